@@ -1,0 +1,41 @@
+# make demo: the whole line in one terminal. make test: everything a change must keep green.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo setup test test-slow check bench clean
+
+demo: $(STAMP)
+	$(BIN)/python -m benchmarks.demo
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Lineside needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) (TensorFlow is large: a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not device"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow --timeout=1800
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+DATA ?= data
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.agent $(DATA)
+	$(BIN)/python -m benchmarks.real_line $(DATA)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-output

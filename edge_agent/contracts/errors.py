@@ -1,0 +1,88 @@
+"""The one tree of errors.
+
+    LinesideError              exit 1
+    |-- ConfigError            exit 2   a file or command line that somebody must edit
+    |-- DatasetError           exit 1   a data set that cannot be trained on as it lies
+    |-- InputError             exit 1   one frame, recording or row that cannot be judged
+    |-- BundleError            exit 1   a bundle that must not be loaded
+    |   |-- SignatureError              unsigned, signed by a stranger, or altered after signing
+    |   |-- RollbackError               older than what the station has already run
+    |   `-- ParityError                 this machine computes something else than the workshop did
+    |-- ConversionError        exit 1   a network that cannot become int8 TFLite
+    |-- GateError              exit 1   a quantised network that lost more than was allowed
+    |-- StorageError           exit 1   disk full, quota reached, a file that cannot be written
+    |-- BrokerError            exit 1   the MQTT broker refuses or cannot be reached
+    `-- DeviceError            exit 4   a camera, sensor or accelerator that is absent or wrong
+
+Every error says what is wrong, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+
+class LinesideError(Exception):
+    """What went wrong (`what`), in which file, field or device (`where`), and the cure (`cure`)."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.cure = cure
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}: {self.cure}" if self.cure else head
+
+
+class ConfigError(LinesideError):
+    """A configuration file or a command line that somebody must edit."""
+
+    exit_code = 2
+
+
+class DatasetError(LinesideError):
+    """A data set that cannot be trained on as it lies."""
+
+
+class InputError(LinesideError):
+    """One frame, recording or row that cannot be judged."""
+
+
+class BundleError(LinesideError):
+    """A bundle that must not be loaded."""
+
+
+class SignatureError(BundleError):
+    """A bundle that is unsigned, signed by a stranger, or altered after signing."""
+
+
+class RollbackError(BundleError):
+    """A bundle older than the version floor of the station."""
+
+
+class ParityError(BundleError):
+    """This machine computes something else than the workshop did."""
+
+
+class ConversionError(LinesideError):
+    """A network that cannot become int8 TFLite."""
+
+
+class GateError(LinesideError):
+    """A quantised network that lost more than was allowed."""
+
+
+class StorageError(LinesideError):
+    """A full disk, a reached quota, or a file that cannot be written."""
+
+
+class BrokerError(LinesideError):
+    """An MQTT broker that refuses or cannot be reached."""
+
+
+class DeviceError(LinesideError):
+    """A camera, sensor or accelerator that is absent, or is not what was asked for."""
+
+    exit_code = 4

@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all, also after a power cut."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from edge_agent.contracts.errors import StorageError
+
+
+def sha256_hex(payload: bytes) -> str:
+    """The sha256 of `payload` as 64 lower-case hex digits."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def write_atomic(path: Path, payload: bytes, mode: int = 0o644) -> None:
+    """Write `payload` to `path`: temporary file, fsync, rename, fsync of the folder.
+
+    Raises StorageError when the disk is full or the folder cannot be written; `path` is then
+    what it was before.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            _fill(handle, payload, mode)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        fsync_dir(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in the folder `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Turn an operating-system error about `path` into one that says what to do."""
+    cures = {
+        errno.ENOSPC: "free some space, or name another folder",
+        errno.EDQUOT: "raise the quota, or name another folder",
+        errno.EACCES: "give this user the right to write there, or name another folder",
+        errno.EROFS: "the file system is read-only; name another folder",
+    }
+    cure = cures.get(error.errno or 0, "check that the folder exists and can be written")
+    return StorageError(f"cannot write ({error.strerror or error})", where=str(path), cure=cure)
+
+
+def _fill(handle: int, payload: bytes, mode: int) -> None:
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(payload)
+        stream.flush()
+        os.fchmod(stream.fileno(), mode)
+        os.fsync(stream.fileno())

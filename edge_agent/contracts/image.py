@@ -1,0 +1,134 @@
+"""From a camera frame to the tensor of an image model: the one function all stages call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.contracts.errors import InputError
+from edge_agent.contracts.types import Image, Tensor
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+class Region(BaseModel):
+    """A rectangle of the frame as fractions of its width and height."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    left: float = Field(default=0.0, ge=0, lt=1)
+    top: float = Field(default=0.0, ge=0, lt=1)
+    width: float = Field(default=1.0, gt=0, le=1)
+    height: float = Field(default=1.0, gt=0, le=1)
+
+
+class ImageInput(BaseModel):
+    """What an image model takes: uint8 (height_px, width_px, channels), RGB or grey, 0-255."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    kind: Literal["image"] = "image"
+    width_px: int = Field(ge=8, le=4096)
+    height_px: int = Field(ge=8, le=4096)
+    channels: Literal[1, 3] = 3
+    fit: Literal["stretch", "crop", "pad"] = Field(
+        default="stretch",
+        description="stretch to size; or scale and crop the centre; or scale and pad with black",
+    )
+    region: Region = Region()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height_px, width_px, channels)."""
+        return self.height_px, self.width_px, self.channels
+
+
+def prepare_image(image: Image, spec: ImageInput) -> Tensor:
+    """Cut the region, fit and resize: uint8 (H, W, 3) RGB -> uint8 spec.shape.
+
+    Shrinking averages areas (INTER_AREA), enlarging is bilinear. No branch looks at the pixels.
+    Raises InputError for any other dtype or shape.
+    """
+    _refuse_wrong_array(image)
+    cut = _fit(_region(image, spec.region), spec)
+    sized = _resize(cut, spec.width_px, spec.height_px)
+    if spec.channels == 1:
+        return np.ascontiguousarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None])
+    return np.ascontiguousarray(sized)
+
+
+def decode_image(payload: bytes, where: str) -> Image:
+    """Decode JPEG, PNG, BMP, TIFF or WebP bytes to RGB; the EXIF orientation is applied."""
+    if not payload:
+        raise InputError("the file is empty", where=where, cure="record the image again")
+    pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise InputError(
+            "not a readable image", where=where, cure="give a whole JPEG, PNG, BMP, TIFF or WebP"
+        )
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_image(path: Path) -> Image:
+    """Read an image file to RGB; raises InputError that names the file."""
+    try:
+        payload = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
+        ) from error
+    return decode_image(payload, str(path))
+
+
+def _refuse_wrong_array(image: NDArray[np.generic]) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(
+            f"expected uint8 (H, W, 3) RGB, got {image.dtype} {image.shape}",
+            where="frame",
+            cure="convert it in the camera driver",
+        )
+
+
+def _region(image: Image, region: Region) -> Image:
+    height, width = image.shape[:2]
+    left, top = round(region.left * width), round(region.top * height)
+    right = min(width, max(left + 1, round((region.left + region.width) * width)))
+    bottom = min(height, max(top + 1, round((region.top + region.height) * height)))
+    return image[min(top, height - 1) : bottom, min(left, width - 1) : right]
+
+
+def _fit(image: Image, spec: ImageInput) -> Image:
+    if spec.fit == "crop":
+        return _centre_crop(image, spec.width_px / spec.height_px)
+    if spec.fit == "pad":
+        return _pad(image, spec.width_px / spec.height_px)
+    return image
+
+
+def _centre_crop(image: Image, aspect: float) -> Image:
+    height, width = image.shape[:2]
+    keep_w = min(width, max(1, round(height * aspect)))
+    keep_h = min(height, max(1, round(width / aspect)))
+    left, top = (width - keep_w) // 2, (height - keep_h) // 2
+    return image[top : top + keep_h, left : left + keep_w]
+
+
+def _pad(image: Image, aspect: float) -> Image:
+    height, width = image.shape[:2]
+    full_w, full_h = max(width, round(height * aspect)), max(height, round(width / aspect))
+    left, top = (full_w - width) // 2, (full_h - height) // 2
+    canvas = np.zeros((full_h, full_w, 3), np.uint8)
+    canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def _resize(image: Image, width_px: int, height_px: int) -> Image:
+    height, width = image.shape[:2]
+    if (width, height) == (width_px, height_px):
+        return image
+    shrinks = width_px <= width and height_px <= height
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=method), np.uint8)

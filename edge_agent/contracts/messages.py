@@ -1,0 +1,86 @@
+"""What a station says over MQTT: one model for each kind of message, JSON on the wire."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.contracts.types import Verdict
+
+
+class Message(BaseModel):
+    """What every message carries. `event_id` is station/epoch/seq, gap-free within an epoch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    station: str
+    event_id: str = Field(pattern=r"^[A-Za-z0-9_.-]+/\d+/\d+$")
+    at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970")
+
+
+class ChannelVerdict(BaseModel):
+    """What one channel said of a part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    channel: str
+    bundle: str = Field(description="name and version")
+    verdict: Verdict
+    label: str = ""
+    score: float | None = None
+    threshold: float | None = None
+    reason: str = ""
+    captured_at_ns: int | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+
+
+class VerdictMessage(Message):
+    """The verdict on one part, fused over its channels."""
+
+    kind: Literal["verdict"] = "verdict"
+    part_id: str
+    verdict: Verdict
+    reason: str = ""
+    latency_ms: float = Field(ge=0, description="grab to verdict")
+    deadline_ms: float = Field(gt=0)
+    channels: list[ChannelVerdict] = Field(min_length=1)
+
+
+class StateMessage(BaseModel):
+    """Retained: what the station is doing. The broker publishes `offline` as its last will."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    kind: Literal["state"] = "state"
+    station: str
+    state: Literal["armed", "disarmed", "stopping", "offline"]
+    reason: str = ""
+    at_ns: int = Field(ge=0)
+    bundles: dict[str, str] = Field(default_factory=dict, description="channel -> name version")
+
+
+class GapMessage(Message):
+    """The outbox reached its quota: so many verdicts in this range were not kept."""
+
+    kind: Literal["gap"] = "gap"
+    first_seq: int = Field(ge=0)
+    last_seq: int = Field(ge=0)
+    dropped: int = Field(ge=1)
+    reason: str
+
+
+class HealthMessage(BaseModel):
+    """Counts and conditions since the agent started."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    kind: Literal["health"] = "health"
+    station: str
+    at_ns: int = Field(ge=0)
+    parts: int = Field(ge=0)
+    passed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    no_verdict: int = Field(ge=0)
+    frames_dropped: int = Field(ge=0)
+    outbox_waiting: int = Field(ge=0)
+    rss_mb: float = Field(ge=0)

@@ -1,0 +1,27 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(os.environ.get("LINESIDE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+WEIGHTS = DATA.parent / "weights" / "mobilenet_v2_1.0_no_top.weights.h5"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real recordings; tests that need it skip where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data at {DATA}: set LINESIDE_DATA to a folder that has it")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def imagenet_weights() -> Path:
+    """MobileNetV2 weights; tests that need them skip where they are absent."""
+    if not WEIGHTS.is_file():
+        pytest.skip(f"no ImageNet weights at {WEIGHTS}")
+    return WEIGHTS
