@@ -1,4 +1,4 @@
-"""From a network's output to a label, a score and a verdict; thresholds are here, not in the graph."""
+"""From a network's output to a label, a score and a verdict; thresholds never enter the graph."""
 
 from __future__ import annotations
 
