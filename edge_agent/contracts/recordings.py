@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import struct
+import zipfile
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -162,10 +163,8 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_npz(path: Path) -> tuple[Columns, float | None]:
-    import zipfile
-
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
         raise InputError(
