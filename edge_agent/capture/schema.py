@@ -1,0 +1,95 @@
+"""The `[channel.source]` tables of station.toml: one model for each driver, light to import."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from edge_agent.tables import StationPath, Table
+
+RateHz = Annotated[float, Field(ge=0, le=1000)]
+
+
+class FolderSource(Table):
+    """Images of a folder in name order, sub-folders included: the camera of a desktop."""
+
+    driver: Literal["folder"]
+    path: StationPath = Field(description="the folder")
+    rate_hz: RateHz = Field(default=0, description="images a second; 0: as fast as the line takes")
+    at_end: Literal["stop", "wait", "repeat"] = Field(
+        default="stop", description="stop; or wait for new files; or begin again"
+    )
+
+
+class VideoSource(Table):
+    """A video file that OpenCV can read."""
+
+    driver: Literal["video"]
+    path: StationPath = Field(description="the file")
+    rate_hz: RateHz = Field(default=0, description="frames a second; 0: as fast as the line takes")
+
+
+class V4l2Source(Table):
+    """A USB or CSI camera under Linux (V4L2 through OpenCV)."""
+
+    driver: Literal["v4l2"]
+    device: int | str = Field(default=0, description="number, or path such as /dev/video0")
+    width_px: int = Field(ge=16, le=16384, description="width; another one is refused")
+    height_px: int = Field(ge=16, le=16384, description="height; another one is refused")
+    rate_hz: float = Field(
+        default=0, ge=0, le=1000, description="frames a second; 0: the camera's own rate"
+    )
+    pixel_format: str = Field(
+        default="", pattern=r"^([A-Z0-9]{4})?$", description="FOURCC such as MJPG; empty: its own"
+    )
+
+
+class RecordingSource(Table):
+    """Vibration recordings of a file or folder, replayed window by window."""
+
+    driver: Literal["wav", "csv", "npz"]
+    path: StationPath = Field(description="one recording, or a folder of them")
+    axes: list[str] = Field(
+        default_factory=list,
+        max_length=16,
+        description="columns, positions or patterns; empty: those of the bundle",
+    )
+    sample_rate_hz: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="where the file does not say; must agree"
+    )
+    unit: str = Field(default="g", description="the unit of the samples")
+    window_s: float = Field(
+        default=0, ge=0, le=3600, description="length of a part; 0: the whole recording is one"
+    )
+    paced: bool = Field(default=False, description="true: in the time the recording took")
+
+
+class TwinCameraSource(Table):
+    """The simulated line: deterministic parts on a belt, with known truth."""
+
+    driver: Literal["twin"]
+    seed: int = Field(default=1, ge=0, description="part k of a seed is always the same")
+    parts: int = Field(default=0, ge=0, description="parts to give; 0: without end")
+    rate_hz: RateHz = Field(default=0, description="parts a second; 0: as fast as the line takes")
+    width_px: int = Field(default=640, ge=32, le=4096, description="width of a frame")
+    height_px: int = Field(default=480, ge=32, le=4096, description="height of a frame")
+
+
+class TwinSensorSource(Table):
+    """The simulated motor: an accelerometer on a bearing, with known truth."""
+
+    driver: Literal["twin"]
+    seed: int = Field(default=1, ge=0, description="part k of a seed is always the same")
+    parts: int = Field(default=0, ge=0, description="readings to give; 0: without end")
+    rate_hz: RateHz = Field(
+        default=0, description="readings a second; 0: as fast as the line takes"
+    )
+
+
+ImageSource: TypeAlias = Annotated[
+    FolderSource | VideoSource | V4l2Source | TwinCameraSource, Field(discriminator="driver")
+]
+VibrationSource: TypeAlias = Annotated[
+    RecordingSource | TwinSensorSource, Field(discriminator="driver")
+]

@@ -1,0 +1,222 @@
+"""The schema of station.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from edge_agent.capture.schema import ImageSource, VibrationSource
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.tables import StationPath, Table, read_toml
+
+Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+SafeAction = Literal["reject", "pass-through", "stop"]
+
+
+class StationTable(Table):
+    """Who this station is."""
+
+    id: Identity = Field(description="name of the station in every topic and event")
+    state_dir: StationPath = Field(
+        default=Path("state"), validate_default=True, description="folder of the outbox"
+    )
+    safe_action: SafeAction = Field(
+        default="reject", description="what happens to a part with NO-VERDICT"
+    )
+
+
+class TlsTable(Table):
+    """TLS towards the broker."""
+
+    ca_file: StationPath | None = Field(
+        default=None, description="PEM of the authority; absent: the system's authorities"
+    )
+    cert_file: StationPath | None = Field(default=None, description="PEM of our certificate")
+    key_file: StationPath | None = Field(default=None, description="PEM of our private key")
+
+    @model_validator(mode="after")
+    def _certificate_has_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file come together")
+        return self
+
+
+class MqttTable(Table):
+    """The broker that verdicts go to. Without this table verdicts are only shown, not sent."""
+
+    host: str = Field(min_length=1, description="name or address of the broker")
+    port: int = Field(default=1883, ge=1, le=65535, description="8883 is usual with TLS")
+    topic_prefix: str = Field(
+        default="lineside", pattern=r"^[^+#\x00]+$", description="topics are PREFIX/STATION/STREAM"
+    )
+    client_id: str = Field(default="", max_length=128, description="empty: lineside-STATION")
+    username: str | None = Field(default=None, description="user at the broker")
+    password_file: StationPath | None = Field(
+        default=None, description="file whose first line is the password"
+    )
+    tls: TlsTable | None = Field(default=None, description="encrypts the connection")
+    keepalive_s: int = Field(default=15, ge=2, le=3600, description="silence before the last will")
+    session_expiry_s: int = Field(
+        default=86400, ge=0, le=0xFFFFFFFE, description="how long the broker keeps our session"
+    )
+    window: int = Field(
+        default=100, ge=1, le=5000, description="messages under way without an answer"
+    )
+    reconnect_max_s: float = Field(
+        default=30, gt=0, le=3600, description="longest wait between two attempts to connect"
+    )
+    ack: Literal["broker", "application"] = Field(
+        default="broker",
+        description="who confirms a message: the broker, or a receiver on PREFIX/STATION/ack",
+    )
+    ack_timeout_s: float = Field(
+        default=30, gt=0, le=3600, description="an unconfirmed message is sent again after this"
+    )
+
+    @model_validator(mode="after")
+    def _password_has_user(self) -> Self:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs username")
+        return self
+
+    def password(self) -> str | None:
+        """The first line of password_file; raises ConfigError when it cannot be read."""
+        if self.password_file is None:
+            return None
+        try:
+            lines = self.password_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"the password cannot be read ({error})",
+                where=str(self.password_file),
+                cure="write it there, readable by this user only (chmod 600)",
+            ) from error
+        return lines[0] if lines else ""
+
+
+class OutboxTable(Table):
+    """What is kept on disk until it is confirmed."""
+
+    quota_mb: float = Field(
+        default=64, ge=0.25, le=1_000_000, description="verdicts beyond this are counted, not kept"
+    )
+    hand_over: int = Field(
+        default=4096, ge=16, le=1_000_000, description="messages that may wait for the disk"
+    )
+
+
+class LineTable(Table):
+    """How channels become parts, and how fast a verdict must be."""
+
+    deadline_ms: float = Field(
+        default=200, gt=0, le=3_600_000, description="grab to verdict; later is NO-VERDICT"
+    )
+    join: Literal["none", "part_id"] = Field(
+        default="none",
+        description="none: each item is a part; part_id: a part has one item of every channel",
+    )
+    health_every_s: float = Field(
+        default=10, gt=0, le=3600, description="time between two health messages"
+    )
+    drain_s: float = Field(
+        default=10, ge=0, le=3600, description="time to send what waits when the agent ends"
+    )
+
+
+class TrustTable(Table):
+    """Whose bundles this station runs."""
+
+    root: StationPath | None = Field(
+        default=None, description="station folder; its trust/*.pub are the trusted keys"
+    )
+    keys_dir: StationPath | None = Field(
+        default=None, description="folder of trusted *.pub keys, in the place of root"
+    )
+    allow_unsigned: bool = Field(default=False, description="true only on a test bench")
+
+    @property
+    def keys(self) -> Path | None:
+        """The folder of trusted keys."""
+        if self.keys_dir is not None:
+            return self.keys_dir
+        return None if self.root is None else self.root / "trust"
+
+
+class FrameHealthTable(Table):
+    """When a frame is not fit to be judged."""
+
+    dark_mean: float = Field(
+        default=4, ge=0, le=255, description="mean brightness below this is a dark frame; 0: off"
+    )
+    saturated_share: float = Field(
+        default=0.9, gt=0, le=1, description="share of saturated pixels above this; 1: off"
+    )
+    frozen_frames: int = Field(
+        default=3, ge=0, le=1000, description="so many equal frames are a frozen camera; 0: off"
+    )
+
+
+class ChannelTable(Table):
+    """What every channel has."""
+
+    name: Identity = Field(description="name of the channel in every verdict")
+    bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
+    runtime: Literal["auto", "litert", "tflite_runtime"] = Field(
+        default="auto", description="what runs the network"
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
+    queue: int = Field(
+        default=2, ge=1, le=256, description="items that may wait; a full queue drops the oldest"
+    )
+
+
+class ImageChannel(ChannelTable):
+    """A camera and the bundle that judges its frames."""
+
+    kind: Literal["image"]
+    source: ImageSource = Field(description="the camera")
+    health: FrameHealthTable = Field(default=FrameHealthTable(), description="fitness of frames")
+
+
+class VibrationChannel(ChannelTable):
+    """A vibration sensor and the bundle that judges its readings."""
+
+    kind: Literal["vibration"]
+    source: VibrationSource = Field(description="the sensor")
+
+
+Channel: TypeAlias = Annotated[ImageChannel | VibrationChannel, Field(discriminator="kind")]
+
+
+class StationConfig(Table):
+    """station.toml."""
+
+    station: StationTable = Field(description="who this station is")
+    line: LineTable = Field(default=LineTable(), description="parts and deadline")
+    mqtt: MqttTable | None = Field(default=None, description="the broker")
+    outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
+    trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
+    channel: list[Channel] = Field(
+        min_length=1, max_length=64, description="cameras and sensors, one table each"
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [channel.name for channel in self.channel]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two channels are named {name!r}")
+        return self
+
+    @property
+    def client_id(self) -> str:
+        """The fixed MQTT client id."""
+        given = self.mqtt.client_id if self.mqtt else ""
+        return given or f"lineside-{self.station.id}"
+
+
+def read_config(path: Path) -> StationConfig:
+    """Read station.toml; raises ConfigError that names the key and the cure."""
+    return read_toml(path, StationConfig)
