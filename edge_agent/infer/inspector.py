@@ -1,0 +1,177 @@
+"""A bundle made ready to judge: raw image or recording in, judgement out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.bundle import Bundle
+from edge_agent.contracts.errors import BundleError, InputError
+from edge_agent.contracts.image import ImageInput, prepare_image
+from edge_agent.contracts.manifest import Manifest, TensorSpec
+from edge_agent.contracts.scoring import dequantise, judge, quantise
+from edge_agent.contracts.types import Image, Judgement, Recording, Tensor
+from edge_agent.contracts.vibration import VibrationInput, prepare_recording
+from edge_agent.infer.parity import ParityReport, verify_parity
+from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
+
+Float = NDArray[np.float32]
+
+
+class Inspector:
+    """Judges inputs by one manifest in one runtime. One thread at a time may use it.
+
+    parity: what the self-test found when the bundle was loaded, None where it was not asked for.
+    """
+
+    def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
+        _refuse_other_tensors(manifest, runtime)
+        self.manifest = manifest
+        self.spec = manifest.spec
+        self.runtime = runtime
+        self.parity: ParityReport | None = None
+        self._input = runtime.inputs[0]
+        self._dtype = DTYPES[self._input.dtype]
+        self._pixels_pass = _takes_pixels(self._input)
+
+    def inspect_image(self, image: Image) -> Judgement:
+        """Judge one frame, uint8 (H, W, 3) RGB; raises InputError for anything else."""
+        return self.judge(self.invoke(prepare_image(image, self._image_input())))
+
+    def inspect_recording(self, recording: Recording) -> Judgement:
+        """Judge all windows of a recording together; raises InputError where it cannot."""
+        return self.judge(self.raw_outputs(prepare_recording(recording, self._vibration_input())))
+
+    def outputs(self, prepared: Tensor) -> Float:
+        """Prepared inputs (N, *input shape) -> the first output, dequantised, float32 (N, K)."""
+        return self.dequantised(self.raw_outputs(prepared))
+
+    def raw_outputs(self, prepared: Tensor) -> list[Tensor]:
+        """Prepared inputs (N, *input shape) -> every output as the runtime gave it, (N, ...)."""
+        rows = [self.invoke(one) for one in prepared]
+        return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+    def invoke(self, prepared: Tensor) -> list[Tensor]:
+        """One prepared input -> every output as the runtime gave it, with a batch axis of 1."""
+        return self.runtime.invoke([self.tensor(prepared)[None]])
+
+    def tensor(self, prepared: Tensor) -> Tensor:
+        """What the network takes for one prepared input: pixels as they are, else quantised."""
+        if self._pixels_pass and prepared.dtype == np.uint8:
+            return prepared
+        values = np.asarray(prepared, np.float32)
+        return quantise(values, self._input.scale, self._input.zero_point, self._input.dtype)
+
+    def dequantised(self, raw: list[Tensor], place: int = 0) -> Float:
+        """Output `place` in real values, float32 (N, K)."""
+        spec = self.runtime.outputs[place]
+        return dequantise(raw[place], spec.scale, spec.zero_point).reshape(len(raw[place]), -1)
+
+    def judge(self, raw: list[Tensor]) -> Judgement:
+        """Outputs of one frame (N = 1) or of the windows of one recording -> judgement."""
+        spec = self.spec
+        judgement = judge(self.dequantised(raw), spec.labels, spec.good, spec.scoring)
+        if len(raw) < 2:
+            return judgement
+        heat = self.dequantised(raw, 1)[0].reshape(self.runtime.outputs[1].shape[1:3])
+        return replace(judgement, heat=heat)
+
+    def close(self) -> None:
+        """Give the model's memory back; a second call does nothing."""
+        self.runtime.close()
+
+    def _image_input(self) -> ImageInput:
+        if not isinstance(self.spec.input, ImageInput):
+            raise InputError(
+                "the bundle judges vibration, not images",
+                where=self.spec.name,
+                cure="give it a recording, or take another bundle",
+            )
+        return self.spec.input
+
+    def _vibration_input(self) -> VibrationInput:
+        if not isinstance(self.spec.input, VibrationInput):
+            raise InputError(
+                "the bundle judges images, not vibration",
+                where=self.spec.name,
+                cure="give it an image, or take another bundle",
+            )
+        return self.spec.input
+
+
+def load_inspector(
+    bundle: Bundle, *, runtime: str = "auto", threads: int = 1, verify: bool = True
+) -> Inspector:
+    """Open the bundle's model; with `verify` the parity vectors must hold on this machine first.
+
+    Raises BundleError when the model disagrees with the manifest, ParityError when this machine
+    computes something else than the workshop did.
+    """
+    opened = open_runtime(bundle.model, runtime, threads)
+    try:
+        _refuse_older_runtime(bundle.manifest, opened)
+        inspector = Inspector(bundle.manifest, opened)
+        if verify:
+            inspector.parity = verify_parity(inspector, bundle)
+    except BaseException:
+        opened.close()
+        raise
+    return inspector
+
+
+def _takes_pixels(spec: TensorSpec) -> bool:
+    return spec.dtype == "uint8" and spec.scale == 1.0 and spec.zero_point == 0
+
+
+def _refuse_other_tensors(manifest: Manifest, runtime: Runtime) -> None:
+    for side, listed, found in (
+        ("input", manifest.inputs, runtime.inputs),
+        ("output", manifest.outputs, runtime.outputs),
+    ):
+        if len(listed) != len(found):
+            raise _disagreement(f"{len(found)} {side}s, the manifest says {len(listed)}")
+        for place, (said, is_) in enumerate(zip(listed, found, strict=True)):
+            if not _same(said, is_):
+                raise _disagreement(
+                    f"{side} {place} is {_words(is_)}, the manifest says {_words(said)}"
+                )
+    wanted = [1, *manifest.spec.input.shape]
+    if runtime.inputs[0].shape != wanted:
+        raise _disagreement(f"takes {runtime.inputs[0].shape}, the specification gives {wanted}")
+    logits = runtime.outputs[0].shape[-1]
+    if manifest.spec.scoring.kind == "logits" and logits != len(manifest.spec.labels):
+        raise _disagreement(f"gives {logits} logits for {len(manifest.spec.labels)} labels")
+
+
+def _same(said: TensorSpec, found: TensorSpec) -> bool:
+    exact = (said.shape, said.dtype, said.zero_point) == (
+        found.shape,
+        found.dtype,
+        found.zero_point,
+    )
+    return exact and abs(said.scale - found.scale) <= 1e-6 * abs(found.scale)
+
+
+def _words(spec: TensorSpec) -> str:
+    return f"{spec.dtype} {spec.shape} scale {spec.scale:.6g} zero point {spec.zero_point}"
+
+
+def _disagreement(what: str) -> BundleError:
+    return BundleError(what, where="model.tflite", cure="convert the run again")
+
+
+def _refuse_older_runtime(manifest: Manifest, runtime: Runtime) -> None:
+    """The range in the manifest binds the runtime it names; any other must pass the vectors."""
+    name, _, oldest = manifest.runtime.partition(">=")
+    if name == runtime.name and _numbers(runtime.version) < _numbers(oldest):
+        raise BundleError(
+            f"needs {manifest.runtime}, this machine has {runtime.version}",
+            where="model.tflite",
+            cure="update the station's runtime",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(step) for step in version.split(".") if step.isdigit())

@@ -1,0 +1,131 @@
+"""What a TFLite runtime is to the station, and the choice of one."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any, Protocol
+
+import numpy as np
+
+from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.contracts.manifest import TensorSpec
+from edge_agent.contracts.types import Tensor
+
+ORDER = ("litert", "tflite_runtime")
+"""The runtimes that `auto` tries, best first; each is the module of that name beside this one."""
+
+DTYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "float32": np.float32}
+
+
+class Runtime(Protocol):
+    """One loaded model. `inputs` and `outputs` are what the runtime itself reports."""
+
+    name: str
+    version: str
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+
+    def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Run once: one tensor for each input, batch axis included -> fresh copies of outputs."""
+        ...
+
+    def close(self) -> None:
+        """Give the model's memory back; a second call does nothing."""
+        ...
+
+
+def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtime:
+    """Load `model` in the runtime `prefer`, or in the first one installed.
+
+    Raises ConfigError when no such runtime is there, BundleError when the model cannot run in it.
+    """
+    if prefer != "auto" and prefer not in ORDER:
+        raise ConfigError(
+            f"no runtime {prefer!r}", where="runtime", cure=f"choose auto, {', '.join(ORDER)}"
+        )
+    for name in ORDER if prefer == "auto" else (prefer,):
+        try:
+            module = importlib.import_module(f"edge_agent.infer.{name}")
+        except ImportError:
+            continue
+        runtime: Runtime = module.load(model, threads)
+        return runtime
+    missing = "no TFLite runtime" if prefer == "auto" else f"no {prefer}"
+    raise ConfigError(
+        f"{missing} is installed", where="runtime", cure="pip install 'lineside[device]'"
+    )
+
+
+class Interpreted:
+    """A model in the Interpreter class that LiteRT and tflite-runtime share.
+
+    Source: ai_edge_litert.interpreter.Interpreter, the same Python interface since TFLite 2.1.
+    """
+
+    def __init__(self, name: str, version: str, make: Any, model: bytes, threads: int) -> None:
+        self.name = name
+        self.version = version
+        self._interpreter = _allocate(make, model, threads)
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self.inputs = [tensor_spec(detail) for detail in inputs]
+        self.outputs = [tensor_spec(detail) for detail in outputs]
+        self._input_ids = [int(detail["index"]) for detail in inputs]
+        self._output_ids = [int(detail["index"]) for detail in outputs]
+
+    def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
+        interpreter = self._interpreter
+        if interpreter is None:
+            raise BundleError("the model is closed", where=self.name, cure="load the bundle again")
+        for place, tensor in zip(self._input_ids, tensors, strict=True):
+            interpreter.set_tensor(place, tensor)
+        interpreter.invoke()
+        return [interpreter.get_tensor(place) for place in self._output_ids]
+
+    def close(self) -> None:
+        self._interpreter = None
+
+
+def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
+    """What the runtime reports of one input or output."""
+    dtype = np.dtype(detail["dtype"]).name
+    if dtype not in DTYPES:
+        raise BundleError(
+            f"tensor {detail['name']!r} is {dtype}",
+            where="model.tflite",
+            cure=f"use a model whose inputs and outputs are {', '.join(DTYPES)}",
+        )
+    scale, zero_point = detail["quantization"]
+    shape = [int(size) for size in detail["shape"]]
+    return TensorSpec(shape=shape, dtype=dtype, scale=float(scale), zero_point=int(zero_point))
+
+
+def _allocate(make: Any, model: bytes, threads: int) -> Any:
+    try:
+        interpreter = make(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise _load_error(str(error)) from error
+    return interpreter
+
+
+def _load_error(text: str) -> BundleError:
+    where = "model.tflite"
+    custom = re.search(r"unresolved custom op: ([\w-]+)", text)
+    if custom and custom[1] == "edgetpu-custom-op":
+        return BundleError(
+            "compiled for Edge TPU, and no Edge TPU delegate is in use",
+            where=where,
+            cure="use the CPU model it was compiled from, or a coral-* target",
+        )
+    if custom:
+        return BundleError(
+            f"uses the custom operator {custom[1]}",
+            where=where,
+            cure="convert a network of built-in operators only",
+        )
+    first = text.strip().splitlines()[0] if text.strip() else "no message"
+    return BundleError(
+        f"the runtime refuses it ({first})", where=where, cure="convert the run again"
+    )

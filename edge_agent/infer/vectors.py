@@ -1,0 +1,97 @@
+"""vectors.npz: raw inputs with what the workshop computed from them.
+
+One member `index` holds JSON (uint8 bytes), the others arrays named `<vector>.<what>`:
+raw (uint8 (H, W, 3) image, uint8 (B,) encoded image, or float32 (T, C) signal), tensor (what the
+network takes, for signals), out0, out1, ... (outputs as the runtime gave them, (N, ...)).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from edge_agent.contracts.bundle import VECTORS, Bundle
+from edge_agent.contracts.errors import BundleError
+from edge_agent.contracts.manifest import Sha256, Strict, parse_json
+from edge_agent.contracts.types import Tensor
+
+
+class VectorEntry(Strict):
+    """One vector without its arrays.
+
+    kind: where the raw input lies: a file of the bundle, an encoded image, pixels, or a signal.
+    refused: the raw input must raise InputError; nothing else is then stated.
+    steady: the verdict holds under any output difference that parity_quanta allows.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    kind: Literal["file", "encoded", "pixels", "signal"]
+    file: str = ""
+    rate_hz: float = 0.0
+    refused: bool = False
+    tensor_sha256: Sha256 | None = None
+    label: str = ""
+    verdict: str = ""
+    score: float = 0.0
+    steady: bool = True
+
+
+class VectorIndex(Strict):
+    """All vectors, with the words and the threshold they were computed under."""
+
+    labels: list[str]
+    good: list[str]
+    threshold: float
+    vectors: list[VectorEntry] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One vector with its arrays; `raw` is None where the bundle's file is the raw input."""
+
+    entry: VectorEntry
+    raw: Tensor | None = None
+    tensor: Tensor | None = None
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+def pack_vectors(index: VectorIndex, vectors: list[Vector]) -> bytes:
+    """The bytes of vectors.npz."""
+    arrays = {"index": np.frombuffer(index.model_dump_json().encode(), np.uint8)}
+    for vector in vectors:
+        name = vector.entry.name
+        for what, array in (("raw", vector.raw), ("tensor", vector.tensor)):
+            if array is not None:
+                arrays[f"{name}.{what}"] = array
+        for place, output in enumerate(vector.outputs):
+            arrays[f"{name}.out{place}"] = output
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def read_vectors(bundle: Bundle) -> tuple[VectorIndex, list[Vector]]:
+    """Raises BundleError when vectors.npz cannot be read."""
+    where = f"{bundle.source}: {VECTORS}" if bundle.source else VECTORS
+    try:
+        with np.load(io.BytesIO(bundle.files[VECTORS]), allow_pickle=False) as content:
+            arrays = {name: np.asarray(content[name]) for name in content.files}
+        text = arrays["index"].tobytes()
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"cannot be read ({error})", where=where, cure="convert the run again"
+        ) from error
+    index = parse_json(VectorIndex, text, where)
+    return index, [_vector(entry, arrays) for entry in index.vectors]
+
+
+def _vector(entry: VectorEntry, arrays: dict[str, Tensor]) -> Vector:
+    name = entry.name
+    count = sum(key.startswith(f"{name}.out") for key in arrays)
+    outputs = [arrays[f"{name}.out{place}"] for place in range(count)]
+    return Vector(entry, arrays.get(f"{name}.raw"), arrays.get(f"{name}.tensor"), outputs)
