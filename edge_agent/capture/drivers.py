@@ -1,0 +1,29 @@
+"""The table of drivers; a driver's module is imported only when the configuration names it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from pydantic import BaseModel
+
+from edge_agent.capture.source import Source
+from edge_agent.contracts.clock import Clock
+
+DRIVERS = {
+    ("image", "folder"): ("edge_agent.capture.folder", "FolderCamera"),
+    ("image", "video"): ("edge_agent.capture.video", "VideoCamera"),
+    ("image", "v4l2"): ("edge_agent.capture.v4l2", "V4l2Camera"),
+    ("image", "twin"): ("edge_agent.capture.twin", "TwinCamera"),
+    ("vibration", "wav"): ("edge_agent.capture.replay", "ReplaySensor"),
+    ("vibration", "csv"): ("edge_agent.capture.replay", "ReplaySensor"),
+    ("vibration", "npz"): ("edge_agent.capture.replay", "ReplaySensor"),
+    ("vibration", "twin"): ("edge_agent.capture.twin", "TwinSensor"),
+}
+"""(kind of channel, driver) -> module and class."""
+
+
+def build_source(kind: str, config: BaseModel, *, name: str, clock: Clock) -> Source:
+    """The closed source that `config` (a table of capture.schema) describes."""
+    module, driver = DRIVERS[kind, str(getattr(config, "driver", ""))]
+    source: Source = getattr(import_module(module), driver)(config, name=name, clock=clock)
+    return source
