@@ -28,12 +28,17 @@ RATE_KEYS = ("rate_hz", "fs", "sample_rate")
 
 
 def read_recording(
-    path: Path, axes: list[str], rate_hz: float | None = None, unit: str = "g"
+    path: Path,
+    axes: list[str],
+    rate_hz: float | None = None,
+    unit: str = "g",
+    rpm: float | None = None,
 ) -> Recording:
     """Read the named axes of one recording.
 
     `axes` are column names, positions ("0"), or patterns ("*DE_time"), each naming one column.
     The rate given by the caller must agree with the one in the file, where the file has one.
+    The shaft's speed is the caller's, else the one in a .npz or .mat (`rpm`, `*RPM`), else unknown.
     Raises InputError that names the file and what was found in it.
     """
     reader = READERS.get(path.suffix.lower())
@@ -53,7 +58,8 @@ def read_recording(
         ) from error
     chosen = [_pick(columns, axis, path) for axis in axes]
     signal = np.stack([columns[name] for name in chosen], axis=1)
-    return Recording(signal, _rate(file_hz, rate_hz, path), tuple(axes), unit, str(path))
+    speed = _rpm_within(path) if rpm is None else rpm
+    return Recording(signal, _rate(file_hz, rate_hz, path), tuple(axes), unit, str(path), speed)
 
 
 def _pick(columns: Columns, axis: str, path: Path) -> str:
@@ -85,6 +91,22 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
             cure="correct rate_hz",
         )
     return float(file_hz if rate_hz is None else rate_hz)  # type: ignore[arg-type]
+
+
+def _rpm_within(path: Path) -> float | None:
+    """The one number that a .npz or .mat calls rpm, or ends in it; None where there is none."""
+    numbers: list[float] = []
+    if path.suffix.lower() == ".npz":
+        with np.load(path, allow_pickle=False) as content:
+            named = [name for name in content.files if name.lower().endswith("rpm")]
+            numbers = [float(content[name].ravel()[0]) for name in named if content[name].size == 1]
+    elif path.suffix.lower() == ".mat":
+        from scipy.io import loadmat, whosmat
+
+        named = [name for name, _, _ in whosmat(str(path)) if name.lower().endswith("rpm")]
+        values = loadmat(str(path), variable_names=named) if named else {}
+        numbers = [float(values[name].ravel()[0]) for name in named if values[name].size == 1]
+    return numbers[0] if len(numbers) == 1 and 0 < numbers[0] < 1e6 else None
 
 
 def _read_wav(path: Path) -> tuple[Columns, float | None]:

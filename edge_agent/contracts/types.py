@@ -54,13 +54,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recording:
-    """A vibration recording read from a file."""
+    """A vibration recording read from a file; `rpm` is the shaft's speed where it is known."""
 
     signal: Signal
     rate_hz: float
     axes: tuple[str, ...]
     unit: str = "g"
     source: str = ""
+    rpm: float | None = None
 
 
 @dataclass(frozen=True)

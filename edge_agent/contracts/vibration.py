@@ -11,13 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.types import Recording, Signal
+from edge_agent.contracts.views import (
+    AnyView,
+    Standard,
+    compute_views,
+    standardise,
+    view_shape,
+)
 
 Windows = NDArray[np.float32]
-"""float32 (N, window_samples, C)."""
+"""float32 (N, window_samples, C), or (N, bins, channels) where the model hears views."""
 
 
 class VibrationInput(BaseModel):
-    """What a vibration model takes: float32 (window_samples, axes), in `unit` / full_scale."""
+    """What a vibration model takes, as float32, from windows in `unit` / full_scale.
+
+    Without views the window itself, (window_samples, axes); with views (bins, channels), or
+    (features, 1) where their bins differ; then the standardisation, where there is one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["vibration"] = "vibration"
@@ -30,11 +41,23 @@ class VibrationInput(BaseModel):
     full_scale: float = Field(
         default=1.0, gt=0, description="fixed divisor learnt on the training split, in `unit`"
     )
+    views: list[AnyView] = Field(default=[], max_length=8, description="empty: the raw window")
+    standard: Standard | None = None
+
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """(window_samples, axes)."""
+        return self.window_samples, len(self.axes)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(window_samples, axes)."""
-        return self.window_samples, len(self.axes)
+        """The network's input."""
+        return view_shape(self.views, len(self.axes)) if self.views else self.window_shape
+
+    @property
+    def needs_rpm(self) -> bool:
+        """Whether a recording must say how fast its shaft turns."""
+        return any(getattr(view, "scale", "hertz") == "orders" for view in self.views)
 
 
 def prepare_recording(recording: Recording, spec: VibrationInput) -> Windows:
@@ -52,21 +75,25 @@ def prepare_recording(recording: Recording, spec: VibrationInput) -> Windows:
             cure="record longer",
         )
     cut = cut_windows(signal, spec.window_samples, spec.hop_samples)
-    return np.stack([prepare_window(window, spec) for window in cut])
+    return np.stack([prepare_window(window, spec, recording.rpm) for window in cut])
 
 
-def prepare_window(window: Signal, spec: VibrationInput) -> Signal:
-    """One window at the model's rate, (window_samples, C) -> the network's input."""
-    if window.shape != spec.shape or not np.isfinite(window).all():
+def prepare_window(window: Signal, spec: VibrationInput, rpm: float | None = None) -> Signal:
+    """One window at the model's rate, (window_samples, C) -> the network's input, `spec.shape`."""
+    if window.shape != spec.window_shape or not np.isfinite(window).all():
         raise InputError(
-            f"expected finite samples of shape {spec.shape}, got shape {window.shape}",
+            f"expected finite samples of shape {spec.window_shape}, got shape {window.shape}",
             where="vibration window",
             cure="check the sensor and its cable",
         )
-    values = window.astype(np.float32)
-    if spec.detrend == "mean":
-        values = values - values.mean(axis=0, keepdims=True)
-    return np.asarray(values / np.float32(spec.full_scale), np.float32)
+    values = window.astype(np.float32) / np.float32(spec.full_scale)
+    if spec.views:
+        seen = compute_views(values, spec.rate_hz, spec.views, rpm)
+    else:
+        mean = values.mean(axis=0, keepdims=True) if spec.detrend == "mean" else np.float32(0)
+        seen = (values - mean).astype(np.float64)
+    held = standardise(seen, spec.standard) if spec.standard else seen
+    return np.asarray(held, np.float32)
 
 
 def cut_windows(signal: Signal, length: int, hop: int) -> NDArray[np.float32]:
