@@ -84,3 +84,12 @@ class HealthMessage(BaseModel):
     frames_dropped: int = Field(ge=0)
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
+
+
+class AckMessage(BaseModel):
+    """To the station, on PREFIX/STATION/ack: the receiver has stored these verdicts and gaps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    schema_version: Literal[1] = 1
+    kind: Literal["ack"] = "ack"
+    event_ids: list[str] = Field(min_length=1, max_length=10_000)
