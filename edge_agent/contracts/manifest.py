@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edge_agent.contracts.errors import BundleError
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.vibration import VibrationInput
 
 FORMAT_VERSION = 1
@@ -25,6 +26,7 @@ Task = Literal[
     "vibration-class",
     "vibration-anomaly",
     "tabular-class",
+    "tabular-anomaly",
     "tabular-regression",
 ]
 
@@ -47,7 +49,7 @@ class ModelSpec(Strict):
     architecture: str
     labels: list[str] = Field(min_length=1, description="in the order of the network's outputs")
     good: list[str] = Field(description="the labels of a good part; empty: every label is a defect")
-    input: Annotated[ImageInput | VibrationInput, Field(discriminator="kind")]
+    input: Annotated[ImageInput | VibrationInput | TabularInput, Field(discriminator="kind")]
     scoring: Scoring
 
     @model_validator(mode="after")

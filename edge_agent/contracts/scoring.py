@@ -17,14 +17,20 @@ class Scoring(BaseModel):
     """How the output becomes a score (higher is worse) and the score a verdict.
 
     logits: one output per label; score = 1 - the softmax mass of the good labels.
-    anomaly: one output, the score itself (times `scale`, so that manifests can rescale units).
-    FAIL from `threshold` upwards. Between `unsure_low` and `unsure_high` a person decides.
+    anomaly: one output, the score itself.
+    value: a regression in parts of `full_scale`: the value, or its low, middle and high estimate;
+    the score is the value, and `margin` widens the interval on both sides.
+    FAIL from `threshold` upwards; with worse = "low" (a remaining life), from it downwards.
+    Between `unsure_low` and `unsure_high` a person decides.
     `windows` says how the windows of one recording or the tiles of one frame are joined.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    kind: Literal["logits", "anomaly"] = "logits"
+    kind: Literal["logits", "anomaly", "value"] = "logits"
     threshold: float = 0.5
+    worse: Literal["high", "low"] = "high"
+    full_scale: float = Field(default=1.0, gt=0, description="value: unit of the network's output")
+    margin: float = Field(default=0.0, ge=0, description="value: what the interval is widened by")
     unsure_low: float | None = None
     unsure_high: float | None = None
     windows: Literal["mean", "max"] = "mean"
@@ -48,6 +54,8 @@ def judge(outputs: Float, labels: list[str], good: list[str], scoring: Scoring) 
     rows = np.atleast_2d(outputs).astype(np.float64)
     if scoring.kind == "anomaly":
         return _judge_anomaly(rows, scoring)
+    if scoring.kind == "value":
+        return _judge_value(rows, labels, scoring)
     weights = _join(softmax(rows), scoring)
     score = float(bad_mass(weights[None], labels, good)[0])
     verdict, reason = decide(score, scoring)
@@ -63,7 +71,8 @@ def decide(score: float, scoring: Scoring) -> tuple[Verdict, str]:
     low, high = scoring.unsure_low, scoring.unsure_high
     if low is not None and high is not None and low <= score < high:
         return Verdict.NO_VERDICT, f"unsure: score {score:.3f} lies between {low} and {high}"
-    return (Verdict.FAIL if score >= scoring.threshold else Verdict.PASS), ""
+    fails = score <= scoring.threshold if scoring.worse == "low" else score >= scoring.threshold
+    return (Verdict.FAIL if fails else Verdict.PASS), ""
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -114,3 +123,17 @@ def _judge_anomaly(rows: NDArray[np.float64], scoring: Scoring) -> Judgement:
     verdict, reason = decide(score, scoring)
     label = "anomaly" if score >= scoring.threshold else "normal"
     return Judgement(verdict, label, score, scoring.threshold, reason)
+
+
+def _judge_value(rows: NDArray[np.float64], labels: list[str], scoring: Scoring) -> Judgement:
+    """The last row decides: a value is judged where the series ends."""
+    values = rows[-1] * scoring.full_scale
+    value = float(values[len(values) // 2])
+    verdict, reason = decide(value, scoring)
+    interval = None
+    if len(values) == 3:
+        interval = (
+            float(min(values[0], value) - scoring.margin),
+            float(max(values[2], value) + scoring.margin),
+        )
+    return Judgement(verdict, labels[0], value, scoring.threshold, reason, interval=interval)

@@ -70,7 +70,8 @@ class Judgement:
 
     score: higher is worse; label: the likeliest class, or "anomaly"/"normal" for a detector;
     verdict: score held against threshold; reason: empty unless the verdict needs a word.
-    heat: float32 (h, w), the detector's map, or None.
+    heat: float32 (h, w), the detector's map, or None. A regression's score is the value itself
+    and interval its low and high estimate, in the value's unit.
     """
 
     verdict: Verdict
@@ -79,4 +80,5 @@ class Judgement:
     threshold: float
     reason: str = ""
     probabilities: tuple[float, ...] = ()
+    interval: tuple[float, float] | None = None
     heat: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

@@ -78,3 +78,19 @@ def test_quantising_errs_by_half_a_quantum_at_most(
 
 def test_quantising_rounds_and_does_not_truncate() -> None:
     assert quantise(np.array([0.99, -0.99]), 1.0, 0, "int8").tolist() == [1, -1]
+
+
+def test_remaining_life_fails_downwards_and_carries_its_interval() -> None:
+    scoring = Scoring(kind="value", worse="low", threshold=20, full_scale=125, margin=3)
+    rows = np.array([[0.5, 0.6, 0.7], [0.1, 0.16, 0.2]], np.float32)
+    judgement = judge(rows, ["RUL"], [], scoring)
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.score == pytest.approx(20.0)
+    assert judgement.interval == pytest.approx((9.5, 28.0))
+    assert judge(rows[:1], ["RUL"], [], scoring).verdict is Verdict.PASS
+
+
+def test_single_value_fails_upwards_without_an_interval() -> None:
+    scoring = Scoring(kind="value", threshold=0.3)
+    judgement = judge(np.array([[0.31]], np.float32), ["roughness"], [], scoring)
+    assert (judgement.verdict, judgement.interval) == (Verdict.FAIL, None)
