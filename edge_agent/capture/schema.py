@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from edge_agent.tables import StationPath, Table
+from edge_agent.settings import StationPath, Table
 
 RateHz = Annotated[float, Field(ge=0, le=1000)]
 
