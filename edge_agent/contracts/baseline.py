@@ -1,0 +1,61 @@
+"""A station's baseline: at most a minute of its own normal, held in the model's standardisation.
+
+Another mounting, another machine of the same kind or another speed moves every feature. The
+baseline moves the centre there and widens the spread where this station varies more; the network
+stays as it was proven. The station keeps the result beside its state, not in the bundle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.errors import InputError
+from edge_agent.contracts.vibration import VibrationInput
+from edge_agent.contracts.views import Standard
+
+MIN_WINDOWS = 20
+"""Windows below which a spread cannot be learnt."""
+
+
+def raw_features(spec: VibrationInput) -> VibrationInput:
+    """The same input before standardisation: what a baseline is learnt from."""
+    return spec.model_copy(update={"standard": None})
+
+
+def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
+    """`spec` standing on this station's normal windows, (N, bins, channels) of raw_features.
+
+    The spread of each feature is the larger of the training's and this station's. Raises
+    InputError for fewer than 20 windows and for a model without a standardisation.
+    """
+    if spec.standard is None:
+        raise InputError(
+            "the model has no standardisation to move", where="baseline", cure="none is needed"
+        )
+    if len(normal) < MIN_WINDOWS:
+        raise InputError(
+            f"{len(normal)} normal windows, {MIN_WINDOWS} are needed",
+            where="baseline",
+            cure="record the machine's normal running for longer",
+        )
+    flat = normal.reshape(len(normal), -1).astype(np.float64)
+    spread = np.maximum(np.array(spec.standard.spread), flat.std(axis=0))
+    return spec.model_copy(
+        update={"standard": standard_of([flat.mean(axis=0)], spread, spec.standard.clip)}
+    )
+
+
+def standard_of(
+    centres: list[NDArray[np.float64]], spread: NDArray[np.float64], clip: float
+) -> Standard:
+    """A standardisation in five digits, which keeps the manifest readable and hashes stable."""
+    return Standard(
+        centres=[_digits(centre) for centre in centres],
+        spread=_digits(np.maximum(spread, 1e-6)),
+        clip=clip,
+    )
+
+
+def _digits(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
