@@ -1,0 +1,59 @@
+"""How a fit goes: the schema of `--config FILE` and of a run's config.toml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainer.strict_toml import Scalar, StrictTable
+
+ImageAugmentation = Literal["flip", "rotate", "brightness"]
+VibrationAugmentation = Literal["gain", "noise"]
+
+
+class ImageTable(StrictTable):
+    """[image]: what an image model sees, and how training images are varied."""
+
+    size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
+    channels: Literal[1, 3] = Field(default=3, description="3 RGB, 1 grey")
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    augment: list[ImageAugmentation] = Field(
+        default=["flip", "rotate", "brightness"],
+        description="variations that do not change the label; [] for none",
+    )
+
+
+class VibrationTable(StrictTable):
+    """[vibration]: what a vibration model hears, and how training windows are varied."""
+
+    rate_hz: float = Field(default=0, ge=0, description="the model's rate; 0: the data set's own")
+    window_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: the model's own")
+    hop_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: one window")
+    detrend: Literal["none", "mean"] = "mean"
+    augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
+
+
+class FitConfig(StrictTable):
+    """A fit. What the command line gives overrides the file."""
+
+    model: str = Field(default="auto", description="a name of trainer/models; auto: by the task")
+    weights: str = Field(default="none", description="imagenet, a file, or none")
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
+    batch: int = Field(default=32, ge=1, le=4096, description="samples in a step")
+    learning_rate: float = Field(default=0.002, gt=0, le=1)
+    patience: int = Field(default=12, ge=1, description="epochs without progress before the end")
+    class_weights: bool = Field(default=True, description="rare classes weigh more")
+    group: str | None = Field(default=None, description="overrides dataset.toml")
+    fold: str | None = Field(default=None, description="overrides dataset.toml")
+    held_out: list[str] = Field(
+        default=[], description="fold or group values held out as the test split"
+    )
+    test_fraction: float = Field(default=0.2, gt=0, lt=0.9)
+    val_fraction: float = Field(default=0.2, gt=0, lt=0.9)
+    image: ImageTable = ImageTable()
+    vibration: VibrationTable = VibrationTable()
+    options: dict[str, Scalar | list[Scalar]] = Field(
+        default={}, description="what only the chosen model knows"
+    )

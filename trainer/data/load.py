@@ -1,0 +1,197 @@
+"""From a folder to a Dataset: dataset.toml or the layout, the labels CSV, groups and folds."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+from edge_agent.contracts.errors import ConfigError, DatasetError
+from edge_agent.contracts.recordings import READERS
+from trainer.data.layout import SPLIT_NAMES, detect, files_of, place_files
+from trainer.data.samples import Dataset, Sample
+from trainer.data.schema import DATASET_TOML, DatasetConfig, VibrationColumns
+from trainer.data.table import read_rows
+from trainer.strict_toml import did_you_mean, read_toml
+
+
+def load_dataset(root: Path, *, group: str | None = None, fold: str | None = None) -> Dataset:
+    """Read the table of samples; `group` and `fold` override dataset.toml.
+
+    Another group than the file's own makes the file's folds meaningless: they are dropped.
+    Raises DatasetError or ConfigError that names the file and the cure.
+    """
+    root = root.resolve()
+    if not root.is_dir():
+        raise DatasetError("is not a folder", where=str(root), cure="name the data set's folder")
+    config, decisions = _configuration(root)
+    if group is not None and group != config.group:
+        config = config.model_copy(update={"group": group, "fold": None})
+    if fold is not None:
+        config = config.model_copy(update={"fold": fold})
+    if config.kind == "tabular":
+        return Dataset(root, config, _table_samples(root, config), tuple(decisions))
+    listed = _from_csv(root, config) if config.labels else _from_folders(root, config)
+    kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
+    there = tuple(sample for sample in kept if (root / sample.path).is_file())
+    missing = tuple(sample.path for sample in kept if not (root / sample.path).is_file())
+    _refuse_nothing(root, kept, there)
+    dataset = Dataset(root, config, there, tuple(decisions), missing, _unlisted(root, config, kept))
+    return _with_axes(_with_known_good(dataset))
+
+
+def refuse_missing(dataset: Dataset) -> None:
+    """Raise DatasetError where the labels name files that are not there."""
+    if dataset.missing:
+        raise DatasetError(
+            f"{len(dataset.missing)} listed files are missing, the first {dataset.missing[0]}",
+            where=str(dataset.root / (dataset.config.labels or "")),
+            cure="restore them or take them out of the list",
+        )
+
+
+def _configuration(root: Path) -> tuple[DatasetConfig, list[str]]:
+    path = root / DATASET_TOML
+    if not path.is_file():
+        return detect(root)
+    config = read_toml(DatasetConfig, path)
+    if config.kind == "tabular" and config.tabular is None:
+        raise ConfigError("[tabular] is missing", where=str(path), cure="name file and label")
+    if config.kind == "vibration" and config.vibration is None:
+        return config.model_copy(update={"vibration": VibrationColumns()}), []
+    return config, []
+
+
+def _from_csv(root: Path, config: DatasetConfig) -> list[Sample]:
+    path = root / str(config.labels)
+    rows = read_rows(path)
+    for column in ("path", "label", config.group, config.fold):
+        _refuse_missing_column(path, rows[0], column)
+    return [_sample_of(row, config, f"{path}: row {n}") for n, row in enumerate(rows, start=2)]
+
+
+def _sample_of(row: dict[str, str], config: DatasetConfig, where: str) -> Sample:
+    if not row["path"] or not row["label"]:
+        raise DatasetError("path or label is empty", where=where, cure="fill it in")
+    split = row.get(config.split, "")
+    if split and split.lower() not in SPLIT_NAMES:
+        raise DatasetError(
+            f"split {split!r} is not one of train, val, test", where=where, cure="correct it"
+        )
+    return Sample(
+        path=row["path"],
+        label=row["label"],
+        group=row[config.group] if config.group else "",
+        fold=row[config.fold] if config.fold else "",
+        split=SPLIT_NAMES[split.lower()] if split else "",
+        rate_hz=_rate(row.get("rate_hz", ""), where),
+        mask=row.get("mask", ""),
+        conditions={k: v for k, v in row.items() if k not in ("path", "label")},
+    )
+
+
+def _rate(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1e9:
+        raise DatasetError(f"rate_hz {text!r} is no rate", where=where, cure="give it in Hz")
+    return rate
+
+
+def _from_folders(root: Path, config: DatasetConfig) -> list[Sample]:
+    for column, name in ((config.group, "group"), (config.fold, "fold")):
+        if column:
+            raise ConfigError(
+                f"{name} column {column!r} without a labels CSV",
+                where=str(root / DATASET_TOML),
+                cure='name the CSV: labels = "labels.csv"',
+            )
+    placed = place_files(root, files_of(root, config.kind))
+    return [Sample(p.path, p.label, split=p.split, mask=p.mask) for p in placed]
+
+
+def _refuse_missing_column(path: Path, row: dict[str, str], column: str | None) -> None:
+    if column is not None and column not in row:
+        raise DatasetError(
+            f"has no column {column!r}", where=str(path), cure=did_you_mean(column, list(row))
+        )
+
+
+def _excluded(path: str, globs: list[str]) -> bool:
+    return any(
+        fnmatch(path, glob) or (glob.startswith("**/") and fnmatch(path, glob[3:]))
+        for glob in globs
+    )
+
+
+def _refuse_nothing(root: Path, listed: list[Sample], there: tuple[Sample, ...]) -> None:
+    if there:
+        return
+    what = f"none of {len(listed)} listed files is there" if listed else "no samples"
+    raise DatasetError(what, where=str(root), cure="check the folder, labels and exclude")
+
+
+def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:
+    if not config.labels:
+        return 0
+    known = {sample.path for sample in listed} | {config.labels}
+    return sum(
+        path not in known and not _excluded(path, config.exclude)
+        for path in files_of(root, config.kind)
+    )
+
+
+def _with_known_good(dataset: Dataset) -> Dataset:
+    unknown = [label for label in dataset.config.good if label not in dataset.labels]
+    if not unknown:
+        return dataset
+    raise ConfigError(
+        f"good label {unknown[0]!r} occurs nowhere",
+        where=str(dataset.root / DATASET_TOML),
+        cure=did_you_mean(unknown[0], dataset.labels),
+    )
+
+
+def _with_axes(dataset: Dataset) -> Dataset:
+    """Where no axes are named, all columns of the first recording."""
+    columns = dataset.config.vibration
+    if columns is None or columns.axes:
+        return dataset
+    path = dataset.file(0)
+    found, _ = READERS[path.suffix.lower()](path)
+    config = dataset.config.model_copy(
+        update={"vibration": columns.model_copy(update={"axes": list(found)})}
+    )
+    said = f"no axes named: all columns of {dataset.samples[0].path}: {', '.join(found)}"
+    return Dataset(
+        dataset.root,
+        config,
+        dataset.samples,
+        (*dataset.decisions, said),
+        dataset.missing,
+        dataset.unlisted,
+    )
+
+
+def _table_samples(root: Path, config: DatasetConfig) -> tuple[Sample, ...]:
+    """One sample a row, its path `file#row`."""
+    columns = config.tabular
+    if columns is None:
+        raise ConfigError("[tabular] is missing", where=str(root), cure="name file and label")
+    path = root / columns.file
+    rows = read_rows(path)
+    for column in (columns.label, *columns.features, *columns.exclude, config.group, config.fold):
+        _refuse_missing_column(path, rows[0], column)
+    return tuple(
+        Sample(
+            f"{columns.file}#{number}",
+            row[columns.label],
+            group=row[config.group] if config.group else "",
+            fold=row[config.fold] if config.fold else "",
+            conditions=row,
+        )
+        for number, row in enumerate(rows)
+    )

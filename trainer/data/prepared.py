@@ -1,0 +1,82 @@
+"""Samples as the tensors a model takes, made only by the contracts' own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.image import ImageInput, prepare_image, read_image
+from edge_agent.contracts.recordings import read_recording
+from edge_agent.contracts.types import Recording, Tensor
+from edge_agent.contracts.vibration import VibrationInput, prepare_recording
+from trainer.data.samples import Dataset, Indices
+from trainer.progress import Talk
+
+InputSpec = ImageInput | VibrationInput
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """inputs: (N, *shape), uint8 images or float32 windows; sample: (N,) position of its sample."""
+
+    inputs: Tensor
+    sample: Indices
+
+    def targets(self, dataset: Dataset) -> NDArray[np.int64]:
+        """The label number of every input."""
+        return np.asarray(dataset.targets()[self.sample])
+
+    def rows(self, indices: Indices) -> NDArray[np.int64]:
+        """For every input the place of its sample in `indices`."""
+        place = {int(index): row for row, index in enumerate(indices)}
+        return np.array([place[int(sample)] for sample in self.sample], np.int64)
+
+
+def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, what: str) -> Prepared:
+    """Read and prepare the samples at `indices`; one input per image, several per recording."""
+    pieces: list[Tensor] = []
+    owners: list[Indices] = []
+    with talk.steps(f"reading {what}", len(indices)) as bar:
+        for index in indices:
+            piece = inputs_of(dataset, int(index), spec)
+            pieces.append(piece)
+            owners.append(np.full(len(piece), index, np.intp))
+            bar.advance()
+    return Prepared(np.concatenate(pieces), np.concatenate(owners))
+
+
+def inputs_of(dataset: Dataset, index: int, spec: InputSpec) -> Tensor:
+    """The inputs of one sample: (1, *shape) for an image, (N, *shape) for a recording."""
+    if isinstance(spec, ImageInput):
+        return prepare_image(read_image(dataset.file(index)), spec)[None]
+    return prepare_recording(read_sample(dataset, index), spec)
+
+
+def read_sample(dataset: Dataset, index: int) -> Recording:
+    """The stretch of the recording that a sample is."""
+    sample, columns = dataset.samples[index], dataset.config.vibration
+    if columns is None:
+        raise ValueError("not a vibration data set")
+    rate_hz = sample.rate_hz or columns.rate_hz
+    whole = read_recording(dataset.file(index), columns.axes, rate_hz, columns.unit)
+    if sample.span == (0.0, 1.0):
+        return whole
+    start, stop = (round(edge * len(whole.signal)) for edge in sample.span)
+    return replace(whole, signal=whole.signal[start:stop])
+
+
+def denser(spec: InputSpec, share: int) -> InputSpec:
+    """The same windows, taken `share` times as often: only for training."""
+    if isinstance(spec, ImageInput):
+        return spec
+    hop = max(1, min(spec.hop_samples, spec.window_samples // share))
+    return spec.model_copy(update={"hop_samples": hop})
+
+
+def read_durations(dataset: Dataset, indices: Sequence[int] | Indices) -> list[tuple[int, float]]:
+    """(samples, rate_hz) of each recording."""
+    found = (read_sample(dataset, int(index)) for index in indices)
+    return [(len(recording.signal), recording.rate_hz) for recording in found]

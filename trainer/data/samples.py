@@ -1,0 +1,106 @@
+"""A data set as a table of samples, without having read one image or signal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.errors import DatasetError
+from edge_agent.contracts.files import sha256_hex
+from trainer.data.schema import DatasetConfig
+
+Indices = NDArray[np.intp]
+"""Positions in Dataset.samples."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file, or a stretch of a recording; `path` is relative to the data set.
+
+    group: no split may cut it (empty: the sample stands alone); fold, split: as given, or empty;
+    span: the part of the recording, as fractions of its length; mask: a picture of the defect.
+    """
+
+    path: str
+    label: str
+    group: str = ""
+    fold: str = ""
+    split: str = ""
+    rate_hz: float | None = None
+    span: tuple[float, float] = (0.0, 1.0)
+    mask: str = ""
+    conditions: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The samples under `root`; `decisions` says in sentences what nobody wrote down."""
+
+    root: Path
+    config: DatasetConfig
+    samples: tuple[Sample, ...]
+    decisions: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unlisted: int = 0
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, sorted."""
+        return sorted({sample.label for sample in self.samples})
+
+    @property
+    def good(self) -> list[str]:
+        """The good labels that occur."""
+        return [label for label in self.labels if label in self.config.good]
+
+    def file(self, index: int) -> Path:
+        """The absolute path of a sample."""
+        return self.root / self.samples[index].path
+
+    def counts(self) -> dict[str, int]:
+        """Label -> samples."""
+        return dict(sorted(Counter(sample.label for sample in self.samples).items()))
+
+    def groups(self) -> list[str]:
+        """The group of every sample; one that stands alone is its own."""
+        return [
+            sample.group or f"{sample.path}#{place}" for place, sample in enumerate(self.samples)
+        ]
+
+    def is_bad(self) -> NDArray[np.bool_]:
+        """Whether each sample is a defect."""
+        return np.array([sample.label not in self.config.good for sample in self.samples])
+
+    def targets(self) -> NDArray[np.int64]:
+        """The place of each sample's label in `labels`."""
+        place = {label: number for number, label in enumerate(self.labels)}
+        return np.array([place[sample.label] for sample in self.samples], np.int64)
+
+    def with_samples(self, samples: Iterable[Sample], *decisions: str) -> Dataset:
+        """The same data set with other samples, and why."""
+        return replace(
+            self,
+            samples=tuple(samples),
+            decisions=self.decisions + tuple(d for d in decisions if d),
+        )
+
+    def sha256(self) -> str:
+        """Over every path, label, group and file content; the order on disk does not matter."""
+        files = {sample.path: sha256_hex(self._bytes(sample.path)) for sample in self.samples}
+        rows = sorted(f"{s.path}\t{s.label}\t{s.group}\t{files[s.path]}" for s in self.samples)
+        return sha256_hex("\n".join(rows).encode())
+
+    def _bytes(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise DatasetError(
+                f"cannot be read ({error.strerror})",
+                where=str(self.root / path),
+                cure="run lineside-train check",
+            ) from error

@@ -1,0 +1,181 @@
+"""One fit on one split, whole: data in, network, threshold and judged held-out samples out.
+
+This is the library that `fit`, cross-validation and searches share: nothing is written here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.types import Tensor
+from trainer.baselines import baseline_predictions
+from trainer.config import FitConfig
+from trainer.data.prepared import Prepared, denser, prepare
+from trainer.data.splits import Split
+from trainer.evaluate import Outcome
+from trainer.gradient import fit_network, predict
+from trainer.judged import Judged, judge_all
+from trainer.models.registry import Architecture, Fitted, Training, find_architecture
+from trainer.progress import Silent, Talk
+from trainer.strict_toml import validate
+from trainer.thresholds import choose_threshold
+
+MOST_CALIBRATION = 500
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one fit gave. `test` and `val` are the float model's judgements."""
+
+    split: Split
+    config: FitConfig
+    architecture: Architecture
+    fitted: Fitted
+    spec: ModelSpec
+    held_out: Prepared
+    test: Judged
+    val: Judged
+    calibration: Tensor
+    baselines: dict[str, np.ndarray]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The held-out samples and what the model says of them."""
+        return outcome_of(self.split, self.spec, self.test)
+
+    def window_accuracy(self) -> tuple[np.ndarray, list[str]]:
+        """For every held-out input whether its own likeliest label is right, and its sample."""
+        truth = self.held_out.targets(self.split.dataset)
+        right = self.test.outputs.argmax(axis=1) == truth
+        return right, [str(sample) for sample in self.held_out.sample]
+
+
+def run_experiment(
+    split: Split, config: FitConfig, name: str, talk: Talk | None = None
+) -> Experiment:
+    """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
+
+    `name` becomes ModelSpec.name. Raises ConfigError for an unknown model or option.
+    """
+    talk = talk or Silent()
+    architecture, config = resolve(split, config)
+    training = prepare_training(split, config, architecture, talk)
+    fit = architecture.fit
+    fitted = fit(training) if fit else fit_network(architecture, training)
+    scoring = Scoring(kind=architecture.scoring, windows=architecture.windows)
+    val = _judged(fitted, training.val, split.val, training, scoring, talk)
+    bad = split.dataset.is_bad()[split.val]
+    threshold, rule = choose_threshold(val.scores, bad)
+    scoring = scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
+    held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
+    test = _judged(fitted, held_out, split.test, training, scoring, talk)
+    spec = ModelSpec(
+        name=name,
+        task=split.dataset.config.task,
+        architecture=architecture.name,
+        labels=training.labels,
+        good=[label for label in training.labels if label in split.dataset.config.good],
+        input=training.spec,
+        scoring=scoring,
+    )
+    return Experiment(
+        split,
+        config,
+        architecture,
+        fitted,
+        spec,
+        held_out,
+        test,
+        _judged(fitted, training.val, split.val, training, scoring, talk),
+        _calibration(architecture, training, fitted),
+        baseline_predictions(split.dataset, training.train, held_out, split.test),
+    )
+
+
+def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
+    """The architecture, and the configuration with its own choices filled in."""
+    architecture = find_architecture(config.model, split.dataset.config.task)
+    options = validate(architecture.options, config.options, "options")
+    filled = {
+        "model": architecture.name,
+        "epochs": config.epochs or architecture.epochs,
+        "options": options.model_dump(exclude_none=True),
+    }
+    return architecture, config.model_copy(update=filled)
+
+
+def prepare_training(
+    split: Split, config: FitConfig, architecture: Architecture, talk: Talk
+) -> Training:
+    """Read what the fit may see: train and val, never test."""
+    options = validate(architecture.options, config.options, "options")
+    spec = architecture.spec_of(split, config, options)
+    dense = denser(spec, architecture.train_hop_share)
+    train = prepare(split.dataset, split.train, dense, talk, "training samples")
+    val = prepare(split.dataset, split.val, spec, talk, "validation samples")
+    return Training(
+        split.dataset, split, spec, split.dataset.labels, train, val, config, options, talk
+    )
+
+
+def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
+    """Truth beside what was said, for the samples of `judged`."""
+    dataset, indices = split.dataset, judged.indices
+    place = {label: number for number, label in enumerate(spec.labels)}
+    groups = dataset.groups()
+    return Outcome(
+        labels=spec.labels,
+        good=spec.good,
+        truth=dataset.targets()[indices],
+        predicted=np.array([place.get(label, -1) for label in judged.predicted], np.int64),
+        scores=judged.scores,
+        rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
+        groups=[groups[int(index)] for index in indices],
+    )
+
+
+def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:
+    """The same network judged by another threshold."""
+    scoring = experiment.spec.scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
+    split, labels = experiment.split, experiment.spec.labels
+    test = judge_all(
+        experiment.test.outputs, experiment.held_out, split.test, split.dataset, scoring, labels
+    )
+    spec = experiment.spec.model_copy(update={"scoring": scoring})
+    return replace(experiment, spec=spec, test=test)
+
+
+def _judged(
+    fitted: Fitted,
+    prepared: Prepared,
+    indices: np.ndarray,
+    training: Training,
+    scoring: Scoring,
+    talk: Talk,
+) -> Judged:
+    del talk
+    outputs = predict(fitted.model, prepared.inputs)
+    return judge_all(outputs, prepared, indices, training.dataset, scoring, training.labels)
+
+
+def _calibration(architecture: Architecture, training: Training, fitted: Fitted) -> Tensor:
+    if architecture.calibration is not None:
+        return architecture.calibration(training, fitted)
+    return representative(training)
+
+
+def representative(training: Training, most: int = MOST_CALIBRATION) -> Tensor:
+    """Up to `most` training inputs, the same number of each class where there are enough."""
+    targets = training.train_targets
+    rng = np.random.default_rng(training.config.seed)
+    queues = [rng.permutation(np.flatnonzero(targets == label)) for label in np.unique(targets)]
+    chosen: list[int] = []
+    for turn in range(max(len(queue) for queue in queues)):
+        chosen += [int(queue[turn]) for queue in queues if turn < len(queue)]
+        if len(chosen) >= most:
+            break
+    return training.train.inputs[np.sort(chosen[:most])]

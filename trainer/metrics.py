@@ -1,0 +1,129 @@
+"""Figures with 95 % intervals: exact or Wilson for shares, bootstrap over groups for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Labels = NDArray[np.int64]
+Scores = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure on the held-out samples. `n` is what it was counted on; `interval` says how."""
+
+    value: float
+    ci95: tuple[float, float]
+    n: int
+    interval: str
+
+    def as_json(self) -> dict[str, object]:
+        """Rounded to six digits."""
+        row = asdict(self)
+        row["value"] = round(self.value, 6)
+        row["ci95"] = [round(edge, 6) for edge in self.ci95]
+        return row
+
+
+def share(hits: int, n: int) -> Figure:
+    """hits / n with the Clopper-Pearson interval (Biometrika 26, 1934)."""
+    from scipy.stats import beta
+
+    if n == 0:
+        return Figure(float("nan"), (0.0, 1.0), 0, "no samples")
+    low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
+    high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+    return Figure(hits / n, (low, high), n, "Clopper-Pearson")
+
+
+def wilson(hits: int, n: int) -> Figure:
+    """hits / n with the score interval (Wilson, JASA 22, 1927)."""
+    if n == 0:
+        return Figure(float("nan"), (0.0, 1.0), 0, "no samples")
+    z, p = 1.959964, hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Figure(p, (float(max(0, middle - half)), float(min(1, middle + half))), n, "Wilson")
+
+
+def bootstrapped(
+    statistic: Callable[[NDArray[np.intp]], float], groups: Sequence[str], seed: int = 0
+) -> Figure:
+    """statistic(all rows) with a percentile interval over groups drawn with replacement."""
+    names, place = np.unique(np.array(groups), return_inverse=True)
+    members = [np.flatnonzero(place == number) for number in range(len(names))]
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(ROUNDS):
+        chosen = rng.integers(0, len(members), len(members))
+        drawn.append(statistic(np.concatenate([members[number] for number in chosen])))
+    values = np.array(drawn)
+    values = values[np.isfinite(values)]
+    value = statistic(np.arange(len(place)))
+    edges = np.quantile(values, [0.025, 0.975]) if len(values) else (value, value)
+    low, high = float(edges[0]), float(edges[1])
+    return Figure(value, (low, high), len(place), f"bootstrap over {len(names)} groups")
+
+
+def confusion(truth: Labels, predicted: Labels, labels: int) -> NDArray[np.int64]:
+    """(labels, labels): rows truth, columns predicted."""
+    table = np.zeros((labels, labels), np.int64)
+    np.add.at(table, (truth, predicted), 1)
+    return table
+
+
+def per_class(table: NDArray[np.int64]) -> list[dict[str, float]]:
+    """precision, recall, f1 and support of each class."""
+    hits = np.diag(table).astype(float)
+    support, given = table.sum(axis=1), table.sum(axis=0)
+    recall = np.divide(hits, support, out=np.zeros_like(hits), where=support > 0)
+    precision = np.divide(hits, given, out=np.zeros_like(hits), where=given > 0)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(hits), where=both > 0)
+    rows = zip(precision, recall, f1, support, strict=True)
+    return [
+        {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
+        for p, r, f, n in rows
+    ]
+
+
+def macro_f1(truth: Labels, predicted: Labels, labels: int) -> float:
+    """The mean F1 over the classes that occur in `truth`."""
+    rows = per_class(confusion(truth, predicted, labels))
+    present = [row["f1"] for row in rows if row["n"] > 0]
+    return float(np.mean(present)) if present else float("nan")
+
+
+def auroc(bad: Flags, scores: Scores) -> float:
+    """Area under the ROC curve; not a number where one side is missing."""
+    from sklearn.metrics import roc_auc_score
+
+    if bad.all() or not bad.any():
+        return float("nan")
+    return float(roc_auc_score(bad, scores))
+
+
+def average_precision(bad: Flags, scores: Scores) -> float:
+    """Area under the precision-recall curve of defects."""
+    from sklearn.metrics import average_precision_score
+
+    if bad.all() or not bad.any():
+        return float("nan")
+    return float(average_precision_score(bad, scores))
+
+
+def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:
+    """The share of defects above the score that at most `false_reject` of the good ones reach."""
+    if bad.all() or not bad.any():
+        return float("nan")
+    good = np.sort(scores[~bad])
+    allowed = int(np.floor(false_reject * len(good)))
+    limit = good[len(good) - 1 - allowed]
+    return float((scores[bad] > limit).mean())

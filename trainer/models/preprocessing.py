@@ -1,0 +1,68 @@
+"""How architectures choose what they see and hear, from the configuration and training samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.vibration import VibrationInput, prepare_recording, resample
+from trainer.config import FitConfig
+from trainer.data.prepared import read_durations, read_sample
+from trainer.data.splits import Split
+
+
+def image_spec(config: FitConfig, size_px: int) -> ImageInput:
+    """A square of `size_px`, or of the configured size."""
+    side = config.image.size_px or size_px
+    return ImageInput(
+        width_px=side, height_px=side, channels=config.image.channels, fit=config.image.fit
+    )
+
+
+def vibration_spec(split: Split, config: FitConfig, window_samples: int) -> VibrationInput:
+    """The commonest rate, `window_samples` where the recordings last, scaled by the training RMS.
+
+    A recording shorter than two windows halves the window until it fits.
+    """
+    columns = split.dataset.config.vibration
+    if columns is None:
+        raise ConfigError("not a vibration data set", where="--model", cure="choose another model")
+    every = np.concatenate([split.train, split.val, split.test])
+    durations = read_durations(split.dataset, every)
+    rate_hz = config.vibration.rate_hz or columns.rate_hz or _commonest(durations)
+    shortest = min(int(samples * rate_hz / rate) for samples, rate in durations)
+    window = config.vibration.window_samples or _fitting(window_samples, shortest)
+    spec = VibrationInput(
+        rate_hz=rate_hz,
+        axes=columns.axes,
+        unit=columns.unit,
+        window_samples=window,
+        hop_samples=config.vibration.hop_samples or window,
+        detrend=config.vibration.detrend,
+    )
+    return spec.model_copy(update={"full_scale": _rms(split, spec)})
+
+
+def _commonest(durations: list[tuple[int, float]]) -> float:
+    return Counter(rate for _, rate in durations).most_common(1)[0][0]
+
+
+def _fitting(window: int, shortest: int) -> int:
+    while window > 32 and 2 * window > shortest:
+        window //= 2
+    return window
+
+
+def _rms(split: Split, spec: VibrationInput) -> float:
+    """The median over training recordings of the detrended RMS, three digits."""
+    values = []
+    for index in split.train:
+        recording = read_sample(split.dataset, int(index))
+        signal = resample(recording.signal, recording.rate_hz, spec.rate_hz)
+        if len(signal) >= spec.window_samples:
+            windows = prepare_recording(recording, spec)
+            values.append(float(np.sqrt(np.mean(np.square(windows)))))
+    return float(f"{max(np.median(values), 1e-9):.3g}") if values else 1.0

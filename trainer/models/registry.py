@@ -1,0 +1,131 @@
+"""The architectures: one file of this package each, found by name.
+
+A file trainer/models/NAME.py (dashes of the name as underscores) that holds
+`ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains; nothing else is edited,
+but DEFAULTS for the model that `auto` takes. Keras is imported inside the functions only.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.manifest import Task
+from edge_agent.contracts.types import Tensor
+from trainer.config import FitConfig
+from trainer.data.prepared import InputSpec, Prepared
+from trainer.data.samples import Dataset
+from trainer.data.splits import Split
+from trainer.progress import Talk
+from trainer.strict_toml import StrictTable, did_you_mean
+
+if TYPE_CHECKING:
+    import keras
+
+DEFAULTS: dict[Task, str] = {"image-class": "cnn", "vibration-class": "conv1d"}
+"""What `--model auto` takes."""
+
+
+class NoOptions(StrictTable):
+    """An architecture without options of its own."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that a fit may see. The test split is not here.
+
+    train, val: prepared inputs (uint8 images or float32 windows) with the sample of each;
+    train_targets, val_targets: (N,) label numbers in the order of `labels`.
+    """
+
+    dataset: Dataset
+    split: Split
+    spec: InputSpec
+    labels: list[str]
+    train: Prepared
+    val: Prepared
+    config: FitConfig
+    options: StrictTable
+    talk: Talk
+
+    @property
+    def train_targets(self) -> NDArray[np.int64]:
+        """Label numbers of the training inputs."""
+        return self.train.targets(self.dataset)
+
+    @property
+    def val_targets(self) -> NDArray[np.int64]:
+        """Label numbers of the validation inputs."""
+        return self.val.targets(self.dataset)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network of stock Keras layers (logits, or score and heat map) and how it got there."""
+
+    model: keras.Model
+    history: list[Mapping[str, float]]
+    notes: tuple[str, ...] = ()
+
+
+SpecOf = Callable[[Split, FitConfig, StrictTable], InputSpec]
+"""Chooses the preprocessing from the configuration and the training samples alone."""
+
+Build = Callable[[InputSpec, int, FitConfig, StrictTable], "keras.Model"]
+"""(spec, labels, config, options) -> an untrained network whose input is spec.shape."""
+
+Calibration = Callable[[Training, Fitted], Tensor]
+"""Training inputs (N, *shape), N <= 500, from which int8 ranges are learnt."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One row of the table of models.
+
+    fit: None for gradient descent on the cross entropy of `build`'s logits;
+    calibration: None for up to 500 training inputs, every class among them;
+    options: the schema of the configuration's [options] table.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    summary: str
+    spec_of: SpecOf
+    build: Build
+    epochs: int = 60
+    fit: Callable[[Training], Fitted] | None = None
+    calibration: Calibration | None = None
+    scoring: Literal["logits", "anomaly"] = "logits"
+    windows: Literal["mean", "max"] = "mean"
+    train_hop_share: int = 1
+    options: type[StrictTable] = NoOptions
+
+
+def architectures() -> dict[str, Architecture]:
+    """Name -> architecture, for every file of this package that holds one."""
+    found: dict[str, Architecture] = {}
+    for module in pkgutil.iter_modules(import_module("trainer.models").__path__):
+        row = getattr(import_module(f"trainer.models.{module.name}"), "ARCHITECTURE", None)
+        if isinstance(row, Architecture):
+            found[row.name] = row
+    return found
+
+
+def find_architecture(name: str, task: Task) -> Architecture:
+    """The architecture of that name, or the default of the task for `auto`."""
+    known = architectures()
+    fitting = sorted(row.name for row in known.values() if task in row.tasks)
+    if name == "auto":
+        name = DEFAULTS.get(task, "")
+    if name in fitting:
+        return known[name]
+    what = f"{name!r} does not do {task}" if name in known else f"no model {name!r} for {task}"
+    cure = did_you_mean(name, fitting) if fitting else f"no model for {task} is installed"
+    raise ConfigError(what, where="--model", cure=cure)
