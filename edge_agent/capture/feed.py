@@ -33,11 +33,17 @@ class Feed(Protocol):
     def fault(self) -> str:
         """What is lost, or nothing."""
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Open the source; raises DeviceError."""
 
-    def take(self, timeout_s: float) -> Item | None: ...
+    def take(self, timeout_s: float) -> Item | None:
+        """The next item, None when none came in time; EndOfSource at the end."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Ask it to end: what waits is still given, then EndOfSource."""
+
+    def close(self) -> None:
+        """Release the source; called by the thread that takes, after the end."""
 
 
 class Reopening:
@@ -101,6 +107,7 @@ class DirectFeed:
 
     def __init__(self, source: Reopening) -> None:
         self._source = source
+        self._stopping = False
 
     @property
     def fault(self) -> str:
@@ -109,13 +116,20 @@ class DirectFeed:
 
     def start(self) -> None:
         """Open the source."""
+        self._stopping = False
         self._source.open()
 
     def take(self, timeout_s: float) -> Item | None:
         """The next item, None when none came in time; EndOfSource at the end."""
+        if self._stopping:
+            raise EndOfSource
         return self._source.next(timeout_s)
 
     def stop(self) -> None:
+        """Give nothing more."""
+        self._stopping = True
+
+    def close(self) -> None:
         """Close the source."""
         self._source.close()
 
@@ -148,7 +162,9 @@ class LiveFeed:
         """Open the source and begin to read."""
         self._source.open()
         self._stopping = self._ended = False
-        self._thread = threading.Thread(target=self._read, name=f"capture-{self._name}")
+        self._thread = threading.Thread(
+            target=self._read, name=f"capture-{self._name}", daemon=True
+        )
         self._thread.start()
 
     def take(self, timeout_s: float) -> Item | None:
@@ -164,6 +180,10 @@ class LiveFeed:
             return None
 
     def stop(self) -> None:
+        """Read nothing more; what waits is still given."""
+        self._stopping = True
+
+    def close(self) -> None:
         """End the thread and close the source."""
         self._stopping = True
         if self._thread is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.types import Verdict
+
+Action: TypeAlias = Literal["accept", "reject", "stop"]
+"""What the line does with a part."""
 
 
 class Message(BaseModel):
@@ -40,6 +43,7 @@ class VerdictMessage(Message):
     kind: Literal["verdict"] = "verdict"
     part_id: str
     verdict: Verdict
+    action: Action = Field(description="NO-VERDICT takes the station's safe action")
     reason: str = ""
     latency_ms: float = Field(ge=0, description="grab to verdict")
     deadline_ms: float = Field(gt=0)

@@ -106,7 +106,7 @@ class Sender:
             return  # the pipe is full (awake anyway) or closed
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             try:
                 self._serve()
             except LinesideError as error:
@@ -114,6 +114,8 @@ class Sender:
             except Exception as error:
                 LOG.exception("the sender failed; connecting again")
                 self._lose(str(error))
+            if self._stopping.is_set():
+                break
             self._stopping.wait(self._wait_s())
         self._reader.close()
 

@@ -1,0 +1,114 @@
+"""From station.toml to ready channels: bundle trusted and proven on this machine, source built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.capture.drivers import build_source
+from edge_agent.capture.feed import Feed, build_feed
+from edge_agent.capture.schema import RecordingSource
+from edge_agent.capture.source import Source
+from edge_agent.config import Channel, ImageChannel, StationConfig, TrustTable
+from edge_agent.contracts.bundle import Bundle, read_bundle
+from edge_agent.contracts.clock import Clock
+from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.vibration import VibrationInput
+from edge_agent.decide.health import FrameHealth
+from edge_agent.decide.judge import ChannelJudge
+from edge_agent.infer.inspector import Inspector, load_inspector
+
+
+@dataclass(frozen=True)
+class ArmedChannel:
+    """One channel, ready to judge; its feed is not started yet."""
+
+    name: str
+    title: str
+    feed: Feed
+    judge: ChannelJudge
+    inspector: Inspector
+
+
+def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedChannel:
+    """Check and load the channel's bundle and build its source.
+
+    Raises BundleError (with SignatureError and ParityError) or ConfigError; nothing is opened.
+    """
+    bundle = trusted_bundle(channel.bundle, config.trust)
+    source = channel_source(channel, bundle.manifest.spec, clock)
+    inspector = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
+    feed = build_feed(source, name=channel.name, size=channel.queue, clock=clock)
+    judge = channel_judge(channel, inspector, bundle.title, config, clock)
+    return ArmedChannel(channel.name, bundle.title, feed, judge, inspector)
+
+
+def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:
+    """Read a bundle and check its signature, unless unsigned ones are allowed."""
+    bundle = read_bundle(bundle_file(path))
+    if trust.allow_unsigned and bundle.signature is None:
+        return bundle
+    if trust.keys is None:
+        raise ConfigError(
+            "no trusted keys are named",
+            where="station.toml: trust",
+            cure="set trust.root or trust.keys_dir (or allow_unsigned = true on a test bench)",
+        )
+    from edge_agent.update.signature import verify_bundle
+
+    verify_bundle(bundle, trust.keys)
+    return bundle
+
+
+def bundle_file(path: Path) -> Path:
+    """The .bundle file itself, or the current one of a slot folder DIR/bundles/NAME."""
+    if not path.is_dir():
+        return path
+    current = path / "current" / f"{path.name}.bundle"
+    if not current.is_file():
+        raise BundleError(
+            "no bundle is installed there",
+            where=str(path),
+            cure="push one with `lineside-deploy push`, or correct `bundle`",
+        )
+    return current
+
+
+def channel_source(channel: Channel, spec: ModelSpec, clock: Clock) -> Source:
+    """The closed source of a channel; raises ConfigError where bundle and channel do not match."""
+    if spec.input.kind != channel.kind:
+        raise ConfigError(
+            f"the bundle {spec.name} judges {spec.input.kind}, the channel is {channel.kind}",
+            where=f"station.toml: channel {channel.name}",
+            cure="correct `kind` or `bundle`",
+        )
+    source = channel.source
+    if isinstance(spec.input, VibrationInput):
+        unit = getattr(source, "unit", "g")
+        if unit != spec.input.unit:
+            raise ConfigError(
+                f"the source is in {unit!r}, the bundle takes {spec.input.unit!r}",
+                where=f"station.toml: channel {channel.name}",
+                cure="correct `unit`, or train on this unit",
+            )
+        if isinstance(source, RecordingSource) and not source.axes:
+            source = source.model_copy(update={"axes": spec.input.axes})
+    return build_source(channel.kind, source, name=channel.name, clock=clock)
+
+
+def channel_judge(
+    channel: Channel, inspector: Inspector, title: str, config: StationConfig, clock: Clock
+) -> ChannelJudge:
+    """The judge of a channel."""
+    taken = inspector.spec.input
+    return ChannelJudge(
+        inspector,
+        channel=channel.name,
+        bundle=title,
+        deadline_ms=config.line.deadline_ms,
+        clock=clock,
+        health=FrameHealth(channel.health) if isinstance(channel, ImageChannel) else None,
+        axes=tuple(taken.axes) if isinstance(taken, VibrationInput) else (),
+        unit=taken.unit if isinstance(taken, VibrationInput) else "g",
+    )

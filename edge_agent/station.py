@@ -1,0 +1,293 @@
+"""The station: channels in, verdicts out, wired as station.toml says.
+
+Threads: one for each channel (decides), one for each live source (captures), the outbox's writer,
+the MQTT sender, and the caller's, which watches deadlines, health and state. A channel's thread
+gives the verdict to the output first and to the outbox's hand-over after; it waits for neither
+disk nor network.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol
+
+from edge_agent.arming import ArmedChannel, arm_channel
+from edge_agent.capture.source import EndOfSource, Item
+from edge_agent.config import StationConfig
+from edge_agent.contracts.clock import Clock
+from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
+from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.decide.assembly import Assembler, ClosedPart
+from edge_agent.decide.fusion import Decision, action_for, fuse
+from edge_agent.report.ledger import Ledger
+from edge_agent.report.mqtt import Sender
+from edge_agent.report.outbox import Outbox
+
+LOG = logging.getLogger("lineside.station")
+
+TAKE_S = 0.1
+"""Longest wait for an item, so that a stop is obeyed soon."""
+REARM_S = 5.0
+"""A disarmed station tries again after this."""
+
+State = Literal["armed", "disarmed", "stopping"]
+
+
+class Output(Protocol):
+    """What is told of every decision, at once and in the channel's thread: it must not wait."""
+
+    def __call__(self, decision: Decision) -> None: ...
+
+
+def no_output(decision: Decision) -> None:
+    """For a station that only reports."""
+
+
+class Station:
+    """One station; run() until its sources end or `stop` is set.
+
+    keep_trying: a station that cannot arm stays disarmed with the reason and tries again;
+    otherwise run() raises the error.
+    """
+
+    def __init__(
+        self,
+        config: StationConfig,
+        *,
+        clock: Clock,
+        output: Output = no_output,
+        keep_trying: bool = True,
+        arm: Callable[..., ArmedChannel] = arm_channel,
+    ) -> None:
+        self.config = config
+        self.counts: Counter[str] = Counter()
+        self.state: State = "disarmed"
+        self.reason = "starting"
+        self._clock = clock
+        self._output = output
+        self._keep_trying = keep_trying
+        self._arm_channel = arm
+        self._channels: list[ArmedChannel] = []
+        self._workers: list[threading.Thread] = []
+        self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
+        self._outbox: Outbox | None = None
+        self._sender: Sender | None = None
+        self._unsent = 0
+        self._lock = threading.Lock()
+
+    def run(self, stop: threading.Event) -> None:
+        """Arm and decide until every source has ended or `stop` is set; nothing is lost.
+
+        Raises StorageError when the outbox cannot be opened.
+        """
+        self._open_reporting()
+        try:
+            if self._arm_until(stop):
+                self._watch(stop)
+        finally:
+            self._end()
+
+    def _open_reporting(self) -> None:
+        config = self.config
+        if config.mqtt is None:
+            LOG.warning("no [mqtt] in station.toml: verdicts are shown, not sent")
+            return
+        outbox = Outbox(
+            Ledger(config.station.state_dir, config.outbox.quota_mb),
+            station=config.station.id,
+            hand_over=config.outbox.hand_over,
+            clock=self._clock,
+        )
+        outbox.start()
+        self._outbox = outbox
+        self._sender = Sender(
+            config.mqtt,
+            station=config.station.id,
+            client_id=config.client_id,
+            outbox=outbox,
+            clock=self._clock,
+        )
+        self._sender.start()
+
+    def _arm_until(self, stop: threading.Event) -> bool:
+        """Arm, trying again while disarmed; False when stopped before."""
+        while not stop.is_set():
+            try:
+                self._arm()
+            except (BundleError, DeviceError) as error:
+                if not self._keep_trying:
+                    raise
+                self._say("disarmed", str(error))
+                stop.wait(REARM_S)
+            else:
+                return True
+        return False
+
+    def _arm(self) -> None:
+        started: list[ArmedChannel] = []
+        try:
+            for table in self.config.channel:
+                channel = self._arm_channel(table, self.config, self._clock)
+                started.append(channel)
+                channel.feed.start()
+        except LinesideError:
+            for channel in started:
+                channel.feed.close()
+                channel.inspector.close()
+            raise
+        self._channels = started
+        line = self.config.line
+        self._assembler = Assembler(
+            {channel.name: channel.title for channel in started},
+            join=line.join,
+            deadline_ms=line.deadline_ms,
+        )
+        self._workers = [
+            threading.Thread(target=self._work, args=[c], name=f"channel-{c.name}", daemon=True)
+            for c in started
+        ]
+        for worker in self._workers:
+            worker.start()
+        self._say("armed", "")
+
+    def _work(self, channel: ArmedChannel) -> None:
+        """The loop of one channel's thread."""
+        while True:
+            try:
+                item = channel.feed.take(TAKE_S)
+                if item is not None:
+                    self._inspect(channel, item)
+            except EndOfSource:
+                break
+            except Exception:
+                LOG.exception("channel %s failed; going on", channel.name)
+                self.counts["faults"] += 1
+                time.sleep(TAKE_S)
+        channel.feed.close()
+
+    def _inspect(self, channel: ArmedChannel, item: Item) -> None:
+        part_id = item.part_id or str(item.seq)
+        self._assembler.begin(channel.name, part_id, item.mono_ns)
+        verdict = channel.judge.judge(item)
+        part = self._assembler.add(verdict, part_id, item.mono_ns)
+        if part is not None:
+            self._decide(part)
+
+    def _decide(self, part: ClosedPart) -> None:
+        """Fuse, act, and hand over to the outbox, in this order."""
+        verdict, reason = fuse(part.channels)
+        decision = Decision(
+            part_id=part.part_id,
+            verdict=verdict,
+            action=action_for(verdict, self.config.station.safe_action),
+            reason=reason,
+            latency_ms=max(0.0, (self._clock.mono_ns() - part.mono_ns) / 1e6),
+            channels=part.channels,
+        )
+        self._output(decision)
+        with self._lock:
+            self.counts["parts"] += 1
+            self.counts[str(verdict)] += 1
+        if self._outbox is not None:
+            self._outbox.put("verdict", partial(self._message, decision, self._clock.utc_ns()))
+
+    def _message(self, decision: Decision, at_ns: int, event_id: str) -> VerdictMessage:
+        return VerdictMessage(
+            station=self.config.station.id,
+            event_id=event_id,
+            at_ns=at_ns,
+            part_id=decision.part_id,
+            verdict=decision.verdict,
+            action=decision.action,
+            reason=decision.reason,
+            latency_ms=decision.latency_ms,
+            deadline_ms=self.config.line.deadline_ms,
+            channels=list(decision.channels),
+        )
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Deadlines, health and state, until the sources end or `stop` is set."""
+        tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
+        health_at = time.monotonic()
+        while not stop.is_set() and any(worker.is_alive() for worker in self._workers):
+            stop.wait(tick_s)
+            self._expire()
+            if time.monotonic() >= health_at:
+                health_at += self.config.line.health_every_s
+                self._say_health()
+                self._watch_sources()
+
+    def _expire(self) -> None:
+        for part in self._assembler.expire(self._clock.mono_ns()):
+            self._decide(part)
+
+    def _watch_sources(self) -> None:
+        faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
+        if faults:
+            self._say("disarmed", "; ".join(faults))
+        else:
+            self._say("armed", "")
+
+    def _say(self, state: State, reason: str) -> None:
+        if (state, reason) == (self.state, self.reason):
+            return
+        self.state, self.reason = state, reason
+        level = logging.ERROR if state == "disarmed" else logging.INFO
+        LOG.log(level, "%s%s", state, f": {reason}" if reason else "")
+        if self._sender is not None:
+            bundles = {channel.name: channel.title for channel in self._channels}
+            self._sender.say_state(
+                StateMessage(
+                    station=self.config.station.id,
+                    state=state,
+                    reason=reason,
+                    at_ns=self._clock.utc_ns(),
+                    bundles=bundles,
+                )
+            )
+
+    def _say_health(self) -> None:
+        if self._sender is None or self._outbox is None:
+            return
+        self._sender.say_health(
+            HealthMessage(
+                station=self.config.station.id,
+                at_ns=self._clock.utc_ns(),
+                parts=self.counts["parts"],
+                passed=self.counts["PASS"],
+                failed=self.counts["FAIL"],
+                no_verdict=self.counts["NO-VERDICT"],
+                frames_dropped=sum(channel.feed.dropped for channel in self._channels),
+                outbox_waiting=self._outbox.waiting,
+                rss_mb=rss_mb(),
+            )
+        )
+
+    def _end(self) -> None:
+        """Decide what was grabbed, send what waits, and close everything."""
+        self._say("stopping", "asked to")
+        for channel in self._channels:
+            channel.feed.stop()
+        for worker in self._workers:
+            worker.join(timeout=15)
+        for part in self._assembler.expire(self._clock.mono_ns() + (1 << 62)):
+            self._decide(part)
+        self._say_health()
+        if self._sender is not None:
+            self._sender.stop(self.config.line.drain_s)
+        if self._outbox is not None:
+            self._outbox.stop()
+        for channel in self._channels:
+            channel.inspector.close()
+
+
+def rss_mb() -> float:
+    """The resident memory of this process (proc(5), statm)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / (1 << 20)
