@@ -48,6 +48,9 @@ class MqttTable(Table):
 
     host: str = Field(min_length=1, description="name or address of the broker")
     port: int = Field(default=1883, ge=1, le=65535, description="8883 is usual with TLS")
+    protocol: Literal["5", "3.1.1"] = Field(
+        default="5", description="MQTT version; 3.1.1 for a broker that does not know 5"
+    )
     topic_prefix: str = Field(
         default="lineside", pattern=r"^[^+#\x00]+$", description="topics are PREFIX/STATION/STREAM"
     )

@@ -1,10 +1,10 @@
-"""An MQTT 5 client as the station's configuration describes it, and what refusals mean."""
+"""An MQTT client as the station's configuration describes it, and what refusals mean."""
 
 from __future__ import annotations
 
 import ssl
 
-from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -21,13 +21,21 @@ CURES = {
     "Bad user name or password": "check username and password_file",
     "Client identifier not valid": "set mqtt.client_id to one that the broker takes",
     "Banned": "ask who runs the broker",
+    "Unsupported protocol version": 'set mqtt.protocol = "3.1.1"',
     "Quota exceeded": "the broker is full or limits us: raise its limits",
 }
 
 
 def build_client(config: MqttTable, client_id: str) -> Client:
     """A client that is not connected; raises ConfigError for unreadable secrets or certificates."""
-    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5)
+    # An MQTT 3.1.1 session is not kept: a new connection repeats what is unconfirmed in any case.
+    old = config.protocol == "3.1.1"
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=True if old else None,
+        protocol=MQTTv311 if old else MQTTv5,
+    )
     client.connect_timeout = CONNECT_S
     if config.username is not None:
         client.username_pw_set(config.username, config.password())
@@ -51,16 +59,19 @@ def connect(client: Client, config: MqttTable, *, session_expiry_s: int, fresh: 
 
     Raises BrokerError when nobody answers there.
     """
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = session_expiry_s
     try:
-        client.connect(
-            config.host,
-            config.port,
-            keepalive=config.keepalive_s,
-            clean_start=fresh,
-            properties=properties,
-        )
+        if config.protocol == "3.1.1":
+            client.connect(config.host, config.port, keepalive=config.keepalive_s)
+        else:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = session_expiry_s
+            client.connect(
+                config.host,
+                config.port,
+                keepalive=config.keepalive_s,
+                clean_start=fresh,
+                properties=properties,
+            )
     except OSError as error:
         raise BrokerError(
             f"cannot be reached ({error.strerror or error})",
