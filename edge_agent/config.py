@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from edge_agent.capture.schema import ImageSource, VibrationSource
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.settings import StationPath, Table, read_toml
+from edge_agent.sources import ImageSource, VibrationSource
 
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 SafeAction = Literal["reject", "pass-through", "stop"]

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from edge_agent.arming import ArmedChannel, arm_channel
-from edge_agent.capture.source import EndOfSource, Item
+from edge_agent.capture.source import EndOfSource
 from edge_agent.config import StationConfig
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
 from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.types import Item
 from edge_agent.decide.assembly import Assembler, ClosedPart
 from edge_agent.decide.fusion import Decision, action_for, fuse
 from edge_agent.report.ledger import Ledger
@@ -80,6 +81,16 @@ class Station:
         self._sender: Sender | None = None
         self._unsent = 0
         self._lock = threading.Lock()
+
+    @property
+    def sent(self) -> int:
+        """Messages that the broker (or the receiver) confirmed."""
+        return self._sender.confirmed if self._sender else 0
+
+    @property
+    def waiting(self) -> int:
+        """Messages on disk that nobody confirmed yet."""
+        return self._outbox.waiting if self._outbox else 0
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost.

@@ -23,7 +23,7 @@ DRIVERS = {
 
 
 def build_source(kind: str, config: BaseModel, *, name: str, clock: Clock) -> Source:
-    """The closed source that `config` (a table of capture.schema) describes."""
+    """The closed source that `config` (a table of edge_agent.sources) describes."""
     module, driver = DRIVERS[kind, str(getattr(config, "driver", ""))]
     source: Source = getattr(import_module(module), driver)(config, name=name, clock=clock)
     return source

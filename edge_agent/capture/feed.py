@@ -8,9 +8,10 @@ import time
 from collections import deque
 from typing import Protocol
 
-from edge_agent.capture.source import EndOfSource, Item, Source, Unreadable
+from edge_agent.capture.source import EndOfSource, Source
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
+from edge_agent.contracts.types import Item, Unreadable
 
 LOG = logging.getLogger("lineside.capture")
 

@@ -7,12 +7,12 @@ from collections import deque
 from pathlib import Path
 
 from edge_agent.capture.pace import Pace
-from edge_agent.capture.schema import FolderSource
-from edge_agent.capture.source import EndOfSource, Unreadable
+from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError, InputError
 from edge_agent.contracts.image import IMAGE_SUFFIXES, read_image
-from edge_agent.contracts.types import Frame
+from edge_agent.contracts.types import Frame, Unreadable
+from edge_agent.sources import FolderSource
 
 SETTLE_S = 0.2
 """A file younger than this may still be written, when new files are waited for."""

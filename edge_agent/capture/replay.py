@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.capture.pace import Pace
-from edge_agent.capture.schema import RecordingSource
-from edge_agent.capture.source import EndOfSource, Unreadable
+from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError, InputError
 from edge_agent.contracts.recordings import read_recording
-from edge_agent.contracts.types import Reading, Recording
+from edge_agent.contracts.types import Reading, Recording, Unreadable
+from edge_agent.sources import RecordingSource
 
 
 class ReplaySensor:

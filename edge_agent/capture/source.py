@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from edge_agent.contracts.types import Frame, Reading
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """An item the driver saw but could not read: its part gets NO-VERDICT with `reason`."""
-
-    reason: str
-    captured_at_ns: int
-    mono_ns: int
-    seq: int
-    source: str = ""
-    part_id: str = ""
-
-
-Item: TypeAlias = Frame | Reading | Unreadable
-"""What a source gives; `seq` counts from 0 without a gap, whatever became of the item."""
+from edge_agent.contracts.types import Item
 
 
 class EndOfSource(Exception):  # noqa: N818 - an end, not an error

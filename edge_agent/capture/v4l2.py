@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.capture.schema import V4l2Source
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Frame
+from edge_agent.sources import V4l2Source
 
 
 class Port(Protocol):

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from edge_agent.capture.pace import Pace
-from edge_agent.capture.schema import VideoSource
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Frame
+from edge_agent.sources import VideoSource
 
 
 class VideoCamera:

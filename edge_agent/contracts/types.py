@@ -53,6 +53,22 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """An item the driver saw but could not read: its part gets NO-VERDICT with `reason`."""
+
+    reason: str
+    captured_at_ns: int
+    mono_ns: int
+    seq: int
+    source: str = ""
+    part_id: str = ""
+
+
+Item: TypeAlias = Frame | Reading | Unreadable
+"""What a source gives; `seq` counts from 0 without a gap, whatever became of the item."""
+
+
+@dataclass(frozen=True)
 class Recording:
     """A vibration recording read from a file; `rpm` is the shaft's speed where it is known."""
 

@@ -6,11 +6,18 @@ import logging
 import math
 from typing import Protocol
 
-from edge_agent.capture.source import Item, Unreadable
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.messages import ChannelVerdict
-from edge_agent.contracts.types import Frame, Image, Judgement, Recording, Verdict
+from edge_agent.contracts.types import (
+    Frame,
+    Image,
+    Item,
+    Judgement,
+    Recording,
+    Unreadable,
+    Verdict,
+)
 from edge_agent.decide.health import FrameHealth
 
 LOG = logging.getLogger("lineside.decide")
