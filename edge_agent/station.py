@@ -102,12 +102,12 @@ class Station:
             if self._arm_until(stop):
                 self._watch(stop)
         finally:
-            self._end()
+            self._end("asked to" if stop.is_set() else "the sources have ended")
 
     def _open_reporting(self) -> None:
         config = self.config
         if config.mqtt is None:
-            LOG.warning("no [mqtt] in station.toml: verdicts are shown, not sent")
+            LOG.info("no [mqtt] in station.toml: verdicts are shown, not sent")
             return
         outbox = Outbox(
             Ledger(config.station.state_dir, config.outbox.quota_mb),
@@ -280,9 +280,9 @@ class Station:
             )
         )
 
-    def _end(self) -> None:
+    def _end(self, reason: str) -> None:
         """Decide what was grabbed, send what waits, and close everything."""
-        self._say("stopping", "asked to")
+        self._say("stopping", reason)
         for channel in self._channels:
             channel.feed.stop()
         for worker in self._workers:

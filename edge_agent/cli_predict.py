@@ -1,0 +1,121 @@
+"""`lineside-agent predict`: a bundle's judgement of files, without a station."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.contracts.types import Judgement
+    from edge_agent.infer.inspector import Inspector
+
+EXAMPLES = """examples:
+  lineside-agent predict caps-1.0.0.bundle part.png
+  lineside-agent predict caps-1.0.0.bundle frames/ --json
+  lineside-agent predict motor-1.0.0.bundle run7.csv --rate-hz 12000
+
+exit code: 0 all PASS, 3 a FAIL among them, 1 a file that could not be judged
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `predict`."""
+    predict = verbs.add_parser(
+        "predict",
+        help="judge images or recordings by a bundle",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument("bundle", type=Path, metavar="BUNDLE")
+    predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
+    predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    predict.add_argument("--axes", nargs="+", metavar="AXIS", help="columns; else the bundle's")
+    predict.add_argument("--runtime", default="auto", help="litert or tflite_runtime (auto)")
+    predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
+    predict.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from edge_agent.arming import bundle_file
+    from edge_agent.contracts.bundle import read_bundle
+    from edge_agent.contracts.errors import InputError
+    from edge_agent.infer.inspector import load_inspector
+
+    bundle = read_bundle(bundle_file(args.bundle))
+    inspector = load_inspector(bundle, runtime=args.runtime, threads=args.threads)
+    judged = failed = broken = 0
+    for path in _files(args.paths, inspector):
+        try:
+            judgement, latency_ms = _judge(inspector, path, args)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            broken += 1
+            continue
+        judged += 1
+        failed += judgement.verdict == "FAIL"
+        print(_line(path, judgement, latency_ms, as_json=args.json), flush=True)
+    inspector.close()
+    if broken or not judged:
+        return 1
+    return 3 if failed else 0
+
+
+def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
+    """The paths, folders replaced by the files in them that the bundle can judge."""
+    from edge_agent.contracts.image import IMAGE_SUFFIXES
+    from edge_agent.contracts.recordings import READERS
+
+    images = inspector.spec.input.kind == "image"
+    suffixes = IMAGE_SUFFIXES if images else frozenset(READERS)
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        if not found:
+            print(f"{path}: nothing to judge ({' '.join(sorted(suffixes))})", file=sys.stderr)
+        yield from found
+
+
+def _judge(inspector: Inspector, path: Path, args: argparse.Namespace) -> tuple[Judgement, float]:
+    """The judgement and the time from the samples in memory to it."""
+    from edge_agent.contracts.image import read_image
+    from edge_agent.contracts.recordings import read_recording
+    from edge_agent.contracts.vibration import VibrationInput
+
+    spec = inspector.spec.input
+    if isinstance(spec, VibrationInput):
+        recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit)
+        started = time.perf_counter()
+        judgement = inspector.inspect_recording(recording)
+    else:
+        image = read_image(path)
+        started = time.perf_counter()
+        judgement = inspector.inspect_image(image)
+    return judgement, (time.perf_counter() - started) * 1e3
+
+
+def _line(path: Path, judgement: Judgement, latency_ms: float, *, as_json: bool) -> str:
+    if as_json:
+        row = {
+            "path": str(path),
+            "label": judgement.label,
+            "score": judgement.score,
+            "threshold": judgement.threshold,
+            "verdict": judgement.verdict,
+            "latency_ms": round(latency_ms, 3),
+        }
+        if judgement.reason:
+            row["reason"] = judgement.reason
+        return json.dumps(row)
+    reason = f"  {judgement.reason}" if judgement.reason else ""
+    return (
+        f"{judgement.verdict:<10}  {judgement.label:<16}  score {judgement.score:.4f}  "
+        f"threshold {judgement.threshold:.4f}  {latency_ms:6.2f} ms  {path}{reason}"
+    )

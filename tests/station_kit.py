@@ -1,0 +1,161 @@
+"""What tests of a station need: small bundles, frames, recordings, a station.toml, a broker."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.brokers import Mosquitto, find_mosquitto
+from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
+from edge_agent.contracts.image import ImageInput, prepare_image
+from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
+from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.types import Recording
+from edge_agent.contracts.vibration import VibrationInput, prepare_recording
+from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.parity import tensor_hash
+from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.vectors import Vector, VectorEntry, VectorIndex, pack_vectors
+
+MODELS = Path(__file__).parent / "edge_agent" / "models"
+
+IMAGE_SPEC = ModelSpec(
+    name="brightness",
+    task="image-class",
+    architecture="by-hand",
+    labels=["dark", "bright"],
+    good=["bright"],
+    input=ImageInput(width_px=32, height_px=32),
+    scoring=Scoring(),
+)
+VIBRATION_SPEC = ModelSpec(
+    name="loudness",
+    task="vibration-class",
+    architecture="by-hand",
+    labels=["quiet", "loud"],
+    good=["quiet"],
+    input=VibrationInput(
+        rate_hz=1000, axes=["x"], window_samples=64, hop_samples=64, detrend="none"
+    ),
+    scoring=Scoring(),
+)
+
+
+def write_image_bundle(path: Path, score_off: float = 0.0) -> Path:
+    """A bundle that fails dark frames; `score_off` makes its parity vector wrong."""
+    image = np.full((40, 48, 3), 200, np.uint8)
+    entry = VectorEntry(name="grey", kind="pixels")
+    _write(path, IMAGE_SPEC, Vector(entry, image), [prepare_image(image, _image())], score_off)
+    return path
+
+
+def write_vibration_bundle(path: Path) -> Path:
+    """A bundle that fails loud recordings (1 kHz, axis x, g)."""
+    signal = np.sin(np.arange(128, dtype=np.float32))[:, None]
+    recording = Recording(signal, 1000.0, ("x",))
+    windows = list(prepare_recording(recording, _vibration()))
+    entry = VectorEntry(name="sine", kind="signal", rate_hz=1000)
+    _write(path, VIBRATION_SPEC, Vector(entry, signal), windows, 0.0)
+    return path
+
+
+def write_frame(path: Path, level: int, size: tuple[int, int] = (64, 48), seed: int = 0) -> Path:
+    """A noisy grey PNG of `size` (width, height)."""
+    width, height = size
+    noise = np.random.default_rng(seed).integers(-4, 5, (height, width, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.clip(noise + level, 0, 255).astype(np.uint8))
+    return path
+
+
+def write_frames(folder: Path, count: int, size: tuple[int, int] = (64, 48)) -> Path:
+    """`count` frames, every fourth one dark."""
+    for k in range(count):
+        write_frame(folder / f"part{k:04d}.png", 40 if k % 4 == 3 else 200, size, seed=k)
+    return folder
+
+
+def write_station(folder: Path, source: str, **tables: str) -> Path:
+    """A station.toml with one image channel; `tables` are TOML bodies by table name."""
+    parts = [f'[station]\nid = "test"\n{tables.pop("station", "")}']
+    parts += ["[trust]\nallow_unsigned = true"] if "trust" not in tables else []
+    parts += [f"[{name}]\n{body}" for name, body in tables.items()]
+    parts += [
+        '[[channel]]\nname = "top"\nkind = "image"\nbundle = "brightness.bundle"',
+        f"[channel.source]\n{source}",
+    ]
+    path = folder / "station.toml"
+    path.write_text("\n".join(parts) + "\n")
+    return path
+
+
+def mosquitto(folder: Path) -> Mosquitto:
+    """A broker that is not started yet; skips the test where mosquitto is not installed."""
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed (apt install mosquitto)")
+    return Mosquitto(folder)
+
+
+def _image() -> ImageInput:
+    assert isinstance(IMAGE_SPEC.input, ImageInput)
+    return IMAGE_SPEC.input
+
+
+def _vibration() -> VibrationInput:
+    assert isinstance(VIBRATION_SPEC.input, VibrationInput)
+    return VIBRATION_SPEC.input
+
+
+def _write(
+    path: Path, spec: ModelSpec, vector: Vector, prepared: list[np.ndarray], score_off: float
+) -> None:
+    model = (MODELS / f"{spec.name}.tflite").read_bytes()
+    runtime = open_runtime(model)
+    manifest = Manifest(
+        format=1,
+        version="1.0.0",
+        spec=spec,
+        target="litert-int8",
+        runtime="litert>=2.0",
+        inputs=runtime.inputs,
+        outputs=runtime.outputs,
+        provenance=Provenance(
+            dataset_sha256="0" * 64,
+            training_samples=64,
+            held_out_samples=0,
+            seed=0,
+            created_at="2026-01-01T00:00:00Z",
+        ),
+        files={},
+    )
+    inspector = Inspector(manifest, runtime)
+    vectors = pack_vectors(*_computed(inspector, vector, prepared, score_off))
+    inspector.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bundle(path, manifest, {MODEL: model, VECTORS: vectors})
+
+
+def _computed(
+    inspector: Inspector, vector: Vector, prepared: list[np.ndarray], score_off: float
+) -> tuple[VectorIndex, list[Vector]]:
+    spec = inspector.spec
+    tensors = [inspector.tensor(one) for one in prepared]
+    rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]
+    outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    judgement = inspector.judge(outputs)
+    found = {
+        "tensor_sha256": tensor_hash(tensors),
+        "label": judgement.label,
+        "verdict": str(judgement.verdict),
+        "score": judgement.score + score_off,
+    }
+    entry = vector.entry.model_copy(update=found)
+    index = VectorIndex(
+        labels=spec.labels, good=spec.good, threshold=spec.scoring.threshold, vectors=[entry]
+    )
+    tensor = np.stack(tensors) if entry.kind == "signal" else None
+    return index, [dataclasses.replace(vector, entry=entry, tensor=tensor, outputs=outputs)]
