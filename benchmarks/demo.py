@@ -1,0 +1,229 @@
+"""The whole product in one terminal: a twin line, two models, a signed push, live verdicts.
+
+    python -m benchmarks.demo [--out DIR] [--parts N] [--seed S] [--fast]
+
+Everything is made on this machine: pictures and vibration by the twin, both models, their keys,
+the broker. The table at the end holds every verdict against what the twin knows to be true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from benchmarks.brokers import EmbeddedBroker
+from benchmarks.subscriber import Subscriber
+from benchmarks.workshop import Workshop
+from edge_agent.twin import motor, parts
+
+console = Console(stderr=True)
+DEFECT_RATE = 0.25
+
+STATION = """\
+[station]
+id = "demo"
+state_dir = "state"
+
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+protocol = "3.1.1"
+
+[trust]
+root = "station"
+
+[line]
+deadline_ms = 200
+
+[[channel]]
+name = "camera"
+kind = "image"
+bundle = "station/bundles/parts"
+[channel.source]
+driver = "twin"
+seed = {seed}
+parts = {parts}
+rate_hz = 10
+defect_rate = {defect_rate}
+
+[[channel]]
+name = "motor"
+kind = "vibration"
+bundle = "station/bundles/motor"
+[channel.source]
+driver = "twin"
+seed = {seed}
+parts = {windows}
+rate_hz = 2
+defect_rate = {defect_rate}
+"""
+
+VERDICT_STYLE = {"PASS": "green", "FAIL": "bold red", "NO-VERDICT": "yellow"}
+
+
+def main() -> int:
+    """Run the demo; 0 when every message arrived."""
+    options = _options()
+    folder: Path = options.out
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    started = time.monotonic()
+    workshop = Workshop(folder, quiet=False)
+    _make_models(workshop, options.seed, options.fast)
+    windows = max(1, options.parts // 5)
+    with EmbeddedBroker() as broker, Subscriber(broker.port, "demo", v5=False) as subscriber:
+        station = folder / "station.toml"
+        # Seeds of the running line differ from those of the data set: no part was seen in training.
+        seed = options.seed + 1000
+        station.write_text(
+            STATION.format(
+                port=broker.port,
+                seed=seed,
+                parts=options.parts,
+                windows=windows,
+                defect_rate=DEFECT_RATE,
+            )
+        )
+        code = _watch(station, subscriber, options.parts + windows)
+    if code:
+        console.print(f"[red]lineside-agent ended with {code}[/red]")
+        return 1
+    verdicts = subscriber.snapshot()
+    sent = _sent(folder / "state")
+    console.print(_summary(verdicts, seed, sent))
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    console.print(f"{minutes} min {seconds} s in all; everything it made is in {folder}/")
+    console.print(f"open {folder}/runs/parts/report.html to see what the models learnt")
+    return 0 if sent == len(verdicts) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("demo-output"))
+    parser.add_argument("--parts", type=int, default=200, help="parts on the line (default 200)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fast", action="store_true", help="small and weak models, for a test")
+    return parser.parse_args()
+
+
+def _make_models(workshop: Workshop, seed: int, fast: bool) -> None:
+    parts, motor = workshop.folder / "data" / "parts", workshop.folder / "data" / "motor"
+    images, recordings = ("80", "40") if fast else ("600", "160")
+    epochs = ("--epochs", "2") if fast else ("--epochs", "25")
+    twin = ("lineside-agent", "twin")
+    _say("1/5  The twin makes a data set: pictures of machined parts, vibration of motors")
+    workshop.call(*twin, "images", "--out", parts, "--count", images, "--seed", str(seed))
+    workshop.call(*twin, "vibration", "--out", motor, "--count", recordings, "--seed", str(seed))
+    _say("2/5  lineside-train fits a small network to each")
+    runs = [workshop.train(data, data.name, *epochs) for data in (parts, motor)]
+    _say("3/5  lineside-quantize makes them int8 and proves that nothing was lost")
+    waived = ("--allow", "all") if fast else ()
+    bundles = [workshop.bundle(run, *waived) for run in runs]
+    _say("4/5  lineside-deploy signs the bundles and pushes them to the station")
+    for bundle in bundles:
+        workshop.deliver(bundle)
+
+
+def _watch(station: Path, subscriber: Subscriber, expected: int) -> int:
+    _say("5/5  lineside-agent arms and the line starts")
+    command = [sys.executable, "-m", "edge_agent", "run", str(station)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as agent:
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
+            while agent.poll() is None:
+                live.update(_live_table(subscriber.snapshot(), expected))
+                time.sleep(0.12)
+        subscriber.wait_for(expected, 5)
+        return agent.returncode
+
+
+def _live_table(verdicts: list[dict[str, Any]], expected: int) -> Table:
+    table = Table(title=f"verdicts over MQTT: {len(verdicts)} of {expected}", expand=False)
+    for column in ("part", "channel", "verdict", "label", "score", "ms"):
+        table.add_column(column, justify="right" if column in ("score", "ms") else "left")
+    for message in verdicts[-12:]:
+        channel = message["channels"][0]
+        style = VERDICT_STYLE[message["verdict"]]
+        score = "" if channel["score"] is None else f"{channel['score']:.3f}"
+        table.add_row(
+            message["part_id"],
+            channel["channel"],
+            f"[{style}]{message['verdict']}[/{style}]",
+            channel["label"],
+            score,
+            f"{message['latency_ms']:.1f}",
+        )
+    return table
+
+
+def _summary(verdicts: list[dict[str, Any]], seed: int, sent: int) -> Table:
+    table = Table(title="The demo line against the twin's truth")
+    table.add_column("")
+    for channel in ("camera", "motor"):
+        table.add_column(channel, justify="right")
+    by_channel = {
+        name: [v for v in verdicts if v["channels"][0]["channel"] == name]
+        for name in ("camera", "motor")
+    }
+    figures = {
+        "camera": _figures(by_channel["camera"], lambda k: _part_is_good(seed, k)),
+        "motor": _figures(by_channel["motor"], lambda k: _motor_is_good(seed, k)),
+    }
+    for row in figures["camera"]:
+        table.add_row(row, figures["camera"][row], figures["motor"][row])
+    table.add_section()
+    table.add_row("messages sent / received", f"{sent} / {len(verdicts)}", "")
+    return table
+
+
+def _part_is_good(seed: int, k: int) -> bool:
+    return parts.truth(seed, k, DEFECT_RATE).label == parts.GOOD
+
+
+def _motor_is_good(seed: int, k: int) -> bool:
+    return motor.trial(seed, k, DEFECT_RATE).label == motor.NORMAL
+
+
+def _figures(verdicts: list[dict[str, Any]], is_good: Callable[[int], bool]) -> dict[str, str]:
+    counts = Counter(message["verdict"] for message in verdicts)
+    good = {m["part_id"]: is_good(int(m["part_id"].rsplit("-", 1)[1])) for m in verdicts}
+    escapes = sum(m["verdict"] == "PASS" and not good[m["part_id"]] for m in verdicts)
+    rejects = sum(m["verdict"] == "FAIL" and good[m["part_id"]] for m in verdicts)
+    times_ms = sorted(message["latency_ms"] for message in verdicts) or [0.0]
+    bad = sum(not value for value in good.values())
+    return {
+        "parts (defective)": f"{len(verdicts)} ({bad})",
+        "PASS": str(counts["PASS"]),
+        "FAIL": str(counts["FAIL"]),
+        "NO-VERDICT": str(counts["NO-VERDICT"]),
+        "escapes (bad parts passed)": str(escapes),
+        "false rejects (good parts failed)": str(rejects),
+        "grab to verdict, p50 ms": f"{statistics.median(times_ms):.1f}",
+        "grab to verdict, p95 ms": f"{times_ms[int(0.95 * (len(times_ms) - 1))]:.1f}",
+    }
+
+
+def _sent(state_dir: Path) -> int:
+    """How many verdicts the station numbered, read from its outbox."""
+    from edge_agent.report.outbox import count_recorded
+
+    return count_recorded(state_dir)
+
+
+def _say(text: str) -> None:
+    console.rule(f"[bold]{text}", align="left")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,62 @@
+"""A trained network as int8 on LiteRT, for benchmarks: converted in this process, one thread."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.scoring import dequantise, quantise
+from edge_agent.contracts.types import Tensor
+from edge_agent.infer.runtime import open_runtime
+from quantize.converter import static_batch
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Int8:
+    """outputs: (N, K) dequantised; latency_ms: median of one window; model_bytes: of the file."""
+
+    outputs: NDArray[np.float32]
+    latency_ms: float
+    model_bytes: int
+
+
+def run_int8(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
+    """Convert `model` (float inputs) with `calibration` and run it on every input."""
+    payload = convert(model, calibration)
+    runtime = open_runtime(payload)
+    given, out = runtime.inputs[0], runtime.outputs[0]
+    rows, spent = [], []
+    for one in inputs:
+        tensor = quantise(one.astype(np.float32), given.scale, given.zero_point, given.dtype)
+        started = time.perf_counter()
+        raw = runtime.invoke([tensor[None]])[0]
+        spent.append(time.perf_counter() - started)
+        rows.append(dequantise(raw, out.scale, out.zero_point).reshape(-1))
+    runtime.close()
+    return Int8(np.stack(rows), 1000 * statistics.median(spent), len(payload))
+
+
+def convert(model: keras.Model, calibration: Tensor) -> bytes:
+    """Full-integer TFLite with int8 input and output."""
+    import tensorflow as tf
+
+    def representative() -> Iterator[list[Tensor]]:
+        for sample in calibration.astype(np.float32):
+            yield [sample[None]]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(static_batch(model))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
