@@ -1,0 +1,71 @@
+"""The published schemas describe what is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from edge_agent.contracts.messages import (
+    AckMessage,
+    ChannelVerdict,
+    GapMessage,
+    HealthMessage,
+    StateMessage,
+    VerdictMessage,
+)
+from edge_agent.schemas import schemas
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+
+MESSAGES = {
+    "verdict": VerdictMessage(
+        station="a",
+        event_id="a/1/0",
+        at_ns=1,
+        part_id="p",
+        verdict="NO-VERDICT",
+        action="reject",
+        latency_ms=1,
+        deadline_ms=2,
+        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict="NO-VERDICT")],
+    ),
+    "gap": GapMessage(
+        station="a", event_id="a/1/9", at_ns=1, first_seq=2, last_seq=8, dropped=7, reason="full"
+    ),
+    "state": StateMessage(station="a", state="armed", at_ns=1),
+    "health": HealthMessage(
+        station="a",
+        at_ns=1,
+        parts=3,
+        passed=1,
+        failed=1,
+        no_verdict=1,
+        frames_dropped=0,
+        outbox_waiting=0,
+        rss_mb=1,
+    ),
+    "ack": AckMessage(event_ids=["a/1/0"]),
+}
+
+
+def test_published_schemas_are_up_to_date() -> None:
+    found = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    assert found == schemas(), "run: lineside-agent schemas --out docs/schemas"
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_message_as_sent_meets_its_schema(name: str) -> None:
+    schema = json.loads(schemas()[f"{name}.schema.json"])
+    sent = json.loads(MESSAGES[name].model_dump_json(exclude_none=True))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(sent, schema)
+
+
+def test_schema_refuses_another_verdict() -> None:
+    schema = json.loads(schemas()["verdict.schema.json"])
+    sent = json.loads(MESSAGES["verdict"].model_dump_json(exclude_none=True))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(sent | {"verdict": "MAYBE"}, schema)
