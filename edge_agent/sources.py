@@ -70,10 +70,12 @@ class TwinCameraSource(Table):
 
     driver: Literal["twin"]
     seed: int = Field(default=1, ge=0, description="part k of a seed is always the same")
+    start: int = Field(default=0, ge=0, description="number of the first part")
     parts: int = Field(default=0, ge=0, description="parts to give; 0: without end")
     rate_hz: RateHz = Field(default=0, description="parts a second; 0: as fast as the line takes")
     width_px: int = Field(default=640, ge=32, le=4096, description="width of a frame")
     height_px: int = Field(default=480, ge=32, le=4096, description="height of a frame")
+    defect_rate: float = Field(default=0.25, ge=0, le=1, description="share of bad parts")
 
 
 class TwinSensorSource(Table):
@@ -81,10 +83,16 @@ class TwinSensorSource(Table):
 
     driver: Literal["twin"]
     seed: int = Field(default=1, ge=0, description="part k of a seed is always the same")
+    start: int = Field(default=0, ge=0, description="number of the first reading")
     parts: int = Field(default=0, ge=0, description="readings to give; 0: without end")
     rate_hz: RateHz = Field(
         default=0, description="readings a second; 0: as fast as the line takes"
     )
+    sample_rate_hz: float = Field(
+        default=12000, ge=2000, le=200_000, description="samples a second of the accelerometer"
+    )
+    duration_s: float = Field(default=1.0, ge=0.05, le=60, description="length of a reading")
+    defect_rate: float = Field(default=0.25, ge=0, le=1, description="share of bad motors")
 
 
 ImageSource: TypeAlias = Annotated[

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.types import Signal
 from edge_agent.twin.bearing import CATALOGUE, Bearing
+from edge_agent.twin.parts import part_id
 
 NORMAL = "normal"
 FAULTS = ("ball", "inner", "outer", "unbalance")
@@ -60,7 +61,7 @@ class Trial:
     @property
     def part_id(self) -> str:
         """`twin-<seed>-<k>`: enough to work out the truth again."""
-        return f"twin-{self.seed}-{self.k}"
+        return part_id(self.seed, self.k)
 
     @property
     def machine(self) -> int:

@@ -54,7 +54,7 @@ class Part:
     @property
     def part_id(self) -> str:
         """`twin-<seed>-<k>`: enough to work out the truth again."""
-        return f"twin-{self.seed}-{self.k}"
+        return part_id(self.seed, self.k)
 
     @property
     def lot(self) -> int:
@@ -109,9 +109,14 @@ def centre_px(part: Part, width_px: int, height_px: int) -> tuple[int, int]:
     return round(x), round(y)
 
 
-def parse_part_id(part_id: str) -> tuple[int, int] | None:
+def part_id(seed: int, k: int) -> str:
+    """The id of part k of line `seed`."""
+    return f"twin-{seed}-{k}"
+
+
+def parse_part_id(text: str) -> tuple[int, int] | None:
     """(seed, k) of a twin's part, None for any other part."""
-    found = re.fullmatch(r"twin-(\d+)-(\d+)", part_id)
+    found = re.fullmatch(r"twin-(\d+)-(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
