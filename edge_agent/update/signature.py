@@ -1,0 +1,111 @@
+"""Who made this bundle: its Ed25519 signature against the station's folder of trusted keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+from edge_agent.contracts.bundle import SIGNATURE, Bundle
+from edge_agent.contracts.errors import BundleError, SignatureError
+from edge_agent.contracts.manifest import parse_json
+from edge_agent.contracts.signature import Signature, key_id
+
+
+def verify_bundle(bundle: Bundle, trust: Path) -> str:
+    """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
+
+    The name of a key file does not matter, its content does. Raises SignatureError that names
+    the bundle or key file and the cure.
+    """
+    signature = read_signature(bundle)
+    keys = trusted_keys(trust)
+    key = keys.get(signature.key_id)
+    if key is None:
+        raise SignatureError(
+            f"signed by the unknown key {signature.key_id}",
+            where=bundle.source,
+            cure=f"{_known(keys, trust)}; sign with a trusted key, or trust this one "
+            "(lineside-deploy push --trust KEY.pub)",
+        )
+    try:
+        key.verify(bytes.fromhex(signature.signature), bundle.manifest_bytes)
+    except InvalidSignature:
+        raise SignatureError(
+            f"the signature by key {signature.key_id} does not fit the manifest",
+            where=bundle.source,
+            cure="do not use it; copy it again from where it was signed, or sign it again",
+        ) from None
+    return signature.key_id
+
+
+def read_signature(bundle: Bundle) -> Signature:
+    """The signature inside `bundle`; raises SignatureError when absent or not readable."""
+    if bundle.signature is None:
+        raise SignatureError(
+            "not signed", where=bundle.source, cure="run `lineside-deploy sign` on it"
+        )
+    try:
+        return parse_json(Signature, bundle.signature, f"{bundle.source}: {SIGNATURE}")
+    except BundleError as error:
+        raise SignatureError(
+            error.what, where=error.where, cure="run `lineside-deploy sign` on it again"
+        ) from error
+
+
+def trusted_keys(trust: Path) -> dict[str, Ed25519PublicKey]:
+    """Key id -> key of every *.pub file in the folder `trust`; raises SignatureError for none."""
+    try:
+        files = sorted(path for path in trust.iterdir() if path.suffix == ".pub")
+    except OSError as error:
+        raise SignatureError(
+            f"the folder of trusted keys cannot be read ({error.strerror})",
+            where=str(trust),
+            cure="give the station a key: lineside-deploy push BUNDLE --to STATION --trust KEY.pub",
+        ) from error
+    if not files:
+        raise SignatureError(
+            "holds no trusted key (*.pub)",
+            where=str(trust),
+            cure="give the station a key: lineside-deploy push BUNDLE --to STATION --trust KEY.pub",
+        )
+    keys = (read_public_key(path) for path in files)
+    return {key_id(raw_bytes(key)): key for key in keys}
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """Read a PEM public key; raises SignatureError that names the file."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise SignatureError(
+            f"the key cannot be read ({error.strerror})", where=str(path), cure="check the file"
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SignatureError(
+            "not a public key in PEM",
+            where=str(path),
+            cure="copy the .pub file that `lineside-deploy keys init` wrote",
+        ) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(
+            "a key of another kind, Ed25519 is needed",
+            where=str(path),
+            cure="make one with `lineside-deploy keys init`",
+        )
+    return key
+
+
+def raw_bytes(key: Ed25519PublicKey) -> bytes:
+    """The 32 raw bytes of a public key."""
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _known(keys: dict[str, Ed25519PublicKey], trust: Path) -> str:
+    return f"{trust} holds {', '.join(sorted(keys))}"
