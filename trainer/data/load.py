@@ -29,7 +29,10 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if fold is not None:
         config = config.model_copy(update={"fold": fold})
     if config.kind == "tabular":
-        return Dataset(root, config, _table_samples(root, config), tuple(decisions))
+        from trainer.data.tags import table_samples
+
+        samples, said = table_samples(root, config)
+        return _with_known_good(Dataset(root, config, samples, (*decisions, *said)))
     listed = _from_csv(root, config) if config.labels else _from_folders(root, config)
     kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
     there = tuple(sample for sample in kept if (root / sample.path).is_file())
@@ -173,25 +176,4 @@ def _with_axes(dataset: Dataset) -> Dataset:
         (*dataset.decisions, said),
         dataset.missing,
         dataset.unlisted,
-    )
-
-
-def _table_samples(root: Path, config: DatasetConfig) -> tuple[Sample, ...]:
-    """One sample a row, its path `file#row`."""
-    columns = config.tabular
-    if columns is None:
-        raise ConfigError("[tabular] is missing", where=str(root), cure="name file and label")
-    path = root / columns.file
-    rows = read_rows(path)
-    for column in (columns.label, *columns.features, *columns.exclude, config.group, config.fold):
-        _refuse_missing_column(path, rows[0], column)
-    return tuple(
-        Sample(
-            f"{columns.file}#{number}",
-            row[columns.label],
-            group=row[config.group] if config.group else "",
-            fold=row[config.fold] if config.fold else "",
-            conditions=row,
-        )
-        for number, row in enumerate(rows)
     )

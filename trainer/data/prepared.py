@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.errors import DatasetError
 from edge_agent.contracts.image import ImageInput, prepare_image, read_image
 from edge_agent.contracts.recordings import read_recording
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
-from trainer.data.samples import Dataset, Indices
+from trainer.data.samples import Dataset, Indices, Sample
 from trainer.progress import Talk
 
-InputSpec = ImageInput | VibrationInput
+InputSpec = ImageInput | VibrationInput | TabularInput
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Prepared:
 
 def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, what: str) -> Prepared:
     """Read and prepare the samples at `indices`; one input per image, several per recording."""
+    if isinstance(spec, TabularInput):
+        from trainer.data.tags import prepare_samples
+
+        return prepare_samples(dataset, indices, spec)
     pieces: list[Tensor] = []
     owners: list[Indices] = []
     with talk.steps(f"reading {what}", len(indices)) as bar:
@@ -48,7 +54,7 @@ def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, wha
     return Prepared(np.concatenate(pieces), np.concatenate(owners))
 
 
-def inputs_of(dataset: Dataset, index: int, spec: InputSpec) -> Tensor:
+def inputs_of(dataset: Dataset, index: int, spec: ImageInput | VibrationInput) -> Tensor:
     """The inputs of one sample: (1, *shape) for an image, (N, *shape) for a recording."""
     if isinstance(spec, ImageInput):
         return prepare_image(read_image(dataset.file(index)), spec)[None]
@@ -61,16 +67,29 @@ def read_sample(dataset: Dataset, index: int) -> Recording:
     if columns is None:
         raise ValueError("not a vibration data set")
     rate_hz = sample.rate_hz or columns.rate_hz
-    whole = read_recording(dataset.file(index), columns.axes, rate_hz, columns.unit)
+    rpm = _speed(sample)
+    whole = read_recording(dataset.file(index), columns.axes, rate_hz, columns.unit, rpm)
     if sample.span == (0.0, 1.0):
         return whole
     start, stop = (round(edge * len(whole.signal)) for edge in sample.span)
     return replace(whole, signal=whole.signal[start:stop])
 
 
+def _speed(sample: Sample) -> float | None:
+    """The number in the labels' `rpm` column; None where there is none."""
+    text = sample.conditions.get("rpm", "")
+    try:
+        rpm = float(text) if text else None
+    except ValueError:
+        rpm = -1.0
+    if rpm is not None and not 0 < rpm < 1e6:
+        raise DatasetError(f"rpm {text!r} is no speed", where=sample.path, cure="give it in 1/min")
+    return rpm
+
+
 def denser(spec: InputSpec, share: int) -> InputSpec:
     """The same windows, taken `share` times as often: only for training."""
-    if isinstance(spec, ImageInput):
+    if not isinstance(spec, VibrationInput):
         return spec
     hop = max(1, min(spec.hop_samples, spec.window_samples // share))
     return spec.model_copy(update={"hop_samples": hop})

@@ -23,7 +23,8 @@ class Sample:
     """One file, or a stretch of a recording; `path` is relative to the data set.
 
     group: no split may cut it (empty: the sample stands alone); fold, split: as given, or empty;
-    span: the part of the recording, as fractions of its length; mask: a picture of the defect.
+    span: the part of the recording, as fractions of its length; mask: a picture of the defect;
+    value: what a regression foretells, its label being the name of that quantity.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Sample:
     rate_hz: float | None = None
     span: tuple[float, float] = (0.0, 1.0)
     mask: str = ""
+    value: float | None = None
     conditions: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -59,8 +61,8 @@ class Dataset:
         return [label for label in self.labels if label in self.config.good]
 
     def file(self, index: int) -> Path:
-        """The absolute path of a sample."""
-        return self.root / self.samples[index].path
+        """The absolute path of a sample; for a row of a process table the table's."""
+        return self.root / self._name(self.samples[index].path)
 
     def counts(self) -> dict[str, int]:
         """Label -> samples."""
@@ -81,6 +83,11 @@ class Dataset:
         place = {label: number for number, label in enumerate(self.labels)}
         return np.array([place[sample.label] for sample in self.samples], np.int64)
 
+    def values(self) -> NDArray[np.float64]:
+        """What a regression foretells, of every sample; not a number where it has none."""
+        found = [np.nan if s.value is None else s.value for s in self.samples]
+        return np.array(found, np.float64)
+
     def with_samples(self, samples: Iterable[Sample], *decisions: str) -> Dataset:
         """The same data set with other samples, and why."""
         return replace(
@@ -91,9 +98,15 @@ class Dataset:
 
     def sha256(self) -> str:
         """Over every path, label, group and file content; the order on disk does not matter."""
-        files = {sample.path: sha256_hex(self._bytes(sample.path)) for sample in self.samples}
-        rows = sorted(f"{s.path}\t{s.label}\t{s.group}\t{files[s.path]}" for s in self.samples)
+        names = {self._name(sample.path) for sample in self.samples}
+        files = {name: sha256_hex(self._bytes(name)) for name in names}
+        rows = sorted(
+            f"{s.path}\t{s.label}\t{s.group}\t{files[self._name(s.path)]}" for s in self.samples
+        )
         return sha256_hex("\n".join(rows).encode())
+
+    def _name(self, path: str) -> str:
+        return path.rpartition("#")[0] if self.config.kind == "tabular" else path
 
     def _bytes(self, path: str) -> bytes:
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.manifest import Task
+from edge_agent.contracts.tabular import Derived
 from trainer.strict_toml import StrictTable
 
 DATASET_TOML = "dataset.toml"
@@ -22,13 +25,48 @@ class VibrationColumns(StrictTable):
     unit: str = "g"
 
 
+class TagBounds(StrictTable):
+    """[tabular.tags."NAME"]: what is known of one tag beforehand."""
+
+    unit: str = Field(default="", description="empty: the unit in the brackets of its name")
+    low: float | None = Field(default=None, description="lowest plausible value")
+    high: float | None = Field(default=None, description="highest plausible value")
+    missing: Literal["auto", "refuse", "fill", "hold"] = Field(
+        default="auto", description="auto: fill with the training median where values are missing"
+    )
+
+
 class TabularColumns(StrictTable):
     """[tabular]: which columns of a process table are tags, and which is to be foretold."""
 
     file: str = Field(description="CSV or Parquet, relative to dataset.toml")
+    header: list[str] = Field(default=[], description="column names of a file without header line")
     label: str
     features: list[str] = Field(default=[], description="empty: every column not excluded")
     exclude: list[str] = Field(default=[], description="identifiers, and columns that leak")
+    trusted: list[str] = Field(
+        default=[],
+        description="columns known before the label, although they foretell it perfectly",
+    )
+    derived: list[Derived] = Field(default=[], description="features computed from tags")
+    tags: dict[str, TagBounds] = Field(default={}, description="units and plausible ranges")
+    series: str | None = Field(
+        default=None, description="column that tells one series from the next; groups the splits"
+    )
+    run_to_failure: bool = Field(
+        default=False, description="each series ends with the failure: the label is the rows left"
+    )
+    cap: float | None = Field(default=None, gt=0, description="regression: larger labels count so")
+    fail_below: float | None = Field(default=None, description="regression: FAIL from here down")
+    fail_above: float | None = Field(default=None, description="regression: FAIL from here up")
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.fail_below is not None and self.fail_above is not None:
+            raise ValueError("fail_below and fail_above exclude each other")
+        if self.run_to_failure and self.series is None:
+            raise ValueError("run_to_failure needs the series column")
+        return self
 
 
 class DatasetConfig(StrictTable):
