@@ -1,0 +1,19 @@
+"""One line of a check: what was looked at, what was found, and the cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Grade = Literal["OK", "WARN", "FAIL", "UNKNOWN"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """UNKNOWN: it cannot be seen from here. exit_code: of the command when this is a FAIL."""
+
+    what: str
+    grade: Grade
+    detail: str
+    cure: str = ""
+    exit_code: int = 1
