@@ -9,6 +9,7 @@ verdict of the stored outputs (equal) -> verdict of the outputs computed here (e
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,22 +44,25 @@ def verify_parity(inspector: Inspector, bundle: Bundle) -> ParityReport:
     started = time.perf_counter()
     index, vectors = read_vectors(bundle)
     _check_words(inspector, index)
-    worst = max(_check_vector(inspector, bundle, vector) for vector in vectors)
+    worst = max(_check_vector(inspector, bundle.files, vector) for vector in vectors)
     return ParityReport(len(vectors), worst, time.perf_counter() - started)
 
 
-def raw_tensors(inspector: Inspector, bundle: Bundle | None, vector: Vector) -> list[Tensor]:
-    """The raw input of `vector` -> what the network takes, one tensor for each window."""
+def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> list[Tensor]:
+    """The raw input of `vector` -> what the network takes, one tensor for each window.
+
+    `files` are the bundle's, where a vector's raw input may lie.
+    """
     spec, entry = inspector.spec.input, vector.entry
     if isinstance(spec, VibrationInput):
         if vector.raw is None:
             raise _broken(vector, "has no signal")
-        recording = Recording(
-            vector.raw, entry.rate_hz, tuple(spec.axes), spec.unit, f"vector {entry.name}"
-        )
+        where = f"vector {entry.name}"
+        axes = tuple(spec.axes)
+        recording = Recording(vector.raw, entry.rate_hz, axes, spec.unit, where, entry.rpm)
         return [inspector.tensor(window) for window in prepare_recording(recording, spec)]
     if isinstance(spec, ImageInput):
-        return [inspector.tensor(prepare_image(_pixels(bundle, vector), spec))]
+        return [inspector.tensor(prepare_image(_pixels(files, vector), spec))]
     raise _broken(vector, "is of an unknown kind")
 
 
@@ -69,12 +73,12 @@ def tensor_hash(tensors: list[Tensor]) -> str:
     return sha256_hex(head + stacked.tobytes())
 
 
-def _pixels(bundle: Bundle | None, vector: Vector) -> Tensor:
+def _pixels(files: Mapping[str, bytes], vector: Vector) -> Tensor:
     entry = vector.entry
     if entry.kind == "file":
-        if bundle is None or entry.file not in bundle.files:
+        if entry.file not in files:
             raise _broken(vector, f"needs {entry.file}, which is not in the bundle")
-        return decode_image(bundle.files[entry.file], entry.file)
+        return decode_image(files[entry.file], entry.file)
     if vector.raw is None:
         raise _broken(vector, "has no raw input")
     if entry.kind == "encoded":
@@ -95,10 +99,10 @@ def _check_words(inspector: Inspector, index: VectorIndex) -> None:
             )
 
 
-def _check_vector(inspector: Inspector, bundle: Bundle, vector: Vector) -> int:
+def _check_vector(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> int:
     """The worst output difference in quanta."""
     try:
-        tensors = raw_tensors(inspector, bundle, vector)
+        tensors = raw_tensors(inspector, files, vector)
     except InputError as error:
         if vector.entry.refused:
             return 0

@@ -33,6 +33,7 @@ class VectorEntry(Strict):
     kind: Literal["file", "encoded", "pixels", "signal"]
     file: str = ""
     rate_hz: float = 0.0
+    rpm: float | None = None
     refused: bool = False
     tensor_sha256: Sha256 | None = None
     label: str = ""

@@ -1,0 +1,137 @@
+"""The verbs `convert` and `compare`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from edge_agent.contracts.errors import ConfigError
+from quantize.gate import Comparison, Limits
+from quantize.targets import TARGETS
+
+FORMATTER = argparse.RawDescriptionHelpFormatter
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this file."""
+    _register_convert(verbs)
+    compare = verbs.add_parser(
+        "compare",
+        help="float and int8 side by side on the held-out samples",
+        epilog="example:\n  lineside-quantize compare runs/castings castings.bundle",
+        formatter_class=FORMATTER,
+    )
+    compare.add_argument("path", type=Path, metavar="RUN")
+    compare.add_argument("bundle", type=Path, metavar="BUNDLE")
+    _add_limits(compare)
+    compare.set_defaults(run=_compare)
+
+
+def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = verbs.add_parser(
+        "convert",
+        help="a run into an int8 bundle, if it loses nothing",
+        epilog="example:\n  lineside-quantize convert runs/castings --out castings.bundle "
+        "--target rpi5",
+        formatter_class=FORMATTER,
+    )
+    convert.add_argument("path", type=Path, metavar="RUN")
+    convert.add_argument("--out", type=Path, required=True, metavar="FILE.bundle")
+    convert.add_argument("--target", default="x86", choices=TARGETS, help="default: x86")
+    convert.add_argument(
+        "--variant", choices=("int8", "int16x8", "float16"), default="int8", help="default: int8"
+    )
+    convert.add_argument(
+        "--version-number",
+        metavar="X.Y.Z",
+        help="default: 0.1.0, or one patch above the bundle at FILE.bundle",
+    )
+    convert.add_argument(
+        "--calibration", type=int, default=200, metavar="N", help="samples used, default: 200"
+    )
+    convert.add_argument("--memory-mb", type=int, default=3072, help="limit, default: 3072")
+    convert.add_argument("--time-s", type=float, default=600.0, help="limit, default: 600")
+    _add_limits(convert)
+    convert.set_defaults(run=_convert)
+
+
+def _add_limits(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--max-auroc-loss", type=float, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-accuracy-loss", type=float, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-escapes", type=int, default=0, help="new escapes, default: 0")
+    verb.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="waive auroc, accuracy or escapes; the manifest records it",
+    )
+    verb.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    return Limits(arguments.max_auroc_loss, arguments.max_accuracy_loss, arguments.max_escapes)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from quantize.convert import Order, convert
+
+    number = arguments.version_number
+    if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
+        raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
+    if arguments.calibration < 1:
+        raise ConfigError("needs at least 1 sample", where="--calibration", cure="try 200")
+    order = Order(
+        run=arguments.path,
+        out=arguments.out,
+        target=arguments.target,
+        variant=arguments.variant,
+        version=number,
+        samples=arguments.calibration,
+        limits=_limits(arguments),
+        allowed=arguments.allow,
+        memory_mb=arguments.memory_mb,
+        time_s=arguments.time_s,
+    )
+    result = convert(order, lambda text: print(text, file=sys.stderr))
+    _print_comparison(result.comparison, as_json=arguments.json)
+    if not arguments.json:
+        size = arguments.out.stat().st_size / 1024
+        manifest = result.manifest
+        print(f"wrote {arguments.out}: {manifest.spec.name} {manifest.version}, {size:.0f} KiB")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.bundle import read_bundle
+    from quantize.convert import compare_draft
+    from quantize.gate import enforce
+    from quantize.pack import Draft
+    from quantize.run import read_run
+
+    bundle = read_bundle(arguments.bundle)
+    run = read_run(arguments.path)
+    if bundle.manifest.spec.input != run.spec.input:
+        raise ConfigError(
+            f"was not converted from {arguments.path}",
+            where=str(arguments.bundle),
+            cure="name the run it came from",
+        )
+    comparison = compare_draft(run, Draft(bundle.manifest, bundle.model), _limits(arguments))
+    _print_comparison(comparison, as_json=arguments.json)
+    enforce(comparison, arguments.allow)
+    return 0
+
+
+def _print_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    from quantize.pages import table
+
+    if not as_json:
+        print(table(comparison))
+        return
+    document = asdict(comparison)
+    print(json.dumps({key: document[key] for key in ("n", "agreement", "metrics", "flips")}))

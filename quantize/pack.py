@@ -1,0 +1,88 @@
+"""From a converted model to a bundle: manifest, parity vectors, golden samples, card, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_agent.contracts.bundle import MODEL, VECTORS, read_bundle, write_bundle
+from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.contracts.manifest import FORMAT_VERSION, Manifest
+from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.runtime import open_runtime
+from quantize.golden import golden_files, read_golden
+from quantize.run import Run
+from quantize.targets import Target
+from quantize.vectors import make_vectors
+
+FIRST_VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model that is ready to be judged, and not yet packed."""
+
+    manifest: Manifest
+    model: bytes
+
+    def inspector(self, threads: int = 1) -> Inspector:
+        """The model in this machine's runtime; close it after use."""
+        return Inspector(self.manifest, open_runtime(self.model, threads=threads))
+
+
+def draft(run: Run, target: Target, model: bytes, version: str) -> Draft:
+    """A manifest for `model`, its tensors as the runtime reports them."""
+    runtime = open_runtime(model)
+    try:
+        manifest = Manifest(
+            format=FORMAT_VERSION,
+            version=version,
+            spec=run.spec,
+            target=target.name,
+            runtime=target.runtime,
+            inputs=runtime.inputs,
+            outputs=runtime.outputs,
+            provenance=run.provenance,
+            files={},
+        )
+    finally:
+        runtime.close()
+    return Draft(manifest, model)
+
+
+def pack(
+    run: Run, ready: Draft, out: Path, waived: list[str], pages: Mapping[str, str]
+) -> Manifest:
+    """Write the bundle whole or not at all; `pages` are card.md and report.html."""
+    ready = replace(ready, manifest=ready.manifest.model_copy(update={"waived": waived}))
+    golden = read_golden(run)
+    inspector = ready.inspector()
+    try:
+        vectors = make_vectors(inspector, golden)
+        files = golden_files(inspector, golden)
+    finally:
+        inspector.close()
+    texts = {name: text.encode() for name, text in pages.items()}
+    write_bundle(out, ready.manifest, {MODEL: ready.model, VECTORS: vectors, **files, **texts})
+    return ready.manifest
+
+
+def next_version(out: Path, name: str) -> str:
+    """One patch above the bundle of the same name at `out`; 0.1.0 where there is none."""
+    if not out.exists():
+        return FIRST_VERSION
+    try:
+        old = read_bundle(out).manifest
+    except BundleError as error:
+        raise ConfigError(
+            "is there already and is no bundle", where=str(out), cure="name another file"
+        ) from error
+    if old.spec.name != name:
+        raise ConfigError(
+            f"is the bundle of {old.spec.name}, not of {name}",
+            where=str(out),
+            cure="name another file",
+        )
+    major, minor, patch = old.version.split(".")
+    return f"{major}.{minor}.{int(patch) + 1}"
