@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from edge_agent.contracts.errors import StorageError
+from edge_agent.contracts.errors import LinesideError, StorageError
 from edge_agent.contracts.files import storage_error, write_atomic
 
 LOG = logging.getLogger("lineside.outbox")
@@ -94,17 +94,12 @@ class Ledger:
         does not repeat an event id.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
-            self._lay_ballast()
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-        try:
-            self._base = self._connect()
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            self._base = self._connect()
-        return self._begin_epoch(utc_s)
+            self._prepare_folder()
+            self._base = self._connect_or_renew()
+            return self._begin_epoch(utc_s)
+        except LinesideError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Fold the WAL back and close; a second call does nothing."""
@@ -197,6 +192,21 @@ class Ledger:
             raise StorageError(
                 f"cannot write ({error})", where=str(self.path), cure=_cure(error)
             ) from error
+
+    def _prepare_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            self._lay_ballast()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+
+    def _connect_or_renew(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+            return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         base = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)

@@ -1,0 +1,142 @@
+"""A disk that is really full: verdicts go on, the log says so once, and the gap is counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.clock import SystemClock
+from edge_agent.contracts.errors import StorageError
+from edge_agent.contracts.messages import HealthMessage
+from edge_agent.report.ledger import BALLAST_BYTES, Ledger
+from edge_agent.report.outbox import Outbox
+from tests.station_kit import write_frames, write_image_bundle, write_station
+
+MESSAGE = HealthMessage(
+    station="x" * 800,
+    at_ns=0,
+    parts=0,
+    passed=0,
+    failed=0,
+    no_verdict=0,
+    frames_dropped=0,
+    outbox_waiting=0,
+    rss_mb=0,
+)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small tmpfs needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take every free byte of the file system."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream:
+        try:
+            while stream.write(b"\0" * 65536):
+                pass
+        except OSError:
+            pass
+    return filler
+
+
+def put(outbox: Outbox, count: int) -> list[str]:
+    return [outbox.put("health", lambda _: MESSAGE) for _ in range(count)]
+
+
+def wait_until(holds: object, limit_s: float = 8.0) -> bool:
+    until = time.monotonic() + limit_s
+    while not holds():  # type: ignore[operator]
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_full_disk_is_outlived_and_its_gap_reported(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(
+        Ledger(small_disk / "state", 64), station="test", hand_over=64, clock=SystemClock()
+    )
+    outbox.start()
+    reader = outbox.reader()
+    put(outbox, 50)
+    assert wait_until(lambda: len(reader.after((0, 0), 100)) == 50)
+    filler = fill(small_disk)
+    for _ in range(100):
+        put(outbox, 20)
+        time.sleep(0.005)
+    assert wait_until(lambda: outbox.fault)
+    rows = reader.after((0, 0), 10_000)
+    outbox.confirm([row.key for row in rows[:40]])
+    assert wait_until(lambda: len(reader.after((0, 0), 10_000)) == len(rows) - 40), (
+        "what the receiver has could not be deleted from the full disk"
+    )
+    filler.unlink()
+    assert wait_until(lambda: [r for r in reader.after((0, 0), 10_000) if r.stream == "gap"])
+    put(outbox, 1)
+    assert wait_until(lambda: not outbox.fault)
+    outbox.stop()
+    check_books(small_disk / "state", 50 + 2000 + 1, 40)
+    reader.close()
+    said = [record.message for record in caplog.records if "not kept" in record.message]
+    assert len(said) == 1
+    assert "full" in said[0]
+    assert "free some space" in said[0]
+
+
+def check_books(state: Path, made: int, confirmed: int) -> None:
+    """Kept + confirmed + counted as dropped is all that was made; the ballast is back."""
+    ledger = Ledger(state, 64)
+    epoch = ledger.open(0) - 1
+    ledger.close()
+    import sqlite3
+
+    base = sqlite3.connect(state / "outbox.db")
+    rows = base.execute("SELECT stream, payload FROM message WHERE epoch = ?", (epoch,)).fetchall()
+    base.close()
+    gaps = [json.loads(payload) for stream, payload in rows if stream == "gap"]
+    kept = len(rows) - len(gaps)
+    assert kept + confirmed + sum(gap["dropped"] for gap in gaps) == made
+    assert (state / "ballast").stat().st_size > 1 << 20
+
+
+def test_disk_full_at_the_start_is_an_error_that_says_so(small_disk: Path) -> None:
+    fill(small_disk)
+    ledger = Ledger(small_disk / "state", 64)
+    with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
+        ledger.open(0)
+
+
+def test_station_decides_while_no_file_may_grow(tmp_path: Path) -> None:
+    """RLIMIT_FSIZE: the kernel refuses every write beyond 64 kB of a file, as a bad disk would."""
+    write_image_bundle(tmp_path / "brightness.bundle")
+    write_frames(tmp_path / "frames", 400)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "ballast").write_bytes(b"\0" * BALLAST_BYTES)
+    station = write_station(
+        tmp_path, 'driver = "folder"\npath = "frames"', mqtt='host = "127.0.0.1"\nport = 1'
+    )
+    words = [sys.executable, "-m", "edge_agent", "run", "--verbose", str(station)]
+    limited = ["prlimit", "--fsize=65536", *words]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 400
+    assert done.stderr.count("verdicts go on, but are not kept") == 1
