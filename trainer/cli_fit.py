@@ -70,7 +70,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     from trainer.data.splits import plan_split
     from trainer.experiment import resolve, run_experiment
     from trainer.progress import Terminal
-    from trainer.run import metrics_of, refuse_existing, slug, write_run
+    from trainer.run import refuse_existing, slug, write_run
 
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
@@ -83,7 +83,6 @@ def _fit(arguments: argparse.Namespace) -> int:
     for sentence in (*split.dataset.decisions, split.protocol):
         talk.say(sentence)
     experiment = run_experiment(split, config, name, talk)
-    write_run(out, experiment, {})
-    summary = metrics_of(experiment)
-    print(json.dumps(summary) if arguments.json else str(out))
+    run = write_run(out, experiment)
+    print(json.dumps(run.metrics) if arguments.json else str(out))
     return 0

@@ -13,6 +13,7 @@ Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ROUNDS = 1000
+FEWEST_GROUPS = 5
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ def wilson(hits: int, n: int) -> Figure:
 def bootstrapped(
     statistic: Callable[[NDArray[np.intp]], float], groups: Sequence[str], seed: int = 0
 ) -> Figure:
-    """statistic(all rows) with a percentile interval over groups drawn with replacement."""
+    """statistic(all rows) with a percentile interval over groups drawn with replacement.
+
+    With fewer than five groups (one held-out load, say) single rows are drawn instead.
+    """
     names, place = np.unique(np.array(groups), return_inverse=True)
+    what = "groups"
+    if len(names) < FEWEST_GROUPS:
+        names, place, what = np.arange(len(place)), np.arange(len(place)), "samples"
     members = [np.flatnonzero(place == number) for number in range(len(names))]
     rng = np.random.default_rng(seed)
     drawn = []
@@ -69,7 +76,7 @@ def bootstrapped(
     value = statistic(np.arange(len(place)))
     edges = np.quantile(values, [0.025, 0.975]) if len(values) else (value, value)
     low, high = float(edges[0]), float(edges[1])
-    return Figure(value, (low, high), len(place), f"bootstrap over {len(names)} groups")
+    return Figure(value, (low, high), len(place), f"bootstrap over {len(names)} {what}")
 
 
 def confusion(truth: Labels, predicted: Labels, labels: int) -> NDArray[np.int64]:

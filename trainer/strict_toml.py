@@ -29,7 +29,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def read_toml(schema: type[Schema], path: Path) -> Schema:
-    """Read and validate a TOML file; raises ConfigError that names the file, the key and the cure."""
+    """Read and validate a TOML file; raises ConfigError that names file, key and cure."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,59 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import json
 
 from edge_agent.contracts.files import write_atomic
-from trainer.experiment import Experiment
+from trainer.report.words import called, interval, sentence, written
+from trainer.run import Run
+
+NOT_TESTED = (
+    "Parts, lines, cameras, light, sensors, mountings and speeds that the data set does not hold; "
+    "drift over months; the quantised model (its bundle carries its own comparison)."
+)
 
 
-def write_card(folder: Path, experiment: Experiment, summary: Mapping[str, object]) -> None:
-    """Write card.md from the figures of metrics.json."""
-    write_atomic(folder / "card.md", card_text(experiment, summary).encode())
+def write_card(run: Run) -> None:
+    """Write card.md into the run."""
+    write_atomic(run.path / "card.md", card_text(run).encode())
 
 
-def card_text(experiment: Experiment, summary: Mapping[str, object]) -> str:
-    """The card: data, protocol, figures with intervals, threshold, and what was not tested."""
-    spec, split = experiment.spec, experiment.split
-    held = summary["held_out"]
-    assert isinstance(held, dict)
-    rows = [
-        f"| {name} | {row['value']:.4f} | {row['ci95'][0]:.4f} - {row['ci95'][1]:.4f} "
-        f"| {row['n']} | {row['interval']} |"
-        for name, row in held.items()
+def card_text(run: Run) -> str:
+    """Data, protocol, figures with intervals, threshold, and what was not tested."""
+    return "\n".join([*_front_matter(run), *_data(run), *_figures(run), *_limits(run)]) + "\n"
+
+
+def _front_matter(run: Run) -> list[str]:
+    tags = ["quality-inspection", "edge", "tflite", run.spec.task]
+    return [
+        "---",
+        "library_name: keras",
+        f"pipeline_tag: {'image-classification' if run.spec.input.kind == 'image' else 'other'}",
+        f"tags: {json.dumps(tags)}",
+        f"model_name: {run.spec.name}",
+        "---",
+        "",
+        f"# {run.spec.name}",
+        "",
+        sentence(run.metrics["held_out"], run.spec.good),
+        "",
     ]
-    decisions = [f"- {sentence}" for sentence in split.dataset.decisions]
-    return "\n".join(
-        [
-            "---",
-            "library_name: keras",
-            f"tags: [{spec.task}, quality-inspection, edge]",
-            f"model_name: {spec.name}",
-            "---",
-            "",
-            f"# {spec.name}",
-            "",
-            f"A `{spec.architecture}` network for {spec.task}: "
-            f"labels {', '.join(spec.labels)}; good: {', '.join(spec.good) or 'none'}.",
-            "",
-            "## Protocol",
-            "",
-            f"{split.protocol}. {len(split.train)} training, {len(split.val)} validation and "
-            f"{len(split.test)} held-out samples, seed {experiment.config.seed}.",
-            *decisions,
-            "",
-            "## Held-out figures (float model)",
-            "",
-            "| figure | value | 95 % interval | n | interval by |",
-            "|---|---|---|---|---|",
-            *rows,
-            "",
-            f"Threshold {spec.scoring.threshold:.6g}: {spec.scoring.chosen_by}.",
-            "",
-            "## Not tested",
-            "",
-            "Parts, lines, light, sensors, mountings and speeds that the data set does not hold.",
-            "",
-        ]
-    )
+
+
+def _data(run: Run) -> list[str]:
+    spec, counts = run.spec, run.metrics["samples"]
+    return [
+        "## Model and data",
+        "",
+        f"- network: `{spec.architecture}`, {run.metrics['parameters']:,} parameters, {spec.task}",
+        f"- input: {'x'.join(map(str, spec.input.shape))} ({spec.input.kind})",
+        f"- labels: {', '.join(spec.labels)}; good: {', '.join(spec.good) or 'none named'}",
+        f"- samples: {counts['train']} training, {counts['val']} validation, "
+        f"{counts['test']} held out; data set sha256 {run.provenance.dataset_sha256}",
+        f"- protocol: {run.metrics['protocol']}; seed {run.provenance.seed}",
+        *[f"- decided: {said}" for said in run.metrics["decisions"]],
+        "",
+    ]
+
+
+def _figures(run: Run) -> list[str]:
+    rows = [
+        f"| {called(name)} | {written(name, figure['value'])} | {interval(name, figure)} "
+        f"| {figure['n']} | {figure['interval']} |"
+        for name, figure in run.metrics["held_out"].items()
+    ]
+    baselines = [
+        f"| {name} (no network) | {written('accuracy', row['accuracy']['value'])} "
+        f"| {interval('accuracy', row['accuracy'])} | {row['accuracy']['n']} "
+        f"| {row['accuracy']['interval']} |"
+        for name, row in run.metrics["baselines"].items()
+    ]
+    return [
+        "## Held-out figures (float model)",
+        "",
+        "| figure | value | 95 % interval | n | interval by |",
+        "|---|---|---|---|---|",
+        *rows,
+        *baselines,
+        "",
+        f"Threshold {run.spec.scoring.threshold:.6g}: {run.spec.scoring.chosen_by}.",
+        "",
+    ]
+
+
+def _limits(run: Run) -> list[str]:
+    packages = ", ".join(f"{name} {v}" for name, v in run.provenance.trained_with.items())
+    return [
+        "## Not tested",
+        "",
+        NOT_TESTED,
+        "",
+        "## Made with",
+        "",
+        f"{packages}, {run.provenance.created_at}.",
+    ]

@@ -1,0 +1,180 @@
+"""The report's charts: matplotlib figures as SVG text, no window, no global state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, GRID = "#1c2733", "#667585", "#e4e9ee"
+BLUE, ORANGE, RED, GREEN = "#1f6feb", "#d9822b", "#c93c37", "#2f8f5b"
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "svg.fonttype": "none",
+    "axes.edgecolor": "#b8c2cc",
+    "axes.labelcolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": INK,
+    "legend.frameon": False,
+}
+MOST_NUMBERED = 14
+"""A confusion matrix of more classes shows colours only."""
+
+
+def draw(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of `columns` panels in the report's style; size in inches."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    with mpl.rc_context(STYLE):
+        figure = Canvas(figsize=(width, height), layout="constrained")
+        panels = figure.subplots(1, columns, squeeze=False)
+    return figure, list(panels[0])
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an <svg> element, same input same text."""
+    import matplotlib as mpl
+
+    stream = io.StringIO()
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "lineside"}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def learning_curves(history: Sequence[dict[str, str]]) -> str:
+    """Loss, and accuracy where it was followed, of training and validation by epoch."""
+    names = [n for n in ("loss", "accuracy") if history and n in history[0]]
+    figure, panels = draw(8.6, 2.7, max(1, len(names)))
+    epochs = [int(float(row["epoch"])) for row in history]
+    best = _best_epoch(history)
+    for panel, name in zip(panels, names, strict=False):
+        panel.plot(epochs, [float(r[name]) for r in history], color=BLUE, lw=1.6, label="training")
+        if f"val_{name}" in history[0]:
+            values = [float(row[f"val_{name}"]) for row in history]
+            panel.plot(epochs, values, color=ORANGE, lw=1.6, label="validation")
+        if best:
+            panel.axvline(best, color=FAINT, lw=1, ls=":")
+        panel.set_title({"loss": "Loss", "accuracy": "Share of right labels"}[name])
+        panel.set_xlabel("epoch (dotted: the one kept)" if best else "epoch")
+        panel.legend(loc="best")
+    return as_svg(figure)
+
+
+def confusion_matrix(table: NDArray[np.int64], labels: Sequence[str]) -> str:
+    """Rows truth, columns predicted; the colour is the share of the row."""
+    count = len(labels)
+    side = min(7.5, 1.9 + 0.55 * count)
+    figure, (panel,) = draw(side + 0.9, side)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="equal")
+    panel.set_xticks(range(count), labels, rotation=30 if count > 3 else 0, ha="center")
+    panel.set_yticks(range(count), labels)
+    panel.set_xlabel("predicted")
+    panel.set_ylabel("truth")
+    panel.grid(False)
+    panel.tick_params(length=0)
+    if count <= MOST_NUMBERED:
+        for (row, column), number in np.ndenumerate(table):
+            shade = "white" if shares[row, column] > 0.7 else INK if number else "#b8c2cc"
+            panel.text(column, row, str(number), ha="center", va="center", color=shade)
+    return as_svg(figure)
+
+
+def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float) -> str:
+    """ROC and precision-recall curve with the chosen threshold marked."""
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    figure, (roc, pr) = draw(8.6, 3.5, 2)
+    rejected = scores >= threshold
+    found, refused = rejected[bad].mean(), rejected[~bad].mean()
+    false_rate, true_rate, _ = roc_curve(bad, scores)
+    roc.plot([0, 1], [0, 1], color=GRID, lw=1)
+    roc.plot(false_rate, true_rate, color=BLUE, lw=1.8)
+    roc.plot(refused, found, "o", color=RED, ms=7, label="chosen threshold", clip_on=False)
+    _axes(roc, "ROC", "good parts rejected", "defects found")
+    precision, recall, _ = precision_recall_curve(bad, scores)
+    pr.axhline(bad.mean(), color=GRID, lw=1)
+    pr.plot(recall, precision, color=BLUE, lw=1.8)
+    if rejected.any():
+        pr.plot(found, bad[rejected].mean(), "o", color=RED, ms=7, clip_on=False)
+    _axes(pr, "Precision and recall", "defects found (recall)", "rejects that are defects")
+    roc.legend(loc="lower right")
+    return as_svg(figure)
+
+
+def score_histogram(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float) -> str:
+    """How the scores of good and defective held-out samples lie about the threshold."""
+    figure, (panel,) = draw(8.6, 2.5)
+    low, high = min(scores.min(), threshold), max(scores.max(), threshold)
+    edges = np.linspace(low, high if high > low else low + 1, 41)
+    panel.hist(scores[~bad], edges, color=GREEN, alpha=0.75, label=f"good ({(~bad).sum()})")
+    panel.hist(scores[bad], edges, color=RED, alpha=0.65, label=f"defect ({bad.sum()})")
+    panel.axvline(threshold, color=INK, lw=1.2)
+    panel.set_yscale("symlog", linthresh=1)
+    panel.set_xlabel("score (line: the threshold; FAIL to its right)")
+    panel.set_ylabel("samples")
+    panel.legend(loc="upper center")
+    return as_svg(figure)
+
+
+def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> str:
+    """One window of vibration (T, C): the signal above, its amplitude spectrum below."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    with mpl.rc_context({**STYLE, "font.size": 7}):
+        figure = Canvas(figsize=(2.7, 2.0), layout="constrained")
+        above, below = figure.subplots(2, 1)
+    seconds = np.arange(len(window)) / rate_hz
+    spectrum = np.abs(np.fft.rfft(window * np.hanning(len(window))[:, None], axis=0))
+    hertz = np.fft.rfftfreq(len(window), 1 / rate_hz)
+    for axis, colour in zip(range(min(window.shape[1], 3)), (BLUE, ORANGE, GREEN), strict=False):
+        above.plot(1000 * seconds, window[:, axis], color=colour, lw=0.5)
+        below.plot(hertz, spectrum[:, axis], color=colour, lw=0.7)
+    above.set_xlabel(f"ms, {unit}", labelpad=0)
+    below.set_xlabel("Hz", labelpad=0)
+    below.set_yticks([])
+    return as_svg(figure)
+
+
+def bands(values: NDArray[np.float32]) -> str:
+    """What a network hears where it is not the raw window: (bins, channels) as lines."""
+    figure, (panel,) = draw(2.7, 2.0)
+    for channel, colour in zip(range(min(values.shape[1], 3)), (BLUE, ORANGE, GREEN), strict=False):
+        panel.plot(values[:, channel], color=colour, lw=0.7)
+    panel.set_xlabel("bin")
+    return as_svg(figure)
+
+
+def _axes(panel: Axes, title: str, across: str, up: str) -> None:
+    panel.set_title(title)
+    panel.set_xlabel(across)
+    panel.set_ylabel(up)
+    panel.set_xlim(-0.01, 1.01)
+    panel.set_ylim(-0.01, 1.03)
+
+
+def _best_epoch(history: Sequence[dict[str, str]]) -> int:
+    if not history or "val_loss" not in history[0]:
+        return 0
+    return int(np.argmin([float(row["val_loss"]) for row in history])) + 1

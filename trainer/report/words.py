@@ -1,0 +1,72 @@
+"""How figures are called and written for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = {
+    "accuracy": "Right label",
+    "macro_f1": "Macro F1",
+    "verdict_accuracy": "Right verdict",
+    "detected": "Defects found",
+    "false_reject": "Good parts rejected",
+    "recall_at_1pct_false_reject": "Defects found at 1 % false rejects",
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "window_accuracy": "Right label, single windows",
+}
+"""Key of metrics.json -> what it is called; others are written as they are."""
+
+PERCENT = frozenset(
+    {
+        "accuracy",
+        "verdict_accuracy",
+        "detected",
+        "false_reject",
+        "recall_at_1pct_false_reject",
+        "window_accuracy",
+    }
+)
+"""Shares that read better as per cent."""
+
+Figures = Mapping[str, Mapping[str, Any]]
+
+
+def called(name: str) -> str:
+    """The name of a figure for people."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def written(name: str, value: float) -> str:
+    """A figure with its unit: `98.4 %` or `0.9931`."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if name in PERCENT:
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"
+
+
+def interval(name: str, figure: Mapping[str, Any]) -> str:
+    """`97.1 - 99.9 %`."""
+    low, high = figure["ci95"]
+    if name in PERCENT:
+        return f"{100 * low:.1f} – {100 * high:.1f} %"
+    return f"{written(name, low)} – {written(name, high)}"
+
+
+def sentence(held: Figures, good: list[str]) -> str:
+    """The result in one sentence of counts."""
+    found, refused, right = (held.get(k) for k in ("detected", "false_reject", "accuracy"))
+    if found and refused and good:
+        caught, let = round(found["value"] * found["n"]), round(refused["value"] * refused["n"])
+        return (
+            f"Of {found['n']} defective parts never seen in training, {caught} were found and "
+            f"{found['n'] - caught} escaped. Of {refused['n']} good parts, {let} "
+            f"{'was' if let == 1 else 'were'} rejected."
+        )
+    if right:
+        hits = round(right["value"] * right["n"])
+        return f"{hits} of {right['n']} samples never seen in training got their right label."
+    return "No held-out figure could be computed."

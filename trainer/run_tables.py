@@ -1,0 +1,114 @@
+"""The tables of a run: splits.csv, predictions.csv, metrics.json."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.contracts.files import write_atomic
+from trainer.data.splits import Split
+from trainer.evaluate import Outcome, class_rows, figures
+from trainer.experiment import Experiment
+from trainer.metrics import bootstrapped, wilson
+
+Row = Mapping[str, object]
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Rows of the same keys as CSV."""
+    stream = io.StringIO()
+    names = list(rows[0]) if rows else ["empty"]
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomic(path, stream.getvalue().encode())
+
+
+def split_rows(split: Split) -> list[Row]:
+    """path, label, group, split of every sample; where recordings are cut, start and stop."""
+    cut = any(sample.span != (0.0, 1.0) for sample in split.dataset.samples)
+    rows: list[Row] = []
+    for sample, name in zip(split.dataset.samples, split.names(), strict=True):
+        row: dict[str, object] = {
+            "path": sample.path,
+            "label": sample.label,
+            "group": sample.group,
+            "split": name,
+        }
+        if cut:
+            row |= {"start": round(sample.span[0], 6), "stop": round(sample.span[1], 6)}
+        rows.append(row)
+    return rows
+
+
+def prediction_rows(experiment: Experiment) -> list[Row]:
+    """One row for each held-out sample, in the order of `split.test`.
+
+    logit_*: the network's logits; for several windows the log of the joined probabilities.
+    """
+    dataset, judged = experiment.split.dataset, experiment.test
+    names = experiment.spec.labels if experiment.spec.scoring.kind == "logits" else ["score"]
+    rows: list[Row] = []
+    for row, index in enumerate(judged.indices):
+        judgement, sample = judged.judgements[row], dataset.samples[int(index)]
+        logits = zip(names, judged.logits[row], strict=True)
+        rows.append(
+            {
+                "sample": row,
+                "path": sample.path,
+                "label": sample.label,
+                "predicted": judgement.label,
+                "score": round(judgement.score, 8),
+                "verdict": judgement.verdict.value,
+                **{f"logit_{name}": round(float(value), 6) for name, value in logits},
+            }
+        )
+    return rows
+
+
+def metrics_of(experiment: Experiment) -> dict[str, object]:
+    """metrics.json: figures of the held-out samples with intervals, protocol, baselines."""
+    outcome, split = experiment.outcome, experiment.split
+    scoring = experiment.spec.scoring
+    return {
+        "task": experiment.spec.task,
+        "model": experiment.architecture.name,
+        "parameters": int(experiment.fitted.model.count_params()),
+        "protocol": split.protocol,
+        "decisions": list(split.dataset.decisions),
+        "seeds": [experiment.config.seed],
+        "samples": {"train": len(split.train), "val": len(split.val), "test": len(split.test)},
+        "held_out": held_out_figures(experiment),
+        "per_class": class_rows(outcome) if outcome.classifies else {},
+        "baselines": baseline_figures(outcome, experiment.baselines),
+        "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},
+        "notes": list(experiment.fitted.notes),
+    }
+
+
+def held_out_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
+    """The figures of the samples, and of single windows where samples have several."""
+    outcome = experiment.outcome
+    held = {name: figure.as_json() for name, figure in figures(outcome).items()}
+    several = len(experiment.held_out.sample) > len(experiment.split.test)
+    if several and outcome.classifies:
+        right, owners = experiment.window_accuracy()
+        held["window_accuracy"] = bootstrapped(
+            lambda rows: float(right[rows].mean()), owners
+        ).as_json()
+    return held
+
+
+def baseline_figures(
+    outcome: Outcome, baselines: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, object]]:
+    """Name -> accuracy of each trivial baseline on the same samples."""
+    n = len(outcome.truth)
+    return {
+        name: {"accuracy": wilson(int((guess == outcome.truth).sum()), n).as_json()}
+        for name, guess in baselines.items()
+    }
