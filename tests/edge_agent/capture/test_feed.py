@@ -1,0 +1,120 @@
+"""Between source and channel: the drop rule, and a device that goes away and comes back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from edge_agent.capture.feed import DirectFeed, LiveFeed, Reopening, build_feed
+from edge_agent.capture.source import EndOfSource
+from edge_agent.contracts.clock import ManualClock, SystemClock
+from edge_agent.contracts.errors import DeviceError
+from edge_agent.contracts.types import Frame, Item, Unreadable
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+class Belt:
+    """A source of `count` frames; `gate` holds it until the test opens it."""
+
+    def __init__(self, count: int, *, live: bool) -> None:
+        self.live = live
+        self.opened = 0
+        self.closed = 0
+        self.broken = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self._count = count
+        self._seq = 0
+
+    def open(self) -> None:
+        if self.broken:
+            raise DeviceError("absent", where="belt", cure="plug it in")
+        self.opened += 1
+
+    def next(self, timeout_s: float) -> Item | None:
+        if not self.gate.wait(timeout_s):
+            return None
+        if self.broken:
+            raise DeviceError("pulled out", where="belt", cure="plug it in")
+        if self._seq >= self._count:
+            raise EndOfSource
+        seq, self._seq = self._seq, self._seq + 1
+        return Frame(IMAGE, seq, seq, seq, "belt", f"part{seq}")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def take_all(feed: LiveFeed | DirectFeed) -> list[Item]:
+    items: list[Item] = []
+    while True:
+        try:
+            item = feed.take(2.0)
+        except EndOfSource:
+            return items
+        if item is not None:
+            items.append(item)
+
+
+def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
+    belt = Belt(50, live=True)
+    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    assert isinstance(feed, LiveFeed)
+    feed.start()
+    time.sleep(0.2)
+    items = take_all(feed)
+    feed.close()
+    unseen = [item for item in items if isinstance(item, Unreadable)]
+    seen = [item for item in items if isinstance(item, Frame)]
+    assert sorted(item.seq for item in items) == list(range(50))
+    assert [item.seq for item in seen] == [48, 49], "not the latest frames"
+    assert feed.dropped == len(unseen) == 48
+    assert all("dropped" in item.reason for item in unseen)
+    assert belt.closed == 1
+
+
+def test_source_that_is_not_live_is_never_dropped() -> None:
+    feed = build_feed(Belt(50, live=False), name="top", size=2, clock=SystemClock())
+    assert isinstance(feed, DirectFeed)
+    feed.start()
+    time.sleep(0.05)
+    assert [item.seq for item in take_all(feed)] == list(range(50))
+    assert feed.dropped == 0
+
+
+def test_stopped_live_feed_still_gives_what_waits() -> None:
+    belt = Belt(2, live=True)
+    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    feed.start()
+    time.sleep(0.1)
+    feed.stop()
+    assert [item.seq for item in take_all(feed)] == [0, 1]
+    feed.close()
+
+
+def test_lost_device_is_reopened_with_growing_waits(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    clock, belt = ManualClock(), Belt(9, live=False)
+    source = Reopening(belt, "top", clock)
+    source.open()
+    assert source.next(0.1) is not None
+    belt.broken = True
+    for _ in range(100):
+        assert source.next(0.1) is None
+    assert "pulled out" in source.fault or "absent" in source.fault
+    belt.broken = False
+    until = clock.mono_ns() + round(6e9)
+    item = None
+    while item is None and clock.mono_ns() < until:
+        item = source.next(0.1)
+    assert item is not None
+    assert item.seq == 1
+    assert source.fault == ""
+    said = [record.message for record in caplog.records]
+    assert len([line for line in said if "lost its source" in line]) == 1
+    assert len([line for line in said if "again" in line]) == 1
