@@ -70,7 +70,7 @@ def baseline_predictions(
     rows, labels = test.rows(indices), len(dataset.labels)
     whole = dataset.targets()
     found = {"majority": majority(whole[np.unique(train.sample)], len(indices))}
-    for name, features in FEATURES[dataset.config.kind].items():
+    for name, features in FEATURES.get(dataset.config.kind, {}).items():
         guessed = nearest(features(train.inputs), targets, features(test.inputs))
         votes = np.zeros((len(indices), labels))
         np.add.at(votes, (rows, guessed), 1)

@@ -66,11 +66,12 @@ def run_experiment(
     training = prepare_training(split, config, architecture, talk)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    scoring = Scoring(kind=architecture.scoring, windows=architecture.windows)
+    scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
     val = _judged(fitted, training.val, split.val, training, scoring, talk)
-    bad = split.dataset.is_bad()[split.val]
-    threshold, rule = choose_threshold(val.scores, bad)
-    scoring = scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
+    if fitted.scoring is None:
+        bad = split.dataset.is_bad()[split.val]
+        threshold, rule = choose_threshold(val.scores, bad)
+        scoring = scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     test = _judged(fitted, held_out, split.test, training, scoring, talk)
     spec = ModelSpec(

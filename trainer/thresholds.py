@@ -36,6 +36,16 @@ def best_balance(scores: Scores, bad: Flags) -> tuple[float, str]:
     return cut, f"best balanced accuracy, {share}"
 
 
+def best_f1(scores: Scores, bad: Flags) -> tuple[float, float]:
+    """The middle of the cuts whose F1 of the defects is within 0.005 of the best, and that F1."""
+    cuts = np.linspace(0.02, 0.98, 97)
+    hits = np.array([(scores[bad] >= cut).sum() for cut in cuts], np.float64)
+    given = np.array([(scores >= cut).sum() for cut in cuts], np.float64)
+    f1 = 2 * hits / np.maximum(given + bad.sum(), 1)
+    near = cuts[f1 >= f1.max() - 0.005]
+    return float(np.median(near)), float(f1.max())
+
+
 def good_quantile(scores: Scores, false_reject: float) -> tuple[float, str]:
     """The score that at most `false_reject` of good validation samples reach."""
     cut = float(np.quantile(scores, 1 - false_reject, method="higher"))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.manifest import Task
+from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec, Prepared
@@ -29,7 +30,11 @@ from trainer.strict_toml import StrictTable, did_you_mean
 if TYPE_CHECKING:
     import keras
 
-DEFAULTS: dict[Task, str] = {"image-class": "cnn", "vibration-class": "conv1d"}
+DEFAULTS: dict[Task, str] = {
+    "tabular-class": "mlp",
+    "image-class": "cnn",
+    "vibration-class": "conv1d",
+}
 """What `--model auto` takes."""
 
 
@@ -68,11 +73,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network of stock Keras layers (logits, or score and heat map) and how it got there."""
+    """A network of stock Keras layers (logits, or score and heat map) and how it got there.
+
+    scoring: where the model chose its own threshold or interval; None: by validation scores.
+    """
 
     model: keras.Model
     history: list[Mapping[str, float]]
     notes: tuple[str, ...] = ()
+    scoring: Scoring | None = None
 
 
 SpecOf = Callable[[Split, FitConfig, StrictTable], InputSpec]
@@ -102,7 +111,7 @@ class Architecture:
     epochs: int = 60
     fit: Callable[[Training], Fitted] | None = None
     calibration: Calibration | None = None
-    scoring: Literal["logits", "anomaly"] = "logits"
+    scoring: Literal["logits", "anomaly", "value"] = "logits"
     windows: Literal["mean", "max"] = "mean"
     train_hop_share: int = 1
     options: type[StrictTable] = NoOptions

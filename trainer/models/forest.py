@@ -1,0 +1,119 @@
+"""A random forest as teacher of a small network: where it cuts, and what it says of rows unseen.
+
+The network enters each number by pieces between the forest's commonest cuts, and learns the
+forest's probabilities on training rows that were moved a little (distillation: Bucila et al.,
+Model Compression, KDD 2006; Hinton et al., 2015; pieces: Gorishniy et al., 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.tables import Table
+from edge_agent.contracts.tabular import TabularInput
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+Numbers = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+TREES = 300
+SHARE_OF_FEATURES = 0.5
+FINEST = 1e-3
+"""Cuts nearer than this share of a feature's span are one cut."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How training rows are moved: with noise of up to 4 x `share` of each tag's spread."""
+
+    rows: int = 40_000
+    share: float = 0.15
+    rare: float = 0.5
+
+
+def grow(rows: Numbers, targets: Labels, seed: int, trees: int = TREES) -> RandomForestClassifier:
+    """A forest on unscaled features (N, F)."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(
+        trees, max_features=SHARE_OF_FEATURES, random_state=seed, oob_score=trees == TREES
+    )
+    return forest.fit(rows, targets)
+
+
+def cut_edges(
+    forest: RandomForestClassifier, feature: int, values: Numbers, pieces: int
+) -> list[float]:
+    """Edges at the weighted quantiles of the forest's cuts of one feature, ends at its range.
+
+    A cut weighs what impurity it takes away, so edges lie dense where the labels change.
+    """
+    low, high = float(values.min()), float(values.max())
+    cuts, gains = _cuts(forest, feature)
+    inner: list[float] = []
+    if len(cuts) and pieces > 1:
+        order = np.argsort(cuts)
+        cuts, gains = cuts[order], gains[order]
+        mass = (np.cumsum(gains) - gains / 2) / max(float(gains.sum()), 1e-30)
+        inner = np.interp((np.arange(pieces - 1) + 0.5) / (pieces - 1), mass, cuts).tolist()
+    return _spaced([low, *inner, high])
+
+
+def moved_table(
+    table: Table, spec: TabularInput, targets: Labels, moved: Moved, rng: np.random.Generator
+) -> Table:
+    """Training rows drawn and moved within each tag's range; rare labels are drawn oftener."""
+    from trainer.models.tags import raw_values
+
+    chosen = _drawn(targets, moved, rng)
+    step = moved.share * rng.choice([0.0, 1.0, 2.0, 4.0], len(chosen))
+    values = raw_values(table, spec.tags)
+    columns: dict[str, Any] = {}
+    for tag in spec.tags:
+        if tag.categories:
+            columns[tag.name] = table.columns[tag.name][chosen]
+            continue
+        known = values[tag.name]
+        noise = rng.normal(size=len(chosen)) * step * known.std()
+        columns[tag.name] = np.clip(known[chosen] + noise, known.min(), known.max())
+    return Table(columns, table.source)
+
+
+def _drawn(targets: Labels, moved: Moved, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Positions of training rows: a share `rare` of them even over the labels, the rest as is."""
+    counts = np.bincount(targets)
+    even = 1.0 / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    plain = 1.0 / len(targets)
+    chance = moved.rare * even[targets] + (1 - moved.rare) * plain
+    return rng.choice(len(targets), moved.rows, p=chance / chance.sum())
+
+
+def _cuts(forest: RandomForestClassifier, feature: int) -> tuple[Numbers, Numbers]:
+    cuts: list[Numbers] = []
+    gains: list[Numbers] = []
+    for estimator in forest.estimators_:
+        tree = estimator.tree_
+        mine = np.flatnonzero(tree.feature == feature)
+        weight = tree.weighted_n_node_samples * tree.impurity
+        cuts.append(tree.threshold[mine])
+        gains.append(
+            weight[mine] - weight[tree.children_left[mine]] - weight[tree.children_right[mine]]
+        )
+    return np.concatenate(cuts), np.maximum(np.concatenate(gains), 0.0)
+
+
+def _spaced(edges: Sequence[float]) -> list[float]:
+    low, high = edges[0], edges[-1]
+    least = FINEST * (high - low)
+    kept = [low]
+    for edge in edges[1:-1]:
+        if edge - kept[-1] > least and high - edge > least:
+            kept.append(float(edge))
+    return [*kept, high]
