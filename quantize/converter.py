@@ -20,6 +20,8 @@ from quantize.child import Job
 from quantize.mixed import has_exact_layers, quantise_but_exact
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
+BATCH_VALUES = 1_500_000
+"""Input values in a batch: large images come a few at a time, or their activations fill memory."""
 LONGEST_UNROLL = 256
 """More steps than this make a graph that no station runs in time."""
 
@@ -63,8 +65,9 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
 def first_output(model: Any, inputs: Tensor) -> Tensor:
     """The float network's first output on `inputs`: float32 (N, K)."""
     rows = []
-    for start in range(0, len(inputs), 64):
-        given = model(inputs[start : start + 64].astype(np.float32), training=False)
+    batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
+    for start in range(0, len(inputs), batch):
+        given = model(inputs[start : start + batch].astype(np.float32), training=False)
         first = given[0] if isinstance(given, list | tuple) else given
         rows.append(np.asarray(first, np.float32))
     joined = np.concatenate(rows)
