@@ -18,16 +18,20 @@ from edge_agent.contracts.manifest import parse_json
 from edge_agent.contracts.signature import Signature, key_id
 
 
-def verify_bundle(bundle: Bundle, trust: Path) -> str:
+def verify_bundle(bundle: Bundle, trust: Path, introduced: Path | None = None) -> str:
     """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
 
-    The name of a key file does not matter, its content does. Raises SignatureError that names
-    the bundle or key file and the cure.
+    The name of a key file does not matter, its content does. `introduced` is a key file that
+    counts as trusted too; the folder may then be absent. Raises SignatureError that names the
+    bundle or key file and the cure.
     """
     signature = read_signature(bundle)
-    keys = trusted_keys(trust)
-    key = keys.get(signature.key_id)
-    if key is None:
+    keys = trusted_keys(trust) if introduced is None or trust.is_dir() else {}
+    if introduced is not None:
+        key = read_public_key(introduced)
+        keys[key_id(raw_bytes(key))] = key
+    signer = keys.get(signature.key_id)
+    if signer is None:
         raise SignatureError(
             f"signed by the unknown key {signature.key_id}",
             where=bundle.source,
@@ -35,7 +39,7 @@ def verify_bundle(bundle: Bundle, trust: Path) -> str:
             "(lineside-deploy push --trust KEY.pub)",
         )
     try:
-        key.verify(bytes.fromhex(signature.signature), bundle.manifest_bytes)
+        signer.verify(bytes.fromhex(signature.signature), bundle.manifest_bytes)
     except InvalidSignature:
         raise SignatureError(
             f"the signature by key {signature.key_id} does not fit the manifest",
@@ -108,4 +112,4 @@ def raw_bytes(key: Ed25519PublicKey) -> bytes:
 
 
 def _known(keys: dict[str, Ed25519PublicKey], trust: Path) -> str:
-    return f"{trust} holds {', '.join(sorted(keys))}"
+    return f"trusted by {trust}: {', '.join(sorted(keys))}"
