@@ -1,0 +1,128 @@
+"""One channel's verdict: nothing passes unseen, and every refusal says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_agent.config import FrameHealthTable
+from edge_agent.contracts.clock import ManualClock
+from edge_agent.contracts.errors import InputError
+from edge_agent.contracts.types import (
+    Frame,
+    Image,
+    Judgement,
+    Reading,
+    Recording,
+    Unreadable,
+    Verdict,
+)
+from edge_agent.decide.health import FrameHealth
+from edge_agent.decide.judge import ChannelJudge
+
+GREY = np.random.default_rng(0).integers(90, 110, (64, 64, 3), np.uint8)
+
+
+class Network:
+    """An inspector that takes `takes_s` of the clock's time and gives `score`."""
+
+    def __init__(self, clock: ManualClock, takes_s: float = 0.0, score: float = 0.1) -> None:
+        self.clock = clock
+        self.takes_s = takes_s
+        self.score = score
+        self.asked = 0
+        self.fault: Exception | None = None
+
+    def inspect_image(self, image: Image) -> Judgement:
+        self.asked += 1
+        self.clock.advance_s(self.takes_s)
+        if self.fault is not None:
+            raise self.fault
+        return Judgement(Verdict.PASS, "good", self.score, 0.5)
+
+    def inspect_recording(self, recording: Recording) -> Judgement:
+        if not np.isfinite(recording.signal).all():
+            raise InputError("sample 3 is not a number", where=recording.source)
+        return self.inspect_image(GREY)
+
+
+def judge(network: Network) -> ChannelJudge:
+    return ChannelJudge(
+        network,
+        channel="top",
+        bundle="caps 1.0.0",
+        deadline_ms=100,
+        clock=network.clock,
+        health=FrameHealth(FrameHealthTable()),
+        axes=("x",),
+    )
+
+
+def frame(clock: ManualClock, image: Image = GREY) -> Frame:
+    return Frame(image, clock.utc_ns(), clock.mono_ns(), 0, "top", "part7")
+
+
+def test_verdict_in_time_carries_score_and_latency() -> None:
+    clock = ManualClock()
+    found = judge(Network(clock, takes_s=0.02)).judge(frame(clock))
+    assert found.verdict == Verdict.PASS
+    assert (found.label, found.score, found.threshold) == ("good", 0.1, 0.5)
+    assert found.latency_ms == pytest.approx(20)
+
+
+def test_late_verdict_is_none_at_all() -> None:
+    clock = ManualClock()
+    found = judge(Network(clock, takes_s=0.15)).judge(frame(clock))
+    assert found.verdict == Verdict.NO_VERDICT
+    assert found.reason == "late: 150 ms, the deadline is 100 ms"
+
+
+def test_stale_frame_is_not_even_judged() -> None:
+    clock = ManualClock()
+    network = Network(clock)
+    old = frame(clock)
+    clock.advance_s(0.2)
+    found = judge(network).judge(old)
+    assert found.verdict == Verdict.NO_VERDICT
+    assert "stale: waited 200 ms" in found.reason
+    assert network.asked == 0
+
+
+def test_black_frame_is_not_judged() -> None:
+    clock = ManualClock()
+    network = Network(clock)
+    found = judge(network).judge(frame(clock, np.zeros((64, 64, 3), np.uint8)))
+    assert found.verdict == Verdict.NO_VERDICT
+    assert "dark frame" in found.reason
+    assert network.asked == 0
+
+
+def test_nan_reading_has_no_verdict_and_names_the_sample() -> None:
+    clock = ManualClock()
+    signal = np.full((64, 1), np.nan, np.float32)
+    reading = Reading(signal, 1000, clock.utc_ns(), clock.mono_ns(), 0, "motor", "run3")
+    found = judge(Network(clock)).judge(reading)
+    assert found.verdict == Verdict.NO_VERDICT
+    assert found.reason == "run3: sample 3 is not a number"
+
+
+def test_score_that_is_no_number_is_left_out_of_the_message() -> None:
+    clock = ManualClock()
+    assert judge(Network(clock, score=float("nan"))).judge(frame(clock)).score is None
+
+
+def test_unreadable_item_has_its_own_reason() -> None:
+    clock = ManualClock()
+    item = Unreadable("b.png: the file is empty", 1, clock.mono_ns(), 0)
+    found = judge(Network(clock)).judge(item)
+    assert (found.verdict, found.reason) == (Verdict.NO_VERDICT, "b.png: the file is empty")
+
+
+def test_network_that_fails_has_no_verdict_and_the_line_goes_on() -> None:
+    clock = ManualClock()
+    network = Network(clock)
+    network.fault = RuntimeError("delegate died")
+    channel = judge(network)
+    assert "fault: delegate died" in channel.judge(frame(clock)).reason
+    network.fault = None
+    assert channel.judge(frame(clock)).verdict == Verdict.PASS
