@@ -61,7 +61,7 @@ def finish(seed: int, lot: int, radius_px: float) -> Finish:
     """The finish of a lot."""
     rng = np.random.default_rng([seed, lot, 2])
     maps = disc(radius_px)
-    places = maps.radius * 400
+    places = np.minimum(maps.radius * 400, 630)
     profile = _ring_profile(rng)
     below = places.astype(np.int32)
     share = places - below
