@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edge_agent.contracts.errors import InputError
     from edge_agent.contracts.types import Judgement
     from edge_agent.infer.inspector import Inspector
 
@@ -18,6 +19,7 @@ EXAMPLES = """examples:
   lineside-agent predict caps-1.0.0.bundle part.png
   lineside-agent predict caps-1.0.0.bundle frames/ --json
   lineside-agent predict motor-1.0.0.bundle run7.csv --rate-hz 12000
+  lineside-agent predict mill-1.0.0.bundle shift.csv --json
 
 exit code: 0 all PASS, 3 a FAIL among them, 1 a file that could not be judged
 """
@@ -27,7 +29,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the verb `predict`."""
     predict = verbs.add_parser(
         "predict",
-        help="judge images or recordings by a bundle",
+        help="judge images, recordings or rows of process data by a bundle",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,29 +52,51 @@ def _run(args: argparse.Namespace) -> int:
     bundle = read_bundle(bundle_file(args.bundle))
     inspector = load_inspector(bundle, runtime=args.runtime, threads=args.threads)
     judged = failed = broken = 0
-    for path in _files(args.paths, inspector):
-        try:
-            judgement, latency_ms = _judge(inspector, path, args)
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+    for name, found, latency_ms in _judgements(inspector, args):
+        if isinstance(found, InputError):
+            print(f"error: {found}", file=sys.stderr)
             broken += 1
             continue
         judged += 1
-        failed += judgement.verdict == "FAIL"
-        print(_line(path, judgement, latency_ms, as_json=args.json), flush=True)
+        failed += found.verdict == "FAIL"
+        print(_line(name, found, latency_ms, as_json=args.json), flush=True)
     inspector.close()
     if broken or not judged:
         return 1
     return 3 if failed else 0
 
 
+def _judgements(
+    inspector: Inspector, args: argparse.Namespace
+) -> Iterator[tuple[str, Judgement | InputError, float]]:
+    """Name, judgement or fault, and milliseconds of every file, or of every row of its table."""
+    from edge_agent.contracts.errors import InputError
+    from edge_agent.contracts.tables import read_table
+
+    tabular = inspector.spec.input.kind == "tabular"
+    for path in _files(args.paths, inspector):
+        try:
+            if not tabular:
+                judgement, latency_ms = _judge(inspector, path, args)
+                yield str(path), judgement, latency_ms
+                continue
+            started = time.perf_counter()
+            for row, found in inspector.inspect_table(read_table(path)):
+                ended = time.perf_counter()
+                yield f"{path}#{row}", found, (ended - started) * 1e3
+                started = time.perf_counter()
+        except InputError as error:
+            yield str(path), error, 0.0
+
+
 def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
     """The paths, folders replaced by the files in them that the bundle can judge."""
     from edge_agent.contracts.image import IMAGE_SUFFIXES
     from edge_agent.contracts.recordings import READERS
+    from edge_agent.contracts.tables import TABLE_SUFFIXES
 
-    images = inspector.spec.input.kind == "image"
-    suffixes = IMAGE_SUFFIXES if images else frozenset(READERS)
+    kinds = {"image": IMAGE_SUFFIXES, "tabular": TABLE_SUFFIXES}
+    suffixes = kinds.get(inspector.spec.input.kind, frozenset(READERS))
     for path in paths:
         if not path.is_dir():
             yield path
@@ -101,16 +125,18 @@ def _judge(inspector: Inspector, path: Path, args: argparse.Namespace) -> tuple[
     return judgement, (time.perf_counter() - started) * 1e3
 
 
-def _line(path: Path, judgement: Judgement, latency_ms: float, *, as_json: bool) -> str:
+def _line(path: str, judgement: Judgement, latency_ms: float, *, as_json: bool) -> str:
     if as_json:
-        row = {
-            "path": str(path),
+        row: dict[str, object] = {
+            "path": path,
             "label": judgement.label,
             "score": judgement.score,
             "threshold": judgement.threshold,
             "verdict": judgement.verdict,
             "latency_ms": round(latency_ms, 3),
         }
+        if judgement.interval is not None:
+            row["interval"] = list(judgement.interval)
         if judgement.reason:
             row["reason"] = judgement.reason
         return json.dumps(row)

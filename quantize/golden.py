@@ -12,6 +12,8 @@ import numpy as np
 from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.image import decode_image
 from edge_agent.contracts.recordings import read_recording
+from edge_agent.contracts.tables import parse_table
+from edge_agent.contracts.tabular import TabularInput, newest_window
 from edge_agent.contracts.types import Judgement, Recording
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.infer.inspector import Inspector
@@ -37,6 +39,8 @@ def read_golden(run: Run) -> list[Golden]:
     station reads without further packages.
     """
     spec = run.spec.input
+    if isinstance(spec, TabularInput):
+        return [_rows(run.path, one) for one in run.golden]
     if isinstance(spec, VibrationInput):
         return [_recording(run.path, one, spec) for one in run.golden]
     return [_image(run.path, one) for one in run.golden]
@@ -46,6 +50,9 @@ def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
     """What the model says of a golden sample."""
     if one.recording is not None:
         return inspector.inspect_recording(one.recording)
+    if isinstance(inspector.spec.input, TabularInput):
+        table = parse_table(one.payload.decode(), one.name)
+        return inspector.judge(inspector.invoke(newest_window(table, inspector.spec.input)))
     return inspector.inspect_image(decode_image(one.payload, one.name))
 
 
@@ -70,6 +77,12 @@ def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]
 def _image(run_path: Path, one: GoldenFile) -> Golden:
     payload = _payload(run_path, one)
     decode_image(payload, one.file)
+    return Golden(f"golden/{Path(one.file).name}", one.label, payload)
+
+
+def _rows(run_path: Path, one: GoldenFile) -> Golden:
+    payload = _payload(run_path, one)
+    parse_table(payload.decode(), one.file)
     return Golden(f"golden/{Path(one.file).name}", one.label, payload)
 
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import ConversionError, InputError
 from edge_agent.contracts.image import ImageInput, decode_image
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Image, Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.parity import raw_tensors, tensor_hash
 from edge_agent.infer.vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from quantize.golden import Golden
+from quantize.rows import row_raws
 
 REAL_SAMPLES = 4
 """Golden files that become vectors; the others are made here."""
@@ -30,7 +32,9 @@ Unit = NDArray[np.float64]
 def make_vectors(inspector: Inspector, golden: list[Golden]) -> bytes:
     """vectors.npz for the model loaded in `inspector`."""
     spec = inspector.spec
-    if isinstance(spec.input, VibrationInput):
+    if isinstance(spec.input, TabularInput):
+        raws = row_raws(golden, spec.input)
+    elif isinstance(spec.input, VibrationInput):
         raws = _signal_raws(golden, spec.input)
     else:
         raws = _image_raws(golden, spec.input)
@@ -150,7 +154,7 @@ def _computed(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) 
             "steady": _is_steady(inspector, outputs, str(judgement.verdict)),
         }
     )
-    tensor = np.stack(tensors) if entry.kind == "signal" else None
+    tensor = np.stack(tensors) if entry.kind in ("signal", "rows") else None
     return replace(vector, entry=entry, tensor=tensor, outputs=outputs)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from edge_agent.contracts.files import write_atomic
 from trainer.data.prepared import read_sample
-from trainer.data.samples import Dataset
 from trainer.experiment import Experiment
 from trainer.run import slug
 
@@ -27,7 +26,7 @@ def write_golden(folder: Path, experiment: Experiment) -> None:
     for number, row in enumerate(golden_rows(experiment)):
         index = int(experiment.test.indices[row])
         stem = f"{number}-{slug(dataset.samples[index].label)}"
-        entries.append(_write_one(folder, dataset, index, stem))
+        entries.append(_write_one(folder, experiment, index, stem))
     write_atomic(folder / "golden.json", json.dumps(entries, indent=1).encode())
 
 
@@ -48,11 +47,14 @@ def golden_rows(experiment: Experiment) -> list[int]:
     return chosen[:MOST_GOLDEN]
 
 
-def _write_one(folder: Path, dataset: Dataset, index: int, stem: str) -> dict[str, object]:
+def _write_one(folder: Path, experiment: Experiment, index: int, stem: str) -> dict[str, object]:
+    dataset = experiment.split.dataset
     sample, source = dataset.samples[index], dataset.file(index)
     whole = sample.span == (0.0, 1.0)
     target = folder / f"{stem}{source.suffix.lower() if whole else '.npz'}"
     entry: dict[str, object] = {"file": target.name, "label": sample.label}
+    if dataset.config.kind == "tabular":
+        return _write_rows(target.with_suffix(".csv"), experiment, index)
     if dataset.config.vibration is not None:
         recording = read_sample(dataset, index)
         entry |= {"rate_hz": recording.rate_hz, "axes": list(recording.axes)}
@@ -65,3 +67,13 @@ def _write_one(folder: Path, dataset: Dataset, index: int, stem: str) -> dict[st
     if whole:
         write_atomic(target, source.read_bytes())
     return entry
+
+
+def _write_rows(target: Path, experiment: Experiment, index: int) -> dict[str, object]:
+    """The row of the sample with those before it that the model looks back on, as a CSV."""
+    from trainer.data.tags import window_csv
+
+    sample = experiment.split.dataset.samples[index]
+    text = window_csv(experiment.split.dataset, index, experiment.spec.input)
+    write_atomic(target, text.encode())
+    return {"file": target.name, "label": sample.label}

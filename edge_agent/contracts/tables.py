@@ -113,7 +113,7 @@ def texts(table: Table, name: str) -> NDArray[np.str_]:
     """A column as text (N,); "" where a value is missing. Whole numbers lose their '.0'."""
     cells = table.columns[name]
     if np.issubdtype(cells.dtype, np.floating):
-        return np.array(["" if np.isnan(value) else f"{value:g}" for value in cells], np.str_)
+        return np.array(["" if np.isnan(value) else f"{value:.12g}" for value in cells], np.str_)
     return np.where(is_missing(cells), "", cells).astype(np.str_)
 
 

@@ -218,6 +218,22 @@ def prepare_windows(table: Table, spec: TabularInput) -> PreparedWindows:
     return PreparedWindows(values[order], np.array(ends, np.int64)[order], refused)
 
 
+def newest_window(table: Table, spec: TabularInput) -> NDArray[np.float32]:
+    """What the network takes for the last row of `table`: float32 of spec.shape.
+
+    Raises InputError with the reason where that row or a row of its window is refused.
+    """
+    newest = spec.model_copy(update={"hop_rows": max(1, len(table))})
+    windows = prepare_windows(table, newest)
+    place = np.flatnonzero(windows.ends == len(table) - 1)
+    if not len(place):
+        reason = windows.refused.get(len(table) - 1, "no rows")
+        raise InputError(
+            reason, where=table.source or "row", cure="check the sensor, or judge it by hand"
+        )
+    return np.asarray(windows.values[place[0]], np.float32)
+
+
 def derive(
     values: Values, derived: Sequence[Derived], reasons: Sequence[list[str]] | None = None
 ) -> None:

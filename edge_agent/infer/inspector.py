@@ -1,7 +1,8 @@
-"""A bundle made ready to judge: raw image or recording in, judgement out."""
+"""A bundle made ready to judge: raw image, recording or process rows in, judgement out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from edge_agent.contracts.errors import BundleError, InputError
 from edge_agent.contracts.image import ImageInput, prepare_image
 from edge_agent.contracts.manifest import Manifest, TensorSpec
 from edge_agent.contracts.scoring import dequantise, judge, quantise
+from edge_agent.contracts.tables import Row, Table, table_of_rows
+from edge_agent.contracts.tabular import TabularInput, newest_window, prepare_windows
 from edge_agent.contracts.types import Image, Judgement, Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
 from edge_agent.infer.parity import ParityReport, verify_parity
@@ -43,6 +46,27 @@ class Inspector:
     def inspect_recording(self, recording: Recording) -> Judgement:
         """Judge all windows of a recording together; raises InputError where it cannot."""
         return self.judge(self.raw_outputs(prepare_recording(recording, self._vibration_input())))
+
+    def inspect_rows(self, rows: Sequence[Row]) -> Judgement:
+        """Judge the newest of the rows of tags, with those before it where the model looks back.
+
+        Raises InputError with the reason where it cannot be judged.
+        """
+        window = newest_window(table_of_rows(rows), self._tabular_input())
+        return self.judge(self.invoke(window))
+
+    def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
+        """Judge every row of a table: its position, and the judgement or why there is none."""
+        spec = self._tabular_input().model_copy(update={"hop_rows": 1})
+        windows = prepare_windows(table, spec)
+        place = {int(end): at for at, end in enumerate(windows.ends)}
+        for row in range(len(table)):
+            if row in place:
+                yield row, self.judge(self.invoke(windows.values[place[row]]))
+            else:
+                lacking = f"fewer than {spec.window_rows} rows so far"
+                reason = windows.refused.get(row, lacking)
+                yield row, InputError(reason, where=f"{table.source}#{row}", cure="check the tag")
 
     def outputs(self, prepared: Tensor) -> Float:
         """Prepared inputs (N, *input shape) -> the first output, dequantised, float32 (N, K)."""
@@ -88,6 +112,15 @@ class Inspector:
                 "the bundle judges vibration, not images",
                 where=self.spec.name,
                 cure="give it a recording, or take another bundle",
+            )
+        return self.spec.input
+
+    def _tabular_input(self) -> TabularInput:
+        if not isinstance(self.spec.input, TabularInput):
+            raise InputError(
+                f"the bundle takes {self.spec.input.kind} input, not process data",
+                where=self.spec.name,
+                cure="take another bundle",
             )
         return self.spec.input
 

@@ -19,6 +19,8 @@ from edge_agent.contracts.bundle import Bundle
 from edge_agent.contracts.errors import InputError, ParityError
 from edge_agent.contracts.files import sha256_hex
 from edge_agent.contracts.image import ImageInput, decode_image, prepare_image
+from edge_agent.contracts.tables import parse_table
+from edge_agent.contracts.tabular import TabularInput, newest_window
 from edge_agent.contracts.types import Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
 from edge_agent.infer.vectors import Vector, VectorIndex, read_vectors
@@ -61,6 +63,11 @@ def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector
         axes = tuple(spec.axes)
         recording = Recording(vector.raw, entry.rate_hz, axes, spec.unit, where, entry.rpm)
         return [inspector.tensor(window) for window in prepare_recording(recording, spec)]
+    if isinstance(spec, TabularInput):
+        if vector.raw is None:
+            raise _broken(vector, "has no rows")
+        table = parse_table(vector.raw.tobytes().decode(), f"vector {entry.name}")
+        return [inspector.tensor(newest_window(table, spec))]
     if isinstance(spec, ImageInput):
         return [inspector.tensor(prepare_image(_pixels(files, vector), spec))]
     raise _broken(vector, "is of an unknown kind")

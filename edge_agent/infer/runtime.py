@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from typing import Any, Protocol
 
@@ -44,6 +45,7 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
         raise ConfigError(
             f"no runtime {prefer!r}", where="runtime", cure=f"choose auto, {', '.join(ORDER)}"
         )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when the library is first loaded
     for name in ORDER if prefer == "auto" else (prefer,):
         try:
             module = importlib.import_module(f"edge_agent.infer.{name}")

@@ -1,8 +1,9 @@
 """vectors.npz: raw inputs with what the workshop computed from them.
 
 One member `index` holds JSON (uint8 bytes), the others arrays named `<vector>.<what>`:
-raw (uint8 (H, W, 3) image, uint8 (B,) encoded image, or float32 (T, C) signal), tensor (what the
-network takes, for signals), out0, out1, ... (outputs as the runtime gave them, (N, ...)).
+raw (uint8 (H, W, 3) image, uint8 (B,) encoded image or CSV, or float32 (T, C) signal), tensor
+(what the network takes, for signals and rows), out0, out1, ... (outputs as the runtime gave them,
+(N, ...)).
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from edge_agent.contracts.types import Tensor
 class VectorEntry(Strict):
     """One vector without its arrays.
 
-    kind: where the raw input lies: a file of the bundle, an encoded image, pixels, or a signal.
+    kind: where the raw input lies: a file of the bundle, an encoded image, pixels, a signal,
+    or rows of tags as the bytes of a CSV.
     refused: the raw input must raise InputError; nothing else is then stated.
     steady: the verdict holds under any output difference that parity_quanta allows.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
-    kind: Literal["file", "encoded", "pixels", "signal"]
+    kind: Literal["file", "encoded", "pixels", "signal", "rows"]
     file: str = ""
     rate_hz: float = 0.0
     rpm: float | None = None

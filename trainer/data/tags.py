@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,10 +12,17 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import ConfigError, DatasetError, InputError
 from edge_agent.contracts.tables import Table, is_missing, numbers, read_table, texts
-from edge_agent.contracts.tabular import TabularInput, Tag, prepare_rows, prepare_windows
+from edge_agent.contracts.tabular import (
+    TabularInput,
+    Tag,
+    find_column,
+    prepare_rows,
+    prepare_windows,
+    series_rows,
+)
 from edge_agent.contracts.units import canonical, split_name
 from trainer.data.layout import SPLIT_NAMES
-from trainer.data.prepared import Prepared
+from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.samples import Dataset, Indices, Sample
 from trainer.data.schema import DATASET_TOML, DatasetConfig, TabularColumns, TagBounds
 from trainer.strict_toml import did_you_mean
@@ -134,6 +143,25 @@ def prepare_samples(dataset: Dataset, indices: Indices, spec: TabularInput) -> P
     found = np.array([place.get(row, -1) for row in wanted.tolist()], np.int64)
     there = found >= 0
     return Prepared(windows.values[found[there]], np.asarray(indices, np.intp)[there])
+
+
+def window_csv(dataset: Dataset, index: int, spec: InputSpec) -> str:
+    """The raw cells that the model needs for one sample: header, older rows, its own row."""
+    if not isinstance(spec, TabularInput):
+        raise TypeError("not process data")
+    table = table_of(dataset.root, columns_of(dataset.config))
+    row = row_of(dataset.samples[index])
+    series = next(rows for rows in series_rows(table, spec) if row in rows)
+    end = int(np.searchsorted(series, row)) + 1
+    chosen = series[max(0, end - spec.window_rows) : end]
+    names = [find_column(table, tag.name)[0] for tag in spec.tags]
+    if spec.series:
+        names.insert(0, spec.series)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*(texts(table, name)[chosen] for name in names), strict=True))
+    return stream.getvalue()
 
 
 @lru_cache(maxsize=4)
