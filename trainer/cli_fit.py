@@ -1,19 +1,39 @@
-"""The verbs fit, evaluate and report."""
+"""The verb fit, and the options of every verb that fits."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.quiet import quiet_tensorflow
 
-Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    from trainer.config import FitConfig
+
+OPTIONS = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
+"""Fields of FitConfig that the command line may override."""
 
 
-def register(verbs: Verbs) -> None:
-    """Add the verbs."""
-    _register_fit(verbs)
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "fit",
+        help="train a network on a data set and write a run folder",
+        description="Train on the grouped training split, choose epoch and threshold on the "
+        "validation split, judge the held-out split, and write the run folder.",
+        epilog="examples:\n  lineside-train fit data/castings --out runs/castings\n"
+        "  lineside-train fit data/bearings --group load --held-out 3",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--out", type=Path, metavar="RUN", help="default: runs/DATASET-MODEL")
+    verb.add_argument("--name", help="the model's name (default: the data set's)")
+    verb.add_argument("--force", action="store_true", help="overwrite an existing run")
+    verb.add_argument("--json", action="store_true", help="print metrics.json on stdout")
+    add_fit_options(verb)
+    verb.set_defaults(run=_fit)
 
 
 def add_fit_options(verb: argparse.ArgumentParser) -> None:
@@ -34,42 +54,24 @@ def add_fit_options(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def config_from(arguments: argparse.Namespace):
+def config_from(arguments: argparse.Namespace) -> FitConfig:
     """The FitConfig of --config, overridden by what the command line gives."""
     from trainer.config import FitConfig
     from trainer.strict_toml import read_toml, validate
 
-    config = read_toml(FitConfig, arguments.config) if arguments.config else FitConfig()
-    names = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
-    given = {name: getattr(arguments, name) for name in names}
+    file = getattr(arguments, "config", None)
+    config = read_toml(FitConfig, file) if file else FitConfig()
+    given = {name: getattr(arguments, name, None) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     return validate(FitConfig, {**config.model_dump(), **given}, "command line")
 
 
-def _register_fit(verbs: Verbs) -> None:
-    verb = verbs.add_parser(
-        "fit",
-        help="train a network on a data set and write a run folder",
-        description="Train on the grouped training split, choose epoch and threshold on the "
-        "validation split, judge the held-out split, and write the run folder.",
-        epilog="example: lineside-train fit data/bearings --group load --held-out 3 --out runs/b",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verb.add_argument("dataset", type=Path, metavar="DATASET")
-    verb.add_argument("--out", type=Path, metavar="RUN", help="default: runs/DATASET-MODEL")
-    verb.add_argument("--name", help="the model's name (default: the data set's)")
-    verb.add_argument("--force", action="store_true", help="overwrite an existing run")
-    verb.add_argument("--json", action="store_true", help="print metrics.json on stdout")
-    add_fit_options(verb)
-    verb.set_defaults(run=_fit)
-
-
 def _fit(arguments: argparse.Namespace) -> int:
-    quiet_tensorflow()
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.splits import plan_split
     from trainer.experiment import resolve, run_experiment
     from trainer.progress import Terminal
+    from trainer.report.words import sentence
     from trainer.run import refuse_existing, slug, write_run
 
     config, talk = config_from(arguments), Terminal()
@@ -80,9 +82,11 @@ def _fit(arguments: argparse.Namespace) -> int:
     name = slug(arguments.name or dataset.root.name)
     out = (arguments.out or Path("runs") / f"{name}-{architecture.name}").absolute()
     refuse_existing(out, arguments.force)
-    for sentence in (*split.dataset.decisions, split.protocol):
-        talk.say(sentence)
-    experiment = run_experiment(split, config, name, talk)
-    run = write_run(out, experiment)
+    for said in (*split.dataset.decisions, split.protocol):
+        talk.say(said)
+    quiet_tensorflow()
+    run = write_run(out, run_experiment(split, config, name, talk))
+    talk.say(sentence(run.metrics["held_out"], run.spec.good))
+    talk.say(f"report: {out / 'report.html'}")
     print(json.dumps(run.metrics) if arguments.json else str(out))
     return 0

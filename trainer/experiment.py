@@ -67,13 +67,13 @@ def run_experiment(
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
-    val = _judged(fitted, training.val, split.val, training, scoring, talk)
+    val = _judged(fitted, training.val, split.val, training, scoring)
     if fitted.scoring is None:
         bad = split.dataset.is_bad()[split.val]
         threshold, rule = choose_threshold(val.scores, bad)
         scoring = scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
-    test = _judged(fitted, held_out, split.test, training, scoring, talk)
+    test = _judged(fitted, held_out, split.test, training, scoring)
     spec = ModelSpec(
         name=name,
         task=split.dataset.config.task,
@@ -91,7 +91,7 @@ def run_experiment(
         spec,
         held_out,
         test,
-        _judged(fitted, training.val, split.val, training, scoring, talk),
+        _judged(fitted, training.val, split.val, training, scoring),
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
     )
@@ -124,29 +124,38 @@ def prepare_training(
 
 
 def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
-    """Truth beside what was said, for the samples of `judged`."""
-    dataset, indices = split.dataset, judged.indices
-    place = {label: number for number, label in enumerate(spec.labels)}
-    groups = dataset.groups()
+    """Truth beside what was said, for the samples of `judged`.
+
+    Labels that the network never learnt (a detector's defects) come after its own.
+    """
+    samples, groups = split.dataset.samples, split.dataset.groups()
+    indices = [int(index) for index in judged.indices]
+    strange = sorted({samples[index].label for index in indices} - set(spec.labels))
+    labels = [*spec.labels, *strange]
+    place = {label: number for number, label in enumerate(labels)}
     return Outcome(
-        labels=spec.labels,
+        labels=labels,
         good=spec.good,
-        truth=dataset.targets()[indices],
+        truth=np.array([place[samples[index].label] for index in indices], np.int64),
         predicted=np.array([place.get(label, -1) for label in judged.predicted], np.int64),
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
-        groups=[groups[int(index)] for index in indices],
+        groups=[groups[index] for index in indices],
     )
 
 
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:
     """The same network judged by another threshold."""
     scoring = experiment.spec.scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
-    split, labels = experiment.split, experiment.spec.labels
-    test = judge_all(
-        experiment.test.outputs, experiment.held_out, split.test, split.dataset, scoring, labels
-    )
     spec = experiment.spec.model_copy(update={"scoring": scoring})
+    test = judge_all(
+        experiment.test.outputs,
+        experiment.held_out,
+        experiment.split.test,
+        scoring,
+        spec.labels,
+        spec.good,
+    )
     return replace(experiment, spec=spec, test=test)
 
 
@@ -156,11 +165,10 @@ def _judged(
     indices: np.ndarray,
     training: Training,
     scoring: Scoring,
-    talk: Talk,
 ) -> Judged:
-    del talk
     outputs = predict(fitted.model, prepared.inputs)
-    return judge_all(outputs, prepared, indices, training.dataset, scoring, training.labels)
+    good = training.dataset.good
+    return judge_all(outputs, prepared, indices, scoring, training.labels, good)
 
 
 def _calibration(architecture: Architecture, training: Training, fitted: Fitted) -> Tensor:

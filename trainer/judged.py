@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.scoring import Scoring, judge
 from edge_agent.contracts.types import Judgement
 from trainer.data.prepared import Prepared
-from trainer.data.samples import Dataset, Indices
+from trainer.data.samples import Indices
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ def judge_all(
     outputs: NDArray[np.float32],
     prepared: Prepared,
     indices: Indices,
-    dataset: Dataset,
     scoring: Scoring,
     labels: list[str],
+    good: list[str],
 ) -> Judged:
     """Judge each sample from the outputs of its inputs."""
     rows = prepared.rows(indices)
     judgements, logits = [], []
     for row in range(len(indices)):
         mine = outputs[rows == row]
-        judgement = judge(mine, labels, dataset.good, scoring)
+        judgement = judge(mine, labels, good, scoring)
         judgements.append(judgement)
         logits.append(_logits(mine, judgement))
     return Judged(indices, outputs, rows, judgements, np.array(logits))

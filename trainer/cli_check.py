@@ -1,0 +1,91 @@
+"""The verb check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer.cli_fit import config_from
+
+if TYPE_CHECKING:
+    from trainer.data.survey import Survey
+
+MOST_LISTED = 12
+"""Longer lists are cut in the table; --json has them all."""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "check",
+        help="say what a data set holds, and name what is wrong with it",
+        description="Count labels and groups, plan the split, read every file. "
+        "Exit 0: fit to train on; 3: faults found.",
+        epilog="example: lineside-train check data/castings --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--group", metavar="COLUMN", help="overrides group of dataset.toml")
+    verb.add_argument("--fold", metavar="COLUMN", help="overrides fold of dataset.toml")
+    verb.add_argument("--held-out", metavar="VALUE", action="append", help="as for fit")
+    verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    verb.set_defaults(run=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from trainer.data.load import load_dataset
+    from trainer.data.survey import survey
+    from trainer.progress import Terminal
+
+    config = config_from(arguments)
+    dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
+    found = survey(dataset, config, Terminal())
+    if arguments.json:
+        print(json.dumps(found.as_json()))
+    else:
+        _print_table(found)
+    return 3 if found.faults or found.refusal else 0
+
+
+def _print_table(found: Survey) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    config = found.dataset.config
+    title = f"{found.dataset.root.name}: {config.task}, {len(found.dataset.samples)} samples"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("label", "", "samples", "groups", "train", "val", "test"):
+        table.add_column(name, justify="left" if name in ("label", "") else "right")
+    for row in found.rows:
+        counts = (row.samples, row.groups, row.train, row.val, row.test)
+        table.add_row(row.label, "good" if row.good else "", *map(str, counts))
+    console.print(table)
+    for line in _sentences(found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _sentences(found: Survey) -> list[str]:
+    config = found.dataset.config
+    lines = [f"labels   {config.labels or 'folder names'}"]
+    lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
+    lines.append(f"split    {found.protocol or found.refusal}")
+    if found.rates_hz:
+        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in found.rates_hz)}")
+    if len(found.rates_hz) > 1:
+        lines.append("         recordings of another rate are resampled to the model's")
+    lines += [f"decided  {said}" for said in found.decisions]
+    if found.dataset.unlisted:
+        lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")
+    pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
+    lines += _cut(pairs, "sets of byte-identical files")
+    faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]
+    return lines + _cut(faults, "faults") + ([] if faults else ["no faults"])
+
+
+def _cut(lines: list[str], what: str) -> list[str]:
+    if len(lines) <= MOST_LISTED:
+        return lines
+    return [*lines[:MOST_LISTED], f"         ... {len(lines)} {what} in all: --json lists them"]

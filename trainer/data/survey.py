@@ -1,0 +1,111 @@
+"""What a data set holds and what a fit would do with it, before anything is trained."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.contracts.errors import LinesideError
+from trainer.config import FitConfig
+from trainer.data.faults import Fault, inspect_files
+from trainer.data.samples import Dataset
+from trainer.data.splits import plan_split
+from trainer.progress import Talk
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label: its samples, its groups, and where the planned split puts its samples."""
+
+    label: str
+    good: bool
+    samples: int
+    groups: int
+    train: int
+    val: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What `check` says. `protocol` is the planned split; `refusal` why there is none."""
+
+    dataset: Dataset
+    rows: list[LabelRow]
+    protocol: str
+    refusal: str
+    decisions: tuple[str, ...]
+    faults: list[Fault]
+    identical: list[list[str]]
+    rates_hz: list[float]
+
+    def as_json(self) -> dict[str, object]:
+        """The survey as plain values."""
+        config = self.dataset.config
+        return {
+            "dataset": str(self.dataset.root),
+            "task": config.task,
+            "good": config.good,
+            "labels_csv": config.labels,
+            "group": config.group,
+            "fold": config.fold,
+            "samples": len(self.dataset.samples),
+            "labels": {row.label: vars(row) for row in self.rows},
+            "protocol": self.protocol,
+            "refusal": self.refusal,
+            "decisions": list(self.decisions),
+            "rates_hz": self.rates_hz,
+            "unlisted_files": self.dataset.unlisted,
+            "faults": [vars(fault) for fault in self.faults],
+            "identical": self.identical,
+        }
+
+
+def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
+    """Count, plan the split, and read every file."""
+    inspection = inspect_files(dataset, talk)
+    planned, protocol, refusal = dataset, "", ""
+    names: Sequence[str] = [""] * len(dataset.samples)
+    try:
+        split = plan_split(dataset, config)
+        planned, protocol, names = split.dataset, split.protocol, split.names()
+    except LinesideError as error:
+        refusal = str(error)
+    return Survey(
+        dataset,
+        _rows(dataset, planned, names),
+        protocol,
+        refusal,
+        planned.decisions,
+        inspection.faults,
+        inspection.identical,
+        _rates(dataset),
+    )
+
+
+def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[LabelRow]:
+    groups: dict[str, set[str]] = defaultdict(set)
+    for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
+        groups[sample.label].add(group)
+    placed: dict[tuple[str, str], int] = defaultdict(int)
+    for sample, name in zip(planned.samples, names, strict=True):
+        placed[sample.label, name] += 1
+    return [
+        LabelRow(
+            label,
+            label in dataset.config.good,
+            count,
+            len(groups[label]),
+            *(placed[label, name] for name in ("train", "val", "test")),
+        )
+        for label, count in dataset.counts().items()
+    ]
+
+
+def _rates(dataset: Dataset) -> list[float]:
+    columns = dataset.config.vibration
+    if columns is None:
+        return []
+    found = {sample.rate_hz or columns.rate_hz for sample in dataset.samples}
+    return sorted(rate for rate in found if rate)
