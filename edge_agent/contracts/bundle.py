@@ -128,6 +128,11 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def _members(payload: bytes, where: str) -> dict[str, bytes]:
+    # A cut bundle may end in the end record of an archive inside it (vectors.npz).
+    if payload[-22:-18] != b"PK\5\6":
+        raise BundleError(
+            "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as source:
             _refuse_bad_names(source.infolist(), where)

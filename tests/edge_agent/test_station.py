@@ -1,0 +1,173 @@
+"""The station as a whole, without a broker: arming, deciding, ending."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.config import read_config
+from edge_agent.contracts.clock import SystemClock
+from edge_agent.contracts.errors import BundleError, ConfigError, LinesideError
+from edge_agent.contracts.types import Verdict
+from edge_agent.decide.fusion import Decision
+from edge_agent.station import Station
+from tests.station_kit import write_frame, write_frames, write_image_bundle, write_station
+
+FOLDER = 'driver = "folder"\npath = "frames"'
+
+
+def decide(station_toml: Path) -> tuple[Station, list[Decision]]:
+    """Run a station until its sources end."""
+    decisions: list[Decision] = []
+    station = Station(
+        read_config(station_toml),
+        clock=SystemClock(),
+        output=decisions.append,
+        keep_trying=False,
+    )
+    station.run(threading.Event())
+    return station, decisions
+
+
+def test_every_frame_becomes_a_part_with_its_verdict(bench: Path) -> None:
+    station, decisions = decide(write_station(bench, FOLDER))
+    assert [d.part_id for d in decisions] == [f"part{k:04d}.png" for k in range(12)]
+    wanted = [Verdict.FAIL if k % 4 == 3 else Verdict.PASS for k in range(12)]
+    assert [d.verdict for d in decisions] == wanted
+    assert decisions[3].reason == "top: dark"
+    assert decisions[3].action == "reject"
+    assert station.counts["parts"] == 12
+
+
+def test_unreadable_file_takes_the_safe_action(bench: Path) -> None:
+    (bench / "frames" / "part0001.png").write_bytes(b"")
+    station = write_station(bench, FOLDER, station='safe_action = "stop"')
+    _, decisions = decide(station)
+    assert decisions[1].verdict == Verdict.NO_VERDICT
+    assert decisions[1].action == "stop"
+    assert "the file is empty" in decisions[1].reason
+    assert len(decisions) == 12
+
+
+def test_frozen_camera_has_no_verdict(bench: Path) -> None:
+    for k in range(3):
+        write_frame(bench / "frames" / f"z{k}.png", 200, seed=7)
+    _, decisions = decide(write_station(bench, FOLDER))
+    assert decisions[-1].verdict == Verdict.NO_VERDICT
+    assert "frozen camera" in decisions[-1].reason
+    assert decisions[-2].verdict == Verdict.PASS
+
+
+def test_channels_are_joined_by_part_id_and_a_missing_one_is_no_verdict(bench: Path) -> None:
+    write_frames(bench / "side", 8)
+    station = write_station(bench, FOLDER, line='join = "part_id"\ndeadline_ms = 300')
+    station.write_text(
+        station.read_text() + '[[channel]]\nname = "side"\nkind = "image"\n'
+        'bundle = "brightness.bundle"\n[channel.source]\ndriver = "folder"\npath = "side"\n'
+    )
+    _, decisions = decide(station)
+    by_part = {d.part_id: d for d in decisions}
+    assert len(decisions) == len(by_part) == 12
+    assert all(len(d.channels) == 2 for d in decisions)
+    assert by_part["part0000.png"].verdict == Verdict.PASS
+    assert by_part["part0011.png"].verdict == Verdict.FAIL, "one bad channel is enough"
+    lonely = by_part["part0008.png"]
+    assert lonely.verdict == Verdict.NO_VERDICT
+    assert lonely.reason.startswith("side: no verdict within the deadline")
+
+
+def test_vibration_and_nan(bench: Path) -> None:
+    quiet = "x\n" + "0.1\n-0.1\n" * 64
+    runs = bench / "runs"
+    runs.mkdir()
+    (runs / "a.csv").write_text(quiet)
+    (runs / "b.csv").write_text("x\n" + "3\n-3\n" * 64)
+    (runs / "c.csv").write_text(quiet.replace("-0.1", "nan", 1))
+    station = bench / "station.toml"
+    station.write_text(
+        '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
+        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'path = "runs"\nsample_rate_hz = 1000\n'
+    )
+    _, decisions = decide(station)
+    assert [d.verdict for d in decisions] == [Verdict.PASS, Verdict.FAIL, Verdict.NO_VERDICT]
+    assert "sample 1 is not a number" in decisions[2].reason
+    assert "check the sensor and its cable" in decisions[2].reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('kind = "image"', 'kind = "vibration"', "judges image, the channel is vibration"),
+        ("allow_unsigned = true", "allow_unsigned = false", "no trusted keys are named"),
+        ("brightness.bundle", "gone.bundle", "gone.bundle: cannot be read"),
+    ],
+    ids=["kind", "trust", "missing"],
+)
+def test_station_that_cannot_arm_says_why(bench: Path, old: str, new: str, words: str) -> None:
+    path = write_station(bench, FOLDER)
+    text = path.read_text().replace(old, new)
+    if "vibration" in new:
+        text = text.replace('driver = "folder"', 'driver = "csv"')
+    path.write_text(text)
+    with pytest.raises(LinesideError, match=words):
+        decide(path)
+
+
+def test_unit_that_is_not_the_bundles_is_refused(bench: Path) -> None:
+    station = bench / "station.toml"
+    station.write_text(
+        '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
+        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'path = "runs"\nunit = "m/s2"\n'
+    )
+    with pytest.raises(ConfigError, match="the source is in 'm/s2', the bundle takes 'g'"):
+        decide(station)
+
+
+def test_bundle_that_computes_something_else_here_is_not_armed(bench: Path) -> None:
+    write_image_bundle(bench / "brightness.bundle", score_off=0.25)
+    with pytest.raises(BundleError, match="in the workshop"):
+        decide(write_station(bench, FOLDER))
+
+
+def test_disarmed_station_arms_when_the_fault_is_mended(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.station.REARM_S", 0.05)
+    write_image_bundle(bench / "brightness.bundle", score_off=0.25)
+    station = Station(read_config(write_station(bench, FOLDER)), clock=SystemClock())
+    thread = threading.Thread(target=station.run, args=[threading.Event()])
+    thread.start()
+    until = time.monotonic() + 5
+    while "in the workshop" not in station.reason and time.monotonic() < until:
+        time.sleep(0.01)
+    assert station.state == "disarmed"
+    assert station.counts["parts"] == 0
+    write_image_bundle(bench / "brightness.bundle")
+    thread.join(10)
+    assert station.counts["parts"] == 12
+
+
+def test_slow_line_gives_every_dropped_frame_a_verdict_of_its_own(bench: Path) -> None:
+    write_frames(bench / "frames", 40)
+    _, decisions = decide(
+        write_station(bench, f"{FOLDER}\nrate_hz = 1000", line="deadline_ms = 0.01")
+    )
+    assert len(decisions) == 40
+    assert {d.verdict for d in decisions} == {Verdict.NO_VERDICT}
+
+
+def test_run_shows_verdict_lines_and_counts(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(write_station(bench, FOLDER)), "--verbose"]) == 0
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert len(lines) == 12
+    assert "FAIL        reject  part0003.png" in lines[3]
+    assert "12 parts: 9 PASS, 3 FAIL, 0 NO-VERDICT" in shown.err
