@@ -107,3 +107,13 @@ def test_bad_file_is_named(payload: bytes, said: str) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.png: cannot be read"):
         read_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("size", [(960, 1280), (961, 1283), (480, 640), (896, 896)])
+def test_shrinking_stays_near_the_mean_of_the_areas(size: tuple[int, int]) -> None:
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    wave = 128 + 60 * np.sin(columns / 23) + 50 * np.cos(rows / 31)
+    frame = np.repeat(wave[:, :, None], 3, axis=2).astype(np.uint8)
+    spec = ImageInput(width_px=224, height_px=224)
+    exact = cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(prepare_image(frame, spec).astype(int) - exact).max() <= 2
