@@ -129,7 +129,8 @@ def _make_models(workshop: Workshop, seed: int, fast: bool) -> None:
     _say("2/5  lineside-train fits a small network to each")
     runs = [workshop.train(data, data.name, *epochs) for data in (parts, motor)]
     _say("3/5  lineside-quantize makes them int8 and proves that nothing was lost")
-    waived = ("--allow", "all") if fast else ()
+    limits = ("auroc", "accuracy", "escapes") if fast else ()
+    waived = [word for limit in limits for word in ("--allow", limit)]
     bundles = [workshop.bundle(run, *waived) for run in runs]
     _say("4/5  lineside-deploy signs the bundles and pushes them to the station")
     for bundle in bundles:
