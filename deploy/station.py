@@ -59,7 +59,7 @@ class Answer:
 
 def parse_target(text: str, program: str = PROGRAM, ssh_config: Path | None = None) -> Target:
     """`DIR` or `[user@]host:DIR`; raises ConfigError for anything else."""
-    found = re.fullmatch(r"((?:[^/:@\[]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^/:@\[]+)):(.+)", text)
+    found = re.fullmatch(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", text)
     if found is None:
         return Target(text, program=program)
     host, folder = found[1], found[2]
