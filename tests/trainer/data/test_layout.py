@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import DatasetError
+from trainer.data.layout import looks_good
+from trainer.data.load import load_dataset
+
+Make = Callable[[dict[str, int]], Path]
+
+
+def test_class_folders_are_labels(images: Make) -> None:
+    dataset = load_dataset(images({"ok_front": 3, "def_front/deep": 2}))
+    assert dataset.config.task == "image-class"
+    assert dataset.counts() == {"def_front": 2, "ok_front": 3}
+    assert dataset.good == ["ok_front"]
+    assert "class folders" in dataset.decisions[0]
+
+
+def test_train_and_test_folders_are_splits(images: Make) -> None:
+    dataset = load_dataset(images({"train/a": 3, "train/b": 3, "valid/a": 1, "test/b": 2}))
+    assert dataset.config.task == "image-class"
+    assert sorted({(s.split, s.label) for s in dataset.samples}) == [
+        ("test", "b"),
+        ("train", "a"),
+        ("train", "b"),
+        ("val", "a"),
+    ]
+
+
+def test_good_only_training_folders_make_an_anomaly_task_with_masks(images: Make) -> None:
+    root = images({"train/good": 3, "test/good": 1, "test/crack": 2, "ground_truth/crack": 2})
+    for mask in (root / "ground_truth" / "crack").iterdir():
+        mask.rename(mask.with_name(f"{mask.stem}_mask.png"))
+    dataset = load_dataset(root)
+    assert dataset.config.task == "image-anomaly"
+    assert dataset.counts() == {"crack": 2, "good": 4}
+    crack = next(s for s in dataset.samples if s.label == "crack")
+    assert crack.mask == f"ground_truth/crack/{Path(crack.path).stem}_mask.png"
+
+
+def test_recordings_in_class_folders_are_a_vibration_task(tmp_path: Path) -> None:
+    for label in ("normal", "worn"):
+        (tmp_path / label).mkdir()
+        np.savez(tmp_path / label / "a.npz", x=np.ones(9), fs=100.0)
+    dataset = load_dataset(tmp_path)
+    assert dataset.config.task == "vibration-class"
+    assert dataset.good == ["normal"]
+
+
+def test_a_lone_table_is_process_data(tmp_path: Path) -> None:
+    lines = ["speed,torque,failed"] + [f"{n},{n * 2},{n % 2}" for n in range(30)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    dataset = load_dataset(tmp_path)
+    assert dataset.config.task == "tabular-class"
+    assert dataset.config.tabular is not None
+    assert dataset.config.tabular.label == "failed"
+    assert dataset.good == ["0"]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no images, recordings or tables"):
+        load_dataset(tmp_path)
+
+
+def test_files_without_class_folders_are_refused(images: Make) -> None:
+    with pytest.raises(DatasetError, match="2 image files, but no class folders"):
+        load_dataset(images({".": 2}))
+
+
+@pytest.mark.parametrize(
+    ("label", "good"),
+    [("ok_front", True), ("Good", True), ("not_ok", False), ("token", False), ("scratch", False)],
+)
+def test_good_is_read_off_whole_words(label: str, good: bool) -> None:
+    assert looks_good(label) is good

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import ConfigError, DatasetError, LinesideError
+from trainer.data.load import load_dataset, refuse_missing
+
+
+@pytest.fixture
+def own(plates: Path, tmp_path: Path) -> Path:
+    """A copy of the plates that a test may change."""
+    return Path(shutil.copytree(plates, tmp_path / "plates"))
+
+
+def edit(folder: Path, old: str, new: str, name: str = "dataset.toml") -> Path:
+    path = folder / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    return folder
+
+
+def test_labels_groups_and_conditions_come_from_the_csv(plates: Path) -> None:
+    dataset = load_dataset(plates)
+    assert dataset.counts() == {"ok": 30, "scratch": 30}
+    assert dataset.samples[4].group == "1"
+    assert dataset.samples[4].conditions["camera"] == "1"
+    assert dataset.good == ["ok"]
+    assert dataset.is_bad().sum() == 30
+
+
+def test_another_group_makes_the_given_folds_meaningless(own: Path) -> None:
+    edit(own, 'group = "plate"', 'group = "plate"\nfold = "camera"')
+    assert load_dataset(own).config.fold == "camera"
+    assert load_dataset(own, group="camera").config.fold is None
+    assert load_dataset(own, group="camera", fold="plate").config.fold == "plate"
+
+
+def test_excluded_files_are_left_out_at_every_depth(own: Path) -> None:
+    edit(own, "good =", 'exclude = ["**/*_2.png"]\ngood =')
+    assert len(load_dataset(own).samples) == 40
+
+
+def test_listed_but_missing_files_are_counted_and_refused(own: Path) -> None:
+    (own / "ok" / "00_0.png").unlink()
+    dataset = load_dataset(own)
+    assert dataset.missing == ("ok/00_0.png",)
+    with pytest.raises(DatasetError, match=r"1 listed files are missing, the first ok/00_0\.png"):
+        refuse_missing(dataset)
+
+
+def test_files_that_nobody_listed_are_counted(own: Path) -> None:
+    shutil.copy(own / "ok" / "00_0.png", own / "ok" / "new.png")
+    assert load_dataset(own).unlisted == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "message"),
+    [
+        ('"plate"', '"plates"', "dataset.toml", "no column 'plates': did you mean \"plate\"?"),
+        ('["ok"]', '["okay"]', "dataset.toml", "'okay' occurs nowhere: did you mean \"ok\"?"),
+        ("image-class", "image-klass", "dataset.toml", "task: Input should be"),
+        ('"labels.csv"', '"label.csv"', "dataset.toml", "label.csv: cannot be read"),
+        ("labels =", "lables =", "dataset.toml", 'unknown key: did you mean "labels"?'),
+        ("ok/00_0.png,ok", "ok/00_0.png,", "labels.csv", "row 2: path or label is empty"),
+        ("path,label,plate,camera", "path,label,plate,split", "labels.csv", "split '0' is not one"),
+        ("path,label,plate,camera", "path,label,plate,rate_hz", "labels.csv", "rate_hz '0' is no"),
+    ],
+    ids=["group", "good", "task", "csv", "key", "empty", "split", "rate"],
+)
+def test_a_wrong_entry_is_named_with_its_cure(
+    own: Path, old: str, new: str, name: str, message: str
+) -> None:
+    with pytest.raises(LinesideError) as caught:
+        load_dataset(edit(own, old, new, name))
+    assert message in str(caught.value)
+
+
+def test_a_group_column_needs_a_csv(images) -> None:  # type: ignore[no-untyped-def]
+    root = images({"a": 2, "b": 2})
+    with pytest.raises(ConfigError, match="group column 'lot' without a labels CSV"):
+        load_dataset(root, group="lot")
+
+
+def test_an_absent_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="nowhere: is not a folder"):
+        load_dataset(tmp_path / "nowhere")
+
+
+def test_axes_nobody_named_are_those_of_the_first_file(tmp_path: Path) -> None:
+    for label in ("good", "worn"):
+        (tmp_path / label).mkdir()
+        np.savez(tmp_path / label / "a.npz", x=np.ones(9), y=np.ones(9), fs=100.0)
+    dataset = load_dataset(tmp_path)
+    assert dataset.config.vibration is not None
+    assert dataset.config.vibration.axes == ["x", "y"]
+    assert any("no axes named" in said for said in dataset.decisions)
+
+
+def test_the_hash_depends_on_content_and_label_only(own: Path, plates: Path) -> None:
+    before = load_dataset(plates).sha256()
+    assert load_dataset(own).sha256() == before
+    edit(own, "ok/00_0.png,ok", "ok/00_0.png,scratch", "labels.csv")
+    assert load_dataset(own).sha256() != before
