@@ -108,12 +108,12 @@ def _bench(args: argparse.Namespace) -> StationConfig:
 def _source(path: Path, kind: str, rate_hz: float | None) -> dict[str, object]:
     """The `[channel.source]` table that replays `path`."""
     from edge_agent.contracts.errors import DeviceError
+    from edge_agent.contracts.recordings import READERS
 
     if not path.exists():
         raise DeviceError("no such recording", where=str(path), cure="check the path")
     if kind == "image":
         return {"driver": "folder" if path.is_dir() else "video", "path": path}
-    drivers = {".wav", ".csv", ".npz"}
     found = [p.suffix for p in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    driver = next((suffix for suffix in found if suffix in drivers), ".csv").removeprefix(".")
+    driver = next((suffix for suffix in found if suffix in READERS), ".csv").removeprefix(".")
     return {"driver": driver, "path": path, "sample_rate_hz": rate_hz}

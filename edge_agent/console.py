@@ -44,11 +44,13 @@ class Console:
                 self._change.wait_for(lambda: self._lines or not self._open)
                 lines = list(self._lines)
                 self._lines.clear()
-            if lines:
+            if not lines and not self._open:
+                return
+            try:
                 self._stream.write("".join(f"{line}\n" for line in lines))
                 self._stream.flush()
-            elif not self._open:
-                return
+            except OSError:
+                return  # nobody reads any more; the line goes on
 
 
 def as_text(decision: Decision) -> str:

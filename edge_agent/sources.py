@@ -48,7 +48,7 @@ class V4l2Source(Table):
 class RecordingSource(Table):
     """Vibration recordings of a file or folder, replayed window by window."""
 
-    driver: Literal["wav", "csv", "npz"]
+    driver: Literal["wav", "csv", "npz", "mat", "parquet"]
     path: StationPath = Field(description="one recording, or a folder of them")
     axes: list[str] = Field(
         default_factory=list,

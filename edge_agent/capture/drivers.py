@@ -17,6 +17,8 @@ DRIVERS = {
     ("vibration", "wav"): ("edge_agent.capture.replay", "ReplaySensor"),
     ("vibration", "csv"): ("edge_agent.capture.replay", "ReplaySensor"),
     ("vibration", "npz"): ("edge_agent.capture.replay", "ReplaySensor"),
+    ("vibration", "mat"): ("edge_agent.capture.replay", "ReplaySensor"),
+    ("vibration", "parquet"): ("edge_agent.capture.replay", "ReplaySensor"),
     ("vibration", "twin"): ("edge_agent.capture.twin", "TwinSensor"),
 }
 """(kind of channel, driver) -> module and class."""

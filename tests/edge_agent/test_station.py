@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -171,3 +173,27 @@ def test_run_shows_verdict_lines_and_counts(
     assert len(lines) == 12
     assert "FAIL        reject  part0003.png" in lines[3]
     assert "12 parts: 9 PASS, 3 FAIL, 0 NO-VERDICT" in shown.err
+
+
+def test_twin_line_is_inspected_part_by_part(bench: Path) -> None:
+    twin = 'driver = "twin"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
+    _, decisions = decide(write_station(bench, twin))
+    assert [d.part_id for d in decisions] == [f"twin-3-{k}" for k in range(5)]
+    assert all(d.verdict != Verdict.NO_VERDICT for d in decisions)
+
+
+def test_reader_that_hangs_up_does_not_stop_the_line(bench: Path) -> None:
+    write_frames(bench / "frames", 300)
+    words = [sys.executable, "-m", "edge_agent", "run", "--verbose", "station.toml"]
+    write_station(bench, f"{FOLDER}\nrate_hz = 300")
+    with subprocess.Popen(
+        words, cwd=bench, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as agent:
+        assert agent.stdout is not None
+        assert agent.stderr is not None
+        agent.stdout.readline()
+        agent.stdout.close()
+        said = agent.stderr.read()
+    assert agent.returncode == 0, said
+    assert "300 parts" in said
+    assert "Traceback" not in said
