@@ -9,9 +9,11 @@ from pathlib import Path
 from edge_agent.contracts.manifest import Manifest
 from quantize.child import MEMORY_MB, TIME_S, Converted, Variant, convert_in_child
 from quantize.gate import Comparison, Limits, compare_samples, enforce
+from quantize.graph import parse_graph
 from quantize.judge import float_samples, judge_float, judge_heldout, refuse_other_model
 from quantize.pack import Draft, draft, next_version, pack
 from quantize.pages import card
+from quantize.refusals import refuse_unfit
 from quantize.run import Run, read_run
 from quantize.targets import Target, find_target
 
@@ -63,6 +65,7 @@ def attempt(
     run: Run, target: Target, order: Order, version: str
 ) -> tuple[Converted, Draft, Comparison]:
     """One conversion and its comparison with the float network; nothing is written."""
+    integer = order.variant in ("int8", "int16x8")
     converted = convert_in_child(
         run,
         target,
@@ -71,6 +74,7 @@ def attempt(
         memory_mb=order.memory_mb,
         time_s=order.time_s,
     )
+    refuse_unfit(parse_graph(converted.model, "model.tflite"), integer, str(run.model_path))
     refuse_other_model(run, judge_float(run, converted.float_outputs))
     ready = draft(run, target, converted.model, version)
     return converted, ready, compare_draft(run, ready, order.limits)

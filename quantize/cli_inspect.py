@@ -1,0 +1,132 @@
+"""The verb `inspect`: what lies in a .tflite file or a bundle, and what a target would refuse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quantize.targets import TARGETS
+
+if TYPE_CHECKING:
+    from quantize.edgetpu import Fault
+    from quantize.graph import Graph, Op
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    inspect = verbs.add_parser(
+        "inspect",
+        help="operators, tensors, sizes, and what a target would refuse",
+        epilog="example:\n  lineside-quantize inspect castings.bundle --target coral-usb",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inspect.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
+    inspect.add_argument("--target", choices=TARGETS, help="default: the bundle's, else x86")
+    inspect.add_argument("--json", action="store_true", help="the result as one JSON object")
+    inspect.set_defaults(run=_inspect)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from quantize.refusals import refusals
+
+    graph, target = _open(arguments.file)
+    target = arguments.target or target
+    faults = refusals(graph, TARGETS[target])
+    if arguments.json:
+        print(json.dumps(_document(graph, faults, target)))
+    else:
+        print("\n".join(_lines(graph, faults, target)))
+    return 0
+
+
+def _open(path: Path) -> tuple[Graph, str]:
+    from edge_agent.contracts.bundle import read_bundle
+    from quantize.graph import parse_graph, read_graph
+
+    if path.suffix == ".tflite":
+        return read_graph(path), "x86"
+    bundle = read_bundle(path)
+    return parse_graph(bundle.model, f"{path}: model.tflite"), bundle.manifest.target
+
+
+def _document(graph: Graph, faults: list[Fault], target: str) -> dict[str, object]:
+    return {
+        "bytes": graph.size_bytes,
+        "parameter_bytes": graph.parameter_bytes,
+        "macs": graph.total_macs,
+        "subgraphs": graph.subgraphs,
+        "inputs": [_tensor(graph, place) for place in graph.inputs],
+        "outputs": [_tensor(graph, place) for place in graph.outputs],
+        "operators": [_operator(graph, op) for op in graph.ops],
+        "target": target,
+        "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
+        "edgetpu": _edgetpu(graph),
+    }
+
+
+def _edgetpu(graph: Graph) -> dict[str, object]:
+    from quantize.edgetpu import predict
+
+    predicted = predict(graph)
+    return {
+        "predicted_mapped": len(predicted.mapped),
+        "mac_share": predicted.mac_share,
+        "fits": predicted.fits,
+    }
+
+
+def _tensor(graph: Graph, place: int) -> dict[str, object]:
+    tensor = graph.tensors[place]
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": tensor.scales[0] if tensor.scales else 0.0,
+        "zero_point": tensor.zero_points[0] if tensor.zero_points else 0,
+    }
+
+
+def _operator(graph: Graph, op: Op) -> dict[str, object]:
+    weights = [graph.constant(op, place) for place in range(len(op.inputs))]
+    size = sum(len(one.data) for one in weights if one is not None)
+    output = _tensor(graph, op.outputs[0]) if op.outputs else {}
+    return {
+        "index": op.index,
+        "name": op.name,
+        "version": op.version,
+        "macs": graph.macs(op),
+        "bytes": size,
+        "scales": max((len(one.scales) for one in weights if one is not None), default=0),
+        "output": output,
+    }
+
+
+def _lines(graph: Graph, faults: list[Fault], target: str) -> list[str]:
+    lines = [
+        f"{graph.size_bytes / 1024:.0f} KiB, {graph.parameter_bytes / 1024:.0f} KiB of parameters, "
+        f"{graph.total_macs / 1e6:.2f} million multiply-accumulates, {len(graph.ops)} operators"
+    ]
+    for side, places in (("input", graph.inputs), ("output", graph.outputs)):
+        lines += [f"{side}  {_words(graph, place)}" for place in places]
+    lines.append(f"{'':4} {'operator':24} {'MACs':>12} {'bytes':>9}  output")
+    for op in graph.ops:
+        row = _operator(graph, op)
+        output = _words(graph, op.outputs[0]) if op.outputs else ""
+        title = f"{op.name} v{op.version}"
+        lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
+    if not faults:
+        predicted = "predicted to map whole" if TARGETS[target].rules == "edgetpu" else "runs"
+        return [*lines, f"{target}: {predicted}"]
+    return [*lines, f"{target} refuses:", *(f"- {one.rule}: {one.what}" for one in faults)]
+
+
+def _words(graph: Graph, place: int) -> str:
+    tensor = graph.tensors[place]
+    quantised = ""
+    if len(tensor.scales) == 1:
+        quantised = f" scale {tensor.scales[0]:.6g} zero point {tensor.zero_points[0]}"
+    elif tensor.scales:
+        quantised = f" {len(tensor.scales)} scales"
+    return f"{tensor.dtype} {list(tensor.shape)}{quantised}"
