@@ -153,7 +153,8 @@ def _cut_recording(dataset: Path, row: dict[str, str], spec: VibrationInput, out
     ends = [round(float(row[end]) * len(recording.signal)) for end in ("start", "stop")]
     held_out = recording.signal[slice(*ends)]
     columns = {axis: held_out[:, place] for place, axis in enumerate(spec.axes)}
-    np.savez(out, rate_hz=recording.rate_hz, **columns)
+    speed = {} if recording.rpm is None else {"rpm": recording.rpm}
+    np.savez(out, rate_hz=recording.rate_hz, **speed, **columns)
 
 
 def _accuracy_rows(one: Set, run: Path, compared: dict[str, Any], bundle: Path) -> list[Row]:

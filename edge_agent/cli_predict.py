@@ -37,6 +37,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    predict.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     predict.add_argument("--axes", nargs="+", metavar="AXIS", help="columns; else the bundle's")
     predict.add_argument("--runtime", default="auto", help="litert or tflite_runtime (auto)")
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
@@ -115,7 +116,7 @@ def _judge(inspector: Inspector, path: Path, args: argparse.Namespace) -> tuple[
 
     spec = inspector.spec.input
     if isinstance(spec, VibrationInput):
-        recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit)
+        recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit, args.rpm)
         started = time.perf_counter()
         judgement = inspector.inspect_recording(recording)
     else:

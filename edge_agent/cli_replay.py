@@ -35,6 +35,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     given.add_argument("--bundle", type=Path, help="in the place of a station")
     replay.add_argument("--channel", help="which channel of the station (its first)")
     replay.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    replay.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     replay.set_defaults(run=_run)
 
@@ -82,7 +83,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
         )
     channel = channels[name]
     table = channel.model_dump()
-    table["source"] = _source(args.recording, channel.kind, args.rate_hz)
+    table["source"] = _source(args.recording, channel.kind, args)
     whole = config.model_dump() | {"channel": [table], "mqtt": None}
     return type(config).model_validate(whole)
 
@@ -98,14 +99,14 @@ def _bench(args: argparse.Namespace) -> StationConfig:
         "name": "replay",
         "kind": kind,
         "bundle": args.bundle,
-        "source": _source(args.recording, kind, args.rate_hz),
+        "source": _source(args.recording, kind, args),
     }
     return StationConfig.model_validate(
         {"station": {"id": "replay"}, "trust": {"allow_unsigned": True}, "channel": [channel]}
     )
 
 
-def _source(path: Path, kind: str, rate_hz: float | None) -> dict[str, object]:
+def _source(path: Path, kind: str, args: argparse.Namespace) -> dict[str, object]:
     """The `[channel.source]` table that replays `path`."""
     from edge_agent.contracts.errors import DeviceError
     from edge_agent.contracts.recordings import READERS
@@ -116,4 +117,4 @@ def _source(path: Path, kind: str, rate_hz: float | None) -> dict[str, object]:
         return {"driver": "folder" if path.is_dir() else "video", "path": path}
     found = [p.suffix for p in ([path] if path.is_file() else sorted(path.rglob("*")))]
     driver = next((suffix for suffix in found if suffix in READERS), ".csv").removeprefix(".")
-    return {"driver": driver, "path": path, "sample_rate_hz": rate_hz}
+    return {"driver": driver, "path": path, "sample_rate_hz": args.rate_hz, "rpm": args.rpm}

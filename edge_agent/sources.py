@@ -59,6 +59,9 @@ class RecordingSource(Table):
         default=None, gt=0, le=1_000_000, description="where the file does not say; must agree"
     )
     unit: str = Field(default="g", description="the unit of the samples")
+    rpm: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="speed of the shaft where no file says it"
+    )
     window_s: float = Field(
         default=0, ge=0, le=3600, description="length of a part; 0: the whole recording is one"
     )

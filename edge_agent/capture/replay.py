@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.capture.pace import Pace
@@ -82,12 +83,12 @@ class ReplaySensor:
             self._count(),
             self._name,
             part_id,
+            recording.rpm,
         )
 
     def _read(self, path: Path) -> Recording:
-        return read_recording(
-            path, self._config.axes, self._config.sample_rate_hz, self._config.unit
-        )
+        config = self._config
+        return read_recording(path, config.axes, config.sample_rate_hz, config.unit, config.rpm)
 
     def _cut(self, path: Path, recording: Recording) -> Iterator[tuple[str, Recording]]:
         """The parts of a recording; a rest shorter than `window_s` is left out."""
@@ -98,12 +99,7 @@ class ReplaySensor:
         for k, start in enumerate(range(0, len(recording.signal) - length + 1, length)):
             signal = recording.signal[start : start + length]
             part_id = f"{self._part_id(path)}#{k}"
-            yield (
-                part_id,
-                Recording(
-                    signal, recording.rate_hz, recording.axes, recording.unit, recording.source
-                ),
-            )
+            yield part_id, replace(recording, signal=signal)
 
     def _part_id(self, path: Path) -> str:
         root = self._config.path

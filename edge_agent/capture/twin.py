@@ -69,7 +69,8 @@ class TwinSensor:
         signal = motor.vibration(config.seed, k, config.duration_s, rate_hz, config.defect_rate)
         part_id = parts.part_id(config.seed, k)
         at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
-        return Reading(signal, rate_hz, at_ns, mono_ns, seq, self._name, part_id)
+        rpm = 60 * motor.trial(config.seed, k, config.defect_rate).shaft_hz
+        return Reading(signal, rate_hz, at_ns, mono_ns, seq, self._name, part_id, rpm)
 
     def close(self) -> None:
         """Nothing is held."""

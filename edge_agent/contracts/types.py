@@ -41,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reading:
-    """A stretch of vibration as the driver gave it."""
+    """A stretch of vibration as the driver gave it; `rpm` is the shaft's speed where known."""
 
     signal: Signal
     rate_hz: float
@@ -50,6 +50,7 @@ class Reading:
     seq: int
     source: str = ""
     part_id: str = ""
+    rpm: float | None = None
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,12 @@ class ChannelJudge:
             raise InputError(item.reason)
         return self._inspector.inspect_recording(
             Recording(
-                item.signal, item.rate_hz, self._axes, self._unit, item.part_id or item.source
+                item.signal,
+                item.rate_hz,
+                self._axes,
+                self._unit,
+                item.part_id or item.source,
+                item.rpm,
             )
         )
 

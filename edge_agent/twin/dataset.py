@@ -22,7 +22,7 @@ Told = Callable[[int], None]
 """Called with the number of samples written so far."""
 
 IMAGE_COLUMNS = ["path", "label", "group", "severity", "left", "top", "right", "bottom"]
-VIBRATION_COLUMNS = ["path", "label", "group", "rate_hz", "bearing", "shaft_hz", "load", "severity"]
+VIBRATION_COLUMNS = ["path", "label", "group", "rate_hz", "bearing", "rpm", "load", "severity"]
 
 IMAGE_TOML = """\
 task = "image-class"
@@ -132,7 +132,7 @@ def _vibration_row(run: motor.Trial, path: str, rate_hz: float) -> Row:
         f"motor-{run.seed}-{run.machine:03d}",
         f"{rate_hz:g}",
         run.motor.bearing.name,
-        f"{run.shaft_hz:.3f}",
+        f"{60 * run.shaft_hz:.1f}",
         f"{run.load:.3f}",
         f"{run.severity:.3f}" if is_bad else "",
     )
