@@ -284,8 +284,8 @@ def _status(home: Path, root: Path) -> SlotStatus:
     file = home / "current" / f"{home.name}.bundle"
     previous, floor, version, sha256, fault = "", "", "", "", ""
     try:
-        stored = _stored_floor(home)
-        floor = stored.version if stored else ""
+        reached = _floor(home)
+        floor = reached.version if reached else ""
         back = home / "previous" / file.name
         previous = read_bundle(back).manifest.version if back.is_file() else ""
         bundle = read_bundle(file)
