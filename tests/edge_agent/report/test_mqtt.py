@@ -14,7 +14,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from benchmarks.brokers import Mosquitto, find_mosquitto, free_port, wait_for_port
+from benchmarks.brokers import EmbeddedBroker, Mosquitto, find_mosquitto, free_port, wait_for_port
 from benchmarks.subscriber import Subscriber
 from edge_agent.config import MqttTable
 from edge_agent.contracts.clock import SystemClock
@@ -266,3 +266,16 @@ def test_waits_between_attempts_grow_to_the_limit_and_are_not_in_step(tmp_path: 
         longest = min(8, 0.2 * 2**attempt)
         assert longest / 2 <= wait_s <= longest
     assert len(set(waits)) == len(waits)
+
+
+# amqtt leaves sockets and tasks to the garbage collector when it shuts down.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_broker_that_knows_only_mqtt_311_is_served(tmp_path: Path) -> None:
+    with EmbeddedBroker() as old, Subscriber(old.port, "demo", v5=False) as plant:
+        line = Line(tmp_path, old.port, protocol="3.1.1")
+        ids = line.put(200)
+        assert plant.wait_for(200, 15) == 200
+        line.end()
+        assert list(plant.verdicts) == ids
+    assert line.outbox.waiting == 0
