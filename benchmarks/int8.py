@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from edge_agent.contracts.scoring import dequantise, quantise
 from edge_agent.contracts.types import Tensor
 from edge_agent.infer.runtime import open_runtime
-from quantize.converter import static_batch
+from quantize.converter import calibration_inputs, static_batch
+from quantize.mixed import has_exact_layers, quantise_but_exact
 
 if TYPE_CHECKING:
     import keras
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Int8:
-    """outputs: (N, K) dequantised; latency_ms: median of one window; model_bytes: of the file."""
+    """outputs: (N, K) dequantised; latency_ms: median of one input; model_bytes: of the file.
+
+    heat: the second output (N, G, G) of a detector of images, None for others.
+    """
 
     outputs: NDArray[np.float32]
     latency_ms: float
     model_bytes: int
+    heat: NDArray[np.float32] | None = None
 
 
 def run_int8(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
@@ -59,4 +64,42 @@ def convert(model: keras.Model, calibration: Tensor) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def run_images(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
+    """Convert an image model, its `exact_` layers left in float, and run it on uint8 images."""
+    runtime = open_runtime(payload := convert_images(model, calibration))
+    out = runtime.outputs[0]
+    rows, heats, spent = [], [], []
+    for one in inputs:
+        started = time.perf_counter()
+        raw = runtime.invoke([one[None]])
+        spent.append(time.perf_counter() - started)
+        rows.append(dequantise(raw[0], out.scale, out.zero_point).reshape(-1))
+        if len(raw) > 1:
+            heats.append(dequantise(raw[1], runtime.outputs[1].scale, 0)[0, :, :, 0])
+    runtime.close()
+    heat = np.stack(heats) if heats else None
+    return Int8(np.stack(rows), 1000 * statistics.median(spent), len(payload), heat)
+
+
+def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
+    """uint8 pixels in; int8 logits out, or float scores where the network has exact layers."""
+    import tensorflow as tf
+
+    samples = calibration_inputs(calibration, image=True)
+
+    def representative() -> Iterator[list[Tensor]]:
+        for sample in samples:
+            yield [sample[None]]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(static_batch(model))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.int8
+    if has_exact_layers(model):
+        return quantise_but_exact(converter, image=True)
     return bytes(converter.convert())

@@ -1,0 +1,115 @@
+"""The figures of the image models: int8 on LiteRT, one thread, honest folds.
+
+    python -m benchmarks.image DATA_DIR --weights FILE [--only NAME ...] [--quick] [--folds K]
+
+DATA_DIR holds casting, magnetic_tile, neu_surface and mvtec_bottle; a set that is absent is left
+out. k-fold cases pool the held-out samples of all folds; an eighth of the other groups chooses the
+epoch. Detectors learn from good parts alone; every setting is the model's default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.image_cases import CASES, Case, Part, pooled_figures, present
+from benchmarks.int8 import run_images
+from benchmarks.rows import Row, print_rows, say
+from trainer.config import FitConfig, ImageTable
+from trainer.data.splits import Split
+from trainer.experiment import Experiment, outcome_of, run_experiment
+from trainer.judged import judge_all
+from trainer.quiet import quiet_tensorflow
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the chosen cases and print their rows."""
+    arguments = _arguments(argv)
+    quiet_tensorflow()
+    rows: list[Row] = []
+    for case in CASES:
+        if arguments.only and case.name not in arguments.only:
+            continue
+        if not present(case, arguments.data):
+            say(f"{case.name}: no {case.folder} in {arguments.data}")
+            continue
+        rows += measure(case, arguments)
+    print_rows(rows)
+    return 0
+
+
+def measure(case: Case, arguments: argparse.Namespace) -> list[Row]:
+    """The rows of one case."""
+    parts: list[Part] = []
+    splits = case.splits(arguments.data / case.folder)
+    for place, split in enumerate(splits[: arguments.folds or (1 if arguments.quick else None)]):
+        started = time.perf_counter()
+        config = FitConfig(model=case.model, weights=arguments.weights, seed=arguments.seed)
+        if arguments.quick:
+            config = config.model_copy(update={"epochs": 1, "image": ImageTable(size_px=64)})
+            split = _thinned(split)
+        experiment = run_experiment(split, config, case.name.replace("_", "-"))
+        parts.append(_int8(experiment, time.perf_counter() - started))
+        said = {name: round(value, 4) for name, value in parts[-1].said().items()}
+        say(f"{case.name} part {place + 1} of {len(splits)}: {said}")
+    return pooled_figures(case, parts)
+
+
+def _int8(experiment: Experiment, train_s: float) -> Part:
+    """The held-out samples as the int8 file judges them."""
+    result = run_images(experiment.fitted.model, experiment.calibration, experiment.held_out.inputs)
+    split, spec = experiment.split, experiment.spec
+    judged = judge_all(
+        result.outputs,
+        experiment.held_out,
+        split.test,
+        split.dataset,
+        spec.scoring,
+        spec.labels,
+    )
+    return Part(
+        split,
+        outcome_of(split, spec, judged),
+        experiment.outcome,
+        result.latency_ms,
+        result.model_bytes,
+        train_s,
+        result.heat,
+    )
+
+
+def _thinned(split: Split, most: int = 40) -> Split:
+    """A split small enough for a smoke run."""
+    return replace(
+        split,
+        train=_spread(split.train, most),
+        val=_spread(split.val, most),
+        test=_spread(split.test, most),
+    )
+
+
+def _spread(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    step = max(1, len(indices) // most)
+    return indices[::step]
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.image")
+    parser.add_argument("data", type=Path, metavar="DATA_DIR")
+    parser.add_argument("--weights", default="imagenet", help="imagenet, none or a weights file")
+    parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
+    parser.add_argument("--folds", type=int, default=0, help="only the first K folds")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a smoke run: one fold, few samples")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""The image benchmarks as one table: data, model, split, and the figures meant to be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.rows import Row
+from trainer.data.load import load_dataset
+from trainer.data.samples import Dataset, Indices
+from trainer.data.splits import Split
+from trainer.evaluate import Outcome, figures
+from trainer.metrics import Figure, auroc
+
+FOLDS = 5
+WATCHED = 8
+"""Every eighth group of the training folds chooses the epoch or the threshold."""
+
+MASK_PX = 80
+
+
+@dataclass(frozen=True)
+class Case:
+    """One benchmark. reach, floor: figure -> value meant to be reached, known to be possible."""
+
+    name: str
+    folder: str
+    model: str
+    splits: Callable[[Path], list[Split]]
+    reach: Mapping[str, float]
+    floor: Mapping[str, float] = field(default_factory=dict)
+    detects: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """One fit: held-out samples by int8 and by float, and what it cost. heat: (N, G, G) or None."""
+
+    split: Split
+    int8: Outcome
+    float_: Outcome
+    latency_ms: float
+    model_bytes: int
+    train_s: float
+    heat: NDArray[np.float32] | None = None
+
+    def said(self) -> dict[str, float]:
+        """Every figure of the int8 model, for people who wait."""
+        found = {name: figure.value for name, figure in figures(self.int8).items()}
+        return {**found, "train_s": self.train_s, "latency_ms": self.latency_ms}
+
+
+def present(case: Case, data: Path) -> bool:
+    """Whether the case's data lie in `data`."""
+    return (data / case.folder).is_dir()
+
+
+def pooled_figures(case: Case, parts: list[Part]) -> list[Row]:
+    """Rows over the held-out samples of all parts together."""
+    after = figures(_pooled([part.int8 for part in parts]))
+    before = figures(_pooled([part.float_ for part in parts]))
+    wanted = [name for name in after if name in case.reach]
+    rows = [_row(case, name, after[name]) for name in wanted]
+    lost = "auroc" if case.detects else "accuracy"
+    rows.append(
+        Row(
+            f"{case.name} {lost} lost by int8",
+            before[lost].value - after[lost].value,
+            "lower",
+            n=after[lost].n,
+            reach=0.005,
+        )
+    )
+    if parts[0].heat is not None and "pixel_auroc" in case.reach:
+        value, count = pixel_auroc(parts[0])
+        rows.append(
+            Row(
+                f"{case.name} pixel AUROC int8",
+                value,
+                "higher",
+                n=count,
+                reach=case.reach["pixel_auroc"],
+            )
+        )
+    return rows + _cost_rows(case, parts)
+
+
+def pixel_auroc(part: Part) -> tuple[float, int]:
+    """AUROC of heat-map pixels against the masks beside the images (MASK_PX squared each)."""
+    dataset, heat = part.split.dataset, part.heat
+    if heat is None:
+        raise ValueError("a detector without heat map")
+    truth, scores = [], []
+    for place, index in enumerate(part.split.test):
+        mask = _mask(dataset, int(index))
+        grown = cv2.resize(heat[place], (MASK_PX, MASK_PX), interpolation=cv2.INTER_LINEAR)
+        truth.append(mask.ravel())
+        scores.append(np.asarray(grown, np.float64).ravel())
+    return auroc(np.concatenate(truth), np.concatenate(scores)), len(truth)
+
+
+def folds_of(column: str, group: str) -> Callable[[Path], list[Split]]:
+    """All folds of a column, each held out once."""
+
+    def splits(root: Path) -> list[Split]:
+        dataset = load_dataset(root, group=group, fold=column)
+        folds = np.array([int(sample.fold) for sample in dataset.samples])
+        return [
+            _watched(dataset, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
+            for fold in range(FOLDS)
+        ]
+
+    return splits
+
+
+def given_split(root: Path) -> list[Split]:
+    """train and test as the data set gives them."""
+    dataset = load_dataset(root)
+    names = np.array([sample.split for sample in dataset.samples])
+    return [_watched(dataset, np.flatnonzero(names == "train"), np.flatnonzero(names == "test"))]
+
+
+def good_tiles(root: Path) -> list[Split]:
+    """Good tiles of folds 2-4 train; all defects and the other good tiles are held out."""
+    dataset = load_dataset(root, group="group85", fold="fold85")
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    dataset = replace(dataset, config=config)
+    late = np.array([int(sample.fold) >= 2 for sample in dataset.samples])
+    train = ~dataset.is_bad() & late
+    return [_watched(dataset, np.flatnonzero(train), np.flatnonzero(~train))]
+
+
+def _watched(dataset: Dataset, train: Indices, test: Indices) -> Split:
+    """An eighth of the training groups, label by label, becomes the validation split."""
+    groups, targets = np.array(dataset.groups()), dataset.targets()
+    watched: set[str] = set()
+    for label in np.unique(targets[train]):
+        mine = np.unique(groups[train[targets[train] == label]])
+        watched |= set(np.random.default_rng(0).permutation(mine)[: max(1, len(mine) // WATCHED)])
+    val = np.isin(groups[train], sorted(watched))
+    return Split(dataset, train[~val], train[val], test, "folds or split as given")
+
+
+def _pooled(outcomes: list[Outcome]) -> Outcome:
+    first = outcomes[0]
+    return replace(
+        first,
+        truth=np.concatenate([one.truth for one in outcomes]),
+        predicted=np.concatenate([one.predicted for one in outcomes]),
+        scores=np.concatenate([one.scores for one in outcomes]),
+        rejected=np.concatenate([one.rejected for one in outcomes]),
+        groups=[group for one in outcomes for group in one.groups],
+    )
+
+
+def _row(case: Case, name: str, figure: Figure) -> Row:
+    return Row(
+        f"{case.name} {name.replace('_', ' ')} int8",
+        figure.value,
+        "higher",
+        n=figure.n,
+        ci95=figure.ci95,
+        reach=case.reach[name],
+        floor=case.floor.get(name),
+    )
+
+
+def _cost_rows(case: Case, parts: list[Part]) -> list[Row]:
+    slowest = max(part.train_s for part in parts)
+    latency = float(np.median([part.latency_ms for part in parts]))
+    size = max(part.model_bytes for part in parts) / 1e6
+    reach = 8.0 if case.detects else None
+    return [
+        Row(f"{case.name} training of one part", slowest, "lower", "s", len(parts), reach=600.0),
+        Row(f"{case.name} latency, one thread", latency, "lower", "ms", len(parts), reach=reach),
+        Row(f"{case.name} model", size, "lower", "MB", reach=4.0 if case.detects else None),
+    ]
+
+
+def _mask(dataset: Dataset, index: int) -> NDArray[np.bool_]:
+    """The mask beside the image, nothing where the part is good."""
+    path = dataset.file(index).with_suffix(".png")
+    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+    if pixels is None:
+        return np.zeros((MASK_PX, MASK_PX), np.bool_)
+    shares = (pixels > 127).astype(np.float32)
+    return cv2.resize(shares, (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA) > 0.5
+
+
+CASES = (
+    Case(
+        "casting_fold98",
+        "casting",
+        "transfer",
+        folds_of("fold98", "group98"),
+        {"accuracy": 0.99, "macro_f1": 0.98},
+        {"accuracy": 0.978, "macro_f1": 0.965},
+    ),
+    Case(
+        "casting_fold95",
+        "casting",
+        "transfer",
+        folds_of("fold95", "group95"),
+        {"accuracy": 0.99, "macro_f1": 0.98},
+        {"accuracy": 0.978, "macro_f1": 0.965},
+    ),
+    Case(
+        "tiles_fold85",
+        "magnetic_tile",
+        "transfer",
+        folds_of("fold85", "group85"),
+        {"accuracy": 0.95, "macro_f1": 0.93},
+        {"accuracy": 0.885, "macro_f1": 0.849},
+    ),
+    Case(
+        "tiles_fold75",
+        "magnetic_tile",
+        "transfer",
+        folds_of("fold75", "group75"),
+        {"accuracy": 0.90, "macro_f1": 0.87},
+        {"accuracy": 0.818, "macro_f1": 0.780},
+    ),
+    Case(
+        "tiles_good_only",
+        "magnetic_tile",
+        "gaussian",
+        good_tiles,
+        {"auroc": 0.96, "recall_at_1pct_false_reject": 0.70, "pixel_auroc": 0.95},
+        {"auroc": 0.933, "recall_at_1pct_false_reject": 0.44},
+        detects=True,
+    ),
+    Case(
+        "tiles_good_only_patches",
+        "magnetic_tile",
+        "patches",
+        good_tiles,
+        {"auroc": 0.96, "recall_at_1pct_false_reject": 0.70, "pixel_auroc": 0.95},
+        {"auroc": 0.774},
+        detects=True,
+    ),
+    Case(
+        "neu_surface",
+        "neu_surface",
+        "transfer",
+        given_split,
+        {"accuracy": 0.995},
+        {"accuracy": 0.98},
+    ),
+    Case(
+        "bottle_good_only",
+        "mvtec_bottle",
+        "patches",
+        given_split,
+        {"auroc": 1.0, "detected": 0.98, "false_reject": 0.0},
+        {"auroc": 1.0},
+        detects=True,
+    ),
+    Case(
+        "bottle_good_only_gaussian",
+        "mvtec_bottle",
+        "gaussian",
+        given_split,
+        {"auroc": 1.0, "detected": 0.98, "false_reject": 0.0},
+        {"auroc": 1.0},
+        detects=True,
+    ),
+)
+"""Every case; `--only` takes their names."""
