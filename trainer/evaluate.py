@@ -17,6 +17,8 @@ class Outcome:
 
     truth, predicted: label numbers (predicted is -1 where a detector names no class);
     scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT.
+    values: (M,) true values of a regression, whose foretold ones are `scores` and whose intervals
+    are `ends`, (M, 2); None for labels.
     """
 
     labels: list[str]
@@ -26,6 +28,8 @@ class Outcome:
     scores: NDArray[np.float64]
     rejected: NDArray[np.bool_]
     groups: list[str]
+    values: NDArray[np.float64] | None = None
+    ends: NDArray[np.float64] | None = None
 
     @property
     def bad(self) -> NDArray[np.bool_]:
@@ -36,12 +40,14 @@ class Outcome:
     @property
     def classifies(self) -> bool:
         """Whether labels were predicted, not only scores."""
-        return bool((self.predicted >= 0).all())
+        return self.values is None and bool((self.predicted >= 0).all())
 
 
 def figures(outcome: Outcome) -> dict[str, Figure]:
     """All figures that make sense for the outcome, by name."""
     found: dict[str, Figure] = {}
+    if outcome.values is not None:
+        return _value_figures(outcome, outcome.values)
     if outcome.classifies:
         found |= _label_figures(outcome)
     bad = outcome.bad
@@ -85,3 +91,25 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Figure]:
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups
         ),
     }
+
+
+def _value_figures(outcome: Outcome, truth: NDArray[np.float64]) -> dict[str, Figure]:
+    said = outcome.scores
+    found = {
+        "rmse": metrics.bootstrapped(
+            lambda rows: metrics.rmse(truth[rows], said[rows]), outcome.groups
+        ),
+        "mae": metrics.bootstrapped(
+            lambda rows: float(np.abs(truth[rows] - said[rows]).mean()), outcome.groups
+        ),
+    }
+    if outcome.ends is not None:
+        low, high = outcome.ends.T
+        inside = (low <= truth) & (truth <= high)
+        found["interval_coverage"] = metrics.bootstrapped(
+            lambda rows: float(inside[rows].mean()), outcome.groups
+        )
+        found["interval_width"] = metrics.bootstrapped(
+            lambda rows: float((high - low)[rows].mean()), outcome.groups
+        )
+    return found

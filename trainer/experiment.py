@@ -5,12 +5,13 @@ This is the library that `fit`, cross-validation and searches share: nothing is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Tensor
 from trainer.baselines import baseline_predictions
 from trainer.config import FitConfig
@@ -41,6 +42,7 @@ class Experiment:
     val: Judged
     calibration: Tensor
     baselines: dict[str, np.ndarray]
+    opponent: dict[str, object] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:
@@ -83,6 +85,12 @@ def run_experiment(
         input=training.spec,
         scoring=scoring,
     )
+    opponent: dict[str, object] = {}
+    if isinstance(training.spec, TabularInput):
+        from trainer.opponents import opponent_report
+
+        outcome = outcome_of(split, spec, test)
+        opponent = opponent_report(split, training.spec, outcome, config.seed)
     return Experiment(
         split,
         config,
@@ -94,6 +102,7 @@ def run_experiment(
         _judged(fitted, training.val, split.val, training, scoring),
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
+        opponent,
     )
 
 
@@ -141,7 +150,15 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
         groups=[groups[index] for index in indices],
+        values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
+        ends=_ends(judged) if spec.scoring.kind == "value" else None,
     )
+
+
+def _ends(judged: Judged) -> np.ndarray | None:
+    """(M, 2): the interval of every sample; None for a model without."""
+    found = [judgement.interval for judgement in judged.judgements]
+    return None if None in found else np.array(found, np.float64)
 
 
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:

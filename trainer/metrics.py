@@ -108,6 +108,11 @@ def macro_f1(truth: Labels, predicted: Labels, labels: int) -> float:
     return float(np.mean(present)) if present else float("nan")
 
 
+def rmse(truth: Scores, said: Scores) -> float:
+    """The root of the mean squared difference."""
+    return float(np.sqrt(np.mean((truth - said) ** 2)))
+
+
 def auroc(bad: Flags, scores: Scores) -> float:
     """Area under the ROC curve; not a number where one side is missing."""
     from sklearn.metrics import roc_auc_score

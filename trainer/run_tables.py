@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.files import write_atomic
+from edge_agent.contracts.types import Judgement
 from trainer.data.splits import Split
 from trainer.evaluate import Outcome, class_rows, figures
 from trainer.experiment import Experiment
@@ -60,14 +61,22 @@ def prediction_rows(experiment: Experiment) -> list[Row]:
             {
                 "sample": row,
                 "path": sample.path,
-                "label": sample.label,
+                "label": sample.label if sample.value is None else f"{sample.value:.9g}",
                 "predicted": judgement.label,
                 "score": round(judgement.score, 8),
                 "verdict": judgement.verdict.value,
                 **{f"logit_{name}": round(float(value), 6) for name, value in logits},
+                **_interval(judgement),
             }
         )
     return rows
+
+
+def _interval(judgement: Judgement) -> dict[str, float]:
+    if judgement.interval is None:
+        return {}
+    low, high = judgement.interval
+    return {"low": round(low, 6), "high": round(high, 6)}
 
 
 def metrics_of(experiment: Experiment) -> dict[str, object]:
@@ -85,6 +94,7 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "held_out": held_out_figures(experiment),
         "per_class": class_rows(outcome) if outcome.classifies else {},
         "baselines": baseline_figures(outcome, experiment.baselines),
+        "opponent": experiment.opponent,
         "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},
         "notes": list(experiment.fitted.notes),
     }
@@ -108,6 +118,8 @@ def baseline_figures(
 ) -> dict[str, dict[str, object]]:
     """Name -> accuracy of each trivial baseline on the same samples."""
     n = len(outcome.truth)
+    if outcome.values is not None:
+        return {}
     return {
         name: {"accuracy": wilson(int((guess == outcome.truth).sum()), n).as_json()}
         for name, guess in baselines.items()

@@ -110,7 +110,7 @@ class TabularInput(Contract):
     window_rows: int = Field(default=1, ge=1, le=4096)
     hop_rows: int = Field(default=1, ge=1, le=4096)
     short: Literal["refuse", "repeat-first"] = Field(
-        default="refuse", description="a series shorter than one window"
+        default="refuse", description="rows before a window is full: none, or the first repeated"
     )
     series: str = Field(default="", description="column that tells one series from the next")
 
@@ -199,23 +199,28 @@ def prepare_windows(table: Table, spec: TabularInput) -> PreparedWindows:
     A window with a refused row is refused with that row's reason.
     """
     rows = prepare_rows(table, spec)
+    faulty = np.array([bool(reason) for reason in rows.refused])
     windows, ends, refused = [], [], {}
     for series in series_rows(table, spec):
         places = _padded(series, spec)
         if len(places) < spec.window_rows:
             refused[int(series[-1])] = f"{len(series)} rows, one window needs {spec.window_rows}"
-        for stop in range(len(places), spec.window_rows - 1, -spec.hop_rows):
-            chosen = places[stop - spec.window_rows : stop]
-            end = int(chosen[-1])
-            fault = next((rows.refused[at] for at in chosen if rows.refused[at]), "")
-            if fault:
-                refused[end] = fault
-                continue
-            windows.append(rows.values[chosen].reshape(spec.shape))
-            ends.append(end)
-    order = np.argsort(np.array(ends, np.int64), kind="stable")
-    values = np.array(windows, np.float32).reshape(-1, *spec.shape)
-    return PreparedWindows(values[order], np.array(ends, np.int64)[order], refused)
+            continue
+        stops = np.arange(len(places), spec.window_rows - 1, -spec.hop_rows)[::-1]
+        chosen = places[stops[:, None] - spec.window_rows + np.arange(spec.window_rows)]
+        spoilt = faulty[chosen].any(axis=1)
+        for window in chosen[spoilt]:
+            at = int(window[faulty[window]][0])
+            refused[int(window[-1])] = rows.refused[at]
+        windows.append(rows.values[chosen[~spoilt]].reshape(-1, *spec.shape))
+        ends.append(chosen[~spoilt][:, -1])
+    if not windows:
+        return PreparedWindows(
+            np.zeros((0, *spec.shape), np.float32), np.zeros(0, np.int64), refused
+        )
+    order = np.argsort(np.concatenate(ends), kind="stable")
+    values, last = np.concatenate(windows)[order], np.concatenate(ends)[order]
+    return PreparedWindows(values.astype(np.float32), last.astype(np.int64), refused)
 
 
 def newest_window(table: Table, spec: TabularInput) -> NDArray[np.float32]:
@@ -374,7 +379,7 @@ def _pieces(values: NDArray[np.float64], edges: Sequence[float]) -> NDArray[np.f
 
 
 def _padded(series: NDArray[np.int64], spec: TabularInput) -> NDArray[np.int64]:
-    lacking = spec.window_rows - len(series)
-    if lacking > 0 and spec.short == "repeat-first":
-        return np.concatenate([np.full(lacking, series[0]), series])
-    return series
+    """The series, preceded by its first row where every row shall end a window."""
+    if spec.short == "refuse":
+        return series
+    return np.concatenate([np.full(spec.window_rows - 1, series[0]), series])

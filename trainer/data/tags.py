@@ -137,12 +137,13 @@ def prepare_samples(dataset: Dataset, indices: Indices, spec: TabularInput) -> P
         rows = prepare_rows(table.take(wanted), spec)
         _refuse_refused(dict(zip(wanted.tolist(), rows.refused, strict=True)), table)
         return Prepared(rows.values, np.asarray(indices, np.intp))
-    windows = prepare_windows(table, spec.model_copy(update={"hop_rows": 1}))
-    _refuse_refused({row: windows.refused.get(row, "") for row in wanted.tolist()}, table)
-    place = {int(end): at for at, end in enumerate(windows.ends)}
-    found = np.array([place.get(row, -1) for row in wanted.tolist()], np.int64)
-    there = found >= 0
-    return Prepared(windows.values[found[there]], np.asarray(indices, np.intp)[there])
+    rows = np.concatenate([s for s in series_rows(table, spec) if np.isin(s, wanted).any()])
+    windows = prepare_windows(table.take(rows), spec.model_copy(update={"hop_rows": 1}))
+    refused = {int(rows[end]): reason for end, reason in windows.refused.items()}
+    _refuse_refused({row: refused.get(row, "") for row in wanted.tolist()}, table)
+    place = {int(rows[end]): at for at, end in enumerate(windows.ends)}
+    found = np.array([place[row] for row in wanted.tolist()], np.int64)
+    return Prepared(windows.values[found], np.asarray(indices, np.intp))
 
 
 def window_csv(dataset: Dataset, index: int, spec: InputSpec) -> str:

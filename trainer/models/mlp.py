@@ -7,6 +7,7 @@ them over, and the station runs only the network.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from edge_agent.contracts.types import Tensor
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models.ensemble import joined
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.tags import (
@@ -29,6 +31,7 @@ from trainer.models.tags import (
     tabular_input,
     tabular_spec,
 )
+from trainer.progress import Bar
 from trainer.strict_toml import StrictTable
 from trainer.thresholds import best_f1
 
@@ -47,6 +50,7 @@ class MlpOptions(StrictTable):
 
     hidden: list[int] = Field(default=[64, 32], min_length=1, max_length=4)
     pieces: int = Field(default=16, ge=1, le=64, description="per number; 1: plain scaling")
+    members: int = Field(default=3, ge=1, le=8, description="networks whose mean is the model")
     teacher_rows: int = Field(default=40_000, ge=0, le=1_000_000, description="0: no teacher")
     teacher_noise: float = Field(default=0.15, ge=0, le=1, description="of each tag's spread")
 
@@ -85,40 +89,52 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Cross entropy on the training rows and, beside them, on the forest's probabilities."""
-    import keras
-
     from trainer.gradient import seed_everything
 
-    seed_everything(training.config.seed)
     options = training.options
     assert isinstance(options, MlpOptions)
+    seed_everything(training.config.seed)
     lessons = _lessons(training, options)
-    inputs, targets = lessons.inputs, lessons.targets
-    network = build(training.spec, len(training.labels), training.config, options)
+    members, history = [], []
+    with training.talk.steps("training", training.config.epochs * options.members) as bar:
+        for member in range(options.members):
+            seed_everything(training.config.seed + member)
+            network = build(training.spec, len(training.labels), training.config, options)
+            history += _descend(network, training, lessons, bar, member)
+            members.append(network)
+    return Fitted(joined(members, "mlp"), history, lessons.notes, lessons.scoring)
+
+
+def _descend(
+    network: keras.Model, training: Training, lessons: Lessons, bar: Bar, member: int
+) -> list[Mapping[str, float]]:
+    import keras
+
     epochs = training.config.epochs
-    steps = epochs * (len(inputs) // BATCH + 1)
+    steps = epochs * (len(lessons.inputs) // BATCH + 1)
     schedule = keras.optimizers.schedules.CosineDecay(0.003, steps)
     network.compile(
         keras.optimizers.AdamW(schedule, weight_decay=1e-4),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     truth = np.eye(len(training.labels), dtype=np.float32)[training.val_targets]
-    with training.talk.steps("training", epochs) as bar:
-        tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
-        result = network.fit(
-            inputs,
-            targets,
-            validation_data=(training.val.inputs, truth),
-            epochs=epochs,
-            batch_size=BATCH,
-            verbose=0,
-            callbacks=[tick],
-        )
-    history = [
-        {"epoch": at + 1, **{name: float(column[at]) for name, column in result.history.items()}}
+    tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
+    result = network.fit(
+        lessons.inputs,
+        lessons.targets,
+        validation_data=(training.val.inputs, truth),
+        epochs=epochs,
+        batch_size=BATCH,
+        verbose=0,
+        callbacks=[tick],
+    )
+    return [
+        {
+            "epoch": member * epochs + at + 1,
+            **{name: float(column[at]) for name, column in result.history.items()},
+        }
         for at in range(epochs)
     ]
-    return Fitted(network, history, lessons.notes, lessons.scoring)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,24 @@ def score_histogram(bad: NDArray[np.bool_], scores: NDArray[np.float64], thresho
     return as_svg(figure)
 
 
+def scatter(
+    truth: NDArray[np.float64], said: NDArray[np.float64], ends: NDArray[np.float64], name: str
+) -> str:
+    """Foretold against true values; a grey bar is the interval of each."""
+    figure, (panel,) = draw(8.6, 4.2)
+    shown = np.random.default_rng(0).permutation(len(truth))[:500]
+    below, above = said - ends[:, 0], ends[:, 1] - said
+    spread = np.stack([below, above])[:, shown]
+    panel.errorbar(
+        truth[shown], said[shown], spread, fmt="o", ms=3, lw=0.7, color=INK, ecolor="#b8c0c8"
+    )
+    limits = [float(min(truth.min(), said.min())), float(max(truth.max(), said.max()))]
+    panel.plot(limits, limits, color=GREEN, lw=1.2)
+    panel.set_xlabel(f"true {name}")
+    panel.set_ylabel(f"foretold {name}")
+    return as_svg(figure)
+
+
 def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> str:
     """One window of vibration (T, C): the signal above, its amplitude spectrum below."""
     import matplotlib as mpl

@@ -16,11 +16,22 @@ from trainer.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
 from trainer.report.mistakes import Mistake, picture, worst
+from trainer.report.process import opponent, values
 from trainer.report.words import called, interval, sentence, written
 from trainer.run import Run
 
 Section = Callable[[Run], str]
-TILES = ("detected", "false_reject", "accuracy", "auroc", "macro_f1", "window_accuracy")
+TILES = (
+    "rmse",
+    "mae",
+    "interval_coverage",
+    "detected",
+    "false_reject",
+    "accuracy",
+    "auroc",
+    "macro_f1",
+    "window_accuracy",
+)
 MOST_TILES = 4
 
 
@@ -71,6 +82,8 @@ def results(run: Run) -> str:
 def ranking(run: Run) -> str:
     """Confusion matrix, ROC, precision-recall and scores."""
     labels, rows = run.spec.labels, run.predictions
+    if run.spec.scoring.kind == "value":
+        return ""
     parts = ["<h2>Labels and verdicts</h2>"]
     if run.metrics["per_class"]:
         place = {label: number for number, label in enumerate(labels)}
@@ -101,6 +114,8 @@ def curves(run: Run) -> str:
 
 def gallery(run: Run) -> str:
     """The 24 worst mistakes, or the closest calls where there are fewer."""
+    if run.spec.scoring.kind == "value":
+        return ""
     shown = worst(run)
     wrong = sum(mistake.kind != "close call" for mistake in shown)
     total = "no mistake" if not wrong else f"{wrong} mistake{'s' if wrong > 1 else ''}"
@@ -149,7 +164,7 @@ def limits(run: Run) -> str:
     )
 
 
-SECTIONS: tuple[Section, ...] = (results, ranking, gallery, curves, data, limits)
+SECTIONS: tuple[Section, ...] = (results, opponent, values, ranking, gallery, curves, data, limits)
 """The report's sections in order."""
 
 

@@ -16,6 +16,10 @@ NAMES = {
     "auroc": "AUROC",
     "average_precision": "Average precision",
     "window_accuracy": "Right label, single windows",
+    "rmse": "RMSE",
+    "mae": "Mean absolute error",
+    "interval_coverage": "True value within the interval",
+    "interval_width": "Mean width of the interval",
 }
 """Key of metrics.json -> what it is called; others are written as they are."""
 
@@ -27,6 +31,7 @@ PERCENT = frozenset(
         "false_reject",
         "recall_at_1pct_false_reject",
         "window_accuracy",
+        "interval_coverage",
     }
 )
 """Shares that read better as per cent."""
@@ -69,4 +74,7 @@ def sentence(held: Figures, good: list[str]) -> str:
     if right:
         hits = round(right["value"] * right["n"])
         return f"{hits} of {right['n']} samples never seen in training got their right label."
+    if "rmse" in held:
+        n, error = held["rmse"]["n"], written("mae", held["mae"]["value"])
+        return f"On {n} rows never seen in training the value is off by {error} on average."
     return "No held-out figure could be computed."
