@@ -42,9 +42,12 @@ class FitConfig(StrictTable):
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
     batch: int = Field(default=32, ge=1, le=4096, description="samples in a step")
-    learning_rate: float = Field(default=0.002, gt=0, le=1)
+    learning_rate: float = Field(default=0, ge=0, le=1, description="0: the model's own")
     patience: int = Field(default=12, ge=1, description="epochs without progress before the end")
     class_weights: bool = Field(default=True, description="rare classes weigh more")
+    group_weights: bool = Field(
+        default=True, description="a group of n samples weighs as the square root of n"
+    )
     group: str | None = Field(default=None, description="overrides dataset.toml")
     fold: str | None = Field(default=None, description="overrides dataset.toml")
     held_out: list[str] = Field(

@@ -113,6 +113,7 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
     filled = {
         "model": architecture.name,
         "epochs": config.epochs or architecture.epochs,
+        "learning_rate": config.learning_rate or architecture.learning_rate,
         "options": options.model_dump(exclude_none=True),
     }
     return architecture, config.model_copy(update=filled)

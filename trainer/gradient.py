@@ -78,11 +78,24 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def class_weights(targets: NDArray[np.int64], labels: int) -> NDArray[np.float32]:
-    """(labels,): inverse frequency, mean 1 over the samples, at most WEIGHT_LIMIT."""
-    counts = np.bincount(targets, minlength=labels).astype(np.float64)
-    weights = len(targets) / (labels * np.maximum(counts, 1))
-    return np.minimum(weights, WEIGHT_LIMIT).astype(np.float32)
+def sample_weights(training: Training) -> NDArray[np.float32]:
+    """One weight for each training input, mean 1, as the configuration asks.
+
+    Forty pictures of one part teach little more than six of it: the inputs of a group of n samples
+    weigh 1 / sqrt(n) each. Classes weigh by what is left of them then.
+    """
+    targets, config = training.train_targets, training.config
+    weights = np.ones(len(targets))
+    if config.group_weights:
+        groups = np.array(training.dataset.groups())[training.train.sample]
+        _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        several = np.bincount(training.train.sample)[training.train.sample]
+        weights = 1 / np.sqrt(counts[place] / several)
+    if config.class_weights:
+        mass = np.bincount(targets, weights, len(training.labels))
+        share = mass.sum() / (len(training.labels) * np.maximum(mass, 1e-9))
+        weights = weights * np.minimum(share, WEIGHT_LIMIT)[targets]
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def predict(network: keras.Model, inputs: Tensor, batch: int = 64) -> NDArray[np.float32]:
@@ -123,9 +136,7 @@ def _batches(training: Training) -> Any:
     import keras
 
     targets = training.train_targets
-    weights = np.ones(len(training.labels), np.float32)
-    if training.config.class_weights:
-        weights = class_weights(targets, len(training.labels))
+    weights = sample_weights(training)
     image = isinstance(training.spec, ImageInput)
     table = training.config.image if image else training.config.vibration
 
@@ -142,7 +153,7 @@ def _batches(training: Training) -> Any:
             size = training.config.batch
             chosen = self.order[step * size : (step + 1) * size]
             varied = augment(training.train.inputs[chosen], table.augment, self.rng)
-            return varied, targets[chosen], weights[targets[chosen]]
+            return varied, targets[chosen], weights[chosen]
 
         def on_epoch_end(self) -> None:
             self.order = self.rng.permutation(len(targets))

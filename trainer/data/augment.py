@@ -16,7 +16,12 @@ Augment = Callable[[Tensor, Generator], Tensor]
 
 TILT_DEG = 10.0
 SHIFT = 0.04
-BRIGHTNESS = 0.15
+EXPOSURE = 0.12
+CONTRAST = 0.25
+GAMMA = 0.3
+SLOPE = 0.08
+"""Brightness by 12 % of white, contrast by 25 %, gamma 0.74 to 1.35, 8 % from side to side."""
+
 GAIN = 0.25
 NOISE = 0.1
 
@@ -51,12 +56,17 @@ def rotate(batch: Tensor, rng: Generator) -> Tensor:
 
 
 def brightness(batch: Tensor, rng: Generator) -> Tensor:
-    """Contrast about the image's mean and brightness, each +-15 %."""
-    shape = (len(batch), 1, 1, 1)
-    gain = rng.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS, shape).astype(np.float32)
-    lift = rng.uniform(-BRIGHTNESS, BRIGHTNESS, shape).astype(np.float32) * 128
-    mean = batch.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float32)
-    return np.clip((batch - mean) * gain + mean + lift, 0, 255).astype(batch.dtype)
+    """Another exposure, contrast and gamma, and light that falls in from one side."""
+    count, height, width = batch.shape[:3]
+    values = batch.astype(np.float32) / 255
+    values = values ** _draw(rng, count, np.exp(-GAMMA), np.exp(GAMMA))
+    mean = values.mean(axis=(1, 2, 3), keepdims=True)
+    values = (values - mean) * _draw(rng, count, 1 - CONTRAST, 1 + CONTRAST) + mean
+    values += _draw(rng, count, -EXPOSURE, EXPOSURE)
+    across = np.linspace(-1, 1, width, dtype=np.float32)[None, None, :, None]
+    down = np.linspace(-1, 1, height, dtype=np.float32)[None, :, None, None]
+    values += _draw(rng, count, -SLOPE, SLOPE) * across + _draw(rng, count, -SLOPE, SLOPE) * down
+    return np.asarray(np.clip(np.rint(values * 255), 0, 255).astype(batch.dtype))
 
 
 def gain(batch: Tensor, rng: Generator) -> Tensor:
@@ -88,3 +98,7 @@ def augment(batch: Tensor, names: Sequence[str], rng: Generator) -> NDArray[np.g
     for name in names:
         batch = AUGMENTATIONS[name](batch, rng)
     return batch
+
+
+def _draw(rng: Generator, count: int, low: float, high: float) -> NDArray[np.float32]:
+    return rng.uniform(low, high, (count, 1, 1, 1)).astype(np.float32)

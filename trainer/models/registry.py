@@ -110,6 +110,7 @@ class Architecture:
     spec_of: SpecOf
     build: Build
     epochs: int = 60
+    learning_rate: float = 0.002
     fit: Callable[[Training], Fitted] | None = None
     calibration: Calibration | None = None
     scoring: Literal["logits", "anomaly", "value"] = "logits"
