@@ -23,11 +23,15 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Limits:
-    """What int8 may lose: AUROC, accuracy (both as fractions), and bad parts newly passed."""
+    """What int8 may lose: AUROC, accuracy (both as fractions), and bad parts newly passed.
+
+    rmse: by which share the error of a regression may grow.
+    """
 
     auroc: float = 0.005
     accuracy: float = 0.005
     escapes: int = 0
+    rmse: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,10 @@ def compare_samples(
     spec: ModelSpec, before: list[Sample], after: list[Sample], limits: Limits
 ) -> Comparison:
     """Compare the same samples, in the same order, judged by float (`before`) and int8."""
-    metrics = [_accuracy(spec, before, after, limits.accuracy)]
+    if spec.scoring.kind == "value":
+        metrics = [_rmse(before, after, limits.rmse)]
+    else:
+        metrics = [_accuracy(spec, before, after, limits.accuracy)]
     if spec.good:
         bad = np.array([sample.label not in spec.good for sample in before])
         if bad.any() and not bad.all():
@@ -96,7 +103,7 @@ def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
     """The limits that were broken and waived; raises GateError for those not waived."""
     known = [metric.name for metric in comparison.metrics if metric.limit is not None]
     for name in allowed:
-        if name not in ("auroc", "accuracy", "escapes"):
+        if name not in ("auroc", "accuracy", "escapes", "rmse"):
             raise ConfigError(
                 f"no limit {name!r}", where="--allow", cure=f"name one of {', '.join(known)}"
             )
@@ -170,6 +177,24 @@ def _accuracy(spec: ModelSpec, before: list[Sample], after: list[Sample], limit:
     return Metric("accuracy", float(old.mean()), float(new.mean()), loss, limit, status, ci95, p)
 
 
+def _rmse(before: list[Sample], after: list[Sample], share: float) -> Metric:
+    """The error of both networks; the samples' labels are the true values."""
+    truth = np.array([float(sample.label) for sample in before])
+    errors = [
+        (np.array([sample.score for sample in side]) - truth) ** 2 for side in (before, after)
+    ]
+    was, is_ = (float(np.sqrt(error.mean())) for error in errors)
+    random = np.random.default_rng(0)
+    losses = []
+    for _ in range(RESAMPLES):
+        drawn = random.integers(0, len(truth), len(truth))
+        losses.append(np.sqrt(errors[1][drawn].mean()) - np.sqrt(errors[0][drawn].mean()))
+    low, high = (float(edge) for edge in np.quantile(losses, [0.025, 0.975]))
+    limit = share * was
+    status = _status(is_ - was, limit, 0.0, proven=low > 0, sure=high <= limit)
+    return Metric("rmse", was, is_, is_ - was, limit, status, (low, high))
+
+
 def _is_right(spec: ModelSpec, sample: Sample) -> bool:
     """Classes: the right label. Detectors: FAIL for the bad and PASS for the good."""
     if spec.scoring.kind == "logits":
@@ -223,6 +248,11 @@ def _sentence(metric: Metric) -> str:
     if metric.name == "escapes":
         return f"{metric.loss:.0f} bad parts newly passed, {metric.limit:.0f} allowed"
     limit = metric.limit if metric.limit is not None else 0.0
+    if metric.name == "rmse":
+        return (
+            f"rmse rose from {metric.before:.4f} to {metric.after:.4f} "
+            f"(by {metric.loss:.4f}, {limit:.4f} allowed)"
+        )
     return (
         f"{metric.name} fell from {metric.before:.4f} to {metric.after:.4f} "
         f"(by {metric.loss:.4f}, {limit:.4f} allowed)"
