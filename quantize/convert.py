@@ -65,7 +65,6 @@ def attempt(
     run: Run, target: Target, order: Order, version: str
 ) -> tuple[Converted, Draft, Comparison]:
     """One conversion and its comparison with the float network; nothing is written."""
-    integer = order.variant in ("int8", "int16x8")
     converted = convert_in_child(
         run,
         target,
@@ -74,7 +73,7 @@ def attempt(
         memory_mb=order.memory_mb,
         time_s=order.time_s,
     )
-    refuse_unfit(parse_graph(converted.model, "model.tflite"), integer, str(run.model_path))
+    refuse_unfit(parse_graph(converted.model, "model.tflite"), str(run.model_path))
     refuse_other_model(run, judge_float(run, converted.float_outputs))
     ready = draft(run, target, converted.model, version)
     return converted, ready, compare_draft(run, ready, order.limits)

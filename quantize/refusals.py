@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.contracts.errors import ConversionError
-from quantize.edgetpu import Fault, Prediction, predict
+from quantize.edgetpu import Fault, predict
 from quantize.graph import Graph
 from quantize.targets import Target
 
@@ -22,11 +22,12 @@ def refusals(graph: Graph, target: Target) -> list[Fault]:
     return faults
 
 
-def refuse_unfit(graph: Graph, integer: bool, where: str) -> Prediction:
-    """Raise ConversionError for what no station runs; gives the Edge TPU's share besides.
+def refuse_unfit(graph: Graph, where: str) -> None:
+    """Raise ConversionError for what no station runs.
 
-    `integer`: the model should hold no float operator.
+    Floats are a fault only where the outputs are integers: a detector may end in a float head.
     """
+    integer = not any(graph.tensors[place].is_float for place in graph.outputs)
     faults = [fault for fault in cpu_faults(graph) if integer or fault.rule != "integers only"]
     if faults:
         raise ConversionError(
@@ -34,7 +35,6 @@ def refuse_unfit(graph: Graph, integer: bool, where: str) -> Prediction:
             where=where,
             cure="replace that layer by built-in operators with fixed shapes",
         )
-    return predict(graph)
 
 
 def cpu_faults(graph: Graph) -> list[Fault]:

@@ -139,6 +139,13 @@ def alternating(draw: Callable[..., np.ndarray], count: int) -> tuple[list[np.nd
     return [draw(random, bad=name == "bad") for name in names], names
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A conversion starts TensorFlow in a process of its own: slow on a busy machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="session")
 def image_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures, names = alternating(disc, 388)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.infer.runtime import open_runtime
+
+MODEL = (Path(__file__).parents[1] / "models" / "brightness.tflite").read_bytes()
+
+
+def test_auto_opens_litert_and_reports_its_tensors() -> None:
+    runtime = open_runtime(MODEL)
+    assert runtime.name == "litert"
+    assert runtime.inputs[0].shape[0] == 1
+    assert len(runtime.outputs) >= 1
+    runtime.close()
+
+
+def test_a_closed_model_says_so_and_closes_twice() -> None:
+    runtime = open_runtime(MODEL)
+    given = runtime.inputs[0]
+    runtime.close()
+    runtime.close()
+    with pytest.raises(BundleError, match="closed"):
+        runtime.invoke([np.zeros(given.shape, given.dtype)])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"not a model at all", MODEL[: len(MODEL) // 2], MODEL[:8] + b"\xff" * 64],
+    ids=["empty", "text", "truncated", "overwritten"],
+)
+def test_what_is_no_flatbuffer_is_refused(broken: bytes) -> None:
+    with pytest.raises(BundleError, match=r"model\.tflite: the runtime refuses it"):
+        open_runtime(broken)
+
+
+def test_an_unknown_runtime_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="choose auto, litert, tflite_runtime"):
+        open_runtime(MODEL, prefer="onnx")
+
+
+def test_a_model_compiled_for_edge_tpu_is_refused_without_its_delegate(data_dir: Path) -> None:
+    path = data_dir / "coral_models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
+    with pytest.raises(BundleError, match="compiled for Edge TPU"):
+        open_runtime(path.read_bytes())
