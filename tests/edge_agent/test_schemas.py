@@ -16,6 +16,7 @@ from edge_agent.contracts.messages import (
     StateMessage,
     VerdictMessage,
 )
+from edge_agent.contracts.streams import STREAMS
 from edge_agent.schemas import schemas
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
@@ -69,3 +70,17 @@ def test_schema_refuses_another_verdict() -> None:
     sent = json.loads(MESSAGES["verdict"].model_dump_json(exclude_none=True))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(sent | {"verdict": "MAYBE"}, schema)
+
+
+def test_page_on_mqtt_names_every_stream_as_it_is() -> None:
+    page = (FOLDER.parent / "mqtt.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    said = {
+        row[1].strip(" `"): tuple(cell.strip() for cell in (row[3], row[4], row[5], row[6]))
+        for row in rows
+    }
+    word = {True: "yes", False: "no"}
+    assert said == {
+        s.name: (str(s.qos), word[s.retain], word[s.durable], f"{s.max_bytes} bytes")
+        for s in STREAMS.values()
+    }
