@@ -89,8 +89,8 @@ class Sender:
 
     def say_state(self, message: StateMessage) -> None:
         """Publish the state now, and again after each reconnection."""
-        self._state = message
         self._news["state"] = message
+        self._state = message
         self.wake()
 
     def say_health(self, message: HealthMessage) -> None:
