@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 from edge_agent.contracts.errors import BundleError, ConfigError
 from edge_agent.contracts.manifest import TensorSpec
 from edge_agent.contracts.types import Tensor
+from edge_agent.infer.native_log import without_info_lines
 
 ORDER = ("litert", "tflite_runtime")
 """The runtimes that `auto` tries, best first; each is the module of that name beside this one."""
@@ -45,7 +45,6 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
         raise ConfigError(
             f"no runtime {prefer!r}", where="runtime", cure=f"choose auto, {', '.join(ORDER)}"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when the library is first loaded
     for name in ORDER if prefer == "auto" else (prefer,):
         try:
             module = importlib.import_module(f"edge_agent.infer.{name}")
@@ -105,8 +104,9 @@ def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
 
 def _allocate(make: Any, model: bytes, threads: int) -> Any:
     try:
-        interpreter = make(model_content=model, num_threads=threads)
-        interpreter.allocate_tensors()
+        with without_info_lines():
+            interpreter = make(model_content=model, num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError, MemoryError) as error:
         raise _load_error(str(error)) from error
     return interpreter
