@@ -17,6 +17,10 @@ from edge_agent.contracts.views import Standard
 MIN_WINDOWS = 20
 """Windows below which a spread cannot be learnt."""
 
+FOLDS = 5
+REACH = 5.0
+"""Robust standard deviations above the median of a station's own normal."""
+
 
 def raw_features(spec: VibrationInput) -> VibrationInput:
     """The same input before standardisation: what a baseline is learnt from."""
@@ -44,6 +48,24 @@ def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
     return spec.model_copy(
         update={"standard": standard_of([flat.mean(axis=0)], spread, spec.standard.clip)}
     )
+
+
+def folds_of(count: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """FOLDS pairs (stands on, judged) of consecutive windows, so that a baseline judges itself."""
+    blocks = np.array_split(np.arange(count), FOLDS)
+    whole = np.arange(count)
+    return [(np.setdiff1d(whole, block), block) for block in blocks]
+
+
+def raised_threshold(scores: NDArray[np.floating], threshold: float) -> float:
+    """The threshold on a station whose baseline windows scored `scores`, each judged by the others.
+
+    median + 5 * 1.4826 * MAD, which Gaussian scores reach once in three million, where that is
+    higher: a baseline may make a station more patient than the model, never less.
+    """
+    middle = float(np.median(scores))
+    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
+    return max(threshold, middle + REACH * spread)
 
 
 def standard_of(

@@ -80,10 +80,13 @@ class EnvelopeView(Strict):
 
 
 class PostureView(Strict):
-    """The mean of each axis in the recording's unit: how a sensor that feels gravity leans."""
+    """The mean of each axis in the recording's unit: how a sensor that feels gravity leans.
+
+    The same number in every bin, so that beside a spectrum of as many bins it weighs as much.
+    """
 
     kind: Literal["posture"] = "posture"
-    bins: Literal[1] = 1
+    bins: int = Field(default=1, ge=1, le=4096)
 
     def channels(self, axes: int) -> int:
         """One for each axis."""
@@ -190,7 +193,7 @@ def _compute(signal: Float, rate_hz: float, view: AnyView, rpm: float | None) ->
         return spectrum(signal, rate_hz, view)
     if isinstance(view, EnvelopeView):
         return envelope(signal, rate_hz, view, rpm)
-    return np.asarray(signal.mean(axis=0, keepdims=True))
+    return np.repeat(signal.mean(axis=0, keepdims=True), view.bins, axis=0)
 
 
 def _order_hz(view: EnvelopeView, rpm: float | None) -> float:

@@ -1,20 +1,33 @@
-"""A 1-D convolution network with a wide first kernel for vibration windows.
+"""A 1-D convolution network on vibration: on views of each window, or on the raw signal.
 
-After Zhang et al., "A New Deep Learning Model for Fault Diagnosis with Good Anti-Noise and Domain
-Adaptation Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2), 2017. Written with (k, 1)
-kernels of Conv2D, which the int8 converter folds without a reshape per layer.
+hear = "both" (the shape of the spectrum and the envelope's lines), "spectrum" or "envelope": see
+listening.py and listened.py. hear = "raw": a wide first kernel on the signal itself, after Zhang
+et al., "A New Deep Learning Model for Fault Diagnosis with Good Anti-Noise and Domain Adaptation
+Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2), 2017. All kernels are (k, 1) of Conv2D,
+which the int8 converter folds without a reshape per layer.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models.listening import (
+    CLIP,
+    Hear,
+    class_views,
+    speeds,
+    top_speed,
+    window_spec,
+    with_views,
+)
 from trainer.models.preprocessing import vibration_spec
-from trainer.models.registry import Architecture
+from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -23,19 +36,52 @@ if TYPE_CHECKING:
 WINDOW_SAMPLES = 2048
 
 
+class Options(StrictTable):
+    """[options] of conv1d."""
+
+    hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")
+
+
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
-    """Windows of 2048 samples, or fewer where the recordings are short."""
-    del options
-    return vibration_spec(split, config, WINDOW_SAMPLES)
+    """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
+    hear = _hear(options)
+    if hear == "raw":
+        return vibration_spec(split, config, WINDOW_SAMPLES)
+    spec = window_spec(split, config)
+    views = class_views(spec, hear, top_speed(speeds(split, split.train)))
+    return with_views(split, spec, views, CLIP, by_group=False)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
-    """Wide first kernel, four narrow ones, mean over time: windows (T, C) in, logits out."""
+    """The network for what is heard: (T, C) or (bins, channels) in, logits out."""
+    from trainer.models.listened import build_listener
+
+    del config
+    bins, channels = spec.shape[0], spec.shape[-1]
+    if _hear(options) == "raw":
+        return _build_raw(bins, channels, labels)
+    return build_listener((bins, channels), labels)
+
+
+def fit(training: Training) -> Fitted:
+    """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
+    from trainer.gradient import fit_network
+    from trainer.models.listened import fit_listener
+
+    if _hear(training.options) == "raw":
+        return fit_network(ARCHITECTURE, training)
+    return fit_listener(training)
+
+
+def _hear(options: StrictTable) -> Hear:
+    return options.hear if isinstance(options, Options) else "both"
+
+
+def _build_raw(samples: int, axes: int, labels: int) -> keras.Model:
+    """Wide first kernel, four narrow ones, mean over time."""
     import keras
     from keras import layers
 
-    del config, options
-    samples, axes = spec.shape[0], spec.shape[-1]
     window = keras.Input((samples, axes), name="window")
     x = layers.Reshape((samples, 1, axes))(window)
     wide = min(64, max(8, samples // 8))
@@ -60,9 +106,11 @@ def _block(x: keras.KerasTensor, filters: int, kernel: int, strides: int = 1) ->
 ARCHITECTURE = Architecture(
     name="conv1d",
     tasks=("vibration-class",),
-    summary="1-D convolutions with a wide first kernel on the raw signal",
+    summary="1-D convolutions on spectrum and envelope (in orders where rpm is known), or raw",
     spec_of=spec_of,
     build=build,
     epochs=40,
+    fit=fit,
     train_hop_share=4,
+    options=Options,
 )
