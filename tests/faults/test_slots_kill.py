@@ -22,8 +22,8 @@ from edge_agent.contracts.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import open_workshop
 
-KILLS = 40
-BATCH = 160
+KILLS = 25
+BATCH = 100
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
