@@ -48,6 +48,7 @@ class Outbox:
         self._confirmed: list[Key] = []
         self._next_seq = 0
         self._on_disk = 0
+        self._in_hand = 0
         self._gap: Gap | None = None
         self._probe_s = 0.0
         self._stopping = False
@@ -76,7 +77,8 @@ class Outbox:
     def waiting(self) -> int:
         """Messages not yet confirmed."""
         with self._change:
-            return max(0, self._on_disk + len(self._queue) - len(self._confirmed))
+            made = self._on_disk + self._in_hand + len(self._queue)
+            return max(0, made - len(self._confirmed))
 
     def put(self, stream: str, build: Callable[[str], BaseModel]) -> str:
         """Number a message, hand it over, and give its event id; never waits.
@@ -121,6 +123,7 @@ class Outbox:
                 self._change.wait_for(self._has_work, PROBE_S)
                 stopping = self._stopping
                 rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+                self._in_hand = len(rows)
                 confirmed, self._confirmed = self._confirmed, []
             try:
                 self._write(rows, confirmed)
@@ -140,6 +143,7 @@ class Outbox:
 
     def _put_back(self, rows: list[Row], confirmed: list[Key]) -> None:
         with self._change:
+            self._in_hand = 0
             self._queue.extendleft(reversed(rows))
             self._confirmed.extend(confirmed)
 
@@ -162,6 +166,7 @@ class Outbox:
     def _commit(self, rows: Sequence[Row], confirmed: list[Key], seq: int, gap: Gap | None) -> None:
         removed = self._ledger.commit(self.epoch, seq, rows, confirmed, gap)
         with self._change:
+            self._in_hand = 0
             self._on_disk += len(rows) - removed
         if rows:
             self.on_commit()
@@ -171,6 +176,7 @@ class Outbox:
     ) -> None:
         """Count rows that cannot be kept; note that and delete where the disk lets us."""
         with self._change:
+            self._in_hand = 0
             if unreported is not None:
                 self._miss(unreported)
             if rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -279,3 +280,4 @@ def test_broker_that_knows_only_mqtt_311_is_served(tmp_path: Path) -> None:
         line.end()
         assert list(plant.verdicts) == ids
     assert line.outbox.waiting == 0
+    gc.collect()

@@ -80,6 +80,16 @@ def test_confirmed_messages_leave_the_disk(tmp_path: Path) -> None:
     outbox.stop()
 
 
+def test_message_in_the_writers_hand_still_waits(tmp_path: Path) -> None:
+    outbox = opened(tmp_path)
+    least = []
+    for made in range(1, 300):
+        outbox.put("verdict", note)
+        least.append(outbox.waiting - made)
+    outbox.stop()
+    assert set(least) == {0}
+
+
 def test_epoch_never_repeats_even_where_the_state_was_lost(tmp_path: Path) -> None:
     first = opened(tmp_path)
     first.stop()
