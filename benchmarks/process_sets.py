@@ -104,7 +104,7 @@ def cmapss_set(data: Path, folder: Path) -> Path:
             "file": "fd001.csv",
             "label": "RUL",
             "series": "unit",
-            "exclude": ["cycle"],
+            "exclude": ["cycle", "setting1", "setting2", "setting3"],
             "cap": float(RUL_CAP),
             "fail_below": 30.0,
         },

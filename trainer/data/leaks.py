@@ -40,10 +40,12 @@ def refuse_leaks(
     values: NDArray[np.float64] | None,
     columns: TabularColumns,
     where: str,
+    *,
+    ranking: bool = True,
 ) -> None:
     """Raise DatasetError that names every leaking column of `names` which is not trusted."""
     asked = [name for name in names if name not in columns.trusted]
-    found = find_leaks(table, asked, labels, values)
+    found = find_leaks(table, asked, labels, values, ranking=ranking)
     if found:
         raise DatasetError(
             "; ".join(f"column {leak.column!r} {leak.why}" for leak in found),
@@ -57,12 +59,18 @@ def find_leaks(
     names: Sequence[str],
     labels: NDArray[np.str_],
     values: NDArray[np.float64] | None,
+    *,
+    ranking: bool = True,
 ) -> list[Leak]:
-    """The columns of `names` that count rows or foretell the label almost perfectly alone."""
+    """The columns of `names` that count rows or foretell the label almost perfectly alone.
+
+    ranking: whether a number that ranks two labels is refused; a detector, which never learns from
+    labels, may well have a sensor that shows every fault.
+    """
     found = []
     for name in names:
         why = _counts_rows(table, name) or (
-            _foretells_label(table, name, labels)
+            _foretells_label(table, name, labels, ranking=ranking)
             if values is None
             else _foretells_value(table, name, values)
         )
@@ -79,7 +87,9 @@ def _counts_rows(table: Table, name: str) -> str:
     return "counts the rows" if len(cells) > 50 and (np.diff(cells) == 1).all() else ""
 
 
-def _foretells_label(table: Table, name: str, labels: NDArray[np.str_]) -> str:
+def _foretells_label(
+    table: Table, name: str, labels: NDArray[np.str_], *, ranking: bool = True
+) -> str:
     known = labels != ""
     cells, marks = texts(table, name)[known], labels[known]
     different = np.unique(cells)
@@ -87,7 +97,7 @@ def _foretells_label(table: Table, name: str, labels: NDArray[np.str_]) -> str:
         return _pure_value(cells, marks, different)
     numeric = _numbers(table, name)
     kinds = np.unique(marks)
-    if numeric is None or len(kinds) != 2:
+    if numeric is None or len(kinds) != 2 or not ranking:
         return ""
     rank = _auroc(numeric[known], marks == kinds[1])
     return f"alone ranks the labels with AUROC {rank:.4f}" if rank >= PERFECT else ""

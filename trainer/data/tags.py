@@ -31,6 +31,7 @@ MOST_CATEGORIES = 32
 """A text column with more different values is an identifier, not a tag."""
 MOST_MISSING = 0.5
 """A column with a larger share of gaps is refused."""
+TIME_BLOCKS = 20
 REACH = 0.5
 """Plausible range where none is declared: the table's own, widened by this share on both sides."""
 
@@ -59,11 +60,16 @@ def table_samples(root: Path, config: DatasetConfig) -> tuple[tuple[Sample, ...]
     columns = columns_of(config)
     table = table_of(root, columns)
     group = config.group or columns.series
+    said: list[str] = []
     _refuse_missing_columns(root, table, config)
     labels, values = _labels(table, config)
     names = feature_names(table, config)
-    refuse_leaks(table, names, labels, values, columns, str(root / columns.file))
+    where, ranking = str(root / columns.file), not config.good_only
+    refuse_leaks(table, names, labels, values, columns, where, ranking=ranking)
     groups = texts(table, group) if group else None
+    if group is None and config.good_only and config.split not in table.columns:
+        groups = _blocks(len(table))
+        said.append(f"no series column: split by {TIME_BLOCKS} blocks of time")
     folds = texts(table, config.fold) if config.fold else None
     splits = texts(table, config.split) if config.split in table.columns else None
     samples = tuple(
@@ -77,7 +83,7 @@ def table_samples(root: Path, config: DatasetConfig) -> tuple[tuple[Sample, ...]
         )
         for row in np.flatnonzero(labels != "").tolist()
     )
-    said = [f"tags: {', '.join(names)}"]
+    said.append(f"tags: {', '.join(names)}")
     if len(samples) < len(table):
         said.append(f"{len(table) - len(samples)} rows without a label left out")
     return samples, said
@@ -188,6 +194,11 @@ def _labels(
     if columns.cap is not None:
         values = np.minimum(values, columns.cap)
     return np.where(np.isfinite(values), columns.label, ""), values
+
+
+def _blocks(rows: int) -> NDArray[np.str_]:
+    """Neighbouring rows are alike: those of one block of time never straddle a split."""
+    return np.array([f"block{row * TIME_BLOCKS // rows}" for row in range(rows)], np.str_)
 
 
 def _rows_left(series: NDArray[np.str_]) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[Task, str] = {
     "tabular-class": "mlp",
+    "tabular-anomaly": "hotelling",
     "tabular-regression": "conv1d-rows",
     "image-class": "cnn",
     "vibration-class": "conv1d",
