@@ -7,10 +7,17 @@ output that was calibrated on good parts saturates on every bad one.
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from typing import Any
+
+import numpy as np
 
 EXACT = "exact_"
 """Prefix of the names of layers that stay in float."""
+
+HALVED_BYTES = 1 << 16
+"""Float constants from this size on are stored in half precision."""
 
 
 def has_exact_layers(model: Any) -> bool:
@@ -27,15 +34,86 @@ def quantise_but_exact(converter: Any, image: bool) -> bytes:
     from tensorflow.lite.python.convert import mlir_quantize
 
     converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
-    return bytes(
-        mlir_quantize(
-            calibrated,
-            input_data_type=tf.uint8 if image else tf.int8,
-            output_data_type=tf.float32,
-            denylisted_nodes=_exact_tensors(calibrated),
-        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        calibrated = converter.convert()
+    mixed = mlir_quantize(
+        calibrated,
+        input_data_type=tf.uint8 if image else tf.int8,
+        output_data_type=tf.float32,
+        denylisted_nodes=_exact_tensors(calibrated),
     )
+    return finish(bytes(mixed))
+
+
+def finish(payload: bytes) -> bytes:
+    """The network's outputs in their own order, and large float constants in half precision.
+
+    The layout is TFLite's schema.fbs, version 3.
+    """
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(payload, 0)
+    graph = model.subgraphs[0]
+    if model.signatureDefs:
+        outputs = sorted(model.signatureDefs[0].outputs, key=lambda one: one.name)
+        graph.outputs = [one.tensorIndex for one in outputs]
+    _halve_constants(model, graph)
+    builder = flatbuffers.Builder(len(payload))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _halve_constants(model: Any, graph: Any) -> None:
+    """A DEQUANTIZE before the first operator widens them again; arithmetic stays in float32."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    shared = Counter(tensor.buffer for tensor in graph.tensors)
+    widened = []
+    for place, tensor in enumerate(list(graph.tensors)):
+        data = model.buffers[tensor.buffer].data
+        constant = tensor.type == schema.TensorType.FLOAT32 and data is not None
+        if not constant or len(data) < HALVED_BYTES or shared[tensor.buffer] > 1:
+            continue
+        values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.float32)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        half = schema.TensorT()
+        half.name, half.shape = tensor.name + b"_half", tensor.shape
+        half.type, half.buffer = schema.TensorType.FLOAT16, tensor.buffer
+        model.buffers[tensor.buffer].data = np.frombuffer(
+            values.astype(np.float16).tobytes(), np.uint8
+        )
+        tensor.buffer = 0
+        graph.tensors.append(half)
+        widened.append((len(graph.tensors) - 1, place))
+    if widened:
+        code = _dequantize_code(model)
+        graph.operators = [_widen(code, half, full) for half, full in widened] + graph.operators
+
+
+def _dequantize_code(model: Any) -> int:
+    """The place of DEQUANTIZE among the model's operator codes, added where it is missing."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    for place, known in enumerate(model.operatorCodes):
+        if known.builtinCode == schema.BuiltinOperator.DEQUANTIZE:
+            known.version = max(known.version, 3)
+            return place
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = 3
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _widen(code: int, half: int, full: int) -> Any:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, [half], [full]
+    return operator
 
 
 def _exact_tensors(calibrated: bytes) -> list[str]:

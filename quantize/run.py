@@ -89,7 +89,7 @@ def read_run(path: Path) -> Run:
         heldout_row=heldout["sample"].astype(np.int32),
         golden=_read_golden(path / "golden" / "golden.json"),
     )
-    _read_bytes(run.model_path)
+    _refuse_empty(run.model_path)
     _refuse_bad_inputs(run)
     _refuse_test_samples(run)
     return run
@@ -142,6 +142,11 @@ def _read_bytes(path: Path) -> bytes:
     return payload
 
 
+def _refuse_empty(path: Path) -> None:
+    if not path.is_file() or path.stat().st_size == 0:
+        _read_bytes(path)
+
+
 def _parse(schema: type[Schema], path: Path) -> Schema:
     try:
         return schema.model_validate_json(_read_bytes(path))
@@ -150,9 +155,9 @@ def _parse(schema: type[Schema], path: Path) -> Schema:
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    _read_bytes(path)
+    _refuse_empty(path)
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return {name: np.asarray(content[name]) for name in names}
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ConversionError(
