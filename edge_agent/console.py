@@ -41,7 +41,7 @@ class Console:
     def _print(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._lines or not self._open)
+                self._change.wait_for(lambda: self._lines or not self._open, 1.0)
                 lines = list(self._lines)
                 self._lines.clear()
             if not lines and not self._open:
