@@ -121,7 +121,9 @@ def plates_run(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = folder / "fit.toml"
     config.write_text("batch = 8\n[image]\nsize_px = 32\n")
     out = folder / "plates"
-    assert main(["fit", str(plates), "--out", str(out), "--config", str(config), "--epochs", "6"]) == 0
+    assert (
+        main(["fit", str(plates), "--out", str(out), "--config", str(config), "--epochs", "6"]) == 0
+    )
     return out
 
 

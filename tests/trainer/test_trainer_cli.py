@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainer.cli import main
+
+
+@pytest.mark.parametrize("verb", ["check", "fit", "evaluate", "report"])
+def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+    assert caught.value.code == 0
+    assert f"lineside-train {verb}" in capsys.readouterr().out.split("example", 1)[1]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom trainer.cli import parser\nparser().format_help()\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'cv2', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("lineside-train 0.")
+
+
+def test_an_unknown_verb_is_misuse() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train"])
+    assert caught.value.code == 2
+
+
+def test_check_prints_counts_and_protocol(plates: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(plates)]) == 0
+    said = capsys.readouterr().out
+    for text in ("image-class, 60 samples", "labels.csv", "groups by 'plate'", "no faults"):
+        assert text in said
+
+
+def test_check_speaks_json(machines: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(machines), "--group", "load", "--held-out", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["protocol"] == "load 2 held out; healthy split by time"
+    assert found["labels"]["knock"]["groups"] == 3
+    assert found["rates_hz"] == [2000.0]
+
+
+def test_check_names_faults_and_exits_3(
+    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(plates, tmp_path / "plates"))
+    (root / "ok" / "00_0.png").write_bytes(b"")
+    assert main(["check", str(root)]) == 3
+    assert "fault    ok/00_0.png: empty, 0 bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["check", "nowhere"], 1, "nowhere: is not a folder"),
+        (["fit", "PLATES", "--model", "cmn"], 2, 'did you mean "cnn"?'),
+        (["fit", "PLATES", "--epochs", "-1"], 2, "command line: epochs: Input should be greater"),
+        (["fit", "PLATES", "--group", "plat"], 1, "no column 'plat': did you mean \"plate\"?"),
+        (["fit", "PLATES", "--held-out", "x"], 2, "plate has no value 'x'"),
+        (["fit", "PLATES", "--config", "no.toml"], 2, "no.toml: cannot be read"),
+        (["report", "PLATES"], 2, "no run: config.toml is missing"),
+    ],
+    ids=["folder", "model", "epochs", "group", "held out", "config", "report"],
+)
+def test_misuse_is_one_line_on_stderr(
+    plates: Path,
+    words: list[str],
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([str(plates) if word == "PLATES" else word for word in words]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_run_folder_is_named_after_data_and_model(
+    plates: Path, plates_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = str(plates_run.parent / "fit.toml")
+    assert main(["fit", str(plates), "--config", config, "--epochs", "1"]) == 0
+    assert (tmp_path / "runs" / "plates-cnn" / "spec.json").is_file()
