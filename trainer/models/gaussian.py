@@ -48,7 +48,7 @@ RIDGE = 0.01
 class GaussianOptions(StrictTable):
     """[options] of `gaussian`."""
 
-    dimensions: int = Field(default=40, ge=4, le=128, description="features kept of each cell")
+    dimensions: int = Field(default=56, ge=4, le=128, description="features kept of each cell")
     block: int = Field(default=2, ge=1, le=8, description="cells along a side that share a spread")
 
 

@@ -1,0 +1,182 @@
+"""Detectors on small drawn plates with a random backbone: what the graph computes, not how well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.infer.runtime import open_runtime
+from trainer.config import FitConfig, ImageTable
+from trainer.data.load import load_dataset
+from trainer.data.splits import Split
+from trainer.experiment import Experiment, run_experiment
+from trainer.models import autoencoder, detector, gaussian, patches
+from trainer.models.gaussian import _box3, fit_places
+from trainer.models.grid import scale_of
+from trainer.models.patches import choose_prototypes, distances
+
+SIZE_PX = 64
+OPTIONS = {
+    "gaussian": {"dimensions": 8},
+    "patches": {"dimensions": 8, "prototypes": 32},
+    "autoencoder": {"code": 4},
+    "detector": {},
+}
+
+
+def good_only(plates: Path) -> Split:
+    """Good plates train; a few of them and all scratched ones are held out."""
+    dataset = load_dataset(plates)
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    dataset = replace(dataset, config=config)
+    bad = dataset.is_bad()
+    good = np.flatnonzero(~bad)
+    return Split(dataset, good[:18], good[18:24], np.r_[good[24:], np.flatnonzero(bad)], "drawn")
+
+
+def fitted(plates: Path, model: str) -> Experiment:
+    config = FitConfig(
+        model=model,
+        weights="none",
+        epochs=2,
+        batch=8,
+        image=ImageTable(size_px=SIZE_PX),
+        options=OPTIONS[model],
+    )
+    return run_experiment(good_only(plates), config, "plates")
+
+
+@pytest.fixture(scope="module", params=["gaussian", "patches", "autoencoder"])
+def experiment(request: pytest.FixtureRequest, plates: Path) -> Experiment:
+    return fitted(plates, request.param)
+
+
+def test_a_detector_gives_a_score_and_a_heat_map_whose_peak_it_is(experiment: Experiment) -> None:
+    inputs = experiment.held_out.inputs[:3].astype(np.float32)
+    score, heat = experiment.fitted.model.predict(inputs, verbose=0)
+    assert score.shape == (3, 1)
+    assert heat.ndim == 4
+    np.testing.assert_allclose(score[:, 0], heat.max(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_int8_ranks_as_float_does(experiment: Experiment) -> None:
+    from benchmarks.int8 import run_images
+
+    inputs = experiment.held_out.inputs
+    result = run_images(experiment.fitted.model, experiment.calibration, inputs)
+    scores = experiment.test.outputs[:, 0]
+    assert np.corrcoef(result.outputs[:, 0], scores)[0, 1] > 0.7
+    assert result.heat is not None
+    assert result.outputs.dtype == np.float32
+
+
+def test_the_float_head_of_an_int8_file_does_not_saturate(plates: Path) -> None:
+    from benchmarks.int8 import convert_images
+
+    experiment = fitted(plates, "gaussian")
+    good_only_calibration = experiment.held_out.inputs[:2]
+    runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
+    noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)
+    odd = float(runtime.invoke([noise])[0].reshape(-1)[0])
+    usual = float(experiment.test.outputs.min())
+    assert runtime.inputs[0].dtype == "uint8"
+    assert runtime.outputs[0].dtype == "float32"
+    assert odd > usual
+    runtime.close()
+
+
+def test_the_graph_of_gaussian_computes_what_its_estimate_says(plates: Path) -> None:
+    import keras
+
+    experiment = fitted(plates, "gaussian")
+    network = experiment.fitted.model
+    cut = keras.Model(network.input, [network.get_layer("exact_mix").output, network.output[1]])
+    train = np.stack([_seen(plates, place) for place in range(18)])
+    cells, _ = cut.predict(train, verbose=0)
+    seen = experiment.held_out.inputs[:4].astype(np.float32)
+    held, heat = cut.predict(seen, verbose=0)
+    expected = fit_places(cells, 2).heat(held)
+    slope, _ = np.polyfit(expected.ravel(), heat.ravel(), 1)
+    assert slope > 0
+    assert np.corrcoef(expected.ravel(), heat.ravel())[0, 1] > 0.999
+
+
+def test_a_remembered_patch_is_at_distance_nothing() -> None:
+    cells = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
+    prototypes = choose_prototypes(cells, 48, seed=1)
+    np.testing.assert_allclose(distances(cells, prototypes), 0, atol=1e-4)
+
+
+def test_the_coreset_takes_the_farthest_patches_first() -> None:
+    cells = np.zeros((1, 4, 4, 2), np.float32)
+    cells[0, 0, 0], cells[0, 3, 3] = (10, 0), (0, 10)
+    chosen = choose_prototypes(cells, 3, seed=0)
+    assert {tuple(row) for row in chosen.tolist()} == {(0, 0), (10, 0), (0, 10)}
+
+
+def test_distances_are_mahalanobis_distances() -> None:
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 10.0], np.float32)
+    cells = (rng.normal(size=(4000, 2, 2, 2)) * spread).astype(np.float32)
+    places = fit_places(cells, 1)
+    off = np.zeros((1, 2, 2, 2), np.float32) + places.mean
+    off[..., 0] += 3
+    near = places.heat(off)
+    off[..., 0] -= 3
+    off[..., 1] += 3
+    far = places.heat(off)
+    np.testing.assert_allclose(near, 2.5, rtol=0.2)
+    assert (far < near / 3).all()
+
+
+def test_the_border_of_a_smoothed_map_is_not_darkened() -> None:
+    np.testing.assert_allclose(_box3(np.ones((1, 5, 5), np.float32)), 1.0)
+
+
+def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
+    gain, lift = scale_of(np.arange(101.0))
+    np.testing.assert_allclose([50 * gain + lift, 99 * gain + lift], [0, 1], atol=1e-9)
+
+
+def test_the_detector_is_chosen_by_planted_defects(plates: Path) -> None:
+    experiment = fitted(plates, "detector")
+    notes = experiment.fitted.notes
+    assert sum("on planted defects" in note for note in notes) == 2
+    assert notes[-1] in ("gaussian was chosen", "patches was chosen")
+
+
+def test_a_size_that_no_grid_fits_is_refused() -> None:
+    config = FitConfig(image=ImageTable(size_px=100))
+    with pytest.raises(ConfigError, match=r"100 px is no multiple of 32.*take 96"):
+        gaussian.spec_of(None, config, gaussian.GaussianOptions())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weights", ["missing.h5", "torn"])
+def test_wrong_weights_are_refused_by_name(weights: str, tmp_path: Path) -> None:
+    path = tmp_path / "torn.weights.h5"
+    path.write_bytes(b"no weights")
+    chosen = str(path) if weights == "torn" else weights
+    config = FitConfig(weights=chosen)
+    spec = patches.spec_of(None, config, patches.PatchesOptions())  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="weights"):
+        patches.build(spec, 1, config, patches.PatchesOptions())
+
+
+@pytest.mark.parametrize("module", [gaussian, patches, autoencoder, detector])
+def test_a_detector_learns_from_good_parts_alone(module: object) -> None:
+    row = module.ARCHITECTURE  # type: ignore[attr-defined]
+    assert row.tasks == ("image-anomaly",)
+    assert row.scoring == "anomaly"
+    assert row.calibration is not None
+
+
+def _seen(plates: Path, place: int) -> np.ndarray:
+    dataset = load_dataset(plates)
+    index = np.flatnonzero(~dataset.is_bad())[place]
+    image = cv2.cvtColor(cv2.imread(str(dataset.file(int(index)))), cv2.COLOR_BGR2RGB)
+    return cv2.resize(image, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR).astype(np.float32)
