@@ -32,6 +32,14 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.add_argument("--name", help="the model's name (default: the data set's)")
     verb.add_argument("--force", action="store_true", help="overwrite an existing run")
     verb.add_argument("--json", action="store_true", help="print metrics.json on stdout")
+    verb.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=["shared-copies"],
+        help="shared-copies: where copies straddle the given split, fit on it too, and show its "
+        "score beside the honest one",
+    )
     add_fit_options(verb)
     verb.set_defaults(run=_fit)
 
@@ -68,24 +76,26 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
 
 def _fit(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.data.splits import plan_split
     from trainer.experiment import resolve, run_experiment
+    from trainer.leakguard import column_of, guard, naive_figures
     from trainer.progress import Terminal
     from trainer.report.words import sentence
     from trainer.run import refuse_existing, slug, write_run
 
     config, talk = config_from(arguments), Terminal()
-    dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
+    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    split = plan_split(dataset, config)
+    guarded = guard(dataset, config, arguments.allow, talk)
+    split = guarded.split
     architecture, _ = resolve(split, config)
     name = slug(arguments.name or dataset.root.name)
     out = (arguments.out or Path("runs") / f"{name}-{architecture.name}").absolute()
     refuse_existing(out, arguments.force)
-    for said in (*split.dataset.decisions, split.protocol):
+    for said in (*split.dataset.decisions, *guarded.findings, split.protocol):
         talk.say(said)
     quiet_tensorflow()
-    run = write_run(out, run_experiment(split, config, name, talk))
+    extra = naive_figures(guarded, config, name, talk)
+    run = write_run(out, run_experiment(split, config, name, talk), extra)
     talk.say(sentence(run.metrics["held_out"], run.spec.good))
     talk.say(f"report: {out / 'report.html'}")
     print(json.dumps(run.metrics) if arguments.json else str(out))

@@ -5,7 +5,7 @@ A section is a function Run -> HTML, or "" where it has nothing to say; SECTIONS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from edge_agent.contracts.files import write_atomic
 from trainer.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
+from trainer.report.honesty import copies
 from trainer.report.mistakes import Mistake, picture, worst
 from trainer.report.process import opponent, values
+from trainer.report.tables import table
 from trainer.report.words import called, interval, sentence, written
 from trainer.run import Run
 
@@ -51,17 +53,6 @@ def page(run: Run) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{style}</style></head><body><main>{_head(run)}{body}</main></body></html>\n"
     )
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    """An HTML table; cells are escaped, all but the first `text_columns` are set as numbers."""
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        kinds = ["" if n < text_columns else ' class="number"' for n in range(len(cells))]
-        pairs = zip(kinds, cells, strict=True)
-        return "<tr>" + "".join(f"<{tag}{k}>{escape(c)}</{tag}>" for k, c in pairs) + "</tr>"
-
-    return "<table>" + line("th", head) + "".join(line("td", row) for row in rows) + "</table>"
 
 
 def results(run: Run) -> str:
@@ -164,7 +155,17 @@ def limits(run: Run) -> str:
     )
 
 
-SECTIONS: tuple[Section, ...] = (results, opponent, values, ranking, gallery, curves, data, limits)
+SECTIONS: tuple[Section, ...] = (
+    results,
+    copies,
+    opponent,
+    values,
+    ranking,
+    gallery,
+    curves,
+    data,
+    limits,
+)
 """The report's sections in order."""
 
 
