@@ -56,8 +56,8 @@ def _scratch(
         depth = float(share * rng.uniform(0.75, 1.0))
         _line(height, start, end, depth, max(1, round(width * share * 0.6)))
     height = _soft(height, max(0.6, width / 5))
-    strength = 0.35 + 0.65 * defect.severity
-    bottom = float(rng.choice([0.22, 0.3, -0.3]))
+    strength = 0.45 + 0.6 * defect.severity
+    bottom = float(rng.choice([0.26, 0.34, -0.36]))
     glow[place] += strength * (bottom * height + 0.55 * _relief(height, light))
 
 

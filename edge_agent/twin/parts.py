@@ -17,7 +17,7 @@ GOOD = "good"
 DEFECTS = ("chip", "missing_screw", "pit", "scratch")
 LABELS = (GOOD, *DEFECTS)
 
-RADIUS = 0.38
+RADIUS = 0.43
 """Outer radius of a part as a fraction of the frame's height."""
 BORE, HUB, BOLT_CIRCLE, COUNTERBORE, SCREW_HEAD = 0.29, 0.50, 0.745, 0.128, 0.108
 SCREWS = 4
@@ -95,7 +95,7 @@ def truth(seed: int, k: int, defect_rate: float = 0.25) -> Part:
     rng = np.random.default_rng([seed, k, 1])
     is_bad = rng.random() < defect_rate
     angle = float(rng.uniform(0, 2 * pi))
-    x, y = (float(shift) for shift in rng.uniform(-0.035, 0.035, 2))
+    x, y = (float(shift) for shift in rng.uniform(-0.025, 0.025, 2))
     kind = DEFECTS[int(rng.integers(len(DEFECTS)))]
     severity = float(rng.beta(1.8, 1.3))
     defect = _draw(kind, severity, rng) if is_bad else None
@@ -135,15 +135,15 @@ def _draw(kind: str, severity: float, rng: np.random.Generator) -> Defect:
         return Defect(kind, severity, circle, screw=screw)
     if kind == "scratch":
         outline = _scratch(severity, rng)
-        return Defect(kind, severity, outline, width=0.012 + 0.018 * severity)
+        return Defect(kind, severity, outline, width=0.016 + 0.026 * severity)
     if kind == "pit":
-        return Defect(kind, severity, _blob(_free_place(rng), 0.026 + 0.05 * severity, rng))
+        return Defect(kind, severity, _blob(_free_place(rng), 0.034 + 0.062 * severity, rng))
     return Defect(kind, severity, _chip(severity, rng))
 
 
 def _scratch(severity: float, rng: np.random.Generator) -> Outline:
     """A gently bent line over the face, never inside the bore."""
-    length = 0.28 + 0.75 * severity
+    length = 0.35 + 0.85 * severity
     side, reach = rng.uniform(0, 2 * pi), rng.uniform(0.52, 0.72)
     heading = side + pi / 2 + rng.uniform(-0.5, 0.5)
     steps = np.linspace(-length / 2, length / 2, 24)
@@ -177,7 +177,7 @@ def _chip(severity: float, rng: np.random.Generator) -> Outline:
     """A bite out of the outer edge, between two screws."""
     within = int(rng.integers(SCREWS)) + rng.uniform(0.2, 0.8)
     angle = within * 2 * pi / SCREWS
-    half, depth = 0.06 + 0.13 * severity, 0.04 + 0.11 * severity
+    half, depth = 0.08 + 0.15 * severity, 0.05 + 0.13 * severity
     spread = np.linspace(-half, half, 15)
     shape = np.sqrt(np.maximum(0, 1 - (spread / half) ** 2))
     inner = 1.0 - depth * shape * rng.uniform(0.75, 1.15, 15)

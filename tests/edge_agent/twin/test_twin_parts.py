@@ -9,6 +9,7 @@ from edge_agent.twin.parts import (
     GOOD,
     LABELS,
     LOT,
+    RADIUS,
     SCREW_HEAD,
     parse_part_id,
     screw_place,
@@ -87,7 +88,7 @@ def test_the_defect_is_drawn_inside_its_box_and_nowhere_else(kind: str) -> None:
     assert inside.max() > 40
     outside = changed.copy()
     outside[max(0, top - 3) : bottom + 3, max(0, left - 3) : right + 3] = 0
-    assert outside.max() < (40 if kind == "chip" else 3)
+    assert outside.max() < (40 if kind == "chip" else 8)
 
 
 def test_good_part_has_no_box() -> None:
@@ -105,7 +106,7 @@ def test_missing_screw_is_darker_than_a_screw() -> None:
     k = first("missing_screw")
     part = truth(3, k, 1.0)
     x, y = part.to_frame(np.array([screw_place(part.defect.screw)]), *SIZE)[0]
-    reach = int(SCREW_HEAD * 0.38 * 480 * 0.9)
+    reach = int(SCREW_HEAD * RADIUS * 480 * 0.9)
     patch = np.s_[int(y) - reach : int(y) + reach, int(x) - reach : int(x) + reach]
     assert render(3, k, *SIZE, 1.0)[patch].mean() < 0.8 * render(3, k, *SIZE, 0.0)[patch].mean()
 
@@ -118,7 +119,7 @@ def test_metal_is_brighter_than_belt_and_bore_shows_the_belt() -> None:
     )
     metal = np.mean([frame[int(y), int(x)] for x, y in ring])
     x, y = part.to_frame(np.zeros((1, 2)), *SIZE)[0]
-    reach = int(BORE * 0.38 * 480 * 0.4)
+    reach = int(BORE * RADIUS * 480 * 0.4)
     bore = frame[int(y) - reach : int(y) + reach, int(x) - reach : int(x) + reach].mean()
     assert metal > 2 * bore
     assert metal > 2 * frame[:20].mean()
