@@ -114,21 +114,26 @@ def rmse(truth: Scores, said: Scores) -> float:
 
 
 def auroc(bad: Flags, scores: Scores) -> float:
-    """Area under the ROC curve; not a number where one side is missing."""
-    from sklearn.metrics import roc_auc_score
+    """Area under the ROC curve by ranks (Mann-Whitney); not a number where one side is missing."""
+    from scipy.stats import rankdata
 
-    if bad.all() or not bad.any():
+    hits = int(bad.sum())
+    misses = len(bad) - hits
+    if not hits or not misses:
         return float("nan")
-    return float(roc_auc_score(bad, scores))
+    ranks = rankdata(scores)
+    return float((ranks[bad].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def average_precision(bad: Flags, scores: Scores) -> float:
-    """Area under the precision-recall curve of defects."""
-    from sklearn.metrics import average_precision_score
-
+    """Mean precision over the defects, from the highest score down; equal scores count together."""
     if bad.all() or not bad.any():
         return float("nan")
-    return float(average_precision_score(bad, scores))
+    order = np.argsort(-scores, kind="stable")
+    falling, found = scores[order], np.cumsum(bad[order])
+    last = np.flatnonzero(np.append(np.diff(falling) != 0, True))
+    precision, recall = found[last] / (last + 1), found[last] / found[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
 def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:

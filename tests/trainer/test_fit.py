@@ -192,19 +192,19 @@ def test_the_report_can_be_written_again(
     assert capsys.readouterr().out.strip() == str(plates_run / "report.html")
 
 
-def test_the_same_seed_gives_the_same_weights(
-    plates: Path, plates_run: Path, tmp_path: Path
-) -> None:
-    import keras
+def test_the_same_seed_gives_the_same_weights(plates: Path) -> None:
+    from trainer.config import FitConfig
+    from trainer.data.load import load_dataset
+    from trainer.data.splits import plan_split
+    from trainer.experiment import run_experiment
 
-    fit = ["fit", str(plates), "--config", str(plates_run.parent / "fit.toml"), "--epochs", "1"]
-    weights = []
-    for out in ("a", "b"):
-        assert main([*fit, "--out", str(tmp_path / out), "--seed", "5"]) == 0
-        network = keras.saving.load_model(tmp_path / out / "model.keras", compile=False)
-        weights.append(network.get_weights())
-    for first, again in zip(*weights, strict=True):
-        np.testing.assert_array_equal(first, again)
+    config = FitConfig.model_validate({"seed": 5, "epochs": 1, "image": {"size_px": 24}})
+    split = plan_split(load_dataset(plates), config)
+    first, again = (
+        run_experiment(split, config, "plates").fitted.model.get_weights() for _ in range(2)
+    )
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_evaluate_leaves_out_what_the_run_was_fitted_on(

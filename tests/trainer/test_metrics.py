@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer import metrics
@@ -25,6 +25,7 @@ def test_wilson_interval_agrees_with_a_published_example() -> None:
     assert metrics.wilson(81, 263).ci95 == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.floats(0, 1))
 def test_intervals_hold_the_value(n: int, fraction: float) -> None:
     hits = round(n * fraction)
@@ -111,3 +112,19 @@ def test_without_good_samples_the_threshold_is_the_default() -> None:
     cut, rule = choose_threshold(np.array([0.3, 0.9]), np.ones(2, bool))
     assert cut == 0.5
     assert "default" in rule
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_size=60))
+def test_rankings_agree_with_scikit_learn_ties_included(pairs: list[tuple[bool, int]]) -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    bad = np.array([flag for flag, _ in pairs])
+    scores = np.array([score / 12 for _, score in pairs])
+    if bad.all() or not bad.any():
+        assert np.isnan(metrics.auroc(bad, scores))
+        assert np.isnan(metrics.average_precision(bad, scores))
+        return
+    assert metrics.auroc(bad, scores) == pytest.approx(roc_auc_score(bad, scores))
+    expected = average_precision_score(bad, scores)
+    assert metrics.average_precision(bad, scores) == pytest.approx(expected)

@@ -98,9 +98,14 @@ def test_misuse_is_one_line_on_stderr(
 
 
 def test_the_default_run_folder_is_named_after_data_and_model(
-    plates: Path, plates_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plates: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    there = tmp_path / "runs" / "plates-cnn"
+    there.mkdir(parents=True)
+    (there / "config.toml").write_text("")
     monkeypatch.chdir(tmp_path)
-    config = str(plates_run.parent / "fit.toml")
-    assert main(["fit", str(plates), "--config", config, "--epochs", "1"]) == 0
-    assert (tmp_path / "runs" / "plates-cnn" / "spec.json").is_file()
+    assert main(["fit", str(plates)]) == 2
+    assert f"{there}: this run exists" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def learning_curves(history: Sequence[dict[str, str]]) -> str:
             panel.plot(epochs, values, color=ORANGE, lw=1.6, label="validation")
         if best:
             panel.axvline(best, color=FAINT, lw=1, ls=":")
-        panel.set_title({"loss": "Loss", "accuracy": "Share of right labels"}[name])
+        _title(panel, {"loss": "Loss", "accuracy": "Share of right labels"}[name])
         panel.set_xlabel("epoch (dotted: the one kept)" if best else "epoch")
         panel.legend(loc="best")
     return as_svg(figure)
@@ -185,11 +185,15 @@ def bands(values: NDArray[np.float32]) -> str:
 
 
 def _axes(panel: Axes, title: str, across: str, up: str) -> None:
-    panel.set_title(title)
+    _title(panel, title)
     panel.set_xlabel(across)
     panel.set_ylabel(up)
     panel.set_xlim(-0.01, 1.01)
     panel.set_ylim(-0.01, 1.03)
+
+
+def _title(panel: Axes, title: str) -> None:
+    panel.set_title(title, loc="left", fontweight="bold", fontsize=10.5)
 
 
 def _best_epoch(history: Sequence[dict[str, str]]) -> int:

@@ -67,9 +67,9 @@ def sentence(held: Figures, good: list[str]) -> str:
     if found and refused and good:
         caught, let = round(found["value"] * found["n"]), round(refused["value"] * refused["n"])
         return (
-            f"Of {found['n']} defective parts never seen in training, {caught} were found and "
-            f"{found['n'] - caught} escaped. Of {refused['n']} good parts, {let} "
-            f"{'was' if let == 1 else 'were'} rejected."
+            f"Of {_many(found['n'], 'defective sample')} never seen in training, {caught} "
+            f"{_were(caught)} found and {found['n'] - caught} escaped. "
+            f"Of {_many(refused['n'], 'good one')}, {let} {_were(let)} rejected."
         )
     if right:
         hits = round(right["value"] * right["n"])
@@ -78,3 +78,11 @@ def sentence(held: Figures, good: list[str]) -> str:
         n, error = held["rmse"]["n"], written("mae", held["mae"]["value"])
         return f"On {n} rows never seen in training the value is off by {error} on average."
     return "No held-out figure could be computed."
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
