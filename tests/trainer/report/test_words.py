@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from trainer.report.words import interval, sentence, written
+
+
+def counted(value: float, n: int) -> dict[str, float]:
+    return {"value": value, "n": n}
+
+
+def test_the_result_is_told_in_counts() -> None:
+    held = {"detected": counted(0.98, 100), "false_reject": counted(1.0, 1)}
+    assert sentence(held, ["ok"]) == (
+        "Of 100 defective samples never seen in training, 98 were found and 2 escaped. "
+        "Of 1 good one, 1 was rejected."
+    )
+
+
+def test_without_good_labels_right_labels_are_counted() -> None:
+    said = sentence({"accuracy": counted(0.9, 20)}, [])
+    assert said == "18 of 20 samples never seen in training got their right label."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [("accuracy", 0.98765, "98.8 %"), ("auroc", 0.98765, "0.9877"), ("auroc", float("nan"), "-")],
+)
+def test_figures_carry_their_unit(name: str, value: float, text: str) -> None:
+    assert written(name, value) == text
+
+
+def test_intervals_of_shares_are_per_cent() -> None:
+    assert interval("accuracy", {"ci95": [0.5, 1.0]}) == "50.0 – 100.0 %"
