@@ -43,7 +43,9 @@ class FitConfig(StrictTable):
     epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
     batch: int = Field(default=32, ge=1, le=4096, description="samples in a step")
     learning_rate: float = Field(default=0, ge=0, le=1, description="0: the model's own")
-    patience: int = Field(default=12, ge=1, description="epochs without progress before the end")
+    patience: int = Field(
+        default=0, ge=0, description="epochs without progress before the end; 0: half of them"
+    )
     class_weights: bool = Field(default=True, description="rare classes weigh more")
     group_weights: bool = Field(
         default=True, description="a group of n samples weighs as the square root of n"

@@ -110,9 +110,11 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
     """The architecture, and the configuration with its own choices filled in."""
     architecture = find_architecture(config.model, split.dataset.config.task)
     options = validate(architecture.options, config.options, "options")
+    epochs = config.epochs or architecture.epochs
     filled = {
         "model": architecture.name,
-        "epochs": config.epochs or architecture.epochs,
+        "epochs": epochs,
+        "patience": config.patience or max(1, epochs // 2),
         "learning_rate": config.learning_rate or architecture.learning_rate,
         "options": options.model_dump(exclude_none=True),
     }

@@ -56,7 +56,7 @@ def descend(
         metrics=["accuracy"],
     )
     stop = keras.callbacks.EarlyStopping(
-        "val_loss", patience=config.patience, restore_best_weights=True
+        "val_loss", patience=config.patience or max(1, epochs // 2), restore_best_weights=True
     )
     with training.talk.steps("training", epochs) as bar:
         result = network.fit(

@@ -51,7 +51,7 @@ def _block(
     from keras import layers
 
     x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-    return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.95)(x))
 
 
 ARCHITECTURE = Architecture(
@@ -60,6 +60,6 @@ ARCHITECTURE = Architecture(
     summary="small network from scratch, any image size",
     spec_of=spec_of,
     build=build,
-    epochs=60,
-    learning_rate=0.004,
+    epochs=40,
+    learning_rate=0.003,
 )
