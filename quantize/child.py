@@ -24,7 +24,7 @@ from edge_agent.contracts.types import Tensor
 from quantize.run import Run
 from quantize.targets import Target
 
-Variant = Literal["int8", "int16x8", "float16", "float32"]
+Variant = Literal["int8", "mixed", "int16x8", "float16", "float32"]
 
 MEMORY_MB = 3072
 TIME_S = 600.0

@@ -13,6 +13,8 @@ from edge_agent.contracts.errors import ConfigError
 from quantize.gate import Comparison, Limits
 from quantize.targets import TARGETS
 
+RUNGS = ("int8", "mixed", "int16x8", "float16")
+
 FORMATTER = argparse.RawDescriptionHelpFormatter
 
 
@@ -43,7 +45,9 @@ def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.bundle")
     convert.add_argument("--target", default="x86", choices=TARGETS, help="default: x86")
     convert.add_argument(
-        "--variant", choices=("int8", "int16x8", "float16"), default="int8", help="default: int8"
+        "--variant",
+        choices=RUNGS,
+        help="default: int8, and where it loses too much the next one",
     )
     convert.add_argument(
         "--version-number",
@@ -52,6 +56,9 @@ def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     convert.add_argument(
         "--calibration", type=int, default=200, metavar="N", help="samples used, default: 200"
+    )
+    convert.add_argument(
+        "--study", action="store_true", help="report the result with 10 to 500 samples, too"
     )
     convert.add_argument("--memory-mb", type=int, default=3072, help="limit, default: 3072")
     convert.add_argument("--time-s", type=float, default=600.0, help="limit, default: 600")
@@ -92,6 +99,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         variant=arguments.variant,
         version=number,
         samples=arguments.calibration,
+        study=arguments.study,
         limits=_limits(arguments),
         allowed=arguments.allow,
         memory_mb=arguments.memory_mb,

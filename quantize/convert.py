@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_agent.contracts.manifest import Manifest
 from quantize.child import MEMORY_MB, TIME_S, Converted, Variant, convert_in_child
-from quantize.gate import Comparison, Limits, compare_samples, enforce
+from quantize.edgetpu_log import compile_model, has_compiler
+from quantize.gate import Comparison, Limits, compare_samples
 from quantize.graph import parse_graph
 from quantize.judge import float_samples, judge_float, judge_heldout, refuse_other_model
+from quantize.ladder import Climb, Step, climb, rungs
 from quantize.pack import Draft, draft, next_version, pack
+from quantize.page import with_comparison
 from quantize.pages import card
 from quantize.refusals import refuse_unfit
 from quantize.run import Run, read_run
+from quantize.study import StudyRow, study
 from quantize.targets import Target, find_target
 
 Say = Callable[[str], None]
+TWIN = "model_edgetpu.tflite"
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the user asked of `convert`."""
+    """What the user asked of `convert`; `variant` None climbs the ladder."""
 
     run: Path
     out: Path
     target: str = "x86"
-    variant: Variant = "int8"
+    variant: Variant | None = None
     version: str | None = None
     samples: int = 200
+    study: bool = False
     limits: Limits = field(default_factory=Limits)
     allowed: list[str] = field(default_factory=list)
     memory_mb: int = MEMORY_MB
@@ -38,27 +44,31 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """A written bundle and what was lost on the way."""
+    """A written bundle, what was lost on the way, and the rungs that were tried."""
 
     manifest: Manifest
     comparison: Comparison
     converted: Converted
+    steps: list[Step]
 
 
 def convert(order: Order, say: Say) -> Result:
     """Convert, compare, and write the bundle only if the gate holds."""
     run, target = read_run(order.run), find_target(order.target)
     version = order.version or next_version(order.out, run.spec.name)
-    say(f"converting {run.spec.name} to {order.variant} for {target.name}")
-    converted, ready, comparison = attempt(run, target, order, version)
-    waived = enforce(comparison, order.allowed)
+    variants = (order.variant,) if order.variant else rungs(target)
+
+    def attempt_variant(variant: Variant) -> tuple[Converted, Draft, Comparison]:
+        return attempt(run, target, replace(order, variant=variant), version)
+
+    done = climb(variants, order.allowed, attempt_variant, say)
+    rows = _study(run, target, order, say) if order.study else []
     say("computing parity vectors")
-    pages = {
-        "card.md": card(run.text("card.md"), comparison, converted, target),
-        "report.html": run.text("report.html"),
-    }
-    manifest = pack(run, ready, order.out, waived, pages)
-    return Result(manifest, comparison, converted)
+    files = _twin(target, done, say)
+    manifest = pack(
+        run, done.ready, order.out, done.waived, {**files, **_pages(run, target, done, rows)}
+    )
+    return Result(manifest, done.comparison, done.converted, done.steps)
 
 
 def attempt(
@@ -68,7 +78,7 @@ def attempt(
     converted = convert_in_child(
         run,
         target,
-        order.variant,
+        order.variant or "int8",
         samples=order.samples,
         memory_mb=order.memory_mb,
         time_s=order.time_s,
@@ -87,3 +97,29 @@ def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
     finally:
         inspector.close()
     return compare_samples(run.spec, float_samples(run), after, limits)
+
+
+def _study(run: Run, target: Target, order: Order, say: Say) -> list[StudyRow]:
+    def attempt_size(samples: int) -> tuple[Converted, Draft, Comparison]:
+        return attempt(run, target, replace(order, variant="int8", samples=samples), "0.0.0")
+
+    return study(len(run.calibration), attempt_size, say)
+
+
+def _pages(run: Run, target: Target, done: Climb, rows: list[StudyRow]) -> dict[str, bytes]:
+    text = card(run.text("card.md"), done.comparison, done.converted, target, done.steps)
+    page = with_comparison(run.text("report.html"), run, done.comparison, done.steps, rows)
+    return {"card.md": text.encode(), "report.html": page.encode()}
+
+
+def _twin(target: Target, done: Climb, say: Say) -> dict[str, bytes]:
+    """The twin compiled for Edge TPU, where the target has one and the compiler is installed."""
+    if target.rules != "edgetpu":
+        return {}
+    if not has_compiler():
+        say("edgetpu_compiler is not installed: the bundle runs on the CPU until it is compiled")
+        return {}
+    twin, log = compile_model(done.converted.model)
+    mapped = sum(row.count for row in log if row.mapped)
+    say(f"edgetpu_compiler mapped {mapped} of {sum(row.count for row in log)} operators")
+    return {TWIN: twin}

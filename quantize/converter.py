@@ -18,6 +18,7 @@ from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
 from quantize.child import Job
 from quantize.mixed import has_exact_layers, quantise_but_exact
+from quantize.worst_layers import quantise_but_worst
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 BATCH_VALUES = 1_500_000
@@ -57,6 +58,8 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
         samples = calibration_inputs(content["inputs"], job.image)
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
+    if job.variant == "mixed":
+        return quantise_but_worst(converter, job.image, samples, stage["notes"])
     if job.variant == "int8" and has_exact_layers(model):
         return quantise_but_exact(converter, job.image)
     return bytes(converter.convert())

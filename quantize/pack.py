@@ -52,9 +52,9 @@ def draft(run: Run, target: Target, model: bytes, version: str) -> Draft:
 
 
 def pack(
-    run: Run, ready: Draft, out: Path, waived: list[str], pages: Mapping[str, str]
+    run: Run, ready: Draft, out: Path, waived: list[str], more: Mapping[str, bytes]
 ) -> Manifest:
-    """Write the bundle whole or not at all; `pages` are card.md and report.html."""
+    """Write the bundle whole or not at all; `more` are card.md, report.html and the like."""
     ready = replace(ready, manifest=ready.manifest.model_copy(update={"waived": waived}))
     golden = read_golden(run)
     inspector = ready.inspector()
@@ -63,8 +63,7 @@ def pack(
         files = golden_files(inspector, golden)
     finally:
         inspector.close()
-    texts = {name: text.encode() for name, text in pages.items()}
-    write_bundle(out, ready.manifest, {MODEL: ready.model, VECTORS: vectors, **files, **texts})
+    write_bundle(out, ready.manifest, {MODEL: ready.model, VECTORS: vectors, **files, **more})
     return ready.manifest
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from quantize.child import Converted
 from quantize.gate import Comparison, Metric
+from quantize.ladder import Step
 from quantize.targets import Target
 
 MOST_FLIPS = 50
 """More lines than anyone reads; the count is always given."""
 
 
-def card(text: str, comparison: Comparison, converted: Converted, target: Target) -> str:
+def card(
+    text: str, comparison: Comparison, converted: Converted, target: Target, steps: list[Step]
+) -> str:
     """The run's card with a section on the quantised network."""
     lines = [
         text.rstrip(),
@@ -20,6 +23,7 @@ def card(text: str, comparison: Comparison, converted: Converted, target: Target
         f"{converted.variant} for {target.title}, {len(converted.model) / 1024:.0f} KiB; "
         f"converted in {converted.seconds:.0f} s with {converted.peak_mb} MB.",
         *(f"- {note}" for note in converted.notes),
+        *(f"- {step.variant} was tried: {step.fault}" for step in steps if step.fault),
         "",
         f"Float beside {converted.variant} on the same {comparison.n} held-out samples, "
         f"agreement of verdicts {comparison.agreement:.4f}:",
