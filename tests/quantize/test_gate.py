@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import ConfigError, ConversionError, GateError
+from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.scoring import Scoring
+from quantize.child import Converted
+from quantize.gate import Comparison, Limits, auroc, compare_samples, enforce, mcnemar
+from quantize.ladder import climb, rungs
+from quantize.page import with_comparison
+from quantize.pages import table
+from quantize.run import Run, Sample, read_run
+from quantize.targets import find_target
+
+SPEC = ModelSpec(
+    name="gate",
+    task="image-class",
+    architecture="test",
+    labels=["bad", "good"],
+    good=["good"],
+    input=ImageInput(width_px=32, height_px=32),
+    scoring=Scoring(),
+)
+
+
+def judged(scores: np.ndarray, truth: np.ndarray) -> list[Sample]:
+    """Samples of the given bad-part scores; truth True is bad."""
+    return [
+        Sample(
+            row,
+            f"{row}.png",
+            "bad" if bad else "good",
+            "bad" if score >= 0.5 else "good",
+            float(score),
+            "FAIL" if score >= 0.5 else "PASS",
+        )
+        for row, (score, bad) in enumerate(zip(scores, truth, strict=True))
+    ]
+
+
+def pair(n: int, worse: int = 0) -> tuple[list[Sample], list[Sample]]:
+    """n samples judged rightly by float; the quantised network passes `worse` bad ones."""
+    truth = np.arange(n) % 2 == 0
+    scores = np.where(truth, 0.9, 0.1) + np.linspace(-0.05, 0.05, n)
+    after = scores.copy()
+    after[np.flatnonzero(truth)[:worse]] = 0.2
+    return judged(scores, truth), judged(after, truth)
+
+
+def status(comparison: Comparison) -> dict[str, str]:
+    return {metric.name: metric.status for metric in comparison.metrics}
+
+
+def test_equal_networks_hold_every_limit() -> None:
+    comparison = compare_samples(SPEC, *pair(1000), Limits())
+    assert set(status(comparison).values()) == {"held"}
+    assert comparison.agreement == 1.0
+    assert comparison.flips == []
+    assert enforce(comparison, []) == []
+
+
+def test_one_bad_part_newly_passed_breaks_the_gate() -> None:
+    comparison = compare_samples(SPEC, *pair(1000, worse=1), Limits())
+    with pytest.raises(GateError, match="1 bad parts newly passed, 0 allowed") as caught:
+        enforce(comparison, [])
+    assert caught.value.exit_code == 1
+    assert [flip.kind for flip in comparison.flips] == ["new escape"]
+
+
+def test_what_is_waived_is_named_for_the_manifest() -> None:
+    comparison = compare_samples(SPEC, *pair(1000, worse=1), Limits())
+    (waived,) = enforce(comparison, ["escapes"])
+    assert waived.startswith("escapes: 1 bad parts newly passed")
+    with pytest.raises(ConfigError, match="no limit 'recall'"):
+        enforce(comparison, ["recall"])
+
+
+def test_accuracy_above_the_limit_breaks_the_gate() -> None:
+    comparison = compare_samples(SPEC, *pair(1000, worse=20), Limits(escapes=100))
+    assert comparison.broken == ["accuracy"]
+    with pytest.raises(GateError, match=r"accuracy fell from 1\.0000 to 0\.9800"):
+        enforce(comparison, [])
+
+
+def test_too_few_samples_are_not_resolved() -> None:
+    before, after = pair(20, worse=1)
+    comparison = compare_samples(SPEC, before, after, Limits(escapes=1))
+    assert status(comparison)["accuracy"] == "not resolved"
+    assert "not resolved" in table(comparison)
+
+
+def test_a_large_loss_is_broken_even_on_few_samples() -> None:
+    comparison = compare_samples(SPEC, *pair(20, worse=6), Limits(escapes=10))
+    assert status(comparison)["accuracy"] == "broken"
+
+
+def test_labels_without_a_good_one_are_held_to_accuracy_alone() -> None:
+    spec = SPEC.model_copy(update={"good": []})
+    comparison = compare_samples(spec, *pair(100, worse=1), Limits())
+    assert list(status(comparison)) == ["accuracy"]
+    assert comparison.flips[0].kind == "verdict changed"
+
+
+def test_auroc_is_the_share_of_pairs_in_order() -> None:
+    bad = np.array([True, True, False, False])
+    assert auroc(bad, np.array([0.9, 0.4, 0.5, 0.1])) == pytest.approx(0.75)
+    assert auroc(bad, np.array([0.5, 0.5, 0.5, 0.5])) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("lost", "won", "p"), [(0, 0, 1.0), (5, 0, 0.0625), (1, 9, 0.021484375)])
+def test_mcnemar_is_the_exact_binomial_test(lost: int, won: int, p: float) -> None:
+    assert mcnemar(lost, won) == pytest.approx(p)
+
+
+def fake_attempt(broken: int) -> object:
+    """Attempts whose first `broken` rungs lose a bad part."""
+    calls: list[str] = []
+
+    def attempt(variant: str) -> tuple[Converted, None, Comparison]:
+        calls.append(variant)
+        worse = 1 if len(calls) <= broken else 0
+        comparison = compare_samples(SPEC, *pair(1000, worse), Limits())
+        model = Converted(bytes(10), np.zeros((1, 2)), "int8", 1.0, 100)
+        return model, None, comparison
+
+    return attempt
+
+
+def test_the_ladder_stops_at_the_first_rung_that_holds() -> None:
+    said: list[str] = []
+    done = climb(rungs(find_target("x86")), [], fake_attempt(2), said.append)
+    assert [step.variant for step in done.steps] == ["int8", "mixed", "int16x8"]
+    assert [bool(step.fault) for step in done.steps] == [True, True, False]
+    assert any("int8: 1 bad parts newly passed" in line for line in said)
+
+
+def test_the_ladder_ends_in_the_last_rungs_error() -> None:
+    with pytest.raises(GateError, match="newly passed"):
+        climb(rungs(find_target("rpi5")), [], fake_attempt(9), lambda text: None)
+
+
+def test_the_edge_tpu_has_no_rung_but_int8() -> None:
+    assert rungs(find_target("coral-usb")) == ("int8",)
+
+
+def test_a_network_that_cannot_be_converted_ends_the_climb_at_once() -> None:
+    def attempt(variant: str) -> tuple[Converted, None, Comparison]:
+        raise ConversionError(f"no {variant}")
+
+    with pytest.raises(ConversionError, match="no int8"):
+        climb(rungs(find_target("x86")), [], attempt, lambda text: None)
+
+
+def flipped(run: Run) -> Comparison:
+    after = [
+        Sample(one.row, one.path, one.label, "bad", 0.99, "FAIL") if one.row < 3 else one
+        for one in run.samples
+    ]
+    return compare_samples(run.spec, run.samples, after, Limits())
+
+
+def test_flipped_images_are_shown_as_pictures(image_run: Path) -> None:
+    run = read_run(image_run)
+    page = with_comparison(run.text("report.html"), run, flipped(run), [], [])
+    assert page.count("data:image/jpeg;base64") == page.count("<figure>") >= 1
+    assert page.index("Report") < page.index("Float beside") < page.index("</body>")
+
+
+def test_flipped_recordings_are_shown_as_spectra(vibration_run: Path) -> None:
+    run = read_run(vibration_run)
+    page = with_comparison("", run, flipped(run), [], [])
+    assert page.count('aria-label="spectrum"') == page.count("<figure>") >= 1
