@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.twin.parts import COUNTERBORE, SCREW_HEAD, SCREWS, Part, screw_place
-from edge_agent.twin.surface import Disc, Map, ramp
+from edge_agent.twin.surface import Disc, Map, Tint, ramp
 
 SOCKET, THREAD = 0.052, 0.062
+ZINC = (1.18, 0.98, 0.56)
+"""Yellow-passivated zinc against bare steel."""
 
 
-def set_screws(glow: Map, maps: Disc, part: Part, azimuth_rad: float) -> None:
-    """Draw four screws into `glow`, or an empty hole where the part lacks one."""
+def set_screws(glow: Map, maps: Disc, part: Part, azimuth_rad: float) -> list[Tint]:
+    """Draw four screws into `glow`, or an empty hole where the part lacks one; their colour."""
+    tints = []
     missing = part.defect.screw if part.defect is not None else -1
     rng = np.random.default_rng([part.seed, part.k, 3])
     for screw in range(SCREWS):
@@ -32,6 +35,9 @@ def set_screws(glow: Map, maps: Disc, part: Part, azimuth_rad: float) -> None:
         rim = np.exp(-(((radius - COUNTERBORE) / 0.008) ** 2))
         target = glow[patch]
         target += inside * (filled - target) - (0.16 * along * rim).astype(np.float32)
+        if screw != missing:
+            tints.append(Tint(patch, ramp(SCREW_HEAD - radius, maps.radius_px), ZINC))
+    return tints
 
 
 def _patch(

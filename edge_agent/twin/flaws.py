@@ -9,24 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.twin.parts import Defect, Part
-from edge_agent.twin.surface import Disc, Map
+from edge_agent.twin.surface import Disc, Map, Tint
 
 SUBPIXEL_BITS = 4
+RUST = (1.25, 0.86, 0.6)
+"""Corroded steel against bare steel."""
 
 
-def draw_flaw(glow: Map, alpha: Map, maps: Disc, part: Part, azimuth_rad: float) -> None:
-    """Draw the part's defect into brightness and outline; a missing screw is not drawn here."""
+def draw_flaw(glow: Map, alpha: Map, maps: Disc, part: Part, azimuth_rad: float) -> list[Tint]:
+    """Draw the part's defect into brightness and outline; its colour.
+
+    A missing screw is not drawn here.
+    """
     if part.defect is None or part.defect.kind == "missing_screw":
-        return
+        return []
     rng = np.random.default_rng([part.seed, part.k, 4])
     points = _to_sprite(part.defect, maps, part)
     light = (cos(azimuth_rad), sin(azimuth_rad))
     if part.defect.kind == "scratch":
         _scratch(glow, points, part.defect, maps, light, rng)
     elif part.defect.kind == "pit":
-        _pit(glow, points, part.defect, maps, light, rng)
+        return [_pit(glow, points, part.defect, maps, light, rng)]
     else:
         _chip(glow, alpha, points, maps, light, rng)
+    return []
 
 
 def _to_sprite(defect: Defect, maps: Disc, part: Part) -> NDArray[np.float64]:
@@ -68,8 +74,8 @@ def _pit(
     maps: Disc,
     light: tuple[float, float],
     rng: np.random.Generator,
-) -> None:
-    """A pore: dark bottom, the wall towards the light in shade, the far wall lit."""
+) -> Tint:
+    """A corroded pore: dark bottom, the wall towards the light in shade, the far wall lit."""
     place, local = _window(glow, points, 8)
     depth = np.zeros(glow[place].shape, np.float32)
     _polygon(depth, local, 1.0)
@@ -78,6 +84,7 @@ def _pit(
     grain = _soft(rng.standard_normal(depth.shape, np.float32), 1.4)
     glow[place] *= 1 - np.clip(0.74 + 0.3 * grain, 0.3, 0.95) * strength * depth
     glow[place] += 0.5 * strength * _relief(depth, light)
+    return Tint(place, depth, RUST)
 
 
 def _chip(
@@ -94,9 +101,9 @@ def _chip(
     whole, cut = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     _polygon(whole, local, 1.0)
     middle = np.array([maps.half_px - place[1].start, maps.half_px - place[0].start])
-    _polygon(cut, middle + (local - middle) * 1.035, 1.0)
+    _polygon(cut, middle + (local - middle) * 1.05, 1.0)
     grain = _soft(rng.standard_normal(shape, np.float32), 1.2)
-    face = 0.42 + 0.22 * grain
+    face = 0.62 + 0.3 * grain
     target = glow[place]
     target += whole * (face - target)
     target += 0.45 * _relief(_soft(whole, 0.8), light)

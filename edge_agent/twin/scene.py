@@ -77,8 +77,8 @@ def _place_part(frame: Image, part: Part, light: Light) -> None:
     lot = finish(part.seed, part.lot, RADIUS * height_px)
     glow = shade(maps, lot, light.azimuth_rad, part.angle_rad)
     alpha = maps.alpha.copy()
-    draw_flaw(glow, alpha, maps, part, light.azimuth_rad)
-    set_screws(glow, maps, part, light.azimuth_rad)
+    tints = draw_flaw(glow, alpha, maps, part, light.azimuth_rad)
+    tints += set_screws(glow, maps, part, light.azimuth_rad)
     if light.glare:
         _add_glare(glow, light)
     x, y = centre_px(part, width_px, height_px)
@@ -86,8 +86,10 @@ def _place_part(frame: Image, part: Part, light: Light) -> None:
     rows, columns, window = _overlap(frame.shape, glow.shape, x, y)
     target = frame[rows, columns]
     cover = cv2.merge([alpha[window]] * 3)
-    metal = cv2.merge([glow[window] * np.float32(255 * tone) for tone in lot.tint])
-    mixed = target + cover * (np.clip(metal, 0, 250) - target)
+    metal = np.asarray(cv2.merge([glow * np.float32(255 * tone) for tone in lot.tint]))
+    for tint in tints:
+        metal[tint.place] *= 1 + tint.cover[:, :, None] * (np.float32(tint.colour) - 1)
+    mixed = target + cover * (np.clip(metal[window], 0, 250) - target)
     frame[rows, columns] = mixed.astype(np.uint8)
 
 

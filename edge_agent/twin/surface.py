@@ -21,6 +21,15 @@ Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Tint:
+    """A coloured patch of the sprite: where, how much of it (0-1), and its colour as factors."""
+
+    place: tuple[slice, slice]
+    cover: Map
+    colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class Disc:
     """Static maps of a flange of `radius_px`; the sprite is 2 * half_px + 1 wide."""
 

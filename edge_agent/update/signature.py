@@ -22,14 +22,13 @@ def verify_bundle(bundle: Bundle, trust: Path, introduced: Path | None = None) -
     """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
 
     The name of a key file does not matter, its content does. `introduced` is a key file that
-    counts as trusted too; the folder may then be absent. Raises SignatureError that names the
-    bundle or key file and the cure.
+    counts as trusted too; the folder may then be absent or empty. Raises SignatureError that
+    names the bundle or key file and the cure.
     """
     signature = read_signature(bundle)
-    keys = trusted_keys(trust) if introduced is None or trust.is_dir() else {}
+    keys = trusted_keys(trust) if introduced is None else _read_keys(_key_files(trust))
     if introduced is not None:
-        key = read_public_key(introduced)
-        keys[key_id(raw_bytes(key))] = key
+        keys |= _read_keys([introduced])
     signer = keys.get(signature.key_id)
     if signer is None:
         raise SignatureError(
@@ -65,22 +64,15 @@ def read_signature(bundle: Bundle) -> Signature:
 
 def trusted_keys(trust: Path) -> dict[str, Ed25519PublicKey]:
     """Key id -> key of every *.pub file in the folder `trust`; raises SignatureError for none."""
-    try:
-        files = sorted(path for path in trust.iterdir() if path.suffix == ".pub")
-    except OSError as error:
-        raise SignatureError(
-            f"the folder of trusted keys cannot be read ({error.strerror})",
-            where=str(trust),
-            cure="give the station a key: lineside-deploy push BUNDLE --to STATION --trust KEY.pub",
-        ) from error
+    files = _key_files(trust)
     if not files:
+        fault = "holds no trusted key (*.pub)" if trust.is_dir() else "no folder of trusted keys"
         raise SignatureError(
-            "holds no trusted key (*.pub)",
+            fault,
             where=str(trust),
             cure="give the station a key: lineside-deploy push BUNDLE --to STATION --trust KEY.pub",
         )
-    keys = (read_public_key(path) for path in files)
-    return {key_id(raw_bytes(key)): key for key in keys}
+    return _read_keys(files)
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
@@ -109,6 +101,24 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
 def raw_bytes(key: Ed25519PublicKey) -> bytes:
     """The 32 raw bytes of a public key."""
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _key_files(trust: Path) -> list[Path]:
+    try:
+        return sorted(path for path in trust.iterdir() if path.suffix == ".pub")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise SignatureError(
+            f"the folder of trusted keys cannot be read ({error.strerror})",
+            where=str(trust),
+            cure="give this user the right to read it",
+        ) from error
+
+
+def _read_keys(files: list[Path]) -> dict[str, Ed25519PublicKey]:
+    keys = (read_public_key(path) for path in files)
+    return {key_id(raw_bytes(key)): key for key in keys}
 
 
 def _known(keys: dict[str, Ed25519PublicKey], trust: Path) -> str:

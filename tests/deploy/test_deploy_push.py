@@ -123,7 +123,7 @@ def test_remote_push_leaves_nothing_in_the_temporary_folder(
 ) -> None:
     target, words = f"station:{tmp_path / 's'}", there(ssh_config)
     assert push(workshop.signed(), target, *words) == 1
-    assert "trust: the folder of trusted keys cannot be read" in capsys.readouterr().err
+    assert "trust: no folder of trusted keys" in capsys.readouterr().err
     assert push(workshop.signed(), target, "--trust", workshop.public, *words) == 0
     assert not list((ssh_config.parent / "scratch").iterdir())
 
