@@ -111,7 +111,13 @@ def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> N
     """Write every file of the run into `folder`."""
     from trainer.golden import write_golden
     from trainer.report.page import write_report
-    from trainer.run_tables import metrics_of, prediction_rows, split_rows, write_csv
+    from trainer.run_tables import (
+        judged_rows,
+        metrics_of,
+        prediction_rows,
+        split_rows,
+        write_csv,
+    )
 
     split = experiment.split
     _write_config(folder, experiment)
@@ -120,6 +126,7 @@ def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> N
     _write_json(folder / "provenance.json", provenance_of(experiment).model_dump(mode="json"))
     write_csv(folder / "splits.csv", split_rows(split))
     write_csv(folder / "predictions.csv", prediction_rows(experiment))
+    write_csv(folder / "validation.csv", judged_rows(experiment, experiment.val))
     write_csv(folder / "history.csv", experiment.fitted.history)
     np.savez_compressed(folder / "calibration.npz", inputs=experiment.calibration)
     rows = experiment.held_out.rows(split.test).astype(np.int32)

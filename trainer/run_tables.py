@@ -14,6 +14,7 @@ from edge_agent.contracts.types import Judgement
 from trainer.data.splits import Split
 from trainer.evaluate import Outcome, class_rows, figures
 from trainer.experiment import Experiment
+from trainer.judged import Judged
 from trainer.metrics import bootstrapped, wilson
 
 Row = Mapping[str, object]
@@ -51,7 +52,12 @@ def prediction_rows(experiment: Experiment) -> list[Row]:
 
     logit_*: the network's logits; for several windows the log of the joined probabilities.
     """
-    dataset, judged = experiment.split.dataset, experiment.test
+    return judged_rows(experiment, experiment.test)
+
+
+def judged_rows(experiment: Experiment, judged: Judged) -> list[Row]:
+    """The rows of `prediction_rows` for any judged samples of the split."""
+    dataset = experiment.split.dataset
     names = experiment.spec.labels if experiment.spec.scoring.kind == "logits" else ["score"]
     rows: list[Row] = []
     for row, index in enumerate(judged.indices):

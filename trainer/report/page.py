@@ -16,8 +16,10 @@ from trainer.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
 from trainer.report.honesty import copies
+from trainer.report.mistakes import MOST as MOST_SHOWN
 from trainer.report.mistakes import Mistake, picture, worst
 from trainer.report.process import opponent, values
+from trainer.report.promise import promise
 from trainer.report.tables import table
 from trainer.report.words import called, interval, sentence, written
 from trainer.run import Run
@@ -107,10 +109,13 @@ def gallery(run: Run) -> str:
     """The 24 worst mistakes, or the closest calls where there are fewer."""
     if run.spec.scoring.kind == "value":
         return ""
-    shown = worst(run)
-    wrong = sum(mistake.kind != "close call" for mistake in shown)
+    every = worst(run, len(run.predictions))
+    shown = every[:MOST_SHOWN]
+    wrong = sum(mistake.kind != "close call" for mistake in every)
     total = "no mistake" if not wrong else f"{wrong} mistake{'s' if wrong > 1 else ''}"
     rest = ", then the closest calls" if wrong < len(shown) else ""
+    if wrong > len(shown):
+        total = f"the {len(shown)} worst of {total}"
     wide = "" if run.spec.input.kind == "image" else " wide"
     items = "".join(_figure(run, mistake) for mistake in shown)
     return (
@@ -157,6 +162,7 @@ def limits(run: Run) -> str:
 
 SECTIONS: tuple[Section, ...] = (
     results,
+    promise,
     copies,
     opponent,
     values,
@@ -219,8 +225,12 @@ def _classes(run: Run) -> str:
 
 def _figure(run: Run, mistake: Mistake) -> str:
     badge = f'<span class="badge {mistake.kind.replace(" ", "-")}">{mistake.kind}</span>'
-    words = f"{escape(mistake.label)} → {escape(mistake.predicted)}"
+    words = escape(mistake.label)
+    if mistake.predicted != mistake.label:
+        words += f" → {escape(mistake.predicted)}"
+    name = "/".join(Path(mistake.path).parts[-2:])
     return (
         f"<figure>{picture(run, mistake)}<figcaption>{badge} {words}<br>score {mistake.score:.3f}"
-        f'<br><span class="file">{escape(mistake.path)}</span></figcaption></figure>'
+        f'<br><span class="file" title="{escape(mistake.path)}">{escape(name)}</span>'
+        "</figcaption></figure>"
     )

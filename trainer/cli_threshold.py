@@ -1,0 +1,149 @@
+"""The verb threshold: where PASS ends and FAIL begins, in money or in ppm."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainer.promises import Choice, Costs
+    from trainer.rethreshold import Parts
+
+EPILOG = """examples:
+  lineside-train threshold runs/castings --cost-escape 40 --cost-reject 1.5 --defect-rate 0.01
+  lineside-train threshold runs/castings --max-escape-ppm 200 --defect-rate 0.01
+  lineside-train threshold runs/bottles --max-false-reject 0.005 --unsure 0.02
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "threshold",
+        help="choose a run's threshold by costs, escapes or false rejects",
+        description="Choose the threshold on validation or out-of-fold parts, never on the "
+        "held-out ones; say what it costs and what the parts at hand prove; write it into the run.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("run_dir", type=Path, metavar="RUN")
+    verb.add_argument("--cost-escape", type=_positive, metavar="MONEY", help="of one escape")
+    verb.add_argument("--cost-reject", type=_positive, metavar="MONEY", help="of one false reject")
+    verb.add_argument("--defect-rate", type=_share, metavar="SHARE", help="bad parts on the line")
+    verb.add_argument("--max-escape-ppm", type=_positive, metavar="PPM")
+    verb.add_argument("--max-false-reject", type=_share, metavar="SHARE")
+    verb.add_argument(
+        "--unsure", type=_share, metavar="SHARE", help="this share goes to a person (NO-VERDICT)"
+    )
+    verb.add_argument("--parts", type=Path, metavar="CSV", help="choose on these: label, score")
+    verb.add_argument("--dry-run", action="store_true", help="say it, write nothing")
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=_threshold)
+
+
+def _threshold(arguments: argparse.Namespace) -> int:
+    from trainer.promises import unsure_band
+    from trainer.rethreshold import (
+        apply,
+        held_out_parts,
+        parts_for_choice,
+        point_of,
+        promise_document,
+    )
+    from trainer.run import read_run
+
+    run = read_run(arguments.run_dir)
+    costs = _costs(arguments)
+    parts = parts_for_choice(run, arguments.parts)
+    choice = _choice(arguments, parts, costs)
+    band = (
+        unsure_band(parts.scores, choice.point.cut, arguments.unsure) if arguments.unsure else None
+    )
+    if not arguments.dry_run:
+        apply(run, choice, band, costs)
+    held = point_of(held_out_parts(run), choice)
+    document = promise_document(choice, held, costs) | {"source": parts.source, "unsure": band}
+    print(json.dumps(document) if arguments.json else "\n".join(sentences(document)))
+    return 0
+
+
+def sentences(document: dict[str, object]) -> list[str]:
+    """The promise for people."""
+    lines = [f"threshold {document['cut']:.6g}: {document['rule']}"]
+    if document["unsure"]:
+        low, high = document["unsure"]  # type: ignore[misc]
+        lines.append(f"unsure from {low:.6g} to {high:.6g}: NO-VERDICT, for a person")
+    for key, title in (("chosen_on", str(document["source"])), ("held_out", "held-out parts")):
+        lines += _point_lines(title, document[key])  # type: ignore[arg-type]
+    if not document["proven"]:
+        kind = "good" if document["more_good"] else "bad"
+        more = document[f"more_{kind}"]
+        lines.append(f"NOT PROVEN: {more} more {kind} parts without an error would prove it")
+    return lines
+
+
+def _point_lines(title: str, point: dict[str, float]) -> list[str]:
+    lines = [
+        f"{title}: {point['escapes']} of {point['bad']} bad parts escape "
+        f"(share below {point['escape_share_below']:.2%}), {point['rejects']} of {point['good']} "
+        f"good parts rejected (below {point['reject_share_below']:.2%})"
+    ]
+    if "cost_per_1000" in point:
+        lines.append(
+            f"  expected cost of 1,000 parts {point['cost_per_1000']:.2f}, below "
+            f"{point['cost_per_1000_below']:.2f}; {point['escape_ppm']:.0f} ppm escapes, below "
+            f"{point['escape_ppm_below']:.0f} (bounds: 95 %)"
+        )
+    return lines
+
+
+def _choice(arguments: argparse.Namespace, parts: Parts, costs: Costs | None) -> Choice:
+    from edge_agent.contracts.errors import ConfigError
+    from trainer.promises import cheapest, for_escape_ppm, for_false_reject
+
+    asked = (
+        arguments.cost_escape is not None,
+        arguments.max_escape_ppm is not None,
+        arguments.max_false_reject is not None,
+    )
+    if sum(asked) != 1:
+        raise ConfigError(
+            "one rule, please",
+            where="lineside-train threshold",
+            cure="--cost-escape with --cost-reject, or --max-escape-ppm, or --max-false-reject",
+        )
+    if arguments.max_false_reject is not None:
+        return for_false_reject(parts.scores, parts.bad, arguments.max_false_reject)
+    if arguments.max_escape_ppm is not None:
+        if arguments.defect_rate is None:
+            raise ConfigError("is missing", where="--defect-rate", cure="--defect-rate 0.01")
+        ppm, rate = arguments.max_escape_ppm, arguments.defect_rate
+        return for_escape_ppm(parts.scores, parts.bad, ppm, rate)
+    if costs is None:
+        raise ConfigError(
+            "--cost-escape needs --cost-reject and --defect-rate", where="command line"
+        )
+    return cheapest(parts.scores, parts.bad, costs)
+
+
+def _costs(arguments: argparse.Namespace) -> Costs | None:
+    from trainer.promises import Costs
+
+    given = (arguments.cost_escape, arguments.cost_reject, arguments.defect_rate)
+    return None if None in given else Costs(*given)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e12:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1, such as 0.01")
+    return value
