@@ -20,6 +20,7 @@ from trainer.data.splits import Split
 from trainer.models.listening import (
     CLIP,
     Hear,
+    Level,
     class_views,
     speeds,
     top_speed,
@@ -40,15 +41,19 @@ class Options(StrictTable):
     """[options] of conv1d."""
 
     hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")
+    level: Level = Field(
+        default="shape", description="shape: gain and severity are not heard; absolute: they are"
+    )
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
     """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
-    hear = _hear(options)
-    if hear == "raw":
+    chosen = options if isinstance(options, Options) else Options()
+    if chosen.hear == "raw":
         return vibration_spec(split, config, WINDOW_SAMPLES)
     spec = window_spec(split, config)
-    views = class_views(spec, hear, top_speed(speeds(split, split.train)))
+    top_rpm = top_speed(speeds(split, split.train))
+    views = class_views(spec, chosen.hear, chosen.level, top_rpm)
     return with_views(split, spec, views, CLIP, by_group=False)
 
 

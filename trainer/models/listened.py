@@ -4,8 +4,8 @@ Spectra and envelopes have many more features than a plant has machines. What he
 speeds that were not in training: linear terms that start at zero, held small, with a few
 convolutions beside them, trained for a fixed time on inputs under strong noise; no early stopping.
 Spectra are bent at random, as another mounting or transfer path bends them, so that the network
-leans on what the fault does and not on what the machine sounds like. On simulated bearings of which
-two were in training, bending took the share understood on the others from 0.78 to 0.92.
+leans on what the fault does and not on what the machine sounds like. All strengths
+were chosen by leaving out conditions among the training ones, and on simulated bearings.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ BATCH = 64
 STEPS = 8
 """Batches in an epoch, whatever the data set's size: the time of training is what was chosen."""
 
-NOISE = 1.0
+NOISE = 0.5
 """Standard deviations of noise on standardised features."""
+
+HASTE = 2.5
+"""Times the configured learning rate: 320 steps suffice for what starts at zero."""
 
 BEND = 1.0
 """Standard deviations by which the slowest of BENDS cosine terms bends a spectrum."""
@@ -109,7 +112,9 @@ def _train(
 
     config, rng = training.config, np.random.default_rng(training.config.seed)
     targets, rows = training.train_targets, []
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * STEPS)
+    rate = keras.optimizers.schedules.CosineDecay(
+        HASTE * config.learning_rate, config.epochs * STEPS
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(rate), loss)
     with training.talk.steps("training", config.epochs) as bar:

@@ -29,6 +29,7 @@ from trainer.data.splits import Split
 from trainer.models.preprocessing import vibration_spec
 
 Hear = Literal["raw", "spectrum", "envelope", "both"]
+Level = Literal["shape", "absolute"]
 
 WINDOW_S = 1.0
 WINDOW_TURNS = 10
@@ -83,14 +84,16 @@ def with_views(
     return heard.model_copy(update={"standard": _standard(features, names, views, spec, clip)})
 
 
-def class_views(spec: VibrationInput, hear: Hear, top_rpm: float | None) -> list[AnyView]:
+def class_views(
+    spec: VibrationInput, hear: Hear, level: Level, top_rpm: float | None
+) -> list[AnyView]:
     """The views of a classifier: the spectrum's shape, the envelope's lines, or both.
 
     top_rpm: the highest speed of the training samples; None where not all are known.
     """
     views: list[AnyView] = []
     if hear in ("spectrum", "both"):
-        views.append(SpectrumView(bins=BINS, high_hz=spec.rate_hz / 2, level="shape"))
+        views.append(SpectrumView(bins=BINS, high_hz=spec.rate_hz / 2, level=level))
     if hear in ("envelope", "both"):
         low, high = ORDERS if top_rpm else _envelope_hz(spec.rate_hz)
         top_hz = high * (top_rpm / 60 if top_rpm else 1.0)

@@ -1,0 +1,112 @@
+"""The verb crossval: leave each value of a condition out once."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer.cli_fit import add_fit_options, config_from
+from trainer.quiet import quiet_tensorflow
+
+if TYPE_CHECKING:
+    from trainer.crossval import Choice, Fold
+
+EPILOG = """examples:
+  lineside-train crossval data/bearings --leave-out load
+  lineside-train crossval data/bearings --leave-out 'bearing~(\\d+)$' --try hear=spectrum,both
+  lineside-train crossval data/castings --leave-out fold98 --json
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "crossval",
+        help="leave one condition out at a time",
+        description="Hold each value of a column of the labels out once, train on the others, and "
+        "report what is understood of the one never heard or seen. A label that exists under one "
+        "value only is cut by time. With --try, options are chosen by leaving out conditions "
+        "among the training ones.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument(
+        "--leave-out",
+        required=True,
+        metavar="COLUMN[~PATTERN]",
+        help="column of the labels; with a pattern its first group is the value",
+    )
+    verb.add_argument(
+        "--try",
+        dest="choices",
+        action="append",
+        default=[],
+        metavar="OPTION=A,B",
+        help="values of an option of the model to choose from inside; repeat for more",
+    )
+    verb.add_argument("--json", action="store_true", help="print the figures on stdout as JSON")
+    add_fit_options(verb)
+    verb.set_defaults(run=_crossval)
+
+
+def choices_of(texts: list[str]) -> list[Choice]:
+    """Every combination of `option=a,b` texts; raises ConfigError for another form."""
+    from edge_agent.contracts.errors import ConfigError
+
+    named: list[list[tuple[str, str]]] = []
+    for text in texts:
+        option, sign, values = text.partition("=")
+        if not sign or not option or not all(values.split(",")):
+            raise ConfigError(f"{text!r}", where="--try", cure="write OPTION=A,B")
+        named.append([(option, value) for value in values.split(",")])
+    return [dict(combination) for combination in itertools.product(*named)]
+
+
+def _crossval(arguments: argparse.Namespace) -> int:
+    from trainer.crossval import cross_validate, sample_figures, window_figure
+    from trainer.data.load import load_dataset, refuse_missing
+    from trainer.leaveout import protocol_of
+    from trainer.progress import Terminal
+
+    choices, config, talk = choices_of(arguments.choices), config_from(arguments), Terminal()
+    dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
+    refuse_missing(dataset)
+    protocol = protocol_of(dataset, arguments.leave_out)
+    talk.say(protocol.sentence)
+    quiet_tensorflow()
+    folds = cross_validate(dataset, protocol, config, choices, talk)
+    figures = {"window_accuracy": window_figure([fold.windows for fold in folds])}
+    figures |= sample_figures(folds)
+    document = {
+        "protocol": protocol.sentence,
+        "folds": [_row(fold) for fold in folds],
+        "figures": {name: figure.as_json() for name, figure in figures.items()},
+    }
+    print(json.dumps(document) if arguments.json else _lines(document))
+    return 0
+
+
+def _row(fold: Fold) -> dict[str, object]:
+    right, _ = fold.windows
+    return {
+        "held_out": fold.value,
+        "windows": len(right),
+        "window_accuracy": round(float(right.mean()), 4),
+        "chosen": fold.chosen,
+        "tried": [round(share, 4) for share in fold.tried],
+    }
+
+
+def _lines(document: dict[str, object]) -> str:
+    rows = [str(document["protocol"])]
+    for fold in document["folds"]:  # type: ignore[attr-defined]
+        said = f" with {fold['chosen']}" if fold["chosen"] else ""
+        rows.append(f"{fold['held_out']}: {fold['window_accuracy']:.3f} of {fold['windows']}{said}")
+    for name, figure in document["figures"].items():  # type: ignore[attr-defined]
+        low, high = figure["ci95"]
+        rows.append(f"{name} {figure['value']:.3f} ({low:.3f}-{high:.3f}, n = {figure['n']})")
+    return "\n".join(rows)
