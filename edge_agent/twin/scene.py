@@ -88,7 +88,8 @@ def _place_part(frame: Image, part: Part, light: Light) -> None:
     cover = cv2.merge([alpha[window]] * 3)
     metal = np.asarray(cv2.merge([glow * np.float32(255 * tone) for tone in lot.tint]))
     for tint in tints:
-        metal[tint.place] *= 1 + tint.cover[:, :, None] * (np.asarray(tint.colour, np.float32) - 1)
+        colour = np.asarray(tint.colour, np.float32)
+        metal[tint.place] = metal[tint.place] * (1 + tint.cover[:, :, None] * (colour - 1))
     mixed = target + cover * (np.clip(metal[window], 0, 250) - target)
     frame[rows, columns] = mixed.astype(np.uint8)
 
