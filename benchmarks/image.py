@@ -70,9 +70,9 @@ def _int8(experiment: Experiment, train_s: float) -> Part:
         result.outputs,
         experiment.held_out,
         split.test,
-        split.dataset,
         spec.scoring,
         spec.labels,
+        spec.good,
     )
     return Part(
         split,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,6 +102,7 @@ def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
-    if has_exact_layers(model):
-        return quantise_but_exact(converter, image=True)
-    return bytes(converter.convert())
+    with redirect_stdout(sys.stderr):
+        if has_exact_layers(model):
+            return quantise_but_exact(converter, image=True)
+        return bytes(converter.convert())

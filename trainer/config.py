@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from trainer.strict_toml import Scalar, StrictTable
 
 ImageAugmentation = Literal["flip", "rotate", "brightness"]
 VibrationAugmentation = Literal["gain", "noise"]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageTable(StrictTable):
@@ -21,6 +24,20 @@ class ImageTable(StrictTable):
     augment: list[ImageAugmentation] = Field(
         default=["flip", "rotate", "brightness"],
         description="variations that do not change the label; [] for none",
+    )
+    region: list[Share] = Field(
+        default=[0.0, 0.0, 1.0, 1.0],
+        min_length=4,
+        max_length=4,
+        description="left, top, width, height of what is looked at, as shares of the frame",
+    )
+    tile_rows: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
+    tile_columns: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
+    tile_overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
+    align: bool = Field(default=False, description="move each part to where a typical one lies")
+    align_turn_deg: float = Field(default=0, ge=0, le=180, description="largest turn either way")
+    align_shift: float = Field(
+        default=0.15, gt=0, le=0.5, description="largest shift, as a share of the frame"
     )
 
 

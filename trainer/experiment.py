@@ -15,6 +15,7 @@ from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Tensor
 from trainer.baselines import baseline_predictions
 from trainer.config import FitConfig
+from trainer.data.framing import framed
 from trainer.data.prepared import Prepared, denser, prepare
 from trainer.data.splits import Split
 from trainer.evaluate import Outcome
@@ -126,7 +127,7 @@ def prepare_training(
 ) -> Training:
     """Read what the fit may see: train and val, never test."""
     options = validate(architecture.options, config.options, "options")
-    spec = architecture.spec_of(split, config, options)
+    spec = framed(architecture.spec_of(split, config, options), split, config)
     dense = denser(spec, architecture.train_hop_share)
     train = prepare(split.dataset, split.train, dense, talk, "training samples")
     val = prepare(split.dataset, split.val, spec, talk, "validation samples")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge_agent.contracts.alignment import Alignment, align_image
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.types import Image, Tensor
 
@@ -26,6 +27,29 @@ class Region(BaseModel):
     height: float = Field(default=1.0, gt=0, le=1)
 
 
+class Tiling(BaseModel):
+    """The region cut into equal tiles that overlap: small defects in large pictures stay large."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    rows: int = Field(default=1, ge=1, le=16)
+    columns: int = Field(default=1, ge=1, le=16)
+    overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
+
+    @property
+    def count(self) -> int:
+        """Tiles of a frame."""
+        return self.rows * self.columns
+
+    def regions(self) -> list[Region]:
+        """The tiles, row by row, as fractions of the picture that is cut."""
+        down, across = _cuts(self.rows, self.overlap), _cuts(self.columns, self.overlap)
+        return [
+            Region(left=left, top=top, width=width, height=height)
+            for top, height in down
+            for left, width in across
+        ]
+
+
 class ImageInput(BaseModel):
     """What an image model takes: uint8 (height_px, width_px, channels), RGB or grey, 0-255."""
 
@@ -38,7 +62,11 @@ class ImageInput(BaseModel):
         default="stretch",
         description="stretch to size; or scale and crop the centre; or scale and pad with black",
     )
+    align: Alignment | None = Field(
+        default=None, description="move the part to where the reference has it, first of all"
+    )
     region: Region = Region()
+    tiles: Tiling = Field(default=Tiling(), description="cut the region; the worst tile decides")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,19 +75,46 @@ class ImageInput(BaseModel):
 
 
 def prepare_image(image: Image, spec: ImageInput) -> Tensor:
-    """Cut the region, fit and resize: uint8 (H, W, 3) RGB -> uint8 spec.shape.
+    """The one tensor of a frame: uint8 (H, W, 3) RGB -> uint8 spec.shape, as prepare_tiles does.
+
+    Raises InputError where the specification cuts the frame into several tiles.
+    """
+    if spec.tiles.count != 1:
+        raise InputError(
+            f"the frame becomes {spec.tiles.count} tiles", where="frame", cure="prepare the tiles"
+        )
+    return np.ascontiguousarray(prepare_tiles(image, spec)[0])
+
+
+def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
+    """Align, cut the region and its tiles, fit, resize: uint8 (H, W, 3) RGB -> (N, *spec.shape).
 
     Shrinking averages areas (INTER_AREA), after halving by 2x2 means while both sides are even and
     at least four times too large: from 1280x960 to 224x224 in 1.2 ms instead of 2.7. Enlarging is
-    bilinear. No branch looks at the pixels.
+    bilinear. No branch but the alignment's looks at the pixels.
     Raises InputError for any other dtype or shape.
     """
     _refuse_wrong_array(image)
-    cut = _fit(_region(image, spec.region), spec)
-    sized = _resize(cut, spec.width_px, spec.height_px)
-    if spec.channels == 1:
-        return np.ascontiguousarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None])
-    return np.ascontiguousarray(sized)
+    lying = align_image(image, spec.align) if spec.align else image
+    whole = _region(lying, spec.region)
+    return np.stack([_sized(_region(whole, tile), spec) for tile in spec.tiles.regions()])
+
+
+def stitch(heats: NDArray[np.float32], tiles: Tiling) -> NDArray[np.float32]:
+    """Heat maps of all tiles (N, h, w) -> one of the region; where tiles overlap the hotter counts.
+
+    One cell of the result is as large as one of a tile's.
+    """
+    regions = tiles.regions()
+    high, wide = heats.shape[1:]
+    height, width = round(high / regions[0].height), round(wide / regions[0].width)
+    joined = np.full((height, width), -np.inf, np.float32)
+    for heat, place in zip(heats, regions, strict=True):
+        top = min(round(place.top * height), height - high)
+        left = min(round(place.left * width), width - wide)
+        under = joined[top : top + high, left : left + wide]
+        np.maximum(under, heat, out=under)
+    return np.where(np.isfinite(joined), joined, heats.min()).astype(np.float32)
 
 
 def decode_image(payload: bytes, where: str) -> Image:
@@ -83,6 +138,21 @@ def read_image(path: Path) -> Image:
             f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
         ) from error
     return decode_image(payload, str(path))
+
+
+def _cuts(count: int, overlap: float) -> list[tuple[float, float]]:
+    """(start, length) of `count` equal stretches of 0..1, neighbours sharing `overlap` of one."""
+    if count == 1:
+        return [(0.0, 1.0)]
+    length = 1 / (count - (count - 1) * overlap)
+    return [(place * length * (1 - overlap), length) for place in range(count)]
+
+
+def _sized(image: Image, spec: ImageInput) -> Tensor:
+    sized = _resize(_fit(image, spec), spec.width_px, spec.height_px)
+    if spec.channels == 1:
+        return np.ascontiguousarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None])
+    return np.ascontiguousarray(sized)
 
 
 def _refuse_wrong_array(image: NDArray[np.generic]) -> None:

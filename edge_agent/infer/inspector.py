@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.bundle import Bundle
 from edge_agent.contracts.errors import BundleError, InputError
-from edge_agent.contracts.image import ImageInput, prepare_image
+from edge_agent.contracts.image import ImageInput, prepare_tiles, stitch
 from edge_agent.contracts.manifest import Manifest, TensorSpec
 from edge_agent.contracts.scoring import dequantise, judge, quantise
 from edge_agent.contracts.tables import Row, Table, table_of_rows
@@ -41,7 +41,7 @@ class Inspector:
 
     def inspect_image(self, image: Image) -> Judgement:
         """Judge one frame, uint8 (H, W, 3) RGB; raises InputError for anything else."""
-        return self.judge(self.invoke(prepare_image(image, self._image_input())))
+        return self.judge(self.raw_outputs(prepare_tiles(image, self._image_input())))
 
     def inspect_recording(self, recording: Recording) -> Judgement:
         """Judge all windows of a recording together; raises InputError where it cannot."""
@@ -99,7 +99,11 @@ class Inspector:
         judgement = judge(self.dequantised(raw), spec.labels, spec.good, spec.scoring)
         if len(raw) < 2:
             return judgement
-        heat = self.dequantised(raw, 1)[0].reshape(self.runtime.outputs[1].shape[1:3])
+        height, width = self.runtime.outputs[1].shape[1:3]
+        heats = self.dequantised(raw, 1).reshape(-1, height, width)
+        heat = heats[0]
+        if isinstance(spec.input, ImageInput):
+            heat = stitch(heats, spec.input.tiles)
         return replace(judgement, heat=heat)
 
     def close(self) -> None:

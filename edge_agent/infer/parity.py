@@ -18,7 +18,7 @@ import numpy as np
 from edge_agent.contracts.bundle import Bundle
 from edge_agent.contracts.errors import InputError, ParityError
 from edge_agent.contracts.files import sha256_hex
-from edge_agent.contracts.image import ImageInput, decode_image, prepare_image
+from edge_agent.contracts.image import ImageInput, decode_image, prepare_tiles
 from edge_agent.contracts.tables import parse_table
 from edge_agent.contracts.tabular import TabularInput, newest_window
 from edge_agent.contracts.types import Recording, Tensor
@@ -69,7 +69,7 @@ def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector
         table = parse_table(vector.raw.tobytes().decode(), f"vector {entry.name}")
         return [inspector.tensor(newest_window(table, spec))]
     if isinstance(spec, ImageInput):
-        return [inspector.tensor(prepare_image(_pixels(files, vector), spec))]
+        return [inspector.tensor(tile) for tile in prepare_tiles(_pixels(files, vector), spec)]
     raise _broken(vector, "is of an unknown kind")
 
 

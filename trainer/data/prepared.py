@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import DatasetError
-from edge_agent.contracts.image import ImageInput, prepare_image, read_image
+from edge_agent.contracts.image import ImageInput, prepare_tiles, read_image
 from edge_agent.contracts.recordings import read_recording
 from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Recording, Tensor
@@ -55,9 +55,9 @@ def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, wha
 
 
 def inputs_of(dataset: Dataset, index: int, spec: ImageInput | VibrationInput) -> Tensor:
-    """The inputs of one sample: (1, *shape) for an image, (N, *shape) for a recording."""
+    """The inputs of one sample: (tiles, *shape) for an image, (N, *shape) for a recording."""
     if isinstance(spec, ImageInput):
-        return prepare_image(read_image(dataset.file(index)), spec)[None]
+        return prepare_tiles(read_image(dataset.file(index)), spec)
     return prepare_recording(read_sample(dataset, index), spec)
 
 
