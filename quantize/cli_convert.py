@@ -24,11 +24,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     compare = verbs.add_parser(
         "compare",
         help="float and int8 side by side on the held-out samples",
-        epilog="example:\n  lineside-quantize compare runs/castings castings.bundle",
+        epilog="example:\n  lineside-quantize compare runs/castings castings.bundle\n"
+        "  lineside-quantize compare float.tflite int8.tflite",
         formatter_class=FORMATTER,
     )
-    compare.add_argument("path", type=Path, metavar="RUN")
-    compare.add_argument("bundle", type=Path, metavar="BUNDLE")
+    compare.add_argument("path", type=Path, metavar="RUN|FLOAT.tflite")
+    compare.add_argument("bundle", type=Path, metavar="BUNDLE|INT8.tflite")
     _add_limits(compare)
     compare.set_defaults(run=_compare)
 
@@ -121,6 +122,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     from quantize.pack import Draft
     from quantize.run import read_run
 
+    if arguments.path.suffix == arguments.bundle.suffix == ".tflite":
+        return _compare_pair(arguments)
     bundle = read_bundle(arguments.bundle)
     run = read_run(arguments.path)
     if bundle.manifest.spec.input != run.spec.input:
@@ -132,6 +135,24 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare_draft(run, Draft(bundle.manifest, bundle.model), _limits(arguments))
     _print_comparison(comparison, as_json=arguments.json)
     enforce(comparison, arguments.allow)
+    return 0
+
+
+def _compare_pair(arguments: argparse.Namespace) -> int:
+    from quantize.graph import read_graph
+    from quantize.pairs import compare_pair
+
+    for path in (arguments.path, arguments.bundle):
+        read_graph(path)
+    report = compare_pair(arguments.path.read_bytes(), arguments.bundle.read_bytes())
+    if arguments.json:
+        print(json.dumps(asdict(report)))
+    else:
+        print(
+            f"{report.n} made inputs: the largest output agrees on {report.agreement:.1%}, "
+            f"outputs correlate by {report.correlation:.4f}, worst difference "
+            f"{report.worst:.1%} of their range"
+        )
     return 0
 
 
