@@ -1,4 +1,4 @@
-"""The verb crossval: leave each value of a condition out once."""
+"""The verb crossval: grouped k-fold, or each value of a condition left out once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import itertools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer.cli_fit import add_fit_options, config_from
 from trainer.quiet import quiet_tensorflow
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trainer.crossval import Choice, Fold
 
 EPILOG = """examples:
+  lineside-train crossval data/castings --seeds 3
   lineside-train crossval data/bearings --leave-out load
   lineside-train crossval data/bearings --leave-out 'bearing~(\\d+)$' --try hear=spectrum,both
   lineside-train crossval data/castings --leave-out fold98 --json
@@ -25,8 +26,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the verb."""
     verb = verbs.add_parser(
         "crossval",
-        help="leave one condition out at a time",
-        description="Hold each value of a column of the labels out once, train on the others, and "
+        help="grouped k-fold, or leave one condition out at a time",
+        description="Judge every sample once by a network that saw none of its group: k-fold by "
+        "the given folds, or by drawn ones that are stratified and cut no group. With "
+        "--leave-out, hold each value of a column of the labels out once, train on the others, and "
         "report what is understood of the one never heard or seen. A label that exists under one "
         "value only is cut by time. With --try, options are chosen by leaving out conditions "
         "among the training ones.",
@@ -34,9 +37,17 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--folds", type=int, default=5, metavar="K", help="where none are given")
+    verb.add_argument("--seeds", type=int, default=1, metavar="N", help="three for a claim")
+    verb.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="k-fold: write crossval.json, out_of_fold.csv and label_doubts.csv here, and go on "
+        "from here after an interruption (default: runs/DATASET-crossval)",
+    )
     verb.add_argument(
         "--leave-out",
-        required=True,
         metavar="COLUMN[~PATTERN]",
         help="column of the labels; with a pattern its first group is the value",
     )
@@ -67,6 +78,12 @@ def choices_of(texts: list[str]) -> list[Choice]:
 
 
 def _crossval(arguments: argparse.Namespace) -> int:
+    if arguments.leave_out is None:
+        from trainer.kfold_files import run_kfold
+
+        document = run_kfold(arguments, config_from(arguments))
+        print(json.dumps(document) if arguments.json else _kfold_lines(document))
+        return 0
     from trainer.crossval import cross_validate, sample_figures, window_figure
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.leaveout import protocol_of
@@ -99,6 +116,23 @@ def _row(fold: Fold) -> dict[str, object]:
         "chosen": fold.chosen,
         "tried": [round(share, 4) for share in fold.tried],
     }
+
+
+def _kfold_lines(document: dict[str, Any]) -> str:
+    head = f"{document['protocol']}; {document['samples']} samples in {document['groups']} groups"
+    rows = [f"{head}; seeds {', '.join(map(str, document['seeds']))}"]
+    for name, figure in document["figures"].items():
+        low, high = figure["ci95"]
+        rows.append(f"{name} {figure['value']:.4f} ({low:.4f}-{high:.4f}; {figure['interval']})")
+    for label, row in document["per_class"].items():
+        shares = ", ".join(f"{key} {row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        rows.append(f"  {label}: {shares}, n = {row['n']}")
+    rows += [f"baseline {name}: {share:.4f}" for name, share in document["baselines"].items()]
+    for doubt in document["label_doubts"][:10]:
+        said = f"labelled {doubt['label']}, looks like {doubt['suggested']}"
+        rows.append(f"look at {doubt['path']}: {said} ({doubt['margin']:.2f})")
+    rows.append(f"{len(document['label_doubts'])} doubtful labels; files in {document['folder']}")
+    return "\n".join(rows)
 
 
 def _lines(document: dict[str, object]) -> str:

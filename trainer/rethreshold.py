@@ -18,8 +18,8 @@ from trainer.promises import Choice, Costs, Point, point_at
 from trainer.run import Run, read_run
 from trainer.run_tables import write_csv
 
-CHOSEN_ON = ("out_of_fold.csv", "validation.csv")
-"""Tables of a run with parts that no gradient has seen and that are not the held-out ones."""
+CHOSEN_ON = "validation.csv"
+"""The table of a run with parts that no gradient has seen and that are not the held-out ones."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,10 @@ def parts_for_choice(run: Run, table: Path | None = None) -> Parts:
         )
     if table is not None:
         return _read_parts(table, run)
-    for name in CHOSEN_ON:
-        if (run.path / name).is_file():
-            return _read_parts(run.path / name, run)
+    if (run.path / CHOSEN_ON).is_file():
+        return _read_parts(run.path / CHOSEN_ON, run)
     raise ConfigError(
-        f"keeps no {CHOSEN_ON[-1]}", where=str(run.path), cure="fit again with this version"
+        f"keeps no {CHOSEN_ON}", where=str(run.path), cure="fit again with this version"
     )
 
 

@@ -1,0 +1,44 @@
+"""Probable label errors, from predictions of models that did not train on the sample.
+
+After confident learning (Northcutt, Jiang & Chuang, JAIR 70, 2021): a sample is suspicious when
+the model believes another label as firmly as it believes that label on average where it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A sample whose label is probably wrong: its row, both label numbers, and how sure."""
+
+    row: int
+    given: int
+    suggested: int
+    margin: float
+
+
+def doubtful(probabilities: NDArray[np.float64], given: NDArray[np.int64]) -> list[Doubt]:
+    """Doubts, the surest first. probabilities: (N, K), out of fold; given: (N,) label numbers."""
+    count = probabilities.shape[1]
+    usual = np.array([_usual(probabilities, given, label) for label in range(count)])
+    firm = np.where(probabilities >= usual, probabilities, -1.0)
+    suggested = firm.argmax(axis=1)
+    rows = np.flatnonzero((firm.max(axis=1) >= 0) & (suggested != given))
+    margins = probabilities[rows, suggested[rows]] - probabilities[rows, given[rows]]
+    found = [
+        Doubt(int(row), int(given[row]), int(suggested[row]), float(margin))
+        for row, margin in zip(rows, margins, strict=True)
+        if margin > 0
+    ]
+    return sorted(found, key=lambda doubt: -doubt.margin)
+
+
+def _usual(probabilities: NDArray[np.float64], given: NDArray[np.int64], label: int) -> float:
+    """The mean belief in a label where it is given; 2 where it never is."""
+    mine = given == label
+    return float(probabilities[mine, label].mean()) if mine.any() else 2.0
