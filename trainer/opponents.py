@@ -27,6 +27,13 @@ def opponent_report(
 
     Classes with good and bad labels are compared by average precision, values by RMSE.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return _duel(split, spec, outcome, seed)
+
+
+def _duel(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
     if outcome.values is not None:
         said = boosted_values(split, spec, seed)
         truth, mine = outcome.values, outcome.scores

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from edge_agent.contracts.errors import DatasetError
 from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.types import Tensor
 from trainer.data.schema import TabularColumns
 from trainer.data.tags import columns_of
 from trainer.models.ensemble import joined
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 OUTPUTS = 3
 """Low, middle, high."""
 BATCH = 256
+LEAST_HISTORY = 20
+"""Rows of history that every training window keeps."""
 
 
 class ValueOptions(StrictTable):
@@ -56,7 +59,8 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build()
-            history += _descend(network, training, lessons, checks, bar, member)
+            cut = begun_late(training.train.inputs, np.random.default_rng(member))
+            history += _descend(network, training, (cut, lessons), checks, bar, member)
             members.append(network)
     model = joined(members, training.spec.kind)
     outputs = predict(model, training.val.inputs) * full_scale
@@ -64,6 +68,19 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
     scoring = value_scoring(columns_of(training.dataset.config), full_scale, margin)
     note = f"interval widened by {margin:.3g} to cover {options.coverage:.0%} of validation rows"
     return Fitted(model, history, (note,), scoring)
+
+
+def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
+    """Half of the windows as if logging had begun inside them: older rows repeat the first one.
+
+    A station starts in mid-life; without this a network takes a short history for a young machine.
+    """
+    if inputs.ndim < 3 or inputs.shape[1] < LEAST_HISTORY:
+        return inputs
+    begins = rng.integers(0, inputs.shape[1] - LEAST_HISTORY + 1, len(inputs))
+    begins[rng.random(len(inputs)) < 0.5] = 0
+    places = np.maximum(np.arange(inputs.shape[1])[None], begins[:, None])
+    return np.take_along_axis(inputs, places[:, :, None], axis=1)
 
 
 def conformal_margin(
@@ -114,7 +131,7 @@ def pinball(coverage: float) -> Callable[[Any, Any], Any]:
 def _descend(
     network: keras.Model,
     training: Training,
-    lessons: NDArray[np.float32],
+    lessons: tuple[Tensor, NDArray[np.float32]],
     checks: NDArray[np.float32],
     bar: Bar,
     member: int,
@@ -125,15 +142,15 @@ def _descend(
     assert isinstance(options, ValueOptions)
     inputs = keras.Input(network.input_shape[1:])
     noisy = keras.Model(inputs, network(keras.layers.GaussianNoise(options.noise)(inputs)))
-    steps = epochs * (len(lessons) // BATCH + 1)
+    steps = epochs * (len(lessons[1]) // BATCH + 1)
     schedule = keras.optimizers.schedules.CosineDecay(0.002, steps)
     noisy.compile(
         keras.optimizers.AdamW(schedule, weight_decay=1e-4), loss=pinball(options.coverage)
     )
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
     result = noisy.fit(
-        training.train.inputs,
-        lessons[:, None],
+        lessons[0],
+        lessons[1][:, None],
         validation_data=(training.val.inputs, checks[:, None]),
         epochs=epochs,
         batch_size=BATCH,
