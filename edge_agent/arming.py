@@ -8,7 +8,14 @@ from pathlib import Path
 from edge_agent.capture.drivers import build_source
 from edge_agent.capture.feed import Feed, build_feed
 from edge_agent.capture.source import Source
-from edge_agent.config import Channel, ImageChannel, StationConfig, TrustTable
+from edge_agent.config import (
+    Channel,
+    ImageChannel,
+    StationConfig,
+    TrustTable,
+    VibrationChannel,
+)
+from edge_agent.contracts.bearings import BEARINGS
 from edge_agent.contracts.bundle import Bundle, read_bundle
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BundleError, ConfigError
@@ -16,6 +23,7 @@ from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.decide.health import FrameHealth
 from edge_agent.decide.judge import ChannelJudge
+from edge_agent.decide.machine import MachineInspector, read_baseline
 from edge_agent.infer.inspector import Inspector, load_inspector
 from edge_agent.sources import RecordingSource
 
@@ -103,7 +111,7 @@ def channel_judge(
     """The judge of a channel."""
     taken = inspector.spec.input
     return ChannelJudge(
-        inspector,
+        inspector if isinstance(channel, ImageChannel) else machine_inspector(channel, inspector),
         channel=channel.name,
         bundle=title,
         deadline_ms=config.line.deadline_ms,
@@ -111,4 +119,16 @@ def channel_judge(
         health=FrameHealth(channel.health) if isinstance(channel, ImageChannel) else None,
         axes=tuple(taken.axes) if isinstance(taken, VibrationInput) else (),
         unit=taken.unit if isinstance(taken, VibrationInput) else "g",
+    )
+
+
+def machine_inspector(channel: VibrationChannel, inspector: Inspector) -> MachineInspector:
+    """The machine's own baseline, persistence and physics around its bundle."""
+    baseline = read_baseline(channel.baseline, inspector.spec) if channel.baseline else None
+    return MachineInspector(
+        inspector,
+        baseline=baseline,
+        persistence=channel.persistence,
+        group=channel.machine_group,
+        bearing=BEARINGS.get(channel.bearing),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from edge_agent.contracts.bearings import BEARINGS
 from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.persistence import Persistence
+from edge_agent.contracts.severity import MachineGroup
 from edge_agent.settings import StationPath, Table, read_toml
 from edge_agent.sources import ImageSource, VibrationSource
 
@@ -188,6 +191,25 @@ class VibrationChannel(ChannelTable):
 
     kind: Literal["vibration"]
     source: VibrationSource = Field(description="the sensor")
+    baseline: StationPath | None = Field(
+        default=None, description="this machine's own normal, from `lineside-agent baseline`"
+    )
+    persistence: Persistence = Field(
+        default=Persistence(), description="alarm when k of the last n readings are over"
+    )
+    machine_group: MachineGroup = Field(
+        default="group2-rigid", description="ISO 20816-3: size and support of the machine"
+    )
+    bearing: str = Field(
+        default="", description="bearing of the table whose fault orders an alarm looks for"
+    )
+
+    @field_validator("bearing")
+    @classmethod
+    def _known_bearing(cls, name: str) -> str:
+        if name and name not in BEARINGS:
+            raise ValueError(f"{name!r} is not one of {', '.join(sorted(BEARINGS))}")
+        return name
 
 
 Channel: TypeAlias = Annotated[ImageChannel | VibrationChannel, Field(discriminator="kind")]

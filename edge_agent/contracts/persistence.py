@@ -16,8 +16,8 @@ class Persistence(BaseModel):
     """An alarm when at least k of the last n windows reached the threshold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    k: int = Field(default=1, ge=1, le=100)
-    n: int = Field(default=1, ge=1, le=100)
+    k: int = Field(default=1, ge=1, le=100, description="readings over the threshold")
+    n: int = Field(default=1, ge=1, le=100, description="among the last so many")
 
     @model_validator(mode="after")
     def _ordered(self) -> Persistence:

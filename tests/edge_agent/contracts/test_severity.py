@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import InputError
-from edge_agent.contracts.types import Recording
-from edge_agent.decide.severity import (
+from edge_agent.contracts.severity import (
     G_M_S2,
     Zone,
     crest_and_kurtosis,
@@ -13,6 +12,7 @@ from edge_agent.decide.severity import (
     velocity_rms_mm_s,
     zone_of,
 )
+from edge_agent.contracts.types import Recording
 
 RATE_HZ = 8000
 

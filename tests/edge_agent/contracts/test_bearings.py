@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_agent.contracts.bearings import BEARINGS, Bearing, fault_lines, find_bearing
 from edge_agent.contracts.errors import ConfigError, InputError
 from edge_agent.contracts.types import Recording
-from edge_agent.decide.bearings import BEARINGS, Bearing, fault_lines, find_bearing
 
 RATE_HZ = 12_000
 PUBLISHED_6205 = {"BPFO": 3.5848, "BPFI": 5.4152, "BSF": 4.7135 / 2, "FTF": 0.39828}
