@@ -180,6 +180,12 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
     return replace(experiment, spec=spec, test=test)
 
 
+def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray) -> Judged:
+    """What the fitted network says of other inputs of the samples at `indices`."""
+    outputs, spec = predict(experiment.fitted.model, prepared.inputs), experiment.spec
+    return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+
+
 def _judged(
     fitted: Fitted,
     prepared: Prepared,

@@ -55,7 +55,10 @@ def wilson(hits: int, n: int) -> Figure:
 
 
 def bootstrapped(
-    statistic: Callable[[NDArray[np.intp]], float], groups: Sequence[str], seed: int = 0
+    statistic: Callable[[NDArray[np.intp]], float],
+    groups: Sequence[str],
+    seed: int = 0,
+    rounds: int = ROUNDS,
 ) -> Figure:
     """statistic(all rows) with a percentile interval over groups drawn with replacement.
 
@@ -68,7 +71,7 @@ def bootstrapped(
     members = [np.flatnonzero(place == number) for number in range(len(names))]
     rng = np.random.default_rng(seed)
     drawn = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         chosen = rng.integers(0, len(members), len(members))
         drawn.append(statistic(np.concatenate([members[number] for number in chosen])))
     values = np.array(drawn)

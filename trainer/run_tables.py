@@ -15,7 +15,9 @@ from trainer.data.splits import Split
 from trainer.evaluate import Outcome, class_rows, figures
 from trainer.experiment import Experiment
 from trainer.judged import Judged
+from trainer.localisation import localisation_figures
 from trainer.metrics import bootstrapped, wilson
+from trainer.nuisance import nuisance_figures
 
 Row = Mapping[str, object]
 
@@ -99,6 +101,8 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "samples": {"train": len(split.train), "val": len(split.val), "test": len(split.test)},
         "held_out": held_out_figures(experiment),
         "per_class": class_rows(outcome) if outcome.classifies else {},
+        "nuisance": nuisance_figures(experiment),
+        "localisation": localisation_figures(experiment),
         "baselines": baseline_figures(outcome, experiment.baselines),
         "opponent": experiment.opponent,
         "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},

@@ -38,3 +38,33 @@ def _both(run: Run) -> str:
         "Only the honest score says what to expect of new parts."
     )
     return f"<p>{why}</p>" + table(head, rows)
+
+
+def nuisance(run: Run) -> str:
+    """What a little light and a little motion do to the held-out verdicts."""
+    found = run.metrics.get("nuisance", {})
+    if not found:
+        return ""
+    keys = ["accuracy", "recall_at_1pct_false_reject", "auroc", "false_reject"]
+    shown = [key for key in keys if all(key in row for row in found.values())]
+    rows = [
+        [name, f"{row['verdicts_changed']:.1%}", *(written(key, row[key]) for key in shown)]
+        for name, row in found.items()
+    ]
+    count = next(iter(found.values()))["n"]
+    said = (
+        f"{count} held-out samples, disturbed by what a line does every day. A verdict that "
+        "changes here will change there."
+    )
+    head = ["", "verdicts that change", *(called(key) for key in shown)]
+    return f"<h2>Light and position</h2><p>{said}</p>{table(head, rows)}"
+
+
+def where(run: Run) -> str:
+    """How well the heat map finds the defect, where masks say where it is."""
+    found = run.metrics.get("localisation", {})
+    if not found:
+        return ""
+    names = {"pixel_auroc": "AUROC of pixels", "pro": "PRO up to 30 % false alarms"}
+    rows = [[names[key], written(key, row["value"]), str(row["n"])] for key, row in found.items()]
+    return f"<h2>Where the defect is</h2>{table(['', 'value', 'images'], rows)}"

@@ -15,7 +15,7 @@ from edge_agent.contracts.files import write_atomic
 from trainer.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
-from trainer.report.honesty import copies
+from trainer.report.honesty import copies, nuisance, where
 from trainer.report.mistakes import MOST as MOST_SHOWN
 from trainer.report.mistakes import Mistake, picture, worst
 from trainer.report.process import opponent, values
@@ -167,6 +167,8 @@ SECTIONS: tuple[Section, ...] = (
     opponent,
     values,
     ranking,
+    nuisance,
+    where,
     gallery,
     curves,
     data,
