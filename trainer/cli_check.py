@@ -69,13 +69,15 @@ def _print_table(found: Survey) -> None:
 
 def _sentences(found: Survey) -> list[str]:
     config = found.dataset.config
-    lines = [f"labels   {config.labels or 'folder names'}"]
+    tabular = f"column {config.tabular.label!r}" if config.tabular else ""
+    lines = [f"labels   {tabular or config.labels or 'folder names'}"]
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
     lines.append(f"split    {found.protocol or found.refusal}")
     if found.rates_hz:
         lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in found.rates_hz)}")
     if len(found.rates_hz) > 1:
         lines.append("         recordings of another rate are resampled to the model's")
+    lines += [f"tag      {said}" for said in found.tags]
     lines += [f"decided  {said}" for said in found.decisions]
     if found.dataset.unlisted:
         lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from edge_agent.contracts.errors import LinesideError
 from trainer.config import FitConfig
-from trainer.data.faults import Fault, inspect_files
+from trainer.data.faults import Fault, Inspection, inspect_files
 from trainer.data.samples import Dataset
 from trainer.data.splits import plan_split
+from trainer.data.tag_survey import inspect_tags
 from trainer.progress import Talk
 
 
@@ -39,6 +40,7 @@ class Survey:
     faults: list[Fault]
     identical: list[list[str]]
     rates_hz: list[float]
+    tags: list[str]
 
     def as_json(self) -> dict[str, object]:
         """The survey as plain values."""
@@ -56,6 +58,7 @@ class Survey:
             "refusal": self.refusal,
             "decisions": list(self.decisions),
             "rates_hz": self.rates_hz,
+            "tags": self.tags,
             "unlisted_files": self.dataset.unlisted,
             "faults": [vars(fault) for fault in self.faults],
             "identical": self.identical,
@@ -64,7 +67,12 @@ class Survey:
 
 def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
     """Count, plan the split, and read every file."""
-    inspection = inspect_files(dataset, talk)
+    tags: list[str] = []
+    if dataset.config.kind == "tabular":
+        tags, faults = inspect_tags(dataset)
+        inspection = Inspection(faults, [])
+    else:
+        inspection = inspect_files(dataset, talk)
     planned, protocol, refusal = dataset, "", ""
     names: Sequence[str] = [""] * len(dataset.samples)
     try:
@@ -81,6 +89,7 @@ def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
         inspection.faults,
         inspection.identical,
         _rates(dataset),
+        tags,
     )
 
 

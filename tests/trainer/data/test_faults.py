@@ -126,3 +126,28 @@ def test_the_survey_counts_groups_and_plans_the_split(plates: Path) -> None:
 def test_the_survey_says_why_nothing_can_be_split(images: Make) -> None:
     found = survey(load_dataset(images({"ok": 1, "bad": 1})), FitConfig(), Silent())
     assert "no sample is left for" in found.refusal
+
+
+def table(root: Path, extra: str = "") -> Path:
+    lines = ["speed [rpm],tool,torque,failed"]
+    lines += [f"{900 + n * 37 % 60},{'AB'[n % 2]},{n * n % 7}.5,{(n % 3) // 2}" for n in range(60)]
+    (root / "rows.csv").write_text("\n".join(lines) + "\n")
+    (root / "dataset.toml").write_text(
+        'task = "tabular-class"\ngood = ["0"]\n[tabular]\nfile = "rows.csv"\nlabel = "failed"\n'
+        + extra
+    )
+    return root
+
+
+def test_the_survey_of_a_table_tells_its_tags(tmp_path: Path) -> None:
+    found = survey(load_dataset(table(tmp_path)), FitConfig(), Silent())
+    assert "speed [rpm]: 900 to 959 rpm" in found.tags
+    assert "tool: A, B" in found.tags
+    assert found.faults == []
+
+
+def test_values_outside_the_declared_range_are_a_fault(tmp_path: Path) -> None:
+    root = table(tmp_path, '[tabular.tags."speed [rpm]"]\nhigh = 950.0\n')
+    (fault,) = survey(load_dataset(root), FitConfig(), Silent()).faults
+    assert fault.path == "rows.csv: speed [rpm]"
+    assert fault.what.startswith("9 values outside")
