@@ -32,10 +32,12 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# DATA=folder: the public research sets that the protocols name (hours on two cores)
 DATA ?= data
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks.agent $(DATA)
-	$(BIN)/python -m benchmarks.real_line $(DATA)
+	$(BIN)/python -m benchmarks.agent
+	for name in real_line vibration process image quantize; do \
+	  $(BIN)/python -m benchmarks.$$name $(DATA) || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-output

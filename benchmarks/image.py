@@ -1,6 +1,6 @@
 """The figures of the image models: int8 on LiteRT, one thread, honest folds.
 
-    python -m benchmarks.image DATA_DIR --weights FILE [--only NAME ...] [--quick] [--folds K]
+    python -m benchmarks.image DATA_DIR [--weights FILE] [--only NAME ...] [--quick] [--folds K]
 
 DATA_DIR holds casting, magnetic_tile, neu_surface and mvtec_bottle; a set that is absent is left
 out. k-fold cases pool the held-out samples of all folds; an eighth of the other groups chooses the
@@ -103,12 +103,18 @@ def _spread(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.image")
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
-    parser.add_argument("--weights", default="imagenet", help="imagenet, none or a weights file")
+    parser.add_argument(
+        "--weights",
+        help="imagenet, none or a weights file (default: DATA_DIR/../weights/*.h5, else imagenet)",
+    )
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--folds", type=int, default=0, help="only the first K folds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a smoke run: one fold, few samples")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    beside = sorted((arguments.data.resolve().parent / "weights").glob("mobilenet_v2*.h5"))
+    arguments.weights = arguments.weights or (str(beside[0]) if beside else "imagenet")
+    return arguments
 
 
 if __name__ == "__main__":
