@@ -81,6 +81,7 @@ def _sentences(found: Survey) -> list[str]:
     lines += [f"decided  {said}" for said in found.decisions]
     if found.dataset.unlisted:
         lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")
+    lines += _cut([f"doubt    {said}" for said in found.doubts], "doubts")
     pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
     lines += _cut(pairs, "sets of byte-identical files")
     faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.contracts.errors import LinesideError
 from trainer.config import FitConfig
 from trainer.data.faults import Fault, Inspection, inspect_files
 from trainer.data.samples import Dataset
+from trainer.data.signals import signal_doubts
 from trainer.data.splits import plan_split
 from trainer.data.tag_survey import inspect_tags
 from trainer.progress import Talk
@@ -41,6 +42,7 @@ class Survey:
     identical: list[list[str]]
     rates_hz: list[float]
     tags: list[str]
+    doubts: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
         """The survey as plain values."""
@@ -59,6 +61,7 @@ class Survey:
             "decisions": list(self.decisions),
             "rates_hz": self.rates_hz,
             "tags": self.tags,
+            "doubts": self.doubts,
             "unlisted_files": self.dataset.unlisted,
             "faults": [vars(fault) for fault in self.faults],
             "identical": self.identical,
@@ -90,6 +93,7 @@ def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
         inspection.identical,
         _rates(dataset),
         tags,
+        signal_doubts(dataset) if dataset.config.vibration else [],
     )
 
 
