@@ -8,7 +8,9 @@ from pydantic import Field
 
 from trainer.strict_toml import Scalar, StrictTable
 
-ImageAugmentation = Literal["flip", "rotate", "brightness"]
+ImageAugmentation = Literal[
+    "flip", "rotate", "brightness", "scale", "blur", "glare", "dust", "belt", "exposure"
+]
 VibrationAugmentation = Literal["gain", "noise"]
 
 
@@ -23,7 +25,8 @@ class ImageTable(StrictTable):
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     augment: list[ImageAugmentation] = Field(
         default=["flip", "rotate", "brightness"],
-        description="variations that do not change the label; [] for none",
+        description="variations that do not change the label; [] for none; glare, dust, belt and "
+        "exposure are the line's own",
     )
     region: list[Share] = Field(
         default=[0.0, 0.0, 1.0, 1.0],
@@ -64,6 +67,9 @@ class FitConfig(StrictTable):
         default=0, ge=0, description="epochs without progress before the end; 0: half of them"
     )
     class_weights: bool = Field(default=True, description="rare classes weigh more")
+    oversample: bool = Field(
+        default=False, description="rare classes are shown more often; replaces class_weights"
+    )
     group_weights: bool = Field(
         default=True, description="a group of n samples weighs as the square root of n"
     )

@@ -78,6 +78,23 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def epoch_order(
+    targets: NDArray[np.int64], oversample: bool, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """The order of one epoch. Oversampled: every class as often as the largest, at most
+    WEIGHT_LIMIT times each sample; a sample comes again only when its whole class has come."""
+    if not oversample:
+        return rng.permutation(len(targets))
+    most = int(np.bincount(targets).max())
+    drawn = []
+    for label in np.unique(targets):
+        mine = np.flatnonzero(targets == label)
+        wanted = min(most, int(WEIGHT_LIMIT) * len(mine))
+        turns = [rng.permutation(mine) for _ in range(-(-wanted // len(mine)))]
+        drawn.append(np.concatenate(turns)[:wanted])
+    return rng.permutation(np.concatenate(drawn))
+
+
 def sample_weights(training: Training) -> NDArray[np.float32]:
     """One weight for each training input, mean 1, as the configuration asks.
 
@@ -91,7 +108,7 @@ def sample_weights(training: Training) -> NDArray[np.float32]:
         _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
         several = np.bincount(training.train.sample)[training.train.sample]
         weights = 1 / np.sqrt(counts[place] / several)
-    if config.class_weights:
+    if config.class_weights and not config.oversample:
         mass = np.bincount(targets, weights, len(training.labels))
         share = mass.sum() / (len(training.labels) * np.maximum(mass, 1e-9))
         weights = weights * np.minimum(share, WEIGHT_LIMIT)[targets]
@@ -144,10 +161,10 @@ def _batches(training: Training) -> Any:
         def __init__(self) -> None:
             super().__init__(workers=0)
             self.rng = np.random.default_rng(training.config.seed)
-            self.order = self.rng.permutation(len(targets))
+            self.order = epoch_order(targets, training.config.oversample, self.rng)
 
         def __len__(self) -> int:
-            return max(1, math.ceil(len(targets) / training.config.batch))
+            return max(1, math.ceil(len(self.order) / training.config.batch))
 
         def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
             size = training.config.batch
@@ -156,6 +173,6 @@ def _batches(training: Training) -> Any:
             return varied, targets[chosen], weights[chosen]
 
         def on_epoch_end(self) -> None:
-            self.order = self.rng.permutation(len(targets))
+            self.order = epoch_order(targets, training.config.oversample, self.rng)
 
     return Batches()

@@ -24,6 +24,7 @@ FILES = {
     "spec.json",
     "provenance.json",
     "splits.csv",
+    "validation.csv",
     "predictions.csv",
     "metrics.json",
     "history.csv",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.types import Tensor
+from trainer.data import line_variations
 
 Generator = np.random.Generator
 Augment = Callable[[Tensor, Generator], Tensor]
@@ -87,6 +88,12 @@ AUGMENTATIONS: dict[str, Augment] = {
     "flip": flip,
     "rotate": rotate,
     "brightness": brightness,
+    "scale": line_variations.scale,
+    "blur": line_variations.blur,
+    "glare": line_variations.glare,
+    "dust": line_variations.dust,
+    "belt": line_variations.belt,
+    "exposure": line_variations.exposure,
     "gain": gain,
     "noise": noise,
 }

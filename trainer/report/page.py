@@ -20,6 +20,7 @@ from trainer.report.mistakes import MOST as MOST_SHOWN
 from trainer.report.mistakes import Mistake, picture, worst
 from trainer.report.process import opponent, values
 from trainer.report.promise import promise
+from trainer.report.sheet import contact_sheet
 from trainer.report.tables import table
 from trainer.report.words import called, interval, sentence, written
 from trainer.run import Run
@@ -171,6 +172,7 @@ SECTIONS: tuple[Section, ...] = (
     where,
     gallery,
     curves,
+    contact_sheet,
     data,
     limits,
 )

@@ -5,7 +5,8 @@ import pytest
 
 from trainer.data.augment import AUGMENTATIONS, augment
 
-IMAGES = ("flip", "rotate", "brightness")
+LINE = ("scale", "blur", "glare", "dust", "belt", "exposure")
+IMAGES = ("flip", "rotate", "brightness", *LINE)
 
 
 def batch_for(name: str, height: int = 24) -> np.ndarray:
@@ -62,3 +63,26 @@ def test_gain_keeps_the_shape_of_a_signal() -> None:
 def test_no_names_no_change() -> None:
     given = batch_for("flip")
     assert augment(given, [], np.random.default_rng(0)) is given
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("glare", 70), ("dust", 200 * 0.65), ("exposure", 200 * 0.4)]
+)
+def test_light_of_the_line_stays_within_its_bounds(name: str, most: float) -> None:
+    flat = np.full((100, 32, 32, 3), 200 if name != "glare" else 100, np.uint8)
+    varied = AUGMENTATIONS[name](flat, np.random.default_rng(4)).astype(int)
+    assert 5 < np.abs(varied - flat).max() <= most + 1
+
+
+def test_dust_leaves_most_of_the_picture_alone() -> None:
+    flat = np.full((50, 96, 96, 1), 200, np.uint8)
+    varied = AUGMENTATIONS["dust"](flat, np.random.default_rng(4))
+    assert (varied < 190).mean() < 0.01
+
+
+def test_a_smear_keeps_the_light_and_a_small_mark() -> None:
+    picture = np.zeros((20, 64, 64, 1), np.uint8)
+    picture[:, 30:34, 20:24] = 200
+    varied = AUGMENTATIONS["belt"](picture, np.random.default_rng(1))
+    assert varied.max(axis=(1, 2, 3)).min() >= 190
+    np.testing.assert_allclose(varied.sum(axis=(1, 2, 3)), picture[0].sum(), rtol=0.02)
