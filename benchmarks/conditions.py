@@ -1,42 +1,42 @@
-"""Splits that leave a condition out, and what a fold gives: float and int8, window by window."""
+"""What a fold that leaves a condition out gives as int8 on LiteRT, window by window."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.int8 import run_int8
+from edge_agent.contracts.scoring import bad_mass, softmax
 from trainer.config import FitConfig
-from trainer.data.samples import Dataset, Sample
+from trainer.crossval import Choice, choose, window_figure, with_options
+from trainer.data.samples import Dataset
 from trainer.data.splits import Split
-from trainer.experiment import Experiment, run_experiment
+from trainer.experiment import run_experiment
+from trainer.leaveout import Protocol, leave_out
 from trainer.metrics import Figure, bootstrapped, macro_f1
 
-Condition = Callable[[Sample], str]
-"""The value of the condition that a sample was taken under."""
-
-VAL_FRACTION = 0.25
-"""The last part of each training recording, which chooses the threshold; never tested."""
+Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Held-out windows of one fold. logits8: what int8 said; owner: the recording of each."""
+    """Held-out windows of one fold, (N, K) logits by float and by int8; owner: the recording."""
 
-    name: str
+    value: str
     labels: list[str]
+    good: list[str]
     truth: NDArray[np.int64]
-    logits: NDArray[np.float32]
-    logits8: NDArray[np.float32]
+    logits: Logits
+    logits8: Logits
     owner: list[str]
+    chosen: Choice
     model_bytes: int
     latency_ms: float
     train_s: float
-    chosen: str = ""
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -48,87 +48,59 @@ class Fold:
         """The same of the float network."""
         return np.asarray(self.logits.argmax(axis=1) == self.truth)
 
+    @property
+    def f1(self) -> float:
+        """Macro-F1 of int8."""
+        return macro_f1(self.truth, self.logits8.argmax(axis=1), len(self.labels))
 
-@dataclass(frozen=True)
-class Protocol:
-    """Leave one value of `condition` out at a time; labels in `by_time` are cut by time instead."""
+    @property
+    def faulty(self) -> NDArray[np.bool_]:
+        """Whether each window is of a faulty machine."""
+        return np.array([self.labels[int(label)] not in self.good for label in self.truth])
 
-    condition: Condition
-    values: Sequence[str]
-    by_time: Sequence[str] = field(default=())
-
-
-def leave_out(dataset: Dataset, protocol: Protocol, value: str) -> Split:
-    """Everything under `value` is tested; the rest trains, its last quarter chooses thresholds.
-
-    A label of `by_time` has one recording only: as many equal stretches as there are values, the
-    one of `value`'s place is tested, the others train.
-    """
-    samples: list[Sample] = []
-    names: list[str] = []
-    for sample in dataset.samples:
-        pieces = _pieces(sample, protocol, value)
-        samples += [piece for piece, _ in pieces]
-        names += [name for _, name in pieces]
-    found = np.array(names)
-    train, val, test = (np.flatnonzero(found == name) for name in ("train", "val", "test"))
-    return Split(dataset.with_samples(samples), train, val, test, f"{value} held out")
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The int8 mass of the faults."""
+        return bad_mass(softmax(self.logits8), self.labels, self.good)
 
 
-def without(dataset: Dataset, protocol: Protocol, value: str) -> tuple[Dataset, Protocol]:
-    """What is left for choices when `value` is held out, and the same protocol on it."""
-    split = leave_out(dataset, protocol, value)
-    kept = [split.dataset.samples[index] for index in [*split.train, *split.val]]
-    joined = _rejoin(kept)
-    rest = [other for other in protocol.values if other != value]
-    return dataset.with_samples(joined), replace(protocol, values=rest)
+def run_protocol(
+    dataset: Dataset, protocol: Protocol, config: FitConfig, choices: Sequence[Choice] = ({},)
+) -> list[Fold]:
+    """Every value held out once; of several choices the inner leave-one-out takes one."""
+    folds = []
+    for value in protocol.values:
+        chosen, _ = choose(dataset, protocol, value, config, choices)
+        split = leave_out(dataset, protocol, value)
+        folds.append(run_split(split, with_options(config, chosen), value, chosen))
+    return folds
 
 
-def run_fold(split: Split, config: FitConfig, name: str) -> Fold:
-    """Train on the split, convert to int8, and judge every held-out window twice."""
+def run_split(split: Split, config: FitConfig, value: str, chosen: Choice) -> Fold:
+    """Train, convert to int8, and judge every held-out window by both."""
     started = time.perf_counter()
-    experiment = run_experiment(split, config, "bench")
+    experiment = run_experiment(split, config, "benchmark")
     spent = time.perf_counter() - started
-    return fold_of(experiment, name, spent)
-
-
-def fold_of(experiment: Experiment, name: str, train_s: float) -> Fold:
-    """The windows of an experiment, judged by float and by int8."""
-    held = experiment.held_out
-    dataset = experiment.split.dataset
+    held, dataset = experiment.held_out, split.dataset
     int8 = run_int8(experiment.fitted.model, experiment.calibration, held.inputs)
     return Fold(
-        name,
+        value,
         experiment.spec.labels,
+        experiment.spec.good,
         held.targets(dataset),
         experiment.test.outputs,
         int8.outputs,
         [dataset.samples[int(index)].path for index in held.sample],
+        chosen,
         int8.model_bytes,
         int8.latency_ms,
-        train_s,
+        spent,
     )
 
 
 def accuracy(folds: Sequence[Fold]) -> Figure:
-    """The mean over folds of the share of windows that int8 names right.
-
-    The interval draws recordings with replacement within each fold.
-    """
-    right = np.concatenate([fold.right for fold in folds])
-    place = np.concatenate([np.full(len(fold.right), n) for n, fold in enumerate(folds)])
-    owners = [f"{n} {owner}" for n, fold in enumerate(folds) for owner in fold.owner]
-
-    def mean(rows: NDArray[np.intp]) -> float:
-        shares = [right[rows][place[rows] == n] for n in range(len(folds))]
-        return float(np.mean([share.mean() for share in shares if len(share)]))
-
-    return bootstrapped(mean, owners)
-
-
-def f1(fold: Fold) -> float:
-    """Macro-F1 of int8 in one fold."""
-    return macro_f1(fold.truth, fold.logits8.argmax(axis=1), len(fold.labels))
+    """The mean over folds of the share of windows that int8 names right."""
+    return window_figure([(fold.right, fold.owner) for fold in folds])
 
 
 def float_accuracy(folds: Sequence[Fold]) -> float:
@@ -136,41 +108,17 @@ def float_accuracy(folds: Sequence[Fold]) -> float:
     return float(np.mean([fold.float_right.mean() for fold in folds]))
 
 
-def _pieces(sample: Sample, protocol: Protocol, value: str) -> list[tuple[Sample, str]]:
-    if sample.label in protocol.by_time:
-        return _stretches(sample, protocol, value)
-    if protocol.condition(sample) == value:
-        return [(sample, "test")]
-    if protocol.condition(sample) not in protocol.values:
-        return []
-    start, stop = sample.span
-    edge = stop - VAL_FRACTION * (stop - start)
-    return [
-        (replace(sample, span=(start, edge)), "train"),
-        (replace(sample, span=(edge, stop)), "val"),
-    ]
+def fault_auroc(folds: Sequence[Fold]) -> Figure:
+    """The mean over folds of the area under the curve of fault against none."""
+    from trainer.metrics import auroc
 
+    bad = np.concatenate([fold.faulty for fold in folds])
+    scores = np.concatenate([fold.scores for fold in folds])
+    place = np.concatenate([np.full(len(fold.truth), n) for n, fold in enumerate(folds)])
+    owners = [f"{n} {owner}" for n, fold in enumerate(folds) for owner in fold.owner]
 
-def _stretches(sample: Sample, protocol: Protocol, value: str) -> list[tuple[Sample, str]]:
-    place, count = list(protocol.values).index(value), len(protocol.values)
-    start, stop = sample.span
-    edges = np.linspace(start, stop, count + 1)
-    low, high = float(edges[place]), float(edges[place + 1])
-    pieces = [(replace(sample, span=(low, high)), "test")]
-    if low > start:
-        pieces.append((replace(sample, span=(start, low)), "train"))
-    if high < stop:
-        pieces.append((replace(sample, span=(high, stop)), "train"))
-    return pieces
+    def mean(rows: NDArray[np.intp]) -> float:
+        each = [rows[place[rows] == n] for n in range(len(folds))]
+        return float(np.mean([auroc(bad[mine], scores[mine]) for mine in each]))
 
-
-def _rejoin(samples: list[Sample]) -> list[Sample]:
-    """Neighbouring stretches of one recording as one sample."""
-    joined: list[Sample] = []
-    for sample in sorted(samples, key=lambda s: (s.path, s.span)):
-        last = joined[-1] if joined else None
-        if last is not None and last.path == sample.path and last.span[1] == sample.span[0]:
-            joined[-1] = replace(last, span=(last.span[0], sample.span[1]))
-        else:
-            joined.append(sample)
-    return joined
+    return bootstrapped(mean, owners)

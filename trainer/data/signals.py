@@ -25,8 +25,8 @@ whole factors, and one machine's states seldom move 90 % of the power that far."
 LEVEL_FACTOR = 30.0
 """An RMS this many times off the usual one speaks of another unit, gain or a dead sensor."""
 
-CLIPPED = 8
-"""Samples at a recording's own extremes: an unclipped one has two."""
+CLIPPED, CLIPPED_SHARE = 8, 1e-4
+"""Samples at a recording's own extremes, at least, and their share: an unclipped one has two."""
 
 FINE = 256
 """Different values below which repeated extremes only show a coarse converter."""
@@ -88,7 +88,7 @@ def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list
     if np.ptp(signal) == 0:
         return said
     clipped = clipped_samples(signal)
-    if clipped >= CLIPPED and len(np.unique(signal)) > FINE:
+    if clipped >= max(CLIPPED, CLIPPED_SHARE * len(signal)) and len(np.unique(signal)) > FINE:
         said.append(f"axis {axis} is clipped at {np.abs(signal).max():.3g}, {clipped} samples")
     still = longest_still(signal)
     if still >= max(STILL_SAMPLES, STILL_S * rate_hz):
