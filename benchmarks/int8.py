@@ -66,7 +66,7 @@ def convert(model: keras.Model, calibration: Tensor) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    with contextlib.redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):
         return bytes(converter.convert())
 
 
@@ -106,5 +106,4 @@ def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
     with redirect_stdout(sys.stderr):
         if has_exact_layers(model):
             return quantise_but_exact(converter, image=True)
-        with contextlib.redirect_stdout(sys.stderr):
         return bytes(converter.convert())
