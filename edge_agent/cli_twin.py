@@ -60,7 +60,7 @@ def _register_images(kinds: argparse._SubParsersAction[argparse.ArgumentParser])
 def _register_vibration(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     vibration = kinds.add_parser(
         "vibration",
-        help="motors on a test bench: normal, inner, outer, ball, unbalance",
+        help="motors on a test bench: normal, and faults of bearing or rotor",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,6 +70,12 @@ def _register_vibration(kinds: argparse._SubParsersAction[argparse.ArgumentParse
     )
     vibration.add_argument(
         "--rate-hz", type=float, default=12000.0, metavar="HZ", help="sampling rate (12000)"
+    )
+    vibration.add_argument(
+        "--faults",
+        default="ball,inner,outer",
+        metavar="LIST",
+        help="which faults occur, of ball,inner,outer,unbalance (ball,inner,outer)",
     )
     vibration.set_defaults(run=_vibration)
 
@@ -110,6 +116,7 @@ def _vibration(args: argparse.Namespace) -> int:
             where="twin vibration",
             cure="give --seconds between 0.05 and 600 and --rate-hz between 2000 and 200000",
         )
+    faults = _faults(args.faults)
     dataset.refuse_used(args.out)
     tally = dataset.write_vibration(
         args.out,
@@ -118,6 +125,7 @@ def _vibration(args: argparse.Namespace) -> int:
         args.seconds,
         args.rate_hz,
         args.defect_rate,
+        faults,
         _progress(args.count),
     )
     return _print_result(args, tally)
@@ -130,6 +138,18 @@ def _refuse_wrong_numbers(args: argparse.Namespace) -> None:
         raise ConfigError(f"{args.seed}", where="--seed", cure="give 0 or more")
     if not 0 <= args.defect_rate <= 1:
         raise ConfigError(f"{args.defect_rate:g}", where="--defect-rate", cure="give 0 to 1")
+
+
+def _faults(text: str) -> list[str]:
+    from edge_agent.twin.motor import FAULTS
+
+    faults = [name.strip() for name in text.split(",")]
+    unknown = sorted(set(faults) - set(FAULTS))
+    if unknown or len(set(faults)) != len(faults):
+        raise ConfigError(
+            f"{text!r}", where="--faults", cure=f"give one or more of {','.join(FAULTS)}"
+        )
+    return faults
 
 
 def _size(text: str) -> tuple[int, int]:

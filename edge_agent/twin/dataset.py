@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -72,12 +72,13 @@ def write_vibration(
     duration_s: float,
     rate_hz: float,
     defect_rate: float,
+    faults: Sequence[str] = motor.BEARING_FAULTS,
     told: Told = lambda _: None,
 ) -> dict[str, int]:
     """Write readings 0..count-1 of bench `seed` as float .wav; returns the number of each label."""
     rows: list[Row] = []
     for k in range(count):
-        run = motor.trial(seed, k, defect_rate)
+        run = motor.trial(seed, k, defect_rate, faults)
         signal = motor.record(run, round(duration_s * rate_hz), rate_hz)
         path = f"{run.label}/{run.part_id}.wav"
         _write(folder / path, wav_bytes(signal, rate_hz))

@@ -11,8 +11,8 @@ from edge_agent.twin.parts import COUNTERBORE, SCREW_HEAD, SCREWS, Part, screw_p
 from edge_agent.twin.surface import Disc, Map, Tint, ramp
 
 SOCKET, THREAD = 0.052, 0.062
-ZINC = (1.18, 0.98, 0.56)
-"""Yellow-passivated zinc against bare steel."""
+ZINC = (0.62, 0.92, 1.42)
+"""A blue zinc-flake coating against bare steel."""
 
 
 def set_screws(glow: Map, maps: Disc, part: Part, azimuth_rad: float) -> list[Tint]:

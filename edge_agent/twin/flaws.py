@@ -12,7 +12,7 @@ from edge_agent.twin.parts import Defect, Part
 from edge_agent.twin.surface import Disc, Map, Tint
 
 SUBPIXEL_BITS = 4
-RUST = (1.25, 0.86, 0.6)
+RUST = (1.6, 0.92, 0.5)
 """Corroded steel against bare steel."""
 
 
@@ -82,7 +82,7 @@ def _pit(
     depth = _soft(depth, max(0.7, 0.008 * maps.radius_px))
     strength = 0.55 + 0.45 * defect.severity
     grain = _soft(rng.standard_normal(depth.shape, np.float32), 1.4)
-    glow[place] *= 1 - np.clip(0.74 + 0.3 * grain, 0.3, 0.95) * strength * depth
+    glow[place] *= 1 - np.clip(0.62 + 0.3 * grain, 0.2, 0.9) * strength * depth
     glow[place] += 0.5 * strength * _relief(depth, light)
     return Tint(place, depth, RUST)
 

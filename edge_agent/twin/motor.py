@@ -8,6 +8,7 @@ Journal of Vibration and Acoustics 125 (2003) 282-289: strikes are never quite p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi
 
@@ -19,8 +20,8 @@ from edge_agent.twin.bearing import CATALOGUE, Bearing
 from edge_agent.twin.parts import part_id
 
 NORMAL = "normal"
-FAULTS = ("ball", "inner", "outer", "unbalance")
-LABELS = (*FAULTS[:2], NORMAL, *FAULTS[2:])
+BEARING_FAULTS = ("ball", "inner", "outer")
+FAULTS = (*BEARING_FAULTS, "unbalance")
 RATE_HZ = 12000.0
 MOTOR = 10
 """Readings of one motor: the group of a split."""
@@ -69,11 +70,13 @@ class Trial:
         return self.k // MOTOR
 
 
-def trial(seed: int, k: int, defect_rate: float = 0.5) -> Trial:
-    """The truth of reading k of bench `seed`, always the same."""
+def trial(
+    seed: int, k: int, defect_rate: float = 0.5, faults: Sequence[str] = BEARING_FAULTS
+) -> Trial:
+    """The truth of reading k of bench `seed`, always the same; `faults` are those that occur."""
     rng = np.random.default_rng([seed, k, 11])
     is_bad = rng.random() < defect_rate
-    fault = FAULTS[int(rng.integers(len(FAULTS)))]
+    fault = faults[int(rng.integers(len(faults)))]
     severity = float(rng.uniform(0.25, 1.0))
     load = float(rng.uniform(0.1, 1.0))
     motor = draw_motor(seed, k // MOTOR)

@@ -44,15 +44,16 @@ def test_images_carry_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_vibration_is_read_back_in_g(tmp_path: Path) -> None:
     out = tmp_path / "motors"
-    words = ["--count", "25", "--seed", "2", "--seconds", "0.25"]
+    words = ["--count", "25", "--seed", "2", "--seconds", "0.25", "--faults", "unbalance,outer"]
     assert main(["twin", "vibration", "--out", str(out), *words]) == 0
     described = tomllib.loads((out / "dataset.toml").read_text())
     table = rows(out)
     assert len({row["group"] for row in table}) == 3
     for k, row in enumerate(table):
-        run = motor.trial(2, k, 0.8)
+        run = motor.trial(2, k, 0.8, ["unbalance", "outer"])
         recording = read_recording(out / row["path"], described["vibration"]["axes"])
         assert row["label"] == run.label
+        assert float(row["rpm"]) == pytest.approx(60 * run.shaft_hz, abs=0.06)
         assert recording.rate_hz == float(row["rate_hz"]) == described["vibration"]["rate_hz"]
         assert np.array_equal(recording.signal, motor.record(run, 3000, 12000.0))
 
@@ -74,6 +75,7 @@ def test_equal_seeds_write_equal_bytes(tmp_path: Path) -> None:
         pytest.param(["images", "--count", "0"], 2, "--count: 0 samples", id="count"),
         pytest.param(["images", "--defect-rate", "1.5"], 2, "give 0 to 1", id="rate"),
         pytest.param(["vibration", "--seconds", "0"], 2, "--seconds between", id="seconds"),
+        pytest.param(["vibration", "--faults", "inner,rust"], 2, "one or more of", id="faults"),
         pytest.param(["vibration", "--seed", "-1"], 2, "give 0 or more", id="seed"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent.twin.bearing import CATALOGUE, Bearing
-from edge_agent.twin.motor import LABELS, MOTOR, NORMAL, Trial, load_zone, record, trial, vibration
+from edge_agent.twin.motor import FAULTS, MOTOR, NORMAL, Trial, load_zone, record, trial, vibration
 
 RATE_HZ = 12000.0
 SAMPLES = 24000
@@ -49,7 +49,7 @@ def envelope_spectrum(signal: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
 
 
 def trials(label: str, count: int) -> list[Trial]:
-    found = (run for k in range(2000) if (run := trial(3, k, 0.9)).label == label)
+    found = (run for k in range(2000) if (run := trial(3, k, 0.9, FAULTS)).label == label)
     return [next(found) for _ in range(count)]
 
 
@@ -134,9 +134,10 @@ def test_reading_k_of_a_seed_is_always_the_same() -> None:
 
 
 def test_all_labels_come_up_and_motors_have_several_states() -> None:
-    runs = [trial(1, k, 0.8) for k in range(400)]
+    runs = [trial(1, k, 0.8, FAULTS) for k in range(400)]
     counts = Counter(run.label for run in runs)
-    assert set(counts) == set(LABELS)
+    assert set(counts) == {NORMAL, *FAULTS}
+    assert {trial(1, k, 0.8).label for k in range(100)} == {NORMAL, "ball", "inner", "outer"}
     assert min(counts.values()) > 50
     motors = {run.machine: run.motor for run in runs}
     assert len(motors) == 400 // MOTOR
