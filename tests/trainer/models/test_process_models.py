@@ -1,0 +1,200 @@
+"""Models of process data on small tables whose rules are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.tabular import TabularInput
+from trainer.config import FitConfig
+from trainer.data.load import load_dataset
+from trainer.data.schema import TabularColumns
+from trainer.data.splits import Split, plan_split
+from trainer.evaluate import figures
+from trainer.experiment import Experiment, run_experiment
+from trainer.models.forest import Moved, cut_edges, grow, moved_table
+from trainer.models.hotelling import crossfit_limit, hotelling_t
+from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
+from trainer.models.valued import begun_late, conformal_margin, value_scoring
+
+MILL = """\
+task = "tabular-class"
+good = ["ok"]
+[tabular]
+file = "mill.csv"
+label = "state"
+[[tabular.derived]]
+name = "power [W]"
+op = "product"
+of = ["torque [Nm]", "speed [rpm]"]
+times = 0.10471975511965977
+"""
+PUMP = """\
+task = "tabular-anomaly"
+good = ["normal"]
+[tabular]
+file = "pump.csv"
+label = "state"
+"""
+LIVES = """\
+task = "tabular-regression"
+[tabular]
+file = "lives.csv"
+label = "cycles left"
+series = "machine"
+run_to_failure = true
+cap = 40
+fail_below = 10
+"""
+
+
+@pytest.fixture(scope="module")
+def mill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 rows; those above 7 kW are broken, whatever torque and speed alone say."""
+    root, rng = tmp_path_factory.mktemp("mill"), np.random.default_rng(0)
+    lines = ["torque [Nm],speed [rpm],kind,state"]
+    for _ in range(600):
+        torque, speed = rng.uniform(20, 60), rng.uniform(1000, 2000)
+        state = "broken" if torque * speed * 2 * np.pi / 60 > 7000 else "ok"
+        lines.append(f"{torque:.2f},{speed:.0f},{rng.choice(['L', 'M'])},{state}")
+    (root / "mill.csv").write_text("\n".join(lines) + "\n")
+    (root / "dataset.toml").write_text(MILL)
+    return root
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tags that go together for 300 rows and part for 60, each staying within its range."""
+    root, rng = tmp_path_factory.mktemp("pump"), np.random.default_rng(1)
+    lines = ["flow,current,state"]
+    for row in range(360):
+        flow = rng.normal()
+        apart = row >= 300
+        current = (-1.0 if apart else 1.0) * flow + 0.2 * rng.normal() + (1.5 if apart else 0.0)
+        lines.append(f"{flow:.3f},{current:.3f},{'fault' if apart else 'normal'}")
+    (root / "pump.csv").write_text("\n".join(lines) + "\n")
+    (root / "dataset.toml").write_text(PUMP)
+    return root
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 machines of 40 to 80 cycles whose heat rises over the last 40."""
+    root, rng = tmp_path_factory.mktemp("lives"), np.random.default_rng(2)
+    lines = ["machine,heat,noise"]
+    for machine in range(16):
+        life = int(rng.integers(40, 80))
+        for cycle in range(life):
+            heat = max(0, 40 - (life - 1 - cycle)) / 40 + rng.normal(0, 0.05)
+            lines.append(f"m{machine},{heat:.4f},{rng.normal():.3f}")
+    (root / "lives.csv").write_text("\n".join(lines) + "\n")
+    (root / "dataset.toml").write_text(LIVES)
+    return root
+
+
+def fitted(root: Path, **config: object) -> Experiment:
+    split = plan_split(load_dataset(root), FitConfig())
+    return run_experiment(split, FitConfig.model_validate(config), "m")
+
+
+def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Path) -> None:
+    options = {"members": 1, "teacher_rows": 4000}
+    found = fitted(mill, epochs=12, options=options)
+    assert figures(found.outcome)["auroc"].value > 0.98
+    assert "out-of-bag" in found.spec.scoring.chosen_by
+    assert found.opponent["name"] == "gradient boosting"
+    assert "gradient boosting" in str(found.opponent["sentence"]).lower()
+
+
+def test_forest_cuts_lie_where_the_label_changes(mill: Path) -> None:
+    dataset = load_dataset(mill)
+    every = np.arange(len(dataset.samples))
+    spec = tabular_spec(dataset, every, span_edges)
+    rows = plain_rows(sample_table(dataset, every), spec)
+    place = [feature.of for feature in spec.features].index("power [W]")
+    edges = cut_edges(grow(rows, dataset.targets(), 0, 20), place, rows[:, place], 8)
+    assert min(abs(np.array(edges) - 7000)) < 150
+    assert (np.diff(edges) > 0).all()
+
+
+def test_moved_rows_stay_within_the_range_of_each_tag(mill: Path) -> None:
+    dataset = load_dataset(mill)
+    every = np.arange(len(dataset.samples))
+    spec = tabular_spec(dataset, every, span_edges)
+    table = sample_table(dataset, every)
+    moved = moved_table(table, spec, dataset.targets(), Moved(500, 0.5), np.random.default_rng(0))
+    torque = np.asarray(moved.columns["torque [Nm]"], np.float64)
+    known = table.columns["torque [Nm]"].astype(np.float64)
+    assert len(torque) == 500
+    assert known.min() <= torque.min()
+    assert torque.max() <= known.max()
+
+
+def test_detector_hears_two_tags_part_although_each_looks_normal(pump: Path) -> None:
+    dataset = load_dataset(pump)
+    train, test = np.arange(250), np.arange(250, 360)
+    split = Split(dataset, train, train[-20:], test, "by time")
+    options = {"window_rows": 5}
+    found = run_experiment(split, FitConfig.model_validate({"options": options}), "pump")
+    assert figures(found.outcome)["auroc"].value > 0.95
+    assert "blocks of time" in found.spec.scoring.chosen_by
+    scores = found.test.scores
+    assert scores.min() >= 0
+    assert scores.max() <= 6
+
+
+def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
+    dataset = load_dataset(pump)
+    train = np.arange(250)
+    split = Split(dataset, train, train[-20:], np.arange(250, 360), "by time")
+    found = run_experiment(split, FitConfig.model_validate({"options": {"window_rows": 1}}), "p")
+    from trainer.data.prepared import prepare
+    from trainer.models.hotelling import window_means
+    from trainer.progress import Silent
+
+    means = window_means(prepare(dataset, train, found.spec.input, Silent(), "rows").inputs)
+    limit = crossfit_limit(means, 0.02)
+    asked = window_means(found.held_out.inputs)
+    plain = 2.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2
+    below = plain < 2.0
+    np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("model", ["conv1d-rows", "gru"])
+def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str) -> None:
+    options = {"members": 1, "window_rows": 20, "pool": 2, "noise": 0.02}
+    found = fitted(lives, model=model, epochs=25, options=options)
+    held = figures(found.outcome)
+    spread = float(np.std(found.outcome.values))
+    assert held["rmse"].value < 0.7 * spread
+    assert held["interval_coverage"].value > 0.7
+    assert isinstance(found.spec.input, TabularInput)
+    assert (found.spec.scoring.worse, found.spec.scoring.threshold) == ("low", 10)
+    assert found.opponent["figure"] == "rmse"
+
+
+def test_margin_covers_the_asked_share() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 10, 500)
+    outputs = np.stack([truth * 0 - 1, truth * 0, truth * 0 + 1], axis=1)
+    margin = conformal_margin(outputs, truth, 0.9)
+    inside = (outputs[:, 0] - margin <= truth) & (truth <= outputs[:, 2] + margin)
+    assert inside.mean() == pytest.approx(0.9, abs=0.01)
+    assert conformal_margin(outputs, truth * 0, 0.9) == 0
+
+
+def test_history_that_begins_late_repeats_its_first_row() -> None:
+    windows = np.arange(40, dtype=np.float32)[None, :, None] * np.ones((200, 1, 1), np.float32)
+    cut = begun_late(windows, np.random.default_rng(0))
+    assert (cut[:, -20:] == windows[:, -20:]).all()
+    changed = (cut != windows).any(axis=(1, 2))
+    assert 0.3 < changed.mean() < 0.7
+    assert (np.diff(cut[:, :, 0], axis=1) >= 0).all()
+
+
+def test_without_a_limit_nothing_fails() -> None:
+    scoring = value_scoring(TabularColumns(file="a", label="b"), 125.0, 1.0)
+    assert scoring.threshold > 1e6
+    assert "nothing fails" in scoring.chosen_by
