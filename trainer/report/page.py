@@ -16,6 +16,7 @@ from trainer.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
 from trainer.report.honesty import copies, nuisance, where
+from trainer.report.looked import looked
 from trainer.report.mistakes import MOST as MOST_SHOWN
 from trainer.report.mistakes import Mistake, picture, worst
 from trainer.report.process import opponent, values
@@ -171,6 +172,7 @@ SECTIONS: tuple[Section, ...] = (
     nuisance,
     where,
     gallery,
+    looked,
     curves,
     contact_sheet,
     data,
