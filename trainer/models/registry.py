@@ -35,6 +35,7 @@ DEFAULTS: dict[Task, str] = {
     "tabular-anomaly": "hotelling",
     "tabular-regression": "conv1d-rows",
     "image-class": "cnn",
+    "image-anomaly": "detector",
     "vibration-class": "conv1d",
 }
 """What `--model auto` takes."""

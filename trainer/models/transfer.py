@@ -97,7 +97,8 @@ def fit_head(network: keras.Model, training: Training, views: int) -> None:
     eye = keras.Model(network.input, network.get_layer("pooled").output)
     rows = _varied_features(eye, training, views)
     targets = np.tile(training.train_targets, views)
-    mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-2
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread += 0.02 * float(spread.mean()) + 1e-9
     weight = "balanced" if training.config.class_weights else None
     regression = LogisticRegression(C=RIDGE, max_iter=300, class_weight=weight)
     regression.fit((rows - mean) / spread, targets)

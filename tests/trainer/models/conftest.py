@@ -1,0 +1,31 @@
+"""Backbone weights without a download: random, but alive in every layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def lively_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A weights file of MobileNetV2 without top whose random kernels keep the signal's size.
+
+    Keras' own random start fades to 1e-13 at the last layer (He et al., ICCV 2015, says why).
+    """
+    import keras
+
+    network = keras.applications.MobileNetV2(
+        weights=None, include_top=False, input_shape=(32, 32, 3)
+    )
+    rng = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            shape = layer.get_weights()[0].shape
+            layer.set_weights([rng.normal(size=shape).astype(np.float32) * np.sqrt(2 / 9)])
+        elif isinstance(layer, keras.layers.Conv2D):
+            shape = layer.get_weights()[0].shape
+            spread = np.sqrt(2 / np.prod(shape[:3]))
+            layer.set_weights([rng.normal(size=shape).astype(np.float32) * spread])
+    path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
+    network.save_weights(path)
+    return str(path)
