@@ -28,6 +28,7 @@ def test_a_fold_without_normal_windows_has_no_ranking() -> None:
     assert np.isnan(fault_auroc([fold("x", [True, False])]).value)
 
 
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
 @pytest.mark.timeout(400)
 def test_a_quick_run_prints_rows(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(data_dir), "--only", "hitsm_mfs", "--quick"]) == 0
