@@ -70,7 +70,7 @@ def test_command_writes_a_report_that_claims_no_causes(
     page = out.read_text()
     assert "not causes" in page
     assert "<svg" in page
-    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "src=" not in page
 
 
 @pytest.mark.parametrize(

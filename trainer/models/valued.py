@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OUTPUTS = 3
 """Low, middle, high."""
 BATCH = 256
+BEGUN_LATE = 0.8
+"""Share of training windows whose history is cut."""
 LEAST_HISTORY = 20
 """Rows of history that every training window keeps."""
 
@@ -71,14 +73,14 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
 
 
 def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
-    """Half of the windows as if logging had begun inside them: older rows repeat the first one.
+    """Most of the windows as if logging had begun inside them: older rows repeat the first one.
 
     A station starts in mid-life; without this a network takes a short history for a young machine.
     """
     if inputs.ndim < 3 or inputs.shape[1] < LEAST_HISTORY:
         return inputs
     begins = rng.integers(0, inputs.shape[1] - LEAST_HISTORY + 1, len(inputs))
-    begins[rng.random(len(inputs)) < 0.5] = 0
+    begins[rng.random(len(inputs)) >= BEGUN_LATE] = 0
     places = np.maximum(np.arange(inputs.shape[1])[None], begins[:, None])
     return np.take_along_axis(inputs, places[:, :, None], axis=1)
 

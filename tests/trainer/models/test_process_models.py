@@ -165,7 +165,7 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
 @pytest.mark.parametrize("model", ["conv1d-rows", "gru"])
 def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str) -> None:
     options = {"members": 1, "window_rows": 20, "pool": 2, "noise": 0.02}
-    found = fitted(lives, model=model, epochs=25, options=options)
+    found = fitted(lives, model=model, epochs=20, options=options)
     held = figures(found.outcome)
     spread = float(np.std(found.outcome.values))
     assert held["rmse"].value < 0.7 * spread
@@ -190,7 +190,7 @@ def test_history_that_begins_late_repeats_its_first_row() -> None:
     cut = begun_late(windows, np.random.default_rng(0))
     assert (cut[:, -20:] == windows[:, -20:]).all()
     changed = (cut != windows).any(axis=(1, 2))
-    assert 0.3 < changed.mean() < 0.7
+    assert 0.6 < changed.mean() < 0.9
     assert (np.diff(cut[:, :, 0], axis=1) >= 0).all()
 
 
