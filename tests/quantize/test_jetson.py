@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quantize.graph import parse_graph
+from quantize.jetson import export_onnx, quantise_symmetric
+from quantize.run import read_run
+
+pytest.importorskip("ai_edge_quantizer", reason="pip install 'lineside[jetson]'")
+pytest.importorskip("tf2onnx", reason="pip install 'lineside[jetson]'")
+
+
+@pytest.mark.slow
+def test_the_onnx_file_says_what_the_float_network_says(image_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "discs.onnx"
+    exported = export_onnx(read_run(image_run), out)
+    assert out.stat().st_size == exported.size_bytes
+    assert exported.n == 200
+    assert exported.agreement >= 0.98
+    assert exported.correlation >= 0.99
+
+
+@pytest.mark.slow
+def test_every_zero_point_is_zero(image_run: Path, tmp_path: Path) -> None:
+    from quantize.child import convert_in_child
+    from quantize.targets import find_target
+
+    run = read_run(image_run)
+    path = tmp_path / "float.tflite"
+    path.write_bytes(convert_in_child(run, find_target("jetson"), "float32").model)
+    graph = parse_graph(quantise_symmetric(path, run.calibration), "symmetric")
+    assert {zero for tensor in graph.tensors for zero in tensor.zero_points} == {0}
+    assert np.all([graph.tensors[place].dtype == "INT8" for place in graph.inputs])
