@@ -177,7 +177,14 @@ def _cost_rows(case: Case, parts: list[Part]) -> list[Row]:
     reach = 8.0 if case.detects else None
     return [
         Row(f"{case.name} training of one part", slowest, "lower", "s", len(parts), reach=600.0),
-        Row(f"{case.name} latency, one thread", latency, "lower", "ms", len(parts), reach=reach),
+        Row(
+            f"{case.name} processor time of one frame, one thread",
+            latency,
+            "lower",
+            "ms",
+            len(parts),
+            reach=reach,
+        ),
         Row(f"{case.name} model", size, "lower", "MB", reach=4.0 if case.detects else None),
     ]
 
