@@ -37,12 +37,6 @@ class FolderCamera:
 
     def open(self) -> None:
         """List the folder; raises DeviceError when it is absent, or empty and not waited for."""
-        if not self._config.path.is_dir():
-            raise DeviceError(
-                "no such folder",
-                where=str(self._config.path),
-                cure="correct `path` of the folder camera in station.toml",
-            )
         self._look()
         if not self._waiting and not self._seen and self._config.at_end != "wait":
             raise DeviceError(
@@ -52,7 +46,10 @@ class FolderCamera:
             )
 
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
-        """The next image; EndOfSource after the last one where `at_end` is stop."""
+        """The next image; EndOfSource after the last one where `at_end` is stop.
+
+        Raises DeviceError when the folder itself is gone.
+        """
         if not self._waiting and not self._refill(timeout_s):
             return None
         if not self._pace.wait(timeout_s):
@@ -84,13 +81,39 @@ class FolderCamera:
         return bool(self._waiting)
 
     def _look(self) -> None:
-        found = sorted(
-            path
-            for path in self._config.path.rglob("*")
-            if path not in self._seen and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-        )
+        """Queue what is new; a name that went away and came back is new."""
+        found = self._list()
+        self._seen.intersection_update(found)
+        fresh = [path for path in found if path not in self._seen]
         if self._config.at_end == "wait":
-            settled = time.time() - SETTLE_S
-            found = [path for path in found if path.stat().st_mtime <= settled]
-        self._seen.update(found)
-        self._waiting.extend(found)
+            fresh = [path for path in fresh if _is_settled(path)]
+        self._seen.update(fresh)
+        self._waiting.extend(fresh)
+
+    def _list(self) -> list[Path]:
+        root = self._config.path
+        if not root.is_dir():
+            raise DeviceError(
+                "no such folder",
+                where=str(root),
+                cure="correct `path` of the folder camera in station.toml, or bring it back",
+            )
+        try:
+            return sorted(
+                path
+                for path in root.rglob("*")
+                if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+            )
+        except OSError as error:
+            raise DeviceError(
+                f"cannot be listed ({error.strerror})",
+                where=str(root),
+                cure="check disk and rights",
+            ) from error
+
+
+def _is_settled(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime <= time.time() - SETTLE_S
+    except FileNotFoundError:
+        return False

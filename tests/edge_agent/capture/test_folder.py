@@ -111,3 +111,29 @@ def test_rate_is_kept_and_a_short_timeout_gives_nothing(tmp_path: Path) -> None:
             grabbed.append(item.mono_ns / 1e9)
     steps = np.diff(grabbed)
     assert steps == pytest.approx([0.1, 0.1, 0.1], abs=0.001)
+
+
+def test_folder_that_goes_away_is_a_lost_device(tmp_path: Path) -> None:
+    folder = tmp_path / "share"
+    write_frame(folder / "a.png", 200)
+    os.utime(folder / "a.png", (1, 1))
+    source = camera(folder, at_end="wait")
+    source.open()
+    assert isinstance(source.next(0.1), Frame)
+    folder.rename(tmp_path / "gone")
+    with pytest.raises(DeviceError, match="no such folder"):
+        source.next(0.1)
+    (tmp_path / "gone").rename(folder)
+    source.open()
+    assert source.next(0.1) is None, "the same file is no new part"
+
+
+def test_name_that_went_away_and_came_back_is_a_new_part(tmp_path: Path) -> None:
+    os.utime(write_frame(tmp_path / "shot.png", 200), (1, 1))
+    source = camera(tmp_path, at_end="wait")
+    source.open()
+    assert isinstance(source.next(0.1), Frame)
+    (tmp_path / "shot.png").unlink()
+    assert source.next(0.1) is None
+    os.utime(write_frame(tmp_path / "shot.png", 40), (1, 1))
+    assert isinstance(source.next(0.1), Frame)
