@@ -121,7 +121,10 @@ def decode_image(payload: bytes, where: str) -> Image:
     """Decode JPEG, PNG, BMP, TIFF or WebP bytes to RGB; the EXIF orientation is applied."""
     if not payload:
         raise InputError("the file is empty", where=where, cure="record the image again")
-    pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # a header that claims more pixels than OpenCV takes
+        pixels = None
     if pixels is None:
         raise InputError(
             "not a readable image", where=where, cure="give a whole JPEG, PNG, BMP, TIFF or WebP"

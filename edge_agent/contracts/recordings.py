@@ -84,6 +84,10 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
         raise InputError(
             "no sampling rate", where=str(path), cure="give rate_hz in the configuration"
         )
+    if file_hz is not None and not 0 < file_hz < np.inf:
+        raise InputError(
+            f"the file says {file_hz:g} Hz", where=str(path), cure="record it again, or correct it"
+        )
     if rate_hz is not None and file_hz is not None and abs(rate_hz / file_hz - 1) > 0.001:
         raise InputError(
             f"the file says {file_hz:g} Hz, the configuration {rate_hz:g} Hz",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
+from zlib import compress, crc32
 
 import cv2
 import numpy as np
@@ -117,3 +119,15 @@ def test_shrinking_stays_near_the_mean_of_the_areas(size: tuple[int, int]) -> No
     spec = ImageInput(width_px=224, height_px=224)
     exact = cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(prepare_image(frame, spec).astype(int) - exact).max() <= 2
+
+
+def test_header_that_claims_a_giant_picture_is_an_unreadable_image() -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc32(name + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    payload = (
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", compress(bytes(99))) + chunk(b"IEND", b"")
+    )
+    with pytest.raises(InputError, match=r"huge\.png: not a readable image"):
+        decode_image(payload, "huge.png")

@@ -103,3 +103,11 @@ def test_bad_file_is_named(tmp_path: Path, name: str, payload: bytes, said: str)
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.wav: cannot be read"):
         read_recording(tmp_path / "none.wav", ["0"])
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -5.0, np.nan, np.inf])
+def test_rate_that_is_none_is_refused(tmp_path: Path, rate_hz: float) -> None:
+    np.savez(tmp_path / "a.npz", x=SIGNAL[:, 0], rate_hz=rate_hz)
+    for asked in (None, 1000.0):
+        with pytest.raises(InputError, match=r"a\.npz: the file says"):
+            read_recording(tmp_path / "a.npz", ["x"], asked)
