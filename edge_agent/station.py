@@ -9,6 +9,7 @@ disk nor network.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -22,7 +23,7 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.config import StationConfig
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
-from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage, wire_text
 from edge_agent.contracts.types import Item
 from edge_agent.decide.assembly import Assembler, ClosedPart
 from edge_agent.decide.fusion import Decision, action_for, fuse
@@ -34,6 +35,7 @@ LOG = logging.getLogger("lineside.station")
 
 TAKE_S = 0.1
 """Longest wait for an item, so that a stop is obeyed soon."""
+PART_ID_CHARACTERS = 1000
 REARM_S = 5.0
 """A disarmed station tries again after this."""
 
@@ -183,7 +185,7 @@ class Station:
         channel.feed.close()
 
     def _inspect(self, channel: ArmedChannel, item: Item) -> None:
-        part_id = item.part_id or str(item.seq)
+        part_id = wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
         self._assembler.begin(channel.name, part_id, item.mono_ns)
         verdict = channel.judge.judge(item)
         part = self._assembler.add(verdict, part_id, item.mono_ns)
@@ -191,20 +193,26 @@ class Station:
             self._decide(part)
 
     def _decide(self, part: ClosedPart) -> None:
-        """Fuse, act, and hand over to the outbox, in this order."""
-        verdict, reason = fuse(part.channels)
+        """Fuse, act, and hand over to the outbox, in this order; the last also if acting fails."""
+        latency_ms = max(0.0, (self._clock.mono_ns() - part.mono_ns) / 1e6)
+        verdict, reason = fuse(part.channels, latency_ms, self.config.line.deadline_ms)
         decision = Decision(
             part_id=part.part_id,
             verdict=verdict,
             action=action_for(verdict, self.config.station.safe_action),
             reason=reason,
-            latency_ms=max(0.0, (self._clock.mono_ns() - part.mono_ns) / 1e6),
+            latency_ms=latency_ms,
             channels=part.channels,
         )
-        self._output(decision)
+        try:
+            self._output(decision)
+        finally:
+            self._record(decision)
+
+    def _record(self, decision: Decision) -> None:
         with self._lock:
             self.counts["parts"] += 1
-            self.counts[str(verdict)] += 1
+            self.counts[str(decision.verdict)] += 1
         if self._outbox is not None:
             self._outbox.put("verdict", partial(self._message, decision, self._clock.utc_ns()))
 
@@ -301,4 +309,4 @@ class Station:
 def rss_mb() -> float:
     """The resident memory of this process (proc(5), statm)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / (1 << 20)
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

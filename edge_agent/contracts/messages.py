@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.types import Verdict
 
+REASON_CHARACTERS = 400
+"""Longer reasons are cut, so that a verdict stays within its stream's budget."""
+
 Action: TypeAlias = Literal["accept", "reject", "stop"]
 """What the line does with a part."""
 
@@ -97,3 +100,12 @@ class AckMessage(BaseModel):
     schema_version: Literal[1] = 1
     kind: Literal["ack"] = "ack"
     event_ids: list[str] = Field(min_length=1, max_length=10_000)
+
+
+def wire_text(text: str, limit: int = REASON_CHARACTERS) -> str:
+    """`text` as every receiver can read it: bytes that are no UTF-8 escaped, cut to `limit`.
+
+    A file name that is not UTF-8 reaches Python with lone surrogates, which JSON does not carry.
+    """
+    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"

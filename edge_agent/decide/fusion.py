@@ -22,15 +22,20 @@ class Decision:
     channels: tuple[ChannelVerdict, ...]
 
 
-def fuse(channels: Sequence[ChannelVerdict]) -> tuple[Verdict, str]:
-    """FAIL if any channel fails, else NO-VERDICT if any is unsure or missing, else PASS.
+def fuse(
+    channels: Sequence[ChannelVerdict], latency_ms: float, deadline_ms: float
+) -> tuple[Verdict, str]:
+    """FAIL if any channel fails, else NO-VERDICT if any is unsure or missing or all are late.
 
-    The reason names the channel that decided, unless all pass.
+    PASS otherwise: each channel passed, and the last one before the part's own deadline, which
+    counts from its first grab. The reason names the channel that decided, unless all pass.
     """
     for verdict in (Verdict.FAIL, Verdict.NO_VERDICT):
         for channel in channels:
             if channel.verdict == verdict:
                 return verdict, f"{channel.channel}: {channel.reason or channel.label}"
+    if latency_ms > deadline_ms:
+        return Verdict.NO_VERDICT, f"late: {latency_ms:.0f} ms, the deadline is {deadline_ms:g} ms"
     return Verdict.PASS, ""
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import InputError
-from edge_agent.contracts.messages import ChannelVerdict
+from edge_agent.contracts.messages import ChannelVerdict, wire_text
 from edge_agent.contracts.types import (
     Frame,
     Image,
@@ -83,7 +83,7 @@ class ChannelJudge:
             channel=self.channel,
             bundle=self.bundle,
             verdict=Verdict.NO_VERDICT,
-            reason=reason,
+            reason=wire_text(reason),
             captured_at_ns=None if item is None else item.captured_at_ns,
             latency_ms=None if item is None else self._age_ms(item),
         )
@@ -116,7 +116,7 @@ class ChannelJudge:
             label=judgement.label,
             score=judgement.score if math.isfinite(judgement.score) else None,
             threshold=judgement.threshold,
-            reason=reason,
+            reason=wire_text(reason),
             captured_at_ns=item.captured_at_ns,
             latency_ms=latency_ms,
         )

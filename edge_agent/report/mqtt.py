@@ -198,8 +198,7 @@ class Sender:
 
     def _send_news(self, client: Client) -> None:
         while self._news:
-            name = next(iter(self._news))
-            message = self._news.pop(name)
+            name, message = self._news.popitem()
             self._publish(client, name, message.model_dump_json(exclude_none=True).encode(), None)
 
     def _send_messages(self, client: Client) -> None:

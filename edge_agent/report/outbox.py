@@ -83,7 +83,8 @@ class Outbox:
     def put(self, stream: str, build: Callable[[str], BaseModel]) -> str:
         """Number a message, hand it over, and give its event id; never waits.
 
-        `build` makes the message from its event id.
+        `build` makes the message from its event id. One that cannot be made counts as not kept,
+        and its error is raised.
         """
         with self._change:
             seq = self._number()
@@ -91,7 +92,11 @@ class Outbox:
             if len(self._queue) >= self._hand_over:
                 self._miss(Gap(self.epoch, seq, seq, 1))
                 return event_id
-            payload = build(event_id).model_dump_json(exclude_none=True).encode()
+            try:
+                payload = build(event_id).model_dump_json(exclude_none=True).encode()
+            except ValueError:
+                self._miss(Gap(self.epoch, seq, seq, 1))
+                raise
             self._queue.append(Row(self.epoch, seq, stream, payload))
             self._change.notify_all()
         return event_id

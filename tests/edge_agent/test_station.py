@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from edge_agent.contracts.clock import SystemClock
 from edge_agent.contracts.errors import BundleError, ConfigError, LinesideError
 from edge_agent.contracts.types import Verdict
 from edge_agent.decide.fusion import Decision
-from edge_agent.station import Station
+from edge_agent.station import Station, rss_mb
 from tests.station_kit import write_frame, write_frames, write_image_bundle, write_station
 
 FOLDER = 'driver = "folder"\npath = "frames"'
@@ -197,3 +198,31 @@ def test_reader_that_hangs_up_does_not_stop_the_line(bench: Path) -> None:
     assert agent.returncode == 0, said
     assert "300 parts" in said
     assert "Traceback" not in said
+
+
+def test_part_whose_name_is_not_utf8_gets_its_verdict(bench: Path) -> None:
+    odd = os.fsdecode(b"part\xff.png")
+    (bench / "frames" / "part0000.png").rename(bench / "frames" / odd)
+    (bench / "frames" / "part0001.png").write_bytes(b"")
+    (bench / "frames" / "part0001.png").rename(bench / "frames" / f"z{odd}")
+    station, decisions = decide(write_station(bench, FOLDER))
+    verdicts = {d.part_id: d.verdict for d in decisions}
+    assert verdicts["part\\udcff.png"] == Verdict.PASS
+    assert verdicts["zpart\\udcff.png"] == Verdict.NO_VERDICT
+    assert station.counts["faults"] == 0
+
+
+def test_output_that_fails_costs_no_verdict(bench: Path) -> None:
+    def broken(decision: Decision) -> None:
+        raise OSError("the relay is gone")
+
+    config = read_config(write_station(bench, FOLDER))
+    station = Station(config, clock=SystemClock(), output=broken, keep_trying=False)
+    station.run(threading.Event())
+    assert station.counts["parts"] == 12
+    assert station.counts["faults"] == 12
+
+
+def test_resident_memory_is_what_the_kernel_says() -> None:
+    said = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]
+    assert rss_mb() == pytest.approx(int(said) / 1024, rel=0.05)

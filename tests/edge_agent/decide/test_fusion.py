@@ -24,7 +24,7 @@ def channel(name: str, verdict: Verdict) -> ChannelVerdict:
     "verdicts", list(itertools.product([PASS, FAIL, NONE], repeat=3)), ids=lambda v: "-".join(v)
 )
 def test_part_passes_only_where_every_channel_passes(verdicts: tuple[Verdict, ...]) -> None:
-    fused, reason = fuse([channel(str(k), verdict) for k, verdict in enumerate(verdicts)])
+    fused, reason = fuse([channel(str(k), v) for k, v in enumerate(verdicts)], 20, 100)
     if FAIL in verdicts:
         assert fused == FAIL
         assert reason == f"{verdicts.index(FAIL)}: scratch"
@@ -51,3 +51,9 @@ def test_only_a_part_without_verdict_takes_the_safe_action(
     verdict: Verdict, safe_action: str, action: str
 ) -> None:
     assert action_for(verdict, safe_action) == action  # type: ignore[arg-type]
+
+
+def test_channels_in_time_make_no_late_pass() -> None:
+    channels = [channel("top", PASS), channel("side", PASS)]
+    assert fuse(channels, 120, 100) == (NONE, "late: 120 ms, the deadline is 100 ms")
+    assert fuse([*channels, channel("end", FAIL)], 120, 100)[0] == FAIL

@@ -215,3 +215,16 @@ def test_what_was_put_and_not_confirmed_is_there(
         outbox.stop()
         expected = expected[confirm:]
         assert [json.loads(row.payload)["event_id"] for row in read_all(folder)] == expected
+
+
+def test_message_that_cannot_be_made_is_counted_and_leaves_no_silent_gap(tmp_path: Path) -> None:
+    outbox = opened(tmp_path)
+    outbox.put("verdict", note)
+    with pytest.raises(ValueError, match=r"surrogates|unicode|string"):
+        outbox.put("verdict", lambda event_id: Note(event_id=event_id, text="part\udcff"))
+    outbox.put("verdict", note)
+    outbox.stop()
+    rows = rows_of(outbox)
+    gap = json.loads(next(row.payload for row in rows if row.stream == "gap"))
+    assert [row.seq for row in rows] == [0, 2, 3]
+    assert (gap["first_seq"], gap["last_seq"], gap["dropped"]) == (1, 1, 1)
