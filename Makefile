@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-slow check bench clean
+.PHONY: demo setup test test-slow test-device check bench clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -25,6 +25,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout=1800
+
+# the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
+test-device: $(STAMP)
+	$(BIN)/python -m pytest -m device --timeout=1800
 
 check: $(STAMP)
 	$(BIN)/ruff check .
