@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from edge_agent.arming import channel_source, trusted_bundle
 from edge_agent.capture.source import EndOfSource, Source
-from edge_agent.config import Channel, StationConfig
+from edge_agent.config import Channel, StationConfig, VibrationChannel
 from edge_agent.contracts.bundle import Bundle
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.contracts.files import write_atomic
 from edge_agent.contracts.finding import Finding
 from edge_agent.contracts.types import Frame, Item, Reading
+from edge_agent.decide.machine import read_baseline
 from edge_agent.infer.inspector import load_inspector
 from edge_agent.report.ledger import BALLAST_BYTES
 from edge_agent.report.probe import probe_broker
@@ -52,6 +54,8 @@ def _check_channel(channel: Channel, config: StationConfig, clock: Clock) -> Ite
         yield _failure(f"{name}: bundle", error)
         return
     yield _guarded(f"{name}: network", lambda: _check_network(channel, bundle))
+    if isinstance(channel, VibrationChannel) and channel.baseline is not None:
+        yield _guarded(f"{name}: baseline", lambda: _check_baseline(channel, bundle))
     yield _guarded(f"{name}: source", lambda: _check_source(channel, bundle, clock))
 
 
@@ -63,6 +67,13 @@ def _check_network(channel: Channel, bundle: Bundle) -> Finding:
     worst = "" if parity is None else f", {parity.worst_quanta} quanta apart at most"
     detail = f"{runtime.name} {runtime.version}: {vectors}{worst}"
     return Finding(f"channel {channel.name}: network", "OK", detail)
+
+
+def _check_baseline(channel: VibrationChannel, bundle: Bundle) -> Finding:
+    path = channel.baseline or Path()
+    found = read_baseline(path, bundle.manifest.spec)
+    detail = f"{path}: {found.windows} windows, threshold {found.threshold:g}"
+    return Finding(f"channel {channel.name}: baseline", "OK", detail)
 
 
 def _check_source(channel: Channel, bundle: Bundle, clock: Clock) -> Finding:

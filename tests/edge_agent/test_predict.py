@@ -130,6 +130,23 @@ def test_check_names_each_fault_and_its_cure(bench: Path, capsys: Shown) -> None
     assert "start the broker, or correct mqtt.host and mqtt.port" in shown
 
 
+def test_check_reads_the_baseline_that_a_channel_names(bench: Path, capsys: Shown) -> None:
+    runs = bench / "runs"
+    runs.mkdir()
+    (runs / "a.csv").write_text("x\n" + "0.1\n-0.1\n" * 64)
+    station = bench / "station.toml"
+    station.write_text(
+        '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
+        'kind = "vibration"\nbundle = "loudness.bundle"\nbaseline = "gone.json"\n'
+        '[channel.source]\ndriver = "csv"\npath = "runs"\nsample_rate_hz = 1000\n'
+    )
+    assert main(["check", str(station)]) == 1
+    shown = capsys.readouterr().out
+    assert "FAIL     channel motor: baseline" in shown
+    assert "gone.json: cannot be read" in shown
+    assert "lineside-agent baseline" in shown
+
+
 def test_check_sees_a_broker_that_drops_for_those_who_are_away(
     bench: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
