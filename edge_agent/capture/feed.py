@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from typing import Protocol
 
@@ -68,19 +67,22 @@ class Reopening:
         if self.fault and not self._reopened(timeout_s):
             return None
         try:
-            return self._source.next(timeout_s)
+            item = self._source.next(timeout_s)
         except DeviceError as error:
-            self._lose(error)
+            self.lose(error)
             return None
+        self._attempts = 0 if item is not None else self._attempts
+        return item
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
 
-    def _lose(self, error: DeviceError) -> None:
+    def lose(self, error: Exception) -> None:
+        """Close the device, to be opened again after a wait that grows until an item comes."""
         if not self.fault:
             LOG.error("channel %s lost its source: %s", self._name, error)
-        self.fault = str(error)
+        self.fault = str(error) or type(error).__name__
         wait_s = REOPEN_S[min(self._attempts, len(REOPEN_S) - 1)]
         self._attempts += 1
         self._retry_ns = self._clock.mono_ns() + round(wait_s * 1e9)
@@ -94,10 +96,10 @@ class Reopening:
         try:
             self._source.open()
         except DeviceError as error:
-            self._lose(error)
+            self.lose(error)
             return False
         LOG.warning("channel %s has its source again", self._name)
-        self.fault, self._attempts = "", 0
+        self.fault = ""
         return True
 
 
@@ -201,9 +203,9 @@ class LiveFeed:
                 item = self._source.next(TICK_S)
             except EndOfSource:
                 break
-            except Exception:
+            except Exception as error:
                 LOG.exception("channel %s: its driver failed", self._name)
-                time.sleep(1.0)
+                self._source.lose(error)
                 continue
             if item is not None:
                 self._put(item)

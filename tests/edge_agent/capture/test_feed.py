@@ -118,3 +118,40 @@ def test_lost_device_is_reopened_with_growing_waits(caplog: pytest.LogCaptureFix
     said = [record.message for record in caplog.records]
     assert len([line for line in said if "lost its source" in line]) == 1
     assert len([line for line in said if "again" in line]) == 1
+
+
+def test_driver_that_fails_unexpectedly_is_a_lost_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_agent.capture.feed.REOPEN_S", (0.01,))
+    belt = Belt(2, live=True)
+    given = belt.next
+    faults = iter([RuntimeError("the codec broke"), None, None, None])
+
+    def shaky(timeout_s: float) -> Item | None:
+        fault = next(faults)
+        if fault is not None:
+            raise fault
+        return given(timeout_s)
+
+    monkeypatch.setattr(belt, "next", shaky)
+    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    feed.start()
+    assert [item.seq for item in take_all(feed)] == [0, 1]
+    assert (belt.opened, belt.closed) == (2, 1)
+    feed.close()
+
+
+def test_device_that_comes_back_without_giving_anything_is_asked_ever_less_often() -> None:
+    clock, belt = ManualClock(), Belt(9, live=False)
+    source = Reopening(belt, "top", clock)
+    source.open()
+
+    def breaks(timeout_s: float) -> Item | None:
+        raise DeviceError("no frame", where="belt", cure="look at it")
+
+    belt.next = breaks  # type: ignore[method-assign]
+    for _ in range(600):
+        source.next(0.1)
+        clock.advance_s(0.1)
+    assert belt.opened < 30, "opened anew more than every five seconds for two minutes"
