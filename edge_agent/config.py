@@ -15,6 +15,7 @@ from edge_agent.settings import StationPath, Table, read_toml
 from edge_agent.sources import ImageSource, VibrationSource
 
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+COUNTING_DRIVERS = frozenset({"v4l2"})
 SafeAction = Literal["reject", "pass-through", "stop"]
 
 
@@ -233,6 +234,17 @@ class StationConfig(Table):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two channels are named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _joined_parts_are_named(self) -> Self:
+        """A camera that counts its own frames gives other parts' numbers after a lost frame."""
+        for channel in self.channel:
+            if self.line.join == "part_id" and channel.source.driver in COUNTING_DRIVERS:
+                raise ValueError(
+                    f'line.join = "part_id" needs sources that name their parts; channel '
+                    f"{channel.name!r} ({channel.source.driver}) only counts its frames"
+                )
         return self
 
     @property

@@ -82,6 +82,12 @@ def _sentence(error: ValidationError) -> str:
         message = str(fault["msg"]).removeprefix("Value error, ")
         if fault["type"] == "union_tag_invalid":
             message = _unknown_tag(fault["ctx"])
+        elif fault["type"] == "union_tag_not_found":
+            message = f"needs {str(fault['ctx']['discriminator']).strip(chr(39))}"
+        elif fault["type"] == "missing":
+            message = "is missing"
+        elif fault["type"] == "list_type" and isinstance(fault["input"], dict):
+            message = f"write it as [[{place}]], once for each"
         sentences.append(f"{place}: {message}" if place else message)
     return "; ".join(sentences)
 

@@ -68,6 +68,14 @@ def test_relative_paths_are_beside_the_file(
         ('host = "localhost"', 'host = "x"\nport = 70000', "mqtt.port"),
         ('username = "station"\n', "", "password_file needs username"),
         ('name = "motor"', 'name = "top"', "two channels are named 'top'"),
+        ('driver = "wav"\n', "", "channel.1.vibration.source: needs driver"),
+        ('kind = "image"\n', "", "channel.0: needs kind"),
+        ('bundle = "caps.bundle"\n', "", "channel.0.image.bundle: is missing"),
+        (
+            'driver = "folder"\npath = "frames"',
+            'driver = "v4l2"\nwidth_px = 640\nheight_px = 480\n[line]\njoin = "part_id"',
+            "channel 'top' (v4l2) only counts its frames",
+        ),
         ('path = "frames"', 'path = "frames"\nrate_hz = nan', "rate_hz"),
         ("[mqtt]", "[mqtt", "not TOML"),
     ],
@@ -133,3 +141,9 @@ def test_every_key_has_a_description(table: type[StationConfig]) -> None:
 def test_reference_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "station-toml.md").read_text()
     assert page == reference(), "run: lineside-agent config --reference > docs/station-toml.md"
+
+
+def test_single_brackets_are_explained(tmp_path: Path) -> None:
+    path = write(tmp_path, '[station]\nid = "demo"\n[channel]\nname = "top"\n')
+    with pytest.raises(ConfigError, match=r"channel: write it as \[\[channel\]\], once for each"):
+        read_config(path)
