@@ -237,10 +237,10 @@ class Station:
         while not stop.is_set() and any(worker.is_alive() for worker in self._workers):
             stop.wait(tick_s)
             self._expire()
+            self._watch_sources()
             if time.monotonic() >= health_at:
                 health_at += self.config.line.health_every_s
                 self._say_health()
-                self._watch_sources()
 
     def _expire(self) -> None:
         for part in self._assembler.expire(self._clock.mono_ns()):
