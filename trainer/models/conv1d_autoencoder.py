@@ -14,7 +14,7 @@ import numpy as np
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
-from trainer.models.detecting import Options, excess, planted, spec_of
+from trainer.models.detecting import Options, excess, own_scoring, planted, spec_of
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
 
@@ -53,8 +53,9 @@ def fit(training: Training) -> Fitted:
     network = build(training.spec, 1, training.config, training.options)
     rebuild = keras.Model(network.input, network.get_layer("rebuilt").output)
     history = _train(rebuild, training)
+    scoring = own_scoring(training, network)
     keras.backend.clear_session()
-    return Fitted(network, history)
+    return Fitted(network, history, scoring=scoring)
 
 
 def _rebuilder(bins: int, channels: int) -> keras.Model:

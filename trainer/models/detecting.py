@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.baseline import MIN_WINDOWS, raw_features, rebase
+from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
+from edge_agent.contracts.views import standardise
 from trainer.config import FitConfig
+from trainer.data.prepared import prepare
+from trainer.data.samples import Indices
 from trainer.data.splits import Split
 from trainer.models.listening import detector_views, window_spec, with_views
 from trainer.models.registry import Fitted, Training
+from trainer.progress import Silent
 from trainer.strict_toml import StrictTable
+from trainer.thresholds import GOOD_ONLY_FALSE_REJECT, good_quantile
 
 if TYPE_CHECKING:
     import keras
@@ -66,6 +73,53 @@ def excess(residual: keras.KerasTensor) -> keras.KerasTensor:
         name="score",
     )
     return mean(size)
+
+
+def own_scoring(training: Training, network: keras.Model) -> Scoring:
+    """A threshold on the validation samples, each condition standing on a baseline of its own.
+
+    A condition that training knows has its centre already. Of another one the first half is its
+    baseline, as on a station, and the second half is scored: else every strange speed would raise
+    the threshold until nothing is ever found.
+    """
+    from trainer.gradient import predict
+
+    scores = [
+        predict(network, inputs)[:, 0].astype(np.float64)
+        for inputs in _by_condition(training)
+        if len(inputs)
+    ]
+    threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
+    return Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
+
+
+def _by_condition(training: Training) -> list[Tensor]:
+    """The validation inputs of each group, as a station with a baseline would hear them."""
+    groups = np.array(training.dataset.groups())
+    known = set(groups[training.split.train])
+    heard = []
+    for group in sorted(set(groups[training.split.val])):
+        mine = training.split.val[groups[training.split.val] == group]
+        if group in known:
+            heard.append(training.val.inputs[np.isin(training.val.sample, mine)])
+        else:
+            heard.append(_after_baseline(training, mine))
+    return heard
+
+
+def _after_baseline(training: Training, samples: Indices) -> Tensor:
+    """The second half of a condition's windows, standing on the first; all, where it has few."""
+    spec = training.spec
+    if not isinstance(spec, VibrationInput):
+        raise TypeError("not a vibration input")
+    whole = prepare(training.dataset, samples, raw_features(spec), Silent(), "").inputs
+    half = len(whole) // 2
+    moved = rebase(spec, whole[:half]) if half >= MIN_WINDOWS else spec
+    if moved.standard is None:
+        raise TypeError("a detector without a standardisation")
+    rest = whole[half:] if half >= MIN_WINDOWS else whole
+    held = [standardise(one.astype(np.float64), moved.standard) for one in rest]
+    return np.stack(held).astype(np.float32)
 
 
 def planted(training: Training, fitted: Fitted) -> Tensor:

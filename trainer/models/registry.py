@@ -37,6 +37,7 @@ DEFAULTS: dict[Task, str] = {
     "image-class": "cnn",
     "image-anomaly": "detector",
     "vibration-class": "conv1d",
+    "vibration-anomaly": "conv1d-autoencoder",
 }
 """What `--model auto` takes."""
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
-from trainer.models.detecting import Options, excess, planted, spec_of
+from trainer.models.detecting import Options, excess, own_scoring, planted, spec_of
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
 
@@ -41,7 +41,8 @@ def fit(training: Training) -> Fitted:
     weights, shrinkage = whitening(inputs.reshape(len(inputs), -1).astype(np.float64))
     network.get_layer("whitening").set_weights([weights, np.zeros(len(weights), np.float32)])
     note = f"covariance of {len(inputs)} windows, shrunk by {shrinkage:.2f}"
-    return Fitted(network, [{"epoch": 1, "shrinkage": shrinkage}], (note,))
+    scoring = own_scoring(training, network)
+    return Fitted(network, [{"epoch": 1, "shrinkage": shrinkage}], (note,), scoring)
 
 
 def whitening(features: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:

@@ -164,6 +164,17 @@ def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) 
     assert alarms[1].mean() < 0.5 * alarms[0].mean()
 
 
+def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Dataset) -> None:
+    labels = np.array([sample.label for sample in fans.samples])
+    groups = np.array(fans.groups())
+    slow = np.flatnonzero((labels == "normal") & (groups == "slow"))
+    fast = np.flatnonzero((labels == "normal") & (groups == "fast"))
+    split = Split(fans, slow, fast, np.flatnonzero((labels == "rattle") & (groups == "slow")), "")
+    experiment = run_experiment(split, FitConfig(model="spectral"), "fan")
+    assert experiment.test.verdicts.count("FAIL") > 0.7 * len(split.test)
+    assert "after a baseline" in experiment.spec.scoring.chosen_by
+
+
 def test_the_score_of_normal_is_small_against_planted_anomalies(fans: Dataset) -> None:
     from trainer.gradient import predict
 
