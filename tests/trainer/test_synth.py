@@ -65,6 +65,7 @@ def test_blotches_leave_the_rest_alone() -> None:
     assert (made != 100).any()
 
 
+@pytest.mark.slow
 def test_the_gan_learns_the_brightness_of_its_pictures() -> None:
     rng = np.random.default_rng(4)
     pictures = [np.full((32, 32, 3), rng.integers(200, 240), np.uint8) for _ in range(20)]
