@@ -26,7 +26,7 @@ from trainer.progress import Talk
 from trainer.strict_toml import did_you_mean
 
 Numbers = NDArray[np.float64]
-MODELS = 10
+MODELS = 8
 """Bootstrap models in each half."""
 GRID = 17
 ROWS = 400
@@ -232,7 +232,13 @@ def _bootstrap(
     for turn in range(MODELS):
         kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
         drawn = np.concatenate([members[n] for n in rng.integers(0, len(names), len(names))])
-        model = kind(max_iter=80, min_samples_leaf=10, l2_regularization=1.0, random_state=turn)
+        model = kind(
+            learning_rate=0.15,
+            max_iter=50,
+            min_samples_leaf=10,
+            l2_regularization=1.0,
+            random_state=turn,
+        )
         models.append(model.fit(rows[drawn], target[drawn]))
         bar.advance()
     return models
