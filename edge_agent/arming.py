@@ -29,14 +29,22 @@ from edge_agent.sources import RecordingSource
 
 
 @dataclass(frozen=True)
-class ArmedChannel:
-    """One channel, ready to judge; its feed is not started yet."""
+class ArmedBundle:
+    """A bundle proven on this machine, ready to judge one channel; `file`: its links followed."""
 
-    name: str
+    file: Path
     title: str
-    feed: Feed
     judge: ChannelJudge
     inspector: Inspector
+
+
+@dataclass
+class ArmedChannel:
+    """One channel, its feed not started yet; only its own thread puts in another bundle."""
+
+    name: str
+    feed: Feed
+    bundle: ArmedBundle
 
 
 def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedChannel:
@@ -44,12 +52,23 @@ def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedC
 
     Raises BundleError (with SignatureError and ParityError) or ConfigError; nothing is opened.
     """
-    bundle = trusted_bundle(channel.bundle, config.trust)
-    source = channel_source(channel, bundle.manifest.spec, clock)
-    inspector = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
+    armed = arm_bundle(channel, config, clock)
+    source = channel_source(channel, armed.inspector.spec, clock)
     feed = build_feed(source, name=channel.name, size=channel.queue, clock=clock)
+    return ArmedChannel(channel.name, feed, armed)
+
+
+def arm_bundle(channel: Channel, config: StationConfig, clock: Clock) -> ArmedBundle:
+    """Check the channel's bundle, load it, and prove it by its parity vectors.
+
+    Raises as arm_channel does.
+    """
+    file = bundle_file(channel.bundle).resolve()
+    bundle = trusted_bundle(file, config.trust)
+    refuse_other_kind(channel, bundle.manifest.spec)
+    inspector = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
     judge = channel_judge(channel, inspector, bundle.title, config, clock)
-    return ArmedChannel(channel.name, bundle.title, feed, judge, inspector)
+    return ArmedBundle(file, bundle.title, judge, inspector)
 
 
 def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:
@@ -85,12 +104,7 @@ def bundle_file(path: Path) -> Path:
 
 def channel_source(channel: Channel, spec: ModelSpec, clock: Clock) -> Source:
     """The closed source of a channel; raises ConfigError where bundle and channel do not match."""
-    if spec.input.kind != channel.kind:
-        raise ConfigError(
-            f"the bundle {spec.name} judges {spec.input.kind}, the channel is {channel.kind}",
-            where=f"station.toml: channel {channel.name}",
-            cure="correct `kind` or `bundle`",
-        )
+    refuse_other_kind(channel, spec)
     source = channel.source
     if isinstance(spec.input, VibrationInput):
         unit = getattr(source, "unit", "g")
@@ -103,6 +117,16 @@ def channel_source(channel: Channel, spec: ModelSpec, clock: Clock) -> Source:
         if isinstance(source, RecordingSource) and not source.axes:
             source = source.model_copy(update={"axes": spec.input.axes})
     return build_source(channel.kind, source, name=channel.name, clock=clock)
+
+
+def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:
+    """Raises ConfigError where an image bundle is to judge vibration, or the like."""
+    if spec.input.kind != channel.kind:
+        raise ConfigError(
+            f"the bundle {spec.name} judges {spec.input.kind}, the channel is {channel.kind}",
+            where=f"station.toml: channel {channel.name}",
+            cure="correct `kind` or `bundle`",
+        )
 
 
 def channel_judge(

@@ -1,9 +1,9 @@
 """The station: channels in, verdicts out, wired as station.toml says.
 
 Threads: one for each channel (decides), one for each live source (captures), the outbox's writer,
-the MQTT sender, and the caller's, which watches deadlines, health and state. A channel's thread
-gives the verdict to the output first and to the outbox's hand-over after; it waits for neither
-disk nor network.
+the MQTT sender, one that loads newly installed bundles, and the caller's, which watches deadlines,
+health and state. A channel's thread gives the verdict to the output first and to the outbox's
+hand-over after; it waits for neither disk nor network.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMe
 from edge_agent.contracts.types import Item
 from edge_agent.decide.assembly import Assembler, ClosedPart
 from edge_agent.decide.fusion import Decision, action_for, fuse
+from edge_agent.renewal import Renewal
 from edge_agent.report.ledger import Ledger
 from edge_agent.report.mqtt import Sender
 from edge_agent.report.outbox import Outbox
@@ -77,11 +78,12 @@ class Station:
         self._keep_trying = keep_trying
         self._arm_channel = arm
         self._channels: list[ArmedChannel] = []
+        self._said: dict[str, str] = {}
         self._workers: list[threading.Thread] = []
+        self._renewal = Renewal(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
         self._outbox: Outbox | None = None
         self._sender: Sender | None = None
-        self._unsent = 0
         self._lock = threading.Lock()
 
     @property
@@ -152,12 +154,12 @@ class Station:
         except LinesideError:
             for channel in started:
                 channel.feed.close()
-                channel.inspector.close()
+                channel.bundle.inspector.close()
             raise
         self._channels = started
         line = self.config.line
         self._assembler = Assembler(
-            {channel.name: channel.title for channel in started},
+            {channel.name: channel.bundle.title for channel in started},
             join=line.join,
             deadline_ms=line.deadline_ms,
         )
@@ -167,12 +169,14 @@ class Station:
         ]
         for worker in self._workers:
             worker.start()
+        self._renewal.start(started)
         self._say("armed", "")
 
     def _work(self, channel: ArmedChannel) -> None:
         """The loop of one channel's thread."""
         while True:
             try:
+                self._take_up(channel)
                 item = channel.feed.take(TAKE_S)
                 if item is not None:
                     self._inspect(channel, item)
@@ -184,10 +188,22 @@ class Station:
                 time.sleep(TAKE_S)
         channel.feed.close()
 
+    def _take_up(self, channel: ArmedChannel) -> None:
+        """Judge by the newly installed bundle from the next part on, where there is one."""
+        fresh = self._renewal.take(channel.name)
+        if fresh is None:
+            return
+        LOG.info(
+            "channel %s: %s in the place of %s", channel.name, fresh.title, channel.bundle.title
+        )
+        old, channel.bundle = channel.bundle, fresh
+        self._assembler.rename(channel.name, fresh.title)
+        old.inspector.close()
+
     def _inspect(self, channel: ArmedChannel, item: Item) -> None:
         part_id = wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
         self._assembler.begin(channel.name, part_id, item.mono_ns)
-        verdict = channel.judge.judge(item)
+        verdict = channel.bundle.judge.judge(item)
         part = self._assembler.add(verdict, part_id, item.mono_ns)
         if part is not None:
             self._decide(part)
@@ -251,16 +267,17 @@ class Station:
         if faults:
             self._say("disarmed", "; ".join(faults))
         else:
-            self._say("armed", "")
+            self._say("armed", "; ".join(self._renewal.refused.copy().values()))
 
     def _say(self, state: State, reason: str) -> None:
-        if (state, reason) == (self.state, self.reason):
+        reason = wire_text(reason)
+        bundles = {channel.name: channel.bundle.title for channel in self._channels}
+        if (state, reason, bundles) == (self.state, self.reason, self._said):
             return
-        self.state, self.reason = state, reason
+        self.state, self.reason, self._said = state, reason, bundles
         level = logging.ERROR if state == "disarmed" else logging.INFO
         LOG.log(level, "%s%s", state, f": {reason}" if reason else "")
         if self._sender is not None:
-            bundles = {channel.name: channel.title for channel in self._channels}
             self._sender.say_state(
                 StateMessage(
                     station=self.config.station.id,
@@ -291,6 +308,7 @@ class Station:
     def _end(self, reason: str) -> None:
         """Decide what was grabbed, send what waits, and close everything."""
         self._say("stopping", reason)
+        self._renewal.stop()
         for channel in self._channels:
             channel.feed.stop()
         for worker in self._workers:
@@ -303,7 +321,7 @@ class Station:
         if self._outbox is not None:
             self._outbox.stop()
         for channel in self._channels:
-            channel.inspector.close()
+            channel.bundle.inspector.close()
 
 
 def rss_mb() -> float:

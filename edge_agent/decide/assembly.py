@@ -44,7 +44,7 @@ class Assembler:
 
     def __init__(self, channels: dict[str, str], *, join: str, deadline_ms: float) -> None:
         self.late = 0
-        self._channels = channels
+        self._channels = dict(channels)
         self._joined = join == "part_id" and len(channels) > 1
         self._deadline_ns = round(deadline_ms * 1e6)
         self._open: OrderedDict[Key, OpenPart] = OrderedDict()
@@ -67,6 +67,11 @@ class Assembler:
             if self._joined and len(part.verdicts) < len(self._channels):
                 return None
             return self._close(self._key(verdict.channel, part_id, mono_ns), part)
+
+    def rename(self, channel: str, bundle: str) -> None:
+        """The channel judges by another bundle from now on."""
+        with self._lock:
+            self._channels[channel] = bundle
 
     def expire(self, now_ns: int) -> list[ClosedPart]:
         """The parts whose deadline is over; the missing channels say so."""

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.config import read_config
+from edge_agent.contracts.clock import SystemClock
+from edge_agent.decide.fusion import Decision
+from edge_agent.station import Station
+from edge_agent.update.durable import point
 from tests.signing_kit import Workshop, open_workshop
 from tests.station_kit import write_frames
 
@@ -80,3 +88,50 @@ def test_slot_folder_without_a_bundle_says_what_to_do(
     said = capsys.readouterr().err
     assert "no bundle is installed there" in said
     assert "lineside-deploy push" in said
+
+
+def wait_until(holds: Callable[[], object], limit_s: float = 15.0) -> bool:
+    until = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trusted(
+    tmp_path: Path, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.renewal.LOOK_S", 0.05)
+    slot = install(tmp_path, workshop, workshop.signed())
+    toml = Path(write(tmp_path, slot))
+    toml.write_text(f'{toml.read_text()}rate_hz = 50\nat_end = "repeat"\n')
+    decisions: list[Decision] = []
+    stop = threading.Event()
+    station = Station(read_config(toml), clock=SystemClock(), output=decisions.append)
+    line = threading.Thread(target=station.run, args=[stop])
+    line.start()
+
+    def judged_by(title: str) -> bool:
+        return bool(decisions) and decisions[-1].channels[0].bundle == title
+
+    try:
+        assert wait_until(lambda: judged_by("brightness 1.0.0"))
+        install(tmp_path, workshop, workshop.signed("1.1.0"))
+        assert wait_until(lambda: judged_by("brightness 1.1.0"))
+        assert (station.state, station.reason) == ("armed", "")
+        stranger = slot / "slots" / "0" / "brightness.bundle"
+        stranger.parent.mkdir()
+        open_workshop(tmp_path / "other").signed("1.2.0").rename(stranger)
+        point(slot / "current", "slots/0")
+        assert wait_until(lambda: "signed by the unknown key" in station.reason)
+        assert station.reason.startswith("top goes on with brightness 1.1.0")
+        parts = len(decisions)
+        assert wait_until(lambda: len(decisions) > parts + 3)
+        assert judged_by("brightness 1.1.0")
+        install(tmp_path, workshop, workshop.signed("1.3.0"))
+        assert wait_until(lambda: judged_by("brightness 1.3.0") and not station.reason)
+    finally:
+        stop.set()
+        line.join(20)
+    assert not station.counts["faults"]

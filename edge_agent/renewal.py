@@ -1,0 +1,107 @@
+"""Bundles that are installed while the line runs: loaded and proven beside it, then taken up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from edge_agent.arming import ArmedBundle, ArmedChannel, arm_bundle, bundle_file
+from edge_agent.config import Channel, StationConfig
+from edge_agent.contracts.clock import Clock
+from edge_agent.contracts.errors import BundleError, LinesideError
+from edge_agent.contracts.vibration import VibrationInput
+
+LOG = logging.getLogger("lineside.update")
+
+LOOK_S = 2.0
+"""A newly installed bundle is seen after this at the latest."""
+
+
+class Renewal:
+    """Watches where the channels' slot folders lead; start() and stop() own its thread.
+
+    A new bundle goes through every check of arming. One that passes waits in take() for its
+    channel's thread, which takes it up between two parts; one that fails is in `refused`, and the
+    channel goes on with what it has. A channel whose bundle is a file keeps it until a restart.
+    """
+
+    def __init__(self, config: StationConfig, clock: Clock) -> None:
+        self.refused: dict[str, str] = {}
+        self._config = config
+        self._clock = clock
+        self._ready: dict[str, ArmedBundle] = {}
+        self._seen: dict[str, str] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, channels: Sequence[ArmedChannel]) -> None:
+        """Watch for `channels`, which are in the order of the configuration."""
+        self._stopping.clear()
+        self._seen = {channel.name: str(channel.bundle.file) for channel in channels}
+        self._thread = threading.Thread(
+            target=self._watch, args=[channels], name="renewal", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; what nobody took up is given back."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+            self._thread = None
+        while self._ready:
+            self._ready.popitem()[1].inspector.close()
+
+    def take(self, name: str) -> ArmedBundle | None:
+        """The new bundle of the channel `name`, once."""
+        return self._ready.pop(name, None)
+
+    def _watch(self, channels: Sequence[ArmedChannel]) -> None:
+        while not self._stopping.wait(LOOK_S):
+            try:
+                for table, channel in zip(self._config.channel, channels, strict=True):
+                    self._look(table, channel)
+            except Exception:
+                LOG.exception("looking for new bundles failed; looking again")
+
+    def _look(self, table: Channel, channel: ArmedChannel) -> None:
+        if not table.bundle.is_dir():
+            return
+        try:
+            file = str(bundle_file(table.bundle).resolve())
+            if file == self._seen[channel.name]:
+                return
+            self._seen[channel.name] = file
+            fresh = arm_bundle(table, self._config, self._clock)
+            _refuse_other_signal(fresh, channel.bundle)
+        except LinesideError as error:
+            self._refuse(channel, str(error))
+            return
+        self.refused.pop(channel.name, None)
+        waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
+        if waiting is not None:
+            waiting.inspector.close()
+
+    def _refuse(self, channel: ArmedChannel, why: str) -> None:
+        said = (
+            f"{channel.name} goes on with {channel.bundle.title}, the new bundle is refused: {why}"
+        )
+        if self.refused.get(channel.name) != said:
+            LOG.error("%s", said)
+        self.refused[channel.name] = said
+
+
+def _refuse_other_signal(fresh: ArmedBundle, running: ArmedBundle) -> None:
+    """The source was built for the axes and the unit of the bundle that runs."""
+    new, old = fresh.inspector.spec.input, running.inspector.spec.input
+    same = new.kind == old.kind
+    if isinstance(new, VibrationInput) and isinstance(old, VibrationInput):
+        same = (new.axes, new.unit) == (old.axes, old.unit)
+    if not same:
+        fresh.inspector.close()
+        raise BundleError(
+            f"takes another input than {running.title}",
+            where=fresh.title,
+            cure="restart the agent, which builds the source anew",
+        )
