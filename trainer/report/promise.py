@@ -41,6 +41,8 @@ def _cells(name: str, row: Row) -> list[str]:
 
 
 def _proof(found: Mapping[str, object]) -> str:
+    if str(found["rule"]).startswith("least"):
+        return "Expected, not promised: the bounds say how far so few parts can be wrong."
     if found["proven"]:
         return "The parts at hand carry this."
     kind = "good" if found["more_good"] else "bad"
