@@ -102,11 +102,16 @@ class Station:
         Raises StorageError when the outbox cannot be opened.
         """
         self._open_reporting()
+        reason = "a fault in the agent"
         try:
             if self._arm_until(stop):
                 self._watch(stop)
+            reason = "asked to" if stop.is_set() else "the sources have ended"
+        except LinesideError as error:
+            reason = str(error)
+            raise
         finally:
-            self._end("asked to" if stop.is_set() else "the sources have ended")
+            self._end(reason)
 
     def _open_reporting(self) -> None:
         config = self.config

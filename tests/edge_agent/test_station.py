@@ -117,8 +117,11 @@ def test_station_that_cannot_arm_says_why(bench: Path, old: str, new: str, words
     if "vibration" in new:
         text = text.replace('driver = "folder"', 'driver = "csv"')
     path.write_text(text)
+    station = Station(read_config(path), clock=SystemClock(), keep_trying=False)
     with pytest.raises(LinesideError, match=words):
-        decide(path)
+        station.run(threading.Event())
+    assert station.state == "stopping"
+    assert words in station.reason
 
 
 def test_unit_that_is_not_the_bundles_is_refused(bench: Path) -> None:
