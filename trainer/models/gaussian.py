@@ -20,6 +20,7 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models.eightbit import int8_rows
 from trainer.models.grid import (
     RARE,
     Floats,
@@ -32,6 +33,7 @@ from trainer.models.grid import (
     rows_of,
     scale_of,
     smooth,
+    twice,
 )
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
@@ -98,14 +100,18 @@ def fit(training: Training) -> Fitted:
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
     sensed = keras.Model(network.input, network.get_layer("exact_mix").output)
-    (cells,) = rows_of(sensed, training.train.inputs, training, "features of good parts")
+    (plain,) = rows_of(sensed, training.train.inputs, training, "features of good parts")
+    mix = network.get_layer("exact_mix")
+    cells = np.concatenate([plain, int8_rows(network, mix, training)])
     block = _fitting_block(cells.shape[1], options.block)
     peaks = np.zeros(len(cells), np.float32)
     for seen, held in halves(training):
-        peaks[held] = fit_places(cells[seen], block).heat(cells[held]).max(axis=(1, 2))
+        judge = fit_places(cells[twice(seen)], block)
+        peaks[twice(held)] = judge.heat(cells[twice(held)]).max(axis=(1, 2))
     _set_places(network, fit_places(cells, block), scale_of(peaks))
-    note = f"{len(cells)} good parts; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
-    return Fitted(network, [{"epoch": 1, "good_parts": float(len(cells))}], (note,))
+    count = len(plain)
+    note = f"{count} good parts; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
+    return Fitted(network, [{"epoch": 1, "good_parts": float(count)}], (note,))
 
 
 def fit_places(cells: Floats, block: int) -> Places:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-MOST_CALIBRATION = 200
+MOST_CALIBRATION = 120
 BATCH = 16
 
 RARE = 0.99
@@ -114,6 +114,11 @@ def rows_of(network: keras.Model, inputs: Tensor, training: Training, what: str)
 def planted_calibration(training: Training, fitted: Fitted) -> Tensor:
     """Training inputs, half of them with a planted anomaly: ranges must reach beyond good parts."""
     del fitted
+    return planted_inputs(training)
+
+
+def planted_inputs(training: Training) -> Tensor:
+    """Up to MOST_CALIBRATION training inputs, every second one with a planted anomaly."""
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     chosen = inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]]
@@ -141,6 +146,11 @@ def halves(training: Training) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_
         return [(everything, everything)]
     first = np.isin(groups, names[: len(names) // 2])
     return [(~first, first), (first, ~first)]
+
+
+def twice(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask over training inputs as one over their float rows followed by their int8 rows."""
+    return np.tile(mask, 2)
 
 
 def random_projection(inputs: int, outputs: int, seed: int) -> Floats:

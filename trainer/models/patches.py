@@ -18,6 +18,7 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models.eightbit import int8_rows
 from trainer.models.grid import (
     Floats,
     detector_spec,
@@ -28,6 +29,7 @@ from trainer.models.grid import (
     random_projection,
     rows_of,
     scale_of,
+    twice,
 )
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
@@ -88,15 +90,17 @@ def fit(training: Training) -> Fitted:
     network = build(training.spec, 1, training.config, training.options)
     memory = network.get_layer("exact_memory")
     wide = keras.Model(network.input, network.get_layer("exact_neighbours").output)
-    (joined,) = rows_of(wide, training.train.inputs, training, "features of good parts")
+    (plain,) = rows_of(wide, training.train.inputs, training, "features of good parts")
+    neighbours = network.get_layer("exact_neighbours")
+    joined = np.concatenate([plain, int8_rows(network, neighbours, training)])
     kernel, bias = mixing(joined, network.get_layer("exact_mix").kernel.shape[3], training)
     cells = joined @ kernel + bias
     count, seed = memory.kernel.shape[3], training.config.seed
     training.talk.say(f"choosing {count} of {cells[..., 0].size} good patches")
     peaks = np.zeros(len(cells), np.float32)
     for seen, held in halves(training):
-        part = choose_prototypes(cells[seen], count, seed)
-        peaks[held] = distances(cells[held], part).max(axis=(1, 2))
+        part = choose_prototypes(cells[twice(seen)], count, seed)
+        peaks[twice(held)] = distances(cells[twice(held)], part).max(axis=(1, 2))
     prototypes = choose_prototypes(cells, count, seed)
     gain, lift = scale_of(peaks)
     network.get_layer("exact_mix").set_weights([kernel[None, None], bias])
@@ -105,8 +109,8 @@ def fit(training: Training) -> Fitted:
     network.get_layer("exact_length").set_weights([length])
     scale = [np.full((1, 1, 1, 1), gain, np.float32), np.array([lift], np.float32)]
     network.get_layer("exact_scale").set_weights(scale)
-    note = f"{len(cells)} good parts, {count} patches remembered"
-    return Fitted(network, [{"epoch": 1, "good_parts": float(len(cells))}], (note,))
+    note = f"{len(plain)} good parts, {count} patches remembered"
+    return Fitted(network, [{"epoch": 1, "good_parts": float(len(plain))}], (note,))
 
 
 def mixing(joined: Floats, dimensions: int, training: Training) -> tuple[Floats, Floats]:

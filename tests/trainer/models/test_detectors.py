@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -92,22 +91,27 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
     runtime.close()
 
 
-def test_the_graph_of_gaussian_computes_what_its_estimate_says(
-    plates: Path, lively_weights: str
-) -> None:
+def test_the_graph_of_gaussian_computes_what_its_estimate_says() -> None:
     import keras
 
-    experiment = fitted(plates, "gaussian", lively_weights)
-    network = experiment.fitted.model
-    cut = keras.Model(network.input, [network.get_layer("exact_mix").output, network.output[1]])
-    train = np.stack([_seen(plates, place) for place in range(18)])
-    cells, _ = cut.predict(train, verbose=0)
-    seen = experiment.held_out.inputs[:4].astype(np.float32)
-    held, heat = cut.predict(seen, verbose=0)
-    expected = fit_places(cells, 2).heat(held)
-    slope, _ = np.polyfit(expected.ravel(), heat.ravel(), 1)
-    assert slope > 0
-    assert np.corrcoef(expected.ravel(), heat.ravel())[0, 1] > 0.999
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = gaussian.GaussianOptions(dimensions=8)
+    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = gaussian.build(spec, 1, config, options)
+    rng = np.random.default_rng(0)
+    cells = rng.normal(size=(30, 8, 8, 8)).astype(np.float32)
+    places = fit_places(cells, 2)
+    gaussian._set_places(network, places, (2.0, -1.0))
+    given = keras.Input((8, 8, 8))
+    x = given
+    for name in ("block", "whiten", "unblock"):
+        x = network.get_layer(f"exact_{name}")(x)
+    x = network.get_layer("exact_length")([x, network.get_layer("exact_unit")(x)])
+    x = network.get_layer("exact_distance")(x)
+    for name in ("exact_smooth0", "exact_smooth1"):
+        x = network.get_layer(name)(x)
+    heat = keras.Model(given, x).predict(cells[:4] + 1, verbose=0)
+    np.testing.assert_allclose(heat[..., 0], 2 * places.heat(cells[:4] + 1) - 1, rtol=1e-3)
 
 
 def test_a_remembered_patch_is_at_distance_nothing() -> None:
@@ -178,10 +182,3 @@ def test_a_detector_learns_from_good_parts_alone(module: object) -> None:
     assert row.tasks == ("image-anomaly",)
     assert row.scoring == "anomaly"
     assert row.calibration is not None
-
-
-def _seen(plates: Path, place: int) -> np.ndarray:
-    dataset = load_dataset(plates)
-    index = np.flatnonzero(~dataset.is_bad())[place]
-    image = cv2.cvtColor(cv2.imread(str(dataset.file(int(index)))), cv2.COLOR_BGR2RGB)
-    return cv2.resize(image, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR).astype(np.float32)

@@ -1,0 +1,94 @@
+"""What the station's int8 backbone sees of the training images, beside what float sees.
+
+Rounding shifts the features of a place by more than good parts differ where good parts hardly
+differ at all (a white background). Distances estimated from float features alone then call every
+part odd in int8; estimated from both, they allow for the rounding.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.contracts.types import Tensor
+from trainer.models.grid import BATCH, Floats, on_one_grid, planted_inputs
+from trainer.models.registry import Training
+
+if TYPE_CHECKING:
+    import keras
+
+
+def int8_rows(network: keras.Model, last: keras.layers.Layer, training: Training) -> Floats:
+    """Every training input through the int8 backbone, one grid and the layer `last` in float."""
+    import keras
+
+    eye = network.get_layer("eye")
+    seen = [keras.Input(tap.shape[1:]) for tap in eye.outputs]
+    head = keras.Model(seen, last(on_one_grid(seen)))
+    rows: list[Floats] = []
+    taps: list[list[Floats]] = []
+    inputs = training.train.inputs
+    payload = _converted(network, training)
+    with training.talk.steps("features in int8", len(inputs)) as bar:
+        for place, found in enumerate(_run(payload, inputs)):
+            taps.append(found)
+            bar.advance()
+            if len(taps) == BATCH or place == len(inputs) - 1:
+                given = [np.concatenate(column) for column in zip(*taps, strict=True)]
+                rows.append(np.asarray(head.predict_on_batch(given), np.float32))
+                taps = []
+    return np.concatenate(rows)
+
+
+def _converted(network: keras.Model, training: Training) -> bytes:
+    """The backbone from uint8 pixels to int8 taps, calibrated as the whole network will be."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    shape = training.spec.shape
+    pixels = keras.Input(batch_shape=(1, *shape))
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    if shape[2] == 1:
+        x = layers.Concatenate()([x, x, x])
+    sight = keras.Model(pixels, network.get_layer("eye")(x))
+    samples = planted_inputs(training).astype(np.float32)
+    samples[0, 0, 0, :], samples[0, -1, -1, :] = 0.0, 255.0
+
+    def representative() -> Iterator[list[Tensor]]:
+        for sample in samples:
+            yield [sample[None]]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(sight)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.int8
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
+
+
+def _run(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
+    """The dequantised taps of each input, finest first, with a batch axis of 1."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    reader = Interpreter(model_content=payload, num_threads=1)
+    reader.allocate_tensors()
+    place = reader.get_input_details()[0]["index"]
+    outputs = sorted(reader.get_output_details(), key=lambda one: -int(one["shape"][1]))
+    for image in inputs:
+        reader.set_tensor(place, image[None])
+        reader.invoke()
+        yield [_real(reader.get_tensor(one["index"]), one["quantization"]) for one in outputs]
+
+
+def _real(values: Tensor, quantization: tuple[float, int]) -> Floats:
+    scale, zero_point = quantization
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
