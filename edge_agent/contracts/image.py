@@ -90,7 +90,7 @@ def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
     """Align, cut the region and its tiles, fit, resize: uint8 (H, W, 3) RGB -> (N, *spec.shape).
 
     Shrinking averages areas (INTER_AREA), after halving by 2x2 means while both sides are even and
-    at least four times too large: from 1280x960 to 224x224 in 1.2 ms instead of 2.7. Enlarging is
+    at least twice too large: from 1280x960 to 224x224 in 0.7 ms instead of 2.7. Enlarging is
     bilinear. No branch but the alignment's looks at the pixels.
     Raises InputError for any other dtype or shape.
     """
@@ -202,7 +202,7 @@ def _pad(image: Image, aspect: float) -> Image:
 
 def _resize(image: Image, width_px: int, height_px: int) -> Image:
     height, width = image.shape[:2]
-    while width % 2 == height % 2 == 0 and width >= 4 * width_px and height >= 4 * height_px:
+    while width % 2 == height % 2 == 0 and width >= 2 * width_px and height >= 2 * height_px:
         width, height = width // 2, height // 2
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
     if (width, height) == (width_px, height_px):

@@ -131,3 +131,12 @@ def test_header_that_claims_a_giant_picture_is_an_unreadable_image() -> None:
     )
     with pytest.raises(InputError, match=r"huge\.png: not a readable image"):
         decode_image(payload, "huge.png")
+
+
+def test_camera_frame_is_halved_while_it_stays_large_enough() -> None:
+    frame = picture(960, 1280)
+    quarter = frame
+    for size in ((640, 480), (320, 240)):
+        quarter = cv2.resize(quarter, size, interpolation=cv2.INTER_AREA)
+    spec = ImageInput(width_px=224, height_px=224)
+    assert np.array_equal(prepare_image(frame, spec), prepare_image(quarter, spec))
