@@ -76,7 +76,7 @@ def _add_limits(verb: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LIMIT",
-        help="waive auroc, accuracy or escapes; the manifest records it",
+        help="waive auroc, accuracy, escapes or rmse; the manifest records it",
     )
     verb.add_argument("--json", action="store_true", help="the result as one JSON object")
 

@@ -162,10 +162,10 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("model", ["conv1d-rows", "gru"])
-def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str) -> None:
+@pytest.mark.parametrize(("model", "epochs"), [("conv1d-rows", 20), ("gru", 80)])
+def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str, epochs: int) -> None:
     options = {"members": 1, "window_rows": 20, "pool": 2, "noise": 0.02}
-    found = fitted(lives, model=model, epochs=20, options=options)
+    found = fitted(lives, model=model, epochs=epochs, options=options)
     held = figures(found.outcome)
     spread = float(np.std(found.outcome.values))
     assert held["rmse"].value < 0.7 * spread
