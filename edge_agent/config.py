@@ -161,8 +161,15 @@ class FrameHealthTable(Table):
         default=0.9, gt=0, le=1, description="share of saturated pixels above this; 1: off"
     )
     frozen_frames: int = Field(
-        default=3, ge=0, le=1000, description="so many equal frames are a frozen camera; 0: off"
+        default=2, ge=0, le=1000, description="so many equal frames are a frozen camera; 0: off"
     )
+
+    @field_validator("frozen_frames")
+    @classmethod
+    def _one_frame_is_no_row(cls, count: int) -> int:
+        if count == 1:
+            raise ValueError("one frame always equals itself: 2 is the strictest, 0 is off")
+        return count
 
 
 class ChannelTable(Table):

@@ -68,6 +68,11 @@ def test_relative_paths_are_beside_the_file(
         ('host = "localhost"', 'host = "x"\nport = 70000', "mqtt.port"),
         ('username = "station"\n', "", "password_file needs username"),
         ('name = "motor"', 'name = "top"', "two channels are named 'top'"),
+        (
+            'driver = "folder"\npath = "frames"',
+            'driver = "folder"\npath = "frames"\n[channel.health]\nfrozen_frames = 1',
+            "2 is the strictest, 0 is off",
+        ),
         ('driver = "wav"\n', "", "channel.1.vibration.source: needs driver"),
         ('kind = "image"\n', "", "channel.0: needs kind"),
         ('bundle = "caps.bundle"\n', "", "channel.0.image.bundle: is missing"),

@@ -57,7 +57,7 @@ def test_unreadable_file_takes_the_safe_action(bench: Path) -> None:
 
 
 def test_frozen_camera_has_no_verdict(bench: Path) -> None:
-    for k in range(3):
+    for k in range(2):
         write_frame(bench / "frames" / f"z{k}.png", 200, seed=7)
     _, decisions = decide(write_station(bench, FOLDER))
     assert decisions[-1].verdict == Verdict.NO_VERDICT
