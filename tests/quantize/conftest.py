@@ -176,6 +176,21 @@ def vibration_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def recurrent_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import keras
+
+    signals, names = alternating(hum, 388)
+    inputs = np.stack([prepare_window(signal, SIGNAL) for signal in signals])
+    given = keras.Input(SIGNAL.shape)
+    x = keras.layers.Conv1D(8, 16, strides=16)(given)
+    x = keras.layers.GRU(8, name="memory")(x)
+    model = keras.Model(given, keras.layers.Dense(len(LABELS))(x))
+    golden = {"good-1.csv": "\n".join(["x", *map(str, np.zeros(400))]).encode()}
+    path = tmp_path_factory.mktemp("runs") / "gru"
+    return write_run(path, model, spec_of("gru", SIGNAL), inputs, names, golden, 1000.0)
+
+
+@pytest.fixture(scope="session")
 def image_bundle(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from quantize.convert import Order, convert
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-from edge_agent.contracts.bundle import read_bundle
+import pytest
+
+from edge_agent.contracts.bundle import read_bundle, write_bundle
+from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.image import decode_image
 from edge_agent.contracts.recordings import read_recording
 from edge_agent.infer.inspector import load_inspector
 from quantize.cli import main
+from quantize.convert import Order, convert
+from quantize.pack import next_version
 
 
 def test_image_bundle_takes_pixels_as_they_are(image_bundle: Path) -> None:
@@ -48,3 +55,58 @@ def test_compare_and_verify_pass(image_run: Path, image_bundle: Path, capsys) ->
     assert "260 held-out samples" in capsys.readouterr().out
     assert main(["verify", str(image_bundle)]) == 0
     assert "parity vectors hold" in capsys.readouterr().out
+
+
+def test_the_card_and_the_report_tell_of_the_conversion(image_bundle: Path) -> None:
+    bundle = read_bundle(image_bundle)
+    card = bundle.files["card.md"].decode()
+    assert card.startswith("# discs")
+    assert "| accuracy |" in card
+    page = bundle.files["report.html"].decode()
+    assert "<h1>Report</h1>" in page
+    assert "Float beside the quantised network" in page
+
+
+def test_another_conversion_to_the_same_file_is_a_newer_version(image_bundle: Path) -> None:
+    assert read_bundle(image_bundle).manifest.version == "0.1.0"
+    assert next_version(image_bundle, "discs") == "0.1.1"
+    assert next_version(image_bundle.with_name("new.bundle"), "discs") == "0.1.0"
+    with pytest.raises(ConfigError, match="is the bundle of discs, not of motor"):
+        next_version(image_bundle, "motor")
+
+
+def test_compare_fails_above_the_limits_and_names_the_sample(
+    image_run: Path, image_bundle: Path, tmp_path: Path, capsys: Any
+) -> None:
+    """The float network is said to have failed every bad part; int8 passes some of them."""
+    run = Path(shutil.copytree(image_run, tmp_path / "run"))
+    bundle = read_bundle(image_bundle)
+    strict = bundle.manifest.spec.scoring.model_copy(update={"threshold": 1.0 + 1e-9})
+    spec = bundle.manifest.spec.model_copy(update={"scoring": strict})
+    lenient = tmp_path / "lenient.bundle"
+    manifest = bundle.manifest.model_copy(update={"spec": spec})
+    write_bundle(lenient, manifest, bundle.files)
+    assert main(["compare", str(run), str(lenient)]) == 1
+    said = capsys.readouterr()
+    assert "new escape" in said.out
+    assert "bad parts newly passed, 0 allowed" in said.err
+    assert main(["compare", str(run), str(lenient), "--allow", "escapes"]) == 0
+
+
+def test_convert_above_the_limits_writes_nothing(
+    image_run: Path, tmp_path: Path, capsys: Any
+) -> None:
+    """Predictions of a network that was never wrong by a hair: the limit is below zero."""
+    out = tmp_path / "out.bundle"
+    words = ["convert", str(image_run), "--out", str(out), "--variant", "int8"]
+    assert main([*words, "--max-accuracy-loss", "-0.5", "--calibration", "16"]) == 1
+    assert "error: int8 against float on 260 held-out samples" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_recurrent_network_is_unrolled_and_converted(recurrent_run: Path, tmp_path: Path) -> None:
+    waived = ["auroc", "accuracy", "escapes"]
+    order = Order(recurrent_run, tmp_path / "gru.bundle", samples=32, allowed=waived)
+    result = convert(order, lambda text: None)
+    assert "layer memory was unrolled" in result.converted.notes
+    assert load_inspector(read_bundle(order.out)).parity is not None
