@@ -76,8 +76,9 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
 
 def _fit(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.experiment import resolve, run_experiment
+    from trainer.experiment import run_experiment
     from trainer.leakguard import column_of, guard, naive_figures
+    from trainer.models.registry import find_architecture
     from trainer.progress import Terminal
     from trainer.report.words import sentence
     from trainer.run import refuse_existing, slug, write_run
@@ -85,12 +86,12 @@ def _fit(arguments: argparse.Namespace) -> int:
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    guarded = guard(dataset, config, arguments.allow, talk)
-    split = guarded.split
-    architecture, _ = resolve(split, config)
+    architecture = find_architecture(config.model, dataset.config.task)
     name = slug(arguments.name or dataset.root.name)
     out = (arguments.out or Path("runs") / f"{name}-{architecture.name}").absolute()
     refuse_existing(out, arguments.force)
+    guarded = guard(dataset, config, arguments.allow, talk)
+    split = guarded.split
     for said in (*split.dataset.decisions, *guarded.findings, split.protocol):
         talk.say(said)
     quiet_tensorflow()
