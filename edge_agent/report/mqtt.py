@@ -267,7 +267,8 @@ class Sender:
 
     def _farewell(self, client: Client) -> None:
         if self._state is not None:
-            gone = {"state": "offline", "reason": "stopped", "at_ns": self._clock.utc_ns()}
+            why = f": {self._state.reason}" if self._state.reason else ""
+            gone = {"state": "offline", "reason": f"stopped{why}", "at_ns": self._clock.utc_ns()}
             self._news["state"] = self._state.model_copy(update=gone)
             self._send_news(client)
         until = time.monotonic() + FAREWELL_S

@@ -137,12 +137,16 @@ def test_drained_end_leaves_nothing_and_says_offline(tmp_path: Path, broker: Mos
         line = Line(tmp_path, broker.port)
         line.sender.say_state(StateMessage(station="demo", state="armed", at_ns=1))
         line.put(500)
+        assert wait_until(lambda: len(plant.states) == 1)
+        line.sender.say_state(
+            StateMessage(station="demo", state="stopping", reason="asked to", at_ns=2)
+        )
         line.end()
         assert line.outbox.waiting == 0
         assert plant.wait_for(500, 5) == 500
-        assert wait_until(lambda: len(plant.states) == 2)
-        assert [state["state"] for state in plant.states] == ["armed", "offline"]
-        assert plant.states[1]["reason"] == "stopped"
+        assert wait_until(lambda: len(plant.states) == 3)
+        assert [state["state"] for state in plant.states] == ["armed", "stopping", "offline"]
+        assert plant.states[2]["reason"] == "stopped: asked to"
 
 
 def test_killed_station_is_offline_by_its_last_will(tmp_path: Path, broker: Mosquitto) -> None:
