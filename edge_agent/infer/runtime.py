@@ -45,6 +45,8 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
         raise ConfigError(
             f"no runtime {prefer!r}", where="runtime", cure=f"choose auto, {', '.join(ORDER)}"
         )
+    if threads < 1:
+        raise ConfigError(f"{threads} threads", where="runtime", cure="give 1 or more")
     for name in ORDER if prefer == "auto" else (prefer,):
         try:
             module = importlib.import_module(f"edge_agent.infer.{name}")
@@ -53,8 +55,9 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
         runtime: Runtime = module.load(model, threads)
         return runtime
     missing = "no TFLite runtime" if prefer == "auto" else f"no {prefer}"
+    extra = "tflite" if prefer == "tflite_runtime" else "device"
     raise ConfigError(
-        f"{missing} is installed", where="runtime", cure="pip install 'lineside[device]'"
+        f"{missing} is installed", where="runtime", cure=f"pip install 'lineside[{extra}]'"
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,14 @@ def test_a_model_compiled_for_edge_tpu_is_refused_without_its_delegate(data_dir:
     path = data_dir / "coral_models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
     with pytest.raises(BundleError, match="compiled for Edge TPU"):
         open_runtime(path.read_bytes())
+
+
+def test_no_threads_is_no_fault_of_the_model() -> None:
+    with pytest.raises(ConfigError, match="0 threads: give 1 or more"):
+        open_runtime(MODEL, threads=0)
+
+
+@pytest.mark.skipif(find_spec("tflite_runtime") is not None, reason="tflite-runtime is installed")
+def test_missing_older_runtime_names_its_own_extra() -> None:
+    with pytest.raises(ConfigError, match=r"no tflite_runtime is installed: .*lineside\[tflite\]"):
+        open_runtime(MODEL, prefer="tflite_runtime")
