@@ -62,8 +62,8 @@ def _scratch(
         depth = float(share * rng.uniform(0.75, 1.0))
         _line(height, start, end, depth, max(1, round(width * share * 0.6)))
     height = _soft(height, max(0.6, width / 5))
-    strength = 0.45 + 0.6 * defect.severity
-    bottom = float(rng.choice([0.26, 0.34, -0.36]))
+    strength = 0.6 + 0.5 * defect.severity
+    bottom = float(rng.choice([0.36, 0.42, -0.42]))
     glow[place] += strength * (bottom * height + 0.55 * _relief(height, light))
 
 

@@ -135,9 +135,9 @@ def _draw(kind: str, severity: float, rng: np.random.Generator) -> Defect:
         return Defect(kind, severity, circle, screw=screw)
     if kind == "scratch":
         outline = _scratch(severity, rng)
-        return Defect(kind, severity, outline, width=0.018 + 0.036 * severity)
+        return Defect(kind, severity, outline, width=0.024 + 0.04 * severity)
     if kind == "pit":
-        return Defect(kind, severity, _blob(_free_place(rng), 0.036 + 0.094 * severity, rng))
+        return Defect(kind, severity, _blob(_free_place(rng), 0.045 + 0.085 * severity, rng))
     return Defect(kind, severity, _chip(severity, rng))
 
 
@@ -177,7 +177,7 @@ def _chip(severity: float, rng: np.random.Generator) -> Outline:
     """A bite out of the outer edge, between two screws."""
     within = int(rng.integers(SCREWS)) + rng.uniform(0.2, 0.8)
     angle = within * 2 * pi / SCREWS
-    half, depth = 0.08 + 0.24 * severity, 0.05 + 0.2 * severity
+    half, depth = 0.11 + 0.22 * severity, 0.075 + 0.185 * severity
     spread = np.linspace(-half, half, 15)
     shape = np.sqrt(np.maximum(0, 1 - (spread / half) ** 2))
     inner = 1.0 - depth * shape * rng.uniform(0.75, 1.15, 15)
