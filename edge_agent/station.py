@@ -178,17 +178,21 @@ class Station:
         self._say("armed", "")
 
     def _work(self, channel: ArmedChannel) -> None:
-        """The loop of one channel's thread."""
+        """The loop of one channel's thread; faults in a row are logged ever more seldom."""
+        in_a_row = 0
         while True:
             try:
                 self._take_up(channel)
                 item = channel.feed.take(TAKE_S)
                 if item is not None:
                     self._inspect(channel, item)
+                    in_a_row = 0
             except EndOfSource:
                 break
             except Exception:
-                LOG.exception("channel %s failed; going on", channel.name)
+                in_a_row += 1
+                if in_a_row.bit_count() == 1:
+                    LOG.exception("channel %s failed (%d); going on", channel.name, in_a_row)
                 self.counts["faults"] += 1
                 time.sleep(TAKE_S)
         channel.feed.close()

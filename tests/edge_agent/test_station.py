@@ -215,7 +215,7 @@ def test_part_whose_name_is_not_utf8_gets_its_verdict(bench: Path) -> None:
     assert station.counts["faults"] == 0
 
 
-def test_output_that_fails_costs_no_verdict(bench: Path) -> None:
+def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptureFixture) -> None:
     def broken(decision: Decision) -> None:
         raise OSError("the relay is gone")
 
@@ -224,6 +224,8 @@ def test_output_that_fails_costs_no_verdict(bench: Path) -> None:
     station.run(threading.Event())
     assert station.counts["parts"] == 12
     assert station.counts["faults"] == 12
+    said = [record for record in caplog.records if "failed" in record.message]
+    assert len(said) == 4, "the first, second, fourth and eighth in a row"
 
 
 def test_resident_memory_is_what_the_kernel_says() -> None:
