@@ -62,6 +62,24 @@ def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
     return dict(zip(outcome.labels, metrics.per_class(table), strict=True))
 
 
+def class_rankings(
+    labels: list[str], truth: NDArray[np.int64], beliefs: NDArray[np.float64]
+) -> dict[str, dict[str, float]]:
+    """Label -> auroc and average_precision of the belief in it, (N, K), against all others.
+
+    A label that none or all of the samples bear has no ranking and is left out.
+    """
+    found = {}
+    for place in range(beliefs.shape[1]):
+        mine = truth == place
+        if mine.any() and not mine.all():
+            found[labels[place]] = {
+                "auroc": metrics.auroc(mine, beliefs[:, place]),
+                "average_precision": metrics.average_precision(mine, beliefs[:, place]),
+            }
+    return found
+
+
 def _label_figures(outcome: Outcome) -> dict[str, Figure]:
     truth, predicted, count = outcome.truth, outcome.predicted, len(outcome.labels)
     right = truth == predicted

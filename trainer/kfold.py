@@ -17,7 +17,7 @@ from edge_agent.contracts.scoring import softmax
 from trainer.config import FitConfig
 from trainer.data.samples import Dataset
 from trainer.data.splits import group_folds, plan_split
-from trainer.evaluate import Outcome, class_rows, figures
+from trainer.evaluate import Outcome, class_rankings, class_rows, figures
 from trainer.experiment import run_experiment
 from trainer.labelfaults import Doubt, doubtful
 from trainer.metrics import Figure
@@ -151,7 +151,11 @@ def baseline_shares(one: Judgements) -> dict[str, float]:
 
 def document_of(dataset: Dataset, found: Sequence[Judgements]) -> dict[str, Any]:
     """All figures of the cross-validation as JSON."""
-    outcome = found[0].outcome()
+    outcome, beliefs = found[0].outcome(), found[0].probabilities()
+    classes = class_rows(outcome) if outcome.classifies else {}
+    if beliefs is not None:
+        for label, ranking in class_rankings(outcome.labels, outcome.truth, beliefs).items():
+            classes[label] |= ranking
     return {
         "protocol": f"{dataset.config.fold}: each fold held out once",
         "decisions": list(dataset.decisions),
@@ -159,7 +163,7 @@ def document_of(dataset: Dataset, found: Sequence[Judgements]) -> dict[str, Any]
         "samples": len(found[0].rows),
         "groups": len({row["group"] for row in found[0].rows}),
         "figures": {name: figure.as_json() for name, figure in over_seeds(found).items()},
-        "per_class": class_rows(outcome) if outcome.classifies else {},
+        "per_class": classes,
         "baselines": baseline_shares(found[0]),
         "label_doubts": [
             {

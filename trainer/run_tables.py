@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.files import write_atomic
+from edge_agent.contracts.scoring import softmax
 from edge_agent.contracts.types import Judgement
 from trainer.data.splits import Split
-from trainer.evaluate import Outcome, class_rows, figures
+from trainer.evaluate import Outcome, class_rankings, class_rows, figures
 from trainer.experiment import Experiment
 from trainer.judged import Judged
 from trainer.localisation import localisation_figures
@@ -100,7 +101,7 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "seeds": [experiment.config.seed],
         "samples": {"train": len(split.train), "val": len(split.val), "test": len(split.test)},
         "held_out": held_out_figures(experiment),
-        "per_class": class_rows(outcome) if outcome.classifies else {},
+        "per_class": _classes(experiment),
         "nuisance": nuisance_figures(experiment),
         "localisation": localisation_figures(experiment),
         "baselines": baseline_figures(outcome, experiment.baselines),
@@ -108,6 +109,19 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},
         "notes": list(experiment.fitted.notes),
     }
+
+
+def _classes(experiment: Experiment) -> dict[str, dict[str, float]]:
+    """Label -> precision, recall, f1, n, and where there are beliefs auroc, average_precision."""
+    outcome = experiment.outcome
+    if not outcome.classifies:
+        return {}
+    rows = class_rows(outcome)
+    if experiment.spec.scoring.kind == "logits":
+        beliefs = softmax(experiment.test.logits)
+        for label, ranking in class_rankings(outcome.labels, outcome.truth, beliefs).items():
+            rows[label] |= ranking
+    return rows
 
 
 def held_out_figures(experiment: Experiment) -> dict[str, dict[str, object]]:

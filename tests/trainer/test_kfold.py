@@ -56,6 +56,9 @@ def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     lines = (out / "out_of_fold.csv").read_text().splitlines()
     assert len({line.split(",")[1] for line in lines[1:]}) == len(lines) - 1 == 60
     assert {"majority", "brightness, nearest"} <= set(first["baselines"])
+    assert {"precision", "recall", "f1", "auroc", "average_precision"} < set(
+        first["per_class"]["scratch"]
+    )
     folds = sorted((out / "folds").iterdir())
     folds[0].unlink()
     written = folds[1].stat().st_mtime_ns

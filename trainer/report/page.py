@@ -222,11 +222,12 @@ def _baselines(run: Run) -> str:
 
 
 def _classes(run: Run) -> str:
+    keys = ("precision", "recall", "f1", "auroc", "average_precision")
     rows = [
-        [label, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["n"])]
+        [label, *(f"{row[key]:.3f}" if key in row else "-" for key in keys), str(row["n"])]
         for label, row in run.metrics["per_class"].items()
     ]
-    return table(["label", "precision", "recall", "F1", "n"], rows)
+    return table(["label", "precision", "recall", "F1", "AUROC", "AP", "n"], rows)
 
 
 def _figure(run: Run, mistake: Mistake) -> str:
