@@ -61,7 +61,9 @@ class FitConfig(StrictTable):
     weights: str = Field(default="none", description="imagenet, a file, or none")
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
-    batch: int = Field(default=32, ge=1, le=4096, description="samples in a step")
+    batch: int = Field(
+        default=0, ge=0, le=4096, description="samples in a step; 0: the model's own"
+    )
     learning_rate: float = Field(default=0, ge=0, le=1, description="0: the model's own")
     patience: int = Field(
         default=0, ge=0, description="epochs without progress before the end; 0: half of them"

@@ -116,6 +116,7 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
         "model": architecture.name,
         "epochs": epochs,
         "patience": config.patience or max(1, epochs // 2),
+        "batch": config.batch or architecture.batch,
         "learning_rate": config.learning_rate or architecture.learning_rate,
         "options": options.model_dump(exclude_none=True),
     }

@@ -62,4 +62,5 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=40,
     learning_rate=0.003,
+    batch=16,
 )

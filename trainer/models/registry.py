@@ -114,6 +114,7 @@ class Architecture:
     build: Build
     epochs: int = 60
     learning_rate: float = 0.002
+    batch: int = 32
     fit: Callable[[Training], Fitted] | None = None
     calibration: Calibration | None = None
     scoring: Literal["logits", "anomaly", "value"] = "logits"
