@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,8 +148,58 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
+Build = Callable[[Path], object]
+Shared = Callable[[str, Build], Path]
+
+
 @pytest.fixture(scope="session")
-def image_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """`shared(name, build)`: the path that `build` made, once for all of pytest's processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, build: Build) -> Path:
+        with (folder / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / name).exists():
+                build(folder / name)
+        return folder / name
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def image_run(shared: Shared) -> Path:
+    return shared("discs", make_image_run)
+
+
+@pytest.fixture(scope="session")
+def vibration_run(shared: Shared) -> Path:
+    return shared("motor", make_vibration_run)
+
+
+@pytest.fixture(scope="session")
+def recurrent_run(shared: Shared) -> Path:
+    return shared("gru", make_recurrent_run)
+
+
+@pytest.fixture(scope="session")
+def image_bundle(image_run: Path, shared: Shared) -> Path:
+    return shared("discs.bundle", lambda out: make_bundle(image_run, out))
+
+
+@pytest.fixture(scope="session")
+def vibration_bundle(vibration_run: Path, shared: Shared) -> Path:
+    return shared("motor.bundle", lambda out: make_bundle(vibration_run, out))
+
+
+def make_bundle(run: Path, out: Path) -> None:
+    from quantize.convert import Order, convert
+
+    convert(Order(run, out, samples=64), lambda text: None)
+
+
+def make_image_run(path: Path) -> None:
     pictures, names = alternating(disc, 388)
     inputs = np.stack([prepare_image(picture, IMAGE) for picture in pictures])
     golden = {
@@ -156,12 +208,10 @@ def image_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ].tobytes()
         for place in range(1, 5)
     }
-    path = tmp_path_factory.mktemp("runs") / "discs"
-    return write_run(path, image_network(), spec_of("discs", IMAGE), inputs, names, golden)
+    write_run(path, image_network(), spec_of("discs", IMAGE), inputs, names, golden)
 
 
-@pytest.fixture(scope="session")
-def vibration_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_vibration_run(path: Path) -> None:
     signals, names = alternating(hum, 388)
     inputs = np.stack([prepare_window(signal, SIGNAL) for signal in signals])
     golden = {}
@@ -170,13 +220,11 @@ def vibration_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         golden[f"{names[-place]}-{place}.csv"] = "\n".join(
             ["x", *(f"{value:.6f}" for value in whole[:, 0])]
         ).encode()
-    path = tmp_path_factory.mktemp("runs") / "motor"
     spec = spec_of("motor", SIGNAL)
-    return write_run(path, signal_network(), spec, inputs, names, golden, 1000.0)
+    write_run(path, signal_network(), spec, inputs, names, golden, 1000.0)
 
 
-@pytest.fixture(scope="session")
-def recurrent_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_recurrent_run(path: Path) -> None:
     import keras
 
     signals, names = alternating(hum, 388)
@@ -186,23 +234,4 @@ def recurrent_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = keras.layers.GRU(8, name="memory")(x)
     model = keras.Model(given, keras.layers.Dense(len(LABELS))(x))
     golden = {"good-1.csv": "\n".join(["x", *map(str, np.zeros(400))]).encode()}
-    path = tmp_path_factory.mktemp("runs") / "gru"
-    return write_run(path, model, spec_of("gru", SIGNAL), inputs, names, golden, 1000.0)
-
-
-@pytest.fixture(scope="session")
-def image_bundle(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from quantize.convert import Order, convert
-
-    out = tmp_path_factory.mktemp("bundles") / "discs.bundle"
-    convert(Order(image_run, out, samples=64), lambda text: None)
-    return out
-
-
-@pytest.fixture(scope="session")
-def vibration_bundle(vibration_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from quantize.convert import Order, convert
-
-    out = tmp_path_factory.mktemp("bundles") / "motor.bundle"
-    convert(Order(vibration_run, out, samples=64), lambda text: None)
-    return out
+    write_run(path, model, spec_of("gru", SIGNAL), inputs, names, golden, 1000.0)

@@ -104,6 +104,7 @@ def test_convert_above_the_limits_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_recurrent_network_is_unrolled_and_converted(recurrent_run: Path, tmp_path: Path) -> None:
     waived = ["auroc", "accuracy", "escapes"]
     order = Order(recurrent_run, tmp_path / "gru.bundle", samples=32, allowed=waived)

@@ -23,7 +23,10 @@ ROOT = Path(os.environ.get("LINESIDE_DEVICE_ROOT", CACHE))
 EMULATOR = "/usr/bin/qemu-aarch64-static"
 PACKAGES = "python3,libpython3-stdlib,libstdc++6,libgcc-s1,libgomp1,zlib1g,libexpat1"
 WHEELS = ("ai-edge-litert", "numpy", "opencv-python-headless", "pydantic", "cryptography")
-PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
+PLATFORMS = (
+    *tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 17)),
+    "manylinux2014_aarch64",
+)
 PROGRAM = """
 import json, sys
 from pathlib import Path

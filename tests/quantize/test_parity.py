@@ -13,7 +13,7 @@ from edge_agent.contracts import image as image_contract
 from edge_agent.contracts import vibration as vibration_contract
 from edge_agent.contracts.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.contracts.errors import BundleError, InputError, ParityError
-from edge_agent.contracts.image import prepare_image
+from edge_agent.contracts.image import prepare_tiles
 from edge_agent.contracts.scoring import dequantise, quantise
 from edge_agent.contracts.types import Recording
 from edge_agent.infer import inspector as inspector_module
@@ -64,9 +64,9 @@ def test_the_vectors_are_real_samples_and_hard_cases(discs: Bundle, motor: Bundl
 
 def test_red_and_blue_swapped_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
     def swapped(image: Any, spec: Any) -> Any:
-        return np.ascontiguousarray(prepare_image(image, spec)[:, :, ::-1])
+        return np.ascontiguousarray(np.stack(list(prepare_tiles(image, spec)))[..., ::-1])
 
-    monkeypatch.setattr(parity, "prepare_image", swapped)
+    monkeypatch.setattr(parity, "prepare_tiles", swapped)
     with pytest.raises(ParityError, match="other pixels"):
         load_inspector(discs)
 
