@@ -109,7 +109,8 @@ def test_killed_installs_leave_the_old_bundle_or_the_new_one(
         if done > BATCH - 20:
             break
     assert done > 5
-    install(files[done], root, passes)
+    install(files[done + 1], root, passes)
+    assert status(root)[0].previous == f"1.0.{done}"
     home = root / "bundles" / "brightness"
     assert len(list((home / "slots").iterdir())) == 2
     assert not [path for path in home.iterdir() if path.name.startswith((".cur", ".prev", ".fl"))]
