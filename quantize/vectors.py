@@ -154,8 +154,7 @@ def _computed(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) 
             "steady": _is_steady(inspector, outputs, str(judgement.verdict)),
         }
     )
-    tensor = np.stack(tensors) if entry.kind in ("signal", "rows") else None
-    return replace(vector, entry=entry, tensor=tensor, outputs=outputs)
+    return replace(vector, entry=entry, tensor=np.stack(tensors), outputs=outputs)
 
 
 def _prove_refused(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> None:

@@ -2,7 +2,7 @@
 
 One member `index` holds JSON (uint8 bytes), the others arrays named `<vector>.<what>`:
 raw (uint8 (H, W, 3) image, uint8 (B,) encoded image or CSV, or float32 (T, C) signal), tensor
-(what the network takes, for signals and rows), out0, out1, ... (outputs as the runtime gave them,
+(what the network takes), out0, out1, ... (outputs as the runtime gave them,
 (N, ...)).
 """
 
