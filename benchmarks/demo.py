@@ -134,9 +134,9 @@ def _options() -> argparse.Namespace:
 
 def _make_models(workshop: Workshop, seed: int, fast: bool) -> None:
     parts, motor = workshop.folder / "data" / "parts", workshop.folder / "data" / "motor"
-    images, recordings = ("80", "40") if fast else ("800", "240")
+    images, recordings = ("80", "40") if fast else ("1000", "240")
     recipe = workshop.folder / "parts.toml"
-    recipe.write_text(PARTS_CONFIG.format(epochs=2 if fast else 30))
+    recipe.write_text(PARTS_CONFIG.format(epochs=2 if fast else 20))
     twin = ("lineside-agent", "twin")
     _say("1/5  The twin makes a data set: pictures of machined parts, vibration of motors")
     workshop.call(*twin, "images", "--out", parts, "--count", images, "--seed", str(seed))

@@ -15,9 +15,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(("name", "at_least"), [("casting", 0.6), ("cwru", 0.7)])
+@pytest.mark.parametrize("name", ["casting", "cwru"])
 def test_every_verdict_on_real_recordings_arrives_once(
-    name: str, at_least: float, data_dir: Path, tmp_path: Path
+    name: str, data_dir: Path, tmp_path: Path
 ) -> None:
     fit = ("--epochs", "2") if name == "casting" else ("--epochs", "4")
     rows = {
@@ -26,5 +26,4 @@ def test_every_verdict_on_real_recordings_arrives_once(
     assert rows[f"{name} messages lost"].value == 0
     assert rows[f"{name} without a verdict"].value == 0
     assert rows[f"{name} messages lost"].n >= 10
-    accuracy = next(row for title, row in rows.items() if title.endswith("accuracy int8"))
-    assert accuracy.value >= at_least
+    assert abs(rows[f"{name} float minus int8 accuracy"].value) <= 0.02
