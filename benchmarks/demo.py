@@ -80,7 +80,7 @@ class_weights = false
 [image]
 size_px = 128
 fit = "crop"
-augment = ["flip"]
+augment = ["flip", "rotate"]
 """
 
 VERDICT_STYLE = {"PASS": "green", "FAIL": "bold red", "NO-VERDICT": "yellow"}
@@ -136,7 +136,7 @@ def _make_models(workshop: Workshop, seed: int, fast: bool) -> None:
     parts, motor = workshop.folder / "data" / "parts", workshop.folder / "data" / "motor"
     images, recordings = ("80", "40") if fast else ("1000", "240")
     recipe = workshop.folder / "parts.toml"
-    recipe.write_text(PARTS_CONFIG.format(epochs=2 if fast else 20))
+    recipe.write_text(PARTS_CONFIG.format(epochs=2 if fast else 32))
     twin = ("lineside-agent", "twin")
     _say("1/5  The twin makes a data set: pictures of machined parts, vibration of motors")
     workshop.call(*twin, "images", "--out", parts, "--count", images, "--seed", str(seed))
