@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.contracts.errors import ConfigError, LinesideError
+from edge_agent.contracts.errors import ConfigError
 
 EXAMPLES = """\
 examples:
@@ -28,21 +28,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     kinds = twin.add_subparsers(dest="kind", required=True, metavar="KIND")
     _register_images(kinds)
     _register_vibration(kinds)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The verb alone, as `python -m edge_agent.cli_twin`."""
-    parser = argparse.ArgumentParser(prog="python -m edge_agent.cli_twin")
-    register(parser.add_subparsers(dest="verb", required=True))
-    args = parser.parse_args(["twin", *(sys.argv[1:] if argv is None else argv)])
-    try:
-        status: int = args.run(args)
-    except LinesideError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return status
 
 
 def _register_images(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -182,7 +167,3 @@ def _print_result(args: argparse.Namespace, tally: dict[str, int]) -> int:
         told = ", ".join(f"{number} {label}" for label, number in tally.items())
         print(f"{args.out}: {args.count} samples: {told}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

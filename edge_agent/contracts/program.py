@@ -1,0 +1,118 @@
+"""A command with verbs: how each of the four programs parses, runs and ends.
+
+Exit codes: what the verb gives (0 ok, 1 failed, 2 misuse, 3 defect or fault found, 4 device
+absent) or the error's own; after Ctrl-C and when the reader of the output hung up what a shell
+says of a program that a signal ended (128 + SIGINT, 128 + SIGPIPE).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import pkgutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from typing import TypeAlias
+
+from edge_agent.contracts.errors import LinesideError
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What the `register(verbs)` of a cli_*.py file adds its verbs to."""
+
+INTERRUPTED = 128 + signal.SIGINT
+HUNG_UP = 128 + signal.SIGPIPE
+
+
+@dataclass(frozen=True)
+class Program:
+    """One command; its verbs are those of every cli_*.py file of `package`."""
+
+    name: str
+    package: str
+    description: str
+    epilog: str
+
+    def main(self, argv: list[str] | None = None) -> int:
+        """Run one verb and give its exit code; an error is one line on stderr."""
+        _show_any_name()
+        try:
+            try:
+                return self._run(argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _let_go()
+            return HUNG_UP
+
+    def parser(self) -> argparse.ArgumentParser:
+        """The parser with the verbs that each cli_*.py adds by `register(verbs)`."""
+        top = argparse.ArgumentParser(
+            prog=self.name,
+            description=self.description,
+            epilog=self.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        said = f"{self.name} {version('lineside')}"
+        top.add_argument("--version", action="version", version=said)
+        verbs = top.add_subparsers(required=True, dest="verb", metavar="VERB")
+        for module in pkgutil.iter_modules(import_module(self.package).__path__):
+            if module.name.startswith("cli_"):
+                import_module(f"{self.package}.{module.name}").register(verbs)
+        return top
+
+    def _run(self, argv: list[str] | None) -> int:
+        try:
+            arguments = self.parser().parse_args(argv)
+            return int(arguments.run(arguments))
+        except LinesideError as error:
+            return _say(f"error: {error}", error.exit_code)
+        except KeyboardInterrupt:
+            return _say("interrupted", INTERRUPTED)
+        except OSError as error:
+            if error.filename is None or isinstance(error, BrokenPipeError):
+                raise
+            said = f"{os.fsdecode(error.filename)}: {error.strerror}"
+            return _say(f"error: {said}: check the path and the rights on it", 1)
+
+
+def add_verb(
+    verbs: Verbs,
+    name: str,
+    about: str,
+    examples: str,
+    run: Callable[[argparse.Namespace], int] | None = None,
+) -> argparse.ArgumentParser:
+    """Add the verb `name`; without `run` it has verbs of its own."""
+    verb = verbs.add_parser(
+        name, help=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if run is not None:
+        verb.set_defaults(run=run)
+    return verb
+
+
+def _show_any_name() -> None:
+    """A file name that the terminal's encoding lacks is shown escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _say(words: str, code: int) -> int:
+    print(words, file=sys.stderr, flush=True)
+    return code
+
+
+def _let_go() -> None:
+    """Lead the broken streams nowhere, so that the interpreter ends without a word on them."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
