@@ -10,7 +10,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config import MqttTable
+from edge_agent.broker_tables import BrokerTable
 from edge_agent.contracts.errors import BrokerError, ConfigError
 
 CONNECT_S = 5.0
@@ -26,7 +26,7 @@ CURES = {
 }
 
 
-def build_client(config: MqttTable, client_id: str) -> Client:
+def build_client(config: BrokerTable, client_id: str) -> Client:
     """A client that is not connected; raises ConfigError for unreadable secrets or certificates."""
     # An MQTT 3.1.1 session is not kept: a new connection repeats what is unconfirmed in any case.
     old = config.protocol == "3.1.1"
@@ -54,7 +54,7 @@ def build_client(config: MqttTable, client_id: str) -> Client:
     return client
 
 
-def connect(client: Client, config: MqttTable, *, session_expiry_s: int, fresh: bool) -> None:
+def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh: bool) -> None:
     """Open the connection and send CONNECT; `fresh` forgets the broker's session of us.
 
     Raises BrokerError when nobody answers there.
@@ -80,12 +80,12 @@ def connect(client: Client, config: MqttTable, *, session_expiry_s: int, fresh: 
         ) from error
 
 
-def address(config: MqttTable) -> str:
+def address(config: BrokerTable) -> str:
     """`broker host:port`."""
     return f"broker {config.host}:{config.port}"
 
 
-def refusal(config: MqttTable, reason: ReasonCode, what: str = "refuses us") -> BrokerError:
+def refusal(config: BrokerTable, reason: ReasonCode, what: str = "refuses us") -> BrokerError:
     """The error behind a failing reason code."""
     cure = CURES.get(str(reason), "see the broker's log")
     return BrokerError(f"{what} ({reason})", where=address(config), cure=cure)
