@@ -39,7 +39,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
     predict.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     predict.add_argument("--axes", nargs="+", metavar="AXIS", help="columns; else the bundle's")
-    predict.add_argument("--runtime", default="auto", help="litert or tflite_runtime (auto)")
+    predict.add_argument("--runtime", default="auto", help="litert, tflite_runtime, edgetpu (auto)")
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
     predict.set_defaults(run=_run)
 

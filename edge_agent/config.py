@@ -12,7 +12,7 @@ from edge_agent.contracts.bearings import BEARINGS
 from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.severity import MachineGroup
 from edge_agent.settings import StationPath, Table, read_toml
-from edge_agent.sources import ImageSource, VibrationSource
+from edge_agent.sources import ImageSource, ProcessSource, TagsSource, VibrationSource
 
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 COUNTING_DRIVERS = frozenset({"v4l2"})
@@ -130,8 +130,9 @@ class ChannelTable(Table):
 
     name: Identity = Field(description="name of the channel in every verdict")
     bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
-    runtime: Literal["auto", "litert", "tflite_runtime"] = Field(
-        default="auto", description="what runs the network"
+    runtime: Literal["auto", "litert", "tflite_runtime", "edgetpu"] = Field(
+        default="auto",
+        description="what runs the network; auto: Edge TPU where a bundle has a twin",
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
     queue: int = Field(
@@ -173,7 +174,19 @@ class VibrationChannel(ChannelTable):
         return name
 
 
-Channel: TypeAlias = Annotated[ImageChannel | VibrationChannel, Field(discriminator="kind")]
+class ProcessChannel(ChannelTable):
+    """Rows of process tags and the bundle that judges them."""
+
+    kind: Literal["tabular"]
+    queue: int = Field(
+        default=64, ge=1, le=4096, description="rows that may wait; a full queue drops the oldest"
+    )
+    source: ProcessSource = Field(description="where the tags come from")
+
+
+Channel: TypeAlias = Annotated[
+    ImageChannel | VibrationChannel | ProcessChannel, Field(discriminator="kind")
+]
 
 
 class StationConfig(Table):
@@ -200,10 +213,20 @@ class StationConfig(Table):
     def _joined_parts_are_named(self) -> Self:
         """A camera that counts its own frames gives other parts' numbers after a lost frame."""
         for channel in self.channel:
-            if self.line.join == "part_id" and channel.source.driver in COUNTING_DRIVERS:
+            if self.line.join == "part_id" and _only_counts(channel):
                 raise ValueError(
                     f'line.join = "part_id" needs sources that name their parts; channel '
                     f"{channel.name!r} ({channel.source.driver}) only counts its frames"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tags_have_a_broker(self) -> Self:
+        for channel in self.channel:
+            source = channel.source
+            if isinstance(source, TagsSource) and source.broker is None and self.mqtt is None:
+                raise ValueError(
+                    f"channel {channel.name!r} needs [mqtt], or [channel.source.broker]"
                 )
         return self
 
@@ -212,6 +235,13 @@ class StationConfig(Table):
         """The fixed MQTT client id."""
         given = self.mqtt.client_id if self.mqtt else ""
         return given or f"lineside-{self.station.id}"
+
+
+def _only_counts(channel: Channel) -> bool:
+    """Whether the channel's parts have no name but their number."""
+    source = channel.source
+    unnamed = isinstance(source, TagsSource) and not source.part_tag
+    return unnamed or source.driver in COUNTING_DRIVERS
 
 
 def read_config(path: Path) -> StationConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -12,9 +13,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.errors import BundleError, DeviceError
+from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
 
 LIMIT_S = 600
+SSH_FAILED = 255
+NOT_FOUND = 127
+SCRIPT = """\
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+cat > "$folder"/{name} || exit 1
+{command} "$folder"/{name} {words}
+"""
+"""What runs on the station: the file comes by standard input and is removed whatever happens."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,25 @@ class Timing:
     rss_mb: float
 
 
-def time_model(model: bytes, threads: int = 1, runs: int = 200) -> Timing:
-    """Time the bytes of a .tflite file in a fresh process; raises BundleError if it cannot run."""
+@dataclass(frozen=True)
+class Station:
+    """Where to time: USER@HOST, the program's name or path there, and ssh's configuration."""
+
+    host: str
+    program: str = "lineside-quantize"
+    ssh_config: Path | None = None
+
+
+def time_model(model: bytes, threads: int = 1, runs: int = 200, runtime: str = "auto") -> Timing:
+    """Time the bytes of a .tflite file in a fresh process.
+
+    Raises BundleError if it cannot run, DeviceError where the accelerator it needs is absent.
+    """
     with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(model)
-        job = {"model": str(path), "threads": threads, "runs": runs, "started_ns": time.time_ns()}
+        job = {"model": str(path), "threads": threads, "runs": runs, "runtime": runtime}
+        job["started_ns"] = time.time_ns()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         done = subprocess.run(
             [sys.executable, "-m", "quantize.stopwatch", json.dumps(job)],
@@ -47,43 +70,78 @@ def time_model(model: bytes, threads: int = 1, runs: int = 200) -> Timing:
             check=False,
         )
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise BundleError(
-            f"cannot be timed ({last[0]})",
+        kind = DeviceError if done.returncode == DeviceError.exit_code else BundleError
+        raise kind(
+            f"cannot be timed ({_last_line(done.stderr)})",
             where="model.tflite",
             cure="see lineside-quantize inspect",
         )
     return Timing(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def time_on_station(bundle: Path, host: str, threads: list[int], runs: int) -> list[Timing]:
-    """Copy the bundle to user@host, time it there with the station's own program, remove it.
+def machine_name() -> str:
+    """The board's own name, or that of its processor; with the architecture."""
+    board, table = Path("/proc/device-tree/model"), Path("/proc/cpuinfo")
+    name = platform.processor()
+    if board.is_file():
+        name = board.read_text(encoding="utf-8").strip("\0\n ")
+    elif table.is_file():
+        lines = table.read_text(encoding="utf-8").splitlines()
+        named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = named[0] if named else name
+    return f"{name or 'unknown'}, {os.cpu_count()} cores, {platform.machine()}"
 
-    Raises DeviceError where the station cannot be reached or lacks the program.
+
+def time_on_station(bundle: Path, station: Station, words: list[str]) -> tuple[str, list[Timing]]:
+    """Time a bundle there by the station's own program; its machine's name, and the timings.
+
+    words: further words of its `bench`. Nothing stays on the station. Raises DeviceError where it
+    cannot be reached or lacks the program, BundleError where the bundle cannot run there.
     """
-    remote = f"/tmp/lineside-bench-{os.getpid()}.bundle"
-    _run(["scp", "-q", "-o", "BatchMode=yes", str(bundle), f"{host}:{remote}"], host)
-    words = ["lineside-quantize", "bench", remote, "--json", "--runs", str(runs), "--threads"]
-    command = shlex.join([*words, *map(str, threads)])
-    try:
-        said = _run(["ssh", "-o", "BatchMode=yes", host, command], host)
-    finally:
-        _run(["ssh", "-o", "BatchMode=yes", host, shlex.join(["rm", "-f", remote])], host)
-    return [Timing(**one) for one in json.loads(said.splitlines()[-1])["timings"]]
+    command = [*shlex.split(station.program), "bench"]
+    script = SCRIPT.format(
+        name=shlex.quote(bundle.name),
+        command=shlex.join(command),
+        words=shlex.join([*words, "--json"]),
+    )
+    said = json.loads(_there(station, script, bundle.read_bytes()).splitlines()[-1])
+    return str(said["machine"]), [Timing(**one) for one in said["timings"]]
 
 
-def _run(command: list[str], host: str) -> str:
+def _there(station: Station, script: str, payload: bytes) -> str:
+    config = ["-F", str(station.ssh_config)] if station.ssh_config else []
+    command = ["ssh", "-T", "-o", "BatchMode=yes", *config, "--", station.host]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(
+            [*command, f"sh -c {shlex.quote(script)}"],
+            input=payload,
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
     except FileNotFoundError as error:
         raise DeviceError(
-            f"{command[0]} is not installed", where=host, cure="apt install openssh-client"
+            "ssh is not installed", where=station.host, cure="apt install openssh-client"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(
+            f"no answer within {LIMIT_S} s", where=station.host, cure="check the station"
         ) from error
     if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise DeviceError(
-            f"{command[0]} fails ({last[0]})",
-            where=host,
-            cure="check the address and the key, and that Lineside is installed there",
-        )
-    return done.stdout
+        raise _refusal(station, done.returncode, _last_line(done.stderr.decode()))
+    return done.stdout.decode()
+
+
+def _refusal(station: Station, code: int, said: str) -> LinesideError:
+    if code == SSH_FAILED:
+        cure = f"make `ssh -o BatchMode=yes {station.host} true` work: host known, key accepted"
+        return DeviceError(f"cannot be reached by ssh ({said})", where=station.host, cure=cure)
+    if code == NOT_FOUND:
+        cure = "install lineside[device] there, or give its path with --program"
+        return DeviceError(f"has no {station.program} ({said})", where=station.host, cure=cure)
+    kind = DeviceError if code == DeviceError.exit_code else BundleError
+    return kind(f"bench fails there ({said})", where=station.host, cure="run it there by hand")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[-1].rstrip("\r")

@@ -22,65 +22,98 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "bench",
         help="run times, cold start and memory, here or on a station",
         epilog="example:\n  lineside-quantize bench castings.bundle --threads 1 2\n"
-        "  lineside-quantize bench castings.bundle --ssh pi@station7",
+        "  lineside-quantize bench castings.bundle --ssh pi@station7 --keep",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
     bench.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     bench.add_argument("--runs", type=int, default=200, help="default: 200")
     bench.add_argument("--profile", action="store_true", help="time every operator, too")
+    bench.add_argument(
+        "--runtime",
+        default="auto",
+        help="auto (the CPU), litert, tflite_runtime, or edgetpu: the bundle's compiled twin",
+    )
     bench.add_argument("--ssh", metavar="USER@HOST", help="time it on a station")
+    bench.add_argument(
+        "--program", default="lineside-quantize", help="its path on the station, where not on PATH"
+    )
+    bench.add_argument("--ssh-config", type=Path, metavar="FILE", help="as ssh -F")
+    bench.add_argument(
+        "--keep", action="store_true", help="keep the result in the card of an unsigned bundle"
+    )
     bench.add_argument("--json", action="store_true", help="the result as one JSON object")
     bench.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    from quantize.kept import keep_timings
+
     if arguments.runs < 1 or min(arguments.threads) < 1:
         raise ConfigError("must be at least 1", where="--runs, --threads", cure="try 200 and 1")
-    timings = _timings(arguments)
-    slices = _slices(arguments) if arguments.profile else []
+    model = _model(arguments)
+    machine, timings = _timings(arguments, model)
+    slices = _slices(arguments.file, model) if arguments.profile else []
+    if arguments.keep:
+        keep_timings(arguments.file, machine, timings)
     if arguments.json:
         document = {
             "file": arguments.file.name,
             "where": arguments.ssh or "here",
+            "machine": machine,
             "timings": [asdict(one) for one in timings],
             "operators": [asdict(one) for one in slices],
         }
         print(json.dumps(document))
     else:
-        print("\n".join(_lines(timings, slices)))
+        print("\n".join([machine, *_lines(timings, slices)]))
     return 0
 
 
-def _model(path: Path) -> bytes:
-    from edge_agent.contracts.bundle import read_bundle
+def _model(arguments: argparse.Namespace) -> bytes:
+    """What is to be timed: the file itself, or of a bundle the CPU model or its compiled twin."""
+    from edge_agent.contracts.bundle import EDGETPU_MODEL, read_bundle
     from quantize.graph import read_graph
+    from quantize.kept import refuse_signed
 
+    path: Path = arguments.file
     if path.suffix == ".tflite":
+        if arguments.keep:
+            cure = "give the bundle that holds the model"
+            raise ConfigError("a bare model has no card", where="--keep", cure=cure)
         read_graph(path)
         return path.read_bytes()
-    return read_bundle(path).model
+    bundle = read_bundle(path)
+    if arguments.keep:
+        refuse_signed(path, signed=bundle.signature is not None)
+    if arguments.runtime != "edgetpu":
+        return bundle.model
+    if EDGETPU_MODEL not in bundle.files:
+        cure = "convert it for a coral-* target where edgetpu_compiler is installed"
+        raise ConfigError("has no model compiled for Edge TPU", where=str(path), cure=cure)
+    return bundle.files[EDGETPU_MODEL]
 
 
-def _timings(arguments: argparse.Namespace) -> list[Timing]:
-    from quantize.bench import time_model, time_on_station
+def _timings(arguments: argparse.Namespace, model: bytes) -> tuple[str, list[Timing]]:
+    from quantize.bench import Station, machine_name, time_model, time_on_station
 
-    model = _model(arguments.file)
     if arguments.ssh:
-        return time_on_station(arguments.file, arguments.ssh, arguments.threads, arguments.runs)
+        station = Station(arguments.ssh, arguments.program, arguments.ssh_config)
+        words = ["--runs", str(arguments.runs), "--runtime", arguments.runtime]
+        words += ["--threads", *map(str, arguments.threads)]
+        return time_on_station(arguments.file, station, words)
     timings = []
     for threads in arguments.threads:
         print(f"timing with {threads} thread(s)", file=sys.stderr)
-        timings.append(time_model(model, threads, arguments.runs))
-    return timings
+        timings.append(time_model(model, threads, arguments.runs, arguments.runtime))
+    return machine_name(), timings
 
 
-def _slices(arguments: argparse.Namespace) -> list[Slice]:
+def _slices(path: Path, model: bytes) -> list[Slice]:
     from quantize.graph import parse_graph
     from quantize.profile import profile
 
-    model = _model(arguments.file)
-    return profile(model, parse_graph(model, str(arguments.file)))
+    return profile(model, parse_graph(model, str(path)))
 
 
 def _lines(timings: list[Timing], slices: list[Slice]) -> list[str]:

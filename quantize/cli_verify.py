@@ -21,7 +21,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=FORMATTER,
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE")
-    verify.add_argument("--runtime", default="auto", help="auto, litert or tflite_runtime")
+    verify.add_argument("--runtime", default="auto", help="auto, litert, tflite_runtime or edgetpu")
     verify.add_argument("--threads", type=int, default=1, help="default: 1")
     verify.add_argument("--json", action="store_true", help="the result as one JSON object")
     verify.set_defaults(run=_verify)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_agent.contracts.bundle import EDGETPU_MODEL
 from edge_agent.contracts.manifest import Manifest
 from quantize.child import MEMORY_MB, TIME_S, Converted, Variant, convert_in_child
 from quantize.edgetpu_log import compile_model, has_compiler
@@ -22,7 +23,6 @@ from quantize.study import StudyRow, study
 from quantize.targets import Target, find_target
 
 Say = Callable[[str], None]
-TWIN = "model_edgetpu.tflite"
 
 
 @dataclass(frozen=True)
@@ -122,4 +122,4 @@ def _twin(target: Target, done: Climb, say: Say) -> dict[str, bytes]:
     twin, log = compile_model(done.converted.model)
     mapped = sum(row.count for row in log if row.mapped)
     say(f"edgetpu_compiler mapped {mapped} of {sum(row.count for row in log)} operators")
-    return {TWIN: twin}
+    return {EDGETPU_MODEL: twin}

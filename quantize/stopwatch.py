@@ -1,6 +1,7 @@
 """The child of `bench`: times one model in a fresh process. `python -m quantize.stopwatch JOB`.
 
-JOB is JSON: {"model": path, "threads": n, "runs": n, "started_ns": wall clock at the start}.
+JOB is JSON: {"model": path, "threads": n, "runs": n, "runtime": name, "started_ns": wall clock at
+the start}.
 Prints one JSON object. Imports what a station has: numpy and the runtime.
 """
 
@@ -21,13 +22,14 @@ WARM_UP = 10
 
 
 def main(text: str) -> int:
-    """0, or 1 with the reason on stderr."""
+    """0, or an error's exit code with the reason on stderr."""
     job = json.loads(text)
     try:
-        runtime = open_runtime(Path(job["model"]).read_bytes(), threads=job["threads"])
+        payload = Path(job["model"]).read_bytes()
+        runtime = open_runtime(payload, job["runtime"], job["threads"])
     except LinesideError as error:
-        sys.stderr.write(f"{error.what}: {error.cure}\n")
-        return 1
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     tensors = made_inputs(runtime)
     runtime.invoke(tensors)
     cold_ms = (time.time_ns() - job["started_ns"]) / 1e6

@@ -17,6 +17,7 @@ from edge_agent.contracts.tables import Row, Table, table_of_rows
 from edge_agent.contracts.tabular import TabularInput, newest_window, prepare_windows
 from edge_agent.contracts.types import Image, Judgement, Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
+from edge_agent.infer.choice import EDGETPU, LOG, open_bundle
 from edge_agent.infer.parity import ParityReport, verify_parity
 from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
 
@@ -143,10 +144,23 @@ def load_inspector(
 ) -> Inspector:
     """Open the bundle's model; with `verify` the parity vectors must hold on this machine first.
 
-    Raises BundleError when the model disagrees with the manifest, ParityError when this machine
-    computes something else than the workshop did.
+    runtime: as open_bundle takes it. An Edge TPU that `auto` found and that computes something
+    else than the workshop did gives way to the CPU model. Raises BundleError when the model
+    disagrees with the manifest, ParityError when this machine computes something else,
+    DeviceError where `edgetpu` is absent.
     """
-    opened = open_runtime(bundle.model, runtime, threads)
+    opened = open_bundle(bundle, runtime, threads)
+    accelerated = opened.name == EDGETPU
+    try:
+        return _proven(bundle, opened, verify=verify)
+    except BundleError as error:
+        if runtime == EDGETPU or not accelerated:
+            raise
+        LOG.warning("%s runs on the CPU, not on the Edge TPU: %s", bundle.title, error)
+    return _proven(bundle, open_runtime(bundle.model, "auto", threads), verify=verify)
+
+
+def _proven(bundle: Bundle, opened: Runtime, *, verify: bool) -> Inspector:
     try:
         _refuse_older_runtime(bundle.manifest, opened)
         inspector = Inspector(bundle.manifest, opened)

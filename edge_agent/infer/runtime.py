@@ -16,6 +16,9 @@ from edge_agent.infer.native_log import without_info_lines
 ORDER = ("litert", "tflite_runtime")
 """The runtimes that `auto` tries, best first; each is the module of that name beside this one."""
 
+EDGETPU_OP = b"edgetpu-custom-op"
+"""The custom operator in every model that edgetpu_compiler wrote."""
+
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "float32": np.float32}
 
 
@@ -39,11 +42,16 @@ class Runtime(Protocol):
 def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtime:
     """Load `model` in the runtime `prefer`, or in the first one installed.
 
-    Raises ConfigError when no such runtime is there, BundleError when the model cannot run in it.
+    A model that was compiled for Edge TPU runs there or nowhere. Raises ConfigError when no such
+    runtime is there, BundleError when the model cannot run in it, DeviceError without Edge TPU.
     """
+    if prefer == "edgetpu" or (prefer == "auto" and EDGETPU_OP in model):
+        return open_accelerated(model, threads)
     if prefer != "auto" and prefer not in ORDER:
         raise ConfigError(
-            f"no runtime {prefer!r}", where="runtime", cure=f"choose auto, {', '.join(ORDER)}"
+            f"no runtime {prefer!r}",
+            where="runtime",
+            cure=f"choose auto, {', '.join(ORDER)}, edgetpu",
         )
     if threads < 1:
         raise ConfigError(f"{threads} threads", where="runtime", cure="give 1 or more")
@@ -59,6 +67,18 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
     raise ConfigError(
         f"{missing} is installed", where="runtime", cure=f"pip install 'lineside[{extra}]'"
     )
+
+
+def open_accelerated(model: bytes, threads: int = 1) -> Runtime:
+    """Load a model compiled for Edge TPU; raises DeviceError where none answers."""
+    try:
+        module = importlib.import_module("edge_agent.infer.edgetpu")
+    except ImportError as error:
+        raise ConfigError(
+            "no TFLite runtime is installed", where="runtime", cure="pip install 'lineside[device]'"
+        ) from error
+    runtime: Runtime = module.load(model, threads)
+    return runtime
 
 
 class Interpreted:

@@ -44,12 +44,6 @@ def test_an_unknown_runtime_names_the_known_ones() -> None:
         open_runtime(MODEL, prefer="onnx")
 
 
-def test_a_model_compiled_for_edge_tpu_is_refused_without_its_delegate(data_dir: Path) -> None:
-    path = data_dir / "coral_models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
-    with pytest.raises(BundleError, match="compiled for Edge TPU"):
-        open_runtime(path.read_bytes())
-
-
 def test_no_threads_is_no_fault_of_the_model() -> None:
     with pytest.raises(ConfigError, match="0 threads: give 1 or more"):
         open_runtime(MODEL, threads=0)
