@@ -22,15 +22,13 @@ from edge_agent.arming import ArmedChannel, arm_channel
 from edge_agent.capture.source import EndOfSource
 from edge_agent.config import StationConfig
 from edge_agent.contracts.clock import Clock
-from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
+from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError, StorageError
 from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage, wire_text
 from edge_agent.contracts.types import Item
 from edge_agent.decide.assembly import Assembler, ClosedPart
 from edge_agent.decide.fusion import Decision, action_for, fuse
 from edge_agent.renewal import Renewal
-from edge_agent.report.ledger import Ledger
-from edge_agent.report.mqtt import Sender
-from edge_agent.report.outbox import Outbox
+from edge_agent.reporting import Reporting
 
 LOG = logging.getLogger("lineside.station")
 
@@ -82,26 +80,21 @@ class Station:
         self._workers: list[threading.Thread] = []
         self._renewal = Renewal(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
-        self._outbox: Outbox | None = None
-        self._sender: Sender | None = None
+        self._reporting = Reporting(config, clock)
         self._lock = threading.Lock()
 
     @property
     def sent(self) -> int:
         """Messages that the broker (or the receiver) confirmed."""
-        return self._sender.confirmed if self._sender else 0
+        return self._reporting.sent
 
     @property
     def waiting(self) -> int:
         """Messages on disk that nobody confirmed yet."""
-        return self._outbox.waiting if self._outbox else 0
+        return self._reporting.waiting
 
     def run(self, stop: threading.Event) -> None:
-        """Arm and decide until every source has ended or `stop` is set; nothing is lost.
-
-        Raises StorageError when the outbox cannot be opened.
-        """
-        self._open_reporting()
+        """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
         reason = "a fault in the agent"
         try:
             if self._arm_until(stop):
@@ -113,34 +106,17 @@ class Station:
         finally:
             self._end(reason)
 
-    def _open_reporting(self) -> None:
-        config = self.config
-        if config.mqtt is None:
-            LOG.info("no [mqtt] in station.toml: verdicts are shown, not sent")
-            return
-        outbox = Outbox(
-            Ledger(config.station.state_dir, config.outbox.quota_mb),
-            station=config.station.id,
-            hand_over=config.outbox.hand_over,
-            clock=self._clock,
-        )
-        outbox.start()
-        self._outbox = outbox
-        self._sender = Sender(
-            config.mqtt,
-            station=config.station.id,
-            client_id=config.client_id,
-            outbox=outbox,
-            clock=self._clock,
-        )
-        self._sender.start()
-
     def _arm_until(self, stop: threading.Event) -> bool:
-        """Arm, trying again while disarmed; False when stopped before."""
+        """Arm, trying again while disarmed; False when stopped before.
+
+        Armed is only who can keep verdicts: a disk that is full at the start, where no number of
+        a verdict is safe, is waited for like a camera.
+        """
         while not stop.is_set():
             try:
+                self._reporting.open()
                 self._arm()
-            except (BundleError, DeviceError) as error:
+            except (BundleError, DeviceError, StorageError) as error:
                 if not self._keep_trying:
                     raise
                 self._say("disarmed", str(error))
@@ -238,8 +214,7 @@ class Station:
         with self._lock:
             self.counts["parts"] += 1
             self.counts[str(decision.verdict)] += 1
-        if self._outbox is not None:
-            self._outbox.put("verdict", partial(self._message, decision, self._clock.utc_ns()))
+        self._reporting.keep(partial(self._message, decision, self._clock.utc_ns()))
 
     def _message(self, decision: Decision, at_ns: int, event_id: str) -> VerdictMessage:
         return VerdictMessage(
@@ -276,7 +251,9 @@ class Station:
         if faults:
             self._say("disarmed", "; ".join(faults))
         else:
-            self._say("armed", "; ".join(self._renewal.refused.copy().values()))
+            unkept = self._reporting.fault
+            reasons = [f"verdicts are counted, not kept: {unkept}"] if unkept else []
+            self._say("armed", "; ".join([*reasons, *self._renewal.refused.copy().values()]))
 
     def _say(self, state: State, reason: str) -> None:
         reason = wire_text(reason)
@@ -286,21 +263,18 @@ class Station:
         self.state, self.reason, self._said = state, reason, bundles
         level = logging.ERROR if state == "disarmed" else logging.INFO
         LOG.log(level, "%s%s", state, f": {reason}" if reason else "")
-        if self._sender is not None:
-            self._sender.say_state(
-                StateMessage(
-                    station=self.config.station.id,
-                    state=state,
-                    reason=reason,
-                    at_ns=self._clock.utc_ns(),
-                    bundles=bundles,
-                )
+        self._reporting.say_state(
+            StateMessage(
+                station=self.config.station.id,
+                state=state,
+                reason=reason,
+                at_ns=self._clock.utc_ns(),
+                bundles=bundles,
             )
+        )
 
     def _say_health(self) -> None:
-        if self._sender is None or self._outbox is None:
-            return
-        self._sender.say_health(
+        self._reporting.say_health(
             HealthMessage(
                 station=self.config.station.id,
                 at_ns=self._clock.utc_ns(),
@@ -309,7 +283,7 @@ class Station:
                 failed=self.counts["FAIL"],
                 no_verdict=self.counts["NO-VERDICT"],
                 frames_dropped=sum(channel.feed.dropped for channel in self._channels),
-                outbox_waiting=self._outbox.waiting,
+                outbox_waiting=self.waiting,
                 rss_mb=rss_mb(),
             )
         )
@@ -325,10 +299,7 @@ class Station:
         for part in self._assembler.expire(self._clock.mono_ns() + (1 << 62)):
             self._decide(part)
         self._say_health()
-        if self._sender is not None:
-            self._sender.stop(self.config.line.drain_s)
-        if self._outbox is not None:
-            self._outbox.stop()
+        self._reporting.close(self.config.line.drain_s)
         for channel in self._channels:
             channel.bundle.inspector.close()
 

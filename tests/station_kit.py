@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from benchmarks.brokers import Mosquitto, find_mosquitto
 from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
 from edge_agent.contracts.image import ImageInput, prepare_image
 from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
+from edge_agent.contracts.messages import ChannelVerdict, HealthMessage, VerdictMessage
 from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
@@ -22,6 +25,18 @@ from edge_agent.infer.runtime import open_runtime
 from edge_agent.infer.vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 
 MODELS = Path(__file__).parent / "edge_agent" / "models"
+
+HEALTH = HealthMessage(
+    station="test",
+    at_ns=1,
+    parts=3,
+    passed=1,
+    failed=1,
+    no_verdict=1,
+    frames_dropped=0,
+    outbox_waiting=0,
+    rss_mb=1,
+)
 
 IMAGE_SPEC = ModelSpec(
     name="brightness",
@@ -91,6 +106,31 @@ def write_station(folder: Path, source: str, **tables: str) -> Path:
     path = folder / "station.toml"
     path.write_text("\n".join(parts) + "\n")
     return path
+
+
+def verdict(event_id: str) -> VerdictMessage:
+    """A NO-VERDICT of one channel."""
+    return VerdictMessage(
+        station="test",
+        event_id=event_id,
+        at_ns=1,
+        part_id="p",
+        verdict="NO-VERDICT",
+        action="reject",
+        latency_ms=1,
+        deadline_ms=2,
+        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict="NO-VERDICT")],
+    )
+
+
+def wait_until(holds: Callable[[], object], limit_s: float = 10.0) -> bool:
+    """Whether `holds` became true in time."""
+    until = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def mosquitto(folder: Path) -> Mosquitto:

@@ -8,6 +8,7 @@ database cannot even delete: hence the quota, the small WAL, and a ballast file 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from edge_agent.contracts.errors import LinesideError, StorageError
+from edge_agent.contracts.errors import StorageError
 from edge_agent.contracts.files import storage_error, write_atomic
 
 LOG = logging.getLogger("lineside.outbox")
@@ -78,9 +79,13 @@ class Gap:
 
 
 class Ledger:
-    """The file, owned by one thread after open(); raises StorageError where it cannot write."""
+    """The file; one thread at a time may use it. Raises StorageError where it cannot write.
+
+    readable: the file is there with its tables, be it without an epoch of our own.
+    """
 
     def __init__(self, folder: Path, quota_mb: float) -> None:
+        self.readable = False
         self.folder = folder
         self.path = folder / "outbox.db"
         self._pages = round(quota_mb * (1 << 20) / PAGE_BYTES)
@@ -91,15 +96,29 @@ class Ledger:
         """Open or create the file and begin a new epoch, which is returned.
 
         An epoch is one more than the last, and at least the time: a station whose state was lost
-        does not repeat an event id.
+        does not repeat an event id. After a StorageError open() may be called again; where the file
+        is `readable` by then, messages of earlier runs can be read and removed.
         """
+        self.claim()
         try:
-            self._prepare_folder()
-            self._base = self._connect_or_renew()
-            return self._begin_epoch(utc_s)
-        except LinesideError:
-            self.close()
-            raise
+            self._lay_ballast()
+            self._connect_with_room()
+            self._lay_ballast()
+        except OSError as error:
+            with contextlib.suppress(StorageError):
+                self._connect_with_room()
+            raise storage_error(self.folder, error) from error
+        return self._begin_epoch(utc_s)
+
+    def claim(self) -> None:
+        """Make this folder ours; raises StorageError where another agent has it."""
+        if self._lock is not None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
 
     def close(self) -> None:
         """Fold the WAL back and close; a second call does nothing."""
@@ -193,13 +212,18 @@ class Ledger:
                 f"cannot write ({error})", where=str(self.path), cure=_cure(error)
             ) from error
 
-    def _prepare_folder(self) -> None:
+    def _connect_with_room(self) -> None:
+        """Open the file; on a full disk in the room of the ballast, which is given up for it."""
+        if self._base is not None:
+            return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
-            self._lay_ballast()
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
+            self._base = self._connect_or_renew()
+        except StorageError:
+            if not self._ballast.exists():
+                raise
+            self.give_ballast()
+            self._base = self._connect_or_renew()
+        self.readable = True
 
     def _connect_or_renew(self) -> sqlite3.Connection:
         try:
@@ -262,6 +286,9 @@ class Ledger:
     def _lay_ballast(self) -> None:
         if self._ballast.exists() and self._ballast.stat().st_size == BALLAST_BYTES:
             return
+        disk = os.statvfs(self.folder)
+        if disk.f_bavail * disk.f_frsize < BALLAST_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
             with self._ballast.open("wb") as stream:
                 stream.write(b"\0" * BALLAST_BYTES)
@@ -282,12 +309,15 @@ class Ledger:
 class LedgerReader:
     """Reads committed messages from a connection of its own; owned by the sender's thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._path = ledger.path
         self._base: sqlite3.Connection | None = None
 
     def after(self, key: Key, limit: int) -> list[Row]:
-        """The next `limit` messages after `key`, oldest first."""
+        """The next `limit` messages after `key`, oldest first; none before the file is open."""
+        if not self._ledger.readable:
+            return []
         try:
             if self._base is None:
                 self._base = sqlite3.connect(self._path, isolation_level=None, timeout=10)

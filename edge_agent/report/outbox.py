@@ -44,6 +44,7 @@ class Outbox:
         self._hand_over = hand_over
         self._clock = clock
         self._change = threading.Condition()
+        self._disk = threading.Lock()
         self._queue: deque[Row] = deque()
         self._confirmed: list[Key] = []
         self._next_seq = 0
@@ -54,14 +55,26 @@ class Outbox:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
+    def claim(self) -> None:
+        """Keep other agents out of the ledger's folder; raises StorageError where one is in."""
+        self._ledger.claim()
+
     def start(self) -> None:
-        """Open the ledger, begin an epoch, and start the writer; raises StorageError."""
-        self.epoch = self._ledger.open(self._clock.utc_ns() // 1_000_000_000)
-        self._next_seq, self._stopping = 0, False
-        self._on_disk = self._ledger.count()
-        self._report_old_gaps()
-        self._thread = threading.Thread(target=self._write_always, name="outbox", daemon=True)
-        self._thread.start()
+        """Open the ledger, begin an epoch, and start the writer.
+
+        Raises StorageError where a message could not be kept, and may then be called again;
+        meanwhile messages of earlier runs are sent and removed as far as the disk lets us.
+        """
+        self._stopping = False
+        try:
+            with self._disk:
+                self._begin()
+        finally:
+            if self._ledger.readable and self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._write_always, name="outbox", daemon=True
+                )
+                self._thread.start()
 
     def stop(self) -> None:
         """Commit what waits (as far as the disk takes it) and close."""
@@ -109,7 +122,16 @@ class Outbox:
 
     def reader(self) -> LedgerReader:
         """A reader for the sender's thread."""
-        return LedgerReader(self._ledger.path)
+        return LedgerReader(self._ledger)
+
+    def _begin(self) -> None:
+        try:
+            epoch = self._ledger.open(self._clock.utc_ns() // 1_000_000_000)
+        finally:
+            if self._ledger.readable:
+                self._on_disk = self._ledger.count()
+        self._report_old_gaps()
+        self._next_seq, self.epoch = 0, epoch
 
     def _number(self) -> int:
         seq = self._next_seq
@@ -131,7 +153,8 @@ class Outbox:
                 self._in_hand = len(rows)
                 confirmed, self._confirmed = self._confirmed, []
             try:
-                self._write(rows, confirmed)
+                with self._disk:
+                    self._write(rows, confirmed)
             except Exception:
                 LOG.exception("the outbox failed; trying again")
                 self._put_back(rows, confirmed)
@@ -197,7 +220,7 @@ class Outbox:
             time.sleep(0.1)
 
     def _fill_up(self, error: StorageError) -> None:
-        if not self.fault:
+        if self.epoch and not self.fault:
             LOG.error("verdicts go on, but are not kept: %s", error)
         self.fault = str(error)
         self._probe_s = time.monotonic() + PROBE_S

@@ -8,46 +8,20 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edge_agent.contracts.messages import (
-    AckMessage,
-    ChannelVerdict,
-    GapMessage,
-    HealthMessage,
-    StateMessage,
-    VerdictMessage,
-)
+from edge_agent.contracts.messages import AckMessage, GapMessage, StateMessage
 from edge_agent.contracts.streams import STREAMS
 from edge_agent.schemas import schemas
+from tests.station_kit import HEALTH, verdict
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 
 MESSAGES = {
-    "verdict": VerdictMessage(
-        station="a",
-        event_id="a/1/0",
-        at_ns=1,
-        part_id="p",
-        verdict="NO-VERDICT",
-        action="reject",
-        latency_ms=1,
-        deadline_ms=2,
-        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict="NO-VERDICT")],
-    ),
+    "verdict": verdict("test/1/0"),
     "gap": GapMessage(
         station="a", event_id="a/1/9", at_ns=1, first_seq=2, last_seq=8, dropped=7, reason="full"
     ),
     "state": StateMessage(station="a", state="armed", at_ns=1),
-    "health": HealthMessage(
-        station="a",
-        at_ns=1,
-        parts=3,
-        passed=1,
-        failed=1,
-        no_verdict=1,
-        frames_dropped=0,
-        outbox_waiting=0,
-        rss_mb=1,
-    ),
+    "health": HEALTH,
     "ack": AckMessage(event_ids=["a/1/0"]),
 }
 

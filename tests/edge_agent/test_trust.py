@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from edge_agent.decide.fusion import Decision
 from edge_agent.station import Station
 from edge_agent.update.durable import point
 from tests.signing_kit import Workshop, open_workshop
-from tests.station_kit import write_frames
+from tests.station_kit import wait_until, write_frames
 
 Shown = pytest.CaptureFixture[str]
 
@@ -88,15 +86,6 @@ def test_slot_folder_without_a_bundle_says_what_to_do(
     said = capsys.readouterr().err
     assert "no bundle is installed there" in said
     assert "lineside-deploy push" in said
-
-
-def wait_until(holds: Callable[[], object], limit_s: float = 15.0) -> bool:
-    until = time.monotonic() + limit_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trusted(

@@ -6,30 +6,31 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.subscriber import Subscriber
+from edge_agent.config import read_config
 from edge_agent.contracts.clock import SystemClock
 from edge_agent.contracts.errors import StorageError
-from edge_agent.contracts.messages import HealthMessage
 from edge_agent.report.ledger import BALLAST_BYTES, Ledger
 from edge_agent.report.outbox import Outbox
-from tests.station_kit import write_frames, write_image_bundle, write_station
-
-MESSAGE = HealthMessage(
-    station="x" * 800,
-    at_ns=0,
-    parts=0,
-    passed=0,
-    failed=0,
-    no_verdict=0,
-    frames_dropped=0,
-    outbox_waiting=0,
-    rss_mb=0,
+from edge_agent.station import Station
+from tests.station_kit import (
+    HEALTH,
+    mosquitto,
+    verdict,
+    wait_until,
+    write_frames,
+    write_image_bundle,
+    write_station,
 )
+
+MESSAGE = HEALTH.model_copy(update={"station": "x" * 800})
 
 
 @pytest.fixture
@@ -58,15 +59,6 @@ def fill(folder: Path) -> Path:
 
 def put(outbox: Outbox, count: int) -> list[str]:
     return [outbox.put("health", lambda _: MESSAGE) for _ in range(count)]
-
-
-def wait_until(holds: object, limit_s: float = 8.0) -> bool:
-    until = time.monotonic() + limit_s
-    while not holds():  # type: ignore[operator]
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_full_disk_is_outlived_and_its_gap_reported(
@@ -123,6 +115,99 @@ def test_disk_full_at_the_start_is_an_error_that_says_so(small_disk: Path) -> No
     ledger = Ledger(small_disk / "state", 64)
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
         ledger.open(0)
+    ledger.close()
+
+
+def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts of the last run still go out; nothing is judged that could not be kept."""
+    monkeypatch.setattr("edge_agent.station.REARM_S", 0.1)
+    write_image_bundle(tmp_path / "brightness.bundle")
+    write_frames(tmp_path / "frames", 12)
+    before = leave_behind(small_disk / "state", 20)
+    filler = fill(small_disk)
+    with mosquitto(tmp_path / "broker") as broker, Subscriber(broker.port, "test") as plant:
+        path = write_station(
+            tmp_path,
+            'driver = "folder"\npath = "frames"',
+            station=f'state_dir = "{small_disk / "state"}"',
+            mqtt=f'host = "127.0.0.1"\nport = {broker.port}',
+        )
+        station = Station(read_config(path), clock=SystemClock())
+        thread = threading.Thread(target=station.run, args=[threading.Event()])
+        thread.start()
+        assert plant.wait_for(20, 10) == 20
+        assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
+        assert "No space left on device" in plant.states[-1]["reason"]
+        assert "free some space" in plant.states[-1]["reason"]
+        assert station.counts["parts"] == 0
+        filler.unlink()
+        thread.join(20)
+        assert not thread.is_alive()
+        assert plant.wait_for(32, 5) == 32
+    assert list(plant.verdicts)[:20] == before
+    assert [state["state"] for state in plant.states][-3:] == ["armed", "stopping", "offline"]
+    assert plant.duplicates == 0
+
+
+def leave_behind(state: Path, count: int) -> list[str]:
+    """The state of a run that ended before a broker was there; gives its event ids."""
+    outbox = Outbox(Ledger(state, 64), station="test", hand_over=64, clock=SystemClock())
+    outbox.start()
+    ids = [outbox.put("verdict", verdict) for _ in range(count)]
+    outbox.stop()
+    return ids
+
+
+def test_disarmed_station_on_a_full_disk_ends_when_asked(
+    small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(small_disk)
+    write_image_bundle(tmp_path / "brightness.bundle")
+    write_frames(tmp_path / "frames", 1)
+    path = write_station(
+        tmp_path,
+        'driver = "folder"\npath = "frames"',
+        station=f'state_dir = "{small_disk / "state"}"',
+        mqtt='host = "127.0.0.1"\nport = 1',
+    )
+    stop = threading.Event()
+    station = Station(read_config(path), clock=SystemClock())
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    assert wait_until(lambda: "No space left" in station.reason)
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (station.state, station.counts["parts"]) == ("stopping", 0)
+    assert len([r for r in caplog.records if r.message.startswith("disarmed")]) == 1
+
+
+def test_station_whose_disk_fills_while_it_runs_says_that_verdicts_are_not_kept(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    write_image_bundle(tmp_path / "brightness.bundle")
+    write_frames(tmp_path / "frames", 40)
+    path = write_station(
+        tmp_path,
+        'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "repeat"',
+        station=f'state_dir = "{small_disk / "state"}"',
+        mqtt='host = "127.0.0.1"\nport = 1',
+        outbox="quota_mb = 0.25",
+    )
+    stop = threading.Event()
+    station = Station(read_config(path), clock=SystemClock())
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    assert wait_until(lambda: station.state == "armed")
+    filler = fill(small_disk)
+    assert wait_until(lambda: "verdicts are counted, not kept" in station.reason, 20)
+    assert station.state == "armed"
+    filler.unlink()
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_station_decides_while_no_file_may_grow(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -23,7 +23,13 @@ from edge_agent.contracts.messages import AckMessage, StateMessage
 from edge_agent.report.ledger import Ledger
 from edge_agent.report.mqtt import Sender
 from edge_agent.report.outbox import Outbox
-from tests.station_kit import mosquitto, write_frames, write_image_bundle, write_station
+from tests.station_kit import (
+    mosquitto,
+    wait_until,
+    write_frames,
+    write_image_bundle,
+    write_station,
+)
 
 
 class Line:
@@ -60,15 +66,6 @@ class Note(StateMessage):
 
 def note(event_id: str) -> Note:
     return Note(station="demo", state="armed", at_ns=0, event_id=event_id)
-
-
-def wait_until(holds: Callable[[], object], limit_s: float = 10.0) -> bool:
-    until = time.monotonic() + limit_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture

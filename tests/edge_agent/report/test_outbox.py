@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from edge_agent.contracts.clock import ManualClock
 from edge_agent.contracts.errors import StorageError
 from edge_agent.report.ledger import Gap, Ledger, Row
 from edge_agent.report.outbox import Outbox
+from tests.station_kit import wait_until
 
 
 class Note(BaseModel):
@@ -34,15 +34,6 @@ def opened(folder: Path, quota_mb: float = 64, hand_over: int = 4096) -> Outbox:
     outbox = Outbox(ledger, station="demo", hand_over=hand_over, clock=ManualClock())
     outbox.start()
     return outbox
-
-
-def wait_until(holds: Callable[[], object], limit_s: float = 8.0) -> bool:
-    until = time.monotonic() + limit_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def holds(outbox: Outbox, count: int) -> bool:
