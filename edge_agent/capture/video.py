@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.capture.pace import Pace
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
-from edge_agent.contracts.types import Frame
+from edge_agent.contracts.types import Frame, Unreadable
 from edge_agent.sources import VideoSource
+
+LOG = logging.getLogger("lineside.capture")
+
+SLACK = 1
+"""Frames that a whole file may lack: where it names only its length, their number is rounded."""
 
 
 class VideoCamera:
-    """Gives every frame of the file; the part id is the file's stem and the frame's number."""
+    """Gives every frame of the file; the part id is the file's stem and the frame's number.
+
+    A file that breaks off is read one frame ahead of the line, so that the frame at the break,
+    which is often half a picture, becomes Unreadable with the number of those that are missing.
+    """
 
     def __init__(self, config: VideoSource, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
@@ -23,6 +35,8 @@ class VideoCamera:
         self._clock = clock
         self._pace = Pace(config.rate_hz, clock)
         self._capture: cv2.VideoCapture | None = None
+        self._ahead: NDArray[np.uint8] | None = None
+        self._read = 0
         self._seq = 0
 
     def open(self) -> None:
@@ -37,23 +51,49 @@ class VideoCamera:
                 "not a video that OpenCV reads", where=where, cure="give an .mp4, .avi or .mkv"
             )
         self._capture = capture
+        self._read = 0
+        self._ahead = self._look(capture)
 
-    def next(self, timeout_s: float) -> Frame | None:
+    def next(self, timeout_s: float) -> Frame | Unreadable | None:
         """The next frame; EndOfSource after the last one."""
         if self._capture is None:
             raise DeviceError("not open", where=str(self._config.path), cure="open it first")
         if not self._pace.wait(timeout_s):
             return None
-        there, pixels = self._capture.read()
-        if not there:
+        pixels = self._ahead
+        if pixels is None:
             raise EndOfSource
-        image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+        self._ahead = self._look(self._capture)
+        missing = 0 if self._ahead is not None else self._missing(self._capture)
         seq, self._seq = self._seq, self._seq + 1
         part_id = f"{self._config.path.stem}-{seq}"
-        return Frame(image, self._clock.utc_ns(), self._clock.mono_ns(), seq, self._name, part_id)
+        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
+        if missing > SLACK:
+            said = self._broken_off(missing)
+            return Unreadable(said, at_ns, mono_ns, seq, self._name, part_id)
+        image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+        return Frame(image, at_ns, mono_ns, seq, self._name, part_id)
 
     def close(self) -> None:
         """Release the file."""
+        self._ahead = None
         if self._capture is not None:
             self._capture.release()
             self._capture = None
+
+    def _look(self, capture: cv2.VideoCapture) -> NDArray[np.uint8] | None:
+        there, pixels = capture.read()
+        self._read += there
+        return np.asarray(pixels, np.uint8) if there else None
+
+    def _missing(self, capture: cv2.VideoCapture) -> int:
+        """Frames that the file announces and does not hold; 0 where it announces none."""
+        return round(max(0.0, capture.get(cv2.CAP_PROP_FRAME_COUNT) - self._read))
+
+    def _broken_off(self, missing: int) -> str:
+        said = (
+            f"{self._config.path} breaks off here: {missing} of the {self._read + missing} frames "
+            "it announces are missing; copy it again from where it was recorded"
+        )
+        LOG.error("channel %s: %s", self._name, said)
+        return said
