@@ -58,13 +58,9 @@ def apply(run: Run, choice: Choice, band: tuple[float, float] | None, costs: Cos
     """
     low, high = band or (None, None)
     proof = "" if choice.proven else "; NOT proven by the parts at hand"
-    update = {
-        "threshold": choice.point.cut,
-        "unsure_low": low,
-        "unsure_high": high,
-        "chosen_by": choice.rule + proof,
-    }
-    scoring = Scoring.model_validate(run.spec.scoring.model_dump() | update)
+    chosen = run.spec.scoring.with_threshold(choice.point.cut, choice.rule + proof)
+    unsure = {"unsure_low": low, "unsure_high": high}
+    scoring = Scoring.model_validate(chosen.model_dump() | unsure)
     spec = run.spec.model_copy(update={"scoring": scoring})
     rows = [_judged_again(row, scoring) for row in run.predictions]
     metrics = dict(run.metrics)

@@ -136,4 +136,5 @@ def first_fault(error: ValidationError) -> str:
     """The first fault of a pydantic error as `field: message`."""
     fault = error.errors()[0]
     field = ".".join(str(step) for step in fault["loc"])
-    return f"{field}: {fault['msg']}" if field else str(fault["msg"])
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{field}: {said}" if field else said

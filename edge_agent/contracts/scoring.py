@@ -45,6 +45,24 @@ class Scoring(BaseModel):
             raise ValueError(f"unsure_low {low} lies above unsure_high {high}")
         return self
 
+    @model_validator(mode="after")
+    def _threshold_can_be_reached(self) -> Self:
+        """A probability never reaches a threshold above 1: every part would pass unseen."""
+        if self.worse == "low" and self.kind != "value":
+            raise ValueError(f'worse = "low" is for a value; a score of {self.kind} is worse high')
+        if self.kind != "logits":
+            return self
+        for name, bound in (("threshold", self.threshold), ("unsure_low", self.unsure_low)):
+            if bound is not None and not 0 <= bound <= 1:
+                raise ValueError(f"{name} {bound} of a classifier is no probability (0 to 1)")
+        return self
+
+    def with_threshold(self, threshold: float, chosen_by: str) -> Scoring:
+        """The same by another threshold; a classifier's that lies just above 1 becomes 1."""
+        top = 1.0 if self.kind == "logits" else threshold
+        update = {"threshold": min(threshold, top), "chosen_by": chosen_by}
+        return Scoring.model_validate(self.model_dump() | update)
+
 
 def judge(outputs: Float, labels: list[str], good: list[str], scoring: Scoring) -> Judgement:
     """Judge one input from its outputs: float32 (N, K), one row for each window or tile.

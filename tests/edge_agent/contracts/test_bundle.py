@@ -154,6 +154,13 @@ def test_good_label_must_exist(bundle_path: Path) -> None:
     assert "'fine' is not among the labels" in refusal(edited(bundle_path, spec=spec))
 
 
+def test_threshold_that_no_probability_reaches_is_refused(bundle_path: Path) -> None:
+    spec = json.loads(members(bundle_path)["manifest.json"])["spec"]
+    spec["scoring"]["threshold"] = 1.5
+    said = refusal(edited(bundle_path, spec=spec))
+    assert "manifest.json: spec.scoring: threshold 1.5 of a classifier is no probability" in said
+
+
 def test_manifest_that_is_not_json_is_refused(bundle_path: Path) -> None:
     refusal(archive({**members(bundle_path), "manifest.json": b"{"}))
     refusal(archive({**members(bundle_path), "manifest.json": b"[]"}))

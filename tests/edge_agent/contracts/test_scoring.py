@@ -62,6 +62,34 @@ def test_wrong_band_is_refused(bounds: tuple[float, float | None]) -> None:
         Scoring(unsure_low=bounds[0], unsure_high=bounds[1])
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"threshold": 1.2}, "threshold 1.2 of a classifier is no probability"),
+        ({"threshold": -0.1}, "threshold -0.1 of a classifier is no probability"),
+        ({"threshold": float("nan")}, "finite number"),
+        ({"unsure_low": -1, "unsure_high": 0.5}, "unsure_low -1.0 of a classifier"),
+        ({"worse": "low"}, 'worse = "low" is for a value'),
+        ({"kind": "anomaly", "worse": "low"}, 'worse = "low" is for a value'),
+    ],
+    ids=str,
+)
+def test_scoring_that_would_pass_every_part_is_refused(keys: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Scoring.model_validate(keys)
+
+
+def test_threshold_of_a_detector_may_lie_anywhere() -> None:
+    assert Scoring(kind="anomaly", threshold=7).threshold == 7
+    assert Scoring(kind="value", threshold=-7).threshold == -7
+
+
+def test_threshold_chosen_just_above_every_probability_becomes_one() -> None:
+    above = float(np.nextafter(1.0, 2))
+    assert Scoring().with_threshold(above, "rule") == Scoring(threshold=1, chosen_by="rule")
+    assert Scoring(kind="anomaly").with_threshold(1.5, "rule").threshold == 1.5
+
+
 @given(
     value=st.floats(-1e3, 1e3),
     scale=st.floats(1e-4, 10),
