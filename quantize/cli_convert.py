@@ -8,10 +8,14 @@ import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.contracts.errors import ConfigError
 from quantize.gate import Comparison, Limits
 from quantize.targets import TARGETS
+
+if TYPE_CHECKING:
+    from quantize.convert import Result
 
 RUNGS = ("int8", "mixed", "int16x8", "float16")
 
@@ -87,6 +91,7 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from quantize.convert import Order, convert
+    from quantize.pages import table
 
     number = arguments.version_number
     if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
@@ -107,8 +112,10 @@ def _convert(arguments: argparse.Namespace) -> int:
         time_s=arguments.time_s,
     )
     result = convert(order, lambda text: print(text, file=sys.stderr))
-    _print_comparison(result.comparison, as_json=arguments.json)
-    if not arguments.json:
+    if arguments.json:
+        print(json.dumps({**_document(result.comparison), **_cost(result)}))
+    else:
+        print(table(result.comparison))
         size = arguments.out.stat().st_size / 1024
         manifest = result.manifest
         print(f"wrote {arguments.out}: {manifest.spec.name} {manifest.version}, {size:.0f} KiB")
@@ -159,8 +166,20 @@ def _compare_pair(arguments: argparse.Namespace) -> int:
 def _print_comparison(comparison: Comparison, *, as_json: bool) -> None:
     from quantize.pages import table
 
-    if not as_json:
-        print(table(comparison))
-        return
+    print(json.dumps(_document(comparison)) if as_json else table(comparison))
+
+
+def _document(comparison: Comparison) -> dict[str, object]:
     document = asdict(comparison)
-    print(json.dumps({key: document[key] for key in ("n", "agreement", "metrics", "flips")}))
+    return {key: document[key] for key in ("n", "agreement", "metrics", "flips")}
+
+
+def _cost(result: Result) -> dict[str, object]:
+    """Which rung held, what was tried before it, and what the conversion took."""
+    return {
+        "variant": result.converted.variant,
+        "steps": [asdict(step) for step in result.steps],
+        "model_bytes": len(result.converted.model),
+        "seconds": result.converted.seconds,
+        "peak_mb": result.converted.peak_mb,
+    }

@@ -24,6 +24,7 @@ from edge_agent.contracts.types import Tensor
 from edge_agent.infer.runtime import open_runtime
 from quantize.child import convert_in_child, spread
 from quantize.graph import parse_graph
+from quantize.maxpool import pooled_maxima
 from quantize.refusals import EITHER_WAY
 from quantize.run import Run
 from quantize.targets import find_target
@@ -31,18 +32,25 @@ from quantize.targets import find_target
 INSTALL = "pip install 'lineside[jetson]'"
 CALIBRATION = 100
 CHECKED = 200
+MOST_QUANTA = 6
+"""As many as the parity vectors of a bundle allow."""
+
 OPSET = "13"
 """The first ONNX opset with per-channel QuantizeLinear; TensorRT reads it since 8.0."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """agreement: of the largest output with the float network's, on n held-out inputs."""
+    """agreement: of the largest output with the float network's, on n held-out inputs.
+
+    worst_quanta: the largest output difference between ONNX Runtime and LiteRT.
+    """
 
     size_bytes: int
     n: int
     agreement: float
     correlation: float
+    worst_quanta: int
 
 
 def export_onnx(run: Run, out: Path) -> Exported:
@@ -53,7 +61,7 @@ def export_onnx(run: Run, out: Path) -> Exported:
     converted = convert_in_child(run, find_target("jetson"), "float32")
     with tempfile.TemporaryDirectory(prefix="lineside-onnx-") as name:
         folder = Path(name)
-        (folder / "float.tflite").write_bytes(converted.model)
+        (folder / "float.tflite").write_bytes(pooled_maxima(converted.model))
         symmetric = quantise_symmetric(folder / "float.tflite", run.calibration)
         (folder / "int8.tflite").write_bytes(symmetric)
         payload = _to_onnx(folder / "int8.tflite", folder / "int8.onnx")
@@ -63,22 +71,29 @@ def export_onnx(run: Run, out: Path) -> Exported:
 
 
 def quantise_symmetric(model: Path, calibration: Tensor) -> bytes:
-    """int8 weights and activations of a float .tflite file, every zero point 0."""
+    """int8 weights and activations of a float .tflite file, every zero point 0.
+
+    Ranges are the extremes over all samples: the tool's own moving average clips the rare ones.
+    """
     try:
-        from ai_edge_quantizer import quantizer, recipe
+        from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
+        from ai_edge_quantizer.utils.qsv_utils import min_max_update
     except ImportError as error:
         raise ConfigError("ai-edge-quantizer is not installed", cure=INSTALL) from error
     rules = recipe.static_wi8_ai8()
     for rule in rules:
         rule["op_config"]["activation_tensor_config"]["symmetric"] = True
+    recipes = recipe_manager.RecipeManager()
+    recipes.load_quantization_recipe(rules)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe(rules)
     key, name = _signature(model)
     samples = spread(calibration, CALIBRATION).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        statistics = tool.calibrate({key: [{name: one[None]} for one in samples]}, num_threads=1)
-        done = tool.quantize(statistics, enable_progress_report=False)
+        ranges = calibrator.Calibrator(str(model), num_threads=1, qsv_update_func=min_max_update)
+        ranges.calibrate({key: [{name: one[None]} for one in samples]}, recipes)
+        done = tool.quantize(ranges.get_model_qsvs(), enable_progress_report=False)
     payload = bytes(done.quantized_model)
     refuse_asymmetric(payload)
     return payload
@@ -92,7 +107,7 @@ def refuse_asymmetric(model: bytes) -> None:
             raise ConversionError(
                 f"{op.name} stays in float",
                 where="symmetric model",
-                cure="replace that layer; global average pooling becomes int8, maximum does not",
+                cure="replace that layer by convolutions, dense layers and pooling",
             )
     for tensor in graph.tensors:
         if any(tensor.zero_points):
@@ -130,7 +145,7 @@ def _to_onnx(model: Path, out: Path) -> bytes:
 
 
 def _check(payload: bytes, symmetric: bytes, inputs: Tensor, expected: Tensor) -> Exported:
-    """Run the ONNX file on held-out inputs beside the float network's outputs."""
+    """Run the ONNX file on held-out inputs beside LiteRT and beside the float network's outputs."""
     try:
         import onnxruntime as ort
     except ImportError as error:
@@ -138,14 +153,26 @@ def _check(payload: bytes, symmetric: bytes, inputs: Tensor, expected: Tensor) -
     session = ort.InferenceSession(payload, providers=["CPUExecutionProvider"])
     runtime = open_runtime(symmetric)
     given, gives = runtime.inputs[0], runtime.outputs[0]
-    runtime.close()
     name = session.get_inputs()[0].name
-    rows = []
+    rows, worst = [], 0
     for one in inputs:
         tensor = quantise(one.astype(np.float32), given.scale, given.zero_point, given.dtype)
         raw = session.run(None, {name: tensor[None]})[0]
+        apart = raw.astype(np.int32) - runtime.invoke([tensor[None]])[0]
+        worst = max(worst, int(np.abs(apart).max()))
         rows.append(dequantise(raw, gives.scale, gives.zero_point).reshape(-1))
+    runtime.close()
+    _refuse_apart(worst)
     found, said = np.stack(rows), expected[: len(rows)]
     same = found.argmax(axis=1) == said.argmax(axis=1)
     correlation = float(np.corrcoef(found.ravel(), said.ravel())[0, 1])
-    return Exported(len(payload), len(rows), float(same.mean()), correlation)
+    return Exported(len(payload), len(rows), float(same.mean()), correlation, worst)
+
+
+def _refuse_apart(worst: int) -> None:
+    if worst > MOST_QUANTA:
+        raise ConversionError(
+            f"ONNX Runtime computes {worst} quanta apart from LiteRT, {MOST_QUANTA} are allowed",
+            where="symmetric model",
+            cure="use built-in operators; see which layer differs with inspect",
+        )

@@ -21,6 +21,17 @@ def test_the_onnx_file_says_what_the_float_network_says(image_run: Path, tmp_pat
     assert exported.n == 200
     assert exported.agreement >= 0.98
     assert exported.correlation >= 0.99
+    assert exported.worst_quanta <= 1
+
+
+@pytest.mark.slow
+def test_a_network_that_pools_by_maximum_is_carried_over(
+    vibration_run: Path, tmp_path: Path
+) -> None:
+    exported = export_onnx(read_run(vibration_run), tmp_path / "motor.onnx")
+    assert exported.agreement >= 0.98
+    assert exported.correlation >= 0.99
+    assert exported.worst_quanta <= 1
 
 
 @pytest.mark.slow
