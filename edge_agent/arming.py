@@ -11,6 +11,7 @@ from edge_agent.capture.source import Source
 from edge_agent.config import (
     Channel,
     ImageChannel,
+    ProcessChannel,
     StationConfig,
     TrustTable,
     VibrationChannel,
@@ -20,12 +21,15 @@ from edge_agent.contracts.bundle import Bundle, read_bundle
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BundleError, ConfigError
 from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.decide.health import FrameHealth
 from edge_agent.decide.judge import ChannelJudge
 from edge_agent.decide.machine import MachineInspector, read_baseline
+from edge_agent.decide.process import ProcessInspector
 from edge_agent.infer.inspector import Inspector, load_inspector
-from edge_agent.sources import RecordingSource
+from edge_agent.sources import RecordingSource, TagsSource
+from edge_agent.wiring import wired_tags
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedC
     Raises BundleError (with SignatureError and ParityError) or ConfigError; nothing is opened.
     """
     armed = arm_bundle(channel, config, clock)
-    source = channel_source(channel, armed.inspector.spec, clock)
+    source = channel_source(channel, armed.inspector.spec, config, clock)
     feed = build_feed(source, name=channel.name, size=channel.queue, clock=clock)
     return ArmedChannel(channel.name, feed, armed)
 
@@ -102,7 +106,9 @@ def bundle_file(path: Path) -> Path:
     return current
 
 
-def channel_source(channel: Channel, spec: ModelSpec, clock: Clock) -> Source:
+def channel_source(
+    channel: Channel, spec: ModelSpec, config: StationConfig, clock: Clock
+) -> Source:
     """The closed source of a channel; raises ConfigError where bundle and channel do not match."""
     refuse_other_kind(channel, spec)
     source = channel.source
@@ -116,6 +122,9 @@ def channel_source(channel: Channel, spec: ModelSpec, clock: Clock) -> Source:
             )
         if isinstance(source, RecordingSource) and not source.axes:
             source = source.model_copy(update={"axes": spec.input.axes})
+    if isinstance(spec.input, TabularInput) and isinstance(source, TagsSource):
+        wired = wired_tags(source, spec.input, channel.name)
+        source = source.model_copy(update={"tag": wired, "broker": source.broker or config.mqtt})
     return build_source(channel.kind, source, name=channel.name, clock=clock)
 
 
@@ -135,7 +144,9 @@ def channel_judge(
     """The judge of a channel."""
     taken = inspector.spec.input
     return ChannelJudge(
-        inspector if isinstance(channel, ImageChannel) else machine_inspector(channel, inspector),
+        machine_inspector(channel, inspector)
+        if isinstance(channel, VibrationChannel)
+        else inspector,
         channel=channel.name,
         bundle=title,
         deadline_ms=config.line.deadline_ms,
@@ -143,6 +154,7 @@ def channel_judge(
         health=FrameHealth(channel.health) if isinstance(channel, ImageChannel) else None,
         axes=tuple(taken.axes) if isinstance(taken, VibrationInput) else (),
         unit=taken.unit if isinstance(taken, VibrationInput) else "g",
+        rows=ProcessInspector(inspector) if isinstance(channel, ProcessChannel) else None,
     )
 
 

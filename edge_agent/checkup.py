@@ -15,7 +15,9 @@ from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.contracts.files import write_atomic
 from edge_agent.contracts.finding import Finding
-from edge_agent.contracts.types import Frame, Item, Reading
+from edge_agent.contracts.tables import table_of_rows
+from edge_agent.contracts.tabular import TabularInput, prepare_rows
+from edge_agent.contracts.types import Frame, Item, ProcessRow, Reading
 from edge_agent.decide.machine import read_baseline
 from edge_agent.infer.inspector import load_inspector
 from edge_agent.report.ledger import BALLAST_BYTES
@@ -56,7 +58,7 @@ def _check_channel(channel: Channel, config: StationConfig, clock: Clock) -> Ite
     yield _guarded(f"{name}: network", lambda: _check_network(channel, bundle))
     if isinstance(channel, VibrationChannel) and channel.baseline is not None:
         yield _guarded(f"{name}: baseline", lambda: _check_baseline(channel, bundle))
-    yield _guarded(f"{name}: source", lambda: _check_source(channel, bundle, clock))
+    yield _guarded(f"{name}: source", lambda: _check_source(channel, bundle, config, clock))
 
 
 def _check_network(channel: Channel, bundle: Bundle) -> Finding:
@@ -76,8 +78,8 @@ def _check_baseline(channel: VibrationChannel, bundle: Bundle) -> Finding:
     return Finding(f"channel {channel.name}: baseline", "OK", detail)
 
 
-def _check_source(channel: Channel, bundle: Bundle, clock: Clock) -> Finding:
-    source = channel_source(channel, bundle.manifest.spec, clock)
+def _check_source(channel: Channel, bundle: Bundle, config: StationConfig, clock: Clock) -> Finding:
+    source = channel_source(channel, bundle.manifest.spec, config, clock)
     source.open()
     try:
         item = _first(source)
@@ -91,10 +93,24 @@ def _check_source(channel: Channel, bundle: Bundle, clock: Clock) -> Finding:
         samples, axes = item.signal.shape
         detail = f"{channel.source.driver} gives {samples} samples, {axes} axes"
         return Finding(name, "OK", f"{detail}, {item.rate_hz:g} Hz")
+    if isinstance(item, ProcessRow):
+        return _check_row(name, item, channel, bundle)
     if item is None:
         detail = f"nothing came within {SOURCE_S:g} s"
         return Finding(name, "WARN", detail, "trigger the sensor, or check its cable")
     return Finding(name, "FAIL", item.reason, "check what the source reads")
+
+
+def _check_row(name: str, row: ProcessRow, channel: Channel, bundle: Bundle) -> Finding:
+    """Whether the model finds its tags in a row, in units that it can convert."""
+    spec = bundle.manifest.spec.input
+    if not isinstance(spec, TabularInput):
+        return Finding(name, "FAIL", f"the bundle judges {spec.kind}", "correct `bundle`")
+    prepared = prepare_rows(table_of_rows([row.tags]), spec)
+    detail = f"{channel.source.driver} gives {len(row.tags)} tags, the model takes {len(spec.tags)}"
+    if prepared.refused[0]:
+        return Finding(name, "WARN", f"{detail}: {prepared.refused[0]}", "look at that sensor")
+    return Finding(name, "OK", detail)
 
 
 def _first(source: Source) -> Item | None:

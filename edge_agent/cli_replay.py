@@ -1,4 +1,4 @@
-"""`lineside-agent replay`: recorded frames or vibration through the station's own decide path."""
+"""`lineside-agent replay`: recorded frames, vibration or rows through the station's decisions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   lineside-agent replay frames/ --config station.toml
   lineside-agent replay runs.csv --config station.toml --channel motor
+  lineside-agent replay shift.csv --config station.toml --channel mill
   lineside-agent replay frames/ --bundle caps-1.0.0.bundle --json
 
 The channel's bundle, deadline and health limits apply; nothing is sent. exit code: 3 after a FAIL
@@ -28,7 +29,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     replay.add_argument(
-        "recording", type=Path, metavar="RECORDING", help="folder of images, video, or vibration"
+        "recording",
+        type=Path,
+        metavar="RECORDING",
+        help="folder of images, video, vibration, or rows",
     )
     given = replay.add_mutually_exclusive_group(required=True)
     given.add_argument("--config", type=Path, metavar="STATION.toml")
@@ -116,5 +120,7 @@ def _source(path: Path, kind: str, args: argparse.Namespace) -> dict[str, object
     if kind == "image":
         return {"driver": "folder" if path.is_dir() else "video", "path": path}
     found = [p.suffix for p in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    if kind == "tabular":
+        return {"driver": "parquet" if ".parquet" in found else "csv", "path": path}
     driver = next((suffix for suffix in found if suffix in READERS), ".csv").removeprefix(".")
     return {"driver": driver, "path": path, "sample_rate_hz": args.rate_hz, "rpm": args.rpm}

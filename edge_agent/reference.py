@@ -69,7 +69,7 @@ def _sections(name: str, table: type[BaseModel]) -> list[str]:
 
 def _title(name: str, table: type[BaseModel]) -> str:
     bare = name.replace("[", "").replace("]", "")
-    title = f"[[{bare}]]" if name.startswith("[") and "." not in name else f"[{bare}]"
+    title = f"[[{bare}]]" if name.endswith("]") else f"[{bare}]"
     tags = [
         f'{key} = "{value}"'
         for key, field in table.model_fields.items()

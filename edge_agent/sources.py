@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from edge_agent.broker_tables import BrokerTable
 from edge_agent.settings import StationPath, Table
 
 RateHz = Annotated[float, Field(ge=0, le=1000)]
@@ -98,9 +99,79 @@ class TwinSensorSource(Table):
     defect_rate: float = Field(default=0.25, ge=0, le=1, description="share of bad motors")
 
 
+class RowsSource(Table):
+    """Rows of process tags from a file, or from a folder of files in name order."""
+
+    driver: Literal["csv", "parquet"]
+    path: StationPath = Field(description="one table, or a folder of them")
+    header: list[str] = Field(
+        default_factory=list, max_length=512, description="columns of files without header line"
+    )
+    part_column: str = Field(default="", description="names the part; empty: FILE#ROW")
+    rate_hz: RateHz = Field(default=0, description="rows a second; 0: as fast as the line takes")
+
+
+class TagTopic(Table):
+    """Where one tag comes from."""
+
+    name: str = Field(
+        min_length=1, description="as the model calls it; another unit in the brackets is converted"
+    )
+    topic: str = Field(min_length=1, pattern=r"^[^+#\x00]+$", description="without wildcards")
+    key: str = Field(
+        default="", description="of a JSON object, dots lead inside; empty: the payload itself"
+    )
+
+
+class TagsSource(Table):
+    """Process tags over MQTT, each as it comes; a row is taken by the clock or by a trigger."""
+
+    driver: Literal["mqtt"]
+    topic: str = Field(
+        default="",
+        pattern=r"^[^+#\x00]*$",
+        description="JSON objects on it hold the tags that are not listed, by their names",
+    )
+    period_s: float = Field(default=0, ge=0, le=86400, description="a row so often; 0: by trigger")
+    trigger_tag: str = Field(default="", description="the tag whose message takes a row")
+    trigger_on: Literal["message", "change", "rise"] = Field(
+        default="message",
+        description="every message; a new value; or from nothing, false or 0 to something",
+    )
+    settle_ms: float = Field(
+        default=0, ge=0, le=60_000, description="wait after a trigger for the part's own values"
+    )
+    part_tag: str = Field(default="", description="the tag that names the part; empty: counted")
+    stale_s: float = Field(
+        default=10, ge=0, le=86400, description="an older value is no value; 0: tags sent on change"
+    )
+    broker: BrokerTable | None = Field(default=None, description="absent: the one of [mqtt]")
+    tag: list[TagTopic] = Field(
+        default_factory=list, max_length=512, description="tags with topics of their own"
+    )
+
+    @model_validator(mode="after")
+    def _period_or_trigger(self) -> Self:
+        if (self.period_s > 0) == bool(self.trigger_tag):
+            raise ValueError("give either period_s or trigger_tag")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_told_apart(self) -> Self:
+        names = [tag.name for tag in self.tag]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two tags are named {twice[0]!r}")
+        lost = [n for n in (self.trigger_tag, self.part_tag) if n and n not in names]
+        if lost and not self.topic:
+            raise ValueError(f"{lost[0]!r} is not among the tags, and no topic holds the others")
+        return self
+
+
 ImageSource: TypeAlias = Annotated[
     FolderSource | VideoSource | V4l2Source | TwinCameraSource, Field(discriminator="driver")
 ]
 VibrationSource: TypeAlias = Annotated[
     RecordingSource | TwinSensorSource, Field(discriminator="driver")
 ]
+ProcessSource: TypeAlias = Annotated[RowsSource | TagsSource, Field(discriminator="driver")]

@@ -17,6 +17,8 @@ from edge_agent.contracts.image import ImageInput, prepare_image
 from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
 from edge_agent.contracts.messages import ChannelVerdict, HealthMessage, VerdictMessage
 from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.tables import parse_table
+from edge_agent.contracts.tabular import Derived, Feature, TabularInput, Tag, newest_window
 from edge_agent.contracts.types import Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
 from edge_agent.infer.inspector import Inspector
@@ -58,6 +60,39 @@ VIBRATION_SPEC = ModelSpec(
     ),
     scoring=Scoring(),
 )
+POWER_SPEC = ModelSpec(
+    name="power",
+    task="tabular-class",
+    architecture="by-hand",
+    labels=["ok", "hot"],
+    good=["ok"],
+    input=TabularInput(
+        tags=[
+            Tag(name="torque [Nm]", unit="Nm", low=0, high=120),
+            Tag(name="speed [rpm]", unit="rpm", missing="fill", fill=1500.0),
+        ],
+        derived=[Derived(name="load", op="product", of=["torque [Nm]", "speed [rpm]"])],
+        features=[
+            Feature(of="torque [Nm]", edges=[0.0, 120.0]),
+            Feature(of="load", edges=[0.0, 100_000.0]),
+        ],
+    ),
+    scoring=Scoring(),
+)
+DRIFT_SPEC = ModelSpec(
+    name="drift",
+    task="tabular-anomaly",
+    architecture="by-hand",
+    labels=["normal"],
+    good=["normal"],
+    input=TabularInput(
+        tags=[Tag(name="air [K]", unit="K", low=200, high=400, missing="hold")],
+        features=[Feature(of="air [K]", edges=[280.0, 320.0])],
+        window_rows=4,
+        short="repeat-first",
+    ),
+    scoring=Scoring(kind="anomaly", threshold=0.5),
+)
 
 
 def write_image_bundle(path: Path, score_off: float = 0.0) -> Path:
@@ -75,6 +110,16 @@ def write_vibration_bundle(path: Path) -> Path:
     windows = list(prepare_recording(recording, _vibration()))
     entry = VectorEntry(name="sine", kind="signal", rate_hz=1000)
     _write(path, VIBRATION_SPEC, Vector(entry, signal), windows, 0.0)
+    return path
+
+
+def write_process_bundle(path: Path, spec: ModelSpec = POWER_SPEC) -> Path:
+    """A bundle that fails rows of more than 50,000 Nm/min, or the four warmest (DRIFT_SPEC)."""
+    text = "torque [Nm],speed [rpm],air [K]\n20,1200,290\n30,1300,300\n"
+    raw = np.frombuffer(text.encode(), np.uint8)
+    assert isinstance(spec.input, TabularInput)
+    prepared = [newest_window(parse_table(text, "rows"), spec.input)]
+    _write(path, spec, Vector(VectorEntry(name="row", kind="rows"), raw), prepared, 0.0)
     return path
 
 
@@ -197,5 +242,5 @@ def _computed(
     index = VectorIndex(
         labels=spec.labels, good=spec.good, threshold=spec.scoring.threshold, vectors=[entry]
     )
-    tensor = np.stack(tensors) if entry.kind == "signal" else None
+    tensor = np.stack(tensors) if entry.kind in ("signal", "rows") else None
     return index, [dataclasses.replace(vector, entry=entry, tensor=tensor, outputs=outputs)]

@@ -20,6 +20,9 @@ DRIVERS = {
     ("vibration", "mat"): ("edge_agent.capture.replay", "ReplaySensor"),
     ("vibration", "parquet"): ("edge_agent.capture.replay", "ReplaySensor"),
     ("vibration", "twin"): ("edge_agent.capture.twin", "TwinSensor"),
+    ("tabular", "csv"): ("edge_agent.capture.rows", "RowReplay"),
+    ("tabular", "parquet"): ("edge_agent.capture.rows", "RowReplay"),
+    ("tabular", "mqtt"): ("edge_agent.capture.mqtt_tags", "MqttTags"),
 }
 """(kind of channel, driver) -> module and class."""
 

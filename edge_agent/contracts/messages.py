@@ -35,6 +35,9 @@ class ChannelVerdict(BaseModel):
     label: str = ""
     score: float | None = None
     threshold: float | None = None
+    interval: tuple[float, float] | None = Field(
+        default=None, description="low and high estimate of a value, whose score is itself"
+    )
     reason: str = ""
     captured_at_ns: int | None = None
     latency_ms: float | None = Field(default=None, ge=0)

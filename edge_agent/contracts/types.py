@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.tables import Row
+
 Image: TypeAlias = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB, 0-255."""
 
@@ -54,6 +56,18 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class ProcessRow:
+    """One row of process tags as the driver gave it; a hole in `seq` is a row that was lost."""
+
+    tags: Row
+    captured_at_ns: int
+    mono_ns: int
+    seq: int
+    source: str = ""
+    part_id: str = ""
+
+
+@dataclass(frozen=True)
 class Unreadable:
     """An item the driver saw but could not read: its part gets NO-VERDICT with `reason`."""
 
@@ -65,7 +79,7 @@ class Unreadable:
     part_id: str = ""
 
 
-Item: TypeAlias = Frame | Reading | Unreadable
+Item: TypeAlias = Frame | Reading | ProcessRow | Unreadable
 """What a source gives; `seq` counts from 0 without a gap, whatever became of the item."""
 
 

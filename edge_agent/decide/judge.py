@@ -14,6 +14,7 @@ from edge_agent.contracts.types import (
     Image,
     Item,
     Judgement,
+    ProcessRow,
     Recording,
     Unreadable,
     Verdict,
@@ -31,10 +32,17 @@ class Inspector(Protocol):
     def inspect_recording(self, recording: Recording) -> Judgement: ...
 
 
+class RowInspector(Protocol):
+    """A bundle that judges rows in their order (edge_agent.decide.process)."""
+
+    def inspect_row(self, row: ProcessRow) -> Judgement: ...
+
+
 class ChannelJudge:
     """Judges the items of one channel by one bundle; one thread at a time may use it.
 
-    axes, unit: what the channel's readings hold. The deadline counts from the grab.
+    axes, unit: what the channel's readings hold; rows: who judges process rows. The deadline
+    counts from the grab.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class ChannelJudge:
         health: FrameHealth | None = None,
         axes: tuple[str, ...] = (),
         unit: str = "g",
+        rows: RowInspector | None = None,
     ) -> None:
         self.channel = channel
         self.bundle = bundle
@@ -57,13 +66,15 @@ class ChannelJudge:
         self._health = health
         self._axes = axes
         self._unit = unit
+        self._rows = rows
 
     def judge(self, item: Item) -> ChannelVerdict:
         """The verdict; late, unreadable and unfit items are NO-VERDICT with the reason."""
         if isinstance(item, Unreadable):
             return self.refuse(item.reason, item)
         waited_ms = self._age_ms(item)
-        if waited_ms > self._deadline_ms:
+        # A late row is still looked at: those after it look back on it.
+        if waited_ms > self._deadline_ms and not isinstance(item, ProcessRow):
             return self.refuse(f"stale: waited {waited_ms:.0f} ms{self._limit()}", item)
         fault = self._health.fault(item.image) if self._health and isinstance(item, Frame) else ""
         if fault:
@@ -93,6 +104,10 @@ class ChannelJudge:
             return self._inspector.inspect_image(item.image)
         if isinstance(item, Unreadable):
             raise InputError(item.reason)
+        if isinstance(item, ProcessRow):
+            if self._rows is None:
+                raise InputError("a row of tags came to a channel that judges none")
+            return self._rows.inspect_row(item)
         return self._inspector.inspect_recording(
             Recording(
                 item.signal,
@@ -116,6 +131,7 @@ class ChannelJudge:
             label=judgement.label,
             score=judgement.score if math.isfinite(judgement.score) else None,
             threshold=judgement.threshold,
+            interval=judgement.interval,
             reason=wire_text(reason),
             captured_at_ns=item.captured_at_ns,
             latency_ms=latency_ms,

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.brokers import free_port
 from edge_agent.cli import main
-from tests.station_kit import mosquitto, write_station
+from tests.station_kit import mosquitto, write_process_bundle, write_station
 
 Shown = pytest.CaptureFixture[str]
 FOLDER = 'driver = "folder"\npath = "frames"'
@@ -166,3 +166,44 @@ def test_check_sees_a_broker_that_drops_for_those_who_are_away(
     assert "WARN     broker keeps a session" in shown
     assert "max_queued_messages 0" in shown
     assert "max_queued_messages 1000 (the default): a subscriber that is away loses" in shown
+
+
+MILL = """\
+[station]
+id = "test"
+[trust]
+allow_unsigned = true
+[[channel]]
+name = "mill"
+kind = "tabular"
+bundle = "power.bundle"
+[channel.source]
+driver = "csv"
+path = "shift.csv"
+"""
+
+
+def test_rows_are_checked_replayed_and_predicted_alike(bench: Path, capsys: Shown) -> None:
+    bundle = write_process_bundle(bench / "power.bundle")
+    station, shift = bench / "station.toml", bench / "shift.csv"
+    station.write_text(MILL)
+    shift.write_text("torque [Nm],speed [rpm]\n20,1200\n60,1500\n")
+    assert main(["check", str(station)]) == 0
+    assert "csv gives 2 tags, the model takes 2" in capsys.readouterr().out
+    assert main(["predict", str(bundle), str(shift), "--json"]) == 3
+    predicted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for words in (["--config", str(station)], ["--bundle", str(bundle)]):
+        assert main(["replay", str(shift), *words, "--json"]) == 3
+        replayed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [row["channels"][0]["score"] for row in replayed] == [
+            row["score"] for row in predicted
+        ]
+        assert [row["part_id"] for row in replayed] == ["shift.csv#0", "shift.csv#1"]
+
+
+def test_check_names_the_tag_that_has_no_column(bench: Path, capsys: Shown) -> None:
+    write_process_bundle(bench / "power.bundle")
+    (bench / "station.toml").write_text(MILL)
+    (bench / "shift.csv").write_text("torque [Nm],rpm\n20,1200\n")
+    assert main(["check", str(bench / "station.toml")]) == 1
+    assert "no column 'speed [rpm]'" in capsys.readouterr().out

@@ -18,7 +18,13 @@ from edge_agent.contracts.errors import BundleError, ConfigError, LinesideError
 from edge_agent.contracts.types import Verdict
 from edge_agent.decide.fusion import Decision
 from edge_agent.station import Station, rss_mb
-from tests.station_kit import write_frame, write_frames, write_image_bundle, write_station
+from tests.station_kit import (
+    write_frame,
+    write_frames,
+    write_image_bundle,
+    write_process_bundle,
+    write_station,
+)
 
 FOLDER = 'driver = "folder"\npath = "frames"'
 
@@ -231,3 +237,24 @@ def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptu
 def test_resident_memory_is_what_the_kernel_says() -> None:
     said = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]
     assert rss_mb() == pytest.approx(int(said) / 1024, rel=0.05)
+
+
+def test_rows_are_judged_and_one_without_its_tag_takes_the_safe_action(bench: Path) -> None:
+    write_process_bundle(bench / "power.bundle")
+    (bench / "shift.csv").write_text(
+        "part,torque [Nm],speed [rpm]\np1,20,1200\np2,60,1500\np3,,1500\np4,20,\n"
+    )
+    station = bench / "station.toml"
+    station.write_text(
+        '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "mill"\n'
+        'kind = "tabular"\nbundle = "power.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'path = "shift.csv"\npart_column = "part"\n'
+    )
+    _, decisions = decide(station)
+    verdicts = [Verdict.PASS, Verdict.FAIL, Verdict.NO_VERDICT, Verdict.PASS]
+    assert [(d.part_id, d.verdict) for d in decisions] == list(
+        zip(["p1", "p2", "p3", "p4"], verdicts, strict=True)
+    )
+    assert decisions[2].reason.startswith("mill: torque [Nm] is missing")
+    assert decisions[2].action == "reject"
+    assert decisions[3].channels[0].reason == "speed [rpm] is missing, 1500 used"

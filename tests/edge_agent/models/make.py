@@ -1,7 +1,9 @@
-"""Makes the two networks of the agent's tests, with weights set by hand; needs TensorFlow.
+"""Makes the four networks of the agent's tests, with weights set by hand; needs TensorFlow.
 
 brightness.tflite: uint8 (32, 32, 3) -> logits of "dark" and "bright", equal at a mean of 128.
 loudness.tflite: int8 (64, 1) in g -> logits of "quiet" and "loud", equal at a mean |x| of 1 g.
+power.tflite: int8 (2,) in 0..1 -> logits of "ok" and "hot", equal where the second is 0.5.
+drift.tflite: int8 (4, 1) in 0..1 -> the mean of the four rows as a score.
 
     python tests/edge_agent/models/make.py
 """
@@ -38,6 +40,22 @@ def loudness() -> keras.Model:
     return model
 
 
+def power() -> keras.Model:
+    row = keras.Input(batch_shape=(1, 2))
+    head = keras.layers.Dense(2)
+    model = keras.Model(row, head(row))
+    head.set_weights([np.array([[0.0, 0.0], [-8.0, 8.0]]), np.array([4.0, -4.0])])
+    return model
+
+
+def drift() -> keras.Model:
+    rows = keras.Input(batch_shape=(1, 4, 1))
+    head = keras.layers.Dense(1, use_bias=False)
+    model = keras.Model(rows, head(keras.layers.Flatten()(rows)))
+    head.set_weights([np.full((4, 1), 0.25)])
+    return model
+
+
 def convert(model: keras.Model, samples: np.ndarray, taken: type) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -58,3 +76,9 @@ if __name__ == "__main__":
     signals = (sizes * random.standard_normal((64, 64, 1))).clip(-8, 8).astype(np.float32)
     signals[-1, 0], signals[-1, 1] = 8, -8
     (HERE / "loudness.tflite").write_bytes(convert(loudness(), signals, tf.int8))
+    rows = random.uniform(0, 1, (64, 2)).astype(np.float32)
+    rows[0], rows[-1] = 0, 1
+    (HERE / "power.tflite").write_bytes(convert(power(), rows, tf.int8))
+    windows = random.uniform(0, 1, (64, 4, 1)).astype(np.float32)
+    windows[0], windows[-1] = 0, 1
+    (HERE / "drift.tflite").write_bytes(convert(drift(), windows, tf.int8))

@@ -1,0 +1,130 @@
+"""A process watched row by row: each is prepared once, and what looks back waits for its window.
+
+The same functions as in the workshop prepare a row (edge_agent.contracts.tabular). Rows are judged
+only when the whole window has been seen: a station does not invent the rows before its first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.errors import InputError
+from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.tables import Row, numbers, table_of_rows
+from edge_agent.contracts.tabular import TabularInput, find_column, prepare_rows
+from edge_agent.contracts.types import Judgement, ProcessRow, Tensor
+
+MOST_SERIES = 256
+"""Series (machines, batches) that are remembered at once; the one silent for longest goes."""
+CURE = "check the sensor, or judge the part by hand"
+
+
+class RowReader(Protocol):
+    """A bundle of process data made ready to judge (edge_agent.infer.inspector)."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def invoke(self, prepared: Tensor) -> list[Tensor]: ...
+
+    def judge(self, raw: list[Tensor]) -> Judgement: ...
+
+
+@dataclass
+class Past:
+    """What is kept of one series: prepared rows with why each was refused, and the row before.
+
+    values: float32 (width,) each, oldest first.
+    """
+
+    values: deque[NDArray[np.float32]]
+    refused: deque[str]
+    before: Row | None = field(default=None)
+
+
+class ProcessInspector:
+    """Judges the rows of one source in their order; one thread at a time may use it.
+
+    A hole in `seq` empties every window: rows that were lost cannot be looked back on.
+    """
+
+    def __init__(self, reader: RowReader) -> None:
+        self._reader = reader
+        self._input = _tabular(reader.spec)
+        self._holds = any(tag.missing == "hold" for tag in self._input.tags)
+        self._past: OrderedDict[str, Past] = OrderedDict()
+        self._next_seq = 0
+
+    def inspect_row(self, row: ProcessRow) -> Judgement:
+        """The judgement of the newest row; raises InputError that names the tag, or says how many
+        rows are still lacking.
+        """
+        if row.seq != self._next_seq:
+            self._past.clear()
+        self._next_seq = row.seq + 1
+        past = self._past_of(row.tags)
+        filled = self._push(past, row.tags)
+        seen, needed = len(past.values), self._input.window_rows
+        if past.refused[-1]:
+            raise InputError(past.refused[-1], cure=CURE)
+        if seen < needed:
+            raise InputError(f"{seen} rows in a row so far, the model looks back on {needed}")
+        spoilt = [at for at, reason in enumerate(reversed(past.refused)) if reason]
+        if spoilt:
+            raise InputError(f"{past.refused[-1 - spoilt[0]]}, {spoilt[0]} rows ago", cure=CURE)
+        window = np.stack(past.values).reshape(self._input.shape)
+        found = self._reader.judge(self._reader.invoke(window))
+        return replace(found, reason="; ".join(part for part in (found.reason, filled) if part))
+
+    def _push(self, past: Past, row: Row) -> str:
+        """Prepare the row into `past`; gives what was filled or held."""
+        rows = [row] if past.before is None else [past.before, row]
+        try:
+            table = table_of_rows(rows)
+            prepared = prepare_rows(table, self._input)
+        except InputError as error:
+            past.values.append(np.full(self._input.width, np.nan, np.float32))
+            past.refused.append(error.what)
+            return ""
+        past.values.append(prepared.values[-1])
+        past.refused.append(prepared.refused[-1])
+        if self._holds:
+            past.before = self._held(rows)
+        return prepared.filled[-1]
+
+    def _held(self, rows: list[Row]) -> Row:
+        """The newest row, with the values that it holds from the one before."""
+        table, newest = table_of_rows(rows), dict(rows[-1])
+        for tag in self._input.tags:
+            if tag.missing == "hold" and len(rows) == 2:
+                column, _, _ = find_column(table, tag.name)
+                if not np.isfinite(numbers(table, column)[-1]):
+                    newest[column] = rows[0].get(column)
+        return newest
+
+    def _past_of(self, row: Mapping[str, object]) -> Past:
+        key = str(row.get(self._input.series) or "") if self._input.series else ""
+        past = self._past.pop(key, None)
+        if past is None:
+            length = self._input.window_rows
+            past = Past(deque(maxlen=length), deque(maxlen=length))
+        self._past[key] = past
+        if len(self._past) > MOST_SERIES:
+            self._past.popitem(last=False)
+        return past
+
+
+def _tabular(spec: ModelSpec) -> TabularInput:
+    if not isinstance(spec.input, TabularInput):
+        raise InputError(
+            f"the bundle {spec.name} judges {spec.input.kind}, not process data",
+            where=spec.name,
+            cure="take a bundle of process data",
+        )
+    return spec.input
