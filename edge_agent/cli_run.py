@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.console import Console
     from edge_agent.contracts.clock import SystemClock
     from edge_agent.station import Station, no_output
+    from edge_agent.supervisor import supervisor_of
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
     config = read_config(args.config)
@@ -51,6 +53,7 @@ def _run(args: argparse.Namespace) -> int:
         clock=SystemClock(),
         output=console or no_output,
         keep_trying=not args.no_wait,
+        supervisor=supervisor_of(os.environ),
     )
     try:
         station.run(stop)

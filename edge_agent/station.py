@@ -29,6 +29,7 @@ from edge_agent.decide.assembly import Assembler, ClosedPart
 from edge_agent.decide.fusion import Decision, action_for, fuse
 from edge_agent.renewal import Renewal
 from edge_agent.reporting import Reporting
+from edge_agent.supervisor import Supervisor
 
 LOG = logging.getLogger("lineside.station")
 
@@ -37,6 +38,8 @@ TAKE_S = 0.1
 PART_ID_CHARACTERS = 1000
 REARM_S = 5.0
 """A disarmed station tries again after this."""
+ARMING_S = 60.0
+"""Longest time that one attempt to arm, or the end, may hang before the supervisor steps in."""
 
 State = Literal["armed", "disarmed", "stopping"]
 
@@ -55,7 +58,8 @@ class Station:
     """One station; run() until its sources end or `stop` is set.
 
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again;
-    otherwise run() raises the error.
+    otherwise run() raises the error. `supervisor` hears when it is armed and that every channel
+    is at work.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Station:
         output: Output = no_output,
         keep_trying: bool = True,
         arm: Callable[..., ArmedChannel] = arm_channel,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.config = config
         self.counts: Counter[str] = Counter()
@@ -75,9 +80,11 @@ class Station:
         self._output = output
         self._keep_trying = keep_trying
         self._arm_channel = arm
+        self._supervisor = supervisor or Supervisor()
         self._channels: list[ArmedChannel] = []
         self._said: dict[str, str] = {}
         self._workers: list[threading.Thread] = []
+        self._beats: dict[str, float] = {}
         self._renewal = Renewal(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
         self._reporting = Reporting(config, clock)
@@ -113,6 +120,7 @@ class Station:
         a verdict is safe, is waited for like a camera.
         """
         while not stop.is_set():
+            self._supervisor.wait_for_us(ARMING_S + REARM_S)
             try:
                 self._reporting.open()
                 self._arm()
@@ -148,15 +156,19 @@ class Station:
             threading.Thread(target=self._work, args=[c], name=f"channel-{c.name}", daemon=True)
             for c in started
         ]
+        self._beats = {worker.name: time.monotonic() for worker in self._workers}
         for worker in self._workers:
             worker.start()
         self._renewal.start(started)
         self._say("armed", "")
+        self._supervisor.ready()
 
     def _work(self, channel: ArmedChannel) -> None:
         """The loop of one channel's thread; faults in a row are logged ever more seldom."""
         in_a_row = 0
+        me = threading.current_thread().name
         while True:
+            self._beats[me] = time.monotonic()
             try:
                 self._take_up(channel)
                 item = channel.feed.take(TAKE_S)
@@ -238,6 +250,7 @@ class Station:
             stop.wait(tick_s)
             self._expire()
             self._watch_sources()
+            self._show_life()
             if time.monotonic() >= health_at:
                 health_at += self.config.line.health_every_s
                 self._say_health()
@@ -245,6 +258,12 @@ class Station:
     def _expire(self) -> None:
         for part in self._assembler.expire(self._clock.mono_ns()):
             self._decide(part)
+
+    def _show_life(self) -> None:
+        """A channel that hangs over one part for half the watchdog's time is no life."""
+        late_s = time.monotonic() - self._supervisor.watchdog_s / 2
+        if all(self._beats[w.name] > late_s for w in self._workers if w.is_alive()):
+            self._supervisor.alive()
 
     def _watch_sources(self) -> None:
         faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
@@ -262,7 +281,9 @@ class Station:
             return
         self.state, self.reason, self._said = state, reason, bundles
         level = logging.ERROR if state == "disarmed" else logging.INFO
-        LOG.log(level, "%s%s", state, f": {reason}" if reason else "")
+        said = f"{state}: {reason}" if reason else state
+        LOG.log(level, "%s", said)
+        self._supervisor.status(said)
         self._reporting.say_state(
             StateMessage(
                 station=self.config.station.id,
@@ -290,6 +311,8 @@ class Station:
 
     def _end(self, reason: str) -> None:
         """Decide what was grabbed, send what waits, and close everything."""
+        self._supervisor.stopping()
+        self._supervisor.wait_for_us(ARMING_S + self.config.line.drain_s)
         self._say("stopping", reason)
         self._renewal.stop()
         for channel in self._channels:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli import main
+
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "lineside-agent.service"
 ANALYZE = shutil.which("systemd-analyze")
 
@@ -35,3 +37,53 @@ def test_only_a_wrong_configuration_ends_the_restarts() -> None:
     lines = UNIT.read_text().splitlines()
     assert "Restart=always" in lines
     assert "RestartPreventExitStatus=2" in lines
+
+
+def test_an_agent_that_hangs_is_started_again() -> None:
+    lines = UNIT.read_text().splitlines()
+    assert "Type=notify" in lines
+    assert "WatchdogSec=30" in lines
+
+
+def test_unit_is_printed_as_it_lies_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit"]) == 0
+    assert capsys.readouterr().out == UNIT.read_text()
+
+
+def test_unit_of_another_station_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--program", "/bin/true", "--station", "/srv/press-3/station.toml", "--user", "root"]
+    assert main(["unit", *words, "--out", str(tmp_path)]) == 0
+    assert "systemctl enable --now lineside-agent" in capsys.readouterr().err
+    unit = tmp_path / "lineside-agent.service"
+    lines = unit.read_text().splitlines()
+    assert "ExecStart=/bin/true run /srv/press-3/station.toml --quiet" in lines
+    assert "ReadWritePaths=/srv/press-3" in lines
+    assert "User=root" in lines
+    assert not [line for line in lines if "/var/lib/lineside" in line and not line.startswith("#")]
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_state_folder_below_var_lib_is_made_by_systemd(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit", "--station", "/var/lib/lineside/press3/station.toml"]) == 0
+    assert "\nStateDirectory=lineside/press3\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--station", "/home/pi/station.toml"], "is hidden from services"),
+        (["--program", "bin/lineside-agent"], "no absolute path"),
+        (["--program", "/opt/a b"], "no absolute path"),
+        (["--station", "/srv/../etc/station.toml"], "no absolute path"),
+        (["--user", "Robert Tables"], "no name of a user"),
+    ],
+    ids=str,
+)
+def test_unit_that_could_not_work_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["unit", *words]) == 2
+    assert said in capsys.readouterr().err

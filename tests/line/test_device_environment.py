@@ -130,3 +130,17 @@ def test_agent_runs_in_the_device_environment(device: tuple[Path, float], tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert "12 parts: 9 PASS, 3 FAIL, 0 NO-VERDICT" in done.stderr
+
+
+def test_unit_that_the_wheel_carries_is_installed(
+    device: tuple[Path, float], tmp_path: Path
+) -> None:
+    deploy = device[0].with_name("lineside-deploy")
+    agent = "/opt/lineside/bin/lineside-agent"
+    done = subprocess.run(
+        [deploy, "unit", "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/lineside-agent.service\n")
+    lines = (tmp_path / "lineside-agent.service").read_text().splitlines()
+    assert "Type=notify" in lines
+    assert f"ExecStart={agent} run /var/lib/lineside/station.toml --quiet" in lines
