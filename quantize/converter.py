@@ -7,6 +7,7 @@ inputs), stage.json ({"suspects": layers, "notes": lines} or {"error": [what, cu
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from quantize.worst_layers import quantise_but_worst
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 BATCH_VALUES = 1_500_000
 """Input values in a batch: large images come a few at a time, or their activations fill memory."""
+MLIR_PLACE = re.compile(r'loc\(.*?fused\["(\w+):", "([^"@]+)')
+"""Where an MLIR error says that it arose: operator and node."""
+
 LONGEST_UNROLL = 256
 """More steps than this make a graph that no station runs in time."""
 
@@ -187,6 +191,10 @@ def _cure(text: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    """The first line of an error; of an MLIR one the operator and the node it stands at."""
+    place = MLIR_PLACE.search(str(error))
+    if place:
+        return f"no int8 operator for {place[1]} at {place[2]}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 

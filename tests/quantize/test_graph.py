@@ -88,6 +88,23 @@ def test_a_file_of_2_gb_is_refused_unread(tmp_path: Path) -> None:
         read_graph(path)
 
 
+@pytest.mark.parametrize("verb", ["verify", "inspect", "bench"])
+def test_a_bundle_of_2_gb_is_refused_unread(verb: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "huge.bundle"
+    with path.open("wb") as stream:
+        stream.truncate(2 << 30)
+    assert main([verb, str(path)]) == 1
+    assert "huge.bundle: 2048 MiB, a bundle has at most 512" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["bench"], ["compare", str(SMALL)]], ids=lambda words: words[0])
+def test_every_verb_refuses_a_truncated_model(verb: list[str], tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(SMALL.read_bytes()[:900])
+    assert main([*verb, str(path)]) == 1
+    assert "cut.tflite: truncated or damaged" in capsys.readouterr().err
+
+
 def test_a_missing_file_is_named(tmp_path: Path, capsys: Any) -> None:
     assert main(["inspect", str(tmp_path / "no.tflite")]) == 1
     assert "no.tflite: cannot be read" in capsys.readouterr().err

@@ -144,6 +144,12 @@ def test_stale_labels_are_caught(discs: Bundle, tmp_path: Path, capsys: Any) -> 
     assert "labels ['good', 'bad']" in capsys.readouterr().err
 
 
+def test_another_good_label_is_caught(discs: Bundle, tmp_path: Path) -> None:
+    bundle = rewritten(discs, tmp_path / "b.bundle", good=["bad"])
+    with pytest.raises(ParityError, match=r"good labels \['bad'\]"):
+        load_inspector(bundle)
+
+
 def test_another_threshold_is_caught(discs: Bundle, tmp_path: Path) -> None:
     scoring = discs.manifest.spec.scoring.model_copy(update={"threshold": 0.9})
     bundle = rewritten(discs, tmp_path / "b.bundle", scoring=scoring)
