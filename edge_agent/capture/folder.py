@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent.capture.pace import Pace
 from edge_agent.capture.source import EndOfSource
+from edge_agent.capture.stamps import Stamps
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError, InputError
 from edge_agent.contracts.image import IMAGE_SUFFIXES, read_image
@@ -28,12 +29,11 @@ class FolderCamera:
     def __init__(self, config: FolderSource, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
         self._config = config
-        self._name = name
         self._clock = clock
+        self._stamps = Stamps(name, clock)
         self._pace = Pace(config.rate_hz, clock)
         self._waiting: deque[Path] = deque()
         self._seen: set[Path] = set()
-        self._seq = 0
 
     def open(self) -> None:
         """List the folder; raises DeviceError when it is absent, or empty and not waited for."""
@@ -55,17 +55,12 @@ class FolderCamera:
         if not self._pace.wait(timeout_s):
             return None
         path = self._waiting.popleft()
-        seq, self._seq = self._seq, self._seq + 1
         part_id = path.relative_to(self._config.path).as_posix()
-        fault, image = "", None
         try:
             image = read_image(path)
         except InputError as error:
-            fault = str(error)
-        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
-        if image is None:
-            return Unreadable(fault, at_ns, mono_ns, seq, self._name, part_id)
-        return Frame(image, at_ns, mono_ns, seq, self._name, part_id)
+            return Unreadable(str(error), *self._stamps.stamp(), part_id)
+        return Frame(image, *self._stamps.stamp(), part_id)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -2,75 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from edge_agent.capture.pace import Pace
 from edge_agent.capture.source import EndOfSource
+from edge_agent.capture.stamps import Stamps
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.types import Frame, Reading
 from edge_agent.sources import TwinCameraSource, TwinSensorSource
 from edge_agent.twin import motor, parts, scene
 
+Config = TypeVar("Config", TwinCameraSource, TwinSensorSource)
 
-class TwinCamera:
-    """Gives parts `start`, `start` + 1, ... of a line; the part id is `twin-<seed>-<k>`."""
 
-    def __init__(self, config: TwinCameraSource, *, name: str, clock: Clock) -> None:
+class TwinSource(Generic[Config]):
+    """Parts `start`, `start` + 1, ... of a line; the part id is `twin-<seed>-<k>`."""
+
+    def __init__(self, config: Config, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
-        self._config = config
-        self._name = name
-        self._clock = clock
+        self._config: Config = config
+        self._stamps = Stamps(name, clock)
         self._pace = Pace(config.rate_hz, clock)
-        self._seq = 0
 
     def open(self) -> None:
         """Nothing to open; a line that was closed goes on where it stopped."""
 
-    def next(self, timeout_s: float) -> Frame | None:
-        """The next part's frame; EndOfSource after `parts` of them."""
-        config = self._config
-        if config.parts and self._seq >= config.parts:
-            raise EndOfSource
-        if not self._pace.wait(timeout_s):
-            return None
-        seq, self._seq = self._seq, self._seq + 1
-        k = config.start + seq
-        image = scene.render(config.seed, k, config.width_px, config.height_px, config.defect_rate)
-        part_id = parts.part_id(config.seed, k)
-        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
-        return Frame(image, at_ns, mono_ns, seq, self._name, part_id)
-
     def close(self) -> None:
         """Nothing is held."""
 
+    def _due(self, timeout_s: float) -> int | None:
+        """The number of the part that is due; EndOfSource after `parts` of them."""
+        if self._config.parts and self._stamps.seq >= self._config.parts:
+            raise EndOfSource
+        return self._config.start + self._stamps.seq if self._pace.wait(timeout_s) else None
 
-class TwinSensor:
-    """Gives readings `start`, `start` + 1, ... of a bench; the part id is `twin-<seed>-<k>`."""
 
-    def __init__(self, config: TwinSensorSource, *, name: str, clock: Clock) -> None:
-        self.live = config.rate_hz > 0
-        self._config = config
-        self._name = name
-        self._clock = clock
-        self._pace = Pace(config.rate_hz, clock)
-        self._seq = 0
+class TwinCamera(TwinSource[TwinCameraSource]):
+    """A frame of each part."""
 
-    def open(self) -> None:
-        """Nothing to open; a bench that was closed goes on where it stopped."""
+    def next(self, timeout_s: float) -> Frame | None:
+        """The next part's frame; EndOfSource after `parts` of them."""
+        k, config = self._due(timeout_s), self._config
+        if k is None:
+            return None
+        image = scene.render(config.seed, k, config.width_px, config.height_px, config.defect_rate)
+        return Frame(image, *self._stamps.stamp(), parts.part_id(config.seed, k))
+
+
+class TwinSensor(TwinSource[TwinSensorSource]):
+    """A reading of each motor on the bench."""
 
     def next(self, timeout_s: float) -> Reading | None:
         """The next reading; EndOfSource after `parts` of them."""
-        config = self._config
-        if config.parts and self._seq >= config.parts:
-            raise EndOfSource
-        if not self._pace.wait(timeout_s):
+        k, config = self._due(timeout_s), self._config
+        if k is None:
             return None
-        seq, self._seq = self._seq, self._seq + 1
-        k = config.start + seq
         rate_hz = config.sample_rate_hz
         signal = motor.vibration(config.seed, k, config.duration_s, rate_hz, config.defect_rate)
-        part_id = parts.part_id(config.seed, k)
-        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
         rpm = 60 * motor.trial(config.seed, k, config.defect_rate).shaft_hz
-        return Reading(signal, rate_hz, at_ns, mono_ns, seq, self._name, part_id, rpm)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        part_id = parts.part_id(config.seed, k)
+        return Reading(signal, rate_hz, *self._stamps.stamp(), part_id, rpm)

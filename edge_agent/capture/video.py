@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_agent.capture.pace import Pace
 from edge_agent.capture.source import EndOfSource
+from edge_agent.capture.stamps import Stamps
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Frame, Unreadable
@@ -32,12 +33,11 @@ class VideoCamera:
         self.live = config.rate_hz > 0
         self._config = config
         self._name = name
-        self._clock = clock
+        self._stamps = Stamps(name, clock)
         self._pace = Pace(config.rate_hz, clock)
         self._capture: cv2.VideoCapture | None = None
         self._ahead: NDArray[np.uint8] | None = None
         self._read = 0
-        self._seq = 0
 
     def open(self) -> None:
         """Open the file; raises DeviceError when OpenCV cannot read it."""
@@ -65,14 +65,11 @@ class VideoCamera:
             raise EndOfSource
         self._ahead = self._look(self._capture)
         missing = 0 if self._ahead is not None else self._missing(self._capture)
-        seq, self._seq = self._seq, self._seq + 1
-        part_id = f"{self._config.path.stem}-{seq}"
-        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
+        part_id = f"{self._config.path.stem}-{self._stamps.seq}"
         if missing > SLACK:
-            said = self._broken_off(missing)
-            return Unreadable(said, at_ns, mono_ns, seq, self._name, part_id)
+            return Unreadable(self._broken_off(missing), *self._stamps.stamp(), part_id)
         image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-        return Frame(image, at_ns, mono_ns, seq, self._name, part_id)
+        return Frame(image, *self._stamps.stamp(), part_id)
 
     def close(self) -> None:
         """Release the file."""
