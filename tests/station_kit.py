@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks.brokers import Mosquitto, find_mosquitto
+from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
 from edge_agent.contracts.image import ImageInput, prepare_image
 from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
@@ -19,7 +23,7 @@ from edge_agent.contracts.messages import ChannelVerdict, HealthMessage, Verdict
 from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.tables import parse_table
 from edge_agent.contracts.tabular import Derived, Feature, TabularInput, Tag, newest_window
-from edge_agent.contracts.types import Recording
+from edge_agent.contracts.types import Item, Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.parity import tensor_hash
@@ -176,6 +180,37 @@ def wait_until(holds: Callable[[], object], limit_s: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def take_all(take: Callable[[float], Item | None], timeout_s: float = 2.0) -> list[Item]:
+    """Every item that a source's `next` or a feed's `take` gives."""
+    items: list[Item] = []
+    with contextlib.suppress(EndOfSource):
+        while True:
+            item = take(timeout_s)
+            items += [] if item is None else [item]
+    return items
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of its own of `size` (mount's words); skips the test where it cannot be."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small tmpfs needs root and the right to mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill_disk(folder: Path, leave_bytes: int = 0) -> Path:
+    """Take all but `leave_bytes` of the file system; deleting the file gives them back."""
+    filler = folder / "filler"
+    free = os.statvfs(folder)
+    filler.write_bytes(b"\0" * max(0, free.f_bavail * free.f_frsize - leave_bytes))
+    return filler
 
 
 def mosquitto(folder: Path) -> Mosquitto:

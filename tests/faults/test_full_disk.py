@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -22,7 +22,9 @@ from edge_agent.report.outbox import Outbox
 from edge_agent.station import Station
 from tests.station_kit import (
     HEALTH,
+    fill_disk,
     mosquitto,
+    small_disk,
     verdict,
     wait_until,
     write_frames,
@@ -34,27 +36,10 @@ MESSAGE = HEALTH.model_copy(update={"station": "x" * 800})
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small tmpfs needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Take every free byte of the file system."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as stream:
-        try:
-            while stream.write(b"\0" * 65536):
-                pass
-        except OSError:
-            pass
-    return filler
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, still empty."""
+    with small_disk(tmp_path / "disk", "12m") as folder:
+        yield folder
 
 
 def put(outbox: Outbox, count: int) -> list[str]:
@@ -62,16 +47,14 @@ def put(outbox: Outbox, count: int) -> list[str]:
 
 
 def test_full_disk_is_outlived_and_its_gap_reported(
-    small_disk: Path, caplog: pytest.LogCaptureFixture
+    disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox(
-        Ledger(small_disk / "state", 64), station="test", hand_over=64, clock=SystemClock()
-    )
+    outbox = Outbox(Ledger(disk / "state", 64), station="test", hand_over=64, clock=SystemClock())
     outbox.start()
     reader = outbox.reader()
     put(outbox, 50)
     assert wait_until(lambda: len(reader.after((0, 0), 100)) == 50)
-    filler = fill(small_disk)
+    filler = fill_disk(disk)
     for _ in range(100):
         put(outbox, 20)
         time.sleep(0.005)
@@ -86,7 +69,7 @@ def test_full_disk_is_outlived_and_its_gap_reported(
     put(outbox, 1)
     assert wait_until(lambda: not outbox.fault)
     outbox.stop()
-    check_books(small_disk / "state", 50 + 2000 + 1, 40)
+    check_books(disk / "state", 50 + 2000 + 1, 40)
     reader.close()
     said = [record.message for record in caplog.records if "not kept" in record.message]
     assert len(said) == 1
@@ -110,41 +93,59 @@ def check_books(state: Path, made: int, confirmed: int) -> None:
     assert (state / "ballast").stat().st_size > 1 << 20
 
 
-def test_disk_full_at_the_start_is_an_error_that_says_so(small_disk: Path) -> None:
-    fill(small_disk)
-    ledger = Ledger(small_disk / "state", 64)
+def test_disk_full_at_the_start_is_an_error_that_says_so(disk: Path) -> None:
+    fill_disk(disk)
+    ledger = Ledger(disk / "state", 64)
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
         ledger.open(0)
     ledger.close()
 
 
+def station_on(disk: Path, folder: Path, port: int, source: str = "", **tables: str) -> Station:
+    """A station with twelve frames in `folder` and its state on `disk`."""
+    write_image_bundle(folder / "brightness.bundle")
+    write_frames(folder / "frames", 12)
+    path = write_station(
+        folder,
+        f'driver = "folder"\npath = "frames"\n{source}',
+        station=f'state_dir = "{disk / "state"}"',
+        mqtt=f'host = "127.0.0.1"\nport = {port}',
+        **tables,
+    )
+    return Station(read_config(path), clock=SystemClock())
+
+
+@contextlib.contextmanager
+def running(station: Station) -> Iterator[threading.Thread]:
+    """The station at work; asked to stop in the end."""
+    stop = threading.Event()
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verdicts of the last run still go out; nothing is judged that could not be kept."""
     monkeypatch.setattr("edge_agent.station.REARM_S", 0.1)
-    write_image_bundle(tmp_path / "brightness.bundle")
-    write_frames(tmp_path / "frames", 12)
-    before = leave_behind(small_disk / "state", 20)
-    filler = fill(small_disk)
+    before = leave_behind(disk / "state", 20)
+    filler = fill_disk(disk)
     with mosquitto(tmp_path / "broker") as broker, Subscriber(broker.port, "test") as plant:
-        path = write_station(
-            tmp_path,
-            'driver = "folder"\npath = "frames"',
-            station=f'state_dir = "{small_disk / "state"}"',
-            mqtt=f'host = "127.0.0.1"\nport = {broker.port}',
-        )
-        station = Station(read_config(path), clock=SystemClock())
-        thread = threading.Thread(target=station.run, args=[threading.Event()])
-        thread.start()
-        assert plant.wait_for(20, 10) == 20
-        assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
-        assert "No space left on device" in plant.states[-1]["reason"]
-        assert "free some space" in plant.states[-1]["reason"]
-        assert station.counts["parts"] == 0
-        filler.unlink()
-        thread.join(20)
-        assert not thread.is_alive()
+        station = station_on(disk, tmp_path, broker.port)
+        with running(station) as thread:
+            assert plant.wait_for(20, 10) == 20
+            assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
+            assert "No space left on device" in plant.states[-1]["reason"]
+            assert "free some space" in plant.states[-1]["reason"]
+            assert station.counts["parts"] == 0
+            filler.unlink()
+            thread.join(20)
         assert plant.wait_for(32, 5) == 32
     assert list(plant.verdicts)[:20] == before
     assert [state["state"] for state in plant.states][-3:] == ["armed", "stopping", "offline"]
@@ -161,53 +162,27 @@ def leave_behind(state: Path, count: int) -> list[str]:
 
 
 def test_disarmed_station_on_a_full_disk_ends_when_asked(
-    small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(small_disk)
-    write_image_bundle(tmp_path / "brightness.bundle")
-    write_frames(tmp_path / "frames", 1)
-    path = write_station(
-        tmp_path,
-        'driver = "folder"\npath = "frames"',
-        station=f'state_dir = "{small_disk / "state"}"',
-        mqtt='host = "127.0.0.1"\nport = 1',
-    )
-    stop = threading.Event()
-    station = Station(read_config(path), clock=SystemClock())
-    thread = threading.Thread(target=station.run, args=[stop])
-    thread.start()
-    assert wait_until(lambda: "No space left" in station.reason)
-    stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    fill_disk(disk)
+    station = station_on(disk, tmp_path, 1)
+    with running(station):
+        assert wait_until(lambda: "No space left" in station.reason)
     assert (station.state, station.counts["parts"]) == ("stopping", 0)
     assert len([r for r in caplog.records if r.message.startswith("disarmed")]) == 1
 
 
 def test_station_whose_disk_fills_while_it_runs_says_that_verdicts_are_not_kept(
-    small_disk: Path, tmp_path: Path
+    disk: Path, tmp_path: Path
 ) -> None:
-    write_image_bundle(tmp_path / "brightness.bundle")
-    write_frames(tmp_path / "frames", 40)
-    path = write_station(
-        tmp_path,
-        'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "repeat"',
-        station=f'state_dir = "{small_disk / "state"}"',
-        mqtt='host = "127.0.0.1"\nport = 1',
-        outbox="quota_mb = 0.25",
-    )
-    stop = threading.Event()
-    station = Station(read_config(path), clock=SystemClock())
-    thread = threading.Thread(target=station.run, args=[stop])
-    thread.start()
-    assert wait_until(lambda: station.state == "armed")
-    filler = fill(small_disk)
-    assert wait_until(lambda: "verdicts are counted, not kept" in station.reason, 20)
-    assert station.state == "armed"
-    filler.unlink()
-    stop.set()
-    thread.join(30)
-    assert not thread.is_alive()
+    source = 'rate_hz = 50\nat_end = "repeat"'
+    station = station_on(disk, tmp_path, 1, source, outbox="quota_mb = 0.25")
+    with running(station):
+        assert wait_until(lambda: station.state == "armed")
+        filler = fill_disk(disk)
+        assert wait_until(lambda: "verdicts are counted, not kept" in station.reason, 20)
+        assert station.state == "armed"
+        filler.unlink()
 
 
 def test_station_decides_while_no_file_may_grow(tmp_path: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import resource
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from edge_agent.contracts.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.contracts.errors import StorageError
 from edge_agent.update.slots import install, status
 from tests.signing_kit import Workshop, open_workshop
+from tests.station_kit import fill_disk, small_disk
 
 PAD_BYTES = 300_000
 
@@ -77,33 +76,20 @@ def test_write_that_fails_leaves_the_station_as_it_was(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=200", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small tmpfs needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path, leave_bytes: int) -> Path:
-    """Take all but `leave_bytes` of the file system."""
-    filler = folder / "filler"
-    free = os.statvfs(folder)
-    filler.write_bytes(b"\0" * max(0, free.f_bavail * free.f_frsize - leave_bytes))
-    return filler
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, still empty."""
+    with small_disk(tmp_path / "disk", "1m,nr_inodes=200") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("leave_bytes", [0, 4096, PAD_BYTES // 2])
 def test_full_disk_leaves_the_station_as_it_was(
-    leave_bytes: int, workshop: Workshop, small_disk: Path
+    leave_bytes: int, workshop: Workshop, disk: Path
 ) -> None:
-    root = small_disk / "station"
+    root = disk / "station"
     install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     before, new = shape(root), padded(workshop, "1.1.0")
-    filler = fill(small_disk, leave_bytes)
+    filler = fill_disk(disk, leave_bytes)
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
         install(new, root, passes)
     assert shape(root) == before
@@ -113,10 +99,10 @@ def test_full_disk_leaves_the_station_as_it_was(
 
 
 def test_full_disk_at_the_first_install_leaves_nothing_current(
-    workshop: Workshop, small_disk: Path
+    workshop: Workshop, disk: Path
 ) -> None:
-    root = small_disk / "station"
-    filler = fill(small_disk, 8192)
+    root = disk / "station"
+    filler = fill_disk(disk, 8192)
     with pytest.raises(StorageError, match="No space left"):
         install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     assert not [path for path in root.rglob("*") if path.name.startswith((".new", "current"))]

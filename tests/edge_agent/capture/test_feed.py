@@ -14,6 +14,7 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import ManualClock, SystemClock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Frame, Item, Unreadable
+from tests.station_kit import take_all
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -50,24 +51,13 @@ class Belt:
         self.closed += 1
 
 
-def take_all(feed: LiveFeed | DirectFeed) -> list[Item]:
-    items: list[Item] = []
-    while True:
-        try:
-            item = feed.take(2.0)
-        except EndOfSource:
-            return items
-        if item is not None:
-            items.append(item)
-
-
 def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
     belt = Belt(50, live=True)
     feed = build_feed(belt, name="top", size=2, clock=SystemClock())
     assert isinstance(feed, LiveFeed)
     feed.start()
     time.sleep(0.2)
-    items = take_all(feed)
+    items = take_all(feed.take)
     feed.close()
     unseen = [item for item in items if isinstance(item, Unreadable)]
     seen = [item for item in items if isinstance(item, Frame)]
@@ -83,7 +73,7 @@ def test_source_that_is_not_live_is_never_dropped() -> None:
     assert isinstance(feed, DirectFeed)
     feed.start()
     time.sleep(0.05)
-    assert [item.seq for item in take_all(feed)] == list(range(50))
+    assert [item.seq for item in take_all(feed.take)] == list(range(50))
     assert feed.dropped == 0
 
 
@@ -93,7 +83,7 @@ def test_stopped_live_feed_still_gives_what_waits() -> None:
     feed.start()
     time.sleep(0.1)
     feed.stop()
-    assert [item.seq for item in take_all(feed)] == [0, 1]
+    assert [item.seq for item in take_all(feed.take)] == [0, 1]
     feed.close()
 
 
@@ -137,7 +127,7 @@ def test_driver_that_fails_unexpectedly_is_a_lost_device(
     monkeypatch.setattr(belt, "next", shaky)
     feed = build_feed(belt, name="top", size=2, clock=SystemClock())
     feed.start()
-    assert [item.seq for item in take_all(feed)] == [0, 1]
+    assert [item.seq for item in take_all(feed.take)] == [0, 1]
     assert (belt.opened, belt.closed) == (2, 1)
     feed.close()
 

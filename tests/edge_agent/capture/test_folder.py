@@ -9,28 +9,17 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.drivers import build_source
-from edge_agent.capture.source import EndOfSource, Source
+from edge_agent.capture.source import Source
 from edge_agent.contracts.clock import ManualClock
 from edge_agent.contracts.errors import DeviceError
-from edge_agent.contracts.types import Frame, Item, Unreadable
+from edge_agent.contracts.types import Frame, Unreadable
 from edge_agent.sources import FolderSource
-from tests.station_kit import write_frame
+from tests.station_kit import take_all, write_frame
 
 
 def camera(folder: Path, clock: ManualClock | None = None, **keys: object) -> Source:
     config = FolderSource.model_validate({"driver": "folder", "path": folder, **keys})
     return build_source("image", config, name="top", clock=clock or ManualClock())
-
-
-def take_all(source: Source) -> list[Item]:
-    items: list[Item] = []
-    while True:
-        try:
-            item = source.next(0.1)
-        except EndOfSource:
-            return items
-        assert item is not None
-        items.append(item)
 
 
 def test_images_come_in_name_order_and_rgb(tmp_path: Path) -> None:
@@ -39,7 +28,7 @@ def test_images_come_in_name_order_and_rgb(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not an image")
     source = camera(tmp_path)
     source.open()
-    items = take_all(source)
+    items = take_all(source.next)
     assert [item.part_id for item in items] == ["a.png", "b.png", "sub/c.png"]
     assert [item.seq for item in items] == [0, 1, 2]
     assert isinstance(items[0], Frame)
@@ -58,7 +47,7 @@ def test_unreadable_file_is_an_item_with_its_reason(
     (tmp_path / "b.png").write_bytes(payload)
     source = camera(tmp_path)
     source.open()
-    bad = take_all(source)[1]
+    bad = take_all(source.next)[1]
     assert isinstance(bad, Unreadable)
     assert words in bad.reason
     assert "b.png" in bad.reason

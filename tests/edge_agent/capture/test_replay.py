@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.replay import ReplaySensor
-from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import ManualClock
 from edge_agent.contracts.errors import DeviceError
-from edge_agent.contracts.types import Item, Reading, Unreadable
+from edge_agent.contracts.types import Reading, Unreadable
 from edge_agent.sources import RecordingSource
+from tests.station_kit import take_all
 
 
 def sensor(path: Path, clock: ManualClock | None = None, **keys: object) -> ReplaySensor:
@@ -27,23 +27,12 @@ def write_csv(path: Path, samples: int) -> Path:
     return path
 
 
-def take_all(source: ReplaySensor) -> list[Item]:
-    items: list[Item] = []
-    while True:
-        try:
-            item = source.next(10.0)
-        except EndOfSource:
-            return items
-        if item is not None:
-            items.append(item)
-
-
 def test_whole_recordings_come_in_name_order(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv"):
         write_csv(tmp_path / name, 128)
     source = sensor(tmp_path)
     source.open()
-    items = take_all(source)
+    items = take_all(source.next, 10.0)
     assert [item.part_id for item in items] == ["a.csv", "b.csv"]
     assert isinstance(items[0], Reading)
     assert items[0].signal.shape == (128, 1)
@@ -53,7 +42,7 @@ def test_whole_recordings_come_in_name_order(tmp_path: Path) -> None:
 def test_recording_is_cut_into_whole_parts(tmp_path: Path) -> None:
     source = sensor(write_csv(tmp_path / "run.csv", 250), window_s=0.1)
     source.open()
-    items = take_all(source)
+    items = take_all(source.next, 10.0)
     assert [item.part_id for item in items] == ["run.csv#0", "run.csv#1"]
     assert isinstance(items[1], Reading)
     np.testing.assert_array_equal(items[1].signal[:, 0], np.arange(100, 200))
@@ -63,7 +52,7 @@ def test_paced_replay_takes_the_time_of_the_recording(tmp_path: Path) -> None:
     clock = ManualClock()
     source = sensor(write_csv(tmp_path / "run.csv", 300), clock, window_s=0.1, paced=True)
     source.open()
-    times = [item.mono_ns / 1e9 for item in take_all(source)]
+    times = [item.mono_ns / 1e9 for item in take_all(source.next, 10.0)]
     assert np.diff(times) == pytest.approx([0.1, 0.1], abs=1e-6)
 
 
@@ -72,7 +61,7 @@ def test_broken_recording_is_an_item_with_its_reason(tmp_path: Path) -> None:
     write_csv(tmp_path / "b.csv", 128)
     source = sensor(tmp_path)
     source.open()
-    bad, good = take_all(source)
+    bad, good = take_all(source.next, 10.0)
     assert isinstance(bad, Unreadable)
     assert "a.csv" in bad.reason
     assert "not a table of numbers" in bad.reason

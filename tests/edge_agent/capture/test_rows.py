@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge_agent.capture.rows import RowReplay
-from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import ManualClock
 from edge_agent.contracts.errors import DeviceError
-from edge_agent.contracts.types import Item, ProcessRow, Unreadable
+from edge_agent.contracts.types import ProcessRow, Unreadable
 from edge_agent.sources import RowsSource
+from tests.station_kit import take_all
 
 
 def replay(path: Path, clock: ManualClock | None = None, **keys: object) -> RowReplay:
@@ -22,22 +22,11 @@ def replay(path: Path, clock: ManualClock | None = None, **keys: object) -> RowR
     return RowReplay(config, name="mill", clock=clock or ManualClock())
 
 
-def take_all(source: RowReplay) -> list[Item]:
-    items: list[Item] = []
-    while True:
-        try:
-            item = source.next(10.0)
-        except EndOfSource:
-            return items
-        if item is not None:
-            items.append(item)
-
-
 def test_rows_come_as_they_stand_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "shift.csv").write_text("torque [Nm];kind\n20,5;L\n;M\n")
     source = replay(tmp_path / "shift.csv")
     source.open()
-    first, second = take_all(source)
+    first, second = take_all(source.next, 10.0)
     assert isinstance(first, ProcessRow)
     assert isinstance(second, ProcessRow)
     assert first.tags == {"torque [Nm]": "20,5", "kind": "L"}
@@ -49,7 +38,7 @@ def test_a_missing_number_of_a_parquet_file_is_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"speed [rpm]": [1200.0, np.nan]}), tmp_path / "shift.parquet")
     source = replay(tmp_path, driver="parquet")
     source.open()
-    assert [item.tags for item in take_all(source) if isinstance(item, ProcessRow)] == [
+    assert [item.tags for item in take_all(source.next, 10.0) if isinstance(item, ProcessRow)] == [
         {"speed [rpm]": 1200.0},
         {"speed [rpm]": None},
     ]
@@ -61,7 +50,7 @@ def test_a_new_file_and_a_broken_one_leave_a_hole(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("part,x\np4,4\n")
     source = replay(tmp_path, part_column="part")
     source.open()
-    items = take_all(source)
+    items = take_all(source.next, 10.0)
     assert [item.part_id for item in items] == ["p1", "p2", "b.csv", "p4"]
     rows = [item.seq for item in items if isinstance(item, ProcessRow)]
     assert rows[1] == rows[0] + 1
@@ -74,7 +63,7 @@ def test_a_part_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     source = replay(tmp_path / "a.csv", part_column="part")
     source.open()
-    (item,) = take_all(source)
+    (item,) = take_all(source.next, 10.0)
     assert isinstance(item, Unreadable)
     assert "no column 'part'" in item.reason
 
@@ -85,7 +74,7 @@ def test_rows_are_paced(tmp_path: Path) -> None:
     source = replay(tmp_path / "a.csv", clock, rate_hz=2)
     source.open()
     assert source.live
-    items = take_all(source)
+    items = take_all(source.next, 10.0)
     assert [item.mono_ns for item in items] == [0, 500_000_000, 1_000_000_000]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import cv2
@@ -13,21 +12,19 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.capture.video import VideoCamera
 from edge_agent.contracts.clock import ManualClock
 from edge_agent.contracts.errors import DeviceError
-from edge_agent.contracts.types import Frame, Unreadable
+from edge_agent.contracts.types import Frame, Item, Unreadable
 from edge_agent.sources import VideoSource
+from tests.station_kit import take_all
 
 
 def camera(path: Path) -> VideoCamera:
     return VideoCamera(VideoSource(driver="video", path=path), name="top", clock=ManualClock())
 
 
-def items_of(path: Path) -> list[Frame | Unreadable | None]:
+def items_of(path: Path) -> list[Item]:
     source = camera(path)
     source.open()
-    items = []
-    with contextlib.suppress(EndOfSource):
-        while True:
-            items.append(source.next(0.1))
+    items = take_all(source.next)
     source.close()
     return items
 
