@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from edge_agent.contracts.documents import read_toml_document
 from edge_agent.contracts.errors import ConfigError
 
 
@@ -56,16 +56,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def read_toml(path: Path, schema: type[Model]) -> Model:
     """Read and validate a TOML file; raises ConfigError that names the file, the key, the cure."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"not TOML ({error})", where=str(path), cure="correct the line it names"
-        ) from error
+    document = read_toml_document(path)
     try:
         return schema.model_validate(document, context={"folder": path.resolve().parent})
     except ValidationError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from edge_agent.contracts.documents import read_toml_document
 from edge_agent.contracts.errors import ConfigError
 
 Scalar = str | int | float | bool
@@ -30,17 +30,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 def read_toml(schema: type[Schema], path: Path) -> Schema:
     """Read and validate a TOML file; raises ConfigError that names file, key and cure."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"is not TOML ({error})", where=str(path), cure="correct that line"
-        ) from error
-    return validate(schema, document, str(path))
+    return validate(schema, read_toml_document(path), str(path))
 
 
 def validate(schema: type[Schema], document: Mapping[str, object], where: str) -> Schema:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.documents import read_parquet_table
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.types import Recording
 
@@ -217,19 +218,7 @@ def _read_mat(path: Path) -> tuple[Columns, float | None]:
 
 
 def _read_parquet(path: Path) -> tuple[Columns, float | None]:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(
-            "reading .parquet needs pyarrow", where=str(path), cure="pip install pyarrow"
-        ) from error
-    try:
-        table = parquet.read_table(path)
-    except pa.ArrowException as error:
-        raise InputError(
-            f"not a readable Parquet file ({error})", where=str(path), cure="save it again"
-        ) from error
+    table = read_parquet_table(path)
     return _columns({name: table[name].to_numpy() for name in table.column_names}, path)
 
 

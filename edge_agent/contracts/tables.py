@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.documents import read_parquet_table
 from edge_agent.contracts.errors import InputError
 
 Column: TypeAlias = NDArray[np.str_] | NDArray[np.float64]
@@ -154,21 +155,9 @@ def _refuse_bad_lines(names: list[str], lines: list[list[str]], where: str, firs
 
 
 def _read_parquet(path: Path) -> Table:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise InputError(
-            "reading .parquet needs pyarrow",
-            where=str(path),
-            cure="pip install pyarrow, or use CSV",
-        ) from error
-    try:
-        content = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"not a readable Parquet file ({error})", where=str(path), cure="write it again"
-        ) from error
+    content = read_parquet_table(path)
+    import pyarrow as pa
+
     columns = {}
     for name in content.column_names:
         cells = content.column(name)
