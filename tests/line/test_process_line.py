@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import paho.mqtt.client as paho
 import pytest
 
+import deploy.cli
 import edge_agent.cli
 import quantize.cli
 import trainer.cli
+from benchmarks.brokers import Mosquitto, find_mosquitto
+from benchmarks.subscriber import Subscriber
 
 TOML = """\
 task = "tabular-class"
@@ -27,6 +35,7 @@ times = 0.10471975511965977
 low = 270
 high = 320
 """
+HEADER_OF_PARTS = ["torque [Nm]", "speed [rpm]", "kind"]
 HEADER = "air [K],torque [Nm],speed [rpm],kind,state"
 
 
@@ -45,16 +54,24 @@ def mill(root: Path) -> Path:
     return root
 
 
-def test_a_row_is_judged_on_the_station_as_in_the_workshop(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run, bundle = tmp_path / "run", tmp_path / "mill.bundle"
-    config = tmp_path / "fit.toml"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run and its bundle."""
+    folder = tmp_path_factory.mktemp("mill")
+    run, bundle = folder / "runs" / "mill", folder / "mill.bundle"
+    config = folder / "fit.toml"
     config.write_text("epochs = 10\n[options]\nmembers = 1\nteacher_rows = 3000\n")
-    fit = ["fit", str(mill(tmp_path / "mill")), "--out", str(run), "--config", str(config)]
+    fit = ["fit", str(mill(folder / "mill")), "--out", str(run), "--config", str(config)]
     assert trainer.cli.main(fit) == 0
     waived = ["--allow", "auroc", "--allow", "accuracy", "--allow", "escapes"]
     assert quantize.cli.main(["convert", str(run), "--out", str(bundle), *waived]) == 0
+    return run, bundle
+
+
+def test_a_row_is_judged_on_the_station_as_in_the_workshop(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, bundle = made
     capsys.readouterr()
     shift = tmp_path / "shift.csv"
     shift.write_text(
@@ -73,3 +90,110 @@ def test_a_row_is_judged_on_the_station_as_in_the_workshop(
     assert "kind 'X' is unknown" in said.err
     golden = sorted((run / "golden").glob("*-ok.csv"))
     assert edge_agent.cli.main(["predict", str(bundle), str(golden[0])]) == 0
+
+
+STATION = """\
+[station]
+id = "press"
+state_dir = "state"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+[trust]
+root = "root"
+[[channel]]
+name = "mill"
+kind = "tabular"
+bundle = "root/bundles/mill"
+[channel.source]
+driver = "mqtt"
+topic = "plant/mill"
+trigger_tag = "part"
+part_tag = "part"
+[[channel.source.tag]]
+name = "air [°C]"
+topic = "plant/air"
+[[channel]]
+name = "archive"
+kind = "tabular"
+bundle = "root/bundles/mill"
+[channel.source]
+driver = "csv"
+path = "shift.csv"
+rate_hz = 50
+"""
+
+
+def parts() -> list[dict[str, object]]:
+    """40 parts of the mill; every eighth has no torque."""
+    rng = np.random.default_rng(5)
+    found: list[dict[str, object]] = []
+    for k in range(40):
+        torque = None if k % 8 == 7 else round(float(rng.uniform(20, 60)), 2)
+        speed, kind = round(float(rng.uniform(1000, 2000))), str(rng.choice(["L", "M"]))
+        found.append({"part": f"p{k}", "torque [Nm]": torque, "speed [rpm]": speed, "kind": kind})
+    return found
+
+
+def install(bundle: Path, folder: Path) -> Path:
+    """Sign the bundle and push it to `folder`/root."""
+    signed = folder / "mill.bundle"
+    shutil.copy(bundle, signed)
+    keys = folder / "keys"
+    assert deploy.cli.main(["keys", "init", str(keys)]) == 0
+    assert deploy.cli.main(["sign", str(signed), "--keys", str(keys)]) == 0
+    (trust,) = keys.glob("*.pub")
+    push = ["push", str(signed), "--to", str(folder / "root"), "--trust", str(trust)]
+    assert deploy.cli.main(push) == 0
+    return signed
+
+
+def play(port: int, subscriber: Subscriber) -> None:
+    """Publish every part, as fast as the broker takes them, once the station is armed."""
+    plant = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    plant.connect("127.0.0.1", port)
+    plant.loop_start()
+    until = time.monotonic() + 20
+    while not any(s["state"] == "armed" for s in subscriber.states) and time.monotonic() < until:
+        time.sleep(0.05)
+    plant.publish("plant/air", b"26.8", qos=1).wait_for_publish(5)
+    for part in parts():
+        plant.publish("plant/mill", json.dumps(part), qos=1).wait_for_publish(5)
+    plant.disconnect()
+    plant.loop_stop()
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_every_part_of_the_plant_gets_its_verdict_once(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = install(made[1], tmp_path)
+    rows = [",".join(str(part[name] or "") for name in HEADER_OF_PARTS) for part in parts()]
+    shift = tmp_path / "shift.csv"
+    shift.write_text(
+        "\n".join([",".join(["air [°C]", *HEADER_OF_PARTS]), *(f"26.8,{r}" for r in rows)])
+    )
+    capsys.readouterr()
+    edge_agent.cli.main(["predict", str(bundle), str(shift), "--json"])
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    wanted = {int(row["path"].rpartition("#")[2]): row["verdict"] for row in said}
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Subscriber(broker.port, "press", v5=True) as subscriber,
+    ):
+        station = tmp_path / "station.toml"
+        station.write_text(STATION.format(port=broker.port))
+        command = [sys.executable, "-m", "edge_agent", "run", str(station)]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as agent:
+            play(broker.port, subscriber)
+            subscriber.wait_for(80, 20)
+            agent.terminate()
+            agent.wait(20)
+        verdicts = subscriber.snapshot()
+        assert subscriber.duplicates == 0
+    for channel, name in (("mill", "p{}"), ("archive", "shift.csv#{}")):
+        mine = [v for v in verdicts if v["channels"][0]["channel"] == channel]
+        assert [v["part_id"] for v in mine] == [name.format(k) for k in range(40)]
+        assert [v["verdict"] for v in mine] == [wanted.get(k, "NO-VERDICT") for k in range(40)]
+        assert "torque [Nm] is missing" in mine[7]["reason"]
+    assert {"PASS", "FAIL"} == set(wanted.values())
