@@ -58,12 +58,16 @@ class Renewal:
         return self._ready.pop(name, None)
 
     def _watch(self, channels: Sequence[ArmedChannel]) -> None:
+        in_a_row = 0
         while not self._stopping.wait(LOOK_S):
             try:
                 for table, channel in zip(self._config.channel, channels, strict=True):
                     self._look(table, channel)
+                in_a_row = 0
             except Exception:
-                LOG.exception("looking for new bundles failed; looking again")
+                in_a_row += 1
+                if in_a_row.bit_count() == 1:
+                    LOG.exception("looking for new bundles failed (%d); looking again", in_a_row)
 
     def _look(self, table: Channel, channel: ArmedChannel) -> None:
         if not table.bundle.is_dir():

@@ -175,7 +175,10 @@ class Ledger:
         base = self._opened()
         used: int = base.execute("PRAGMA page_count").fetchone()[0]
         used -= base.execute("PRAGMA freelist_count").fetchone()[0]
-        disk = os.statvfs(self.folder)
+        try:
+            disk = os.statvfs(self.folder)
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
         needed = WAL_PAGES * PAGE_BYTES + (0 if self._ballast.exists() else BALLAST_BYTES)
         return used <= 0.9 * self._pages and disk.f_bavail * disk.f_frsize >= needed
 

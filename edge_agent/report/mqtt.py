@@ -112,8 +112,9 @@ class Sender:
             except LinesideError as error:
                 self._lose(str(error))
             except Exception as error:
-                LOG.exception("the sender failed; connecting again")
-                self._lose(str(error))
+                if self._attempts.bit_count() <= 1:
+                    LOG.exception("the sender failed (%d); connecting again", self._attempts)
+                self._lose(repr(error))
             if self._stopping.is_set():
                 break
             self._stopping.wait(self._wait_s())

@@ -155,8 +155,10 @@ class Outbox:
             try:
                 with self._disk:
                     self._write(rows, confirmed)
-            except Exception:
-                LOG.exception("the outbox failed; trying again")
+            except Exception as error:
+                if not self.fault:
+                    LOG.exception("the outbox failed; trying again")
+                self.fault = f"a fault in the agent: {error!r}"
                 self._put_back(rows, confirmed)
                 time.sleep(PROBE_S)
             if stopping and not self._has_backlog():

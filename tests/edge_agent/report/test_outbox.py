@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from functools import partial
@@ -219,3 +220,35 @@ def test_message_that_cannot_be_made_is_counted_and_leaves_no_silent_gap(tmp_pat
     gap = json.loads(next(row.payload for row in rows if row.stream == "gap"))
     assert [row.seq for row in rows] == [0, 2, 3]
     assert (gap["first_seq"], gap["last_seq"], gap["dropped"]) == (1, 1, 1)
+
+
+def test_fault_in_the_writer_costs_no_message_and_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge_agent.report.outbox.PROBE_S", 0.05)
+    outbox = opened(tmp_path)
+    commit, failures = Ledger.commit, iter([RuntimeError("of ours")] * 3)
+
+    def failing(ledger: Ledger, *given: object, **named: object) -> int:
+        for error in failures:
+            raise error
+        return commit(ledger, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ledger, "commit", failing)
+    for _ in range(5):
+        outbox.put("verdict", note)
+    assert wait_until(lambda: "a fault in the agent: RuntimeError('of ours')" in outbox.fault)
+    assert wait_until(lambda: holds(outbox, 5))
+    assert wait_until(lambda: not outbox.fault)
+    outbox.stop()
+    assert len([record for record in caplog.records if "the outbox failed" in record.message]) == 1
+    assert {row.stream for row in rows_of(outbox)} == {"verdict"}
+
+
+def test_state_folder_that_is_gone_is_a_full_disk(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", 64)
+    ledger.open(0)
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(StorageError, match="No such file or directory"):
+        ledger.has_room()
+    ledger.close()
