@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from trainer.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
+    from trainer.cluster import Cluster
     from trainer.config import FitConfig
+    from trainer.progress import Terminal
 
 OPTIONS = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
 """Fields of FitConfig that the command line may override."""
@@ -22,7 +24,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "fit",
         help="train a network on a data set and write a run folder",
         description="Train on the grouped training split, choose epoch and threshold on the "
-        "validation split, judge the held-out split, and write the run folder.",
+        "validation split, judge the held-out split, and write the run folder. A fit that was "
+        "interrupted goes on after its last finished epoch when the same command is given again; "
+        "RUN.unfinished holds what it needs.",
         epilog="examples:\n  lineside-train fit data/castings --out runs/castings\n"
         "  lineside-train fit data/bearings --group load --held-out 3",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -39,6 +43,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         choices=["shared-copies"],
         help="shared-copies: where copies straddle the given split, fit on it too, and show its "
         "score beside the honest one",
+    )
+    verb.add_argument(
+        "--tensorboard", action="store_true", help="write TensorBoard logs into RUN/logs"
     )
     add_fit_options(verb)
     verb.set_defaults(run=_fit)
@@ -82,6 +89,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     from trainer.progress import Terminal
     from trainer.report.words import sentence
     from trainer.run import refuse_existing, slug, write_run
+    from trainer.unfinished import Unfinished, mark_of, open_unfinished
 
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
@@ -95,9 +103,43 @@ def _fit(arguments: argparse.Namespace) -> int:
     for said in (*split.dataset.decisions, *guarded.findings, split.protocol):
         talk.say(said)
     quiet_tensorflow()
-    extra = naive_figures(guarded, config, name, talk)
-    run = write_run(out, run_experiment(split, config, name, talk), extra)
+    mark = mark_of(split, config)
+    cluster = _cluster(mark, talk)
+    chief = cluster is None or cluster.chief
+    unfinished = Unfinished()
+    if chief:
+        unfinished = open_unfinished(out, mark, arguments.tensorboard, talk)
+    if unfinished.logs:
+        talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
+    try:
+        extra = naive_figures(guarded, config, name, talk, unfinished, cluster)
+        experiment = run_experiment(split, config, name, talk, unfinished, cluster)
+        if chief:
+            run = write_run(out, experiment, extra, unfinished.logs)
+    except KeyboardInterrupt:
+        if unfinished.interrupted():
+            talk.say("interrupted; the same command goes on after the last finished epoch")
+        raise
+    unfinished.remove()
+    if cluster is not None:
+        cluster.wait()
+        if not cluster.used:
+            talk.say(f"{architecture.name} shares no work: the other machines did it in vain")
+    if not chief:
+        return 0
     talk.say(sentence(run.metrics["held_out"], run.spec.good))
     talk.say(f"report: {out / 'report.html'}")
     print(json.dumps(run.metrics) if arguments.json else str(out))
     return 0
+
+
+def _cluster(mark: str, talk: Terminal) -> Cluster | None:
+    """The machines of TF_CONFIG, all of which do the same."""
+    from trainer.cluster import join_cluster
+
+    cluster = join_cluster()
+    if cluster is not None:
+        cluster.refuse_strangers(mark)
+        part = "the chief, which writes the run" if cluster.chief else "the chief writes the run"
+        talk.say(f"machine {cluster.index + 1} of {cluster.workers}: {part}")
+    return cluster

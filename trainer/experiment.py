@@ -14,6 +14,7 @@ from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Tensor
 from trainer.baselines import baseline_predictions
+from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.framing import framed
 from trainer.data.prepared import Prepared, denser, prepare
@@ -25,6 +26,7 @@ from trainer.models.registry import Architecture, Fitted, Training, find_archite
 from trainer.progress import Silent, Talk
 from trainer.strict_toml import validate
 from trainer.thresholds import choose_threshold
+from trainer.unfinished import Unfinished
 
 MOST_CALIBRATION = 500
 
@@ -58,15 +60,22 @@ class Experiment:
 
 
 def run_experiment(
-    split: Split, config: FitConfig, name: str, talk: Talk | None = None
+    split: Split,
+    config: FitConfig,
+    name: str,
+    talk: Talk | None = None,
+    unfinished: Unfinished | None = None,
+    cluster: Cluster | None = None,
 ) -> Experiment:
     """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
 
-    `name` becomes ModelSpec.name. Raises ConfigError for an unknown model or option.
+    `name` becomes ModelSpec.name; `unfinished` keeps finished epochs; the machines of
+    `cluster` share the training. Raises ConfigError for an unknown model or option.
     """
     talk = talk or Silent()
     architecture, config = resolve(split, config)
     training = prepare_training(split, config, architecture, talk)
+    training = replace(training, unfinished=unfinished or Unfinished(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
@@ -74,7 +83,7 @@ def run_experiment(
     if fitted.scoring is None:
         bad = split.dataset.is_bad()[split.val]
         threshold, rule = choose_threshold(val.scores, bad)
-        scoring = scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
+        scoring = scoring.with_threshold(threshold, rule)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     test = _judged(fitted, held_out, split.test, training, scoring)
     spec = ModelSpec(
@@ -168,7 +177,7 @@ def _ends(judged: Judged) -> np.ndarray | None:
 
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:
     """The same network judged by another threshold."""
-    scoring = experiment.spec.scoring.model_copy(update={"threshold": threshold, "chosen_by": rule})
+    scoring = experiment.spec.scoring.with_threshold(threshold, rule)
     spec = experiment.spec.model_copy(update={"scoring": scoring})
     test = judge_all(
         experiment.test.outputs,

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.types import Tensor
+from trainer.bookmark import Bookmark, Shuffle
+from trainer.cluster import Cluster
 from trainer.data.augment import augment
+from trainer.event_log import EventLog
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.progress import Bar
+from trainer.together import Lesson, Share, Together
 
 if TYPE_CHECKING:
     import keras
@@ -40,16 +44,18 @@ def descend(
 ) -> list[Mapping[str, float]]:
     """Train `network` in place with a falling rate; returns one row an epoch.
 
-    Same seed, same data, same machine: same weights.
+    With `training.cluster` all its machines share the work.
+    Same seed, same data, same machine: same weights, also where the training was interrupted and
+    goes on from `training.unfinished`.
     """
     import keras
 
     config = training.config
     epochs = epochs or config.epochs
-    batches = _batches(training)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        learning_rate, epochs * len(batches), alpha=0.02, warmup_steps=0
-    )
+    if training.cluster is not None:
+        return _descend_together(network, training, training.cluster, learning_rate, epochs)
+    batches, shuffle = _batches(training)
+    schedule = _falling(learning_rate, epochs * len(batches))
     network.compile(
         keras.optimizers.Adam(schedule),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -58,15 +64,21 @@ def descend(
     stop = keras.callbacks.EarlyStopping(
         "val_loss", patience=config.patience or max(1, epochs // 2), restore_best_weights=True
     )
+    place = training.unfinished.next_training()
+    bookmark = Bookmark(place, network, shuffle, stop)
+    first = bookmark.first_epoch(epochs)
+    events = EventLog(place.logs, bookmark.rows, lambda n: float(schedule(n * len(batches))))
     with training.talk.steps("training", epochs) as bar:
-        result = network.fit(
+        bar.advance(len(bookmark.rows))
+        network.fit(
             batches,
             validation_data=(training.val.inputs, training.val_targets),
             epochs=epochs,
+            initial_epoch=first,
             verbose=0,
-            callbacks=[stop, _EpochBar(bar).callback()],
+            callbacks=[stop, bookmark.callback(), events.callback(), _EpochBar(bar).callback()],
         )
-    return _rows(result.history)
+    return bookmark.rows
 
 
 def seed_everything(seed: int) -> None:
@@ -125,12 +137,59 @@ def predict(network: keras.Model, inputs: Tensor, batch: int = 64) -> NDArray[np
     return np.concatenate(rows)
 
 
-def _rows(history: Mapping[str, Sequence[float]]) -> list[Mapping[str, float]]:
-    names = list(history)
-    return [
-        {"epoch": epoch + 1, **{name: float(history[name][epoch]) for name in names}}
-        for epoch in range(len(history[names[0]]))
-    ]
+def _falling(learning_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    import keras
+
+    return keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.02, warmup_steps=0)
+
+
+def _descend_together(
+    network: keras.Model, training: Training, cluster: Cluster, learning_rate: float, epochs: int
+) -> list[Mapping[str, float]]:
+    import keras
+
+    config = training.config
+    lesson = _lesson(network, training, cluster.index)
+    steps = len(lesson.batches(0, cluster.workers))
+    schedule = _falling(learning_rate, epochs * steps)
+    place = training.unfinished.next_training()
+    together = Together(cluster, network, lesson, keras.optimizers.Adam(schedule), place)
+    events = EventLog(place.logs, [], lambda n: float(schedule(n * steps)))
+    patience = config.patience or max(1, epochs // 2)
+    with training.talk.steps(f"training on {cluster.workers}", epochs) as bar:
+        shown = _EpochBar(bar)
+        rows = together.learn(epochs, patience, shown.show)
+    events.open()
+    for row in rows:
+        events.write(row)
+    events.close()
+    return rows
+
+
+def _lesson(network: keras.Model, training: Training, index: int) -> Lesson:
+    """Orders that all machines draw alike, and variations that each draws for itself."""
+    config, inputs, targets = training.config, training.train.inputs, training.train_targets
+    weights, names = sample_weights(training), _variations(training)
+
+    def order(epoch: int) -> NDArray[np.intp]:
+        return epoch_order(targets, config.oversample, np.random.default_rng([config.seed, epoch]))
+
+    def share(rows: NDArray[np.intp], epoch: int, number: int) -> Share:
+        rng = np.random.default_rng([config.seed, epoch, number, index])
+        return augment(inputs[rows], names, rng), targets[rows], weights[rows]
+
+    def checked() -> tuple[float, float]:
+        logits, truth = predict(network, training.val.inputs), training.val_targets
+        beliefs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        loss = -float(beliefs[np.arange(len(truth)), truth].mean())
+        return loss, float((logits.argmax(axis=1) == truth).mean())
+
+    return Lesson(order, share, checked, config.batch)
+
+
+def _variations(training: Training) -> Sequence[str]:
+    image = isinstance(training.spec, ImageInput)
+    return training.config.image.augment if image else training.config.vibration.augment
 
 
 class _EpochBar:
@@ -143,36 +202,38 @@ class _EpochBar:
         return keras.callbacks.LambdaCallback(on_epoch_end=self._on_epoch)
 
     def _on_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        del epoch
+        self.show(logs)
+
+    def show(self, logs: Mapping[str, float]) -> None:
         loss, right = logs.get("val_loss", math.nan), logs.get("val_accuracy", math.nan)
         self._bar.advance(note=f"loss {loss:.3f}, right {right:.1%}")
-        del epoch
 
 
-def _batches(training: Training) -> Any:
-    """A keras PyDataset, built here because Keras is imported late."""
+def _batches(training: Training) -> tuple[Any, Shuffle]:
+    """A keras PyDataset, built here because Keras is imported late, and what it draws from."""
     import keras
 
     targets = training.train_targets
     weights = sample_weights(training)
-    image = isinstance(training.spec, ImageInput)
-    table = training.config.image if image else training.config.vibration
+    names = _variations(training)
+    oversample, size = training.config.oversample, training.config.batch
+    rng = np.random.default_rng(training.config.seed)
+    shuffle = Shuffle(rng, epoch_order(targets, oversample, rng))
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(workers=0)
-            self.rng = np.random.default_rng(training.config.seed)
-            self.order = epoch_order(targets, training.config.oversample, self.rng)
 
         def __len__(self) -> int:
-            return max(1, math.ceil(len(self.order) / training.config.batch))
+            return max(1, math.ceil(len(shuffle.order) / size))
 
         def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-            size = training.config.batch
-            chosen = self.order[step * size : (step + 1) * size]
-            varied = augment(training.train.inputs[chosen], table.augment, self.rng)
+            chosen = shuffle.order[step * size : (step + 1) * size]
+            varied = augment(training.train.inputs[chosen], names, rng)
             return varied, targets[chosen], weights[chosen]
 
         def on_epoch_end(self) -> None:
-            self.order = epoch_order(targets, training.config.oversample, self.rng)
+            shuffle.order = epoch_order(targets, oversample, rng)
 
-    return Batches()
+    return Batches(), shuffle

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.contracts.errors import DatasetError
+from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split, plan_split
 from trainer.data.twins import GROUP, Survey, cut_groups, survey, with_proposed_groups
 from trainer.progress import Talk
+from trainer.unfinished import Unfinished
 
 WAIVER = "shared-copies"
 MOST_SAMPLES = 20_000
@@ -63,7 +65,14 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
     return Guarded(honest, naive if given else None, (cut.sentence(), found.sentence()), found)
 
 
-def naive_figures(guarded: Guarded, config: FitConfig, name: str, talk: Talk) -> dict[str, object]:
+def naive_figures(
+    guarded: Guarded,
+    config: FitConfig,
+    name: str,
+    talk: Talk,
+    unfinished: Unfinished | None = None,
+    cluster: Cluster | None = None,
+) -> dict[str, object]:
     """What joins metrics.json: the findings, and the score on the leaking split, if waived."""
     from trainer.evaluate import figures
     from trainer.experiment import run_experiment
@@ -71,7 +80,8 @@ def naive_figures(guarded: Guarded, config: FitConfig, name: str, talk: Talk) ->
     extra: dict[str, object] = {"copies": list(guarded.findings)}
     if guarded.naive is not None:
         talk.say("first the split as given, through which copies leak")
-        outcome = run_experiment(guarded.naive, config, name, talk).outcome
+        mine = unfinished.within("naive") if unfinished else None
+        outcome = run_experiment(guarded.naive, config, name, talk, mine, cluster).outcome
         extra["naive"] = {
             "protocol": guarded.naive.protocol,
             "figures": {key: row.as_json() for key, row in figures(outcome).items()},

@@ -86,10 +86,16 @@ def refuse_existing(path: Path, force: bool) -> None:
         )
 
 
-def write_run(path: Path, experiment: Experiment, extra: Mapping[str, object] | None = None) -> Run:
+def write_run(
+    path: Path,
+    experiment: Experiment,
+    extra: Mapping[str, object] | None = None,
+    logs: Path | None = None,
+) -> Run:
     """Write the run into a temporary folder beside `path`, then rename it; an old run goes.
 
-    `extra` joins metrics.json. Raises StorageError; `path` is then what it was before.
+    `extra` joins metrics.json; `logs` is a folder that joins the run as logs/. Raises
+    StorageError; `path` is then what it was before.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +105,8 @@ def write_run(path: Path, experiment: Experiment, extra: Mapping[str, object] | 
         raise storage_error(path, error) from error
     try:
         fill(workshop, experiment, extra or {})
+        if logs is not None and logs.is_dir():
+            shutil.copytree(logs, workshop / "logs")
         _replace(workshop, path)
     except OSError as error:
         raise storage_error(path, error) from error

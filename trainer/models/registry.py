@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
@@ -20,12 +20,14 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.manifest import Task
 from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
+from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split
 from trainer.progress import Talk
 from trainer.strict_toml import StrictTable, did_you_mean
+from trainer.unfinished import Unfinished
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +53,8 @@ class Training:
     """All that a fit may see. The test split is not here.
 
     train, val: prepared inputs (uint8 images or float32 windows) with the sample of each;
-    train_targets, val_targets: (N,) label numbers in the order of `labels`.
+    train_targets, val_targets: (N,) label numbers in the order of `labels`; unfinished: where
+    finished epochs are kept; cluster: the machines that share the work.
     """
 
     dataset: Dataset
@@ -63,6 +66,8 @@ class Training:
     config: FitConfig
     options: StrictTable
     talk: Talk
+    unfinished: Unfinished = field(default_factory=Unfinished)
+    cluster: Cluster | None = None
 
     @property
     def train_targets(self) -> NDArray[np.int64]:
