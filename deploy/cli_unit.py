@@ -13,7 +13,7 @@ EXAMPLES = """examples:
   lineside-deploy unit --out /etc/systemd/system
   lineside-deploy unit --program /usr/local/bin/lineside-agent --station /srv/press3/station.toml
 
-On the station. With --out a folder: the unit is written there as lineside-agent.service.
+On the station. --out names a folder, or a file that ends in .service.
 """
 
 
@@ -36,7 +36,7 @@ def _unit(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text, end="")
         return 0
-    path = args.out / NAME if args.out.is_dir() else args.out
+    path = args.out if args.out.suffix == ".service" else args.out / NAME
     write_atomic(path, text.encode())
     print(path)
     print(f"next: systemctl daemon-reload && systemctl enable --now {path.stem}", file=sys.stderr)

@@ -8,16 +8,18 @@ says of a program that a signal ended (128 + SIGINT, 128 + SIGPIPE).
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import os
 import pkgutil
+import re
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from edge_agent.contracts.errors import LinesideError
 
@@ -51,7 +53,7 @@ class Program:
 
     def parser(self) -> argparse.ArgumentParser:
         """The parser with the verbs that each cli_*.py adds by `register(verbs)`."""
-        top = argparse.ArgumentParser(
+        top = HelpfulParser(
             prog=self.name,
             description=self.description,
             epilog=self.epilog,
@@ -80,6 +82,20 @@ class Program:
             return _say(f"error: {said}: check the path and the rights on it", 1)
 
 
+class HelpfulParser(argparse.ArgumentParser):
+    """Answers a mistyped verb, choice or option with the nearest one there is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and the likely cure; exit 2."""
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        option = re.search(r"unrecognized arguments: (--[^\s=]+)", message)
+        if choice is not None:
+            message += _did_you_mean(choice[1], re.findall(r"[^\s',]+", choice[2]))
+        elif option is not None:
+            message += _did_you_mean(option[1], sorted(_options(self)))
+        super().error(message)
+
+
 def add_verb(
     verbs: Verbs,
     name: str,
@@ -94,6 +110,21 @@ def add_verb(
     if run is not None:
         verb.set_defaults(run=run)
     return verb
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    """The long options of a parser and of its verbs."""
+    found: set[str] = set()
+    for action in parser._actions:
+        found.update(name for name in action.option_strings if name.startswith("--"))
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(*(_options(verb) for verb in action.choices.values()))
+    return found
 
 
 def _show_any_name() -> None:

@@ -66,6 +66,13 @@ def test_unit_of_another_station_is_whole(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_unit_is_written_into_a_folder_or_a_unit_file(tmp_path: Path) -> None:
+    assert main(["unit", "--out", str(tmp_path / "units")]) == 0
+    assert main(["unit", "--out", str(tmp_path / "press3.service")]) == 0
+    written = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.service")]
+    assert sorted(written) == ["press3.service", "units/lineside-agent.service"]
+
+
 def test_state_folder_below_var_lib_is_made_by_systemd(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["unit", "--station", "/var/lib/lineside/press3/station.toml"]) == 0
     assert "\nStateDirectory=lineside/press3\n" in capsys.readouterr().out

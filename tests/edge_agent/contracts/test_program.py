@@ -129,6 +129,26 @@ def test_verb_ends_with_its_code_and_words(
     assert run(bench, verb) == ending
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["deploy", "pusch", "a.bundle"], "did you mean push?"),
+        (["deploy", "push", "a.bundle", "--to", "b", "--dryrun"], "did you mean --dry-run?"),
+        (["deploy", "keys", "inti", "keys"], "did you mean init?"),
+        (["edge_agent", "xyz"], "(choose from 'baseline',"),
+    ],
+    ids=str,
+)
+def test_mistyped_verb_or_option_is_answered_with_the_nearest(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package, *rest = words
+    with pytest.raises(SystemExit) as caught:
+        importlib.import_module(f"{package}.cli").main(rest)
+    assert caught.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
 def test_file_that_the_system_refuses_is_named_in_one_line(bench: Path) -> None:
     code, out, said = run(bench, "unreadable")
     assert (code, out) == (1, "")
