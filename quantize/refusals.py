@@ -38,7 +38,9 @@ def refuse_unfit(graph: Graph, where: str) -> None:
 
 
 def cpu_faults(graph: Graph) -> list[Fault]:
-    """Free sizes, custom operators, more than four dimensions, floats in an integer network."""
+    """Free sizes, custom operators, integers of more than four dimensions, floats in an integer
+    network. A float head of more dimensions runs in the runtime's reference kernels.
+    """
     faults = []
     for place in graph.inputs:
         tensor = graph.tensors[place]
@@ -50,7 +52,7 @@ def cpu_faults(graph: Graph) -> list[Fault]:
             faults.append(Fault("built-in operators", f"operator {op.name}", op.index))
             continue
         tensors = [graph.tensors[place] for place in (*op.inputs, *op.outputs) if place >= 0]
-        deep = [tensor for tensor in tensors if len(tensor.shape) > MOST_DIMENSIONS]
+        deep = [one for one in tensors if len(one.shape) > MOST_DIMENSIONS and not one.is_float]
         if deep:
             what = f"{op.name} works on {len(deep[0].shape)}-D tensor {deep[0].name}"
             faults.append(Fault("four dimensions", what, op.index))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,13 @@ def test_a_missing_file_is_named(tmp_path: Path, capsys: Any) -> None:
 def test_a_model_that_no_station_runs_is_refused(graph: Graph, words: str) -> None:
     with pytest.raises(ConversionError, match=words):
         refuse_unfit(graph, "run/model.keras")
+
+
+def test_the_float_head_of_a_detector_may_have_five_dimensions() -> None:
+    graph = float_op("BATCH_MATMUL", (1, 2, 2, 2, 2), quantised=False)
+    places = [replace(one, dtype="FLOAT32", scales=()) for one in graph.tensors[1:]]
+    given = replace(graph.tensors[0], shape=(1, 4, 4, 1))
+    refuse_unfit(replace(graph, tensors=[given, *places]), "run/model.keras")
 
 
 def test_compiled_for_edge_tpu_is_inspected_and_refused(data_dir: Path, capsys: Any) -> None:
