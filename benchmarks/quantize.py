@@ -1,9 +1,11 @@
 """What int8 costs, and how fast it runs beside LiteRT's own benchmark, OpenVINO and ONNX Runtime.
 
-    python -m benchmarks.quantize DATA_DIR [--only PART] [--quick]
+    python -m benchmarks.quantize DATA_DIR [--only PART] [--case NAME ...] [--runs FOLDER] [--quick]
 
-parts: mobilenet (conversion and speed), tiny (MLPerf Tiny pairs), sets (networks of the trainer,
-float beside int8). The rivals need `pip install '.[bench]'`; a rival that is missing has no row.
+parts: mobilenet (conversion and speed), tiny (MLPerf Tiny pairs), sets (every model of the trainer
+on every set, float beside int8; benchmarks/quantize_cases.py is the table). With --runs the run
+folders are kept there, and what is there already is not trained again. The rivals need
+`pip install '.[bench]'`; a rival that is missing has no row.
 """
 
 from __future__ import annotations
@@ -14,22 +16,21 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quantize_cases import CASES, Case
 from benchmarks.rivals import RIVALS, time_rival
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.workshop import Workshop
 
-SETS: dict[str, tuple[str, ...]] = {
-    "casting": (),
-    "magnetic_tile": (),
-    "neu_surface": (),
-    "cwru": ("--group", "load", "--held-out", "3"),
-    "hitsm_mfs": (),
-}
-"""Set -> further words of `lineside-train fit`."""
+REACHES = {"auroc": 0.005, "accuracy": 0.005, "escapes": 0.0}
+"""What int8 may take; of rmse, a fiftieth of the float network's."""
+RMSE_SHARE = 0.02
+TITLES = {"escapes": "new escapes", "rmse": "rmse gained"}
+ALLOWED = ("auroc", "accuracy", "escapes", "rmse")
 
 PAIRS = {
     "resnet8": "image_classification/trained_models/pretrainedResnet{}.tflite",
@@ -38,20 +39,32 @@ PAIRS = {
 SUFFIXES = {"resnet8": ("", "_quant"), "vww": ("float", "int8")}
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    data: Path
+    only: str | None
+    cases: list[Case]
+    runs: Path | None
+    weights: str
+    quick: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the rows; 0."""
-    options = _options()
+    options = _options(argv)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lineside-quantize-") as name:
         for part in [options.only] if options.only else PARTS:
-            rows += PARTS[part](options.data, Path(name), options.quick)
+            rows += PARTS[part](options, Path(name))
     print_rows(rows)
     return 0
 
 
-def mobilenet(data: Path, folder: Path, quick: bool) -> list[Row]:
+def mobilenet(options: Options, folder: Path) -> list[Row]:
     """Conversion of MobileNetV2-1.0-224, and its speed on one thread beside the rivals."""
-    run = folder / "mobilenet"
+    run, quick = folder / "mobilenet", options.quick
     say("mobilenet: writing a run of MobileNetV2-1.0-224")
     _in_child(f"write_sized_run(Path({str(run)!r}), alpha={0.35 if quick else 1.0})")
     say("mobilenet: converting")
@@ -68,11 +81,13 @@ def mobilenet(data: Path, folder: Path, quick: bool) -> list[Row]:
     return rows
 
 
-def tiny(data: Path, folder: Path, quick: bool) -> list[Row]:
+def tiny(options: Options, folder: Path) -> list[Row]:
     """`compare` on the float and int8 files of MLPerf Tiny, on made inputs."""
     rows = []
     for name, pattern in PAIRS.items():
-        files = [data / "mlperf_tiny_models" / pattern.format(one) for one in SUFFIXES[name]]
+        files = [
+            options.data / "mlperf_tiny_models" / pattern.format(one) for one in SUFFIXES[name]
+        ]
         if not all(path.is_file() for path in files):
             continue
         report = json.loads(Workshop(folder).call("lineside-quantize", "compare", *files, "--json"))
@@ -81,42 +96,77 @@ def tiny(data: Path, folder: Path, quick: bool) -> list[Row]:
     return rows
 
 
-def sets(data: Path, folder: Path, quick: bool) -> list[Row]:
-    """Networks of the trainer on the sets in `data`: what int8 takes from each."""
+def sets(options: Options, folder: Path) -> list[Row]:
+    """Every model of the trainer on the sets in DATA_DIR: what int8 takes from each."""
     rows: list[Row] = []
-    workshop = Workshop(folder)
-    for name, words in list(SETS.items())[: 1 if quick else None]:
-        if not (data / name).is_dir():
+    workshop = Workshop(options.runs or folder)
+    for case in options.cases:
+        if not (options.data / case.folder).is_dir():
+            say(f"{case.name}: no {case.folder} in {options.data}")
             continue
-        say(f"{name}: training")
-        epochs = ("--epochs", "2") if quick else ()
-        run = workshop.train(data / name, name, *words, *epochs)
-        rows += set_rows(workshop, run)
+        run = trained(case, options, workshop)
+        found = case_rows(case.title, workshop, run)
+        for row in found:
+            say(f"{row.name}: {row.value:.4g} {row.unit}")
+        rows += found
     return rows
 
 
-def set_rows(workshop: Workshop, run: Path) -> list[Row]:
-    """One run's losses: converted to int8 with every limit waived, so that each is seen."""
-    waived = [word for limit in ("auroc", "accuracy", "escapes") for word in ("--allow", limit)]
-    say(f"{run.name}: converting")
-    bundle = workshop.bundle(run, "--variant", "int8", *waived)
-    said = workshop.call("lineside-quantize", "compare", run, bundle, "--json", ok=(0, 1))
-    compared: dict[str, Any] = json.loads(said)
-    reaches = {"auroc": 0.005, "accuracy": 0.005, "escapes": 0.0}
-    rows = [
-        Row(
-            f"{run.name} {metric['name']} lost by int8",
-            metric["loss"],
-            "lower",
-            n=compared["n"],
-            ci95=tuple(metric["ci95"]) if metric["ci95"] else None,
-            reach=reaches[metric["name"]],
-        )
-        for metric in compared["metrics"]
-        if metric["name"] in reaches
+def trained(case: Case, options: Options, workshop: Workshop) -> Path:
+    """The case's run folder, trained now unless it is there already."""
+    run = workshop.folder / "runs" / case.name
+    if (run / "spec.json").is_file():
+        return run
+    say(f"{case.title}: training")
+    made = workshop.folder / "sets" / case.name
+    words = case.options(made)
+    words += ["--weights", options.weights] if case.weights else []
+    words += ["--epochs", "1"] if options.quick else []
+    return workshop.train(case.dataset(options.data, made), case.name, *words, "--force")
+
+
+def case_rows(title: str, workshop: Workshop, run: Path) -> list[Row]:
+    """Losses of int8 alone with every limit waived; then of what `convert` itself settles on."""
+    waived = [word for limit in ALLOWED for word in ("--allow", limit)]
+    say(f"{title}: converting")
+    plain = _converted(workshop, run, "--variant", "int8", *waived)
+    rows = _loss_rows(f"{title}, int8", plain) if plain else []
+    settled = _converted(workshop, run)
+    if settled is None:
+        rows.append(Row(f"{title}, rungs that held", 0, "higher", "", 0, reach=1))
+    elif settled["variant"] != "int8":
+        rows += _loss_rows(f"{title}, {settled['variant']} by the ladder", settled)
+    return rows
+
+
+def _converted(workshop: Workshop, run: Path, *words: str) -> dict[str, Any] | None:
+    """What `convert --json` says; None where no rung holds."""
+    words = ("--json", "--version-number", "0.1.0", *words)
+    bundle = workshop.folder / f"{run.name}.bundle"
+    said = workshop.call("lineside-quantize", "convert", run, "--out", bundle, *words, ok=(0, 1))
+    found: dict[str, Any] | None = json.loads(said) if said else None
+    return found
+
+
+def _loss_rows(title: str, said: dict[str, Any]) -> list[Row]:
+    """Every limited metric, the samples that did not flip, and what the conversion took."""
+    rows = []
+    for metric in said["metrics"]:
+        reach = REACHES.get(metric["name"])
+        if metric["name"] == "rmse":
+            reach = RMSE_SHARE * metric["before"]
+        if reach is not None:
+            ci95 = tuple(metric["ci95"]) if metric["ci95"] else None
+            name = f"{title}, {TITLES.get(metric['name'], metric['name'] + ' lost')}"
+            rows.append(Row(name, metric["loss"], "lower", n=said["n"], ci95=ci95, reach=reach))
+    same = 1 - len(said["flips"]) / said["n"]
+    return [
+        *rows,
+        Row(f"{title}, agreement", same, "higher", n=said["n"], reach=0.995),
+        Row(f"{title}, model", said["model_bytes"] / 1024, "lower", "kB"),
+        Row(f"{title}, conversion", said["seconds"], "lower", "s"),
+        Row(f"{title}, conversion memory", said["peak_mb"], "lower", "MB", reach=3072),
     ]
-    n, agreement = compared["n"], compared["agreement"]
-    return [*rows, Row(f"{run.name} agreement", agreement, "higher", n=n, reach=0.995)]
 
 
 def _convert_row(run: Path, folder: Path) -> list[Row]:
@@ -155,15 +205,26 @@ def _in_child(line: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def _options(argv: Sequence[str] | None) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quantize", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    names = [case.name for case in CASES]
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--only", choices=tuple(PARTS))
-    parser.add_argument("--quick", action="store_true", help="a small network, one set, 2 epochs")
-    return parser.parse_args()
+    parser.add_argument("--case", action="append", choices=names, metavar="NAME", help="of sets")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the runs of sets there")
+    parser.add_argument(
+        "--weights", help="for cases that need them (default: DATA_DIR/../weights/*.h5)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a small network, 1 epoch each")
+    given = parser.parse_args(argv)
+    beside = sorted((given.data.resolve().parent / "weights").glob("mobilenet_v2*.h5"))
+    weights = given.weights or (str(beside[0]) if beside else "imagenet")
+    cases = [case for case in CASES if given.case is None or case.name in given.case]
+    return Options(given.data, given.only, cases, given.runs, weights, given.quick)
 
 
-PARTS: dict[str, Callable[[Path, Path, bool], list[Row]]] = {
+PARTS: dict[str, Callable[[Options, Path], list[Row]]] = {
     "mobilenet": mobilenet,
     "tiny": tiny,
     "sets": sets,
