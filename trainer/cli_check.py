@@ -72,7 +72,7 @@ def _sentences(found: Survey) -> list[str]:
     tabular = f"column {config.tabular.label!r}" if config.tabular else ""
     lines = [f"labels   {tabular or config.labels or 'folder names'}"]
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
-    lines.append(f"split    {found.protocol or found.refusal}")
+    lines.append(f"split    {found.protocol or 'none can be made: ' + found.refusal}")
     if found.rates_hz:
         lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in found.rates_hz)}")
     if len(found.rates_hz) > 1:
@@ -85,7 +85,7 @@ def _sentences(found: Survey) -> list[str]:
     pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
     lines += _cut(pairs, "sets of byte-identical files")
     faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]
-    return lines + _cut(faults, "faults") + ([] if faults else ["no faults"])
+    return lines + _cut(faults, "faults") + ([] if faults or found.refusal else ["no faults"])
 
 
 def _cut(lines: list[str], what: str) -> list[str]:

@@ -8,7 +8,7 @@ from edge_agent.contracts.errors import DatasetError
 from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.samples import Dataset
-from trainer.data.splits import Split, plan_split
+from trainer.data.splits import Split, plan_split, refuse_single_label
 from trainer.data.twins import GROUP, Survey, cut_groups, survey, with_proposed_groups
 from trainer.progress import Talk
 from trainer.unfinished import Unfinished
@@ -35,6 +35,7 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
     that cuts copies: DatasetError, or with `shared-copies` in `allow` both splits. Groups or folds
     that somebody named are kept, and what they cut is said.
     """
+    refuse_single_label(dataset)
     if config.group == GROUP:
         found = survey(dataset, talk)
         honest = plan_split(with_proposed_groups(dataset, found), config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -74,6 +75,7 @@ def slug(text: str) -> str:
 
 def refuse_existing(path: Path, force: bool) -> None:
     """Raise ConfigError where a run would be overwritten, or where something else lies."""
+    _refuse_unwritable(path.absolute())
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / CONFIG).is_file():
@@ -192,6 +194,15 @@ def _write_config(folder: Path, experiment: Experiment) -> None:
         if value is not None:
             document[column] = value
     write_atomic(folder / CONFIG, to_toml(document).encode())
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Raise StorageError before hours of training where no folder could be made at their end."""
+    there = next(parent for parent in path.parents if parent.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    code = errno.EACCES if there.is_dir() else errno.ENOTDIR
+    raise storage_error(path, OSError(code, os.strerror(code)))
 
 
 def _replace(workshop: Path, path: Path) -> None:

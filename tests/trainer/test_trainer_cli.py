@@ -68,7 +68,7 @@ def test_check_names_faults_and_exits_3(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["check", "nowhere"], 1, "nowhere: is not a folder"),
+        (["check", "nowhere"], 1, "nowhere: no such folder"),
         (["fit", "PLATES", "--model", "cmn"], 2, 'did you mean "cnn"?'),
         (["fit", "PLATES", "--epochs", "-1"], 2, "command line: epochs: Input should be greater"),
         (["fit", "PLATES", "--group", "plat"], 1, "no column 'plat': did you mean \"plate\"?"),
@@ -110,3 +110,28 @@ def test_the_default_run_folder_is_named_after_data_and_model(
     monkeypatch.chdir(tmp_path)
     assert main(["fit", str(plates)]) == 2
     assert f"{there}: this run exists" in capsys.readouterr().err
+
+
+def test_one_class_is_no_data_set_of_a_classifier(
+    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(plates / "ok", tmp_path / "set" / "ok")
+    assert main(["check", str(tmp_path / "set")]) == 3
+    shown = capsys.readouterr().out
+    assert "none can be made" in shown
+    assert "no faults" not in shown
+    assert main(["fit", str(tmp_path / "set"), "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert "every sample has the label 'ok', a classifier needs two" in said
+    assert 'task = "image-anomaly"' in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_that_could_not_be_written_is_refused_before_training(
+    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["fit", str(plates), "--out", str(tmp_path / "file" / "run")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "file/run: cannot write (Not a directory)" in said

@@ -22,7 +22,8 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     """
     root = root.resolve()
     if not root.is_dir():
-        raise DatasetError("is not a folder", where=str(root), cure="name the data set's folder")
+        fault = "is not a folder" if root.exists() else "no such folder"
+        raise DatasetError(fault, where=str(root), cure="name the data set's folder")
     config, decisions = _configuration(root)
     if group is not None and group != config.group:
         config = config.model_copy(update={"group": group, "fold": None})

@@ -46,6 +46,17 @@ def plan_split(dataset: Dataset, config: FitConfig) -> Split:
     return split
 
 
+def refuse_single_label(dataset: Dataset) -> None:
+    """Raise DatasetError where a classifier would have nothing to tell apart."""
+    task = dataset.config.task
+    if not task.endswith("-class") or len(dataset.labels) > 1:
+        return
+    anomaly = task.replace("-class", "-anomaly")
+    only = f"every sample has the label {dataset.labels[0]!r}, a classifier needs two"
+    cure = f'add another class; or task = "{anomaly}" in dataset.toml, which learns from good ones'
+    raise DatasetError(only, where=str(dataset.root), cure=cure)
+
+
 def good_only(split: Split) -> Split:
     """Defects never train a detector: those of train and val join the test split."""
     bad = split.dataset.is_bad()

@@ -11,7 +11,7 @@ from trainer.config import FitConfig
 from trainer.data.faults import Fault, Inspection, inspect_files
 from trainer.data.samples import Dataset
 from trainer.data.signals import signal_doubts
-from trainer.data.splits import plan_split
+from trainer.data.splits import plan_split, refuse_single_label
 from trainer.data.tag_survey import inspect_tags
 from trainer.progress import Talk
 
@@ -79,6 +79,7 @@ def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
     planned, protocol, refusal = dataset, "", ""
     names: Sequence[str] = [""] * len(dataset.samples)
     try:
+        refuse_single_label(dataset)
         split = plan_split(dataset, config)
         planned, protocol, names = split.dataset, split.protocol, split.names()
     except LinesideError as error:

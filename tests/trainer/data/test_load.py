@@ -85,7 +85,7 @@ def test_a_group_column_needs_a_csv(images) -> None:  # type: ignore[no-untyped-
 
 
 def test_an_absent_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="nowhere: is not a folder"):
+    with pytest.raises(DatasetError, match="nowhere: no such folder"):
         load_dataset(tmp_path / "nowhere")
 
 
