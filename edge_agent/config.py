@@ -156,8 +156,9 @@ class VibrationChannel(ChannelTable):
     baseline: StationPath | None = Field(
         default=None, description="this machine's own normal, from `lineside-agent baseline`"
     )
-    persistence: Persistence = Field(
-        default=Persistence(), description="alarm when k of the last n readings are over"
+    persistence: Persistence | None = Field(
+        default=None,
+        description="alarm when k of the last n readings are over; absent: as the bundle says",
     )
     machine_group: MachineGroup = Field(
         default="group2-rigid", description="ISO 20816-3: size and support of the machine"

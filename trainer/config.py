@@ -52,6 +52,13 @@ class VibrationTable(StrictTable):
     hop_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: one window")
     detrend: Literal["none", "mean"] = "mean"
     augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
+    false_alarms: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        description="share of normal readings of a watched machine that may raise an alarm; k of n "
+        "is chosen to hold it. Absent: each reading is judged alone, as parts must be",
+    )
 
 
 class FitConfig(StrictTable):

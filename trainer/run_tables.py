@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.files import write_atomic
+from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.scoring import softmax
 from edge_agent.contracts.types import Judgement
 from trainer.data.splits import Split
@@ -19,6 +20,7 @@ from trainer.judged import Judged
 from trainer.localisation import localisation_figures
 from trainer.metrics import bootstrapped, wilson
 from trainer.nuisance import nuisance_figures
+from trainer.persistence import runs_of, tally
 
 Row = Mapping[str, object]
 
@@ -107,7 +109,30 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "baselines": baseline_figures(outcome, experiment.baselines),
         "opponent": experiment.opponent,
         "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},
+        "persistence": persistence_figures(experiment),
         "notes": list(experiment.fitted.notes),
+    }
+
+
+def persistence_figures(experiment: Experiment) -> dict[str, object]:
+    """What k of n does on held-out readings, beside each reading alone; {} where none was asked."""
+    asked, scoring = experiment.config.vibration.false_alarms, experiment.spec.scoring
+    if asked is None or experiment.split.dataset.config.kind != "vibration":
+        return {}
+    runs = runs_of(
+        experiment.split.dataset,
+        experiment.held_out,
+        experiment.test.outputs,
+        experiment.spec.input,
+        scoring,
+    )
+    rules = {"chosen": scoring.persistence, "alone": Persistence()}
+    return {
+        "asked": asked,
+        "chosen_by": scoring.persistence_chosen_by,
+        "held_out": {
+            name: tally(rule, runs, scoring.threshold).as_json() for name, rule in rules.items()
+        },
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.types import Judgement, Verdict
 
 Float = NDArray[np.float32]
@@ -35,6 +36,10 @@ class Scoring(BaseModel):
     unsure_high: float | None = None
     windows: Literal["mean", "max"] = "mean"
     chosen_by: str = Field(default="default", description="rule and data behind the threshold")
+    persistence: Persistence = Field(
+        default=Persistence(), description="alarm when k of the last n readings are over"
+    )
+    persistence_chosen_by: str = Field(default="default", description="data behind k and n")
 
     @model_validator(mode="after")
     def _band_is_ordered(self) -> Self:

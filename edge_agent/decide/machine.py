@@ -50,7 +50,10 @@ class Listener(Protocol):
 
 
 class MachineInspector:
-    """Judges the recordings of one machine in their order; one thread at a time may use it."""
+    """Judges the recordings of one machine in their order; one thread at a time may use it.
+
+    persistence: None for the bundle's own.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class MachineInspector:
         if baseline is not None:
             self._input = self._input.model_copy(update={"standard": baseline.standard})
             self._scoring = self._scoring.model_copy(update={"threshold": baseline.threshold})
-        self._rule = persistence or Persistence()
+        self._rule = persistence or self._scoring.persistence
         self._over: deque[bool] = deque(maxlen=self._rule.n)
         self._group: MachineGroup = group
         self._bearing = bearing

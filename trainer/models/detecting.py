@@ -18,6 +18,7 @@ from trainer.data.samples import Indices
 from trainer.data.splits import Split
 from trainer.models.listening import detector_views, window_spec, with_views
 from trainer.models.registry import Fitted, Training
+from trainer.persistence import Runs, overlap_step, persisting
 from trainer.progress import Silent
 from trainer.strict_toml import StrictTable
 from trainer.thresholds import GOOD_ONLY_FALSE_REJECT, good_quantile
@@ -90,7 +91,10 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
         if len(inputs)
     ]
     threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
-    return Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
+    scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
+    step = overlap_step(training.spec)
+    runs = Runs([run[::step] for run in scores], [])
+    return persisting(scoring, runs, training.config.vibration.false_alarms)
 
 
 def _by_condition(training: Training) -> list[Tensor]:

@@ -19,6 +19,7 @@ from trainer.report.honesty import copies, nuisance, where
 from trainer.report.looked import looked
 from trainer.report.mistakes import MOST as MOST_SHOWN
 from trainer.report.mistakes import Mistake, picture, worst
+from trainer.report.persistence import persistence
 from trainer.report.process import opponent, values
 from trainer.report.promise import promise
 from trainer.report.sheet import contact_sheet
@@ -165,6 +166,7 @@ def limits(run: Run) -> str:
 SECTIONS: tuple[Section, ...] = (
     results,
     promise,
+    persistence,
     copies,
     opponent,
     values,

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.contracts.baseline import raw_features, rebase
 from edge_agent.contracts.vibration import VibrationInput
-from trainer.config import FitConfig
+from trainer.config import FitConfig, VibrationTable
 from trainer.data.load import load_dataset
 from trainer.data.prepared import prepare
 from trainer.data.samples import Dataset
@@ -19,6 +19,7 @@ from trainer.metrics import auroc
 from trainer.models.listened import balanced
 from trainer.models.spectral import whitening
 from trainer.progress import Silent
+from trainer.run import write_run
 
 RATE_HZ = 4000
 ORDERS = {"inner": 5.4, "outer": 3.6}
@@ -84,13 +85,16 @@ def machine_left_out(dataset: Dataset, machine: str) -> Split:
     return Split(dataset, train, train, np.flatnonzero(groups == machine), "one machine left out")
 
 
-def detector(dataset: Dataset, model: str, speeds: tuple[str, ...]) -> Experiment:
+def detector(
+    dataset: Dataset, model: str, speeds: tuple[str, ...], false_alarms: float | None = None
+) -> Experiment:
     labels = np.array([sample.label for sample in dataset.samples])
     known = np.isin(dataset.groups(), speeds)
     normal = np.flatnonzero((labels == "normal") & known)
     rest = np.setdiff1d(np.arange(len(labels)), normal[::2])
     split = Split(dataset, normal[::2], normal[::2], rest, "every second normal trains")
-    return run_experiment(split, FitConfig(model=model, epochs=30), "fan")
+    table = VibrationTable(false_alarms=false_alarms)
+    return run_experiment(split, FitConfig(model=model, epochs=30, vibration=table), "fan")
 
 
 def heard(dataset: Dataset, model: str = "conv1d", **options: object) -> VibrationInput:
@@ -203,3 +207,19 @@ def test_rare_labels_are_drawn_as_often_as_common_ones() -> None:
 def test_models_hold_their_size(bearings: Dataset, tmp_path: Path) -> None:
     experiment = run_experiment(machine_left_out(bearings, "2"), FitConfig(epochs=1), "bearings")
     assert experiment.fitted.model.count_params() < 64_000
+
+
+def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
+    fans: Dataset, tmp_path: Path
+) -> None:
+    speeds = ("slow", "fast")
+    assert detector(fans, "spectral", speeds).spec.scoring.persistence.n == 1
+    stated = detector(fans, "spectral", speeds, false_alarms=0.001)
+    run = write_run(tmp_path / "fan", stated)
+    scoring = run.spec.scoring
+    rule, said = scoring.persistence, run.metrics["persistence"]
+    assert f"{rule.k} of {rule.n}: " in scoring.persistence_chosen_by
+    assert said["held_out"]["chosen"]["false_alarms"] <= said["held_out"]["alone"]["false_alarms"]
+    assert said["held_out"]["chosen"]["normal_readings"] == 40
+    page = (tmp_path / "fan" / "report.html").read_text()
+    assert "How long a fault must last to raise an alarm" in page
