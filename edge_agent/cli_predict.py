@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge_agent.contracts.errors import InputError
     from edge_agent.contracts.types import Judgement
+    from edge_agent.decide.machine import MachineInspector
     from edge_agent.infer.inspector import Inspector
 
 EXAMPLES = """examples:
   lineside-agent predict caps-1.0.0.bundle part.png
   lineside-agent predict caps-1.0.0.bundle frames/ --json
   lineside-agent predict motor-1.0.0.bundle run7.csv --rate-hz 12000
+  lineside-agent predict motor-1.0.0.bundle run7.csv --baseline motor-baseline.json
   lineside-agent predict mill-1.0.0.bundle shift.csv --json
 
 exit code: 0 all PASS, 3 a FAIL among them, 1 a file that could not be judged
@@ -38,6 +40,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
     predict.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
+    predict.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="a machine's own normal, as its channel has it",
+    )
     predict.add_argument("--axes", nargs="+", metavar="AXIS", help="columns; else the bundle's")
     predict.add_argument("--runtime", default="auto", help="litert, tflite_runtime, edgetpu (auto)")
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
@@ -52,8 +60,9 @@ def _run(args: argparse.Namespace) -> int:
 
     bundle = read_bundle(bundle_file(args.bundle))
     inspector = load_inspector(bundle, runtime=args.runtime, threads=args.threads)
+    machine = _machine(inspector, args.baseline)
     judged = failed = broken = 0
-    for name, found, latency_ms in _judgements(inspector, args):
+    for name, found, latency_ms in _judgements(inspector, machine, args):
         if isinstance(found, InputError):
             print(f"error: {found}", file=sys.stderr)
             broken += 1
@@ -67,8 +76,19 @@ def _run(args: argparse.Namespace) -> int:
     return 3 if failed else 0
 
 
+def _machine(inspector: Inspector, baseline: Path | None) -> MachineInspector | None:
+    """The bundle standing on a machine's baseline; every recording is judged alone."""
+    from edge_agent.contracts.persistence import Persistence
+    from edge_agent.decide.machine import MachineInspector, read_baseline
+
+    if baseline is None:
+        return None
+    found = read_baseline(baseline, inspector.spec)
+    return MachineInspector(inspector, baseline=found, persistence=Persistence())
+
+
 def _judgements(
-    inspector: Inspector, args: argparse.Namespace
+    inspector: Inspector, machine: MachineInspector | None, args: argparse.Namespace
 ) -> Iterator[tuple[str, Judgement | InputError, float]]:
     """Name, judgement or fault, and milliseconds of every file, or of every row of its table."""
     from edge_agent.contracts.errors import InputError
@@ -78,7 +98,7 @@ def _judgements(
     for path in _files(args.paths, inspector):
         try:
             if not tabular:
-                judgement, latency_ms = _judge(inspector, path, args)
+                judgement, latency_ms = _judge(inspector, machine, path, args)
                 yield str(path), judgement, latency_ms
                 continue
             started = time.perf_counter()
@@ -108,7 +128,9 @@ def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
         yield from found
 
 
-def _judge(inspector: Inspector, path: Path, args: argparse.Namespace) -> tuple[Judgement, float]:
+def _judge(
+    inspector: Inspector, machine: MachineInspector | None, path: Path, args: argparse.Namespace
+) -> tuple[Judgement, float]:
     """The judgement and the time from the samples in memory to it."""
     from edge_agent.contracts.image import read_image
     from edge_agent.contracts.recordings import read_recording
@@ -118,7 +140,7 @@ def _judge(inspector: Inspector, path: Path, args: argparse.Namespace) -> tuple[
     if isinstance(spec, VibrationInput):
         recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit, args.rpm)
         started = time.perf_counter()
-        judgement = inspector.inspect_recording(recording)
+        judgement = (machine or inspector).inspect_recording(recording)
     else:
         image = read_image(path)
         started = time.perf_counter()

@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks.brokers import Mosquitto, find_mosquitto
 from edge_agent.capture.source import EndOfSource
+from edge_agent.contracts.baseline import standard_of
 from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
 from edge_agent.contracts.image import ImageInput, prepare_image
 from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
@@ -25,6 +26,7 @@ from edge_agent.contracts.tables import parse_table
 from edge_agent.contracts.tabular import Derived, Feature, TabularInput, Tag, newest_window
 from edge_agent.contracts.types import Item, Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
+from edge_agent.contracts.views import SpectrumView
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.parity import tensor_hash
 from edge_agent.infer.runtime import open_runtime
@@ -64,6 +66,19 @@ VIBRATION_SPEC = ModelSpec(
     ),
     scoring=Scoring(),
 )
+HUM_SPEC = VIBRATION_SPEC.model_copy(
+    update={
+        "input": VibrationInput(
+            rate_hz=1000,
+            axes=["x"],
+            window_samples=256,
+            hop_samples=256,
+            views=[SpectrumView(bins=64, high_hz=500)],
+            standard=standard_of([np.full(64, -4.7)], np.full(64, 0.5), 8.0),
+        )
+    }
+)
+"""White noise of 0.1 g is quiet, noise ten times louder is strange."""
 POWER_SPEC = ModelSpec(
     name="power",
     task="tabular-class",
@@ -107,13 +122,14 @@ def write_image_bundle(path: Path, score_off: float = 0.0) -> Path:
     return path
 
 
-def write_vibration_bundle(path: Path) -> Path:
-    """A bundle that fails loud recordings (1 kHz, axis x, g)."""
-    signal = np.sin(np.arange(128, dtype=np.float32))[:, None]
+def write_vibration_bundle(path: Path, spec: ModelSpec = VIBRATION_SPEC) -> Path:
+    """A bundle that fails loud recordings (1 kHz, axis x, g), or strange ones (HUM_SPEC)."""
+    signal = np.sin(np.arange(512, dtype=np.float32))[:, None]
     recording = Recording(signal, 1000.0, ("x",))
-    windows = list(prepare_recording(recording, _vibration()))
+    assert isinstance(spec.input, VibrationInput)
+    windows = list(prepare_recording(recording, spec.input))
     entry = VectorEntry(name="sine", kind="signal", rate_hz=1000)
-    _write(path, VIBRATION_SPEC, Vector(entry, signal), windows, 0.0)
+    _write(path, spec, Vector(entry, signal), windows, 0.0)
     return path
 
 
@@ -223,11 +239,6 @@ def mosquitto(folder: Path) -> Mosquitto:
 def _image() -> ImageInput:
     assert isinstance(IMAGE_SPEC.input, ImageInput)
     return IMAGE_SPEC.input
-
-
-def _vibration() -> VibrationInput:
-    assert isinstance(VIBRATION_SPEC.input, VibrationInput)
-    return VIBRATION_SPEC.input
 
 
 def _write(

@@ -1,0 +1,81 @@
+"""A stretch of a channel's own sensor, for a baseline."""
+
+from __future__ import annotations
+
+import time
+
+from edge_agent.arming import channel_source, trusted_bundle
+from edge_agent.capture.source import EndOfSource, Source
+from edge_agent.config import StationConfig, VibrationChannel
+from edge_agent.contracts.bundle import Bundle
+from edge_agent.contracts.clock import Clock
+from edge_agent.contracts.errors import ConfigError, DeviceError, InputError
+from edge_agent.contracts.types import Reading, Recording, Unreadable
+from edge_agent.contracts.vibration import VibrationInput
+from edge_agent.settings import did_you_mean
+
+MOST_S = 60.0
+"""A baseline is at most a minute: longer ones tempt to learn a fault as normal."""
+GRACE_S = 10.0
+"""How much longer than the stretch itself a sensor may take to give it."""
+
+
+def find_channel(config: StationConfig, name: str | None) -> VibrationChannel:
+    """The vibration channel of that name, or the only one; raises ConfigError."""
+    channels = {c.name: c for c in config.channel if isinstance(c, VibrationChannel)}
+    if name is None and len(channels) == 1:
+        return next(iter(channels.values()))
+    if name is None:
+        raise ConfigError(
+            f"the station has {len(channels)} vibration channels",
+            where="--channel",
+            cure=f"name one of {', '.join(channels)}" if channels else "add one to station.toml",
+        )
+    if name not in channels:
+        raise ConfigError(f"no vibration channel {name!r}{did_you_mean(name, channels)}")
+    return channels[name]
+
+
+def listen(
+    channel: VibrationChannel, config: StationConfig, seconds: float, clock: Clock
+) -> tuple[Bundle, list[Recording]]:
+    """The channel's bundle, and readings of at least `seconds` (or all, where its source ends).
+
+    Raises InputError for a reading that cannot be read, DeviceError for a sensor that gives too
+    little in time.
+    """
+    bundle = trusted_bundle(channel.bundle, config.trust)
+    spec = bundle.manifest.spec
+    source = channel_source(channel, spec, config, clock)
+    if not isinstance(spec.input, VibrationInput):
+        raise ConfigError(f"the bundle {spec.name} judges {spec.input.kind}", where=channel.name)
+    source.open()
+    try:
+        readings = _readings(source, seconds, channel.name)
+    finally:
+        source.close()
+    axes, unit = tuple(spec.input.axes), spec.input.unit
+    where = f"channel {channel.name}"
+    return bundle, [Recording(r.signal, r.rate_hz, axes, unit, where, r.rpm) for r in readings]
+
+
+def _readings(source: Source, seconds: float, name: str) -> list[Reading]:
+    heard: list[Reading] = []
+    heard_s, until = 0.0, time.monotonic() + seconds + GRACE_S
+    while heard_s < seconds and time.monotonic() < until:
+        try:
+            item = source.next(0.5)
+        except EndOfSource:
+            return heard
+        if isinstance(item, Unreadable):
+            raise InputError(item.reason, where=f"channel {name}", cure="try again")
+        if isinstance(item, Reading):
+            heard.append(item)
+            heard_s += len(item.signal) / item.rate_hz
+    if heard_s < seconds:
+        raise DeviceError(
+            f"{heard_s:.1f} s came in {seconds + GRACE_S:.0f} s, {seconds:g} s were asked",
+            where=f"channel {name}",
+            cure="check the sensor with `lineside-agent check`",
+        )
+    return heard
