@@ -23,7 +23,7 @@ from trainer.evaluate import Outcome
 from trainer.gradient import fit_network, predict
 from trainer.judged import Judged, judge_all
 from trainer.models.registry import Architecture, Fitted, Training, find_architecture
-from trainer.persistence import persisting, runs_of
+from trainer.persistence import with_persistence
 from trainer.progress import Silent, Talk
 from trainer.strict_toml import validate
 from trainer.thresholds import choose_threshold
@@ -85,8 +85,7 @@ def run_experiment(
         bad = split.dataset.is_bad()[split.val]
         threshold, rule = choose_threshold(val.scores, bad)
         scoring = scoring.with_threshold(threshold, rule)
-        runs = runs_of(split.dataset, training.val, val.outputs, training.spec, scoring)
-        scoring = persisting(scoring, runs, config.vibration.false_alarms)
+        scoring = with_persistence(scoring, training, val.outputs)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     test = _judged(fitted, held_out, split.test, training, scoring)
     spec = ModelSpec(

@@ -18,6 +18,7 @@ from edge_agent.contracts.scoring import Scoring, bad_mass, softmax
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.samples import Dataset
+from trainer.models.registry import Training
 from trainer.promises import upper_bound
 
 Run = NDArray[np.float64]
@@ -93,8 +94,19 @@ def persisting(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
         said = f"{normal} normal validation readings are too few: 1 of 1"
         return scoring.model_copy(update={"persistence_chosen_by": said})
     tally = choose_rule(runs, scoring.threshold, limit)
-    update = {"persistence": tally.rule, "persistence_chosen_by": _said(tally, runs, limit)}
+    update = {
+        "persistence": tally.rule,
+        "persistence_chosen_by": _said(tally, runs, scoring.threshold, limit),
+    }
     return scoring.model_copy(update=update)
+
+
+def with_persistence(scoring: Scoring, training: Training, outputs: NDArray[np.float32]) -> Scoring:
+    """`scoring` with a rule by the validation windows' outputs; vibration alone is watched."""
+    if not isinstance(training.spec, VibrationInput):
+        return scoring
+    runs = runs_of(training.dataset, training.val, outputs, training.spec, scoring)
+    return persisting(scoring, runs, training.config.vibration.false_alarms)
 
 
 def choose_rule(runs: Runs, threshold: float, limit: float) -> Tally:
@@ -186,7 +198,7 @@ def _assumed(threshold: float) -> Run:
     return np.where(over, threshold + 1.0, threshold - 1.0)
 
 
-def _said(found: Tally, runs: Runs, limit: float) -> str:
+def _said(found: Tally, runs: Runs, threshold: float, limit: float) -> str:
     kept = "asked" if found.share <= limit else "no rule holds the"
     fault = (
         f"{found.found} of {found.faulty} faulty machines are found"
@@ -195,8 +207,9 @@ def _said(found: Tally, runs: Runs, limit: float) -> str:
         "faulty validation readings) is found"
     )
     return (
-        f"{found.rule.k} of {found.rule.n}: {found.false_alarms} of {found.normal} normal "
-        f"validation readings raise an alarm (below {found.bound:.2%} with 95 % confidence), "
+        f"{found.rule.k} of {found.rule.n} at {threshold:.4g}: {found.false_alarms} of "
+        f"{found.normal} normal validation readings raise an alarm (below {found.bound:.2%} with "
+        "95 % confidence), "
         f"{found.over} are over the threshold, {kept} {limit:.2%}; {fault} after "
         f"{found.delay:.1f} readings on average"
     )

@@ -60,7 +60,7 @@ def test_the_manifest_says_what_was_chosen_and_why() -> None:
     runs = Runs([spikes(50)], [])
     chosen = persisting(plain, runs, 0.001)
     assert chosen.persistence == Persistence(k=2, n=3)
-    assert "2 of 3: 0 of 400 normal validation readings" in chosen.persistence_chosen_by
+    assert "2 of 3 at 5: 0 of 400 normal validation readings" in chosen.persistence_chosen_by
     assert "below 0.75% with 95 % confidence" in chosen.persistence_chosen_by
     assert "assumed: no faulty validation readings" in chosen.persistence_chosen_by
     assert persisting(plain, runs, None) == plain

@@ -218,7 +218,7 @@ def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
     run = write_run(tmp_path / "fan", stated)
     scoring = run.spec.scoring
     rule, said = scoring.persistence, run.metrics["persistence"]
-    assert f"{rule.k} of {rule.n}: " in scoring.persistence_chosen_by
+    assert f"{rule.k} of {rule.n} at " in scoring.persistence_chosen_by
     assert said["held_out"]["chosen"]["false_alarms"] <= said["held_out"]["alone"]["false_alarms"]
     assert said["held_out"]["chosen"]["normal_readings"] == 40
     page = (tmp_path / "fan" / "report.html").read_text()
