@@ -17,6 +17,7 @@ from edge_agent.contracts.scoring import judge
 from edge_agent.contracts.types import Tensor
 from trainer.explain import heat_of, overlay, sanity
 from trainer.gradient import predict
+from trainer.report.mistakes import worst
 from trainer.run import Run
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ def explain_images(run: Run, paths: Sequence[Path], out: Path) -> list[dict[str,
     return rows
 
 
-def explain_for_report(run: Run) -> float:
-    """Overlays of the surest defects found, and of the escapes, into RUN/explained.
+def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
+    """Overlays of the worst mistakes, and of the surest defects found, into RUN/explained.
 
-    Returns the sanity figure: rank correlation with the maps of a network with random weights.
+    network: the run's own where it is at hand. Returns the sanity figure: rank correlation with
+    the maps of a network with random weights. Raises ConfigError where there is no map.
     """
-    network, (inputs, owners) = _network(run), run.held_out
+    network = network or _network(run)
+    inputs, owners = run.held_out
     rows = _worth_showing(run)
     listed = []
     for row in rows:
@@ -74,11 +77,11 @@ def explain_for_report(run: Run) -> float:
 
 
 def _worth_showing(run: Run) -> list[int]:
-    """Rows of predictions.csv: escapes first, then defects by falling score; else any."""
+    """Rows of predictions.csv: the worst mistakes, then defects by falling score; else any."""
+    mistakes = [one.row for one in worst(run, MOST_FOR_REPORT // 2) if one.kind != "close call"]
     bad = [n for n, row in enumerate(run.predictions) if row["label"] not in run.spec.good]
-    escaped = [n for n in bad if run.predictions[n]["verdict"] == "PASS"]
-    found = sorted(set(bad) - set(escaped), key=lambda n: -float(run.predictions[n]["score"]))
-    rows = escaped[: MOST_FOR_REPORT // 2] + found
+    found = sorted(set(bad) - set(mistakes), key=lambda n: -float(run.predictions[n]["score"]))
+    rows = mistakes + found
     return (rows or list(range(len(run.predictions))))[:MOST_FOR_REPORT]
 
 

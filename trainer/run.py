@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +22,7 @@ import numpy as np
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.files import fsync_dir, storage_error, write_atomic
+from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec, Provenance, parse_json
 from trainer.config import FitConfig
 from trainer.strict_toml import read_toml, to_toml
@@ -143,6 +145,7 @@ def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> N
     np.savez_compressed(folder / "heldout.npz", inputs=experiment.held_out.inputs, sample=rows)
     write_golden(folder / "golden", experiment)
     _write_json(folder / "metrics.json", {**metrics_of(experiment), **extra})
+    _explain(read_run(folder), experiment)
     write_report(read_run(folder))
 
 
@@ -169,6 +172,15 @@ def provenance_of(experiment: Experiment) -> Provenance:
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         trained_with={name: version(name) for name in PACKAGES},
     )
+
+
+def _explain(run: Run, experiment: Experiment) -> None:
+    """Overlays of where an image network looked; none for one that shows no places."""
+    from trainer.explained import explain_for_report
+
+    if isinstance(run.spec.input, ImageInput):
+        with suppress(ConfigError):
+            explain_for_report(run, experiment.fitted.model)
 
 
 def _metrics(path: Path) -> dict[str, Any]:

@@ -78,6 +78,15 @@ def test_an_overlay_is_a_picture_redder_where_the_map_is_high() -> None:
     assert np.ptp(picture[5, 50]) == 0
 
 
+def test_a_fit_shows_where_its_network_looked(plates_run: Path) -> None:
+    listed = json.loads((plates_run / "explained" / "explained.json").read_text())
+    assert 1 <= len(listed["pictures"]) <= 8
+    assert all((plates_run / "explained" / row["overlay"]).is_file() for row in listed["pictures"])
+    wrong = [row for row in listed["pictures"] if row["verdict"] == "PASS"]
+    assert listed["pictures"][: len(wrong)] == wrong
+    assert "Where the network looked" in (plates_run / "report.html").read_text()
+
+
 def test_explain_writes_overlays_into_run_and_report(
     plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.localisation import fitted, pixel_auroc, region_overlap
+from trainer.localisation import fitted, pixel_auroc, region_overlap, region_overlap_figure
 from trainer.nuisance import DISTURBANCES, brighter, darker, shifted
 
 
@@ -64,6 +64,24 @@ def test_a_random_map_has_chance_area() -> None:
     maps = [rng.random((32, 32)).astype(np.float32) for _ in masks]
     assert pixel_auroc(maps, masks, list("abcdef")).value == pytest.approx(0.5, abs=0.1)
     assert region_overlap(maps, masks) == pytest.approx(0.15, abs=0.06)
+
+
+def test_pro_has_an_interval_over_groups_around_it() -> None:
+    masks, maps = masks_and_maps()
+    for heat in maps[:1]:
+        heat[8:14, 8:14] = 0
+    figure = region_overlap_figure(maps, masks, list("abcdef"))
+    assert figure.value == pytest.approx(region_overlap(maps, masks))
+    assert figure.ci95[0] < figure.value < figure.ci95[1] <= 1.0
+    assert "6 groups" in figure.interval
+    certain = region_overlap_figure([mask.astype(np.float32) for mask in masks], masks, "abcdef")
+    assert certain.ci95 == pytest.approx((1.0, 1.0))
+
+
+def test_pro_without_a_defect_is_no_number() -> None:
+    nothing = [np.zeros((8, 8), bool)] * 6
+    maps = [np.ones((8, 8), np.float32)] * 6
+    assert np.isnan(region_overlap(maps, nothing))
 
 
 def test_a_small_map_grows_to_the_mask() -> None:

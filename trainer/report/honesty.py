@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from trainer.report.tables import table
-from trainer.report.words import called, interval, written
+from trainer.report.words import as_sentence, called, interval, written
 from trainer.run import Run
 
 
@@ -14,7 +14,7 @@ def copies(run: Run) -> str:
     found = run.metrics.get("copies", [])
     if not found:
         return ""
-    said = "".join(f"<p>{escape(sentence)}.</p>" for sentence in found)
+    said = "".join(f"<p>{escape(as_sentence(sentence))}</p>" for sentence in found)
     return f"<h2>Copies in the data</h2>{said}{_both(run)}"
 
 
@@ -48,7 +48,7 @@ def nuisance(run: Run) -> str:
     keys = ["accuracy", "recall_at_1pct_false_reject", "auroc", "false_reject"]
     shown = [key for key in keys if all(key in row for row in found.values())]
     rows = [
-        [name, f"{row['verdicts_changed']:.1%}", *(written(key, row[key]) for key in shown)]
+        [name, f"{100 * row['verdicts_changed']:.1f} %", *(written(key, row[key]) for key in shown)]
         for name, row in found.items()
     ]
     count = next(iter(found.values()))["n"]
@@ -56,7 +56,7 @@ def nuisance(run: Run) -> str:
         f"{count} held-out samples, disturbed by what a line does every day. A verdict that "
         "changes here will change there."
     )
-    head = ["", "verdicts that change", *(called(key) for key in shown)]
+    head = ["", "Verdicts that change", *(called(key) for key in shown)]
     return f"<h2>Light and position</h2><p>{said}</p>{table(head, rows)}"
 
 
@@ -66,5 +66,9 @@ def where(run: Run) -> str:
     if not found:
         return ""
     names = {"pixel_auroc": "AUROC of pixels", "pro": "PRO up to 30 % false alarms"}
-    rows = [[names[key], written(key, row["value"]), str(row["n"])] for key, row in found.items()]
-    return f"<h2>Where the defect is</h2>{table(['', 'value', 'images'], rows)}"
+    rows = [
+        [names[key], written(key, row["value"]), interval(key, row), str(row["n"])]
+        for key, row in found.items()
+    ]
+    head = ["", "value", "95 % interval", "images"]
+    return f"<h2>Where the defect is</h2>{table(head, rows)}"

@@ -12,7 +12,7 @@ SUSPICIOUS = 0.7
 
 
 def looked(run: Run) -> str:
-    """The overlays that `explain RUN` wrote, and whether random weights give other maps."""
+    """The overlays of `fit` or `explain RUN`, and whether random weights give other maps."""
     folder = run.path / "explained"
     if not (folder / "explained.json").is_file():
         return ""
@@ -25,9 +25,9 @@ def looked(run: Run) -> str:
         else ""
     )
     return (
-        "<h2>Where the network looked</h2><p>Held-out defects, escapes first; red is where the "
-        "evidence for a defect lies. Evidence beside the part means that the network learnt the "
-        f'background.</p><div class="gallery">{items}</div><p class="note">With random weights '
+        "<h2>Where the network looked</h2><p>The worst held-out mistakes, then defects that were "
+        "found; red is where the evidence for a defect lies. Evidence beside the part means that "
+        f'the network learnt the background.</p><div class="gallery">{items}</div><p class="note">With random weights '
         f"the maps agree with these by a rank correlation of {agreement:.2f}.{warning}</p>"
     )
 
