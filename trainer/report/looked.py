@@ -27,7 +27,8 @@ def looked(run: Run) -> str:
     return (
         "<h2>Where the network looked</h2><p>The worst held-out mistakes, then defects that were "
         "found; red is where the evidence for a defect lies. Evidence beside the part means that "
-        f'the network learnt the background.</p><div class="gallery">{items}</div><p class="note">With random weights '
+        f'the network learnt the background.</p><div class="gallery">{items}</div>'
+        '<p class="note">With random weights '
         f"the maps agree with these by a rank correlation of {agreement:.2f}.{warning}</p>"
     )
 
