@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -15,7 +15,10 @@ from trainer.data.samples import Dataset, Indices
 Features = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+Scores = NDArray[np.float64]
+
 THUMBNAIL_PX = 16
+AT_ONCE = 1024
 
 
 def majority(train: Labels, count: int) -> Labels:
@@ -25,10 +28,23 @@ def majority(train: Labels, count: int) -> Labels:
 
 def nearest(train: Features, targets: Labels, test: Features) -> Labels:
     """The label of the nearest training sample in standardised features."""
+    found = [squares.argmin(axis=1) for squares in _squares(train, test)]
+    return np.asarray(targets[np.concatenate(found)])
+
+
+def strangeness(train: Features, test: Features) -> Scores:
+    """The distance to the nearest training sample in standardised features."""
+    found = [squares.min(axis=1) for squares in _squares(train, test)]
+    return np.sqrt(np.maximum(np.concatenate(found), 0))
+
+
+def _squares(train: Features, test: Features) -> Iterator[Features]:
+    """Squared distances of test to training samples, AT_ONCE rows of test at a time."""
     mean, spread = train.mean(axis=0), train.std(axis=0) + 1e-9
     known, asked = (train - mean) / spread, (test - mean) / spread
-    squares = (asked**2).sum(1)[:, None] + (known**2).sum(1)[None] - 2 * asked @ known.T
-    return np.asarray(targets[squares.argmin(axis=1)])
+    for at in range(0, len(asked), AT_ONCE):
+        some = asked[at : at + AT_ONCE]
+        yield (some**2).sum(1)[:, None] + (known**2).sum(1)[None] - 2 * some @ known.T
 
 
 def brightness(inputs: Tensor) -> Features:
@@ -65,7 +81,12 @@ FEATURES: dict[str, dict[str, Callable[[Tensor], Features]]] = {
 def baseline_predictions(
     dataset: Dataset, train: Prepared, test: Prepared, indices: Indices
 ) -> dict[str, Labels]:
-    """Name -> label number of each sample at `indices`, by vote of its inputs."""
+    """Name -> label number of each sample at `indices`, by vote of its inputs.
+
+    Nothing for a detector, whose training knows one label: its baselines are scores.
+    """
+    if dataset.config.good_only:
+        return {}
     targets = train.targets(dataset)
     rows, labels = test.rows(indices), len(dataset.labels)
     whole = dataset.targets()
@@ -75,6 +96,21 @@ def baseline_predictions(
         votes = np.zeros((len(indices), labels))
         np.add.at(votes, (rows, guessed), 1)
         found[name] = votes.argmax(axis=1)
+    return found
+
+
+def baseline_scores(
+    dataset: Dataset, train: Prepared, test: Prepared, indices: Indices
+) -> dict[str, Scores]:
+    """Name -> how strange each sample at `indices` is, its strangest input counting."""
+    if not dataset.config.good_only:
+        return {}
+    rows, found = test.rows(indices), {}
+    for name, features in FEATURES.get(dataset.config.kind, {}).items():
+        strange = strangeness(features(train.inputs), features(test.inputs))
+        scores = np.zeros(len(indices))
+        np.maximum.at(scores, rows, strange)
+        found[name.removesuffix(", nearest") + ", distance to good"] = scores
     return found
 
 

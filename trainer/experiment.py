@@ -13,7 +13,7 @@ from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Tensor
-from trainer.baselines import baseline_predictions
+from trainer.baselines import baseline_predictions, baseline_scores
 from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.framing import framed
@@ -47,6 +47,7 @@ class Experiment:
     calibration: Tensor
     baselines: dict[str, np.ndarray]
     opponent: dict[str, object] = field(default_factory=dict)
+    baseline_scores: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:
@@ -115,6 +116,7 @@ def run_experiment(
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
         opponent,
+        baseline_scores(split.dataset, training.train, held_out, split.test),
     )
 
 

@@ -18,7 +18,7 @@ from trainer.evaluate import Outcome, class_rankings, class_rows, figures
 from trainer.experiment import Experiment
 from trainer.judged import Judged
 from trainer.localisation import localisation_figures
-from trainer.metrics import bootstrapped, wilson
+from trainer.metrics import auroc, bootstrapped, wilson
 from trainer.nuisance import nuisance_figures
 from trainer.persistence import runs_of, tally
 
@@ -106,7 +106,10 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "per_class": _classes(experiment),
         "nuisance": nuisance_figures(experiment),
         "localisation": localisation_figures(experiment),
-        "baselines": baseline_figures(outcome, experiment.baselines),
+        "baselines": {
+            **baseline_figures(outcome, experiment.baselines),
+            **baseline_rankings(outcome, experiment.baseline_scores),
+        },
         "opponent": experiment.opponent,
         "threshold": {"value": scoring.threshold, "chosen_by": scoring.chosen_by},
         "persistence": persistence_figures(experiment),
@@ -172,4 +175,20 @@ def baseline_figures(
     return {
         name: {"accuracy": wilson(int((guess == outcome.truth).sum()), n).as_json()}
         for name, guess in baselines.items()
+    }
+
+
+def baseline_rankings(
+    outcome: Outcome, scores: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, object]]:
+    """Name -> AUROC of each trivial score on the same samples."""
+    bad = outcome.bad
+    return {
+        name: {
+            "auroc": bootstrapped(
+                lambda rows, one=one: auroc(bad[rows], one[rows]), outcome.groups
+            ).as_json()
+        }
+        for name, one in scores.items()
+        if bad.any() and not bad.all()
     }

@@ -64,10 +64,10 @@ def _figures(run: Run) -> list[str]:
         for name, figure in run.metrics["held_out"].items()
     ]
     baselines = [
-        f"| {name} (no network) | {written('accuracy', row['accuracy']['value'])} "
-        f"| {interval('accuracy', row['accuracy'])} | {row['accuracy']['n']} "
-        f"| {row['accuracy']['interval']} |"
+        f"| {called(key)}, {name} (no network) | {written(key, figure['value'])} "
+        f"| {interval(key, figure)} | {figure['n']} | {figure['interval']} |"
         for name, row in run.metrics["baselines"].items()
+        for key, figure in row.items()
     ]
     return [
         "## Held-out figures (float model)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,18 +66,30 @@ def learning_curves(history: Sequence[dict[str, str]]) -> str:
     names = [n for n in ("loss", "accuracy") if history and n in history[0]]
     figure, panels = draw(8.6, 2.7, max(1, len(names)))
     epochs = [int(float(row["epoch"])) for row in history]
-    best = _best_epoch(history)
+    best = kept_epoch(history)
     for panel, name in zip(panels, names, strict=False):
-        panel.plot(epochs, [float(r[name]) for r in history], color=BLUE, lw=1.6, label="training")
-        if f"val_{name}" in history[0]:
-            values = [float(row[f"val_{name}"]) for row in history]
-            panel.plot(epochs, values, color=ORANGE, lw=1.6, label="validation")
-        if best:
+        for key, colour, label in (
+            (name, BLUE, "training"),
+            (f"val_{name}", ORANGE, "validation"),
+        ):
+            values = np.array([float(row.get(key) or "nan") for row in history])
+            if np.isfinite(values).any():
+                panel.plot(epochs, values, color=colour, lw=1.6, label=label, **_marks(values))
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        if best is not None:
             panel.axvline(best, color=FAINT, lw=1, ls=":")
         _title(panel, {"loss": "Loss", "accuracy": "Share of right labels"}[name])
-        panel.set_xlabel("epoch (dotted: the one kept)" if best else "epoch")
-        panel.legend(loc="best")
+        panel.set_xlabel("epoch" if best is None else "epoch (dotted: the one kept)")
+        panel.legend(loc="best", frameon=False)
     return as_svg(figure)
+
+
+def kept_epoch(history: Sequence[dict[str, str]]) -> int | None:
+    """The epoch of the least validation loss, as the history numbers it."""
+    losses = [float(row.get("val_loss") or "nan") for row in history]
+    if not np.isfinite(losses).any():
+        return None
+    return int(float(history[int(np.nanargmin(losses))]["epoch"]))
 
 
 def confusion_matrix(table: NDArray[np.int64], labels: Sequence[str]) -> str:
@@ -118,7 +130,7 @@ def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshol
     if rejected.any():
         pr.plot(found, bad[rejected].mean(), "o", color=RED, ms=7, clip_on=False)
     _axes(pr, "Precision and recall", "defects found (recall)", "rejects that are defects")
-    roc.legend(loc="lower right")
+    roc.legend(loc="lower right", frameon=False)
     return as_svg(figure)
 
 
@@ -133,7 +145,7 @@ def score_histogram(bad: NDArray[np.bool_], scores: NDArray[np.float64], thresho
     panel.set_yscale("symlog", linthresh=1)
     panel.set_xlabel("score (line: the threshold; FAIL to its right)")
     panel.set_ylabel("samples")
-    panel.legend(loc="upper center")
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     return as_svg(figure)
 
 
@@ -184,6 +196,11 @@ def bands(values: NDArray[np.float32]) -> str:
     return as_svg(figure)
 
 
+def _marks(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Few points are shown as such: a line alone hides that there are two of them."""
+    return {"marker": "o", "ms": 4} if np.isfinite(values).sum() < 10 else {}
+
+
 def _axes(panel: Axes, title: str, across: str, up: str) -> None:
     _title(panel, title)
     panel.set_xlabel(across)
@@ -194,9 +211,3 @@ def _axes(panel: Axes, title: str, across: str, up: str) -> None:
 
 def _title(panel: Axes, title: str) -> None:
     panel.set_title(title, loc="left", fontweight="bold", fontsize=10.5)
-
-
-def _best_epoch(history: Sequence[dict[str, str]]) -> int:
-    if not history or "val_loss" not in history[0]:
-        return 0
-    return int(np.argmin([float(row["val_loss"]) for row in history])) + 1

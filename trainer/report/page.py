@@ -24,7 +24,7 @@ from trainer.report.process import opponent, values
 from trainer.report.promise import promise
 from trainer.report.sheet import contact_sheet
 from trainer.report.tables import table
-from trainer.report.words import called, interval, sentence, written
+from trainer.report.words import as_sentence, called, interval, sentence, written
 from trainer.run import Run
 
 Section = Callable[[Run], str]
@@ -136,16 +136,23 @@ def data(run: Run) -> str:
         groups.setdefault(row["label"], set()).add(row["group"] or row["path"])
     splits = ("train", "val", "test")
     rows = [
-        [label, "good" if label in run.spec.good else "defect", str(len(groups[label]))]
+        [label, _side(run, label), str(len(groups[label]))]
         + [str(counts.get((label, split), 0)) for split in splits]
         for label in sorted(groups)
     ]
     head = ["label", "", "groups", "training", "validation", "held out"]
     decided = "".join(f'<li class="note">{escape(said)}</li>' for said in run.metrics["decisions"])
     return (
-        f"<h2>Data and protocol</h2><p>{escape(run.metrics['protocol'])}.</p>"
+        f"<h2>Data and protocol</h2><p>{escape(as_sentence(run.metrics['protocol']))}</p>"
         f"{table(head, rows, 2)}<ul>{decided}</ul>"
     )
+
+
+def _side(run: Run, label: str) -> str:
+    """Whether parts of this label pass; a value that is foretold is neither."""
+    if run.spec.scoring.kind == "value":
+        return ""
+    return "good" if label in run.spec.good else "defect"
 
 
 def limits(run: Run) -> str:
@@ -157,7 +164,7 @@ def limits(run: Run) -> str:
         ["trained", run.provenance.created_at],
         *[[name, v] for name, v in run.provenance.trained_with.items()],
     ]
-    notes = "".join(f"<p>{escape(note)}</p>" for note in run.metrics["notes"])
+    notes = "".join(f"<p>{escape(as_sentence(note))}</p>" for note in run.metrics["notes"])
     return f"<h2>What was not tested</h2><p>{NOT_TESTED}</p>{notes}<h3>Made from</h3>" + table(
         ["", ""], rows, 2
     )
@@ -202,24 +209,24 @@ def _head(run: Run) -> str:
 
 def _baselines(run: Run) -> str:
     held, baselines = run.metrics["held_out"], run.metrics["baselines"]
+    key = "auroc" if any("auroc" in row for row in baselines.values()) else "accuracy"
     rows = [
-        [name, written(figure, value["value"]), interval(figure, value)]
+        [name, written(key, row[key]["value"]), interval(key, row[key])]
         for name, row in baselines.items()
-        for figure, value in row.items()
-        if figure == "accuracy"
+        if key in row
     ]
-    if "accuracy" in held:
-        mine = held["accuracy"]
-        network = f"this network ({run.spec.architecture})"
-        rows.insert(0, [network, written("accuracy", mine["value"]), interval("accuracy", mine)])
     if not rows:
         return ""
+    if key in held:
+        mine = held[key]
+        network = f"this network ({run.spec.architecture})"
+        rows.insert(0, [network, written(key, mine["value"]), interval(key, mine)])
     said = (
-        "Right labels of rules that need no network, on the same samples. Where one of them is "
-        "as good, the network has learnt nothing that they do not know."
+        "Rules that need no network, on the same samples. Where one of them is as good, the "
+        "network has learnt nothing that they do not know."
     )
     return f'<h3>Beside the simplest rules</h3><p class="note">{said}</p>' + table(
-        ["", "right label", "95 % interval"], rows
+        ["", called(key), "95 % interval"], rows
     )
 
 

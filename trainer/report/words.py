@@ -80,6 +80,12 @@ def sentence(held: Figures, good: list[str]) -> str:
     return "No held-out figure could be computed."
 
 
+def as_sentence(said: str) -> str:
+    """A note with a capital and a full stop."""
+    end = "" if said.endswith((".", "!", "?")) else "."
+    return f"{said[:1].upper()}{said[1:]}{end}"
+
+
 def _many(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

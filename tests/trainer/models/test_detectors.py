@@ -18,6 +18,7 @@ from trainer.models import autoencoder, detector, gaussian, patches
 from trainer.models.gaussian import _box3, fit_places
 from trainer.models.grid import scale_of
 from trainer.models.patches import choose_prototypes, distances
+from trainer.run_tables import baseline_rankings
 
 SIZE_PX = 64
 OPTIONS = {
@@ -72,6 +73,14 @@ def test_int8_ranks_as_float_does(experiment: Experiment) -> None:
     assert np.corrcoef(result.outputs[:, 0], scores)[0, 1] > 0.5
     assert result.heat is not None
     assert result.outputs.dtype == np.float32
+
+
+def test_trivial_baselines_of_a_detector_are_scores(experiment: Experiment) -> None:
+    assert experiment.baselines == {}
+    scores = experiment.baseline_scores
+    assert set(scores) == {"brightness, distance to good", "thumbnail, distance to good"}
+    figures = baseline_rankings(experiment.outcome, scores)
+    assert all(0 <= row["auroc"]["value"] <= 1 for row in figures.values())  # type: ignore[index]
 
 
 def test_the_float_head_of_an_int8_file_does_not_saturate(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.report.words import interval, sentence, written
+from trainer.report.words import as_sentence, interval, sentence, written
 
 
 def counted(value: float, n: int) -> dict[str, float]:
@@ -32,3 +32,11 @@ def test_figures_carry_their_unit(name: str, value: float, text: str) -> None:
 
 def test_intervals_of_shares_are_per_cent() -> None:
     assert interval("accuracy", {"ci95": [0.5, 1.0]}) == "50.0 – 100.0 %"
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [("taught by a forest", "Taught by a forest."), ("Enough.", "Enough.")],
+)
+def test_notes_become_sentences(note: str, said: str) -> None:
+    assert as_sentence(note) == said
