@@ -10,6 +10,7 @@ from edge_agent.arming import ArmedBundle, ArmedChannel, arm_bundle, bundle_file
 from edge_agent.config import Channel, StationConfig
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BundleError, LinesideError
+from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.vibration import VibrationInput
 
 LOG = logging.getLogger("lineside.update")
@@ -97,11 +98,13 @@ class Renewal:
 
 
 def _refuse_other_signal(fresh: ArmedBundle, running: ArmedBundle) -> None:
-    """The source was built for the axes and the unit of the bundle that runs."""
+    """The source was built for the axes and the unit, or the tags, of the bundle that runs."""
     new, old = fresh.inspector.spec.input, running.inspector.spec.input
     same = new.kind == old.kind
     if isinstance(new, VibrationInput) and isinstance(old, VibrationInput):
         same = (new.axes, new.unit) == (old.axes, old.unit)
+    if isinstance(new, TabularInput) and isinstance(old, TabularInput):
+        same = {tag.name for tag in new.tags} <= {tag.name for tag in old.tags}
     if not same:
         fresh.inspector.close()
         raise BundleError(

@@ -126,6 +126,9 @@ def is_missing(cells: Column) -> NDArray[np.bool_]:
 
 
 def _cell(value: float | int | str | None) -> str:
+    """A whole number without '.0', as `texts` writes it: a category is the same from any source."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
     return "" if value is None else str(value).strip()
 
 

@@ -83,6 +83,11 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes, mess
         read_table(path)
 
 
+def test_a_category_that_is_a_number_is_the_same_from_any_source() -> None:
+    rows = table_of_rows([{"kind": 1.0}, {"kind": 1}, {"kind": "1"}, {"kind": 1.5}, {"kind": None}])
+    assert texts(rows, "kind").tolist() == ["1", "1", "1", "1.5", ""]
+
+
 def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv"):
         read_table(tmp_path / "gone.csv")

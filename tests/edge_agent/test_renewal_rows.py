@@ -1,0 +1,76 @@
+"""A newly installed bundle of process data must take the tags that the source was built for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_agent.arming import arm_channel
+from edge_agent.config import read_config
+from edge_agent.contracts.clock import SystemClock
+from edge_agent.renewal import Renewal
+from tests.station_kit import DRIFT_SPEC, POWER_SPEC, write_process_bundle
+
+STATION = """\
+[station]
+id = "test"
+[trust]
+allow_unsigned = true
+[[channel]]
+name = "mill"
+kind = "tabular"
+bundle = "power"
+[channel.source]
+driver = "csv"
+path = "shift.csv"
+"""
+
+
+def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.renewal.LOOK_S", 0.02)
+    slot = tmp_path / "power"
+    for name, spec in (("a", POWER_SPEC), ("b", DRIFT_SPEC), ("c", POWER_SPEC)):
+        write_process_bundle(slot / "slots" / name / "power.bundle", spec)
+    current = slot / "current"
+    current.symlink_to("slots/a")
+    (tmp_path / "station.toml").write_text(STATION)
+    config = read_config(tmp_path / "station.toml")
+    armed = arm_channel(config.channel[0], config, SystemClock())
+    renewal = Renewal(config, SystemClock())
+    renewal.start([armed])
+    try:
+        _point(current, "slots/b")
+        assert _soon(lambda: "takes another input than power 1.0.0" in _refused(renewal))
+        assert renewal.take("mill") is None
+        _point(current, "slots/c")
+        assert _soon(lambda: not renewal.refused)
+        fresh = renewal.take("mill")
+        assert fresh is not None
+        fresh.inspector.close()
+    finally:
+        renewal.stop()
+        armed.bundle.inspector.close()
+
+
+def _refused(renewal: Renewal) -> str:
+    return renewal.refused.get("mill", "")
+
+
+def _point(link: Path, target: str) -> None:
+    fresh = link.with_name("next")
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+def _soon(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
