@@ -30,7 +30,7 @@ REACHES = {"auroc": 0.005, "accuracy": 0.005, "escapes": 0.0}
 """What int8 may take; of rmse, a fiftieth of the float network's."""
 RMSE_SHARE = 0.02
 TITLES = {"escapes": "new escapes", "rmse": "rmse gained"}
-ALLOWED = ("auroc", "accuracy", "escapes", "rmse")
+ALLOWED = ("auroc", "accuracy", "escapes", "rmse", "agreement")
 
 PAIRS = {
     "resnet8": "image_classification/trained_models/pretrainedResnet{}.tflite",
@@ -159,10 +159,9 @@ def _loss_rows(title: str, said: dict[str, Any]) -> list[Row]:
             ci95 = tuple(metric["ci95"]) if metric["ci95"] else None
             name = f"{title}, {TITLES.get(metric['name'], metric['name'] + ' lost')}"
             rows.append(Row(name, metric["loss"], "lower", n=said["n"], ci95=ci95, reach=reach))
-    same = 1 - len(said["flips"]) / said["n"]
     return [
         *rows,
-        Row(f"{title}, agreement", same, "higher", n=said["n"], reach=0.995),
+        Row(f"{title}, agreement", said["agreement"], "higher", n=said["n"], reach=0.995),
         Row(f"{title}, model", said["model_bytes"] / 1024, "lower", "kB"),
         Row(f"{title}, conversion", said["seconds"], "lower", "s"),
         Row(f"{title}, conversion memory", said["peak_mb"], "lower", "MB", reach=3072),

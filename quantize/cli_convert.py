@@ -17,7 +17,7 @@ from quantize.targets import TARGETS
 if TYPE_CHECKING:
     from quantize.convert import Result
 
-RUNGS = ("int8", "mixed", "int16x8", "float16")
+RUNGS = ("int8", "mixed", "int16x8", "float16", "float32")
 
 FORMATTER = argparse.RawDescriptionHelpFormatter
 
@@ -76,17 +76,25 @@ def _add_limits(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--max-accuracy-loss", type=float, default=0.005, help="default: 0.005")
     verb.add_argument("--max-escapes", type=int, default=0, help="new escapes, default: 0")
     verb.add_argument(
+        "--max-flips", type=float, default=0.005, help="share judged otherwise, default: 0.005"
+    )
+    verb.add_argument(
         "--allow",
         action="append",
         default=[],
         metavar="LIMIT",
-        help="waive auroc, accuracy, escapes or rmse; the manifest records it",
+        help="waive auroc, accuracy, escapes, rmse or agreement; the manifest records it",
     )
     verb.add_argument("--json", action="store_true", help="the result as one JSON object")
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
-    return Limits(arguments.max_auroc_loss, arguments.max_accuracy_loss, arguments.max_escapes)
+    return Limits(
+        auroc=arguments.max_auroc_loss,
+        accuracy=arguments.max_accuracy_loss,
+        escapes=arguments.max_escapes,
+        agreement=arguments.max_flips,
+    )
 
 
 def _convert(arguments: argparse.Namespace) -> int:

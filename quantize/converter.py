@@ -63,7 +63,8 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
     if job.variant == "mixed":
-        return quantise_but_worst(converter, job.image, samples, stage["notes"])
+        exact = has_exact_layers(model)
+        return quantise_but_worst(converter, job.image, samples, stage["notes"], exact=exact)
     if job.variant == "int8" and has_exact_layers(model):
         return quantise_but_exact(converter, job.image)
     return bytes(converter.convert())

@@ -19,19 +19,24 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 RESAMPLES = 1000
+LIMITED = ("auroc", "accuracy", "escapes", "rmse", "agreement")
+"""The metrics that have a limit, as --allow names them."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """What int8 may lose: AUROC, accuracy (both as fractions), and bad parts newly passed.
 
-    rmse: by which share the error of a regression may grow.
+    rmse: by which share the error of a regression may grow. agreement: the share of samples that
+    may be judged otherwise, rightly or wrongly: another verdict, or another label where no label
+    is good.
     """
 
     auroc: float = 0.005
     accuracy: float = 0.005
     escapes: int = 0
     rmse: float = 0.02
+    agreement: float = 0.005
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,17 @@ def compare_samples(
         for old, new in zip(before, after, strict=True)
         if old.verdict != new.verdict or old.predicted != new.predicted
     ]
-    same = sum(old.verdict == new.verdict for old, new in zip(before, after, strict=True))
-    return Comparison(len(before), metrics, flips, same / len(before), before, after)
+    verdicts = bool(spec.good) or spec.scoring.kind == "value"
+    other = sum(not verdicts or flip.before.verdict != flip.after.verdict for flip in flips)
+    agreement = _agreement(other, len(before), limits.agreement)
+    return Comparison(len(before), [*metrics, agreement], flips, agreement.after, before, after)
 
 
 def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
     """The limits that were broken and waived; raises GateError for those not waived."""
     known = [metric.name for metric in comparison.metrics if metric.limit is not None]
     for name in allowed:
-        if name not in ("auroc", "accuracy", "escapes", "rmse"):
+        if name not in LIMITED:
             raise ConfigError(
                 f"no limit {name!r}", where="--allow", cure=f"name one of {', '.join(known)}"
             )
@@ -195,6 +202,31 @@ def _rmse(before: list[Sample], after: list[Sample], share: float) -> Metric:
     return Metric("rmse", was, is_, is_ - was, limit, status, (low, high))
 
 
+def _agreement(other: int, n: int, limit: float) -> Metric:
+    """Broken where more than one sample flips, and so many are unlikely (p < 0.05) at `limit`."""
+    loss = other / n
+    proven = other > 1 and binomial_tail(other, n, limit) < 0.05
+    status: Status = "broken" if proven and loss > limit else "not resolved"
+    return Metric("agreement", 1.0, 1 - loss, loss, limit, status if loss > limit else "held")
+
+
+def binomial_tail(least: int, n: int, rate: float) -> float:
+    """Probability of `least` or more successes in n trials; 0 where the rate is no positive one."""
+    if least <= 0:
+        return 1.0
+    if rate <= 0:
+        return 0.0
+    logs = [
+        math.lgamma(n + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(n - k + 1)
+        + k * math.log(rate)
+        + (n - k) * math.log1p(-rate)
+        for k in range(least)
+    ]
+    return max(0.0, 1.0 - math.fsum(math.exp(one) for one in logs))
+
+
 def _is_right(spec: ModelSpec, sample: Sample) -> bool:
     """Classes: the right label. Detectors: FAIL for the bad and PASS for the good."""
     if spec.scoring.kind == "logits":
@@ -248,6 +280,8 @@ def _sentence(metric: Metric) -> str:
     if metric.name == "escapes":
         return f"{metric.loss:.0f} bad parts newly passed, {metric.limit:.0f} allowed"
     limit = metric.limit if metric.limit is not None else 0.0
+    if metric.name == "agreement":
+        return f"{metric.loss:.1%} of the samples are judged otherwise, {limit:.1%} allowed"
     if metric.name == "rmse":
         return (
             f"rmse rose from {metric.before:.4f} to {metric.after:.4f} "

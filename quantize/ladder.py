@@ -11,8 +11,9 @@ from quantize.gate import Comparison, enforce
 from quantize.pack import Draft
 from quantize.targets import Target
 
-RUNGS: tuple[Variant, ...] = ("int8", "mixed", "int16x8", "float16")
-"""int8; int8 with the worst layers in float; int8 weights with int16 activations; half floats."""
+RUNGS: tuple[Variant, ...] = ("int8", "mixed", "int16x8", "float16", "float32")
+"""int8; int8 with the worst layers in float; int8 weights with int16 activations; half floats; the
+float network itself."""
 
 Attempt = Callable[[Variant], tuple[Converted, Draft, Comparison]]
 

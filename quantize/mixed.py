@@ -41,7 +41,7 @@ def quantise_but_exact(converter: Any, image: bool) -> bytes:
         calibrated,
         input_data_type=tf.uint8 if image else tf.int8,
         output_data_type=tf.float32,
-        denylisted_nodes=_exact_tensors(calibrated),
+        denylisted_nodes=exact_tensors(calibrated),
     )
     return finish(bytes(mixed))
 
@@ -116,7 +116,7 @@ def _widen(code: int, half: int, full: int) -> Any:
     return operator
 
 
-def _exact_tensors(calibrated: bytes) -> list[str]:
+def exact_tensors(calibrated: bytes) -> list[str]:
     """Names of the tensors that exact layers compute, and of the outputs, which they feed."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 from edge_agent.contracts.types import Tensor
+from quantize.mixed import exact_tensors, finish
 
 SHARE = 0.2
 """Of the layers, so many stay in float, and at least one."""
@@ -21,10 +22,13 @@ SAMPLES = 20
 """Calibration samples on which the damage is measured."""
 
 
-def quantise_but_worst(converter: Any, image: bool, samples: Tensor, notes: list[str]) -> bytes:
+def quantise_but_worst(
+    converter: Any, image: bool, samples: Tensor, notes: list[str], *, exact: bool = False
+) -> bytes:
     """Convert with a calibrated `converter`; notes name the layers kept in float.
 
-    The input becomes uint8 (images) or int8, the outputs float32.
+    The input becomes uint8 (images) or int8, the outputs float32. exact: the network has layers
+    that stay in float anyway (quantize.mixed).
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
@@ -33,6 +37,8 @@ def quantise_but_worst(converter: Any, image: bool, samples: Tensor, notes: list
     calibrated = converter.convert()
     debug = mlir_quantize(calibrated, enable_numeric_verify=True)
     damage = layer_damage(debug, samples[:SAMPLES])
+    kept = exact_tensors(calibrated) if exact else []
+    damage = {name: value for name, value in damage.items() if name not in kept}
     worst = sorted(damage, key=lambda name: -damage[name])
     worst = worst[: max(1, math.ceil(SHARE * len(worst)))]
     notes += [f"kept in float: {name.split(';')[0]} ({damage[name]:.2f} quanta)" for name in worst]
@@ -40,9 +46,9 @@ def quantise_but_worst(converter: Any, image: bool, samples: Tensor, notes: list
         calibrated,
         input_data_type=tf.uint8 if image else tf.int8,
         output_data_type=tf.float32,
-        denylisted_nodes=worst,
+        denylisted_nodes=sorted({*worst, *kept}),
     )
-    return bytes(mixed)
+    return finish(bytes(mixed)) if exact else bytes(mixed)
 
 
 def layer_damage(debug_model: bytes, samples: Tensor) -> dict[str, float]:

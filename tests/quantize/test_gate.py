@@ -10,7 +10,15 @@ from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
 from quantize.child import Converted
-from quantize.gate import Comparison, Limits, auroc, compare_samples, enforce, mcnemar
+from quantize.gate import (
+    Comparison,
+    Limits,
+    auroc,
+    binomial_tail,
+    compare_samples,
+    enforce,
+    mcnemar,
+)
 from quantize.ladder import climb, rungs
 from quantize.page import with_comparison
 from quantize.pages import table
@@ -82,7 +90,7 @@ def test_what_is_waived_is_named_for_the_manifest() -> None:
 
 def test_accuracy_above_the_limit_breaks_the_gate() -> None:
     comparison = compare_samples(SPEC, *pair(1000, worse=20), Limits(escapes=100))
-    assert comparison.broken == ["accuracy"]
+    assert comparison.broken == ["accuracy", "agreement"]
     with pytest.raises(GateError, match=r"accuracy fell from 1\.0000 to 0\.9800"):
         enforce(comparison, [])
 
@@ -99,11 +107,52 @@ def test_a_large_loss_is_broken_even_on_few_samples() -> None:
     assert status(comparison)["accuracy"] == "broken"
 
 
-def test_labels_without_a_good_one_are_held_to_accuracy_alone() -> None:
+def test_labels_without_a_good_one_are_held_to_accuracy_and_agreement() -> None:
     spec = SPEC.model_copy(update={"good": []})
     comparison = compare_samples(spec, *pair(100, worse=1), Limits())
-    assert list(status(comparison)) == ["accuracy"]
+    assert status(comparison) == {"accuracy": "not resolved", "agreement": "not resolved"}
     assert comparison.flips[0].kind == "verdict changed"
+
+
+def swayed(n: int, flips: int) -> tuple[list[Sample], list[Sample]]:
+    """n good samples; the quantised network fails `flips` that float passed."""
+    truth = np.arange(n) >= n // 2
+    scores = np.where(truth, 0.9, 0.1)
+    after = np.where(np.arange(n) < flips, 0.6, scores)
+    return judged(scores, truth), judged(after, truth)
+
+
+@pytest.mark.parametrize(
+    ("n", "flips", "expected"),
+    [
+        (400, 2, "held"),
+        (400, 3, "not resolved"),
+        (400, 6, "broken"),
+        (40, 1, "not resolved"),
+        (40, 3, "broken"),
+    ],
+)
+def test_verdicts_may_differ_on_one_sample_in_200(n: int, flips: int, expected: str) -> None:
+    comparison = compare_samples(SPEC, *swayed(n, flips), Limits(accuracy=1.0))
+    assert status(comparison)["agreement"] == expected
+    assert comparison.agreement == pytest.approx(1 - flips / n)
+
+
+def test_verdicts_that_differ_are_refused_even_where_they_are_better() -> None:
+    before, after = swayed(400, 12)
+    comparison = compare_samples(SPEC, after, before, Limits())
+    assert comparison.broken == ["agreement"]
+    with pytest.raises(
+        GateError, match=r"3\.0% of the samples are judged otherwise, 0\.5% allowed"
+    ):
+        enforce(comparison, [])
+    assert enforce(comparison, ["agreement"])[0].startswith("agreement: 3.0%")
+
+
+@pytest.mark.parametrize(("least", "n", "rate", "tail"), [(1, 10, 0.5, 1 - 2**-10), (0, 5, 0.1, 1)])
+def test_the_binomial_tail_is_exact(least: int, n: int, rate: float, tail: float) -> None:
+    assert binomial_tail(least, n, rate) == pytest.approx(tail)
+    assert binomial_tail(2, 3, 0.1) == pytest.approx(3 * 0.01 * 0.9 + 0.001)
 
 
 def test_auroc_is_the_share_of_pairs_in_order() -> None:

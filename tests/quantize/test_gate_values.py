@@ -41,7 +41,10 @@ def foretold(error: float) -> list[Sample]:
 
 def test_small_growth_of_the_error_is_held() -> None:
     comparison = compare_samples(SPEC, foretold(10.0), foretold(10.1), Limits())
-    assert [(m.name, m.status) for m in comparison.metrics] == [("rmse", "held")]
+    assert [(m.name, m.status) for m in comparison.metrics] == [
+        ("rmse", "held"),
+        ("agreement", "held"),
+    ]
     assert comparison.metrics[0].before == pytest.approx(10.0)
     assert enforce(comparison, []) == []
 
