@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.unfinished import EpochState, Place
+from trainer.unfinished import EpochState, Place, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -61,8 +61,8 @@ class Bookmark:
         optimiser = self._network.optimizer
         if not optimiser.built:
             optimiser.build(self._network.trainable_variables)
-        _assign(self._network.variables, self._found.variables)
-        _assign(optimiser.variables, self._found.optimiser)
+        assign(self._network.variables, self._found.variables)
+        assign(optimiser.variables, self._found.optimiser)
         facts, stop = self._found.facts, self._stop
         stop.wait, stop.best, stop.best_epoch = (facts[k] for k in ("wait", "best", "best_epoch"))
         stop.best_weights = list(self._found.best)
@@ -87,14 +87,5 @@ class Bookmark:
             "generator": self._shuffle.rng.bit_generator.state,
             "order": self._shuffle.order.tolist(),
         }
-        variables, optimiser = _values(self._network), _values(self._network.optimizer)
+        variables, optimiser = values_of(self._network), values_of(self._network.optimizer)
         self._place.write(EpochState(facts, variables, optimiser, stop.best_weights or []))
-
-
-def _values(owner: Any) -> list[NDArray[np.generic]]:
-    return [np.asarray(variable) for variable in owner.variables]
-
-
-def _assign(variables: Any, values: Any) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.types import Tensor
 from trainer.cluster import Array, Cluster, gone
-from trainer.unfinished import EpochState, Place
+from trainer.unfinished import EpochState, Place, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -120,8 +120,8 @@ class Together:
         found = self._place.read() if self._cluster.chief else None
         self._optimiser.build(self._network.trainable_variables)
         if found is not None:
-            _assign(self._network.variables, found.variables)
-            _assign(self._optimiser.variables, found.optimiser)
+            assign(self._network.variables, found.variables)
+            assign(self._optimiser.variables, found.optimiser)
             self._best = [np.asarray(one) for one in found.best]
             self.rows = list(found.facts["rows"])
             self._least, self._wait = found.facts["best"], found.facts["wait"]
@@ -131,7 +131,7 @@ class Together:
         done, self._wait, self._least = int(counts[0]), int(counts[1]), float(counts[2])
         for owner in (self._network, self._optimiser):
             values = [np.asarray(variable, np.float32) for variable in _floats(owner)]
-            _assign(_floats(owner), self._cluster.of_chief(values))
+            assign(_floats(owner), self._cluster.of_chief(values))
         (steps,) = self._cluster.of_chief([np.asarray(self._optimiser.iterations, np.float32)])
         self._optimiser.iterations.assign(int(steps))
         self._best = self._cluster.of_chief(self._best)
@@ -139,8 +139,7 @@ class Together:
 
     def _keep(self) -> None:
         facts = {"rows": self.rows, "wait": self._wait, "best": self._least}
-        variables = [np.asarray(variable) for variable in self._network.variables]
-        optimiser = [np.asarray(variable) for variable in self._optimiser.variables]
+        variables, optimiser = values_of(self._network), values_of(self._optimiser)
         self._place.write(EpochState(facts, variables, optimiser, self._best))
 
 
@@ -188,8 +187,3 @@ def _step_of(cluster: Cluster, network: keras.Model, optimiser: keras.optimizers
 
 def _floats(owner: keras.Model | keras.optimizers.Optimizer) -> list[keras.Variable]:
     return [variable for variable in owner.variables if "float" in str(variable.dtype)]
-
-
-def _assign(variables: list[keras.Variable], values: list[Array]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +132,30 @@ def mark_of(split: Split, config: FitConfig) -> str:
         *(f"{name} {version(name)}" for name in PACKAGES),
     ]
     return sha256_hex("\n".join(content).encode())[:16]
+
+
+class Variable(Protocol):
+    """A Keras variable."""
+
+    def assign(self, value: NDArray[np.generic]) -> object: ...
+
+
+class Owner(Protocol):
+    """A Keras network or optimiser."""
+
+    @property
+    def variables(self) -> Sequence[Variable]: ...
+
+
+def values_of(owner: Owner) -> list[NDArray[np.generic]]:
+    """The values of all its variables, random seeds among them."""
+    return [np.asarray(variable) for variable in owner.variables]
+
+
+def assign(variables: Sequence[Variable], values: Arrays) -> None:
+    """Give each variable its value; raises ValueError where their numbers differ."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _states(folder: Path) -> list[Path]:

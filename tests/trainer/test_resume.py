@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,10 +18,12 @@ import tensorflow as tf
 
 from trainer.bookmark import Bookmark, Shuffle
 from trainer.cli import main
-from trainer.config import FitConfig
+from trainer.config import FitConfig, ImageTable
 from trainer.data.load import load_dataset
-from trainer.data.splits import plan_split
-from trainer.experiment import run_experiment
+from trainer.data.splits import Split, plan_split
+from trainer.experiment import prepare_training, resolve, run_experiment
+from trainer.models import autoencoder
+from trainer.progress import Bar, Silent
 from trainer.run import read_run
 from trainer.strict_toml import read_toml
 from trainer.unfinished import EpochState, Place, Unfinished, open_unfinished
@@ -159,3 +164,39 @@ def test_a_training_that_had_come_to_its_end_is_not_trained_again(tmp_path: Path
     shuffle = Shuffle(np.random.default_rng(1), np.arange(2))
     bookmark = Bookmark(place, model, shuffle, keras.callbacks.EarlyStopping())
     assert bookmark.first_epoch(30) == 30
+
+
+class Interrupting(Silent):
+    """Ctrl-C after the first finished epoch."""
+
+    @contextmanager
+    def steps(self, what: str, total: int) -> Iterator[Bar]:
+        del total
+        yield self if what == "training" else _Patient()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if note:
+            raise KeyboardInterrupt
+
+
+class _Patient:
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
+
+
+def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
+    dataset = load_dataset(plates)
+    dataset = replace(dataset, config=dataset.config.model_copy(update={"task": "image-anomaly"}))
+    good = np.flatnonzero(~dataset.is_bad())
+    split = Split(dataset, good[:8], good[8:16], good[:0], "drawn")
+    config = FitConfig(model="autoencoder", epochs=2, batch=8, image=ImageTable(size_px=16))
+    architecture, config = resolve(split, config)
+    training = prepare_training(split, config, architecture, Silent())
+    whole = autoencoder.fit(training)
+    broken = replace(training, unfinished=Unfinished(tmp_path), talk=Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder.fit(broken)
+    resumed = autoencoder.fit(replace(training, unfinished=Unfinished(tmp_path)))
+    assert resumed.history == whole.history
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

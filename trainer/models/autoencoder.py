@@ -20,9 +20,17 @@ from trainer.config import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.grid import detector_spec, planted_calibration, rows_of, scale_of, smooth
+from trainer.models.grid import (
+    Floats,
+    detector_spec,
+    planted_calibration,
+    rows_of,
+    scale_of,
+    smooth,
+)
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
+from trainer.unfinished import EpochState, Place, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -86,20 +94,37 @@ def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float
     steps = max(1, len(training.train.inputs) // config.batch)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
     drawer.compile(keras.optimizers.Adam(rate), loss="mse")
-    rng = np.random.default_rng(config.seed)
+    drawer.optimizer.build(drawer.trainable_variables)
+    rng, place = np.random.default_rng(config.seed), training.unfinished.next_training()
+    rows, kept = _resumed(drawer, rng, place)
     watched = _scaled(training.val.inputs)
-    rows: list[Mapping[str, float]] = []
-    best, kept = np.inf, drawer.get_weights()
+    best = min((row["val_loss"] for row in rows), default=np.inf)
     with training.talk.steps("training", config.epochs) as bar:
-        for epoch in range(1, config.epochs + 1):
+        bar.advance(len(rows))
+        for epoch in range(len(rows) + 1, config.epochs + 1):
             loss = _epoch(drawer, training, rng)
             val_loss = float(np.mean(np.square(drawer.predict(watched, verbose=0) - watched)))
             rows.append({"epoch": epoch, "loss": loss, "val_loss": val_loss})
             if val_loss < best:
                 best, kept = val_loss, drawer.get_weights()
+            facts = {"rows": rows, "generator": rng.bit_generator.state}
+            place.write(EpochState(facts, values_of(drawer), values_of(drawer.optimizer), kept))
             bar.advance(note=f"loss {val_loss:.4f}")
     drawer.set_weights(kept)
     return rows
+
+
+def _resumed(
+    drawer: keras.Model, rng: np.random.Generator, place: Place
+) -> tuple[list[Mapping[str, float]], list[Floats]]:
+    """What an interrupted training left: its history, and the weights of its best epoch."""
+    found = place.read()
+    if found is None:
+        return [], drawer.get_weights()
+    assign(drawer.variables, found.variables)
+    assign(drawer.optimizer.variables, found.optimiser)
+    rng.bit_generator.state = found.facts["generator"]
+    return list(found.facts["rows"]), list(found.best)
 
 
 def _epoch(drawer: keras.Model, training: Training, rng: np.random.Generator) -> float:
