@@ -189,7 +189,7 @@ def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     dataset = replace(dataset, config=dataset.config.model_copy(update={"task": "image-anomaly"}))
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:8], good[8:16], good[:0], "drawn")
-    config = FitConfig(model="autoencoder", epochs=2, batch=8, image=ImageTable(size_px=16))
+    config = FitConfig(model="autoencoder", epochs=2, batch=8, image=ImageTable(size_px=32))
     architecture, config = resolve(split, config)
     training = prepare_training(split, config, architecture, Silent())
     whole = autoencoder.fit(training)
