@@ -46,12 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.vibration", description=__doc__)
     parser.add_argument("data_dir", type=Path, metavar="DATA_DIR")
     parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--model", default="auto", help="of the labelled sets (conv1d)")
     parser.add_argument("--choose", action="store_true", help="choose what is heard inside")
     parser.add_argument("--quick", action="store_true", help="one epoch: does it run?")
     arguments = parser.parse_args(argv)
     quiet_tensorflow()
-    config = FitConfig(epochs=1 if arguments.quick else 0)
-    choices = CHOICES if arguments.choose else CHOICES[:1]
+    config = FitConfig(model=arguments.model, epochs=1 if arguments.quick else 0)
+    choices = CHOICES if arguments.choose else ({},)
     rows: list[Row] = []
     for part in (arguments.only,) if arguments.only else PARTS:
         rows += _part(part, arguments.data_dir / part, config, choices)
@@ -65,7 +66,7 @@ def _part(name: str, folder: Path, config: FitConfig, choices: Sequence[Choice])
         return _cwru(dataset, config, choices)
     if name == "hitsm_mfs":
         return _hitsm(dataset, config, choices)
-    return fan_rows(dataset, config)
+    return fan_rows(dataset, config.model_copy(update={"model": "auto"}))
 
 
 def _cwru(dataset: Dataset, config: FitConfig, choices: Sequence[Choice]) -> list[Row]:

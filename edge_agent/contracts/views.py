@@ -93,7 +93,28 @@ class PostureView(Strict):
         return axes
 
 
-AnyView = Annotated[SpectrumView | EnvelopeView | PostureView, Field(discriminator="kind")]
+class FramesView(Strict):
+    """log10 of the power density (unit^2/Hz) of short frames, one after the other in time.
+
+    The window is cut into `bins` frames that overlap by half; each gives `bands` equal bands from
+    low to high. shape: the mean over frames and bands is taken off.
+    """
+
+    kind: Literal["frames"] = "frames"
+    bins: int = Field(ge=4, le=64, description="frames")
+    bands: int = Field(ge=4, le=256)
+    low_hz: float = Field(default=0.0, ge=0)
+    high_hz: float = Field(gt=0)
+    level: Literal["absolute", "shape"] = "absolute"
+
+    def channels(self, axes: int) -> int:
+        """One for each band of each axis."""
+        return axes * self.bands
+
+
+AnyView = Annotated[
+    SpectrumView | EnvelopeView | PostureView | FramesView, Field(discriminator="kind")
+]
 
 
 class Standard(Strict):
@@ -165,6 +186,26 @@ def spectrum(signal: Float, rate_hz: float, view: SpectrumView) -> View:
     return levels - levels.mean(axis=0) if view.level == "shape" else levels
 
 
+def frames(signal: Float, rate_hz: float, view: FramesView) -> View:
+    """Spectra of consecutive frames: (T, C) -> (frames, C * bands), the bands of an axis together.
+
+    Raises InputError for a window of fewer than eight samples a frame.
+    """
+    length = 2 * len(signal) // (view.bins + 1)
+    if length < 8:
+        raise InputError(
+            f"{len(signal)} samples do not make {view.bins} frames",
+            where="vibration window",
+            cure="take longer windows",
+        )
+    one = SpectrumView(bins=view.bands, low_hz=view.low_hz, high_hz=view.high_hz)
+    starts = np.linspace(0, len(signal) - length, view.bins).astype(int)
+    levels = np.stack([spectrum(signal[s : s + length], rate_hz, one) for s in starts])
+    if view.level == "shape":
+        levels = levels - levels.mean(axis=(0, 1))
+    return np.asarray(levels.transpose(0, 2, 1).reshape(view.bins, -1))
+
+
 def envelope(signal: Float, rate_hz: float, view: EnvelopeView, rpm: float | None) -> View:
     """ln modulation depth of each band and axis: (T, C) -> (bins, bands * C).
 
@@ -193,6 +234,8 @@ def _compute(signal: Float, rate_hz: float, view: AnyView, rpm: float | None) ->
         return spectrum(signal, rate_hz, view)
     if isinstance(view, EnvelopeView):
         return envelope(signal, rate_hz, view, rpm)
+    if isinstance(view, FramesView):
+        return frames(signal, rate_hz, view)
     return np.repeat(signal.mean(axis=0, keepdims=True), view.bins, axis=0)
 
 

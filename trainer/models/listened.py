@@ -11,7 +11,7 @@ rigs in sight: those figures lean to the hopeful side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,9 @@ from trainer.models.registry import Fitted, Training
 
 if TYPE_CHECKING:
     import keras
+
+Vary = Callable[[Tensor, np.random.Generator], NDArray[np.float32]]
+"""Standardised inputs of a batch -> the same under noise and the like."""
 
 BATCH = 64
 STEPS = 8
@@ -78,7 +81,8 @@ def fit_listener(training: Training) -> Fitted:
         raise TypeError("views without a standardisation")
     seed_everything(training.config.seed)
     network = build_listener(spec.shape, len(training.labels))
-    history = _train(network, training, spec)
+    spectra, clip = _spectra(spec), spec.standard.clip
+    history = train_varied(network, training, lambda x, rng: varied(x, spectra, clip, rng))
     keras.backend.clear_session()
     return Fitted(network, history)
 
@@ -106,9 +110,8 @@ def varied(
     return np.clip(changed, -clip, clip).astype(np.float32)
 
 
-def _train(
-    network: keras.Model, training: Training, spec: VibrationInput
-) -> list[Mapping[str, float]]:
+def train_varied(network: keras.Model, training: Training, vary: Vary) -> list[Mapping[str, float]]:
+    """config.epochs of STEPS balanced batches, each varied anew; the rate falls as a cosine."""
     import keras
 
     config, rng = training.config, np.random.default_rng(training.config.seed)
@@ -120,7 +123,7 @@ def _train(
     network.compile(keras.optimizers.Adam(rate), loss)
     with training.talk.steps("training", config.epochs) as bar:
         for epoch in range(config.epochs):
-            found = [_step(network, training, targets, spec, rng) for _ in range(STEPS)]
+            found = [_step(network, training, targets, vary, rng) for _ in range(STEPS)]
             rows.append({"epoch": epoch + 1, "loss": float(np.mean(found))})
             bar.advance(note=f"loss {found[-1]:.3f}")
     return rows
@@ -130,18 +133,14 @@ def _step(
     network: keras.Model,
     training: Training,
     targets: NDArray[np.int64],
-    spec: VibrationInput,
+    vary: Vary,
     rng: np.random.Generator,
 ) -> float:
     chosen = balanced(targets, BATCH, rng)
-    given = varied(training.train.inputs[chosen], _spectra(spec), _clip(spec), rng)
+    given = vary(training.train.inputs[chosen], rng)
     return float(network.train_on_batch(given, targets[chosen]))
 
 
 def _spectra(spec: VibrationInput) -> int:
     """Channels that are spectra; they stand first."""
     return len(spec.axes) if spec.views and isinstance(spec.views[0], SpectrumView) else 0
-
-
-def _clip(spec: VibrationInput) -> float:
-    return spec.standard.clip if spec.standard else float("inf")

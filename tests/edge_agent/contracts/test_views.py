@@ -12,10 +12,12 @@ from edge_agent.contracts.types import Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording, prepare_window
 from edge_agent.contracts.views import (
     EnvelopeView,
+    FramesView,
     PostureView,
     SpectrumView,
     Standard,
     compute_views,
+    frames,
     running_median,
     spectrum,
     standardise,
@@ -155,3 +157,34 @@ def spec_of(views: list, axes: int = 1) -> VibrationInput:
         hop_samples=RATE_HZ,
         views=views,
     )
+
+
+def rising(seconds: float = 1.0) -> np.ndarray:
+    """A tone that runs from 500 to 5500 Hz."""
+    t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    tone = np.sin(2 * np.pi * (500 * t + 5000 * t**2 / (2 * seconds)))
+    return tone[:, None] + noise(seconds) / 10
+
+
+def test_frames_hear_what_came_first() -> None:
+    view = FramesView(bins=10, bands=24, high_hz=RATE_HZ / 2)
+    up, down = (frames(signal, RATE_HZ, view) for signal in (rising(), rising()[::-1]))
+    assert up.shape == (10, 24)
+    loudest = up.argmax(axis=1)
+    assert (np.diff(loudest) >= 0).all()
+    assert loudest[-1] - loudest[0] > 15
+    assert (np.diff(down.argmax(axis=1)) <= 0).all()
+
+
+def test_frames_of_two_axes_stand_side_by_side_and_shape_drops_the_level() -> None:
+    view = FramesView(bins=6, bands=16, high_hz=RATE_HZ / 2, level="shape")
+    signal = np.concatenate([noise(1), 10 * noise(1, seed=1)], axis=1).astype(np.float64)
+    both = frames(signal, RATE_HZ, view)
+    assert both.shape == (6, 32)
+    assert np.allclose(both[:, 16:], frames(signal[:, 1:], RATE_HZ, view))
+    assert np.allclose(both, frames(3 * signal, RATE_HZ, view), atol=1e-6)
+
+
+def test_frames_need_samples() -> None:
+    with pytest.raises(InputError, match="20 samples do not make 6 frames"):
+        frames(np.zeros((20, 1)), RATE_HZ, FramesView(bins=6, bands=4, high_hz=100))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.int8 import run_int8
 from edge_agent.contracts.baseline import raw_features, rebase
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.config import FitConfig, VibrationTable
@@ -223,3 +224,38 @@ def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
     assert said["held_out"]["chosen"]["normal_readings"] == 40
     page = (tmp_path / "fan" / "report.html").read_text()
     assert "How long a fault must last to raise an alarm" in page
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Four machines that run up, or down, each second: the same spectrum, another order."""
+    root = tmp_path_factory.mktemp("sweeps")
+    lines = ["path,label,machine"]
+    t = np.arange(4 * RATE_HZ) / RATE_HZ
+    for machine in range(4):
+        for way in ("up", "down"):
+            rng = np.random.default_rng(2 * machine + (way == "up"))
+            share = t % 1.0 if way == "up" else 1 - t % 1.0
+            phase = np.cumsum(rng.uniform(100, 200) + rng.uniform(1000, 1300) * share) / RATE_HZ
+            signal = 0.2 * np.sin(2 * np.pi * phase) + rng.normal(0, 0.1, len(t))
+            np.savez(root / f"{way}_{machine}.npz", x=signal.astype(np.float32))
+            lines.append(f"{way}_{machine}.npz,{way},{machine}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    (root / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["up"]\nlabels = "labels.csv"\ngroup = "machine"\n'
+        f'[vibration]\nrate_hz = {RATE_HZ}\naxes = ["x"]\nunit = "g"\n'
+    )
+    return load_dataset(root)
+
+
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+def test_the_recurrent_network_hears_the_order_in_int8_within_its_budget(sweeps: Dataset) -> None:
+    config = FitConfig(model="gru-spectra")
+    experiment = run_experiment(machine_left_out(sweeps, "3"), config, "sweeps")
+    held = experiment.held_out
+    int8 = run_int8(experiment.fitted.model, experiment.calibration, held.inputs)
+    right = int8.outputs.argmax(axis=1) == held.targets(sweeps)
+    assert right.mean() >= 0.9
+    assert len(right) >= 14
+    assert int8.model_bytes <= 64 * 1024
+    assert int8.latency_ms <= 1.0
