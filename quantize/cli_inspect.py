@@ -19,11 +19,20 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     inspect = verbs.add_parser(
         "inspect",
         help="operators, tensors, sizes, and what a target would refuse",
-        epilog="example:\n  lineside-quantize inspect castings.bundle --target coral-usb",
+        epilog="example:\n  lineside-quantize inspect castings.bundle --target coral-usb "
+        "--beside caps.bundle",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inspect.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
     inspect.add_argument("--target", choices=TARGETS, help="default: the bundle's, else x86")
+    inspect.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="BUNDLE|MODEL.tflite",
+        help="another model on the same Edge TPU; repeat for more",
+    )
     inspect.add_argument("--json", action="store_true", help="the result as one JSON object")
     inspect.set_defaults(run=_inspect)
 
@@ -33,9 +42,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
     graph, target = _open(arguments.file)
     target = arguments.target or target
-    faults = refusals(graph, TARGETS[target])
+    resident_bytes = sum(_open(path)[0].parameter_bytes for path in arguments.beside)
+    faults = refusals(graph, TARGETS[target], resident_bytes)
     if arguments.json:
-        print(json.dumps(_document(graph, faults, target)))
+        print(json.dumps(_document(graph, faults, target, resident_bytes)))
     else:
         print("\n".join(_lines(graph, faults, target)))
     return 0
@@ -51,7 +61,9 @@ def _open(path: Path) -> tuple[Graph, str]:
     return parse_graph(bundle.model, f"{path}: model.tflite"), bundle.manifest.target
 
 
-def _document(graph: Graph, faults: list[Fault], target: str) -> dict[str, object]:
+def _document(
+    graph: Graph, faults: list[Fault], target: str, resident_bytes: int
+) -> dict[str, object]:
     return {
         "bytes": graph.size_bytes,
         "parameter_bytes": graph.parameter_bytes,
@@ -62,14 +74,14 @@ def _document(graph: Graph, faults: list[Fault], target: str) -> dict[str, objec
         "operators": [_operator(graph, op) for op in graph.ops],
         "target": target,
         "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
-        "edgetpu": _edgetpu(graph),
+        "edgetpu": _edgetpu(graph, resident_bytes),
     }
 
 
-def _edgetpu(graph: Graph) -> dict[str, object]:
+def _edgetpu(graph: Graph, resident_bytes: int) -> dict[str, object]:
     from quantize.edgetpu import predict
 
-    predicted = predict(graph)
+    predicted = predict(graph, resident_bytes)
     return {
         "predicted_mapped": len(predicted.mapped),
         "mac_share": predicted.mac_share,

@@ -13,12 +13,17 @@ MOST_DIMENSIONS = 4
 EITHER_WAY = ("QUANTIZE", "DEQUANTIZE")
 
 
-def refusals(graph: Graph, target: Target) -> list[Fault]:
-    """Everything in `graph` that `target` does not run as it should."""
+def refusals(graph: Graph, target: Target, resident_bytes: int = 0) -> list[Fault]:
+    """Everything in `graph` that `target` does not run as it should.
+
+    resident_bytes: parameters of other models on the same chip.
+    """
     faults = cpu_faults(graph)
     if target.rules == "edgetpu":
         known = {fault.op for fault in faults}
-        faults += [fault for fault in predict(graph).faults if fault.op not in known]
+        faults += [
+            fault for fault in predict(graph, resident_bytes).faults if fault.op not in known
+        ]
     return faults
 
 

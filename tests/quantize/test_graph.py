@@ -141,6 +141,19 @@ def test_compiled_for_edge_tpu_is_inspected_and_refused(data_dir: Path, capsys: 
     assert "libedgetpu.so.1: cannot be loaded" in capsys.readouterr().err
 
 
+def test_models_on_one_chip_are_counted_together(capsys: Any, data_dir: Path) -> None:
+    path = str(data_dir / "coral_models" / "tf2_mobilenet_v2_1.0_224_ptq.tflite")
+    words = ["inspect", path, "--target", "coral-usb", "--json"]
+    assert main(words) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert main([*words, "--beside", path, "--beside", path]) == 0
+    crowded = json.loads(capsys.readouterr().out)
+    assert alone["edgetpu"]["fits"]
+    assert not crowded["edgetpu"]["fits"]
+    assert crowded["refused"][-1]["rule"] == "memory"
+    assert f"{3 * alone['parameter_bytes'] / 2**20:.1f} MiB" in crowded["refused"][-1]["what"]
+
+
 def test_profile_has_every_operator_once() -> None:
     model = SMALL.read_bytes()
     graph = parse_graph(model, "model")
