@@ -109,4 +109,6 @@ def _recorded(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
 def _files(path: Path, suffixes: frozenset[str]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
+    from edge_agent.contracts.files import files_below
+
+    return files_below(path, suffixes)

@@ -112,6 +112,7 @@ def _judgements(
 
 def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
     """The paths, folders replaced by the files in them that the bundle can judge."""
+    from edge_agent.contracts.files import files_below
     from edge_agent.contracts.image import IMAGE_SUFFIXES
     from edge_agent.contracts.recordings import READERS
     from edge_agent.contracts.tables import TABLE_SUFFIXES
@@ -122,7 +123,7 @@ def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        found = files_below(path, suffixes)
         if not found:
             print(f"{path}: nothing to judge ({' '.join(sorted(suffixes))})", file=sys.stderr)
         yield from found

@@ -69,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
         f"{counts['NO-VERDICT']} NO-VERDICT",
         file=sys.stderr,
     )
-    return 3 if counts["FAIL"] else 0
+    return 3 if counts["FAIL"] else 1 if counts["NO-VERDICT"] else 0
 
 
 def _of_station(args: argparse.Namespace) -> StationConfig:

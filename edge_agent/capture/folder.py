@@ -11,6 +11,7 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.capture.stamps import Stamps
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError, InputError
+from edge_agent.contracts.files import files_below
 from edge_agent.contracts.image import IMAGE_SUFFIXES, read_image
 from edge_agent.contracts.types import Frame, Unreadable
 from edge_agent.sources import FolderSource
@@ -94,15 +95,11 @@ class FolderCamera:
                 cure="correct `path` of the folder camera in station.toml, or bring it back",
             )
         try:
-            return sorted(
-                path
-                for path in root.rglob("*")
-                if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-            )
+            return files_below(root, IMAGE_SUFFIXES)
         except OSError as error:
             raise DeviceError(
                 f"cannot be listed ({error.strerror})",
-                where=str(root),
+                where=str(error.filename or root),
                 cure="check disk and rights",
             ) from error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.errors import DeviceError
+from edge_agent.contracts.files import files_below
 
 
 class Listing:
@@ -23,7 +24,14 @@ class Listing:
         if self._files is not None:
             return
         root = self._root
-        files = [root] if root.is_file() else sorted(root.rglob(f"*{self._suffix}"))
+        try:
+            files = [root] if root.is_file() else files_below(root, [self._suffix])
+        except OSError as error:
+            raise DeviceError(
+                f"cannot be listed ({error.strerror})",
+                where=str(error.filename or root),
+                cure="correct `path` of the source in station.toml, or the rights on it",
+            ) from error
         if not files:
             raise DeviceError(
                 f"no {self._suffix} {self._what}",

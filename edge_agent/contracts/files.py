@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a power cut."""
+"""Files that are there whole or not at all, also after a power cut; and those of a folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from edge_agent.contracts.errors import StorageError
@@ -34,6 +35,23 @@ def write_atomic(path: Path, payload: bytes, mode: int = 0o644) -> None:
         fsync_dir(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files below `folder` with one of `suffixes` (lower case), sorted; hidden ones left out.
+
+    Raises OSError for a folder that cannot be listed: what lies in it would go by unseen.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        kept = (Path(place, name) for name in names if not name.startswith("."))
+        found += [path for path in kept if path.suffix.lower() in suffixes and path.is_file()]
+    return sorted(found)
 
 
 def fsync_dir(path: Path) -> None:

@@ -26,6 +26,9 @@ from edge_agent.contracts.errors import LinesideError
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What the `register(verbs)` of a cli_*.py file adds its verbs to."""
 
+QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+"""Decoders say nothing of a broken file, our own error names it; a level set by the user stays."""
+
 INTERRUPTED = 128 + signal.SIGINT
 HUNG_UP = 128 + signal.SIGPIPE
 
@@ -42,6 +45,8 @@ class Program:
     def main(self, argv: list[str] | None = None) -> int:
         """Run one verb and give its exit code; an error is one line on stderr."""
         _show_any_name()
+        for name, level in QUIET.items():
+            os.environ.setdefault(name, level)
         try:
             try:
                 return self._run(argv)

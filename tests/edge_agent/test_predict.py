@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -207,3 +209,13 @@ def test_check_names_the_tag_that_has_no_column(bench: Path, capsys: Shown) -> N
     (bench / "shift.csv").write_text("torque [Nm],rpm\n20,1200\n")
     assert main(["check", str(bench / "station.toml")]) == 1
     assert "no column 'speed [rpm]'" in capsys.readouterr().out
+
+
+def test_broken_picture_is_told_by_us_alone(bench: Path) -> None:
+    whole = (bench / "frames" / "part0000.png").read_bytes()
+    (bench / "half.png").write_bytes(whole[: len(whole) // 2])
+    words = [sys.executable, "-m", "edge_agent", "predict", "brightness.bundle", "half.png"]
+    done = subprocess.run(words, cwd=bench, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: half.png: ")
+    assert done.stderr.count("\n") == 1

@@ -60,10 +60,14 @@ def inspect_files(dataset: Dataset, talk: Talk) -> Inspection:
     owners: dict[str, list[Sample]] = defaultdict(list)
     with talk.steps("reading files", len(dataset.samples)) as bar:
         for index, sample in enumerate(dataset.samples):
-            payload = dataset.file(index).read_bytes()
+            bar.advance()
+            try:
+                payload = dataset.file(index).read_bytes()
+            except OSError as error:
+                faults.append(Fault(sample.path, "unreadable", error.strerror or str(error)))
+                continue
             owners[sha256_hex(payload)].append(sample)
             faults += _file_faults(dataset, index, payload)
-            bar.advance()
     same = [samples for samples in owners.values() if len(samples) > 1]
     faults += [fault for samples in same for fault in _contradictions(samples)]
     return Inspection(faults, sorted(sorted(s.path for s in samples) for samples in same))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.errors import DatasetError
+from edge_agent.contracts.files import files_below
 from edge_agent.contracts.image import IMAGE_SUFFIXES
 from edge_agent.contracts.manifest import Task
 from edge_agent.contracts.recordings import READERS
@@ -40,9 +41,7 @@ class Placed:
 def files_of(root: Path, kind: str) -> list[str]:
     """The images or recordings below `root` as sorted relative paths; hidden ones left out."""
     suffixes = IMAGE_SUFFIXES if kind == "image" else READERS.keys()
-    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes)
-    relative = (path.relative_to(root) for path in found)
-    return sorted(p.as_posix() for p in relative if not any(s.startswith(".") for s in p.parts))
+    return sorted(path.relative_to(root).as_posix() for path in files_below(root, suffixes))
 
 
 def place_files(root: Path, paths: list[str]) -> list[Placed]:
