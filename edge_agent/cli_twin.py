@@ -80,18 +80,21 @@ def _common(parser: argparse.ArgumentParser, defect_rate: float) -> None:
 
 
 def _images(args: argparse.Namespace) -> int:
+    from edge_agent.contracts.files import whole_folder
     from edge_agent.twin import dataset
 
     _refuse_wrong_numbers(args)
     size_px = _size(args.size)
     dataset.refuse_used(args.out)
-    tally = dataset.write_images(
-        args.out, args.count, args.seed, size_px, args.defect_rate, _progress(args.count)
-    )
+    with whole_folder(args.out) as folder:
+        tally = dataset.write_images(
+            folder, args.count, args.seed, size_px, args.defect_rate, _progress(args.count)
+        )
     return _print_result(args, tally)
 
 
 def _vibration(args: argparse.Namespace) -> int:
+    from edge_agent.contracts.files import whole_folder
     from edge_agent.twin import dataset
 
     _refuse_wrong_numbers(args)
@@ -103,16 +106,17 @@ def _vibration(args: argparse.Namespace) -> int:
         )
     faults = _faults(args.faults)
     dataset.refuse_used(args.out)
-    tally = dataset.write_vibration(
-        args.out,
-        args.count,
-        args.seed,
-        args.seconds,
-        args.rate_hz,
-        args.defect_rate,
-        faults,
-        _progress(args.count),
-    )
+    with whole_folder(args.out) as folder:
+        tally = dataset.write_vibration(
+            folder,
+            args.count,
+            args.seed,
+            args.seconds,
+            args.rate_hz,
+            args.defect_rate,
+            faults,
+            _progress(args.count),
+        )
     return _print_result(args, tally)
 
 

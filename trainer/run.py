@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.files import fsync_dir, storage_error, write_atomic
+from edge_agent.contracts.files import storage_error, whole_folder, write_atomic
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec, Provenance, parse_json
 from trainer.config import FitConfig
@@ -101,21 +100,10 @@ def write_run(
     `extra` joins metrics.json; `logs` is a folder that joins the run as logs/. Raises
     StorageError; `path` is then what it was before.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        workshop = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        workshop.chmod(0o755)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    try:
+    with whole_folder(path) as workshop:
         fill(workshop, experiment, extra or {})
         if logs is not None and logs.is_dir():
             shutil.copytree(logs, workshop / "logs")
-        _replace(workshop, path)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
     return read_run(path)
 
 
@@ -215,13 +203,3 @@ def _refuse_unwritable(path: Path) -> None:
         return
     code = errno.EACCES if there.is_dir() else errno.ENOTDIR
     raise storage_error(path, OSError(code, os.strerror(code)))
-
-
-def _replace(workshop: Path, path: Path) -> None:
-    """Move the finished folder to its place; an old run is moved aside first, then removed."""
-    aside = workshop.with_name(workshop.name + ".old")
-    if path.exists():
-        os.replace(path, aside)
-    os.replace(workshop, path)
-    fsync_dir(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from edge_agent.contracts.errors import StorageError
@@ -35,6 +37,28 @@ def write_atomic(path: Path, payload: bytes, mode: int = 0o644) -> None:
         fsync_dir(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` when the block ends well.
+
+    Otherwise nothing of it stays, and `path` is what it was. Raises StorageError.
+    """
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        workshop = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise storage_error(path, error) from error
+    try:
+        workshop.chmod(0o755)
+        yield workshop
+        _take_place(workshop, path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -70,9 +94,21 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.EDQUOT: "raise the quota, or name another folder",
         errno.EACCES: "give this user the right to write there, or name another folder",
         errno.EROFS: "the file system is read-only; name another folder",
+        errno.EEXIST: "a file lies where a folder is needed; name another folder",
+        errno.ENOTDIR: "a file lies where a folder is needed; name another folder",
     }
     cure = cures.get(error.errno or 0, "check that the folder exists and can be written")
     return StorageError(f"cannot write ({error.strerror or error})", where=str(path), cure=cure)
+
+
+def _take_place(workshop: Path, path: Path) -> None:
+    """Move a finished folder to its place; an old one is moved aside first, then removed."""
+    aside = workshop.with_name(f"{workshop.name}.old")
+    if path.exists():
+        os.replace(path, aside)
+    os.replace(workshop, path)
+    fsync_dir(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _fill(handle: int, payload: bytes, mode: int) -> None:

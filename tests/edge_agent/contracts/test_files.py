@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from edge_agent.contracts.files import files_below
+from edge_agent.contracts.errors import StorageError
+from edge_agent.contracts.files import files_below, whole_folder
+from tests.station_kit import wait_until
 
 
 def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
@@ -20,6 +23,39 @@ def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
     found = [str(path.relative_to(tmp_path)) for path in files_below(tmp_path, {".png"})]
     assert found == ["a.png", "b/1.png", "b/2.PNG"]
+
+
+def test_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "made" / "set"
+    with pytest.raises(ZeroDivisionError), whole_folder(target) as folder:
+        (folder / "half.txt").write_text(str(1 / 0))
+    assert list(target.parent.iterdir()) == []
+    for text in ("one", "two"):
+        with whole_folder(target) as folder:
+            (folder / f"{text}.txt").touch()
+        assert [path.name for path in target.iterdir()] == [f"{text}.txt"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StorageError, match="a file lies where a folder is needed"),
+        whole_folder(tmp_path / "file" / "set"),
+    ):
+        pytest.fail("there is no folder to fill")
+
+
+def test_interrupted_twin_leaves_no_half_data_set(tmp_path: Path) -> None:
+    words = ["edge_agent", "twin", "images", "--out", "caps", "--count", "100000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as twin:
+        assert wait_until(lambda: list(tmp_path.glob(".caps.*/good/*.png")))
+        twin.send_signal(signal.SIGINT)
+        _, said = twin.communicate(timeout=20)
+    assert (twin.returncode, said) == (130, "interrupted\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_that_is_absent_is_no_empty_one(tmp_path: Path) -> None:
