@@ -1,10 +1,11 @@
-"""A stretch of a channel's own sensor, for a baseline."""
+"""A stretch of a channel's own sensor, for a baseline or to be measured."""
 
 from __future__ import annotations
 
 import time
 
 from edge_agent.arming import channel_source, trusted_bundle
+from edge_agent.capture.drivers import build_source
 from edge_agent.capture.source import EndOfSource, Source
 from edge_agent.config import StationConfig, VibrationChannel
 from edge_agent.contracts.bundle import Bundle
@@ -13,9 +14,10 @@ from edge_agent.contracts.errors import ConfigError, DeviceError, InputError
 from edge_agent.contracts.types import Reading, Recording, Unreadable
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.settings import did_you_mean
+from edge_agent.sources import RecordingSource
 
 MOST_S = 60.0
-"""A baseline is at most a minute: longer ones tempt to learn a fault as normal."""
+"""Longest stretch: a baseline of more than a minute tempts to learn a fault as normal."""
 GRACE_S = 10.0
 """How much longer than the stretch itself a sensor may take to give it."""
 
@@ -49,17 +51,43 @@ def listen(
     source = channel_source(channel, spec, config, clock)
     if not isinstance(spec.input, VibrationInput):
         raise ConfigError(f"the bundle {spec.name} judges {spec.input.kind}", where=channel.name)
-    source.open()
-    try:
-        readings = _readings(source, seconds, channel.name)
-    finally:
-        source.close()
-    axes, unit = tuple(spec.input.axes), spec.input.unit
-    where = f"channel {channel.name}"
-    return bundle, [Recording(r.signal, r.rate_hz, axes, unit, where, r.rpm) for r in readings]
+    readings = _readings(source, seconds, channel.name)
+    return bundle, _recordings(readings, channel.name, tuple(spec.input.axes), spec.input.unit)
+
+
+def listen_alone(channel: VibrationChannel, seconds: float, clock: Clock) -> list[Recording]:
+    """The same from the sensor alone, before there is a bundle; axes by their number.
+
+    Raises as `listen` does.
+    """
+    config = channel.source
+    if isinstance(config, RecordingSource) and not config.axes:
+        config = config.model_copy(update={"axes": ["0"]})
+    source = build_source(channel.kind, config, name=channel.name, clock=clock)
+    readings = _readings(source, seconds, channel.name)
+    width = readings[0].signal.shape[1] if readings else 0
+    axes = tuple(getattr(config, "axes", ())) or tuple(str(axis) for axis in range(width))
+    return _recordings(readings, channel.name, axes, getattr(config, "unit", "g"))
+
+
+def _recordings(
+    readings: list[Reading], name: str, axes: tuple[str, ...], unit: str
+) -> list[Recording]:
+    return [
+        Recording(r.signal, r.rate_hz, axes, unit, r.part_id or f"{name} {r.seq}", r.rpm)
+        for r in readings
+    ]
 
 
 def _readings(source: Source, seconds: float, name: str) -> list[Reading]:
+    source.open()
+    try:
+        return _heard(source, seconds, name)
+    finally:
+        source.close()
+
+
+def _heard(source: Source, seconds: float, name: str) -> list[Reading]:
     heard: list[Reading] = []
     heard_s, until = 0.0, time.monotonic() + seconds + GRACE_S
     while heard_s < seconds and time.monotonic() < until:

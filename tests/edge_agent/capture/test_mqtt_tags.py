@@ -49,13 +49,13 @@ def plant(broker: Mosquitto) -> Iterator[Plant]:
     gateway.leave()
 
 
-def tags(port: int, **keys: object) -> MqttTags:
+def tags(port: int, protocol: str = "5", **keys: object) -> MqttTags:
     tag = [
         {"name": "torque [Nm]", "topic": "plant/mill", "key": "torque"},
         {"name": "kind", "topic": "plant/kind"},
         {"name": "part", "topic": "plant/part"},
     ]
-    broker = {"host": "127.0.0.1", "port": port}
+    broker = {"host": "127.0.0.1", "port": port, "protocol": protocol}
     asked = {"driver": "mqtt", "broker": broker, "tag": tag, "part_tag": "part", **keys}
     return MqttTags(TagsSource.model_validate(asked), name="mill", clock=SystemClock())
 
@@ -75,8 +75,11 @@ def drain(source: MqttTags) -> None:
         source.next(0.1)
 
 
-def test_a_trigger_takes_the_values_of_its_part(broker: Mosquitto, plant: Plant) -> None:
-    source = tags(broker.port, trigger_tag="part")
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_trigger_takes_the_values_of_its_part(
+    broker: Mosquitto, plant: Plant, protocol: str
+) -> None:
+    source = tags(broker.port, protocol, trigger_tag="part")
     source.open()
     plant.say("mill", {"torque": 40.5})
     plant.say("kind", "L")
