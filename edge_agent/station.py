@@ -22,7 +22,7 @@ from edge_agent.arming import ArmedChannel, arm_channel
 from edge_agent.capture.source import EndOfSource
 from edge_agent.config import StationConfig
 from edge_agent.contracts.clock import Clock
-from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError, StorageError
+from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.contracts.messages import HealthMessage, StateMessage, VerdictMessage, wire_text
 from edge_agent.contracts.types import Item
 from edge_agent.decide.assembly import Assembler, ClosedPart
@@ -57,9 +57,9 @@ def no_output(decision: Decision) -> None:
 class Station:
     """One station; run() until its sources end or `stop` is set.
 
-    keep_trying: a station that cannot arm stays disarmed with the reason and tries again;
-    otherwise run() raises the error. `supervisor` hears when it is armed and that every channel
-    is at work.
+    keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
+    station.toml must be edited first; otherwise run() raises the error.
+    supervisor: hears when the station is armed and that every channel is at work.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Station:
             self._end(reason)
 
     def _arm_until(self, stop: threading.Event) -> bool:
-        """Arm, trying again while disarmed; False when stopped before.
+        """Arm, trying again while disarmed; False when stopped before. Raises ConfigError.
 
         Armed is only who can keep verdicts: a disk that is full at the start, where no number of
         a verdict is safe, is waited for like a camera.
@@ -124,8 +124,8 @@ class Station:
             try:
                 self._reporting.open()
                 self._arm()
-            except (BundleError, DeviceError, StorageError) as error:
-                if not self._keep_trying:
+            except LinesideError as error:
+                if not self._keep_trying or isinstance(error, ConfigError):
                     raise
                 self._say("disarmed", str(error))
                 stop.wait(REARM_S)

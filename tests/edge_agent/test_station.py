@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.arming import ArmedChannel, arm_channel
 from edge_agent.cli import main
-from edge_agent.config import read_config
-from edge_agent.contracts.clock import SystemClock
-from edge_agent.contracts.errors import BundleError, ConfigError, LinesideError
+from edge_agent.config import Channel, StationConfig, read_config
+from edge_agent.contracts.clock import Clock, SystemClock
+from edge_agent.contracts.errors import (
+    BrokerError,
+    BundleError,
+    ConfigError,
+    InputError,
+    LinesideError,
+)
 from edge_agent.contracts.types import Verdict
 from edge_agent.decide.fusion import Decision
 from edge_agent.station import Station, rss_mb
@@ -163,6 +170,26 @@ def test_disarmed_station_arms_when_the_fault_is_mended(
     write_image_bundle(bench / "brightness.bundle")
     thread.join(10)
     assert station.counts["parts"] == 12
+
+
+def test_station_tries_again_after_any_error_but_a_wrong_station_toml(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.station.REARM_S", 0.01)
+    errors = iter([InputError("a file came late"), BrokerError("no tags yet")])
+
+    def arm(channel: Channel, config: StationConfig, clock: Clock) -> ArmedChannel:
+        for error in errors:
+            raise error
+        return arm_channel(channel, config, clock)
+
+    config = read_config(write_station(bench, FOLDER))
+    station = Station(config, clock=SystemClock(), arm=arm)
+    station.run(threading.Event())
+    assert station.counts["parts"] == 12
+    wrong = read_config(write_station(bench, FOLDER, trust="allow_unsigned = false"))
+    with pytest.raises(ConfigError, match="no trusted keys are named"):
+        Station(wrong, clock=SystemClock()).run(threading.Event())
 
 
 def test_slow_line_gives_every_dropped_frame_a_verdict_of_its_own(bench: Path) -> None:
