@@ -138,7 +138,7 @@ def _make_models(workshop: Workshop, seed: int, fast: bool) -> None:
     recipe = workshop.folder / "parts.toml"
     recipe.write_text(PARTS_CONFIG.format(epochs=2 if fast else 32))
     twin = ("lineside-agent", "twin")
-    _say("1/5  The twin makes a data set: pictures of machined parts, vibration of motors")
+    _say("1/5  The twin makes pictures of machined parts and vibration of motors")
     workshop.call(*twin, "images", "--out", parts, "--count", images, "--seed", str(seed))
     workshop.call(*twin, "vibration", "--out", motor, "--count", recordings, "--seed", str(seed))
     _say("2/5  lineside-train fits a small network to each")
@@ -162,25 +162,26 @@ def _watch(station: Path, subscriber: Subscriber, expected: int) -> int:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as agent:
         with Live(console=console, refresh_per_second=8, transient=True) as live:
             while agent.poll() is None:
-                live.update(_live_table(subscriber.snapshot(), expected))
+                live.update(live_table(subscriber.snapshot(), expected))
                 time.sleep(0.12)
         subscriber.wait_for(expected, 5)
         return agent.returncode
 
 
-def _live_table(verdicts: list[dict[str, Any]], expected: int) -> Table:
+def live_table(verdicts: list[dict[str, Any]], expected: int) -> Table:
+    """The latest verdicts as they came; a part that was not judged has neither label nor score."""
     table = Table(title=f"verdicts over MQTT: {len(verdicts)} of {expected}", expand=False)
     for column in ("part", "channel", "verdict", "label", "score", "ms"):
         table.add_column(column, justify="right" if column in ("score", "ms") else "left")
     for message in verdicts[-12:]:
         channel = message["channels"][0]
         style = VERDICT_STYLE[message["verdict"]]
-        score = "" if channel["score"] is None else f"{channel['score']:.3f}"
+        score = f"{channel['score']:.3f}" if "score" in channel else channel.get("reason", "")
         table.add_row(
             message["part_id"],
             channel["channel"],
             f"[{style}]{message['verdict']}[/{style}]",
-            channel["label"],
+            channel.get("label", ""),
             score,
             f"{message['latency_ms']:.1f}",
         )
