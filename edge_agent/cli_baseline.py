@@ -32,7 +32,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "20 windows or more of its normal running the features are centred anew, and the "
         "threshold is raised where this machine scatters more. The bundle stays as it is.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     baseline.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE")
     baseline.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="files or folders")

@@ -26,7 +26,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "check",
         help="test bundles, cameras, sensors, disk and broker",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument("config", type=Path, metavar="STATION.toml")
     check.add_argument(

@@ -17,7 +17,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "config",
         help="print the resolved configuration",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     config.add_argument("config", type=Path, nargs="?", metavar="STATION.toml")
     config.add_argument("--reference", action="store_true", help="print docs/station-toml.md")

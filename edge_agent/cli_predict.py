@@ -33,7 +33,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "predict",
         help="judge images, recordings or rows of process data by a bundle",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.add_argument("bundle", type=Path, metavar="BUNDLE")
     predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")

@@ -26,7 +26,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "replay",
         help="run a recording through the station's decisions",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     replay.add_argument(
         "recording",

@@ -24,7 +24,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "run",
         help="inspect until stopped",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("config", type=Path, metavar="STATION.toml")
     run.add_argument("--verbose", action="store_true", help="verdict lines also without a terminal")

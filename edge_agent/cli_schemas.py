@@ -16,7 +16,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "schemas",
         help="write the JSON Schemas of the messages",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     schemas.add_argument("--out", type=Path, required=True, metavar="DIR")
     schemas.set_defaults(run=_run)

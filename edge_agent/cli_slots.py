@@ -59,9 +59,7 @@ def _register_install(actions: argparse._SubParsersAction[argparse.ArgumentParse
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
-    return verbs.add_parser(
-        name, help=text, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return verbs.add_parser(name, help=text, epilog=EXAMPLES)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "twin",
         help="write a data set from the simulated line",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     kinds = twin.add_subparsers(dest="kind", required=True, metavar="KIND")
     _register_images(kinds)
@@ -35,7 +34,6 @@ def _register_images(kinds: argparse._SubParsersAction[argparse.ArgumentParser])
         "images",
         help="machined parts on a belt: good, scratch, pit, chip, missing_screw",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _common(images, defect_rate=0.5)
     images.add_argument("--size", default="640x480", metavar="WxH", help="pixels (640x480)")
@@ -47,7 +45,6 @@ def _register_vibration(kinds: argparse._SubParsersAction[argparse.ArgumentParse
         "vibration",
         help="motors on a test bench: normal, and faults of bearing or rotor",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _common(vibration, defect_rate=0.8)
     vibration.add_argument(

@@ -23,7 +23,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="run times, cold start and memory, here or on a station",
         epilog="example:\n  lineside-quantize bench castings.bundle --threads 1 2\n"
         "  lineside-quantize bench castings.bundle --ssh pi@station7 --keep",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
     bench.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")

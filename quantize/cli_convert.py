@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 RUNGS = ("int8", "mixed", "int16x8", "float16", "float32")
 
-FORMATTER = argparse.RawDescriptionHelpFormatter
-
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this file."""
@@ -30,7 +28,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="float and int8 side by side on the held-out samples",
         epilog="example:\n  lineside-quantize compare runs/castings castings.bundle\n"
         "  lineside-quantize compare float.tflite int8.tflite",
-        formatter_class=FORMATTER,
     )
     compare.add_argument("path", type=Path, metavar="RUN|FLOAT.tflite")
     compare.add_argument("bundle", type=Path, metavar="BUNDLE|INT8.tflite")
@@ -44,7 +41,6 @@ def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]
         help="a run into an int8 bundle, if it loses nothing",
         epilog="example:\n  lineside-quantize convert runs/castings --out castings.bundle "
         "--target rpi5",
-        formatter_class=FORMATTER,
     )
     convert.add_argument("path", type=Path, metavar="RUN")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.bundle")

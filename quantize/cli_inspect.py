@@ -21,7 +21,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="operators, tensors, sizes, and what a target would refuse",
         epilog="example:\n  lineside-quantize inspect castings.bundle --target coral-usb "
         "--beside caps.bundle",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inspect.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
     inspect.add_argument("--target", choices=TARGETS, help="default: the bundle's, else x86")

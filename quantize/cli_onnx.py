@@ -16,7 +16,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="a run as symmetric int8 ONNX, for TensorRT on a Jetson",
         epilog="example:\n  lineside-quantize onnx runs/castings --out castings.onnx\n"
         "then on the Jetson:\n  trtexec --onnx=castings.onnx --int8 --saveEngine=castings.engine",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     onnx.add_argument("path", type=Path, metavar="RUN")
     onnx.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")

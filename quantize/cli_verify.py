@@ -9,8 +9,6 @@ from pathlib import Path
 
 from quantize.targets import TARGETS, Target
 
-FORMATTER = argparse.RawDescriptionHelpFormatter
-
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this file."""
@@ -18,7 +16,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "verify",
         help="run a bundle's parity vectors on this machine",
         epilog="example:\n  lineside-quantize verify castings.bundle",
-        formatter_class=FORMATTER,
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE")
     verify.add_argument("--runtime", default="auto", help="auto, litert, tflite_runtime or edgetpu")
@@ -29,7 +26,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "targets",
         help="the stations a network can be converted for",
         epilog="example:\n  lineside-quantize targets --json",
-        formatter_class=FORMATTER,
     )
     targets.add_argument("--json", action="store_true", help="as a JSON list")
     targets.set_defaults(run=_targets)

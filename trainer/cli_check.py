@@ -28,7 +28,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "Exit 0: fit to train on; 3: faults found.",
         epilog="examples:\n  lineside-train check data/castings --json\n"
         "  lineside-train check data/castings --doubts",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--group", metavar="COLUMN", help="overrides group of dataset.toml")

@@ -34,7 +34,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "value only is cut by time. With --try, options are chosen by leaving out conditions "
         "among the training ones.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--folds", type=int, default=5, metavar="K", help="where none are given")

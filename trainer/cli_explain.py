@@ -19,7 +19,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "that random weights give other maps.",
         epilog="examples:\n  lineside-train explain runs/castings\n"
         "  lineside-train explain runs/castings part1.jpg part2.jpg --out overlays",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("run_dir", type=Path, metavar="RUN")
     verb.add_argument("images", type=Path, nargs="*", metavar="IMAGE")

@@ -29,7 +29,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "RUN.unfinished holds what it needs.",
         epilog="examples:\n  lineside-train fit data/castings --out runs/castings\n"
         "  lineside-train fit data/bearings --group load --held-out 3",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, metavar="RUN", help="default: runs/DATASET-MODEL")

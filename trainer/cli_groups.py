@@ -20,7 +20,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "stretched, brightened or cropped copies of another, and propose groups. Exit code 3 "
         "where the split that fit would make shares copies.",
         epilog="example:\n  lineside-train groups data/castings --out data/castings/twins.csv",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, metavar="CSV", help="write path, label and group here")

@@ -22,7 +22,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Fit the outcome against process settings, show how it goes with each of "
         "them, and propose settings within bounds with the expected gain and its interval.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument(

@@ -21,7 +21,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Judge every sample of DATASET by the run's network, preprocessing and "
         "threshold, and print the figures. Samples the network was trained on are left out.",
         epilog="example: lineside-train evaluate runs/castings data/castings_july --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.add_argument("run_dir", type=Path, metavar="RUN")
     evaluate.add_argument("dataset", type=Path, metavar="DATASET")
@@ -34,7 +33,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="write a run's report.html and card.md again",
         description="Make the report and the card from the files of the run.",
         epilog="example: lineside-train report runs/castings",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument("run_dir", type=Path, metavar="RUN")
     report.set_defaults(run=_report)

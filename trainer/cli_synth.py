@@ -22,7 +22,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "noise. With --compare, fit with and without them and say what they added.",
         epilog="example:\n  lineside-train synth data/castings --out synthetic --method cutpaste "
         "--count 60 --compare",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")

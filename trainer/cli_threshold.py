@@ -26,7 +26,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Choose the threshold on validation or out-of-fold parts, never on the "
         "held-out ones; say what it costs and what the parts at hand prove; write it into the run.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("run_dir", type=Path, metavar="RUN")
     verb.add_argument("--cost-escape", type=_positive, metavar="MONEY", help="of one escape")

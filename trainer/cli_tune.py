@@ -19,7 +19,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "best ones as a configuration for fit. Interrupted, it goes on where it stopped.",
         epilog="example:\n  lineside-train tune data/castings --trials 20 --out tuned\n"
         "  lineside-train fit data/castings --config tuned/fit.toml",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")

@@ -62,7 +62,6 @@ class Program:
             prog=self.name,
             description=self.description,
             epilog=self.epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         said = f"{self.name} {version('lineside')}"
         top.add_argument("--version", action="version", version=said)
@@ -88,7 +87,10 @@ class Program:
 
 
 class HelpfulParser(argparse.ArgumentParser):
-    """Answers a mistyped verb, choice or option with the nearest one there is."""
+    """Answers a mistyped verb, choice or option with the nearest one there is.
+
+    Its verbs are such parsers too: examples in `epilog` keep their lines in all of them.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and the likely cure; exit 2."""
@@ -100,6 +102,9 @@ class HelpfulParser(argparse.ArgumentParser):
             message += _did_you_mean(option[1], sorted(_options(self)))
         super().error(message)
 
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(self.prog)
+
 
 def add_verb(
     verbs: Verbs,
@@ -109,9 +114,7 @@ def add_verb(
     run: Callable[[argparse.Namespace], int] | None = None,
 ) -> argparse.ArgumentParser:
     """Add the verb `name`; without `run` it has verbs of its own."""
-    verb = verbs.add_parser(
-        name, help=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    verb = verbs.add_parser(name, help=about, epilog=examples)
     if run is not None:
         verb.set_defaults(run=run)
     return verb
