@@ -95,8 +95,10 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from quantize.convert import Order, convert
+    from quantize.gate import refuse_unknown
     from quantize.pages import table
 
+    refuse_unknown(arguments.allow)
     number = arguments.version_number
     if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
         raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")

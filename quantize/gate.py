@@ -106,14 +106,17 @@ def compare_samples(
     return Comparison(len(before), [*metrics, agreement], flips, agreement.after, before, after)
 
 
-def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
-    """The limits that were broken and waived; raises GateError for those not waived."""
-    known = [metric.name for metric in comparison.metrics if metric.limit is not None]
+def refuse_unknown(allowed: list[str]) -> None:
+    """Raise ConfigError for a waiver of a limit that is none."""
     for name in allowed:
         if name not in LIMITED:
-            raise ConfigError(
-                f"no limit {name!r}", where="--allow", cure=f"name one of {', '.join(known)}"
-            )
+            cure = f"name one of {', '.join(sorted(LIMITED))}"
+            raise ConfigError(f"no limit {name!r}", where="--allow", cure=cure)
+
+
+def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
+    """The limits that were broken and waived; raises GateError for those not waived."""
+    refuse_unknown(allowed)
     broken = [metric for metric in comparison.metrics if metric.status == "broken"]
     refused = [metric for metric in broken if metric.name not in allowed]
     if refused:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Run:
 
 def slug(text: str) -> str:
     """`text` as a name that manifests accept."""
-    plain = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    ascii_only = letters.encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^a-z0-9_-]+", "-", ascii_only).strip("-_")
     return plain[:63] or "model"
 
 

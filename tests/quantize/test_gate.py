@@ -10,6 +10,7 @@ from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
 from quantize.child import Converted
+from quantize.cli import main
 from quantize.gate import (
     Comparison,
     Limits,
@@ -224,3 +225,11 @@ def test_flipped_recordings_are_shown_as_spectra(vibration_run: Path) -> None:
     run = read_run(vibration_run)
     page = with_comparison("", run, flipped(run), [], [])
     assert page.count('aria-label="spectrum"') == page.count("<figure>") >= 1
+
+
+def test_unknown_waiver_is_refused_before_anything_is_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", str(tmp_path / "no run"), "--out", "x.bundle", "--allow", "acuracy"]
+    assert main(words) == 2
+    assert "no limit 'acuracy': name one of accuracy, " in capsys.readouterr().err

@@ -283,7 +283,12 @@ def test_a_folder_that_cannot_be_written_is_named(plates_run: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Gear Box №1", "gear-box-1"), ("--", "model"), ("a" * 99, "a" * 63)],
+    [
+        ("Gear Box №1", "gear-box-no1"),
+        ("Gußteil Größe 3", "gussteil-grosse-3"),
+        ("--", "model"),
+        ("a" * 99, "a" * 63),
+    ],
 )
 def test_names_become_what_manifests_accept(text: str, name: str) -> None:
     assert slug(text) == name
