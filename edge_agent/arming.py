@@ -154,7 +154,9 @@ def channel_judge(
         health=FrameHealth(channel.health) if isinstance(channel, ImageChannel) else None,
         axes=tuple(taken.axes) if isinstance(taken, VibrationInput) else (),
         unit=taken.unit if isinstance(taken, VibrationInput) else "g",
-        rows=ProcessInspector(inspector) if isinstance(channel, ProcessChannel) else None,
+        rows=ProcessInspector(inspector, persistence=channel.persistence)
+        if isinstance(channel, ProcessChannel)
+        else None,
     )
 
 

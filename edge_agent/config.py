@@ -183,6 +183,10 @@ class ProcessChannel(ChannelTable):
         default=64, ge=1, le=4096, description="rows that may wait; a full queue drops the oldest"
     )
     source: ProcessSource = Field(description="where the tags come from")
+    persistence: Persistence | None = Field(
+        default=None,
+        description="alarm when k of the last n rows are over; absent: as the bundle says",
+    )
 
 
 Channel: TypeAlias = Annotated[

@@ -52,13 +52,6 @@ class VibrationTable(StrictTable):
     hop_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: one window")
     detrend: Literal["none", "mean"] = "mean"
     augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
-    false_alarms: float | None = Field(
-        default=None,
-        gt=0,
-        lt=0.5,
-        description="share of normal readings of a watched machine that may raise an alarm; k of n "
-        "is chosen to hold it. Absent: each reading is judged alone, as parts must be",
-    )
 
 
 class FitConfig(StrictTable):
@@ -89,6 +82,14 @@ class FitConfig(StrictTable):
     )
     test_fraction: float = Field(default=0.2, gt=0, lt=0.9)
     val_fraction: float = Field(default=0.2, gt=0, lt=0.9)
+    false_alarms: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        description="share of normal readings of a watched machine (vibration, or rows of an "
+        "anomaly detector) that may raise an alarm; k of n is chosen to hold it. Absent: each "
+        "reading is judged alone, as parts must be",
+    )
     image: ImageTable = ImageTable()
     vibration: VibrationTable = VibrationTable()
     options: dict[str, Scalar | list[Scalar]] = Field(

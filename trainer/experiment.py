@@ -86,6 +86,7 @@ def run_experiment(
         bad = split.dataset.is_bad()[split.val]
         threshold, rule = choose_threshold(val.scores, bad)
         scoring = scoring.with_threshold(threshold, rule)
+    if fitted.scoring is None or isinstance(training.spec, TabularInput):
         scoring = with_persistence(scoring, training, val.outputs)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     test = _judged(fitted, held_out, split.test, training, scoring)

@@ -1,8 +1,8 @@
 """k of n, chosen on validation readings: the stated false-alarm rate, the shortest detection delay.
 
-A reading is one window; windows that overlap are left out, since a station's readings do not. The
-readings of one machine in one state, recordings in their order, are one run. Every majority rule
-(k of n with 2k > n) up to n = 10 is tried.
+A reading is one window of vibration, or one row; windows of vibration that overlap are left out,
+since a station's readings do not. The readings of one machine in one state, recordings in their
+order, are one run. Every majority rule (k of n with 2k > n) up to n = 10 is tried.
 """
 
 from __future__ import annotations
@@ -102,11 +102,16 @@ def persisting(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
 
 
 def with_persistence(scoring: Scoring, training: Training, outputs: NDArray[np.float32]) -> Scoring:
-    """`scoring` with a rule by the validation windows' outputs; vibration alone is watched."""
-    if not isinstance(training.spec, VibrationInput):
+    """`scoring` with a rule by the validation windows' outputs, where machines are watched."""
+    if not is_watched(training.dataset):
         return scoring
     runs = runs_of(training.dataset, training.val, outputs, training.spec, scoring)
-    return persisting(scoring, runs, training.config.vibration.false_alarms)
+    return persisting(scoring, runs, training.config.false_alarms)
+
+
+def is_watched(dataset: Dataset) -> bool:
+    """Whether readings follow one another in time: vibration, and rows of an anomaly detector."""
+    return dataset.config.kind == "vibration" or dataset.config.task == "tabular-anomaly"
 
 
 def choose_rule(runs: Runs, threshold: float, limit: float) -> Tally:
@@ -201,7 +206,7 @@ def _assumed(threshold: float) -> Run:
 def _said(found: Tally, runs: Runs, threshold: float, limit: float) -> str:
     kept = "asked" if found.share <= limit else "no rule holds the"
     fault = (
-        f"{found.found} of {found.faulty} faulty machines are found"
+        f"{found.found} of {found.faulty} faulty runs (a machine in a state) are found"
         if runs.faulty
         else f"a fault that is over the threshold in {ASSUMED_HITS:.0%} of readings (assumed: no "
         "faulty validation readings) is found"

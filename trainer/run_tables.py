@@ -20,7 +20,7 @@ from trainer.judged import Judged
 from trainer.localisation import localisation_figures
 from trainer.metrics import auroc, bootstrapped, wilson
 from trainer.nuisance import nuisance_figures
-from trainer.persistence import runs_of, tally
+from trainer.persistence import is_watched, runs_of, tally
 
 Row = Mapping[str, object]
 
@@ -119,8 +119,8 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
 
 def persistence_figures(experiment: Experiment) -> dict[str, object]:
     """What k of n does on held-out readings, beside each reading alone; {} where none was asked."""
-    asked, scoring = experiment.config.vibration.false_alarms, experiment.spec.scoring
-    if asked is None or experiment.split.dataset.config.kind != "vibration":
+    asked, scoring = experiment.config.false_alarms, experiment.spec.scoring
+    if asked is None or not is_watched(experiment.split.dataset):
         return {}
     runs = runs_of(
         experiment.split.dataset,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,7 @@ from edge_agent.contracts.severity import MachineGroup, Zone, measure
 from edge_agent.contracts.types import Image, Judgement, Recording, Tensor, Verdict
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
 from edge_agent.contracts.views import Standard, standardise
+from edge_agent.decide.persisting import Persisting
 
 IMPACTS = 6.0
 """Kurtosis from which a signal is called impacting: noise has 3, and scatters by 0.1 or so."""
@@ -70,8 +70,7 @@ class MachineInspector:
         if baseline is not None:
             self._input = self._input.model_copy(update={"standard": baseline.standard})
             self._scoring = self._scoring.model_copy(update={"threshold": baseline.threshold})
-        self._rule = persistence or self._scoring.persistence
-        self._over: deque[bool] = deque(maxlen=self._rule.n)
+        self._persisting = Persisting(persistence or self._scoring.persistence)
         self._group: MachineGroup = group
         self._bearing = bearing
 
@@ -87,15 +86,9 @@ class MachineInspector:
         found = replace(found, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
         if self._scoring.kind == "anomaly":
             found = replace(found, label="normal" if verdict == Verdict.PASS else "anomaly")
-        self._over.append(verdict == Verdict.FAIL)
-        if verdict != Verdict.FAIL:
+        found = self._persisting.hold(found)
+        if found.verdict != Verdict.FAIL:
             return found
-        seen = sum(self._over)
-        if seen < self._rule.k:
-            waiting = (
-                f"over the threshold in {seen} of {self._rule.n}, {self._rule.k} make an alarm"
-            )
-            return replace(found, verdict=Verdict.PASS, reason=waiting)
         return replace(found, reason=why(recording, self._group, self._bearing))
 
 

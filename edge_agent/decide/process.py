@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.tables import Row, numbers, table_of_rows
 from edge_agent.contracts.tabular import TabularInput, find_column, prepare_rows
 from edge_agent.contracts.types import Judgement, ProcessRow, Tensor
+from edge_agent.decide.persisting import Persisting
 
 MOST_SERIES = 256
 """Series (machines, batches) that are remembered at once; the one silent for longest goes."""
@@ -45,6 +47,7 @@ class Past:
 
     values: deque[NDArray[np.float32]]
     refused: deque[str]
+    alarm: Persisting
     before: Row | None = field(default=None)
 
 
@@ -52,10 +55,12 @@ class ProcessInspector:
     """Judges the rows of one source in their order; one thread at a time may use it.
 
     A hole in `seq` empties every window: rows that were lost cannot be looked back on.
+    persistence: None for the bundle's own; each series has its own alarm.
     """
 
-    def __init__(self, reader: RowReader) -> None:
+    def __init__(self, reader: RowReader, *, persistence: Persistence | None = None) -> None:
         self._reader = reader
+        self._rule = persistence or reader.spec.scoring.persistence
         self._input = _tabular(reader.spec)
         self._holds = any(tag.missing == "hold" for tag in self._input.tags)
         self._past: OrderedDict[str, Past] = OrderedDict()
@@ -79,7 +84,7 @@ class ProcessInspector:
         if spoilt:
             raise InputError(f"{past.refused[-1 - spoilt[0]]}, {spoilt[0]} rows ago", cure=CURE)
         window = np.stack(past.values).reshape(self._input.shape)
-        found = self._reader.judge(self._reader.invoke(window))
+        found = past.alarm.hold(self._reader.judge(self._reader.invoke(window)))
         return replace(found, reason="; ".join(part for part in (found.reason, filled) if part))
 
     def _push(self, past: Past, row: Row) -> str:
@@ -113,7 +118,7 @@ class ProcessInspector:
         past = self._past.pop(key, None)
         if past is None:
             length = self._input.window_rows
-            past = Past(deque(maxlen=length), deque(maxlen=length))
+            past = Past(deque(maxlen=length), deque(maxlen=length), Persisting(self._rule))
         self._past[key] = past
         if len(self._past) > MOST_SERIES:
             self._past.popitem(last=False)

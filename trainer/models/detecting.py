@@ -94,7 +94,7 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
     step = overlap_step(training.spec)
     runs = Runs([run[::step] for run in scores], [])
-    return persisting(scoring, runs, training.config.vibration.false_alarms)
+    return persisting(scoring, runs, training.config.false_alarms)
 
 
 def _by_condition(training: Training) -> list[Tensor]:

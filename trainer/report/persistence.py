@@ -14,7 +14,7 @@ def persistence(run: Run) -> str:
     found = run.metrics.get("persistence")
     if not found:
         return ""
-    head = ["held-out readings", "rule", "normal", "false alarms", "share below", "faulty machines"]
+    head = ["held-out readings", "rule", "normal", "false alarms", "share below", "faulty runs"]
     rows = [
         _cells("as chosen", found["held_out"]["chosen"]),
         _cells("each reading alone", found["held_out"]["alone"]),
@@ -22,8 +22,8 @@ def persistence(run: Run) -> str:
     return (
         "<h2>How long a fault must last to raise an alarm</h2>"
         f"<p>{escape(found['chosen_by'])}.</p>{table([*head, 'found', 'mean delay'], rows)}"
-        '<p class="note">A reading is one window. The delay counts readings until the alarm when '
-        "the fault begins at any moment of its recordings, 100 where it is not found. Bounds: "
+        '<p class="note">A reading is one window of vibration, or one row. The delay counts '
+        "readings until the alarm when the fault begins at any moment of its recordings, 100 where it is not found. Bounds: "
         "one-sided Clopper-Pearson at 95 %, as if readings were independent. For a machine that is "
         "watched over time, not for parts of which each is heard once.</p>"
     )

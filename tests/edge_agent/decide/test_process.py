@@ -10,6 +10,7 @@ import pytest
 from edge_agent.contracts.bundle import read_bundle
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.manifest import ModelSpec
+from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.tables import Row, table_of_rows
 from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Judgement, ProcessRow, Verdict
@@ -88,6 +89,28 @@ def test_series_do_not_mix(tmp_path: Path) -> None:
     assert all(isinstance(one, InputError) for one in found[:6])
     last = [one.verdict for one in found[6:] if isinstance(one, Judgement)]
     assert last == [Verdict.PASS, Verdict.FAIL]
+
+
+def test_an_alarm_persists_in_its_own_series_and_not_over_a_hole(tmp_path: Path) -> None:
+    taken = DRIFT_SPEC.input
+    assert isinstance(taken, TabularInput)
+    scoring = DRIFT_SPEC.scoring.model_copy(update={"persistence": Persistence(k=2, n=3)})
+    update = {"input": taken.model_copy(update={"series": "oven"}), "scoring": scoring}
+    bundle = reader(tmp_path, DRIFT_SPEC.model_copy(update=update))
+    inspector = ProcessInspector(bundle)
+    rows: list[Row] = [{"oven": oven, "air [K]": 315.0} for oven in "abababababab"]
+    found = [one for one in judge_all(inspector, rows) if isinstance(one, Judgement)]
+    assert [one.verdict for one in found] == [Verdict.PASS] * 2 + [Verdict.FAIL] * 4
+    assert found[0].reason == "over the threshold in 1 of 3, 2 make an alarm"
+    after = [inspector.inspect_row(ProcessRow(rows[0], 0, 0, seq)) for seq in range(12, 14)]
+    assert [one.verdict for one in after] == [Verdict.FAIL] * 2
+    for seq in range(15, 18):
+        with pytest.raises(InputError, match="rows in a row so far"):
+            inspector.inspect_row(ProcessRow(rows[0], 0, 0, seq))
+    assert inspector.inspect_row(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.PASS
+    alone = ProcessInspector(bundle, persistence=Persistence())
+    first = [one for one in judge_all(alone, rows) if isinstance(one, Judgement)]
+    assert first[0].verdict == Verdict.FAIL
 
 
 def test_tags_are_converted_filled_and_refused_by_name(tmp_path: Path) -> None:

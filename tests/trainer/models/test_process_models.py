@@ -18,6 +18,7 @@ from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.hotelling import crossfit_limit, hotelling_t
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.models.valued import begun_late, conformal_margin, value_scoring
+from trainer.run_tables import persistence_figures
 
 MILL = """\
 task = "tabular-class"
@@ -160,6 +161,20 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     plain = 2.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2
     below = plain < 2.0
     np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=1e-3, atol=1e-3)
+
+
+def test_a_stated_false_alarm_rate_makes_the_detectors_alarms_persist(pump: Path) -> None:
+    dataset = load_dataset(pump)
+    split = Split(dataset, np.arange(200), np.arange(200, 300), np.arange(250, 360), "by time")
+    config = {"options": {"window_rows": 1}, "false_alarms": 0.001}
+    found = run_experiment(split, FitConfig.model_validate(config), "p")
+    said = found.spec.scoring.persistence_chosen_by
+    assert "of 100 normal validation readings raise an alarm" in said
+    held = persistence_figures(found)["held_out"]
+    assert isinstance(held, dict)
+    assert held["alone"]["normal_readings"] == 50
+    assert held["chosen"]["false_alarms"] <= held["alone"]["false_alarms"]
+    assert held["chosen"]["found"] == held["chosen"]["faulty_runs"] == 4
 
 
 @pytest.mark.parametrize(("model", "epochs"), [("conv1d-rows", 20), ("gru", 80)])

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.int8 import run_int8
 from edge_agent.contracts.baseline import raw_features, rebase
 from edge_agent.contracts.vibration import VibrationInput
-from trainer.config import FitConfig, VibrationTable
+from trainer.config import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.prepared import prepare
 from trainer.data.samples import Dataset
@@ -94,8 +94,8 @@ def detector(
     normal = np.flatnonzero((labels == "normal") & known)
     rest = np.setdiff1d(np.arange(len(labels)), normal[::2])
     split = Split(dataset, normal[::2], normal[::2], rest, "every second normal trains")
-    table = VibrationTable(false_alarms=false_alarms)
-    return run_experiment(split, FitConfig(model=model, epochs=30, vibration=table), "fan")
+    config = FitConfig(model=model, epochs=30, false_alarms=false_alarms)
+    return run_experiment(split, config, "fan")
 
 
 def heard(dataset: Dataset, model: str = "conv1d", **options: object) -> VibrationInput:
