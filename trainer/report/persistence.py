@@ -23,9 +23,10 @@ def persistence(run: Run) -> str:
         "<h2>How long a fault must last to raise an alarm</h2>"
         f"<p>{escape(found['chosen_by'])}.</p>{table([*head, 'found', 'mean delay'], rows)}"
         '<p class="note">A reading is one window of vibration, or one row. The delay counts '
-        "readings until the alarm when the fault begins at any moment of its recordings, 100 where it is not found. Bounds: "
-        "one-sided Clopper-Pearson at 95 %, as if readings were independent. For a machine that is "
-        "watched over time, not for parts of which each is heard once.</p>"
+        "readings until the alarm when the fault begins at any moment of its recordings, 100 where "
+        "it is not found. Bounds: one-sided Clopper-Pearson at 95 %, as if readings were "
+        "independent. For a machine that is watched over time, not for parts of which each is "
+        "heard once.</p>"
     )
 
 
