@@ -18,6 +18,7 @@ import numpy as np
 from edge_agent.contracts.types import Tensor
 from trainer.models.grid import BATCH, Floats, on_one_grid, planted_inputs
 from trainer.models.registry import Training
+from trainer.quiet import silent_descriptor
 
 if TYPE_CHECKING:
     import keras
@@ -70,7 +71,7 @@ def _converted(network: keras.Model, training: Training) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
-    with redirect_stdout(StringIO()), warnings.catch_warnings():
+    with redirect_stdout(StringIO()), silent_descriptor(2), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())
 
@@ -79,8 +80,9 @@ def _run(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     """The dequantised taps of each input, finest first, with a batch axis of 1."""
     from ai_edge_litert.interpreter import Interpreter
 
-    reader = Interpreter(model_content=payload, num_threads=1)
-    reader.allocate_tensors()
+    with silent_descriptor(2):
+        reader = Interpreter(model_content=payload, num_threads=1)
+        reader.allocate_tensors()
     place = reader.get_input_details()[0]["index"]
     outputs = sorted(reader.get_output_details(), key=lambda one: -int(one["shape"][1]))
     for image in inputs:
