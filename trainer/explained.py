@@ -13,6 +13,7 @@ import numpy as np
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.files import write_atomic
 from edge_agent.contracts.image import ImageInput, prepare_tiles, read_image
+from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import judge
 from edge_agent.contracts.types import Tensor
 from trainer.explain import heat_of, overlay, sanity
@@ -62,7 +63,7 @@ def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
     rows = _worth_showing(run)
     listed = []
     for row in rows:
-        picture = inputs[owners == row][0]
+        picture = worst_tile(network, run.spec, inputs[owners == row])
         name = f"{row}.png"
         _write_picture(
             run.path / FOLDER / name, overlay(picture, heat_of(network, run.spec, picture))
@@ -74,6 +75,13 @@ def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
     document = {"sanity": round(agreement, 4), "pictures": listed}
     write_atomic(run.path / FOLDER / "explained.json", json.dumps(document, indent=1).encode())
     return agreement
+
+
+def worst_tile(network: keras.Model, spec: ModelSpec, tiles: Tensor) -> Tensor:
+    """Of one picture's tiles the one with the highest score, which decides."""
+    outputs = predict(network, tiles)
+    scores = [judge(row[None], spec.labels, spec.good, spec.scoring).score for row in outputs]
+    return np.asarray(tiles[int(np.argmax(scores))])
 
 
 def _worth_showing(run: Run) -> list[int]:

@@ -14,6 +14,7 @@ from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
 from trainer.cli import main
 from trainer.explain import heat_of, overlay, sanity
+from trainer.explained import worst_tile
 
 SPEC = ModelSpec(
     name="spots",
@@ -58,6 +59,13 @@ def test_the_map_is_strongest_on_the_evidence() -> None:
 
 def test_random_weights_change_the_map() -> None:
     assert sanity(bright_spot_network(), SPEC, spotted()[None]) < 0.7
+
+
+def test_of_several_tiles_the_one_that_decides_is_shown() -> None:
+    tiles = np.stack(
+        [np.full((32, 32, 3), 60, np.uint8), spotted(), np.zeros((32, 32, 3), np.uint8)]
+    )
+    np.testing.assert_array_equal(worst_tile(bright_spot_network(), SPEC, tiles), spotted())
 
 
 def test_a_network_without_pooling_is_refused() -> None:
