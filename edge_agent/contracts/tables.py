@@ -89,7 +89,7 @@ def parse_table(text: str, where: str, header: Sequence[str] = ()) -> Table:
 def table_of_rows(rows: Sequence[Row], where: str = "row") -> Table:
     """A table of the rows that a driver gave; a tag absent from a row is missing there."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: np.array([_cell(row.get(name)) for row in rows]) for name in names}
+    columns = {name: _column([row.get(name) for row in rows]) for name in names}
     return Table(columns, where)
 
 
@@ -123,6 +123,17 @@ def is_missing(cells: Column) -> NDArray[np.bool_]:
     if np.issubdtype(cells.dtype, np.floating):
         return np.asarray(np.isnan(cells.astype(np.float64)))
     return np.isin(np.char.lower(cells.astype(np.str_)), list(MISSING))
+
+
+def _column(values: Sequence[float | int | str | None]) -> Column:
+    """Numbers where every value is one that float64 holds, or missing; else text."""
+    if any(isinstance(value, str) or _is_long(value) for value in values):
+        return np.array([_cell(value) for value in values])
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _is_long(value: float | int | str | None) -> bool:
+    return isinstance(value, int) and abs(value) > 1 << 53
 
 
 def _cell(value: float | int | str | None) -> str:

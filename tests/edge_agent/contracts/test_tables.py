@@ -88,6 +88,27 @@ def test_a_category_that_is_a_number_is_the_same_from_any_source() -> None:
     assert texts(rows, "kind").tolist() == ["1", "1", "1", "1.5", ""]
 
 
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        ([0.1, None, 3], [0.1, np.nan, 3.0]),
+        ([0.1, "", "3"], [0.1, np.nan, 3.0]),
+        ([None, None], [np.nan, np.nan]),
+        ([10**400], [np.inf]),
+    ],
+    ids=["numbers", "mixed", "nothing", "long"],
+)
+def test_rows_of_numbers_and_of_text_hold_the_same_values(
+    cells: list[float | str | None], read: list[float]
+) -> None:
+    table = table_of_rows([{"x": cell} for cell in cells])
+    np.testing.assert_array_equal(numbers(table, "x"), np.array(read))
+
+
+def test_a_long_serial_number_keeps_its_digits() -> None:
+    assert texts(table_of_rows([{"serial": 2**60 + 1}]), "serial").tolist() == [str(2**60 + 1)]
+
+
 def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv"):
         read_table(tmp_path / "gone.csv")
