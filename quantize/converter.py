@@ -17,9 +17,10 @@ import numpy as np
 
 from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
+from quantize.bias import correct_biases
 from quantize.child import Job
-from quantize.mixed import has_exact_layers, quantise_but_exact
-from quantize.worst_layers import quantise_but_worst
+from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.worst_layers import worst_tensors
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 BATCH_VALUES = 1_500_000
@@ -62,12 +63,24 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
         samples = calibration_inputs(content["inputs"], job.image)
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
+    if job.variant not in ("int8", "mixed"):
+        return bytes(converter.convert())
+    calibrated = calibrate(converter)
+    exact = exact_tensors(calibrated) if has_exact_layers(model) else []
     if job.variant == "mixed":
-        exact = has_exact_layers(model)
-        return quantise_but_worst(converter, job.image, samples, stage["notes"], exact=exact)
-    if job.variant == "int8" and has_exact_layers(model):
-        return quantise_but_exact(converter, job.image)
-    return bytes(converter.convert())
+        exact += worst_tensors(calibrated, samples, exact, stage["notes"])
+    quantised = quantise_calibrated(converter, calibrated, job.image, exact)
+    return _corrected(quantised, calibrated, samples, stage["notes"])
+
+
+def _corrected(quantised: bytes, calibrated: bytes, samples: Tensor, notes: list[str]) -> bytes:
+    corrected = correct_biases(quantised, calibrated, samples)
+    if corrected.kept:
+        notes.append(
+            f"biases corrected: output error {corrected.before:.4f} to {corrected.after:.4f} "
+            "of the output's spread"
+        )
+    return corrected.model
 
 
 def first_output(model: Any, inputs: Tensor) -> Tensor:

@@ -30,20 +30,32 @@ def quantise_but_exact(converter: Any, image: bool) -> bytes:
 
     The input becomes uint8 (images) or int8, the outputs float32.
     """
-    import tensorflow as tf
-    from tensorflow.lite.python.convert import mlir_quantize
+    calibrated = calibrate(converter)
+    return quantise_calibrated(converter, calibrated, image, exact_tensors(calibrated))
 
+
+def calibrate(converter: Any) -> bytes:
+    """The float network as .tflite, with the ranges of its tensors on the calibration set."""
     converter._experimental_calibrate_only = True
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-        calibrated = converter.convert()
+        return bytes(converter.convert())
+
+
+def quantise_calibrated(converter: Any, calibrated: bytes, image: bool, exact: list[str]) -> bytes:
+    """int8 but for the tensors named in `exact`; where there are such, the outputs are float32."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    per_tensor = converter._experimental_disable_per_channel_quantization_for_dense_layers
     mixed = mlir_quantize(
         calibrated,
         input_data_type=tf.uint8 if image else tf.int8,
-        output_data_type=tf.float32,
-        denylisted_nodes=exact_tensors(calibrated),
+        output_data_type=tf.float32 if exact else tf.int8,
+        denylisted_nodes=exact or None,
+        disable_per_channel_for_dense_layers=per_tensor,
     )
-    return finish(bytes(mixed))
+    return finish(bytes(mixed)) if exact else bytes(mixed)
 
 
 def finish(payload: bytes) -> bytes:

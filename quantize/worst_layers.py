@@ -13,7 +13,6 @@ import math
 from typing import Any
 
 from edge_agent.contracts.types import Tensor
-from quantize.mixed import exact_tensors, finish
 
 SHARE = 0.2
 """Of the layers, so many stay in float, and at least one."""
@@ -22,33 +21,22 @@ SAMPLES = 20
 """Calibration samples on which the damage is measured."""
 
 
-def quantise_but_worst(
-    converter: Any, image: bool, samples: Tensor, notes: list[str], *, exact: bool = False
-) -> bytes:
-    """Convert with a calibrated `converter`; notes name the layers kept in float.
+def worst_tensors(
+    calibrated: bytes, samples: Tensor, exact: list[str], notes: list[str]
+) -> list[str]:
+    """The tensors of the layers to keep in float; notes name them.
 
-    The input becomes uint8 (images) or int8, the outputs float32. exact: the network has layers
-    that stay in float anyway (quantize.mixed).
+    calibrated: the float network with ranges (quantize.mixed); exact: what stays in float anyway.
     """
-    import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
-    converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
     debug = mlir_quantize(calibrated, enable_numeric_verify=True)
-    damage = layer_damage(debug, samples[:SAMPLES])
-    kept = exact_tensors(calibrated) if exact else []
-    damage = {name: value for name, value in damage.items() if name not in kept}
+    found = layer_damage(debug, samples[:SAMPLES])
+    damage = {name: value for name, value in found.items() if name not in exact}
     worst = sorted(damage, key=lambda name: -damage[name])
     worst = worst[: max(1, math.ceil(SHARE * len(worst)))]
     notes += [f"kept in float: {name.split(';')[0]} ({damage[name]:.2f} quanta)" for name in worst]
-    mixed = mlir_quantize(
-        calibrated,
-        input_data_type=tf.uint8 if image else tf.int8,
-        output_data_type=tf.float32,
-        denylisted_nodes=sorted({*worst, *kept}),
-    )
-    return finish(bytes(mixed)) if exact else bytes(mixed)
+    return worst
 
 
 def layer_damage(debug_model: bytes, samples: Tensor) -> dict[str, float]:

@@ -13,6 +13,7 @@ from edge_agent.contracts.recordings import read_recording
 from edge_agent.infer.inspector import load_inspector
 from quantize.cli import main
 from quantize.convert import Order, convert
+from quantize.graph import parse_graph
 from quantize.pack import next_version
 
 
@@ -103,6 +104,20 @@ def test_convert_above_the_limits_writes_nothing(
     assert main([*words, "--max-accuracy-loss", "-0.5", "--calibration", "16"]) == 1
     assert "error: int8 against float on 260 held-out samples" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["int8", "mixed"])
+def test_a_float_head_stays_in_float(variant: Any, exact_run: Path, tmp_path: Path) -> None:
+    order = Order(exact_run, tmp_path / "exact.bundle", samples=96, variant=variant)
+    result = convert(order, lambda text: None)
+    assert result.manifest.inputs[0].dtype == "uint8"
+    assert result.manifest.outputs[0].dtype == "float32"
+    graph = parse_graph(read_bundle(order.out).model, "model.tflite")
+    dtypes = {op.name: graph.tensors[op.outputs[0]].dtype for op in graph.ops}
+    assert dtypes["FULLY_CONNECTED"] == "FLOAT32"
+    assert "INT8" in {graph.tensors[op.outputs[0]].dtype for op in graph.ops}
+    assert result.comparison.agreement >= 0.995
 
 
 @pytest.mark.slow

@@ -1,0 +1,67 @@
+"""Bias correction: what rounding shifts on average is put right, and never made worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_agent.contracts.bundle import read_bundle
+from edge_agent.contracts.types import Tensor
+from quantize import bias
+from quantize.bias import correct_biases
+from quantize.child import convert_in_child
+from quantize.graph import parse_graph
+from quantize.run import read_run
+from quantize.targets import find_target
+
+
+@pytest.fixture(scope="module")
+def discs(image_run: Path, image_bundle: Path) -> tuple[bytes, bytes, Tensor]:
+    """The int8 network, the float one, and calibration samples."""
+    run = read_run(image_run)
+    reference = convert_in_child(run, find_target("x86"), "float32").model
+    return read_bundle(image_bundle).model, reference, run.calibration.astype(np.float32)
+
+
+def shifted(model: bytes, quanta: int) -> bytes:
+    """The model with the bias of its first convolution off by `quanta` of its sums."""
+    tree = schema.ModelT.InitFromPackedBuf(model)
+    op = next(op for op in parse_graph(model, "model").ops if op.name == "CONV_2D")
+    buffer = tree.buffers[tree.subgraphs[0].tensors[op.inputs[2]].buffer]
+    values = np.frombuffer(bytes(bytearray(buffer.data)), np.int32) + quanta
+    buffer.data = np.frombuffer(values.astype(np.int32).tobytes(), np.uint8)
+    return bias._packed(tree)
+
+
+def test_a_shifted_bias_is_put_right(discs: tuple[bytes, bytes, Tensor]) -> None:
+    model, reference, samples = discs
+    sound = correct_biases(model, reference, samples)
+    repaired = correct_biases(shifted(model, 400), reference, samples)
+    assert repaired.kept
+    assert repaired.before > 2 * sound.before
+    assert repaired.after < repaired.before / 2
+
+
+def test_weights_and_tensors_stay_as_they_are(discs: tuple[bytes, bytes, Tensor]) -> None:
+    model, reference, samples = discs
+    before = parse_graph(shifted(model, 400), "before")
+    repaired = correct_biases(shifted(model, 400), reference, samples).model
+    after = parse_graph(repaired, "after")
+    assert [op.name for op in after.ops] == [op.name for op in before.ops]
+    for old, new in zip(before.tensors, after.tensors, strict=True):
+        assert (old.name, old.scales, old.zero_points) == (new.name, new.scales, new.zero_points)
+        assert old.dtype == "INT32" or old.data == new.data
+
+
+def test_what_would_get_worse_is_left_alone(
+    discs: tuple[bytes, bytes, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, reference, samples = discs
+    right = bias._int8_mean
+    monkeypatch.setattr(bias, "_int8_mean", lambda *given: right(*given) + 5.0)
+    found = correct_biases(model, reference, samples)
+    assert not found.kept
+    assert found.model == model
