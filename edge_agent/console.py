@@ -8,6 +8,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TextIO
 
+from edge_agent.contracts.messages import ChannelVerdict
 from edge_agent.decide.fusion import Decision
 
 KEPT = 1000
@@ -56,10 +57,7 @@ class Console:
 def as_text(decision: Decision) -> str:
     """One line: time, verdict, action, part, what each channel saw, latency."""
     now = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
-    seen = "; ".join(
-        f"{c.channel} {c.label} {c.score:.3f}" if c.score is not None else f"{c.channel} -"
-        for c in decision.channels
-    )
+    seen = "; ".join(_seen(channel) for channel in decision.channels)
     reason = f"  ({decision.reason})" if decision.verdict == "NO-VERDICT" else ""
     return (
         f"{now}  {decision.verdict:<10}  {decision.action:<6}  {decision.part_id:<24}  "
@@ -80,3 +78,14 @@ def as_json(decision: Decision) -> str:
             "channels": channels,
         }
     )
+
+
+def _seen(channel: ChannelVerdict) -> str:
+    """What a channel said: label and score, or a value with its interval."""
+    if channel.score is None:
+        return f"{channel.channel} -"
+    said = f"{channel.channel} {channel.label} {channel.score:.3f}"
+    if channel.interval is None:
+        return said
+    low, high = channel.interval
+    return f"{said} ({low:.3f} to {high:.3f})"
