@@ -63,7 +63,8 @@ def _run(args: argparse.Namespace) -> int:
     judged = failed = broken = 0
     for name, found, latency_ms in _judgements(inspector, machine, args):
         if isinstance(found, InputError):
-            print(f"error: {found}", file=sys.stderr)
+            said = str(found) if found.where.startswith(name) else f"{name}: {found}"
+            print(f"error: {said}", file=sys.stderr)
             broken += 1
             continue
         judged += 1
@@ -164,7 +165,10 @@ def _line(path: str, judgement: Judgement, latency_ms: float, *, as_json: bool) 
             row["reason"] = judgement.reason
         return json.dumps(row)
     reason = f"  {judgement.reason}" if judgement.reason else ""
+    score = f"score {judgement.score:.4f}"
+    if judgement.interval is not None:
+        score += " ({:.4f} to {:.4f})".format(*judgement.interval)
     return (
-        f"{judgement.verdict:<10}  {judgement.label:<16}  score {judgement.score:.4f}  "
+        f"{judgement.verdict:<10}  {judgement.label:<16}  {score}  "
         f"threshold {judgement.threshold:.4f}  {latency_ms:6.2f} ms  {path}{reason}"
     )

@@ -245,8 +245,7 @@ def _order_hz(view: EnvelopeView, rpm: float | None) -> float:
     if rpm is None or not rpm > 0:
         raise InputError(
             "the shaft's speed is not known, and the model hears in orders",
-            where="vibration window",
-            cure="give rpm in labels.csv or station.toml, or train with scale = hertz",
+            cure="give --rpm, rpm in labels.csv or in station.toml; or train with scale = hertz",
         )
     return rpm / 60.0
 

@@ -219,3 +219,11 @@ def test_broken_picture_is_told_by_us_alone(bench: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: half.png: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_recording_that_cannot_be_judged_is_named(bench: Path, capsys: Shown) -> None:
+    short = bench / "short.csv"
+    short.write_text("x\n" + "1\n2\n")
+    words = ["predict", str(bench / "loudness.bundle"), str(short), "--rate-hz", "1000"]
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith(f"error: {short}: ")
