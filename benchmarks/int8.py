@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from edge_agent.contracts.scoring import dequantise, quantise
 from edge_agent.contracts.types import Tensor
 from edge_agent.infer.runtime import open_runtime
+from quantize.bias import correct_biases
 from quantize.converter import calibration_inputs, static_batch
-from quantize.mixed import has_exact_layers, quantise_but_exact
+from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
 
 if TYPE_CHECKING:
     import keras
@@ -53,21 +54,8 @@ def run_int8(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
 
 
 def convert(model: keras.Model, calibration: Tensor) -> bytes:
-    """Full-integer TFLite with int8 input and output."""
-    import tensorflow as tf
-
-    def representative() -> Iterator[list[Tensor]]:
-        for sample in calibration.astype(np.float32):
-            yield [sample[None]]
-
-    converter = tf.lite.TFLiteConverter.from_keras_model(static_batch(model))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    with redirect_stdout(sys.stderr):
-        return bytes(converter.convert())
+    """Full-integer TFLite with int8 input and output, as `lineside-quantize convert` makes it."""
+    return _converted(model, calibration.astype(np.float32), image=False)
 
 
 def run_images(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
@@ -92,9 +80,11 @@ def run_images(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
 
 def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
     """uint8 pixels in; int8 logits out, or float scores where the network has exact layers."""
-    import tensorflow as tf
+    return _converted(model, calibration_inputs(calibration, image=True), image=True)
 
-    samples = calibration_inputs(calibration, image=True)
+
+def _converted(model: keras.Model, samples: Tensor, *, image: bool) -> bytes:
+    import tensorflow as tf
 
     def representative() -> Iterator[list[Tensor]]:
         for sample in samples:
@@ -104,9 +94,8 @@ def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.int8
     with redirect_stdout(sys.stderr):
-        if has_exact_layers(model):
-            return quantise_but_exact(converter, image=True)
-        return bytes(converter.convert())
+        calibrated = calibrate(converter)
+        exact = exact_tensors(calibrated) if has_exact_layers(model) else []
+        quantised = quantise_calibrated(converter, calibrated, image, exact)
+    return correct_biases(quantised, calibrated, samples).model

@@ -25,15 +25,6 @@ def has_exact_layers(model: Any) -> bool:
     return any(layer.name.startswith(EXACT) for layer in model.layers)
 
 
-def quantise_but_exact(converter: Any, image: bool) -> bytes:
-    """Convert with a calibrated `converter` (representative data set and int8 operators set).
-
-    The input becomes uint8 (images) or int8, the outputs float32.
-    """
-    calibrated = calibrate(converter)
-    return quantise_calibrated(converter, calibrated, image, exact_tensors(calibrated))
-
-
 def calibrate(converter: Any) -> bytes:
     """The float network as .tflite, with the ranges of its tensors on the calibration set."""
     converter._experimental_calibrate_only = True
