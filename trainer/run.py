@@ -63,6 +63,12 @@ class Run:
         with np.load(self.path / "heldout.npz") as content:
             return content["inputs"], content["sample"]
 
+    @cached_property
+    def held_out_tags(self) -> list[dict[str, str]]:
+        """The tags of each row of predictions.csv; empty where rows are no samples."""
+        there = (self.path / "heldout_tags.csv").is_file()
+        return self.table("heldout_tags.csv") if there else []
+
     def table(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV of the run."""
         with (self.path / name).open(newline="") as stream:
@@ -119,6 +125,7 @@ def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> N
         metrics_of,
         prediction_rows,
         split_rows,
+        tag_rows,
         write_csv,
     )
 
@@ -129,6 +136,8 @@ def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> N
     _write_json(folder / "provenance.json", provenance_of(experiment).model_dump(mode="json"))
     write_csv(folder / "splits.csv", split_rows(split))
     write_csv(folder / "predictions.csv", prediction_rows(experiment))
+    if tags := tag_rows(experiment):
+        write_csv(folder / "heldout_tags.csv", tags)
     write_csv(folder / "validation.csv", judged_rows(experiment, experiment.val))
     write_csv(folder / "history.csv", experiment.fitted.history)
     np.savez_compressed(folder / "calibration.npz", inputs=experiment.calibration)

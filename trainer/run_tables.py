@@ -12,6 +12,7 @@ import numpy as np
 from edge_agent.contracts.files import write_atomic
 from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.scoring import softmax
+from edge_agent.contracts.tabular import TabularInput, find_column
 from edge_agent.contracts.types import Judgement
 from trainer.data.splits import Split
 from trainer.evaluate import Outcome, class_rankings, class_rows, figures
@@ -58,6 +59,27 @@ def prediction_rows(experiment: Experiment) -> list[Row]:
     logit_*: the network's logits; for several windows the log of the joined probabilities.
     """
     return judged_rows(experiment, experiment.test)
+
+
+def tag_rows(experiment: Experiment) -> list[Row]:
+    """The raw tags of each held-out row, as prediction_rows orders them; nothing for series."""
+    from trainer.models.tags import sample_table
+
+    spec = experiment.spec.input
+    if not isinstance(spec, TabularInput) or spec.window_rows > 1:
+        return []
+    table = sample_table(experiment.split.dataset, experiment.test.indices)
+    names = [tag.name for tag in spec.tags]
+    columns = [table.columns[find_column(table, name)[0]] for name in names]
+    return [
+        dict(zip(names, map(_cell, cells), strict=True)) for cells in zip(*columns, strict=True)
+    ]
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, float):
+        return "" if np.isnan(cell) else f"{cell:.6g}"
+    return str(cell)
 
 
 def judged_rows(experiment: Experiment, judged: Judged) -> list[Row]:

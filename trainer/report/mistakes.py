@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,9 +14,11 @@ from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.report.figures import bands, waveform
+from trainer.report.tables import table
 from trainer.run import Run
 
 MOST = 24
+MOST_TAGS = 12
 Kind = Literal["escape", "false reject", "wrong label", "undecided", "close call"]
 
 
@@ -51,7 +54,17 @@ def picture(run: Run, mistake: Mistake) -> str:
         return image_element(mine[0])
     if isinstance(spec, VibrationInput) and not spec.views:
         return waveform(mine[len(mine) // 2] * spec.full_scale, spec.rate_hz, spec.unit)
+    if run.held_out_tags:
+        return tags_element(run.held_out_tags[mistake.row])
     return bands(mine[len(mine) // 2].reshape(len(mine[0]), -1))
+
+
+def tags_element(tags: Mapping[str, str]) -> str:
+    """The first MOST_TAGS tags of a row as a table."""
+    cells = list(tags.items())
+    shown = [[name, value or "-"] for name, value in cells[:MOST_TAGS]]
+    left = len(cells) - len(shown)
+    return table(["", ""], [*shown, *([["and more", str(left)]] if left else [])])
 
 
 def image_element(image: Tensor) -> str:

@@ -40,6 +40,11 @@ TILES = (
     "window_accuracy",
 )
 MOST_TILES = 4
+LOOK_FOR = {
+    "image": "bad light and defects nobody named",
+    "vibration": "loose sensors and faults nobody named",
+    "tabular": "wrong entries and causes that no tag measures",
+}
 
 
 def write_report(run: Run) -> None:
@@ -123,7 +128,7 @@ def gallery(run: Run) -> str:
     items = "".join(_figure(run, mistake) for mistake in shown)
     return (
         f"<h2>Worst mistakes</h2><p>What the network saw: {total}{rest}. Look for wrong labels, "
-        f'bad light and defects nobody named.</p><div class="gallery{wide}">{items}</div>'
+        f'{LOOK_FOR[run.spec.input.kind]}.</p><div class="gallery{wide}">{items}</div>'
     )
 
 

@@ -12,13 +12,14 @@ from trainer.config import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.schema import TabularColumns
 from trainer.data.splits import Split, plan_split
+from trainer.data.tags import row_of
 from trainer.evaluate import figures
 from trainer.experiment import Experiment, run_experiment
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.hotelling import crossfit_limit, hotelling_t
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.models.valued import begun_late, conformal_margin, value_scoring
-from trainer.run_tables import persistence_figures
+from trainer.run_tables import persistence_figures, tag_rows
 
 MILL = """\
 task = "tabular-class"
@@ -107,6 +108,11 @@ def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Pat
     assert "out-of-bag" in found.spec.scoring.chosen_by
     assert found.opponent["name"] == "gradient boosting"
     assert "gradient boosting" in str(found.opponent["sentence"]).lower()
+    shown, first = tag_rows(found), found.split.dataset.samples[int(found.test.indices[0])]
+    cells = (mill / "mill.csv").read_text().splitlines()[1 + row_of(first)].split(",")
+    assert len(shown) == len(found.test.indices)
+    assert list(shown[0]) == ["torque [Nm]", "speed [rpm]", "kind"]
+    assert [float(shown[0]["torque [Nm]"]), shown[0]["kind"]] == [float(cells[0]), cells[2]]
 
 
 def test_forest_cuts_lie_where_the_label_changes(mill: Path) -> None:

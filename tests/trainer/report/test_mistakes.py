@@ -7,7 +7,7 @@ import pytest
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec, Provenance
 from edge_agent.contracts.scoring import Scoring
-from trainer.report.mistakes import worst
+from trainer.report.mistakes import MOST_TAGS, tags_element, worst
 from trainer.run import Run, RunConfig
 
 
@@ -60,3 +60,15 @@ def test_without_good_labels_only_labels_can_be_wrong() -> None:
 def test_at_most_24_are_shown(count: int) -> None:
     rows = [row("ok", "ok", n / 100, "PASS") for n in range(count)]
     assert len(worst(run_of(rows, ["ok"]))) == min(24, count)
+
+
+def test_row_of_a_table_is_shown_by_its_tags() -> None:
+    shown = tags_element({"torque [Nm]": "38.2", "shift <A>": ""})
+    assert "torque [Nm]" in shown
+    assert ">38.2<" in shown
+    assert "shift &lt;A&gt;" in shown
+    assert "and more" not in shown
+    many = tags_element({f"tag {n}": "1" for n in range(MOST_TAGS + 5)})
+    assert many.count("<td>tag") == MOST_TAGS
+    assert "<td>and more</td>" in many
+    assert ">5<" in many
