@@ -47,8 +47,32 @@ def best_f1(scores: Scores, bad: Flags) -> tuple[float, float]:
 
 
 def good_quantile(scores: Scores, false_reject: float) -> tuple[float, str]:
-    """The score that at most `false_reject` of good validation samples reach."""
+    """The score that `false_reject` of good validation samples reach.
+
+    Samples too few to count such a share (n < 1 / false_reject) are extrapolated: their largest
+    alone would be passed by one good part in n + 1.
+    """
     cut = float(np.quantile(scores, 1 - false_reject, method="higher"))
-    cut = float(np.nextafter(np.float32(cut), np.float32(np.inf)))
     said = f"at most {false_reject:.1%} of {len(scores)} good validation samples rejected"
+    if len(scores) * false_reject < 1:
+        tail = gumbel_quantile(scores, 1 - false_reject)
+        if tail > cut:
+            cut = tail
+            said = (
+                f"{false_reject:.1%} of good parts by a Gumbel tail through {len(scores)} of them"
+            )
+    cut = float(np.nextafter(np.float32(cut), np.float32(np.inf)))
     return cut, said
+
+
+def gumbel_quantile(scores: Scores, share: float) -> float:
+    """The `share` quantile of a Gumbel distribution with the scores' mean and spread.
+
+    A score is the largest of many places' distances, and the largest of many is Gumbel distributed
+    (Fisher and Tippett 1928). Moments: scale = s sqrt(6) / pi, location = mean - 0.5772 scale.
+    """
+    if len(scores) < 2:
+        return float(scores.max())
+    scale = float(np.std(scores, ddof=1)) * np.sqrt(6) / np.pi
+    location = float(np.mean(scores)) - np.euler_gamma * scale
+    return float(location - scale * np.log(-np.log(share)))
