@@ -26,6 +26,7 @@ from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.decide.health import FrameHealth
 from edge_agent.decide.judge import ChannelJudge
 from edge_agent.decide.machine import MachineInspector, read_baseline
+from edge_agent.decide.physics import TITLE, PhysicsInspector
 from edge_agent.decide.process import ProcessInspector
 from edge_agent.infer.inspector import Inspector, load_inspector
 from edge_agent.sources import RecordingSource, TagsSource
@@ -34,12 +35,25 @@ from edge_agent.wiring import wired_tags
 
 @dataclass(frozen=True)
 class ArmedBundle:
-    """A bundle proven on this machine, ready to judge one channel; `file`: its links followed."""
+    """A bundle proven on this machine, ready to judge one channel; `file`: its links followed.
+
+    inspector: None for a channel that physics alone judges.
+    """
 
     file: Path
     title: str
     judge: ChannelJudge
-    inspector: Inspector
+    inspector: Inspector | None
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """What the model takes; None where there is none."""
+        return None if self.inspector is None else self.inspector.spec
+
+    def close(self) -> None:
+        """Give the model's memory back; a second call does nothing."""
+        if self.inspector is not None:
+            self.inspector.close()
 
 
 @dataclass
@@ -57,7 +71,7 @@ def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedC
     Raises BundleError (with SignatureError and ParityError) or ConfigError; nothing is opened.
     """
     armed = arm_bundle(channel, config, clock)
-    source = channel_source(channel, armed.inspector.spec, config, clock)
+    source = channel_source(channel, armed.spec, config, clock)
     feed = build_feed(source, name=channel.name, size=channel.queue, clock=clock)
     return ArmedChannel(channel.name, feed, armed)
 
@@ -67,6 +81,8 @@ def arm_bundle(channel: Channel, config: StationConfig, clock: Clock) -> ArmedBu
 
     Raises as arm_channel does.
     """
+    if channel.bundle is None:
+        return _physics(channel, config, clock)
     file = bundle_file(channel.bundle).resolve()
     bundle = trusted_bundle(file, config.trust)
     refuse_other_kind(channel, bundle.manifest.spec)
@@ -107,11 +123,18 @@ def bundle_file(path: Path) -> Path:
 
 
 def channel_source(
-    channel: Channel, spec: ModelSpec, config: StationConfig, clock: Clock
+    channel: Channel, spec: ModelSpec | None, config: StationConfig, clock: Clock
 ) -> Source:
-    """The closed source of a channel; raises ConfigError where bundle and channel do not match."""
-    refuse_other_kind(channel, spec)
+    """The closed source of a channel; raises ConfigError where bundle and channel do not match.
+
+    Without a model (spec None) a recording gives the axes that are named, or its first.
+    """
     source = channel.source
+    if spec is None:
+        if isinstance(source, RecordingSource) and not source.axes:
+            source = source.model_copy(update={"axes": ["0"]})
+        return build_source(channel.kind, source, name=channel.name, clock=clock)
+    refuse_other_kind(channel, spec)
     if isinstance(spec.input, VibrationInput):
         unit = getattr(source, "unit", "g")
         if unit != spec.input.unit:
@@ -158,6 +181,25 @@ def channel_judge(
         if isinstance(channel, ProcessChannel)
         else None,
     )
+
+
+def _physics(channel: VibrationChannel, config: StationConfig, clock: Clock) -> ArmedBundle:
+    """A channel without a bundle: the zones of ISO 20816-3."""
+    judge = ChannelJudge(
+        PhysicsInspector(
+            channel.machine_group,
+            alarm_zone=channel.alarm_zone,
+            bearing=BEARINGS.get(channel.bearing),
+            persistence=channel.persistence,
+        ),
+        channel=channel.name,
+        bundle=TITLE,
+        deadline_ms=config.line.deadline_ms,
+        clock=clock,
+        axes=tuple(getattr(channel.source, "axes", ())),
+        unit=getattr(channel.source, "unit", "g"),
+    )
+    return ArmedBundle(Path(), TITLE, judge, None)
 
 
 def machine_inspector(channel: VibrationChannel, inspector: Inspector) -> MachineInspector:

@@ -87,8 +87,9 @@ def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGr
 
     if not 0 < args.seconds <= MOST_S:
         raise ConfigError(f"{args.seconds:g} s", where="--seconds", cure=f"give up to {MOST_S:g}")
-    channel = find_channel(read_config(args.config), args.channel)
-    for recording in listen_alone(channel, args.seconds, SystemClock()):
+    config = read_config(args.config)
+    channel = find_channel(config, args.channel)
+    for recording in listen_alone(channel, config, args.seconds, SystemClock()):
         yield recording, args.group or channel.machine_group, args.bearing or channel.bearing
 
 

@@ -76,6 +76,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     from edge_agent.config import read_config
     from edge_agent.contracts.errors import ConfigError
     from edge_agent.settings import did_you_mean
+    from edge_agent.sources import RecordingSource
 
     config = read_config(args.config)
     channels = {channel.name: channel for channel in config.channel}
@@ -87,6 +88,8 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     channel = channels[name]
     table = channel.model_dump()
     table["source"] = _source(args.recording, channel.kind, args)
+    if isinstance(channel.source, RecordingSource):
+        table["source"] |= {"axes": channel.source.axes, "unit": channel.source.unit}
     whole = config.model_dump() | {"channel": [table], "mqtt": None}
     return type(config).model_validate(whole)
 

@@ -129,7 +129,6 @@ class ChannelTable(Table):
     """What every channel has."""
 
     name: Identity = Field(description="name of the channel in every verdict")
-    bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
     runtime: Literal["auto", "litert", "tflite_runtime", "edgetpu"] = Field(
         default="auto",
         description="what runs the network; auto: Edge TPU where a bundle has a twin",
@@ -144,14 +143,22 @@ class ImageChannel(ChannelTable):
     """A camera and the bundle that judges its frames."""
 
     kind: Literal["image"]
+    bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
     source: ImageSource = Field(description="the camera")
     health: FrameHealthTable = Field(default=FrameHealthTable(), description="fitness of frames")
 
 
 class VibrationChannel(ChannelTable):
-    """A vibration sensor and the bundle that judges its readings."""
+    """A vibration sensor and the bundle that judges its readings; without one, ISO 20816-3."""
 
     kind: Literal["vibration"]
+    bundle: StationPath | None = Field(
+        default=None,
+        description="a .bundle file, or a folder DIR/bundles/NAME; absent: the velocity's zone",
+    )
+    alarm_zone: Literal["C", "D"] = Field(
+        default="D", description="without a bundle, FAIL from this zone of ISO 20816-3"
+    )
     source: VibrationSource = Field(description="the sensor")
     baseline: StationPath | None = Field(
         default=None, description="this machine's own normal, from `lineside-agent baseline`"
@@ -167,6 +174,12 @@ class VibrationChannel(ChannelTable):
         default="", description="bearing of the table whose fault orders an alarm looks for"
     )
 
+    @model_validator(mode="after")
+    def _baseline_has_bundle(self) -> Self:
+        if self.baseline is not None and self.bundle is None:
+            raise ValueError("baseline needs bundle: zones of ISO 20816-3 have none")
+        return self
+
     @field_validator("bearing")
     @classmethod
     def _known_bearing(cls, name: str) -> str:
@@ -179,6 +192,7 @@ class ProcessChannel(ChannelTable):
     """Rows of process tags and the bundle that judges them."""
 
     kind: Literal["tabular"]
+    bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
     queue: int = Field(
         default=64, ge=1, le=4096, description="rows that may wait; a full queue drops the oldest"
     )

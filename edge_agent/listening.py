@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from edge_agent.arming import channel_source, trusted_bundle
-from edge_agent.capture.drivers import build_source
 from edge_agent.capture.source import EndOfSource, Source
 from edge_agent.config import StationConfig, VibrationChannel
 from edge_agent.contracts.bundle import Bundle
@@ -14,7 +13,6 @@ from edge_agent.contracts.errors import ConfigError, DeviceError, InputError
 from edge_agent.contracts.types import Reading, Recording, Unreadable
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.settings import did_you_mean
-from edge_agent.sources import RecordingSource
 
 MOST_S = 60.0
 """Longest stretch: a baseline of more than a minute tempts to learn a fault as normal."""
@@ -46,6 +44,12 @@ def listen(
     Raises InputError for a reading that cannot be read, DeviceError for a sensor that gives too
     little in time.
     """
+    if channel.bundle is None:
+        raise ConfigError(
+            "has no bundle whose features could be centred",
+            where=f"channel {channel.name}",
+            cure="name its `bundle`",
+        )
     bundle = trusted_bundle(channel.bundle, config.trust)
     spec = bundle.manifest.spec
     source = channel_source(channel, spec, config, clock)
@@ -55,19 +59,19 @@ def listen(
     return bundle, _recordings(readings, channel.name, tuple(spec.input.axes), spec.input.unit)
 
 
-def listen_alone(channel: VibrationChannel, seconds: float, clock: Clock) -> list[Recording]:
+def listen_alone(
+    channel: VibrationChannel, config: StationConfig, seconds: float, clock: Clock
+) -> list[Recording]:
     """The same from the sensor alone, before there is a bundle; axes by their number.
 
     Raises as `listen` does.
     """
-    config = channel.source
-    if isinstance(config, RecordingSource) and not config.axes:
-        config = config.model_copy(update={"axes": ["0"]})
-    source = build_source(channel.kind, config, name=channel.name, clock=clock)
+    source = channel_source(channel, None, config, clock)
     readings = _readings(source, seconds, channel.name)
     width = readings[0].signal.shape[1] if readings else 0
-    axes = tuple(getattr(config, "axes", ())) or tuple(str(axis) for axis in range(width))
-    return _recordings(readings, channel.name, axes, getattr(config, "unit", "g"))
+    named = tuple(getattr(channel.source, "axes", ()))
+    axes = named or tuple(str(axis) for axis in range(width))
+    return _recordings(readings, channel.name, axes, getattr(channel.source, "unit", "g"))
 
 
 def _recordings(

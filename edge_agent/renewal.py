@@ -52,7 +52,7 @@ class Renewal:
             self._thread.join(timeout=15)
             self._thread = None
         while self._ready:
-            self._ready.popitem()[1].inspector.close()
+            self._ready.popitem()[1].close()
 
     def take(self, name: str) -> ArmedBundle | None:
         """The new bundle of the channel `name`, once."""
@@ -71,7 +71,7 @@ class Renewal:
                     LOG.exception("looking for new bundles failed (%d); looking again", in_a_row)
 
     def _look(self, table: Channel, channel: ArmedChannel) -> None:
-        if not table.bundle.is_dir():
+        if table.bundle is None or not table.bundle.is_dir():
             return
         try:
             file = str(bundle_file(table.bundle).resolve())
@@ -86,7 +86,7 @@ class Renewal:
         self.refused.pop(channel.name, None)
         waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
         if waiting is not None:
-            waiting.inspector.close()
+            waiting.close()
 
     def _refuse(self, channel: ArmedChannel, why: str) -> None:
         said = (
@@ -99,14 +99,16 @@ class Renewal:
 
 def _refuse_other_signal(fresh: ArmedBundle, running: ArmedBundle) -> None:
     """The source was built for the axes and the unit, or the tags, of the bundle that runs."""
-    new, old = fresh.inspector.spec.input, running.inspector.spec.input
+    if fresh.spec is None or running.spec is None:
+        return
+    new, old = fresh.spec.input, running.spec.input
     same = new.kind == old.kind
     if isinstance(new, VibrationInput) and isinstance(old, VibrationInput):
         same = (new.axes, new.unit) == (old.axes, old.unit)
     if isinstance(new, TabularInput) and isinstance(old, TabularInput):
         same = {tag.name for tag in new.tags} <= {tag.name for tag in old.tags}
     if not same:
-        fresh.inspector.close()
+        fresh.close()
         raise BundleError(
             f"takes another input than {running.title}",
             where=fresh.title,

@@ -143,7 +143,7 @@ class Station:
         except LinesideError:
             for channel in started:
                 channel.feed.close()
-                channel.bundle.inspector.close()
+                channel.bundle.close()
             raise
         self._channels = started
         line = self.config.line
@@ -195,7 +195,7 @@ class Station:
         )
         old, channel.bundle = channel.bundle, fresh
         self._assembler.rename(channel.name, fresh.title)
-        old.inspector.close()
+        old.close()
 
     def _inspect(self, channel: ArmedChannel, item: Item) -> None:
         part_id = wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
@@ -324,7 +324,7 @@ class Station:
         self._say_health()
         self._reporting.close(self.config.line.drain_s)
         for channel in self._channels:
-            channel.bundle.inspector.close()
+            channel.bundle.close()
 
 
 def rss_mb() -> float:

@@ -51,10 +51,10 @@ def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
         assert _soon(lambda: not renewal.refused)
         fresh = renewal.take("mill")
         assert fresh is not None
-        fresh.inspector.close()
+        fresh.close()
     finally:
         renewal.stop()
-        armed.bundle.inspector.close()
+        armed.bundle.close()
 
 
 def _refused(renewal: Renewal) -> str:
