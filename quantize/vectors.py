@@ -15,7 +15,7 @@ from edge_agent.contracts.tabular import TabularInput
 from edge_agent.contracts.types import Image, Recording, Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.infer.inspector import Inspector
-from edge_agent.infer.parity import raw_tensors, tensor_hash
+from edge_agent.infer.parity import quantum_of, raw_tensors, tensor_hash
 from edge_agent.infer.vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from quantize.golden import Golden
 from quantize.rows import row_raws
@@ -173,7 +173,7 @@ def _is_steady(inspector: Inspector, outputs: list[Tensor], verdict: str) -> boo
     push = np.ones(outputs[0].shape[-1])
     if spec.scoring.kind == "logits":
         push = np.array([1.0 if label in spec.good else -1.0 for label in spec.labels])
-    quantum = _quantum(outputs[0]) * inspector.manifest.parity_quanta
+    quantum = quantum_of(outputs[0]) * inspector.manifest.parity_quanta
     return all(
         str(inspector.judge([_pushed(outputs[0], sign * quantum * push), *outputs[1:]]).verdict)
         == verdict
@@ -187,10 +187,3 @@ def _pushed(output: Tensor, push: Unit) -> Tensor:
         limits = np.iinfo(output.dtype)
         moved = np.clip(np.round(moved), limits.min, limits.max)
     return moved.astype(output.dtype)
-
-
-def _quantum(output: Tensor) -> float:
-    """One step of integers; a thousandth of the largest value for floats, as parity counts them."""
-    if np.issubdtype(output.dtype, np.integer):
-        return 1.0
-    return 1e-3 * max(1.0, float(np.abs(output).max()))

@@ -74,6 +74,15 @@ def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector
     raise _broken(vector, "is of an unknown kind")
 
 
+def quantum_of(tensor: Tensor) -> float:
+    """What counts as one quantum: a step of 8-bit integers, and as large a part of the range of
+    int16 or of the largest float. Steps finer than int8's only tell one processor from another.
+    """
+    if np.issubdtype(tensor.dtype, np.integer):
+        return float(max(1, 2 ** (8 * tensor.dtype.itemsize - 8)))
+    return max(1.0, float(np.abs(tensor).max())) / 256
+
+
 def tensor_hash(tensors: list[Tensor]) -> str:
     """sha256 over dtype, shape and bytes of the tensors that the network takes."""
     stacked = np.ascontiguousarray(np.stack(tensors))
@@ -117,7 +126,8 @@ def _check_vector(inspector: Inspector, files: Mapping[str, bytes], vector: Vect
         raise _broken(vector, f"was refused ({error.what})") from error
     if vector.entry.refused:
         raise _broken(vector, "is not judgeable, and was not refused")
-    _check_tensor(vector, tensors)
+    pixels = isinstance(inspector.spec.input, ImageInput)
+    _check_tensor(vector, tensors, pixels=pixels)
     _check_meaning(inspector, vector)
     rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]
     outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
@@ -128,7 +138,7 @@ def _check_vector(inspector: Inspector, files: Mapping[str, bytes], vector: Vect
     return worst
 
 
-def _check_tensor(vector: Vector, tensors: list[Tensor]) -> None:
+def _check_tensor(vector: Vector, tensors: list[Tensor], *, pixels: bool) -> None:
     if tensor_hash(tensors) == vector.entry.tensor_sha256:
         return
     if vector.tensor is None:
@@ -138,8 +148,9 @@ def _check_tensor(vector: Vector, tensors: list[Tensor]) -> None:
         raise _broken(
             vector, f"becomes {found.dtype} {found.shape} here, not {vector.tensor.shape}"
         )
-    apart = _quanta(found, vector.tensor)
-    if apart > 1 and found.dtype == np.uint8:
+    grey_level = 1.0 if pixels and found.dtype == np.float32 else None
+    apart = _quanta(found, vector.tensor, grey_level)
+    if apart > 1 and pixels:
         raise _broken(
             vector, f"is prepared to other pixels here than in the workshop, {apart} levels apart"
         )
@@ -173,12 +184,10 @@ def _check_outputs(inspector: Inspector, vector: Vector, outputs: list[Tensor]) 
     return worst
 
 
-def _quanta(found: Tensor, said: Tensor) -> int:
-    """The largest difference; a quantum of floats is a thousandth of the largest value."""
-    apart = np.abs(found.astype(np.float64) - said.astype(np.float64)).max()
-    if np.issubdtype(said.dtype, np.integer):
-        return int(apart)
-    return int(np.ceil(apart / (1e-3 * max(1.0, float(np.abs(said).max())))))
+def _quanta(found: Tensor, said: Tensor, quantum: float | None = None) -> int:
+    """The largest difference, in quanta of `said`."""
+    apart = float(np.abs(found.astype(np.float64) - said.astype(np.float64)).max())
+    return int(np.ceil(apart / (quantum or quantum_of(said))))
 
 
 def _broken(vector: Vector, what: str) -> ParityError:

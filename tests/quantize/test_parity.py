@@ -21,6 +21,7 @@ from edge_agent.infer import parity
 from edge_agent.infer.inspector import load_inspector
 from edge_agent.infer.vectors import read_vectors
 from quantize.cli import main
+from quantize.convert import Order, convert
 from quantize.graph import parse_graph
 
 Patch = pytest.MonkeyPatch
@@ -88,6 +89,38 @@ def test_another_interpolation_is_caught(discs: Bundle, monkeypatch: Patch, meth
     monkeypatch.setattr(image_contract, "_resize", other)
     with pytest.raises(ParityError, match="other pixels"):
         load_inspector(discs)
+
+
+def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
+    assert parity.quantum_of(np.zeros(3, np.int8)) == 1
+    assert parity.quantum_of(np.zeros(3, np.uint8)) == 1
+    assert parity.quantum_of(np.zeros(3, np.int16)) == 256
+    assert parity.quantum_of(np.array([0.5, -64.0], np.float32)) == 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["int16x8", "float16"])
+def test_a_grey_level_of_rounding_is_no_mismatch_in_finer_networks(
+    variant: Any, image_run: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    order = Order(image_run, tmp_path / "fine.bundle", samples=64, variant=variant)
+    convert(order, lambda text: None)
+    bundle = read_bundle(order.out)
+
+    def off_by(levels: int) -> Any:
+        def prepare(image: Any, spec: Any) -> Any:
+            tiles = np.stack(list(prepare_tiles(image, spec))).astype(np.int16)
+            some = tiles[:, ::8, ::8]
+            some += np.where(some < 128, levels, -levels).astype(np.int16)
+            return tiles.astype(np.uint8)
+
+        return prepare
+
+    monkeypatch.setattr(parity, "prepare_tiles", off_by(1))
+    assert load_inspector(bundle).parity is not None
+    monkeypatch.setattr(parity, "prepare_tiles", off_by(3))
+    with pytest.raises(ParityError, match="other pixels"):
+        load_inspector(bundle)
 
 
 def test_a_crop_off_by_one_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
