@@ -32,7 +32,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cat > "$folder"/{name}
 {trust}
+umask 022
 """
+"""The copy on its way is the sender's alone; what is installed, the agent's user may read."""
 
 
 @dataclass(frozen=True)

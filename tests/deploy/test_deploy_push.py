@@ -118,6 +118,18 @@ def test_remote_line_from_push_to_rollback(
     assert current(root) == "1.0.0"
 
 
+def test_what_is_pushed_can_be_read_by_the_agents_own_user(
+    workshop: Workshop, ssh_config: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "station"
+    words = ["--trust", workshop.public, *there(ssh_config)]
+    assert push(workshop.signed(), f"station:{root}", *words) == 0
+    found = [root, *(path for path in root.rglob("*") if path.name != ".lock")]
+    closed = [str(path) for path in found if path.stat().st_mode & 0o044 != 0o044]
+    assert len(found) > 5
+    assert not closed
+
+
 def test_remote_push_leaves_nothing_in_the_temporary_folder(
     workshop: Workshop, ssh_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
