@@ -51,8 +51,10 @@ def correct_biases(model: bytes, reference: bytes, samples: Tensor) -> Corrected
     """`model` (int8) with corrected biases, or as it was where they make it no better.
 
     reference: the float network as .tflite, its tensors named alike. samples: float32 (N, *shape),
-    as the float network takes them.
+    as the float network takes them; with fewer than two there is nothing to judge by.
     """
+    if len(samples) < 2:
+        return Corrected(model, 0.0, 0.0)
     some, others = samples[0::2][:SAMPLES], samples[1::2][:SAMPLES]
     graph = parse_graph(model, "model.tflite")
     tree = schema.ModelT.InitFromPackedBuf(model)

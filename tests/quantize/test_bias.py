@@ -56,6 +56,13 @@ def test_weights_and_tensors_stay_as_they_are(discs: tuple[bytes, bytes, Tensor]
         assert old.dtype == "INT32" or old.data == new.data
 
 
+def test_one_sample_is_too_few_to_correct_by(discs: tuple[bytes, bytes, Tensor]) -> None:
+    model, reference, samples = discs
+    found = correct_biases(model, reference, samples[:1])
+    assert not found.kept
+    assert found.model == model
+
+
 def test_what_would_get_worse_is_left_alone(
     discs: tuple[bytes, bytes, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
