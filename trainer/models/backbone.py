@@ -27,15 +27,17 @@ class Backbone:
     """One row of the table of backbones.
 
     builder: its function in keras.applications, which also says where its weights come from;
-    taps: the layers at an eighth and a sixteenth of the side, for detectors; upper, first: the
-    layers from which fine-tuning of the upper half and of everything begins; mean, spread: per
-    channel, in shares of white, where pixels want more than -1..1.
+    taps: the layers at an eighth and a sixteenth of the side, for detectors; pools: five layers
+    from low to high whose mean and maximum a classifier may read; upper, first: the layers from
+    which fine-tuning of the upper half and of everything begins; mean, spread: per channel, in
+    shares of white, where pixels want more than -1..1.
     """
 
     builder: str
     called: str
     source: str
     taps: tuple[str, str]
+    pools: tuple[str, str, str, str, str]
     upper: str
     first: str
     mean: tuple[float, ...] = ()
@@ -48,6 +50,13 @@ BACKBONES = {
         "MobileNetV2 1.0",
         "Sandler et al., Inverted Residuals and Linear Bottlenecks, CVPR 2018; Apache-2.0",
         ("block_5_add", "block_12_add"),
+        (
+            "block_3_expand_relu",
+            "block_6_expand_relu",
+            "block_10_expand_relu",
+            "block_13_expand_relu",
+            "out_relu",
+        ),
         upper="block_6_expand",
         first="Conv1",
     ),
@@ -56,6 +65,13 @@ BACKBONES = {
         "MobileNetV3Small 1.0",
         "Howard et al., Searching for MobileNetV3, ICCV 2019; Apache-2.0",
         ("expanded_conv_2_add", "expanded_conv_7_add"),
+        (
+            "expanded_conv_2_add",
+            "expanded_conv_4_add",
+            "expanded_conv_5_add",
+            "expanded_conv_7_add",
+            "expanded_conv_10_add",
+        ),
         upper="expanded_conv_3_expand",
         first="conv",
     ),
@@ -64,6 +80,13 @@ BACKBONES = {
         "EfficientNetV2B0",
         "Tan & Le, EfficientNetV2, ICML 2021; Apache-2.0",
         ("block3b_add", "block5e_add"),
+        (
+            "block2b_expand_activation",
+            "block3b_expand_activation",
+            "block4c_expand_activation",
+            "block5e_expand_activation",
+            "top_activation",
+        ),
         upper="block4a_expand_conv",
         first="stem_conv",
         mean=(0.485, 0.456, 0.406),

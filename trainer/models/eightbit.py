@@ -2,7 +2,8 @@
 
 Rounding shifts the features of a place by more than good parts differ where good parts hardly
 differ at all (a white background). Distances estimated from float features alone then call every
-part odd in int8; estimated from both, they allow for the rounding.
+part odd in int8; estimated from both, they allow for the rounding. A regression likewise learns not
+to lean on features that rounding spoils.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ def int8_rows(network: keras.Model, last: keras.layers.Layer, training: Training
     rows: list[Floats] = []
     taps: list[list[Floats]] = []
     inputs = training.train.inputs
-    payload = _converted(network, training)
+    payload = converted(_sight(network, training), planted_inputs(training))
     with training.talk.steps("features in int8", len(inputs)) as bar:
-        for place, found in enumerate(_run(payload, inputs)):
+        for place, found in enumerate(sights(payload, inputs)):
             taps.append(found)
             bar.advance()
             if len(taps) == BATCH or place == len(inputs) - 1:
@@ -46,26 +47,21 @@ def int8_rows(network: keras.Model, last: keras.layers.Layer, training: Training
     return np.concatenate(rows)
 
 
-def _converted(network: keras.Model, training: Training) -> bytes:
-    """The backbone from uint8 pixels to int8 taps, calibrated as the whole network will be."""
+def converted(network: keras.Model, samples: Tensor) -> bytes:
+    """`network` from uint8 pixels to int8 outputs, its ranges learnt from `samples` (uint8)."""
     import keras
     import tensorflow as tf
-    from keras import layers
 
-    shape = training.spec.shape
-    pixels = keras.Input(batch_shape=(1, *shape))
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    if shape[2] == 1:
-        x = layers.Concatenate()([x, x, x])
-    sight = keras.Model(pixels, network.get_layer("eye")(x))
-    samples = planted_inputs(training).astype(np.float32)
-    samples[0, 0, 0, :], samples[0, -1, -1, :] = 0.0, 255.0
+    calibration = samples.astype(np.float32)
+    calibration[0, 0, 0, :], calibration[0, -1, -1, :] = 0.0, 255.0
 
     def representative() -> Iterator[list[Tensor]]:
-        for sample in samples:
+        for sample in calibration:
             yield [sample[None]]
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(sight)
+    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]))
+    static = keras.Model(pixels, network(pixels))
+    converter = tf.lite.TFLiteConverter.from_keras_model(static)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -76,19 +72,32 @@ def _converted(network: keras.Model, training: Training) -> bytes:
         return bytes(converter.convert())
 
 
-def _run(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
-    """The dequantised taps of each input, finest first, with a batch axis of 1."""
+def sights(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
+    """The dequantised outputs for each input, in the network's order, with a batch axis of 1."""
     from ai_edge_litert.interpreter import Interpreter
 
     with silent_descriptor(2):
         reader = Interpreter(model_content=payload, num_threads=1)
         reader.allocate_tensors()
     place = reader.get_input_details()[0]["index"]
-    outputs = sorted(reader.get_output_details(), key=lambda one: -int(one["shape"][1]))
+    named = reader.get_signature_runner().get_output_details()
+    outputs = [named[name] for name in sorted(named, key=lambda one: int(one.split("_")[-1]))]
     for image in inputs:
         reader.set_tensor(place, image[None])
         reader.invoke()
         yield [_real(reader.get_tensor(one["index"]), one["quantization"]) for one in outputs]
+
+
+def _sight(network: keras.Model, training: Training) -> keras.Model:
+    """A detector's start: pixels 0..255 to the taps of its backbone."""
+    import keras
+    from keras import layers
+
+    pixels = keras.Input(training.spec.shape)
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    if training.spec.shape[2] == 1:
+        x = layers.Concatenate()([x, x, x])
+    return keras.Model(pixels, network.get_layer("eye")(x))
 
 
 def _real(values: Tensor, quantization: tuple[float, int]) -> Floats:

@@ -1,8 +1,8 @@
-"""MobileNetV2 from ImageNet: a head first, then the upper blocks with a small falling rate.
+"""MobileNetV2 from ImageNet: a regression on its features, then, where asked, its blocks too.
 
-The head is a logistic regression on pooled features of varied training images: no gradient ever
-runs through a random head. Then everything from the sixth block on follows; the lower blocks and
-all batch norms stay, so a few hundred images are enough.
+Mean and maximum over all places of several layers' activations feed one linear head. The layers
+are chosen by cross-validation: ImageNet's own last ones know things, the middle ones know surfaces,
+and a network that ends at the middle is smaller and faster too.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.types import Tensor
 from trainer.config import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.backbone import load_backbone
-from trainer.models.grid import Floats, detector_spec, rows_of
+from trainer.models.backbone import features, find_backbone, load_backbone
+from trainer.models.eightbit import converted, sights
+from trainer.models.grid import MOST_CALIBRATION, Floats, detector_spec, rows_of
+from trainer.models.linear_head import Choice, Head, Layers, choose, regress
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
 
@@ -28,20 +30,31 @@ if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 224
-FIRST_TUNED = {"upper": "block_6_expand", "all": "Conv1"}
-"""Where fine-tuning begins."""
-
-RIDGE = 0.003
-"""scikit-learn's C of the head on standardised features: 2,560 of them for a few hundred images."""
+POOLS = 5
+LAYERS: dict[str, Layers] = {
+    "lower": (0, 1, 2),
+    "middle": (1, 2, 3),
+    "upper": (2, 3, 4),
+    "wide": (1, 2, 3, 4),
+}
+"""Which of a backbone's five pools the head may read."""
 
 
 class TransferOptions(StrictTable):
     """[options] of `transfer`."""
 
-    tune: Literal["none", "upper", "all"] = Field(
-        default="upper", description="what follows the head: nothing, the upper blocks, everything"
+    backbone: Literal["mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0"] = Field(
+        default="mobilenet_v2", description="the ImageNet network"
     )
-    views: int = Field(default=3, ge=1, le=20, description="variations of an image for the head")
+    layers: Literal["auto", "lower", "middle", "upper", "wide"] = Field(
+        default="auto", description="which activations the head reads; auto: cross-validated"
+    )
+    tune: Literal["auto", "none", "upper", "all"] = Field(
+        default="auto",
+        description="what follows the head: nothing, the upper blocks, everything; auto: everything"
+        " where the weights are random, else nothing",
+    )
+    views: int = Field(default=4, ge=0, le=20, description="variations of each image for the head")
     tune_rate: float = Field(default=2e-4, gt=0, le=0.1, description="the first learning rate")
 
 
@@ -52,62 +65,77 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
-    """Backbone, mean and maximum over all places, dense logits; everything but these is frozen."""
-    import keras
-    from keras import layers
-
-    del options
-    pixels = keras.Input(spec.shape, name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    if spec.shape[2] == 1:
-        x = layers.Concatenate()([x, x, x])
-    x = load_backbone(config.weights, spec.shape[0])(x)
-    x = layers.Concatenate(name="pooled")(
-        [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
-    )
-    x = layers.Dropout(0.3)(x)
-    return keras.Model(pixels, layers.Dense(labels, name="logits")(x), name="transfer")
+    """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
+    chosen = _options(options)
+    layers = LAYERS["middle" if chosen.layers == "auto" else chosen.layers]
+    return _headed(_pooling(spec, config, chosen.backbone, layers), labels)
 
 
 def fit(training: Training) -> Fitted:
-    """Head first, then the chosen blocks; the best epoch on validation data stays."""
+    """Head first, then what is to be tuned; the best epoch on validation data stays."""
     from trainer.gradient import descend, seed_everything
 
     seed_everything(training.config.seed)
-    options = TransferOptions.model_validate(training.options.model_dump())
-    network = build(training.spec, len(training.labels), training.config, options)
-    fit_head(network, training, options.views)
-    if options.tune == "none":
-        return Fitted(network, [_judged_head(network, training)])
-    thaw(network, FIRST_TUNED[options.tune])
+    options = _options(training.options)
+    network, note = fit_head(training, options)
+    tune = options.tune
+    if tune == "auto":
+        tune = "all" if training.config.weights == "none" else "none"
     head = _judged_head(network, training)
+    if tune == "none":
+        return Fitted(network, [head], (note,))
+    row = find_backbone(options.backbone)
+    thaw(network, row.upper if tune == "upper" else row.first)
     before = network.get_weights()
     rows = descend(network, training, options.tune_rate)
     if head["val_loss"] <= min(row["val_loss"] for row in rows):
         network.set_weights(before)
-        return Fitted(network, [head, *rows], ("fine-tuning did not improve on the head alone",))
-    return Fitted(network, [head, *rows])
+        kept = "fine-tuning did not improve on the head alone"
+        return Fitted(network, [head, *rows], (note, kept))
+    return Fitted(network, [head, *rows], (note,))
 
 
-def fit_head(network: keras.Model, training: Training, views: int) -> None:
-    """Set the logits by a logistic regression on pooled features of `views` variations each."""
-    import keras
-    from sklearn.linear_model import LogisticRegression
+def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model, str]:
+    """The network with the regression as its head, and what was chosen, for the report.
 
-    eye = keras.Model(network.input, network.get_layer("pooled").output)
-    rows = _varied_features(eye, training, views)
-    targets = np.tile(training.train_targets, views)
-    mean, spread = rows.mean(axis=0), rows.std(axis=0)
-    spread += 0.02 * float(spread.mean()) + 1e-9
-    weight = "balanced" if training.config.class_weights else None
-    regression = LogisticRegression(C=RIDGE, max_iter=300, class_weight=weight)
-    regression.fit((rows - mean) / spread, targets)
-    slopes, lifts = _all_labels(regression.coef_, regression.intercept_)
-    kernel = np.zeros((rows.shape[1], len(training.labels)), np.float32)
-    bias = np.full(len(training.labels), float(lifts.min()) - 10.0, np.float32)
-    kernel[:, regression.classes_] = slopes.T / spread[:, None]
-    bias[regression.classes_] = lifts - mean @ kernel[:, regression.classes_]
-    network.get_layer("logits").set_weights([kernel, bias])
+    The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
+    variations of an image together weigh as much as one of the two.
+    """
+    wide = _pooling(training.spec, training.config, options.backbone, tuple(range(POOLS)))
+    targets, labels = training.train_targets, len(training.labels)
+    sight = converted(wide, calibration_of(training))
+    turns = [
+        _paired(rows_of(wide, training.train.inputs, training, "features")),
+        _int8_features(sight, training.train.inputs, training, "features in int8"),
+    ]
+    choice = choose(
+        turns[1],
+        targets,
+        np.array(training.dataset.groups())[training.train.sample],
+        list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]],
+        training.config.class_weights,
+        training.talk,
+    )
+    turns += _varied_features(sight, training, options.views)
+    head = regress(
+        [np.concatenate(layer) for layer in zip(*turns, strict=True)],
+        np.tile(targets, len(turns)),
+        np.repeat([1, 1] + [1 / max(1, options.views)] * options.views, len(targets)),
+        labels,
+        choice,
+        training.config.class_weights,
+    )
+    pooling = _pooling(training.spec, training.config, options.backbone, choice.layers)
+    network = _headed(pooling, labels)
+    _set_head(network, head)
+    return network, _said(choice)
+
+
+def calibration_of(training: Training) -> Tensor:
+    """Up to MOST_CALIBRATION training images, whichever comes."""
+    rng = np.random.default_rng(training.config.seed)
+    inputs = training.train.inputs
+    return np.asarray(inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]])
 
 
 def thaw(network: keras.Model, first: str) -> None:
@@ -122,24 +150,79 @@ def thaw(network: keras.Model, first: str) -> None:
         layer.trainable = reached and not isinstance(layer, keras.layers.BatchNormalization)
 
 
-def _varied_features(eye: keras.Model, training: Training, views: int) -> Floats:
-    """(views * N, F): the images as they are, then varied."""
+def _pooling(spec: InputSpec, config: FitConfig, backbone: str, layers: Layers) -> keras.Model:
+    """Pixels 0..255 -> mean and maximum of each chosen layer; what lies above is cut off."""
+    import keras
+    from keras import layers as kinds
+
+    pixels = keras.Input(spec.shape, name="pixels")
+    x = kinds.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    if spec.shape[2] == 1:
+        x = kinds.Concatenate()([x, x, x])
+    names = [find_backbone(backbone).pools[layer] for layer in layers]
+    pooled = []
+    for one in features(load_backbone(config.weights, spec.shape[0], backbone), names)(x):
+        pooled += [kinds.GlobalAveragePooling2D()(one), kinds.GlobalMaxPooling2D()(one)]
+    return keras.Model(pixels, pooled, name="transfer")
+
+
+def _headed(pooling: keras.Model, labels: int) -> keras.Model:
+    """Dense logits on every pooled vector, summed: each keeps an int8 range of its own.
+
+    The logits stay in float: their weights differ by far more than int8 can tell apart.
+    """
+    import keras
+    from keras import layers
+
+    parts = [
+        layers.Dense(labels, use_bias=place == 0, name=f"exact_head{place}")(vector)
+        for place, vector in enumerate(pooling.outputs)
+    ]
+    return keras.Model(pooling.input, layers.Add(name="exact_logits")(parts), name="transfer")
+
+
+def _set_head(network: keras.Model, head: Head) -> None:
+    kernels = [half for kernel in head.kernels for half in np.split(kernel, 2)]
+    for place, kernel in enumerate(kernels):
+        weights = [kernel, head.bias] if place == 0 else [kernel]
+        network.get_layer(f"exact_head{place}").set_weights(weights)
+
+
+def _paired(rows: list[Floats]) -> list[Floats]:
+    """Mean and maximum of a layer side by side: one (N, 2C) for each layer."""
+    return [np.concatenate(rows[at : at + 2], axis=1) for at in range(0, len(rows), 2)]
+
+
+def _int8_features(sight: bytes, inputs: Tensor, training: Training, what: str) -> list[Floats]:
+    """One (N, 2C) for each layer, as the int8 network sees the inputs."""
+    rows = []
+    with training.talk.steps(what, len(inputs)) as bar:
+        for found in sights(sight, inputs):
+            rows.append(found)
+            bar.advance()
+    return _paired([np.concatenate(column) for column in zip(*rows, strict=True)])
+
+
+def _varied_features(sight: bytes, training: Training, views: int) -> list[list[Floats]]:
+    """The int8 features of `views` variations of all training images."""
     rng = np.random.default_rng(training.config.seed)
     inputs, names = training.train.inputs, training.config.image.augment
-    rows = [rows_of(eye, inputs, training, "features")[0]]
-    for turn in range(1, views):
-        varied = augment(inputs, names, rng).astype(np.uint8)
-        rows += rows_of(eye, varied, training, f"features, variation {turn}")
-    return np.concatenate(rows)
+    return [
+        _int8_features(
+            sight, augment(inputs, names, rng).astype(np.uint8), training, f"variation {turn + 1}"
+        )
+        for turn in range(views)
+    ]
 
 
-def _all_labels(
-    slopes: NDArray[np.float64], lifts: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two classes come as one row; give each its own."""
-    if len(slopes) > 1:
-        return slopes, lifts
-    return np.concatenate([-slopes, slopes]) / 2, np.concatenate([-lifts, lifts]) / 2
+def _said(choice: Choice) -> str:
+    name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
+    right = f", {choice.right:.1%} of left-out images right" if choice.right >= 0 else ""
+    return f"the head reads the {name} layers, C {choice.ridge:g}{right}"
+
+
+def _options(options: StrictTable) -> TransferOptions:
+    return TransferOptions.model_validate(options.model_dump())
 
 
 def _judged_head(network: keras.Model, training: Training) -> Mapping[str, float]:
@@ -165,7 +248,7 @@ def _judged_head(network: keras.Model, training: Training) -> Mapping[str, float
 ARCHITECTURE = Architecture(
     name="transfer",
     tasks=("image-class",),
-    summary="MobileNetV2 from ImageNet: head first, then its upper blocks",
+    summary="MobileNetV2 from ImageNet: a regression on the layers that tell most",
     spec_of=spec_of,
     build=build,
     epochs=12,

@@ -39,6 +39,8 @@ def test_a_weights_file_of_keras_gives_what_keras_gives(name: str, tmp_path: Pat
     row, names = BACKBONES[name], [layer.name for layer in mine.layers]
     sides = [tap.shape[1] for tap in features(mine, row.taps).outputs]
     assert sides == [SIDE_PX // 8, SIDE_PX // 16]
+    places = [names.index(pool) for pool in row.pools]
+    assert places == sorted(places)
     assert 0 < names.index(row.first) < names.index(row.upper) < names.index(row.taps[1])
     assert not any(layer.trainable for layer in mine.layers)
 

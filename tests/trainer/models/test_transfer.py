@@ -8,19 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.int8 import convert_images
 from edge_agent.contracts.image import ImageInput
+from edge_agent.infer.runtime import open_runtime
 from trainer.config import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.splits import plan_split
 from trainer.experiment import Experiment, prepare_training, resolve, run_experiment
 from trainer.gradient import predict
 from trainer.models import transfer
+from trainer.models.backbone import BACKBONES
 from trainer.models.registry import Training
 from trainer.progress import Silent
 
 CONFIG = FitConfig(
     model="transfer", weights="none", epochs=1, batch=8, image=ImageTable(size_px=64)
 )
+OPTIONS = transfer.TransferOptions(views=1)
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +35,32 @@ def training(plates: Path, lively_weights: str) -> Training:
     return prepare_training(split, config, architecture, Silent())
 
 
-def _network(training: Training) -> object:
-    spec, config = training.spec, training.config
-    return transfer.build(spec, len(training.labels), config, training.options)
+def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
+    network, note = transfer.fit_head(training, OPTIONS)
+    inputs, targets = training.train.inputs, training.train_targets
+    logits = predict(network, inputs)
+    assert (logits.argmax(axis=1) == targets).mean() > 0.9
+    runtime = open_runtime(convert_images(network, transfer.calibration_of(training)))
+    coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
+    assert coarse.dtype == np.float32
+    assert (coarse.argmax(axis=1) == targets).mean() > 0.9
+    assert "the head reads the" in note
+    assert "of left-out images right" in note
 
 
-def test_the_head_is_the_regression_on_pooled_features(training: Training) -> None:
-    network = _network(training)
-    transfer.fit_head(network, training, views=1)  # type: ignore[arg-type]
-    logits = predict(network, training.train.inputs)  # type: ignore[arg-type]
-    right = (logits.argmax(axis=1) == training.train_targets).mean()
-    assert np.isfinite(logits).all()
-    assert right > 0.9
+def test_a_network_ends_at_the_highest_layer_that_is_read(training: Training) -> None:
+    lower, _ = transfer.fit_head(training, OPTIONS.model_copy(update={"layers": "lower"}))
+    upper, _ = transfer.fit_head(training, OPTIONS.model_copy(update={"layers": "upper"}))
+    assert lower.count_params() < 0.3 * upper.count_params()
 
 
 def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> None:
     import keras
 
-    network = _network(training)
-    transfer.thaw(network, transfer.FIRST_TUNED["upper"])  # type: ignore[arg-type]
-    (backbone,) = (one for one in network.layers if isinstance(one, keras.Model))  # type: ignore[attr-defined]
+    wide = OPTIONS.model_copy(update={"layers": "wide"})
+    network = transfer.build(training.spec, 2, training.config, wide)
+    transfer.thaw(network, BACKBONES["mobilenet_v2"].upper)
+    (backbone,) = (one for one in network.layers if isinstance(one, keras.Model))
     thawed = {layer.name for layer in backbone.layers if layer.trainable}
     assert "block_6_expand" in thawed
     assert "block_16_project" in thawed
@@ -61,7 +71,8 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
 @pytest.fixture(scope="module")
 def fitted(plates: Path, lively_weights: str) -> Callable[[], Experiment]:
     def fit() -> Experiment:
-        config = CONFIG.model_copy(update={"options": {"views": 1}, "weights": lively_weights})
+        options = {"views": 0, "tune": "upper", "layers": "lower"}
+        config = CONFIG.model_copy(update={"options": options, "weights": lively_weights})
         return run_experiment(plan_split(load_dataset(plates), config), config, "plates")
 
     return fit
