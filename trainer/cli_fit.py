@@ -93,7 +93,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    architecture = find_architecture(config.model, dataset.config.task)
+    architecture = find_architecture(config.model, dataset.config.task, config.weights)
     name = slug(arguments.name or dataset.root.name)
     out = (arguments.out or Path("runs") / f"{name}-{architecture.name}").absolute()
     refuse_existing(out, arguments.force)

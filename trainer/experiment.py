@@ -123,7 +123,8 @@ def run_experiment(
 
 def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
     """The architecture, and the configuration with its own choices filled in."""
-    architecture = find_architecture(config.model, split.dataset.config.task)
+    task = split.dataset.config.task
+    architecture = find_architecture(config.model, task, config.weights)
     options = validate(architecture.options, config.options, "options")
     epochs = config.epochs or architecture.epochs
     filled = {

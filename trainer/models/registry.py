@@ -2,7 +2,7 @@
 
 A file trainer/models/NAME.py (dashes of the name as underscores) that holds
 `ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains; nothing else is edited,
-but DEFAULTS for the model that `auto` takes. Keras is imported inside the functions only.
+but the defaults for the model that `auto` takes. Keras is imported inside the functions only.
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ DEFAULTS: dict[Task, str] = {
     "tabular-anomaly": "hotelling",
     "tabular-regression": "conv1d-rows",
     "image-class": "cnn",
-    "image-anomaly": "detector",
+    "image-anomaly": "autoencoder",
     "vibration-class": "conv1d",
     "vibration-anomaly": "conv1d-autoencoder",
 }
 """What `--model auto` takes."""
+
+DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "detector"}
+"""What it takes where there are weights to start from: far better than a start at random."""
 
 
 class NoOptions(StrictTable):
@@ -138,12 +141,13 @@ def architectures() -> dict[str, Architecture]:
     return found
 
 
-def find_architecture(name: str, task: Task) -> Architecture:
-    """The architecture of that name, or the default of the task for `auto`."""
+def find_architecture(name: str, task: Task, weights: str = "none") -> Architecture:
+    """The architecture of that name, or for `auto` the default of the task and its weights."""
     known = architectures()
     fitting = sorted(row.name for row in known.values() if task in row.tasks)
     if name == "auto":
-        name = DEFAULTS.get(task, "")
+        learnt = DEFAULTS_ON_WEIGHTS if weights != "none" else {}
+        name = learnt.get(task) or DEFAULTS.get(task, "")
     if name in fitting:
         return known[name]
     what = f"{name!r} does not do {task}" if name in known else f"no model {name!r} for {task}"

@@ -61,7 +61,14 @@ def test_a_saved_network_loads_with_stock_keras_alone(name: str, tmp_path: Path)
 
 def test_auto_takes_the_default_of_the_task() -> None:
     assert find_architecture("auto", "image-class").name == "cnn"
+    assert find_architecture("auto", "image-anomaly").name == "autoencoder"
     assert find_architecture("auto", "vibration-class").name == "conv1d"
+
+
+def test_auto_makes_use_of_weights() -> None:
+    assert find_architecture("auto", "image-class", "imagenet").name == "transfer"
+    assert find_architecture("auto", "image-anomaly", "here.weights.h5").name == "detector"
+    assert find_architecture("auto", "vibration-class", "here.weights.h5").name == "conv1d"
 
 
 def test_an_unknown_model_gets_a_suggestion() -> None:
