@@ -84,7 +84,8 @@ def run_experiment(
     val = _judged(fitted, training.val, split.val, training, scoring)
     if fitted.scoring is None:
         bad = split.dataset.is_bad()[split.val]
-        threshold, rule = choose_threshold(val.scores, bad)
+        undecided = 0.5 if scoring.kind == "logits" else None
+        threshold, rule = choose_threshold(val.scores, bad, undecided)
         scoring = scoring.with_threshold(threshold, rule)
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
         scoring = with_persistence(scoring, training, val.outputs)

@@ -11,29 +11,55 @@ Flags = NDArray[np.bool_]
 GOOD_ONLY_FALSE_REJECT = 0.01
 
 
-def choose_threshold(scores: Scores, bad: Flags) -> tuple[float, str]:
-    """A threshold and the rule behind it, for scores (higher is worse) of validation samples."""
+def choose_threshold(
+    scores: Scores, bad: Flags, undecided: float | None = None
+) -> tuple[float, str]:
+    """A threshold and the rule behind it, for scores (higher is worse) of validation samples.
+
+    undecided: the score at which a part is as likely bad as good, where scores are probabilities.
+    """
     if bad.all() or not len(scores):
         return 0.5, "no good validation sample: default 0.5"
     if not bad.any():
         return good_quantile(scores, GOOD_ONLY_FALSE_REJECT)
-    return best_balance(scores, bad)
+    return best_balance(scores, bad, undecided)
 
 
-def best_balance(scores: Scores, bad: Flags) -> tuple[float, str]:
-    """The cut with the best mean of detection and pass rate; ties go to the widest gap's middle."""
+def best_balance(scores: Scores, bad: Flags, undecided: float | None = None) -> tuple[float, str]:
+    """The cut with the best mean of detection and pass rate; ties go to the widest gap's middle.
+
+    Of probabilities the cut nearest to `undecided` that is worse by less than one standard error:
+    a few validation samples are no reason to leave it.
+    """
     values = np.unique(scores)
     cuts = np.concatenate(
         [[values[0]], (values[1:] + values[:-1]) / 2, [np.nextafter(values[-1], np.inf)]]
     )
+    if undecided is not None:
+        cuts = np.append(cuts, undecided)
     detected = np.array([(scores[bad] >= cut).mean() for cut in cuts])
     passed = np.array([(scores[~bad] < cut).mean() for cut in cuts])
     balance = (detected + passed) / 2
+    first = int(balance.argmax())
+    share = f"{balance.max():.3f} over {len(scores)} validation samples"
+    if undecided is not None:
+        noise = _standard_error(detected[first], bad.sum(), passed[first], (~bad).sum())
+        near = np.flatnonzero(balance >= balance.max() - noise)
+        cut = float(cuts[near[np.abs(cuts[near] - undecided).argmin()]])
+        return cut, f"within a standard error of the best balanced accuracy, {share}"
     best = np.flatnonzero(balance >= balance.max() - 1e-12)
     widths = np.concatenate([[0.0], values[1:] - values[:-1], [0.0]])
     cut = float(cuts[best[np.argmax(widths[best])]])
-    share = f"{balance.max():.3f} over {len(scores)} validation samples"
     return cut, f"best balanced accuracy, {share}"
+
+
+def _standard_error(detected: float, bad: int, passed: float, good: int) -> float:
+    """Of the mean of two shares; half a sample is added to each side, so that it is never 0."""
+    variance = 0.0
+    for share, count in ((detected, bad), (passed, good)):
+        steady = (share * count + 0.5) / (count + 1)
+        variance += steady * (1 - steady) / count
+    return float(np.sqrt(variance) / 2)
 
 
 def best_f1(scores: Scores, bad: Flags) -> tuple[float, float]:

@@ -43,3 +43,16 @@ def test_the_gumbel_quantile_of_many_draws_is_the_true_one() -> None:
 def test_one_sample_is_its_own_threshold() -> None:
     cut, _ = good_quantile(np.array([0.4]), 0.01)
     assert cut == pytest.approx(0.4, abs=1e-6)
+
+
+def test_a_probability_stays_undecided_at_a_half_unless_samples_speak_clearly() -> None:
+    rng = np.random.default_rng(1)
+    bad = np.repeat([False, True], [50, 130])
+    apart = np.where(bad, rng.uniform(0.6, 1.0, 180), rng.uniform(0, 0.04, 180))
+    apart[bad.argmax()] = 0.28
+    assert choose_threshold(apart, bad)[0] < 0.2
+    cut, rule = choose_threshold(apart, bad, 0.5)
+    assert cut == 0.5
+    assert "within a standard error" in rule
+    shy = np.where(bad, rng.uniform(0.1, 0.3, 180), rng.uniform(0, 0.05, 180))
+    assert choose_threshold(shy, bad, 0.5)[0] < 0.15
