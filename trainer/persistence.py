@@ -17,7 +17,7 @@ from edge_agent.contracts.persistence import Persistence, alarms
 from edge_agent.contracts.scoring import Scoring, bad_mass, softmax
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.data.prepared import InputSpec, Prepared
-from trainer.data.samples import Dataset
+from trainer.data.samples import Dataset, Indices
 from trainer.models.registry import Training
 from trainer.promises import upper_bound
 
@@ -150,14 +150,10 @@ def runs_of(
     scoring: Scoring,
 ) -> Runs:
     """The runs in the prepared windows of some samples, by machine (group) and label."""
-    step = overlap_step(spec)
     scores = window_scores(outputs, dataset.labels, dataset.good, scoring)
     bad, groups = dataset.is_bad(), dataset.groups()
-    order = np.zeros(len(scores), np.int64)
-    for at in range(1, len(scores)):
-        order[at] = order[at - 1] + 1 if prepared.sample[at] == prepared.sample[at - 1] else 0
     collected: dict[tuple[bool, str, str], list[float]] = {}
-    for at in np.flatnonzero(order % step == 0).tolist():
+    for at in np.flatnonzero(apart(prepared.sample, spec)).tolist():
         sample = int(prepared.sample[at])
         machine = dataset.samples[sample].group and groups[sample]
         key = (bool(bad[sample]), machine, dataset.samples[sample].label)
@@ -175,11 +171,15 @@ def window_scores(
     return np.asarray(outputs[:, 0], np.float64)
 
 
-def overlap_step(spec: InputSpec) -> int:
-    """Every how many windows do not overlap."""
-    if not isinstance(spec, VibrationInput):
-        return 1
-    return -(-spec.window_samples // spec.hop_samples)
+def apart(sample: Indices, spec: InputSpec) -> NDArray[np.bool_]:
+    """Which inputs overlap none of those before them; (N,) `sample` tells the recording of each."""
+    step = 1
+    if isinstance(spec, VibrationInput):
+        step = -(-spec.window_samples // spec.hop_samples)
+    order = np.zeros(len(sample), np.int64)
+    for at in range(1, len(sample)):
+        order[at] = order[at - 1] + 1 if sample[at] == sample[at - 1] else 0
+    return np.asarray(order % step == 0)
 
 
 def _rules() -> list[Persistence]:

@@ -21,7 +21,8 @@ from trainer.judged import Judged
 from trainer.localisation import localisation_figures
 from trainer.metrics import auroc, bootstrapped, wilson
 from trainer.nuisance import nuisance_figures
-from trainer.persistence import is_watched, runs_of, tally
+from trainer.persistence import is_watched, tally
+from trainer.watched import held_out_runs
 
 Row = Mapping[str, object]
 
@@ -144,13 +145,7 @@ def persistence_figures(experiment: Experiment) -> dict[str, object]:
     asked, scoring = experiment.config.false_alarms, experiment.spec.scoring
     if asked is None or not is_watched(experiment.split.dataset):
         return {}
-    runs = runs_of(
-        experiment.split.dataset,
-        experiment.held_out,
-        experiment.test.outputs,
-        experiment.spec.input,
-        scoring,
-    )
+    runs = held_out_runs(experiment)
     rules = {"chosen": scoring.persistence, "alone": Persistence()}
     return {
         "asked": asked,

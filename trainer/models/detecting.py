@@ -13,12 +13,12 @@ from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.contracts.views import standardise
 from trainer.config import FitConfig
-from trainer.data.prepared import prepare
+from trainer.data.prepared import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.splits import Split
 from trainer.models.listening import detector_views, window_spec, with_views
 from trainer.models.registry import Fitted, Training
-from trainer.persistence import Runs, overlap_step, persisting
+from trainer.persistence import Runs, apart, persisting
 from trainer.progress import Silent
 from trainer.strict_toml import StrictTable
 from trainer.thresholds import GOOD_ONLY_FALSE_REJECT, good_quantile
@@ -85,19 +85,16 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     """
     from trainer.gradient import predict
 
-    scores = [
-        predict(network, inputs)[:, 0].astype(np.float64)
-        for inputs in _by_condition(training)
-        if len(inputs)
-    ]
+    heard = [one for one in _by_condition(training) if len(one.inputs)]
+    scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in heard]
     threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
     scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
-    step = overlap_step(training.spec)
-    runs = Runs([run[::step] for run in scores], [])
-    return persisting(scoring, runs, training.config.false_alarms)
+    pairs = zip(scores, heard, strict=True)
+    normal = [run[apart(one.sample, training.spec)] for run, one in pairs]
+    return persisting(scoring, Runs(normal, []), training.config.false_alarms)
 
 
-def _by_condition(training: Training) -> list[Tensor]:
+def _by_condition(training: Training) -> list[Prepared]:
     """The validation inputs of each group, as a station with a baseline would hear them."""
     groups = np.array(training.dataset.groups())
     known = set(groups[training.split.train])
@@ -105,25 +102,26 @@ def _by_condition(training: Training) -> list[Tensor]:
     for group in sorted(set(groups[training.split.val])):
         mine = training.split.val[groups[training.split.val] == group]
         if group in known:
-            heard.append(training.val.inputs[np.isin(training.val.sample, mine)])
+            chosen = np.isin(training.val.sample, mine)
+            heard.append(Prepared(training.val.inputs[chosen], training.val.sample[chosen]))
         else:
             heard.append(_after_baseline(training, mine))
     return heard
 
 
-def _after_baseline(training: Training, samples: Indices) -> Tensor:
+def _after_baseline(training: Training, samples: Indices) -> Prepared:
     """The second half of a condition's windows, standing on the first; all, where it has few."""
     spec = training.spec
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration input")
-    whole = prepare(training.dataset, samples, raw_features(spec), Silent(), "").inputs
-    half = len(whole) // 2
-    moved = rebase(spec, whole[:half]) if half >= MIN_WINDOWS else spec
+    whole = prepare(training.dataset, samples, raw_features(spec), Silent(), "")
+    half = len(whole.inputs) // 2
+    moved = rebase(spec, whole.inputs[:half]) if half >= MIN_WINDOWS else spec
     if moved.standard is None:
         raise TypeError("a detector without a standardisation")
-    rest = whole[half:] if half >= MIN_WINDOWS else whole
-    held = [standardise(one.astype(np.float64), moved.standard) for one in rest]
-    return np.stack(held).astype(np.float32)
+    rest = slice(half if half >= MIN_WINDOWS else 0, None)
+    held = [standardise(one.astype(np.float64), moved.standard) for one in whole.inputs[rest]]
+    return Prepared(np.stack(held).astype(np.float32), whole.sample[rest])
 
 
 def planted(training: Training, fitted: Fitted) -> Tensor:

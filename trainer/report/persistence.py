@@ -24,7 +24,8 @@ def persistence(run: Run) -> str:
         f"<p>{escape(found['chosen_by'])}.</p>{table([*head, 'found', 'mean delay'], rows)}"
         '<p class="note">A reading is one window of vibration, or one row. The delay counts '
         "readings until the alarm when the fault begins at any moment of its recordings, 100 where "
-        "it is not found. Bounds: one-sided Clopper-Pearson at 95 %, as if readings were "
+        "it is not found. A detector meets a condition that was not in training after a baseline. "
+        "Bounds: one-sided Clopper-Pearson at 95 %, as if readings were "
         "independent. For a machine that is watched over time, not for parts of which each is "
         "heard once.</p>"
     )
