@@ -155,6 +155,9 @@ def _write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]])
 
 FOLD = ("--held-out", "0")
 FOLDS = ("--held-out", "0", "--held-out", "1")
+TWINS = ("--group", "twins")
+"""Near copies on one side of the split."""
+
 LOAD = ("--group", "load", "--held-out", "3")
 
 CASES = (
@@ -165,8 +168,8 @@ CASES = (
     Case("magnetic_tile", "transfer", FOLDS, epochs=1, weights=True),
     Case("magnetic_tile", "gaussian", setting="good-only", make=good_tiles, weights=True),
     Case("magnetic_tile", "patches", setting="good-only", make=good_tiles, weights=True),
-    Case("neu_surface", "cnn", epochs=20, size_px=80),
-    Case("neu_surface", "transfer", epochs=1, weights=True),
+    Case("neu_surface", "cnn", TWINS, epochs=20, size_px=80),
+    Case("neu_surface", "transfer", TWINS, epochs=1, weights=True),
     Case("assembly_screws", "cnn", epochs=40, size_px=96, make=screws),
     Case("assembly_screws", "transfer", epochs=2, make=screws, weights=True),
     Case("mvtec_bottle", "gaussian", make=bottles, weights=True),
