@@ -179,6 +179,7 @@ CASES = (
     Case("cwru", "conv1d", LOAD, setting="load"),
     Case("cwru", "conv1d", setting="bearing"),
     Case("hitsm_mfs", "conv1d"),
+    Case("hitsm_mfs", "gru-spectra", epochs=10),
     Case("ceiling_fan", "conv1d-autoencoder"),
     Case("ceiling_fan", "spectral"),
     Case("ai4i2020", "mlp", make=ai4i_set),
