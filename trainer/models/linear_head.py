@@ -40,7 +40,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Choice:
-    """layers and ridge that did best, and the share of out-of-fold inputs that was right."""
+    """layers and ridge that did best, and the mean over classes of what was right out of fold."""
 
     layers: Layers
     ridge: float
@@ -55,8 +55,8 @@ def choose(
     balanced: bool,
     talk: Talk,
 ) -> Choice:
-    """The layers and ridge of the least out-of-fold log loss; the first candidate where no group
-    can be left out.
+    """The layers and ridge that name most left-out inputs right, every class counting the same;
+    where they tie, of the least log loss; the first candidate where no group can be left out.
 
     features: one (N, F) for each layer; targets: (N,); groups: (N,), never straddling folds.
     """
@@ -69,9 +69,9 @@ def choose(
         for layers, ridge in tried:
             rows = np.concatenate([features[layer] for layer in layers], axis=1)
             found.append(_out_of_fold(rows, targets, folds, ridge, balanced))
-            bar.advance(note=f"{found[-1][1]:.1%} right")
-    best = int(np.argmin([loss for loss, _ in found]))
-    return Choice(*tried[best], found[best][1])
+            bar.advance(note=f"{found[-1][0]:.1%} right")
+    best = max(range(len(tried)), key=lambda place: found[place])
+    return Choice(*tried[best], found[best][0])
 
 
 def regress(
@@ -124,7 +124,7 @@ def _out_of_fold(
     ridge: float,
     balanced: bool,
 ) -> tuple[float, float]:
-    """(log loss, share right), every class weighing the same."""
+    """(share right, log likelihood), every class weighing the same."""
     labels = int(targets.max()) + 1
     logits, even = np.zeros((len(rows), labels)), np.ones(len(rows))
     for seen, held in folds:
@@ -136,8 +136,8 @@ def _out_of_fold(
     own = logits[np.arange(len(rows)), targets] - np.log(np.exp(logits).sum(axis=1))
     share = len(rows) / np.maximum(np.bincount(targets, minlength=labels), 1)[targets]
     weights = share / share.sum()
-    right = (logits.argmax(axis=1) == targets).mean()
-    return float(-(own * weights).sum()), float(right)
+    right = logits.argmax(axis=1) == targets
+    return float((right * weights).sum()), float((own * weights).sum())
 
 
 def _folds(

@@ -217,7 +217,7 @@ def _varied_features(sight: bytes, training: Training, views: int) -> list[list[
 
 def _said(choice: Choice) -> str:
     name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
-    right = f", {choice.right:.1%} of left-out images right" if choice.right >= 0 else ""
+    right = f", {choice.right:.1%} of each class right, left out" if choice.right >= 0 else ""
     return f"the head reads the {name} layers, C {choice.ridge:g}{right}"
 
 

@@ -45,7 +45,7 @@ def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
     assert coarse.dtype == np.float32
     assert (coarse.argmax(axis=1) == targets).mean() > 0.9
     assert "the head reads the" in note
-    assert "of left-out images right" in note
+    assert "of each class right, left out" in note
 
 
 def test_a_network_ends_at_the_highest_layer_that_is_read(training: Training) -> None:
