@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from benchmarks.int8 import run_int8
 from edge_agent.contracts.scoring import bad_mass, softmax
 from trainer.config import FitConfig
-from trainer.crossval import Choice, choose, window_figure, with_options
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split
-from trainer.experiment import run_experiment
-from trainer.leaveout import Protocol, leave_out
-from trainer.metrics import Figure, bootstrapped, macro_f1
+from trainer.fitting.experiment import run_experiment
+from trainer.judging.crossval import Choice, choose, window_figure, with_options
+from trainer.judging.leaveout import Protocol, leave_out
+from trainer.judging.metrics import Figure, bootstrapped, macro_f1
 
 Logits = NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def float_accuracy(folds: Sequence[Fold]) -> float:
 
 def fault_auroc(folds: Sequence[Fold]) -> Figure:
     """The mean over folds of the area under the curve of fault against none."""
-    from trainer.metrics import auroc
+    from trainer.judging.metrics import auroc
 
     bad = np.concatenate([fold.faulty for fold in folds])
     scores = np.concatenate([fold.scores for fold in folds])

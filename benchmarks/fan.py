@@ -20,8 +20,8 @@ from trainer.config import FitConfig
 from trainer.data.prepared import prepare
 from trainer.data.samples import Dataset, Indices
 from trainer.data.splits import Split
-from trainer.experiment import Experiment, run_experiment
-from trainer.metrics import auroc, bootstrapped, share
+from trainer.fitting.experiment import Experiment, run_experiment
+from trainer.judging.metrics import auroc, bootstrapped, share
 from trainer.progress import Silent
 
 BASELINE = 60

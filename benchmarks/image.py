@@ -24,8 +24,8 @@ from benchmarks.int8 import run_images
 from benchmarks.rows import Row, print_rows, say
 from trainer.config import FitConfig, ImageTable
 from trainer.data.splits import Split
-from trainer.experiment import Experiment, outcome_of, run_experiment
-from trainer.judged import judge_all
+from trainer.fitting.experiment import Experiment, outcome_of, run_experiment
+from trainer.judging.judged import judge_all
 from trainer.quiet import quiet_tensorflow
 
 

@@ -14,8 +14,8 @@ from benchmarks.rows import Row
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset, Indices
 from trainer.data.splits import Split
-from trainer.evaluate import Outcome, figures
-from trainer.metrics import Figure, auroc
+from trainer.judging.evaluate import Outcome, figures
+from trainer.judging.metrics import Figure, auroc
 
 FOLDS = 5
 WATCHED = 8

@@ -37,9 +37,9 @@ from trainer.config import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.prepared import prepare
 from trainer.data.splits import Split, plan_split
-from trainer.experiment import Experiment, run_experiment
-from trainer.metrics import Figure, average_precision, bootstrapped, rmse
-from trainer.opponents import boosted_scores, boosted_values
+from trainer.fitting.experiment import Experiment, run_experiment
+from trainer.judging.metrics import Figure, average_precision, bootstrapped, rmse
+from trainer.judging.opponents import boosted_scores, boosted_values
 from trainer.progress import Silent
 from trainer.quiet import quiet_tensorflow
 
@@ -188,7 +188,7 @@ def _pump(pump: PumpFile, folder: Path) -> tuple[Judged, Int8]:
     experiment = run_experiment(split, FitConfig(), "skab")
     prepared = prepare(dataset, every, experiment.spec.input, Silent(), "rows")
     int8 = run_int8(experiment.fitted.model, experiment.calibration, prepared.inputs)
-    from trainer.gradient import predict
+    from trainer.fitting.gradient import predict
 
     floats = predict(experiment.fitted.model, prepared.inputs)[:, 0].astype(np.float64)
     scores = int8.outputs[:, 0].astype(np.float64)

@@ -28,12 +28,12 @@ from benchmarks.conditions import (
 from benchmarks.fan import fan_rows
 from benchmarks.rows import Row, print_rows, say
 from trainer.config import FitConfig
-from trainer.crossval import Choice
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split
-from trainer.leaveout import protocol_of
-from trainer.metrics import Figure
+from trainer.judging.crossval import Choice
+from trainer.judging.leaveout import protocol_of
+from trainer.judging.metrics import Figure
 from trainer.quiet import quiet_tensorflow
 
 PARTS = ("cwru", "hitsm_mfs", "ceiling_fan")

@@ -12,8 +12,8 @@ from trainer.cli_fit import config_from
 if TYPE_CHECKING:
     from trainer.data.samples import Dataset
     from trainer.data.survey import Survey
+    from trainer.judging.quick_judge import QuickDoubts
     from trainer.progress import Terminal
-    from trainer.quick_judge import QuickDoubts
 
 MOST_LISTED = 12
 """Longer lists are cut in the table; --json has them all."""
@@ -64,7 +64,7 @@ def _judged(dataset: Dataset, found: Survey, talk: Terminal) -> QuickDoubts:
     """The quick judge's doubts; files that cannot be read are faults already."""
     from dataclasses import replace
 
-    from trainer.quick_judge import quick_doubts
+    from trainer.judging.quick_judge import quick_doubts
 
     broken = {fault.path for fault in found.faults}
     whole = tuple(sample for sample in dataset.samples if sample.path not in broken)

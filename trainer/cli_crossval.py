@@ -12,7 +12,7 @@ from trainer.cli_fit import add_fit_options, config_from
 from trainer.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.crossval import Choice, Fold
+    from trainer.judging.crossval import Choice, Fold
 
 EPILOG = """examples:
   lineside-train crossval data/castings --seeds 3
@@ -78,14 +78,14 @@ def choices_of(texts: list[str]) -> list[Choice]:
 
 def _crossval(arguments: argparse.Namespace) -> int:
     if arguments.leave_out is None:
-        from trainer.kfold_files import run_kfold
+        from trainer.judging.kfold_files import run_kfold
 
         document = run_kfold(arguments, config_from(arguments))
         print(json.dumps(document) if arguments.json else _kfold_lines(document))
         return 0
-    from trainer.crossval import cross_validate, sample_figures, window_figure
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.leaveout import protocol_of
+    from trainer.judging.crossval import cross_validate, sample_figures, window_figure
+    from trainer.judging.leaveout import protocol_of
     from trainer.progress import Terminal
 
     choices, config, talk = choices_of(arguments.choices), config_from(arguments), Terminal()

@@ -28,9 +28,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from trainer.explained import explain_for_report, explain_images
+    from trainer.judging.explained import explain_for_report, explain_images
     from trainer.report.page import write_report
-    from trainer.run import read_run
+    from trainer.runs.run import read_run
 
     run = read_run(arguments.run_dir)
     quiet_tensorflow()

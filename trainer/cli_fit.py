@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from trainer.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.cluster import Cluster
     from trainer.config import FitConfig
+    from trainer.fitting.cluster import Cluster
     from trainer.progress import Terminal
 
 OPTIONS = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
@@ -81,14 +81,14 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    from trainer.data.leakguard import column_of, guard, naive_figures
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.experiment import run_experiment
-    from trainer.leakguard import column_of, guard, naive_figures
+    from trainer.fitting.experiment import run_experiment
+    from trainer.fitting.unfinished import Unfinished, mark_of, open_unfinished
     from trainer.models.registry import find_architecture
     from trainer.progress import Terminal
     from trainer.report.words import sentence
-    from trainer.run import refuse_existing, slug, write_run
-    from trainer.unfinished import Unfinished, mark_of, open_unfinished
+    from trainer.runs.run import refuse_existing, slug, write_run
 
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
@@ -134,7 +134,7 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 def _cluster(mark: str, talk: Terminal) -> Cluster | None:
     """The machines of TF_CONFIG, all of which do the same."""
-    from trainer.cluster import join_cluster
+    from trainer.fitting.cluster import join_cluster
 
     cluster = join_cluster()
     if cluster is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.run import Run
+    from trainer.runs.run import Run
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,7 +40,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _report(arguments: argparse.Namespace) -> int:
     from trainer.report.page import write_report
-    from trainer.run import read_run
+    from trainer.runs.run import read_run
 
     write_report(read_run(arguments.run_dir))
     print(arguments.run_dir / "report.html")
@@ -49,10 +49,10 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.evaluation import evaluate_run
+    from trainer.judging.evaluation import evaluate_run
     from trainer.progress import Terminal
-    from trainer.run import read_run
-    from trainer.run_tables import write_csv
+    from trainer.runs.run import read_run
+    from trainer.runs.run_tables import write_csv
 
     run = read_run(arguments.run_dir)
     dataset = load_dataset(arguments.dataset, group=arguments.group)

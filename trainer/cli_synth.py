@@ -36,10 +36,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _synth(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.errors import ConfigError
     from edge_agent.contracts.files import write_atomic
+    from trainer.data.leakguard import column_of, guard
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.leakguard import column_of, guard
     from trainer.progress import Terminal
-    from trainer.synth import added_score, synthesise
+    from trainer.synthesis.synth import added_score, synthesise
 
     out, talk, config = arguments.out.absolute(), Terminal(), config_from(arguments)
     if out.exists() and any(out.iterdir()):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainer.promises import Choice, Costs
-    from trainer.rethreshold import Parts
+    from trainer.choosing.promises import Choice, Costs
+    from trainer.choosing.rethreshold import Parts
 
 EPILOG = """examples:
   lineside-train threshold runs/castings --cost-escape 40 --cost-reject 1.5 --defect-rate 0.01
@@ -43,15 +43,15 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _threshold(arguments: argparse.Namespace) -> int:
-    from trainer.promises import unsure_band
-    from trainer.rethreshold import (
+    from trainer.choosing.promises import unsure_band
+    from trainer.choosing.rethreshold import (
         apply,
         held_out_parts,
         parts_for_choice,
         point_of,
         promise_document,
     )
-    from trainer.run import read_run
+    from trainer.runs.run import read_run
 
     run = read_run(arguments.run_dir)
     costs = _costs(arguments)
@@ -100,7 +100,7 @@ def _point_lines(title: str, point: dict[str, float]) -> list[str]:
 
 def _choice(arguments: argparse.Namespace, parts: Parts, costs: Costs | None) -> Choice:
     from edge_agent.contracts.errors import ConfigError
-    from trainer.promises import cheapest, for_escape_ppm, for_false_reject
+    from trainer.choosing.promises import cheapest, for_escape_ppm, for_false_reject
 
     asked = (
         arguments.cost_escape is not None,
@@ -128,7 +128,7 @@ def _choice(arguments: argparse.Namespace, parts: Parts, costs: Costs | None) ->
 
 
 def _costs(arguments: argparse.Namespace) -> Costs | None:
-    from trainer.promises import Costs
+    from trainer.choosing.promises import Costs
 
     given = (arguments.cost_escape, arguments.cost_reject, arguments.defect_rate)
     return None if None in given else Costs(*given)

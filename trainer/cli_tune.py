@@ -30,11 +30,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.files import write_atomic
+    from trainer.data.leakguard import column_of, guard
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.leakguard import column_of, guard
+    from trainer.fitting.tune import search
     from trainer.progress import Terminal
     from trainer.strict_toml import to_toml
-    from trainer.tune import search
 
     config, talk = config_from(arguments), Terminal()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)

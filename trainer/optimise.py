@@ -20,7 +20,7 @@ from edge_agent.contracts.errors import ConfigError, DatasetError
 from edge_agent.contracts.tables import Table
 from edge_agent.contracts.tabular import TabularInput
 from trainer.data.samples import Dataset
-from trainer.metrics import auroc
+from trainer.judging.metrics import auroc
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.progress import Talk
 from trainer.strict_toml import did_you_mean

@@ -20,6 +20,7 @@ from trainer.config import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.fitting.unfinished import EpochState, Place, assign, values_of
 from trainer.models.grid import (
     Floats,
     detector_spec,
@@ -30,7 +31,6 @@ from trainer.models.grid import (
 )
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
-from trainer.unfinished import EpochState, Place, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +72,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Learn to redraw good parts; the epoch that redraws validation parts best stays."""
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     seed_everything(training.config.seed)
     network = build(training.spec, 1, training.config, training.options)

@@ -70,7 +70,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
-    from trainer.gradient import fit_network
+    from trainer.fitting.gradient import fit_network
     from trainer.models.listened import fit_listener
 
     if _hear(training.options) == "raw":

@@ -45,7 +45,7 @@ def fit(training: Training) -> Fitted:
     """Train the rebuilding on noisy normal windows for a fixed time."""
     import keras
 
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     if not isinstance(training.spec, VibrationInput):
         raise TypeError("not a vibration input")

@@ -12,16 +12,16 @@ from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.contracts.views import standardise
+from trainer.choosing.persistence import Runs, apart, persisting
+from trainer.choosing.thresholds import GOOD_ONLY_FALSE_REJECT, good_quantile
 from trainer.config import FitConfig
 from trainer.data.prepared import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.splits import Split
 from trainer.models.listening import detector_views, window_spec, with_views
 from trainer.models.registry import Fitted, Training
-from trainer.persistence import Runs, apart, persisting
 from trainer.progress import Silent
 from trainer.strict_toml import StrictTable
-from trainer.thresholds import GOOD_ONLY_FALSE_REJECT, good_quantile
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,7 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     baseline, as on a station, and the second half is scored: else every strange speed would raise
     the threshold until nothing is ever found.
     """
-    from trainer.gradient import predict
+    from trainer.fitting.gradient import predict
 
     heard = [one for one in _by_condition(training) if len(one.inputs)]
     scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in heard]

@@ -72,7 +72,7 @@ def fit(training: Training) -> Fitted:
 
 def rank(row: Architecture, training: Training) -> Ranking:
     """Fit one candidate with its default options and let it judge planted defects."""
-    from trainer.metrics import auroc, recall_at
+    from trainer.judging.metrics import auroc, recall_at
 
     if row.fit is None:
         raise ValueError(f"{row.name} has no fit of its own")

@@ -93,7 +93,7 @@ def fit(training: Training) -> Fitted:
     """Estimate the Gaussians and their scale; no gradient."""
     import keras
 
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)

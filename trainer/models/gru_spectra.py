@@ -80,7 +80,7 @@ def fit(training: Training) -> Fitted:
     """For a fixed time under noise, every spectrum of a window bent alike."""
     import keras
 
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     spec = training.spec
     if not isinstance(spec, VibrationInput) or spec.standard is None:

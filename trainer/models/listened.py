@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from edge_agent.contracts.views import SpectrumView
-from trainer.gradient import seed_everything
+from trainer.fitting.gradient import seed_everything
 from trainer.models.registry import Fitted, Training
 
 if TYPE_CHECKING:

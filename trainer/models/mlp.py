@@ -17,6 +17,7 @@ from pydantic import Field
 from edge_agent.contracts.scoring import Scoring, bad_mass
 from edge_agent.contracts.tabular import TabularInput, prepare_rows
 from edge_agent.contracts.types import Tensor
+from trainer.choosing.thresholds import best_f1
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
@@ -33,7 +34,6 @@ from trainer.models.tags import (
 )
 from trainer.progress import Bar
 from trainer.strict_toml import StrictTable
-from trainer.thresholds import best_f1
 
 if TYPE_CHECKING:
     import keras
@@ -89,7 +89,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Cross entropy on the training rows and, beside them, on the forest's probabilities."""
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     options = training.options
     assert isinstance(options, MlpOptions)

@@ -84,7 +84,7 @@ def fit(training: Training) -> Fitted:
     """Fill the memory and scale the distances; no gradient."""
     import keras
 
-    from trainer.gradient import seed_everything
+    from trainer.fitting.gradient import seed_everything
 
     seed_everything(training.config.seed)
     network = build(training.spec, 1, training.config, training.options)

@@ -20,14 +20,14 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.manifest import Task
 from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
-from trainer.cluster import Cluster
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split
+from trainer.fitting.cluster import Cluster
+from trainer.fitting.unfinished import Unfinished
 from trainer.progress import Talk
 from trainer.strict_toml import StrictTable, did_you_mean
-from trainer.unfinished import Unfinished
 
 if TYPE_CHECKING:
     import keras

@@ -73,7 +73,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Head first, then what is to be tuned; the best epoch on validation data stays."""
-    from trainer.gradient import descend, seed_everything
+    from trainer.fitting.gradient import descend, seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)
@@ -229,7 +229,7 @@ def _judged_head(network: keras.Model, training: Training) -> Mapping[str, float
     """The history's row 0: the head alone on validation data."""
     import keras
 
-    from trainer.gradient import predict
+    from trainer.fitting.gradient import predict
 
     logits = predict(network, training.val.inputs)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

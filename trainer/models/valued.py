@@ -48,7 +48,7 @@ class ValueOptions(StrictTable):
 
 def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
     """Fit `members` networks of `build` and join them; the interval comes from validation rows."""
-    from trainer.gradient import predict, seed_everything
+    from trainer.fitting.gradient import predict, seed_everything
 
     options = training.options
     assert isinstance(options, ValueOptions)

@@ -6,7 +6,7 @@ import json
 
 from edge_agent.contracts.files import write_atomic
 from trainer.report.words import called, interval, sentence, written
-from trainer.run import Run
+from trainer.runs.run import Run
 
 NOT_TESTED = (
     "Parts, lines, cameras, light, sensors, mountings and speeds that the data set does not hold; "

@@ -6,7 +6,7 @@ from html import escape
 
 from trainer.report.tables import table
 from trainer.report.words import as_sentence, called, interval, written
-from trainer.run import Run
+from trainer.runs.run import Run
 
 
 def copies(run: Run) -> str:

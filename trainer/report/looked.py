@@ -6,7 +6,7 @@ import base64
 import json
 from html import escape
 
-from trainer.run import Run
+from trainer.runs.run import Run
 
 SUSPICIOUS = 0.7
 

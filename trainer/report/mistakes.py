@@ -15,7 +15,7 @@ from edge_agent.contracts.types import Tensor
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.report.figures import bands, waveform
 from trainer.report.tables import table
-from trainer.run import Run
+from trainer.runs.run import Run
 
 MOST = 24
 MOST_TAGS = 12

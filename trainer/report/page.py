@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.files import write_atomic
-from trainer.metrics import confusion
+from trainer.judging.metrics import confusion
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
 from trainer.report.honesty import copies, nuisance, where
@@ -25,7 +25,7 @@ from trainer.report.promise import promise
 from trainer.report.sheet import contact_sheet
 from trainer.report.tables import table
 from trainer.report.words import as_sentence, called, interval, sentence, written
-from trainer.run import Run
+from trainer.runs.run import Run
 
 Section = Callable[[Run], str]
 TILES = (

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from trainer.report.figures import scatter
-from trainer.run import Run
+from trainer.runs.run import Run
 
 
 def values(run: Run) -> str:

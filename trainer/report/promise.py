@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from trainer.report.tables import table
-from trainer.run import Run
+from trainer.runs.run import Run
 
 Row = Mapping[str, float]
 

@@ -8,7 +8,7 @@ import numpy as np
 from edge_agent.contracts.image import ImageInput
 from trainer.data.augment import augment
 from trainer.report.mistakes import image_element
-from trainer.run import Run
+from trainer.runs.run import Run
 
 COLUMNS = 6
 CELL_PX = 96

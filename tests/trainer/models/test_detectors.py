@@ -13,12 +13,12 @@ from edge_agent.infer.runtime import open_runtime
 from trainer.config import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.splits import Split
-from trainer.experiment import Experiment, run_experiment
+from trainer.fitting.experiment import Experiment, run_experiment
 from trainer.models import autoencoder, detector, gaussian, patches
 from trainer.models.gaussian import _box3, fit_places
 from trainer.models.grid import scale_of
 from trainer.models.patches import choose_prototypes, distances
-from trainer.run_tables import baseline_rankings
+from trainer.runs.run_tables import baseline_rankings
 
 SIZE_PX = 64
 OPTIONS = {

@@ -13,13 +13,13 @@ from trainer.data.load import load_dataset
 from trainer.data.schema import TabularColumns
 from trainer.data.splits import Split, plan_split
 from trainer.data.tags import row_of
-from trainer.evaluate import figures
-from trainer.experiment import Experiment, run_experiment
+from trainer.fitting.experiment import Experiment, run_experiment
+from trainer.judging.evaluate import figures
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.hotelling import crossfit_limit, hotelling_t
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.models.valued import begun_late, conformal_margin, value_scoring
-from trainer.run_tables import persistence_figures, tag_rows
+from trainer.runs.run_tables import persistence_figures, tag_rows
 
 MILL = """\
 task = "tabular-class"

@@ -14,8 +14,8 @@ from edge_agent.infer.runtime import open_runtime
 from trainer.config import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.splits import plan_split
-from trainer.experiment import Experiment, prepare_training, resolve, run_experiment
-from trainer.gradient import predict
+from trainer.fitting.experiment import Experiment, prepare_training, resolve, run_experiment
+from trainer.fitting.gradient import predict
 from trainer.models import transfer
 from trainer.models.backbone import BACKBONES
 from trainer.models.registry import Training

@@ -15,12 +15,12 @@ from trainer.data.load import load_dataset
 from trainer.data.prepared import prepare
 from trainer.data.samples import Dataset
 from trainer.data.splits import Split
-from trainer.experiment import Experiment, run_experiment
-from trainer.metrics import auroc
+from trainer.fitting.experiment import Experiment, run_experiment
+from trainer.judging.metrics import auroc
 from trainer.models.listened import balanced
 from trainer.models.spectral import whitening
 from trainer.progress import Silent
-from trainer.run import write_run
+from trainer.runs.run import write_run
 
 RATE_HZ = 4000
 ORDERS = {"inner": 5.4, "outer": 3.6}
@@ -146,7 +146,7 @@ def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> 
 
 
 def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) -> None:
-    from trainer.gradient import predict
+    from trainer.fitting.gradient import predict
 
     experiment = detector(fans, "spectral", ("slow",))
     fast = [
@@ -181,7 +181,7 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
 
 
 def test_the_score_of_normal_is_small_against_planted_anomalies(fans: Dataset) -> None:
-    from trainer.gradient import predict
+    from trainer.fitting.gradient import predict
 
     experiment = detector(fans, "conv1d-autoencoder", ("slow", "fast"))
     half = len(experiment.calibration) // 2

@@ -8,7 +8,7 @@ from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.manifest import ModelSpec, Provenance
 from edge_agent.contracts.scoring import Scoring
 from trainer.report.mistakes import MOST_TAGS, tags_element, worst
-from trainer.run import Run, RunConfig
+from trainer.runs.run import Run, RunConfig
 
 
 def run_of(rows: list[dict[str, str]], good: list[str], threshold: float = 0.5) -> Run:
