@@ -131,8 +131,9 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
     return network, _said(choice)
 
 
-def calibration_of(training: Training) -> Tensor:
-    """Up to MOST_CALIBRATION training images, whichever comes."""
+def calibration_of(training: Training, fitted: Fitted | None = None) -> Tensor:
+    """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file."""
+    del fitted
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     return np.asarray(inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]])
@@ -253,5 +254,6 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=12,
     fit=fit,
+    calibration=calibration_of,
     options=TransferOptions,
 )
