@@ -81,7 +81,7 @@ def run_experiment(
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
-    val = _judged(fitted, training.val, split.val, training, scoring)
+    val = _watched(fitted, training, scoring)
     if fitted.scoring is None:
         bad = split.dataset.is_bad()[split.val]
         undecided = 0.5 if scoring.kind == "logits" else None
@@ -114,7 +114,7 @@ def run_experiment(
         spec,
         held_out,
         test,
-        _judged(fitted, training.val, split.val, training, scoring),
+        _watched(fitted, training, scoring),
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
         opponent,
@@ -201,6 +201,15 @@ def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray
     """What the fitted network says of other inputs of the samples at `indices`."""
     outputs, spec = predict(experiment.fitted.model, prepared.inputs), experiment.spec
     return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+
+
+def _watched(fitted: Fitted, training: Training, scoring: Scoring) -> Judged:
+    """The validation samples, by models that did not learn from them."""
+    indices = training.split.val
+    if fitted.unseen is None:
+        return _judged(fitted, training.val, indices, training, scoring)
+    labels, good = training.labels, training.dataset.good
+    return judge_all(fitted.unseen, training.val, indices, scoring, labels, good)
 
 
 def _judged(

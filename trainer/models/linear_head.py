@@ -40,17 +40,22 @@ class Head:
 
 @dataclass(frozen=True)
 class Choice:
-    """layers and ridge that did best, and the mean over classes of what was right out of fold."""
+    """layers and ridge that did best, and the mean over classes of what was right out of fold.
+
+    logits: (N, labels), each row from a regression that saw none of its group; None without folds.
+    """
 
     layers: Layers
     ridge: float
-    right: float
+    right: float = float("nan")
+    logits: Floats | None = None
 
 
 def choose(
     features: Sequence[Floats],
     targets: NDArray[np.int64],
     groups: NDArray[np.str_],
+    labels: int,
     candidates: Sequence[Layers],
     balanced: bool,
     talk: Talk,
@@ -60,18 +65,20 @@ def choose(
 
     features: one (N, F) for each layer; targets: (N,); groups: (N,), never straddling folds.
     """
-    folds = _folds(targets, groups)
+    folds = left_out(targets, groups)
     tried = list(product(candidates, RIDGES))
     if not folds:
-        return Choice(candidates[0], RIDGES[0], float("nan"))
-    found = []
+        return Choice(candidates[0], RIDGES[0])
+    best, likely = Choice(*tried[0]), -np.inf
     with talk.steps("which features tell", len(tried)) as bar:
         for layers, ridge in tried:
             rows = np.concatenate([features[layer] for layer in layers], axis=1)
-            found.append(_out_of_fold(rows, targets, folds, ridge, balanced))
-            bar.advance(note=f"{found[-1][0]:.1%} right")
-    best = max(range(len(tried)), key=lambda place: found[place])
-    return Choice(*tried[best], found[best][0])
+            logits = _out_of_fold(rows, targets, labels, folds, ridge, balanced)
+            right, likelihood = _merit(logits, targets)
+            if best.logits is None or (right, likelihood) > (best.right, likely):
+                best, likely = Choice(layers, ridge, right, logits), likelihood
+            bar.advance(note=f"{right:.1%} right")
+    return best
 
 
 def regress(
@@ -120,27 +127,32 @@ def _linear(
 def _out_of_fold(
     rows: Floats,
     targets: NDArray[np.int64],
+    labels: int,
     folds: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
     ridge: float,
     balanced: bool,
-) -> tuple[float, float]:
-    """(share right, log likelihood), every class weighing the same."""
-    labels = int(targets.max()) + 1
-    logits, even = np.zeros((len(rows), labels)), np.ones(len(rows))
+) -> Floats:
+    """(N, labels): each row's logits by the regression on the other folds."""
+    logits, even = np.zeros((len(rows), labels), np.float32), np.ones(len(rows))
     for seen, held in folds:
         kernel, bias = _linear(
             rows[seen], targets[seen], even[seen], labels, ridge, balanced, CHOICE_STEPS
         )
         logits[held] = rows[held] @ kernel + bias
-    logits -= logits.max(axis=1, keepdims=True)
-    own = logits[np.arange(len(rows)), targets] - np.log(np.exp(logits).sum(axis=1))
-    share = len(rows) / np.maximum(np.bincount(targets, minlength=labels), 1)[targets]
-    weights = share / share.sum()
+    return logits
+
+
+def _merit(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, float]:
+    """(share right, log likelihood), every class weighing the same."""
+    above = logits - logits.max(axis=1, keepdims=True)
+    own = above[np.arange(len(above)), targets] - np.log(np.exp(above).sum(axis=1))
+    weights = 1 / np.bincount(targets)[targets]
+    weights /= weights.sum()
     right = logits.argmax(axis=1) == targets
     return float((right * weights).sum()), float((own * weights).sum())
 
 
-def _folds(
+def left_out(
     targets: NDArray[np.int64], groups: NDArray[np.str_]
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """(seen, held) pairs that keep groups together; none where a class has one group only."""

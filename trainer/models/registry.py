@@ -88,12 +88,15 @@ class Fitted:
     """A network of stock Keras layers (logits, or score and heat map) and how it got there.
 
     scoring: where the model chose its own threshold or interval; None: by validation scores.
+    unseen: (N_val, K), where the model learnt from validation inputs too: what models that saw
+    nothing of their groups say of them. Thresholds are chosen by it.
     """
 
     model: keras.Model
     history: list[Mapping[str, float]]
     notes: tuple[str, ...] = ()
     scoring: Scoring | None = None
+    unseen: NDArray[np.float32] | None = None
 
 
 SpecOf = Callable[[Split, FitConfig, StrictTable], InputSpec]

@@ -8,21 +8,23 @@ and a network that ends at the middle is smaller and faster too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.types import Tensor
 from trainer.config import FitConfig
 from trainer.data.augment import augment
-from trainer.data.prepared import InputSpec
+from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.splits import Split
 from trainer.models.backbone import features, find_backbone, load_backbone
 from trainer.models.eightbit import converted, sights
 from trainer.models.grid import MOST_CALIBRATION, Floats, detector_spec, rows_of
-from trainer.models.linear_head import Choice, Head, Layers, choose, regress
+from trainer.models.linear_head import Choice, Head, Layers, choose, left_out, regress
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
 
@@ -72,18 +74,24 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 
 def fit(training: Training) -> Fitted:
-    """Head first, then what is to be tuned; the best epoch on validation data stays."""
-    from trainer.fitting.gradient import descend, seed_everything
+    """Head first, then what is to be tuned; the best epoch on validation data stays.
+
+    Where only the head learns, nothing has to be stopped: it learns from the validation images too,
+    and the threshold is chosen by what heads that saw none of their groups say of them.
+    """
+    from trainer.fitting.gradient import descend, predict, seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)
-    network, note = fit_head(training, options)
     tune = options.tune
     if tune == "auto":
         tune = "all" if training.config.weights == "none" else "none"
-    head = _judged_head(network, training)
+    if tune == "none" and (fitted := _fit_on_all(training, options)):
+        return fitted
+    network, choice = fit_head(training, options)
+    head = _history(predict(network, training.val.inputs), training)
     if tune == "none":
-        return Fitted(network, [head], (note,))
+        return Fitted(network, [head], (_said(choice),))
     row = find_backbone(options.backbone)
     thaw(network, row.upper if tune == "upper" else row.first)
     before = network.get_weights()
@@ -91,12 +99,12 @@ def fit(training: Training) -> Fitted:
     if head["val_loss"] <= min(row["val_loss"] for row in rows):
         network.set_weights(before)
         kept = "fine-tuning did not improve on the head alone"
-        return Fitted(network, [head, *rows], (note, kept))
-    return Fitted(network, [head, *rows], (note,))
+        return Fitted(network, [head, *rows], (_said(choice), kept))
+    return Fitted(network, [head, *rows], (_said(choice),))
 
 
-def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model, str]:
-    """The network with the regression as its head, and what was chosen, for the report.
+def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model, Choice]:
+    """The network with the regression on the training inputs as its head, and what was chosen.
 
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
     variations of an image together weigh as much as one of the two.
@@ -111,7 +119,8 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
     choice = choose(
         turns[1],
         targets,
-        np.array(training.dataset.groups())[training.train.sample],
+        _groups(training),
+        labels,
         list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]],
         training.config.class_weights,
         training.talk,
@@ -128,7 +137,27 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
     pooling = _pooling(training.spec, training.config, options.backbone, choice.layers)
     network = _headed(pooling, labels)
     _set_head(network, head)
-    return network, _said(choice)
+    return network, choice
+
+
+def _fit_on_all(training: Training, options: TransferOptions) -> Fitted | None:
+    """The head on training and validation images; None where some group cannot be left out."""
+    first, second = training.train, training.val
+    inputs = np.concatenate([first.inputs, second.inputs])
+    both = Prepared(inputs, np.concatenate([first.sample, second.sample]))
+    everything = replace(training, train=both)
+    if not left_out(everything.train_targets, _groups(everything)):
+        return None
+    network, choice = fit_head(everything, options)
+    if choice.logits is None:
+        return None
+    unseen = choice.logits[len(first.inputs) :]
+    notes = (_said(choice), "validation images taught the head; others judged them")
+    return Fitted(network, [_history(unseen, training)], notes, unseen=unseen)
+
+
+def _groups(training: Training) -> NDArray[np.str_]:
+    return np.array(training.dataset.groups())[training.train.sample]
 
 
 def calibration_of(training: Training, fitted: Fitted | None = None) -> Tensor:
@@ -226,23 +255,19 @@ def _options(options: StrictTable) -> TransferOptions:
     return TransferOptions.model_validate(options.model_dump())
 
 
-def _judged_head(network: keras.Model, training: Training) -> Mapping[str, float]:
+def _history(logits: Floats, training: Training) -> Mapping[str, float]:
     """The history's row 0: the head alone on validation data."""
     import keras
 
-    from trainer.fitting.gradient import predict
-
-    logits = predict(network, training.val.inputs)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     right = float((logits.argmax(axis=1) == training.val_targets).mean())
-    value = float(loss(training.val_targets, logits))
     nothing = float("nan")
     return {
         "epoch": 0,
         "accuracy": nothing,
         "loss": nothing,
         "val_accuracy": right,
-        "val_loss": value,
+        "val_loss": float(loss(training.val_targets, logits)),
     }
 
 
