@@ -224,9 +224,15 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 def fill_disk(folder: Path, leave_bytes: int = 0) -> Path:
     """Take all but `leave_bytes` of the file system; deleting the file gives them back."""
     filler = folder / "filler"
-    free = os.statvfs(folder)
-    filler.write_bytes(b"\0" * max(0, free.f_bavail * free.f_frsize - leave_bytes))
+    with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while (left := _free_bytes(folder) - leave_bytes) > 0:
+            stream.write(b"\0" * left)
     return filler
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def mosquitto(folder: Path) -> Mosquitto:

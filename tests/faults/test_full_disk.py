@@ -175,12 +175,12 @@ def test_disarmed_station_on_a_full_disk_ends_when_asked(
 def test_station_whose_disk_fills_while_it_runs_says_that_verdicts_are_not_kept(
     disk: Path, tmp_path: Path
 ) -> None:
-    source = 'rate_hz = 50\nat_end = "repeat"'
+    source = 'rate_hz = 500\nat_end = "repeat"'
     station = station_on(disk, tmp_path, 1, source, outbox="quota_mb = 0.25")
     with running(station):
         assert wait_until(lambda: station.state == "armed")
         filler = fill_disk(disk)
-        assert wait_until(lambda: "verdicts are counted, not kept" in station.reason, 20)
+        assert wait_until(lambda: "verdicts are counted, not kept" in station.reason, 40)
         assert station.state == "armed"
         filler.unlink()
 
