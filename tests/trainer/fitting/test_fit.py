@@ -264,7 +264,7 @@ def test_an_interrupted_fit_leaves_no_half_run(
     config = str(plates_run.parent / "fit.toml")
     fit = ["fit", str(plates), "--config", config, "--epochs", "1"]
     assert main([*fit, "--out", str(tmp_path / "run")]) == 130
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.unfinished"]
 
 
 def test_a_run_without_its_model_is_refused(tmp_path: Path) -> None:
