@@ -7,6 +7,7 @@ knows ImageNet's things, what lies lower knows textures and edges, and parts dif
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -109,19 +110,35 @@ def _linear(
     steps: int,
 ) -> tuple[Floats, Floats]:
     """(F, labels) and (labels,) of the regression, its standardisation folded in."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
     spread += 0.02 * float(spread.mean()) + 1e-9
+    seen, basis = _own_space((rows - mean) / spread)
     weight = "balanced" if balanced else None
     regression = LogisticRegression(C=ridge, max_iter=steps, class_weight=weight)
-    regression.fit((rows - mean) / spread, targets, sample_weight=weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `steps` is where it shall end
+        regression.fit(seen, targets, sample_weight=weights)
     slopes, lifts = _all_labels(regression.coef_, regression.intercept_)
+    slopes = slopes if basis is None else slopes @ basis.T
     kernel = np.zeros((rows.shape[1], labels), np.float32)
     bias = np.full(labels, float(lifts.min()) - 10.0, np.float32)
     kernel[:, regression.classes_] = slopes.T / spread[:, None]
     bias[regression.classes_] = lifts - mean @ kernel[:, regression.classes_]
     return kernel, bias
+
+
+def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:
+    """(N, F) -> (N, N) coordinates and the basis (F, N), where that saves most of the work.
+
+    A regression with a penalty on its squared weights never leaves the space of its rows.
+    """
+    if 2 * len(rows) > rows.shape[1]:
+        return rows, None
+    basis, coordinates = np.linalg.qr(rows.T)
+    return coordinates.T, basis
 
 
 def _out_of_fold(

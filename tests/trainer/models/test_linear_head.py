@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.models.linear_head import choose, regress
+from trainer.models.linear_head import Choice, choose, regress
 from trainer.progress import Silent
 
 RNG = np.random.default_rng(0)
@@ -59,3 +59,17 @@ def test_a_heavy_sample_pulls_more() -> None:
     told = [np.mean((TELLING @ h.kernels[0] + h.bias).argmax(axis=1) == 0) for h in (even, heavy)]
     assert told[1] >= told[0]
     assert heavy.bias[0] > even.bias[0] or heavy.bias[0] == pytest.approx(even.bias[0])
+
+
+def test_more_features_than_rows_change_nothing_but_the_work() -> None:
+    few = np.concatenate([np.arange(0, 6), np.arange(40, 46), np.arange(80, 86)])
+    wide = (TELLING[few] @ RNG.normal(size=(3, 200))).astype(np.float32)
+    wide += RNG.normal(size=wide.shape).astype(np.float32) * 0.1
+    choice = Choice((0,), 0.03)
+    short = regress([wide], TARGETS[few], np.ones(18), 3, choice, True)
+    twice = regress(
+        [np.tile(wide, (6, 1))], np.tile(TARGETS[few], 6), np.full(108, 1 / 6), 3, choice, True
+    )
+    np.testing.assert_allclose(
+        wide @ short.kernels[0] + short.bias, wide @ twice.kernels[0] + twice.bias, atol=0.02
+    )
