@@ -131,7 +131,7 @@ class ChannelJudge:
             label=judgement.label,
             score=judgement.score if math.isfinite(judgement.score) else None,
             threshold=judgement.threshold,
-            interval=judgement.interval,
+            interval=_finite(judgement.interval),
             reason=wire_text(reason),
             captured_at_ns=item.captured_at_ns,
             latency_ms=latency_ms,
@@ -142,3 +142,8 @@ class ChannelJudge:
 
     def _limit(self) -> str:
         return f", the deadline is {self._deadline_ms:g} ms"
+
+
+def _finite(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The interval, or None where a bound is no number."""
+    return interval if interval is not None and all(map(math.isfinite, interval)) else None
