@@ -35,7 +35,8 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
 
     def make(kind: str) -> str:
         out = tmp_path / f"lib{kind.lower()}.so"
-        words = [COMPILER, "-shared", "-fPIC", f"-D{kind}", "-o", str(out), HERE / "delegate.c"]
+        words = [COMPILER, "-shared", "-fPIC", f"-D{kind}", f'-DHELD="{tmp_path}/held"']
+        words += ["-o", str(out), str(HERE / "delegate.c")]
         subprocess.run(words, check=True)
         monkeypatch.setattr(edgetpu, "LIBRARY", str(out))
         return str(out)
@@ -104,6 +105,19 @@ def test_a_delegate_that_answers_is_used_and_proven(twinned: Path, build: Build)
     assert inspector.parity is not None
     assert inspector.parity.worst_quanta <= inspector.manifest.parity_quanta
     inspector.close()
+
+
+def test_models_of_one_agent_share_the_accelerator_that_only_one_process_can_have(
+    twinned: Path, build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    build("EXCLUSIVE")
+    bundle = read_bundle(twinned)
+    for _ in range(2):
+        inspectors = [load_inspector(bundle, runtime="edgetpu") for _ in range(2)]
+        assert [one.runtime.name for one in inspectors] == ["edgetpu"] * 2
+        for inspector in inspectors:
+            inspector.close()
+    assert caplog.messages == []
 
 
 def test_a_twin_that_computes_something_else_gives_way_to_the_cpu(
