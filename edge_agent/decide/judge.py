@@ -67,6 +67,7 @@ class ChannelJudge:
         self._axes = axes
         self._unit = unit
         self._rows = rows
+        self._faults = 0
 
     def judge(self, item: Item) -> ChannelVerdict:
         """The verdict; late, unreadable and unfit items are NO-VERDICT with the reason."""
@@ -84,7 +85,11 @@ class ChannelJudge:
         except InputError as error:
             return self.refuse(str(error), item)
         except Exception as error:
-            LOG.exception("channel %s could not judge %s", self.channel, item.part_id)
+            self._faults += 1
+            if self._faults.bit_count() == 1:
+                LOG.exception(
+                    "channel %s could not judge %s (%d)", self.channel, item.part_id, self._faults
+                )
             return self.refuse(f"fault: {error}", item)
         return self._verdict(judgement, item)
 

@@ -145,3 +145,15 @@ def test_a_value_that_is_no_number_has_no_verdict_and_no_interval(low: float) ->
     found = channel.judge(ProcessRow({}, 0, 0, 0))
     assert (found.verdict, found.interval) == (Verdict.NO_VERDICT, None)
     assert found.reason == "the score is not a number"
+
+
+def test_a_fault_of_every_part_is_logged_ever_more_seldom(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    network = Network(clock)
+    network.fault = RuntimeError("the model is closed")
+    channel = judge(network)
+    found = [channel.judge(Reading(GREY[0], 100.0, 0, 0, seq)) for seq in range(100)]
+    assert {one.reason for one in found} == {"fault: the model is closed"}
+    assert [record.args[2] for record in caplog.records if record.args] == [1, 2, 4, 8, 16, 32, 64]

@@ -144,10 +144,11 @@ class Unplugged:
         self._left = runs
 
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
+        answers = self._real.invoke(tensors)
         if self._left == 0:
             raise DeviceError("a run fails (USB transfer error)", where="Edge TPU")
         self._left -= 1
-        return self._real.invoke(tensors)
+        return answers
 
     def close(self) -> None:
         self._real.close()
@@ -168,6 +169,23 @@ def test_an_accelerator_that_dies_leaves_the_cpu_model_at_work(
     runtime.close()
     with pytest.raises(BundleError, match="closed"):
         runtime.invoke(tensors)
+
+
+def test_a_cpu_model_that_cannot_be_opened_at_once_is_tried_again() -> None:
+    missing = iter([MemoryError("no room for the CPU model")])
+
+    def open_cpu() -> Runtime:
+        for error in missing:
+            raise error
+        return open_runtime(MODEL)
+
+    runtime = Fallback(Unplugged(0), open_cpu)
+    tensors: list[Tensor] = [np.full(runtime.inputs[0].shape, 7, np.uint8)]
+    with pytest.raises(MemoryError):
+        runtime.invoke(tensors)
+    assert len(runtime.invoke(tensors)) == len(runtime.outputs)
+    assert runtime.name == "litert"
+    runtime.close()
 
 
 def test_the_runtimes_own_fault_is_a_device_error(build: Build) -> None:
