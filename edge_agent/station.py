@@ -9,6 +9,7 @@ hand-over after; it waits for neither disk nor network.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -38,8 +39,9 @@ TAKE_S = 0.1
 PART_ID_CHARACTERS = 1000
 REARM_S = 5.0
 """A disarmed station tries again after this."""
-ARMING_S = 60.0
-"""Longest time that one attempt to arm, or the end, may hang before the supervisor steps in."""
+ARMING_S = 90.0
+"""Longest time that one channel's arming, or the end, may hang before the supervisor steps in: an
+Edge TPU that does not answer is waited for in each channel."""
 
 State = Literal["armed", "disarmed", "stopping"]
 
@@ -137,6 +139,7 @@ class Station:
         started: list[ArmedChannel] = []
         try:
             for table in self.config.channel:
+                self._supervisor.wait_for_us(ARMING_S + REARM_S)
                 channel = self._arm_channel(table, self.config, self._clock)
                 started.append(channel)
                 channel.feed.start()
@@ -261,7 +264,7 @@ class Station:
 
     def _show_life(self) -> None:
         """A channel that hangs over one part for half the watchdog's time is no life."""
-        late_s = time.monotonic() - self._supervisor.watchdog_s / 2
+        late_s = time.monotonic() - (self._supervisor.watchdog_s / 2 or math.inf)
         if all(self._beats[w.name] > late_s for w in self._workers if w.is_alive()):
             self._supervisor.alive()
 

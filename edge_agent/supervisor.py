@@ -14,6 +14,8 @@ from collections.abc import Mapping
 LOG = logging.getLogger("lineside.station")
 
 STATUS_CHARACTERS = 300
+REPEAT_S = 1.0
+"""Without a watchdog, a READY that the manager had no room for is said again after this."""
 
 
 class Supervisor:
@@ -26,14 +28,15 @@ class Supervisor:
         self.watchdog_s = watchdog_s
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._next_s = 0.0
-        self._ready = False
+        self._armed = False
+        self._ready_said = False
         self._failing = False
 
     def ready(self) -> None:
-        """The station is armed; said once."""
-        if not self._ready:
-            self._ready = True
-            self._send("READY=1")
+        """The station is armed; said once, by alive() where it could not be said here."""
+        self._armed = True
+        if not self._ready_said:
+            self._ready_said = self._send("READY=1")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
@@ -42,8 +45,12 @@ class Supervisor:
     def alive(self) -> None:
         """A sign of life; may be called at any rate, four a period are sent."""
         now = time.monotonic()
-        if self.watchdog_s and now >= self._next_s:
-            self._next_s = now + self.watchdog_s / 4
+        if now < self._next_s:
+            return
+        self._next_s = now + (self.watchdog_s / 4 or REPEAT_S)
+        if self._armed:
+            self.ready()
+        if self.watchdog_s:
             self._send("WATCHDOG=1")
 
     def wait_for_us(self, seconds: float) -> None:
@@ -54,9 +61,10 @@ class Supervisor:
         """The station ends by itself or was asked to."""
         self._send("STOPPING=1")
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str) -> bool:
+        """Whether nobody is there to be told, or the manager took it."""
         if not self._address:
-            return
+            return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as link:
                 link.sendto(message.encode("utf-8", "backslashreplace"), self._address)
@@ -64,8 +72,9 @@ class Supervisor:
             if not self._failing:
                 LOG.warning("the service manager cannot be told %s: %s", message, error)
             self._failing = True
-        else:
-            self._failing = False
+            return False
+        self._failing = False
+        return True
 
 
 def supervisor_of(environment: Mapping[str, str]) -> Supervisor:

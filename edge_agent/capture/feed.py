@@ -204,7 +204,8 @@ class LiveFeed:
             except EndOfSource:
                 break
             except Exception as error:
-                LOG.exception("channel %s: its driver failed", self._name)
+                if not self._source.fault:
+                    LOG.exception("channel %s: its driver failed", self._name)
                 self._source.lose(error)
                 continue
             if item is not None:

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker_client import CONNECT_S, address, build_client, connect, refusal
-from edge_agent.capture.tag_board import Cell, TagBoard
+from edge_agent.capture.tag_board import Cell, Said, TagBoard
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BrokerError, DeviceError
 from edge_agent.contracts.types import ProcessRow, Unreadable
@@ -91,10 +91,14 @@ class MqttTags:
             raise DeviceError(error.what, where=error.where, cure=error.cure) from error
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
-        """The next row that is due; raises DeviceError when the connection is lost."""
+        """The next row that is due; raises DeviceError when the connection is lost, after the rows
+        that were asked for before.
+        """
         with self._change:
             wait_s = min(timeout_s, self._until_due_s())
             due = self._change.wait_for(lambda: self._lost or self._until_due_s() <= 0, wait_s)
+            if self._lost and self._triggers:
+                return self._unsettled(self._triggers.popleft())
             if self._lost:
                 raise DeviceError(
                     f"the connection is lost ({self._lost})",
@@ -171,6 +175,12 @@ class MqttTags:
         trigger = self._triggers.popleft() if self._config.trigger_tag else self._tick(now)
         return trigger.item or self._row(trigger, now)
 
+    def _unsettled(self, trigger: Trigger) -> ProcessRow | Unreadable:
+        """The row of a trigger after which the connection was lost."""
+        reason = f"the connection was lost before the values settled ({self._lost})"
+        at_ns, mono_ns, seq = trigger.at_ns, trigger.mono_ns, trigger.seq
+        return trigger.item or Unreadable(reason, at_ns, mono_ns, seq, self._name, self._part_id())
+
     def _row(self, trigger: Trigger, now: int) -> ProcessRow | Unreadable:
         """The tags as they stand now, or why there is no row."""
         at_ns, mono_ns, seq, part_id = trigger.at_ns, trigger.mono_ns, trigger.seq, self._part_id()
@@ -207,21 +217,24 @@ class MqttTags:
             spoke = self._board.hear(message.topic, payload, now, retained=message.retain)
             name = self._config.trigger_tag
             if name in spoke and not message.retain and self._fires(spoke[name]):
-                self._pull(now)
+                self._pull(now, settles=not spoke[name].fault)
             self._change.notify_all()
 
-    def _pull(self, now: int) -> None:
+    def _pull(self, now: int, *, settles: bool) -> None:
         """Queue a row; without settling it is taken here, before the next part's values come."""
         trigger = self._trigger(now)
-        if not self._config.settle_ms:
+        if not (settles and self._config.settle_ms):
             trigger = replace(trigger, item=self._row(trigger, now))
         if len(self._triggers) >= WAITING:
             self._triggers.popleft()
         self._triggers.append(trigger)
 
-    def _fires(self, value: Cell) -> bool:
-        """Whether this value of the trigger asks for a row."""
-        before, self._level = self._level, value
+    def _fires(self, said: Said) -> bool:
+        """Whether the trigger asks for a row; one that cannot be read stands for a part too."""
+        if said.fault:
+            return self._config.trigger_on != "rise"
+        value, before = said.value, self._level
+        self._level = value
         if self._config.trigger_on == "change":
             return value != before
         if self._config.trigger_on == "rise":

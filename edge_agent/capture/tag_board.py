@@ -13,6 +13,11 @@ from edge_agent.sources import TagTopic
 Cell: TypeAlias = float | int | str | None
 """A tag's value; None where its sender says that it has none."""
 
+MOST_BYTES = 1 << 20
+"""A larger payload is no set of tags, and many of them would be the station's memory."""
+MOST_CHARACTERS = 4096
+"""A longer text is no value of a tag."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -40,21 +45,19 @@ class TagBoard:
 
     def hear(
         self, topic: str, payload: bytes, mono_ns: int, *, retained: bool = False
-    ) -> dict[str, Cell]:
-        """Take a message; gives the tags that it held, with their values."""
+    ) -> dict[str, Said]:
+        """Take a message; gives what it said of each tag that it held, or might have held."""
         if retained and self._stale_s > 0:
             return {}
-        spoke: dict[str, Cell] = {}
+        spoke: dict[str, Said] = {}
         document, fault = _document(payload)
         for tag in self._tags.values():
             if tag.topic != topic:
                 continue
             said = _said(tag, document, fault, mono_ns)
-            if said is None:
-                continue
-            self._said[tag.name] = said
-            if not said.fault:
-                spoke[tag.name] = said.value
+            if said is not None:
+                spoke[tag.name] = said
+        self._said |= spoke
         return spoke
 
     def heard_all(self, names: Sequence[str]) -> bool:
@@ -105,6 +108,8 @@ def _said(tag: TagTopic, document: object, fault: str, mono_ns: int) -> Said | N
 
 def _document(payload: bytes) -> tuple[object, str]:
     """The payload as JSON, else as plain text; and what is wrong with it, or nothing."""
+    if len(payload) > MOST_BYTES:
+        return None, f"a payload of {len(payload)} bytes, {MOST_BYTES} are read,"
     try:
         text = payload.decode("utf-8").strip()
     except UnicodeDecodeError:
@@ -113,6 +118,8 @@ def _document(payload: bytes) -> tuple[object, str]:
         return None, ""
     try:
         return json.loads(text, parse_constant=lambda name: None), ""
+    except RecursionError:
+        return None, "a payload that is nested too deep"
     except ValueError:
         broken = text[0] in "{["
         return (None, "a payload that is broken JSON") if broken else (text, "")
@@ -132,6 +139,10 @@ def _inside(document: Mapping[str, object], key: str) -> tuple[bool, object]:
 def _value(value: object, mono_ns: int) -> Said:
     if isinstance(value, bool):
         return Said(int(value), mono_ns)
+    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+        return Said(
+            None, mono_ns, f"a text of {len(value)} characters, {MOST_CHARACTERS} are read,"
+        )
     if value is None or isinstance(value, int | float | str):
         return Said(value, mono_ns)
     return Said(None, mono_ns, "neither a number nor a text")

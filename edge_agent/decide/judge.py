@@ -67,6 +67,7 @@ class ChannelJudge:
         self._axes = axes
         self._unit = unit
         self._rows = rows
+        self._faults = 0
 
     def judge(self, item: Item) -> ChannelVerdict:
         """The verdict; late, unreadable and unfit items are NO-VERDICT with the reason."""
@@ -84,7 +85,11 @@ class ChannelJudge:
         except InputError as error:
             return self.refuse(str(error), item)
         except Exception as error:
-            LOG.exception("channel %s could not judge %s", self.channel, item.part_id)
+            self._faults += 1
+            if self._faults.bit_count() == 1:
+                LOG.exception(
+                    "channel %s could not judge %s (%d)", self.channel, item.part_id, self._faults
+                )
             return self.refuse(f"fault: {error}", item)
         return self._verdict(judgement, item)
 
@@ -131,7 +136,7 @@ class ChannelJudge:
             label=judgement.label,
             score=judgement.score if math.isfinite(judgement.score) else None,
             threshold=judgement.threshold,
-            interval=judgement.interval,
+            interval=_finite(judgement.interval),
             reason=wire_text(reason),
             captured_at_ns=item.captured_at_ns,
             latency_ms=latency_ms,
@@ -142,3 +147,8 @@ class ChannelJudge:
 
     def _limit(self) -> str:
         return f", the deadline is {self._deadline_ms:g} ms"
+
+
+def _finite(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The interval, or None where a bound is no number."""
+    return interval if interval is not None and all(map(math.isfinite, interval)) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from edge_agent.contracts.bearings import Bearing
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.persistence import Persistence
@@ -43,9 +45,10 @@ class PhysicsInspector:
 
     def inspect_recording(self, recording: Recording) -> Judgement:
         """FAIL from the alarm zone upwards, with what physics says; raises InputError where there
-        is no velocity.
+        is no velocity, or a sensor that says nothing.
         """
         heard = _named(recording)
+        _refuse_unfit(heard)
         found = [one.rms_mm_s for one in measure(heard, self._group)]
         velocities = [velocity for velocity in found if velocity is not None]
         if not velocities or len(velocities) < len(found):
@@ -70,3 +73,22 @@ def _named(recording: Recording) -> Recording:
     if len(recording.axes) == width:
         return recording
     return replace(recording, axes=tuple(str(axis) for axis in range(width)))
+
+
+def _refuse_unfit(recording: Recording) -> None:
+    """Samples that are no numbers have no velocity, and a sensor always has some noise."""
+    where = recording.source or "recording"
+    bad = np.flatnonzero(~np.isfinite(recording.signal).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{len(bad)} samples are not numbers, the first is sample {bad[0]}",
+            where=where,
+            cure="check the sensor and its cable",
+        )
+    still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
+    if len(still):
+        raise InputError(
+            f"axis {recording.axes[still[0]]} gives one value all the time",
+            where=where,
+            cure="check the sensor and its cable",
+        )

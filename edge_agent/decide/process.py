@@ -7,7 +7,6 @@ only when the whole window has been seen: a station does not invent the rows bef
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.persistence import Persistence
-from edge_agent.contracts.tables import Row, numbers, table_of_rows
+from edge_agent.contracts.tables import Row, numbers, table_of_rows, texts
 from edge_agent.contracts.tabular import TabularInput, find_column, prepare_rows
 from edge_agent.contracts.types import Judgement, ProcessRow, Tensor
 from edge_agent.decide.persisting import Persisting
@@ -50,11 +49,18 @@ class Past:
     alarm: Persisting
     before: Row | None = field(default=None)
 
+    def begin_anew(self) -> None:
+        """Forget the rows, not the alarm: it would never come where rows are lost often."""
+        self.values.clear()
+        self.refused.clear()
+        self.before = None
+
 
 class ProcessInspector:
     """Judges the rows of one source in their order; one thread at a time may use it.
 
-    A hole in `seq` empties every window: rows that were lost cannot be looked back on.
+    A hole in `seq` empties every window: rows that were lost cannot be looked back on. An alarm
+    counts the rows that were judged, over holes too.
     persistence: None for the bundle's own; each series has its own alarm.
     """
 
@@ -71,7 +77,8 @@ class ProcessInspector:
         rows are still lacking.
         """
         if row.seq != self._next_seq:
-            self._past.clear()
+            for known in self._past.values():
+                known.begin_anew()
         self._next_seq = row.seq + 1
         past = self._past_of(row.tags)
         filled = self._push(past, row.tags)
@@ -113,8 +120,10 @@ class ProcessInspector:
                     newest[column] = rows[0].get(column)
         return newest
 
-    def _past_of(self, row: Mapping[str, object]) -> Past:
-        key = str(row.get(self._input.series) or "") if self._input.series else ""
+    def _past_of(self, row: Row) -> Past:
+        series = self._input.series
+        known = series and series in row
+        key = str(texts(table_of_rows([row]), series)[0]) if known else ""
         past = self._past.pop(key, None)
         if past is None:
             length = self._input.window_rows

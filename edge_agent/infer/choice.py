@@ -34,8 +34,8 @@ class Fallback:
         except DeviceError as error:
             if self._open_cpu is None:
                 raise
-            LOG.warning("%s; the CPU model goes on", error)
             self._turn_to_cpu(self._open_cpu)
+            LOG.warning("%s; the CPU model goes on", error)
         return self._runtime.invoke(tensors)
 
     def close(self) -> None:
@@ -43,8 +43,10 @@ class Fallback:
         self._runtime.close()
 
     def _turn_to_cpu(self, open_cpu: Callable[[], Runtime]) -> None:
-        self._runtime.close()
-        self._runtime, self._open_cpu = open_cpu(), None
+        """Open first: where that fails, the next part tries it again."""
+        dead, self._runtime = self._runtime, open_cpu()
+        dead.close()
+        self._open_cpu = None
         self.name, self.version = self._runtime.name, self._runtime.version
 
 

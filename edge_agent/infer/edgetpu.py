@@ -2,7 +2,9 @@
 
 A delegate that was built for an older TensorFlow Lite than the runtime's takes the whole process
 down, and a stuck accelerator never answers: so the twin is loaded and run once in a process of its
-own first (`python -m edge_agent.infer.edgetpu LIBRARY MODEL`).
+own first (`python -m edge_agent.infer.edgetpu LIBRARY MODEL`). Only while no other model of this
+process is on the accelerator: one process has it at a time, and on USB a second one that opens it
+ends the first (github.com/google-coral/edgetpu, issues 359 and 645).
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import tempfile
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -43,6 +47,10 @@ PLUG_IN = "check cable, power and permissions (lsusb shows 1a6e:089a or 18d1:930
 class Accelerated(Interpreted):
     """A model on the accelerator; raises DeviceError when that stops answering."""
 
+    def __init__(self, name: str, version: str, make: Any, model: bytes, threads: int) -> None:
+        super().__init__(name, version, make, model, threads)
+        AT_WORK.add(self)
+
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
         try:
             return super().invoke(tensors)
@@ -50,6 +58,14 @@ class Accelerated(Interpreted):
             raise DeviceError(
                 f"a run fails ({_first_line(str(error))})", where="Edge TPU", cure=PLUG_IN
             ) from error
+
+    def close(self) -> None:
+        AT_WORK.discard(self)
+        super().close()
+
+
+AT_WORK: WeakSet[Accelerated] = WeakSet()
+"""The models of this process on the accelerator."""
 
 
 def load(model: bytes, threads: int) -> Runtime:
@@ -59,7 +75,8 @@ def load(model: bytes, threads: int) -> Runtime:
     the runtime refuses the model.
     """
     _refuse_absent(LIBRARY)
-    _probe(LIBRARY, model)
+    if not AT_WORK:
+        _probe(LIBRARY, model)
     return load_here(LIBRARY, model, threads)
 
 

@@ -74,6 +74,27 @@ def test_a_machine_in_zone_d_fails_and_one_without_velocity_has_no_verdict(stati
     assert "no velocity from 1000 samples at 1000 Hz in g" in seen[3].reason
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (slice(7, 9), np.nan, "2 samples are not numbers, the first is sample 7"),
+        (slice(7, 8), np.inf, "1 samples are not numbers"),
+        (slice(None), 0.0, "axis x gives one value all the time"),
+        (slice(None), 16.0, "axis x gives one value all the time"),
+    ],
+    ids=["nan", "infinite", "dead", "stuck"],
+)
+def test_a_sensor_that_says_nothing_passes_no_machine(
+    station: Path, place: slice, value: float, words: str
+) -> None:
+    recorded = dict(np.load(station.parent / "runs" / "0.npz"))
+    recorded["x"][place] = value
+    np.savez(station.parent / "runs" / "0.npz", **recorded)
+    first = decide(station)[0]
+    assert (first.verdict, first.channels[0].score) == (Verdict.NO_VERDICT, None)
+    assert words in first.channels[0].reason
+
+
 def test_the_zone_and_the_persistence_are_the_channels_own(station: Path) -> None:
     zone = STATION.replace("[channel.source]", 'alarm_zone = "C"\n[channel.source]')
     station.write_text(zone)

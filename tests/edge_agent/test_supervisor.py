@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 from edge_agent.config import read_config
 from edge_agent.contracts.clock import SystemClock
 from edge_agent.decide.fusion import Decision
+from edge_agent.infer.edgetpu import PROBE_S
 from edge_agent.station import Station
 from edge_agent.supervisor import Supervisor, supervisor_of
 from tests.station_kit import wait_until, write_image_bundle, write_station
@@ -103,6 +105,22 @@ def test_agent_is_ready_when_armed_and_alive_until_it_is_stopped(
     assert wait_until(lambda: "STATUS=stopping: asked to" in manager.words())
 
 
+def test_time_is_asked_for_each_channel_as_long_as_its_accelerator_may_hang(
+    bench: Path, manager: Manager, tmp_path: Path
+) -> None:
+    path = write_station(bench, 'driver = "folder"\npath = "frames"')
+    one = path.read_text().partition("[[channel]]")[2]
+    path.write_text(f"{path.read_text()}[[channel]]{one.replace('top', 'side')}")
+    Station(
+        read_config(path), clock=SystemClock(), supervisor=Supervisor(str(tmp_path / "notify"))
+    ).run(threading.Event())
+    assert wait_until(lambda: "STATUS=stopping: the sources have ended" in manager.words())
+    asked = manager.words()[: manager.words().index("READY=1")]
+    times_s = [int(word.split("=")[1]) / 1e6 for word in asked if word.startswith("EXTEND")]
+    assert len(times_s) >= 1 + 2
+    assert min(times_s) > PROBE_S + 10
+
+
 def test_channel_that_hangs_takes_the_signs_of_life_away(
     bench: Path, manager: Manager, tmp_path: Path
 ) -> None:
@@ -142,6 +160,30 @@ def test_abstract_socket_is_reached() -> None:
     assert wait_until(manager.words)
     manager.close()
     assert manager.words() == ["STATUS=disarmed: two lines of a reason \\udcff"], "no watchdog set"
+
+
+def waiting_in(manager: socket.socket) -> list[bytes]:
+    """Everything that a socket holds."""
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found.append(manager.recv(4096))
+    return found
+
+
+def test_ready_is_said_again_where_the_manager_had_no_room(tmp_path: Path) -> None:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.setblocking(False)
+    supervisor = Supervisor(str(tmp_path / "notify"), 30)
+    for _ in range(5000):
+        supervisor.status("arming")
+    supervisor.ready()
+    assert set(waiting_in(manager)) == {b"STATUS=arming"}
+    for _ in range(3):
+        supervisor.alive()
+    assert waiting_in(manager) == [b"READY=1", b"WATCHDOG=1"]
+    manager.close()
 
 
 @pytest.mark.parametrize(

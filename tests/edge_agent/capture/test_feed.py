@@ -12,9 +12,9 @@ import pytest
 from edge_agent.capture.feed import DirectFeed, LiveFeed, Reopening, build_feed
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.clock import ManualClock, SystemClock
-from edge_agent.contracts.errors import DeviceError
+from edge_agent.contracts.errors import ConfigError, DeviceError
 from edge_agent.contracts.types import Frame, Item, Unreadable
-from tests.station_kit import take_all
+from tests.station_kit import take_all, wait_until
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -130,6 +130,28 @@ def test_driver_that_fails_unexpectedly_is_a_lost_device(
     assert [item.seq for item in take_all(feed.take)] == [0, 1]
     assert (belt.opened, belt.closed) == (2, 1)
     feed.close()
+
+
+def test_driver_that_cannot_be_opened_for_any_reason_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge_agent.capture.feed.REOPEN_S", (0.001,))
+    belt = Belt(2, live=True)
+    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    belt.gate.clear()
+    feed.start()
+
+    def refuse() -> None:
+        belt.opened += 1
+        raise ConfigError("the password cannot be read")
+
+    monkeypatch.setattr(belt, "open", refuse)
+    belt.broken = True
+    belt.gate.set()
+    assert wait_until(lambda: belt.opened >= 20)
+    assert feed.fault == "the password cannot be read"
+    feed.close()
+    assert len(caplog.records) == 1
 
 
 def test_device_that_comes_back_without_giving_anything_is_asked_ever_less_often() -> None:

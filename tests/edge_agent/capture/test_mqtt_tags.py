@@ -37,6 +37,9 @@ class Plant:
         sent = self._client.publish(f"plant/{topic}", json.dumps(value), qos=1, retain=retain)
         sent.wait_for_publish(5)
 
+    def say_bytes(self, topic: str, payload: bytes) -> None:
+        self._client.publish(f"plant/{topic}", payload, qos=1).wait_for_publish(5)
+
     def leave(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -144,6 +147,49 @@ def test_what_counts_as_a_trigger(
     source.close()
 
 
+def test_a_payload_that_nobody_can_read_ends_nothing(broker: Mosquitto, plant: Plant) -> None:
+    source = tags(broker.port, trigger_tag="part")
+    source.open()
+    plant.say("kind", "L")
+    for payload in (b"[" * 100_000, b"\xff\x00", b"7" * 2_000_000):
+        plant.say_bytes("mill", payload)
+    plant.say("part", "p-1")
+    faulty = first(source)
+    assert isinstance(faulty, Unreadable)
+    assert (
+        faulty.reason == "torque [Nm]: a payload of 2000000 bytes, 1048576 are read, on plant/mill"
+    )
+    plant.say("mill", {"torque": 7})
+    plant.say("part", "p-2")
+    item = first(source)
+    source.close()
+    assert isinstance(item, ProcessRow)
+    assert (item.part_id, item.tags["torque [Nm]"]) == ("p-2", 7)
+
+
+@pytest.mark.parametrize(
+    ("on", "rows"), [("message", 2), ("change", 2), ("rise", 1)], ids=["message", "change", "rise"]
+)
+def test_a_trigger_that_cannot_be_read_passes_no_part(
+    broker: Mosquitto, plant: Plant, on: str, rows: int
+) -> None:
+    source = tags(broker.port, trigger_tag="part", trigger_on=on, settle_ms=200)
+    source.open()
+    plant.say("mill", {"torque": 1})
+    plant.say("kind", "L")
+    plant.say_bytes("part", b"\xff")
+    plant.say("part", "p-2")
+    items = [item for item in (source.next(0.2) for _ in range(6)) if item is not None]
+    source.close()
+    assert len(items) == rows
+    assert isinstance(items[-1], ProcessRow)
+    assert items[-1].part_id == "p-2"
+    if on != "rise":
+        assert isinstance(items[0], Unreadable)
+        assert items[0].reason == "part: a payload that is no text on plant/part"
+        assert items[0].part_id == ""
+
+
 def test_a_tag_that_falls_silent_is_named_in_every_row(broker: Mosquitto, plant: Plant) -> None:
     source = tags(broker.port, period_s=0.1, stale_s=0.3)
     plant.say("kind", "L", retain=True)
@@ -200,6 +246,25 @@ def test_a_lost_broker_is_a_lost_device_and_leaves_a_hole(broker: Mosquitto, pla
     assert isinstance(after, ProcessRow)
     assert after.tags["torque [Nm]"] == 2
     assert after.seq > before.seq + 1
+
+
+def test_a_part_whose_values_were_awaited_when_the_broker_went_is_told(
+    broker: Mosquitto, plant: Plant
+) -> None:
+    source = tags(broker.port, trigger_tag="part", settle_ms=60_000)
+    source.open()
+    plant.say("mill", {"torque": 1})
+    plant.say("kind", "L")
+    plant.say("part", "p-1")
+    assert source.next(0.2) is None
+    broker.stop()
+    item = first(source)
+    assert isinstance(item, Unreadable)
+    assert item.part_id == "p-1"
+    assert "lost before the values settled" in item.reason
+    with pytest.raises(DeviceError, match="the connection is lost"):
+        source.next(1)
+    source.close()
 
 
 def test_nobody_there_is_an_absent_device() -> None:

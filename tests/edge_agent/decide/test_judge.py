@@ -12,6 +12,7 @@ from edge_agent.contracts.types import (
     Frame,
     Image,
     Judgement,
+    ProcessRow,
     Reading,
     Recording,
     Unreadable,
@@ -126,3 +127,33 @@ def test_network_that_fails_has_no_verdict_and_the_line_goes_on() -> None:
     assert "fault: delegate died" in channel.judge(frame(clock)).reason
     network.fault = None
     assert channel.judge(frame(clock, GREY + 1)).verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize("low", [float("nan"), float("-inf")], ids=str)
+def test_a_value_that_is_no_number_has_no_verdict_and_no_interval(low: float) -> None:
+    class Life:
+        def inspect_row(self, row: ProcessRow) -> Judgement:
+            why = "the score is not a number"
+            return Judgement(
+                Verdict.NO_VERDICT, "life", float("nan"), 10.0, why, interval=(low, 20.0)
+            )
+
+    clock = ManualClock()
+    channel = ChannelJudge(
+        Network(clock), channel="mill", bundle="life", deadline_ms=100, clock=clock, rows=Life()
+    )
+    found = channel.judge(ProcessRow({}, 0, 0, 0))
+    assert (found.verdict, found.interval) == (Verdict.NO_VERDICT, None)
+    assert found.reason == "the score is not a number"
+
+
+def test_a_fault_of_every_part_is_logged_ever_more_seldom(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    network = Network(clock)
+    network.fault = RuntimeError("the model is closed")
+    channel = judge(network)
+    found = [channel.judge(Reading(GREY[0], 100.0, 0, 0, seq)) for seq in range(100)]
+    assert {one.reason for one in found} == {"fault: the model is closed"}
+    assert [record.args[2] for record in caplog.records if record.args] == [1, 2, 4, 8, 16, 32, 64]

@@ -91,7 +91,7 @@ def test_series_do_not_mix(tmp_path: Path) -> None:
     assert last == [Verdict.PASS, Verdict.FAIL]
 
 
-def test_an_alarm_persists_in_its_own_series_and_not_over_a_hole(tmp_path: Path) -> None:
+def test_an_alarm_persists_in_its_own_series_and_over_a_hole(tmp_path: Path) -> None:
     taken = DRIFT_SPEC.input
     assert isinstance(taken, TabularInput)
     scoring = DRIFT_SPEC.scoring.model_copy(update={"persistence": Persistence(k=2, n=3)})
@@ -107,10 +107,28 @@ def test_an_alarm_persists_in_its_own_series_and_not_over_a_hole(tmp_path: Path)
     for seq in range(15, 18):
         with pytest.raises(InputError, match="rows in a row so far"):
             inspector.inspect_row(ProcessRow(rows[0], 0, 0, seq))
-    assert inspector.inspect_row(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.PASS
+    assert inspector.inspect_row(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.FAIL
     alone = ProcessInspector(bundle, persistence=Persistence())
     first = [one for one in judge_all(alone, rows) if isinstance(one, Judgement)]
     assert first[0].verdict == Verdict.FAIL
+
+
+def test_an_alarm_comes_although_every_second_row_is_lost(tmp_path: Path) -> None:
+    inspector = ProcessInspector(reader(tmp_path, POWER_SPEC), persistence=Persistence(k=2, n=3))
+    hot: Row = {"torque [Nm]": 100, "speed [rpm]": 1200}
+    found = [inspector.inspect_row(ProcessRow(hot, 0, 0, seq)).verdict for seq in (0, 2, 4, 6)]
+    assert found == [Verdict.PASS, *[Verdict.FAIL] * 3]
+
+
+def test_a_series_is_named_as_the_workshop_names_it(tmp_path: Path) -> None:
+    taken = DRIFT_SPEC.input
+    assert isinstance(taken, TabularInput)
+    spec = DRIFT_SPEC.model_copy(update={"input": taken.model_copy(update={"series": "oven"})})
+    inspector = ProcessInspector(reader(tmp_path, spec))
+    names = (0, 0.0, "0", None, 0, None, None, None)
+    found = judge_all(inspector, [{"oven": name, "air [K]": 290.0} for name in names])
+    judged = [at for at, one in enumerate(found) if isinstance(one, Judgement)]
+    assert judged == [4, 7], "four rows each of the oven 0 and of the one without a name"
 
 
 def test_tags_are_converted_filled_and_refused_by_name(tmp_path: Path) -> None:

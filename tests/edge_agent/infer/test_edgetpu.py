@@ -35,7 +35,8 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
 
     def make(kind: str) -> str:
         out = tmp_path / f"lib{kind.lower()}.so"
-        words = [COMPILER, "-shared", "-fPIC", f"-D{kind}", "-o", str(out), HERE / "delegate.c"]
+        words = [COMPILER, "-shared", "-fPIC", f"-D{kind}", f'-DHELD="{tmp_path}/held"']
+        words += ["-o", str(out), str(HERE / "delegate.c")]
         subprocess.run(words, check=True)
         monkeypatch.setattr(edgetpu, "LIBRARY", str(out))
         return str(out)
@@ -106,6 +107,19 @@ def test_a_delegate_that_answers_is_used_and_proven(twinned: Path, build: Build)
     inspector.close()
 
 
+def test_models_of_one_agent_share_the_accelerator_that_only_one_process_can_have(
+    twinned: Path, build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    build("EXCLUSIVE")
+    bundle = read_bundle(twinned)
+    for _ in range(2):
+        inspectors = [load_inspector(bundle, runtime="edgetpu") for _ in range(2)]
+        assert [one.runtime.name for one in inspectors] == ["edgetpu"] * 2
+        for inspector in inspectors:
+            inspector.close()
+    assert caplog.messages == []
+
+
 def test_a_twin_that_computes_something_else_gives_way_to_the_cpu(
     twinned: Path, build: Build, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,10 +144,11 @@ class Unplugged:
         self._left = runs
 
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
+        answers = self._real.invoke(tensors)
         if self._left == 0:
             raise DeviceError("a run fails (USB transfer error)", where="Edge TPU")
         self._left -= 1
-        return self._real.invoke(tensors)
+        return answers
 
     def close(self) -> None:
         self._real.close()
@@ -154,6 +169,23 @@ def test_an_accelerator_that_dies_leaves_the_cpu_model_at_work(
     runtime.close()
     with pytest.raises(BundleError, match="closed"):
         runtime.invoke(tensors)
+
+
+def test_a_cpu_model_that_cannot_be_opened_at_once_is_tried_again() -> None:
+    missing = iter([MemoryError("no room for the CPU model")])
+
+    def open_cpu() -> Runtime:
+        for error in missing:
+            raise error
+        return open_runtime(MODEL)
+
+    runtime = Fallback(Unplugged(0), open_cpu)
+    tensors: list[Tensor] = [np.full(runtime.inputs[0].shape, 7, np.uint8)]
+    with pytest.raises(MemoryError):
+        runtime.invoke(tensors)
+    assert len(runtime.invoke(tensors)) == len(runtime.outputs)
+    assert runtime.name == "litert"
+    runtime.close()
 
 
 def test_the_runtimes_own_fault_is_a_device_error(build: Build) -> None:
