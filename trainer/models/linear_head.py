@@ -137,8 +137,10 @@ def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:
     """
     if 2 * len(rows) > rows.shape[1]:
         return rows, None
-    basis, coordinates = np.linalg.qr(rows.T)
-    return coordinates.T, basis
+    squares, turns = np.linalg.eigh(rows.astype(np.float64) @ rows.T)
+    lengths = np.sqrt(np.maximum(squares, 1e-9 * squares[-1]))
+    basis = (rows.T @ (turns / lengths)).astype(np.float32)
+    return rows @ basis, basis
 
 
 def _out_of_fold(
