@@ -67,19 +67,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGroup, str]]:
     """Each recording with the machine's group and the name of its bearing."""
-    from edge_agent.contracts.recordings import READERS, read_recording
+    from edge_agent.contracts.recordings import read_recording
 
     if args.config is None:
         group: MachineGroup = args.group or "group2-rigid"
         for given in args.paths:
-            found = sorted(given.rglob("*")) if given.is_dir() else [given]
-            for path in found:
-                if path == given or path.suffix.lower() in READERS:
-                    yield (
-                        read_recording(path, args.axes, args.rate_hz, args.unit, args.rpm),
-                        group,
-                        args.bearing,
-                    )
+            for path in _files(given):
+                found = read_recording(path, args.axes, args.rate_hz, args.unit, args.rpm)
+                yield found, group, args.bearing
         return
     from edge_agent.config import read_config
     from edge_agent.contracts.clock import SystemClock
@@ -91,6 +86,21 @@ def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGr
     channel = find_channel(config, args.channel)
     for recording in listen_alone(channel, config, args.seconds, SystemClock()):
         yield recording, args.group or channel.machine_group, args.bearing or channel.bearing
+
+
+def _files(given: Path) -> list[Path]:
+    """The file, or the recordings of the folder; raises InputError where it has none."""
+    from edge_agent.contracts.errors import InputError
+    from edge_agent.contracts.files import files_below
+    from edge_agent.contracts.recordings import READERS
+
+    if not given.is_dir():
+        return [given]
+    found = files_below(given, frozenset(READERS))
+    if not found:
+        cure = f"put some there ({' '.join(sorted(READERS))})"
+        raise InputError("no recordings", where=str(given), cure=cure)
+    return found
 
 
 def _lines(recording: Recording, bearing: Bearing | None) -> list[str]:

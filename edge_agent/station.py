@@ -251,16 +251,22 @@ class Station:
         health_at = time.monotonic()
         while not stop.is_set() and any(worker.is_alive() for worker in self._workers):
             stop.wait(tick_s)
-            self._expire()
+            self._expire(self._clock.mono_ns())
             self._watch_sources()
             self._show_life()
             if time.monotonic() >= health_at:
                 health_at += self.config.line.health_every_s
                 self._say_health()
 
-    def _expire(self) -> None:
-        for part in self._assembler.expire(self._clock.mono_ns()):
-            self._decide(part)
+    def _expire(self, until_ns: int) -> None:
+        """Decide the parts whose deadline is over by then; a fault over one is not the others'."""
+        for part in self._assembler.expire(until_ns):
+            try:
+                self._decide(part)
+            except Exception:
+                self.counts["faults"] += 1
+                if self.counts["faults"].bit_count() == 1:
+                    LOG.exception("part %s failed; going on", part.part_id)
 
     def _show_life(self) -> None:
         """A channel that hangs over one part for half the watchdog's time is no life."""
@@ -322,8 +328,7 @@ class Station:
             channel.feed.stop()
         for worker in self._workers:
             worker.join(timeout=15)
-        for part in self._assembler.expire(self._clock.mono_ns() + (1 << 62)):
-            self._decide(part)
+        self._expire(self._clock.mono_ns() + (1 << 62))
         self._say_health()
         self._reporting.close(self.config.line.drain_s)
         for channel in self._channels:

@@ -56,7 +56,17 @@ class AxisNumbers:
 
 
 def measure(recording: Recording, group: MachineGroup = "group2-rigid") -> list[AxisNumbers]:
-    """The numbers of every axis; velocity and zone only where the unit and the rate allow them."""
+    """The numbers of every axis; velocity and zone only where the unit and the rate allow them.
+
+    Raises InputError for samples that are NaN or infinite: such a velocity lies in no zone.
+    """
+    bad = np.flatnonzero(~np.isfinite(recording.signal).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{len(bad)} samples are not numbers, the first is sample {bad[0]}",
+            where=recording.source or "recording",
+            cure="check the sensor and its cable",
+        )
     return [_measure_axis(recording, place, group) for place in range(recording.signal.shape[1])]
 
 

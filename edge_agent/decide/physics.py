@@ -48,7 +48,7 @@ class PhysicsInspector:
         is no velocity, or a sensor that says nothing.
         """
         heard = _named(recording)
-        _refuse_unfit(heard)
+        _refuse_still(heard)
         found = [one.rms_mm_s for one in measure(heard, self._group)]
         velocities = [velocity for velocity in found if velocity is not None]
         if not velocities or len(velocities) < len(found):
@@ -75,20 +75,12 @@ def _named(recording: Recording) -> Recording:
     return replace(recording, axes=tuple(str(axis) for axis in range(width)))
 
 
-def _refuse_unfit(recording: Recording) -> None:
-    """Samples that are no numbers have no velocity, and a sensor always has some noise."""
-    where = recording.source or "recording"
-    bad = np.flatnonzero(~np.isfinite(recording.signal).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"{len(bad)} samples are not numbers, the first is sample {bad[0]}",
-            where=where,
-            cure="check the sensor and its cable",
-        )
+def _refuse_still(recording: Recording) -> None:
+    """A sensor that lives has some noise."""
     still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
     if len(still):
         raise InputError(
             f"axis {recording.axes[still[0]]} gives one value all the time",
-            where=where,
+            where=recording.source or "recording",
             cure="check the sensor and its cable",
         )

@@ -46,7 +46,7 @@ class Outbox:
         self._change = threading.Condition()
         self._disk = threading.Lock()
         self._queue: deque[Row] = deque()
-        self._confirmed: list[Key] = []
+        self._confirmed: dict[Key, None] = {}
         self._next_seq = 0
         self._on_disk = 0
         self._in_hand = 0
@@ -117,7 +117,7 @@ class Outbox:
     def confirm(self, keys: Sequence[Key]) -> None:
         """The receiver has these: they may be deleted."""
         with self._change:
-            self._confirmed.extend(keys)
+            self._confirmed |= dict.fromkeys(keys)
             self._change.notify_all()
 
     def reader(self) -> LedgerReader:
@@ -151,7 +151,7 @@ class Outbox:
                 stopping = self._stopping
                 rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
                 self._in_hand = len(rows)
-                confirmed, self._confirmed = self._confirmed, []
+                confirmed, self._confirmed = list(self._confirmed), {}
             try:
                 with self._disk:
                     self._write(rows, confirmed)
@@ -175,7 +175,7 @@ class Outbox:
         with self._change:
             self._in_hand = 0
             self._queue.extendleft(reversed(rows))
-            self._confirmed.extend(confirmed)
+            self._confirmed |= dict.fromkeys(confirmed)
 
     def _write(self, rows: list[Row], confirmed: list[Key]) -> None:
         if self.fault and not self._room_again():
@@ -218,7 +218,7 @@ class Outbox:
             self._commit([], confirmed, 0, gap)
         except StorageError:
             with self._change:
-                self._confirmed = confirmed + self._confirmed
+                self._confirmed = dict.fromkeys(confirmed) | self._confirmed
             time.sleep(0.1)
 
     def _fill_up(self, error: StorageError) -> None:

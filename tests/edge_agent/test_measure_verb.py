@@ -55,6 +55,18 @@ def test_a_recording_has_its_zone_and_its_bearing_lines(shaking: Path, capsys: S
     assert "mm/s  zone D" in capsys.readouterr().out
 
 
+def test_what_has_no_velocity_is_no_machine_as_new(tmp_path: Path, capsys: Shown) -> None:
+    assert main(["measure", str(tmp_path)]) == 1
+    assert "no recordings: put some there (.csv" in capsys.readouterr().err
+    signal = np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
+    signal[5:7] = np.nan
+    np.savez(tmp_path / "run.npz", x=signal, rate_hz=np.float64(RATE_HZ))
+    assert main(["measure", str(tmp_path), "--axes", "x"]) == 1
+    said = capsys.readouterr()
+    assert "2 samples are not numbers, the first is sample 5" in said.err
+    assert "zone" not in said.out
+
+
 def test_a_channel_is_measured_before_it_has_a_bundle(shaking: Path, capsys: Shown) -> None:
     station = shaking.parent / "station.toml"
     station.write_text(STATION)

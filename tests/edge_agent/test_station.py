@@ -26,6 +26,7 @@ from edge_agent.contracts.types import Verdict
 from edge_agent.decide.fusion import Decision
 from edge_agent.station import Station, rss_mb
 from tests.station_kit import (
+    wait_until,
     write_frame,
     write_frames,
     write_image_bundle,
@@ -259,6 +260,27 @@ def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptu
     assert station.counts["faults"] == 12
     said = [record for record in caplog.records if "failed" in record.message]
     assert len(said) == 4, "the first, second, fourth and eighth in a row"
+
+
+def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -> None:
+    def broken(decision: Decision) -> None:
+        raise OSError("the relay is gone")
+
+    (bench / "others").mkdir()
+    waiting = f'{FOLDER.replace("frames", "others")}\nat_end = "wait"'
+    path = write_station(bench, waiting, line='join = "part_id"\ndeadline_ms = 300')
+    other = path.read_text().partition("[[channel]]")[2].replace("top", "side")
+    path.write_text(f"{path.read_text()}[[channel]]{other.replace('others', 'frames')}")
+    stop = threading.Event()
+    station = Station(read_config(path), clock=SystemClock(), output=broken, keep_trying=False)
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    assert wait_until(lambda: station.counts["parts"] == 12, 5)
+    stop.set()
+    thread.join(10)
+    assert station.counts["faults"] == 12
+    assert (station.counts["FAIL"], station.counts["NO-VERDICT"]) == (3, 9)
+    assert station.reason == "asked to"
 
 
 def test_resident_memory_is_what_the_kernel_says() -> None:

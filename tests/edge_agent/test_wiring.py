@@ -50,6 +50,15 @@ def test_tags_that_are_not_listed_lie_on_the_common_topic() -> None:
     }
 
 
+def test_a_series_is_a_tag_where_it_is_listed_else_the_channel_hears_one_machine() -> None:
+    spec = model().model_copy(update={"series": "mill"})
+    listed = [{"name": "mill", "topic": "plant/mill", "key": "mill"}]
+    several = wired_tags(source(topic="plant/mill", tag=listed), spec, "mills")
+    one = wired_tags(source(topic="plant/mill"), spec, "mills")
+    assert [tag.name for tag in several] == ["mill", "torque [Nm]", "speed [rpm]"]
+    assert [tag.name for tag in one] == ["torque [Nm]", "speed [rpm]"]
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [

@@ -72,6 +72,30 @@ def test_confirmed_messages_leave_the_disk(tmp_path: Path) -> None:
     outbox.stop()
 
 
+def test_a_message_confirmed_twice_counts_once_also_while_the_disk_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = opened(tmp_path)
+    for _ in range(10):
+        outbox.put("verdict", note)
+    assert wait_until(lambda: holds(outbox, 10))
+    keys = [row.key for row in rows_of(outbox)]
+    commit, tries = Ledger.commit, []
+
+    def full(*words: object, **more: object) -> int:
+        tries.append(1)
+        raise StorageError("cannot write (database or disk is full)")
+
+    monkeypatch.setattr(Ledger, "commit", full)
+    for k in range(3):
+        outbox.confirm(keys[:4])
+        assert wait_until(lambda k=k: len(tries) > 2 * k)
+    assert wait_until(lambda: outbox.waiting == 6)
+    monkeypatch.setattr(Ledger, "commit", commit)
+    assert wait_until(lambda: holds(outbox, 6))
+    outbox.stop()
+
+
 def test_message_in_the_writers_hand_still_waits(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     least = []
