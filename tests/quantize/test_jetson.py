@@ -25,6 +25,7 @@ def test_the_onnx_file_says_what_the_float_network_says(image_run: Path, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_network_that_pools_by_maximum_is_carried_over(
     vibration_run: Path, tmp_path: Path
 ) -> None:
@@ -34,6 +35,7 @@ def test_a_network_that_pools_by_maximum_is_carried_over(
     assert exported.worst_quanta <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_every_zero_point_is_zero(image_run: Path, tmp_path: Path) -> None:
     from quantize.child import convert_in_child

@@ -62,6 +62,7 @@ def test_tiny_pairs_are_compared(data_dir: Path, capsys: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_sets_are_trained_converted_and_told(tmp_path: Path, capsys: Any) -> None:
     random = np.random.default_rng(0)
     folder = tmp_path / "data" / "steel_plates"
