@@ -78,6 +78,7 @@ def weights(path: Path) -> list[np.ndarray]:
         return [content[name] for name in content.files]
 
 
+@pytest.mark.slow
 def test_two_machines_end_with_one_network_and_one_run(plates: Path, tmp_path: Path) -> None:
     config = tmp_path / "fit.toml"
     config.write_text("batch = 8\nepochs = 6\nmodel = 'cnn'\n[image]\nsize_px = 32\n")

@@ -184,6 +184,7 @@ class _Patient:
         del steps, note
 
 
+@pytest.mark.slow
 def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     dataset = load_dataset(plates)
     dataset = replace(dataset, config=dataset.config.model_copy(update={"task": "image-anomaly"}))

@@ -183,7 +183,9 @@ def test_a_stated_false_alarm_rate_makes_the_detectors_alarms_persist(pump: Path
     assert held["chosen"]["found"] == held["chosen"]["faulty_runs"] == 4
 
 
-@pytest.mark.parametrize(("model", "epochs"), [("conv1d-rows", 20), ("gru", 80)])
+@pytest.mark.parametrize(
+    ("model", "epochs"), [("conv1d-rows", 20), pytest.param("gru", 80, marks=pytest.mark.slow)]
+)
 def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str, epochs: int) -> None:
     options = {"members": 1, "window_rows": 20, "pool": 2, "noise": 0.02}
     found = fitted(lives, model=model, epochs=epochs, options=options)
