@@ -69,6 +69,7 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
     assert not [name for name in thawed if name.endswith("BN")]
 
 
+@pytest.mark.slow
 def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own(
     training: Training,
 ) -> None:
