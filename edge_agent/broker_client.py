@@ -80,6 +80,18 @@ def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh
         ) from error
 
 
+def refuse_unless_connected(config: BrokerTable, answer: ReasonCode | None) -> None:
+    """Raise BrokerError where CONNECT was refused, or not answered in time (`answer` is None)."""
+    if answer is None:
+        raise BrokerError(
+            "does not answer like an MQTT broker",
+            where=address(config),
+            cure="check port, protocol and tls of the broker",
+        )
+    if answer.is_failure:
+        raise refusal(config, answer)
+
+
 def address(config: BrokerTable) -> str:
     """`broker host:port`."""
     return f"broker {config.host}:{config.port}"

@@ -16,7 +16,14 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker_client import CONNECT_S, address, build_client, connect, refusal
+from edge_agent.broker_client import (
+    CONNECT_S,
+    address,
+    build_client,
+    connect,
+    refusal,
+    refuse_unless_connected,
+)
 from edge_agent.capture.tag_board import Cell, Said, TagBoard
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BrokerError, DeviceError
@@ -127,14 +134,7 @@ class MqttTags:
     def _await_connection(self) -> None:
         with self._change:
             self._change.wait_for(lambda: self._answer is not None, CONNECT_S)
-            if self._answer is None:
-                raise BrokerError(
-                    "does not answer like an MQTT broker",
-                    where=address(self._broker),
-                    cure="check port, protocol and tls of the broker",
-                )
-            if self._answer.is_failure:
-                raise refusal(self._broker, self._answer)
+            refuse_unless_connected(self._broker, self._answer)
 
     def _subscribe(self, client: Client) -> None:
         topics = self._board.topics

@@ -16,7 +16,7 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker_client import address, build_client, connect, refusal
+from edge_agent.broker_client import address, build_client, connect, refuse_unless_connected
 from edge_agent.config import MqttTable
 from edge_agent.contracts.errors import BrokerError
 from edge_agent.contracts.finding import Finding
@@ -50,15 +50,11 @@ class Caller:
         self._client.loop_start()
         with self._change:
             self._change.wait_for(lambda: self._answer is not None, WAIT_S)
-        if self._answer is None or self._answer.is_failure:
+        try:
+            refuse_unless_connected(self._config, self._answer)
+        except BrokerError:
             self._leave()
-            if self._answer is None:
-                raise BrokerError(
-                    "does not answer like an MQTT broker",
-                    where=address(self._config),
-                    cure="check mqtt.port, mqtt.protocol and [mqtt.tls]",
-                )
-            raise refusal(self._config, self._answer)
+            raise
         return self
 
     def __exit__(

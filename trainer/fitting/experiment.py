@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
@@ -81,16 +82,18 @@ def run_experiment(
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
-    val = _watched(fitted, training, scoring)
+    heard = predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
+    val = _judged(heard, training.val, split.val, training, scoring)
     if fitted.scoring is None:
         bad = split.dataset.is_bad()[split.val]
         undecided = 0.5 if scoring.kind == "logits" else None
         threshold, rule = choose_threshold(val.scores, bad, undecided)
         scoring = scoring.with_threshold(threshold, rule)
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
-        scoring = with_persistence(scoring, training, val.outputs)
+        scoring = with_persistence(scoring, training, heard)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
-    test = _judged(fitted, held_out, split.test, training, scoring)
+    said = predict(fitted.model, held_out.inputs)
+    test = _judged(said, held_out, split.test, training, scoring)
     spec = ModelSpec(
         name=name,
         task=split.dataset.config.task,
@@ -114,7 +117,7 @@ def run_experiment(
         spec,
         held_out,
         test,
-        _watched(fitted, training, scoring),
+        _judged(heard, training.val, split.val, training, scoring),
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
         opponent,
@@ -203,23 +206,13 @@ def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray
     return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
 
 
-def _watched(fitted: Fitted, training: Training, scoring: Scoring) -> Judged:
-    """The validation samples, by models that did not learn from them."""
-    indices = training.split.val
-    if fitted.unseen is None:
-        return _judged(fitted, training.val, indices, training, scoring)
-    labels, good = training.labels, training.dataset.good
-    return judge_all(fitted.unseen, training.val, indices, scoring, labels, good)
-
-
 def _judged(
-    fitted: Fitted,
+    outputs: NDArray[np.float32],
     prepared: Prepared,
     indices: np.ndarray,
     training: Training,
     scoring: Scoring,
 ) -> Judged:
-    outputs = predict(fitted.model, prepared.inputs)
     good = training.dataset.good
     return judge_all(outputs, prepared, indices, scoring, training.labels, good)
 

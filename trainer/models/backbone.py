@@ -120,6 +120,14 @@ def load_backbone(weights: str, size_px: int, name: str = DEFAULT) -> keras.Mode
     return network
 
 
+def scaled_rgb(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Pixels 0..255 as every backbone takes them: in -1..1, a grey one repeated three times."""
+    from keras import layers
+
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    return layers.Concatenate()([x, x, x]) if pixels.shape[3] == 1 else x
+
+
 def features(network: keras.Model, taps: Sequence[str]) -> keras.Model:
     """Pixels -> the outputs of the layers `taps`; what lies behind the last of them is cut off."""
     import keras

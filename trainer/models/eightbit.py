@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.contracts.types import Tensor
+from trainer.models.backbone import scaled_rgb
 from trainer.models.grid import BATCH, Floats, on_one_grid, planted_inputs
 from trainer.models.registry import Training
 from trainer.quiet import silent_descriptor
@@ -91,13 +92,9 @@ def sights(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
 def _sight(network: keras.Model, training: Training) -> keras.Model:
     """A detector's start: pixels 0..255 to the taps of its backbone."""
     import keras
-    from keras import layers
 
     pixels = keras.Input(training.spec.shape)
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    if training.spec.shape[2] == 1:
-        x = layers.Concatenate()([x, x, x])
-    return keras.Model(pixels, network.get_layer("eye")(x))
+    return keras.Model(pixels, network.get_layer("eye")(scaled_rgb(pixels)))
 
 
 def _real(values: Tensor, quantization: tuple[float, int]) -> Floats:

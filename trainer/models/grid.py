@@ -16,7 +16,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.types import Tensor
 from trainer.config import FitConfig
-from trainer.models.backbone import features, load_backbone
+from trainer.models.backbone import features, load_backbone, scaled_rgb
 from trainer.models.planted import plant
 from trainer.models.preprocessing import image_spec
 from trainer.models.registry import Fitted, Training
@@ -62,13 +62,9 @@ def detector_spec(config: FitConfig, size_px: int) -> ImageInput:
 def open_eye(shape: tuple[int, int, int], weights: str, taps: Sequence[str]) -> Eye:
     """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
     import keras
-    from keras import layers
 
     pixels = keras.Input(shape, name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    if shape[2] == 1:
-        x = layers.Concatenate()([x, x, x])
-    found = features(load_backbone(weights, shape[0]), taps)(x)
+    found = features(load_backbone(weights, shape[0]), taps)(scaled_rgb(pixels))
     return Eye(pixels, found if isinstance(found, list) else [found])
 
 

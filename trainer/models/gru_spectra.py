@@ -19,7 +19,7 @@ from edge_agent.contracts.views import FramesView
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.listened import BEND, BENDS, DECAY, NOISE, train_varied
+from trainer.models.listened import BEND, BENDS, NOISE, decaying_logits, train_varied
 from trainer.models.listening import CLIP, Level, window_spec, with_views
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.strict_toml import StrictTable
@@ -67,13 +67,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     x = layers.ReLU(6.0)(layers.Conv2D(options.units, 1, name="frame")(x))
     x = layers.Reshape((spec.shape[0], options.units))(x)
     x = layers.GRU(options.units, unroll=True)(x)
-    logits = layers.Dense(
-        labels,
-        kernel_initializer="zeros",
-        kernel_regularizer=keras.regularizers.l2(DECAY),
-        name="logits",
-    )(x)
-    return keras.Model(heard, logits, name="gru-spectra")
+    return keras.Model(heard, decaying_logits(x, labels), name="gru-spectra")
 
 
 def fit(training: Training) -> Fitted:

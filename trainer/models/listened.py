@@ -63,13 +63,19 @@ def build_listener(shape: tuple[int, int], labels: int) -> keras.Model:
         x = layers.Conv2D(filters, (kernel, 1), (stride, 1), padding="same", use_bias=False)(x)
         x = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
     joined = layers.Concatenate()([layers.Flatten()(heard), layers.Flatten()(x)])
-    logits = layers.Dense(
+    return keras.Model(heard, decaying_logits(joined, labels), name="conv1d")
+
+
+def decaying_logits(heard: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+    """Dense logits that begin at zero and are drawn back to it."""
+    import keras
+
+    return keras.layers.Dense(
         labels,
         kernel_initializer="zeros",
         kernel_regularizer=keras.regularizers.l2(DECAY),
         name="logits",
-    )(joined)
-    return keras.Model(heard, logits, name="conv1d")
+    )(heard)
 
 
 def fit_listener(training: Training) -> Fitted:

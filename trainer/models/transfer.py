@@ -21,7 +21,7 @@ from trainer.config import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.splits import Split
-from trainer.models.backbone import features, find_backbone, load_backbone
+from trainer.models.backbone import features, find_backbone, load_backbone, scaled_rgb
 from trainer.models.eightbit import converted, sights
 from trainer.models.grid import MOST_CALIBRATION, Floats, detector_spec, rows_of
 from trainer.models.linear_head import Choice, Head, Layers, choose, left_out, regress
@@ -186,12 +186,10 @@ def _pooling(spec: InputSpec, config: FitConfig, backbone: str, layers: Layers) 
     from keras import layers as kinds
 
     pixels = keras.Input(spec.shape, name="pixels")
-    x = kinds.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    if spec.shape[2] == 1:
-        x = kinds.Concatenate()([x, x, x])
     names = [find_backbone(backbone).pools[layer] for layer in layers]
+    eye = features(load_backbone(config.weights, spec.shape[0], backbone), names)
     pooled = []
-    for one in features(load_backbone(config.weights, spec.shape[0], backbone), names)(x):
+    for one in eye(scaled_rgb(pixels)):
         pooled += [kinds.GlobalAveragePooling2D()(one), kinds.GlobalMaxPooling2D()(one)]
     return keras.Model(pixels, pooled, name="transfer")
 
