@@ -137,7 +137,7 @@ def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
     before = leave_behind(disk / "state", 20)
     filler = fill_disk(disk)
     with mosquitto(tmp_path / "broker") as broker, Subscriber(broker.port, "test") as plant:
-        station = station_on(disk, tmp_path, broker.port)
+        station = station_on(disk, tmp_path, broker.port, "rate_hz = 10")
         with running(station) as thread:
             assert plant.wait_for(20, 10) == 20
             assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
