@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import Protocol
 
-from edge_agent.capture.source import EndOfSource, Source
+from edge_agent.capture.source import Announcing, EndOfSource, Source
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Item, Unreadable
@@ -73,6 +73,10 @@ class Reopening:
             return None
         self._attempts = 0 if item is not None else self._attempts
         return item
+
+    def unfinished(self) -> list[Item]:
+        """Parts that the source has heard of and not given."""
+        return self._source.unfinished() if isinstance(self._source, Announcing) else []
 
     def close(self) -> None:
         """Close the source."""
@@ -210,7 +214,9 @@ class LiveFeed:
                 continue
             if item is not None:
                 self._put(item)
+        left = self._source.unfinished()
         with self._change:
+            self._queue.extend(left)
             self._ended = True
             self._change.notify()
 

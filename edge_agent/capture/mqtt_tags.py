@@ -27,7 +27,7 @@ from edge_agent.broker_client import (
 from edge_agent.capture.tag_board import Cell, Said, TagBoard
 from edge_agent.contracts.clock import Clock
 from edge_agent.contracts.errors import BrokerError, DeviceError
-from edge_agent.contracts.types import ProcessRow, Unreadable
+from edge_agent.contracts.types import Item, ProcessRow, Unreadable
 
 if TYPE_CHECKING:
     from edge_agent.broker_tables import BrokerTable
@@ -42,11 +42,15 @@ in `seq` says so."""
 
 @dataclass(frozen=True)
 class Trigger:
-    """When a row was asked for, and the row where its values need not settle."""
+    """When a row was asked for, and the row where its values need not settle.
+
+    part_id: where the trigger itself names the part.
+    """
 
     at_ns: int
     mono_ns: int
     seq: int
+    part_id: str = ""
     item: ProcessRow | Unreadable | None = None
 
 
@@ -105,7 +109,8 @@ class MqttTags:
             wait_s = min(timeout_s, self._until_due_s())
             due = self._change.wait_for(lambda: self._lost or self._until_due_s() <= 0, wait_s)
             if self._lost and self._triggers:
-                return self._unsettled(self._triggers.popleft())
+                lost = f"the connection was lost before the values settled ({self._lost})"
+                return self._unsettled(self._triggers.popleft(), lost)
             if self._lost:
                 raise DeviceError(
                     f"the connection is lost ({self._lost})",
@@ -113,6 +118,15 @@ class MqttTags:
                     cure="start the broker again; the channel goes on by itself",
                 )
             return self._take() if due else None
+
+    def unfinished(self) -> list[Item]:
+        """The rows of triggers whose values have not settled, as Unreadable."""
+        with self._change:
+            left: list[Item] = [
+                self._unsettled(one, "stopped before the values settled") for one in self._triggers
+            ]
+            self._triggers.clear()
+        return left
 
     def close(self) -> None:
         """Leave the broker."""
@@ -175,21 +189,21 @@ class MqttTags:
         trigger = self._triggers.popleft() if self._config.trigger_tag else self._tick(now)
         return trigger.item or self._row(trigger, now)
 
-    def _unsettled(self, trigger: Trigger) -> ProcessRow | Unreadable:
-        """The row of a trigger after which the connection was lost."""
-        reason = f"the connection was lost before the values settled ({self._lost})"
-        at_ns, mono_ns, seq = trigger.at_ns, trigger.mono_ns, trigger.seq
-        return trigger.item or Unreadable(reason, at_ns, mono_ns, seq, self._name, self._part_id())
+    def _unsettled(self, trigger: Trigger, reason: str) -> ProcessRow | Unreadable:
+        """The row of a trigger whose values nobody waits for any longer."""
+        return trigger.item or self._unreadable(trigger, reason)
 
     def _row(self, trigger: Trigger, now: int) -> ProcessRow | Unreadable:
         """The tags as they stand now, or why there is no row."""
-        at_ns, mono_ns, seq, part_id = trigger.at_ns, trigger.mono_ns, trigger.seq, self._part_id()
         silent = self._board.silent(self._wanted, now)
         if silent:
-            reason = "; ".join(silent)
-            return Unreadable(reason, at_ns, mono_ns, seq, self._name, part_id)
-        row = self._board.row(self._wanted)
-        return ProcessRow(row, at_ns, mono_ns, seq, self._name, part_id)
+            return self._unreadable(trigger, "; ".join(silent))
+        row, part_id = self._board.row(self._wanted), trigger.part_id or self._part_id()
+        return ProcessRow(row, trigger.at_ns, trigger.mono_ns, trigger.seq, self._name, part_id)
+
+    def _unreadable(self, trigger: Trigger, reason: str) -> Unreadable:
+        part_id = trigger.part_id or self._part_id()
+        return Unreadable(reason, trigger.at_ns, trigger.mono_ns, trigger.seq, self._name, part_id)
 
     def _tick(self, now: int) -> Trigger:
         """The row of this period; a late caller leaves out whole periods and counts them."""
@@ -223,6 +237,8 @@ class MqttTags:
     def _pull(self, now: int, *, settles: bool) -> None:
         """Queue a row; without settling it is taken here, before the next part's values come."""
         trigger = self._trigger(now)
+        if self._config.part_tag == self._config.trigger_tag:
+            trigger = replace(trigger, part_id=self._part_id())
         if not (settles and self._config.settle_ms):
             trigger = replace(trigger, item=self._row(trigger, now))
         if len(self._triggers) >= WAITING:

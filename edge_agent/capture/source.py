@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge_agent.contracts.types import Item
 
@@ -31,3 +31,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device."""
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """A source that hears of a part before it can give the part's item."""
+
+    def unfinished(self) -> list[Item]:
+        """Every part that was announced and not given: its item, or Unreadable; then none waits."""

@@ -11,12 +11,13 @@ import paho.mqtt.client as paho
 import pytest
 
 from benchmarks.brokers import Mosquitto, free_port
+from edge_agent.capture.feed import build_feed
 from edge_agent.capture.mqtt_tags import MqttTags
 from edge_agent.contracts.clock import SystemClock
 from edge_agent.contracts.errors import DeviceError
 from edge_agent.contracts.types import Item, ProcessRow, Unreadable
 from edge_agent.sources import TagsSource
-from tests.station_kit import mosquitto
+from tests.station_kit import mosquitto, take_all
 
 
 @pytest.fixture
@@ -270,3 +271,26 @@ def test_a_part_whose_values_were_awaited_when_the_broker_went_is_told(
 def test_nobody_there_is_an_absent_device() -> None:
     with pytest.raises(DeviceError, match="cannot be reached"):
         tags(free_port(), period_s=1).open()
+
+
+def test_a_part_whose_values_settle_when_the_station_stops_is_not_passed_over(
+    broker: Mosquitto, plant: Plant
+) -> None:
+    feed = build_feed(
+        tags(broker.port, trigger_tag="part", settle_ms=20_000),
+        name="mill",
+        size=4,
+        clock=SystemClock(),
+    )
+    feed.start()
+    for part in ("p-1", "p-2"):
+        plant.say("part", part)
+    feed.stop()
+    left = take_all(feed.take)
+    feed.close()
+    assert [(type(one), one.part_id, one.seq) for one in left] == [
+        (Unreadable, "p-1", 0),
+        (Unreadable, "p-2", 1),
+    ]
+    assert isinstance(left[0], Unreadable)
+    assert left[0].reason == "stopped before the values settled"
