@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from edge_agent.arming import ArmedBundle, ArmedChannel, arm_bundle, bundle_file
 from edge_agent.config import Channel, StationConfig
@@ -17,14 +21,31 @@ LOG = logging.getLogger("lineside.update")
 
 LOOK_S = 2.0
 """A newly installed bundle is seen after this at the latest."""
+RETRY_S = (5.0, 30.0, 300.0)
+"""Waits before a refused bundle is tried again, for what refused it may pass; the last repeats."""
+
+
+@dataclass
+class _Tried:
+    """The file that was looked at last; after how many refusals, and when to try it again."""
+
+    file: Path
+    refusals: int = 0
+    again_s: float = math.inf
+
+    def refuse(self) -> None:
+        """Wait longer than the last time."""
+        self.again_s = time.monotonic() + RETRY_S[min(self.refusals, len(RETRY_S) - 1)]
+        self.refusals += 1
 
 
 class Renewal:
     """Watches where the channels' slot folders lead; start() and stop() own its thread.
 
     A new bundle goes through every check of arming. One that passes waits in take() for its
-    channel's thread, which takes it up between two parts; one that fails is in `refused`, and the
-    channel goes on with what it has. A channel whose bundle is a file keeps it until a restart.
+    channel's thread, which takes it up between two parts; one that fails is in `refused`, the
+    channel goes on with what it has, and it is tried again ever more seldom. A
+    channel whose bundle is a file keeps it until a restart.
     """
 
     def __init__(self, config: StationConfig, clock: Clock) -> None:
@@ -32,14 +53,14 @@ class Renewal:
         self._config = config
         self._clock = clock
         self._ready: dict[str, ArmedBundle] = {}
-        self._seen: dict[str, str] = {}
+        self._tried: dict[str, _Tried] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, channels: Sequence[ArmedChannel]) -> None:
         """Watch for `channels`, which are in the order of the configuration."""
         self._stopping.clear()
-        self._seen = {channel.name: str(channel.bundle.file) for channel in channels}
+        self._tried = {c.name: _Tried(c.bundle.file) for c in channels}
         self._thread = threading.Thread(
             target=self._watch, args=[channels], name="renewal", daemon=True
         )
@@ -73,20 +94,30 @@ class Renewal:
     def _look(self, table: Channel, channel: ArmedChannel) -> None:
         if table.bundle is None or not table.bundle.is_dir():
             return
+        tried = None
         try:
-            file = str(bundle_file(table.bundle).resolve())
-            if file == self._seen[channel.name]:
+            tried = self._due(channel.name, bundle_file(table.bundle).resolve())
+            if tried is None:
                 return
-            self._seen[channel.name] = file
             fresh = arm_bundle(table, self._config, self._clock)
             _refuse_other_signal(fresh, channel.bundle)
         except LinesideError as error:
             self._refuse(channel, str(error))
+            if tried is not None:
+                tried.refuse()
             return
+        tried.again_s = math.inf
         self.refused.pop(channel.name, None)
         waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
         if waiting is not None:
             waiting.close()
+
+    def _due(self, name: str, file: Path) -> _Tried | None:
+        """The book on `file` where it is new, or a refused one whose wait is over."""
+        tried = self._tried[name]
+        if file != tried.file:
+            tried = self._tried[name] = _Tried(file, again_s=0.0)
+        return tried if time.monotonic() >= tried.again_s else None
 
     def _refuse(self, channel: ArmedChannel, why: str) -> None:
         said = (

@@ -57,6 +57,38 @@ def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
         armed.bundle.close()
 
 
+def test_a_bundle_that_could_not_be_read_for_a_while_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.renewal.LOOK_S", 0.02)
+    monkeypatch.setattr("edge_agent.renewal.RETRY_S", (0.1, 0.2))
+    slot = tmp_path / "power"
+    whole = [write_process_bundle(slot / "slots" / name / "power.bundle") for name in ("a", "b")]
+    payload = whole[1].read_bytes()
+    whole[1].write_bytes(payload[:500])
+    current = slot / "current"
+    current.symlink_to("slots/a")
+    (tmp_path / "station.toml").write_text(STATION)
+    config = read_config(tmp_path / "station.toml")
+    armed = arm_channel(config.channel[0], config, SystemClock())
+    renewal = Renewal(config, SystemClock())
+    renewal.start([armed])
+    try:
+        _point(current, "slots/b")
+        assert _soon(lambda: "the new bundle is refused" in _refused(renewal))
+        whole[1].write_bytes(payload)
+        assert _soon(lambda: not renewal.refused)
+        fresh = renewal.take("mill")
+        assert fresh is not None
+        assert fresh.file == whole[1]
+        fresh.close()
+        time.sleep(0.3)
+        assert renewal.take("mill") is None, "what is taken up is not loaded again"
+    finally:
+        renewal.stop()
+        armed.bundle.close()
+
+
 def _refused(renewal: Renewal) -> str:
     return renewal.refused.get("mill", "")
 
