@@ -79,8 +79,12 @@ class MachineInspector:
         return self._listener.inspect_image(image)
 
     def inspect_recording(self, recording: Recording) -> Judgement:
-        """FAIL when k of the last n recordings were over the threshold, with what physics says."""
+        """FAIL when k of the last n recordings were over the threshold, with what physics says.
+
+        Raises InputError where the recording is not what the model takes, and for a dead sensor.
+        """
         prepared = prepare_recording(recording, self._input)
+        refuse_still(recording)
         found = self._listener.judge(self._listener.raw_outputs(prepared))
         verdict, reason = decide(found.score, self._scoring)
         found = replace(found, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
@@ -90,6 +94,17 @@ class MachineInspector:
         if found.verdict != Verdict.FAIL:
             return found
         return replace(found, reason=why(recording, self._group, self._bearing))
+
+
+def refuse_still(recording: Recording) -> None:
+    """Raises InputError for an axis without any noise: a sensor that lives has some."""
+    still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
+    if len(still):
+        raise InputError(
+            f"axis {recording.axes[still[0]]} gives one value all the time",
+            where=recording.source or "recording",
+            cure="check the sensor and its cable",
+        )
 
 
 def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> str:

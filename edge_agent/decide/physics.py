@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-
 from edge_agent.contracts.bearings import Bearing
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.persistence import Persistence
 from edge_agent.contracts.severity import LIMITS_MM_S, MachineGroup, measure, zone_of
 from edge_agent.contracts.types import Image, Judgement, Recording, Verdict
-from edge_agent.decide.machine import why
+from edge_agent.decide.machine import refuse_still, why
 from edge_agent.decide.persisting import Persisting
 
 TITLE = "ISO 20816-3"
@@ -48,7 +46,7 @@ class PhysicsInspector:
         is no velocity, or a sensor that says nothing.
         """
         heard = _named(recording)
-        _refuse_still(heard)
+        refuse_still(heard)
         found = [one.rms_mm_s for one in measure(heard, self._group)]
         velocities = [velocity for velocity in found if velocity is not None]
         if not velocities or len(velocities) < len(found):
@@ -73,14 +71,3 @@ def _named(recording: Recording) -> Recording:
     if len(recording.axes) == width:
         return recording
     return replace(recording, axes=tuple(str(axis) for axis in range(width)))
-
-
-def _refuse_still(recording: Recording) -> None:
-    """A sensor that lives has some noise."""
-    still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
-    if len(still):
-        raise InputError(
-            f"axis {recording.axes[still[0]]} gives one value all the time",
-            where=recording.source or "recording",
-            cure="check the sensor and its cable",
-        )

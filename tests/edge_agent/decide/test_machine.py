@@ -120,3 +120,9 @@ def test_the_command_refuses_a_model_that_needs_no_baseline(
     assert main(["baseline", *words]) != 0
     assert "error:" in capsys.readouterr().err
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_sensor_that_says_nothing_is_no_verdict_whatever_the_model_would_say() -> None:
+    dead = Recording(np.full((2000, 1), 0.25, np.float32), RATE_HZ, ("x",), source="motor 3")
+    with pytest.raises(InputError, match=r"motor 3: axis x gives one value all the time"):
+        MachineInspector(MeanMagnitude()).inspect_recording(dead)
