@@ -72,9 +72,9 @@ def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh
                 clean_start=fresh,
                 properties=properties,
             )
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
         raise BrokerError(
-            f"cannot be reached ({error.strerror or error})",
+            f"cannot be reached ({getattr(error, 'strerror', None) or error})",
             where=address(config),
             cure="start the broker, or correct mqtt.host, mqtt.port and [mqtt.tls]",
         ) from error

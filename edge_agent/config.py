@@ -249,6 +249,17 @@ class StationConfig(Table):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _values_settle_before_the_deadline(self) -> Self:
+        for channel in self.channel:
+            settle_ms = getattr(channel.source, "settle_ms", 0)
+            if settle_ms >= self.line.deadline_ms:
+                raise ValueError(
+                    f"channel {channel.name!r} waits {settle_ms:g} ms for its values, and "
+                    f"line.deadline_ms is {self.line.deadline_ms:g}: no verdict could be in time"
+                )
+        return self
+
     @property
     def client_id(self) -> str:
         """The fixed MQTT client id."""

@@ -81,6 +81,13 @@ def test_relative_paths_are_beside_the_file(
             'driver = "v4l2"\nwidth_px = 640\nheight_px = 480\n[line]\njoin = "part_id"',
             "channel 'top' (v4l2) only counts its frames",
         ),
+        (
+            "[mqtt]",
+            '[line]\ndeadline_ms = 150\n[[channel]]\nname = "mill"\nkind = "tabular"\n'
+            'bundle = "m.bundle"\n[channel.source]\ndriver = "mqtt"\ntopic = "t"\n'
+            'trigger_tag = "go"\nsettle_ms = 150\n[mqtt]',
+            "channel 'mill' waits 150 ms for its values, and line.deadline_ms is 150",
+        ),
         ('path = "frames"', 'path = "frames"\nrate_hz = nan', "rate_hz"),
         ("[mqtt]", "[mqtt", "not TOML"),
     ],

@@ -207,6 +207,14 @@ def test_absent_broker_is_named_with_the_cure(tmp_path: Path) -> None:
     line.end(0)
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..b"], ids=["label", "dots"])
+def test_a_name_that_no_host_can_have_is_an_absent_broker(tmp_path: Path, host: str) -> None:
+    line = Line(tmp_path, 1883, host=host)
+    assert wait_until(lambda: "cannot be reached" in line.sender.fault)
+    assert f"broker {host}:1883" in line.sender.fault
+    line.end(0)
+
+
 def test_receiver_confirms_where_the_broker_is_not_trusted(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
