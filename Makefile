@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-slow test-device check bench clean
+.PHONY: demo setup test test-slow test-device check bench wheel clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -35,6 +35,10 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# what a station installs: dist/lineside-*.whl
+wheel: $(STAMP)
+	$(BIN)/python -m build --wheel --no-isolation
 
 # DATA=folder: the public research sets that the protocols name (hours on two cores)
 DATA ?= data
