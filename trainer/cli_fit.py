@@ -87,7 +87,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     from trainer.fitting.unfinished import Unfinished, mark_of, open_unfinished
     from trainer.models.registry import find_architecture
     from trainer.progress import Terminal
-    from trainer.report.words import sentence
+    from trainer.report.words import rivalled, sentence
     from trainer.runs.run import refuse_existing, slug, write_run
 
     config, talk = config_from(arguments), Terminal()
@@ -127,6 +127,8 @@ def _fit(arguments: argparse.Namespace) -> int:
     if not chief:
         return 0
     talk.say(sentence(run.metrics["held_out"], run.spec.good))
+    if warning := rivalled(run.metrics["held_out"], run.metrics["baselines"]):
+        talk.say(warning)
     talk.say(f"report: {out / 'report.html'}")
     print(json.dumps(run.metrics) if arguments.json else str(out))
     return 0

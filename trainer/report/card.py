@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from edge_agent.contracts.files import write_atomic
-from trainer.report.words import called, interval, sentence, written
+from trainer.report.words import called, interval, rivalled, sentence, written
 from trainer.runs.run import Run
 
 NOT_TESTED = (
@@ -37,6 +37,7 @@ def _front_matter(run: Run) -> list[str]:
         f"# {run.spec.name}",
         "",
         sentence(run.metrics["held_out"], run.spec.good),
+        *filter(None, [rivalled(run.metrics["held_out"], run.metrics["baselines"])]),
         "",
     ]
 

@@ -24,7 +24,7 @@ from trainer.report.process import opponent, values
 from trainer.report.promise import promise
 from trainer.report.sheet import contact_sheet
 from trainer.report.tables import table
-from trainer.report.words import as_sentence, called, interval, sentence, written
+from trainer.report.words import as_sentence, called, interval, rivalled, sentence, written
 from trainer.runs.run import Run
 
 Section = Callable[[Run], str]
@@ -207,9 +207,14 @@ def _head(run: Run) -> str:
     under = f"{run.spec.architecture} · {run.spec.task} · {run.provenance.created_at[:10]}"
     return (
         f'<header><h1>{escape(run.spec.name)}</h1><p class="under">{escape(under)}</p>'
-        f'<p class="result">{escape(sentence(held, run.spec.good))}</p>'
+        f'<p class="result">{escape(sentence(held, run.spec.good))}</p>{_warning(run)}'
         f'<div class="tiles">{tiles}</div></header>'
     )
+
+
+def _warning(run: Run) -> str:
+    said = rivalled(run.metrics["held_out"], run.metrics["baselines"])
+    return f'<p class="warning">{escape(said)}</p>' if said else ""
 
 
 def _baselines(run: Run) -> str:

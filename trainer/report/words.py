@@ -80,6 +80,23 @@ def sentence(held: Figures, good: list[str]) -> str:
     return "No held-out figure could be computed."
 
 
+def rivalled(held: Figures, baselines: Mapping[str, Figures]) -> str:
+    """A warning where a rule that needs no network does as well on the same samples, or nothing."""
+    for name in ("auroc", "accuracy"):
+        rules = {rule: row[name]["value"] for rule, row in baselines.items() if name in row}
+        if name not in held or not rules:
+            continue
+        best = max(rules, key=lambda rule: rules[rule])
+        if rules[best] >= held[name]["value"]:
+            return (
+                f"The rule '{best}', which needs no network, does as well ({called(name)} "
+                f"{written(name, rules[best])}, the network {written(name, held[name]['value'])}): "
+                "the network has learnt nothing of use yet, or the data are easier than they look."
+            )
+        break
+    return ""
+
+
 def as_sentence(said: str) -> str:
     """A note with a capital and a full stop."""
     end = "" if said.endswith((".", "!", "?")) else "."

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.report.words import as_sentence, interval, sentence, written
+from trainer.report.words import as_sentence, interval, rivalled, sentence, written
 
 
 def counted(value: float, n: int) -> dict[str, float]:
@@ -40,3 +40,22 @@ def test_intervals_of_shares_are_per_cent() -> None:
 )
 def test_notes_become_sentences(note: str, said: str) -> None:
     assert as_sentence(note) == said
+
+
+def test_a_rule_that_does_as_well_is_named_with_both_figures() -> None:
+    rules = {
+        "majority": {"accuracy": counted(0.5, 40)},
+        "brightness, nearest": {"accuracy": counted(0.2, 40)},
+    }
+    said = rivalled({"accuracy": counted(0.5, 40), "auroc": counted(0.6, 40)}, rules)
+    assert "'majority', which needs no network, does as well" in said
+    assert "(Right label 50.0 %, the network 50.0 %)" in said
+    assert rivalled({"accuracy": counted(0.51, 40)}, rules) == ""
+
+
+def test_a_detector_is_held_against_distances() -> None:
+    rules = {"thumbnail, distance to good": {"auroc": counted(0.93, 40)}}
+    held = {"auroc": counted(0.9, 40), "accuracy": counted(0.4, 40)}
+    assert "AUROC 0.9300, the network 0.9000" in rivalled(held, rules)
+    assert rivalled({**held, "auroc": counted(0.95, 40)}, rules) == ""
+    assert rivalled(held, {}) == ""
