@@ -21,7 +21,7 @@ from trainer.choosing.thresholds import best_f1
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.ensemble import joined
+from trainer.models.ensemble import joined_heads
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.tags import (
@@ -74,7 +74,10 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInp
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
-    """Dense layers with ReLU6: components (width,) in, logits out."""
+    """Dense layers with ReLU6: components (width,) in, logits out.
+
+    The last layer stays in float: 256 steps of a logit are too few to tell labels that are near.
+    """
     import keras
     from keras import layers
 
@@ -84,7 +87,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     x = row
     for units in options.hidden:
         x = layers.ReLU(6.0)(layers.Dense(units, kernel_regularizer=keras.regularizers.L2(1e-5))(x))
-    return keras.Model(row, layers.Dense(labels, name="logits")(x), name="mlp")
+    return keras.Model(row, layers.Dense(labels, name="exact_logits")(x), name="mlp")
 
 
 def fit(training: Training) -> Fitted:
@@ -102,7 +105,7 @@ def fit(training: Training) -> Fitted:
             network = build(training.spec, len(training.labels), training.config, options)
             history += _descend(network, training, lessons, bar, member)
             members.append(network)
-    return Fitted(joined(members, "mlp"), history, lessons.notes, lessons.scoring)
+    return Fitted(joined_heads(members, "mlp"), history, lessons.notes, lessons.scoring)
 
 
 def _descend(

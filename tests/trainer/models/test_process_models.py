@@ -16,6 +16,7 @@ from trainer.data.splits import Split, plan_split
 from trainer.data.tags import row_of
 from trainer.fitting.experiment import Experiment, run_experiment
 from trainer.judging.evaluate import figures
+from trainer.models.ensemble import joined_heads
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.hotelling import crossfit_limit, hotelling_t, shared_out
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
@@ -114,6 +115,35 @@ def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Pat
     assert len(shown) == len(found.test.indices)
     assert list(shown[0]) == ["torque [Nm]", "speed [rpm]", "kind"]
     assert [float(shown[0]["torque [Nm]"]), shown[0]["kind"]] == [float(cells[0]), cells[2]]
+
+
+def test_perceptrons_become_one_whose_head_gives_their_mean_unrounded(mill: Path) -> None:
+    options = {"members": 2, "teacher_rows": 0}
+    found = fitted(mill, epochs=4, options=options)
+    inputs, network = found.held_out.inputs, found.fitted.model
+    bodies = [layer for layer in network.layers if hasattr(layer, "layers")]
+    kernel, bias = network.get_layer("exact_logits").get_weights()
+    heard = np.concatenate([body.predict(inputs, verbose=0) for body in bodies], axis=1)
+    np.testing.assert_allclose(found.test.outputs, heard @ kernel + bias, atol=1e-5)
+    int8 = run_int8(network, found.calibration, inputs).outputs
+    assert len(np.unique(int8)) > 0.9 * int8.size
+    assert np.abs(int8 - found.test.outputs).max() < 0.1
+
+
+def test_the_mean_of_heads_is_the_mean_of_members() -> None:
+    import keras
+
+    members = []
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        row = keras.Input((4,))
+        hidden = keras.layers.Dense(5, activation="relu")(row)
+        head = keras.layers.Dense(2, name="head", bias_initializer="normal")(hidden)
+        members.append(keras.Model(row, head))
+    rows = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    wanted = np.mean([member.predict(rows, verbose=0) for member in members], axis=0)
+    found = joined_heads(members, "mean").predict(rows, verbose=0)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_forest_cuts_lie_where_the_label_changes(mill: Path) -> None:
