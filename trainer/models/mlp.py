@@ -49,7 +49,7 @@ class MlpOptions(StrictTable):
     """[options] of mlp."""
 
     hidden: list[int] = Field(default=[64, 32], min_length=1, max_length=4)
-    pieces: int = Field(default=16, ge=1, le=64, description="per number; 1: plain scaling")
+    pieces: int = Field(default=32, ge=1, le=64, description="per number; 1: plain scaling")
     members: int = Field(default=3, ge=1, le=8, description="networks whose mean is the model")
     teacher_rows: int = Field(default=40_000, ge=0, le=1_000_000, description="0: no teacher")
     teacher_noise: float = Field(default=0.15, ge=0, le=1, description="of each tag's spread")
@@ -192,7 +192,7 @@ ARCHITECTURE = Architecture(
     summary="perceptron on a row of process tags, taught by a forest",
     spec_of=spec_of,
     build=build,
-    epochs=15,
+    epochs=25,
     fit=fit,
     options=MlpOptions,
 )
