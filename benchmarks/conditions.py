@@ -103,6 +103,16 @@ def accuracy(folds: Sequence[Fold]) -> Figure:
     return window_figure([(fold.right, fold.owner) for fold in folds])
 
 
+def accuracy_over_seeds(seeds: Sequence[Sequence[Fold]]) -> Figure:
+    """The mean over seeds of `accuracy`; the interval draws a recording once for all seeds."""
+    return window_figure(
+        [
+            (np.mean([fold.right for fold in same], axis=0), same[0].owner)
+            for same in zip(*seeds, strict=True)
+        ]
+    )
+
+
 def float_accuracy(folds: Sequence[Fold]) -> float:
     """The mean over folds of what the float network names right."""
     return float(np.mean([fold.float_right.mean() for fold in folds]))

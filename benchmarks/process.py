@@ -175,6 +175,7 @@ def skab_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
         _row(f"{title}, F1 float", _f1(bad, whole.float_rejected, owners)),
         Row(f"{title}, false alarms int8", _share(rejected[~bad]), "lower", "", int((~bad).sum())),
         Row(f"{title}, misses int8", _share(~rejected[bad]), "lower", "", int(bad.sum())),
+        _row(f"{title}, agreement of int8", _agreement(whole, owners), reach=0.995),
         *_costs("skab", costs),
     ]
 
@@ -237,6 +238,12 @@ def _f1(
 ) -> Figure:
     names = owners or [str(place) for place in range(len(bad))]
     return bootstrapped(lambda rows: _f1_of(bad[rows], rejected[rows]), names)
+
+
+def _agreement(judged: Judged, owners: Sequence[str]) -> Figure:
+    """The share of rows that int8 judges as float does."""
+    same = judged.rejected == judged.float_rejected
+    return bootstrapped(lambda rows: float(same[rows].mean()), owners)
 
 
 def _f1_of(bad: NDArray[np.bool_], rejected: NDArray[np.bool_]) -> float:

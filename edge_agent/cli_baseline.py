@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ EXAMPLES = """examples:
 With --config the channel's own sensor is heard: end the agent first, and let the machine run as it
 should. The file is what the channel names as its baseline, or --out.
 """
+
+RESTLESS_WORDS = (
+    "warning: what was heard scatters {:.3g} times as much as the training: was the sensor moved, "
+    "or the machine's speed changed? Standing on it the channel hears little: leave both alone and "
+    "take the baseline again"
+)
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,6 +55,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _run(args: argparse.Namespace) -> int:
+    from edge_agent.contracts.baseline import RESTLESS
     from edge_agent.decide.machine import take_baseline, write_baseline
     from edge_agent.infer.inspector import load_inspector
 
@@ -56,6 +64,8 @@ def _run(args: argparse.Namespace) -> int:
     found = take_baseline(inspector, recordings)
     inspector.close()
     write_baseline(out, found)
+    if found.scatter >= RESTLESS:
+        print(RESTLESS_WORDS.format(found.scatter), file=sys.stderr)
     said = f"{out}: {found.windows} windows, threshold {found.threshold:g}"
     print(json.dumps(found.model_dump()) if args.json else said)
     return 0

@@ -22,6 +22,11 @@ REACH = 5.0
 """Robust standard deviations above the median of a station's own normal."""
 
 
+RESTLESS = 5.0
+"""Times the training's spread: no machine at a steady speed scatters so (a fan with a still sensor
+1.5 at most, with a sensor that is carried about 21)."""
+
+
 def raw_features(spec: VibrationInput) -> VibrationInput:
     """The same input before standardisation: what a baseline is learnt from."""
     return spec.model_copy(update={"standard": None})
@@ -48,6 +53,18 @@ def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
     return spec.model_copy(
         update={"standard": standard_of([flat.mean(axis=0)], spread, spec.standard.clip)}
     )
+
+
+def scatter(spec: VibrationInput, normal: NDArray[np.float32]) -> float:
+    """How many times as much as in training that feature of raw_features scatters that does most.
+
+    From RESTLESS on the sensor was moved or the machine changed: a station that stands on such
+    windows takes everything for normal that is smaller.
+    """
+    if spec.standard is None:
+        return 1.0
+    flat = normal.reshape(len(normal), -1).astype(np.float64)
+    return float(np.max(flat.std(axis=0) / np.array(spec.standard.spread)))
 
 
 def folds_of(count: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:

@@ -9,7 +9,13 @@ from typing import Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge_agent.contracts.baseline import folds_of, raised_threshold, raw_features, rebase
+from edge_agent.contracts.baseline import (
+    folds_of,
+    raised_threshold,
+    raw_features,
+    rebase,
+    scatter,
+)
 from edge_agent.contracts.bearings import Bearing, fault_lines
 from edge_agent.contracts.errors import ConfigError, InputError
 from edge_agent.contracts.files import write_atomic
@@ -34,6 +40,7 @@ class Baseline(BaseModel):
     windows: int = Field(ge=1)
     standard: Standard
     threshold: float
+    scatter: float = Field(default=1.0, ge=0, description="of its features, 1: as in training")
 
 
 class Listener(Protocol):
@@ -138,6 +145,7 @@ def take_baseline(listener: Listener, recordings: list[Recording]) -> Baseline:
         windows=len(raw),
         standard=_standard(moved),
         threshold=float(f"{threshold:.6g}"),
+        scatter=float(f"{scatter(spec, raw):.3g}"),
     )
 
 

@@ -67,6 +67,17 @@ def test_a_live_baseline_is_heard_from_the_channels_own_sensor(
     assert "60 windows" in capsys.readouterr().out
 
 
+def test_a_baseline_of_a_sensor_that_is_moved_is_warned_of(station: Path, capsys: Shown) -> None:
+    running, out = station.parent / "running", station.parent / "motor.json"
+    assert main(["baseline", "--config", str(station)]) == 0
+    assert "warning" not in capsys.readouterr().err
+    noise(running / "normal.npz", 1.0, 15)
+    noise(running / "then.npz", 1e4, 15, seed=3)
+    assert main(["baseline", "--config", str(station)]) == 0
+    assert "times as much as the training: was the sensor moved" in capsys.readouterr().err
+    assert json.loads(out.read_text())["scatter"] > 5
+
+
 def test_a_source_that_ends_gives_what_it_has(station: Path) -> None:
     out = station.parent / "other.json"
     words = ["--config", str(station), "--channel", "motor", "--seconds", "60"]

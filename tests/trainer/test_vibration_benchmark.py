@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.conditions import Fold, accuracy, fault_auroc
+from benchmarks.conditions import Fold, accuracy, accuracy_over_seeds, fault_auroc
 from benchmarks.vibration import leaky_split, main
 from trainer.data.load import load_dataset
 
@@ -22,6 +22,15 @@ def test_folds_weigh_alike_whatever_their_size() -> None:
     found = accuracy([fold("x", [True] * 8), fold("y", [False] * 2)])
     assert found.value == 0.5
     assert found.n == 10
+
+
+def test_seeds_of_the_same_recordings_are_no_further_recordings() -> None:
+    rights = [True, True, False, True, False, False, True, True, True, False] * 2
+    one = [fold("x", rights)]
+    alone, thrice = accuracy_over_seeds([one]), accuracy_over_seeds([one, one, one])
+    assert thrice == alone
+    flipped = [fold("x", [not hit for hit in rights])]
+    assert accuracy_over_seeds([one, flipped]).value == pytest.approx(0.5)
 
 
 def test_a_fold_without_normal_windows_has_no_ranking() -> None:

@@ -25,6 +25,10 @@ whole factors, and one machine's states seldom move 90 % of the power that far."
 LEVEL_FACTOR = 30.0
 """An RMS this many times off the usual one speaks of another unit, gain or a dead sensor."""
 
+SHORT_S, SHORT_FACTOR = 1.0, 3.0
+"""A recording shorter than a second, and so many times shorter than usual, shortens every window:
+a model's windows fit into the shortest recording."""
+
 CLIPPED, CLIPPED_SHARE = 8, 1e-4
 """Samples at a recording's own extremes, at least, and their share: an unclipped one has two."""
 
@@ -40,6 +44,7 @@ class _Numbers:
     path: str
     rms: float
     edge_hz: float
+    lasts_s: float
     said: list[str]
 
 
@@ -56,6 +61,7 @@ def signal_doubts(dataset: Dataset) -> list[str]:
     rms = np.array([numbers.rms for numbers in found])
     edges = np.array([numbers.edge_hz for numbers in found])
     said = [f"{n.path}: {sentence}" for n in found for sentence in n.said]
+    said += _short(found)
     said += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
     return said + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
 
@@ -80,7 +86,8 @@ def _numbers(path: str, recording: Recording) -> _Numbers:
     for axis, name in enumerate(recording.axes):
         said += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
     rms = float(np.sqrt(np.mean(centred**2)))
-    return _Numbers(path, rms, max(edge, 1) * recording.rate_hz / len(signal), said)
+    lasts_s = len(signal) / recording.rate_hz
+    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, said)
 
 
 def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:
@@ -94,6 +101,16 @@ def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list
     if still >= max(STILL_SAMPLES, STILL_S * rate_hz):
         said.append(f"axis {axis} stands still for {1000 * still / rate_hz:.0f} ms: a dropout?")
     return said
+
+
+def _short(found: list[_Numbers]) -> list[str]:
+    usual = float(np.median([numbers.lasts_s for numbers in found]))
+    return [
+        f"{numbers.path}: lasts {numbers.lasts_s:.3g} s, the others {usual:.3g} s: all windows are "
+        "cut to the shortest recording; leave it out"
+        for numbers in found
+        if numbers.lasts_s < SHORT_S and numbers.lasts_s * SHORT_FACTOR < usual
+    ]
 
 
 def _off(

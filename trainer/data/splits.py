@@ -126,7 +126,8 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
         )
     values = sorted({sample.group for sample in dataset.samples}, key=_natural)
     _refuse_unknown(config.held_out, values, column)
-    lone = _labels_without(dataset, config.held_out)
+    aside = _never_learnt(dataset)
+    lone = [one for one in _labels_without(dataset, config.held_out) if one not in aside]
     cut = _cut_labels(dataset, lone, config)
     kept = [s for s in cut.samples if s.label not in lone]
     if not kept:
@@ -139,6 +140,12 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
     said = f"; {', '.join(lone)} split by time" if lone else ""
     protocol = f"{column} {', '.join(config.held_out)} held out{said}"
     return _carve_val(cut, names, config, protocol)
+
+
+def _never_learnt(dataset: Dataset) -> list[str]:
+    """The defects of a detector: they are judged whole, never cut, and train nothing."""
+    good = dataset.config.good if dataset.config.good_only else dataset.labels
+    return [label for label in dataset.labels if label not in good]
 
 
 def _labels_without(dataset: Dataset, held: Sequence[str]) -> list[str]:
@@ -163,13 +170,15 @@ def _given_splits(dataset: Dataset, config: FitConfig) -> Split:
 
 def _by_groups(dataset: Dataset, config: FitConfig) -> Split:
     counts = _groups_per_label(dataset)
-    lone = [label for label, groups in counts.items() if groups < 3]
+    few = [label for label, groups in counts.items() if groups < 3]
+    aside = [label for label in few if label in _never_learnt(dataset)]
+    lone = [label for label in few if label not in aside]
     cut = _cut_labels(dataset, lone, config)
-    free = np.array([s.label not in lone for s in cut.samples])
-    names = np.array([s.split for s in cut.samples], dtype=object)
+    free = np.array([s.label not in (*lone, *aside) for s in cut.samples])
+    names = np.array(["test" if s.label in aside else s.split for s in cut.samples], dtype=object)
     if free.any():
         part = cut.with_samples([s for s, f in zip(cut.samples, free, strict=True) if f])
-        fewest = min(counts[label] for label in counts if label not in lone)
+        fewest = min(counts[label] for label in counts if label not in (*lone, *aside))
         folds = int(np.clip(round(1 / config.test_fraction), 3, fewest))
         assigned = group_folds(part, folds, config.seed)
         names[free] = np.where(assigned == 0, "test", np.where(assigned == 1, "val", "train"))
@@ -181,10 +190,11 @@ def _by_groups(dataset: Dataset, config: FitConfig) -> Split:
 
 def _carve_val(dataset: Dataset, names: list[str], config: FitConfig, protocol: str) -> Split:
     """Validation groups taken out of the training samples that have not been cut by time."""
+    aside = _never_learnt(dataset)
     whole = [
         place
         for place, (sample, name) in enumerate(zip(dataset.samples, names, strict=True))
-        if name == "train" and sample.span == (0.0, 1.0)
+        if name == "train" and sample.span == (0.0, 1.0) and sample.label not in aside
     ]
     part = dataset.with_samples([dataset.samples[place] for place in whole])
     counts = _groups_per_label(part) if whole else {}
@@ -204,6 +214,8 @@ def _carve_val_by_time(
     """Where a label has one training group, every training label gives its last stretch."""
     samples, kept = list(dataset.samples), list(names)
     for label in dataset.labels:
+        if label in _never_learnt(dataset):
+            continue
         mine = [
             place
             for place, sample in enumerate(dataset.samples)

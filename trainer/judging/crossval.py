@@ -71,8 +71,10 @@ def choose(
     return dict(choices[int(np.argmax(tried))]), tried
 
 
-def window_figure(folds: Sequence[tuple[NDArray[np.bool_], Sequence[str]]]) -> Figure:
-    """The mean over folds of the share of windows that are right.
+def window_figure(
+    folds: Sequence[tuple[NDArray[np.bool_] | NDArray[np.floating], Sequence[str]]],
+) -> Figure:
+    """The mean over folds of the share of windows that are right, or of each window's share.
 
     The interval draws recordings with replacement within each fold.
     """

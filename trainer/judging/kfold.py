@@ -71,11 +71,13 @@ def with_folds(dataset: Dataset, folds: int, seed: int) -> Dataset:
     for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
         groups.setdefault(sample.label, set()).add(group)
     fewest = min(groups, key=lambda label: len(groups[label]))
-    if not 3 <= folds <= len(groups[fewest]):
+    most = len(groups[fewest])
+    if not 3 <= folds <= most:
+        take = f"take 3 to {most} folds, or " if most >= 3 else ""
         raise ConfigError(
-            f"{folds} folds, and label {fewest!r} has {len(groups[fewest])} groups",
+            f"{folds} folds, and label {fewest!r} has {most} group{'s' * (most != 1)}",
             where="--folds",
-            cure=f"take 3 to {len(groups[fewest])} folds, or collect more groups",
+            cure=f"{take}collect more groups: three of each label at least",
         )
     drawn = group_folds(dataset, folds, seed)
     samples = [replace(s, fold=str(n)) for s, n in zip(dataset.samples, drawn, strict=True)]

@@ -153,7 +153,7 @@ def _drawer(shape: tuple[int, int, int], code: int) -> keras.Model:
         x = layers.Conv2D(filters, 3, 2, padding="same", activation="relu6")(x)
     x = layers.Conv2D(code, 3, 2, padding="same", activation="relu6")(x)
     for filters in (*reversed(CODES), CODES[0]):
-        x = layers.UpSampling2D()(x)
+        x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = layers.Conv2D(filters, 3, padding="same", activation="relu6")(x)
     return keras.Model(seen, layers.Conv2D(shape[2], 3, padding="same")(x), name="drawer")
 

@@ -51,19 +51,31 @@ def grow(rows: Numbers, targets: Labels, seed: int, trees: int = TREES) -> Rando
 def cut_edges(
     forest: RandomForestClassifier, feature: int, values: Numbers, pieces: int
 ) -> list[float]:
-    """Edges at the weighted quantiles of the forest's cuts of one feature, ends at its range.
+    """At most `pieces` + 1 edges about the forest's cuts of one feature, ends at its range.
 
-    A cut weighs what impurity it takes away, so edges lie dense where the labels change.
+    Cuts are taken at weighted quantiles; one weighs what impurity it takes away, so they lie dense
+    where the labels change. A cut gives two edges, the training values on either side of it: what
+    steps between them steps in one piece, from 0 to 1.
     """
     low, high = float(values.min()), float(values.max())
     cuts, gains = _cuts(forest, feature)
-    inner: list[float] = []
-    if len(cuts) and pieces > 1:
-        order = np.argsort(cuts)
-        cuts, gains = cuts[order], gains[order]
-        mass = (np.cumsum(gains) - gains / 2) / max(float(gains.sum()), 1e-30)
-        inner = np.interp((np.arange(pieces - 1) + 0.5) / (pieces - 1), mass, cuts).tolist()
-    return _spaced([low, *inner, high])
+    if not len(cuts) or pieces < 3:
+        return [low, high]
+    order = np.argsort(cuts)
+    cuts, gains = cuts[order], gains[order]
+    mass = (np.cumsum(gains) - gains / 2) / max(float(gains.sum()), 1e-30)
+    count = pieces // 2
+    chosen = np.interp((np.arange(count) + 0.5) / count, mass, cuts)
+    return _spaced([low, *_neighbours(chosen, values), high])
+
+
+def _neighbours(cuts: Numbers, values: Numbers) -> list[float]:
+    """The training values next below and above each cut, at least FINEST of the span apart."""
+    known = np.unique(values)
+    place = np.clip(np.searchsorted(known, cuts, side="right"), 1, len(known) - 1)
+    below, above = known[place - 1], known[place]
+    narrow = np.maximum(FINEST * (known[-1] - known[0]) * 1.01 - (above - below), 0.0) / 2
+    return np.unique(np.concatenate([below - narrow, above + narrow])).tolist()
 
 
 def moved_table(

@@ -2,7 +2,7 @@
 
 Hotelling, Multivariate Quality Control, 1947. The mean over the window is whitened by the
 covariance of training windows in one convolution; clipped squares are summed. The whole is one
-small int8 graph, and nothing of it is learnt by descent.
+small int8 graph, its weights lie on int8's grid, and nothing of it is learnt by descent.
 
 The threshold needs no defect either: the training rows are cut into blocks of time, each is scored
 by the covariance of the others, and the highest such score is the limit of what is normal.
@@ -31,13 +31,18 @@ from trainer.strict_toml import StrictTable
 if TYPE_CHECKING:
     import keras
 
-REACH = 16.0
-"""A tag enters from so many standard deviations below its training mean to as many above."""
+KNEES = (-16.0, -4.0, 4.0, 16.0)
+"""A tag enters in three pieces between so many standard deviations from its training mean: int8
+rounds what is near normal to 1/32 of a deviation, and what is far is not cut."""
+PIECES = len(KNEES) - 1
+FLAG = 32.0
+"""What a category weighs beside deviations."""
 BLOCKS = 4
-LIMIT = 2.0
-"""The score at the threshold; scores end at 6."""
-HEADROOM = 3.0
-"""One whitened direction alone is clipped at so many times the threshold's T²."""
+LIMIT = 3.0
+"""The score at the threshold. Scores end at 6: it lies midway between two of int8's 256 steps."""
+HEADROOM = 1.25
+"""One whitened direction alone is clipped at so many times the threshold's T²: the less, the finer
+are the 256 steps of the squares at the threshold."""
 
 
 class HotellingOptions(StrictTable):
@@ -50,14 +55,14 @@ class HotellingOptions(StrictTable):
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInput:
-    """Every tag within sixteen standard deviations of its training mean."""
+    """Every tag in pieces, within sixteen standard deviations of its training mean."""
     del config
     assert isinstance(options, HotellingOptions)
 
     def edges(name: str, values: Numbers) -> list[float]:
         del name
-        middle, reach = float(values.mean()), REACH * float(values.std())
-        return [middle - reach, middle + reach]
+        middle, spread = float(values.mean()), float(values.std())
+        return [middle + knee * spread for knee in KNEES]
 
     return tabular_spec(split.dataset, split.train, edges, options.window_rows)
 
@@ -69,10 +74,10 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
     del labels, config, options
     length = spec.shape[0] if len(spec.shape) == 2 else 1
-    width = spec.shape[-1]
+    directions = deviations_of(tabular_input(spec)).shape[1]
     rows = keras.Input(spec.shape, name="rows")
-    x = layers.Reshape((length, 1, width))(rows)
-    x = layers.Conv2D(2 * width, (length, 1), name="whitened")(x)
+    x = layers.Reshape((length, 1, spec.shape[-1]))(rows)
+    x = layers.Conv2D(2 * directions, (length, 1), name="whitened")(x)
     x = layers.Flatten()(layers.ReLU(6.0)(x))
     x = layers.Multiply()([x, x])
     x = layers.Dense(1, use_bias=False, name="squares")(x)
@@ -83,7 +88,9 @@ def fit(training: Training) -> Fitted:
     """Covariance of the training windows' means; the threshold by blocks of time."""
     options = training.options
     assert isinstance(options, HotellingOptions)
-    means = window_means(training.train.inputs[_full_windows(training)])
+    pieces = deviations_of(tabular_input(training.spec))
+    full = training.train.inputs[_full_windows(training)]
+    means = window_means(full, pieces)
     if len(means) < 4 * means.shape[1]:
         raise DatasetError(
             f"{len(means)} normal rows for {means.shape[1]} inputs",
@@ -92,7 +99,8 @@ def fit(training: Training) -> Fitted:
         )
     limit = crossfit_limit(means, options.ridge)
     network = build(training.spec, 1, training.config, options)
-    _set_weights(network, means, options.ridge, limit, training.spec.shape)
+    white, _ = _whitening(means, options.ridge)
+    _set_weights(network, pieces @ white.T, full.reshape(-1, len(pieces)).mean(axis=0), limit)
     rule = f"highest T {limit:.3g} of {BLOCKS} blocks of time, each scored by the others"
     note = f"score {LIMIT:g} is T = {limit:.3g} over {len(means)} training rows"
     return Fitted(network, [], (note,), Scoring(kind="anomaly", threshold=LIMIT, chosen_by=rule))
@@ -104,11 +112,33 @@ def calibration(training: Training, fitted: Fitted) -> Tensor:
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     chosen = inputs[np.sort(rng.permutation(len(inputs))[:250])]
-    shift = rng.uniform(-0.4, 0.4, (len(chosen), *chosen.shape[1:-1], chosen.shape[-1]))
-    if shift.ndim == 3:
-        shift = np.repeat(shift[:, :1], chosen.shape[1], axis=1)
-    moved = np.clip(chosen + shift, 0, 1).astype(np.float32)
-    return np.concatenate([chosen, moved])
+    return np.concatenate([chosen, shifted(chosen, tabular_input(training.spec), rng)])
+
+
+def shifted(inputs: Tensor, spec: TabularInput, rng: np.random.Generator) -> Tensor:
+    """(N, [rows,] width) with every tag moved by up to 0.8 of its reach, alike in all rows."""
+    rows = inputs.reshape(len(inputs), -1, inputs.shape[-1]).astype(np.float64)
+    tags, knees = len(spec.features), np.array(KNEES)
+    pieces = rows[:, :, : PIECES * tags].reshape(*rows.shape[:2], tags, PIECES)
+    away = knees[0] + pieces @ np.diff(knees)
+    away = away + rng.uniform(0.8 * knees[0], 0.8 * knees[-1], (len(rows), 1, tags))
+    moved = np.clip((away[..., None] - knees[:-1]) / np.diff(knees), 0, 1)
+    flags = rows[:, :, PIECES * tags :]
+    whole = np.concatenate([moved.reshape(*rows.shape[:2], -1), flags], axis=2)
+    return np.asarray(whole.reshape(inputs.shape), np.float32)
+
+
+def shared_out(sums: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    """(width, filters) -> a kernel (length, 1, width, filters) on int8's grid that sums to it.
+
+    Neighbouring rows are alike: rounded up in some and down in others, a weight is as good as
+    log2(length) bits more. The grid is the converter's: the largest weight of a filter over 127.
+    """
+    step = np.maximum(np.abs(sums).max(axis=0), 1e-12) / (127 * length)
+    counts = np.round(sums / step)
+    turns = np.arange(length)[:, None, None]
+    shares = np.floor((turns + 1) * counts / length) - np.floor(turns * counts / length)
+    return np.asarray((shares * step)[:, None])
 
 
 def _full_windows(training: Training) -> NDArray[np.bool_]:
@@ -122,10 +152,21 @@ def _full_windows(training: Training) -> NDArray[np.bool_]:
     return np.asarray(place[rows] >= spec.window_rows - 1)
 
 
-def window_means(inputs: Tensor) -> NDArray[np.float64]:
-    """(N, [rows,] width) in 0..1 -> (N, width), in standard deviations about the middle."""
+def deviations_of(spec: TabularInput) -> NDArray[np.float64]:
+    """(width, tags + categories): what each input component adds to a tag, in deviations."""
+    tags = len(spec.features)
+    flags = spec.width - PIECES * tags
+    matrix = np.zeros((spec.width, tags + flags))
+    for tag in range(tags):
+        matrix[PIECES * tag : PIECES * (tag + 1), tag] = np.diff(KNEES)
+    matrix[PIECES * tags :, tags:] = FLAG * np.eye(flags)
+    return matrix
+
+
+def window_means(inputs: Tensor, pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, [rows,] width) -> (N, tags + categories), in deviations from where the lowest knee is."""
     rows = inputs.reshape(len(inputs), -1, inputs.shape[-1]).astype(np.float64)
-    return np.asarray((rows.mean(axis=1) - 0.5) * 2 * REACH)
+    return np.asarray(rows.mean(axis=1) @ pieces)
 
 
 def hotelling_t(
@@ -154,21 +195,20 @@ def _whitening(
 
 def _set_weights(
     network: keras.Model,
-    means: NDArray[np.float64],
-    ridge: float,
+    white: NDArray[np.float64],
+    middle: NDArray[np.float64],
     limit: float,
-    shape: tuple[int, ...],
 ) -> None:
-    """Filters give +-scale * whitened mean, of which ReLU6 keeps the positive part."""
-    white, centre = _whitening(means, ridge)
-    length = shape[0] if len(shape) == 2 else 1
+    """Filters give +-scale * (x - middle) @ white, of which ReLU6 keeps the positive part.
+
+    white: (width, directions); middle: (width,), where the rounded filters give exactly 0.
+    """
+    whitened = network.get_layer("whitened")
     scale = 6.0 / (np.sqrt(HEADROOM) * limit)
-    matrix = scale * np.concatenate([white, -white])
-    kernel = np.repeat((matrix.T * 2 * REACH / length)[None, None], length, axis=0)
-    bias = -matrix @ (centre + REACH)
-    network.get_layer("whitened").set_weights([kernel, bias])
+    kernel = shared_out(scale * np.concatenate([white, -white], axis=1), whitened.kernel.shape[0])
+    whitened.set_weights([kernel, -middle @ kernel.sum(axis=(0, 1))])
     weight = LIMIT / (scale * limit) ** 2
-    network.get_layer("squares").set_weights([np.full((2 * len(white), 1), weight)])
+    network.get_layer("squares").set_weights([np.full((2 * white.shape[1], 1), weight)])
 
 
 ARCHITECTURE = Architecture(

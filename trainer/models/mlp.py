@@ -21,7 +21,7 @@ from trainer.choosing.thresholds import best_f1
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.ensemble import joined
+from trainer.models.ensemble import joined_heads
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.tags import (
@@ -49,7 +49,7 @@ class MlpOptions(StrictTable):
     """[options] of mlp."""
 
     hidden: list[int] = Field(default=[64, 32], min_length=1, max_length=4)
-    pieces: int = Field(default=16, ge=1, le=64, description="per number; 1: plain scaling")
+    pieces: int = Field(default=32, ge=1, le=64, description="per number; 1: plain scaling")
     members: int = Field(default=3, ge=1, le=8, description="networks whose mean is the model")
     teacher_rows: int = Field(default=40_000, ge=0, le=1_000_000, description="0: no teacher")
     teacher_noise: float = Field(default=0.15, ge=0, le=1, description="of each tag's spread")
@@ -74,7 +74,10 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInp
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
-    """Dense layers with ReLU6: components (width,) in, logits out."""
+    """Dense layers with ReLU6: components (width,) in, logits out.
+
+    The last layer stays in float: 256 steps of a logit are too few to tell labels that are near.
+    """
     import keras
     from keras import layers
 
@@ -84,7 +87,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     x = row
     for units in options.hidden:
         x = layers.ReLU(6.0)(layers.Dense(units, kernel_regularizer=keras.regularizers.L2(1e-5))(x))
-    return keras.Model(row, layers.Dense(labels, name="logits")(x), name="mlp")
+    return keras.Model(row, layers.Dense(labels, name="exact_logits")(x), name="mlp")
 
 
 def fit(training: Training) -> Fitted:
@@ -102,7 +105,7 @@ def fit(training: Training) -> Fitted:
             network = build(training.spec, len(training.labels), training.config, options)
             history += _descend(network, training, lessons, bar, member)
             members.append(network)
-    return Fitted(joined(members, "mlp"), history, lessons.notes, lessons.scoring)
+    return Fitted(joined_heads(members, "mlp"), history, lessons.notes, lessons.scoring)
 
 
 def _descend(
@@ -189,7 +192,7 @@ ARCHITECTURE = Architecture(
     summary="perceptron on a row of process tags, taught by a forest",
     spec_of=spec_of,
     build=build,
-    epochs=15,
+    epochs=25,
     fit=fit,
     options=MlpOptions,
 )

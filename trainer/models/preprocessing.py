@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.errors import ConfigError, DatasetError
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording, resample
 from trainer.config import FitConfig
@@ -57,12 +57,23 @@ def _fitting(window: int, shortest: int) -> int:
 
 
 def _rms(split: Split, spec: VibrationInput) -> float:
-    """The median over training recordings of the detrended RMS, three digits."""
-    values = []
+    """The median over training recordings of the detrended RMS, three digits.
+
+    Raises DatasetError for an axis that stands still in all of them.
+    """
+    values: list[float] = []
+    moved = np.zeros(len(spec.axes), np.bool_)
     for index in split.train:
         recording = read_sample(split.dataset, int(index))
+        moved |= np.ptp(recording.signal, axis=0) > 0
         signal = resample(recording.signal, recording.rate_hz, spec.rate_hz)
         if len(signal) >= spec.window_samples:
             windows = prepare_recording(recording, spec)
             values.append(float(np.sqrt(np.mean(np.square(windows)))))
+    if not moved.all():
+        raise DatasetError(
+            f"axis {spec.axes[int(np.argmin(moved))]!r} never changes in any training recording",
+            where=str(split.dataset.root),
+            cure="take it out of axes in dataset.toml: a station gives no verdict on a still axis",
+        )
     return float(f"{max(np.median(values), 1e-9):.3g}") if values else 1.0

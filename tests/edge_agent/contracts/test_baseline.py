@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.contracts.baseline import raw_features, rebase, standard_of
+from edge_agent.contracts.baseline import RESTLESS, raw_features, rebase, scatter, standard_of
 from edge_agent.contracts.errors import InputError
 from edge_agent.contracts.types import Recording
 from edge_agent.contracts.vibration import VibrationInput, prepare_recording
@@ -36,6 +36,13 @@ def test_spread_widens_and_never_narrows() -> None:
     moved = rebase(wide, prepare_recording(running(1.0), raw_features(wide)))
     assert moved.standard is not None
     assert min(moved.standard.spread) == 50.0
+
+
+def test_a_machine_that_changes_while_it_is_heard_scatters_beyond_all_training() -> None:
+    steady = prepare_recording(running(1.0), raw_features(SPEC))
+    louder = prepare_recording(running(30.0), raw_features(SPEC))
+    assert 1.0 < scatter(SPEC, steady) < RESTLESS
+    assert scatter(SPEC, np.concatenate([steady, louder])) > 2 * RESTLESS
 
 
 def test_a_few_windows_are_no_baseline() -> None:

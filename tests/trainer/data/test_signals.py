@@ -63,6 +63,11 @@ def test_a_dropout_is_named_with_its_length(tmp_path: Path) -> None:
     assert [one for one in said if "stands still for 100 ms" in one]
 
 
+def test_a_stub_that_would_shorten_every_window_is_named(tmp_path: Path) -> None:
+    said = signal_doubts(dataset(tmp_path, machine(seed=9)[:600]))
+    assert [one for one in said if one.startswith("r5.npz: lasts 0.05 s, the others 1 s")]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_neither_clips_nor_stands_still(seed: int) -> None:
     noise = np.random.default_rng(seed).normal(size=10_000)

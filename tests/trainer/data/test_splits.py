@@ -110,6 +110,27 @@ def test_defects_never_train_a_detector() -> None:
     assert bad[split.test].sum() == 20
 
 
+def test_the_two_defects_of_a_detector_stay_two() -> None:
+    samples = [Sample(f"ok{n}.wav", "ok") for n in range(6)]
+    samples += [Sample(f"bad{n}.wav", "bad") for n in range(2)]
+    vibration = {"axes": ["0"], "unit": "g"}
+    dataset = dataset_of(samples, task="vibration-anomaly", vibration=vibration)
+    split = plan_split(dataset, FitConfig())
+    held = [split.dataset.samples[i] for i in split.test]
+    assert [sample.span for sample in held if sample.label == "bad"] == [(0.0, 1.0)] * 2
+    assert "split by time" not in split.protocol
+
+
+def test_a_defect_of_one_group_leaves_the_good_ones_uncut() -> None:
+    samples = [Sample(f"ok{n}.wav", "ok", group=f"m{n // 2}") for n in range(8)]
+    samples += [Sample("bad.wav", "bad", group="m9")]
+    vibration = {"axes": ["0"], "unit": "g"}
+    dataset = dataset_of(samples, task="vibration-anomaly", vibration=vibration, group="machine")
+    split = plan_split(dataset, FitConfig(held_out=["m1"]))
+    assert len(split.dataset.samples) == 9
+    assert {split.dataset.samples[i].path for i in split.test} == {"ok2.wav", "ok3.wav", "bad.wav"}
+
+
 def test_an_unknown_held_out_value_is_refused(machines: Path) -> None:
     with pytest.raises(ConfigError, match="load has no value '7': known are 0, 1, 2"):
         plan_split(load_dataset(machines, group="load"), FitConfig(held_out=["7"]))

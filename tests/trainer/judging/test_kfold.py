@@ -25,7 +25,7 @@ def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
 
 
 def test_more_folds_than_groups_are_refused(plates: Path) -> None:
-    with pytest.raises(ConfigError, match=r"has 10 groups: take 3 to 10"):
+    with pytest.raises(ConfigError, match=r"has 10 groups: take 3 to 10 folds, or collect"):
         with_folds(load_dataset(plates), 11, seed=1)
 
 

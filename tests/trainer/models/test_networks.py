@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.errors import ConfigError, DatasetError
 from edge_agent.contracts.image import ImageInput
 from edge_agent.contracts.vibration import VibrationInput
 from trainer.config import FitConfig
@@ -108,3 +108,15 @@ def test_short_recordings_get_short_windows(tmp_path: Path) -> None:
         np.savez(tmp_path / "worn" / f"{n}.npz", x=np.sin(np.arange(300)), fs=100.0)
     split = Split(load_dataset(tmp_path), *(np.array([n]) for n in range(3)), "each one")
     assert vibration_spec(split, CONFIG, 2048).window_samples == 128
+
+
+def test_an_axis_that_stands_still_in_all_recordings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "worn").mkdir()
+    for n in range(3):
+        np.savez(tmp_path / "worn" / f"{n}.npz", x=np.sin(np.arange(300)), y=np.ones(300), fs=100.0)
+    (tmp_path / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["worn"]\n[vibration]\naxes = ["x", "y"]\n'
+    )
+    split = Split(load_dataset(tmp_path), *(np.array([n]) for n in range(3)), "each one")
+    with pytest.raises(DatasetError, match="axis 'y' never changes in any training recording"):
+        vibration_spec(split, CONFIG, 64)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.int8 import run_int8
 from edge_agent.contracts.tabular import TabularInput
 from trainer.config import FitConfig
 from trainer.data.load import load_dataset
@@ -15,8 +16,9 @@ from trainer.data.splits import Split, plan_split
 from trainer.data.tags import row_of
 from trainer.fitting.experiment import Experiment, run_experiment
 from trainer.judging.evaluate import figures
+from trainer.models.ensemble import joined_heads
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
-from trainer.models.hotelling import crossfit_limit, hotelling_t
+from trainer.models.hotelling import crossfit_limit, hotelling_t, shared_out
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.models.valued import begun_late, conformal_margin, value_scoring
 from trainer.runs.run_tables import persistence_figures, tag_rows
@@ -115,6 +117,35 @@ def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Pat
     assert [float(shown[0]["torque [Nm]"]), shown[0]["kind"]] == [float(cells[0]), cells[2]]
 
 
+def test_perceptrons_become_one_whose_head_gives_their_mean_unrounded(mill: Path) -> None:
+    options = {"members": 2, "teacher_rows": 0}
+    found = fitted(mill, epochs=4, options=options)
+    inputs, network = found.held_out.inputs, found.fitted.model
+    bodies = [layer for layer in network.layers if hasattr(layer, "layers")]
+    kernel, bias = network.get_layer("exact_logits").get_weights()
+    heard = np.concatenate([body.predict(inputs, verbose=0) for body in bodies], axis=1)
+    np.testing.assert_allclose(found.test.outputs, heard @ kernel + bias, atol=1e-5)
+    int8 = run_int8(network, found.calibration, inputs).outputs
+    assert len(np.unique(int8)) > 0.9 * int8.size
+    assert np.abs(int8 - found.test.outputs).max() < 0.1
+
+
+def test_the_mean_of_heads_is_the_mean_of_members() -> None:
+    import keras
+
+    members = []
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        row = keras.Input((4,))
+        hidden = keras.layers.Dense(5, activation="relu")(row)
+        head = keras.layers.Dense(2, name="head", bias_initializer="normal")(hidden)
+        members.append(keras.Model(row, head))
+    rows = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    wanted = np.mean([member.predict(rows, verbose=0) for member in members], axis=0)
+    found = joined_heads(members, "mean").predict(rows, verbose=0)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_forest_cuts_lie_where_the_label_changes(mill: Path) -> None:
     dataset = load_dataset(mill)
     every = np.arange(len(dataset.samples))
@@ -156,17 +187,43 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     dataset = load_dataset(pump)
     train = np.arange(250)
     split = Split(dataset, train, train[-20:], np.arange(250, 360), "by time")
-    found = run_experiment(split, FitConfig.model_validate({"options": {"window_rows": 1}}), "p")
+    found = run_experiment(split, FitConfig.model_validate({"options": {"window_rows": 20}}), "p")
     from trainer.data.prepared import prepare
-    from trainer.models.hotelling import window_means
+    from trainer.models.hotelling import deviations_of, window_means
     from trainer.progress import Silent
 
-    means = window_means(prepare(dataset, train, found.spec.input, Silent(), "rows").inputs)
+    spec = found.spec.input
+    assert isinstance(spec, TabularInput)
+    pieces = deviations_of(spec)
+    full = train[19:]
+    means = window_means(prepare(dataset, full, spec, Silent(), "rows").inputs, pieces)
     limit = crossfit_limit(means, 0.02)
-    asked = window_means(found.held_out.inputs)
-    plain = 2.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2
-    below = plain < 2.0
-    np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=1e-3, atol=1e-3)
+    asked = window_means(found.held_out.inputs, pieces)
+    plain = 3.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2
+    below = plain < 3.0
+    np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=0.02, atol=0.02)
+
+
+def test_detectors_weights_lie_on_the_grid_of_int8_and_sum_to_what_is_wanted() -> None:
+    sums = np.random.default_rng(0).normal(size=(6, 4))
+    kernel = shared_out(sums, 20)
+    largest = np.abs(kernel).max(axis=(0, 1, 2))
+    on_grid = kernel * 127 / largest
+    np.testing.assert_allclose(on_grid, np.round(on_grid), atol=1e-6)
+    step = largest / 127
+    assert (np.abs(kernel.sum(axis=(0, 1)) - sums) <= 0.51 * step).all()
+
+
+def test_detector_is_the_same_in_int8_rows_far_from_normal_included(pump: Path) -> None:
+    dataset = load_dataset(pump)
+    train = np.arange(250)
+    split = Split(dataset, train, train[-20:], np.arange(250, 360), "by time")
+    found = run_experiment(split, FitConfig.model_validate({"options": {"window_rows": 5}}), "p")
+    inputs = found.held_out.inputs
+    int8 = run_int8(found.fitted.model, found.calibration, inputs).outputs[:, 0]
+    clear = np.abs(found.test.scores - 3.0) > 0.1
+    assert ((int8 >= 3.0) == (found.test.scores >= 3.0))[clear].all()
+    assert (np.abs(int8 - found.test.scores) < 0.05 * np.maximum(found.test.scores, 1)).all()
 
 
 def test_a_stated_false_alarm_rate_makes_the_detectors_alarms_persist(pump: Path) -> None:

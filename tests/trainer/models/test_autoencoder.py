@@ -1,0 +1,24 @@
+"""What the autoencoder's graph is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.int8 import convert_images
+from edge_agent.contracts.image import ImageInput
+from quantize.graph import read_graph
+from quantize.refusals import cpu_faults
+from trainer.config import FitConfig
+from trainer.models import autoencoder
+
+
+def test_its_int8_file_has_no_tensor_that_a_station_refuses(tmp_path: Path) -> None:
+    spec = ImageInput(width_px=32, height_px=32, channels=3)
+    options = autoencoder.AutoencoderOptions(code=4)
+    network = autoencoder.build(spec, 1, FitConfig(), options)
+    images = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert_images(network, images))
+    assert {fault.rule for fault in cpu_faults(read_graph(path))} <= {"integers only"}
