@@ -1,11 +1,13 @@
 """Good-only, chosen by itself: `gaussian` or `patches`, whichever ranks planted defects higher.
 
-Both are fitted on the same good parts; the judges are good validation parts as they are and with
-planted defects. No real defect, and nothing of the test split, takes part.
+Both learn from the same good training parts; the judges are good validation parts as they are and
+with planted defects. No real defect, and nothing of the test split, takes part. Then the better one
+learns again, from the validation parts too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from trainer.models import gaussian, patches
 from trainer.models.grid import detector_spec, planted_calibration, rows_of
 from trainer.models.planted import plant
 from trainer.models.registry import Architecture, Fitted, Training
+from trainer.models.unseen import Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -27,23 +30,39 @@ if TYPE_CHECKING:
 PLANTED = 3
 """Planted defects for each good validation part."""
 
-CANDIDATES = (gaussian.ARCHITECTURE, patches.ARCHITECTURE)
+
+@dataclass(frozen=True)
+class Candidate:
+    """A detector with its default options. learn: from the training inputs alone."""
+
+    name: str
+    learn: Callable[[Training], Learnt]
+    options: StrictTable
+
+    def of(self, training: Training) -> Training:
+        """The training with the candidate's options."""
+        return replace(training, options=self.options)
+
+
+CANDIDATES = (
+    Candidate("gaussian", gaussian.learn, gaussian.GaussianOptions()),
+    Candidate("patches", patches.learn, patches.PatchesOptions()),
+)
 
 
 @dataclass(frozen=True)
 class Ranking:
     """How a candidate ranks planted defects above good parts."""
 
-    name: str
-    fitted: Fitted
+    candidate: Candidate
     auroc: float
     recall: float
 
     def sentence(self) -> str:
         """For the log and the report."""
         return (
-            f"{self.name}: AUROC {self.auroc:.3f}, recall {self.recall:.2f} at 1 % false rejects "
-            "on planted defects"
+            f"{self.candidate.name}: AUROC {self.auroc:.3f}, recall {self.recall:.2f} at 1 % false "
+            "rejects on planted defects"
         )
 
 
@@ -60,31 +79,29 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 
 def fit(training: Training) -> Fitted:
-    """Fit both candidates; the better ranking stays, ties go to the first."""
-    rankings = [rank(row, training) for row in CANDIDATES]
-    best = max(rankings, key=lambda one: (round(one.auroc, 3), one.recall))
-    said = tuple(one.sentence() for one in rankings)
-    for sentence in (*said, f"{best.name} was chosen"):
+    """Rank both candidates; the better one learns from all; ties go to the first."""
+    rankings = [rank(candidate, training) for candidate in CANDIDATES]
+    best = max(rankings, key=lambda one: (round(one.auroc, 3), one.recall)).candidate
+    said = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
+    for sentence in said:
         training.talk.say(sentence)
-    notes = (*best.fitted.notes, *said, f"{best.name} was chosen")
-    return replace(best.fitted, notes=notes)
+    fitted = fit_on_all(best.of(training), best.learn)
+    return replace(fitted, notes=(*fitted.notes, *said))
 
 
-def rank(row: Architecture, training: Training) -> Ranking:
-    """Fit one candidate with its default options and let it judge planted defects."""
+def rank(candidate: Candidate, training: Training) -> Ranking:
+    """Let one candidate learn from the training parts and judge planted defects."""
     from trainer.judging.metrics import auroc, recall_at
 
-    if row.fit is None:
-        raise ValueError(f"{row.name} has no fit of its own")
-    fitted = row.fit(replace(training, options=row.options()))
+    network = candidate.learn(candidate.of(training)).network
     good = training.val.inputs
     rng = np.random.default_rng(training.config.seed)
     planted = np.concatenate([plant(good, rng)[0] for _ in range(PLANTED)])
     judged = np.concatenate([good, planted])
-    scores = rows_of(fitted.model, judged, training, f"planted defects, {row.name}")[0]
+    scores = rows_of(network, judged, training, f"planted defects, {candidate.name}")[0]
     bad = np.arange(len(judged)) >= len(good)
     flat = scores.reshape(-1).astype(np.float64)
-    return Ranking(row.name, fitted, auroc(bad, flat), recall_at(bad, flat, 0.01))
+    return Ranking(candidate, auroc(bad, flat), recall_at(bad, flat, 0.01))
 
 
 ARCHITECTURE = Architecture(

@@ -18,7 +18,7 @@ import numpy as np
 
 from edge_agent.contracts.types import Tensor
 from trainer.models.backbone import scaled_rgb
-from trainer.models.grid import BATCH, Floats, on_one_grid, planted_inputs
+from trainer.models.grid import BATCH, SENSES, Floats, listed, planted_inputs, rows_of
 from trainer.models.registry import Training
 from trainer.quiet import silent_descriptor
 
@@ -26,26 +26,42 @@ if TYPE_CHECKING:
     import keras
 
 
-def int8_rows(network: keras.Model, last: keras.layers.Layer, training: Training) -> Floats:
-    """Every training input through the int8 backbone, one grid and the layer `last` in float."""
-    import keras
+class Sight:
+    """What a detector's `exact_senses` make of images, as float and as int8 sees them."""
 
-    eye = network.get_layer("eye")
-    seen = [keras.Input(tap.shape[1:]) for tap in eye.outputs]
-    head = keras.Model(seen, last(on_one_grid(seen)))
-    rows: list[Floats] = []
-    taps: list[list[Floats]] = []
-    inputs = training.train.inputs
-    payload = converted(_sight(network, training), planted_inputs(training))
-    with training.talk.steps("features in int8", len(inputs)) as bar:
-        for place, found in enumerate(sights(payload, inputs)):
-            taps.append(found)
-            bar.advance()
-            if len(taps) == BATCH or place == len(inputs) - 1:
-                given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                rows.append(np.asarray(head.predict_on_batch(given), np.float32))
-                taps = []
-    return np.concatenate(rows)
+    def __init__(self, network: keras.Model, training: Training) -> None:
+        """`network`: a detector with layers `eye` and `exact_senses`."""
+        import keras
+
+        sight = _sight(network, training)
+        self._senses = network.get_layer(SENSES)
+        self._whole = keras.Model(sight.input, self._senses(sight.outputs))
+        self._payload = converted(sight, planted_inputs(training))
+        self._training = training
+
+    def twice(self, inputs: Tensor, what: str) -> list[Floats]:
+        """uint8 (N, H, W, C) -> one (2N, ...) per sense: float rows first, then int8 rows."""
+        rounded = self._rounded(inputs, what)
+        pairs = zip(self.plain(inputs, what), rounded, strict=True)
+        return [np.concatenate(pair) for pair in pairs]
+
+    def plain(self, inputs: Tensor, what: str) -> list[Floats]:
+        """The same of the float backbone alone: one (N, ...) per sense."""
+        return rows_of(self._whole, inputs, self._training, f"features of {what}")
+
+    def _rounded(self, inputs: Tensor, what: str) -> list[Floats]:
+        """Of the int8 backbone; the senses stay in float."""
+        rows: list[list[Floats]] = []
+        taps: list[list[Floats]] = []
+        with self._training.talk.steps(f"features of {what} in int8", len(inputs)) as bar:
+            for place, found in enumerate(sights(self._payload, inputs)):
+                taps.append(found)
+                bar.advance()
+                if len(taps) == BATCH or place == len(inputs) - 1:
+                    given = [np.concatenate(column) for column in zip(*taps, strict=True)]
+                    rows.append(listed(self._senses.predict_on_batch(given)))
+                    taps = []
+        return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
 def converted(network: keras.Model, samples: Tensor) -> bytes:

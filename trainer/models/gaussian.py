@@ -1,15 +1,16 @@
-"""Good-only, for parts that always lie alike: Gaussians over features of every place.
+"""Good-only, for parts that lie alike and for surfaces: Gaussians over features of every place.
 
-PaDiM (Defard et al., ICPR 2021): features of two layers of an ImageNet network on one grid, mixed
-down, and the Mahalanobis distance of every cell from good parts. The mean belongs to the cell, the
-covariance to a block of cells, which steadies it and saves memory. Distances are scaled by good
-parts they were not fitted on: 0 is a usual good part and 1 a rare one; the score is the heat map's
-maximum. A global judge beside it (Rippel et al., ICPR 2020) was tried and left out: it cost 0.01
-AUROC in int8 and did not rank planted defects better.
+PaDiM (Defard et al., ICPR 2021): features of three layers of an ImageNet network, mixed down, and
+the Mahalanobis distance of every cell from good parts. Two judges look: one at the cells, one at
+the means of wide windows around them, where a defect shows that no single cell betrays (another
+grinding, another texture). Distances are scaled by good parts they were not fitted on: 0 is a usual
+good part and 1 a rare one; the heat map is the mean of the two and the score its maximum. A
+global judge beside them (Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,38 +21,39 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.eightbit import int8_rows
 from trainer.models.grid import (
     RARE,
+    SENSES,
     Floats,
     detector_spec,
-    halves,
     on_one_grid,
     open_eye,
     planted_calibration,
     random_projection,
-    rows_of,
-    scale_of,
-    smooth,
-    twice,
 )
+from trainer.models.judges import Scale, teach
 from trainer.models.registry import Architecture, Fitted, Training
+from trainer.models.unseen import Judge, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 320
-TAPS = ("block_5_add", "block_12_add")
+TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
+
+JUDGES = ("fine", "wide")
+WINDOW = 7
+"""Side of the windows of the wide judge, in steps of 16 px."""
 
 
 class GaussianOptions(StrictTable):
     """[options] of `gaussian`."""
 
-    dimensions: int = Field(default=56, ge=4, le=128, description="features kept of each cell")
-    block: int = Field(default=2, ge=1, le=8, description="cells along a side that share a spread")
+    dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
+    block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,10 @@ class Places:
     whiten: Floats
 
     def heat(self, cells: Floats) -> Floats:
-        """(N, G, G, d) -> the distance of each cell (N, G, G), smoothed."""
+        """(N, G, G, d) -> the distance of each cell (N, G, G)."""
         blocks = _blocked(cells - self.mean, len(self.mean) // len(self.whiten))
         lengths = np.linalg.norm(np.matmul(blocks, self.whiten), axis=3)
-        heat = _unblocked(lengths, len(cells), len(self.mean))
-        return _box3(_box3(heat))
+        return _unblocked(lengths, len(cells), len(self.mean))
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
@@ -83,35 +84,41 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     del labels
     chosen = _options(options)
     eye = open_eye(spec.shape, config.weights, TAPS)
-    mix = layers.Conv2D(chosen.dimensions, 1, use_bias=False, name="exact_mix")
-    heat = _distance(mix(on_one_grid(eye.taps)), chosen.block)
+    cells = _senses([tap.shape[1:] for tap in eye.taps], chosen.dimensions)(eye.taps)
+    heats = [_distance(one, chosen.block, name) for one, name in zip(cells, JUDGES, strict=True)]
+    heat = layers.Average(name="exact_heat")(heats)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="gaussian")
 
 
 def fit(training: Training) -> Fitted:
-    """Estimate the Gaussians and their scale; no gradient."""
-    import keras
+    """Estimate the Gaussians, their scale and the threshold from all good parts; no gradient."""
+    return fit_on_all(training, learn)
 
+
+def learn(training: Training) -> Learnt:
+    """The same from the training inputs alone, without a threshold."""
     from trainer.fitting.gradient import seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
-    sensed = keras.Model(network.input, network.get_layer("exact_mix").output)
-    (plain,) = rows_of(sensed, training.train.inputs, training, "features of good parts")
-    mix = network.get_layer("exact_mix")
-    cells = np.concatenate([plain, int8_rows(network, mix, training)])
-    block = _fitting_block(cells.shape[1], options.block)
-    peaks = np.zeros(len(cells), np.float32)
-    for seen, held in halves(training):
-        judge = fit_places(cells[twice(seen)], block)
-        peaks[twice(held)] = judge.heat(cells[twice(held)]).max(axis=(1, 2))
-    _set_places(network, fit_places(cells, block), scale_of(peaks))
-    count = len(plain)
-    note = f"{count} good parts; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
-    return Fitted(network, [{"epoch": 1, "good_parts": float(count)}], (note,))
+    block = _fitting_block(network.get_layer("exact_heat").output.shape[1], options.block)
+
+    def judge_of(seen: Floats) -> Judge:
+        return fit_places(seen, block).heat
+
+    taught = teach(training, network, [judge_of] * len(JUDGES), mean_of)
+    for name, cells, scale in zip(JUDGES, taught.cells, taught.scales, strict=True):
+        _set_places(network, name, fit_places(cells, block), scale)
+    note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
+    return Learnt(network, taught.unseen, (note,))
+
+
+def mean_of(heats: Floats) -> Floats:
+    """Heat (K, N, G, G) of K judges -> their mean (N, G, G)."""
+    return np.asarray(heats.mean(axis=0), np.float32)
 
 
 def fit_places(cells: Floats, block: int) -> Places:
@@ -124,40 +131,53 @@ def fit_places(cells: Floats, block: int) -> Places:
     return Places(mean, np.linalg.cholesky(inverse).astype(np.float32))
 
 
-def _distance(cells: keras.KerasTensor, block: int) -> keras.KerasTensor:
+def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
+    """Taps -> mixed features of cells of 32 px, and their means over windows around these."""
+    import keras
+    from keras import layers
+
+    given = [keras.Input(shape) for shape in taps]
+    mixed = layers.Conv2D(dimensions, 1, use_bias=False, name="exact_mix")(on_one_grid(given))
+    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(mixed)
+    fine = layers.AveragePooling2D(2, name="exact_fine")(mixed)
+    wide = layers.AveragePooling2D(2, name="exact_wide")(around)
+    return keras.Model(given, [fine, wide], name=SENSES)
+
+
+def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTensor:
     from keras import layers
 
     side, count = cells.shape[1], cells.shape[3]
     block = _fitting_block(side, block)
     across = side // block
-    x = layers.Reshape((across, block, across, block, count), name="exact_block")(cells)
+    x = layers.Reshape((across, block, across, block, count), name=f"exact_block_{judge}")(cells)
     x = layers.EinsumDense(
         "bhiwjc,hwcd->bhiwjd",
         output_shape=(across, block, across, block, count),
         bias_axes="hiwjd",
-        name="exact_whiten",
+        name=f"exact_whiten_{judge}",
     )(x)
-    x = layers.Reshape((side, side, count), name="exact_unblock")(x)
-    unit = layers.UnitNormalization(name="exact_unit")(x)
-    x = layers.Multiply(name="exact_length")([x, unit])
-    heat = layers.Conv2D(1, 1, name="exact_distance")(x)
-    return smooth(heat)
+    x = layers.Reshape((side, side, count), name=f"exact_unblock_{judge}")(x)
+    unit = layers.UnitNormalization(name=f"exact_unit_{judge}")(x)
+    x = layers.Multiply(name=f"exact_length_{judge}")([x, unit])
+    return layers.Conv2D(1, 1, name=f"exact_distance_{judge}")(x)
 
 
 def _set_projection(network: keras.Model, seed: int) -> None:
-    layer = network.get_layer("exact_mix")
+    layer = network.get_layer(SENSES).get_layer("exact_mix")
     inputs, outputs = layer.kernel.shape[2:]
     layer.set_weights([random_projection(inputs, outputs, seed)[None, None]])
 
 
-def _set_places(network: keras.Model, places: Places, scale: tuple[float, float]) -> None:
+def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) -> None:
     block = len(places.mean) // len(places.whiten)
     lift = -np.matmul(_blocked(places.mean[None], block), places.whiten)
     across, count = len(places.whiten), places.mean.shape[2]
     bias = lift.reshape(across, across, block, block, count).transpose(0, 2, 1, 3, 4)
-    network.get_layer("exact_whiten").set_weights([places.whiten, bias])
+    network.get_layer(f"exact_whiten_{judge}").set_weights([places.whiten, bias])
     kernel = np.full((1, 1, count, 1), scale[0], np.float32)
-    network.get_layer("exact_distance").set_weights([kernel, np.array([scale[1]], np.float32)])
+    weights = [kernel, np.array([scale[1]], np.float32)]
+    network.get_layer(f"exact_distance_{judge}").set_weights(weights)
 
 
 def _blocked(cells: Floats, block: int) -> Floats:
@@ -174,19 +194,6 @@ def _unblocked(values: Floats, count: int, side: int) -> Floats:
     block = side // across
     split = values.reshape(across, across, count, block, block)
     return split.transpose(2, 0, 3, 1, 4).reshape(count, side, side)
-
-
-def _box3(heat: Floats) -> Floats:
-    """3x3 means of (N, G, G); at the border over the cells that exist."""
-    padded = np.pad(heat, ((0, 0), (1, 1), (1, 1)))
-    known = np.pad(np.ones(heat.shape[1:], np.float32), 1)
-    height, width = heat.shape[1:]
-    total, cells = np.zeros_like(heat), np.zeros(heat.shape[1:], np.float32)
-    for row in range(3):
-        for column in range(3):
-            total += padded[:, row : row + height, column : column + width]
-            cells += known[row : row + height, column : column + width]
-    return total / cells
 
 
 def _fitting_block(side: int, block: int) -> int:

@@ -32,6 +32,9 @@ BATCH = 16
 RARE = 0.99
 """The quantile of held-out good parts that becomes score 1."""
 
+SENSES = "exact_senses"
+"""The float layer of a detector that makes its features of the backbone's taps."""
+
 
 @dataclass(frozen=True)
 class Eye:
@@ -69,19 +72,17 @@ def open_eye(shape: tuple[int, int, int], weights: str, taps: Sequence[str]) -> 
 
 
 def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """All taps at the finest one's resolution, joined: (N, G, G, C)."""
+    """All taps at the coarsest one's resolution, finer ones averaged, joined: (N, G, G, C)."""
     from keras import layers
 
-    side = max(tap.shape[1] for tap in taps)
-    grown = [
-        layers.UpSampling2D(side // tap.shape[1], interpolation="bilinear", name=f"exact_grow{n}")(
-            tap
-        )
-        if tap.shape[1] < side
+    side = min(tap.shape[1] for tap in taps)
+    shrunk = [
+        layers.AveragePooling2D(tap.shape[1] // side, name=f"exact_shrink{n}")(tap)
+        if tap.shape[1] > side
         else tap
         for n, tap in enumerate(taps)
     ]
-    return layers.Concatenate(name="exact_grid")(grown) if len(grown) > 1 else grown[0]
+    return layers.Concatenate(name="exact_grid")(shrunk) if len(shrunk) > 1 else shrunk[0]
 
 
 def smooth(heat: keras.KerasTensor) -> keras.KerasTensor:
@@ -99,12 +100,16 @@ def rows_of(network: keras.Model, inputs: Tensor, training: Training, what: str)
     with training.talk.steps(what, len(inputs)) as bar:
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH].astype(np.float32)
-            given = network.predict_on_batch(batch)
-            given = given if isinstance(given, list | tuple) else [given]
-            rows.append([np.asarray(one, np.float32) for one in given])
+            rows.append(listed(network.predict_on_batch(batch)))
             for _ in range(len(batch)):
                 bar.advance()
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+def listed(outputs: object) -> list[Floats]:
+    """What a network gave, as one array for each output."""
+    several = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return [np.asarray(one, np.float32) for one in several]
 
 
 def planted_calibration(training: Training, fitted: Fitted) -> Tensor:
@@ -123,30 +128,11 @@ def planted_inputs(training: Training) -> Tensor:
     return result
 
 
-def scale_of(values: NDArray[np.floating]) -> tuple[float, float]:
-    """(gain, lift) that take the median to 0 and the RARE quantile to 1."""
-    usual, rare = float(np.median(values)), float(np.quantile(values, RARE))
+def scale_of(values: NDArray[np.floating], share: float = RARE) -> tuple[float, float]:
+    """(gain, lift) that take the median to 0 and the `share` quantile to 1."""
+    usual, rare = float(np.median(values)), float(np.quantile(values, share))
     gain = 1 / max(rare - usual, 1e-6)
     return gain, -usual * gain
-
-
-def halves(training: Training) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Two pairs (seen, held) over the training inputs; no group is in both.
-
-    Where there is one group only, what is seen is also held.
-    """
-    groups = np.array(training.dataset.groups())[training.train.sample]
-    names = np.random.default_rng(training.config.seed).permutation(np.unique(groups))
-    if len(names) < 2:
-        everything = np.ones(len(groups), np.bool_)
-        return [(everything, everything)]
-    first = np.isin(groups, names[: len(names) // 2])
-    return [(~first, first), (first, ~first)]
-
-
-def twice(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask over training inputs as one over their float rows followed by their int8 rows."""
-    return np.tile(mask, 2)
 
 
 def random_projection(inputs: int, outputs: int, seed: int) -> Floats:

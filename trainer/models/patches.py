@@ -1,14 +1,17 @@
 """Good-only, for texture and for parts that lie anyhow: a memory of good patches in one graph.
 
-PatchCore (Roth et al., CVPR 2022): features of two layers, their 3x3 mean, mixed down, and for
-every cell the distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a
-1x1 convolution computes. The prototypes are a greedy coreset. Features are scaled by their spread
-over good parts first, so that no loud channel decides alone. Distances are scaled by good parts
-outside the memory: 0 is a usual good part, 1 a rare one; the score is the heat map's maximum.
+PatchCore (Roth et al., CVPR 2022): features of two layers, mixed down, and for every cell the
+distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a 1x1 convolution
+computes. Two memories look: one of cells, one of the means of windows around them, where another
+texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
+that no loud direction decides alone. Distances are scaled by good parts outside the memory: 0 is a
+usual good part, 1 a rare one; the heat map is the larger of the two and the score its maximum.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,107 +21,126 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
-from trainer.models.eightbit import int8_rows
 from trainer.models.grid import (
+    SENSES,
     Floats,
     detector_spec,
-    halves,
     on_one_grid,
     open_eye,
     planted_calibration,
     random_projection,
-    rows_of,
-    scale_of,
-    twice,
 )
+from trainer.models.judges import Scale, teach
 from trainer.models.registry import Architecture, Fitted, Training
+from trainer.models.unseen import Judge, JudgeOf, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
     import keras
 
-SIZE_PX = 224
+SIZE_PX = 320
 TAPS = ("block_5_add", "block_12_add")
-MOST_CELLS = 40_000
-"""Cells that the coreset chooses from; more only cost time."""
+MOST_CELLS = 20_000
+"""Cells that a coreset chooses from; more only cost time."""
+
+RIDGE = 0.01
+"""Added to the covariance before whitening, as a share of its mean variance."""
+
+JUDGES = ("fine", "wide")
+WINDOW = 5
+"""Side of the windows of the wide memory, in steps of 16 px."""
 
 
 class PatchesOptions(StrictTable):
     """[options] of `patches`."""
 
     dimensions: int = Field(default=96, ge=4, le=128, description="features kept of each cell")
-    prototypes: int = Field(default=1024, ge=16, le=4096, description="good patches remembered")
+    prototypes: int = Field(
+        default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
+    )
+
+    def counts(self) -> tuple[int, int]:
+        """Prototypes of the fine and of the wide memory."""
+        return self.prototypes, self.prototypes // 2
+
+
+@dataclass(frozen=True)
+class Memory:
+    """kernel (C, d), bias (d,): centring, mixing down and whitening; prototypes: (K, d)."""
+
+    kernel: Floats
+    bias: Floats
+    prototypes: Floats
+
+    def heat(self, cells: Floats) -> Floats:
+        """(N, G, G, C) -> (N, G, G): the squared distance to the nearest prototype."""
+        return distances(cells @ self.kernel + self.bias, self.prototypes)
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
-    """A square of 224 px."""
+    """A square of 320 px."""
     del split, options
     return detector_spec(config, SIZE_PX)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
-    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memory is still empty."""
+    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty."""
     import keras
     from keras import layers
 
     del labels
-    chosen = PatchesOptions.model_validate(options.model_dump())
+    chosen = _options(options)
     eye = open_eye(spec.shape, config.weights, TAPS)
-    joined = on_one_grid(eye.taps)
-    joined = layers.AveragePooling2D(3, 1, padding="same", name="exact_neighbours")(joined)
-    cells = layers.Conv2D(chosen.dimensions, 1, name="exact_mix")(joined)
-    likeness = layers.Conv2D(chosen.prototypes, 1, name="exact_memory")(cells)
-    side = cells.shape[1]
-    rows = layers.Reshape((side * side, chosen.prototypes), name="exact_rows")(likeness)
-    nearest = layers.GlobalMaxPooling1D(data_format="channels_first", name="exact_near")(rows)
-    nearest = layers.Reshape((side, side, 1), name="exact_nearest")(nearest)
-    square = layers.Multiply(name="exact_square")([cells, cells])
-    length = layers.Conv2D(1, 1, use_bias=False, name="exact_length")(square)
-    distance = layers.Subtract(name="exact_distance")([length, nearest])
-    heat = layers.Conv2D(1, 1, name="exact_scale")(distance)
+    senses = _senses([tap.shape[1:] for tap in eye.taps])(eye.taps)
+    named = zip(senses, JUDGES, chosen.counts(), strict=True)
+    heats = [_distance(sense, chosen.dimensions, count, name) for sense, name, count in named]
+    heat = layers.Maximum(name="exact_heat")(heats)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="patches")
 
 
 def fit(training: Training) -> Fitted:
-    """Fill the memory and scale the distances; no gradient."""
-    import keras
+    """Fill the memories, scale the distances and choose the threshold by all good parts."""
+    return fit_on_all(training, learn)
 
+
+def learn(training: Training) -> Learnt:
+    """The same by the training inputs alone, without a threshold; no gradient."""
     from trainer.fitting.gradient import seed_everything
 
     seed_everything(training.config.seed)
-    network = build(training.spec, 1, training.config, training.options)
-    memory = network.get_layer("exact_memory")
-    wide = keras.Model(network.input, network.get_layer("exact_neighbours").output)
-    (plain,) = rows_of(wide, training.train.inputs, training, "features of good parts")
-    neighbours = network.get_layer("exact_neighbours")
-    joined = np.concatenate([plain, int8_rows(network, neighbours, training)])
-    kernel, bias = mixing(joined, network.get_layer("exact_mix").kernel.shape[3], training)
-    cells = joined @ kernel + bias
-    count, seed = memory.kernel.shape[3], training.config.seed
-    training.talk.say(f"choosing {count} of {cells[..., 0].size} good patches")
-    peaks = np.zeros(len(cells), np.float32)
-    for seen, held in halves(training):
-        part = choose_prototypes(cells[twice(seen)], count, seed)
-        peaks[twice(held)] = distances(cells[twice(held)], part).max(axis=(1, 2))
-    prototypes = choose_prototypes(cells, count, seed)
-    gain, lift = scale_of(peaks)
-    network.get_layer("exact_mix").set_weights([kernel[None, None], bias])
-    memory.set_weights([2 * prototypes.T[None, None], -np.square(prototypes).sum(axis=1)])
-    length = np.ones((1, 1, cells.shape[3], 1), np.float32)
-    network.get_layer("exact_length").set_weights([length])
-    scale = [np.full((1, 1, 1, 1), gain, np.float32), np.array([lift], np.float32)]
-    network.get_layer("exact_scale").set_weights(scale)
-    note = f"{len(plain)} good parts, {count} patches remembered"
-    return Fitted(network, [{"epoch": 1, "good_parts": float(len(plain))}], (note,))
+    options, seed = _options(training.options), training.config.seed
+    network = build(training.spec, 1, training.config, options)
+    judges = [_judge_of(options.dimensions, count, seed) for count in options.counts()]
+    taught = teach(training, network, judges, max_of)
+    named = zip(JUDGES, options.counts(), taught.cells, taught.scales, strict=True)
+    for name, count, cells, scale in named:
+        _set_memory(network, name, remember(cells, options.dimensions, count, seed), scale)
+    note = f"{taught.note()}, {sum(options.counts())} patches remembered"
+    return Learnt(network, taught.unseen, (note,))
 
 
-def mixing(joined: Floats, dimensions: int, training: Training) -> tuple[Floats, Floats]:
-    """Kernel (C, d) and bias (d,) that centre, scale to unit spread and mix features."""
+def max_of(heats: Floats) -> Floats:
+    """Heat (K, N, G, G) of K judges -> the largest (N, G, G)."""
+    return np.asarray(heats.max(axis=0), np.float32)
+
+
+def remember(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
+    """A memory of `count` patches of cells (N, G, G, C)."""
+    kernel, bias = mixing(cells, dimensions, seed)
+    return Memory(kernel, bias, choose_prototypes(cells @ kernel + bias, count, seed))
+
+
+def mixing(joined: Floats, dimensions: int, seed: int) -> tuple[Floats, Floats]:
+    """Kernel (C, d) and bias (d,) that centre, mix down and whiten features (N, G, G, C)."""
     flat = joined.reshape(-1, joined.shape[3])
     mean, spread = flat.mean(axis=0), flat.std(axis=0) + 1e-3
-    mixed = random_projection(len(mean), dimensions, training.config.seed)
-    kernel = (mixed / spread[:, None]).astype(np.float32)
+    mixed = random_projection(len(mean), dimensions, seed) / spread[:, None]
+    rows = (flat - mean) @ mixed
+    covariance = (rows.T @ rows / len(rows)).astype(np.float64)
+    ridge = RIDGE * max(float(np.trace(covariance)) / len(covariance), 1e-6)
+    inverse = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+    kernel = (mixed @ np.linalg.cholesky(inverse)).astype(np.float32)
     kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
     return kernel, (-mean @ kernel).astype(np.float32)
 
@@ -151,6 +173,58 @@ def distances(cells: Floats, prototypes: Floats) -> Floats:
         likeness = 2 * (image @ prototypes.T) - lengths
         heat[place] = np.square(image).sum(axis=2) - likeness.max(axis=2)
     return heat
+
+
+def _judge_of(dimensions: int, count: int, seed: int) -> JudgeOf:
+    def judge_of(seen: Floats) -> Judge:
+        return remember(seen, dimensions, count, seed).heat
+
+    return judge_of
+
+
+def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
+    """Taps -> their features in cells of 16 px, and the means of windows around these."""
+    import keras
+    from keras import layers
+
+    given = [keras.Input(shape) for shape in taps]
+    cells = on_one_grid(given)
+    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(cells)
+    return keras.Model(given, [cells, around], name=SENSES)
+
+
+def _distance(
+    sense: keras.KerasTensor, dimensions: int, count: int, judge: str
+) -> keras.KerasTensor:
+    from keras import layers
+
+    cells = layers.Conv2D(dimensions, 1, name=f"exact_mix_{judge}")(sense)
+    likeness = layers.Conv2D(count, 1, name=f"exact_memory_{judge}")(cells)
+    side = cells.shape[1]
+    rows = layers.Reshape((side * side, count), name=f"exact_rows_{judge}")(likeness)
+    top = layers.GlobalMaxPooling1D(data_format="channels_first", name=f"exact_near_{judge}")
+    nearest = layers.Reshape((side, side, 1), name=f"exact_nearest_{judge}")(top(rows))
+    square = layers.Multiply(name=f"exact_square_{judge}")([cells, cells])
+    length = layers.Conv2D(1, 1, use_bias=False, name=f"exact_length_{judge}")(square)
+    distance = layers.Subtract(name=f"exact_distance_{judge}")([length, nearest])
+    return layers.Conv2D(1, 1, name=f"exact_scale_{judge}")(distance)
+
+
+def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) -> None:
+    prototypes = memory.prototypes
+    length = np.ones((1, 1, prototypes.shape[1], 1), np.float32)
+    weights = {
+        "mix": [memory.kernel[None, None], memory.bias],
+        "memory": [2 * prototypes.T[None, None], -np.square(prototypes).sum(axis=1)],
+        "length": [length],
+        "scale": [np.full((1, 1, 1, 1), scale[0], np.float32), np.array([scale[1]], np.float32)],
+    }
+    for layer, values in weights.items():
+        network.get_layer(f"exact_{layer}_{judge}").set_weights(values)
+
+
+def _options(options: StrictTable) -> PatchesOptions:
+    return PatchesOptions.model_validate(options.model_dump())
 
 
 ARCHITECTURE = Architecture(

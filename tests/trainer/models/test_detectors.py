@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,10 +16,14 @@ from trainer.data.load import load_dataset
 from trainer.data.splits import Split
 from trainer.fitting.experiment import Experiment, run_experiment
 from trainer.models import autoencoder, detector, gaussian, patches
-from trainer.models.gaussian import _box3, fit_places
-from trainer.models.grid import scale_of
-from trainer.models.patches import choose_prototypes, distances
+from trainer.models.gaussian import fit_places
+from trainer.models.grid import SENSES, scale_of
+from trainer.models.judges import joined_scales
+from trainer.models.patches import choose_prototypes, distances, mixing, remember
 from trainer.runs.run_tables import baseline_rankings
+
+if TYPE_CHECKING:
+    import keras
 
 SIZE_PX = 64
 OPTIONS = {
@@ -100,27 +105,78 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
     runtime.close()
 
 
-def test_the_graph_of_gaussian_computes_what_its_estimate_says() -> None:
-    import keras
-
+def test_the_graph_of_gaussian_computes_what_its_estimates_say() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
     options = gaussian.GaussianOptions(dimensions=8)
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     network = gaussian.build(spec, 1, config, options)
+    gaussian._set_projection(network, 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, *spec.shape)).astype(np.float32)
+    senses = _sensed(network)
+    heats = []
+    for name, cells in zip(gaussian.JUDGES, senses.predict(pixels, verbose=0), strict=True):
+        places = fit_places(cells, 1)
+        gaussian._set_places(network, name, places, (2.0, -1.0))
+        heats.append(2 * places.heat(cells) - 1)
+    heat = network.predict(pixels, verbose=0)[1]
+    np.testing.assert_allclose(heat[..., 0], np.mean(heats, axis=0), rtol=2e-3, atol=2e-3)
+
+
+def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = patches.PatchesOptions(dimensions=8, prototypes=16)
+    spec = patches.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = patches.build(spec, 1, config, options)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
+    heats = []
+    sensed = _sensed(network).predict(pixels, verbose=0)
+    for name, count, cells in zip(patches.JUDGES, options.counts(), sensed, strict=True):
+        memory = remember(cells[:4], 8, count, seed=1)
+        patches._set_memory(network, name, memory, (0.5, 1.0))
+        heats.append(0.5 * memory.heat(cells) + 1)
+    heat = network.predict(pixels, verbose=0)[1]
+    np.testing.assert_allclose(heat[..., 0], np.max(heats, axis=0), rtol=2e-3, atol=2e-3)
+
+
+def _sensed(network: keras.Model) -> keras.Model:
+    """Pixels to the senses of a detector."""
+    import keras
+
+    pixels = keras.Input(network.input_shape[1:])
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer("eye")(x)))
+
+
+def test_memories_stand_on_whitened_features() -> None:
     rng = np.random.default_rng(0)
-    cells = rng.normal(size=(30, 8, 8, 8)).astype(np.float32)
-    places = fit_places(cells, 2)
-    gaussian._set_places(network, places, (2.0, -1.0))
-    given = keras.Input((8, 8, 8))
-    x = given
-    for name in ("block", "whiten", "unblock"):
-        x = network.get_layer(f"exact_{name}")(x)
-    x = network.get_layer("exact_length")([x, network.get_layer("exact_unit")(x)])
-    x = network.get_layer("exact_distance")(x)
-    for name in ("exact_smooth0", "exact_smooth1"):
-        x = network.get_layer(name)(x)
-    heat = keras.Model(given, x).predict(cells[:4] + 1, verbose=0)
-    np.testing.assert_allclose(heat[..., 0], 2 * places.heat(cells[:4] + 1) - 1, rtol=1e-3)
+    tangled = rng.normal(size=(6, 6)) * np.array([100, 10, 1, 1, 1, 1])
+    cells = (rng.normal(size=(50, 8, 8, 6)) @ tangled).astype(np.float32)
+    kernel, bias = mixing(cells, 4, seed=1)
+    rows = (cells @ kernel + bias).reshape(-1, 4)
+    np.testing.assert_allclose(np.cov(rows.T), np.eye(4), atol=0.2)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-2)
+
+
+def test_more_dimensions_than_features_are_filled_with_nothing() -> None:
+    cells = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype(np.float32)
+    kernel, bias = mixing(cells, 8, seed=1)
+    assert kernel.shape == (3, 8)
+    assert not kernel[:, 3:].any()
+    assert not bias[3:].any()
+
+
+def test_judges_are_made_alike_before_they_are_joined() -> None:
+    rng = np.random.default_rng(0)
+    quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
+    loud = 1000 * rng.normal(size=(200, 3, 3)).astype(np.float32) + 5000
+    scales, scores = joined_scales([quiet, loud], gaussian.mean_of)
+    (first, first_lift), (second, second_lift) = scales
+    spread = [float(np.std(first * quiet)), float(np.std(second * loud))]
+    assert spread[0] == pytest.approx(spread[1], rel=0.3)
+    again = (first * quiet + first_lift + second * loud + second_lift) / 2
+    np.testing.assert_allclose(again.max(axis=(1, 2)), scores, rtol=1e-3, atol=1e-3)
+    assert np.median(scores) == pytest.approx(0, abs=1e-3)
+    assert np.quantile(scores, 0.99) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_remembered_patch_is_at_distance_nothing() -> None:
@@ -151,10 +207,6 @@ def test_distances_are_mahalanobis_distances() -> None:
     assert (far < near / 3).all()
 
 
-def test_the_border_of_a_smoothed_map_is_not_darkened() -> None:
-    np.testing.assert_allclose(_box3(np.ones((1, 5, 5), np.float32)), 1.0)
-
-
 def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
     gain, lift = scale_of(np.arange(101.0))
     np.testing.assert_allclose([50 * gain + lift, 99 * gain + lift], [0, 1], atol=1e-9)
@@ -165,6 +217,7 @@ def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights:
     experiment = fitted(plates, "detector", lively_weights)
     notes = experiment.fitted.notes
     assert sum("on planted defects" in note for note in notes) == 2
+    assert experiment.fitted.unseen is not None
     assert notes[-1] in ("gaussian was chosen", "patches was chosen")
 
 

@@ -1,0 +1,80 @@
+"""What judges of cells learn from good parts: from all of them, copies among them, and their scale.
+
+A detector's judges look at the same picture by different senses. Their distances are scaled by good
+parts that they were not fitted on and then joined: 0 is a usual good part, 1 a rare one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainer.models.eightbit import Sight
+from trainer.models.grid import Floats, scale_of
+from trainer.models.registry import Training
+from trainer.models.turns import teaching_copies
+from trainer.models.unseen import JudgeOf, heat_unseen
+
+if TYPE_CHECKING:
+    import keras
+
+STEADY = 0.95
+"""The quantile of good parts by which judges are made alike before they are joined."""
+
+Join = Callable[[Floats], Floats]
+"""Heat (K, N, G, G) of K judges -> (N, G, G); commutes with gains above 0 and with lifts."""
+
+Scale = tuple[float, float]
+"""(gain, lift)."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """cells: per sense all that teaches (M, ...); scales: per judge; unseen: as in Learnt."""
+
+    cells: list[Floats]
+    scales: list[Scale]
+    unseen: Floats
+    copies: int
+
+    def note(self) -> str:
+        """For the run: how many parts taught."""
+        beside = f" and {self.copies} turned copies" if self.copies else ""
+        return f"{len(self.unseen) // 2} good parts{beside}"
+
+
+def teach(
+    training: Training, network: keras.Model, judges: Sequence[JudgeOf], join: Join
+) -> Taught:
+    """Features of all good parts by `exact_senses` of `network`, and the scales of its judges.
+
+    judges: one for each sense, in their order.
+    """
+    sight = Sight(network, training)
+    cells = sight.twice(training.train.inputs, "good parts")
+    copies = teaching_copies(training, sight, cells, judges)
+    heats = [
+        heat_unseen(training, one, (copies.of, copied), judge)
+        for one, copied, judge in zip(cells, copies.cells, judges, strict=True)
+    ]
+    scales, unseen = joined_scales(heats, join)
+    known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
+    return Taught(known, scales, unseen, len(copies.of))
+
+
+def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Floats]:
+    """The scale of each judge's heat (N, G, G), and the scores (N,) that come of them.
+
+    Judges are first made alike by the median and the STEADY quantile of their maxima; then the
+    maximum of what they say together is scaled by its median and RARE quantile.
+    """
+    alike = [scale_of(heat.max(axis=(1, 2)), STEADY) for heat in heats]
+    pairs = zip(heats, alike, strict=True)
+    together = join(np.stack([heat * gain + lift for heat, (gain, lift) in pairs]))
+    peaks = together.max(axis=(1, 2))
+    gain, lift = scale_of(peaks)
+    scores = (peaks * gain + lift).astype(np.float32)
+    return [(one * gain, other * gain + lift) for one, other in alike], scores
