@@ -7,23 +7,23 @@ knows ImageNet's things, what lies lower knows textures and edges, and parts dif
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.models.grid import Floats
+from trainer.models.softmax import solve, standardised
 from trainer.progress import Talk
 
-RIDGES = (0.003, 0.03)
-"""scikit-learn's C on standardised features: thousands of them for a few hundred images."""
+RIDGES = (0.003, 0.03, 0.3)
+"""C on standardised features, from the strongest penalty on: thousands of them for a few hundred
+images."""
 
 FOLDS = 4
 STEPS = 300
-CHOICE_STEPS = 60
+CHOICE_STEPS = 100
 
 Layers = tuple[int, ...]
 """Places in the list of layers that are pooled."""
@@ -67,18 +67,19 @@ def choose(
     features: one (N, F) for each layer; targets: (N,); groups: (N,), never straddling folds.
     """
     folds = left_out(targets, groups)
-    tried = list(product(candidates, RIDGES))
     if not folds:
         return Choice(candidates[0], RIDGES[0])
-    best, likely = Choice(*tried[0]), -np.inf
-    with talk.steps("which features tell", len(tried)) as bar:
-        for layers, ridge in tried:
-            rows = np.concatenate([features[layer] for layer in layers], axis=1)
-            logits = _out_of_fold(rows, targets, labels, folds, ridge, balanced)
-            right, likelihood = _merit(logits, targets)
-            if best.logits is None or (right, likelihood) > (best.right, likely):
-                best, likely = Choice(layers, ridge, right, logits), likelihood
-            bar.advance(note=f"{right:.1%} right")
+    best, likely = Choice(candidates[0], RIDGES[0]), -np.inf
+    with talk.steps("which features tell", len(candidates)) as bar:
+        for layers in candidates:
+            rows = [features[layer] for layer in layers]
+            for ridge, logits in zip(
+                RIDGES, _out_of_fold(rows, targets, labels, folds, balanced), strict=True
+            ):
+                right, likelihood = _merit(logits, targets)
+                if best.logits is None or (right, likelihood) > (best.right, likely):
+                    best, likely = Choice(layers, ridge, right, logits), likelihood
+            bar.advance(note=f"{best.right:.1%} right")
     return best
 
 
@@ -94,70 +95,51 @@ def regress(
 
     features: one (N, F) for each layer; targets, weights: (N,).
     """
-    rows = np.concatenate([features[layer] for layer in choice.layers], axis=1)
-    kernel, bias = _linear(rows, targets, weights, labels, choice.ridge, balanced, STEPS)
-    ends = np.cumsum([features[layer].shape[1] for layer in choice.layers])
+    rows = [features[layer] for layer in choice.layers]
+    ((kernel, bias),) = _linear(rows, targets, weights, labels, [choice.ridge], balanced, STEPS)
+    ends = np.cumsum([layer.shape[1] for layer in rows])
     return Head(choice.layers, choice.ridge, np.split(kernel, ends[:-1]), bias)
 
 
 def _linear(
-    rows: Floats,
+    layers: Sequence[Floats],
     targets: NDArray[np.int64],
     weights: NDArray[np.float64],
     labels: int,
-    ridge: float,
+    ridges: Sequence[float],
     balanced: bool,
     steps: int,
-) -> tuple[Floats, Floats]:
-    """(F, labels) and (labels,) of the regression, its standardisation folded in."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    mean, spread = rows.mean(axis=0), rows.std(axis=0)
-    spread += 0.02 * float(spread.mean()) + 1e-9
-    seen, basis = _own_space((rows - mean) / spread)
-    weight = "balanced" if balanced else None
-    regression = LogisticRegression(C=ridge, max_iter=steps, class_weight=weight)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `steps` is where it shall end
-        regression.fit(seen, targets, sample_weight=weights)
-    slopes, lifts = _all_labels(regression.coef_, regression.intercept_)
-    slopes = slopes if basis is None else slopes @ basis.T
-    kernel = np.zeros((rows.shape[1], labels), np.float32)
-    bias = np.full(labels, float(lifts.min()) - 10.0, np.float32)
-    kernel[:, regression.classes_] = slopes.T / spread[:, None]
-    bias[regression.classes_] = lifts - mean @ kernel[:, regression.classes_]
-    return kernel, bias
-
-
-def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:
-    """(N, F) -> (N, N) coordinates and the basis (F, N), where that saves most of the work.
-
-    A regression with a penalty on its squared weights never leaves the space of its rows.
-    """
-    if 2 * len(rows) > rows.shape[1]:
-        return rows, None
-    squares, turns = np.linalg.eigh(rows.astype(np.float64) @ rows.T)
-    lengths = np.sqrt(np.maximum(squares, 1e-9 * squares[-1]))
-    basis = (rows.T @ (turns / lengths)).astype(np.float32)
-    return rows @ basis, basis
+) -> list[tuple[Floats, Floats]]:
+    """(F, labels) and (labels,) of the regression at each ridge, its standardisation folded in."""
+    rows, mean, spread = standardised(layers)
+    seen, places = np.unique(targets, return_inverse=True)
+    if balanced:
+        weights = weights * (len(targets) / len(seen) / np.bincount(places))[places]
+    found = []
+    for slopes, lifts in solve(rows, places, weights, ridges, steps):
+        kernel = np.zeros((rows.shape[1], labels), np.float32)
+        bias = np.full(labels, float(lifts.min()) - 10.0, np.float32)
+        kernel[:, seen] = slopes / spread[:, None]
+        bias[seen] = lifts - mean @ kernel[:, seen]
+        found.append((kernel, bias))
+    return found
 
 
 def _out_of_fold(
-    rows: Floats,
+    layers: Sequence[Floats],
     targets: NDArray[np.int64],
     labels: int,
     folds: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    ridge: float,
     balanced: bool,
-) -> Floats:
-    """(N, labels): each row's logits by the regression on the other folds."""
-    logits, even = np.zeros((len(rows), labels), np.float32), np.ones(len(rows))
+) -> list[Floats]:
+    """For each of RIDGES (N, labels): each row's logits by the regression on the other folds."""
+    logits = [np.zeros((len(targets), labels), np.float32) for _ in RIDGES]
     for seen, held in folds:
-        kernel, bias = _linear(
-            rows[seen], targets[seen], even[seen], labels, ridge, balanced, CHOICE_STEPS
-        )
-        logits[held] = rows[held] @ kernel + bias
+        rows, even = [layer[seen] for layer in layers], np.ones(len(seen))
+        found = _linear(rows, targets[seen], even, labels, RIDGES, balanced, CHOICE_STEPS)
+        left = np.concatenate([layer[held] for layer in layers], axis=1)
+        for place, (kernel, bias) in enumerate(found):
+            logits[place][held] = left @ kernel + bias
     return logits
 
 
@@ -184,12 +166,3 @@ def left_out(
     pairs = list(cut.split(targets, targets, groups))
     whole = [(a, b) for a, b in pairs if len(np.unique(targets[a])) == len(np.unique(targets))]
     return whole if len(whole) == len(pairs) else []
-
-
-def _all_labels(
-    slopes: NDArray[np.float64], lifts: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two classes come as one row; give each its own."""
-    if len(slopes) > 1:
-        return slopes, lifts
-    return np.concatenate([-slopes, slopes]) / 2, np.concatenate([-lifts, lifts]) / 2

@@ -1,8 +1,8 @@
 """MobileNetV2 from ImageNet: a regression on its features, then, where asked, its blocks too.
 
-Mean and maximum over all places of several layers' activations feed one linear head. The layers
-are chosen by cross-validation: ImageNet's own last ones know things, the middle ones know surfaces,
-and a network that ends at the middle is smaller and faster too.
+Mean and maximum over all places of several layers' activations, or a layer's texture, feed one
+linear head. The layers are chosen by cross-validation: ImageNet's own last ones know things, the
+middle ones know surfaces, and a network that ends at the middle is smaller and faster too.
 """
 
 from __future__ import annotations
@@ -21,25 +21,28 @@ from trainer.config import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepared import InputSpec, Prepared
 from trainer.data.splits import Split
-from trainer.models.backbone import features, find_backbone, load_backbone, scaled_rgb
-from trainer.models.eightbit import converted, sights
-from trainer.models.grid import MOST_CALIBRATION, Floats, detector_spec, rows_of
+from trainer.models.backbone import find_backbone
+from trainer.models.eightbit import converted
+from trainer.models.grid import MOST_CALIBRATION, Floats, detector_spec
 from trainer.models.linear_head import Choice, Head, Layers, choose, left_out, regress
+from trainer.models.pooling import ALL, TEXTURE, float_features, int8_features, sight, told
 from trainer.models.registry import Architecture, Fitted, Training
+from trainer.models.texture import square
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 224
-POOLS = 5
 LAYERS: dict[str, Layers] = {
     "lower": (0, 1, 2),
     "middle": (1, 2, 3),
     "upper": (2, 3, 4),
     "wide": (1, 2, 3, 4),
+    "texture": (TEXTURE,),
+    "mixed": (1, 2, 3, TEXTURE),
 }
-"""Which of a backbone's five pools the head may read."""
+"""Which of a backbone's five pools, and its texture, the head may read."""
 
 
 class TransferOptions(StrictTable):
@@ -48,8 +51,11 @@ class TransferOptions(StrictTable):
     backbone: Literal["mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0"] = Field(
         default="mobilenet_v2", description="the ImageNet network"
     )
-    layers: Literal["auto", "lower", "middle", "upper", "wide"] = Field(
+    layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
+    )
+    looks: Literal[1, 4] = Field(
+        default=1, description="4: as it is and mirrored three ways, averaged; costs four times"
     )
     tune: Literal["auto", "none", "upper", "all"] = Field(
         default="auto",
@@ -70,7 +76,8 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
     chosen = _options(options)
     layers = LAYERS["middle" if chosen.layers == "auto" else chosen.layers]
-    return _headed(_pooling(spec, config, chosen.backbone, layers), labels)
+    eye = sight(spec, config, chosen.backbone, layers, chosen.looks)
+    return _headed(eye, labels, chosen.looks)
 
 
 def fit(training: Training) -> Fitted:
@@ -109,12 +116,12 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
     variations of an image together weigh as much as one of the two.
     """
-    wide = _pooling(training.spec, training.config, options.backbone, tuple(range(POOLS)))
+    eye = sight(training.spec, training.config, options.backbone, ALL, options.looks)
     targets, labels = training.train_targets, len(training.labels)
-    sight = converted(wide, calibration_of(training))
+    payload = converted(eye, calibration_of(training))
     turns = [
-        _paired(rows_of(wide, training.train.inputs, training, "features")),
-        _int8_features(sight, training.train.inputs, training, "features in int8"),
+        float_features(eye, training.train.inputs, options.looks, training),
+        *_int8_turns(eye, payload, training, options),
     ]
     choice = choose(
         turns[1],
@@ -125,7 +132,6 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
         training.config.class_weights,
         training.talk,
     )
-    turns += _varied_features(sight, training, options.views)
     head = regress(
         [np.concatenate(layer) for layer in zip(*turns, strict=True)],
         np.tile(targets, len(turns)),
@@ -134,8 +140,8 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
         choice,
         training.config.class_weights,
     )
-    pooling = _pooling(training.spec, training.config, options.backbone, choice.layers)
-    network = _headed(pooling, labels)
+    eye = sight(training.spec, training.config, options.backbone, choice.layers, options.looks)
+    network = _headed(eye, labels, options.looks)
     _set_head(network, head)
     return network, choice
 
@@ -180,22 +186,8 @@ def thaw(network: keras.Model, first: str) -> None:
         layer.trainable = reached and not isinstance(layer, keras.layers.BatchNormalization)
 
 
-def _pooling(spec: InputSpec, config: FitConfig, backbone: str, layers: Layers) -> keras.Model:
-    """Pixels 0..255 -> mean and maximum of each chosen layer; what lies above is cut off."""
-    import keras
-    from keras import layers as kinds
-
-    pixels = keras.Input(spec.shape, name="pixels")
-    names = [find_backbone(backbone).pools[layer] for layer in layers]
-    eye = features(load_backbone(config.weights, spec.shape[0], backbone), names)
-    pooled = []
-    for one in eye(scaled_rgb(pixels)):
-        pooled += [kinds.GlobalAveragePooling2D()(one), kinds.GlobalMaxPooling2D()(one)]
-    return keras.Model(pixels, pooled, name="transfer")
-
-
-def _headed(pooling: keras.Model, labels: int) -> keras.Model:
-    """Dense logits on every pooled vector, summed: each keeps an int8 range of its own.
+def _headed(eye: keras.Model, labels: int, looks: int) -> keras.Model:
+    """Dense logits on every vector that is told, summed: each keeps an int8 range of its own.
 
     The logits stay in float: their weights differ by far more than int8 can tell apart.
     """
@@ -204,43 +196,33 @@ def _headed(pooling: keras.Model, labels: int) -> keras.Model:
 
     parts = [
         layers.Dense(labels, use_bias=place == 0, name=f"exact_head{place}")(vector)
-        for place, vector in enumerate(pooling.outputs)
+        for place, vector in enumerate(told(eye.outputs, looks))
     ]
-    return keras.Model(pooling.input, layers.Add(name="exact_logits")(parts), name="transfer")
+    logits = layers.Add(name="exact_logits")(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(eye.input, logits, name="transfer")
 
 
 def _set_head(network: keras.Model, head: Head) -> None:
-    kernels = [half for kernel in head.kernels for half in np.split(kernel, 2)]
+    kernels: list[Floats] = []
+    for layer, kernel in zip(head.layers, head.kernels, strict=True):
+        kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
     for place, kernel in enumerate(kernels):
         weights = [kernel, head.bias] if place == 0 else [kernel]
         network.get_layer(f"exact_head{place}").set_weights(weights)
 
 
-def _paired(rows: list[Floats]) -> list[Floats]:
-    """Mean and maximum of a layer side by side: one (N, 2C) for each layer."""
-    return [np.concatenate(rows[at : at + 2], axis=1) for at in range(0, len(rows), 2)]
-
-
-def _int8_features(sight: bytes, inputs: Tensor, training: Training, what: str) -> list[Floats]:
-    """One (N, 2C) for each layer, as the int8 network sees the inputs."""
-    rows = []
-    with training.talk.steps(what, len(inputs)) as bar:
-        for found in sights(sight, inputs):
-            rows.append(found)
-            bar.advance()
-    return _paired([np.concatenate(column) for column in zip(*rows, strict=True)])
-
-
-def _varied_features(sight: bytes, training: Training, views: int) -> list[list[Floats]]:
-    """The int8 features of `views` variations of all training images."""
+def _int8_turns(
+    eye: keras.Model, payload: bytes, training: Training, options: TransferOptions
+) -> list[list[Floats]]:
+    """The int8 features of all training images, then of `views` variations of them."""
     rng = np.random.default_rng(training.config.seed)
     inputs, names = training.train.inputs, training.config.image.augment
-    return [
-        _int8_features(
-            sight, augment(inputs, names, rng).astype(np.uint8), training, f"variation {turn + 1}"
-        )
-        for turn in range(views)
-    ]
+    turns = [int8_features(eye, payload, inputs, options.looks, training, "features in int8")]
+    for turn in range(options.views):
+        varied = augment(inputs, names, rng).astype(np.uint8)
+        what = f"variation {turn + 1}"
+        turns.append(int8_features(eye, payload, varied, options.looks, training, what))
+    return turns
 
 
 def _said(choice: Choice) -> str:

@@ -69,6 +69,24 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
     assert not [name for name in thawed if name.endswith("BN")]
 
 
+def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_int8(
+    training: Training, tmp_path: Path
+) -> None:
+    import keras
+
+    four = OPTIONS.model_copy(update={"looks": 4, "layers": "mixed"})
+    network = transfer.build(training.spec, 2, training.config, four)
+    network.save(tmp_path / "model.keras")
+    network = keras.models.load_model(tmp_path / "model.keras")
+    inputs = training.train.inputs[:4]
+    logits = predict(network, inputs)
+    for mirrored in (inputs[:, ::-1], inputs[:, :, ::-1]):
+        np.testing.assert_allclose(predict(network, mirrored), logits, rtol=1e-3, atol=1e-3)
+    runtime = open_runtime(convert_images(network, transfer.calibration_of(training)))
+    coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
+    assert np.abs(coarse - logits).max() < 0.2 * np.abs(logits).max()
+
+
 @pytest.mark.slow
 def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own(
     training: Training,
