@@ -52,7 +52,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
         x = layers.ReLU(6.0)(x)
     x = layers.Flatten()(x)
     x = layers.ReLU(6.0)(layers.Dense(32, kernel_regularizer=small)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="low_middle_high")(x), name="rows")
+    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="rows")
 
 
 def fit(training: Training) -> Fitted:

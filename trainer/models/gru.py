@@ -26,6 +26,12 @@ class GruOptions(ValueOptions):
     """[options] of gru."""
 
     window_rows: int = Field(default=100, ge=2, le=1024, description="rows that it looks back on")
+    members: int = Field(
+        default=5,
+        ge=1,
+        le=8,
+        description="networks whose mean is the model: they share rounding",
+    )
     units: int = Field(default=24, ge=1, le=128)
 
 
@@ -49,7 +55,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     x = heard(rows, options)
     x = layers.GRU(options.units, unroll=True, kernel_regularizer=keras.regularizers.L2(1e-4))(x)
     x = layers.ReLU(6.0)(layers.Dense(16)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="low_middle_high")(x), name="gru")
+    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="gru")
 
 
 def fit(training: Training) -> Fitted:

@@ -3,7 +3,7 @@
 The middle is fitted by squares, the ends by the pinball loss of their quantiles (Koenker and
 Bassett, 1978), and the interval is then widened by what the validation samples ask for
 (conformalized quantile regression, Romano et al., NeurIPS 2019). Values are learnt as parts of a
-full scale, so that the int8 output spends its 256 steps on the range that occurs.
+full scale, and the last layer stays in float: 256 steps are coarse for a value in its unit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
 from trainer.data.schema import TabularColumns
 from trainer.data.tags import columns_of
-from trainer.models.ensemble import joined
+from trainer.models.ensemble import joined_heads
 from trainer.models.registry import Fitted, Training
 from trainer.progress import Bar
 from trainer.strict_toml import StrictTable
@@ -66,7 +66,7 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
             network = build()
             history += _descend(network, training, lessons, checks, bar, member)
             members.append(network)
-    model = joined(members, training.spec.kind)
+    model = joined_heads(members, training.spec.kind)
     outputs = predict(model, training.val.inputs) * full_scale
     margin = conformal_margin(outputs, checks * full_scale, options.coverage)
     scoring = value_scoring(columns_of(training.dataset.config), full_scale, margin)
