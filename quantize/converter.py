@@ -19,7 +19,13 @@ from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
 from quantize.bias import correct_biases
 from quantize.child import Job
-from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.mixed import (
+    calibrate,
+    exact_tensors,
+    has_exact_layers,
+    in_order,
+    quantise_calibrated,
+)
 from quantize.worst_layers import worst_tensors
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -64,7 +70,7 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
     if job.variant not in ("int8", "mixed"):
-        return bytes(converter.convert())
+        return in_order(bytes(converter.convert()))
     calibrated = calibrate(converter)
     exact = exact_tensors(calibrated) if has_exact_layers(model) else []
     if job.variant == "mixed":

@@ -54,18 +54,42 @@ def finish(payload: bytes) -> bytes:
 
     The layout is TFLite's schema.fbs, version 3.
     """
-    import flatbuffers
+    model = _parsed(payload)
+    _order_outputs(model)
+    _halve_constants(model, model.subgraphs[0])
+    return _packed(model, len(payload))
+
+
+def in_order(payload: bytes) -> bytes:
+    """The same file, its outputs in the network's order: a detector's score before its heat map.
+
+    The converter lists float outputs as it meets them.
+    """
+    model = _parsed(payload)
+    if len(model.subgraphs[0].outputs) < 2:
+        return payload
+    _order_outputs(model)
+    return _packed(model, len(payload))
+
+
+def _parsed(payload: bytes) -> Any:
     from tensorflow.lite.python import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(payload, 0)
-    graph = model.subgraphs[0]
-    if model.signatureDefs:
-        outputs = sorted(model.signatureDefs[0].outputs, key=lambda one: one.name)
-        graph.outputs = [one.tensorIndex for one in outputs]
-    _halve_constants(model, graph)
-    builder = flatbuffers.Builder(len(payload))
+    return schema.ModelT.InitFromPackedBuf(payload, 0)
+
+
+def _packed(model: Any, size: int) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(size)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _order_outputs(model: Any) -> None:
+    if model.signatureDefs:
+        outputs = sorted(model.signatureDefs[0].outputs, key=lambda one: one.name)
+        model.subgraphs[0].outputs = [one.tensorIndex for one in outputs]
 
 
 def _halve_constants(model: Any, graph: Any) -> None:

@@ -11,6 +11,7 @@ from trainer.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     from trainer.config import FitConfig
+    from trainer.data.samples import Dataset
     from trainer.fitting.cluster import Cluster
     from trainer.progress import Terminal
 
@@ -99,7 +100,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     refuse_existing(out, arguments.force)
     guarded = guard(dataset, config, arguments.allow, talk)
     split = guarded.split
-    for said in (*split.dataset.decisions, *guarded.findings, split.protocol):
+    for said in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
         talk.say(said)
     quiet_tensorflow()
     mark = mark_of(split, config)
@@ -132,6 +133,13 @@ def _fit(arguments: argparse.Namespace) -> int:
     talk.say(f"report: {out / 'report.html'}")
     print(json.dumps(run.metrics) if arguments.json else str(out))
     return 0
+
+
+def _short(dataset: Dataset) -> list[str]:
+    """The recordings that shorten every window."""
+    from trainer.data.signals import short_doubts
+
+    return short_doubts(dataset) if dataset.config.kind == "vibration" else []
 
 
 def _cluster(mark: str, talk: Terminal) -> Cluster | None:

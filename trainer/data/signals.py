@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.contracts.types import Recording
-from trainer.data.prepared import read_sample
+from trainer.data.prepared import read_durations, read_sample
 from trainer.data.samples import Dataset
 
 EDGE_SHARE = 0.9
@@ -61,9 +61,16 @@ def signal_doubts(dataset: Dataset) -> list[str]:
     rms = np.array([numbers.rms for numbers in found])
     edges = np.array([numbers.edge_hz for numbers in found])
     said = [f"{n.path}: {sentence}" for n in found for sentence in n.said]
-    said += _short(found)
+    said += _short([n.path for n in found], [n.lasts_s for n in found])
     said += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
     return said + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+
+
+def short_doubts(dataset: Dataset) -> list[str]:
+    """Sentences about recordings so short that they shorten every window."""
+    every = range(len(dataset.samples))
+    lasts_s = [samples / rate_hz for samples, rate_hz in read_durations(dataset, list(every))]
+    return _short([sample.path for sample in dataset.samples], lasts_s)
 
 
 def clipped_samples(signal: NDArray[np.floating]) -> int:
@@ -103,13 +110,13 @@ def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list
     return said
 
 
-def _short(found: list[_Numbers]) -> list[str]:
-    usual = float(np.median([numbers.lasts_s for numbers in found]))
+def _short(paths: list[str], lasts_s: list[float]) -> list[str]:
+    usual_s = float(np.median(lasts_s))
     return [
-        f"{numbers.path}: lasts {numbers.lasts_s:.3g} s, the others {usual:.3g} s: all windows are "
-        "cut to the shortest recording; leave it out"
-        for numbers in found
-        if numbers.lasts_s < SHORT_S and numbers.lasts_s * SHORT_FACTOR < usual
+        f"{path}: lasts {one_s:.3g} s, the others {usual_s:.3g} s: all windows are cut to the "
+        "shortest recording; leave it out"
+        for path, one_s in zip(paths, lasts_s, strict=True)
+        if one_s < SHORT_S and one_s * SHORT_FACTOR < usual_s
     ]
 
 

@@ -12,7 +12,7 @@ from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.tags import span_edges, tabular_spec
-from trainer.models.valued import OUTPUTS, ValueOptions, fit_values
+from trainer.models.valued import OUTPUTS, ValueOptions, fit_values, heard
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RowsOptions(ValueOptions):
     """[options] of conv1d-rows."""
 
-    pool: int = Field(default=4, ge=1, le=64, description="rows averaged before the network")
+    pool: int = Field(default=5, ge=1, le=64, description="rows averaged before the network")
     filters: int = Field(default=16, ge=1, le=128)
 
 
@@ -42,20 +42,17 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
     del labels, config
     assert isinstance(options, RowsOptions)
-    shape = spec.shape if len(spec.shape) == 2 else (1, *spec.shape)
     small = keras.regularizers.L2(1e-3)
     rows = keras.Input(spec.shape, name="rows")
-    x = layers.Reshape((shape[0], 1, shape[1]))(rows)
-    pool = min(options.pool, shape[0])
-    if pool > 1:
-        x = layers.AveragePooling2D((pool, 1))(x)
+    x = heard(rows, options)
+    x = layers.Reshape((x.shape[1], 1, x.shape[2]))(x)
     for _ in range(2):
         kernel = min(5, x.shape[1])
         x = layers.Conv2D(options.filters, (kernel, 1), padding="same", kernel_regularizer=small)(x)
         x = layers.ReLU(6.0)(x)
     x = layers.Flatten()(x)
     x = layers.ReLU(6.0)(layers.Dense(32, kernel_regularizer=small)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="low_middle_high")(x), name="rows")
+    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="rows")
 
 
 def fit(training: Training) -> Fitted:
@@ -69,7 +66,7 @@ ARCHITECTURE = Architecture(
     summary="1-D convolutions over the last rows of tags: a value with its interval",
     spec_of=spec_of,
     build=build,
-    epochs=16,
+    epochs=60,
     fit=fit,
     scoring="value",
     options=RowsOptions,

@@ -9,19 +9,6 @@ if TYPE_CHECKING:
     import keras
 
 
-def joined(members: Sequence[keras.Model], name: str) -> keras.Model:
-    """One network of stock layers whose output is the mean of the members' outputs."""
-    import keras
-
-    if len(members) == 1:
-        return members[0]
-    inputs = keras.Input(members[0].input_shape[1:], name="input")
-    for number, member in enumerate(members):
-        member.name = f"{name}_{number}"
-    outputs = [member(inputs) for member in members]
-    return keras.Model(inputs, keras.layers.Average(name="mean")(outputs), name=name)
-
-
 def joined_heads(members: Sequence[keras.Model], name: str) -> keras.Model:
     """The mean of members that each end in a dense layer, as one dense layer over all they heard.
 

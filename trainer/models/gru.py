@@ -15,7 +15,7 @@ from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.tags import span_edges, tabular_spec
-from trainer.models.valued import OUTPUTS, ValueOptions, fit_values
+from trainer.models.valued import OUTPUTS, ValueOptions, fit_values, heard
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 class GruOptions(ValueOptions):
     """[options] of gru."""
 
-    window_rows: int = Field(default=50, ge=2, le=256, description="rows that it looks back on")
-    members: int = Field(default=1, ge=1, le=4, description="networks whose mean is the model")
-    pool: int = Field(default=5, ge=1, le=64, description="rows averaged before each step")
+    window_rows: int = Field(default=100, ge=2, le=1024, description="rows that it looks back on")
+    members: int = Field(
+        default=5,
+        ge=1,
+        le=8,
+        description="networks whose mean is the model: they share rounding",
+    )
     units: int = Field(default=24, ge=1, le=128)
 
 
@@ -48,10 +52,10 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     del labels, config
     assert isinstance(options, GruOptions)
     rows = keras.Input(spec.shape, name="rows")
-    x = layers.AveragePooling1D(min(options.pool, spec.shape[0]))(rows)
+    x = heard(rows, options)
     x = layers.GRU(options.units, unroll=True, kernel_regularizer=keras.regularizers.L2(1e-4))(x)
     x = layers.ReLU(6.0)(layers.Dense(16)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="low_middle_high")(x), name="gru")
+    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="gru")
 
 
 def fit(training: Training) -> Fitted:
@@ -65,7 +69,7 @@ ARCHITECTURE = Architecture(
     summary="unrolled recurrent network over the last rows of tags: a value with its interval",
     spec_of=spec_of,
     build=build,
-    epochs=15,
+    epochs=60,
     fit=fit,
     scoring="value",
     options=GruOptions,

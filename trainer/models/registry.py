@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DEFAULTS: dict[Task, str] = {
     "tabular-class": "mlp",
     "tabular-anomaly": "hotelling",
-    "tabular-regression": "conv1d-rows",
+    "tabular-regression": "gru",
     "image-class": "cnn",
     "image-anomaly": "autoencoder",
     "vibration-class": "conv1d",

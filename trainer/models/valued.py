@@ -3,7 +3,7 @@
 The middle is fitted by squares, the ends by the pinball loss of their quantiles (Koenker and
 Bassett, 1978), and the interval is then widened by what the validation samples ask for
 (conformalized quantile regression, Romano et al., NeurIPS 2019). Values are learnt as parts of a
-full scale, so that the int8 output spends its 256 steps on the range that occurs.
+full scale, and the last layer stays in float: 256 steps are coarse for a value in its unit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_agent.contracts.scoring import Scoring
 from edge_agent.contracts.types import Tensor
 from trainer.data.schema import TabularColumns
 from trainer.data.tags import columns_of
-from trainer.models.ensemble import joined
+from trainer.models.ensemble import joined_heads
 from trainer.models.registry import Fitted, Training
 from trainer.progress import Bar
 from trainer.strict_toml import StrictTable
@@ -35,6 +35,8 @@ BEGUN_LATE = 0.8
 """Share of training windows whose history is cut."""
 LEAST_HISTORY = 20
 """Rows of history that every training window keeps."""
+CUT_EPOCHS = 5
+"""After so many epochs the histories are cut anew."""
 
 
 class ValueOptions(StrictTable):
@@ -42,6 +44,7 @@ class ValueOptions(StrictTable):
 
     window_rows: int = Field(default=100, ge=1, le=1024, description="rows that it looks back on")
     members: int = Field(default=3, ge=1, le=8, description="networks whose mean is the model")
+    pool: int = Field(default=10, ge=1, le=64, description="rows averaged before the network")
     noise: float = Field(default=0.1, ge=0, le=1, description="added to training inputs of 0..1")
     coverage: float = Field(default=0.9, gt=0.5, lt=1, description="of the interval")
 
@@ -61,10 +64,9 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build()
-            cut = begun_late(training.train.inputs, np.random.default_rng(member))
-            history += _descend(network, training, (cut, lessons), checks, bar, member)
+            history += _descend(network, training, lessons, checks, bar, member)
             members.append(network)
-    model = joined(members, training.spec.kind)
+    model = joined_heads(members, training.spec.kind)
     outputs = predict(model, training.val.inputs) * full_scale
     margin = conformal_margin(outputs, checks * full_scale, options.coverage)
     scoring = value_scoring(columns_of(training.dataset.config), full_scale, margin)
@@ -75,7 +77,8 @@ def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
 def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
     """Most of the windows as if logging had begun inside them: older rows repeat the first one.
 
-    A station starts in mid-life; without this a network takes a short history for a young machine.
+    How long a log is must not tell the age: a station starts in mid-life, and a network that met
+    short histories of young machines alone takes the one for the other.
     """
     if inputs.ndim < 3 or inputs.shape[1] < LEAST_HISTORY:
         return inputs
@@ -83,6 +86,20 @@ def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
     begins[rng.random(len(inputs)) >= BEGUN_LATE] = 0
     places = np.maximum(np.arange(inputs.shape[1])[None], begins[:, None])
     return np.take_along_axis(inputs, places[:, :, None], axis=1)
+
+
+def heard(rows: keras.KerasTensor, options: ValueOptions) -> keras.KerasTensor:
+    """(rows, width) -> (rows / pool, width): means of `pool` rows; in training with noise.
+
+    The mean of `pool` rows with noise of their own is a mean with noise / sqrt(pool).
+    """
+    from keras import layers
+
+    pool = min(options.pool, rows.shape[1]) if len(rows.shape) == 3 else 1
+    x = rows if len(rows.shape) == 3 else layers.Reshape((1, rows.shape[1]))(rows)
+    if pool > 1:
+        x = layers.AveragePooling1D(pool)(x)
+    return layers.GaussianNoise(options.noise / float(np.sqrt(pool)))(x)
 
 
 def conformal_margin(
@@ -133,7 +150,7 @@ def pinball(coverage: float) -> Callable[[Any, Any], Any]:
 def _descend(
     network: keras.Model,
     training: Training,
-    lessons: tuple[Tensor, NDArray[np.float32]],
+    lessons: NDArray[np.float32],
     checks: NDArray[np.float32],
     bar: Bar,
     member: int,
@@ -142,30 +159,36 @@ def _descend(
 
     options, epochs = training.options, training.config.epochs
     assert isinstance(options, ValueOptions)
-    inputs = keras.Input(network.input_shape[1:])
-    noisy = keras.Model(inputs, network(keras.layers.GaussianNoise(options.noise)(inputs)))
-    steps = epochs * (len(lessons[1]) // BATCH + 1)
+    learner = _learner(network, options, epochs * (len(lessons) // BATCH + 1))
+    tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
+    rng, rows = np.random.default_rng(member), []
+    for start in range(0, epochs, CUT_EPOCHS):
+        result = learner.fit(
+            begun_late(training.train.inputs, rng),
+            lessons[:, None],
+            validation_data=(training.val.inputs, checks[:, None]),
+            initial_epoch=start,
+            epochs=min(start + CUT_EPOCHS, epochs),
+            batch_size=BATCH,
+            verbose=0,
+            callbacks=[tick],
+        )
+        for at in range(len(result.epoch)):
+            figures = {name: float(column[at]) for name, column in result.history.items()}
+            rows.append({"epoch": member * epochs + start + at + 1, **figures})
+    return rows
+
+
+def _learner(network: keras.Model, options: ValueOptions, steps: int) -> keras.Model:
+    """A model of the same weights, compiled: a loss of our own would not load with `network`."""
+    import keras
+
     schedule = keras.optimizers.schedules.CosineDecay(0.002, steps)
-    noisy.compile(
+    learner = keras.Model(network.input, network.output)
+    learner.compile(
         keras.optimizers.AdamW(schedule, weight_decay=1e-4), loss=pinball(options.coverage)
     )
-    tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
-    result = noisy.fit(
-        lessons[0],
-        lessons[1][:, None],
-        validation_data=(training.val.inputs, checks[:, None]),
-        epochs=epochs,
-        batch_size=BATCH,
-        verbose=0,
-        callbacks=[tick],
-    )
-    return [
-        {
-            "epoch": member * epochs + at + 1,
-            **{name: float(column[at]) for name, column in result.history.items()},
-        }
-        for at in range(epochs)
-    ]
+    return learner
 
 
 def _full_scale(training: Training) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
-from trainer.data.signals import clipped_samples, longest_still, signal_doubts
+from trainer.data.signals import clipped_samples, longest_still, short_doubts, signal_doubts
 
 RATE_HZ = 12_000
 
@@ -64,8 +64,11 @@ def test_a_dropout_is_named_with_its_length(tmp_path: Path) -> None:
 
 
 def test_a_stub_that_would_shorten_every_window_is_named(tmp_path: Path) -> None:
-    said = signal_doubts(dataset(tmp_path, machine(seed=9)[:600]))
-    assert [one for one in said if one.startswith("r5.npz: lasts 0.05 s, the others 1 s")]
+    stub = dataset(tmp_path, machine(seed=9)[:600])
+    said = short_doubts(stub)
+    assert len(said) == 1
+    assert said[0].startswith("r5.npz: lasts 0.05 s, the others 1 s: all windows are cut")
+    assert said[0] in signal_doubts(stub)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -20,7 +20,13 @@ from trainer.models.ensemble import joined_heads
 from trainer.models.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.hotelling import crossfit_limit, hotelling_t, shared_out
 from trainer.models.tags import plain_rows, sample_table, span_edges, tabular_spec
-from trainer.models.valued import begun_late, conformal_margin, value_scoring
+from trainer.models.valued import (
+    ValueOptions,
+    begun_late,
+    conformal_margin,
+    heard,
+    value_scoring,
+)
 from trainer.runs.run_tables import persistence_figures, tag_rows
 
 MILL = """\
@@ -244,6 +250,8 @@ def test_a_stated_false_alarm_rate_makes_the_detectors_alarms_persist(pump: Path
     ("model", "epochs"), [("conv1d-rows", 20), pytest.param("gru", 80, marks=pytest.mark.slow)]
 )
 def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str, epochs: int) -> None:
+    import keras
+
     options = {"members": 1, "window_rows": 20, "pool": 2, "noise": 0.02}
     found = fitted(lives, model=model, epochs=epochs, options=options)
     held = figures(found.outcome)
@@ -253,6 +261,10 @@ def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str, ep
     assert isinstance(found.spec.input, TabularInput)
     assert (found.spec.scoring.worse, found.spec.scoring.threshold) == ("low", 10)
     assert found.opponent["figure"] == "rmse"
+    found.fitted.model.save(lives / f"{model}.keras")
+    loaded = keras.models.load_model(lives / f"{model}.keras", compile=False)
+    given = found.held_out.inputs[:4]
+    np.testing.assert_allclose(loaded.predict(given, verbose=0), found.test.outputs[:4], atol=1e-5)
 
 
 def test_margin_covers_the_asked_share() -> None:
@@ -263,6 +275,19 @@ def test_margin_covers_the_asked_share() -> None:
     inside = (outputs[:, 0] - margin <= truth) & (truth <= outputs[:, 2] + margin)
     assert inside.mean() == pytest.approx(0.9, abs=0.01)
     assert conformal_margin(outputs, truth * 0, 0.9) == 0
+
+
+def test_rows_are_heard_as_means_with_noise_in_training_alone() -> None:
+    import keras
+
+    rows = keras.Input((8, 2))
+    network = keras.Model(rows, heard(rows, ValueOptions(pool=4, noise=0.2)))
+    given = np.random.default_rng(0).random((500, 8, 2)).astype(np.float32)
+    means = given.reshape(500, 2, 4, 2).mean(axis=2)
+    np.testing.assert_allclose(network.predict(given, verbose=0), means, atol=1e-6)
+    keras.utils.set_random_seed(0)
+    noisy = np.asarray(network(given, training=True)) - means
+    assert noisy.std() == pytest.approx(0.1, rel=0.1)
 
 
 def test_history_that_begins_late_repeats_its_first_row() -> None:
