@@ -66,14 +66,16 @@ def teach(
 
 
 def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Floats]:
-    """The scale of each judge's heat (N, G, G), and the scores (N,) that come of them.
+    """The scale of each judge's heat, and the scores (N,) that come of them together.
 
+    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each judge.
     Judges are first made alike by the median and the STEADY quantile of their maxima; then the
     maximum of what they say together is scaled by its median and RARE quantile.
     """
     alike = [scale_of(heat.max(axis=(1, 2)), STEADY) for heat in heats]
     pairs = zip(heats, alike, strict=True)
-    together = join(np.stack([heat * gain + lift for heat, (gain, lift) in pairs]))
+    scaled = np.broadcast_arrays(*[heat * gain + lift for heat, (gain, lift) in pairs])
+    together = join(np.stack(scaled))
     peaks = together.max(axis=(1, 2))
     gain, lift = scale_of(peaks)
     scores = (peaks * gain + lift).astype(np.float32)

@@ -119,7 +119,8 @@ def test_the_graph_of_gaussian_computes_what_its_estimates_say() -> None:
         gaussian._set_places(network, name, places, (2.0, -1.0))
         heats.append(2 * places.heat(cells) - 1)
     heat = network.predict(pixels, verbose=0)[1]
-    np.testing.assert_allclose(heat[..., 0], np.mean(heats, axis=0), rtol=2e-3, atol=2e-3)
+    together = gaussian.shared(np.stack(np.broadcast_arrays(*heats)))
+    np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
 def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
@@ -147,6 +148,27 @@ def _sensed(network: keras.Model) -> keras.Model:
     return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer("eye")(x)))
 
 
+def test_rows_and_columns_see_what_runs_along_them() -> None:
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = gaussian.GaussianOptions(dimensions=4)
+    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
+    senses = gaussian.build(spec, 1, config, options).get_layer(SENSES)
+    taps = [np.zeros((1, *shape[1:]), np.float32) for shape in senses.input_shape]
+    taps[1][:, 0] = 1
+    fine, _, rows, columns = senses.predict(taps, verbose=0)
+    assert rows.shape == (1, 2, 1, 4)
+    assert columns.shape == (1, 1, 2, 4)
+    np.testing.assert_allclose(rows[:, :, 0], fine.mean(axis=2), rtol=1e-4)
+    np.testing.assert_allclose(columns[:, 0], fine.mean(axis=1), rtol=1e-4)
+
+
+def test_a_block_fits_rows_and_columns_too() -> None:
+    cells = np.random.default_rng(0).normal(size=(40, 4, 1, 3)).astype(np.float32)
+    places = fit_places(cells, 2)
+    assert places.whiten.shape == (4, 1, 3, 3)
+    assert places.heat(cells).shape == (40, 4, 1)
+
+
 def test_memories_stand_on_whitened_features() -> None:
     rng = np.random.default_rng(0)
     tangled = rng.normal(size=(6, 6)) * np.array([100, 10, 1, 1, 1, 1])
@@ -169,7 +191,7 @@ def test_judges_are_made_alike_before_they_are_joined() -> None:
     rng = np.random.default_rng(0)
     quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
     loud = 1000 * rng.normal(size=(200, 3, 3)).astype(np.float32) + 5000
-    scales, scores = joined_scales([quiet, loud], gaussian.mean_of)
+    scales, scores = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
     (first, first_lift), (second, second_lift) = scales
     spread = [float(np.std(first * quiet)), float(np.std(second * loud))]
     assert spread[0] == pytest.approx(spread[1], rel=0.3)
