@@ -34,7 +34,7 @@ from trainer.models.grid import (
 )
 from trainer.models.judges import Scale, teach
 from trainer.models.registry import Architecture, Fitted, Training
-from trainer.models.unseen import Judge, Learnt, fit_on_all
+from trainer.models.unseen import JudgeOf, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -108,12 +108,13 @@ def learn(training: Training) -> Learnt:
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
 
-    def judge_of(seen: Floats) -> Judge:
-        return fit_places(seen, options.block).heat
+    def judge_of(rounding: float) -> JudgeOf:
+        return lambda seen: fit_places(seen, options.block, rounding).heat
 
     taught = teach(training, network, [judge_of] * len(JUDGES), shared)
-    for name, cells, scale in zip(JUDGES, taught.cells, taught.scales, strict=True):
-        _set_places(network, name, fit_places(cells, options.block), scale)
+    rows = zip(JUDGES, taught.cells, taught.rounding, taught.scales, strict=True)
+    for name, cells, rounding, scale in rows:
+        _set_places(network, name, fit_places(cells, options.block, rounding), scale)
     note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
     return Learnt(network, taught.unseen, (note,))
 
@@ -123,13 +124,18 @@ def shared(heats: Floats) -> Floats:
     return np.tensordot(np.array(list(JUDGES.values()), np.float32), heats, axes=1)
 
 
-def fit_places(cells: Floats, block: int) -> Places:
-    """Means and whitenings of cells (N, H, W, d) with blocks of `block` x `block` cells."""
+def fit_places(cells: Floats, block: int, rounding: float = 0.0) -> Places:
+    """Means and whitenings of cells (N, H, W, d) with blocks of `block` x `block` cells.
+
+    rounding: the variance that int8 adds to a feature anywhere. Where good parts hardly differ (a
+    plain background) it is all that they may differ by.
+    """
     mean = cells.mean(axis=0)
     block = _fitting_block(mean.shape[:2], block)
     rows = _blocked(cells - mean, block)
     spread = np.matmul(rows.transpose(0, 1, 3, 2), rows) / rows.shape[2]
-    ridge = RIDGE * max(float(np.trace(spread.mean(axis=(0, 1)))) / spread.shape[-1], 1e-6)
+    usual = max(float(np.trace(spread.mean(axis=(0, 1)))) / spread.shape[-1], 1e-6)
+    ridge = RIDGE * usual + rounding
     inverse = np.linalg.inv(spread.astype(np.float64) + ridge * np.eye(spread.shape[-1]))
     return Places(mean, np.linalg.cholesky(inverse).astype(np.float32))
 

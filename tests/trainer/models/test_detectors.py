@@ -18,7 +18,7 @@ from trainer.fitting.experiment import Experiment, run_experiment
 from trainer.models import autoencoder, detector, gaussian, patches
 from trainer.models.gaussian import fit_places
 from trainer.models.grid import SENSES, scale_of
-from trainer.models.judges import joined_scales
+from trainer.models.judges import joined_scales, rounding_of
 from trainer.models.patches import choose_prototypes, distances, mixing, remember
 from trainer.runs.run_tables import baseline_rankings
 
@@ -160,6 +160,20 @@ def test_rows_and_columns_see_what_runs_along_them() -> None:
     assert columns.shape == (1, 1, 2, 4)
     np.testing.assert_allclose(rows[:, :, 0], fine.mean(axis=2), rtol=1e-4)
     np.testing.assert_allclose(columns[:, 0], fine.mean(axis=1), rtol=1e-4)
+
+
+def test_rounding_is_allowed_for_where_good_parts_hardly_differ() -> None:
+    """A plain background: good parts differ by 0.001, int8 moves the features by 0.1."""
+    rng = np.random.default_rng(0)
+    plain = 5 + 0.001 * rng.normal(size=(60, 4, 4, 8)).astype(np.float32)
+    plain[:, :2] += 0.3 * rng.normal(size=(60, 2, 4, 8)).astype(np.float32)
+    rounded = plain + 0.1 * rng.choice([-1, 1], (60, 4, 4, 8)).astype(np.float32)
+    rounding = rounding_of(np.concatenate([plain, rounded]))
+    assert rounding == pytest.approx(0.01, rel=1e-3)
+    unlike = plain.mean(axis=0) + 0.1
+    strict, allowing = (fit_places(plain, 1, noise).heat(unlike[None]) for noise in (0.0, rounding))
+    assert (allowing[0, 2:] < 3).all()
+    assert allowing[0, 2:].max() < 0.5 * strict[0, 2:].min()
 
 
 def test_a_block_fits_rows_and_columns_too() -> None:
