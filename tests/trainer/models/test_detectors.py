@@ -249,6 +249,7 @@ def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights: str) -> None:
     experiment = fitted(plates, "detector", lively_weights)
     notes = experiment.fitted.notes
