@@ -1,10 +1,11 @@
 """Good-only, for parts that lie alike and for surfaces: Gaussians over features of every place.
 
 PaDiM (Defard et al., ICPR 2021): features of three layers of an ImageNet network, mixed down, and
-the Mahalanobis distance of every cell from good parts. Two judges look: one at the cells, one at
-the means of wide windows around them, where a defect shows that no single cell betrays (another
-grinding, another texture). Distances are scaled by good parts they were not fitted on: 0 is a usual
-good part and 1 a rare one; the heat map is the mean of the two and the score its maximum. A
+the Mahalanobis distance of every place from good parts. Four judges look: at cells, at the means of
+wide windows around them, and at those of whole rows and columns, where a defect shows that no
+single cell betrays (another grinding, another texture). Distances are scaled by good parts they
+were not fitted on: 0 is a usual good part and 1 a rare one; the heat map is the mean of all, cells
+weighing double, and the score its maximum. A
 global judge beside them (Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
 """
 
@@ -33,7 +34,7 @@ from trainer.models.grid import (
 )
 from trainer.models.judges import Scale, teach
 from trainer.models.registry import Architecture, Fitted, Training
-from trainer.models.unseen import Judge, Learnt, fit_on_all
+from trainer.models.unseen import JudgeOf, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
 
-JUDGES = ("fine", "wide")
+JUDGES = {"fine": 0.4, "wide": 0.2, "rows": 0.2, "columns": 0.2}
+"""Name -> its share in the heat map."""
+
 WINDOW = 7
 """Side of the windows of the wide judge, in steps of 16 px."""
 
@@ -58,16 +61,16 @@ class GaussianOptions(StrictTable):
 
 @dataclass(frozen=True)
 class Places:
-    """mean: (G, G, d); whiten: (G/B, G/B, d, d), so that |(x - mean) whiten| is the distance."""
+    """mean: (H, W, d); whiten: (H/B, W/B, d, d), so that |(x - mean) whiten| is the distance."""
 
     mean: Floats
     whiten: Floats
 
     def heat(self, cells: Floats) -> Floats:
-        """(N, G, G, d) -> the distance of each cell (N, G, G)."""
+        """(N, H, W, d) -> the distance of each cell (N, H, W)."""
         blocks = _blocked(cells - self.mean, len(self.mean) // len(self.whiten))
         lengths = np.linalg.norm(np.matmul(blocks, self.whiten), axis=3)
-        return _unblocked(lengths, len(cells), len(self.mean))
+        return _unblocked(lengths, cells.shape[:3])
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
@@ -86,7 +89,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     eye = open_eye(spec.shape, config.weights, TAPS)
     cells = _senses([tap.shape[1:] for tap in eye.taps], chosen.dimensions)(eye.taps)
     heats = [_distance(one, chosen.block, name) for one, name in zip(cells, JUDGES, strict=True)]
-    heat = layers.Average(name="exact_heat")(heats)
+    heat = layers.Add(name="exact_heat")(heats)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="gaussian")
 
@@ -104,35 +107,41 @@ def learn(training: Training) -> Learnt:
     options = _options(training.options)
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
-    block = _fitting_block(network.get_layer("exact_heat").output.shape[1], options.block)
 
-    def judge_of(seen: Floats) -> Judge:
-        return fit_places(seen, block).heat
+    def judge_of(rounding: float) -> JudgeOf:
+        return lambda seen: fit_places(seen, options.block, rounding).heat
 
-    taught = teach(training, network, [judge_of] * len(JUDGES), mean_of)
-    for name, cells, scale in zip(JUDGES, taught.cells, taught.scales, strict=True):
-        _set_places(network, name, fit_places(cells, block), scale)
+    taught = teach(training, network, [judge_of] * len(JUDGES), shared)
+    rows = zip(JUDGES, taught.cells, taught.rounding, taught.scales, strict=True)
+    for name, cells, rounding, scale in rows:
+        _set_places(network, name, fit_places(cells, options.block, rounding), scale)
     note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
     return Learnt(network, taught.unseen, (note,))
 
 
-def mean_of(heats: Floats) -> Floats:
-    """Heat (K, N, G, G) of K judges -> their mean (N, G, G)."""
-    return np.asarray(heats.mean(axis=0), np.float32)
+def shared(heats: Floats) -> Floats:
+    """Heat (K, N, G, G) of the judges in their order -> their mean by shares (N, G, G)."""
+    return np.tensordot(np.array(list(JUDGES.values()), np.float32), heats, axes=1)
 
 
-def fit_places(cells: Floats, block: int) -> Places:
-    """Means and whitenings of cells (N, G, G, d) with blocks of `block` x `block` cells."""
+def fit_places(cells: Floats, block: int, rounding: float = 0.0) -> Places:
+    """Means and whitenings of cells (N, H, W, d) with blocks of `block` x `block` cells.
+
+    rounding: the variance that int8 adds to a feature anywhere. Where good parts hardly differ (a
+    plain background) it is all that they may differ by.
+    """
     mean = cells.mean(axis=0)
+    block = _fitting_block(mean.shape[:2], block)
     rows = _blocked(cells - mean, block)
     spread = np.matmul(rows.transpose(0, 1, 3, 2), rows) / rows.shape[2]
-    ridge = RIDGE * max(float(np.trace(spread.mean(axis=(0, 1)))) / spread.shape[-1], 1e-6)
+    usual = max(float(np.trace(spread.mean(axis=(0, 1)))) / spread.shape[-1], 1e-6)
+    ridge = RIDGE * usual + rounding
     inverse = np.linalg.inv(spread.astype(np.float64) + ridge * np.eye(spread.shape[-1]))
     return Places(mean, np.linalg.cholesky(inverse).astype(np.float32))
 
 
 def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
-    """Taps -> mixed features of cells of 32 px, and their means over windows around these."""
+    """Taps -> mixed features of cells of 32 px; means of windows around these, rows and columns."""
     import keras
     from keras import layers
 
@@ -141,23 +150,26 @@ def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(mixed)
     fine = layers.AveragePooling2D(2, name="exact_fine")(mixed)
     wide = layers.AveragePooling2D(2, name="exact_wide")(around)
-    return keras.Model(given, [fine, wide], name=SENSES)
+    side = mixed.shape[1]
+    rows = layers.AveragePooling2D((2, side), name="exact_rows")(mixed)
+    columns = layers.AveragePooling2D((side, 2), name="exact_columns")(mixed)
+    return keras.Model(given, [fine, wide, rows, columns], name=SENSES)
 
 
 def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTensor:
     from keras import layers
 
-    side, count = cells.shape[1], cells.shape[3]
-    block = _fitting_block(side, block)
-    across = side // block
-    x = layers.Reshape((across, block, across, block, count), name=f"exact_block_{judge}")(cells)
+    high, wide, count = cells.shape[1:]
+    block = _fitting_block((high, wide), block)
+    split = (high // block, block, wide // block, block, count)
+    x = layers.Reshape(split, name=f"exact_block_{judge}")(cells)
     x = layers.EinsumDense(
         "bhiwjc,hwcd->bhiwjd",
-        output_shape=(across, block, across, block, count),
+        output_shape=split,
         bias_axes="hiwjd",
         name=f"exact_whiten_{judge}",
     )(x)
-    x = layers.Reshape((side, side, count), name=f"exact_unblock_{judge}")(x)
+    x = layers.Reshape((high, wide, count), name=f"exact_unblock_{judge}")(x)
     unit = layers.UnitNormalization(name=f"exact_unit_{judge}")(x)
     x = layers.Multiply(name=f"exact_length_{judge}")([x, unit])
     return layers.Conv2D(1, 1, name=f"exact_distance_{judge}")(x)
@@ -170,34 +182,37 @@ def _set_projection(network: keras.Model, seed: int) -> None:
 
 
 def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) -> None:
-    block = len(places.mean) // len(places.whiten)
+    """scale: of this judge alone; its share is taken here."""
+    high, wide, count = places.whiten.shape[:3]
+    block = len(places.mean) // high
     lift = -np.matmul(_blocked(places.mean[None], block), places.whiten)
-    across, count = len(places.whiten), places.mean.shape[2]
-    bias = lift.reshape(across, across, block, block, count).transpose(0, 2, 1, 3, 4)
+    bias = lift.reshape(high, wide, block, block, count).transpose(0, 2, 1, 3, 4)
     network.get_layer(f"exact_whiten_{judge}").set_weights([places.whiten, bias])
-    kernel = np.full((1, 1, count, 1), scale[0], np.float32)
-    weights = [kernel, np.array([scale[1]], np.float32)]
+    gain, offset = (JUDGES[judge] * value for value in scale)
+    weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([offset], np.float32)]
     network.get_layer(f"exact_distance_{judge}").set_weights(weights)
 
 
 def _blocked(cells: Floats, block: int) -> Floats:
-    """(N, G, G, d) -> (G/B, G/B, N * B * B, d), the samples of each block together."""
-    count, side, _, width = cells.shape
-    across = side // block
-    split = cells.reshape(count, across, block, across, block, width)
-    return split.transpose(1, 3, 0, 2, 4, 5).reshape(across, across, count * block * block, width)
+    """(N, H, W, d) -> (H/B, W/B, N * B * B, d), the samples of each block together."""
+    count, rows, columns, width = cells.shape
+    high, wide = rows // block, columns // block
+    split = cells.reshape(count, high, block, wide, block, width)
+    return split.transpose(1, 3, 0, 2, 4, 5).reshape(high, wide, count * block * block, width)
 
 
-def _unblocked(values: Floats, count: int, side: int) -> Floats:
-    """(G/B, G/B, N * B * B) -> (N, G, G)."""
-    across = len(values)
-    block = side // across
-    split = values.reshape(across, across, count, block, block)
-    return split.transpose(2, 0, 3, 1, 4).reshape(count, side, side)
+def _unblocked(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """(H/B, W/B, N * B * B) -> shape (N, H, W)."""
+    count, rows, _ = shape
+    high, wide = values.shape[:2]
+    block = rows // high
+    split = values.reshape(high, wide, count, block, block)
+    return split.transpose(2, 0, 3, 1, 4).reshape(shape)
 
 
-def _fitting_block(side: int, block: int) -> int:
-    while side % block:
+def _fitting_block(sides: tuple[int, int], block: int) -> int:
+    """The largest block up to `block` that divides both sides."""
+    while any(side % block for side in sides):
         block -= 1
     return block
 

@@ -30,12 +30,19 @@ Join = Callable[[Floats], Floats]
 Scale = tuple[float, float]
 """(gain, lift)."""
 
+Allowing = Callable[[float], JudgeOf]
+"""The variance that int8 adds to a feature of cells -> how a judge of such cells is made."""
+
 
 @dataclass(frozen=True)
 class Taught:
-    """cells: per sense all that teaches (M, ...); scales: per judge; unseen: as in Learnt."""
+    """cells: per sense all that teaches (M, ...), and the variance that int8 adds to them.
+
+    scales: per judge; unseen: as in Learnt.
+    """
 
     cells: list[Floats]
+    rounding: list[float]
     scales: list[Scale]
     unseen: Floats
     copies: int
@@ -47,7 +54,7 @@ class Taught:
 
 
 def teach(
-    training: Training, network: keras.Model, judges: Sequence[JudgeOf], join: Join
+    training: Training, network: keras.Model, judges: Sequence[Allowing], join: Join
 ) -> Taught:
     """Features of all good parts by `exact_senses` of `network`, and the scales of its judges.
 
@@ -55,25 +62,35 @@ def teach(
     """
     sight = Sight(network, training)
     cells = sight.twice(training.train.inputs, "good parts")
-    copies = teaching_copies(training, sight, cells, judges)
+    rounding = [rounding_of(one) for one in cells]
+    judges_of = [judge(noise) for judge, noise in zip(judges, rounding, strict=True)]
+    copies = teaching_copies(training, sight, cells, judges_of)
     heats = [
         heat_unseen(training, one, (copies.of, copied), judge)
-        for one, copied, judge in zip(cells, copies.cells, judges, strict=True)
+        for one, copied, judge in zip(cells, copies.cells, judges_of, strict=True)
     ]
     scales, unseen = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
-    return Taught(known, scales, unseen, len(copies.of))
+    return Taught(known, rounding, scales, unseen, len(copies.of))
+
+
+def rounding_of(cells: Floats) -> float:
+    """Mean square of what int8 changes in the features of cells (2N, ...), float rows first."""
+    plain, rounded = np.split(cells, 2)
+    return float(np.mean(np.square(plain - rounded)))
 
 
 def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Floats]:
-    """The scale of each judge's heat (N, G, G), and the scores (N,) that come of them.
+    """The scale of each judge's heat, and the scores (N,) that come of them together.
 
+    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each judge.
     Judges are first made alike by the median and the STEADY quantile of their maxima; then the
     maximum of what they say together is scaled by its median and RARE quantile.
     """
     alike = [scale_of(heat.max(axis=(1, 2)), STEADY) for heat in heats]
     pairs = zip(heats, alike, strict=True)
-    together = join(np.stack([heat * gain + lift for heat, (gain, lift) in pairs]))
+    scaled = np.broadcast_arrays(*[heat * gain + lift for heat, (gain, lift) in pairs])
+    together = join(np.stack(scaled))
     peaks = together.max(axis=(1, 2))
     gain, lift = scale_of(peaks)
     scores = (peaks * gain + lift).astype(np.float32)

@@ -30,9 +30,9 @@ from trainer.models.grid import (
     planted_calibration,
     random_projection,
 )
-from trainer.models.judges import Scale, teach
+from trainer.models.judges import Allowing, Scale, teach
 from trainer.models.registry import Architecture, Fitted, Training
-from trainer.models.unseen import Judge, JudgeOf, Learnt, fit_on_all
+from trainer.models.unseen import Judge, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def learn(training: Training) -> Learnt:
     seed_everything(training.config.seed)
     options, seed = _options(training.options), training.config.seed
     network = build(training.spec, 1, training.config, options)
-    judges = [_judge_of(options.dimensions, count, seed) for count in options.counts()]
+    judges = [_allowing(options.dimensions, count, seed) for count in options.counts()]
     taught = teach(training, network, judges, max_of)
     named = zip(JUDGES, options.counts(), taught.cells, taught.scales, strict=True)
     for name, count, cells, scale in named:
@@ -175,11 +175,13 @@ def distances(cells: Floats, prototypes: Floats) -> Floats:
     return heat
 
 
-def _judge_of(dimensions: int, count: int, seed: int) -> JudgeOf:
+def _allowing(dimensions: int, count: int, seed: int) -> Allowing:
+    """Rounded cells are remembered beside the others: nothing more has to be allowed for."""
+
     def judge_of(seen: Floats) -> Judge:
         return remember(seen, dimensions, count, seed).heat
 
-    return judge_of
+    return lambda rounding: judge_of
 
 
 def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:

@@ -32,7 +32,7 @@ AS_USUAL = 0.6
 FEWEST, MOST = 16, 100
 """Held-out parts by which that is judged."""
 
-MOST_COPIES = 800
+MOST_COPIES = 400
 """More only cost time: so many good parts need no copies."""
 
 
