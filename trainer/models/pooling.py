@@ -75,9 +75,10 @@ def float_features(
 
     whole = keras.Model(eye.input, told(eye.outputs, looks))
     rows: list[list[Floats]] = []
+    each = BATCH // looks
     with training.talk.steps("features", len(inputs)) as bar:
-        for start in range(0, len(inputs), BATCH):
-            batch = inputs[start : start + BATCH].astype(np.float32)
+        for start in range(0, len(inputs), each):
+            batch = inputs[start : start + each].astype(np.float32)
             rows.append(by_layer(_listed(whole.predict_on_batch(batch))))
             for _ in range(len(batch)):
                 bar.advance()

@@ -55,14 +55,14 @@ class TransferOptions(StrictTable):
         default="auto", description="which activations the head reads; auto: cross-validated"
     )
     looks: Literal[1, 4] = Field(
-        default=1, description="4: as it is and mirrored three ways, averaged; costs four times"
+        default=4, description="4: as it is and mirrored three ways, averaged; costs four times"
     )
     tune: Literal["auto", "none", "upper", "all"] = Field(
         default="auto",
         description="what follows the head: nothing, the upper blocks, everything; auto: everything"
         " where the weights are random, else nothing",
     )
-    views: int = Field(default=4, ge=0, le=20, description="variations of each image for the head")
+    views: int = Field(default=2, ge=0, le=20, description="variations of each image for the head")
     tune_rate: float = Field(default=2e-4, gt=0, le=0.1, description="the first learning rate")
 
 
@@ -167,11 +167,15 @@ def _groups(training: Training) -> NDArray[np.str_]:
 
 
 def calibration_of(training: Training, fitted: Fitted | None = None) -> Tensor:
-    """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file."""
+    """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file.
+
+    With four looks half as many: each then brings four pictures.
+    """
     del fitted
+    most = MOST_CALIBRATION // (1 if _options(training.options).looks == 1 else 2)
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
-    return np.asarray(inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]])
+    return np.asarray(inputs[rng.permutation(len(inputs))[:most]])
 
 
 def thaw(network: keras.Model, first: str) -> None:

@@ -25,7 +25,7 @@ from trainer.progress import Silent
 CONFIG = FitConfig(
     model="transfer", weights="none", epochs=1, batch=8, image=ImageTable(size_px=64)
 )
-OPTIONS = transfer.TransferOptions(views=1)
+OPTIONS = transfer.TransferOptions(views=1, looks=1)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own
 @pytest.fixture(scope="module")
 def fitted(plates: Path, lively_weights: str) -> Callable[[], Experiment]:
     def fit() -> Experiment:
-        options = {"views": 0, "tune": "upper", "layers": "lower"}
+        options = {"views": 0, "tune": "upper", "layers": "lower", "looks": 1}
         config = CONFIG.model_copy(update={"options": options, "weights": lively_weights})
         return run_experiment(plan_split(load_dataset(plates), config), config, "plates")
 
