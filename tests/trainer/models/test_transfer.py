@@ -69,6 +69,7 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
     assert not [name for name in thawed if name.endswith("BN")]
 
 
+@pytest.mark.slow
 def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_int8(
     training: Training, tmp_path: Path
 ) -> None:
