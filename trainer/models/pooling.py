@@ -63,8 +63,12 @@ def told(seen: list[keras.KerasTensor], looks: int) -> list[keras.KerasTensor]:
     vectors = [texture(one) if len(one.shape) == 4 else one for one in seen]
     if looks == 1:
         return vectors
-    parts = [keras.ops.reshape(one, (looks, -1, one.shape[1])) for one in vectors]
-    return [keras.ops.mean(one, axis=0) for one in parts]
+    given = [keras.Input(one.shape[1:]) for one in vectors]
+    parts = [keras.ops.reshape(one, (looks, -1, one.shape[1])) for one in given]
+    means = [keras.ops.mean(one, axis=0) for one in parts]
+    mean = keras.Model(given, means, name="exact_looks")
+    found = mean(vectors)
+    return found if isinstance(found, list) else [found]
 
 
 def float_features(
@@ -79,7 +83,7 @@ def float_features(
     with training.talk.steps("features", len(inputs)) as bar:
         for start in range(0, len(inputs), each):
             batch = inputs[start : start + each].astype(np.float32)
-            rows.append(by_layer(_listed(whole.predict_on_batch(batch))))
+            rows.append(by_layer(_arrays(whole.predict_on_batch(batch))))
             for _ in range(len(batch)):
                 bar.advance()
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
@@ -101,7 +105,7 @@ def int8_features(
             bar.advance()
             if len(waiting) == BATCH or place == len(inputs) - 1:
                 batch = [_look_by_look(column) for column in zip(*waiting, strict=True)]
-                rows.append(by_layer(_listed(reading.predict_on_batch(batch))))
+                rows.append(by_layer(_arrays(reading.predict_on_batch(batch))))
                 waiting = []
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
@@ -119,6 +123,6 @@ def _look_by_look(column: tuple[Floats, ...]) -> Floats:
     return stacked.reshape(-1, *stacked.shape[2:])
 
 
-def _listed(found: Floats | list[Floats]) -> list[Floats]:
+def _arrays(found: Floats | list[Floats]) -> list[Floats]:
     several = found if isinstance(found, list | tuple) else [found]
     return [np.asarray(one, np.float32) for one in several]

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.int8 import convert_images
 from edge_agent.contracts.image import ImageInput
 from edge_agent.infer.runtime import open_runtime
+from quantize.graph import parse_graph
 from trainer.config import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.splits import plan_split
@@ -69,6 +70,7 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
     assert not [name for name in thawed if name.endswith("BN")]
 
 
+@pytest.mark.slow
 def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_int8(
     training: Training, tmp_path: Path
 ) -> None:
@@ -82,7 +84,10 @@ def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_
     logits = predict(network, inputs)
     for mirrored in (inputs[:, ::-1], inputs[:, :, ::-1]):
         np.testing.assert_allclose(predict(network, mirrored), logits, rtol=1e-3, atol=1e-3)
-    runtime = open_runtime(convert_images(network, transfer.calibration_of(training)))
+    payload = convert_images(network, transfer.calibration_of(training))
+    means = [one for one in parse_graph(payload, "four").tensors if "exact_looks" in one.name]
+    assert {one.dtype for one in means if not one.constant} == {"FLOAT32"}
+    runtime = open_runtime(payload)
     coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
     assert np.abs(coarse - logits).max() < 0.2 * np.abs(logits).max()
 
