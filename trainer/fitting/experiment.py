@@ -81,34 +81,12 @@ def run_experiment(
     training = replace(training, unfinished=unfinished or Unfinished(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
     heard = predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
-    val = _judged(heard, training.val, split.val, training, scoring)
-    if fitted.scoring is None:
-        bad = split.dataset.is_bad()[split.val]
-        undecided = 0.5 if scoring.kind == "logits" else None
-        threshold, rule = choose_threshold(val.scores, bad, undecided)
-        scoring = scoring.with_threshold(threshold, rule)
-    if fitted.scoring is None or isinstance(training.spec, TabularInput):
-        scoring = with_persistence(scoring, training, heard)
+    scoring = _scoring_of(architecture, fitted, training, heard)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     said = predict(fitted.model, held_out.inputs)
     test = _judged(said, held_out, split.test, training, scoring)
-    spec = ModelSpec(
-        name=name,
-        task=split.dataset.config.task,
-        architecture=architecture.name,
-        labels=training.labels,
-        good=[label for label in training.labels if label in split.dataset.config.good],
-        input=training.spec,
-        scoring=scoring,
-    )
-    opponent: dict[str, object] = {}
-    if isinstance(training.spec, TabularInput):
-        from trainer.judging.opponents import opponent_report
-
-        outcome = outcome_of(split, spec, test)
-        opponent = opponent_report(split, training.spec, outcome, config.seed)
+    spec = _spec_of(name, architecture, training, scoring)
     return Experiment(
         split,
         config,
@@ -120,7 +98,7 @@ def run_experiment(
         _judged(heard, training.val, split.val, training, scoring),
         _calibration(architecture, training, fitted),
         baseline_predictions(split.dataset, training.train, held_out, split.test),
-        opponent,
+        _opponent(spec, training, test),
         baseline_scores(split.dataset, training.train, held_out, split.test),
     )
 
@@ -204,6 +182,47 @@ def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray
     """What the fitted network says of other inputs of the samples at `indices`."""
     outputs, spec = predict(experiment.fitted.model, prepared.inputs), experiment.spec
     return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+
+
+def _scoring_of(
+    architecture: Architecture, fitted: Fitted, training: Training, heard: NDArray[np.float32]
+) -> Scoring:
+    """The fit's own scoring, or a threshold by `heard`, what was said of the validation inputs."""
+    scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
+    if fitted.scoring is None:
+        split = training.split
+        val = _judged(heard, training.val, split.val, training, scoring)
+        undecided = 0.5 if scoring.kind == "logits" else None
+        bad = split.dataset.is_bad()[split.val]
+        scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided))
+    if fitted.scoring is None or isinstance(training.spec, TabularInput):
+        scoring = with_persistence(scoring, training, heard)
+    return scoring
+
+
+def _spec_of(
+    name: str, architecture: Architecture, training: Training, scoring: Scoring
+) -> ModelSpec:
+    config = training.dataset.config
+    return ModelSpec(
+        name=name,
+        task=config.task,
+        architecture=architecture.name,
+        labels=training.labels,
+        good=[label for label in training.labels if label in config.good],
+        input=training.spec,
+        scoring=scoring,
+    )
+
+
+def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:
+    """What gradient boosting says of the same held-out rows; nothing beside images and signals."""
+    if not isinstance(training.spec, TabularInput):
+        return {}
+    from trainer.judging.opponents import opponent_report
+
+    outcome = outcome_of(training.split, spec, test)
+    return opponent_report(training.split, training.spec, outcome, training.config.seed)
 
 
 def _judged(
