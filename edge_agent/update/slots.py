@@ -8,8 +8,8 @@
 
 A bundle is written beside the slots, made durable, renamed into place; then the links are
 switched one by one. A power cut at any moment leaves `current` at a whole bundle, the old or the
-new one. The floor outlives a rollback, so that only a person, never a replayed old bundle, can
-take a station back.
+new one, and a way back. The floor outlives a rollback, so that only a person, never a replayed old
+bundle, can take a station back.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
     home = _home(name, root)
     try:
         with locked(home):
-            back = leads_to(home / "previous")
             now = leads_to(home / "current")
-            if back is None or back == now:
+            back = _way_back(home)
+            if back is None:
                 raise RollbackError(
                     "there is no previous bundle",
                     where=str(home),
@@ -239,13 +239,32 @@ def _stored_floor(home: Path) -> Floor | None:
         ) from error
 
 
+def _way_back(home: Path) -> str | None:
+    """Where `previous` leads. An interruption between the two links leaves both at one slot: then
+    the newest other slot that has been current, which is one that the floor has reached.
+    """
+    now, back, floor = leads_to(home / "current"), leads_to(home / "previous"), _floor(home)
+    if back is None or back != now or floor is None:
+        return back
+    found = []
+    for slot in (home / "slots").iterdir():
+        bundle = _whole(slot / f"{home.name}.bundle")
+        if bundle is not None and f"slots/{slot.name}" != now:
+            found.append((_order(bundle.manifest.version), f"slots/{slot.name}"))
+    reached = [place for version, place in sorted(found) if version <= _order(floor.version)]
+    return reached[-1] if reached else None
+
+
 def _current(home: Path) -> Bundle | None:
     """The current bundle, None when there is none or it is damaged (so that it can be replaced)."""
-    file = home / "current" / f"{home.name}.bundle"
+    return _whole(home / "current" / f"{home.name}.bundle")
+
+
+def _whole(file: Path) -> Bundle | None:
     try:
         return read_bundle(file) if file.is_file() else None
     except BundleError:
-        LOG.warning("the current bundle is damaged: %s", file)
+        LOG.warning("the bundle is damaged: %s", file)
         return None
 
 
@@ -286,8 +305,9 @@ def _status(home: Path, root: Path) -> SlotStatus:
     try:
         reached = _floor(home)
         floor = reached.version if reached else ""
-        back = home / "previous" / file.name
-        previous = read_bundle(back).manifest.version if back.is_file() else ""
+        back = _way_back(home)
+        before = home / back / file.name if back else file
+        previous = read_bundle(before).manifest.version if back and before.is_file() else ""
         bundle = read_bundle(file)
         version, sha256 = bundle.manifest.version, bundle.sha256
         verify_bundle(bundle, root / "trust")

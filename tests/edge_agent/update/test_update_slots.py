@@ -16,6 +16,7 @@ from edge_agent.contracts.errors import (
     SignatureError,
     StorageError,
 )
+from edge_agent.update.durable import point
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import Workshop, open_workshop
 
@@ -131,6 +132,33 @@ def test_rollback_twice_returns_to_the_new_one(workshop: Workshop, root: Path) -
     rollback("brightness", root, passes)
     rollback("brightness", root, passes)
     assert current(root) == "1.1.0"
+
+
+def test_a_rollback_that_was_cut_short_leaves_a_way_back(workshop: Workshop, root: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        put(workshop, root, version)
+    home = root / "bundles" / "brightness"
+    old, new = ((home / link).readlink() for link in ("previous", "current"))
+    point(home / "current", str(old))  # and the power goes before `previous` is switched
+    assert status(root)[0].previous == "1.1.0"
+    rollback("brightness", root, passes)
+    assert (current(root), (home / "previous").readlink()) == ("1.1.0", old)
+    assert (home / "current").readlink() == new
+
+
+def test_an_install_that_was_cut_short_is_no_way_back(workshop: Workshop, root: Path) -> None:
+    """Its bundle lies there whole, and newer than anything that has been current."""
+    for version in ("1.0.0", "1.1.0"):
+        put(workshop, root, version)
+    home = root / "bundles" / "brightness"
+    waiting = workshop.signed("1.2.0")
+    slot = home / "slots" / read_bundle(waiting).sha256
+    slot.mkdir()
+    shutil.copy(waiting, slot / "brightness.bundle")
+    point(home / "previous", str((home / "current").readlink()))
+    assert status(root)[0].previous == "1.0.0"
+    rollback("brightness", root, passes)
+    assert current(root) == "1.0.0"
 
 
 def test_rollback_without_previous_says_so(workshop: Workshop, root: Path) -> None:
