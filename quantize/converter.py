@@ -29,8 +29,9 @@ from quantize.mixed import (
 from quantize.worst_layers import worst_tensors
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
-BATCH_VALUES = 1_500_000
-"""Input values in a batch: large images come a few at a time, or their activations fill memory."""
+BATCH_VALUES = 500_000
+"""Input values in a batch: large images come a few at a time, or their activations fill memory; a
+network may look at each of them several times."""
 MLIR_PLACE = re.compile(r'loc\(.*?fused\["(\w+):", "([^"@]+)')
 """Where an MLIR error says that it arose: operator and node."""
 
@@ -94,7 +95,7 @@ def first_output(model: Any, inputs: Tensor) -> Tensor:
     rows = []
     batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
     for start in range(0, len(inputs), batch):
-        given = model(inputs[start : start + batch].astype(np.float32), training=False)
+        given = model.predict_on_batch(inputs[start : start + batch].astype(np.float32))
         first = given[0] if isinstance(given, list | tuple) else given
         rows.append(np.asarray(first, np.float32))
     joined = np.concatenate(rows)

@@ -22,6 +22,8 @@ from trainer.progress import Bar
 if TYPE_CHECKING:
     import keras
 
+BATCH_VALUES = 2_000_000
+"""Input values that are judged at once: large images come a few at a time, for memory's sake."""
 WEIGHT_LIMIT = 10.0
 """No class weighs more than this; a rarer one would make the training jump."""
 
@@ -127,9 +129,10 @@ def sample_weights(training: Training) -> NDArray[np.float32]:
     return np.asarray(weights / weights.mean(), np.float32)
 
 
-def predict(network: keras.Model, inputs: Tensor, batch: int = 64) -> NDArray[np.float32]:
+def predict(network: keras.Model, inputs: Tensor) -> NDArray[np.float32]:
     """The network's (first) output for every input: (N, K)."""
     rows = []
+    batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
     for start in range(0, len(inputs), batch):
         given = network.predict_on_batch(inputs[start : start + batch].astype(np.float32))
         first = given[0] if isinstance(given, list | tuple) else given
