@@ -89,7 +89,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     eye = open_eye(spec.shape, config.weights, TAPS)
     cells = _senses([tap.shape[1:] for tap in eye.taps], chosen.dimensions)(eye.taps)
     heats = [_distance(one, chosen.block, name) for one, name in zip(cells, JUDGES, strict=True)]
-    heat = layers.Add(name="exact_heat")(heats)
+    sides = heats[0].shape[1:3]
+    spread = [_spread(one, sides, name) for one, name in zip(heats, JUDGES, strict=True)]
+    heat = layers.Add(name="exact_heat")(spread)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="gaussian")
 
@@ -173,6 +175,21 @@ def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTe
     unit = layers.UnitNormalization(name=f"exact_unit_{judge}")(x)
     x = layers.Multiply(name=f"exact_length_{judge}")([x, unit])
     return layers.Conv2D(1, 1, name=f"exact_distance_{judge}")(x)
+
+
+def _spread(heat: keras.KerasTensor, sides: tuple[int, int], judge: str) -> keras.KerasTensor:
+    """What is said of a row or column, said of all its cells: (N, H, W, 1).
+
+    A sum of unlike shapes would do it too, but of one picture Keras takes such a summand for a
+    bias, and may lay it along the other side.
+    """
+    from keras import layers
+
+    for axis, side in enumerate(sides, start=1):
+        if heat.shape[axis] < side:
+            same = [heat] * side
+            heat = layers.Concatenate(axis=axis, name=f"exact_spread{axis}_{judge}")(same)
+    return heat
 
 
 def _set_projection(network: keras.Model, seed: int) -> None:

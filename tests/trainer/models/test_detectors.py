@@ -69,6 +69,16 @@ def test_a_detector_gives_a_score_and_a_heat_map_whose_peak_it_is(experiment: Ex
     np.testing.assert_allclose(score[:, 0], heat.max(axis=(1, 2, 3)), rtol=1e-5)
 
 
+def test_a_picture_is_judged_alone_as_among_others(experiment: Experiment) -> None:
+    inputs = experiment.held_out.inputs[:3].astype(np.float32)
+    network = experiment.fitted.model
+    score, heat = network.predict_on_batch(inputs)
+    for place in range(3):
+        alone, map_alone = map(np.asarray, network(inputs[place : place + 1], training=False))
+        np.testing.assert_allclose(alone[0], score[place], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(map_alone[0], heat[place], rtol=1e-3, atol=1e-4)
+
+
 def test_int8_ranks_as_float_does(experiment: Experiment) -> None:
     from benchmarks.int8 import run_images
 
