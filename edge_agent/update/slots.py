@@ -274,8 +274,8 @@ def _current_version(home: Path) -> str:
 
 
 def _clear(home: Path) -> None:
-    """Remove what neither link leads to: older slots, and what an interrupted install left."""
-    kept = {leads_to(home / "current"), leads_to(home / "previous")}
+    """Remove what is neither current nor the way back, and what an interrupted install left."""
+    kept = {leads_to(home / "current"), _way_back(home)}
     for slot in (home / "slots").iterdir():
         if f"slots/{slot.name}" not in kept:
             shutil.rmtree(slot, onerror=_warn)

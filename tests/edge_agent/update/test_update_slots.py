@@ -143,6 +143,9 @@ def test_a_rollback_that_was_cut_short_leaves_a_way_back(workshop: Workshop, roo
     assert status(root)[0].previous == "1.1.0"
     rollback("brightness", root, passes)
     assert (current(root), (home / "previous").readlink()) == ("1.1.0", old)
+    point(home / "previous", str(new))  # the same on the way up
+    put(workshop, root, "1.1.0")
+    assert status(root)[0].previous == "1.0.0", "an install clears what it takes for old"
     assert (home / "current").readlink() == new
 
 
