@@ -44,8 +44,8 @@ class Renewal:
 
     A new bundle goes through every check of arming. One that passes waits in take() for its
     channel's thread, which takes it up between two parts; one that fails is in `refused`, the
-    channel goes on with what it has, and it is tried again ever more seldom. A
-    channel whose bundle is a file keeps it until a restart.
+    channel goes on with what it has, and it is tried again ever more seldom. A channel whose bundle
+    is a file keeps it until a restart.
     """
 
     def __init__(self, config: StationConfig, clock: Clock) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,21 @@ path = "shift.csv"
 """
 
 
+@contextlib.contextmanager
+def watching(folder: Path) -> Iterator[Renewal]:
+    """The channel of STATION in `folder`, armed, and what watches its slots."""
+    (folder / "station.toml").write_text(STATION)
+    config = read_config(folder / "station.toml")
+    armed = arm_channel(config.channel[0], config, SystemClock())
+    renewal = Renewal(config, SystemClock())
+    renewal.start([armed])
+    try:
+        yield renewal
+    finally:
+        renewal.stop()
+        armed.bundle.close()
+
+
 def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,12 +54,7 @@ def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
         write_process_bundle(slot / "slots" / name / "power.bundle", spec)
     current = slot / "current"
     current.symlink_to("slots/a")
-    (tmp_path / "station.toml").write_text(STATION)
-    config = read_config(tmp_path / "station.toml")
-    armed = arm_channel(config.channel[0], config, SystemClock())
-    renewal = Renewal(config, SystemClock())
-    renewal.start([armed])
-    try:
+    with watching(tmp_path) as renewal:
         _point(current, "slots/b")
         assert _soon(lambda: "takes another input than power 1.0.0" in _refused(renewal))
         assert renewal.take("mill") is None
@@ -52,9 +63,6 @@ def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
         fresh = renewal.take("mill")
         assert fresh is not None
         fresh.close()
-    finally:
-        renewal.stop()
-        armed.bundle.close()
 
 
 def test_a_bundle_that_could_not_be_read_for_a_while_is_tried_again(
@@ -68,12 +76,7 @@ def test_a_bundle_that_could_not_be_read_for_a_while_is_tried_again(
     whole[1].write_bytes(payload[:500])
     current = slot / "current"
     current.symlink_to("slots/a")
-    (tmp_path / "station.toml").write_text(STATION)
-    config = read_config(tmp_path / "station.toml")
-    armed = arm_channel(config.channel[0], config, SystemClock())
-    renewal = Renewal(config, SystemClock())
-    renewal.start([armed])
-    try:
+    with watching(tmp_path) as renewal:
         _point(current, "slots/b")
         assert _soon(lambda: "the new bundle is refused" in _refused(renewal))
         whole[1].write_bytes(payload)
@@ -84,9 +87,6 @@ def test_a_bundle_that_could_not_be_read_for_a_while_is_tried_again(
         fresh.close()
         time.sleep(0.3)
         assert renewal.take("mill") is None, "what is taken up is not loaded again"
-    finally:
-        renewal.stop()
-        armed.bundle.close()
 
 
 def _refused(renewal: Renewal) -> str:
