@@ -46,7 +46,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_document(graph, faults, target, resident_bytes)))
     else:
-        print("\n".join(_lines(graph, faults, target)))
+        print("\n".join(_lines(graph, faults, target, resident_bytes)))
     return 0
 
 
@@ -114,7 +114,9 @@ def _operator(graph: Graph, op: Op) -> dict[str, object]:
     }
 
 
-def _lines(graph: Graph, faults: list[Fault], target: str) -> list[str]:
+def _lines(graph: Graph, faults: list[Fault], target: str, resident_bytes: int) -> list[str]:
+    from quantize.edgetpu import grouped, predict
+
     lines = [
         f"{graph.size_bytes / 1024:.0f} KiB, {graph.parameter_bytes / 1024:.0f} KiB of parameters, "
         f"{graph.total_macs / 1e6:.2f} million multiply-accumulates, {len(graph.ops)} operators"
@@ -127,10 +129,12 @@ def _lines(graph: Graph, faults: list[Fault], target: str) -> list[str]:
         output = _words(graph, op.outputs[0]) if op.outputs else ""
         title = f"{op.name} v{op.version}"
         lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
+    if TARGETS[target].rules == "edgetpu":
+        lines.append(predict(graph, resident_bytes).sentence(graph))
     if not faults:
         predicted = "predicted to map whole" if TARGETS[target].rules == "edgetpu" else "runs"
         return [*lines, f"{target}: {predicted}"]
-    return [*lines, f"{target} refuses:", *(f"- {one.rule}: {one.what}" for one in faults)]
+    return [*lines, f"{target} refuses:", *(f"- {line}" for line in grouped(faults))]
 
 
 def _words(graph: Graph, place: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_agent.contracts.bundle import EDGETPU_MODEL
 from edge_agent.contracts.manifest import Manifest
 from quantize.child import MEMORY_MB, TIME_S, Converted, Variant, convert_in_child
+from quantize.edgetpu import grouped, predict
 from quantize.edgetpu_log import compile_model, has_compiler
 from quantize.gate import Comparison, Limits, compare_samples
 from quantize.graph import parse_graph
@@ -23,6 +24,9 @@ from quantize.study import StudyRow, study
 from quantize.targets import Target, find_target
 
 Say = Callable[[str], None]
+
+SHOWN_FAULTS = 3
+"""Rules of the Edge TPU that `convert` names; `inspect` names all."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,11 @@ def _twin(target: Target, done: Climb, say: Say) -> dict[str, bytes]:
     """The twin compiled for Edge TPU, where the target has one and the compiler is installed."""
     if target.rules != "edgetpu":
         return {}
+    graph = parse_graph(done.converted.model, "model.tflite")
+    predicted = predict(graph)
+    say(predicted.sentence(graph))
+    for line in grouped(predicted.faults)[:SHOWN_FAULTS]:
+        say(f"not mapped: {line}")
     if not has_compiler():
         say("edgetpu_compiler is not installed: the bundle runs on the CPU until it is compiled")
         return {}

@@ -8,7 +8,7 @@ twins that Coral publishes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,23 @@ class Prediction:
     def whole(self) -> bool:
         """Whether the whole network runs on the Edge TPU."""
         return not self.faults
+
+    def sentence(self, graph: Graph) -> str:
+        """How much of `graph` it is, for people."""
+        return (
+            f"predicted for the Edge TPU: {len(self.mapped)} of {len(graph.ops)} operators, "
+            f"{self.mac_share:.0%} of the multiply-accumulates"
+        )
+
+
+def grouped(faults: Sequence[Fault]) -> list[str]:
+    """A line for each broken rule: the first operator that breaks it, and how many more do."""
+    lines = []
+    for rule in dict.fromkeys(fault.rule for fault in faults):
+        mine = [fault.what for fault in faults if fault.rule == rule]
+        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
+        lines.append(f"{rule}: {mine[0]}{more}")
+    return lines
 
 
 def predict(graph: Graph, resident_bytes: int = 0) -> Prediction:
@@ -181,7 +198,8 @@ def _rank(graph: Graph, op: Op) -> str | None:
     for place in op.outputs:
         shape = graph.tensors[place].shape
         if any(size > 1 for size in shape[:-3]):
-            return f"{op.name} gives a tensor of shape {shape}"
+            several = ": fit with looks = 1" if len(shape) == 4 else ""
+            return f"{op.name} gives a tensor of shape {shape}{several}"
     return None
 
 

@@ -30,6 +30,15 @@ def test_vibration_bundle_takes_int8(vibration_bundle: Path) -> None:
     assert (given.dtype, given.shape) == ("int8", [1, 128, 1])
 
 
+def test_for_a_coral_it_says_what_the_accelerator_will_run(
+    image_run: Path, tmp_path: Path, capsys: Any
+) -> None:
+    words = ["--target", "coral-usb", "--out", str(tmp_path / "discs.bundle")]
+    assert main(["convert", str(image_run), *words]) == 0
+    said = capsys.readouterr()
+    assert "100% of the multiply-accumulates" in said.out + said.err
+
+
 def test_golden_samples_are_judged_as_the_bundle_says(image_bundle: Path) -> None:
     bundle = read_bundle(image_bundle)
     inspector = load_inspector(bundle)

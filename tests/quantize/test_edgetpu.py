@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantize.edgetpu import EDGETPU_BYTES, OP_RULES, predict
+from quantize.edgetpu import EDGETPU_BYTES, OP_RULES, grouped, predict
 from quantize.edgetpu_log import parse_log
 from quantize.graph import Graph, Op, TensorInfo, read_graph
 
@@ -131,9 +131,22 @@ def test_what_follows_an_unmapped_operator_stays_on_the_cpu() -> None:
         Op(1, "ARG_MAX", 1, (1,), (2,), {}),
         Op(2, "CONV_2D", 3, (2, 4), (3,), {}),
     ]
-    predicted = predict(Graph([*tensors, kernel], ops, [0], [3], 1, 100))
+    graph = Graph([*tensors, kernel], ops, [0], [3], 1, 100)
+    predicted = predict(graph)
     assert predicted.mapped == [0]
     assert predicted.mac_share == 0.5
+    assert predicted.sentence(graph).endswith("1 of 3 operators, 50% of the multiply-accumulates")
+
+
+def test_several_looks_at_once_are_named_with_their_cure() -> None:
+    found = predict(BROKEN["three dimensions"]).faults
+    assert found[0].what == "ADD gives a tensor of shape (2, 8, 8, 4): fit with looks = 1"
+
+
+def test_a_rule_that_many_operators_break_is_said_once() -> None:
+    ops = [Op(place, "ARG_MAX", 1, (place,), (place + 1,), {}) for place in range(3)]
+    graph = Graph([tensor(place) for place in range(4)], ops, [0], [3], 1, 100)
+    assert grouped(predict(graph).faults) == ["operator: ARG_MAX is not supported (and 2 more)"]
 
 
 PAIRS = [
