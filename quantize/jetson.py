@@ -2,29 +2,37 @@
 
 TensorRT takes int8 with zero points of 0 only (NVIDIA, TensorRT developer guide, "Explicit
 quantization"), so the network is quantised again by ai-edge-quantizer with symmetric activations,
-carried to ONNX by tf2onnx, and checked with ONNX Runtime here. The engine is built on the board:
+carried to ONNX by tf2onnx, and checked with ONNX Runtime here. Layers named `exact_...` stay in
+float, as in a bundle. The engine is built on the board:
 `trtexec --onnx=FILE.onnx --int8 --saveEngine=FILE.engine`.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from edge_agent.contracts.errors import ConfigError, ConversionError
 from edge_agent.contracts.files import write_atomic
-from edge_agent.contracts.scoring import dequantise, quantise
+from edge_agent.contracts.scoring import dequantise, judge, quantise
 from edge_agent.contracts.types import Tensor
 from edge_agent.infer.runtime import open_runtime
 from quantize.child import convert_in_child, spread
 from quantize.graph import parse_graph
 from quantize.maxpool import pooled_maxima
+from quantize.mixed import EXACT, exact_tensors
 from quantize.refusals import EITHER_WAY
 from quantize.run import Run
 from quantize.targets import find_target
@@ -41,9 +49,10 @@ OPSET = "13"
 
 @dataclass(frozen=True)
 class Exported:
-    """agreement: of the largest output with the float network's, on n held-out inputs.
+    """agreement: of verdict and label with the float network's, on n held-out inputs.
 
-    worst_quanta: the largest output difference between ONNX Runtime and LiteRT.
+    worst_quanta: the largest output difference between ONNX Runtime and LiteRT; a quantum of a
+    float output is a 255th of its range on these inputs.
     """
 
     size_bytes: int
@@ -61,17 +70,19 @@ def export_onnx(run: Run, out: Path) -> Exported:
     converted = convert_in_child(run, find_target("jetson"), "float32")
     with tempfile.TemporaryDirectory(prefix="lineside-onnx-") as name:
         folder = Path(name)
-        (folder / "float.tflite").write_bytes(pooled_maxima(converted.model))
-        symmetric = quantise_symmetric(folder / "float.tflite", run.calibration)
+        exact = exact_outputs(converted.model)
+        (folder / "float.tflite").write_bytes(pooled_maxima(converted.model, exact))
+        symmetric = quantise_symmetric(folder / "float.tflite", run.calibration, exact)
         (folder / "int8.tflite").write_bytes(symmetric)
         payload = _to_onnx(folder / "int8.tflite", folder / "int8.onnx")
-    checked = _check(payload, symmetric, run.heldout[:CHECKED], converted.float_outputs)
+    checked = _check(payload, symmetric, run, converted.float_outputs)
     write_atomic(out, payload)
     return checked
 
 
-def quantise_symmetric(model: Path, calibration: Tensor) -> bytes:
-    """int8 weights and activations of a float .tflite file, every zero point 0.
+def quantise_symmetric(model: Path, calibration: Tensor, exact: Sequence[str] = ()) -> bytes:
+    """int8 weights and activations of a float .tflite file, every zero point 0; what gives the
+    tensors `exact` stays in float.
 
     Ranges are the extremes over all samples: the tool's own moving average clips the rare ones.
     """
@@ -83,27 +94,40 @@ def quantise_symmetric(model: Path, calibration: Tensor) -> bytes:
     rules = recipe.static_wi8_ai8()
     for rule in rules:
         rule["op_config"]["activation_tensor_config"]["symmetric"] = True
+    if exact:
+        scopes = "|".join(re.escape(name) for name in exact)
+        rules.append({"regex": scopes, "operation": "*", "algorithm_key": "no_quantize"})
     recipes = recipe_manager.RecipeManager()
     recipes.load_quantization_recipe(rules)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe(rules)
     key, name = _signature(model)
     samples = spread(calibration, CALIBRATION).astype(np.float32)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it draws progress bars
         warnings.simplefilter("ignore")
         ranges = calibrator.Calibrator(str(model), num_threads=1, qsv_update_func=min_max_update)
         ranges.calibrate({key: [{name: one[None]} for one in samples]}, recipes)
         done = tool.quantize(ranges.get_model_qsvs(), enable_progress_report=False)
-    payload = bytes(done.quantized_model)
-    refuse_asymmetric(payload)
+    payload = _readable(bytes(done.quantized_model))
+    refuse_asymmetric(payload, exact)
     return payload
 
 
-def refuse_asymmetric(model: bytes) -> None:
-    """Raise ConversionError where a zero point is not 0, or an operator stayed in float."""
+def exact_outputs(model: bytes) -> list[str]:
+    """Names of the tensors that exact layers of a float .tflite give; empty where it has none."""
+    names = exact_tensors(model)
+    return names if any(EXACT in name for name in names) else []
+
+
+def refuse_asymmetric(model: bytes, exact: Sequence[str] = ()) -> None:
+    """Raise ConversionError where a zero point is not 0, or an operator stayed in float that gives
+    none of the tensors `exact`.
+    """
     graph = parse_graph(model, "symmetric model")
     for op in graph.ops:
-        if op.name not in EITHER_WAY and any(graph.tensors[place].is_float for place in op.outputs):
+        given = [graph.tensors[place] for place in op.outputs]
+        free = [one for one in given if one.is_float and one.name not in exact]
+        if op.name not in EITHER_WAY and free:
             raise ConversionError(
                 f"{op.name} stays in float",
                 where="symmetric model",
@@ -116,6 +140,22 @@ def refuse_asymmetric(model: bytes) -> None:
                 where="symmetric model",
                 cure="replace the operator that makes it; softmax does, logits do not",
             )
+
+
+def _readable(model: bytes) -> bytes:
+    """The file as tf2onnx reads it: codes of operators in the older one of their two fields too,
+    and constants within the flatbuffer (schema.fbs, versions 3a and 3c).
+    """
+    tree = schema.ModelT.InitFromPackedBuf(model)
+    for code in tree.operatorCodes:
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    for buffer in tree.buffers:
+        if buffer.size:
+            outside = model[buffer.offset : buffer.offset + buffer.size]
+            buffer.data, buffer.offset, buffer.size = np.frombuffer(outside, np.uint8), 0, 0
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def _signature(model: Path) -> tuple[str, str]:
@@ -144,7 +184,7 @@ def _to_onnx(model: Path, out: Path) -> bytes:
     return out.read_bytes()
 
 
-def _check(payload: bytes, symmetric: bytes, inputs: Tensor, expected: Tensor) -> Exported:
+def _check(payload: bytes, symmetric: bytes, run: Run, expected: Tensor) -> Exported:
     """Run the ONNX file on held-out inputs beside LiteRT and beside the float network's outputs."""
     try:
         import onnxruntime as ort
@@ -154,19 +194,28 @@ def _check(payload: bytes, symmetric: bytes, inputs: Tensor, expected: Tensor) -
     runtime = open_runtime(symmetric)
     given, gives = runtime.inputs[0], runtime.outputs[0]
     name = session.get_inputs()[0].name
-    rows, worst = [], 0
-    for one in inputs:
+    both = []
+    for one in run.heldout[:CHECKED]:
         tensor = quantise(one.astype(np.float32), given.scale, given.zero_point, given.dtype)
-        raw = session.run(None, {name: tensor[None]})[0]
-        apart = raw.astype(np.int32) - runtime.invoke([tensor[None]])[0]
-        worst = max(worst, int(np.abs(apart).max()))
-        rows.append(dequantise(raw, gives.scale, gives.zero_point).reshape(-1))
+        raws = session.run(None, {name: tensor[None]})[0], runtime.invoke([tensor[None]])[0]
+        both.append([dequantise(raw, gives.scale, gives.zero_point).reshape(-1) for raw in raws])
     runtime.close()
+    found, beside = (np.stack(rows) for rows in zip(*both, strict=True))
+    quantum = gives.scale or max(float(np.ptp(beside)), 1e-6) / 255
+    worst = round(float(np.abs(found - beside).max()) / quantum)
     _refuse_apart(worst)
-    found, said = np.stack(rows), expected[: len(rows)]
-    same = found.argmax(axis=1) == said.argmax(axis=1)
+    said = expected[: len(found)]
+    same = [
+        _judged(run, one) == _judged(run, other) for one, other in zip(found, said, strict=True)
+    ]
     correlation = float(np.corrcoef(found.ravel(), said.ravel())[0, 1])
-    return Exported(len(payload), len(rows), float(same.mean()), correlation, worst)
+    return Exported(len(payload), len(found), float(np.mean(same)), correlation, worst)
+
+
+def _judged(run: Run, output: Tensor) -> tuple[str, str]:
+    """Verdict and label that an output (K,) alone would give."""
+    judgement = judge(output[None], run.spec.labels, run.spec.good, run.spec.scoring)
+    return str(judgement.verdict), judgement.label
 
 
 def _refuse_apart(worst: int) -> None:

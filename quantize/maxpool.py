@@ -6,6 +6,7 @@ The layout is TFLite's schema.fbs, version 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -13,15 +14,18 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 
-def pooled_maxima(model: bytes) -> bytes:
-    """The float model with every such REDUCE_MAX replaced; other operators stay as they are."""
+def pooled_maxima(model: bytes, exact: Sequence[str] = ()) -> bytes:
+    """The float model with every such REDUCE_MAX replaced; other operators stay as they are, and
+    those that give one of the tensors `exact`.
+    """
     tree = schema.ModelT.InitFromPackedBuf(model)
     graph = tree.subgraphs[0]
     reduce_max = schema.BuiltinOperator.REDUCE_MAX
     operators = []
     for op in graph.operators:
         known = tree.operatorCodes[op.opcodeIndex].builtinCode == reduce_max
-        given = _map_shape(tree, op) if known else None
+        free = graph.tensors[op.outputs[0]].name.decode() not in exact
+        given = _map_shape(tree, op) if known and free else None
         operators += [op] if given is None else _pooling(tree, op, given)
     graph.operators = operators
     builder = flatbuffers.Builder(len(model))
@@ -29,8 +33,10 @@ def pooled_maxima(model: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def _map_shape(tree: schema.ModelT, op: Any) -> tuple[int, int, int] | None:
-    """(height, width, channels) of what `op` takes the maximum of; None where it does otherwise."""
+def _map_shape(tree: schema.ModelT, op: Any) -> tuple[int, int, int, int] | None:
+    """(batch, height, width, channels) of what `op` takes the maximum of; None where it does
+    otherwise.
+    """
     graph = tree.subgraphs[0]
     shape = [int(size) for size in graph.tensors[op.inputs[0]].shape]
     data = tree.buffers[graph.tensors[op.inputs[1]].buffer].data
@@ -40,20 +46,20 @@ def _map_shape(tree: schema.ModelT, op: Any) -> tuple[int, int, int] | None:
     if sorted(int(axis) % len(shape) for axis in axes) != list(range(1, len(shape) - 1)):
         return None
     height, width = shape[1:3] if len(shape) == 4 else (shape[1], 1)
-    return height, width, shape[-1]
+    return shape[0], height, width, shape[-1]
 
 
-def _pooling(tree: schema.ModelT, op: Any, given: tuple[int, int, int]) -> list[Any]:
+def _pooling(tree: schema.ModelT, op: Any, given: tuple[int, int, int, int]) -> list[Any]:
     """RESHAPE to a map where it is none yet, MAX_POOL_2D, RESHAPE to what `op` gave."""
     graph = tree.subgraphs[0]
-    height, width, channels = given
+    batch, height, width, channels = given
     source, out = int(op.inputs[0]), int(op.outputs[0])
     steps = []
     if len(graph.tensors[source].shape) == 3:
-        spread = _tensor(graph, out, "map", (1, height, width, channels))
+        spread = _tensor(graph, out, "map", (batch, height, width, channels))
         steps.append(_reshape(tree, source, spread))
         source = spread
-    peak = _tensor(graph, out, "peak", (1, 1, 1, channels))
+    peak = _tensor(graph, out, "peak", (batch, 1, 1, channels))
     pool = schema.Pool2DOptionsT()
     pool.padding = schema.Padding.VALID
     pool.strideH = pool.strideW = 1

@@ -25,7 +25,6 @@ def test_the_onnx_file_says_what_the_float_network_says(image_run: Path, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_network_that_pools_by_maximum_is_carried_over(
     vibration_run: Path, tmp_path: Path
 ) -> None:
@@ -36,6 +35,13 @@ def test_a_network_that_pools_by_maximum_is_carried_over(
 
 
 @pytest.mark.slow
+def test_an_exact_head_stays_in_float(exact_run: Path, tmp_path: Path) -> None:
+    exported = export_onnx(read_run(exact_run), tmp_path / "exact.onnx")
+    assert exported.agreement >= 0.98
+    assert exported.correlation >= 0.99
+    assert exported.worst_quanta <= 1
+
+
 @pytest.mark.slow
 def test_every_zero_point_is_zero(image_run: Path, tmp_path: Path) -> None:
     from quantize.child import convert_in_child
