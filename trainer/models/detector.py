@@ -1,8 +1,8 @@
 """Good-only, chosen by itself: `gaussian` or `patches`, whichever ranks planted defects higher.
 
-Both learn from the same good training parts; the judges are good validation parts as they are and
-with planted defects. No real defect, and nothing of the test split, takes part. Then the better one
-learns again, from the validation parts too.
+Both learn from the same good training parts, but nothing of planted defects: these, on good
+validation parts, are what they are ranked by. No real defect, and nothing of the test split, takes
+part. Then the better one learns again, whole, from the validation parts too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
 from trainer.models import gaussian, patches
+from trainer.models.gaussian import GaussianOptions
 from trainer.models.grid import detector_spec, planted_calibration, rows_of
+from trainer.models.patches import PatchesOptions
 from trainer.models.planted import plant
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.unseen import Learnt, fit_on_all
@@ -33,20 +35,19 @@ PLANTED = 3
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector with its default options. learn: from the training inputs alone."""
+    """A detector. learn: from the training inputs alone; whole: its default options; untaught: the
+    same without a judge that planted defects teach.
+    """
 
     name: str
     learn: Callable[[Training], Learnt]
-    options: StrictTable
-
-    def of(self, training: Training) -> Training:
-        """The training with the candidate's options."""
-        return replace(training, options=self.options)
+    whole: StrictTable
+    untaught: StrictTable
 
 
 CANDIDATES = (
-    Candidate("gaussian", gaussian.learn, gaussian.GaussianOptions()),
-    Candidate("patches", patches.learn, patches.PatchesOptions()),
+    Candidate("gaussian", gaussian.learn, GaussianOptions(), GaussianOptions(taught=0)),
+    Candidate("patches", patches.learn, PatchesOptions(), PatchesOptions(taught=0)),
 )
 
 
@@ -75,7 +76,7 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
     """The first candidate's graph, untrained."""
     del options
-    return gaussian.build(spec, labels, config, gaussian.GaussianOptions())
+    return gaussian.build(spec, labels, config, GaussianOptions())
 
 
 def fit(training: Training) -> Fitted:
@@ -85,15 +86,15 @@ def fit(training: Training) -> Fitted:
     said = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in said:
         training.talk.say(sentence)
-    fitted = fit_on_all(best.of(training), best.learn)
+    fitted = fit_on_all(replace(training, options=best.whole), best.learn)
     return replace(fitted, notes=(*fitted.notes, *said))
 
 
 def rank(candidate: Candidate, training: Training) -> Ranking:
-    """Let one candidate learn from the training parts and judge planted defects."""
+    """Let one candidate learn from the training parts, untaught, and judge planted defects."""
     from trainer.judging.metrics import auroc, recall_at
 
-    network = candidate.learn(candidate.of(training)).network
+    network = candidate.learn(replace(training, options=candidate.untaught)).network
     good = training.val.inputs
     rng = np.random.default_rng(training.config.seed)
     planted = np.concatenate([plant(good, rng)[0] for _ in range(PLANTED)])

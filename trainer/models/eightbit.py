@@ -15,6 +15,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from edge_agent.contracts.types import Tensor
 from trainer.models.backbone import scaled_rgb
@@ -27,30 +28,42 @@ if TYPE_CHECKING:
 
 
 class Sight:
-    """What a detector's `exact_senses` make of images, as float and as int8 sees them."""
+    """What a detector's senses make of images, as float and as int8 sees them."""
 
     def __init__(self, network: keras.Model, training: Training) -> None:
-        """`network`: a detector with layers `eye` and `exact_senses`."""
-        import keras
-
-        sight = _sight(network, training)
-        self._senses = network.get_layer(SENSES)
-        self._whole = keras.Model(sight.input, self._senses(sight.outputs))
-        self._payload = converted(sight, planted_inputs(training))
+        """`network`: a detector with a layer `eye` and layers that make senses of its outputs."""
+        self._network = network
+        self._wholes: dict[str, keras.Model] = {}
+        self._sight = _sight(network, training)
+        self._payload = converted(self._sight, planted_inputs(training))
         self._training = training
 
-    def twice(self, inputs: Tensor, what: str) -> list[Floats]:
-        """uint8 (N, H, W, C) -> one (2N, ...) per sense: float rows first, then int8 rows."""
-        rounded = self._rounded(inputs, what)
-        pairs = zip(self.plain(inputs, what), rounded, strict=True)
+    def twice(
+        self, inputs: Tensor, what: str, senses: str = SENSES, dtype: DTypeLike = np.float32
+    ) -> list[Floats]:
+        """uint8 (N, H, W, C) -> one (2N, ...) per sense: float rows first, then int8 rows.
+
+        senses: the layer that makes them; dtype: as which they are kept.
+        """
+        rounded = self._rounded(inputs, what, senses, dtype)
+        pairs = zip(self.plain(inputs, what, senses, dtype), rounded, strict=True)
         return [np.concatenate(pair) for pair in pairs]
 
-    def plain(self, inputs: Tensor, what: str) -> list[Floats]:
+    def plain(
+        self, inputs: Tensor, what: str, senses: str = SENSES, dtype: DTypeLike = np.float32
+    ) -> list[Floats]:
         """The same of the float backbone alone: one (N, ...) per sense."""
-        return rows_of(self._whole, inputs, self._training, f"features of {what}")
+        import keras
 
-    def _rounded(self, inputs: Tensor, what: str) -> list[Floats]:
+        if senses not in self._wholes:
+            sensed = self._network.get_layer(senses)(self._sight.outputs)
+            self._wholes[senses] = keras.Model(self._sight.input, sensed)
+        whole = self._wholes[senses]
+        return rows_of(whole, inputs, self._training, f"features of {what}", dtype)
+
+    def _rounded(self, inputs: Tensor, what: str, senses: str, dtype: DTypeLike) -> list[Floats]:
         """Of the int8 backbone; the senses stay in float."""
+        sensing = self._network.get_layer(senses)
         rows: list[list[Floats]] = []
         taps: list[list[Floats]] = []
         with self._training.talk.steps(f"features of {what} in int8", len(inputs)) as bar:
@@ -59,7 +72,7 @@ class Sight:
                 bar.advance()
                 if len(taps) == BATCH or place == len(inputs) - 1:
                     given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.append(listed(self._senses.predict_on_batch(given)))
+                    rows.append(listed(sensing.predict_on_batch(given), dtype))
                     taps = []
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 

@@ -3,10 +3,10 @@
 PaDiM (Defard et al., ICPR 2021): features of three layers of an ImageNet network, mixed down, and
 the Mahalanobis distance of every place from good parts. Four judges look: at cells, at the means of
 wide windows around them, and at those of whole rows and columns, where a defect shows that no
-single cell betrays (another grinding, another texture). Distances are scaled by good parts they
-were not fitted on: 0 is a usual good part and 1 a rare one; the heat map is the mean of all, cells
-weighing double, and the score its maximum. A
-global judge beside them (Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
+single cell betrays (another grinding, another texture). A fifth, taught by planted defects, looks
+at cells of 8 px. All are scaled by good parts that they did not learn from: 0 is a usual good part
+and 1 a rare one; the heat map is their mean and the score its maximum. A global judge beside them
+(Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models import taught as taught_judge
 from trainer.models.grid import (
     RARE,
     SENSES,
@@ -32,7 +33,7 @@ from trainer.models.grid import (
     planted_calibration,
     random_projection,
 )
-from trainer.models.judges import Scale, teach
+from trainer.models.judges import Join, Scale, part_of, teach
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.unseen import JudgeOf, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
@@ -45,8 +46,8 @@ TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
 
-JUDGES = {"fine": 0.4, "wide": 0.2, "rows": 0.2, "columns": 0.2}
-"""Name -> its share in the heat map."""
+JUDGES = ("fine", "wide", "rows", "columns")
+"""Those that measure distances; each has the same share in the heat map."""
 
 WINDOW = 7
 """Side of the windows of the wide judge, in steps of 16 px."""
@@ -57,6 +58,14 @@ class GaussianOptions(StrictTable):
 
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
     block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
+    taught: float = Field(
+        default=0.2, ge=0, le=0.9, description="share of the judge that planted defects teach"
+    )
+
+    def shares(self) -> list[float]:
+        """Of every judge in the heat map, the taught one last; they sum to 1."""
+        own = [(1 - self.taught) / len(JUDGES)] * len(JUDGES)
+        return [*own, self.taught] if self.taught else own
 
 
 @dataclass(frozen=True)
@@ -86,11 +95,14 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
     del labels
     chosen = _options(options)
-    eye = open_eye(spec.shape, config.weights, TAPS)
-    cells = _senses([tap.shape[1:] for tap in eye.taps], chosen.dimensions)(eye.taps)
+    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if chosen.taught else TAPS)
+    shapes = [tap.shape[1:] for tap in eye.taps]
+    cells = _senses(shapes, chosen.dimensions)(eye.taps)
     heats = [_distance(one, chosen.block, name) for one, name in zip(cells, JUDGES, strict=True)]
     sides = heats[0].shape[1:3]
     spread = [_spread(one, sides, name) for one, name in zip(heats, JUDGES, strict=True)]
+    if chosen.taught:
+        spread.append(taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), sides[0]))
     heat = layers.Add(name="exact_heat")(spread)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="gaussian")
@@ -113,17 +125,23 @@ def learn(training: Training) -> Learnt:
     def judge_of(rounding: float) -> JudgeOf:
         return lambda seen: fit_places(seen, options.block, rounding).heat
 
-    taught = teach(training, network, [judge_of] * len(JUDGES), shared)
-    rows = zip(JUDGES, taught.cells, taught.rounding, taught.scales, strict=True)
+    shares = options.shares()
+    side = network.output_shape[1][1] if options.taught else 0
+    taught = teach(training, network, [judge_of] * len(JUDGES), shared(shares), side)
+    pairs = zip(taught.scales, shares, strict=True)
+    scales = [part_of(scale, share) for scale, share in pairs]
+    rows = zip(JUDGES, taught.cells, taught.rounding, scales[: len(JUDGES)], strict=True)
     for name, cells, rounding, scale in rows:
         _set_places(network, name, fit_places(cells, options.block, rounding), scale)
+    if taught.planted:
+        taught_judge.set_taught(network, taught.planted, scales[-1])
     note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
     return Learnt(network, taught.unseen, (note,))
 
 
-def shared(heats: Floats) -> Floats:
-    """Heat (K, N, G, G) of the judges in their order -> their mean by shares (N, G, G)."""
-    return np.tensordot(np.array(list(JUDGES.values()), np.float32), heats, axes=1)
+def shared(shares: Sequence[float]) -> Join:
+    """The mean of the judges' heat by these shares."""
+    return lambda heats: np.tensordot(np.array(shares, np.float32), heats, axes=1)
 
 
 def fit_places(cells: Floats, block: int, rounding: float = 0.0) -> Places:
@@ -148,7 +166,8 @@ def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    mixed = layers.Conv2D(dimensions, 1, use_bias=False, name="exact_mix")(on_one_grid(given))
+    own = taught_judge.own_taps(given, TAPS) if len(given) > len(TAPS) else given
+    mixed = layers.Conv2D(dimensions, 1, use_bias=False, name="exact_mix")(on_one_grid(own))
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(mixed)
     fine = layers.AveragePooling2D(2, name="exact_fine")(mixed)
     wide = layers.AveragePooling2D(2, name="exact_wide")(around)
@@ -199,14 +218,14 @@ def _set_projection(network: keras.Model, seed: int) -> None:
 
 
 def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) -> None:
-    """scale: of this judge alone; its share is taken here."""
+    """scale: (gain, lift) of its distance, its share taken."""
     high, wide, count = places.whiten.shape[:3]
     block = len(places.mean) // high
     lift = -np.matmul(_blocked(places.mean[None], block), places.whiten)
     bias = lift.reshape(high, wide, block, block, count).transpose(0, 2, 1, 3, 4)
     network.get_layer(f"exact_whiten_{judge}").set_weights([places.whiten, bias])
-    gain, offset = (JUDGES[judge] * value for value in scale)
-    weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([offset], np.float32)]
+    gain, lift = scale
+    weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([lift], np.float32)]
     network.get_layer(f"exact_distance_{judge}").set_weights(weights)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.image import ImageInput
@@ -94,22 +94,28 @@ def smooth(heat: keras.KerasTensor) -> keras.KerasTensor:
     return heat
 
 
-def rows_of(network: keras.Model, inputs: Tensor, training: Training, what: str) -> list[Floats]:
-    """Every output of `network` for all inputs, batch by batch."""
+def rows_of(
+    network: keras.Model,
+    inputs: Tensor,
+    training: Training,
+    what: str,
+    dtype: DTypeLike = np.float32,
+) -> list[Floats]:
+    """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
     rows: list[list[Floats]] = []
     with training.talk.steps(what, len(inputs)) as bar:
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH].astype(np.float32)
-            rows.append(listed(network.predict_on_batch(batch)))
+            rows.append(listed(network.predict_on_batch(batch), dtype))
             for _ in range(len(batch)):
                 bar.advance()
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
-def listed(outputs: object) -> list[Floats]:
+def listed(outputs: object, dtype: DTypeLike = np.float32) -> list[Floats]:
     """What a network gave, as one array for each output."""
     several = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return [np.asarray(one, np.float32) for one in several]
+    return [np.asarray(one, dtype) for one in several]
 
 
 def planted_calibration(training: Training, fitted: Fitted) -> Tensor:

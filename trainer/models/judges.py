@@ -15,6 +15,7 @@ import numpy as np
 from trainer.models.eightbit import Sight
 from trainer.models.grid import Floats, scale_of
 from trainer.models.registry import Training
+from trainer.models.taught import Weights, learn_planted
 from trainer.models.turns import teaching_copies
 from trainer.models.unseen import JudgeOf, heat_unseen
 
@@ -30,6 +31,13 @@ Join = Callable[[Floats], Floats]
 Scale = tuple[float, float]
 """(gain, lift)."""
 
+
+def part_of(scale: Scale, share: float) -> Scale:
+    """The scale of a judge that has this share of the heat."""
+    gain, lift = scale
+    return share * gain, share * lift
+
+
 Allowing = Callable[[float], JudgeOf]
 """The variance that int8 adds to a feature of cells -> how a judge of such cells is made."""
 
@@ -38,7 +46,8 @@ Allowing = Callable[[float], JudgeOf]
 class Taught:
     """cells: per sense all that teaches (M, ...), and the variance that int8 adds to them.
 
-    scales: per judge; unseen: as in Learnt.
+    scales: per judge; unseen: as in Learnt; planted: weights of the judge that planted defects
+    teach, the last one, where there is such.
     """
 
     cells: list[Floats]
@@ -46,6 +55,7 @@ class Taught:
     scales: list[Scale]
     unseen: Floats
     copies: int
+    planted: Weights | None = None
 
     def note(self) -> str:
         """For the run: how many parts taught."""
@@ -54,11 +64,16 @@ class Taught:
 
 
 def teach(
-    training: Training, network: keras.Model, judges: Sequence[Allowing], join: Join
+    training: Training,
+    network: keras.Model,
+    judges: Sequence[Allowing],
+    join: Join,
+    planted_side: int = 0,
 ) -> Taught:
     """Features of all good parts by `exact_senses` of `network`, and the scales of its judges.
 
-    judges: one for each sense, in their order.
+    judges: one for each sense, in their order; planted_side: of the heat of a last one, which
+    planted defects teach; 0: there is none.
     """
     sight = Sight(network, training)
     cells = sight.twice(training.train.inputs, "good parts")
@@ -69,9 +84,12 @@ def teach(
         heat_unseen(training, one, (copies.of, copied), judge)
         for one, copied, judge in zip(cells, copies.cells, judges_of, strict=True)
     ]
+    lesson = learn_planted(training, sight, planted_side) if planted_side else None
+    heats += [lesson.heat] if lesson else []
     scales, unseen = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
-    return Taught(known, rounding, scales, unseen, len(copies.of))
+    weights = lesson.weights if lesson else None
+    return Taught(known, rounding, scales, unseen, len(copies.of), weights)
 
 
 def rounding_of(cells: Floats) -> float:

@@ -4,8 +4,9 @@ PatchCore (Roth et al., CVPR 2022): features of two layers, mixed down, and for 
 distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a 1x1 convolution
 computes. Two memories look: one of cells, one of the means of windows around them, where another
 texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
-that no loud direction decides alone. Distances are scaled by good parts outside the memory: 0 is a
-usual good part, 1 a rare one; the heat map is the larger of the two and the score its maximum.
+that no loud direction decides alone. A third judge, taught by planted defects, looks at cells of
+8 px. All are scaled by good parts outside the memory: 0 is a usual good part, 1 a rare one; the
+heat map is the larger distance, joined with what was taught, and the score its maximum.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edge_agent.contracts.image import ImageInput
 from trainer.config import FitConfig
 from trainer.data.prepared import InputSpec
 from trainer.data.splits import Split
+from trainer.models import taught as taught_judge
 from trainer.models.grid import (
     SENSES,
     Floats,
@@ -30,7 +32,7 @@ from trainer.models.grid import (
     planted_calibration,
     random_projection,
 )
-from trainer.models.judges import Allowing, Scale, teach
+from trainer.models.judges import Allowing, Join, Scale, part_of, teach
 from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.unseen import Judge, Learnt, fit_on_all
 from trainer.strict_toml import StrictTable
@@ -57,6 +59,10 @@ class PatchesOptions(StrictTable):
     dimensions: int = Field(default=96, ge=4, le=128, description="features kept of each cell")
     prototypes: int = Field(
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
+    )
+
+    taught: float = Field(
+        default=0.3, ge=0, le=0.9, description="share of the judge that planted defects teach"
     )
 
     def counts(self) -> tuple[int, int]:
@@ -90,11 +96,15 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
     del labels
     chosen = _options(options)
-    eye = open_eye(spec.shape, config.weights, TAPS)
-    senses = _senses([tap.shape[1:] for tap in eye.taps])(eye.taps)
+    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if chosen.taught else TAPS)
+    shapes = [tap.shape[1:] for tap in eye.taps]
+    senses = _senses(shapes)(eye.taps)
     named = zip(senses, JUDGES, chosen.counts(), strict=True)
     heats = [_distance(sense, chosen.dimensions, count, name) for sense, name, count in named]
-    heat = layers.Maximum(name="exact_heat")(heats)
+    heat = layers.Maximum(name="exact_larger")(heats)
+    if chosen.taught:
+        beside = taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), heat.shape[1])
+        heat = layers.Add(name="exact_heat")([heat, beside])
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="patches")
 
@@ -112,17 +122,28 @@ def learn(training: Training) -> Learnt:
     options, seed = _options(training.options), training.config.seed
     network = build(training.spec, 1, training.config, options)
     judges = [_allowing(options.dimensions, count, seed) for count in options.counts()]
-    taught = teach(training, network, judges, max_of)
-    named = zip(JUDGES, options.counts(), taught.cells, taught.scales, strict=True)
+    side = network.output_shape[1][1] if options.taught else 0
+    taught = teach(training, network, judges, joined(options.taught), side)
+    scales = taught.scales[: len(JUDGES)]
+    named = zip(JUDGES, options.counts(), taught.cells, scales, strict=True)
     for name, count, cells, scale in named:
-        _set_memory(network, name, remember(cells, options.dimensions, count, seed), scale)
+        memory = remember(cells, options.dimensions, count, seed)
+        _set_memory(network, name, memory, part_of(scale, 1 - options.taught))
+    if taught.planted:
+        last = part_of(taught.scales[-1], options.taught)
+        taught_judge.set_taught(network, taught.planted, last)
     note = f"{taught.note()}, {sum(options.counts())} patches remembered"
     return Learnt(network, taught.unseen, (note,))
 
 
-def max_of(heats: Floats) -> Floats:
-    """Heat (K, N, G, G) of K judges -> the largest (N, G, G)."""
-    return np.asarray(heats.max(axis=0), np.float32)
+def joined(taught: float) -> Join:
+    """The larger distance, and what planted defects teach, the last judge, by its share."""
+
+    def join(heats: Floats) -> Floats:
+        larger = heats[: len(JUDGES)].max(axis=0)
+        return np.asarray((1 - taught) * larger + taught * heats[-1], np.float32)
+
+    return join
 
 
 def remember(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
@@ -190,7 +211,8 @@ def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    cells = on_one_grid(given)
+    own = taught_judge.own_taps(given, TAPS) if len(given) > len(TAPS) else given
+    cells = on_one_grid(own)
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(cells)
     return keras.Model(given, [cells, around], name=SENSES)
 

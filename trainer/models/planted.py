@@ -1,7 +1,7 @@
-"""Defects planted on good images: to calibrate and to choose a detector without a real defect.
+"""Defects planted on good images: to calibrate, to teach one judge and to choose a detector.
 
 They are crude on purpose: spots, scratches, stains, foreign texture, blur and noise of many sizes
-and contrasts. A detector must rank them above good images; nothing is trained on them.
+and contrasts. No real defect is needed.
 """
 
 from __future__ import annotations

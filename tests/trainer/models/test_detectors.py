@@ -117,25 +117,27 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 
 def test_the_graph_of_gaussian_computes_what_its_estimates_say() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.GaussianOptions(dimensions=8)
+    options = gaussian.GaussianOptions(dimensions=8, taught=0)
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     network = gaussian.build(spec, 1, config, options)
     gaussian._set_projection(network, 1)
     pixels = np.random.default_rng(0).integers(0, 256, (30, *spec.shape)).astype(np.float32)
     senses = _sensed(network)
     heats = []
-    for name, cells in zip(gaussian.JUDGES, senses.predict(pixels, verbose=0), strict=True):
+    shares = options.shares()
+    named = zip(gaussian.JUDGES, shares, senses.predict(pixels, verbose=0), strict=True)
+    for name, share, cells in named:
         places = fit_places(cells, 1)
-        gaussian._set_places(network, name, places, (2.0, -1.0))
+        gaussian._set_places(network, name, places, (2.0 * share, -1.0 * share))
         heats.append(2 * places.heat(cells) - 1)
     heat = network.predict(pixels, verbose=0)[1]
-    together = gaussian.shared(np.stack(np.broadcast_arrays(*heats)))
+    together = gaussian.shared(shares)(np.stack(np.broadcast_arrays(*heats)))
     np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
 def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = patches.PatchesOptions(dimensions=8, prototypes=16)
+    options = patches.PatchesOptions(dimensions=8, prototypes=16, taught=0)
     spec = patches.spec_of(None, config, options)  # type: ignore[arg-type]
     network = patches.build(spec, 1, config, options)
     pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
@@ -164,7 +166,7 @@ def test_rows_and_columns_see_what_runs_along_them() -> None:
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     senses = gaussian.build(spec, 1, config, options).get_layer(SENSES)
     taps = [np.zeros((1, *shape[1:]), np.float32) for shape in senses.input_shape]
-    taps[1][:, 0] = 1
+    taps[2][:, 0] = 1
     fine, _, rows, columns = senses.predict(taps, verbose=0)
     assert rows.shape == (1, 2, 1, 4)
     assert columns.shape == (1, 1, 2, 4)
