@@ -30,6 +30,10 @@ MEMORY_MB = 3072
 TIME_S = 600.0
 POLL_S = 0.1
 
+FLOAT_OUTPUTS = ("float.npy", "calibration.npy")
+"""What the child leaves of the float network: its outputs on the held-out inputs, and on those of
+the calibration."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -46,10 +50,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Converted:
-    """The model, what the float network says of the held-out inputs (N, K), and the cost."""
+    """The model, what the float network says of the held-out inputs (N, K) and of the samples of
+    the calibration (M, K), and the cost.
+    """
 
     model: bytes
     float_outputs: Tensor
+    calibration_outputs: Tensor
     variant: Variant
     seconds: float
     peak_mb: int
@@ -72,9 +79,9 @@ def convert_in_child(
         peak_mb = _run_child(job, Path(folder), memory_mb, time_s)
         seconds = time.monotonic() - started
         stage = _stage(Path(folder))
-        outputs = np.load(Path(folder) / "float.npy", allow_pickle=False)
+        said = [np.load(Path(folder) / name, allow_pickle=False) for name in FLOAT_OUTPUTS]
         model = Path(job.out).read_bytes()
-        return Converted(model, outputs, variant, seconds, peak_mb, stage.get("notes", []))
+        return Converted(model, *said, variant, seconds, peak_mb, stage.get("notes", []))
 
 
 def spread(inputs: Tensor, count: int) -> Tensor:

@@ -15,6 +15,7 @@ from quantize.gate import Comparison, Limits, compare_samples
 from quantize.graph import parse_graph
 from quantize.judge import float_samples, judge_float, judge_heldout, refuse_other_model
 from quantize.ladder import Climb, Step, climb, rungs
+from quantize.lean import Leaned, lean
 from quantize.pack import Draft, draft, next_version, pack
 from quantize.page import with_comparison
 from quantize.pages import card
@@ -65,7 +66,13 @@ def convert(order: Order, say: Say) -> Result:
     def attempt_variant(variant: Variant) -> tuple[Converted, Draft, Comparison]:
         return attempt(run, target, replace(order, variant=variant), version)
 
-    done = climb(variants, order.allowed, attempt_variant, say)
+    def leaning(converted: Converted, ready: Draft) -> Leaned | None:
+        found = lean(run, converted, ready, order.samples)
+        if found is None:
+            return None
+        return Leaned(found[0], compare_draft(run, found[0], order.limits), found[1])
+
+    done = climb(variants, order.allowed, attempt_variant, say, leaning)
     rows = _study(run, target, order, say) if order.study else []
     say("computing parity vectors")
     files = _twin(target, done, say)

@@ -1,7 +1,8 @@
 """The child of a conversion: Keras network in, TFLite out. Run as `python -m quantize.converter`.
 
-Writes beside its job: model.tflite, float.npy (the float network's first output on the held-out
-inputs), stage.json ({"suspects": layers, "notes": lines} or {"error": [what, cure]}).
+Writes beside its job: model.tflite; float.npy and calibration.npy, the float network's first output
+on the held-out inputs and on those of the calibration; stage.json ({"suspects": layers, "notes":
+lines} or {"error": [what, cure]}).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
 from quantize.bias import correct_biases
-from quantize.child import Job
+from quantize.child import FLOAT_OUTPUTS, Job
 from quantize.mixed import (
     calibrate,
     exact_tensors,
@@ -60,14 +61,16 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     model = _load(job.model)
     with np.load(job.heldout, allow_pickle=False) as content:
         heldout = content["inputs"]
-    np.save(folder / "float.npy", first_output(model, heldout))
+    with np.load(job.calibration, allow_pickle=False) as content:
+        given = content["inputs"]
+    for name, inputs in zip(FLOAT_OUTPUTS, (heldout, given), strict=True):
+        np.save(folder / name, first_output(model, inputs))
     stage["suspects"] = [
         layer.name for layer in _walk(model) if type(layer).__name__ in (*RECURRENT, "RNN")
     ]
     _note(folder, stage)
     static = static_batch(unrolled(model, stage["notes"]))
-    with np.load(job.calibration, allow_pickle=False) as content:
-        samples = calibration_inputs(content["inputs"], job.image)
+    samples = calibration_inputs(given, job.image)
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
     if job.variant not in ("int8", "mixed"):

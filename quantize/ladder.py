@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edge_agent.contracts.errors import ConversionError, GateError
 from quantize.child import Converted, Variant
 from quantize.gate import Comparison, enforce
+from quantize.lean import Leaned
 from quantize.pack import Draft
 from quantize.targets import Target
 
@@ -16,15 +17,26 @@ RUNGS: tuple[Variant, ...] = ("int8", "mixed", "int16x8", "float16", "float32")
 float network itself."""
 
 Attempt = Callable[[Variant], tuple[Converted, Draft, Comparison]]
+Leaning = Callable[[Converted, Draft], Leaned | None]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One rung that was tried; `fault` is empty where the gate held."""
+    """One rung that was tried; `fault` is empty where the gate held, `lowered` where the threshold
+    had not to lean for it.
+    """
 
     variant: Variant
     size_bytes: int
     fault: str
+    lowered: float = 0.0
+
+    @property
+    def outcome(self) -> str:
+        """For people."""
+        if self.lowered:
+            return f"held with the threshold lowered by {self.lowered:.4f} for rounding"
+        return self.fault or "held"
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,16 @@ def rungs(target: Target) -> tuple[Variant, ...]:
 
 
 def climb(
-    variants: tuple[Variant, ...], allowed: list[str], attempt: Attempt, say: Callable[[str], None]
+    variants: tuple[Variant, ...],
+    allowed: list[str],
+    attempt: Attempt,
+    say: Callable[[str], None],
+    leaning: Leaning | None = None,
 ) -> Climb:
-    """Try the variants in turn until the gate holds; raises the last rung's error."""
+    """Try the variants in turn until the gate holds; raises the last rung's error.
+
+    leaning: tried where bad parts newly passed are all that a rung breaks.
+    """
     steps: list[Step] = []
     last: GateError | ConversionError | None = None
     for variant in variants:
@@ -54,7 +73,11 @@ def climb(
         size = 0
         try:
             converted, ready, comparison = attempt(variant)
-            size = len(converted.model)
+            size, lowered = len(converted.model), 0.0
+            if leaning and comparison.broken == ["escapes"] and "escapes" not in allowed:
+                leaned = leaning(converted, ready)
+                if leaned and not leaned.comparison.broken:
+                    ready, comparison, lowered = leaned.ready, leaned.comparison, leaned.lowered
             waived = enforce(comparison, allowed)
         except (GateError, ConversionError) as error:
             if isinstance(error, ConversionError) and not steps:
@@ -63,7 +86,9 @@ def climb(
             steps.append(Step(variant, size, error.what))
             say(f"{variant}: {error.what}")
             continue
-        steps.append(Step(variant, size, ""))
+        steps.append(Step(variant, size, "", lowered))
+        if lowered:
+            say(f"{variant}: {steps[-1].outcome}")
         return Climb(converted, ready, comparison, waived, steps)
     if last is None:
         raise ConversionError("no variant was asked for", cure="name one with --variant")

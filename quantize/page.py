@@ -59,9 +59,9 @@ def _metrics(comparison: Comparison) -> str:
 
 
 def _steps(steps: list[Step]) -> str:
-    if len(steps) < 2:
+    if len(steps) < 2 and not any(one.lowered for one in steps):
         return ""
-    body = [[one.variant, f"{one.size_bytes / 1024:.0f}", one.fault or "held"] for one in steps]
+    body = [[one.variant, f"{one.size_bytes / 1024:.0f}", one.outcome] for one in steps]
     return "<h3>Fallback ladder</h3>" + _table(("variant", "KiB", "gate"), body)
 
 

@@ -24,6 +24,7 @@ def card(
         f"converted in {converted.seconds:.0f} s with {converted.peak_mb} MB.",
         *(f"- {note}" for note in converted.notes),
         *(f"- {step.variant} was tried: {step.fault}" for step in steps if step.fault),
+        *(f"- {step.variant} {step.outcome}" for step in steps if step.lowered),
         "",
         f"Float beside {converted.variant} on the same {comparison.n} held-out samples, "
         f"agreement of verdicts {comparison.agreement:.4f}:",

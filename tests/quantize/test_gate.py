@@ -21,6 +21,7 @@ from quantize.gate import (
     mcnemar,
 )
 from quantize.ladder import climb, rungs
+from quantize.lean import Leaned
 from quantize.page import with_comparison
 from quantize.pages import table
 from quantize.run import Run, Sample, read_run
@@ -175,7 +176,7 @@ def fake_attempt(broken: int) -> object:
         calls.append(variant)
         worse = 1 if len(calls) <= broken else 0
         comparison = compare_samples(SPEC, *pair(1000, worse), Limits())
-        model = Converted(bytes(10), np.zeros((1, 2)), "int8", 1.0, 100)
+        model = Converted(bytes(10), np.zeros((1, 2)), np.zeros((1, 2)), "int8", 1.0, 100)
         return model, None, comparison
 
     return attempt
@@ -192,6 +193,30 @@ def test_the_ladder_stops_at_the_first_rung_that_holds() -> None:
 def test_the_ladder_ends_in_the_last_rungs_error() -> None:
     with pytest.raises(GateError, match="newly passed"):
         climb(rungs(find_target("rpi5")), [], fake_attempt(9), lambda text: None)
+
+
+def test_a_rung_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() -> None:
+    comparison = compare_samples(SPEC, *pair(1000), Limits())
+    said: list[str] = []
+
+    def leaning(converted: Converted, ready: object) -> Leaned:
+        return Leaned(ready, comparison, 0.0123)  # type: ignore[arg-type]
+
+    done = climb(rungs(find_target("x86")), [], fake_attempt(9), said.append, leaning)
+    assert [(step.variant, step.lowered) for step in done.steps] == [("int8", 0.0123)]
+    assert done.comparison is comparison
+    assert "int8: held with the threshold lowered by 0.0123 for rounding" in said
+
+
+def test_a_lower_threshold_that_does_not_help_is_not_taken() -> None:
+    worse = compare_samples(SPEC, *pair(1000, 1), Limits())
+
+    def leaning(converted: Converted, ready: object) -> Leaned:
+        return Leaned(ready, worse, 0.5)  # type: ignore[arg-type]
+
+    attempt = fake_attempt(1)
+    done = climb(rungs(find_target("x86")), [], attempt, lambda text: None, leaning)
+    assert [(step.variant, step.lowered) for step in done.steps] == [("int8", 0), ("mixed", 0)]
 
 
 def test_the_edge_tpu_has_no_rung_but_int8() -> None:

@@ -1,0 +1,73 @@
+"""A threshold that leans to the safe side by what rounding takes from a score.
+
+Among many defects some score just above the threshold, and the least rounding passes one of them.
+Where that is all that the gate finds, the threshold of the bundle is lowered by the most that
+rounding took from the training samples whose scores lie nearest to it. What it costs, parts newly
+rejected, the gate then counts on held-out samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.scoring import judge
+from quantize.child import Converted, spread
+from quantize.gate import Comparison
+from quantize.pack import Draft
+from quantize.run import Run
+
+NEAREST = 40
+"""Training samples by which the rounding at the threshold is judged."""
+
+
+@dataclass(frozen=True)
+class Leaned:
+    """A draft whose threshold was lowered by so much, and how it compares."""
+
+    ready: Draft
+    comparison: Comparison
+    lowered: float
+
+
+def lean(run: Run, converted: Converted, ready: Draft, samples: int) -> tuple[Draft, float] | None:
+    """`ready` with a lowered threshold, and by how much; None where nothing can be lowered.
+
+    samples: the calibration samples of the conversion, whose float outputs it holds.
+    """
+    scoring = run.spec.scoring
+    if scoring.kind == "value" or scoring.unsure_low is not None:
+        return None
+    before, after = _scores(run, converted, ready, samples)
+    near = np.argsort(np.abs(before - scoring.threshold), kind="stable")[:NEAREST]
+    lowered = float(np.max(before[near] - after[near]))
+    threshold = scoring.threshold - lowered
+    if lowered <= 0 or (scoring.kind == "logits" and threshold <= 0):
+        return None
+    why = f"lowered by {lowered:.4f}, the most that rounding took from {len(near)} training samples"
+    lower = scoring.with_threshold(threshold, f"{scoring.chosen_by}; {why}")
+    spec = ready.manifest.spec.model_copy(update={"scoring": lower})
+    return replace(ready, manifest=ready.manifest.model_copy(update={"spec": spec})), lowered
+
+
+def _scores(
+    run: Run, converted: Converted, ready: Draft, samples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) of the calibration inputs, by the float network and by the converted one."""
+    spec = run.spec
+    inspector = ready.inspector()
+    try:
+        raw = inspector.raw_outputs(spread(run.calibration, samples))
+        after = [
+            inspector.judge([output[place : place + 1] for output in raw]).score
+            for place in range(len(raw[0]))
+        ]
+    finally:
+        inspector.close()
+    before = [
+        judge(one[None], spec.labels, spec.good, spec.scoring).score
+        for one in converted.calibration_outputs
+    ]
+    return np.array(before, np.float64), np.array(after, np.float64)
