@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,7 @@ def trained(case: Case, options: Options, workshop: Workshop) -> Path:
         return run
     say(f"{case.title}: training")
     made = workshop.folder / "sets" / case.name
+    shutil.rmtree(made, ignore_errors=True)  # of a run that was cut short
     words = case.options(made)
     words += ["--weights", options.weights] if case.weights else []
     words += ["--epochs", "1"] if options.quick else []
