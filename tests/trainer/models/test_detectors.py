@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 64
-OPTIONS = {
+OPTIONS: dict[str, dict[str, object]] = {
     "gaussian": {"dimensions": 8},
     "patches": {"dimensions": 8, "prototypes": 32},
     "autoencoder": {"code": 4},
@@ -44,14 +44,14 @@ def good_only(plates: Path) -> Split:
     return Split(dataset, good[:18], good[18:24], np.r_[good[24:], np.flatnonzero(bad)], "drawn")
 
 
-def fitted(plates: Path, model: str, weights: str) -> Experiment:
+def fitted(plates: Path, model: str, weights: str, **options: float) -> Experiment:
     config = FitConfig(
         model=model,
         weights=weights,
         epochs=2,
         batch=8,
         image=ImageTable(size_px=SIZE_PX),
-        options=OPTIONS[model],
+        options=OPTIONS[model] | options,
     )
     return run_experiment(good_only(plates), config, "plates")
 
@@ -103,7 +103,7 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 ) -> None:
     from benchmarks.int8 import convert_images
 
-    experiment = fitted(plates, "gaussian", lively_weights)
+    experiment = fitted(plates, "gaussian", lively_weights, taught=0)
     good_only_calibration = experiment.held_out.inputs[:2]
     runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
     noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)

@@ -169,14 +169,14 @@ def test_few_parts_are_not_turned(training: Training) -> None:
 def test_a_detector_is_judged_by_parts_unseen(
     model: str, training: Training, lively_weights: str
 ) -> None:
-    options: dict[str, int] = {"dimensions": 8}
+    options = {"dimensions": 8, "taught": 0}
     if model == "patches":
         options["prototypes"] = 32
     config = FitConfig(
         model=model,
         weights=lively_weights,
         image=ImageTable(size_px=SIZE_PX),
-        options=dict(options),
+        options=options,
     )
     experiment = run_experiment(training.split, config, "plates")
     fitted, scoring = experiment.fitted, experiment.spec.scoring
