@@ -59,8 +59,9 @@ class Taught:
 
     def note(self) -> str:
         """For the run: how many parts taught."""
-        beside = f" and {self.copies} turned copies" if self.copies else ""
-        return f"{len(self.unseen) // 2} good parts{beside}"
+        copies = f" and {self.copies} turned copies" if self.copies else ""
+        planted = ", one judge taught by planted defects" if self.planted else ""
+        return f"{len(self.unseen) // 2} good parts{copies}{planted}"
 
 
 def teach(
