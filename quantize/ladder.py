@@ -22,8 +22,8 @@ Leaning = Callable[[Converted, Draft], Leaned | None]
 
 @dataclass(frozen=True)
 class Step:
-    """One rung that was tried; `fault` is empty where the gate held, `lowered` where the threshold
-    had not to lean for it.
+    """One rung that was tried; `fault` is empty where the gate held, and `lowered` is by how much
+    the threshold had to lean for it.
     """
 
     variant: Variant

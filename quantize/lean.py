@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.scoring import judge
+from edge_agent.contracts.types import Tensor
 from quantize.child import Converted, spread
 from quantize.gate import Comparison
 from quantize.pack import Draft
@@ -56,18 +57,16 @@ def _scores(
     run: Run, converted: Converted, ready: Draft, samples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) of the calibration inputs, by the float network and by the converted one."""
-    spec = run.spec
     inspector = ready.inspector()
     try:
-        raw = inspector.raw_outputs(spread(run.calibration, samples))
-        after = [
-            inspector.judge([output[place : place + 1] for output in raw]).score
-            for place in range(len(raw[0]))
-        ]
+        after = inspector.dequantised(inspector.raw_outputs(spread(run.calibration, samples)))
     finally:
         inspector.close()
-    before = [
-        judge(one[None], spec.labels, spec.good, spec.scoring).score
-        for one in converted.calibration_outputs
-    ]
-    return np.array(before, np.float64), np.array(after, np.float64)
+    return _scored(run, converted.calibration_outputs), _scored(run, after)
+
+
+def _scored(run: Run, outputs: Tensor) -> NDArray[np.float64]:
+    """(N,) of outputs (N, K), each judged alone."""
+    spec = run.spec
+    rows = [judge(one[None], spec.labels, spec.good, spec.scoring) for one in outputs]
+    return np.array([one.score for one in rows], np.float64)
