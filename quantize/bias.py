@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
@@ -23,6 +22,7 @@ from edge_agent.contracts.scoring import dequantise, quantise
 from edge_agent.contracts.types import Tensor
 from quantize.graph import Graph, Op, parse_graph
 from quantize.profile import prefix
+from quantize.tree import packed
 
 SAMPLES = 24
 """On so many the means are taken, and on as many others the result is judged."""
@@ -63,9 +63,9 @@ def correct_biases(model: bytes, reference: bytes, samples: Tensor) -> Corrected
     for op in layers:
         name = graph.tensors[op.outputs[0]].name
         if name in means:
-            found = _int8_mean(prefix(_packed(tree), op.index), some)
+            found = _int8_mean(prefix(packed(tree), op.index), some)
             _shift(tree, graph, op, means[name] - found)
-    corrected = _packed(tree)
+    corrected = packed(tree)
     name = graph.tensors[graph.outputs[0]].name
     said = _outputs(reference, others, name)
     before, after = (_error(said, _outputs(one, others, name)) for one in (model, corrected))
@@ -150,9 +150,3 @@ def _by_channel(values: Tensor) -> Means:
 def _error(said: Tensor, found: Tensor) -> float:
     spread = max(float(np.std(said)), 1e-12)
     return float(np.sqrt(np.mean((found - said) ** 2))) / spread
-
-
-def _packed(tree: schema.ModelT) -> bytes:
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

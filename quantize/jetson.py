@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -36,6 +35,7 @@ from quantize.mixed import EXACT, exact_tensors
 from quantize.refusals import EITHER_WAY
 from quantize.run import Run
 from quantize.targets import find_target
+from quantize.tree import packed
 
 INSTALL = "pip install 'lineside[jetson]'"
 CALIBRATION = 100
@@ -153,9 +153,7 @@ def _readable(model: bytes) -> bytes:
         if buffer.size:
             outside = model[buffer.offset : buffer.offset + buffer.size]
             buffer.data, buffer.offset, buffer.size = np.frombuffer(outside, np.uint8), 0, 0
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(tree)
 
 
 def _signature(model: Path) -> tuple[str, str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from quantize.tree import packed
 
 
 def pooled_maxima(model: bytes, exact: Sequence[str] = ()) -> bytes:
@@ -28,9 +29,7 @@ def pooled_maxima(model: bytes, exact: Sequence[str] = ()) -> bytes:
         given = _map_shape(tree, op) if known and free else None
         operators += [op] if given is None else _pooling(tree, op, given)
     graph.operators = operators
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(tree)
 
 
 def _map_shape(tree: schema.ModelT, op: Any) -> tuple[int, int, int, int] | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from quantize.tree import packed
+
 EXACT = "exact_"
 """Prefix of the names of layers that stay in float."""
 
@@ -57,7 +59,7 @@ def finish(payload: bytes) -> bytes:
     model = _parsed(payload)
     _order_outputs(model)
     _halve_constants(model, model.subgraphs[0])
-    return _packed(model, len(payload))
+    return packed(model)
 
 
 def in_order(payload: bytes) -> bytes:
@@ -69,21 +71,13 @@ def in_order(payload: bytes) -> bytes:
     if len(model.subgraphs[0].outputs) < 2:
         return payload
     _order_outputs(model)
-    return _packed(model, len(payload))
+    return packed(model)
 
 
 def _parsed(payload: bytes) -> Any:
     from tensorflow.lite.python import schema_py_generated as schema
 
     return schema.ModelT.InitFromPackedBuf(payload, 0)
-
-
-def _packed(model: Any, size: int) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(size)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _order_outputs(model: Any) -> None:

@@ -11,12 +11,12 @@ import statistics
 import time
 from dataclasses import dataclass
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from quantize.graph import Graph
+from quantize.tree import packed
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ def prefix(model: bytes, last: int) -> bytes:
     graph.operators = graph.operators[: last + 1]
     graph.outputs = graph.operators[last].outputs
     tree.signatureDefs = []
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(tree)
 
 
 def _prefix_ms(model: bytes, last: int, runs: int) -> float:

@@ -16,6 +16,7 @@ from quantize.child import convert_in_child
 from quantize.graph import parse_graph
 from quantize.run import read_run
 from quantize.targets import find_target
+from quantize.tree import packed
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def shifted(model: bytes) -> bytes:
     buffer = tree.buffers[tree.subgraphs[0].tensors[op.inputs[2]].buffer]
     values = np.frombuffer(bytes(bytearray(buffer.data)), np.int32) + np.round(1 / step)
     buffer.data = np.frombuffer(values.astype(np.int32).tobytes(), np.uint8)
-    return bias._packed(tree)
+    return packed(tree)
 
 
 def test_a_shifted_bias_is_put_right(discs: tuple[bytes, bytes, Tensor]) -> None:

@@ -126,8 +126,9 @@ def learn(training: Training) -> Learnt:
         return lambda seen: fit_places(seen, options.block, rounding).heat
 
     shares = options.shares()
-    side = network.output_shape[1][1] if options.taught else 0
-    taught = teach(training, network, [judge_of] * len(JUDGES), shared(shares), side)
+    taught = teach(
+        training, network, [judge_of] * len(JUDGES), shared(shares), planted=options.taught > 0
+    )
     pairs = zip(taught.scales, shares, strict=True)
     scales = [part_of(scale, share) for scale, share in pairs]
     rows = zip(JUDGES, taught.cells, taught.rounding, scales[: len(JUDGES)], strict=True)
@@ -166,7 +167,7 @@ def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    own = taught_judge.own_taps(given, TAPS) if len(given) > len(TAPS) else given
+    own = taught_judge.own_taps(given, TAPS)
     mixed = layers.Conv2D(dimensions, 1, use_bias=False, name="exact_mix")(on_one_grid(own))
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(mixed)
     fine = layers.AveragePooling2D(2, name="exact_fine")(mixed)

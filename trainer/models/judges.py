@@ -69,12 +69,13 @@ def teach(
     network: keras.Model,
     judges: Sequence[Allowing],
     join: Join,
-    planted_side: int = 0,
+    *,
+    planted: bool,
 ) -> Taught:
     """Features of all good parts by `exact_senses` of `network`, and the scales of its judges.
 
-    judges: one for each sense, in their order; planted_side: of the heat of a last one, which
-    planted defects teach; 0: there is none.
+    judges: one for each sense, in their order; planted: whether there is a last one, which planted
+    defects teach.
     """
     sight = Sight(network, training)
     cells = sight.twice(training.train.inputs, "good parts")
@@ -85,7 +86,8 @@ def teach(
         heat_unseen(training, one, (copies.of, copied), judge)
         for one, copied, judge in zip(cells, copies.cells, judges_of, strict=True)
     ]
-    lesson = learn_planted(training, sight, planted_side) if planted_side else None
+    side = network.output_shape[1][1]
+    lesson = learn_planted(training, sight, side) if planted else None
     heats += [lesson.heat] if lesson else []
     scales, unseen = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]

@@ -60,7 +60,6 @@ class PatchesOptions(StrictTable):
     prototypes: int = Field(
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
     )
-
     taught: float = Field(
         default=0.3, ge=0, le=0.9, description="share of the judge that planted defects teach"
     )
@@ -122,8 +121,7 @@ def learn(training: Training) -> Learnt:
     options, seed = _options(training.options), training.config.seed
     network = build(training.spec, 1, training.config, options)
     judges = [_allowing(options.dimensions, count, seed) for count in options.counts()]
-    side = network.output_shape[1][1] if options.taught else 0
-    taught = teach(training, network, judges, joined(options.taught), side)
+    taught = teach(training, network, judges, joined(options.taught), planted=options.taught > 0)
     scales = taught.scales[: len(JUDGES)]
     named = zip(JUDGES, options.counts(), taught.cells, scales, strict=True)
     for name, count, cells, scale in named:
@@ -211,7 +209,7 @@ def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    own = taught_judge.own_taps(given, TAPS) if len(given) > len(TAPS) else given
+    own = taught_judge.own_taps(given, TAPS)
     cells = on_one_grid(own)
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(cells)
     return keras.Model(given, [cells, around], name=SENSES)

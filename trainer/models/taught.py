@@ -44,6 +44,8 @@ COVERED = 0.25
 """A cell is bad from this share of it on."""
 
 TURNS = 3
+"""Judges that are blind to a part of the groups each."""
+
 EPOCHS, STEPS = 8, 300
 """At least so many of both: few good parts are gone through more often."""
 RATE, DECAY, ROWS = 2e-3, 1e-3, 512
@@ -77,7 +79,11 @@ class Rows:
 
 
 def own_taps(taps: Sequence[keras.KerasTensor], wanted: Sequence[str]) -> list[keras.KerasTensor]:
-    """Of the outputs of TAPS those that a detector's other judges look at."""
+    """Of the outputs of TAPS those that a detector's other judges look at; all where it has no
+    others.
+    """
+    if len(taps) == len(wanted):
+        return list(taps)
     return [taps[TAPS.index(name)] for name in wanted]
 
 
