@@ -20,13 +20,8 @@ from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
 from quantize.bias import correct_biases
 from quantize.child import FLOAT_OUTPUTS, Job
-from quantize.mixed import (
-    calibrate,
-    exact_tensors,
-    has_exact_layers,
-    in_order,
-    quantise_calibrated,
-)
+from quantize.finish import halved, in_order
+from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
 from quantize.worst_layers import worst_tensors
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -73,6 +68,8 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     samples = calibration_inputs(given, job.image)
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     _set_variant(converter, job, samples)
+    if job.variant == "float16":
+        return halved(bytes(converter.convert()))
     if job.variant not in ("int8", "mixed"):
         return in_order(bytes(converter.convert()))
     calibrated = calibrate(converter)
@@ -151,12 +148,9 @@ def _set_variant(converter: Any, job: Job, samples: Tensor) -> None:
     import tensorflow as tf
 
     ops = tf.lite.OpsSet
-    if job.variant == "float32":
+    if job.variant in ("float16", "float32"):
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if job.variant == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-        return
 
     def representative() -> Iterator[list[Tensor]]:
         for sample in samples:

@@ -183,18 +183,34 @@ def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTe
 
     high, wide, count = cells.shape[1:]
     block = _fitting_block((high, wide), block)
-    split = (high // block, block, wide // block, block, count)
-    x = layers.Reshape(split, name=f"exact_block_{judge}")(cells)
-    x = layers.EinsumDense(
-        "bhiwjc,hwcd->bhiwjd",
-        output_shape=split,
-        bias_axes="hiwjd",
-        name=f"exact_whiten_{judge}",
-    )(x)
-    x = layers.Reshape((high, wide, count), name=f"exact_unblock_{judge}")(x)
+    split = (high // block, block, wide // block, block)
+    listed = layers.Reshape((high * wide, count, 1), name=f"exact_list_{judge}")(cells)
+    whitened = []
+    for part, (outputs, skipped) in _halves(count).items():
+        name = f"{part}_{judge}"
+        x = layers.Cropping2D(((0, 0), (skipped, 0)), name=f"exact_crop_{name}")(listed)
+        x = layers.Reshape((*split, count - skipped), name=f"exact_block_{name}")(x)
+        x = layers.EinsumDense(
+            "bhiwjc,hwcd->bhiwjd",
+            output_shape=(*split, outputs),
+            bias_axes="hiwjd",
+            name=f"exact_whiten_{name}",
+        )(x)
+        whitened.append(layers.Reshape((high, wide, outputs), name=f"exact_unblock_{name}")(x))
+    x = layers.Concatenate(name=f"exact_whitened_{judge}")(whitened)
     unit = layers.UnitNormalization(name=f"exact_unit_{judge}")(x)
     x = layers.Multiply(name=f"exact_length_{judge}")([x, unit])
     return layers.Conv2D(1, 1, name=f"exact_distance_{judge}")(x)
+
+
+def _halves(count: int) -> dict[str, tuple[int, int]]:
+    """Part of a whitening -> how many features it gives, and how many of the given it skips.
+
+    A Cholesky factor is lower triangular: its last columns need the last features alone, and a
+    quarter of the weights is not there.
+    """
+    half = count // 2
+    return {"first": (half, 0), "last": (count - half, half)}
 
 
 def _spread(heat: keras.KerasTensor, sides: tuple[int, int], judge: str) -> keras.KerasTensor:
@@ -224,7 +240,10 @@ def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) 
     block = len(places.mean) // high
     lift = -np.matmul(_blocked(places.mean[None], block), places.whiten)
     bias = lift.reshape(high, wide, block, block, count).transpose(0, 2, 1, 3, 4)
-    network.get_layer(f"exact_whiten_{judge}").set_weights([places.whiten, bias])
+    for part, (outputs, skipped) in _halves(count).items():
+        columns = slice(skipped, skipped + outputs)
+        weights = [places.whiten[:, :, skipped:, columns], bias[..., columns]]
+        network.get_layer(f"exact_whiten_{part}_{judge}").set_weights(weights)
     gain, lift = scale
     weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([lift], np.float32)]
     network.get_layer(f"exact_distance_{judge}").set_weights(weights)

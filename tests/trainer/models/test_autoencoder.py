@@ -10,8 +10,8 @@ from benchmarks.int8 import convert_images
 from edge_agent.contracts.image import ImageInput
 from edge_agent.infer.runtime import open_runtime
 from quantize.converter import static_batch
+from quantize.finish import in_order
 from quantize.graph import read_graph
-from quantize.mixed import in_order
 from quantize.refusals import cpu_faults
 from trainer.config import FitConfig
 from trainer.models import autoencoder

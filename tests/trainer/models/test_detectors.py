@@ -115,9 +115,10 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
     runtime.close()
 
 
-def test_the_graph_of_gaussian_computes_what_its_estimates_say() -> None:
+@pytest.mark.parametrize("dimensions", [8, 7])
+def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.GaussianOptions(dimensions=8, taught=0)
+    options = gaussian.GaussianOptions(dimensions=dimensions, taught=0)
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     network = gaussian.build(spec, 1, config, options)
     gaussian._set_projection(network, 1)
