@@ -51,9 +51,13 @@ def measure(case: Case, arguments: argparse.Namespace) -> list[Row]:
     splits = case.splits(arguments.data / case.folder)
     for place, split in enumerate(splits[: arguments.folds or (1 if arguments.quick else None)]):
         started = time.perf_counter()
-        config = FitConfig(model=case.model, weights=arguments.weights, seed=arguments.seed)
+        image = ImageTable(standardise=case.standardise)
+        config = FitConfig(
+            model=case.model, weights=arguments.weights, seed=arguments.seed, image=image
+        )
         if arguments.quick:
-            config = config.model_copy(update={"epochs": 1, "image": ImageTable(size_px=64)})
+            small = image.model_copy(update={"size_px": 64})
+            config = config.model_copy(update={"epochs": 1, "image": small})
             split = _thinned(split)
         experiment = run_experiment(split, config, case.name.replace("_", "-"))
         parts.append(_int8(experiment, time.perf_counter() - started))

@@ -26,7 +26,9 @@ MASK_PX = 80
 
 @dataclass(frozen=True)
 class Case:
-    """One benchmark. reach, floor: figure -> value meant to be reached, known to be possible."""
+    """One benchmark. reach, floor: figure -> value meant to be reached, known to be possible;
+    standardise: whether all pictures are brought to the same grey levels.
+    """
 
     name: str
     folder: str
@@ -35,6 +37,7 @@ class Case:
     reach: Mapping[str, float]
     floor: Mapping[str, float] = field(default_factory=dict)
     detects: bool = False
+    standardise: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,7 @@ CASES = (
         folds_of("fold98", "group98"),
         {"accuracy": 0.99, "macro_f1": 0.98},
         {"accuracy": 0.978, "macro_f1": 0.965},
+        standardise=True,
     ),
     Case(
         "casting_fold95",
@@ -219,6 +223,7 @@ CASES = (
         folds_of("fold95", "group95"),
         {"accuracy": 0.99, "macro_f1": 0.98},
         {"accuracy": 0.978, "macro_f1": 0.965},
+        standardise=True,
     ),
     Case(
         "tiles_fold85",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.alignment import Alignment, align_image
 from edge_agent.contracts.errors import InputError
+from edge_agent.contracts.levels import standardised
 from edge_agent.contracts.types import Image, Tensor
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -67,6 +68,9 @@ class ImageInput(BaseModel):
     )
     region: Region = Region()
     tiles: Tiling = Field(default=Tiling(), description="cut the region; the worst tile decides")
+    standardise: bool = Field(
+        default=False, description="last of all, the same mean and spread of grey levels"
+    )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,7 +91,8 @@ def prepare_image(image: Image, spec: ImageInput) -> Tensor:
 
 
 def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
-    """Align, cut the region and its tiles, fit, resize: uint8 (H, W, 3) RGB -> (N, *spec.shape).
+    """Align, cut the region and its tiles, fit, resize, standardise where the specification says
+    so: uint8 (H, W, 3) RGB -> (N, *spec.shape).
 
     Shrinking averages areas (INTER_AREA), after halving by 2x2 means while both sides are even and
     at least twice too large: from 1280x960 to 224x224 in 0.7 ms instead of 2.7. Enlarging is
@@ -154,8 +159,9 @@ def _cuts(count: int, overlap: float) -> list[tuple[float, float]]:
 def _sized(image: Image, spec: ImageInput) -> Tensor:
     sized = _resize(_fit(image, spec), spec.width_px, spec.height_px)
     if spec.channels == 1:
-        return np.ascontiguousarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None])
-    return np.ascontiguousarray(sized)
+        sized = np.asarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None], np.uint8)
+    picture = np.ascontiguousarray(sized)
+    return standardised(picture) if spec.standardise else picture
 
 
 def _refuse_wrong_array(image: NDArray[np.generic]) -> None:

@@ -124,7 +124,7 @@ def localisation_figures(experiment: Experiment) -> dict[str, dict[str, object]]
     framed = isinstance(spec, ImageInput) and spec.tiles.count == 1 and spec.align is None
     if not framed or not (known & bad).any() or len(experiment.fitted.model.outputs) < 2:
         return {}
-    flat = spec.model_copy(update={"channels": 1})
+    flat = spec.model_copy(update={"channels": 1, "standardise": False})
     heats, masks, groups = [], [], []
     for row in np.flatnonzero(known):
         heat = experiment.fitted.model.predict_on_batch(

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.levels import standardised
 from edge_agent.contracts.types import Tensor
 from trainer.data.prepared import Prepared
 from trainer.judging import metrics
@@ -68,7 +69,9 @@ def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
     before = judge_inputs(experiment, calm, indices)
     found: dict[str, dict[str, object]] = {}
     for name, disturb in {"undisturbed": np.copy, **DISTURBANCES}.items():
-        inputs = np.stack([disturb(picture) for picture in calm.inputs])
+        inputs = np.stack(
+            [_seen(disturb(picture), experiment.spec.input) for picture in calm.inputs]
+        )
         judged = judge_inputs(experiment, Prepared(inputs, calm.sample), indices)
         outcome = outcome_of(experiment.split, experiment.spec, judged)
         pairs = zip(before.verdicts, judged.verdicts, strict=True)
@@ -87,6 +90,11 @@ def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
             row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
         found[name] = row
     return found
+
+
+def _seen(picture: Tensor, spec: ImageInput) -> Tensor:
+    """What the network sees of a disturbed picture: on the station, levels are evened out last."""
+    return standardised(picture) if spec.standardise else picture
 
 
 def _some(indices: np.ndarray) -> np.ndarray:

@@ -16,9 +16,14 @@ from trainer.data.splits import Split
 
 def image_spec(config: FitConfig, size_px: int) -> ImageInput:
     """A square of `size_px`, or of the configured size."""
-    side = config.image.size_px or size_px
+    table = config.image
+    side = table.size_px or size_px
     return ImageInput(
-        width_px=side, height_px=side, channels=config.image.channels, fit=config.image.fit
+        width_px=side,
+        height_px=side,
+        channels=table.channels,
+        fit=table.fit,
+        standardise=table.standardise,
     )
 
 
