@@ -68,10 +68,10 @@ def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
     calm = Prepared(experiment.held_out.inputs[kept], experiment.held_out.sample[kept])
     before = judge_inputs(experiment, calm, indices)
     found: dict[str, dict[str, object]] = {}
-    for name, disturb in {"undisturbed": np.copy, **DISTURBANCES}.items():
-        inputs = np.stack(
-            [_seen(disturb(picture), experiment.spec.input) for picture in calm.inputs]
-        )
+    for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
+        inputs = calm.inputs
+        if disturb:
+            inputs = np.stack([seen(disturb(one), experiment.spec.input) for one in inputs])
         judged = judge_inputs(experiment, Prepared(inputs, calm.sample), indices)
         outcome = outcome_of(experiment.split, experiment.spec, judged)
         pairs = zip(before.verdicts, judged.verdicts, strict=True)
@@ -92,7 +92,7 @@ def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
     return found
 
 
-def _seen(picture: Tensor, spec: ImageInput) -> Tensor:
+def seen(picture: Tensor, spec: ImageInput) -> Tensor:
     """What the network sees of a disturbed picture: on the station, levels are evened out last."""
     return standardised(picture) if spec.standardise else picture
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.levels import standardised
 from trainer.judging.localisation import fitted, pixel_auroc, region_overlap, region_overlap_figure
-from trainer.judging.nuisance import DISTURBANCES, brighter, darker, shifted
+from trainer.judging.nuisance import DISTURBANCES, brighter, darker, seen, shifted
 
 
 def test_disturbances_are_as_large_as_their_names_say() -> None:
@@ -25,6 +27,17 @@ def test_a_disturbed_picture_keeps_its_shape(name: str) -> None:
         found = DISTURBANCES[name](picture)
         assert (found.shape, found.dtype) == (shape, np.uint8)
         assert (found != picture).any()
+
+
+def test_a_network_whose_pictures_are_standardised_hardly_sees_the_light() -> None:
+    rows = np.linspace(40, 200, 24, dtype=np.uint8)[:, None, None]
+    picture = standardised(np.tile(rows, (1, 24, 3)))
+    plain = ImageInput(width_px=24, height_px=24)
+    even = plain.model_copy(update={"standardise": True})
+    changes = [
+        np.abs(seen(brighter(picture), spec).astype(int) - picture).mean() for spec in (plain, even)
+    ]
+    assert changes[1] < 0.3 * changes[0]
 
 
 def test_a_run_says_how_verdicts_change_under_nuisance(plates_run: Path) -> None:
