@@ -13,6 +13,11 @@ NOT_TESTED = (
     "drift over months; the quantised model (its bundle carries its own comparison)."
 )
 
+STANDARDISED = (
+    "- grey levels: the same mean and spread in every picture; a part that is darker as a whole "
+    "looks no different"
+)
+
 
 def write_card(run: Run) -> None:
     """Write card.md into the run."""
@@ -49,6 +54,7 @@ def _data(run: Run) -> list[str]:
         "",
         f"- network: `{spec.architecture}`, {run.metrics['parameters']:,} parameters, {spec.task}",
         f"- input: {'x'.join(map(str, spec.input.shape))} ({spec.input.kind})",
+        *([STANDARDISED] if spec.input.kind == "image" and spec.input.standardise else []),
         f"- labels: {', '.join(spec.labels)}; good: {', '.join(spec.good) or 'none named'}",
         f"- samples: {counts['train']} training, {counts['val']} validation, "
         f"{counts['test']} held out; data set sha256 {run.provenance.dataset_sha256}",
