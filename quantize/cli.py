@@ -9,7 +9,7 @@ EPILOG = """example:
   lineside-quantize compare runs/castings castings.bundle
   lineside-quantize verify castings.bundle
 
-exit codes: 0 ok, 1 failed, 2 misuse
+exit codes: 0 ok, 1 failed, 2 misuse, 4 station or accelerator absent
 """
 
 PROGRAM = Program(

@@ -50,6 +50,9 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     if arguments.runs < 1 or min(arguments.threads) < 1:
         raise ConfigError("must be at least 1", where="--runs, --threads", cure="try 200 and 1")
+    if arguments.profile and arguments.ssh:
+        cure = "run it on the station itself"
+        raise ConfigError("times this machine's operators", where="--profile with --ssh", cure=cure)
     model = _model(arguments)
     machine, timings = _timings(arguments, model)
     slices = _slices(arguments.file, model) if arguments.profile else []

@@ -37,7 +37,7 @@ from quantize.run import Run
 from quantize.targets import find_target
 from quantize.tree import packed
 
-INSTALL = "pip install 'lineside[jetson]'"
+INSTALL = "install Lineside with its extra: pip install -e '.[jetson]' -c constraints.txt"
 CALIBRATION = 100
 CHECKED = 200
 MOST_QUANTA = 6

@@ -65,7 +65,9 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
     missing = "no TFLite runtime" if prefer == "auto" else f"no {prefer}"
     extra = "tflite" if prefer == "tflite_runtime" else "device"
     raise ConfigError(
-        f"{missing} is installed", where="runtime", cure=f"pip install 'lineside[{extra}]'"
+        f"{missing} is installed",
+        where="runtime",
+        cure=f"install Lineside's wheel with its extra [{extra}]",
     )
 
 
@@ -75,7 +77,9 @@ def open_accelerated(model: bytes, threads: int = 1) -> Runtime:
         module = importlib.import_module("edge_agent.infer.edgetpu")
     except ImportError as error:
         raise ConfigError(
-            "no TFLite runtime is installed", where="runtime", cure="pip install 'lineside[device]'"
+            "no TFLite runtime is installed",
+            where="runtime",
+            cure="install Lineside's wheel with its extra [device]",
         ) from error
     runtime: Runtime = module.load(model, threads)
     return runtime

@@ -89,6 +89,11 @@ def test_a_bare_model_has_no_card(capsys: Any) -> None:
     assert "a bare model has no card" in capsys.readouterr().err
 
 
+def test_operators_of_a_station_are_timed_there(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), "--ssh", "pi@station7", "--profile"]) == 2
+    assert "run it on the station itself" in capsys.readouterr().err
+
+
 def test_the_twin_is_timed_only_where_there_is_one(bundle: Path, capsys: Any) -> None:
     assert main(["bench", str(bundle), "--runtime", "edgetpu"]) == 2
     assert "has no model compiled for Edge TPU" in capsys.readouterr().err

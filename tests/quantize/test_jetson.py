@@ -9,8 +9,8 @@ from quantize.graph import parse_graph
 from quantize.jetson import export_onnx, quantise_symmetric
 from quantize.run import read_run
 
-pytest.importorskip("ai_edge_quantizer", reason="pip install 'lineside[jetson]'")
-pytest.importorskip("tf2onnx", reason="pip install 'lineside[jetson]'")
+pytest.importorskip("ai_edge_quantizer", reason="needs the extra [jetson]")
+pytest.importorskip("tf2onnx", reason="needs the extra [jetson]")
 
 
 @pytest.mark.slow
