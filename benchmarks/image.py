@@ -4,7 +4,8 @@
 
 DATA_DIR holds casting, magnetic_tile, neu_surface and mvtec_bottle; a set that is absent is left
 out. k-fold cases pool the held-out samples of all folds; an eighth of the other groups chooses the
-epoch. Detectors learn from good parts alone; every setting is the model's default.
+epoch. Detectors learn from good parts alone; every setting is the model's default but where a
+case says otherwise.
 """
 
 from __future__ import annotations

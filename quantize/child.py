@@ -31,13 +31,24 @@ TIME_S = 600.0
 POLL_S = 0.1
 
 FLOAT_OUTPUTS = ("float.npy", "calibration.npy")
-"""What the child leaves of the float network: its outputs on the held-out inputs, and on those of
-the calibration."""
+"""What the child leaves of FloatSaid, in its order."""
+
+
+@dataclass(frozen=True)
+class FloatSaid:
+    """The float network's first output on the held-out inputs (N, K), and on the samples of the
+    calibration (M, K).
+    """
+
+    heldout: Tensor
+    calibration: Tensor
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the child does. `calibration` names an .npz with `inputs` (N, *shape)."""
+    """What the child does. `calibration` names an .npz with `inputs` (N, *shape); listen: whether
+    the float network is run, too.
+    """
 
     model: str
     calibration: str
@@ -46,17 +57,15 @@ class Job:
     variant: Variant
     image: bool
     per_tensor_dense: bool = False
+    listen: bool = True
 
 
 @dataclass(frozen=True)
 class Converted:
-    """The model, what the float network says of the held-out inputs (N, K) and of the samples of
-    the calibration (M, K), and the cost.
-    """
+    """The model, what the float network says, and the cost."""
 
     model: bytes
-    float_outputs: Tensor
-    calibration_outputs: Tensor
+    said: FloatSaid
     variant: Variant
     seconds: float
     peak_mb: int
@@ -71,17 +80,21 @@ def convert_in_child(
     samples: int = 200,
     memory_mb: int = MEMORY_MB,
     time_s: float = TIME_S,
+    said: FloatSaid | None = None,
 ) -> Converted:
-    """Convert the run's network; raises ConversionError that names the layer and the cure."""
+    """Convert the run's network; raises ConversionError that names the layer and the cure.
+
+    said: what the float network says, where an earlier conversion has heard it.
+    """
     with tempfile.TemporaryDirectory(prefix="lineside-convert-") as folder:
-        job = _write_job(run, target, variant, samples, Path(folder))
+        job = _write_job(run, target, variant, samples, Path(folder), listen=said is None)
         started = time.monotonic()
         peak_mb = _run_child(job, Path(folder), memory_mb, time_s)
         seconds = time.monotonic() - started
         stage = _stage(Path(folder))
-        said = [np.load(Path(folder) / name, allow_pickle=False) for name in FLOAT_OUTPUTS]
+        said = said or _heard(Path(folder))
         model = Path(job.out).read_bytes()
-        return Converted(model, *said, variant, seconds, peak_mb, stage.get("notes", []))
+        return Converted(model, said, variant, seconds, peak_mb, stage.get("notes", []))
 
 
 def spread(inputs: Tensor, count: int) -> Tensor:
@@ -91,7 +104,13 @@ def spread(inputs: Tensor, count: int) -> Tensor:
     return inputs[np.linspace(0, len(inputs) - 1, count).round().astype(int)]
 
 
-def _write_job(run: Run, target: Target, variant: Variant, samples: int, folder: Path) -> Job:
+def _heard(folder: Path) -> FloatSaid:
+    return FloatSaid(*[np.load(folder / name, allow_pickle=False) for name in FLOAT_OUTPUTS])
+
+
+def _write_job(
+    run: Run, target: Target, variant: Variant, samples: int, folder: Path, *, listen: bool
+) -> Job:
     np.savez(folder / "calibration.npz", inputs=spread(run.calibration, samples))
     job = Job(
         model=str(run.model_path.resolve()),
@@ -101,6 +120,7 @@ def _write_job(run: Run, target: Target, variant: Variant, samples: int, folder:
         variant=variant,
         image=run.spec.input.kind == "image",
         per_tensor_dense=target.per_tensor_dense,
+        listen=listen,
     )
     (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
     return job

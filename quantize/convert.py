@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.contracts.bundle import EDGETPU_MODEL
 from edge_agent.contracts.manifest import Manifest
-from quantize.child import MEMORY_MB, TIME_S, Converted, Variant, convert_in_child
+from quantize.child import MEMORY_MB, TIME_S, Converted, FloatSaid, Variant, convert_in_child
 from quantize.edgetpu import grouped, predict
 from quantize.edgetpu_log import compile_model, has_compiler
 from quantize.gate import Comparison, Limits, compare_samples
@@ -63,8 +63,13 @@ def convert(order: Order, say: Say) -> Result:
     version = order.version or next_version(order.out, run.spec.name)
     variants = (order.variant,) if order.variant else rungs(target)
 
+    heard: list[FloatSaid] = []
+
     def attempt_variant(variant: Variant) -> tuple[Converted, Draft, Comparison]:
-        return attempt(run, target, replace(order, variant=variant), version)
+        known = heard[0] if heard else None
+        found = attempt(run, target, replace(order, variant=variant), version, known)
+        heard.append(found[0].said)
+        return found
 
     def leaning(converted: Converted, ready: Draft) -> Leaned | None:
         found = lean(run, converted, ready, order.samples)
@@ -73,7 +78,7 @@ def convert(order: Order, say: Say) -> Result:
         return Leaned(found[0], compare_draft(run, found[0], order.limits), found[1])
 
     done = climb(variants, order.allowed, attempt_variant, say, leaning)
-    rows = _study(run, target, order, say) if order.study else []
+    rows = _study(run, target, order, done.converted.said, say) if order.study else []
     say("computing parity vectors")
     files = _twin(target, done, say)
     manifest = pack(
@@ -83,9 +88,12 @@ def convert(order: Order, say: Say) -> Result:
 
 
 def attempt(
-    run: Run, target: Target, order: Order, version: str
+    run: Run, target: Target, order: Order, version: str, said: FloatSaid | None = None
 ) -> tuple[Converted, Draft, Comparison]:
-    """One conversion and its comparison with the float network; nothing is written."""
+    """One conversion and its comparison with the float network; nothing is written.
+
+    said: what the float network says, where it was heard already.
+    """
     converted = convert_in_child(
         run,
         target,
@@ -93,9 +101,10 @@ def attempt(
         samples=order.samples,
         memory_mb=order.memory_mb,
         time_s=order.time_s,
+        said=said,
     )
     refuse_unfit(parse_graph(converted.model, "model.tflite"), str(run.model_path))
-    refuse_other_model(run, judge_float(run, converted.float_outputs))
+    refuse_other_model(run, judge_float(run, converted.said.heldout))
     ready = draft(run, target, converted.model, version)
     return converted, ready, compare_draft(run, ready, order.limits)
 
@@ -110,9 +119,10 @@ def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
     return compare_samples(run.spec, float_samples(run), after, limits)
 
 
-def _study(run: Run, target: Target, order: Order, say: Say) -> list[StudyRow]:
+def _study(run: Run, target: Target, order: Order, said: FloatSaid, say: Say) -> list[StudyRow]:
     def attempt_size(samples: int) -> tuple[Converted, Draft, Comparison]:
-        return attempt(run, target, replace(order, variant="int8", samples=samples), "0.0.0")
+        sized = replace(order, variant="int8", samples=samples)
+        return attempt(run, target, sized, "0.0.0", said)
 
     return study(len(run.calibration), attempt_size, say)
 

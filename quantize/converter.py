@@ -1,8 +1,8 @@
 """The child of a conversion: Keras network in, TFLite out. Run as `python -m quantize.converter`.
 
-Writes beside its job: model.tflite; float.npy and calibration.npy, the float network's first output
-on the held-out inputs and on those of the calibration; stage.json ({"suspects": layers, "notes":
-lines} or {"error": [what, cure]}).
+Writes beside its job: model.tflite; where the job asks for it, float.npy and calibration.npy, the
+float network's first output on the held-out inputs and on those of the calibration; stage.json
+({"suspects": layers, "notes": lines} or {"error": [what, cure]}).
 """
 
 from __future__ import annotations
@@ -54,12 +54,10 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     import tensorflow as tf
 
     model = _load(job.model)
-    with np.load(job.heldout, allow_pickle=False) as content:
-        heldout = content["inputs"]
-    with np.load(job.calibration, allow_pickle=False) as content:
-        given = content["inputs"]
-    for name, inputs in zip(FLOAT_OUTPUTS, (heldout, given), strict=True):
-        np.save(folder / name, first_output(model, inputs))
+    given = _inputs(job.calibration)
+    if job.listen:
+        for name, inputs in zip(FLOAT_OUTPUTS, (_inputs(job.heldout), given), strict=True):
+            np.save(folder / name, first_output(model, inputs))
     stage["suspects"] = [
         layer.name for layer in _walk(model) if type(layer).__name__ in (*RECURRENT, "RNN")
     ]
@@ -78,6 +76,11 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
         exact += worst_tensors(calibrated, samples, exact, stage["notes"])
     quantised = quantise_calibrated(converter, calibrated, job.image, exact)
     return _corrected(quantised, calibrated, samples, stage["notes"])
+
+
+def _inputs(path: str) -> Tensor:
+    with np.load(path, allow_pickle=False) as content:
+        return np.asarray(content["inputs"])
 
 
 def _corrected(quantised: bytes, calibrated: bytes, samples: Tensor, notes: list[str]) -> bytes:

@@ -75,7 +75,7 @@ def export_onnx(run: Run, out: Path) -> Exported:
         symmetric = quantise_symmetric(folder / "float.tflite", run.calibration, exact)
         (folder / "int8.tflite").write_bytes(symmetric)
         payload = _to_onnx(folder / "int8.tflite", folder / "int8.onnx")
-    checked = _check(payload, symmetric, run, converted.float_outputs)
+    checked = _check(payload, symmetric, run, converted.said.heldout)
     write_atomic(out, payload)
     return checked
 

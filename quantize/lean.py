@@ -62,7 +62,7 @@ def _scores(
         after = inspector.dequantised(inspector.raw_outputs(spread(run.calibration, samples)))
     finally:
         inspector.close()
-    return _scored(run, converted.calibration_outputs), _scored(run, after)
+    return _scored(run, converted.said.calibration), _scored(run, after)
 
 
 def _scored(run: Run, outputs: Tensor) -> NDArray[np.float64]:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+import quantize.convert as convert_module
 from edge_agent.contracts.bundle import read_bundle, write_bundle
-from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.errors import ConfigError, GateError
 from edge_agent.contracts.image import decode_image
 from edge_agent.contracts.recordings import read_recording
 from edge_agent.infer.inspector import load_inspector
 from quantize.cli import main
 from quantize.convert import Order, convert
+from quantize.gate import Limits
 from quantize.graph import parse_graph
 from quantize.pack import next_version
 
@@ -28,6 +30,24 @@ def test_image_bundle_takes_pixels_as_they_are(image_bundle: Path) -> None:
 def test_vibration_bundle_takes_int8(vibration_bundle: Path) -> None:
     (given,) = read_bundle(vibration_bundle).manifest.inputs
     assert (given.dtype, given.shape) == ("int8", [1, 128, 1])
+
+
+def test_the_float_network_is_run_once_for_all_rungs(
+    image_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bool] = []
+    real = convert_module.convert_in_child
+
+    def told(*given: Any, said: Any, **named: Any) -> Any:
+        heard.append(said is None)
+        return real(*given, said=said, **named)
+
+    monkeypatch.setattr(convert_module, "convert_in_child", told)
+    monkeypatch.setattr(convert_module, "rungs", lambda target: ("int8", "float32"))
+    strict = Limits(accuracy=-1.0)
+    with pytest.raises(GateError):
+        convert(Order(image_run, tmp_path / "x.bundle", limits=strict), lambda text: None)
+    assert heard == [True, False]
 
 
 def test_for_a_coral_it_says_what_the_accelerator_will_run(

@@ -55,15 +55,16 @@ def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
     assert 0 < lowered < 0.2
     assert scoring.threshold == pytest.approx(run.spec.scoring.threshold - lowered)
     assert f"lowered by {lowered:.4f}" in scoring.chosen_by
-    assert converted.calibration_outputs.shape == (min(200, len(run.calibration)), 2)
+    assert converted.said.calibration.shape == (min(200, len(run.calibration)), 2)
 
 
 def test_a_network_that_rounding_lifts_keeps_its_threshold(edged: Path) -> None:
     run = read_run(edged)
     converted, ready, _ = drafted(run, edged)
-    lower = np.zeros_like(converted.calibration_outputs)
+    lower = np.zeros_like(converted.said.calibration)
     lower[:, run.spec.labels.index("good")] = 50
-    assert lean(run, replace(converted, calibration_outputs=lower), ready, 200) is None
+    lifted = replace(converted, said=replace(converted.said, calibration=lower))
+    assert lean(run, lifted, ready, 200) is None
 
 
 def test_the_bundle_and_its_card_say_so(edged: Path, tmp_path: Path) -> None:
