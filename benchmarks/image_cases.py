@@ -27,7 +27,7 @@ MASK_PX = 80
 @dataclass(frozen=True)
 class Case:
     """One benchmark. reach, floor: figure -> value meant to be reached, known to be possible;
-    standardise: whether all pictures are brought to the same grey levels.
+    standardise: whether all pictures are brought to the same grey levels, or as the model wants.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Case:
     reach: Mapping[str, float]
     floor: Mapping[str, float] = field(default_factory=dict)
     detects: bool = False
-    standardise: bool = False
+    standardise: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ class ImageTable(StrictTable):
     size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
     channels: Literal[1, 3] = Field(default=3, description="3 RGB, 1 grey")
     fit: Literal["stretch", "crop", "pad"] = "stretch"
-    standardise: bool = Field(
-        default=False,
-        description="the same mean and spread of grey levels in every picture: where lamps and "
-        "exposures change, and how bright a part is tells nothing",
+    standardise: bool | None = Field(
+        default=None,
+        description="the same mean and spread of grey levels in every picture, so that lamps and "
+        "exposures may change; left out: as the model wants it",
     )
     augment: list[ImageAugmentation] = Field(
         default=["flip", "rotate", "brightness"],

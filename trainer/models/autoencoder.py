@@ -47,7 +47,7 @@ class AutoencoderOptions(StrictTable):
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
-    """A square of 128 px."""
+    """A square of 128 px, standardised."""
     del split, options
     return detector_spec(config, SIZE_PX)
 

@@ -68,7 +68,7 @@ class Ranking:
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
-    """A square of 320 px."""
+    """A square of 320 px, standardised."""
     del split, options
     return detector_spec(config, gaussian.SIZE_PX)
 

@@ -50,9 +50,11 @@ class Eye:
         return keras.Model(self.pixels, list(outputs), name=name)
 
 
-def detector_spec(config: FitConfig, size_px: int) -> ImageInput:
-    """A square of `size_px` or as configured; raises ConfigError where the grids would not fit."""
-    spec = image_spec(config, size_px)
+def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) -> ImageInput:
+    """A square of `size_px`, standardised, or as configured; raises ConfigError where the grids
+    would not fit.
+    """
+    spec = image_spec(config, size_px, standardise=standardise)
     if spec.width_px % 32:
         raise ConfigError(
             f"{spec.width_px} px is no multiple of 32",

@@ -83,7 +83,7 @@ class Memory:
 
 
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
-    """A square of 320 px."""
+    """A square of 320 px, standardised."""
     del split, options
     return detector_spec(config, SIZE_PX)
 

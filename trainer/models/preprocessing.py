@@ -14,8 +14,8 @@ from trainer.data.prepared import read_durations, read_sample
 from trainer.data.splits import Split
 
 
-def image_spec(config: FitConfig, size_px: int) -> ImageInput:
-    """A square of `size_px`, or of the configured size."""
+def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) -> ImageInput:
+    """A square of `size_px`, standardised or not, or as configured."""
     table = config.image
     side = table.size_px or size_px
     return ImageInput(
@@ -23,7 +23,7 @@ def image_spec(config: FitConfig, size_px: int) -> ImageInput:
         height_px=side,
         channels=table.channels,
         fit=table.fit,
-        standardise=table.standardise,
+        standardise=standardise if table.standardise is None else table.standardise,
     )
 
 

@@ -69,7 +69,7 @@ class TransferOptions(StrictTable):
 def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
     """A square of 224 px."""
     del split, options
-    return detector_spec(config, SIZE_PX)
+    return detector_spec(config, SIZE_PX, standardise=False)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:

@@ -175,7 +175,7 @@ def test_a_detector_is_judged_by_parts_unseen(
     config = FitConfig(
         model=model,
         weights=lively_weights,
-        image=ImageTable(size_px=SIZE_PX),
+        image=ImageTable(size_px=SIZE_PX, standardise=False),
         options=options,
     )
     experiment = run_experiment(training.split, config, "plates")
