@@ -34,7 +34,7 @@ def training(plates: Path) -> Training:
     dataset = replace(dataset, config=config)
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:18], good[18:24], good[24:], "drawn")
-    fit = FitConfig(model="patches", image=ImageTable(size_px=SIZE_PX))
+    fit = FitConfig(model="patches", image=ImageTable(size_px=SIZE_PX, standardise=False))
     return prepare_training(split, fit, ARCHITECTURE, Silent())
 
 
