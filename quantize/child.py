@@ -30,6 +30,8 @@ MEMORY_MB = 3072
 TIME_S = 600.0
 POLL_S = 0.1
 
+MORE_SPACE = "free some space there, or set TMPDIR to another folder"
+
 FLOAT_OUTPUTS = ("float.npy", "calibration.npy")
 """What the child leaves of FloatSaid, in its order."""
 
@@ -111,7 +113,14 @@ def _heard(folder: Path) -> FloatSaid:
 def _write_job(
     run: Run, target: Target, variant: Variant, samples: int, folder: Path, *, listen: bool
 ) -> Job:
-    np.savez(folder / "calibration.npz", inputs=spread(run.calibration, samples))
+    try:
+        np.savez(folder / "calibration.npz", inputs=spread(run.calibration, samples))
+    except OSError as error:
+        raise ConversionError(
+            f"the calibration cannot be written ({error.strerror})",
+            where=str(folder),
+            cure=MORE_SPACE,
+        ) from error
     job = Job(
         model=str(run.model_path.resolve()),
         calibration=str(folder / "calibration.npz"),
@@ -129,6 +138,7 @@ def _write_job(
 def _run_child(job: Job, folder: Path, memory_mb: int, time_s: float) -> int:
     """Peak resident memory in MB."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment["TMPDIR"] = str(folder)
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
@@ -182,8 +192,12 @@ def _resident_mb(pid: int) -> int:
 
 
 def _stage(folder: Path) -> dict[str, list[str]]:
-    path = folder / "stage.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """What the child noted; nothing where it could not note it whole."""
+    try:
+        noted: dict[str, list[str]] = json.loads((folder / "stage.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return noted
 
 
 def _failure(job: Job, folder: Path, code: int) -> ConversionError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.errors import ConfigError
+from quantize.numbers import count, threads
 
 if TYPE_CHECKING:
     from quantize.bench import Timing
@@ -25,8 +26,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "  lineside-quantize bench castings.bundle --ssh pi@station7 --keep",
     )
     bench.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
-    bench.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    bench.add_argument("--runs", type=int, default=200, help="default: 200")
+    bench.add_argument("--threads", type=threads, nargs="+", default=[1, 2], help="default: 1 2")
+    bench.add_argument("--runs", type=count, default=200, help="default: 200")
     bench.add_argument("--profile", action="store_true", help="time every operator, too")
     bench.add_argument(
         "--runtime",
@@ -48,8 +49,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _bench(arguments: argparse.Namespace) -> int:
     from quantize.kept import keep_timings
 
-    if arguments.runs < 1 or min(arguments.threads) < 1:
-        raise ConfigError("must be at least 1", where="--runs, --threads", cure="try 200 and 1")
     if arguments.profile and arguments.ssh:
         cure = "run it on the station itself"
         raise ConfigError("times this machine's operators", where="--profile with --ssh", cure=cure)
@@ -105,9 +104,9 @@ def _timings(arguments: argparse.Namespace, model: bytes) -> tuple[str, list[Tim
         words += ["--threads", *map(str, arguments.threads)]
         return time_on_station(arguments.file, station, words)
     timings = []
-    for threads in arguments.threads:
-        print(f"timing with {threads} thread(s)", file=sys.stderr)
-        timings.append(time_model(model, threads, arguments.runs, arguments.runtime))
+    for number in arguments.threads:
+        print(f"timing with {number} thread(s)", file=sys.stderr)
+        timings.append(time_model(model, number, arguments.runs, arguments.runtime))
     return machine_name(), timings
 
 

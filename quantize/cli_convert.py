@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.errors import ConfigError
 from quantize.gate import Comparison, Limits
+from quantize.numbers import count, limit, seconds, share, whole
 from quantize.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -56,23 +57,23 @@ def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]
         help="default: 0.1.0, or one patch above the bundle at FILE.bundle",
     )
     convert.add_argument(
-        "--calibration", type=int, default=200, metavar="N", help="samples used, default: 200"
+        "--calibration", type=count, default=200, metavar="N", help="samples used, default: 200"
     )
     convert.add_argument(
         "--study", action="store_true", help="report the result with 10 to 500 samples, too"
     )
-    convert.add_argument("--memory-mb", type=int, default=3072, help="limit, default: 3072")
-    convert.add_argument("--time-s", type=float, default=600.0, help="limit, default: 600")
+    convert.add_argument("--memory-mb", type=count, default=3072, help="limit, default: 3072")
+    convert.add_argument("--time-s", type=seconds, default=600.0, help="limit, default: 600")
     _add_limits(convert)
     convert.set_defaults(run=_convert)
 
 
 def _add_limits(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--max-auroc-loss", type=float, default=0.005, help="default: 0.005")
-    verb.add_argument("--max-accuracy-loss", type=float, default=0.005, help="default: 0.005")
-    verb.add_argument("--max-escapes", type=int, default=0, help="new escapes, default: 0")
+    verb.add_argument("--max-auroc-loss", type=limit, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-accuracy-loss", type=limit, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-escapes", type=whole, default=0, help="new escapes, default: 0")
     verb.add_argument(
-        "--max-flips", type=float, default=0.005, help="share judged otherwise, default: 0.005"
+        "--max-flips", type=share, default=0.005, help="share judged otherwise, default: 0.005"
     )
     verb.add_argument(
         "--allow",
@@ -102,8 +103,6 @@ def _convert(arguments: argparse.Namespace) -> int:
     number = arguments.version_number
     if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
         raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
-    if arguments.calibration < 1:
-        raise ConfigError("needs at least 1 sample", where="--calibration", cure="try 200")
     order = Order(
         run=arguments.path,
         out=arguments.out,
@@ -155,6 +154,9 @@ def _compare_pair(arguments: argparse.Namespace) -> int:
     from quantize.graph import read_graph
     from quantize.pairs import compare_pair
 
+    if arguments.allow:
+        cure = "compare a run with its bundle"
+        raise ConfigError("two files have no limits to waive", where="--allow", cure=cure)
     for path in (arguments.path, arguments.bundle):
         read_graph(path)
     report = compare_pair(arguments.path.read_bytes(), arguments.bundle.read_bytes())

@@ -25,8 +25,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _onnx(arguments: argparse.Namespace) -> int:
     from quantize.jetson import export_onnx
+    from quantize.output import refuse_other_suffix, refuse_target
     from quantize.run import read_run
 
+    refuse_target(arguments.out, arguments.path)
+    refuse_other_suffix(arguments.out, ".onnx")
     run = read_run(arguments.path)
     print("quantising symmetrically, and checking with ONNX Runtime", file=sys.stderr)
     exported = export_onnx(run, arguments.out)

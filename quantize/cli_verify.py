@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from quantize.numbers import threads
 from quantize.targets import TARGETS, Target
 
 
@@ -19,7 +20,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE")
     verify.add_argument("--runtime", default="auto", help="auto, litert, tflite_runtime or edgetpu")
-    verify.add_argument("--threads", type=int, default=1, help="default: 1")
+    verify.add_argument("--threads", type=threads, default=1, help="default: 1")
     verify.add_argument("--json", action="store_true", help="the result as one JSON object")
     verify.set_defaults(run=_verify)
     targets = verbs.add_parser(

@@ -7,20 +7,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_agent.contracts.bundle import EDGETPU_MODEL
+from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.manifest import Manifest
+from edge_agent.contracts.types import Tensor
 from quantize.child import MEMORY_MB, TIME_S, Converted, FloatSaid, Variant, convert_in_child
 from quantize.edgetpu import grouped, predict
 from quantize.edgetpu_log import compile_model, has_compiler
 from quantize.gate import Comparison, Limits, compare_samples
+from quantize.golden import read_golden
 from quantize.graph import parse_graph
 from quantize.judge import float_samples, judge_float, judge_heldout, refuse_other_model
 from quantize.ladder import Climb, Step, climb, rungs
 from quantize.lean import Leaned, lean
+from quantize.output import bundle_there, refuse_target
 from quantize.pack import Draft, draft, next_version, pack
 from quantize.page import with_comparison
 from quantize.pages import card
 from quantize.refusals import refuse_unfit
-from quantize.run import Run, read_run
+from quantize.run import FIT_AGAIN, Run, read_run
 from quantize.study import StudyRow, study
 from quantize.targets import Target, find_target
 
@@ -59,8 +63,11 @@ class Result:
 
 def convert(order: Order, say: Say) -> Result:
     """Convert, compare, and write the bundle only if the gate holds."""
+    refuse_target(order.out, order.run)
     run, target = read_run(order.run), find_target(order.target)
-    version = order.version or next_version(order.out, run.spec.name)
+    old = bundle_there(order.out, run.spec.name)
+    version = order.version or next_version(old)
+    read_golden(run)
     variants = (order.variant,) if order.variant else rungs(target)
 
     heard: list[FloatSaid] = []
@@ -103,10 +110,21 @@ def attempt(
         time_s=order.time_s,
         said=said,
     )
+    _refuse_other_labels(run, converted.said.heldout)
     refuse_unfit(parse_graph(converted.model, "model.tflite"), str(run.model_path))
     refuse_other_model(run, judge_float(run, converted.said.heldout))
     ready = draft(run, target, converted.model, version)
     return converted, ready, compare_draft(run, ready, order.limits)
+
+
+def _refuse_other_labels(run: Run, outputs: Tensor) -> None:
+    labels = len(run.spec.labels)
+    if run.spec.scoring.kind == "logits" and outputs.shape[1] != labels:
+        raise ConversionError(
+            f"gives {outputs.shape[1]} outputs for {labels} labels of spec.json",
+            where=str(run.model_path),
+            cure=FIT_AGAIN,
+        )
 
 
 def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:

@@ -19,7 +19,7 @@ import numpy as np
 from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.types import Tensor
 from quantize.bias import correct_biases
-from quantize.child import FLOAT_OUTPUTS, Job
+from quantize.child import FLOAT_OUTPUTS, MORE_SPACE, Job
 from quantize.finish import halved, in_order
 from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
 from quantize.worst_layers import worst_tensors
@@ -206,6 +206,8 @@ def _refuse_long(layer: Any) -> None:
 
 
 def _cure(text: str) -> str:
+    if "No space left" in text or "ENOSPC" in text:
+        return MORE_SPACE
     if "batch" in text or "shape" in text or "dynamic" in text:
         return "give every layer a fixed shape"
     return "replace the layer it names by built-in operators"

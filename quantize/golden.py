@@ -110,6 +110,8 @@ def _npz(recording: Recording) -> bytes:
 
 def _payload(run_path: Path, one: GoldenFile) -> bytes:
     path = run_path / "golden" / one.file
+    if Path(one.file).name != one.file or "\0" in one.file:
+        raise ConversionError("lies outside of golden/", where=repr(one.file), cure=FIT_AGAIN)
     try:
         return path.read_bytes()
     except OSError as error:

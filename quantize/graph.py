@@ -96,6 +96,8 @@ class Graph:
 
 def read_graph(path: Path) -> Graph:
     """Raises BundleError that names the file and the cure."""
+    if path.exists() and not path.is_file():
+        raise BundleError("is no file", where=str(path), cure=CONVERT_AGAIN)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BundleError(

@@ -9,6 +9,7 @@ float, as in a bundle. The engine is built on the board:
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -185,6 +186,7 @@ def _to_onnx(model: Path, out: Path) -> bytes:
 def _check(payload: bytes, symmetric: bytes, run: Run, expected: Tensor) -> Exported:
     """Run the ONNX file on held-out inputs beside LiteRT and beside the float network's outputs."""
     try:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime as ort
     except ImportError as error:
         raise ConfigError("onnxruntime is not installed", cure=INSTALL) from error

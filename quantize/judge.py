@@ -13,6 +13,9 @@ from edge_agent.contracts.types import Judgement, Tensor
 from edge_agent.infer.inspector import Inspector
 from quantize.run import FIT_AGAIN, Run, Sample
 
+TIES = 0.02
+"""Of the labels, so many may be ties that another machine decides otherwise."""
+
 
 def judge_heldout(run: Run, inspector: Inspector) -> list[Sample]:
     """The held-out samples as `inspector` judges them, in the order of run.samples."""
@@ -48,10 +51,17 @@ def refuse_other_model(run: Run, recomputed: list[Sample]) -> None:
         for said, found in zip(run.samples, recomputed, strict=True)
     ]
     worst = int(np.argmax(apart))
-    if apart[worst] > 0.01:
+    if not apart[worst] <= 0.01:
         raise ConversionError(
             f"sample {run.samples[worst].row} scores {run.samples[worst].score:.4f} there, "
             f"{recomputed[worst].score:.4f} by model.keras",
+            where=str(run.path / "predictions.csv"),
+            cure=FIT_AGAIN,
+        )
+    renamed = sum(a.predicted != b.predicted for a, b in zip(run.samples, recomputed, strict=True))
+    if renamed > TIES * len(recomputed):
+        raise ConversionError(
+            f"{renamed} of {len(recomputed)} labels are others there than by model.keras",
             where=str(run.path / "predictions.csv"),
             cure=FIT_AGAIN,
         )

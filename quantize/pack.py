@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_agent.contracts.bundle import MODEL, VECTORS, read_bundle, write_bundle
-from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
 from edge_agent.contracts.manifest import FORMAT_VERSION, Manifest
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.runtime import open_runtime
@@ -71,21 +70,9 @@ def pack(
     return ready.manifest
 
 
-def next_version(out: Path, name: str) -> str:
-    """One patch above the bundle of the same name at `out`; 0.1.0 where there is none."""
-    if not out.exists():
+def next_version(old: Manifest | None) -> str:
+    """One patch above the bundle that will be replaced; 0.1.0 where there is none."""
+    if old is None:
         return FIRST_VERSION
-    try:
-        old = read_bundle(out).manifest
-    except BundleError as error:
-        raise ConfigError(
-            "is there already and is no bundle", where=str(out), cure="name another file"
-        ) from error
-    if old.spec.name != name:
-        raise ConfigError(
-            f"is the bundle of {old.spec.name}, not of {name}",
-            where=str(out),
-            cure="name another file",
-        )
     major, minor, patch = old.version.split(".")
     return f"{major}.{minor}.{int(patch) + 1}"

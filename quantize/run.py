@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from edge_agent.contracts.arrays import UNREADABLE_ARRAYS
 from edge_agent.contracts.errors import ConversionError
 from edge_agent.contracts.files import sha256_hex
 from edge_agent.contracts.manifest import ModelSpec, Provenance, first_fault
@@ -86,13 +87,19 @@ def read_run(path: Path) -> Run:
         samples=_read_samples(path / "predictions.csv"),
         calibration=_arrays(path / "calibration.npz", ("inputs",))["inputs"],
         heldout=heldout["inputs"],
-        heldout_row=heldout["sample"].astype(np.int32),
+        heldout_row=_numbers(heldout["sample"], path / "heldout.npz"),
         golden=_read_golden(path / "golden" / "golden.json"),
     )
     _refuse_empty(run.model_path)
     _refuse_bad_inputs(run)
     _refuse_test_samples(run)
     return run
+
+
+def _numbers(rows: Tensor, path: Path) -> NDArray[np.int32]:
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        raise ConversionError("its samples are no numbers", where=str(path), cure=FIT_AGAIN)
+    return rows.astype(np.int32)
 
 
 def _refuse_bad_inputs(run: Run) -> None:
@@ -105,6 +112,8 @@ def _refuse_bad_inputs(run: Run) -> None:
             raise ConversionError(
                 f"inputs {inputs.shape[1:]}, spec.json says {shape}", where=where, cure=FIT_AGAIN
             )
+        if inputs.dtype != (np.uint8 if run.spec.input.kind == "image" else np.float32):
+            raise ConversionError(f"holds {inputs.dtype}", where=where, cure=FIT_AGAIN)
         if inputs.dtype != np.uint8 and not np.isfinite(inputs).all():
             raise ConversionError("holds values that are not numbers", where=where, cure=FIT_AGAIN)
     wrong = len(run.heldout_row) != len(run.heldout)
@@ -117,7 +126,9 @@ def _refuse_bad_inputs(run: Run) -> None:
 
 
 def _refuse_test_samples(run: Run) -> None:
-    """Calibration must not have seen what the gate measures on; equal bytes are the proof."""
+    """Calibration must not have seen what the gate measures on; equal bytes are the proof, both
+    being of one type.
+    """
     heldout = {sha256_hex(np.ascontiguousarray(one).tobytes()) for one in run.heldout}
     leaked = sum(
         sha256_hex(np.ascontiguousarray(one).tobytes()) in heldout for one in run.calibration
@@ -131,6 +142,8 @@ def _refuse_test_samples(run: Run) -> None:
 
 
 def _read_bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ConversionError("is no file", where=str(path), cure=FIT_AGAIN)
     try:
         payload = path.read_bytes()
     except OSError as error:
@@ -159,12 +172,9 @@ def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return {name: np.asarray(content[name]) for name in names}
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ConversionError(
-            f"not a readable .npz with {', '.join(names)} ({error})",
-            where=str(path),
-            cure=FIT_AGAIN,
-        ) from error
+    except UNREADABLE_ARRAYS as error:
+        what = f"not a readable .npz with {', '.join(names)}"
+        raise ConversionError(what, where=str(path), cure=FIT_AGAIN) from error
 
 
 def _read_samples(path: Path) -> list[Sample]:
@@ -187,6 +197,10 @@ def _read_samples(path: Path) -> list[Sample]:
         ) from error
     if not samples:
         raise ConversionError("holds no samples", where=str(path), cure=FIT_AGAIN)
+    if not all(math.isfinite(one.score) for one in samples):
+        raise ConversionError("a score is not a number", where=str(path), cure=FIT_AGAIN)
+    if len({one.row for one in samples}) < len(samples):
+        raise ConversionError("a sample stands there twice", where=str(path), cure=FIT_AGAIN)
     return samples
 
 
@@ -194,10 +208,10 @@ def _read_golden(path: Path) -> list[GoldenFile]:
     try:
         listed = json.loads(_read_bytes(path))
         files = TypeAdapter(list[GoldenFile]).validate_python(listed)
-    except json.JSONDecodeError as error:
-        raise ConversionError(f"not JSON ({error})", where=str(path), cure=FIT_AGAIN) from error
     except ValidationError as error:
         raise ConversionError(first_fault(error), where=str(path), cure=FIT_AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise ConversionError("not JSON", where=str(path), cure=FIT_AGAIN) from error
     if not files:
         raise ConversionError("lists no samples", where=str(path), cure=FIT_AGAIN)
     return files

@@ -84,6 +84,8 @@ def signed_bundle(bundle: Bundle, signature: bytes) -> bytes:
 def read_bundle(path: Path) -> Bundle:
     """Read and check a bundle file; raises BundleError that names the file and the cure."""
     try:
+        if path.exists() and not path.is_file():
+            raise BundleError("is no file", where=str(path), cure="check the path")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise BundleError(
@@ -168,7 +170,7 @@ def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
 def _refuse_other_format(text: bytes, where: str) -> None:
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(
             f"{MANIFEST} is not JSON ({error})", where=where, cure=CONVERT_AGAIN
         ) from error

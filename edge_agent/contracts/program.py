@@ -1,8 +1,9 @@
 """A command with verbs: how each of the four programs parses, runs and ends.
 
 Exit codes: what the verb gives (0 ok, 1 failed, 2 misuse, 3 defect or fault found, 4 device
-absent) or the error's own; after Ctrl-C and when the reader of the output hung up what a shell
-says of a program that a signal ended (128 + SIGINT, 128 + SIGPIPE).
+absent) or the error's own; after Ctrl-C, SIGTERM or SIGHUP and when the reader of the output hung
+up what a shell says of a program that a signal ended (128 + its number). All of them end a verb as
+Ctrl-C does: what it began is taken back, and its children end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import pkgutil
 import re
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -49,7 +52,8 @@ class Program:
             os.environ.setdefault(name, level)
         try:
             try:
-                return self._run(argv)
+                with _ended_by_signals():
+                    return self._run(argv)
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
@@ -77,8 +81,8 @@ class Program:
             return int(arguments.run(arguments))
         except LinesideError as error:
             return _say(f"error: {error}", error.exit_code)
-        except KeyboardInterrupt:
-            return _say("interrupted", INTERRUPTED)
+        except KeyboardInterrupt as ended:
+            return _say("interrupted", ended.args[0] if ended.args else INTERRUPTED)
         except OSError as error:
             if error.filename is None or isinstance(error, BrokenPipeError):
                 raise
@@ -133,6 +137,29 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
         if isinstance(action, argparse._SubParsersAction):
             found.update(*(_options(verb) for verb in action.choices.values()))
     return found
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP as Ctrl-C, but where they are ignored (nohup), or outside the main thread,
+    where Python sets no handler.
+    """
+
+    def end(number: int, frame: object) -> NoReturn:
+        del frame
+        raise KeyboardInterrupt(128 + number)
+
+    main = threading.current_thread() is threading.main_thread()
+    before = {
+        one: signal.signal(one, end)
+        for one in (signal.SIGTERM, signal.SIGHUP)
+        if main and signal.getsignal(one) is signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _show_any_name() -> None:

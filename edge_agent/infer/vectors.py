@@ -16,10 +16,14 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.arrays import UNREADABLE_ARRAYS
 from edge_agent.contracts.bundle import VECTORS, Bundle
 from edge_agent.contracts.errors import BundleError
 from edge_agent.contracts.manifest import Sha256, Strict, parse_json
 from edge_agent.contracts.types import Tensor
+
+MOST_BYTES = 1 << 30
+"""Unpacked; a bundle's vectors have some megabytes."""
 
 
 class VectorEntry(Strict):
@@ -82,19 +86,27 @@ def read_vectors(bundle: Bundle) -> tuple[VectorIndex, list[Vector]]:
     """Raises BundleError when vectors.npz cannot be read."""
     where = f"{bundle.source}: {VECTORS}" if bundle.source else VECTORS
     try:
-        with np.load(io.BytesIO(bundle.files[VECTORS]), allow_pickle=False) as content:
+        payload = io.BytesIO(bundle.files[VECTORS])
+        with zipfile.ZipFile(payload) as listed:
+            size = sum(member.file_size for member in listed.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"unpacked it has {size >> 20} MiB, at most {MOST_BYTES >> 20}")
+        with np.load(payload, allow_pickle=False) as content:
             arrays = {name: np.asarray(content[name]) for name in content.files}
         text = arrays["index"].tobytes()
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE_ARRAYS as error:
         raise BundleError(
             f"cannot be read ({error})", where=where, cure="convert the run again"
         ) from error
     index = parse_json(VectorIndex, text, where)
-    return index, [_vector(entry, arrays) for entry in index.vectors]
+    outputs = len(bundle.manifest.outputs)
+    return index, [_vector(entry, arrays, outputs, where) for entry in index.vectors]
 
 
-def _vector(entry: VectorEntry, arrays: dict[str, Tensor]) -> Vector:
+def _vector(entry: VectorEntry, arrays: dict[str, Tensor], count: int, where: str) -> Vector:
     name = entry.name
-    count = sum(key.startswith(f"{name}.out") for key in arrays)
-    outputs = [arrays[f"{name}.out{place}"] for place in range(count)]
+    names = [] if entry.refused else [f"{name}.out{place}" for place in range(count)]
+    outputs = [arrays[one] for one in names if one in arrays]
+    if len(outputs) < len(names) or any(one.ndim < 1 for one in outputs):
+        raise BundleError(f"{name} has no whole outputs", where=where, cure="convert the run again")
     return Vector(entry, arrays.get(f"{name}.raw"), arrays.get(f"{name}.tensor"), outputs)

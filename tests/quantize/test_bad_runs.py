@@ -51,6 +51,40 @@ def other_predictions(run: Path) -> None:
     (run / "predictions.csv").write_text("\n".join(lines[:-3]) + "\n")
 
 
+def scored(first: str) -> Spoil:
+    """The first score of predictions.csv is another."""
+
+    def spoil(run: Path) -> None:
+        head, row, *rest = (run / "predictions.csv").read_text().splitlines()
+        cells = row.split(",")
+        cells[head.split(",").index("score")] = first
+        (run / "predictions.csv").write_text("\n".join([head, ",".join(cells), *rest]) + "\n")
+
+    return spoil
+
+
+def every_label_another(run: Path) -> None:
+    head, *rows = (run / "predictions.csv").read_text().splitlines()
+    place = head.split(",").index("predicted")
+    cells = [row.split(",") for row in rows]
+    for one in cells:
+        one[place] = "another"
+    table = [head, *(",".join(one) for one in cells)]
+    (run / "predictions.csv").write_text("\n".join(table) + "\n")
+
+
+def one_byte_flipped(run: Path) -> None:
+    payload = bytearray((run / "calibration.npz").read_bytes())
+    payload[60] ^= 0x5A
+    (run / "calibration.npz").write_bytes(payload)
+
+
+def golden_from_elsewhere(run: Path) -> None:
+    (run / "stranger.png").write_bytes(b"x")
+    entry = {"file": "../stranger.png", "label": "good"}
+    (run / "golden" / "golden.json").write_text(json.dumps([entry]))
+
+
 def other_labels(run: Path) -> None:
     spec = json.loads((run / "spec.json").read_text())
     (run / "spec.json").write_text(json.dumps({**spec, "good": ["excellent"]}))
@@ -73,6 +107,19 @@ SPOILT = {
     "calibration of another shape": (
         calibrated_on(lambda held: held[:9, :16]),
         "inputs (16, 32, 3), spec.json says (32, 32, 3)",
+    ),
+    "calibration from test samples, as another type": (
+        calibrated_on(lambda held: held[:7].astype(np.float32)),
+        "calibration.npz: holds float32",
+    ),
+    "calibration with a damaged byte": (one_byte_flipped, "calibration.npz"),
+    "a score that is no number": (scored("nan"), "a score is not a number"),
+    "another score": (scored("0.5"), "predictions.csv"),
+    "all other labels": (every_label_another, "labels are others there than by model.keras"),
+    "golden file from elsewhere": (golden_from_elsewhere, "lies outside of golden/"),
+    "golden list in another encoding": (
+        lambda run: (run / "golden" / "golden.json").write_bytes(b"\xff\xfe[") and None,
+        "golden.json: not JSON",
     ),
     "other predictions": (other_predictions, "its samples are not those of predictions.csv"),
     "no predictions": (emptied("predictions.csv"), "predictions.csv: the file is empty"),

@@ -16,6 +16,7 @@ from quantize.cli import main
 from quantize.convert import Order, convert
 from quantize.gate import Limits
 from quantize.graph import parse_graph
+from quantize.output import bundle_there
 from quantize.pack import next_version
 
 
@@ -99,10 +100,10 @@ def test_the_card_and_the_report_tell_of_the_conversion(image_bundle: Path) -> N
 
 def test_another_conversion_to_the_same_file_is_a_newer_version(image_bundle: Path) -> None:
     assert read_bundle(image_bundle).manifest.version == "0.1.0"
-    assert next_version(image_bundle, "discs") == "0.1.1"
-    assert next_version(image_bundle.with_name("new.bundle"), "discs") == "0.1.0"
+    assert next_version(bundle_there(image_bundle, "discs")) == "0.1.1"
+    assert next_version(bundle_there(image_bundle.with_name("new.bundle"), "discs")) == "0.1.0"
     with pytest.raises(ConfigError, match="is the bundle of discs, not of motor"):
-        next_version(image_bundle, "motor")
+        bundle_there(image_bundle, "motor")
 
 
 def test_compare_fails_above_the_limits_and_names_the_sample(

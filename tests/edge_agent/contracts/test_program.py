@@ -105,13 +105,14 @@ def test_verb_that_still_prints_ends_when_the_reader_hangs_up(bench: Path) -> No
         assert (program.wait(20), program.stderr.read()) == (141, "")
 
 
-def test_ctrl_c_is_one_word(bench: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_it_is_one_word(bench: Path, number: signal.Signals) -> None:
     with start(bench, "-c", MAIN, "slow") as program:
         assert program.stdout is not None
         program.stdout.readline()
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         _, said = program.communicate(timeout=20)
-    assert (program.returncode, said) == (130, "interrupted\n")
+    assert (program.returncode, said) == (128 + number, "interrupted\n")
 
 
 @pytest.mark.parametrize(

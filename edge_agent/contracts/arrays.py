@@ -1,0 +1,24 @@
+"""What numpy raises for an .npz that is damaged, hostile or no .npz at all."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+
+UNREADABLE_ARRAYS = (
+    ValueError,
+    KeyError,
+    OSError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""Of np.load and of reading the members: damaged bytes, other compression, absurd shapes, a plain
+.npy."""
