@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.errors import BundleError, DeviceError, LinesideError
+from edge_agent.contracts.errors import BundleError, ConfigError, DeviceError, LinesideError
 
 LIMIT_S = 600
 SSH_FAILED = 255
@@ -98,14 +98,30 @@ def time_on_station(bundle: Path, station: Station, words: list[str]) -> tuple[s
     words: further words of its `bench`. Nothing stays on the station. Raises DeviceError where it
     cannot be reached or lacks the program, BundleError where the bundle cannot run there.
     """
-    command = [*shlex.split(station.program), "bench"]
+    command = [*_program(station), "bench"]
     script = SCRIPT.format(
         name=shlex.quote(bundle.name),
         command=shlex.join(command),
         words=shlex.join([*words, "--json"]),
     )
-    said = json.loads(_there(station, script, bundle.read_bytes()).splitlines()[-1])
-    return str(said["machine"]), [Timing(**one) for one in said["timings"]]
+    said = _there(station, script, bundle.read_bytes())
+    try:
+        told = json.loads(said.splitlines()[-1])
+        return str(told["machine"]), [Timing(**one) for one in told["timings"]]
+    except (ValueError, LookupError, TypeError) as error:
+        raise DeviceError(
+            f"its bench answers {_last_line(said)[:80]!r}",
+            where=station.host,
+            cure="install the same version of Lineside there",
+        ) from error
+
+
+def _program(station: Station) -> list[str]:
+    try:
+        return shlex.split(station.program)
+    except ValueError as error:
+        cure = "close every quotation mark"
+        raise ConfigError(f"{error}", where="--program", cure=cure) from error
 
 
 def _there(station: Station, script: str, payload: bytes) -> str:
@@ -128,8 +144,8 @@ def _there(station: Station, script: str, payload: bytes) -> str:
             f"no answer within {LIMIT_S} s", where=station.host, cure="check the station"
         ) from error
     if done.returncode != 0:
-        raise _refusal(station, done.returncode, _last_line(done.stderr.decode()))
-    return done.stdout.decode()
+        raise _refusal(station, done.returncode, _last_line(_text(done.stderr)))
+    return _text(done.stdout)
 
 
 def _refusal(station: Station, code: int, said: str) -> LinesideError:
@@ -141,6 +157,10 @@ def _refusal(station: Station, code: int, said: str) -> LinesideError:
         return DeviceError(f"has no {station.program} ({said})", where=station.host, cure=cure)
     kind = DeviceError if code == DeviceError.exit_code else BundleError
     return kind(f"bench fails there ({said})", where=station.host, cure="run it there by hand")
+
+
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", errors="replace")
 
 
 def _last_line(text: str) -> str:

@@ -31,9 +31,13 @@ def keep_timings(path: Path, machine: str, timings: list[Timing]) -> None:
     """
     bundle = read_bundle(path)
     refuse_signed(path, signed=bundle.signature is not None)
-    kept: Kept = json.loads(bundle.files.get(BENCH, b"{}"))
-    kept[machine] = [asdict(one) for one in timings]
-    card = with_section(bundle.files.get(CARD, b"").decode("utf-8"), kept)
+    try:
+        kept: Kept = json.loads(bundle.files.get(BENCH, b"{}"))
+        kept[machine] = [asdict(one) for one in timings]
+        card = with_section(bundle.files.get(CARD, b"").decode("utf-8"), kept)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        what = f"its {BENCH} or {CARD} is damaged"
+        raise BundleError(what, where=str(path), cure="convert the run again") from error
     files = {BENCH: json.dumps(kept, indent=1).encode(), CARD: card.encode()}
     write_bundle(path, bundle.manifest, {**bundle.files, **files})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import io
 import os
 import pkgutil
@@ -55,10 +56,16 @@ class Program:
                 with _ended_by_signals():
                     return self._run(argv)
             finally:
-                sys.stdout.flush()
+                if sys.stdout:
+                    sys.stdout.flush()
         except BrokenPipeError:
             _let_go()
             return HUNG_UP
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _let_go()
+            return _say("error: no space left: free some on the output's disk, or in TMPDIR", 1)
 
     def parser(self) -> argparse.ArgumentParser:
         """The parser with the verbs that each cli_*.py adds by `register(verbs)`."""
@@ -179,6 +186,6 @@ def _let_go() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

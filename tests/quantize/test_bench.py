@@ -89,6 +89,19 @@ def test_a_bare_model_has_no_card(capsys: Any) -> None:
     assert "a bare model has no card" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("answer", ["", "{}", "[]", "welcome", '{"machine": 1, "timings": [{}]}'])
+def test_a_station_that_answers_something_else_is_named(
+    answer: str, bundle: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f"#!/bin/sh\ncat > /dev/null\necho {shlex.quote(answer)}\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
+    assert main(["bench", str(bundle), "--ssh", "pi@station7"]) == 4
+    assert "install the same version of Lineside there" in capsys.readouterr().err
+
+
 def test_operators_of_a_station_are_timed_there(capsys: Any) -> None:
     assert main(["bench", str(SMALL), "--ssh", "pi@station7", "--profile"]) == 2
     assert "run it on the station itself" in capsys.readouterr().err

@@ -105,6 +105,21 @@ def test_verb_that_still_prints_ends_when_the_reader_hangs_up(bench: Path) -> No
         assert (program.wait(20), program.stderr.read()) == (141, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "quantize", "targets"]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, env=SURROUNDINGS
+        ) as program,
+    ):
+        said = program.communicate(timeout=20)[1]
+    assert program.returncode == 1
+    assert said.startswith("error: no space left")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_it_is_one_word(bench: Path, number: signal.Signals) -> None:
     with start(bench, "-c", MAIN, "slow") as program:
