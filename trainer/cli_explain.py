@@ -22,7 +22,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     verb.add_argument("run_dir", type=Path, metavar="RUN")
     verb.add_argument("images", type=Path, nargs="*", metavar="IMAGE")
-    verb.add_argument("--out", type=Path, default=Path("overlays"), metavar="DIR")
+    verb.add_argument(
+        "--out", type=Path, default=Path("overlays"), metavar="DIR", help="no folder of the images"
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object a line")
     verb.set_defaults(run=_explain)
 

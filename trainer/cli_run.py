@@ -25,7 +25,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     evaluate.add_argument("run_dir", type=Path, metavar="RUN")
     evaluate.add_argument("dataset", type=Path, metavar="DATASET")
     evaluate.add_argument("--group", metavar="COLUMN", help="group of the bootstrap intervals")
-    evaluate.add_argument("--predictions", type=Path, metavar="FILE", help="write one CSV row each")
+    evaluate.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="write one CSV row each; only earlier predictions are replaced",
+    )
     evaluate.add_argument("--json", action="store_true", help="one JSON object on stdout")
     evaluate.set_defaults(run=_evaluate)
     report = verbs.add_parser(
@@ -49,12 +54,14 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.judging.evaluation import evaluate_run
+    from trainer.judging.evaluation import evaluate_run, refuse_target
     from trainer.progress import Terminal
     from trainer.runs.run import read_run
     from trainer.runs.run_tables import write_csv
 
     run = read_run(arguments.run_dir)
+    if arguments.predictions:
+        refuse_target(arguments.predictions, (arguments.run_dir, arguments.dataset))
     dataset = load_dataset(arguments.dataset, group=arguments.group)
     refuse_missing(dataset)
     quiet_tensorflow()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from trainer.choosing.promises import Choice, Costs
     from trainer.choosing.rethreshold import Parts
 
+SMALLEST_SHARE = 1e-9
+"""One part in a thousand million: no line could prove less."""
 EPILOG = """examples:
   lineside-train threshold runs/castings --cost-escape 40 --cost-reject 1.5 --defect-rate 0.01
   lineside-train threshold runs/castings --max-escape-ppm 200 --defect-rate 0.01
@@ -28,10 +31,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         epilog=EPILOG,
     )
     verb.add_argument("run_dir", type=Path, metavar="RUN")
-    verb.add_argument("--cost-escape", type=_positive, metavar="MONEY", help="of one escape")
-    verb.add_argument("--cost-reject", type=_positive, metavar="MONEY", help="of one false reject")
+    verb.add_argument("--cost-escape", type=_money, metavar="MONEY", help="of one escape")
+    verb.add_argument("--cost-reject", type=_money, metavar="MONEY", help="of one false reject")
     verb.add_argument("--defect-rate", type=_share, metavar="SHARE", help="bad parts on the line")
-    verb.add_argument("--max-escape-ppm", type=_positive, metavar="PPM")
+    verb.add_argument("--max-escape-ppm", type=_ppm, metavar="PPM")
     verb.add_argument("--max-false-reject", type=_share, metavar="SHARE")
     verb.add_argument(
         "--unsure", type=_share, metavar="SHARE", help="this share goes to a person (NO-VERDICT)"
@@ -53,6 +56,7 @@ def _threshold(arguments: argparse.Namespace) -> int:
     )
     from trainer.runs.run import read_run
 
+    _refuse_mixed_rules(arguments)
     run = read_run(arguments.run_dir)
     costs = _costs(arguments)
     parts = parts_for_choice(run, arguments.parts)
@@ -102,29 +106,56 @@ def _choice(arguments: argparse.Namespace, parts: Parts, costs: Costs | None) ->
     from edge_agent.contracts.errors import ConfigError
     from trainer.choosing.promises import cheapest, for_escape_ppm, for_false_reject
 
-    asked = (
-        arguments.cost_escape is not None,
-        arguments.max_escape_ppm is not None,
-        arguments.max_false_reject is not None,
-    )
-    if sum(asked) != 1:
-        raise ConfigError(
-            "one rule, please",
-            where="lineside-train threshold",
-            cure="--cost-escape with --cost-reject, or --max-escape-ppm, or --max-false-reject",
-        )
     if arguments.max_false_reject is not None:
         return for_false_reject(parts.scores, parts.bad, arguments.max_false_reject)
     if arguments.max_escape_ppm is not None:
-        if arguments.defect_rate is None:
-            raise ConfigError("is missing", where="--defect-rate", cure="--defect-rate 0.01")
-        ppm, rate = arguments.max_escape_ppm, arguments.defect_rate
+        ppm, rate = arguments.max_escape_ppm, _rate_above(arguments)
         return for_escape_ppm(parts.scores, parts.bad, ppm, rate)
     if costs is None:
         raise ConfigError(
-            "--cost-escape needs --cost-reject and --defect-rate", where="command line"
+            "--cost-escape needs --cost-reject and --defect-rate",
+            where="command line",
+            cure="--cost-escape 40 --cost-reject 1.5 --defect-rate 0.01",
         )
     return cheapest(parts.scores, parts.bad, costs)
+
+
+def _refuse_mixed_rules(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError unless one rule is asked for, and nothing that it has no use for."""
+    from edge_agent.contracts.errors import ConfigError
+
+    where = "lineside-train threshold"
+    rules = ("cost_escape", "max_escape_ppm", "max_false_reject")
+    if sum(getattr(arguments, rule) is not None for rule in rules) != 1:
+        raise ConfigError(
+            "one rule, please",
+            where=where,
+            cure="--cost-escape with --cost-reject, or --max-escape-ppm, or --max-false-reject",
+        )
+    idle = [] if arguments.cost_escape is not None else ["cost_reject"]
+    idle += [] if arguments.max_false_reject is None else ["defect_rate"]
+    for name in idle:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option} is of no use to the rule asked for", where=where, cure="leave it out"
+            )
+
+
+def _rate_above(arguments: argparse.Namespace) -> float:
+    """The defect rate; raises ConfigError where there is none, or where all defects may escape."""
+    from edge_agent.contracts.errors import ConfigError
+
+    rate: float | None = arguments.defect_rate
+    if rate is None:
+        raise ConfigError("is missing", where="--defect-rate", cure="--defect-rate 0.01")
+    if arguments.max_escape_ppm >= rate * 1e6:
+        raise ConfigError(
+            f"the line makes {rate * 1e6:g} bad parts in a million: all of them may escape",
+            where=f"--max-escape-ppm {arguments.max_escape_ppm:g}",
+            cure="ask for fewer escapes, or correct --defect-rate",
+        )
+    return rate
 
 
 def _costs(arguments: argparse.Namespace) -> Costs | None:
@@ -134,15 +165,23 @@ def _costs(arguments: argparse.Namespace) -> Costs | None:
     return None if None in given else Costs(*given)
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e12:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
+def _money(text: str) -> float:
+    return _within(text, 1e-6, 1e12, "an amount of money, such as 1.5")
+
+
+def _ppm(text: str) -> float:
+    return _within(text, 1e-3, 1e6, "parts in a million, such as 200")
 
 
 def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1, such as 0.01")
+    return _within(text, SMALLEST_SHARE, 1 - SMALLEST_SHARE, "a share, such as 0.01")
+
+
+def _within(text: str, low: float, high: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} ({low:g} to {high:.12g})")
     return value

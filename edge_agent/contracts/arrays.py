@@ -8,7 +8,7 @@ import zlib
 
 UNREADABLE_ARRAYS = (
     ValueError,
-    KeyError,
+    LookupError,
     OSError,
     EOFError,
     TypeError,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from edge_agent.contracts.files import write_atomic
 from edge_agent.contracts.scoring import Scoring, decide
 from trainer.choosing.promises import Choice, Costs, Point, point_at
 from trainer.judging.evaluate import Outcome, figures
+from trainer.runs.reading import FIT_AGAIN, damaged, finite_number, read_table
 from trainer.runs.run import Run, read_run
-from trainer.runs.run_tables import write_csv
+from trainer.runs.run_tables import csv_bytes
 
 CHOSEN_ON = "validation.csv"
 """The table of a run with parts that no gradient has seen and that are not the held-out ones."""
+
+WRITES_PARTS = "lineside-train evaluate RUN DATASET --predictions FILE writes such a table"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def parts_for_choice(run: Run, table: Path | None = None) -> Parts:
             "foretells a value; thresholds are chosen for verdicts", where=str(run.path)
         )
     if table is not None:
-        return _read_parts(table, run)
+        return _read_parts(table, run, WRITES_PARTS)
     if (run.path / CHOSEN_ON).is_file():
         return _read_parts(run.path / CHOSEN_ON, run)
     raise ConfigError(
@@ -52,10 +55,31 @@ def held_out_parts(run: Run) -> Parts:
 
 
 def apply(run: Run, choice: Choice, band: tuple[float, float] | None, costs: Costs | None) -> Run:
-    """Write the choice into spec.json, predictions.csv, metrics.json, report.html and card.md.
+    """Write the choice into predictions.csv, metrics.json, report.html, card.md and spec.json.
 
-    spec.json is written last but for the report: an interruption leaves the old threshold.
+    All of them are made before the first is written: a damaged run stays as it was. spec.json is
+    the last: an interruption leaves the old threshold.
     """
+    from trainer.report.card import card_text
+    from trainer.report.page import page
+
+    again = _with_choice(run, choice, band, costs)
+    files = {
+        "predictions.csv": csv_bytes(again.predictions),
+        "metrics.json": _json_bytes(again.metrics),
+        "report.html": page(again).encode(),
+        "card.md": card_text(again).encode(),
+        "spec.json": _json_bytes(again.spec.model_dump(mode="json")),
+    }
+    for name, payload in files.items():
+        write_atomic(run.path / name, payload)
+    return read_run(run.path)
+
+
+def _with_choice(
+    run: Run, choice: Choice, band: tuple[float, float] | None, costs: Costs | None
+) -> Run:
+    """The run as the choice makes it: specification, verdicts and figures."""
     low, high = band or (None, None)
     proof = "" if choice.proven else "; NOT proven by the parts at hand"
     chosen = run.spec.scoring.with_threshold(choice.point.cut, choice.rule + proof)
@@ -67,16 +91,11 @@ def apply(run: Run, choice: Choice, band: tuple[float, float] | None, costs: Cos
     metrics["held_out"] = {**metrics["held_out"], **_figures(run, rows)}
     metrics["threshold"] = {"value": scoring.threshold, "chosen_by": scoring.chosen_by}
     metrics["promise"] = promise_document(choice, point_of(held_out_parts(run), choice), costs)
-    write_csv(run.path / "predictions.csv", rows)
-    text = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
-    write_atomic(run.path / "metrics.json", text.encode())
-    text = json.dumps(spec.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    write_atomic(run.path / "spec.json", text.encode())
-    from trainer.report.page import write_report
+    return run.judged_anew(spec, metrics, rows)
 
-    again = read_run(run.path)
-    write_report(again)
-    return again
+
+def _json_bytes(document: Mapping[str, object]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def point_of(parts: Parts, choice: Choice) -> Point:
@@ -116,40 +135,44 @@ def _point_document(point: Point, costs: Costs | None) -> dict[str, object]:
     return row
 
 
-def _read_parts(path: Path, run: Run) -> Parts:
-    try:
-        with path.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        scores = np.array([float(row["score"]) for row in rows])
-        bad = np.array([row["label"] not in run.spec.good for row in rows], bool)
-    except (OSError, KeyError, ValueError) as error:
-        raise ConfigError(
-            f"is no table of label and score ({error})",
-            where=str(path),
-            cure="lineside-train evaluate RUN DATASET --predictions FILE writes one",
-        ) from error
-    return Parts(scores, bad, path.name)
+def _read_parts(path: Path, run: Run, cure: str = FIT_AGAIN) -> Parts:
+    rows = read_table(path, ("label", "score"), cure)
+    if not rows:
+        raise damaged(path, "holds no part", WRITES_PARTS)
+    scores = [_score(path, n, row["score"], run, cure) for n, row in enumerate(rows, start=1)]
+    bad = [row["label"] not in run.spec.good for row in rows]
+    return Parts(np.array(scores), np.array(bad, bool), path.name)
 
 
-def _judged_again(row: dict[str, str], scoring: Scoring) -> dict[str, object]:
+def _score(path: Path, row: int, cell: str, run: Run, cure: str) -> float:
+    score = finite_number(path, row, "score", cell, cure)
+    if run.spec.scoring.kind == "logits" and not 0 <= score <= 1:
+        what = f"row {row}: score {cell} is no probability (0 to 1), as this run's scores are"
+        raise damaged(path, what, cure)
+    return score
+
+
+def _judged_again(row: dict[str, str], scoring: Scoring) -> dict[str, str]:
     score = float(row["score"])
-    again: dict[str, object] = {**row, "verdict": decide(score, scoring)[0].value}
+    again = {**row, "verdict": decide(score, scoring)[0].value}
     if scoring.kind == "anomaly":
         again["predicted"] = "anomaly" if score >= scoring.threshold else "normal"
     return again
 
 
-def _figures(run: Run, rows: list[dict[str, object]]) -> dict[str, dict[str, object]]:
+def _figures(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, object]]:
     groups = {row["path"]: row["group"] or row["path"] for row in run.table("splits.csv")}
-    labels = sorted({str(row["label"]) for row in rows} | set(run.spec.labels))
+    if unlisted := [row["path"] for row in rows if row["path"] not in groups]:
+        raise damaged(run.path / "splits.csv", f"does not list {unlisted[0]}")
+    labels = sorted({row["label"] for row in rows} | set(run.spec.labels))
     place = {label: number for number, label in enumerate(labels)}
     outcome = Outcome(
         labels=labels,
         good=run.spec.good,
-        truth=np.array([place[str(row["label"])] for row in rows], np.int64),
+        truth=np.array([place[row["label"]] for row in rows], np.int64),
         predicted=np.full(len(rows), -1, np.int64),
-        scores=np.array([float(str(row["score"])) for row in rows]),
+        scores=np.array([float(row["score"]) for row in rows]),
         rejected=np.array([row["verdict"] == "FAIL" for row in rows]),
-        groups=[groups[str(row["path"])] for row in rows],
+        groups=[groups[row["path"]] for row in rows],
     )
     return {name: figure.as_json() for name, figure in figures(outcome).items()}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from edge_agent.contracts.errors import DatasetError
+from edge_agent.contracts.errors import ConfigError, DatasetError
 from trainer.data.prepared import prepare
-from trainer.data.samples import Dataset
+from trainer.data.samples import Dataset, Sample
 from trainer.data.splits import Split
 from trainer.fitting.experiment import outcome_of
 from trainer.fitting.gradient import predict
 from trainer.judging.evaluate import figures
 from trainer.judging.judged import judge_all
 from trainer.progress import Talk
-from trainer.runs.run import Run
+from trainer.runs.run import Run, refuse_unwritable
+
+HEAD = b"path,label,predicted,score,verdict"
+"""The first line of a file of predictions."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,10 @@ def evaluate_run(run: Run, dataset: Dataset, talk: Talk) -> Evaluation:
     """
     _refuse_other_data(run, dataset)
     fresh, left_out = _not_fitted_on(run, dataset)
+    network = run.network()
     split = _as_test(fresh)
     prepared = prepare(fresh, split.test, run.spec.input, talk, "samples")
-    outputs = predict(_network(run), prepared.inputs)
+    outputs = predict(network, prepared.inputs)
     spec = run.spec
     judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good)
     outcome = outcome_of(split, run.spec, judged)
@@ -61,10 +66,28 @@ def evaluate_run(run: Run, dataset: Dataset, talk: Talk) -> Evaluation:
     return Evaluation(summary, rows)
 
 
-def _network(run: Run):
-    import keras
+def refuse_target(path: Path, kept: Sequence[Path]) -> None:
+    """Raise ConfigError or StorageError where predictions must not, or cannot, be written.
 
-    return keras.saving.load_model(run.path / "model.keras", compile=False)
+    They go into no folder of `kept`, and replace no file but earlier predictions.
+    """
+    for folder in kept:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise _no_target(path, f"lies in {folder}, which an evaluation leaves as it is")
+    if path.exists() and not _is_predictions(path):
+        raise _no_target(path, "exists and holds no predictions")
+    refuse_unwritable(path)
+
+
+def _is_predictions(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.readline(len(HEAD) + 2).rstrip(b"\r\n") == HEAD
+
+
+def _no_target(path: Path, what: str) -> ConfigError:
+    return ConfigError(what, where=f"--predictions {path}", cure="name another file")
 
 
 def _as_test(dataset: Dataset) -> Split:
@@ -74,10 +97,10 @@ def _as_test(dataset: Dataset) -> Split:
 
 
 def _not_fitted_on(run: Run, dataset: Dataset) -> tuple[Dataset, int]:
-    """Where the data set is the run's own, its held-out samples alone."""
-    if str(dataset.root) != run.config.dataset:
-        return dataset, 0
+    """Where the data set is the run's own, wherever it lies, its held-out samples alone."""
     table = run.table("splits.csv")
+    if str(dataset.root) != run.config.dataset and not _holds_its_files(run, dataset, table):
+        return dataset, 0
     fitted = {row["path"] for row in table if row["split"] in ("train", "val")}
     fresh = [sample for sample in dataset.samples if sample.path not in fitted]
     if not fresh:
@@ -87,6 +110,16 @@ def _not_fitted_on(run: Run, dataset: Dataset) -> tuple[Dataset, int]:
             cure="name a data set that it has not seen",
         )
     return replace(dataset, samples=tuple(fresh)), len(dataset.samples) - len(fresh)
+
+
+def _holds_its_files(run: Run, dataset: Dataset, table: list[dict[str, str]]) -> bool:
+    """Whether all samples that the run was made from lie here with the same content."""
+    samples = (Sample(row["path"], row["label"], row["group"]) for row in table)
+    listed = dataset.with_samples(samples)
+    files = {listed.file(place) for place in range(len(listed.samples))}
+    return (
+        all(file.is_file() for file in files) and listed.sha256() == run.provenance.dataset_sha256
+    )
 
 
 def _refuse_other_data(run: Run, dataset: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from edge_agent.contracts.types import Tensor
 from trainer.fitting.gradient import predict
 from trainer.judging.explain import heat_of, overlay, sanity
 from trainer.report.mistakes import worst
+from trainer.runs.reading import damaged
 from trainer.runs.run import Run
 
 if TYPE_CHECKING:
@@ -30,12 +32,16 @@ PICTURES_FOR_SANITY = 4
 
 
 def explain_images(run: Run, paths: Sequence[Path], out: Path) -> list[dict[str, object]]:
-    """Write one overlay per image and tile into `out`; returns path, score, verdict, overlay."""
-    network = _network(run)
+    """Write one overlay per image and tile into `out`; returns path, score, verdict, overlay.
+
+    Pictures of the same stem get names of their own: part.png, part_2.png. Raises ConfigError
+    where `out` is a folder of the pictures: one of them could be overwritten.
+    """
+    files = overlay_files(_image_input(run), paths, out)
+    network = run.network()
     rows: list[dict[str, object]] = []
-    for path in paths:
-        for number, tile in enumerate(_tiles(run, path)):
-            file = out / f"{path.stem}-{number}.png" if number else out / f"{path.stem}.png"
+    for path, targets in zip(paths, files, strict=True):
+        for file, tile in zip(targets, _tiles(run, path), strict=True):
             scored = judge(
                 predict(network, tile[None]), run.spec.labels, run.spec.good, run.spec.scoring
             )
@@ -52,15 +58,32 @@ def explain_images(run: Run, paths: Sequence[Path], out: Path) -> list[dict[str,
     return rows
 
 
+def overlay_files(spec: ImageInput, paths: Sequence[Path], out: Path) -> list[list[Path]]:
+    """For each picture the files of its tiles' overlays; no file twice."""
+    folder, taken = out.resolve(), set[str]()
+    files = []
+    for path in paths:
+        if path.resolve().parent == folder or path.parent.resolve() == folder:
+            raise ConfigError(
+                f"overlays would lie among the pictures ({path.name}) and could overwrite them",
+                where=f"--out {out}",
+                cure="name another folder with --out",
+            )
+        names = _free_names(path.stem, len(spec.tiles.regions()), taken)
+        taken.update(names)
+        files.append([out / name for name in names])
+    return files
+
+
 def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
     """Overlays of the worst mistakes, and of the surest defects found, into RUN/explained.
 
     network: the run's own where it is at hand. Returns the sanity figure: rank correlation with
     the maps of a network with random weights. Raises ConfigError where there is no map.
     """
-    network = network or _network(run)
+    network = network or run.network()
     inputs, owners = run.held_out
-    rows = _worth_showing(run)
+    rows = _worth_showing(run, set(owners.tolist()))
     listed = []
     for row in rows:
         picture = worst_tile(network, run.spec, inputs[owners == row])
@@ -84,28 +107,37 @@ def worst_tile(network: keras.Model, spec: ModelSpec, tiles: Tensor) -> Tensor:
     return np.asarray(tiles[int(np.argmax(scores))])
 
 
-def _worth_showing(run: Run) -> list[int]:
-    """Rows of predictions.csv: the worst mistakes, then defects by falling score; else any."""
+def _free_names(stem: str, tiles: int, taken: set[str]) -> list[str]:
+    """Names of one picture's overlays that are not `taken`."""
+    firsts = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+    tried = ([f"{first}.png", *(f"{first}-{n}.png" for n in range(1, tiles))] for first in firsts)
+    return next(names for names in tried if taken.isdisjoint(names))
+
+
+def _worth_showing(run: Run, kept: set[int]) -> list[int]:
+    """Rows of predictions.csv whose inputs are kept: the worst mistakes, then defects by falling
+    score; else any.
+    """
     mistakes = [one.row for one in worst(run, MOST_FOR_REPORT // 2) if one.kind != "close call"]
     bad = [n for n, row in enumerate(run.predictions) if row["label"] not in run.spec.good]
     found = sorted(set(bad) - set(mistakes), key=lambda n: -float(run.predictions[n]["score"]))
-    rows = mistakes + found
-    return (rows or list(range(len(run.predictions))))[:MOST_FOR_REPORT]
+    rows = [row for row in mistakes + found if row in kept]
+    rows = rows or [row for row in range(len(run.predictions)) if row in kept]
+    if not rows:
+        raise damaged(run.path / "heldout.npz", "holds no input of predictions.csv")
+    return rows[:MOST_FOR_REPORT]
 
 
 def _tiles(run: Run, path: Path) -> Tensor:
-    spec = run.spec.input
-    if not isinstance(spec, ImageInput):
+    return prepare_tiles(read_image(path), _image_input(run))
+
+
+def _image_input(run: Run) -> ImageInput:
+    if not isinstance(run.spec.input, ImageInput):
         raise ConfigError("only image models can be explained", where=run.spec.name)
-    return prepare_tiles(read_image(path), spec)
+    return run.spec.input
 
 
 def _write_picture(path: Path, picture: Tensor) -> None:
     _, payload = cv2.imencode(".png", picture[:, :, ::-1])
     write_atomic(path, payload.tobytes())
-
-
-def _network(run: Run) -> keras.Model:
-    import keras
-
-    return keras.saving.load_model(run.path / "model.keras", compile=False)

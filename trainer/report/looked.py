@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from html import escape
 
+from trainer.runs.reading import read_object
 from trainer.runs.run import Run
 
 SUSPICIOUS = 0.7
@@ -16,7 +16,8 @@ def looked(run: Run) -> str:
     folder = run.path / "explained"
     if not (folder / "explained.json").is_file():
         return ""
-    document = json.loads((folder / "explained.json").read_bytes())
+    kinds = {"pictures": list, "sanity": float}
+    document = read_object(folder / "explained.json", kinds, "lineside-train explain RUN")
     items = "".join(_figure(run, row) for row in document["pictures"])
     agreement = document["sanity"]
     warning = (

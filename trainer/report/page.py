@@ -25,6 +25,7 @@ from trainer.report.promise import promise
 from trainer.report.sheet import contact_sheet
 from trainer.report.tables import table
 from trainer.report.words import as_sentence, called, interval, rivalled, sentence, written
+from trainer.runs.reading import damaged, finite_number, refuse_no_number
 from trainer.runs.run import Run
 
 Section = Callable[[Run], str]
@@ -87,6 +88,7 @@ def ranking(run: Run) -> str:
         return ""
     parts = ["<h2>Labels and verdicts</h2>"]
     if run.metrics["per_class"]:
+        _refuse_strange_labels(run)
         place = {label: number for number, label in enumerate(labels)}
         truth = np.array([place[row["label"]] for row in rows])
         said = np.array([place[row["predicted"]] for row in rows])
@@ -110,6 +112,7 @@ def curves(run: Run) -> str:
     history = run.table("history.csv")
     if not history or "loss" not in history[0]:
         return ""
+    _refuse_bad_history(run, history)
     return f"<h2>Training</h2>{figures.learning_curves(history)}"
 
 
@@ -193,6 +196,24 @@ SECTIONS: tuple[Section, ...] = (
     limits,
 )
 """The report's sections in order."""
+
+
+def _refuse_bad_history(run: Run, history: list[dict[str, str]]) -> None:
+    path = run.path / "history.csv"
+    if "epoch" not in history[0]:
+        raise damaged(path, "has no column 'epoch'")
+    for number, row in enumerate(history, start=1):
+        finite_number(path, number, "epoch", row["epoch"])
+        for column, cell in row.items():
+            refuse_no_number(path, number, column, cell or "nan")
+
+
+def _refuse_strange_labels(run: Run) -> None:
+    for row in run.predictions:
+        for column in ("label", "predicted"):
+            if row[column] not in run.spec.labels:
+                what = f"{column} {row[column]!r} is none of the run's labels"
+                raise damaged(run.path / "predictions.csv", what)
 
 
 def _head(run: Run) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from edge_agent.contracts.image import ImageInput
 from trainer.data.augment import augment
 from trainer.report.mistakes import image_element
+from trainer.runs.reading import read_inputs
 from trainer.runs.run import Run
 
 COLUMNS = 6
@@ -20,9 +21,8 @@ def contact_sheet(run: Run) -> str:
     file = run.path / "calibration.npz"
     if not isinstance(run.spec.input, ImageInput) or not names or not file.is_file():
         return ""
-    with np.load(file) as content:
-        inputs = content["inputs"]
-    if inputs.dtype != np.uint8:
+    inputs, _ = read_inputs(file, run.spec.input.shape)
+    if inputs.dtype != np.uint8 or not len(inputs):
         return ""
     places = np.linspace(0, len(inputs) - 1, COLUMNS).round().astype(int)
     taken = inputs[places]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import json
 import os
@@ -11,7 +10,7 @@ import shutil
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -23,15 +22,44 @@ import numpy as np
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.files import storage_error, whole_folder, write_atomic
 from edge_agent.contracts.image import ImageInput
-from edge_agent.contracts.manifest import ModelSpec, Provenance, parse_json
+from edge_agent.contracts.manifest import ModelSpec, Provenance
 from trainer.config import FitConfig
+from trainer.runs.reading import (
+    damaged,
+    finite_number,
+    read_document,
+    read_inputs,
+    read_network,
+    read_object,
+    read_table,
+    refuse_no_number,
+)
 from trainer.strict_toml import read_toml, to_toml
 
 if TYPE_CHECKING:
+    import keras
+
     from trainer.fitting.experiment import Experiment
 
 CONFIG = "config.toml"
 NEEDED = (CONFIG, "model.keras", "spec.json", "provenance.json", "metrics.json", "predictions.csv")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "predictions.csv": ("path", "label", "predicted", "score", "verdict"),
+    "splits.csv": ("path", "label", "group", "split"),
+}
+"""What the tables of a run hold at least."""
+METRICS: Mapping[str, type] = {
+    "parameters": int,
+    "protocol": str,
+    "decisions": list,
+    "samples": dict,
+    "held_out": dict,
+    "per_class": dict,
+    "baselines": dict,
+    "notes": list,
+}
+"""What metrics.json holds at least."""
+FIGURE = {"value", "n", "ci95", "interval"}
 PACKAGES = ("lineside", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
@@ -54,14 +82,26 @@ class Run:
 
     @cached_property
     def predictions(self) -> list[dict[str, str]]:
-        """The rows of predictions.csv."""
-        return self.table("predictions.csv")
+        """The rows of predictions.csv; their scores and logits are numbers."""
+        check = refuse_no_number if self.spec.scoring.kind == "value" else finite_number
+        rows = self.table("predictions.csv")
+        path = self.path / "predictions.csv"
+        for number, row in enumerate(rows, start=1):
+            check(path, number, "score", row["score"])
+            for column in row:
+                if column.startswith("logit_") or column in ("low", "high"):
+                    refuse_no_number(path, number, column, row[column])
+        return rows
 
     @cached_property
     def held_out(self) -> tuple[np.ndarray, np.ndarray]:
         """inputs (M, *shape), and the row of predictions.csv that each belongs to."""
-        with np.load(self.path / "heldout.npz") as content:
-            return content["inputs"], content["sample"]
+        path = self.path / "heldout.npz"
+        inputs, others = read_inputs(path, self.spec.input.shape, "sample")
+        sample = others["sample"]
+        if sample.shape != inputs.shape[:1] or sample.dtype.kind not in "ui":
+            raise damaged(path, "does not say to which sample each input belongs")
+        return inputs, sample
 
     @cached_property
     def held_out_tags(self) -> list[dict[str, str]]:
@@ -70,9 +110,20 @@ class Run:
         return self.table("heldout_tags.csv") if there else []
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """The rows of a CSV of the run."""
-        with (self.path / name).open(newline="") as stream:
-            return list(csv.DictReader(stream))
+        """The rows of a CSV of the run; raises ConfigError for a damaged one."""
+        return read_table(self.path / name, COLUMNS.get(name, ()))
+
+    def network(self) -> keras.Model:
+        """The fitted network, which takes inputs of the specification's shape."""
+        return read_network(self.path / "model.keras", self.spec.input.shape)
+
+    def judged_anew(
+        self, spec: ModelSpec, metrics: Mapping[str, Any], predictions: list[dict[str, str]]
+    ) -> Run:
+        """The same run with other verdicts, not yet in its files."""
+        again = replace(self, spec=spec, metrics=metrics)
+        vars(again)["predictions"] = predictions
+        return again
 
 
 def slug(text: str) -> str:
@@ -85,7 +136,7 @@ def slug(text: str) -> str:
 
 def refuse_existing(path: Path, force: bool) -> None:
     """Raise ConfigError where a run would be overwritten, or where something else lies."""
-    _refuse_unwritable(path.absolute())
+    refuse_unwritable(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / CONFIG).is_file():
@@ -96,6 +147,16 @@ def refuse_existing(path: Path, force: bool) -> None:
         raise ConfigError(
             "this run exists", where=str(path), cure="name another with --out, or add --force"
         )
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise StorageError before hours of work where `path` could not be written at their end."""
+    path = path.absolute()
+    there = next(parent for parent in path.parents if parent.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    code = errno.EACCES if there.is_dir() else errno.ENOTDIR
+    raise storage_error(path, OSError(code, os.strerror(code)))
 
 
 def write_run(
@@ -156,9 +217,8 @@ def read_run(path: Path) -> Run:
             raise ConfigError(
                 f"no run: {name} is missing", where=str(path), cure="lineside-train fit makes one"
             )
-    spec = parse_json(ModelSpec, (path / "spec.json").read_bytes(), str(path / "spec.json"))
-    text = (path / "provenance.json").read_bytes()
-    provenance = parse_json(Provenance, text, str(path / "provenance.json"))
+    spec = read_document(ModelSpec, path / "spec.json")
+    provenance = read_document(Provenance, path / "provenance.json")
     return Run(path, read_toml(RunConfig, path / CONFIG), spec, provenance, _metrics(path))
 
 
@@ -184,13 +244,11 @@ def _explain(run: Run, experiment: Experiment) -> None:
 
 
 def _metrics(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((path / "metrics.json").read_bytes())
-    except ValueError as error:
-        raise ConfigError(
-            f"is not JSON ({error})", where=str(path / "metrics.json"), cure="fit again"
-        ) from error
-    return dict(found)
+    found = read_object(path / "metrics.json", METRICS)
+    for name, figure in found["held_out"].items():
+        if not (isinstance(figure, dict) and figure.keys() >= FIGURE):
+            raise damaged(path / "metrics.json", f"held_out: {name} is no figure")
+    return found
 
 
 def _write_json(path: Path, document: Mapping[str, object]) -> None:
@@ -206,12 +264,3 @@ def _write_config(folder: Path, experiment: Experiment) -> None:
         if value is not None:
             document[column] = value
     write_atomic(folder / CONFIG, to_toml(document).encode())
-
-
-def _refuse_unwritable(path: Path) -> None:
-    """Raise StorageError before hours of training where no folder could be made at their end."""
-    there = next(parent for parent in path.parents if parent.exists())
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return
-    code = errno.EACCES if there.is_dir() else errno.ENOTDIR
-    raise storage_error(path, OSError(code, os.strerror(code)))

@@ -29,12 +29,17 @@ Row = Mapping[str, object]
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Rows of the same keys as CSV."""
+    write_atomic(path, csv_bytes(rows))
+
+
+def csv_bytes(rows: Sequence[Row]) -> bytes:
+    """The CSV of rows of the same keys; of no rows the one column `empty`."""
     stream = io.StringIO()
     names = list(rows[0]) if rows else ["empty"]
     writer = csv.DictWriter(stream, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomic(path, stream.getvalue().encode())
+    return stream.getvalue().encode()
 
 
 def split_rows(split: Split) -> list[Row]:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.image import ImageInput
+from edge_agent.contracts.image import ImageInput, Tiling
 from edge_agent.contracts.manifest import ModelSpec
 from edge_agent.contracts.scoring import Scoring
 from trainer.cli import main
 from trainer.judging.explain import heat_of, overlay, sanity
-from trainer.judging.explained import worst_tile
+from trainer.judging.explained import overlay_files, worst_tile
 
 SPEC = ModelSpec(
     name="spots",
@@ -110,3 +110,29 @@ def test_explain_writes_overlays_into_run_and_report(
     row = json.loads(capsys.readouterr().out)
     assert row["verdict"] in ("PASS", "FAIL")
     assert cv2.imread(row["overlay"]).shape == (256, 256, 3)
+
+
+def test_pictures_of_one_stem_get_overlays_of_their_own(tmp_path: Path) -> None:
+    spec = ImageInput(width_px=32, height_px=32, tiles=Tiling(rows=1, columns=2))
+    paths = [tmp_path / name for name in ("a/part.png", "b/part.jpg", "b/part-1.png")]
+    files = overlay_files(spec, paths, tmp_path / "out")
+    assert [[file.name for file in row] for row in files] == [
+        ["part.png", "part-1.png"],
+        ["part_2.png", "part_2-1.png"],
+        ["part-1_2.png", "part-1_2-1.png"],
+    ]
+
+
+def test_overlays_among_the_pictures_are_refused_before_any_is_written(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    source = next((plates / "scratch").iterdir())
+    first, second = (shutil.copy(source, tmp_path / name / "part.png") for name in ("a", "b"))
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    words = [str(first), str(second), "--out", str(tmp_path / "link")]
+    assert main(["explain", str(plates_run), *words]) == 2
+    assert "could overwrite them: name another folder with --out" in capsys.readouterr().err
+    assert second.read_bytes() == source.read_bytes()
+    assert [file.name for file in (tmp_path / "b").iterdir()] == ["part.png"]
