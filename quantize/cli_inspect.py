@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantize.targets import TARGETS
+from edge_agent.contracts.errors import BundleError
+from quantize.targets import TARGETS, find_target
 
 if TYPE_CHECKING:
     from quantize.edgetpu import Fault
@@ -37,16 +38,22 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
+    from quantize.graph import CONVERT_AGAIN
     from quantize.refusals import refusals
 
     graph, target = _open(arguments.file)
-    target = arguments.target or target
+    target = find_target(arguments.target or target).name
     resident_bytes = sum(_open(path)[0].parameter_bytes for path in arguments.beside)
-    faults = refusals(graph, TARGETS[target], resident_bytes)
-    if arguments.json:
-        print(json.dumps(_document(graph, faults, target, resident_bytes)))
-    else:
-        print("\n".join(_lines(graph, faults, target, resident_bytes)))
+    try:
+        faults = refusals(graph, TARGETS[target], resident_bytes)
+        if arguments.json:
+            said = json.dumps(_document(graph, faults, target, resident_bytes))
+        else:
+            said = "\n".join(_lines(graph, faults, target, resident_bytes))
+    except (IndexError, ArithmeticError) as error:
+        what = "its operators and tensors do not fit together"
+        raise BundleError(what, where=str(arguments.file), cure=CONVERT_AGAIN) from error
+    print(said)
     return 0
 
 
