@@ -88,7 +88,7 @@ def ask(target: Target, *words: str) -> Answer:
 
 
 def _here(words: list[str]) -> Answer:
-    command = [sys.executable, "-m", "edge_agent", *words]
+    command = [sys.executable, "-P", "-m", "edge_agent", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
 

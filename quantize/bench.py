@@ -62,7 +62,7 @@ def time_model(model: bytes, threads: int = 1, runs: int = 200, runtime: str = "
         job["started_ns"] = time.time_ns()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         done = subprocess.run(
-            [sys.executable, "-m", "quantize.stopwatch", json.dumps(job)],
+            [sys.executable, "-P", "-m", "quantize.stopwatch", json.dumps(job)],
             capture_output=True,
             text=True,
             env=environment,

@@ -1,7 +1,8 @@
 """A conversion in a process of its own, with a limit on memory and on time.
 
 The converter is native code that can crash the interpreter (it does on recurrent loops), so the
-caller only ever sees a ConversionError. The child is `python -m quantize.converter JOB`.
+caller only ever sees a ConversionError. The child is `python -P -m quantize.converter JOB`: a file
+of the working folder that is called like a module of Python's must not be taken for it.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def _run_child(job: Job, folder: Path, memory_mb: int, time_s: float) -> int:
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "quantize.converter", str(folder / "job.json")],
+            [sys.executable, "-P", "-m", "quantize.converter", str(folder / "job.json")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -166,7 +166,7 @@ def _signature(model: Path) -> tuple[str, str]:
 
 
 def _to_onnx(model: Path, out: Path) -> bytes:
-    words = [sys.executable, "-m", "tf2onnx.convert", "--tflite", str(model)]
+    words = [sys.executable, "-P", "-m", "tf2onnx.convert", "--tflite", str(model)]
     done = subprocess.run(
         [*words, "--output", str(out), "--opset", OPSET],
         capture_output=True,

@@ -117,7 +117,7 @@ def _probe(library: str, model: bytes) -> None:
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
         file.write(model)
         file.flush()
-        command = [sys.executable, "-m", "edge_agent.infer.edgetpu", library, file.name]
+        command = [sys.executable, "-P", "-m", "edge_agent.infer.edgetpu", library, file.name]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=PROBE_S, check=False

@@ -33,6 +33,15 @@ def test_vibration_bundle_takes_int8(vibration_bundle: Path) -> None:
     assert (given.dtype, given.shape) == ("int8", [1, 128, 1])
 
 
+def test_files_of_the_working_folder_are_not_taken_for_modules(
+    image_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code.py").write_text("raise OSError('not the module that was meant')")
+    monkeypatch.chdir(tmp_path)
+    order = Order(image_run.resolve(), tmp_path / "x.bundle", variant="float32")
+    assert convert(order, lambda text: None).manifest.version == "0.1.0"
+
+
 def test_the_float_network_is_run_once_for_all_rungs(
     image_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
