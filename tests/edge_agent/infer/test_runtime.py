@@ -51,5 +51,5 @@ def test_no_threads_is_no_fault_of_the_model() -> None:
 
 @pytest.mark.skipif(find_spec("tflite_runtime") is not None, reason="tflite-runtime is installed")
 def test_missing_older_runtime_names_its_own_extra() -> None:
-    with pytest.raises(ConfigError, match=r"no tflite_runtime is installed: .*lineside\[tflite\]"):
+    with pytest.raises(ConfigError, match=r"no tflite_runtime is installed: .*extra \[tflite\]"):
         open_runtime(MODEL, prefer="tflite_runtime")
