@@ -26,8 +26,8 @@ from benchmarks.rows import Row, print_rows, say
 from benchmarks.sized import write_sized_run
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
-from edge_agent.contracts.bundle import read_bundle
-from edge_agent.twin.scene import render
+from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.simulator.scene import render
 
 RATE_HZ = 20
 FRAME_PX = (1280, 960)

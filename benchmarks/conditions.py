@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.int8 import run_int8
-from edge_agent.contracts.scoring import bad_mass, softmax
-from trainer.config import FitConfig
+from edge_agent.contracts.model.scoring import bad_mass, softmax
+from trainer.config.fit import FitConfig
 from trainer.data.samples import Dataset
-from trainer.data.splits import Split
-from trainer.fitting.experiment import run_experiment
-from trainer.judging.crossval import Choice, choose, window_figure, with_options
-from trainer.judging.leaveout import Protocol, leave_out
-from trainer.judging.metrics import Figure, bootstrapped, macro_f1
+from trainer.data.split import Split
+from trainer.statistics.metrics import Figure, bootstrapped, macro_f1
+from trainer.workflow.crossval import Choice, choose, window_figure, with_options
+from trainer.workflow.experiment import run_experiment
+from trainer.workflow.leave_out import Protocol, leave_out
 
 Logits = NDArray[np.float32]
 
@@ -120,7 +120,7 @@ def float_accuracy(folds: Sequence[Fold]) -> float:
 
 def fault_auroc(folds: Sequence[Fold]) -> Figure:
     """The mean over folds of the area under the curve of fault against none."""
-    from trainer.judging.metrics import auroc
+    from trainer.statistics.metrics import auroc
 
     bad = np.concatenate([fold.faulty for fold in folds])
     scores = np.concatenate([fold.scores for fold in folds])

@@ -29,7 +29,7 @@ from rich.table import Table
 from benchmarks.brokers import EmbeddedBroker
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
-from edge_agent.twin import motor, parts
+from edge_agent.simulator import motor, parts
 
 console = Console(stderr=True)
 DEFECT_RATE = 0.25

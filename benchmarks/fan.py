@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from benchmarks.int8 import Int8, run_int8
 from benchmarks.rows import Row, say
-from edge_agent.contracts.baseline import folds_of, raised_threshold, raw_features, rebase
-from edge_agent.contracts.types import Tensor
-from edge_agent.contracts.vibration import VibrationInput
-from edge_agent.contracts.views import standardise
-from trainer.config import FitConfig
-from trainer.data.prepared import prepare
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.vibration.baseline import folds_of, raised_threshold, raw_features, rebase
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import standardise
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent
+from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Indices
-from trainer.data.splits import Split
-from trainer.fitting.experiment import Experiment, run_experiment
-from trainer.judging.metrics import auroc, bootstrapped, share
-from trainer.progress import Silent
+from trainer.data.split import Split
+from trainer.statistics.metrics import auroc, bootstrapped, share
+from trainer.workflow.experiment import Experiment, run_experiment
 
 BASELINE = 60
 """Windows of one second."""

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from benchmarks.image_cases import CASES, Case, Part, pooled_figures, present
 from benchmarks.int8 import run_images
 from benchmarks.rows import Row, print_rows, say
-from trainer.config import FitConfig, ImageTable
-from trainer.data.splits import Split
-from trainer.fitting.experiment import Experiment, outcome_of, run_experiment
-from trainer.judging.judged import judge_all
-from trainer.quiet import quiet_tensorflow
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.split import Split
+from trainer.evaluation.predictions import judge_all
+from trainer.workflow.experiment import Experiment, outcome_of, run_experiment
 
 
 def main(argv: Sequence[str] | None = None) -> int:

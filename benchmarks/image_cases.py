@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from benchmarks.rows import Row
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset, Indices
-from trainer.data.splits import Split
-from trainer.judging.evaluate import Outcome, figures
-from trainer.judging.metrics import Figure, auroc
+from trainer.data.split import Split
+from trainer.evaluation.outcome import Outcome, figures
+from trainer.statistics.metrics import Figure, auroc
 
 FOLDS = 5
 WATCHED = 8

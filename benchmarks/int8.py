@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.scoring import dequantise, quantise
-from edge_agent.contracts.types import Tensor
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.scoring import dequantise, quantise
 from edge_agent.infer.runtime import open_runtime
-from quantize.bias import correct_biases
-from quantize.converter import calibration_inputs, static_batch
-from quantize.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.convert.bias import correct_biases
+from quantize.convert.converter import calibration_inputs, static_batch
+from quantize.convert.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
 
 if TYPE_CHECKING:
     import keras

@@ -30,18 +30,18 @@ from benchmarks.process_sets import (
     skab_set,
 )
 from benchmarks.rows import Row, print_rows, say
-from edge_agent.contracts.scoring import judge
-from edge_agent.contracts.tabular import TabularInput
-from edge_agent.contracts.types import Judgement
-from trainer.config import FitConfig
+from edge_agent.contracts.core.types import Judgement
+from edge_agent.contracts.model.scoring import judge
+from edge_agent.contracts.process.input import TabularInput
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent
+from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset
-from trainer.data.prepared import prepare
-from trainer.data.splits import Split, plan_split
-from trainer.fitting.experiment import Experiment, run_experiment
-from trainer.judging.metrics import Figure, average_precision, bootstrapped, rmse
-from trainer.judging.opponents import boosted_scores, boosted_values
-from trainer.progress import Silent
-from trainer.quiet import quiet_tensorflow
+from trainer.data.prepare import prepare
+from trainer.data.split import Split, plan_split
+from trainer.evaluation.gbm_reference import boosted_scores, boosted_values
+from trainer.statistics.metrics import Figure, average_precision, bootstrapped, rmse
+from trainer.workflow.experiment import Experiment, run_experiment
 
 PARTS = ("ai4i2020", "cmapss", "skab")
 FOLDS = 5
@@ -189,7 +189,7 @@ def _pump(pump: PumpFile, folder: Path) -> tuple[Judged, Int8]:
     experiment = run_experiment(split, FitConfig(), "skab")
     prepared = prepare(dataset, every, experiment.spec.input, Silent(), "rows")
     int8 = run_int8(experiment.fitted.model, experiment.calibration, prepared.inputs)
-    from trainer.fitting.gradient import predict
+    from trainer.training.gradient import predict
 
     floats = predict(experiment.fitted.model, prepared.inputs)[:, 0].astype(np.float64)
     scores = int8.outputs[:, 0].astype(np.float64)

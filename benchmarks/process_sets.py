@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.strict_toml import to_toml
+from trainer.config.toml import to_toml
 
 CMAPSS_COLUMNS = (
     "unit",

@@ -172,9 +172,9 @@ def _loss_rows(title: str, said: dict[str, Any]) -> list[Row]:
 
 def _convert_row(run: Path, folder: Path) -> list[Row]:
     """Seconds and peak MB of the conversion in its child; leaves model.tflite in `folder`."""
-    from quantize.child import convert_in_child
-    from quantize.run import read_run
-    from quantize.targets import find_target
+    from quantize.convert.conversion_process import convert_in_child
+    from quantize.run_folder.run import read_run
+    from quantize.targets.registry import find_target
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     converted = convert_in_child(read_run(run), find_target("x86"))

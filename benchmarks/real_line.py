@@ -29,9 +29,9 @@ from benchmarks.brokers import Mosquitto
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
-from edge_agent.contracts.manifest import ModelSpec
-from edge_agent.contracts.recordings import read_recording
-from edge_agent.contracts.vibration import VibrationInput
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.recordings import read_recording
 
 STATION = """\
 [station]

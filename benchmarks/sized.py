@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_agent.contracts.files import sha256_hex
-from edge_agent.contracts.image import ImageInput, prepare_image
-from edge_agent.contracts.manifest import ModelSpec, Provenance
-from edge_agent.contracts.scoring import Scoring, judge
-from edge_agent.contracts.types import Image
-from edge_agent.twin.scene import render
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.model.manifest import ModelSpec, Provenance
+from edge_agent.contracts.model.scoring import Scoring, judge
+from edge_agent.simulator.scene import render
 
 LABELS = ["good", "defect"]
 

@@ -30,14 +30,14 @@ from benchmarks.conditions import (
 )
 from benchmarks.fan import fan_rows
 from benchmarks.rows import Row, print_rows, say
-from trainer.config import FitConfig
+from trainer.config.fit import FitConfig
+from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
-from trainer.data.splits import Split
-from trainer.judging.crossval import Choice
-from trainer.judging.leaveout import protocol_of
-from trainer.judging.metrics import Figure
-from trainer.quiet import quiet_tensorflow
+from trainer.data.split import Split
+from trainer.statistics.metrics import Figure
+from trainer.workflow.crossval import Choice
+from trainer.workflow.leave_out import protocol_of
 
 PARTS = ("cwru", "hitsm_mfs", "ceiling_fan")
 CHOICES: tuple[Choice, ...] = ({"hear": "both"}, {"hear": "envelope"}, {"hear": "spectrum"})

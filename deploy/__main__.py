@@ -1,8 +1,29 @@
-"""`python -m deploy` is `lineside-deploy`."""
+"""`lineside-deploy`: the verbs of every file in deploy/cli/."""
+
+from __future__ import annotations
 
 import sys
 
-from deploy.cli import main
+from edge_agent.contracts.core.command import Program
+
+EPILOG = """examples:
+  lineside-deploy keys init keys
+  lineside-deploy sign caps-1.0.0.bundle --keys keys
+  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/*.pub
+  lineside-deploy push caps-1.1.0.bundle --to pi@line3:/var/lib/lineside
+  lineside-deploy status pi@line3:/var/lib/lineside
+  lineside-deploy rollback pi@line3:/var/lib/lineside caps
+
+exit codes: 0 ok, 1 failed, 2 misuse, 4 station not reached
+"""
+
+PROGRAM = Program(
+    name="lineside-deploy",
+    package="deploy.cli",
+    description="Sign bundles and bring them to stations.",
+    epilog=EPILOG,
+)
+main = PROGRAM.main
 
 if __name__ == "__main__":
     sys.exit(main())

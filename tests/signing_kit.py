@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.keys import make_keys, read_keys
-from deploy.sign import sign_bundle
-from edge_agent.contracts.bundle import read_bundle, write_bundle
+from deploy.signing.keys import make_keys, read_keys
+from deploy.signing.sign import sign_bundle
+from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from tests.station_kit import write_image_bundle
 
 

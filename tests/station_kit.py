@@ -16,21 +16,21 @@ import pytest
 
 from benchmarks.brokers import Mosquitto, find_mosquitto
 from edge_agent.capture.source import EndOfSource
-from edge_agent.contracts.baseline import standard_of
-from edge_agent.contracts.bundle import MODEL, VECTORS, write_bundle
-from edge_agent.contracts.image import ImageInput, prepare_image
-from edge_agent.contracts.manifest import Manifest, ModelSpec, Provenance
-from edge_agent.contracts.messages import ChannelVerdict, HealthMessage, VerdictMessage
-from edge_agent.contracts.scoring import Scoring
-from edge_agent.contracts.tables import parse_table
-from edge_agent.contracts.tabular import Derived, Feature, TabularInput, Tag, newest_window
-from edge_agent.contracts.types import Item, Recording
-from edge_agent.contracts.vibration import VibrationInput, prepare_recording
-from edge_agent.contracts.views import SpectrumView
+from edge_agent.contracts.core.types import Item, Recording
+from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.model.bundle import MODEL, VECTORS, write_bundle
+from edge_agent.contracts.model.manifest import Manifest, ModelSpec, Provenance
+from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.process.input import Derived, Feature, TabularInput, Tag, newest_window
+from edge_agent.contracts.process.tables import parse_table
+from edge_agent.contracts.vibration.baseline import standard_of
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.vibration.views import SpectrumView
+from edge_agent.contracts.wire.messages import ChannelVerdict, HealthMessage, VerdictMessage
 from edge_agent.infer.inspector import Inspector
-from edge_agent.infer.parity import tensor_hash
+from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from edge_agent.infer.runtime import open_runtime
-from edge_agent.infer.vectors import Vector, VectorEntry, VectorIndex, pack_vectors
+from edge_agent.infer.self_test import tensor_hash
 
 MODELS = Path(__file__).parent / "edge_agent" / "models"
 

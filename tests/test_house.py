@@ -91,7 +91,7 @@ def test_unknown_verb_is_misuse(package: str, tmp_path: Path) -> None:
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "pandas", "scipy", "rich", "pyarrow")
 
 
-@pytest.mark.parametrize("module", ["edge_agent.station", "edge_agent.cli"])
+@pytest.mark.parametrize("module", ["edge_agent.station.station", "edge_agent.__main__"])
 def test_station_loads_nothing_of_the_workshop(module: str, tmp_path: Path) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(

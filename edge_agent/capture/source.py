@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from edge_agent.contracts.types import Item
+from edge_agent.contracts.core.types import Item
 
 
 class EndOfSource(Exception):  # noqa: N818 - an end, not an error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.config import SafeAction
-from edge_agent.contracts.messages import Action, ChannelVerdict
-from edge_agent.contracts.types import Verdict
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.messages import Action, ChannelVerdict
+from edge_agent.station.config import SafeAction
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from edge_agent.contracts.bearings import Bearing
-from edge_agent.contracts.errors import InputError
-from edge_agent.contracts.persistence import Persistence
-from edge_agent.contracts.severity import LIMITS_MM_S, MachineGroup, measure, zone_of
-from edge_agent.contracts.types import Image, Judgement, Recording, Verdict
-from edge_agent.decide.machine import refuse_still, why
-from edge_agent.decide.persisting import Persisting
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import Image, Judgement, Recording, Verdict
+from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.decide.alarm_rule import Persisting
+from edge_agent.decide.bearings import Bearing
+from edge_agent.decide.severity import LIMITS_MM_S, MachineGroup, measure, zone_of
+from edge_agent.decide.vibration import refuse_still, why
 
 TITLE = "ISO 20816-3"
 """What stands in the place of a bundle's name in every verdict."""

@@ -1,7 +1,8 @@
 """A process watched row by row: each is prepared once, and what looks back waits for its window.
 
-The same functions as in the workshop prepare a row (edge_agent.contracts.tabular). Rows are judged
-only when the whole window has been seen: a station does not invent the rows before its first.
+The same functions as in the workshop prepare a row (edge_agent.contracts.process.input). Rows are
+judged only when the whole window has been seen: a station does not invent the rows before its
+first.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.errors import InputError
-from edge_agent.contracts.manifest import ModelSpec
-from edge_agent.contracts.persistence import Persistence
-from edge_agent.contracts.tables import Row, numbers, table_of_rows, texts
-from edge_agent.contracts.tabular import TabularInput, find_column, prepare_rows
-from edge_agent.contracts.types import Judgement, ProcessRow, Tensor
-from edge_agent.decide.persisting import Persisting
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import Judgement, ProcessRow, Tensor
+from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.process.input import TabularInput, find_column, prepare_rows
+from edge_agent.contracts.process.tables import Row, numbers, table_of_rows, texts
+from edge_agent.decide.alarm_rule import Persisting
 
 MOST_SERIES = 256
 """Series (machines, batches) that are remembered at once; the one silent for longest goes."""

@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.bundle import Bundle
-from edge_agent.contracts.errors import BundleError, InputError
-from edge_agent.contracts.image import ImageInput, prepare_tiles, stitch
-from edge_agent.contracts.manifest import Manifest, TensorSpec
-from edge_agent.contracts.scoring import dequantise, judge, quantise
-from edge_agent.contracts.tables import Row, Table, table_of_rows
-from edge_agent.contracts.tabular import TabularInput, newest_window, prepare_windows
-from edge_agent.contracts.types import Image, Judgement, Recording, Tensor
-from edge_agent.contracts.vibration import VibrationInput, prepare_recording
-from edge_agent.infer.choice import EDGETPU, LOG, open_bundle
-from edge_agent.infer.parity import ParityReport, verify_parity
+from edge_agent.contracts.core.errors import BundleError, InputError
+from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles, stitch
+from edge_agent.contracts.model.bundle import Bundle
+from edge_agent.contracts.model.manifest import Manifest, TensorSpec
+from edge_agent.contracts.model.scoring import dequantise, judge, quantise
+from edge_agent.contracts.process.input import TabularInput, newest_window, prepare_windows
+from edge_agent.contracts.process.tables import Row, Table, table_of_rows
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
+from edge_agent.infer.runtime_choice import EDGETPU, LOG, open_bundle
+from edge_agent.infer.self_test import ParityReport, verify_parity
 
 Float = NDArray[np.float32]
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edge_agent.contracts.errors import BundleError, ConfigError
-from edge_agent.contracts.manifest import TensorSpec
-from edge_agent.contracts.types import Tensor
+from edge_agent.contracts.core.errors import BundleError, ConfigError
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.manifest import TensorSpec
 from edge_agent.infer.native_log import without_info_lines
 
 ORDER = ("litert", "tflite_runtime")
@@ -57,7 +57,7 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
         raise ConfigError(f"{threads} threads", where="runtime", cure="give 1 or more")
     for name in ORDER if prefer == "auto" else (prefer,):
         try:
-            module = importlib.import_module(f"edge_agent.infer.{name}")
+            module = importlib.import_module(f"edge_agent.infer.runtimes.{name}")
         except ImportError:
             continue
         runtime: Runtime = module.load(model, threads)
@@ -74,7 +74,7 @@ def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtim
 def open_accelerated(model: bytes, threads: int = 1) -> Runtime:
     """Load a model compiled for Edge TPU; raises DeviceError where none answers."""
     try:
-        module = importlib.import_module("edge_agent.infer.edgetpu")
+        module = importlib.import_module("edge_agent.infer.runtimes.edgetpu")
     except ImportError as error:
         raise ConfigError(
             "no TFLite runtime is installed",

@@ -21,14 +21,14 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import BaseModel, ValidationError
 
-from edge_agent.broker_client import CONNECT_S, address, build_client, connect, refusal
-from edge_agent.config import MqttTable
-from edge_agent.contracts.clock import Clock
-from edge_agent.contracts.errors import BrokerError, LinesideError
-from edge_agent.contracts.messages import AckMessage, HealthMessage, StateMessage
-from edge_agent.contracts.streams import STREAMS
-from edge_agent.report.ledger import Key, Row
+from edge_agent.broker.client import CONNECT_S, address, build_client, connect, refusal
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import BrokerError, LinesideError
+from edge_agent.contracts.wire.messages import AckMessage, HealthMessage, StateMessage
+from edge_agent.contracts.wire.streams import STREAMS
 from edge_agent.report.outbox import Outbox
+from edge_agent.report.outbox_store import Key, Row
+from edge_agent.station.config import MqttTable
 
 LOG = logging.getLogger("lineside.mqtt")
 

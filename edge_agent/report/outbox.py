@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from edge_agent.contracts.clock import Clock
-from edge_agent.contracts.errors import StorageError
-from edge_agent.contracts.messages import GapMessage
-from edge_agent.report.ledger import Gap, Key, Ledger, LedgerReader, Row
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.wire.messages import GapMessage
+from edge_agent.report.outbox_store import Gap, Key, Ledger, LedgerReader, Row
 
 LOG = logging.getLogger("lineside.outbox")
 

@@ -16,10 +16,10 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker_client import address, build_client, connect, refuse_unless_connected
-from edge_agent.config import MqttTable
-from edge_agent.contracts.errors import BrokerError
-from edge_agent.contracts.finding import Finding
+from edge_agent.broker.client import address, build_client, connect, refuse_unless_connected
+from edge_agent.contracts.core.check_result import Finding
+from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.station.config import MqttTable
 
 WAIT_S = 5.0
 QUEUED = 1100

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from edge_agent.contracts.bundle import SIGNATURE, Bundle
-from edge_agent.contracts.errors import BundleError, SignatureError
-from edge_agent.contracts.manifest import parse_json
-from edge_agent.contracts.signature import Signature, key_id
+from edge_agent.contracts.core.errors import BundleError, SignatureError
+from edge_agent.contracts.model.bundle import SIGNATURE, Bundle
+from edge_agent.contracts.model.manifest import parse_json
+from edge_agent.contracts.model.signature import Signature, key_id
 
 
 def verify_bundle(bundle: Bundle, trust: Path, introduced: Path | None = None) -> str:

@@ -21,12 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.bundle import Bundle, read_bundle
-from edge_agent.contracts.errors import BundleError, RollbackError, StorageError
-from edge_agent.contracts.files import fsync_dir, sha256_hex, storage_error, write_atomic
-from edge_agent.contracts.manifest import Sha256, Strict, Version, parse_json
-from edge_agent.contracts.signature import key_id
-from edge_agent.update.durable import leads_to, locked, make_folder, point
+from edge_agent.contracts.core.errors import BundleError, RollbackError, StorageError
+from edge_agent.contracts.core.files import fsync_dir, sha256_hex, storage_error, write_atomic
+from edge_agent.contracts.model.bundle import Bundle, read_bundle
+from edge_agent.contracts.model.manifest import Sha256, Strict, Version, parse_json
+from edge_agent.contracts.model.signature import key_id
+from edge_agent.update.atomic import leads_to, locked, make_folder, point
 from edge_agent.update.signature import raw_bytes, read_public_key, verify_bundle
 
 LOG = logging.getLogger("lineside.update")

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.subscriber import Subscriber
-from edge_agent.config import read_config
-from edge_agent.contracts.clock import SystemClock
-from edge_agent.contracts.errors import StorageError
-from edge_agent.report.ledger import BALLAST_BYTES, Ledger
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.errors import StorageError
 from edge_agent.report.outbox import Outbox
-from edge_agent.station import Station
+from edge_agent.report.outbox_store import BALLAST_BYTES, Ledger
+from edge_agent.station.config import read_config
+from edge_agent.station.station import Station
 from tests.station_kit import (
     HEALTH,
     fill_disk,
@@ -133,7 +133,7 @@ def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
     disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verdicts of the last run still go out; nothing is judged that could not be kept."""
-    monkeypatch.setattr("edge_agent.station.REARM_S", 0.1)
+    monkeypatch.setattr("edge_agent.station.station.REARM_S", 0.1)
     before = leave_behind(disk / "state", 20)
     filler = fill_disk(disk)
     with mosquitto(tmp_path / "broker") as broker, Subscriber(broker.port, "test") as plant:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.keys import read_keys
-from deploy.sign import sign_bundle
-from edge_agent.contracts.bundle import Bundle, read_bundle, write_bundle
-from edge_agent.contracts.errors import StorageError
+from deploy.signing.keys import read_keys
+from deploy.signing.sign import sign_bundle
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.update.slots import install, status
 from tests.signing_kit import Workshop, open_workshop
 from tests.station_kit import fill_disk, small_disk

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.keys import read_keys
-from deploy.sign import sign_bundle
-from edge_agent.contracts.bundle import Bundle, read_bundle, write_bundle
+from deploy.signing.keys import read_keys
+from deploy.signing.sign import sign_bundle
+from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import open_workshop
 

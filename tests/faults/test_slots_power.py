@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from edge_agent.contracts.bundle import Bundle
+from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.update.slots import SlotStatus, install, status
 from tests.faults.power_cut import Disk, Step, missing, record
 from tests.signing_kit import Workshop, open_workshop

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.contracts.bundle import read_bundle
+from edge_agent.contracts.model.bundle import read_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -13,10 +13,10 @@ import numpy as np
 import paho.mqtt.client as paho
 import pytest
 
-import deploy.cli
-import edge_agent.cli
-import quantize.cli
-import trainer.cli
+import deploy.__main__
+import edge_agent.__main__
+import quantize.__main__
+import trainer.__main__
 from benchmarks.brokers import Mosquitto, find_mosquitto
 from benchmarks.subscriber import Subscriber
 
@@ -62,10 +62,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     config = folder / "fit.toml"
     config.write_text("epochs = 10\n[options]\nmembers = 1\nteacher_rows = 3000\n")
     fit = ["fit", str(mill(folder / "mill")), "--out", str(run), "--config", str(config)]
-    assert trainer.cli.main(fit) == 0
+    assert trainer.__main__.main(fit) == 0
     limits = ("auroc", "accuracy", "escapes", "agreement")
     waived = [word for limit in limits for word in ("--allow", limit)]
-    assert quantize.cli.main(["convert", str(run), "--out", str(bundle), *waived]) == 0
+    assert quantize.__main__.main(["convert", str(run), "--out", str(bundle), *waived]) == 0
     return run, bundle
 
 
@@ -79,7 +79,7 @@ def test_a_row_is_judged_on_the_station_as_in_the_workshop(
         "air [°C],torque [Nm],speed [rpm],kind\n"
         "26.8,25,1100,L\n26.8,58,1900,M\n26.8,,1900,M\n126.8,58,1900,M\n26.8,58,1900,X\n"
     )
-    assert edge_agent.cli.main(["predict", str(bundle), str(shift), "--json"]) == 1
+    assert edge_agent.__main__.main(["predict", str(bundle), str(shift), "--json"]) == 1
     said = capsys.readouterr()
     rows = [json.loads(line) for line in said.out.splitlines()]
     assert [(row["path"].rpartition("#")[2], row["verdict"]) for row in rows] == [
@@ -90,7 +90,7 @@ def test_a_row_is_judged_on_the_station_as_in_the_workshop(
     assert "air [K] = 399.95 lies outside 270..320" in said.err
     assert "kind 'X' is unknown" in said.err
     golden = sorted((run / "golden").glob("*-ok.csv"))
-    assert edge_agent.cli.main(["predict", str(bundle), str(golden[0])]) == 0
+    assert edge_agent.__main__.main(["predict", str(bundle), str(golden[0])]) == 0
 
 
 STATION = """\
@@ -141,11 +141,11 @@ def install(bundle: Path, folder: Path) -> Path:
     signed = folder / "mill.bundle"
     shutil.copy(bundle, signed)
     keys = folder / "keys"
-    assert deploy.cli.main(["keys", "init", str(keys)]) == 0
-    assert deploy.cli.main(["sign", str(signed), "--keys", str(keys)]) == 0
+    assert deploy.__main__.main(["keys", "init", str(keys)]) == 0
+    assert deploy.__main__.main(["sign", str(signed), "--keys", str(keys)]) == 0
     (trust,) = keys.glob("*.pub")
     push = ["push", str(signed), "--to", str(folder / "root"), "--trust", str(trust)]
-    assert deploy.cli.main(push) == 0
+    assert deploy.__main__.main(push) == 0
     return signed
 
 
@@ -175,7 +175,7 @@ def test_every_part_of_the_plant_gets_its_verdict_once(
         "\n".join([",".join(["air [°C]", *HEADER_OF_PARTS]), *(f"26.8,{r}" for r in rows)])
     )
     capsys.readouterr()
-    edge_agent.cli.main(["predict", str(bundle), str(shift), "--json"])
+    edge_agent.__main__.main(["predict", str(bundle), str(shift), "--json"])
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     wanted = {int(row["path"].rpartition("#")[2]): row["verdict"] for row in said}
     with (

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.contracts.image import ImageInput, prepare_image
-from edge_agent.contracts.manifest import ModelSpec, Provenance
-from edge_agent.contracts.scoring import Scoring, judge
-from edge_agent.contracts.vibration import VibrationInput, prepare_window
+from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.model.manifest import ModelSpec, Provenance
+from edge_agent.contracts.model.scoring import Scoring, judge
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_window
 
 IMAGE = ImageInput(width_px=32, height_px=32)
 SIGNAL = VibrationInput(rate_hz=1000, axes=["x"], window_samples=128, hop_samples=64)
@@ -200,7 +200,7 @@ def vibration_bundle(vibration_run: Path, shared: Shared) -> Path:
 
 
 def make_bundle(run: Path, out: Path) -> None:
-    from quantize.convert import Order, convert
+    from quantize.workflow.convert import Order, convert
 
     convert(Order(run, out, samples=64), lambda text: None)
 

@@ -115,7 +115,7 @@ def images(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
 @pytest.fixture(scope="session")
 def plates_run(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run fitted on the plates for a few epochs by the command line."""
-    from trainer.cli import main
+    from trainer.__main__ import main
 
     folder = tmp_path_factory.mktemp("runs")
     config = folder / "fit.toml"
@@ -130,7 +130,7 @@ def plates_run(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def machines_run(machines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run fitted on the recordings, load 2 held out."""
-    from trainer.cli import main
+    from trainer.__main__ import main
 
     folder = tmp_path_factory.mktemp("runs")
     config = folder / "fit.toml"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.cli import main
+from trainer.__main__ import main
 
 
 @pytest.mark.parametrize("verb", ["check", "fit", "evaluate", "report"])
@@ -21,7 +21,7 @@ def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFi
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom trainer.cli import parser\nparser().format_help()\n"
+        "import sys\nfrom trainer.__main__ import parser\nparser().format_help()\n"
         "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'cv2', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edge_agent.contracts.errors import DatasetError
-from edge_agent.contracts.files import files_below
-from edge_agent.contracts.image import IMAGE_SUFFIXES
-from edge_agent.contracts.manifest import Task
-from edge_agent.contracts.recordings import READERS
-from trainer.data.schema import DatasetConfig, TabularColumns, VibrationColumns
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.files import files_below
+from edge_agent.contracts.image.input import IMAGE_SUFFIXES
+from edge_agent.contracts.model.manifest import Task
+from edge_agent.contracts.vibration.recordings import READERS
+from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 
 SPLIT_NAMES = {
     "train": "train",
@@ -132,7 +132,7 @@ def _lone_table(root: Path) -> Path | None:
 
 
 def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
-    from trainer.data.table import column_names, column_values
+    from trainer.data.process.table import column_names, column_values
 
     names = column_names(table)
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])

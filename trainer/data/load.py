@@ -5,13 +5,13 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from pathlib import Path
 
-from edge_agent.contracts.errors import ConfigError, DatasetError
-from edge_agent.contracts.recordings import READERS
+from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.vibration.recordings import READERS
+from trainer.config.toml import did_you_mean, read_toml
+from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.layout import SPLIT_NAMES, detect, files_of, place_files
+from trainer.data.process.table import read_rows
 from trainer.data.samples import Dataset, Sample
-from trainer.data.schema import DATASET_TOML, DatasetConfig, VibrationColumns
-from trainer.data.table import read_rows
-from trainer.strict_toml import did_you_mean, read_toml
 
 
 def load_dataset(root: Path, *, group: str | None = None, fold: str | None = None) -> Dataset:
@@ -30,7 +30,7 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if fold is not None:
         config = config.model_copy(update={"fold": fold})
     if config.kind == "tabular":
-        from trainer.data.tags import table_samples
+        from trainer.data.process.tags import table_samples
 
         samples, said = table_samples(root, config)
         return _with_known_good(Dataset(root, config, samples, (*decisions, *said)))

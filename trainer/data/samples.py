@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.errors import DatasetError
-from edge_agent.contracts.files import sha256_hex
-from trainer.data.schema import DatasetConfig
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.files import sha256_hex
+from trainer.data.dataset_toml import DatasetConfig
 
 Indices = NDArray[np.intp]
 """Positions in Dataset.samples."""

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge_agent.contracts.errors import LinesideError
-from trainer.config import FitConfig
-from trainer.data.faults import Fault, Inspection, inspect_files
+from edge_agent.contracts.core.errors import LinesideError
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Talk
+from trainer.data.file_faults import Fault, Inspection, inspect_files
+from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
-from trainer.data.signals import signal_doubts
-from trainer.data.splits import plan_split, refuse_single_label
-from trainer.data.tag_survey import inspect_tags
-from trainer.progress import Talk
+from trainer.data.split import plan_split, refuse_single_label
+from trainer.data.vibration.signals import signal_doubts
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.manifest import Task
-from edge_agent.contracts.scoring import Scoring
-from edge_agent.contracts.types import Tensor
-from trainer.config import FitConfig
-from trainer.data.prepared import InputSpec, Prepared
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.manifest import Task
+from edge_agent.contracts.model.scoring import Scoring
+from trainer.config.fit import FitConfig
+from trainer.config.toml import StrictTable, did_you_mean
+from trainer.console.progress import Talk
+from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
-from trainer.data.splits import Split
-from trainer.fitting.cluster import Cluster
-from trainer.fitting.unfinished import Unfinished
-from trainer.progress import Talk
-from trainer.strict_toml import StrictTable, did_you_mean
+from trainer.data.split import Split
+from trainer.training.checkpoints import Unfinished
+from trainer.training.distributed import Cluster
 
 if TYPE_CHECKING:
     import keras
@@ -135,10 +135,11 @@ class Architecture:
 
 
 def architectures() -> dict[str, Architecture]:
-    """Name -> architecture, for every file of this package that holds one."""
+    """Name -> architecture, for every file of these rooms that holds one."""
     found: dict[str, Architecture] = {}
-    for module in pkgutil.iter_modules(import_module("trainer.models").__path__):
-        row = getattr(import_module(f"trainer.models.{module.name}"), "ARCHITECTURE", None)
+    rooms = import_module("trainer.models").__path__
+    for module in pkgutil.walk_packages(rooms, "trainer.models."):
+        row = getattr(import_module(module.name), "ARCHITECTURE", None)
         if isinstance(row, Architecture):
             found[row.name] = row
     return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from edge_agent.contracts.files import write_atomic
+from edge_agent.contracts.core.files import write_atomic
 from trainer.report.words import called, interval, rivalled, sentence, written
-from trainer.runs.run import Run
+from trainer.run_folder.run import Run
 
 NOT_TESTED = (
     "Parts, lines, cameras, light, sensors, mountings and speeds that the data set does not hold; "

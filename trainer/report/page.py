@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_agent.contracts.files import write_atomic
-from trainer.judging.metrics import confusion
+from edge_agent.contracts.core.files import write_atomic
 from trainer.report import figures
 from trainer.report.card import NOT_TESTED, write_card
-from trainer.report.honesty import copies, nuisance, where
-from trainer.report.looked import looked
-from trainer.report.mistakes import MOST as MOST_SHOWN
-from trainer.report.mistakes import Mistake, picture, worst
-from trainer.report.persistence import persistence
-from trainer.report.process import opponent, values
-from trainer.report.promise import promise
-from trainer.report.sheet import contact_sheet
+from trainer.report.sections.alarm_rule import persistence
+from trainer.report.sections.augmentations import contact_sheet
+from trainer.report.sections.leakage import copies, nuisance, where
+from trainer.report.sections.mistakes import MOST as MOST_SHOWN
+from trainer.report.sections.mistakes import Mistake, picture, worst
+from trainer.report.sections.process import opponent, values
+from trainer.report.sections.saliency import looked
+from trainer.report.sections.thresholds import promise
 from trainer.report.tables import table
 from trainer.report.words import as_sentence, called, interval, rivalled, sentence, written
-from trainer.runs.reading import damaged, finite_number, refuse_no_number
-from trainer.runs.run import Run
+from trainer.run_folder.reading import damaged, finite_number, refuse_no_number
+from trainer.run_folder.run import Run
+from trainer.statistics.metrics import confusion
 
 Section = Callable[[Run], str]
 TILES = (

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.contracts.bundle import write_bundle
-from edge_agent.contracts.image import ImageInput
-from edge_agent.contracts.manifest import (
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.bundle import write_bundle
+from edge_agent.contracts.model.manifest import (
     FORMAT_VERSION,
     Manifest,
     ModelSpec,
     Provenance,
     TensorSpec,
 )
-from edge_agent.contracts.scoring import Scoring
+from edge_agent.contracts.model.scoring import Scoring
 
 FILES = {"model.tflite": b"TFL3 network", "vectors.npz": b"vectors", "golden/good.png": b"png"}
 

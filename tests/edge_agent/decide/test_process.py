@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.bundle import read_bundle
-from edge_agent.contracts.errors import InputError
-from edge_agent.contracts.manifest import ModelSpec
-from edge_agent.contracts.persistence import Persistence
-from edge_agent.contracts.tables import Row, table_of_rows
-from edge_agent.contracts.tabular import TabularInput
-from edge_agent.contracts.types import Judgement, ProcessRow, Verdict
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import Judgement, ProcessRow, Verdict
+from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.process.tables import Row, table_of_rows
 from edge_agent.decide.process import ProcessInspector
 from edge_agent.infer.inspector import Inspector, load_inspector
 from tests.station_kit import DRIFT_SPEC, POWER_SPEC, write_process_bundle

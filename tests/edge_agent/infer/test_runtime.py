@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import BundleError, ConfigError
+from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.infer.runtime import open_runtime
 
 MODEL = (Path(__file__).parents[1] / "models" / "brightness.tflite").read_bytes()

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from edge_agent.contracts.clock import ManualClock
-from edge_agent.contracts.errors import StorageError
-from edge_agent.report.ledger import Gap, Ledger, Row
+from edge_agent.contracts.core.clock import ManualClock
+from edge_agent.contracts.core.errors import StorageError
 from edge_agent.report.outbox import Outbox
+from edge_agent.report.outbox_store import Gap, Ledger, Row
 from tests.station_kit import wait_until
 
 

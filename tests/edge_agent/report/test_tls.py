@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from benchmarks.brokers import find_mosquitto, free_port, wait_for_port
-from edge_agent.broker_client import build_client
-from edge_agent.config import MqttTable
-from edge_agent.contracts.errors import ConfigError
+from edge_agent.broker.client import build_client
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.report.probe import probe_broker
+from edge_agent.station.config import MqttTable
 
 
 @dataclass

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge_agent.contracts.bundle import Bundle, parse_bundle, read_bundle, signed_bundle
-from edge_agent.contracts.errors import SignatureError
+from edge_agent.contracts.core.errors import SignatureError
+from edge_agent.contracts.model.bundle import Bundle, parse_bundle, read_bundle, signed_bundle
 from edge_agent.update.signature import verify_bundle
 from tests.signing_kit import Workshop, open_workshop
 

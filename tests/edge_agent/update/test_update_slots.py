@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli_slots import self_test
-from edge_agent.contracts.bundle import Bundle, read_bundle
-from edge_agent.contracts.errors import (
+from edge_agent.cli.slots import self_test
+from edge_agent.contracts.core.errors import (
     BundleError,
     LinesideError,
     ParityError,
@@ -16,7 +15,8 @@ from edge_agent.contracts.errors import (
     SignatureError,
     StorageError,
 )
-from edge_agent.update.durable import point
+from edge_agent.contracts.model.bundle import Bundle, read_bundle
+from edge_agent.update.atomic import point
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import Workshop, open_workshop
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import DatasetError
+from edge_agent.contracts.core.errors import DatasetError
 from trainer.data.layout import looks_good
 from trainer.data.load import load_dataset
 

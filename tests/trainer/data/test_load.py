@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import ConfigError, DatasetError, LinesideError
+from edge_agent.contracts.core.errors import ConfigError, DatasetError, LinesideError
 from trainer.data.load import load_dataset, refuse_missing
 
 

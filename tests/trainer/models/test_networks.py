@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import ConfigError, DatasetError
-from edge_agent.contracts.image import ImageInput
-from edge_agent.contracts.vibration import VibrationInput
-from trainer.config import FitConfig
+from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.vibration.input import VibrationInput
+from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
-from trainer.data.splits import Split
-from trainer.models import cnn, conv1d
-from trainer.models.preprocessing import vibration_spec
+from trainer.data.split import Split
+from trainer.models.image import cnn
+from trainer.models.layers.preprocessing import vibration_spec
 from trainer.models.registry import architectures, find_architecture
+from trainer.models.vibration import conv1d
 
 CONFIG = FitConfig()
 

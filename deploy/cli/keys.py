@@ -1,0 +1,33 @@
+"""The verb `keys`: the signing key."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edge_agent.contracts.core.command import Verbs, add_verb
+
+EXAMPLE = """example:
+  lineside-deploy keys init keys
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    keys = add_verb(verbs, "keys", "the signing key", EXAMPLE)
+    actions = keys.add_subparsers(required=True, dest="action", metavar="ACTION")
+    init = add_verb(actions, "init", "make a pair of keys in a new folder", EXAMPLE, _init)
+    init.add_argument("folder", type=Path, metavar="DIR")
+
+
+def _init(args: argparse.Namespace) -> int:
+    from deploy.signing.keys import PRIVATE, make_keys
+
+    print(make_keys(args.folder))
+    print(
+        f"{args.folder / PRIVATE} signs: keep it here, and a copy in a safe place; "
+        "give stations the .pub file",
+        file=sys.stderr,
+    )
+    return 0

@@ -1,0 +1,43 @@
+"""The verb `unit`: the station's systemd unit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edge_agent.contracts.core.command import Verbs, add_verb
+
+EXAMPLES = """examples:
+  lineside-deploy unit
+  lineside-deploy unit --out /etc/systemd/system
+  lineside-deploy unit --program /usr/local/bin/lineside-agent --station /srv/press3/station.toml
+
+On the station. --out names a folder, or a file that ends in .service.
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    from deploy.systemd.unit import CONFIG, PROGRAM, USER
+
+    unit = add_verb(verbs, "unit", "print or install the agent's systemd unit", EXAMPLES, _unit)
+    unit.add_argument("--program", default=PROGRAM, metavar="PATH", help=f"({PROGRAM})")
+    unit.add_argument("--station", default=CONFIG, metavar="STATION.toml", help=f"({CONFIG})")
+    unit.add_argument("--user", default=USER, metavar="NAME", help=f"who runs it ({USER})")
+    unit.add_argument("--out", type=Path, metavar="DIR|FILE", help="write it there")
+
+
+def _unit(args: argparse.Namespace) -> int:
+    from deploy.systemd.unit import NAME, unit_text
+    from edge_agent.contracts.core.files import write_atomic
+
+    text = unit_text(program=args.program, config=args.station, user=args.user)
+    if args.out is None:
+        print(text, end="")
+        return 0
+    path = args.out if args.out.suffix == ".service" else args.out / NAME
+    write_atomic(path, text.encode())
+    print(path)
+    print(f"next: systemctl daemon-reload && systemctl enable --now {path.stem}", file=sys.stderr)
+    return 0

@@ -1,0 +1,103 @@
+"""An MQTT client as the station's configuration describes it, and what refusals mean."""
+
+from __future__ import annotations
+
+import ssl
+
+from paho.mqtt.client import Client, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.contracts.core.errors import BrokerError, ConfigError
+
+CONNECT_S = 5.0
+"""Longest wait for the connection, and again for the broker's answer."""
+
+CURES = {
+    "Not authorized": "check username and password_file, and the rights of this user",
+    "Bad user name or password": "check username and password_file",
+    "Client identifier not valid": "set mqtt.client_id to one that the broker takes",
+    "Banned": "ask who runs the broker",
+    "Unsupported protocol version": 'set mqtt.protocol = "3.1.1"',
+    "Quota exceeded": "the broker is full or limits us: raise its limits",
+}
+
+
+def build_client(config: BrokerTable, client_id: str) -> Client:
+    """A client that is not connected; raises ConfigError for unreadable secrets or certificates."""
+    # An MQTT 3.1.1 session is not kept: a new connection repeats what is unconfirmed in any case.
+    old = config.protocol == "3.1.1"
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=True if old else None,
+        protocol=MQTTv311 if old else MQTTv5,
+    )
+    client.connect_timeout = CONNECT_S
+    if config.username is not None:
+        client.username_pw_set(config.username, config.password())
+    if config.tls is not None:
+        ca, cert, key = (
+            None if path is None else str(path)
+            for path in (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
+        )
+        try:
+            client.tls_set(ca, cert, key)
+        except (OSError, ssl.SSLError) as error:
+            names = ", ".join(name for name in (ca, cert, key) if name)
+            raise ConfigError(
+                f"TLS files cannot be used ({error})", where=names, cure="check [mqtt.tls]"
+            ) from error
+    return client
+
+
+def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh: bool) -> None:
+    """Open the connection and send CONNECT; `fresh` forgets the broker's session of us.
+
+    Raises BrokerError when nobody answers there.
+    """
+    try:
+        if config.protocol == "3.1.1":
+            client.connect(config.host, config.port, keepalive=config.keepalive_s)
+        else:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = session_expiry_s
+            client.connect(
+                config.host,
+                config.port,
+                keepalive=config.keepalive_s,
+                clean_start=fresh,
+                properties=properties,
+            )
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+        raise BrokerError(
+            f"cannot be reached ({getattr(error, 'strerror', None) or error})",
+            where=address(config),
+            cure="start the broker, or correct mqtt.host, mqtt.port and [mqtt.tls]",
+        ) from error
+
+
+def refuse_unless_connected(config: BrokerTable, answer: ReasonCode | None) -> None:
+    """Raise BrokerError where CONNECT was refused, or not answered in time (`answer` is None)."""
+    if answer is None:
+        raise BrokerError(
+            "does not answer like an MQTT broker",
+            where=address(config),
+            cure="check port, protocol and tls of the broker",
+        )
+    if answer.is_failure:
+        raise refusal(config, answer)
+
+
+def address(config: BrokerTable) -> str:
+    """`broker host:port`."""
+    return f"broker {config.host}:{config.port}"
+
+
+def refusal(config: BrokerTable, reason: ReasonCode, what: str = "refuses us") -> BrokerError:
+    """The error behind a failing reason code."""
+    cure = CURES.get(str(reason), "see the broker's log")
+    return BrokerError(f"{what} ({reason})", where=address(config), cure=cure)

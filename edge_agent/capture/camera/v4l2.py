@@ -1,0 +1,139 @@
+"""A V4L2 camera (USB, CSI) through OpenCV; what was set is read back, and a mismatch refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.capture.tables import V4l2Source
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.types import Frame
+
+
+class Port(Protocol):
+    """The part of cv2.VideoCapture that a camera needs."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802
+
+    def set(self, prop: int, value: float) -> bool: ...
+
+    def get(self, prop: int) -> float: ...
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]: ...
+
+    def release(self) -> None: ...
+
+
+class V4l2Camera:
+    """Frames of one camera in RGB; each frame is a part, numbered from 0."""
+
+    live = True
+
+    def __init__(
+        self,
+        config: V4l2Source,
+        *,
+        name: str,
+        clock: Clock,
+        open_port: Callable[[str], Port] | None = None,
+    ) -> None:
+        self._config = config
+        self._name = name
+        self._clock = clock
+        self._open_port = open_port or open_device
+        self._port: Port | None = None
+        self._seq = 0
+
+    @property
+    def device(self) -> str:
+        """The path of the device."""
+        device = self._config.device
+        return f"/dev/video{device}" if isinstance(device, int) else device
+
+    def open(self) -> None:
+        """Open, set, read back; raises DeviceError when absent or not as asked."""
+        self.close()
+        port = self._open_port(self.device)
+        try:
+            self._set(port)
+            self._read_back(port)
+        except DeviceError:
+            port.release()
+            raise
+        self._port = port
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The next frame; OpenCV itself gives up after its own 10 s."""
+        if self._port is None:
+            raise DeviceError("not open", where=self.device, cure="open it first")
+        there, pixels = self._port.read()
+        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
+        if not there or pixels is None:
+            raise DeviceError(
+                "gives no more frames", where=self.device, cure="check cable and power"
+            )
+        self._refuse_other_size(pixels.shape[1], pixels.shape[0])
+        seq, self._seq = self._seq, self._seq + 1
+        image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+        return Frame(image, at_ns, mono_ns, seq, self._name, str(seq))
+
+    def close(self) -> None:
+        """Release the device."""
+        if self._port is not None:
+            self._port.release()
+            self._port = None
+
+    def _set(self, port: Port) -> None:
+        wanted = self._config
+        if wanted.pixel_format:
+            port.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wanted.pixel_format))
+        port.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width_px)
+        port.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height_px)
+        if wanted.rate_hz:
+            port.set(cv2.CAP_PROP_FPS, wanted.rate_hz)
+
+    def _read_back(self, port: Port) -> None:
+        self._refuse_other_size(
+            round(port.get(cv2.CAP_PROP_FRAME_WIDTH)), round(port.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        )
+        rate_hz = port.get(cv2.CAP_PROP_FPS)
+        if self._config.rate_hz and abs(rate_hz / self._config.rate_hz - 1) > 0.01:
+            self._refuse(f"{rate_hz:g} frames a second", f"{self._config.rate_hz:g}", "rate_hz")
+        code = round(port.get(cv2.CAP_PROP_FOURCC))
+        found = bytes((code >> shift) & 0xFF for shift in (0, 8, 16, 24)).decode("latin-1")
+        if self._config.pixel_format and found != self._config.pixel_format:
+            self._refuse(f"pixel format {found!r}", self._config.pixel_format, "pixel_format")
+
+    def _refuse_other_size(self, width_px: int, height_px: int) -> None:
+        wanted = (self._config.width_px, self._config.height_px)
+        if (width_px, height_px) != wanted:
+            self._refuse(
+                f"{width_px}x{height_px}", f"{wanted[0]}x{wanted[1]}", "width_px/height_px"
+            )
+
+    def _refuse(self, found: str, wanted: str, field: str) -> None:
+        raise DeviceError(
+            f"gave {found}, station.toml asks {wanted}",
+            where=f"camera {self._name} ({self.device})",
+            cure=f"set {field} to what the camera can do (`v4l2-ctl --list-formats-ext`)",
+        )
+
+
+def open_device(device: str) -> Port:
+    """Open a V4L2 device; raises DeviceError that names the devices there are."""
+    port = cv2.VideoCapture(device, cv2.CAP_V4L2) if Path(device).exists() else None
+    if port is None or not port.isOpened():
+        found = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*")))
+        fault = "no such camera" if port is None else "is not a camera that can be opened"
+        raise DeviceError(
+            f"{fault}; found {found or 'no /dev/video* at all'}",
+            where=device,
+            cure="plug the camera in, or correct `device` in station.toml",
+        )
+    return port  # type: ignore[return-value]

@@ -1,0 +1,81 @@
+"""Recorded process data as a source of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.capture.counter import Stamps
+from edge_agent.capture.file_sequence import Listing
+from edge_agent.capture.rate_limiter import Pace
+from edge_agent.capture.tables import RowsSource
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import ProcessRow, Unreadable
+from edge_agent.contracts.process.tables import Row, Table, read_table, texts
+
+
+class RowReplay:
+    """Gives the rows of each table in order, tables in name order.
+
+    The part id is the cell of `part_column`, else FILE#ROW as `lineside-agent predict` says it.
+    A new table is a new stretch of time: `seq` leaves a hole before it.
+    """
+
+    def __init__(self, config: RowsSource, *, name: str, clock: Clock) -> None:
+        self.live = config.rate_hz > 0
+        self._config = config
+        self._stamps = Stamps(name, clock)
+        self._pace = Pace(config.rate_hz, clock)
+        self._files = Listing(config.path, f".{config.driver}", "table")
+        self._rows: Iterator[tuple[str, Row]] = iter(())
+
+    def open(self) -> None:
+        """List the tables; raises DeviceError when there are none."""
+        self._files.open()
+
+    def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
+        """The next row; EndOfSource after the last table."""
+        if not self._pace.wait(timeout_s):
+            return None
+        found = next(self._rows, None)
+        while found is None:
+            path = self._files.pop()
+            try:
+                self._rows = self._read(path)
+                found = next(self._rows, None)
+            except InputError as error:
+                return Unreadable(str(error), *self._stamps.stamp(), self._files.part_id(path))
+            self._stamps.skip()
+        part_id, row = found
+        return ProcessRow(row, *self._stamps.stamp(), part_id)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _read(self, path: Path) -> Iterator[tuple[str, Row]]:
+        table = read_table(path, self._config.header)
+        column = self._config.part_column
+        if column and column not in table.columns:
+            raise InputError(
+                f"no column {column!r}; the columns are {', '.join(list(table.columns)[:12])}",
+                where=str(path),
+                cure="correct part_column",
+            )
+        return self._named(table, path)
+
+    def _named(self, table: Table, path: Path) -> Iterator[tuple[str, Row]]:
+        column = self._config.part_column
+        names = texts(table, column).tolist() if column else [""] * len(table)
+        for at, name in enumerate(names):
+            row = {tag: _cell(cells[at]) for tag, cells in table.columns.items()}
+            yield name or f"{self._files.part_id(path)}#{at}", row
+
+
+def _cell(cell: np.str_ | np.float64) -> float | str | None:
+    """A cell as a message would bring it; None where a column of numbers has no value."""
+    if isinstance(cell, np.str_):
+        return str(cell)
+    return None if np.isnan(cell) else float(cell)

@@ -1,0 +1,249 @@
+"""Between a source and the channel that judges: a lost device is reopened, a full queue counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Protocol
+
+from edge_agent.capture.source import Announcing, EndOfSource, Source
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.types import Item, Unreadable
+
+LOG = logging.getLogger("lineside.capture")
+
+TICK_S = 0.2
+"""Longest wait inside a source, so that a stop is obeyed soon."""
+REOPEN_S = (0.5, 1.0, 2.0, 5.0)
+"""Waits between attempts to reopen a lost device; the last one repeats."""
+DROPPED_KEPT = 4096
+"""Dropped items whose parts still get their own NO-VERDICT; beyond this they are only counted."""
+
+
+class Feed(Protocol):
+    """What a channel takes its items from."""
+
+    @property
+    def dropped(self) -> int:
+        """Items that went by unseen."""
+
+    @property
+    def fault(self) -> str:
+        """What is lost, or nothing."""
+
+    def start(self) -> None:
+        """Open the source; raises DeviceError."""
+
+    def take(self, timeout_s: float) -> Item | None:
+        """The next item, None when none came in time; EndOfSource at the end."""
+
+    def stop(self) -> None:
+        """Ask it to end: what waits is still given, then EndOfSource."""
+
+    def close(self) -> None:
+        """Release the source; called by the thread that takes, after the end."""
+
+
+class Reopening:
+    """A source whose lost device is reopened with growing waits; `fault` says what is lost."""
+
+    def __init__(self, source: Source, name: str, clock: Clock) -> None:
+        self.live = source.live
+        self.fault = ""
+        self._source = source
+        self._name = name
+        self._clock = clock
+        self._attempts = 0
+        self._retry_ns = 0
+
+    def open(self) -> None:
+        """Open the source; a device absent at the start is an error of its own."""
+        self._source.open()
+
+    def next(self, timeout_s: float) -> Item | None:
+        """The next item, or None while the device is away."""
+        if self.fault and not self._reopened(timeout_s):
+            return None
+        try:
+            item = self._source.next(timeout_s)
+        except DeviceError as error:
+            self.lose(error)
+            return None
+        self._attempts = 0 if item is not None else self._attempts
+        return item
+
+    def unfinished(self) -> list[Item]:
+        """Parts that the source has heard of and not given."""
+        return self._source.unfinished() if isinstance(self._source, Announcing) else []
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def lose(self, error: Exception) -> None:
+        """Close the device, to be opened again after a wait that grows until an item comes."""
+        if not self.fault:
+            LOG.error("channel %s lost its source: %s", self._name, error)
+        self.fault = str(error) or type(error).__name__
+        wait_s = REOPEN_S[min(self._attempts, len(REOPEN_S) - 1)]
+        self._attempts += 1
+        self._retry_ns = self._clock.mono_ns() + round(wait_s * 1e9)
+        self._source.close()
+
+    def _reopened(self, timeout_s: float) -> bool:
+        left_s = (self._retry_ns - self._clock.mono_ns()) / 1e9
+        if left_s > 0:
+            self._clock.sleep_s(min(timeout_s, left_s))
+            return False
+        try:
+            self._source.open()
+        except DeviceError as error:
+            self.lose(error)
+            return False
+        LOG.warning("channel %s has its source again", self._name)
+        self.fault = ""
+        return True
+
+
+class DirectFeed:
+    """Reads the source when the channel asks; nothing waits, nothing is dropped."""
+
+    dropped = 0
+
+    def __init__(self, source: Reopening) -> None:
+        self._source = source
+        self._stopping = False
+
+    @property
+    def fault(self) -> str:
+        """What is lost, or nothing."""
+        return self._source.fault
+
+    def start(self) -> None:
+        """Open the source."""
+        self._stopping = False
+        self._source.open()
+
+    def take(self, timeout_s: float) -> Item | None:
+        """The next item, None when none came in time; EndOfSource at the end."""
+        if self._stopping:
+            raise EndOfSource
+        return self._source.next(timeout_s)
+
+    def stop(self) -> None:
+        """Give nothing more."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+class LiveFeed:
+    """Reads a live source in a thread of its own into a bounded queue.
+
+    The drop rule: a full queue gives up its oldest item for the newest one. The dropped item's
+    part went by unseen, so it comes out as Unreadable (first), without its picture.
+    """
+
+    def __init__(self, source: Reopening, name: str, size: int) -> None:
+        self.dropped = 0
+        self._source = source
+        self._name = name
+        self._size = size
+        self._queue: deque[Item] = deque()
+        self._unseen: deque[Unreadable] = deque(maxlen=DROPPED_KEPT)
+        self._change = threading.Condition()
+        self._ended = False
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def fault(self) -> str:
+        """What is lost, or nothing."""
+        return self._source.fault
+
+    def start(self) -> None:
+        """Open the source and begin to read."""
+        self._source.open()
+        self._stopping = self._ended = False
+        self._thread = threading.Thread(
+            target=self._read, name=f"capture-{self._name}", daemon=True
+        )
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Item | None:
+        """The oldest item that waits; EndOfSource when the source ended and nothing waits."""
+        with self._change:
+            self._change.wait_for(self._ready, timeout_s)
+            if self._unseen:
+                return self._unseen.popleft()
+            if self._queue:
+                return self._queue.popleft()
+            if self._ended:
+                raise EndOfSource
+            return None
+
+    def stop(self) -> None:
+        """Read nothing more; what waits is still given."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """End the thread and close the source."""
+        self._stopping = True
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+            self._thread = None
+        self._source.close()
+
+    def _ready(self) -> bool:
+        return bool(self._unseen or self._queue or self._ended)
+
+    def _read(self) -> None:
+        while not self._stopping:
+            try:
+                item = self._source.next(TICK_S)
+            except EndOfSource:
+                break
+            except Exception as error:
+                if not self._source.fault:
+                    LOG.exception("channel %s: its driver failed", self._name)
+                self._source.lose(error)
+                continue
+            if item is not None:
+                self._put(item)
+        left = self._source.unfinished()
+        with self._change:
+            self._queue.extend(left)
+            self._ended = True
+            self._change.notify()
+
+    def _put(self, item: Item) -> None:
+        with self._change:
+            if len(self._queue) >= self._size:
+                self._drop(self._queue.popleft())
+            self._queue.append(item)
+            self._change.notify()
+
+    def _drop(self, item: Item) -> None:
+        self.dropped += 1
+        if self.dropped == 1:
+            LOG.warning("channel %s drops items: the source is faster than the line", self._name)
+        self._unseen.append(
+            Unreadable(
+                "unseen: dropped from a full queue",
+                item.captured_at_ns,
+                item.mono_ns,
+                item.seq,
+                item.source,
+                item.part_id,
+            )
+        )
+
+
+def build_feed(source: Source, *, name: str, size: int, clock: Clock) -> Feed:
+    """The feed that suits the source: a thread and a queue for a live one."""
+    kept = Reopening(source, name, clock)
+    return LiveFeed(kept, name, size) if source.live else DirectFeed(kept)

@@ -1,0 +1,128 @@
+"""`lineside-agent replay`: recorded frames, vibration or rows through the station's decisions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.station.config import StationConfig
+
+EXAMPLES = """examples:
+  lineside-agent replay frames/ --config station.toml
+  lineside-agent replay runs.csv --config station.toml --channel motor
+  lineside-agent replay shift.csv --config station.toml --channel mill
+  lineside-agent replay frames/ --bundle caps-1.0.0.bundle --json
+
+The channel's bundle, deadline and health limits apply; nothing is sent. exit code: 3 after a FAIL
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `replay`."""
+    replay = verbs.add_parser(
+        "replay",
+        help="run a recording through the station's decisions",
+        epilog=EXAMPLES,
+    )
+    replay.add_argument(
+        "recording",
+        type=Path,
+        metavar="RECORDING",
+        help="folder of images, video, vibration, or rows",
+    )
+    given = replay.add_mutually_exclusive_group(required=True)
+    given.add_argument("--config", type=Path, metavar="STATION.toml")
+    given.add_argument("--bundle", type=Path, help="in the place of a station")
+    replay.add_argument("--channel", help="which channel of the station (its first)")
+    replay.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    replay.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
+    replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    replay.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import logging
+    import threading
+
+    from edge_agent.cli.run import start_log
+    from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.decide.fusion import Decision
+    from edge_agent.outputs.console import as_json, as_text
+    from edge_agent.station.station import Station
+
+    start_log(logging.WARNING)
+    line = as_json if args.json else as_text
+
+    def show(decision: Decision) -> None:
+        print(line(decision), flush=True)
+
+    config = _bench(args) if args.bundle else _of_station(args)
+    station = Station(config, clock=SystemClock(), output=show, keep_trying=False)
+    station.run(threading.Event())
+    counts = station.counts
+    print(
+        f"{counts['parts']} parts: {counts['PASS']} PASS, {counts['FAIL']} FAIL, "
+        f"{counts['NO-VERDICT']} NO-VERDICT",
+        file=sys.stderr,
+    )
+    return 3 if counts["FAIL"] else 1 if counts["NO-VERDICT"] else 0
+
+
+def _of_station(args: argparse.Namespace) -> StationConfig:
+    """The station's configuration with one channel, whose source is the recording."""
+    from edge_agent.capture.tables import RecordingSource
+    from edge_agent.contracts.core.errors import ConfigError
+    from edge_agent.settings.toml import did_you_mean
+    from edge_agent.station.config import read_config
+
+    config = read_config(args.config)
+    channels = {channel.name: channel for channel in config.channel}
+    name = args.channel or config.channel[0].name
+    if name not in channels:
+        raise ConfigError(
+            f"no channel {name!r}{did_you_mean(name, channels)}", where=str(args.config)
+        )
+    channel = channels[name]
+    table = channel.model_dump()
+    table["source"] = _source(args.recording, channel.kind, args)
+    if isinstance(channel.source, RecordingSource):
+        table["source"] |= {"axes": channel.source.axes, "unit": channel.source.unit}
+    whole = config.model_dump() | {"channel": [table], "mqtt": None}
+    return type(config).model_validate(whole)
+
+
+def _bench(args: argparse.Namespace) -> StationConfig:
+    """A station around one bundle; its signature is not asked for."""
+    from edge_agent.contracts.model.bundle import read_bundle
+    from edge_agent.station.build import bundle_file
+    from edge_agent.station.config import StationConfig
+
+    kind = read_bundle(bundle_file(args.bundle)).manifest.spec.input.kind
+    channel = {
+        "name": "replay",
+        "kind": kind,
+        "bundle": args.bundle,
+        "source": _source(args.recording, kind, args),
+    }
+    return StationConfig.model_validate(
+        {"station": {"id": "replay"}, "trust": {"allow_unsigned": True}, "channel": [channel]}
+    )
+
+
+def _source(path: Path, kind: str, args: argparse.Namespace) -> dict[str, object]:
+    """The `[channel.source]` table that replays `path`."""
+    from edge_agent.contracts.core.errors import DeviceError
+    from edge_agent.contracts.vibration.recordings import READERS
+
+    if not path.exists():
+        raise DeviceError("no such recording", where=str(path), cure="check the path")
+    if kind == "image":
+        return {"driver": "folder" if path.is_dir() else "video", "path": path}
+    found = [p.suffix for p in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    if kind == "tabular":
+        return {"driver": "parquet" if ".parquet" in found else "csv", "path": path}
+    driver = next((suffix for suffix in found if suffix in READERS), ".csv").removeprefix(".")
+    return {"driver": driver, "path": path, "sample_rate_hz": args.rate_hz, "rpm": args.rpm}

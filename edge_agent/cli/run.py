@@ -1,0 +1,87 @@
+"""`lineside-agent run`: the station at work."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+EXAMPLES = """example:
+  lineside-agent run station.toml
+  lineside-agent run station.toml --verbose --no-wait
+
+Ends by itself when every source has ended, else on SIGTERM or Ctrl-C; nothing is lost either way.
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `run`."""
+    run = verbs.add_parser(
+        "run",
+        help="inspect until stopped",
+        epilog=EXAMPLES,
+    )
+    run.add_argument("config", type=Path, metavar="STATION.toml")
+    run.add_argument("--verbose", action="store_true", help="verdict lines also without a terminal")
+    run.add_argument("--quiet", action="store_true", help="no verdict lines")
+    run.add_argument(
+        "--no-wait", action="store_true", help="end with an error where it would stay disarmed"
+    )
+    run.add_argument("--debug", action="store_true", help="log more")
+    run.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.outputs.console import Console
+    from edge_agent.station.config import read_config
+    from edge_agent.station.station import Station, no_output
+    from edge_agent.station.systemd import supervisor_of
+
+    start_log(logging.DEBUG if args.debug else logging.INFO)
+    config = read_config(args.config)
+    stop = stop_on_signals()
+    shown = (args.verbose or sys.stdout.isatty()) and not args.quiet
+    console = Console(sys.stdout) if shown else None
+    station = Station(
+        config,
+        clock=SystemClock(),
+        output=console or no_output,
+        keep_trying=not args.no_wait,
+        supervisor=supervisor_of(os.environ),
+    )
+    try:
+        station.run(stop)
+    finally:
+        if console is not None:
+            console.close()
+    counts = station.counts
+    print(
+        f"{counts['parts']} parts: {counts['PASS']} PASS, {counts['FAIL']} FAIL, "
+        f"{counts['NO-VERDICT']} NO-VERDICT; {station.sent} confirmed, {station.waiting} wait",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def start_log(level: int) -> None:
+    """Log lines on stderr, with UTC time."""
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop

@@ -1,0 +1,127 @@
+"""`lineside-agent slots`: what bundles this station holds; `lineside-deploy` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_agent.contracts.model.bundle import Bundle
+    from edge_agent.update.slots import SlotStatus, Switched
+
+EXAMPLES = """examples:
+  lineside-agent slots install caps-1.2.0.bundle --root /var/lib/lineside
+  lineside-agent slots install caps-1.0.0.bundle --root station --trust 4f1c0d2a9b3e5d67.pub
+  lineside-agent slots status --root station --json
+  lineside-agent slots rollback caps --root station
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `slots`."""
+    slots = _verb(verbs, "slots", "install bundles on this station, show them, go back")
+    actions = slots.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _register_install(actions)
+    status = _verb(actions, "status", "what is installed")
+    _common(status)
+    status.set_defaults(run=_status)
+    back = _verb(actions, "rollback", "make the previous bundle current again")
+    back.add_argument(
+        "name", nargs="?", metavar="NAME", help="which bundle; may be left out where there is one"
+    )
+    _common(back)
+    back.set_defaults(run=_rollback)
+
+
+def self_test(bundle: Bundle) -> None:
+    """Load the model and run its parity vectors on this machine."""
+    from edge_agent.infer.inspector import load_inspector
+
+    load_inspector(bundle).close()
+
+
+def _register_install(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    install = _verb(actions, "install", "check a bundle, test it on this machine, make it current")
+    install.add_argument("bundle", type=Path, metavar="BUNDLE")
+    _common(install)
+    install.add_argument(
+        "--trust", type=Path, metavar="KEY.pub", help="trust this public key from now on"
+    )
+    install.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
+    install.set_defaults(run=_install)
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    return verbs.add_parser(name, help=text, epilog=EXAMPLES)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", type=Path, required=True, metavar="DIR", help="the station folder"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _install(args: argparse.Namespace) -> int:
+    from edge_agent.update import slots
+
+    done = slots.install(args.bundle, args.root, self_test, trust=args.trust, dry_run=args.dry_run)
+    words = "can be installed" if args.dry_run else "is current"
+    _print_switched(done, args, words)
+    return 0
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from edge_agent.update import slots
+
+    name = args.name or _only_name(args.root)
+    _print_switched(slots.rollback(name, args.root, self_test), args, "is current again")
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    from edge_agent.update import slots
+
+    found = slots.status(args.root)
+    if args.json:
+        print(json.dumps([dataclasses.asdict(slot) for slot in found]))
+    elif not found:
+        print(f"{args.root}: no bundles")
+    else:
+        print("\n".join(_line(slot) for slot in found))
+    return 1 if any(slot.fault for slot in found) else 0
+
+
+def _only_name(root: Path) -> str:
+    from edge_agent.update import slots
+
+    names = slots.installed_names(root)
+    if len(names) != 1:
+        raise ConfigError(
+            f"{len(names)} bundles are installed",
+            where=str(root),
+            cure=f"name one of {', '.join(names)}" if names else "push one first",
+        )
+    return names[0]
+
+
+def _print_switched(done: Switched, args: argparse.Namespace, words: str) -> None:
+    if args.json:
+        print(json.dumps(dataclasses.asdict(done)))
+        return
+    before = f", {done.replaced} before" if done.replaced and done.changed else ""
+    print(f"{done.name} {done.version} {words} in {args.root}{before} (sha256 {done.sha256[:12]})")
+
+
+def _line(slot: SlotStatus) -> str:
+    parts = [f"{slot.name} {slot.version or '-'}"]
+    parts += [f"sha256 {slot.sha256[:12]}"] if slot.sha256 else []
+    parts += [f"previous {slot.previous or '-'}", f"floor {slot.floor or '-'}"]
+    return "  ".join(parts) + (f"\n  FAULT {slot.fault}" if slot.fault else "")

@@ -1,0 +1,218 @@
+"""From a camera frame to the tensor of an image model: the one function all stages call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import Image, Tensor
+from edge_agent.contracts.image.alignment import Alignment, align_image
+from edge_agent.contracts.image.brightness import standardised
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+class Region(BaseModel):
+    """A rectangle of the frame as fractions of its width and height."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    left: float = Field(default=0.0, ge=0, lt=1)
+    top: float = Field(default=0.0, ge=0, lt=1)
+    width: float = Field(default=1.0, gt=0, le=1)
+    height: float = Field(default=1.0, gt=0, le=1)
+
+
+class Tiling(BaseModel):
+    """The region cut into equal tiles that overlap: small defects in large pictures stay large."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    rows: int = Field(default=1, ge=1, le=16)
+    columns: int = Field(default=1, ge=1, le=16)
+    overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
+
+    @property
+    def count(self) -> int:
+        """Tiles of a frame."""
+        return self.rows * self.columns
+
+    def regions(self) -> list[Region]:
+        """The tiles, row by row, as fractions of the picture that is cut."""
+        down, across = _cuts(self.rows, self.overlap), _cuts(self.columns, self.overlap)
+        return [
+            Region(left=left, top=top, width=width, height=height)
+            for top, height in down
+            for left, width in across
+        ]
+
+
+class ImageInput(BaseModel):
+    """What an image model takes: uint8 (height_px, width_px, channels), RGB or grey, 0-255."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    kind: Literal["image"] = "image"
+    width_px: int = Field(ge=8, le=4096)
+    height_px: int = Field(ge=8, le=4096)
+    channels: Literal[1, 3] = 3
+    fit: Literal["stretch", "crop", "pad"] = Field(
+        default="stretch",
+        description="stretch to size; or scale and crop the centre; or scale and pad with black",
+    )
+    align: Alignment | None = Field(
+        default=None, description="move the part to where the reference has it, first of all"
+    )
+    region: Region = Region()
+    tiles: Tiling = Field(default=Tiling(), description="cut the region; the worst tile decides")
+    standardise: bool = Field(
+        default=False, description="last of all, the same mean and spread of grey levels"
+    )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height_px, width_px, channels)."""
+        return self.height_px, self.width_px, self.channels
+
+
+def prepare_image(image: Image, spec: ImageInput) -> Tensor:
+    """The one tensor of a frame: uint8 (H, W, 3) RGB -> uint8 spec.shape, as prepare_tiles does.
+
+    Raises InputError where the specification cuts the frame into several tiles.
+    """
+    if spec.tiles.count != 1:
+        raise InputError(
+            f"the frame becomes {spec.tiles.count} tiles", where="frame", cure="prepare the tiles"
+        )
+    return np.ascontiguousarray(prepare_tiles(image, spec)[0])
+
+
+def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
+    """Align, cut the region and its tiles, fit, resize, standardise where the specification says
+    so: uint8 (H, W, 3) RGB -> (N, *spec.shape).
+
+    Shrinking averages areas (INTER_AREA), after halving by 2x2 means while both sides are even and
+    at least twice too large: from 1280x960 to 224x224 in 0.7 ms instead of 2.7. Enlarging is
+    bilinear. No branch but the alignment's looks at the pixels.
+    Raises InputError for any other dtype or shape.
+    """
+    _refuse_wrong_array(image)
+    lying = align_image(image, spec.align) if spec.align else image
+    whole = _region(lying, spec.region)
+    return np.stack([_sized(_region(whole, tile), spec) for tile in spec.tiles.regions()])
+
+
+def stitch(heats: NDArray[np.float32], tiles: Tiling) -> NDArray[np.float32]:
+    """Heat maps of all tiles (N, h, w) -> one of the region; where tiles overlap the hotter counts.
+
+    One cell of the result is as large as one of a tile's.
+    """
+    regions = tiles.regions()
+    high, wide = heats.shape[1:]
+    height, width = round(high / regions[0].height), round(wide / regions[0].width)
+    joined = np.full((height, width), -np.inf, np.float32)
+    for heat, place in zip(heats, regions, strict=True):
+        top = min(round(place.top * height), height - high)
+        left = min(round(place.left * width), width - wide)
+        under = joined[top : top + high, left : left + wide]
+        np.maximum(under, heat, out=under)
+    return np.where(np.isfinite(joined), joined, heats.min()).astype(np.float32)
+
+
+def decode_image(payload: bytes, where: str) -> Image:
+    """Decode JPEG, PNG, BMP, TIFF or WebP bytes to RGB; the EXIF orientation is applied."""
+    if not payload:
+        raise InputError("the file is empty", where=where, cure="record the image again")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # a header that claims more pixels than OpenCV takes
+        pixels = None
+    if pixels is None:
+        raise InputError(
+            "not a readable image", where=where, cure="give a whole JPEG, PNG, BMP, TIFF or WebP"
+        )
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_image(path: Path) -> Image:
+    """Read an image file to RGB; raises InputError that names the file."""
+    try:
+        payload = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
+        ) from error
+    return decode_image(payload, str(path))
+
+
+def _cuts(count: int, overlap: float) -> list[tuple[float, float]]:
+    """(start, length) of `count` equal stretches of 0..1, neighbours sharing `overlap` of one."""
+    if count == 1:
+        return [(0.0, 1.0)]
+    length = 1 / (count - (count - 1) * overlap)
+    return [(place * length * (1 - overlap), length) for place in range(count)]
+
+
+def _sized(image: Image, spec: ImageInput) -> Tensor:
+    sized = _resize(_fit(image, spec), spec.width_px, spec.height_px)
+    if spec.channels == 1:
+        sized = np.asarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None], np.uint8)
+    picture = np.ascontiguousarray(sized)
+    return standardised(picture) if spec.standardise else picture
+
+
+def _refuse_wrong_array(image: NDArray[np.generic]) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(
+            f"expected uint8 (H, W, 3) RGB, got {image.dtype} {image.shape}",
+            where="frame",
+            cure="convert it in the camera driver",
+        )
+
+
+def _region(image: Image, region: Region) -> Image:
+    height, width = image.shape[:2]
+    left, top = round(region.left * width), round(region.top * height)
+    right = min(width, max(left + 1, round((region.left + region.width) * width)))
+    bottom = min(height, max(top + 1, round((region.top + region.height) * height)))
+    return image[min(top, height - 1) : bottom, min(left, width - 1) : right]
+
+
+def _fit(image: Image, spec: ImageInput) -> Image:
+    if spec.fit == "crop":
+        return _centre_crop(image, spec.width_px / spec.height_px)
+    if spec.fit == "pad":
+        return _pad(image, spec.width_px / spec.height_px)
+    return image
+
+
+def _centre_crop(image: Image, aspect: float) -> Image:
+    height, width = image.shape[:2]
+    keep_w = min(width, max(1, round(height * aspect)))
+    keep_h = min(height, max(1, round(width / aspect)))
+    left, top = (width - keep_w) // 2, (height - keep_h) // 2
+    return image[top : top + keep_h, left : left + keep_w]
+
+
+def _pad(image: Image, aspect: float) -> Image:
+    height, width = image.shape[:2]
+    full_w, full_h = max(width, round(height * aspect)), max(height, round(width / aspect))
+    left, top = (full_w - width) // 2, (full_h - height) // 2
+    canvas = np.zeros((full_h, full_w, 3), np.uint8)
+    canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def _resize(image: Image, width_px: int, height_px: int) -> Image:
+    height, width = image.shape[:2]
+    while width % 2 == height % 2 == 0 and width >= 2 * width_px and height >= 2 * height_px:
+        width, height = width // 2, height // 2
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+    if (width, height) == (width_px, height_px):
+        return image
+    shrinks = width_px <= width and height_px <= height
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=method), np.uint8)

@@ -1,0 +1,200 @@
+"""The bundle: one stored ZIP in one canonical form, read whole and checked before anything is used.
+
+Canonical means: names sorted, no compression, fixed dates and attributes. A reader rebuilds the
+archive from what it read and compares, so that no byte can change unseen, not even in the ZIP's
+own headers. The signature is the only file that the manifest does not list.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.contracts.core.errors import BundleError, LinesideError
+from edge_agent.contracts.core.files import sha256_hex, write_atomic
+from edge_agent.contracts.model.manifest import (
+    FORMAT_VERSION,
+    FileEntry,
+    Manifest,
+    is_safe_path,
+    parse_json,
+)
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+MODEL = "model.tflite"
+EDGETPU_MODEL = "model_edgetpu.tflite"
+"""The twin of MODEL that edgetpu_compiler made, where the bundle has one."""
+VECTORS = "vectors.npz"
+MAX_BYTES = 512 << 20
+"""A larger file is no bundle of ours."""
+
+COPY_AGAIN = "copy the bundle again from where it was made"
+CONVERT_AGAIN = "convert the run again with lineside-quantize"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle read whole: its manifest and its files by name (without manifest and signature)."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    manifest_bytes: bytes
+    signature: bytes | None
+    sha256: str
+    source: str = ""
+
+    @property
+    def model(self) -> bytes:
+        """The bytes of model.tflite."""
+        return self.files[MODEL]
+
+    @property
+    def title(self) -> str:
+        """`name version`."""
+        return f"{self.manifest.spec.name} {self.manifest.version}"
+
+
+def list_files(files: Mapping[str, bytes]) -> dict[str, FileEntry]:
+    """The manifest's `files` table for `files`."""
+    return {
+        name: FileEntry(sha256=sha256_hex(payload), bytes=len(payload))
+        for name, payload in sorted(files.items())
+    }
+
+
+def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write an unsigned bundle whole or not at all; its manifest lists exactly `files`."""
+    listed = manifest.model_copy(update={"files": list_files(files)})
+    text = listed.model_dump_json(indent=1).encode()
+    payload = archive({MANIFEST: text, **files})
+    parse_bundle(payload, str(path))
+    write_atomic(path, payload)
+
+
+def signed_bundle(bundle: Bundle, signature: bytes) -> bytes:
+    """The bytes of `bundle` with `signature` inside."""
+    return archive({MANIFEST: bundle.manifest_bytes, SIGNATURE: signature, **bundle.files})
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read and check a bundle file; raises BundleError that names the file and the cure."""
+    try:
+        if path.exists() and not path.is_file():
+            raise BundleError("is no file", where=str(path), cure="check the path")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise BundleError(
+                f"{size >> 20} MiB, a bundle has at most {MAX_BYTES >> 20}",
+                where=str(path),
+                cure="give a file that lineside-quantize wrote",
+            )
+        payload = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
+        ) from error
+    return parse_bundle(payload, str(path))
+
+
+def parse_bundle(payload: bytes, where: str) -> Bundle:
+    """Check the bytes of a bundle completely; nothing is written anywhere."""
+    members = _members(payload, where)
+    text = members.pop(MANIFEST, None)
+    if text is None:
+        raise BundleError(f"has no {MANIFEST}", where=where, cure=CONVERT_AGAIN)
+    signature = members.pop(SIGNATURE, None)
+    _refuse_other_format(text, where)
+    manifest = parse_json(Manifest, text, f"{where}: {MANIFEST}")
+    _refuse_wrong_files(manifest, members, where)
+    whole = {MANIFEST: text, **members}
+    if signature is not None:
+        whole[SIGNATURE] = signature
+    if archive(whole) != payload:
+        raise BundleError("the archive was altered outside its files", where=where, cure=COPY_AGAIN)
+    return Bundle(manifest, members, text, signature, sha256_hex(payload), where)
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """The canonical ZIP of `files`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            target.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def _members(payload: bytes, where: str) -> dict[str, bytes]:
+    # A cut bundle may end in the end record of an archive inside it (vectors.npz).
+    if payload[-22:-18] != b"PK\5\6":
+        raise BundleError(
+            "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(payload)) as source:
+            _refuse_bad_names(source.infolist(), where)
+            return {name: source.read(name) for name in source.namelist()}
+    except LinesideError:
+        raise
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(
+            f"truncated or damaged ({error})", where=where, cure=COPY_AGAIN
+        ) from error
+    except (OSError, OverflowError, MemoryError) as error:
+        raise BundleError(f"damaged ({error})", where=where, cure=COPY_AGAIN) from error
+
+
+def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        if not is_safe_path(entry.filename):
+            raise BundleError(
+                f"{entry.filename!r} leads outside the bundle",
+                where=where,
+                cure="do not use it, and ask who made it",
+            )
+        if entry.filename in seen:
+            raise BundleError(f"{entry.filename!r} is there twice", where=where, cure=COPY_AGAIN)
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > MAX_BYTES:
+            raise BundleError(f"{entry.filename!r} is compressed", where=where, cure=CONVERT_AGAIN)
+        seen.add(entry.filename)
+
+
+def _refuse_other_format(text: bytes, where: str) -> None:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(
+            f"{MANIFEST} is not JSON ({error})", where=where, cure=CONVERT_AGAIN
+        ) from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT_VERSION:
+        raise BundleError(
+            f"format {found!r}, this version reads {FORMAT_VERSION}",
+            where=f"{where}: {MANIFEST}",
+            cure="install the matching version of Lineside, or convert the run again",
+        )
+
+
+def _refuse_wrong_files(manifest: Manifest, members: Mapping[str, bytes], where: str) -> None:
+    missing = sorted(set(manifest.files) - set(members))
+    extra = sorted(set(members) - set(manifest.files))
+    if missing:
+        raise BundleError(f"{missing[0]} is missing", where=where, cure=COPY_AGAIN)
+    if extra:
+        raise BundleError(
+            f"{extra[0]} is not in the manifest", where=where, cure="do not use it; " + COPY_AGAIN
+        )
+    for name, entry in manifest.files.items():
+        if len(members[name]) != entry.bytes or sha256_hex(members[name]) != entry.sha256:
+            raise BundleError(f"{name} was altered", where=where, cure=COPY_AGAIN)
+    for name in (MODEL, VECTORS):
+        if name not in manifest.files:
+            raise BundleError(f"{name} is missing", where=where, cure=CONVERT_AGAIN)

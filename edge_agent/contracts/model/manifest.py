@@ -1,0 +1,140 @@
+"""The manifest: what binds a model to its input, its labels, its threshold and its files.
+
+`ModelSpec` is written by the trainer (`spec.json`), carried unchanged by the quantiser, and
+obeyed by the station. `Manifest` adds what only the finished bundle knows.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.vibration.input import VibrationInput
+
+FORMAT_VERSION = 1
+"""The bundle format this code writes and reads."""
+
+Task = Literal[
+    "image-class",
+    "image-anomaly",
+    "vibration-class",
+    "vibration-anomaly",
+    "tabular-class",
+    "tabular-anomaly",
+    "tabular-regression",
+]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Version = Annotated[str, Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Strict(BaseModel):
+    """Frozen; unknown keys refused; NaN and infinity refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelSpec(Strict):
+    """What a model takes and how its output is read."""
+
+    name: Name
+    task: Task
+    architecture: str
+    labels: list[str] = Field(min_length=1, description="in the order of the network's outputs")
+    good: list[str] = Field(description="the labels of a good part; empty: every label is a defect")
+    input: Annotated[ImageInput | VibrationInput | TabularInput, Field(discriminator="kind")]
+    scoring: Scoring
+
+    @model_validator(mode="after")
+    def _good_is_known(self) -> Self:
+        unknown = sorted(set(self.good) - set(self.labels))
+        if unknown:
+            raise ValueError(f"good label {unknown[0]!r} is not among the labels {self.labels}")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels repeat: {self.labels}")
+        return self
+
+
+class TensorSpec(Strict):
+    """One tensor of model.tflite as the runtime must report it."""
+
+    shape: list[int]
+    dtype: Literal["uint8", "int8", "int16", "float32"]
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class Provenance(Strict):
+    """Where the model came from."""
+
+    dataset_sha256: Sha256
+    training_samples: int = Field(ge=0)
+    held_out_samples: int = Field(ge=0)
+    seed: int
+    created_at: str = Field(description="UTC, ISO 8601")
+    trained_with: dict[str, str] = Field(default_factory=dict, description="package versions")
+
+
+class FileEntry(Strict):
+    """One further file of the bundle."""
+
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class Manifest(Strict):
+    """manifest.json of a bundle."""
+
+    format: int
+    version: Version
+    spec: ModelSpec
+    target: str
+    runtime: str = Field(description="runtime and range, e.g. litert>=2.0")
+    inputs: list[TensorSpec] = Field(min_length=1)
+    outputs: list[TensorSpec] = Field(min_length=1)
+    parity_quanta: int = Field(default=2, ge=0, le=8, description="allowed output difference")
+    waived: list[str] = Field(default_factory=list, description="gate limits waived by --allow")
+    provenance: Provenance
+    files: dict[str, FileEntry]
+
+    @model_validator(mode="after")
+    def _paths_stay_inside(self) -> Self:
+        for name in self.files:
+            if not is_safe_path(name):
+                raise ValueError(f"{name!r} leads outside the bundle")
+        return self
+
+
+def is_safe_path(name: str) -> bool:
+    """Whether `name` is a plain relative path: no root, no '..', no drive, no backslash."""
+    path = PurePosixPath(name)
+    plain = bool(name) and "\\" not in name and ":" not in name and "\0" not in name
+    return plain and not path.is_absolute() and ".." not in path.parts and str(path) == name
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_json(schema: type[Model], text: bytes | str, where: str) -> Model:
+    """Validate JSON against `schema`; raises BundleError that names the first wrong field."""
+    try:
+        return schema.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(
+            first_fault(error), where=where, cure="convert the run again with this version"
+        ) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of a pydantic error as `field: message`."""
+    fault = error.errors()[0]
+    field = ".".join(str(step) for step in fault["loc"])
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{field}: {said}" if field else said

@@ -1,0 +1,100 @@
+"""A station's baseline: at most a minute of its own normal, held in the model's standardisation.
+
+Another mounting, another machine of the same kind or another speed moves every feature. The
+baseline moves the centre there and widens the spread where this station varies more; the network
+stays as it was proven. The station keeps the result beside its state, not in the bundle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import Standard
+
+MIN_WINDOWS = 20
+"""Windows below which a spread cannot be learnt."""
+
+FOLDS = 5
+REACH = 5.0
+"""Robust standard deviations above the median of a station's own normal."""
+
+
+RESTLESS = 5.0
+"""Times the training's spread: no machine at a steady speed scatters so (a fan with a still sensor
+1.5 at most, with a sensor that is carried about 21)."""
+
+
+def raw_features(spec: VibrationInput) -> VibrationInput:
+    """The same input before standardisation: what a baseline is learnt from."""
+    return spec.model_copy(update={"standard": None})
+
+
+def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
+    """`spec` standing on this station's normal windows, (N, bins, channels) of raw_features.
+
+    The spread of each feature is the larger of the training's and this station's. Raises
+    InputError for fewer than 20 windows and for a model without a standardisation.
+    """
+    if spec.standard is None:
+        raise InputError(
+            "the model has no standardisation to move", where="baseline", cure="none is needed"
+        )
+    if len(normal) < MIN_WINDOWS:
+        raise InputError(
+            f"{len(normal)} normal windows, {MIN_WINDOWS} are needed",
+            where="baseline",
+            cure="record the machine's normal running for longer",
+        )
+    flat = normal.reshape(len(normal), -1).astype(np.float64)
+    spread = np.maximum(np.array(spec.standard.spread), flat.std(axis=0))
+    return spec.model_copy(
+        update={"standard": standard_of([flat.mean(axis=0)], spread, spec.standard.clip)}
+    )
+
+
+def scatter(spec: VibrationInput, normal: NDArray[np.float32]) -> float:
+    """How many times as much as in training that feature of raw_features scatters that does most.
+
+    From RESTLESS on the sensor was moved or the machine changed: a station that stands on such
+    windows takes everything for normal that is smaller.
+    """
+    if spec.standard is None:
+        return 1.0
+    flat = normal.reshape(len(normal), -1).astype(np.float64)
+    return float(np.max(flat.std(axis=0) / np.array(spec.standard.spread)))
+
+
+def folds_of(count: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """FOLDS pairs (stands on, judged) of consecutive windows, so that a baseline judges itself."""
+    blocks = np.array_split(np.arange(count), FOLDS)
+    whole = np.arange(count)
+    return [(np.setdiff1d(whole, block), block) for block in blocks]
+
+
+def raised_threshold(scores: NDArray[np.floating], threshold: float) -> float:
+    """The threshold on a station whose baseline windows scored `scores`, each judged by the others.
+
+    median + 5 * 1.4826 * MAD, which Gaussian scores reach once in three million, where that is
+    higher: a baseline may make a station more patient than the model, never less.
+    """
+    middle = float(np.median(scores))
+    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
+    return max(threshold, middle + REACH * spread)
+
+
+def standard_of(
+    centres: list[NDArray[np.float64]], spread: NDArray[np.float64], clip: float
+) -> Standard:
+    """A standardisation in five digits, which keeps the manifest readable and hashes stable."""
+    return Standard(
+        centres=[_digits(centre) for centre in centres],
+        spread=_digits(np.maximum(spread, 1e-6)),
+        clip=clip,
+    )
+
+
+def _digits(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]

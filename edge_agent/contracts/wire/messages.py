@@ -1,0 +1,114 @@
+"""What a station says over MQTT: one model for each kind of message, JSON on the wire."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.contracts.core.types import Verdict
+
+REASON_CHARACTERS = 400
+"""Longer reasons are cut, so that a verdict stays within its stream's budget."""
+
+Action: TypeAlias = Literal["accept", "reject", "stop"]
+"""What the line does with a part."""
+
+
+class Message(BaseModel):
+    """What every message carries. `event_id` is station/epoch/seq, gap-free within an epoch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    station: str
+    event_id: str = Field(pattern=r"^[A-Za-z0-9_.-]+/\d+/\d+$")
+    at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970")
+
+
+class ChannelVerdict(BaseModel):
+    """What one channel said of a part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    channel: str
+    bundle: str = Field(description="name and version")
+    verdict: Verdict
+    label: str = ""
+    score: float | None = None
+    threshold: float | None = None
+    interval: tuple[float, float] | None = Field(
+        default=None, description="low and high estimate of a value, whose score is itself"
+    )
+    reason: str = ""
+    captured_at_ns: int | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+
+
+class VerdictMessage(Message):
+    """The verdict on one part, fused over its channels."""
+
+    kind: Literal["verdict"] = "verdict"
+    part_id: str
+    verdict: Verdict
+    action: Action = Field(description="NO-VERDICT takes the station's safe action")
+    reason: str = ""
+    latency_ms: float = Field(ge=0, description="grab to verdict")
+    deadline_ms: float = Field(gt=0)
+    channels: list[ChannelVerdict] = Field(min_length=1)
+
+
+class StateMessage(BaseModel):
+    """Retained: what the station is doing. The broker publishes `offline` as its last will."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    kind: Literal["state"] = "state"
+    station: str
+    state: Literal["armed", "disarmed", "stopping", "offline"]
+    reason: str = ""
+    at_ns: int = Field(ge=0)
+    bundles: dict[str, str] = Field(default_factory=dict, description="channel -> name version")
+
+
+class GapMessage(Message):
+    """The outbox reached its quota: so many verdicts in this range were not kept."""
+
+    kind: Literal["gap"] = "gap"
+    first_seq: int = Field(ge=0)
+    last_seq: int = Field(ge=0)
+    dropped: int = Field(ge=1)
+    reason: str
+
+
+class HealthMessage(BaseModel):
+    """Counts and conditions since the agent started."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    schema_version: Literal[1] = 1
+    kind: Literal["health"] = "health"
+    station: str
+    at_ns: int = Field(ge=0)
+    parts: int = Field(ge=0)
+    passed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    no_verdict: int = Field(ge=0)
+    frames_dropped: int = Field(ge=0)
+    outbox_waiting: int = Field(ge=0)
+    rss_mb: float = Field(ge=0)
+
+
+class AckMessage(BaseModel):
+    """To the station, on PREFIX/STATION/ack: the receiver has stored these verdicts and gaps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    schema_version: Literal[1] = 1
+    kind: Literal["ack"] = "ack"
+    event_ids: list[str] = Field(min_length=1, max_length=10_000)
+
+
+def wire_text(text: str, limit: int = REASON_CHARACTERS) -> str:
+    """`text` as every receiver can read it: bytes that are no UTF-8 escaped, cut to `limit`.
+
+    A file name that is not UTF-8 reaches Python with lone surrogates, which JSON does not carry.
+    """
+    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"

@@ -1,0 +1,208 @@
+"""A machine heard over time: its own baseline, alarms that persist, and why there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.contracts.core.errors import ConfigError, InputError
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor, Verdict
+from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.manifest import ModelSpec, parse_json
+from edge_agent.contracts.model.scoring import decide
+from edge_agent.contracts.vibration.baseline import (
+    folds_of,
+    raised_threshold,
+    raw_features,
+    rebase,
+    scatter,
+)
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.vibration.views import Standard, standardise
+from edge_agent.decide.alarm_rule import Persisting
+from edge_agent.decide.bearings import Bearing, fault_lines
+from edge_agent.decide.severity import MachineGroup, Zone, measure
+
+IMPACTS = 6.0
+"""Kurtosis from which a signal is called impacting: noise has 3, and scatters by 0.1 or so."""
+
+
+class Baseline(BaseModel):
+    """What a station keeps of its own normal: made by `lineside-agent baseline`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    bundle: str = Field(description="name of the bundle whose features these are")
+    windows: int = Field(ge=1)
+    standard: Standard
+    threshold: float
+    scatter: float = Field(default=1.0, ge=0, description="of its features, 1: as in training")
+
+
+class Listener(Protocol):
+    """A vibration bundle made ready to judge (edge_agent.infer.inspector)."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def raw_outputs(self, prepared: Tensor) -> list[Tensor]: ...
+
+    def judge(self, raw: list[Tensor]) -> Judgement: ...
+
+    def inspect_image(self, image: Image) -> Judgement: ...
+
+
+class MachineInspector:
+    """Judges the recordings of one machine in their order; one thread at a time may use it.
+
+    persistence: None for the bundle's own.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        baseline: Baseline | None = None,
+        persistence: Persistence | None = None,
+        group: MachineGroup = "group2-rigid",
+        bearing: Bearing | None = None,
+    ) -> None:
+        self._listener = listener
+        self._input = _vibration(listener.spec)
+        self._scoring = listener.spec.scoring
+        if baseline is not None:
+            self._input = self._input.model_copy(update={"standard": baseline.standard})
+            self._scoring = self._scoring.model_copy(update={"threshold": baseline.threshold})
+        self._persisting = Persisting(persistence or self._scoring.persistence)
+        self._group: MachineGroup = group
+        self._bearing = bearing
+
+    def inspect_image(self, image: Image) -> Judgement:
+        """Images are the listener's own matter."""
+        return self._listener.inspect_image(image)
+
+    def inspect_recording(self, recording: Recording) -> Judgement:
+        """FAIL when k of the last n recordings were over the threshold, with what physics says.
+
+        Raises InputError where the recording is not what the model takes, and for a dead sensor.
+        """
+        prepared = prepare_recording(recording, self._input)
+        refuse_still(recording)
+        found = self._listener.judge(self._listener.raw_outputs(prepared))
+        verdict, reason = decide(found.score, self._scoring)
+        found = replace(found, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
+        if self._scoring.kind == "anomaly":
+            found = replace(found, label="normal" if verdict == Verdict.PASS else "anomaly")
+        found = self._persisting.hold(found)
+        if found.verdict != Verdict.FAIL:
+            return found
+        return replace(found, reason=why(recording, self._group, self._bearing))
+
+
+def refuse_still(recording: Recording) -> None:
+    """Raises InputError for an axis without any noise: a sensor that lives has some."""
+    still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
+    if len(still):
+        raise InputError(
+            f"axis {recording.axes[still[0]]} gives one value all the time",
+            where=recording.source or "recording",
+            cure="check the sensor and its cable",
+        )
+
+
+def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> str:
+    """What the physics of the recording says, in words; empty where it says nothing."""
+    said = []
+    for numbers in measure(recording, group):
+        if numbers.zone in (Zone.C, Zone.D) and numbers.rms_mm_s is not None:
+            said.append(
+                f"{numbers.rms_mm_s:.1f} mm/s on axis {numbers.axis}: "
+                f"zone {numbers.zone} of ISO 20816-3 {group}"
+            )
+        if numbers.kurtosis >= IMPACTS:
+            said.append(f"impacts on axis {numbers.axis} (kurtosis {numbers.kurtosis:.0f})")
+    return "; ".join([*said, *_bearing_words(recording, bearing)])
+
+
+def take_baseline(listener: Listener, recordings: list[Recording]) -> Baseline:
+    """Learn a station's normal from `recordings`; raises InputError for fewer than 20 windows.
+
+    Each fifth of the windows is judged by the other four, which sets the station's threshold.
+    """
+    spec = _vibration(listener.spec)
+    bare = raw_features(spec)
+    raw = np.concatenate([prepare_recording(recording, bare) for recording in recordings])
+    moved = rebase(spec, raw)
+    own = [_stand(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
+    scores = [listener.judge(listener.raw_outputs(one[None])).score for one in np.concatenate(own)]
+    threshold = raised_threshold(np.array(scores), listener.spec.scoring.threshold)
+    return Baseline(
+        bundle=listener.spec.name,
+        windows=len(raw),
+        standard=_standard(moved),
+        threshold=float(f"{threshold:.6g}"),
+        scatter=float(f"{scatter(spec, raw):.3g}"),
+    )
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Write the baseline whole or not at all."""
+    write_atomic(path, baseline.model_dump_json(indent=1).encode())
+
+
+def read_baseline(path: Path, spec: ModelSpec) -> Baseline:
+    """Raises ConfigError for a missing file and for the baseline of another bundle."""
+    try:
+        payload = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read ({error.strerror})",
+            where=str(path),
+            cure="run lineside-agent baseline",
+        ) from error
+    baseline = parse_json(Baseline, payload, str(path))
+    features = int(np.prod(_vibration(spec).shape))
+    if baseline.bundle != spec.name or len(baseline.standard.spread) != features:
+        raise ConfigError(
+            f"is the baseline of {baseline.bundle}, the channel runs {spec.name}",
+            where=str(path),
+            cure="run lineside-agent baseline with this bundle",
+        )
+    return baseline
+
+
+def _bearing_words(recording: Recording, bearing: Bearing | None) -> list[str]:
+    if bearing is None or recording.rpm is None:
+        return []
+    try:
+        lines = fault_lines(recording, bearing)
+    except InputError:
+        return []
+    return [str(line) for line in lines[:1]]
+
+
+def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
+    held = [standardise(one.astype(np.float64), _standard(spec)) for one in raw]
+    return np.stack(held).astype(np.float32)
+
+
+def _standard(spec: VibrationInput) -> Standard:
+    if spec.standard is None:
+        raise InputError(
+            "the model has no standardisation", where="baseline", cure="none is needed"
+        )
+    return spec.standard
+
+
+def _vibration(spec: ModelSpec) -> VibrationInput:
+    if not isinstance(spec.input, VibrationInput):
+        raise InputError(
+            f"the bundle {spec.name} judges {spec.input.kind}, not vibration",
+            where=spec.name,
+            cure="take a vibration bundle",
+        )
+    return spec.input

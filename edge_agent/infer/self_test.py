@@ -1,0 +1,194 @@
+"""The self-test: does this machine compute what the workshop computed?
+
+Each vector is followed link by link, so that the message names the link that broke:
+raw input -> prepared tensor (equal hash, or at most one quantum or grey level apart: OpenCV's area
+resampling and numpy's sums round differently on aarch64) -> outputs (at most parity_quanta apart)
+-> score, label and verdict of the stored outputs (equal) -> verdict of the outputs computed here
+(equal).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import InputError, ParityError
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.core.types import Recording, Tensor
+from edge_agent.contracts.image.input import ImageInput, decode_image, prepare_tiles
+from edge_agent.contracts.model.bundle import Bundle
+from edge_agent.contracts.process.input import TabularInput, newest_window
+from edge_agent.contracts.process.tables import parse_table
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.infer.parity_vectors import Vector, VectorIndex, read_vectors
+
+if TYPE_CHECKING:
+    from edge_agent.infer.inspector import Inspector
+
+SCORE_TOLERANCE = 1e-5
+CURE = "do not arm; compare the versions of OpenCV, numpy and the runtime with the workshop's"
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """n vectors held; worst_quanta: the largest output difference met."""
+
+    n: int
+    worst_quanta: int
+    seconds: float
+
+
+def verify_parity(inspector: Inspector, bundle: Bundle) -> ParityReport:
+    """Check the bundle's vectors in a loaded inspector; raises ParityError at the first fault."""
+    started = time.perf_counter()
+    index, vectors = read_vectors(bundle)
+    _check_words(inspector, index)
+    worst = max(_check_vector(inspector, bundle.files, vector) for vector in vectors)
+    return ParityReport(len(vectors), worst, time.perf_counter() - started)
+
+
+def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> list[Tensor]:
+    """The raw input of `vector` -> what the network takes, one tensor for each window.
+
+    `files` are the bundle's, where a vector's raw input may lie.
+    """
+    spec, entry = inspector.spec.input, vector.entry
+    if isinstance(spec, VibrationInput):
+        if vector.raw is None:
+            raise _broken(vector, "has no signal")
+        where = f"vector {entry.name}"
+        axes = tuple(spec.axes)
+        recording = Recording(vector.raw, entry.rate_hz, axes, spec.unit, where, entry.rpm)
+        return [inspector.tensor(window) for window in prepare_recording(recording, spec)]
+    if isinstance(spec, TabularInput):
+        if vector.raw is None:
+            raise _broken(vector, "has no rows")
+        table = parse_table(vector.raw.tobytes().decode(), f"vector {entry.name}")
+        return [inspector.tensor(newest_window(table, spec))]
+    if isinstance(spec, ImageInput):
+        return [inspector.tensor(tile) for tile in prepare_tiles(_pixels(files, vector), spec)]
+    raise _broken(vector, "is of an unknown kind")
+
+
+def quantum_of(tensor: Tensor) -> float:
+    """What counts as one quantum: a step of 8-bit integers, and as large a part of the range of
+    int16 or of the largest float. Steps finer than int8's only tell one processor from another.
+    """
+    if np.issubdtype(tensor.dtype, np.integer):
+        return float(max(1, 2 ** (8 * tensor.dtype.itemsize - 8)))
+    return max(1.0, float(np.abs(tensor).max())) / 256
+
+
+def tensor_hash(tensors: list[Tensor]) -> str:
+    """sha256 over dtype, shape and bytes of the tensors that the network takes."""
+    stacked = np.ascontiguousarray(np.stack(tensors))
+    head = f"{stacked.dtype.name} {stacked.shape} ".encode()
+    return sha256_hex(head + stacked.tobytes())
+
+
+def _pixels(files: Mapping[str, bytes], vector: Vector) -> Tensor:
+    entry = vector.entry
+    if entry.kind == "file":
+        if entry.file not in files:
+            raise _broken(vector, f"needs {entry.file}, which is not in the bundle")
+        return decode_image(files[entry.file], entry.file)
+    if vector.raw is None:
+        raise _broken(vector, "has no raw input")
+    if entry.kind == "encoded":
+        return decode_image(vector.raw.tobytes(), f"vector {entry.name}")
+    return vector.raw
+
+
+def _check_words(inspector: Inspector, index: VectorIndex) -> None:
+    spec = inspector.spec
+    for what, said, found in (
+        ("labels", index.labels, spec.labels),
+        ("good labels", index.good, spec.good),
+        ("threshold", index.threshold, spec.scoring.threshold),
+    ):
+        if said != found:
+            raise ParityError(
+                f"{what} {found}, the workshop verified {said}", where="manifest.json", cure=CURE
+            )
+
+
+def _check_vector(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> int:
+    """The worst output difference in quanta."""
+    try:
+        tensors = raw_tensors(inspector, files, vector)
+    except InputError as error:
+        if vector.entry.refused:
+            return 0
+        raise _broken(vector, f"was refused ({error.what})") from error
+    if vector.entry.refused:
+        raise _broken(vector, "is not judgeable, and was not refused")
+    pixels = isinstance(inspector.spec.input, ImageInput)
+    _check_tensor(vector, tensors, pixels=pixels)
+    _check_meaning(inspector, vector)
+    rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]
+    outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    worst = _check_outputs(inspector, vector, outputs)
+    verdict = inspector.judge(outputs).verdict
+    if vector.entry.steady and verdict != vector.entry.verdict:
+        raise _broken(vector, f"is {verdict} here, {vector.entry.verdict} in the workshop")
+    return worst
+
+
+def _check_tensor(vector: Vector, tensors: list[Tensor], *, pixels: bool) -> None:
+    if tensor_hash(tensors) == vector.entry.tensor_sha256:
+        return
+    if vector.tensor is None:
+        raise _broken(vector, "is prepared to other pixels here than in the workshop")
+    found = np.stack(tensors)
+    if found.shape != vector.tensor.shape or found.dtype != vector.tensor.dtype:
+        raise _broken(
+            vector, f"becomes {found.dtype} {found.shape} here, not {vector.tensor.shape}"
+        )
+    grey_level = 1.0 if pixels and found.dtype == np.float32 else None
+    apart = _quanta(found, vector.tensor, grey_level)
+    if apart > 1 and pixels:
+        raise _broken(
+            vector, f"is prepared to other pixels here than in the workshop, {apart} levels apart"
+        )
+    if apart > 1:
+        raise _broken(vector, f"is prepared {apart} quanta apart from the workshop's tensor")
+
+
+def _check_meaning(inspector: Inspector, vector: Vector) -> None:
+    """The stored outputs must mean here what they meant in the workshop."""
+    entry = vector.entry
+    here = inspector.judge(vector.outputs)
+    if abs(here.score - entry.score) > SCORE_TOLERANCE * max(1.0, abs(entry.score)):
+        raise _broken(vector, f"scores {here.score:.6g} here, {entry.score:.6g} in the workshop")
+    if (here.label, str(here.verdict)) != (entry.label, entry.verdict):
+        raise _broken(
+            vector,
+            f"means {here.label} {here.verdict} here, "
+            f"{entry.label} {entry.verdict} in the workshop",
+        )
+
+
+def _check_outputs(inspector: Inspector, vector: Vector, outputs: list[Tensor]) -> int:
+    allowed = inspector.manifest.parity_quanta
+    worst = 0
+    for place, (found, said) in enumerate(zip(outputs, vector.outputs, strict=True)):
+        if found.shape != said.shape or found.dtype != said.dtype:
+            raise _broken(vector, f"output {place} is {found.dtype} {found.shape}")
+        worst = max(worst, _quanta(found, said))
+    if worst > allowed:
+        raise _broken(vector, f"gives outputs {worst} quanta apart, {allowed} are allowed")
+    return worst
+
+
+def _quanta(found: Tensor, said: Tensor, quantum: float | None = None) -> int:
+    """The largest difference, in quanta of `said`."""
+    apart = float(np.abs(found.astype(np.float64) - said.astype(np.float64)).max())
+    return int(np.ceil(apart / (quantum or quantum_of(said))))
+
+
+def _broken(vector: Vector, what: str) -> ParityError:
+    return ParityError(f"{vector.entry.name} {what}", where="parity vector", cure=CURE)

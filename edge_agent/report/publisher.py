@@ -1,0 +1,96 @@
+"""What a station tells: verdicts through the outbox, state and health beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.report.mqtt import Sender
+from edge_agent.report.outbox import Outbox
+from edge_agent.report.outbox_store import Ledger
+from edge_agent.station.config import StationConfig
+
+LOG = logging.getLogger("lineside.station")
+
+
+class Reporting:
+    """The outbox and the sender of a station; without [mqtt] it keeps and sends nothing."""
+
+    def __init__(self, config: StationConfig, clock: Clock) -> None:
+        self._outbox: Outbox | None = None
+        self._sender: Sender | None = None
+        self._sending = False
+        self._keeping = False
+        if config.mqtt is None:
+            return
+        self._outbox = Outbox(
+            Ledger(config.station.state_dir, config.outbox.quota_mb),
+            station=config.station.id,
+            hand_over=config.outbox.hand_over,
+            clock=clock,
+        )
+        self._sender = Sender(
+            config.mqtt,
+            station=config.station.id,
+            client_id=config.client_id,
+            outbox=self._outbox,
+            clock=clock,
+        )
+
+    @property
+    def sent(self) -> int:
+        """Messages that the broker (or the receiver) confirmed."""
+        return self._sender.confirmed if self._sender else 0
+
+    @property
+    def waiting(self) -> int:
+        """Messages on disk that nobody confirmed yet."""
+        return self._outbox.waiting if self._outbox else 0
+
+    @property
+    def fault(self) -> str:
+        """Why verdicts are counted, not kept; or nothing."""
+        return self._outbox.fault if self._outbox else ""
+
+    def open(self) -> None:
+        """Get ready to keep verdicts; raises StorageError, and may then be called again.
+
+        As soon as the folder is ours, state and earlier verdicts are sent: a broker must not hear
+        two agents of one name, and a full disk empties itself only by what is confirmed.
+        """
+        if self._keeping:
+            return
+        if self._outbox is None or self._sender is None:
+            LOG.info("no [mqtt] in station.toml: verdicts are shown, not sent")
+        else:
+            self._outbox.claim()
+            if not self._sending:
+                self._sender.start()
+                self._sending = True
+            self._outbox.start()
+        self._keeping = True
+
+    def keep(self, build: Callable[[str], VerdictMessage]) -> None:
+        """Number a verdict, made from its event id, and hand it over; never waits."""
+        if self._outbox is not None:
+            self._outbox.put("verdict", build)
+
+    def say_state(self, message: StateMessage) -> None:
+        """Publish the state, retained."""
+        if self._sender is not None:
+            self._sender.say_state(message)
+
+    def say_health(self, message: HealthMessage) -> None:
+        """Publish the health once."""
+        if self._sender is not None:
+            self._sender.say_health(message)
+
+    def close(self, drain_s: float) -> None:
+        """Send what waits for at most `drain_s`, keep the rest, and close."""
+        if self._sender is not None:
+            self._sender.stop(drain_s)
+        if self._outbox is not None:
+            self._outbox.stop()
+        self._sending = self._keeping = False

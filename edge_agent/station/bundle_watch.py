@@ -1,0 +1,147 @@
+"""Bundles that are installed while the line runs: loaded and proven beside it, then taken up."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import BundleError, LinesideError
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.station.build import ArmedBundle, ArmedChannel, arm_bundle, bundle_file
+from edge_agent.station.config import Channel, StationConfig
+
+LOG = logging.getLogger("lineside.update")
+
+LOOK_S = 2.0
+"""A newly installed bundle is seen after this at the latest."""
+RETRY_S = (5.0, 30.0, 300.0)
+"""Waits before a refused bundle is tried again, for what refused it may pass; the last repeats."""
+
+
+@dataclass
+class _Tried:
+    """The file that was looked at last; after how many refusals, and when to try it again."""
+
+    file: Path
+    refusals: int = 0
+    again_s: float = math.inf
+
+    def refuse(self) -> None:
+        """Wait longer than the last time."""
+        self.again_s = time.monotonic() + RETRY_S[min(self.refusals, len(RETRY_S) - 1)]
+        self.refusals += 1
+
+
+class Renewal:
+    """Watches where the channels' slot folders lead; start() and stop() own its thread.
+
+    A new bundle goes through every check of arming. One that passes waits in take() for its
+    channel's thread, which takes it up between two parts; one that fails is in `refused`, the
+    channel goes on with what it has, and it is tried again ever more seldom. A channel whose bundle
+    is a file keeps it until a restart.
+    """
+
+    def __init__(self, config: StationConfig, clock: Clock) -> None:
+        self.refused: dict[str, str] = {}
+        self._config = config
+        self._clock = clock
+        self._ready: dict[str, ArmedBundle] = {}
+        self._tried: dict[str, _Tried] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, channels: Sequence[ArmedChannel]) -> None:
+        """Watch for `channels`, which are in the order of the configuration."""
+        self._stopping.clear()
+        self._tried = {c.name: _Tried(c.bundle.file) for c in channels}
+        self._thread = threading.Thread(
+            target=self._watch, args=[channels], name="renewal", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; what nobody took up is given back."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+            self._thread = None
+        while self._ready:
+            self._ready.popitem()[1].close()
+
+    def take(self, name: str) -> ArmedBundle | None:
+        """The new bundle of the channel `name`, once."""
+        return self._ready.pop(name, None)
+
+    def _watch(self, channels: Sequence[ArmedChannel]) -> None:
+        in_a_row = 0
+        while not self._stopping.wait(LOOK_S):
+            try:
+                for table, channel in zip(self._config.channel, channels, strict=True):
+                    self._look(table, channel)
+                in_a_row = 0
+            except Exception:
+                in_a_row += 1
+                if in_a_row.bit_count() == 1:
+                    LOG.exception("looking for new bundles failed (%d); looking again", in_a_row)
+
+    def _look(self, table: Channel, channel: ArmedChannel) -> None:
+        if table.bundle is None or not table.bundle.is_dir():
+            return
+        tried = None
+        try:
+            tried = self._due(channel.name, bundle_file(table.bundle).resolve())
+            if tried is None:
+                return
+            fresh = arm_bundle(table, self._config, self._clock)
+            _refuse_other_signal(fresh, channel.bundle)
+        except LinesideError as error:
+            self._refuse(channel, str(error))
+            if tried is not None:
+                tried.refuse()
+            return
+        tried.again_s = math.inf
+        self.refused.pop(channel.name, None)
+        waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
+        if waiting is not None:
+            waiting.close()
+
+    def _due(self, name: str, file: Path) -> _Tried | None:
+        """The book on `file` where it is new, or a refused one whose wait is over."""
+        tried = self._tried[name]
+        if file != tried.file:
+            tried = self._tried[name] = _Tried(file, again_s=0.0)
+        return tried if time.monotonic() >= tried.again_s else None
+
+    def _refuse(self, channel: ArmedChannel, why: str) -> None:
+        said = (
+            f"{channel.name} goes on with {channel.bundle.title}, the new bundle is refused: {why}"
+        )
+        if self.refused.get(channel.name) != said:
+            LOG.error("%s", said)
+        self.refused[channel.name] = said
+
+
+def _refuse_other_signal(fresh: ArmedBundle, running: ArmedBundle) -> None:
+    """The source was built for the axes and the unit, or the tags, of the bundle that runs."""
+    if fresh.spec is None or running.spec is None:
+        return
+    new, old = fresh.spec.input, running.spec.input
+    same = new.kind == old.kind
+    if isinstance(new, VibrationInput) and isinstance(old, VibrationInput):
+        same = (new.axes, new.unit) == (old.axes, old.unit)
+    if isinstance(new, TabularInput) and isinstance(old, TabularInput):
+        same = {tag.name for tag in new.tags} <= {tag.name for tag in old.tags}
+    if not same:
+        fresh.close()
+        raise BundleError(
+            f"takes another input than {running.title}",
+            where=fresh.title,
+            cure="restart the agent, which builds the source anew",
+        )

@@ -1,0 +1,128 @@
+"""The verb `bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.argument_types import count, threads
+from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from quantize.bench.measure import Timing
+    from quantize.graph.profile import Slice
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    bench = verbs.add_parser(
+        "bench",
+        help="run times, cold start and memory, here or on a station",
+        epilog="example:\n  lineside-quantize bench castings.bundle --threads 1 2\n"
+        "  lineside-quantize bench castings.bundle --ssh pi@station7 --keep",
+    )
+    bench.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
+    bench.add_argument("--threads", type=threads, nargs="+", default=[1, 2], help="default: 1 2")
+    bench.add_argument("--runs", type=count, default=200, help="default: 200")
+    bench.add_argument("--profile", action="store_true", help="time every operator, too")
+    bench.add_argument(
+        "--runtime",
+        default="auto",
+        help="auto (the CPU), litert, tflite_runtime, or edgetpu: the bundle's compiled twin",
+    )
+    bench.add_argument("--ssh", metavar="USER@HOST", help="time it on a station")
+    bench.add_argument(
+        "--program", default="lineside-quantize", help="its path on the station, where not on PATH"
+    )
+    bench.add_argument("--ssh-config", type=Path, metavar="FILE", help="as ssh -F")
+    bench.add_argument(
+        "--keep", action="store_true", help="keep the result in the card of an unsigned bundle"
+    )
+    bench.add_argument("--json", action="store_true", help="the result as one JSON object")
+    bench.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from quantize.bench.record import keep_timings
+
+    if arguments.profile and arguments.ssh:
+        cure = "run it on the station itself"
+        raise ConfigError("times this machine's operators", where="--profile with --ssh", cure=cure)
+    model = _model(arguments)
+    machine, timings = _timings(arguments, model)
+    slices = _slices(arguments.file, model) if arguments.profile else []
+    if arguments.keep:
+        keep_timings(arguments.file, machine, timings)
+    if arguments.json:
+        document = {
+            "file": arguments.file.name,
+            "where": arguments.ssh or "here",
+            "machine": machine,
+            "timings": [asdict(one) for one in timings],
+            "operators": [asdict(one) for one in slices],
+        }
+        print(json.dumps(document))
+    else:
+        print("\n".join([machine, *_lines(timings, slices)]))
+    return 0
+
+
+def _model(arguments: argparse.Namespace) -> bytes:
+    """What is to be timed: the file itself, or of a bundle the CPU model or its compiled twin."""
+    from edge_agent.contracts.model.bundle import EDGETPU_MODEL, read_bundle
+    from quantize.bench.record import refuse_signed
+    from quantize.graph.read import read_graph
+
+    path: Path = arguments.file
+    if path.suffix == ".tflite":
+        if arguments.keep:
+            cure = "give the bundle that holds the model"
+            raise ConfigError("a bare model has no card", where="--keep", cure=cure)
+        read_graph(path)
+        return path.read_bytes()
+    bundle = read_bundle(path)
+    if arguments.keep:
+        refuse_signed(path, signed=bundle.signature is not None)
+    if arguments.runtime != "edgetpu":
+        return bundle.model
+    if EDGETPU_MODEL not in bundle.files:
+        cure = "convert it for a coral-* target where edgetpu_compiler is installed"
+        raise ConfigError("has no model compiled for Edge TPU", where=str(path), cure=cure)
+    return bundle.files[EDGETPU_MODEL]
+
+
+def _timings(arguments: argparse.Namespace, model: bytes) -> tuple[str, list[Timing]]:
+    from quantize.bench.measure import Station, machine_name, time_model, time_on_station
+
+    if arguments.ssh:
+        station = Station(arguments.ssh, arguments.program, arguments.ssh_config)
+        words = ["--runs", str(arguments.runs), "--runtime", arguments.runtime]
+        words += ["--threads", *map(str, arguments.threads)]
+        return time_on_station(arguments.file, station, words)
+    timings = []
+    for number in arguments.threads:
+        print(f"timing with {number} thread(s)", file=sys.stderr)
+        timings.append(time_model(model, number, arguments.runs, arguments.runtime))
+    return machine_name(), timings
+
+
+def _slices(path: Path, model: bytes) -> list[Slice]:
+    from quantize.graph.profile import profile
+    from quantize.graph.read import parse_graph
+
+    return profile(model, parse_graph(model, str(path)))
+
+
+def _lines(timings: list[Timing], slices: list[Slice]) -> list[str]:
+    head = f"{'threads':>7} {'p50 ms':>9} {'p95 ms':>9} {'p99 ms':>9} {'cold ms':>9} {'RSS MB':>7}"
+    rows = [
+        f"{one.threads:7} {one.p50_ms:9.3f} {one.p95_ms:9.3f} {one.p99_ms:9.3f} "
+        f"{one.cold_start_ms:9.0f} {one.rss_mb:7.0f}  {one.runtime}, {one.runs} runs"
+        for one in timings
+    ]
+    parts = [f"{one.op:7} {one.name:24} {one.ms:9.4f} ms" for one in slices]
+    return [head, *rows, *parts]

@@ -1,0 +1,193 @@
+"""The verbs `convert` and `compare`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.argument_types import count, limit, seconds, share, whole
+from edge_agent.contracts.core.errors import ConfigError
+from quantize.prove.gate import Comparison, Limits
+from quantize.targets.registry import TARGETS
+
+if TYPE_CHECKING:
+    from quantize.workflow.convert import Result
+
+RUNGS = ("int8", "mixed", "int16x8", "float16", "float32")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this file."""
+    _register_convert(verbs)
+    compare = verbs.add_parser(
+        "compare",
+        help="float and int8 side by side on the held-out samples",
+        epilog="example:\n  lineside-quantize compare runs/castings castings.bundle\n"
+        "  lineside-quantize compare float.tflite int8.tflite",
+    )
+    compare.add_argument("path", type=Path, metavar="RUN|FLOAT.tflite")
+    compare.add_argument("bundle", type=Path, metavar="BUNDLE|INT8.tflite")
+    _add_limits(compare)
+    compare.set_defaults(run=_compare)
+
+
+def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = verbs.add_parser(
+        "convert",
+        help="a run into an int8 bundle, if it loses nothing",
+        epilog="example:\n  lineside-quantize convert runs/castings --out castings.bundle "
+        "--target rpi5",
+    )
+    convert.add_argument("path", type=Path, metavar="RUN")
+    convert.add_argument("--out", type=Path, required=True, metavar="FILE.bundle")
+    convert.add_argument("--target", default="x86", choices=TARGETS, help="default: x86")
+    convert.add_argument(
+        "--variant",
+        choices=RUNGS,
+        help="default: int8, and where it loses too much the next one",
+    )
+    convert.add_argument(
+        "--version-number",
+        metavar="X.Y.Z",
+        help="default: 0.1.0, or one patch above the bundle at FILE.bundle",
+    )
+    convert.add_argument(
+        "--calibration", type=count, default=200, metavar="N", help="samples used, default: 200"
+    )
+    convert.add_argument(
+        "--study", action="store_true", help="report the result with 10 to 500 samples, too"
+    )
+    convert.add_argument("--memory-mb", type=count, default=3072, help="limit, default: 3072")
+    convert.add_argument("--time-s", type=seconds, default=600.0, help="limit, default: 600")
+    _add_limits(convert)
+    convert.set_defaults(run=_convert)
+
+
+def _add_limits(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--max-auroc-loss", type=limit, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-accuracy-loss", type=limit, default=0.005, help="default: 0.005")
+    verb.add_argument("--max-escapes", type=whole, default=0, help="new escapes, default: 0")
+    verb.add_argument(
+        "--max-flips", type=share, default=0.005, help="share judged otherwise, default: 0.005"
+    )
+    verb.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="waive auroc, accuracy, escapes, rmse or agreement; the manifest records it",
+    )
+    verb.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    return Limits(
+        auroc=arguments.max_auroc_loss,
+        accuracy=arguments.max_accuracy_loss,
+        escapes=arguments.max_escapes,
+        agreement=arguments.max_flips,
+    )
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from quantize.prove.gate import refuse_unknown
+    from quantize.prove.html import table
+    from quantize.workflow.convert import Order, convert
+
+    refuse_unknown(arguments.allow)
+    number = arguments.version_number
+    if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
+        raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
+    order = Order(
+        run=arguments.path,
+        out=arguments.out,
+        target=arguments.target,
+        variant=arguments.variant,
+        version=number,
+        samples=arguments.calibration,
+        study=arguments.study,
+        limits=_limits(arguments),
+        allowed=arguments.allow,
+        memory_mb=arguments.memory_mb,
+        time_s=arguments.time_s,
+    )
+    result = convert(order, lambda text: print(text, file=sys.stderr))
+    if arguments.json:
+        print(json.dumps({**_document(result.comparison), **_cost(result)}))
+    else:
+        print(table(result.comparison))
+        size = arguments.out.stat().st_size / 1024
+        manifest = result.manifest
+        print(f"wrote {arguments.out}: {manifest.spec.name} {manifest.version}, {size:.0f} KiB")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.model.bundle import read_bundle
+    from quantize.pack.bundle import Draft
+    from quantize.prove.gate import enforce
+    from quantize.run_folder.run import read_run
+    from quantize.workflow.convert import compare_draft
+
+    if arguments.path.suffix == arguments.bundle.suffix == ".tflite":
+        return _compare_pair(arguments)
+    bundle = read_bundle(arguments.bundle)
+    run = read_run(arguments.path)
+    if bundle.manifest.spec.input != run.spec.input:
+        raise ConfigError(
+            f"was not converted from {arguments.path}",
+            where=str(arguments.bundle),
+            cure="name the run it came from",
+        )
+    comparison = compare_draft(run, Draft(bundle.manifest, bundle.model), _limits(arguments))
+    _print_comparison(comparison, as_json=arguments.json)
+    enforce(comparison, arguments.allow)
+    return 0
+
+
+def _compare_pair(arguments: argparse.Namespace) -> int:
+    from quantize.graph.read import read_graph
+    from quantize.prove.compare_models import compare_pair
+
+    if arguments.allow:
+        cure = "compare a run with its bundle"
+        raise ConfigError("two files have no limits to waive", where="--allow", cure=cure)
+    for path in (arguments.path, arguments.bundle):
+        read_graph(path)
+    report = compare_pair(arguments.path.read_bytes(), arguments.bundle.read_bytes())
+    if arguments.json:
+        print(json.dumps(asdict(report)))
+    else:
+        print(
+            f"{report.n} made inputs: the largest output agrees on {report.agreement:.1%}, "
+            f"outputs correlate by {report.correlation:.4f}, worst difference "
+            f"{report.worst:.1%} of their range"
+        )
+    return 0
+
+
+def _print_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    from quantize.prove.html import table
+
+    print(json.dumps(_document(comparison)) if as_json else table(comparison))
+
+
+def _document(comparison: Comparison) -> dict[str, object]:
+    document = asdict(comparison)
+    return {key: document[key] for key in ("n", "agreement", "metrics", "flips")}
+
+
+def _cost(result: Result) -> dict[str, object]:
+    """Which rung held, what was tried before it, and what the conversion took."""
+    return {
+        "variant": result.converted.variant,
+        "steps": [asdict(step) for step in result.steps],
+        "model_bytes": len(result.converted.model),
+        "seconds": result.converted.seconds,
+        "peak_mb": result.converted.peak_mb,
+    }

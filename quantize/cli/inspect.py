@@ -1,0 +1,154 @@
+"""The verb `inspect`: what lies in a .tflite file or a bundle, and what a target would refuse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.errors import BundleError
+from quantize.targets.registry import TARGETS, find_target
+
+if TYPE_CHECKING:
+    from quantize.graph.read import Graph, Op
+    from quantize.targets.edgetpu import Fault
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    inspect = verbs.add_parser(
+        "inspect",
+        help="operators, tensors, sizes, and what a target would refuse",
+        epilog="example:\n  lineside-quantize inspect castings.bundle --target coral-usb "
+        "--beside caps.bundle",
+    )
+    inspect.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
+    inspect.add_argument("--target", choices=TARGETS, help="default: the bundle's, else x86")
+    inspect.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="BUNDLE|MODEL.tflite",
+        help="another model on the same Edge TPU; repeat for more",
+    )
+    inspect.add_argument("--json", action="store_true", help="the result as one JSON object")
+    inspect.set_defaults(run=_inspect)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from quantize.graph.read import CONVERT_AGAIN
+    from quantize.targets.op_support import refusals
+
+    graph, target = _open(arguments.file)
+    target = find_target(arguments.target or target).name
+    resident_bytes = sum(_open(path)[0].parameter_bytes for path in arguments.beside)
+    try:
+        faults = refusals(graph, TARGETS[target], resident_bytes)
+        if arguments.json:
+            said = json.dumps(_document(graph, faults, target, resident_bytes))
+        else:
+            said = "\n".join(_lines(graph, faults, target, resident_bytes))
+    except (IndexError, ArithmeticError) as error:
+        what = "its operators and tensors do not fit together"
+        raise BundleError(what, where=str(arguments.file), cure=CONVERT_AGAIN) from error
+    print(said)
+    return 0
+
+
+def _open(path: Path) -> tuple[Graph, str]:
+    from edge_agent.contracts.model.bundle import read_bundle
+    from quantize.graph.read import parse_graph, read_graph
+
+    if path.suffix == ".tflite":
+        return read_graph(path), "x86"
+    bundle = read_bundle(path)
+    return parse_graph(bundle.model, f"{path}: model.tflite"), bundle.manifest.target
+
+
+def _document(
+    graph: Graph, faults: list[Fault], target: str, resident_bytes: int
+) -> dict[str, object]:
+    return {
+        "bytes": graph.size_bytes,
+        "parameter_bytes": graph.parameter_bytes,
+        "macs": graph.total_macs,
+        "subgraphs": graph.subgraphs,
+        "inputs": [_tensor(graph, place) for place in graph.inputs],
+        "outputs": [_tensor(graph, place) for place in graph.outputs],
+        "operators": [_operator(graph, op) for op in graph.ops],
+        "target": target,
+        "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
+        "edgetpu": _edgetpu(graph, resident_bytes),
+    }
+
+
+def _edgetpu(graph: Graph, resident_bytes: int) -> dict[str, object]:
+    from quantize.targets.edgetpu import predict
+
+    predicted = predict(graph, resident_bytes)
+    return {
+        "predicted_mapped": len(predicted.mapped),
+        "mac_share": predicted.mac_share,
+        "fits": predicted.fits,
+    }
+
+
+def _tensor(graph: Graph, place: int) -> dict[str, object]:
+    tensor = graph.tensors[place]
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": tensor.scales[0] if tensor.scales else 0.0,
+        "zero_point": tensor.zero_points[0] if tensor.zero_points else 0,
+    }
+
+
+def _operator(graph: Graph, op: Op) -> dict[str, object]:
+    weights = [graph.constant(op, place) for place in range(len(op.inputs))]
+    size = sum(len(one.data) for one in weights if one is not None)
+    output = _tensor(graph, op.outputs[0]) if op.outputs else {}
+    return {
+        "index": op.index,
+        "name": op.name,
+        "version": op.version,
+        "macs": graph.macs(op),
+        "bytes": size,
+        "scales": max((len(one.scales) for one in weights if one is not None), default=0),
+        "output": output,
+    }
+
+
+def _lines(graph: Graph, faults: list[Fault], target: str, resident_bytes: int) -> list[str]:
+    from quantize.targets.edgetpu import grouped, predict
+
+    lines = [
+        f"{graph.size_bytes / 1024:.0f} KiB, {graph.parameter_bytes / 1024:.0f} KiB of parameters, "
+        f"{graph.total_macs / 1e6:.2f} million multiply-accumulates, {len(graph.ops)} operators"
+    ]
+    for side, places in (("input", graph.inputs), ("output", graph.outputs)):
+        lines += [f"{side}  {_words(graph, place)}" for place in places]
+    lines.append(f"{'':4} {'operator':24} {'MACs':>12} {'bytes':>9}  output")
+    for op in graph.ops:
+        row = _operator(graph, op)
+        output = _words(graph, op.outputs[0]) if op.outputs else ""
+        title = f"{op.name} v{op.version}"
+        lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
+    if TARGETS[target].rules == "edgetpu":
+        lines.append(predict(graph, resident_bytes).sentence(graph))
+    if not faults:
+        predicted = "predicted to map whole" if TARGETS[target].rules == "edgetpu" else "runs"
+        return [*lines, f"{target}: {predicted}"]
+    return [*lines, f"{target} refuses:", *(f"- {line}" for line in grouped(faults))]
+
+
+def _words(graph: Graph, place: int) -> str:
+    tensor = graph.tensors[place]
+    quantised = ""
+    if len(tensor.scales) == 1:
+        quantised = f" scale {tensor.scales[0]:.6g} zero point {tensor.zero_points[0]}"
+    elif tensor.scales:
+        quantised = f" {len(tensor.scales)} scales"
+    return f"{tensor.dtype} {list(tensor.shape)}{quantised}"

@@ -1,0 +1,222 @@
+"""A conversion in a process of its own, with a limit on memory and on time.
+
+The converter is native code that can crash the interpreter (it does on recurrent loops), so the
+caller only ever sees a ConversionError. The child is `python -P -m quantize.convert.converter JOB`:
+a file of the working folder that is called like a module of Python's must not be taken for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConversionError
+from edge_agent.contracts.core.types import Tensor
+from quantize.run_folder.run import Run
+from quantize.targets.registry import Target
+
+Variant = Literal["int8", "mixed", "int16x8", "float16", "float32"]
+
+MEMORY_MB = 3072
+TIME_S = 600.0
+POLL_S = 0.1
+
+MORE_SPACE = "free some space there, or set TMPDIR to another folder"
+
+FLOAT_OUTPUTS = ("float.npy", "calibration.npy")
+"""What the child leaves of FloatSaid, in its order."""
+
+
+@dataclass(frozen=True)
+class FloatSaid:
+    """The float network's first output on the held-out inputs (N, K), and on the samples of the
+    calibration (M, K).
+    """
+
+    heldout: Tensor
+    calibration: Tensor
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the child does. `calibration` names an .npz with `inputs` (N, *shape); listen: whether
+    the float network is run, too.
+    """
+
+    model: str
+    calibration: str
+    heldout: str
+    out: str
+    variant: Variant
+    image: bool
+    per_tensor_dense: bool = False
+    listen: bool = True
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The model, what the float network says, and the cost."""
+
+    model: bytes
+    said: FloatSaid
+    variant: Variant
+    seconds: float
+    peak_mb: int
+    notes: list[str] = field(default_factory=list)
+
+
+def convert_in_child(
+    run: Run,
+    target: Target,
+    variant: Variant = "int8",
+    *,
+    samples: int = 200,
+    memory_mb: int = MEMORY_MB,
+    time_s: float = TIME_S,
+    said: FloatSaid | None = None,
+) -> Converted:
+    """Convert the run's network; raises ConversionError that names the layer and the cure.
+
+    said: what the float network says, where an earlier conversion has heard it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lineside-convert-") as folder:
+        job = _write_job(run, target, variant, samples, Path(folder), listen=said is None)
+        started = time.monotonic()
+        peak_mb = _run_child(job, Path(folder), memory_mb, time_s)
+        seconds = time.monotonic() - started
+        stage = _stage(Path(folder))
+        said = said or _heard(Path(folder))
+        model = Path(job.out).read_bytes()
+        return Converted(model, said, variant, seconds, peak_mb, stage.get("notes", []))
+
+
+def spread(inputs: Tensor, count: int) -> Tensor:
+    """`count` of the inputs, evenly spread over their order, so that all classes stay covered."""
+    if len(inputs) <= count:
+        return inputs
+    return inputs[np.linspace(0, len(inputs) - 1, count).round().astype(int)]
+
+
+def _heard(folder: Path) -> FloatSaid:
+    return FloatSaid(*[np.load(folder / name, allow_pickle=False) for name in FLOAT_OUTPUTS])
+
+
+def _write_job(
+    run: Run, target: Target, variant: Variant, samples: int, folder: Path, *, listen: bool
+) -> Job:
+    try:
+        np.savez(folder / "calibration.npz", inputs=spread(run.calibration, samples))
+    except OSError as error:
+        raise ConversionError(
+            f"the calibration cannot be written ({error.strerror})",
+            where=str(folder),
+            cure=MORE_SPACE,
+        ) from error
+    job = Job(
+        model=str(run.model_path.resolve()),
+        calibration=str(folder / "calibration.npz"),
+        heldout=str((run.path / "heldout.npz").resolve()),
+        out=str(folder / "model.tflite"),
+        variant=variant,
+        image=run.spec.input.kind == "image",
+        per_tensor_dense=target.per_tensor_dense,
+        listen=listen,
+    )
+    (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
+    return job
+
+
+def _run_child(job: Job, folder: Path, memory_mb: int, time_s: float) -> int:
+    """Peak resident memory in MB."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment["TMPDIR"] = str(folder)
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "quantize.convert.converter", str(folder / "job.json")],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            peak_mb = _watch(child, job, memory_mb, time_s)
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if child.returncode != 0:
+        raise _failure(job, folder, child.returncode)
+    return peak_mb
+
+
+def _watch(child: subprocess.Popen[bytes], job: Job, memory_mb: int, time_s: float) -> int:
+    deadline = time.monotonic() + time_s
+    peak_mb = 0
+    while child.poll() is None:
+        peak_mb = max(peak_mb, _resident_mb(child.pid))
+        if peak_mb > memory_mb:
+            raise ConversionError(
+                f"the conversion needs more than {memory_mb} MB",
+                where=job.model,
+                cure="use a smaller network or fewer --calibration samples, or raise --memory-mb",
+            )
+        if time.monotonic() > deadline:
+            raise ConversionError(
+                f"the conversion takes longer than {time_s:g} s",
+                where=job.model,
+                cure="use a smaller network or fewer --calibration samples, or raise --time-s",
+            )
+        time.sleep(POLL_S)
+    return peak_mb
+
+
+def _resident_mb(pid: int) -> int:
+    """VmHWM of the process, 0 where the system does not tell (proc(5))."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0].split()[1]) // 1024 if lines else 0
+
+
+def _stage(folder: Path) -> dict[str, list[str]]:
+    """What the child noted; nothing where it could not note it whole."""
+    try:
+        noted: dict[str, list[str]] = json.loads((folder / "stage.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return noted
+
+
+def _failure(job: Job, folder: Path, code: int) -> ConversionError:
+    stage = _stage(folder)
+    where = job.model
+    if "error" in stage:
+        what, cure = stage["error"]
+        return ConversionError(what, where=where, cure=cure)
+    suspects = stage.get("suspects", [])
+    last = [line for line in _log(folder) if line.strip()][-1:] or ["no message"]
+    fault = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"failed ({last[0]})"
+    named = f" at or near layer {', '.join(suspects)}" if suspects else ""
+    return ConversionError(
+        f"the converter {fault}{named}",
+        where=where,
+        cure="replace that layer: no loops, fixed shapes, built-in operators only",
+    )
+
+
+def _log(folder: Path) -> list[str]:
+    return (folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,0 +1,232 @@
+"""The child of a conversion: Keras network in, TFLite out.
+
+Run as `python -m quantize.convert.converter JOB`.
+
+Writes beside its job: model.tflite; where the job asks for it, float.npy and calibration.npy, the
+float network's first output on the held-out inputs and on those of the calibration; stage.json
+({"suspects": layers, "notes": lines} or {"error": [what, cure]}).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConversionError
+from edge_agent.contracts.core.types import Tensor
+from quantize.convert.bias import correct_biases
+from quantize.convert.conversion_process import FLOAT_OUTPUTS, MORE_SPACE, Job
+from quantize.convert.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.convert.postprocess import halved, in_order
+from quantize.convert.sensitivity import worst_tensors
+
+RECURRENT = ("LSTM", "GRU", "SimpleRNN")
+BATCH_VALUES = 500_000
+"""Input values in a batch: large images come a few at a time, or their activations fill memory; a
+network may look at each of them several times."""
+MLIR_PLACE = re.compile(r'loc\(.*?fused\["(\w+):", "([^"@]+)')
+"""Where an MLIR error says that it arose: operator and node."""
+
+LONGEST_UNROLL = 256
+"""More steps than this make a graph that no station runs in time."""
+
+
+def main(job_path: str) -> int:
+    """0, or 1 with the reason in stage.json."""
+    folder = Path(job_path).parent
+    job = Job(**json.loads(Path(job_path).read_text(encoding="utf-8")))
+    stage: dict[str, list[str]] = {"suspects": [], "notes": []}
+    try:
+        Path(job.out).write_bytes(_convert(job, folder, stage))
+    except ConversionError as error:
+        stage["error"] = [error.what, error.cure]
+    except Exception as error:  # noqa: BLE001  the top of this process; TF has error classes of its own
+        stage["error"] = [f"the converter fails ({_first_line(error)})", _cure(str(error))]
+    _note(folder, stage)
+    return 1 if "error" in stage else 0
+
+
+def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
+    import tensorflow as tf
+
+    model = _load(job.model)
+    given = _inputs(job.calibration)
+    if job.listen:
+        for name, inputs in zip(FLOAT_OUTPUTS, (_inputs(job.heldout), given), strict=True):
+            np.save(folder / name, first_output(model, inputs))
+    stage["suspects"] = [
+        layer.name for layer in _walk(model) if type(layer).__name__ in (*RECURRENT, "RNN")
+    ]
+    _note(folder, stage)
+    static = static_batch(unrolled(model, stage["notes"]))
+    samples = calibration_inputs(given, job.image)
+    converter = tf.lite.TFLiteConverter.from_keras_model(static)
+    _set_variant(converter, job, samples)
+    if job.variant == "float16":
+        return halved(bytes(converter.convert()))
+    if job.variant not in ("int8", "mixed"):
+        return in_order(bytes(converter.convert()))
+    calibrated = calibrate(converter)
+    exact = exact_tensors(calibrated) if has_exact_layers(model) else []
+    if job.variant == "mixed":
+        exact += worst_tensors(calibrated, samples, exact, stage["notes"])
+    quantised = quantise_calibrated(converter, calibrated, job.image, exact)
+    return _corrected(quantised, calibrated, samples, stage["notes"])
+
+
+def _inputs(path: str) -> Tensor:
+    with np.load(path, allow_pickle=False) as content:
+        return np.asarray(content["inputs"])
+
+
+def _corrected(quantised: bytes, calibrated: bytes, samples: Tensor, notes: list[str]) -> bytes:
+    corrected = correct_biases(quantised, calibrated, samples)
+    if corrected.kept:
+        notes.append(
+            f"biases corrected: output error {corrected.before:.4f} to {corrected.after:.4f} "
+            "of the output's spread"
+        )
+    return corrected.model
+
+
+def first_output(model: Any, inputs: Tensor) -> Tensor:
+    """The float network's first output on `inputs`: float32 (N, K)."""
+    rows = []
+    batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
+    for start in range(0, len(inputs), batch):
+        given = model.predict_on_batch(inputs[start : start + batch].astype(np.float32))
+        first = given[0] if isinstance(given, list | tuple) else given
+        rows.append(np.asarray(first, np.float32))
+    joined = np.concatenate(rows)
+    return joined.reshape(len(joined), -1)
+
+
+def static_batch(model: Any) -> Any:
+    """The same network with a batch of 1: a free batch leaves shape operators in the graph."""
+    import keras
+
+    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype="float32")
+    return keras.Model(inputs, model(inputs, training=False))
+
+
+def unrolled(model: Any, notes: list[str]) -> Any:
+    """Recurrent layers without loops, on which the int8 converter crashes."""
+    import keras
+
+    layers = [layer for layer in _walk(model) if type(layer).__name__ in RECURRENT]
+    if all(layer.unroll for layer in layers):
+        return model
+    for layer in layers:
+        _refuse_long(layer)
+        notes.append(f"layer {layer.name} was unrolled")
+
+    def copy(layer: Any) -> Any:
+        config = layer.get_config()
+        if type(layer).__name__ in RECURRENT:
+            config["unroll"] = True
+        return type(layer).from_config(config)
+
+    twin = keras.models.clone_model(model, clone_function=copy)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def calibration_inputs(samples: Tensor, image: bool) -> Tensor:
+    """float32 calibration inputs; images get one black and one white pixel in the first sample,
+
+    so that the input's range is exactly 0..255: uint8 with scale 1 and zero point 0.
+    """
+    values = samples.astype(np.float32)
+    if image:
+        values[0, 0, 0, :] = 0.0
+        values[0, -1, -1, :] = 255.0
+    return values
+
+
+def _set_variant(converter: Any, job: Job, samples: Tensor) -> None:
+    import tensorflow as tf
+
+    ops = tf.lite.OpsSet
+    if job.variant in ("float16", "float32"):
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    def representative() -> Iterator[list[Tensor]]:
+        for sample in samples:
+            yield [sample[None]]
+
+    converter.representative_dataset = representative
+    if job.variant == "int16x8":
+        wide = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [wide]
+        converter.inference_input_type = tf.int16
+        converter.inference_output_type = tf.int16
+        return
+    converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8 if job.image else tf.int8
+    converter.inference_output_type = tf.int8
+    if job.per_tensor_dense:
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+
+
+def _load(path: str) -> Any:
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConversionError(
+            f"cannot be loaded ({_first_line(error)})",
+            cure="train with layers of Keras itself: no custom layers, no Lambda",
+        ) from error
+
+
+def _walk(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _walk(layer)
+        elif hasattr(layer, "forward_layer"):
+            yield from (layer.forward_layer, layer.backward_layer)
+        else:
+            yield layer
+
+
+def _refuse_long(layer: Any) -> None:
+    steps = layer.input.shape[1]
+    if steps is None or steps > LONGEST_UNROLL:
+        raise ConversionError(
+            f"recurrent layer {layer.name} runs {steps} steps, at most {LONGEST_UNROLL} can be "
+            "unrolled",
+            cure="shorten the sequence with strided convolutions before it",
+        )
+
+
+def _cure(text: str) -> str:
+    if "No space left" in text or "ENOSPC" in text:
+        return MORE_SPACE
+    if "batch" in text or "shape" in text or "dynamic" in text:
+        return "give every layer a fixed shape"
+    return "replace the layer it names by built-in operators"
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error; of an MLIR one the operator and the node it stands at."""
+    place = MLIR_PLACE.search(str(error))
+    if place:
+        return f"no int8 operator for {place[1]} at {place[2]}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _note(folder: Path, stage: dict[str, list[str]]) -> None:
+    (folder / "stage.json").write_text(json.dumps(stage), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""int8 networks with a float head in the same file.
+
+Layers whose name starts with `exact_` stay in float32; everything before them becomes int8. A
+detector's distances need this: their range is unknown before the first defect is seen, and an int8
+output that was calibrated on good parts saturates on every bad one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from quantize.convert.postprocess import halved
+
+EXACT = "exact_"
+"""Prefix of the names of layers that stay in float."""
+
+
+def has_exact_layers(model: Any) -> bool:
+    """Whether some layer of the Keras network asks to stay in float."""
+    return any(layer.name.startswith(EXACT) for layer in model.layers)
+
+
+def calibrate(converter: Any) -> bytes:
+    """The float network as .tflite, with the ranges of its tensors on the calibration set."""
+    converter._experimental_calibrate_only = True
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
+
+
+def quantise_calibrated(converter: Any, calibrated: bytes, image: bool, exact: list[str]) -> bytes:
+    """int8 but for the tensors named in `exact`; where there are such, the outputs are float32."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    per_tensor = converter._experimental_disable_per_channel_quantization_for_dense_layers
+    mixed = mlir_quantize(
+        calibrated,
+        input_data_type=tf.uint8 if image else tf.int8,
+        output_data_type=tf.float32 if exact else tf.int8,
+        denylisted_nodes=exact or None,
+        disable_per_channel_for_dense_layers=per_tensor,
+    )
+    return halved(bytes(mixed)) if exact else bytes(mixed)
+
+
+def exact_tensors(calibrated: bytes) -> list[str]:
+    """Names of the tensors that exact layers compute, and of the outputs, which they feed."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    reader = Interpreter(model_content=calibrated)
+    outputs = {tensor["name"] for tensor in reader.get_output_details()}
+    names = {tensor["name"] for tensor in reader.get_tensor_details()}
+    return sorted(name for name in names if EXACT in name or name in outputs)

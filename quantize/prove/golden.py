@@ -1,0 +1,120 @@
+"""The golden samples of a bundle: raw files of the test split that any station can read."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConversionError
+from edge_agent.contracts.core.types import Judgement, Recording
+from edge_agent.contracts.image.input import decode_image
+from edge_agent.contracts.process.input import TabularInput, newest_window
+from edge_agent.contracts.process.tables import parse_table
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.recordings import read_recording
+from edge_agent.infer.inspector import Inspector
+from quantize.run_folder.run import FIT_AGAIN, GoldenFile, Run
+
+LISTING = "golden/golden.json"
+WINDOWS = 4
+"""Windows kept of a golden recording: bundles travel over thin lines."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden sample as it lies in the bundle; `recording` is what `payload` holds of it."""
+
+    name: str
+    label: str
+    payload: bytes
+    recording: Recording | None = None
+
+
+def read_golden(run: Run) -> list[Golden]:
+    """The run's golden files; recordings are cut to a few windows and become .npz, which every
+    station reads without further packages.
+    """
+    spec = run.spec.input
+    if isinstance(spec, TabularInput):
+        return [_rows(run.path, one) for one in run.golden]
+    if isinstance(spec, VibrationInput):
+        return [_recording(run.path, one, spec) for one in run.golden]
+    return [_image(run.path, one) for one in run.golden]
+
+
+def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
+    """What the model says of a golden sample."""
+    if one.recording is not None:
+        return inspector.inspect_recording(one.recording)
+    if isinstance(inspector.spec.input, TabularInput):
+        table = parse_table(one.payload.decode(), one.name)
+        return inspector.judge(inspector.invoke(newest_window(table, inspector.spec.input)))
+    return inspector.inspect_image(decode_image(one.payload, one.name))
+
+
+def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]:
+    """The golden files of a bundle by name, with golden.json: what each must be judged as."""
+    listing = []
+    for one in golden:
+        judgement = judge_golden(inspector, one)
+        entry: dict[str, object] = {
+            "file": one.name.removeprefix("golden/"),
+            "label": one.label,
+            "verdict": str(judgement.verdict),
+            "score": round(judgement.score, 6),
+        }
+        if one.recording is not None:
+            entry |= {"rate_hz": one.recording.rate_hz, "axes": list(one.recording.axes)}
+        listing.append(entry)
+    files = {one.name: one.payload for one in golden}
+    return {**files, LISTING: json.dumps(listing, indent=1).encode()}
+
+
+def _image(run_path: Path, one: GoldenFile) -> Golden:
+    payload = _payload(run_path, one)
+    decode_image(payload, one.file)
+    return Golden(f"golden/{Path(one.file).name}", one.label, payload)
+
+
+def _rows(run_path: Path, one: GoldenFile) -> Golden:
+    payload = _payload(run_path, one)
+    parse_table(payload.decode(), one.file)
+    return Golden(f"golden/{Path(one.file).name}", one.label, payload)
+
+
+def _recording(run_path: Path, one: GoldenFile, spec: VibrationInput) -> Golden:
+    path = run_path / "golden" / one.file
+    _payload(run_path, one)
+    whole = read_recording(path, one.axes or spec.axes, one.rate_hz, spec.unit, one.rpm)
+    ratio = whole.rate_hz / spec.rate_hz
+    length = int(np.ceil((spec.window_samples + (WINDOWS - 1) * spec.hop_samples + 1) * ratio))
+    signal = whole.signal[:length]
+    axes = tuple(spec.axes)
+    cut = Recording(signal, whole.rate_hz, axes, spec.unit, one.file, whole.rpm)
+    return Golden(f"golden/{Path(one.file).stem}.npz", one.label, _npz(cut), cut)
+
+
+def _npz(recording: Recording) -> bytes:
+    columns = {axis: recording.signal[:, place] for place, axis in enumerate(recording.axes)}
+    numbers = {"rate_hz": np.float64(recording.rate_hz)}
+    if recording.rpm is not None:
+        numbers["rpm"] = np.float64(recording.rpm)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **numbers, **columns)
+    return buffer.getvalue()
+
+
+def _payload(run_path: Path, one: GoldenFile) -> bytes:
+    path = run_path / "golden" / one.file
+    if Path(one.file).name != one.file or "\0" in one.file:
+        raise ConversionError("lies outside of golden/", where=repr(one.file), cure=FIT_AGAIN)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConversionError(
+            f"cannot be read ({error.strerror})", where=str(path), cure=FIT_AGAIN
+        ) from error

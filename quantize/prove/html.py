@@ -1,0 +1,81 @@
+"""What the bundle's card says of the conversion, in Markdown, and the comparison as plain text."""
+
+from __future__ import annotations
+
+from quantize.convert.conversion_process import Converted
+from quantize.prove.gate import Comparison, Metric
+from quantize.targets.registry import Target
+from quantize.workflow.variants import Step
+
+MOST_FLIPS = 50
+"""More lines than anyone reads; the count is always given."""
+
+
+def card(
+    text: str, comparison: Comparison, converted: Converted, target: Target, steps: list[Step]
+) -> str:
+    """The run's card with a section on the quantised network."""
+    lines = [
+        text.rstrip(),
+        "",
+        "## Quantised network",
+        "",
+        f"{converted.variant} for {target.title}, {len(converted.model) / 1024:.0f} KiB; "
+        f"converted in {converted.seconds:.0f} s with {converted.peak_mb} MB.",
+        *(f"- {note}" for note in converted.notes),
+        *(f"- {step.variant} was tried: {step.fault}" for step in steps if step.fault),
+        *(f"- {step.variant} {step.outcome}" for step in steps if step.lowered),
+        "",
+        f"Float beside {converted.variant} on the same {comparison.n} held-out samples, "
+        f"agreement of verdicts {comparison.agreement:.4f}:",
+        "",
+        "| metric | float | quantised | loss | allowed | 95 % interval of the loss | status |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(cells(metric))} |" for metric in comparison.metrics),
+        "",
+        *flip_lines(comparison),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table(comparison: Comparison) -> str:
+    """The comparison for a terminal."""
+    head = ("metric", "float", "int8", "loss", "allowed", "95 % interval", "status")
+    rows = [head, *(tuple(cells(metric)) for metric in comparison.metrics)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    agreed = f"{comparison.n} held-out samples, verdicts agree on {comparison.agreement:.2%}"
+    return "\n".join([*(line.rstrip() for line in lines), agreed, *flip_lines(comparison)])
+
+
+def flip_lines(comparison: Comparison) -> list[str]:
+    """One line for each sample that flipped."""
+    if not comparison.flips:
+        return ["No sample flips."]
+    lines = [f"{len(comparison.flips)} samples flip:"]
+    for flip in comparison.flips[:MOST_FLIPS]:
+        old, new = flip.before, flip.after
+        lines.append(
+            f"- {flip.kind}: {old.path} ({old.label}): {old.predicted} {old.score:.4f} "
+            f"{old.verdict} -> {new.predicted} {new.score:.4f} {new.verdict}"
+        )
+    return lines
+
+
+def cells(metric: Metric) -> list[str]:
+    """name, float, quantised, loss, allowed, interval, status."""
+    whole = metric.limit is None or metric.name == "escapes"
+    form = "{:.0f}" if whole else "{:.4f}"
+    ci95 = f"{metric.ci95[0]:+.4f} .. {metric.ci95[1]:+.4f}" if metric.ci95 else ""
+    return [
+        metric.name,
+        form.format(metric.before),
+        form.format(metric.after),
+        form.format(metric.loss),
+        form.format(metric.limit) if metric.limit is not None else "",
+        ci95,
+        metric.status,
+    ]

@@ -1,0 +1,189 @@
+"""The parity vectors of a bundle: real samples and hard cases, with what the workshop computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import ConversionError, InputError
+from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.image.input import ImageInput, decode_image
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
+from edge_agent.infer.self_test import quantum_of, raw_tensors, tensor_hash
+from quantize.prove.golden import Golden
+from quantize.prove.tabular_vectors import row_raws
+
+REAL_SAMPLES = 4
+"""Golden files that become vectors; the others are made here."""
+
+ODD_PX = (173, 131)
+"""Width and height of the odd-sized JPEG: both prime, so that no network's input divides them."""
+
+Unit = NDArray[np.float64]
+
+
+def make_vectors(inspector: Inspector, golden: list[Golden]) -> bytes:
+    """vectors.npz for the model loaded in `inspector`."""
+    spec = inspector.spec
+    if isinstance(spec.input, TabularInput):
+        raws = row_raws(golden, spec.input)
+    elif isinstance(spec.input, VibrationInput):
+        raws = _signal_raws(golden, spec.input)
+    else:
+        raws = _image_raws(golden, spec.input)
+    files = {one.name: one.payload for one in golden}
+    vectors = [_computed(inspector, files, vector) for vector in raws]
+    index = VectorIndex(
+        labels=spec.labels,
+        good=spec.good,
+        threshold=spec.scoring.threshold,
+        vectors=[vector.entry for vector in vectors],
+    )
+    return pack_vectors(index, vectors)
+
+
+def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
+    real = [
+        Vector(VectorEntry(name=f"golden-{place}", kind="file", file=one.name))
+        for place, one in enumerate(_good_and_bad(golden))
+    ]
+    first = decode_image(golden[0].payload, golden[0].name)
+    height, width = spec.height_px + 37, spec.width_px + 53
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    made: dict[str, Image] = {
+        "black": np.zeros((height, width, 3), np.uint8),
+        "saturated": np.full((height, width, 3), 255, np.uint8),
+        "noisy": noise,
+        "small": _stripes(max(2, spec.height_px // 3), max(2, spec.width_px // 3)),
+    }
+    odd = VectorEntry(name="odd-jpeg", kind="encoded")
+    return [
+        *real,
+        Vector(odd, np.frombuffer(_odd_jpeg(first), np.uint8)),
+        *(Vector(VectorEntry(name=name, kind="pixels"), raw) for name, raw in made.items()),
+    ]
+
+
+def _signal_raws(golden: list[Golden], spec: VibrationInput) -> list[Vector]:
+    real = [
+        _signal_vector(f"golden-{place}", one.recording)
+        for place, one in enumerate(_good_and_bad(golden))
+        if one.recording is not None
+    ]
+    length = spec.window_samples + spec.hop_samples
+    shape = (length, len(spec.axes))
+    noise = np.random.default_rng(0).standard_normal(shape)
+    broken = noise.astype(np.float32)
+    broken[length // 2] = np.nan
+    loud = np.clip(20 * noise, -8.0, 8.0)  # broad-band: a spectrum with empty bins is all rounding
+    made: dict[str, Unit] = {
+        "silent": np.zeros(shape),
+        "saturated": loud * spec.full_scale,
+        "noisy": (noise + 0.5) * spec.full_scale,
+    }
+    refused = VectorEntry(
+        name="not-a-number", kind="signal", rate_hz=spec.rate_hz, rpm=1500.0, refused=True
+    )
+    return [
+        *real,
+        *(_signal_vector(name, _made(raw, spec)) for name, raw in made.items()),
+        Vector(refused, broken),
+    ]
+
+
+def _signal_vector(name: str, recording: Recording) -> Vector:
+    entry = VectorEntry(name=name, kind="signal", rate_hz=recording.rate_hz, rpm=recording.rpm)
+    return Vector(entry, recording.signal)
+
+
+def _made(signal: Unit, spec: VibrationInput) -> Recording:
+    """A made signal at the model's rate, of a shaft that turns at 1500 rpm."""
+    values = signal.astype(np.float32)
+    return Recording(values, spec.rate_hz, tuple(spec.axes), spec.unit, "made here", 1500.0)
+
+
+def _good_and_bad(golden: list[Golden]) -> list[Golden]:
+    """Up to REAL_SAMPLES golden samples, the labels taken in turn."""
+    by_label: dict[str, list[Golden]] = {}
+    for one in golden:
+        by_label.setdefault(one.label, []).append(one)
+    turns = max(len(group) for group in by_label.values())
+    ordered = [
+        group[turn] for turn in range(turns) for group in by_label.values() if turn < len(group)
+    ]
+    return ordered[:REAL_SAMPLES]
+
+
+def _odd_jpeg(image: Image) -> bytes:
+    small = cv2.resize(image, ODD_PX, interpolation=cv2.INTER_AREA)
+    done, payload = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ConversionError("OpenCV writes no JPEG", cure="install another build of OpenCV")
+    return payload.tobytes()
+
+
+def _stripes(height: int, width: int) -> Image:
+    """Coloured diagonal stripes: every swap of channels and every shifted crop shows."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    phase = (rows * 3 + columns * 5) % 7
+    return np.stack([phase * 36, 255 - phase * 20, phase * 9], axis=2).astype(np.uint8)
+
+
+def _computed(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> Vector:
+    """The vector with everything that the workshop computes from its raw input."""
+    if vector.entry.refused:
+        _prove_refused(inspector, files, vector)
+        return vector
+    tensors = raw_tensors(inspector, files, vector)
+    rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]
+    outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    judgement = inspector.judge(outputs)
+    entry = vector.entry.model_copy(
+        update={
+            "tensor_sha256": tensor_hash(tensors),
+            "label": judgement.label,
+            "verdict": str(judgement.verdict),
+            "score": judgement.score,
+            "steady": _is_steady(inspector, outputs, str(judgement.verdict)),
+        }
+    )
+    return replace(vector, entry=entry, tensor=np.stack(tensors), outputs=outputs)
+
+
+def _prove_refused(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> None:
+    try:
+        raw_tensors(inspector, files, vector)
+    except InputError:
+        return
+    raise ConversionError(
+        f"vector {vector.entry.name} is accepted", cure="report this as a fault of Lineside"
+    )
+
+
+def _is_steady(inspector: Inspector, outputs: list[Tensor], verdict: str) -> bool:
+    """Whether no output difference that the manifest allows can change the verdict."""
+    spec = inspector.spec
+    push = np.ones(outputs[0].shape[-1])
+    if spec.scoring.kind == "logits":
+        push = np.array([1.0 if label in spec.good else -1.0 for label in spec.labels])
+    quantum = quantum_of(outputs[0]) * inspector.manifest.parity_quanta
+    return all(
+        str(inspector.judge([_pushed(outputs[0], sign * quantum * push), *outputs[1:]]).verdict)
+        == verdict
+        for sign in (1, -1)
+    )
+
+
+def _pushed(output: Tensor, push: Unit) -> Tensor:
+    moved = output.astype(np.float64) + push
+    if np.issubdtype(output.dtype, np.integer):
+        limits = np.iinfo(output.dtype)
+        moved = np.clip(np.round(moved), limits.min, limits.max)
+    return moved.astype(output.dtype)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.__main__ import main
+
+UNIT = Path(__file__).parents[3] / "deploy" / "systemd" / "lineside-agent.service"
+ANALYZE = shutil.which("systemd-analyze")
+
+
+def analyze(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    if ANALYZE is None:
+        pytest.skip("systemd-analyze is not installed (apt install systemd)")
+    return subprocess.run([ANALYZE, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_systemd_reads_the_unit_without_a_complaint(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/opt/lineside/bin/lineside-agent", "/bin/true"))
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_agent_is_well_confined() -> None:
+    """Exposure on systemd's scale of 0 to 100; an unconfined service has 96."""
+    if "--threshold" not in analyze("--help").stdout:
+        pytest.skip("this systemd cannot rate a unit file offline")
+    done = analyze("security", "--offline=true", "--threshold=25", UNIT)
+    assert done.returncode == 0, done.stdout[-200:]
+
+
+def test_only_a_wrong_configuration_ends_the_restarts() -> None:
+    lines = UNIT.read_text().splitlines()
+    assert "Restart=always" in lines
+    assert "RestartPreventExitStatus=2" in lines
+
+
+def test_an_agent_that_hangs_is_started_again() -> None:
+    lines = UNIT.read_text().splitlines()
+    assert "Type=notify" in lines
+    assert "WatchdogSec=30" in lines
+
+
+def test_unit_is_printed_as_it_lies_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit"]) == 0
+    assert capsys.readouterr().out == UNIT.read_text()
+
+
+def test_unit_of_another_station_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--program", "/bin/true", "--station", "/srv/press-3/station.toml", "--user", "root"]
+    assert main(["unit", *words, "--out", str(tmp_path)]) == 0
+    assert "systemctl enable --now lineside-agent" in capsys.readouterr().err
+    unit = tmp_path / "lineside-agent.service"
+    lines = unit.read_text().splitlines()
+    assert "ExecStart=/bin/true run /srv/press-3/station.toml --quiet" in lines
+    assert "ReadWritePaths=/srv/press-3" in lines
+    assert "User=root" in lines
+    assert not [line for line in lines if "/var/lib/lineside" in line and not line.startswith("#")]
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_unit_is_written_into_a_folder_or_a_unit_file(tmp_path: Path) -> None:
+    assert main(["unit", "--out", str(tmp_path / "units")]) == 0
+    assert main(["unit", "--out", str(tmp_path / "press3.service")]) == 0
+    written = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.service")]
+    assert sorted(written) == ["press3.service", "units/lineside-agent.service"]
+
+
+def test_state_folder_below_var_lib_is_made_by_systemd(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit", "--station", "/var/lib/lineside/press3/station.toml"]) == 0
+    assert "\nStateDirectory=lineside/press3\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--station", "/home/pi/station.toml"], "is hidden from services"),
+        (["--program", "bin/lineside-agent"], "no absolute path"),
+        (["--program", "/opt/a b"], "no absolute path"),
+        (["--station", "/srv/../etc/station.toml"], "no absolute path"),
+        (["--user", "Robert Tables"], "no name of a user"),
+    ],
+    ids=str,
+)
+def test_unit_that_could_not_work_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["unit", *words]) == 2
+    assert said in capsys.readouterr().err

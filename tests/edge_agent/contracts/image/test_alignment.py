@@ -1,0 +1,68 @@
+"""A part that lies off is brought back; a frame without a part is left alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.image.alignment import (
+    Alignment,
+    Pose,
+    align_image,
+    find_pose,
+    make_alignment,
+)
+
+
+def part(width: int = 320, height: int = 240) -> np.ndarray:
+    """A bright bracket with a hole on a dark belt."""
+    image = np.full((height, width, 3), 40, np.uint8)
+    cv2.rectangle(image, (100, 80), (220, 150), (200, 180, 170), -1)
+    cv2.rectangle(image, (180, 60), (220, 90), (200, 180, 170), -1)
+    cv2.circle(image, (130, 115), 14, (60, 60, 60), -1)
+    return image
+
+
+def moved(image: np.ndarray, turn_deg: float, right_px: float, down_px: float) -> np.ndarray:
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn_deg, 1.0)
+    matrix[:, 2] += right_px, down_px
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "right_px", "down_px"),
+    [(0, 12, -9), (0, -20, 4), (7, 0, 0), (-11, 6, 8)],
+    ids=["right-up", "left", "turned", "turned-and-shifted"],
+)
+def test_a_part_that_lies_off_is_brought_back(
+    turn_deg: float, right_px: float, down_px: float
+) -> None:
+    alignment = make_alignment(part(), turn_deg=15)
+    off = moved(part(), turn_deg, right_px, down_px)
+    before = np.abs(off.astype(float) - part()).mean()
+    after = np.abs(align_image(off, alignment).astype(float) - part()).mean()
+    assert after < before / 4
+
+
+def test_brightness_does_not_move_a_part() -> None:
+    darker = (part() * 0.6).astype(np.uint8)
+    assert find_pose(darker, make_alignment(part(), turn_deg=10)) == Pose()
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+def test_an_empty_frame_stays_as_it_is(level: int) -> None:
+    empty = np.full((240, 320, 3), level, np.uint8)
+    assert align_image(empty, make_alignment(part(), turn_deg=10)) is empty
+
+
+def test_a_shift_beyond_the_bound_is_not_followed() -> None:
+    pose = find_pose(moved(part(), 0, 60, 0), make_alignment(part(), shift_share=0.1))
+    assert abs(pose.right) <= 0.1
+
+
+@pytest.mark.parametrize("text", ["%%%", "aGVsbG8="], ids=["no base64", "no picture"])
+def test_a_torn_reference_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="the reference"):
+        Alignment(reference_png=text)

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_agent.contracts.core.errors import BundleError, StorageError
+from edge_agent.contracts.model.bundle import (
+    Bundle,
+    archive,
+    parse_bundle,
+    read_bundle,
+    signed_bundle,
+    write_bundle,
+)
+from edge_agent.contracts.model.manifest import Manifest
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def refusal(payload: bytes) -> str:
+    with pytest.raises(BundleError) as caught:
+        parse_bundle(payload, "x.bundle")
+    assert str(caught.value).startswith("x.bundle")
+    assert caught.value.cure
+    return str(caught.value)
+
+
+def edited(path: Path, **changes: object) -> bytes:
+    files = members(path)
+    document = json.loads(files["manifest.json"])
+    document.update(changes)
+    files["manifest.json"] = json.dumps(document).encode()
+    return archive(files)
+
+
+def test_a_written_bundle_reads_back(bundle_path: Path, manifest: Manifest) -> None:
+    bundle = read_bundle(bundle_path)
+    assert bundle.title == "caps 1.2.3"
+    assert bundle.model == b"TFL3 network"
+    assert bundle.manifest.spec == manifest.spec
+    assert bundle.signature is None
+
+
+def test_any_unzip_opens_a_bundle(bundle_path: Path) -> None:
+    with zipfile.ZipFile(bundle_path) as source:
+        assert source.testzip() is None
+        assert "model.tflite" in source.namelist()
+
+
+def test_same_content_gives_the_same_bytes(tmp_path: Path, bundle_path: Path) -> None:
+    bundle = read_bundle(bundle_path)
+    again = tmp_path / "again.bundle"
+    write_bundle(again, bundle.manifest, dict(reversed(list(bundle.files.items()))))
+    assert again.read_bytes() == bundle_path.read_bytes()
+
+
+def test_a_flip_of_every_byte_is_refused(bundle_path: Path) -> None:
+    payload = bytearray(bundle_path.read_bytes())
+    for place in range(len(payload)):
+        payload[place] ^= 1 << (place % 8)
+        with pytest.raises(BundleError):
+            parse_bundle(bytes(payload), "x.bundle")
+        payload[place] ^= 1 << (place % 8)
+    parse_bundle(bytes(payload), "x.bundle")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_changed_byte_is_refused(bundle_path: Path, data: st.DataObject) -> None:
+    payload = bytearray(bundle_path.read_bytes())
+    place = data.draw(st.integers(0, len(payload) - 1))
+    payload[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != payload[place]))
+    refusal(bytes(payload))
+
+
+def test_a_flip_of_every_byte_of_a_signed_bundle_is_refused(bundle_path: Path) -> None:
+    payload = bytearray(signed_bundle(read_bundle(bundle_path), b'{"signature": "00"}'))
+    for place in range(len(payload)):
+        payload[place] ^= 0x40
+        with pytest.raises(BundleError):
+            parse_bundle(bytes(payload), "x.bundle")
+        payload[place] ^= 0x40
+
+
+def test_every_truncation_is_refused(bundle_path: Path) -> None:
+    payload = bundle_path.read_bytes()
+    for length in range(len(payload)):
+        refusal(payload[:length])
+
+
+def test_bytes_before_or_after_are_refused(bundle_path: Path) -> None:
+    payload = bundle_path.read_bytes()
+    refusal(payload + b"\0")
+    refusal(b"\0" + payload)
+
+
+def test_missing_file_is_named(bundle_path: Path) -> None:
+    files = members(bundle_path)
+    del files["golden/good.png"]
+    assert "golden/good.png is missing" in refusal(archive(files))
+
+
+def test_extra_file_is_named(bundle_path: Path) -> None:
+    message = refusal(archive({**members(bundle_path), "extra.sh": b"rm"}))
+    assert "extra.sh is not in the manifest" in message
+
+
+def test_altered_file_is_named(bundle_path: Path) -> None:
+    files = {**members(bundle_path), "model.tflite": b"TFL3 netwerk"}
+    assert "model.tflite was altered" in refusal(archive(files))
+
+
+def test_bundle_without_a_model_is_refused(tmp_path: Path, manifest: Manifest) -> None:
+    with pytest.raises(BundleError, match=r"model\.tflite is missing"):
+        write_bundle(tmp_path / "x.bundle", manifest, {"vectors.npz": b""})
+    assert not (tmp_path / "x.bundle").exists()
+
+
+@pytest.mark.parametrize("found", [0, 2, "1", None])
+def test_other_format_version_is_refused(bundle_path: Path, found: object) -> None:
+    message = refusal(edited(bundle_path, format=found))
+    assert f"format {found!r}, this version reads 1" in message
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/../../b", "c:evil", "a\\b", "./a"])
+def test_path_outside_the_archive_is_refused(bundle_path: Path, name: str) -> None:
+    assert "leads outside the bundle" in refusal(archive({**members(bundle_path), name: b""}))
+    listed = {name: {"sha256": "0" * 64, "bytes": 0}}
+    assert "leads outside the bundle" in refusal(edited(bundle_path, files=listed))
+
+
+def test_unknown_field_is_named(bundle_path: Path) -> None:
+    assert "colour" in refusal(edited(bundle_path, colour="red"))
+
+
+def test_good_label_must_exist(bundle_path: Path) -> None:
+    spec = json.loads(members(bundle_path)["manifest.json"])["spec"]
+    spec["good"] = ["fine"]
+    assert "'fine' is not among the labels" in refusal(edited(bundle_path, spec=spec))
+
+
+def test_threshold_that_no_probability_reaches_is_refused(bundle_path: Path) -> None:
+    spec = json.loads(members(bundle_path)["manifest.json"])["spec"]
+    spec["scoring"]["threshold"] = 1.5
+    said = refusal(edited(bundle_path, spec=spec))
+    assert "manifest.json: spec.scoring: threshold 1.5 of a classifier is no probability" in said
+
+
+def test_manifest_that_is_not_json_is_refused(bundle_path: Path) -> None:
+    refusal(archive({**members(bundle_path), "manifest.json": b"{"}))
+    refusal(archive({**members(bundle_path), "manifest.json": b"[]"}))
+    refusal(archive({**members(bundle_path), "manifest.json": b"\xff"}))
+
+
+def test_compressed_archive_is_refused(bundle_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, payload in members(bundle_path).items():
+            target.writestr(name, payload * 50)
+    assert "is compressed" in refusal(buffer.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_name_that_is_there_twice_is_refused(bundle_path: Path) -> None:
+    buffer = io.BytesIO(bundle_path.read_bytes())
+    with zipfile.ZipFile(buffer, "a") as target:
+        target.writestr("model.tflite", b"another")
+    assert "is there twice" in refusal(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"PK", b"not a zip at all" * 9, b"\x89PNG\r\n"],
+    ids=["empty", "pk", "text", "png"],
+)
+def test_wrong_type_of_file_is_refused(payload: bytes) -> None:
+    assert "truncated or damaged" in refusal(payload)
+
+
+def test_missing_file_says_check_the_path(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"nowhere\.bundle: cannot be read .*check the path"):
+        read_bundle(tmp_path / "nowhere.bundle")
+
+
+def test_signature_is_kept_apart_from_the_files(bundle_path: Path) -> None:
+    bundle = read_bundle(bundle_path)
+    signed: Bundle = parse_bundle(signed_bundle(bundle, b"sig"), "x.bundle")
+    assert signed.signature == b"sig"
+    assert signed.manifest_bytes == bundle.manifest_bytes
+    assert signed.files == bundle.files
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from edge_agent.contracts.core.files import write_atomic
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+write_atomic(Path(sys.argv[1]), b"x" * 5000)
+"""
+
+
+def test_write_that_does_not_fit_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "floor.json"
+    path.write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "StorageError" in done.stderr
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["floor.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_unwritable_folder_says_so() -> None:
+    from edge_agent.contracts.core.files import write_atomic
+
+    with pytest.raises(StorageError, match="cannot write"):
+        write_atomic(Path("/proc/nowhere/file"), b"")
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.vibration.input import (
+    VibrationInput,
+    cut_windows,
+    prepare_recording,
+    resample,
+)
+
+SPEC = VibrationInput(rate_hz=1000, axes=["x"], window_samples=100, hop_samples=50, full_scale=2.0)
+
+
+def tone(rate_hz: float, seconds: float, frequency_hz: float) -> np.ndarray:
+    time_s = np.arange(round(rate_hz * seconds)) / rate_hz
+    return np.sin(2 * np.pi * frequency_hz * time_s).astype(np.float32)[:, None]
+
+
+@pytest.mark.parametrize("to_hz", [12000, 51200, 44100, 8000])
+def test_tone_keeps_its_shape_at_another_rate(to_hz: float) -> None:
+    found = resample(tone(48000, 0.5, 500), 48000, to_hz)
+    wanted = tone(to_hz, 0.5, 500)
+    assert abs(len(found) - len(wanted)) <= 1
+    assert np.abs(found[400:-400] - wanted[400 : len(found) - 400]).max() < 1e-3
+
+
+def test_tone_above_the_new_nyquist_is_removed() -> None:
+    assert np.abs(resample(tone(48000, 0.5, 7000), 48000, 12000)[300:-300]).max() < 1e-3
+
+
+def test_equal_rates_pass_unchanged() -> None:
+    signal = tone(1000, 1, 50)
+    assert np.array_equal(resample(signal, 1000, 1000), signal)
+
+
+@settings(max_examples=50, deadline=None)
+@given(total=st.integers(1, 500), length=st.integers(1, 100), hop=st.integers(1, 80))
+def test_windows_are_stretches_of_the_signal(total: int, length: int, hop: int) -> None:
+    if total < length:
+        return
+    signal = np.arange(total, dtype=np.float32)[:, None]
+    windows = cut_windows(signal, length, hop)
+    assert len(windows) == (total - length) // hop + 1
+    for row, window in enumerate(windows):
+        assert np.array_equal(window[:, 0], np.arange(row * hop, row * hop + length))
+
+
+def test_severity_survives_preparation() -> None:
+    weak = prepare_recording(Recording(tone(1000, 1, 50), 1000, ("x",)), SPEC)
+    strong = prepare_recording(Recording(tone(1000, 1, 50) * 3, 1000, ("x",)), SPEC)
+    assert np.allclose(strong, 3 * weak, atol=1e-5)
+    assert np.abs(weak).max() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("signal", "unit", "said"),
+    [
+        (np.full((300, 1), np.nan, np.float32), "g", "sample 0 is not a number"),
+        (np.full((300, 1), np.inf, np.float32), "g", "is not a number"),
+        (np.zeros((300, 2), np.float32), "g", "takes 1 axes"),
+        (np.zeros((300, 1), np.float32), "m/s2", "in 'm/s2', the model takes 'g'"),
+        (np.zeros((99, 1), np.float32), "g", "one window needs 100"),
+    ],
+    ids=["nan", "inf", "axes", "unit", "short"],
+)
+def test_bad_recording_is_refused(signal: np.ndarray, unit: str, said: str) -> None:
+    axes = tuple(str(n) for n in range(signal.shape[1]))
+    with pytest.raises(InputError, match=said):
+        prepare_recording(Recording(signal, 1000, axes, unit, "motor.wav"), SPEC)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.__main__ import main
+from edge_agent.contracts.core.errors import ConfigError, InputError
+from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor, Verdict
+from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.scoring import Scoring, judge
+from edge_agent.contracts.vibration.baseline import standard_of
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import SpectrumView
+from edge_agent.decide.bearings import BEARINGS
+from edge_agent.decide.vibration import (
+    MachineInspector,
+    read_baseline,
+    take_baseline,
+    why,
+    write_baseline,
+)
+
+RATE_HZ = 4000
+SPEC = ModelSpec(
+    name="motor",
+    task="vibration-anomaly",
+    architecture="spectral",
+    labels=["normal"],
+    good=["normal"],
+    input=VibrationInput(
+        rate_hz=RATE_HZ,
+        axes=["x"],
+        window_samples=1000,
+        hop_samples=1000,
+        views=[SpectrumView(bins=16, high_hz=2000)],
+        standard=standard_of([np.full(16, -5.3)], np.full(16, 0.1), 8.0),
+    ),
+    scoring=Scoring(kind="anomaly", threshold=1.5),
+)
+
+
+class MeanMagnitude:
+    """A listener whose score is the mean magnitude of what it hears."""
+
+    spec = SPEC
+
+    def raw_outputs(self, prepared: Tensor) -> list[Tensor]:
+        return [np.abs(prepared).mean(axis=(1, 2))[:, None].astype(np.float32)]
+
+    def judge(self, raw: list[Tensor]) -> Judgement:
+        return judge(raw[0], SPEC.labels, SPEC.good, SPEC.scoring)
+
+    def inspect_image(self, image: Image) -> Judgement:
+        raise InputError("no images")
+
+
+def running(level: float, seconds: float = 0.5, seed: int = 0) -> Recording:
+    noise = np.random.default_rng(seed).normal(0, level, (int(seconds * RATE_HZ), 1))
+    return Recording(noise.astype(np.float32), RATE_HZ, ("x",))
+
+
+QUIET, LOUD = 0.1, 1.0
+
+
+def test_a_louder_machine_alarms_until_it_has_its_own_baseline(tmp_path: Path) -> None:
+    plain = MachineInspector(MeanMagnitude())
+    assert plain.inspect_recording(running(QUIET)).verdict == Verdict.PASS
+    assert plain.inspect_recording(running(LOUD)).verdict == Verdict.FAIL
+    path = tmp_path / "baseline.json"
+    write_baseline(path, take_baseline(MeanMagnitude(), [running(LOUD, 10.0, 1)]))
+    moved = MachineInspector(MeanMagnitude(), baseline=read_baseline(path, SPEC))
+    assert moved.inspect_recording(running(LOUD)).verdict == Verdict.PASS
+    alarm = moved.inspect_recording(running(QUIET))
+    assert (alarm.verdict, alarm.label) == (Verdict.FAIL, "anomaly")
+
+
+def test_the_baseline_of_another_bundle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    write_baseline(path, take_baseline(MeanMagnitude(), [running(LOUD, 10.0)]))
+    with pytest.raises(ConfigError, match="is the baseline of motor, the channel runs pump"):
+        read_baseline(path, SPEC.model_copy(update={"name": "pump"}))
+
+
+def test_a_missing_baseline_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run lineside-agent baseline"):
+        read_baseline(tmp_path / "none.json", SPEC)
+
+
+def test_a_lone_alarm_waits_for_the_second() -> None:
+    patient = MachineInspector(MeanMagnitude(), persistence=Persistence(k=2, n=3))
+    levels = [QUIET, LOUD, QUIET, LOUD, QUIET, QUIET, LOUD]
+    found = [patient.inspect_recording(running(level)) for level in levels]
+    assert [one.verdict == Verdict.FAIL for one in found] == [0, 0, 0, 1, 0, 0, 0]
+    assert "1 of 3" in found[1].reason
+
+
+def test_an_alarm_says_which_race_is_worn_and_in_which_zone_the_machine_runs() -> None:
+    t = np.arange(4 * RATE_HZ) / RATE_HZ
+    since = np.mod(t, 60 / 1500 / BEARINGS["6205-2RS"].orders["BPFO"])
+    ring = 3 * np.exp(-since * 600) * np.sin(2 * np.pi * 1300 * since)
+    shake = 5 * np.sin(2 * np.pi * 25 * t) + np.random.default_rng(0).normal(0, 0.05, len(t))
+    signal = (ring + shake).astype(np.float32)[:, None]
+    said = why(Recording(signal, RATE_HZ, ("x",), rpm=1500), "group2-rigid", BEARINGS["6205-2RS"])
+    assert "outer race (BPFO at 3.58 orders" in said
+    assert "zone D of ISO 20816-3 group2-rigid" in said
+
+
+def test_a_quiet_machine_gives_no_reason() -> None:
+    assert why(running(0.001, 2.0), "group2-rigid", None) == ""
+
+
+def test_the_command_refuses_a_model_that_needs_no_baseline(
+    vibration_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "normal.npz", x=np.zeros(100_000, np.float32), rate_hz=np.float64(1000))
+    words = [str(vibration_bundle), str(tmp_path / "normal.npz"), "--out", str(tmp_path / "b.json")]
+    assert main(["baseline", *words]) != 0
+    assert "error:" in capsys.readouterr().err
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_a_sensor_that_says_nothing_is_no_verdict_whatever_the_model_would_say() -> None:
+    dead = Recording(np.full((2000, 1), 0.25, np.float32), RATE_HZ, ("x",), source="motor 3")
+    with pytest.raises(InputError, match=r"motor 3: axis x gives one value all the time"):
+        MachineInspector(MeanMagnitude()).inspect_recording(dead)

@@ -1,0 +1,141 @@
+"""bench: here, on a station behind a real sshd, and kept in the card of a bundle."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.__main__ import main as deploy
+from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.infer.inspector import load_inspector
+from quantize.__main__ import main
+from tests.deploy import sshd
+from tests.station_kit import write_image_bundle
+
+REPO = Path(__file__).parents[3]
+SMALL = REPO / "tests" / "edge_agent" / "models" / "brightness.tflite"
+PROGRAM = shlex.join(["env", f"PYTHONPATH={REPO}", sys.executable, "-m", "quantize"])
+SHORT = ["--threads", "1", "--runs", "20"]
+
+
+@pytest.fixture(scope="module")
+def ssh_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    if reason := sshd.missing():
+        pytest.skip(reason)
+    with sshd.served(tmp_path_factory.mktemp("sshd")) as config:
+        yield config
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return write_image_bundle(tmp_path / "brightness.bundle")
+
+
+def test_bench_measures_in_a_fresh_process(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), *SHORT, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (timing,) = document["timings"]
+    assert 0 < timing["p50_ms"] <= timing["p95_ms"] <= timing["p99_ms"]
+    assert timing["cold_start_ms"] > timing["p50_ms"]
+    assert 10 < timing["rss_mb"] < 200
+    assert "cores" in document["machine"]
+
+
+def test_kept_run_times_stand_in_the_card_and_as_json(bundle: Path, capsys: Any) -> None:
+    before = read_bundle(bundle)
+    assert main(["bench", str(bundle), *SHORT, "--keep", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    after = read_bundle(bundle)
+    assert json.loads(after.files["bench.json"]) == {document["machine"]: document["timings"]}
+    card = after.files["card.md"].decode()
+    assert "## Run times" in card
+    assert f"{document['timings'][0]['p50_ms']:.3f}" in card
+    assert after.model == before.model
+    assert after.manifest.model_copy(update={"files": {}}) == before.manifest.model_copy(
+        update={"files": {}}
+    )
+    assert load_inspector(after).parity is not None
+
+
+def test_keeping_again_replaces_the_same_machine(bundle: Path) -> None:
+    for _ in range(2):
+        assert main(["bench", str(bundle), *SHORT, "--keep"]) == 0
+    card = read_bundle(bundle).files["card.md"].decode()
+    assert card.count("## Run times") == 1
+    assert card.count("| litert") == 1
+
+
+def test_a_signed_bundle_is_not_touched(bundle: Path, tmp_path: Path, capsys: Any) -> None:
+    keys = tmp_path / "keys"
+    assert deploy(["keys", "init", str(keys)]) == 0
+    assert deploy(["sign", str(bundle), "--keys", str(keys)]) == 0
+    signed = bundle.read_bytes()
+    assert main(["bench", str(bundle), *SHORT, "--keep"]) == 1
+    said = capsys.readouterr().err
+    assert "is signed, so its card cannot change: bench with --keep before" in said
+    assert "timing with" not in said
+    assert bundle.read_bytes() == signed
+    assert main(["bench", str(bundle), *SHORT]) == 0
+
+
+def test_a_bare_model_has_no_card(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), "--keep"]) == 2
+    assert "a bare model has no card" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", ["", "{}", "[]", "welcome", '{"machine": 1, "timings": [{}]}'])
+def test_a_station_that_answers_something_else_is_named(
+    answer: str, bundle: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f"#!/bin/sh\ncat > /dev/null\necho {shlex.quote(answer)}\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
+    assert main(["bench", str(bundle), "--ssh", "pi@station7"]) == 4
+    assert "install the same version of Lineside there" in capsys.readouterr().err
+
+
+def test_operators_of_a_station_are_timed_there(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), "--ssh", "pi@station7", "--profile"]) == 2
+    assert "run it on the station itself" in capsys.readouterr().err
+
+
+def test_the_twin_is_timed_only_where_there_is_one(bundle: Path, capsys: Any) -> None:
+    assert main(["bench", str(bundle), "--runtime", "edgetpu"]) == 2
+    assert "has no model compiled for Edge TPU" in capsys.readouterr().err
+
+
+def test_bench_on_a_station_over_ssh(bundle: Path, ssh_config: Path, capsys: Any) -> None:
+    words = ["--ssh", "station", "--ssh-config", str(ssh_config), "--program", PROGRAM]
+    assert main(["bench", str(bundle), *SHORT, *words, "--json", "--keep"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["where"] == "station"
+    assert document["timings"][0]["runs"] == 20
+    assert list((ssh_config.parent / "scratch").iterdir()) == []
+    assert document["machine"] in read_bundle(bundle).files["card.md"].decode()
+
+
+def test_a_station_without_the_program_is_said(bundle: Path, ssh_config: Path, capsys: Any) -> None:
+    words = ["--ssh", "station", "--ssh-config", str(ssh_config), "--program", "no-such-program"]
+    assert main(["bench", str(bundle), *SHORT, *words]) == 4
+    assert "station: has no no-such-program" in capsys.readouterr().err
+
+
+def test_what_fails_on_the_station_is_said_here(
+    bundle: Path, ssh_config: Path, capsys: Any
+) -> None:
+    words = ["--ssh", "station", "--ssh-config", str(ssh_config), "--program", PROGRAM]
+    assert main(["bench", str(bundle), *SHORT, *words, "--runtime", "tflite_runtime"]) == 1
+    assert "bench fails there" in capsys.readouterr().err
+
+
+def test_bench_of_a_station_that_is_not_there_says_so(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), "--ssh", "nobody@station.invalid"]) == 4
+    assert "station.invalid: cannot be reached by ssh" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""Global maxima as pooling: the same numbers, out of an operator that int8 tools know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edge_agent.infer.runtime import open_runtime
+from quantize.graph.maxpool import pooled_maxima
+from quantize.graph.read import parse_graph
+
+SHAPES = {"images": ((6, 5, 4), (1, 2)), "signals": ((7, 4), (1,)), "channels": ((6, 5, 4), (3,))}
+"""Name -> what the network takes, and the axes over which it takes the maximum."""
+
+MAKE = f"""
+import sys, keras, tensorflow as tf
+keras.utils.set_random_seed(0)
+for name, (shape, axes) in {SHAPES!r}.items():
+    given = keras.Input(batch_shape=(1, *shape))
+    gives = keras.layers.Dense(3)(keras.ops.max(keras.layers.ReLU()(given), axis=axes))
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(given, gives))
+    open(f"{{sys.argv[1]}}/{{name}}.tflite", "wb").write(converter.convert())
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Float networks that take a maximum, converted in a process of its own."""
+    folder = tmp_path_factory.mktemp("maxima")
+    done = subprocess.run([sys.executable, "-c", MAKE, folder], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    return {name: (folder / f"{name}.tflite").read_bytes() for name in SHAPES}
+
+
+@pytest.mark.parametrize("name", ["images", "signals"])
+def test_the_pooling_gives_the_same_numbers(name: str, models: dict[str, bytes]) -> None:
+    pooled = pooled_maxima(models[name])
+    names = [op.name for op in parse_graph(pooled, "pooled").ops]
+    assert "MAX_POOL_2D" in names
+    assert "REDUCE_MAX" not in names
+    random = np.random.default_rng(0)
+    before, after = open_runtime(models[name]), open_runtime(pooled)
+    for _ in range(5):
+        given = random.standard_normal((1, *SHAPES[name][0])).astype(np.float32)
+        assert np.array_equal(before.invoke([given])[0], after.invoke([given])[0])
+
+
+def test_a_maximum_over_channels_stays(models: dict[str, bytes]) -> None:
+    names = [op.name for op in parse_graph(pooled_maxima(models["channels"]), "pooled").ops]
+    assert "REDUCE_MAX" in names
+    assert "MAX_POOL_2D" not in names

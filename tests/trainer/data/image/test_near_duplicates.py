@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from trainer.data.image.picture_match import Twin, connect, find_twins, fingerprint
+
+COUNT = 24
+RNG = np.random.default_rng(7)
+
+
+def part(seed: int) -> np.ndarray:
+    """Parts of one kind: the same rings, with their own grain, scratches and pits."""
+    rng = np.random.default_rng(seed)
+    canvas = np.full((200, 200), 90, np.uint8)
+    for radius, tone in ((88, 200), (60, 60), (52, 170), (30, 40)):
+        cv2.circle(canvas, (100, 100), radius, tone, -1, cv2.LINE_AA)
+    for _ in range(14):
+        x, y = rng.integers(20, 180, 2).tolist()
+        dx, dy = rng.integers(-18, 18, 2).tolist()
+        tone = int(rng.integers(0, 255))
+        cv2.line(canvas, (x, y), (x + dx, y + dy), tone, int(rng.integers(1, 4)), cv2.LINE_AA)
+    grain = cv2.GaussianBlur(rng.normal(0, 30, (200, 200)), (0, 0), 1.5)
+    grey = np.clip(canvas + grain, 0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def turned(image: np.ndarray, degrees: float) -> np.ndarray:
+    matrix = cv2.getRotationMatrix2D((99.5, 99.5), degrees, 1.0)
+    return cv2.warpAffine(image, matrix, (200, 200), borderMode=cv2.BORDER_REFLECT)
+
+
+VARIANTS = {
+    "same": lambda image: image.copy(),
+    "quarter turn": lambda image: np.ascontiguousarray(np.rot90(image)),
+    "mirrored": lambda image: np.ascontiguousarray(image[:, ::-1]),
+    "5 degrees": lambda image: turned(image, 5),
+    "137 degrees": lambda image: turned(image, 137),
+    "brighter": lambda image: np.clip(image * 1.1 + 8, 0, 255).astype(np.uint8),
+    "jpeg 50": lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [1, 50])[1], 1),
+    "cropped to 90 %": lambda image: np.ascontiguousarray(image[12:192, 8:188]),
+    "half size": lambda image: cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=3),
+    "stretched": lambda image: cv2.resize(turned(image, 30), (200, 180)),
+}
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[np.ndarray]:
+    return [part(seed) for seed in range(COUNT)]
+
+
+def test_different_parts_of_one_kind_are_no_twins(parts: list[np.ndarray]) -> None:
+    assert find_twins(fingerprint(parts)) == []
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_planted_copies_are_found(name: str, parts: list[np.ndarray]) -> None:
+    planted = [VARIANTS[name](image) for image in parts[:8]]
+    groups = connect(COUNT + 8, find_twins(fingerprint(parts + planted)))
+    found = sum(groups[place] == groups[COUNT + place] for place in range(8))
+    assert found >= 7
+    assert len(np.unique(groups)) >= COUNT
+
+
+def test_twins_of_twins_share_a_group() -> None:
+    assert connect(4, [Twin(0, 1, 1.0), Twin(1, 3, 1.0)]).tolist() == [0, 0, 1, 0]
+
+
+def test_a_flat_picture_has_no_twin() -> None:
+    flat = [np.full((50, 60, 3), tone, np.uint8) for tone in (0, 128, 255)]
+    assert find_twins(fingerprint(flat)) == []

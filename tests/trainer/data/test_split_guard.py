@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import DatasetError
+from trainer.__main__ import main
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent
+from trainer.data.image.near_duplicates import survey
+from trainer.data.load import load_dataset
+from trainer.data.split_guard import guard
+
+PARTS = 12
+
+
+def casting(seed: int, scratched: bool) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    canvas = np.full((96, 96), 90.0)
+    canvas += cv2.GaussianBlur(rng.normal(0, 120, (96, 96)), (0, 0), 2)
+    if scratched:
+        cv2.line(canvas, (20, 30), (70, int(rng.integers(30, 80))), 250, 2)
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def leaking(tmp_path: Path) -> Path:
+    """train/ and test/ folders in which every test picture is a turned training picture."""
+    for number in range(PARTS):
+        label = "scratch" if number % 2 else "ok"
+        picture = casting(number, label == "scratch")
+        for split, turns in (("train", 0), ("test", 1), ("train", 2)):
+            folder = tmp_path / split / label
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f"{number}_{turns}.png"), np.rot90(picture, turns))
+    return tmp_path
+
+
+def test_a_given_split_that_shares_copies_is_refused(leaking: Path) -> None:
+    dataset = load_dataset(leaking)
+    with pytest.raises(DatasetError, match=r"12 of 12 held-out .* --allow shared-copies"):
+        guard(dataset, FitConfig(), [], Silent())
+
+
+def test_the_waiver_gives_both_splits(leaking: Path) -> None:
+    found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], Silent())
+    assert found.naive is not None
+    groups = found.split.dataset.groups()
+    test = {groups[place] for place in found.split.test}
+    assert not test & {groups[place] for place in (*found.split.train, *found.split.val)}
+
+
+def test_group_twins_splits_by_the_copies_found(leaking: Path) -> None:
+    found = guard(load_dataset(leaking), FitConfig(group="twins"), [], Silent())
+    assert found.naive is None
+    assert "groups by 'twins'" in found.split.protocol
+
+
+def test_named_groups_are_kept(plates: Path) -> None:
+    found = guard(load_dataset(plates), FitConfig(), [], Silent())
+    assert "groups by 'plate'" in found.split.protocol
+
+
+def test_groups_says_what_it_found_and_writes_it(
+    leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "twins.csv"
+    assert main(["groups", str(leaking), "--json", "--out", str(out)]) == 3
+    said = json.loads(capsys.readouterr().out)
+    assert (said["groups"], said["copied"], said["shared_with_held_out"]) == (PARTS, 3 * PARTS, 12)
+    assert len(out.read_text().splitlines()) == 3 * PARTS + 1
+
+
+def test_fit_shows_naive_and_honest_score(
+    leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["fit", str(leaking), "--out", str(run), "--epochs", "1", "--allow", "shared-copies"]
+    assert main(words) == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["naive"]["protocol"].startswith("train and test as given")
+    assert "groups by 'twins'" in metrics["protocol"]
+    assert "as the folders split it" in (run / "report.html").read_text()
+    assert "naive" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_official_split_of_the_castings_leaks(data_dir: Path) -> None:
+    dataset = load_dataset(data_dir / "casting" / "casting_data")
+    found = survey(dataset)
+    split = np.array([sample.split for sample in dataset.samples])
+    known = set(found.groups[split == "train"].tolist())
+    leaked = sum(group in known for group in found.groups[split == "test"].tolist())
+    assert leaked >= 650
+    labels = np.array([sample.label for sample in dataset.samples])
+    mixed = [g for g in np.unique(found.groups) if len(set(labels[found.groups == g])) > 1]
+    assert len(mixed) <= 1

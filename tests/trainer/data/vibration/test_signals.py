@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.data.load import load_dataset
+from trainer.data.samples import Dataset
+from trainer.data.vibration.signals import (
+    clipped_samples,
+    longest_still,
+    short_doubts,
+    signal_doubts,
+)
+
+RATE_HZ = 12_000
+
+
+def machine(rate_hz: float = RATE_HZ, gain: float = 1.0, seed: int = 0) -> np.ndarray:
+    """A second of noise around 3 kHz."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(rate_hz)) / rate_hz
+    slow = np.convolve(rng.normal(size=len(t)), np.ones(int(rate_hz / 500)) / 10, "same")
+    return (gain * slow * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
+
+
+def dataset(root: Path, odd: np.ndarray) -> Dataset:
+    signals = [machine(seed=seed) for seed in range(5)]
+    lines = ["path,label"]
+    for place, signal in enumerate([*signals, odd]):
+        np.savez(root / f"r{place}.npz", x=signal)
+        lines.append(f"r{place}.npz,{'a' if place % 2 else 'b'}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    (root / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["a"]\nlabels = "labels.csv"\n'
+        f'[vibration]\nrate_hz = {RATE_HZ}\naxes = ["x"]\n'
+    )
+    return load_dataset(root)
+
+
+def test_like_recordings_raise_no_doubt(tmp_path: Path) -> None:
+    assert signal_doubts(dataset(tmp_path, machine(seed=9))) == []
+
+
+def test_a_recording_of_four_times_the_rate_is_caught_by_its_spectrum(tmp_path: Path) -> None:
+    said = signal_doubts(dataset(tmp_path, machine(4 * RATE_HZ)))
+    assert len(said) == 1
+    assert said[0].startswith("r5.npz: its spectrum reaches")
+    assert said[0].endswith("another rate?")
+
+
+def test_another_unit_is_caught_by_its_level(tmp_path: Path) -> None:
+    said = signal_doubts(dataset(tmp_path, machine(gain=1000, seed=9)))
+    assert [one for one in said if "another unit or gain?" in one]
+
+
+def test_clipping_is_named_with_its_level(tmp_path: Path) -> None:
+    loud = np.clip(machine(seed=9), -0.3, 0.3)
+    said = signal_doubts(dataset(tmp_path, loud))
+    assert [one for one in said if "clipped at 0.3" in one]
+
+
+def test_a_dropout_is_named_with_its_length(tmp_path: Path) -> None:
+    held = machine(seed=9)
+    held[3000:4200] = held[3000]
+    said = signal_doubts(dataset(tmp_path, held))
+    assert [one for one in said if "stands still for 100 ms" in one]
+
+
+def test_a_stub_that_would_shorten_every_window_is_named(tmp_path: Path) -> None:
+    stub = dataset(tmp_path, machine(seed=9)[:600])
+    said = short_doubts(stub)
+    assert len(said) == 1
+    assert said[0].startswith("r5.npz: lasts 0.05 s, the others 1 s: all windows are cut")
+    assert said[0] in signal_doubts(stub)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_neither_clips_nor_stands_still(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=10_000)
+    assert clipped_samples(noise) == 2
+    assert longest_still(noise) == 1
+
+
+def test_the_published_48_khz_normal_is_caught_when_taken_for_12_khz(data_dir: Path) -> None:
+    from dataclasses import replace
+
+    whole = load_dataset(data_dir / "cwru")
+    normal = [s for s in whole.samples if s.label == "N"]
+    faults = [s for s in whole.samples if s.label != "N"][::6]
+    wrong = [replace(sample, rate_hz=12_000.0) for sample in [*faults, *normal]]
+    said = signal_doubts(whole.with_samples(wrong))
+    assert [one for one in said if "97_Normal_0" in one and "another rate?" in one]

@@ -1,0 +1,189 @@
+"""Good parts teach a detector and choose its threshold, each judged by one that had not seen it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import Silent
+from trainer.data.load import load_dataset
+from trainer.data.prepare import Prepared
+from trainer.data.samples import Dataset
+from trainer.data.split import Split
+from trainer.models.image.cross_fitting import Judge, everything, heat_unseen, held_out, own_scoring
+from trainer.models.image.feature_maps import Floats
+from trainer.models.image.patchcore import ARCHITECTURE
+from trainer.models.image.symmetry import TURNS, teaching_copies, usual_turns
+from trainer.models.layers.int8 import Sight
+from trainer.models.registry import Training
+from trainer.workflow.experiment import prepare_training, run_experiment
+
+SIZE_PX = 64
+
+
+@pytest.fixture(scope="module")
+def training(plates: Path) -> Training:
+    """Eighteen good plates to learn from, six to watch."""
+    dataset = load_dataset(plates)
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    dataset = replace(dataset, config=config)
+    good = np.flatnonzero(~dataset.is_bad())
+    split = Split(dataset, good[:18], good[18:24], good[24:], "drawn")
+    fit = FitConfig(model="patches", image=ImageTable(size_px=SIZE_PX, standardise=False))
+    return prepare_training(split, fit, ARCHITECTURE, Silent())
+
+
+def brightness(cells: Floats) -> Judge:
+    """A judge of (N, G, G, 1): how far a cell is from the mean of those it knows."""
+    mean = cells.mean()
+    return lambda held: np.abs(held[..., 0] - mean)
+
+
+NONE = (np.zeros(0, np.intp), np.zeros((0, 2, 2, 1), np.float32))
+
+
+def test_no_part_is_left_out_twice_and_no_group_is_cut(training: Training) -> None:
+    turns = held_out(training)
+    groups = np.array(training.dataset.groups())[training.train.sample]
+    assert np.array_equal(np.sum(turns, axis=0), np.ones(len(groups)))
+    for one in turns:
+        assert not set(groups[one]) & set(groups[~one])
+
+
+def test_no_part_is_judged_by_one_that_knew_it(training: Training) -> None:
+    """A judge that had seen its part, as float, as int8 or as a copy, would find no distance."""
+    count = len(training.train.inputs)
+    own = np.tile(np.arange(count, dtype=np.float32), 2)[:, None, None, None]
+    copies = (np.arange(count), own)
+
+    def judge_of(seen: Floats) -> Judge:
+        return lambda held: np.abs(held - seen.reshape(1, 1, -1)).min(axis=2, keepdims=True)
+
+    assert heat_unseen(training, own, copies, judge_of).min() >= 1
+
+
+def test_a_lone_group_judges_itself(training: Training) -> None:
+    samples = [replace(sample, group="one") for sample in training.dataset.samples]
+    alone = replace(training, dataset=training.dataset.with_samples(samples))
+    assert [one.all() for one in held_out(alone)] == [True]
+    cells = np.ones((2 * len(training.train.inputs), 2, 2, 1), np.float32)
+    assert not heat_unseen(alone, cells, NONE, brightness).any()
+
+
+def test_validation_parts_are_the_last_of_everything(training: Training) -> None:
+    both = everything(training).train
+    assert np.array_equal(both.inputs[18:], training.val.inputs)
+    assert np.array_equal(both.sample[18:], training.val.sample)
+
+
+def test_the_threshold_goes_by_the_worse_of_float_and_int8_and_by_the_worst_tile() -> None:
+    samples = np.repeat(np.arange(200), 2)
+    scores = np.zeros((2, 200, 2), np.float32)
+    scores[0, :, 1], scores[1, 150:, 0] = np.arange(200), 300
+    inputs = np.zeros((400, 1, 1, 3), np.uint8)
+    training = cast("Training", replace_train(Prepared(inputs, samples)))
+    scoring = own_scoring(training, scores.reshape(-1))
+    assert scoring.threshold == pytest.approx(300)
+    assert scoring.windows == "max"
+    assert "200 good" in scoring.chosen_by
+    assert "without its group" in scoring.chosen_by
+
+
+class replace_train:  # noqa: N801
+    """A training of which only the inputs matter."""
+
+    def __init__(self, train: Prepared) -> None:
+        self.train = train
+
+
+@pytest.mark.parametrize("name", list(TURNS))
+def test_a_turn_keeps_the_shape_and_moves_the_pixels(name: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    turned = TURNS[name](images)
+    assert turned.shape == images.shape
+    assert not np.array_equal(turned, images)
+    assert np.array_equal(np.sort(turned, axis=None), np.sort(images, axis=None))
+
+
+class Mean:
+    """A sight of one sense: the brightness of the four corners of an image."""
+
+    def plain(self, inputs: np.ndarray, what: str) -> list[Floats]:
+        corners = inputs[:, :: SIZE_PX - 1, :: SIZE_PX - 1].mean(axis=3, keepdims=True)
+        return [corners.astype(np.float32)]
+
+    def twice(self, inputs: np.ndarray, what: str) -> list[Floats]:
+        return [np.tile(one, (2, 1, 1, 1)) for one in self.plain(inputs, what)]
+
+
+def places(cells: Floats) -> Judge:
+    """A judge that knows what is usual at every place."""
+    mean = cells.mean(axis=0)
+    return lambda held: np.abs(held - mean)[..., 0]
+
+
+def lit(training: Training, image: np.ndarray) -> Training:
+    """Forty noisy copies of `image` as the training inputs, each a group of its own."""
+    rng = np.random.default_rng(0)
+    noisy = image + rng.normal(0, 8, (40, *image.shape))
+    sample = training.dataset.samples[0]
+    samples = [replace(sample, path=f"{number}.png", group=str(number)) for number in range(40)]
+    dataset: Dataset = training.dataset.with_samples(samples)
+    inputs = np.clip(noisy, 0, 255).astype(np.uint8)
+    return replace(training, dataset=dataset, train=Prepared(inputs, np.arange(40)))
+
+
+def test_parts_that_lie_anyhow_teach_by_turned_copies(training: Training) -> None:
+    flat = lit(training, np.full((SIZE_PX, SIZE_PX, 3), 120.0))
+    sight = cast("Sight", Mean())
+    cells = sight.twice(flat.train.inputs, "")
+    copies = teaching_copies(flat, sight, cells, [places])
+    assert len(copies.of) == len(TURNS) * 40
+    assert copies.cells[0].shape == (2 * len(TURNS) * 40, 2, 2, 1)
+
+
+def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
+    shaded = np.full((SIZE_PX, SIZE_PX, 3), 120.0)
+    shaded[:, : SIZE_PX // 2] = 200
+    one_sided = lit(training, shaded)
+    sight = cast("Sight", Mean())
+    cells = sight.twice(one_sided.train.inputs, "")
+    assert usual_turns(one_sided, sight, cells, [places]) == ["upside down"]
+
+
+def test_few_parts_are_not_turned(training: Training) -> None:
+    sight = cast("Sight", Mean())
+    few = replace(training, train=Prepared(training.train.inputs[:8], training.train.sample[:8]))
+    cells = sight.twice(few.train.inputs, "")
+    copies = teaching_copies(few, sight, cells, [places])
+    assert len(copies.of) == 0
+    assert copies.cells[0].shape == (0, 2, 2, 1)
+
+
+@pytest.mark.parametrize("model", ["gaussian", "patches"])
+def test_a_detector_is_judged_by_parts_unseen(
+    model: str, training: Training, lively_weights: str
+) -> None:
+    options = {"dimensions": 8, "taught": 0}
+    if model == "patches":
+        options["prototypes"] = 32
+    config = FitConfig(
+        model=model,
+        weights=lively_weights,
+        image=ImageTable(size_px=SIZE_PX, standardise=False),
+        options=options,
+    )
+    experiment = run_experiment(training.split, config, "plates")
+    fitted, scoring = experiment.fitted, experiment.spec.scoring
+    assert fitted.unseen is not None
+    assert fitted.unseen.shape == (6, 1)
+    np.testing.assert_allclose(experiment.val.scores, fitted.unseen[:, 0], rtol=1e-6)
+    own = fitted.model.predict(training.val.inputs.astype(np.float32), verbose=0)[0]
+    assert own.mean() < fitted.unseen.mean(), "the final detector learnt from them"
+    assert "24 of them" in scoring.chosen_by
+    assert "24 good parts" in fitted.notes[0]

@@ -1,0 +1,299 @@
+"""Detectors on small drawn plates with a random backbone: what the graph computes, not how well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.infer.runtime import open_runtime
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.data.load import load_dataset
+from trainer.data.split import Split
+from trainer.models.image import auto_anomaly as detector
+from trainer.models.image import autoencoder
+from trainer.models.image import padim as gaussian
+from trainer.models.image import patchcore as patches
+from trainer.models.image.feature_maps import SENSES, scale_of
+from trainer.models.image.padim import fit_places
+from trainer.models.image.patchcore import choose_prototypes, distances, mixing, remember
+from trainer.models.image.score_fusion import joined_scales, rounding_of
+from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.run_metrics import baseline_rankings
+
+if TYPE_CHECKING:
+    import keras
+
+SIZE_PX = 64
+OPTIONS: dict[str, dict[str, object]] = {
+    "gaussian": {"dimensions": 8},
+    "patches": {"dimensions": 8, "prototypes": 32},
+    "autoencoder": {"code": 4},
+    "detector": {},
+}
+
+
+def good_only(plates: Path) -> Split:
+    """Good plates train; a few of them and all scratched ones are held out."""
+    dataset = load_dataset(plates)
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    dataset = replace(dataset, config=config)
+    bad = dataset.is_bad()
+    good = np.flatnonzero(~bad)
+    return Split(dataset, good[:18], good[18:24], np.r_[good[24:], np.flatnonzero(bad)], "drawn")
+
+
+def fitted(plates: Path, model: str, weights: str, **options: float) -> Experiment:
+    config = FitConfig(
+        model=model,
+        weights=weights,
+        epochs=2,
+        batch=8,
+        image=ImageTable(size_px=SIZE_PX),
+        options=OPTIONS[model] | options,
+    )
+    return run_experiment(good_only(plates), config, "plates")
+
+
+@pytest.fixture(scope="module", params=["gaussian", "patches", "autoencoder"])
+def experiment(request: pytest.FixtureRequest, plates: Path, lively_weights: str) -> Experiment:
+    return fitted(plates, request.param, lively_weights)
+
+
+def test_a_detector_gives_a_score_and_a_heat_map_whose_peak_it_is(experiment: Experiment) -> None:
+    inputs = experiment.held_out.inputs[:3].astype(np.float32)
+    score, heat = experiment.fitted.model.predict(inputs, verbose=0)
+    assert score.shape == (3, 1)
+    assert heat.ndim == 4
+    np.testing.assert_allclose(score[:, 0], heat.max(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_a_picture_is_judged_alone_as_among_others(experiment: Experiment) -> None:
+    inputs = experiment.held_out.inputs[:3].astype(np.float32)
+    network = experiment.fitted.model
+    score, heat = network.predict_on_batch(inputs)
+    for place in range(3):
+        alone, map_alone = map(np.asarray, network(inputs[place : place + 1], training=False))
+        np.testing.assert_allclose(alone[0], score[place], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(map_alone[0], heat[place], rtol=1e-3, atol=1e-4)
+
+
+def test_int8_ranks_as_float_does(experiment: Experiment) -> None:
+    from benchmarks.int8 import run_images
+
+    inputs = experiment.held_out.inputs
+    result = run_images(experiment.fitted.model, experiment.calibration, inputs)
+    scores = experiment.test.outputs[:, 0]
+    assert np.corrcoef(result.outputs[:, 0], scores)[0, 1] > 0.5
+    assert result.heat is not None
+    assert result.outputs.dtype == np.float32
+
+
+def test_trivial_baselines_of_a_detector_are_scores(experiment: Experiment) -> None:
+    assert experiment.baselines == {}
+    scores = experiment.baseline_scores
+    assert set(scores) == {"brightness, distance to good", "thumbnail, distance to good"}
+    figures = baseline_rankings(experiment.outcome, scores)
+    assert all(0 <= row["auroc"]["value"] <= 1 for row in figures.values())  # type: ignore[index]
+
+
+def test_the_float_head_of_an_int8_file_does_not_saturate(
+    plates: Path, lively_weights: str
+) -> None:
+    from benchmarks.int8 import convert_images
+
+    experiment = fitted(plates, "gaussian", lively_weights, taught=0)
+    good_only_calibration = experiment.held_out.inputs[:2]
+    runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
+    noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)
+    odd = float(runtime.invoke([noise])[0].reshape(-1)[0])
+    usual = float(experiment.test.outputs.min())
+    assert runtime.inputs[0].dtype == "uint8"
+    assert runtime.outputs[0].dtype == "float32"
+    assert odd > usual
+    runtime.close()
+
+
+@pytest.mark.parametrize("dimensions", [8, 7])
+def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) -> None:
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = gaussian.GaussianOptions(dimensions=dimensions, taught=0)
+    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = gaussian.build(spec, 1, config, options)
+    gaussian._set_projection(network, 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, *spec.shape)).astype(np.float32)
+    senses = _sensed(network)
+    heats = []
+    shares = options.shares()
+    named = zip(gaussian.JUDGES, shares, senses.predict(pixels, verbose=0), strict=True)
+    for name, share, cells in named:
+        places = fit_places(cells, 1)
+        gaussian._set_places(network, name, places, (2.0 * share, -1.0 * share))
+        heats.append(2 * places.heat(cells) - 1)
+    heat = network.predict(pixels, verbose=0)[1]
+    together = gaussian.shared(shares)(np.stack(np.broadcast_arrays(*heats)))
+    np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
+
+
+def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = patches.PatchesOptions(dimensions=8, prototypes=16, taught=0)
+    spec = patches.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = patches.build(spec, 1, config, options)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
+    heats = []
+    sensed = _sensed(network).predict(pixels, verbose=0)
+    for name, count, cells in zip(patches.JUDGES, options.counts(), sensed, strict=True):
+        memory = remember(cells[:4], 8, count, seed=1)
+        patches._set_memory(network, name, memory, (0.5, 1.0))
+        heats.append(0.5 * memory.heat(cells) + 1)
+    heat = network.predict(pixels, verbose=0)[1]
+    np.testing.assert_allclose(heat[..., 0], np.max(heats, axis=0), rtol=2e-3, atol=2e-3)
+
+
+def _sensed(network: keras.Model) -> keras.Model:
+    """Pixels to the senses of a detector."""
+    import keras
+
+    pixels = keras.Input(network.input_shape[1:])
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer("eye")(x)))
+
+
+def test_rows_and_columns_see_what_runs_along_them() -> None:
+    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
+    options = gaussian.GaussianOptions(dimensions=4)
+    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
+    senses = gaussian.build(spec, 1, config, options).get_layer(SENSES)
+    taps = [np.zeros((1, *shape[1:]), np.float32) for shape in senses.input_shape]
+    taps[2][:, 0] = 1
+    fine, _, rows, columns = senses.predict(taps, verbose=0)
+    assert rows.shape == (1, 2, 1, 4)
+    assert columns.shape == (1, 1, 2, 4)
+    np.testing.assert_allclose(rows[:, :, 0], fine.mean(axis=2), rtol=1e-4)
+    np.testing.assert_allclose(columns[:, 0], fine.mean(axis=1), rtol=1e-4)
+
+
+def test_rounding_is_allowed_for_where_good_parts_hardly_differ() -> None:
+    """A plain background: good parts differ by 0.001, int8 moves the features by 0.1."""
+    rng = np.random.default_rng(0)
+    plain = 5 + 0.001 * rng.normal(size=(60, 4, 4, 8)).astype(np.float32)
+    plain[:, :2] += 0.3 * rng.normal(size=(60, 2, 4, 8)).astype(np.float32)
+    rounded = plain + 0.1 * rng.choice([-1, 1], (60, 4, 4, 8)).astype(np.float32)
+    rounding = rounding_of(np.concatenate([plain, rounded]))
+    assert rounding == pytest.approx(0.01, rel=1e-3)
+    unlike = plain.mean(axis=0) + 0.1
+    strict, allowing = (fit_places(plain, 1, noise).heat(unlike[None]) for noise in (0.0, rounding))
+    assert (allowing[0, 2:] < 3).all()
+    assert allowing[0, 2:].max() < 0.5 * strict[0, 2:].min()
+
+
+def test_a_block_fits_rows_and_columns_too() -> None:
+    cells = np.random.default_rng(0).normal(size=(40, 4, 1, 3)).astype(np.float32)
+    places = fit_places(cells, 2)
+    assert places.whiten.shape == (4, 1, 3, 3)
+    assert places.heat(cells).shape == (40, 4, 1)
+
+
+def test_memories_stand_on_whitened_features() -> None:
+    rng = np.random.default_rng(0)
+    tangled = rng.normal(size=(6, 6)) * np.array([100, 10, 1, 1, 1, 1])
+    cells = (rng.normal(size=(50, 8, 8, 6)) @ tangled).astype(np.float32)
+    kernel, bias = mixing(cells, 4, seed=1)
+    rows = (cells @ kernel + bias).reshape(-1, 4)
+    np.testing.assert_allclose(np.cov(rows.T), np.eye(4), atol=0.2)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-2)
+
+
+def test_more_dimensions_than_features_are_filled_with_nothing() -> None:
+    cells = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype(np.float32)
+    kernel, bias = mixing(cells, 8, seed=1)
+    assert kernel.shape == (3, 8)
+    assert not kernel[:, 3:].any()
+    assert not bias[3:].any()
+
+
+def test_judges_are_made_alike_before_they_are_joined() -> None:
+    rng = np.random.default_rng(0)
+    quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
+    loud = 1000 * rng.normal(size=(200, 3, 3)).astype(np.float32) + 5000
+    scales, scores = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
+    (first, first_lift), (second, second_lift) = scales
+    spread = [float(np.std(first * quiet)), float(np.std(second * loud))]
+    assert spread[0] == pytest.approx(spread[1], rel=0.3)
+    again = (first * quiet + first_lift + second * loud + second_lift) / 2
+    np.testing.assert_allclose(again.max(axis=(1, 2)), scores, rtol=1e-3, atol=1e-3)
+    assert np.median(scores) == pytest.approx(0, abs=1e-3)
+    assert np.quantile(scores, 0.99) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_remembered_patch_is_at_distance_nothing() -> None:
+    cells = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
+    prototypes = choose_prototypes(cells, 48, seed=1)
+    np.testing.assert_allclose(distances(cells, prototypes), 0, atol=1e-4)
+
+
+def test_the_coreset_takes_the_farthest_patches_first() -> None:
+    cells = np.zeros((1, 4, 4, 2), np.float32)
+    cells[0, 0, 0], cells[0, 3, 3] = (10, 0), (0, 10)
+    chosen = choose_prototypes(cells, 3, seed=0)
+    assert {tuple(row) for row in chosen.tolist()} == {(0, 0), (10, 0), (0, 10)}
+
+
+def test_distances_are_mahalanobis_distances() -> None:
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 10.0], np.float32)
+    cells = (rng.normal(size=(4000, 2, 2, 2)) * spread).astype(np.float32)
+    places = fit_places(cells, 1)
+    off = np.zeros((1, 2, 2, 2), np.float32) + places.mean
+    off[..., 0] += 3
+    near = places.heat(off)
+    off[..., 0] -= 3
+    off[..., 1] += 3
+    far = places.heat(off)
+    np.testing.assert_allclose(near, 2.5, rtol=0.2)
+    assert (far < near / 3).all()
+
+
+def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
+    gain, lift = scale_of(np.arange(101.0))
+    np.testing.assert_allclose([50 * gain + lift, 99 * gain + lift], [0, 1], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights: str) -> None:
+    experiment = fitted(plates, "detector", lively_weights)
+    notes = experiment.fitted.notes
+    assert sum("on planted defects" in note for note in notes) == 2
+    assert experiment.fitted.unseen is not None
+    assert notes[-1] in ("gaussian was chosen", "patches was chosen")
+
+
+def test_a_size_that_no_grid_fits_is_refused() -> None:
+    config = FitConfig(image=ImageTable(size_px=100))
+    with pytest.raises(ConfigError, match=r"100 px is no multiple of 32.*take 96"):
+        gaussian.spec_of(None, config, gaussian.GaussianOptions())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weights", ["missing.h5", "torn"])
+def test_wrong_weights_are_refused_by_name(weights: str, tmp_path: Path) -> None:
+    path = tmp_path / "torn.weights.h5"
+    path.write_bytes(b"no weights")
+    chosen = str(path) if weights == "torn" else weights
+    config = FitConfig(weights=chosen)
+    spec = patches.spec_of(None, config, patches.PatchesOptions())  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="weights"):
+        patches.build(spec, 1, config, patches.PatchesOptions())
+
+
+@pytest.mark.parametrize("module", [gaussian, patches, autoencoder, detector])
+def test_a_detector_learns_from_good_parts_alone(module: object) -> None:
+    row = module.ARCHITECTURE  # type: ignore[attr-defined]
+    assert row.tasks == ("image-anomaly",)
+    assert row.scoring == "anomaly"
+    assert row.calibration is not None

@@ -1,0 +1,125 @@
+"""The judge that planted defects teach: what its graph computes, and that it learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import Silent
+from trainer.data.load import load_dataset
+from trainer.data.split import Split
+from trainer.models.image import padim as gaussian
+from trainer.models.image.feature_maps import Floats
+from trainer.models.image.padim import GaussianOptions
+from trainer.models.image.synthetic_defect_head import (
+    SENSES,
+    Lesson,
+    Rows,
+    _drawn,
+    _head,
+    _rows,
+    _taught,
+    learn_planted,
+    set_taught,
+)
+from trainer.models.layers.int8 import Sight
+from trainer.models.registry import Training
+from trainer.workflow.experiment import prepare_training, resolve
+
+SIZE_PX, SIDE = 64, 2
+
+
+@pytest.fixture(scope="module")
+def training(plates: Path, lively_weights: str) -> Training:
+    dataset = load_dataset(plates)
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    dataset = replace(dataset, config=config)
+    good = np.flatnonzero(~dataset.is_bad())
+    split = Split(dataset, good[:18], good[18:30], good[30:], "drawn")
+    image = ImageTable(size_px=SIZE_PX)
+    fit = FitConfig(model="gaussian", weights=lively_weights, image=image)
+    architecture, fit = resolve(split, fit)
+    return prepare_training(split, fit, architecture, Silent())
+
+
+@pytest.fixture(scope="module")
+def sight(training: Training) -> Sight:
+    network = gaussian.build(training.spec, 1, training.config, GaussianOptions(dimensions=8))
+    return Sight(network, training)
+
+
+@pytest.fixture(scope="module")
+def lesson(training: Training, sight: Sight) -> Lesson:
+    return learn_planted(training, sight, SIDE)
+
+
+def judge(lesson: Lesson, sensed: list[Floats], scale: tuple[float, float]) -> Floats:
+    head = _head([one.shape[1:] for one in sensed], SIDE)
+    set_taught(head, lesson.weights, scale)
+    return np.asarray(head.predict_on_batch(sensed))
+
+
+def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
+    """Bad cells stand out by one feature of 8 px and one of 16 px, each of another size."""
+    rng = np.random.default_rng(0)
+    cells = rng.normal(size=(600, 8)).astype(np.float32) * np.float32([1, 9, 1, 1, 1, 0.1, 1, 1])
+    bad = np.repeat(np.float32([0, 1]), 300)
+    cells[300:, 1] += 27
+    cells[300:, 5] += 0.3
+    weights = _taught(training, Rows(cells, bad, np.zeros(600, np.intp)), fine=4)
+    fine, coarse = np.zeros((3, 8, 8, 4), np.float32), np.zeros((3, 4, 4, 4), np.float32)
+    fine[1, :3, :3, 1] += 27
+    coarse[1, 0, 0, 1] += 0.3
+    fine[2, :, :, 0] += 1
+    usual, strange, other = judge(Lesson(np.zeros(0), weights), [fine, coarse], (1.0, 0.0))
+    assert strange[0, 0] > 1 > usual.max()
+    assert strange[1, 1] < 0
+    assert other.max() < 0
+
+
+def test_good_parts_are_judged_as_float_and_as_int8(training: Training, lesson: Lesson) -> None:
+    count = len(training.train.inputs)
+    assert lesson.heat.shape == (2 * count, SIDE, SIDE)
+    plain, rounded = np.split(lesson.heat, 2)
+    assert np.abs(plain - rounded).max() > 0
+    assert np.corrcoef(plain.ravel(), rounded.ravel())[0, 1] > 0.5
+
+
+def test_a_scale_moves_the_heat_and_nothing_else(
+    training: Training, sight: Sight, lesson: Lesson
+) -> None:
+    sensed = sight.plain(training.val.inputs, "x", SENSES)
+    plain, scaled = (judge(lesson, sensed, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
+    np.testing.assert_allclose(scaled, 0.5 * plain + 2, rtol=1e-3, atol=1e-3)
+
+
+def test_rows_name_the_part_they_come_from(training: Training, sight: Sight) -> None:
+    """So that a judge is blind to a part, its planted copies too."""
+    good = sight.twice(training.train.inputs, "x", SENSES, np.float16)
+    assert good[0].dtype == np.float16
+    rows = _rows(training, sight, good)
+    count = len(training.train.inputs)
+    assert set(rows.part) == set(range(count))
+    assert set(rows.part[rows.bad > 0]) == set(range(count))
+    one = np.arange(count) == 3
+    assert set(rows.of(one).part) == {3}
+    assert len(rows.of(one).bad) + len(rows.of(~one).bad) == len(rows.bad)
+
+
+def test_only_allowed_cells_are_drawn() -> None:
+    fine = np.arange(2 * 16, dtype=np.float32).reshape(2, 4, 4, 1)
+    coarse = np.arange(2 * 4, dtype=np.float32).reshape(2, 2, 2, 1)
+    allowed = np.zeros((1, 4, 4), np.bool_)
+    allowed[0, 3, 1] = True
+    rng = np.random.default_rng(0)
+    rows = _drawn([fine, coarse], allowed, np.array([7]), 5, rng, bad=True)
+    assert rows.cells.tolist() == [[13, 2], [29, 6]]
+    assert rows.bad.tolist() == [1, 1]
+    assert rows.part.tolist() == [7, 7]
+    nothing = _drawn([fine, coarse], ~allowed & allowed, np.array([7]), 5, rng, bad=True)
+    assert len(nothing.bad) == 0
+    assert isinstance(nothing, Rows)

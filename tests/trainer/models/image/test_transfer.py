@@ -1,0 +1,128 @@
+"""Transfer on small drawn plates with a random backbone: what learns, and what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.int8 import convert_images
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.infer.runtime import open_runtime
+from quantize.graph.read import parse_graph
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import Silent
+from trainer.data.load import load_dataset
+from trainer.data.split import plan_split
+from trainer.models.image import transfer
+from trainer.models.image.backbone import BACKBONES
+from trainer.models.registry import Training
+from trainer.training.gradient import predict
+from trainer.workflow.experiment import Experiment, prepare_training, resolve, run_experiment
+
+CONFIG = FitConfig(
+    model="transfer", weights="none", epochs=1, batch=8, image=ImageTable(size_px=64)
+)
+OPTIONS = transfer.TransferOptions(views=1, looks=1)
+
+
+@pytest.fixture(scope="module")
+def training(plates: Path, lively_weights: str) -> Training:
+    chosen = CONFIG.model_copy(update={"weights": lively_weights})
+    split = plan_split(load_dataset(plates), chosen)
+    architecture, config = resolve(split, chosen)
+    return prepare_training(split, config, architecture, Silent())
+
+
+def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
+    network, choice = transfer.fit_head(training, OPTIONS)
+    inputs, targets = training.train.inputs, training.train_targets
+    logits = predict(network, inputs)
+    assert (logits.argmax(axis=1) == targets).mean() > 0.9
+    runtime = open_runtime(convert_images(network, transfer.calibration_of(training)))
+    coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
+    assert coarse.dtype == np.float32
+    assert (coarse.argmax(axis=1) == targets).mean() > 0.9
+    assert choice.right > 0.9
+
+
+def test_a_network_ends_at_the_highest_layer_that_is_read() -> None:
+    spec = ImageInput(width_px=32, height_px=32, channels=3)
+    options = [transfer.TransferOptions(layers=name) for name in ("lower", "upper")]
+    lower, upper = (transfer.build(spec, 2, CONFIG, one) for one in options)
+    assert lower.count_params() < 0.3 * upper.count_params()
+
+
+def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> None:
+    import keras
+
+    wide = OPTIONS.model_copy(update={"layers": "wide"})
+    network = transfer.build(training.spec, 2, training.config, wide)
+    transfer.thaw(network, BACKBONES["mobilenet_v2"].upper)
+    (backbone,) = (one for one in network.layers if isinstance(one, keras.Model))
+    thawed = {layer.name for layer in backbone.layers if layer.trainable}
+    assert "block_6_expand" in thawed
+    assert "block_16_project" in thawed
+    assert "block_5_project" not in thawed
+    assert not [name for name in thawed if name.endswith("BN")]
+
+
+@pytest.mark.slow
+def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_int8(
+    training: Training, tmp_path: Path
+) -> None:
+    import keras
+
+    four = OPTIONS.model_copy(update={"looks": 4, "layers": "mixed"})
+    network = transfer.build(training.spec, 2, training.config, four)
+    network.save(tmp_path / "model.keras")
+    network = keras.models.load_model(tmp_path / "model.keras")
+    inputs = training.train.inputs[:4]
+    logits = predict(network, inputs)
+    for mirrored in (inputs[:, ::-1], inputs[:, :, ::-1]):
+        np.testing.assert_allclose(predict(network, mirrored), logits, rtol=1e-3, atol=1e-3)
+    payload = convert_images(network, transfer.calibration_of(training))
+    means = [one for one in parse_graph(payload, "four").tensors if "exact_looks" in one.name]
+    assert {one.dtype for one in means if not one.constant} == {"FLOAT32"}
+    runtime = open_runtime(payload)
+    coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
+    assert np.abs(coarse - logits).max() < 0.2 * np.abs(logits).max()
+
+
+@pytest.mark.slow
+def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own(
+    training: Training,
+) -> None:
+    fit = transfer.fit(replace(training, options=OPTIONS.model_copy(update={"layers": "lower"})))
+    assert fit.unseen is not None
+    assert fit.unseen.shape == (len(training.val.inputs), 2)
+    own = predict(fit.model, training.val.inputs)
+    assert (own.argmax(axis=1) == training.val_targets).mean() > 0.9
+    assert np.abs(own - fit.unseen).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def fitted(plates: Path, lively_weights: str) -> Callable[[], Experiment]:
+    def fit() -> Experiment:
+        options = {"views": 0, "tune": "upper", "layers": "lower", "looks": 1}
+        config = CONFIG.model_copy(update={"options": options, "weights": lively_weights})
+        return run_experiment(plan_split(load_dataset(plates), config), config, "plates")
+
+    return fit
+
+
+@pytest.mark.slow
+def test_a_fit_tells_the_head_and_every_epoch(fitted: Callable[[], Experiment]) -> None:
+    history = fitted().fitted.history
+    assert [row["epoch"] for row in history] == [0, 1]
+    assert all(np.isfinite(row["val_loss"]) for row in history)
+
+
+def test_grey_pixels_are_repeated() -> None:
+    spec = ImageInput(width_px=32, height_px=32, channels=1)
+    network = transfer.build(spec, 2, CONFIG, transfer.TransferOptions())
+    assert network.input_shape == (None, 32, 32, 1)
+    assert network.output_shape == (None, 2)

@@ -1,0 +1,261 @@
+"""Vibration models on a small simulated plant: what they hear, learn and refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.int8 import run_int8
+from edge_agent.contracts.vibration.baseline import raw_features, rebase
+from edge_agent.contracts.vibration.input import VibrationInput
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent
+from trainer.data.load import load_dataset
+from trainer.data.prepare import prepare
+from trainer.data.samples import Dataset
+from trainer.data.split import Split
+from trainer.models.vibration.mahalanobis import whitening
+from trainer.models.vibration.network import balanced
+from trainer.run_folder.run import write_run
+from trainer.statistics.metrics import auroc
+from trainer.workflow.experiment import Experiment, run_experiment
+
+RATE_HZ = 4000
+ORDERS = {"inner": 5.4, "outer": 3.6}
+
+
+def recording(label: str, rpm: float, seed: int, seconds: float = 3.0) -> np.ndarray:
+    """Noise, a resonance of this machine's own, and impacts at the fault's order."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    signal = rng.normal(0, 0.1, len(t)) + 0.05 * np.sin(2 * np.pi * rpm / 60 * t)
+    if label in ORDERS:
+        since = np.mod(t, 60 / rpm / ORDERS[label])
+        place_hz = rng.uniform(1100, 1500)
+        signal += np.exp(-since * 600) * np.sin(2 * np.pi * place_hz * since)
+    return signal.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def bearings(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Six machines at six speeds, each normal, with an inner and with an outer fault."""
+    root = tmp_path_factory.mktemp("bearings")
+    lines = ["path,label,machine,rpm"]
+    for machine, rpm in enumerate((900, 1100, 1200, 1000, 1350, 1450)):
+        for place, label in enumerate(("normal", "inner", "outer")):
+            name = f"{label}_{machine}.npz"
+            np.savez(root / name, x=recording(label, rpm, 100 * machine + place))
+            lines.append(f"{name},{label},{machine},{rpm}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    (root / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["normal"]\nlabels = "labels.csv"\ngroup = "machine"\n'
+        f'[vibration]\nrate_hz = {RATE_HZ}\naxes = ["x"]\nunit = "g"\n'
+    )
+    return load_dataset(root)
+
+
+@pytest.fixture(scope="module")
+def fans(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Seconds of a machine at two speeds; and of the same with a rattle."""
+    root = tmp_path_factory.mktemp("fans")
+    lines = ["path,label,speed"]
+    rng = np.random.default_rng(5)
+    for speed, hz in (("slow", 15.0), ("fast", 25.0)):
+        for label, rattle in (("normal", 0.0), ("rattle", 0.06)):
+            for n in range(40):
+                t = np.arange(200) / 200
+                wave = 0.1 * np.sin(2 * np.pi * (hz * t + rng.random()))
+                wave += rattle * np.sin(2 * np.pi * (70 * t + rng.random()))
+                values = np.stack([wave, 1 + 0.5 * wave], 1) + rng.normal(0, 0.01, (200, 2))
+                name = f"{speed}_{label}_{n:02d}.csv"
+                np.savetxt(root / name, values, delimiter=",")
+                lines.append(f"{name},{label},{speed}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    (root / "dataset.toml").write_text(
+        'task = "vibration-anomaly"\ngood = ["normal"]\nlabels = "labels.csv"\ngroup = "speed"\n'
+        '[vibration]\nrate_hz = 200\naxes = ["0", "1"]\nunit = "g"\n'
+    )
+    return load_dataset(root)
+
+
+def machine_left_out(dataset: Dataset, machine: str) -> Split:
+    groups = np.array(dataset.groups())
+    train = np.flatnonzero(groups != machine)
+    return Split(dataset, train, train, np.flatnonzero(groups == machine), "one machine left out")
+
+
+def detector(
+    dataset: Dataset, model: str, speeds: tuple[str, ...], false_alarms: float | None = None
+) -> Experiment:
+    labels = np.array([sample.label for sample in dataset.samples])
+    known = np.isin(dataset.groups(), speeds)
+    normal = np.flatnonzero((labels == "normal") & known)
+    rest = np.setdiff1d(np.arange(len(labels)), normal[::2])
+    split = Split(dataset, normal[::2], normal[::2], rest, "every second normal trains")
+    config = FitConfig(model=model, epochs=30, false_alarms=false_alarms)
+    return run_experiment(split, config, "fan")
+
+
+def heard(dataset: Dataset, model: str = "conv1d", **options: object) -> VibrationInput:
+    config = FitConfig(model=model, epochs=1, options=options)
+    spec = run_experiment(machine_left_out(dataset, "2"), config, "x").spec.input
+    assert isinstance(spec, VibrationInput)
+    return spec
+
+
+def test_an_unseen_machine_at_an_unseen_speed_is_understood(bearings: Dataset) -> None:
+    experiment = run_experiment(machine_left_out(bearings, "2"), FitConfig(), "bearings")
+    right, _ = experiment.window_accuracy()
+    assert right.mean() > 0.8
+    assert experiment.spec.input.needs_rpm
+
+
+def test_same_seed_gives_the_same_network(bearings: Dataset) -> None:
+    config = FitConfig(epochs=2, seed=7)
+    split = machine_left_out(bearings, "0")
+    twins = [run_experiment(split, config, "bearings").test.outputs for _ in range(2)]
+    assert np.array_equal(*twins)
+
+
+def test_recordings_without_speed_are_heard_in_hertz(bearings: Dataset) -> None:
+    from dataclasses import replace
+
+    blind = [replace(s, conditions={}) for s in bearings.samples]
+    spec = heard(bearings.with_samples(blind), hear="envelope")
+    assert not spec.needs_rpm
+    assert spec.shape == (128, 3)
+
+
+@pytest.mark.parametrize(
+    ("hear", "shape"), [("spectrum", (128, 1)), ("both", (128, 3)), ("raw", (2048, 1))]
+)
+def test_what_is_heard_is_chosen_by_name(
+    bearings: Dataset, hear: str, shape: tuple[int, int]
+) -> None:
+    assert heard(bearings, hear=hear).shape == shape
+
+
+@pytest.mark.parametrize("model", ["spectral", "conv1d-autoencoder"])
+def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> None:
+    experiment = detector(fans, model, ("slow", "fast"))
+    bad = np.array([fans.samples[i].label == "rattle" for i in experiment.test.indices])
+    assert auroc(bad, experiment.test.scores) > 0.97
+    assert len(experiment.spec.input.standard.centres) == 2
+
+
+def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) -> None:
+    from trainer.training.gradient import predict
+
+    experiment = detector(fans, "spectral", ("slow",))
+    fast = [
+        i
+        for i, s in enumerate(fans.samples)
+        if s.label == "normal" and s.conditions["speed"] == "fast"
+    ]
+    spec, threshold = experiment.spec.input, experiment.spec.scoring.threshold
+    raw = prepare(fans, np.array(fast[:20]), raw_features(spec), Silent(), "").inputs
+    for_station = rebase(spec, raw)
+    alarms = [
+        (
+            predict(
+                experiment.fitted.model, prepare(fans, np.array(fast[20:]), s, Silent(), "").inputs
+            )
+        )
+        for s in (spec, for_station)
+    ]
+    assert (alarms[0] > threshold).mean() > 0.9
+    assert alarms[1].mean() < 0.5 * alarms[0].mean()
+
+
+def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Dataset) -> None:
+    labels = np.array([sample.label for sample in fans.samples])
+    groups = np.array(fans.groups())
+    slow = np.flatnonzero((labels == "normal") & (groups == "slow"))
+    fast = np.flatnonzero((labels == "normal") & (groups == "fast"))
+    split = Split(fans, slow, fast, np.flatnonzero((labels == "rattle") & (groups == "slow")), "")
+    experiment = run_experiment(split, FitConfig(model="spectral"), "fan")
+    assert experiment.test.verdicts.count("FAIL") > 0.7 * len(split.test)
+    assert "after a baseline" in experiment.spec.scoring.chosen_by
+
+
+def test_the_score_of_normal_is_small_against_planted_anomalies(fans: Dataset) -> None:
+    from trainer.training.gradient import predict
+
+    experiment = detector(fans, "conv1d-autoencoder", ("slow", "fast"))
+    half = len(experiment.calibration) // 2
+    scores = predict(experiment.fitted.model, experiment.calibration)[:, 0]
+    assert np.median(scores[half:]) > 2 * np.median(scores[:half])
+
+
+def test_whitening_makes_features_equal_and_independent() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(5000, 3)) @ np.array([[3.0, 1, 0], [0, 2, 0], [0, 0, 0.1]])
+    weights, shrinkage = whitening(features)
+    white = np.cov((features @ weights).T)
+    assert np.allclose(np.diag(white)[:2], 1.0, atol=0.1)
+    assert abs(white[0, 1]) < 0.05
+    assert 0 <= shrinkage < 0.05
+
+
+def test_rare_labels_are_drawn_as_often_as_common_ones() -> None:
+    targets = np.array([0] * 98 + [1] * 2)
+    drawn = targets[balanced(targets, 1000, np.random.default_rng(0))]
+    assert 400 < drawn.sum() < 600
+
+
+def test_models_hold_their_size(bearings: Dataset, tmp_path: Path) -> None:
+    experiment = run_experiment(machine_left_out(bearings, "2"), FitConfig(epochs=1), "bearings")
+    assert experiment.fitted.model.count_params() < 64_000
+
+
+def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
+    fans: Dataset, tmp_path: Path
+) -> None:
+    speeds = ("slow", "fast")
+    assert detector(fans, "spectral", speeds).spec.scoring.persistence.n == 1
+    stated = detector(fans, "spectral", speeds, false_alarms=0.001)
+    run = write_run(tmp_path / "fan", stated)
+    scoring = run.spec.scoring
+    rule, said = scoring.persistence, run.metrics["persistence"]
+    assert f"{rule.k} of {rule.n} at " in scoring.persistence_chosen_by
+    assert said["held_out"]["chosen"]["false_alarms"] <= said["held_out"]["alone"]["false_alarms"]
+    assert said["held_out"]["chosen"]["normal_readings"] == 40
+    page = (tmp_path / "fan" / "report.html").read_text()
+    assert "How long a fault must last to raise an alarm" in page
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Four machines that run up, or down, each second: the same spectrum, another order."""
+    root = tmp_path_factory.mktemp("sweeps")
+    lines = ["path,label,machine"]
+    t = np.arange(4 * RATE_HZ) / RATE_HZ
+    for machine in range(4):
+        for way in ("up", "down"):
+            rng = np.random.default_rng(2 * machine + (way == "up"))
+            share = t % 1.0 if way == "up" else 1 - t % 1.0
+            phase = np.cumsum(rng.uniform(100, 200) + rng.uniform(1000, 1300) * share) / RATE_HZ
+            signal = 0.2 * np.sin(2 * np.pi * phase) + rng.normal(0, 0.1, len(t))
+            np.savez(root / f"{way}_{machine}.npz", x=signal.astype(np.float32))
+            lines.append(f"{way}_{machine}.npz,{way},{machine}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    (root / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["up"]\nlabels = "labels.csv"\ngroup = "machine"\n'
+        f'[vibration]\nrate_hz = {RATE_HZ}\naxes = ["x"]\nunit = "g"\n'
+    )
+    return load_dataset(root)
+
+
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+def test_the_recurrent_network_hears_the_order_in_int8_within_its_budget(sweeps: Dataset) -> None:
+    config = FitConfig(model="gru-spectra")
+    experiment = run_experiment(machine_left_out(sweeps, "3"), config, "sweeps")
+    held = experiment.held_out
+    int8 = run_int8(experiment.fitted.model, experiment.calibration, held.inputs)
+    right = int8.outputs.argmax(axis=1) == held.targets(sweeps)
+    assert right.mean() >= 0.9
+    assert len(right) >= 14
+    assert int8.model_bytes <= 64 * 1024
+    assert int8.latency_ms <= 1.0

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.evaluation.outcome import Outcome, figures
+from trainer.statistics import metrics
+from trainer.thresholds.choose import choose_threshold
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (8, 10, 0.4439, 0.9748), (1, 1, 0.025, 1.0)],
+    ids=["none", "all", "most", "one"],
+)
+def test_exact_intervals_agree_with_published_tables(
+    hits: int, n: int, low: float, high: float
+) -> None:
+    assert metrics.share(hits, n).ci95 == pytest.approx((low, high), abs=1e-4)
+
+
+def test_wilson_interval_agrees_with_a_published_example() -> None:
+    assert metrics.wilson(81, 263).ci95 == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.floats(0, 1))
+def test_intervals_hold_the_value(n: int, fraction: float) -> None:
+    hits = round(n * fraction)
+    for figure in (metrics.share(hits, n), metrics.wilson(hits, n)):
+        assert 0 <= figure.ci95[0] <= figure.value + 1e-9
+        assert figure.value - 1e-9 <= figure.ci95[1] <= 1
+
+
+def test_bootstrap_over_groups_is_wider_than_over_samples() -> None:
+    right = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], 20)
+    grouped = metrics.bootstrapped(
+        lambda r: float(right[r].mean()), list(np.repeat(list("abcdef"), 20))
+    )
+    alone = metrics.bootstrapped(lambda r: float(right[r].mean()), [str(n) for n in range(120)])
+    assert grouped.interval == "bootstrap over 6 groups"
+    assert np.diff(grouped.ci95) > 2 * np.diff(alone.ci95)
+
+
+def test_too_few_groups_are_not_drawn_from() -> None:
+    figure = metrics.bootstrapped(lambda rows: float(len(rows)), ["a"] * 9)
+    assert figure.interval == "bootstrap over 9 samples"
+
+
+def test_recall_at_a_false_reject_rate_counts_only_what_lies_above() -> None:
+    good, bad = np.arange(100) / 100, np.array([0.5, 0.985, 0.995, 1.0])
+    scores = np.concatenate([good, bad])
+    flags = np.arange(104) >= 100
+    assert metrics.recall_at(flags, scores, 0.01) == 0.75
+    assert metrics.recall_at(flags, scores, 0.0) == 0.5
+
+
+def test_macro_f1_leaves_out_classes_that_do_not_occur() -> None:
+    truth, said = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+    assert metrics.macro_f1(truth, said, 3) == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def outcome(scores: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> Outcome:
+    groups = [str(n) for n in range(len(truth))]
+    return Outcome(["bad", "ok"], ["ok"], truth, predicted, scores, scores >= 0.5, groups)
+
+
+def test_a_perfect_classifier_has_perfect_figures() -> None:
+    truth = np.array([0, 1] * 10)
+    found = figures(outcome(1.0 - truth, truth, truth))
+    assert found["accuracy"].value == found["auroc"].value == found["detected"].value == 1.0
+    assert found["false_reject"].value == 0.0
+    assert found["false_reject"].n == 10
+
+
+def test_a_detector_has_no_label_figures() -> None:
+    truth = np.array([0, 1] * 10)
+    found = figures(outcome(1.0 - truth, truth, np.full(20, -1)))
+    assert "accuracy" not in found
+    assert found["auroc"].value == 1.0
+
+
+def test_without_good_samples_there_are_no_verdict_figures() -> None:
+    truth = np.zeros(6, np.int64)
+    assert "detected" not in figures(outcome(np.ones(6), truth, truth))
+
+
+def test_the_threshold_lies_in_the_middle_of_the_widest_gap() -> None:
+    scores = np.array([0.1, 0.2, 0.8, 0.9])
+    cut, rule = choose_threshold(scores, scores > 0.5)
+    assert cut == pytest.approx(0.5)
+    assert rule == "best balanced accuracy, 1.000 over 4 validation samples"
+
+
+def test_the_threshold_balances_both_errors_where_classes_are_uneven() -> None:
+    scores = np.array([0.1] * 90 + [0.6] * 10 + [0.55] * 2 + [0.9] * 8)
+    bad = np.arange(110) >= 100
+    cut, _ = choose_threshold(scores, bad)
+    assert 0.1 < cut < 0.55
+
+
+def test_good_only_thresholds_reject_no_more_than_one_in_a_hundred() -> None:
+    scores = np.random.default_rng(1).normal(size=500)
+    cut, rule = choose_threshold(scores, np.zeros(500, bool))
+    assert (scores >= cut).mean() <= 0.01
+    assert "500 good validation samples" in rule
+
+
+def test_without_good_samples_the_threshold_is_the_default() -> None:
+    cut, rule = choose_threshold(np.array([0.3, 0.9]), np.ones(2, bool))
+    assert cut == 0.5
+    assert "default" in rule
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_size=60))
+def test_rankings_agree_with_scikit_learn_ties_included(pairs: list[tuple[bool, int]]) -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    bad = np.array([flag for flag, _ in pairs])
+    scores = np.array([score / 12 for _, score in pairs])
+    if bad.all() or not bad.any():
+        assert np.isnan(metrics.auroc(bad, scores))
+        assert np.isnan(metrics.average_precision(bad, scores))
+        return
+    assert metrics.auroc(bad, scores) == pytest.approx(roc_auc_score(bad, scores))
+    expected = average_precision_score(bad, scores)
+    assert metrics.average_precision(bad, scores) == pytest.approx(expected)

@@ -1,0 +1,203 @@
+"""A fit that was killed goes on, and comes to the same weights as one that was not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.__main__ import main
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.config.toml import read_toml
+from trainer.console.progress import Bar, Silent
+from trainer.data.load import load_dataset
+from trainer.data.split import Split, plan_split
+from trainer.models.image import autoencoder
+from trainer.run_folder.run import read_run
+from trainer.training.checkpoint_callback import Bookmark, Shuffle
+from trainer.training.checkpoints import EpochState, Place, Unfinished, open_unfinished
+from trainer.workflow.experiment import prepare_training, resolve, run_experiment
+
+CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
+
+
+class Heard:
+    """A Talk that keeps its sentences."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def words(plates: Path, out: Path, *more: str) -> list[str]:
+    config = out.with_name("fit.toml")
+    config.write_text(CONFIG)
+    return ["fit", str(plates), "--out", str(out), "--config", str(config), *more]
+
+
+def kill_after_epochs(command: list[str], state: Path, epochs: int) -> int:
+    """SIGKILL the fit as soon as its state tells that many epochs; returns how many it tells."""
+    child = subprocess.Popen([sys.executable, "-m", "trainer", *command], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline and child.poll() is None:
+            found = Place(state).read()
+            if found and len(found.facts["rows"]) >= epochs:
+                break
+            time.sleep(0.005)
+    finally:
+        child.kill()
+    assert child.wait() == -signal.SIGKILL
+    found = Place(state).read()
+    assert found is not None
+    return len(found.facts["rows"])
+
+
+def weights_of(run: Path) -> list[np.ndarray]:
+    return list(keras.saving.load_model(run / "model.keras", compile=False).get_weights())
+
+
+@pytest.fixture(scope="module")
+def resumed(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A run that was killed once, and the epochs that were behind it then."""
+    out = tmp_path_factory.mktemp("killed") / "run"
+    command = words(plates, out, "--tensorboard")
+    done = kill_after_epochs(command, out.with_name("run.unfinished") / "training-1.npz", 2)
+    assert not out.exists()
+    assert main(command) == 0
+    return out, done
+
+
+def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
+    resumed: tuple[Path, int], plates: Path
+) -> None:
+    run, done = resumed
+    assert 2 <= done < 8
+    config = read_toml(FitConfig, run.with_name("fit.toml"))
+    whole = run_experiment(plan_split(load_dataset(plates), config), config, "plates").fitted
+    for one, other in zip(weights_of(run), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    told = [float(row["val_loss"]) for row in read_run(run).table("history.csv")]
+    assert told == [row["val_loss"] for row in whole.history]
+
+
+def test_nothing_of_the_interruption_is_left(resumed: tuple[Path, int]) -> None:
+    run, _ = resumed
+    assert {path.name for path in run.parent.iterdir()} == {"run", "fit.toml"}
+
+
+def test_tensorboard_reads_every_epoch_once(resumed: tuple[Path, int]) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run, _ = resumed
+    history = (run / "history.csv").read_text().splitlines()
+    names = history[0].split(",")
+    for side, tag, column in (
+        ("train", "epoch_loss", "loss"),
+        ("validation", "epoch_accuracy", "val_accuracy"),
+    ):
+        events = accumulator.EventAccumulator(str(run / "logs" / side))
+        events.Reload()
+        told = events.Tensors(tag)
+        assert [event.step for event in told] == list(range(len(history) - 1))
+        values = [float(tf.make_ndarray(event.tensor_proto)) for event in told]
+        expected = [float(row.split(",")[names.index(column)]) for row in history[1:]]
+        np.testing.assert_allclose(values, expected, rtol=1e-5)
+    rates = accumulator.EventAccumulator(str(run / "logs" / "train"))
+    rates.Reload()
+    told = rates.Tensors("epoch_learning_rate")
+    first, *_, last = (float(tf.make_ndarray(event.tensor_proto)) for event in told)
+    assert 0 < last < first < 0.003
+
+
+STATE = EpochState({"rows": [{"epoch": 1, "loss": 0.5}]}, [np.ones(3)], [np.zeros(2)], [])
+
+
+@pytest.mark.parametrize("mark", ["same", "other"])
+def test_only_the_same_fit_goes_on(mark: str, tmp_path: Path) -> None:
+    kept = Unfinished(tmp_path / "run.unfinished", "same").next_training()
+    kept.write(STATE)
+    talk = Heard()
+    found = open_unfinished(tmp_path / "run", mark, False, talk).next_training().read()
+    if mark == "same":
+        assert found is not None
+        np.testing.assert_array_equal(found.variables[0], np.ones(3))
+        assert "goes on after 1 finished epochs" in talk.said[0]
+    else:
+        assert found is None
+        assert "starting afresh" in talk.said[0]
+
+
+def test_a_damaged_state_starts_afresh(tmp_path: Path) -> None:
+    kept = Unfinished(tmp_path / "run.unfinished", "same").next_training()
+    kept.write(STATE)
+    assert kept.state is not None
+    kept.state.write_bytes(kept.state.read_bytes()[:200])
+    talk = Heard()
+    assert open_unfinished(tmp_path / "run", "same", False, talk).next_training().read() is None
+    assert "starting afresh" in talk.said[0]
+
+
+def test_every_training_of_a_fit_has_a_place_of_its_own(tmp_path: Path) -> None:
+    kept = Unfinished(tmp_path / "run.unfinished", "same", logged=True)
+    first, second = kept.next_training(), kept.next_training()
+    assert first.state != second.state
+    assert first.logs != second.logs
+    assert kept.within("naive").next_training().state != first.state
+
+
+def test_a_training_that_had_come_to_its_end_is_not_trained_again(tmp_path: Path) -> None:
+    place = Unfinished(tmp_path, "same").next_training()
+    place.write(EpochState({"rows": [{"epoch": 1}], "ended": True}, [], [], []))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    shuffle = Shuffle(np.random.default_rng(1), np.arange(2))
+    bookmark = Bookmark(place, model, shuffle, keras.callbacks.EarlyStopping())
+    assert bookmark.first_epoch(30) == 30
+
+
+class Interrupting(Silent):
+    """Ctrl-C after the first finished epoch."""
+
+    @contextmanager
+    def steps(self, what: str, total: int) -> Iterator[Bar]:
+        del total
+        yield self if what == "training" else _Patient()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if note:
+            raise KeyboardInterrupt
+
+
+class _Patient:
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
+
+
+@pytest.mark.slow
+def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
+    dataset = load_dataset(plates)
+    dataset = replace(dataset, config=dataset.config.model_copy(update={"task": "image-anomaly"}))
+    good = np.flatnonzero(~dataset.is_bad())
+    split = Split(dataset, good[:8], good[8:16], good[:0], "drawn")
+    config = FitConfig(model="autoencoder", epochs=2, batch=8, image=ImageTable(size_px=32))
+    architecture, config = resolve(split, config)
+    training = prepare_training(split, config, architecture, Silent())
+    whole = autoencoder.fit(training)
+    broken = replace(training, unfinished=Unfinished(tmp_path), talk=Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder.fit(broken)
+    resumed = autoencoder.fit(replace(training, unfinished=Unfinished(tmp_path)))
+    assert resumed.history == whole.history
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

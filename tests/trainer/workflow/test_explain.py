@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.image.input import ImageInput, Tiling
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.scoring import Scoring
+from trainer.__main__ import main
+from trainer.evaluation.saliency import heat_of, overlay, sanity
+from trainer.workflow.explain import overlay_files, worst_tile
+
+SPEC = ModelSpec(
+    name="spots",
+    task="image-class",
+    architecture="test",
+    labels=["ok", "spot"],
+    good=["ok"],
+    input=ImageInput(width_px=32, height_px=32),
+    scoring=Scoring(),
+)
+
+
+def spotted() -> np.ndarray:
+    picture = np.full((32, 32, 3), 60, np.uint8)
+    picture[20:26, 4:10] = 250
+    return picture
+
+
+def bright_spot_network():
+    """One convolution that fires on brightness above 200, pooled: the answer is known."""
+    import keras
+
+    pixels = keras.Input((32, 32, 3))
+    fired = keras.layers.Conv2D(2, 3, padding="same", activation="relu", name="fired")(pixels)
+    logits = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(fired))
+    network = keras.Model(pixels, logits)
+    kernel = np.zeros((3, 3, 3, 2), np.float32)
+    kernel[1, 1, :, 0], kernel[1, 1, :, 1] = 1 / 3, -1 / 3
+    head = np.array([[-1, 1], [1, -1]], np.float32)
+    network.set_weights([kernel, np.array([-200, 100], np.float32), head, np.zeros(2, np.float32)])
+    return network
+
+
+def test_the_map_is_strongest_on_the_evidence() -> None:
+    heat = heat_of(bright_spot_network(), SPEC, spotted())
+    assert heat.shape == (32, 32)
+    inside = heat[20:26, 4:10].mean()
+    heat[18:28, 2:12] = 0
+    assert inside > 0.8
+    assert heat.max() < 0.2
+
+
+def test_random_weights_change_the_map() -> None:
+    assert sanity(bright_spot_network(), SPEC, spotted()[None]) < 0.7
+
+
+def test_of_several_tiles_the_one_that_decides_is_shown() -> None:
+    tiles = np.stack(
+        [np.full((32, 32, 3), 60, np.uint8), spotted(), np.zeros((32, 32, 3), np.uint8)]
+    )
+    np.testing.assert_array_equal(worst_tile(bright_spot_network(), SPEC, tiles), spotted())
+
+
+def test_a_network_without_pooling_is_refused() -> None:
+    import keras
+
+    flat = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
+    with pytest.raises(ConfigError, match="pools no places"):
+        heat_of(flat, SPEC, spotted())
+
+
+def test_an_overlay_is_a_picture_redder_where_the_map_is_high() -> None:
+    heat = np.zeros((32, 32), np.float32)
+    heat[20:26, 4:10] = 1
+    grey = np.full((32, 32, 1), 120, np.uint8)
+    picture = overlay(grey, heat, side_px=64).astype(int)
+    assert picture.shape == (64, 64, 3)
+    assert picture[46, 14, 0] > picture[46, 14, 2] + 30
+    assert np.ptp(picture[5, 50]) == 0
+
+
+def test_a_fit_shows_where_its_network_looked(plates_run: Path) -> None:
+    listed = json.loads((plates_run / "explained" / "explained.json").read_text())
+    assert 1 <= len(listed["pictures"]) <= 8
+    assert all((plates_run / "explained" / row["overlay"]).is_file() for row in listed["pictures"])
+    wrong = [row for row in listed["pictures"] if row["verdict"] == "PASS"]
+    assert listed["pictures"][: len(wrong)] == wrong
+    assert "Where the network looked" in (plates_run / "report.html").read_text()
+
+
+def test_explain_writes_overlays_into_run_and_report(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(plates_run, run)
+    assert main(["explain", str(run), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert -1 <= said["sanity"] <= 1
+    assert "Where the network looked" in (run / "report.html").read_text()
+    picture = next((plates / "scratch").iterdir())
+    out = tmp_path / "overlays"
+    assert main(["explain", str(run), str(picture), "--out", str(out), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["verdict"] in ("PASS", "FAIL")
+    assert cv2.imread(row["overlay"]).shape == (256, 256, 3)
+
+
+def test_pictures_of_one_stem_get_overlays_of_their_own(tmp_path: Path) -> None:
+    spec = ImageInput(width_px=32, height_px=32, tiles=Tiling(rows=1, columns=2))
+    paths = [tmp_path / name for name in ("a/part.png", "b/part.jpg", "b/part-1.png")]
+    files = overlay_files(spec, paths, tmp_path / "out")
+    assert [[file.name for file in row] for row in files] == [
+        ["part.png", "part-1.png"],
+        ["part_2.png", "part_2-1.png"],
+        ["part-1_2.png", "part-1_2-1.png"],
+    ]
+
+
+def test_overlays_among_the_pictures_are_refused_before_any_is_written(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    source = next((plates / "scratch").iterdir())
+    first, second = (shutil.copy(source, tmp_path / name / "part.png") for name in ("a", "b"))
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    words = [str(first), str(second), "--out", str(tmp_path / "link")]
+    assert main(["explain", str(plates_run), *words]) == 2
+    assert "could overwrite them: name another folder with --out" in capsys.readouterr().err
+    assert second.read_bytes() == source.read_bytes()
+    assert [file.name for file in (tmp_path / "b").iterdir()] == ["part.png"]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from trainer.__main__ import main
+from trainer.data.load import load_dataset
+from trainer.evaluation.label_errors import doubtful
+from trainer.workflow.kfold import with_folds
+
+
+def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
+    dataset = with_folds(load_dataset(plates), 4, seed=1)
+    homes: dict[str, set[str]] = {}
+    for sample in dataset.samples:
+        homes.setdefault(sample.group, set()).add(sample.fold)
+    assert all(len(folds) == 1 for folds in homes.values())
+    assert {(s.fold, s.label) for s in dataset.samples} == {
+        (str(fold), label) for fold in range(4) for label in ("ok", "scratch")
+    }
+
+
+def test_more_folds_than_groups_are_refused(plates: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has 10 groups: take 3 to 10 folds, or collect"):
+        with_folds(load_dataset(plates), 11, seed=1)
+
+
+def test_planted_label_errors_come_first() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 3, 300)
+    belief = np.full((300, 3), 0.05)
+    belief[np.arange(300), truth] = 0.9
+    belief += rng.uniform(0, 0.05, belief.shape)
+    given = truth.copy()
+    wrong = rng.choice(300, 12, replace=False)
+    given[wrong] = (given[wrong] + 1) % 3
+    found = doubtful(belief / belief.sum(axis=1, keepdims=True), given)
+    right = sum(doubt.row in wrong and doubt.suggested == truth[doubt.row] for doubt in found[:12])
+    assert right >= 10
+
+
+def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
+    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "fit.toml"
+    config.write_text("batch = 16\n[image]\nsize_px = 32\n")
+    out = tmp_path / "cv"
+    words = ["crossval", str(plates), "--folds", "3", "--epochs", "1", "--out", str(out)]
+    words += ["--config", str(config), "--json"]
+    assert main(words) == 0
+    first = json.loads(capsys.readouterr().out)
+    lines = (out / "out_of_fold.csv").read_text().splitlines()
+    assert len({line.split(",")[1] for line in lines[1:]}) == len(lines) - 1 == 60
+    assert {"majority", "brightness, nearest"} <= set(first["baselines"])
+    assert {"precision", "recall", "f1", "auroc", "average_precision"} < set(
+        first["per_class"]["scratch"]
+    )
+    folds = sorted((out / "folds").iterdir())
+    folds[0].unlink()
+    written = folds[1].stat().st_mtime_ns
+    assert main(words) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert folds[1].stat().st_mtime_ns == written
+    assert again["figures"] == first["figures"]

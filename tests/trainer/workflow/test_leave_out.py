@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from trainer.__main__ import main
+from trainer.cli.crossval import choices_of
+from trainer.data.load import load_dataset
+from trainer.data.samples import Dataset
+from trainer.workflow.leave_out import leave_out, protocol_of, without
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Dataset:
+    """Two faults at three loads and one lone normal recording, as bearing rigs are published."""
+    rng = np.random.default_rng(0)
+    lines = ["path,label,bearing,load"]
+    for label in ("inner", "outer", "normal"):
+        for load in range(3 if label != "normal" else 1):
+            name = f"{label}{load}.npz"
+            hum = np.sin(np.arange(4000) * (0.3 if label == "inner" else 0.6))
+            loud = 0.0 if label == "normal" else 1.0
+            np.savez(tmp_path / name, x=(loud * hum + rng.normal(0, 0.1, 4000)).astype(np.float32))
+            size = "" if label == "normal" else f"-{7 * (load + 1):03d}"
+            lines.append(f"{name},{label},{label}{size},{load}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    (tmp_path / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["normal"]\nlabels = "labels.csv"\ngroup = "bearing"\n'
+        '[vibration]\nrate_hz = 1000\naxes = ["x"]\n'
+    )
+    return load_dataset(tmp_path)
+
+
+def spans(dataset: Dataset, indices: np.ndarray, label: str) -> list[tuple[float, float]]:
+    return [s.span for s in (dataset.samples[int(i)] for i in indices) if s.label == label]
+
+
+def test_the_value_held_out_is_in_no_other_part(rig: Dataset) -> None:
+    split = leave_out(rig, protocol_of(rig, "load"), "1")
+    seen = [split.dataset.samples[int(i)] for i in [*split.train, *split.val]]
+    assert {s.conditions["load"] for s in seen if s.label != "normal"} == {"0", "2"}
+    held = [split.dataset.samples[int(i)] for i in split.test]
+    assert {s.conditions["load"] for s in held if s.label != "normal"} == {"1"}
+
+
+def test_a_lone_recording_is_cut_by_time_and_the_protocol_says_so(rig: Dataset) -> None:
+    protocol = protocol_of(rig, "load")
+    split = leave_out(rig, protocol, "1")
+    assert "normal cut by time" in split.protocol
+    assert spans(split.dataset, split.test, "normal") == [pytest.approx((1 / 3, 2 / 3))]
+    left, right = sorted(spans(split.dataset, split.train, "normal"))
+    assert left[1] <= 1 / 3 + 1e-9
+    assert right[0] >= 2 / 3 - 1e-9
+
+
+def test_thresholds_are_chosen_on_stretches_that_did_not_train(rig: Dataset) -> None:
+    split = leave_out(rig, protocol_of(rig, "load"), "1")
+    assert set(spans(split.dataset, split.train, "inner")) == {(0.0, 0.75)}
+    assert set(spans(split.dataset, split.val, "inner")) == {(0.75, 1.0)}
+
+
+def test_a_pattern_takes_the_value_out_of_a_name(rig: Dataset) -> None:
+    protocol = protocol_of(rig, r"bearing~(\d+)$")
+    assert protocol.values == ("007", "014", "021")
+    assert protocol.by_time == ("normal",)
+
+
+def test_choices_see_nothing_of_the_held_out_value(rig: Dataset) -> None:
+    rest, inner = without(rig, protocol_of(rig, "load"), "2")
+    assert inner.values == ("0", "1")
+    assert {s.conditions["load"] for s in rest.samples if s.label != "normal"} == {"0", "1"}
+    tested = (2 / 3, 1.0)
+    normal = [s.span for s in rest.samples if s.label == "normal"]
+    assert all(stop <= tested[0] + 1e-9 for _, stop in normal)
+    assert set(spans(rest, np.arange(len(rest.samples)), "inner")) == {(0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("lod", "load"), ("bearing~(", "pattern"), (r"bearing~\d", "parentheses")],
+)
+def test_a_wrong_condition_is_answered(rig: Dataset, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        protocol_of(rig, text)
+
+
+def test_choices_are_every_combination() -> None:
+    assert choices_of(["hear=both,raw", "level=shape"]) == [
+        {"hear": "both", "level": "shape"},
+        {"hear": "raw", "level": "shape"},
+    ]
+    with pytest.raises(ConfigError, match="OPTION=A,B"):
+        choices_of(["hear"])
+
+
+def test_crossval_reports_each_value_and_the_protocol(
+    rig: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["crossval", str(rig.root), "--leave-out", "load", "--epochs", "1"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "leave one load out (0, 1, 2); normal cut by time" in said
+    assert "window_accuracy" in said

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import main
+
+HEAD = "path,label,predicted,score,verdict\n"
+
+
+def left_out(run: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> int:
+    assert main(["evaluate", str(run), str(dataset), "--json"]) == 0
+    return int(json.loads(capsys.readouterr().out)["left_out"])
+
+
+def test_training_samples_are_left_out_wherever_the_data_set_lies(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = left_out(plates_run, plates, capsys)
+    copy = Path(shutil.copytree(plates, tmp_path / "copy"))
+    assert own > 0
+    assert left_out(plates_run, copy, capsys) == own
+    with (copy / "labels.csv").open("a") as stream:
+        stream.write("ok/new.png,ok,99,0\n")
+    shutil.copy(copy / "ok" / "00_0.png", copy / "ok" / "new.png")
+    assert left_out(plates_run, copy, capsys) == own
+
+
+def test_other_pictures_of_the_same_names_are_judged(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(plates, tmp_path / "copy"))
+    first, second = copy / "ok" / "00_0.png", copy / "ok" / "02_0.png"
+    first.write_bytes(second.read_bytes())
+    assert left_out(plates_run, copy, capsys) == 0
+
+
+def test_earlier_predictions_are_replaced(plates_run: Path, plates: Path, tmp_path: Path) -> None:
+    target = tmp_path / "p.csv"
+    words = ["evaluate", str(plates_run), str(plates), "--predictions", str(target)]
+    assert main(words) == 0
+    first = target.read_text()
+    assert first.startswith(HEAD)
+    target.write_text(HEAD)
+    assert main(words) == 0
+    assert target.read_text() == first
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "folder", "fifo", "data/new.csv", "run/new.csv"])
+def test_a_target_that_is_not_ours_is_refused_before_the_evaluation(
+    name: str,
+    plates_run: Path,
+    plates: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "mine.txt").write_text("path,label\nmine,ok\n")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "data").symlink_to(plates)
+    (tmp_path / "run").symlink_to(plates_run)
+    target = tmp_path / name
+    words = ["evaluate", str(plates_run), str(plates), "--predictions", str(target)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"--predictions {target}: " in said
+    assert "name another file" in said
+    assert (tmp_path / "mine.txt").read_text() == "path,label\nmine,ok\n"
+    assert not (plates / "new.csv").exists()
+
+
+def test_a_target_below_a_file_is_refused_before_the_evaluation(
+    plates_run: Path, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    words = ["--predictions", str(tmp_path / "file" / "p.csv")]
+    assert main(["evaluate", str(plates_run), str(plates), *words]) == 1
+    out, said = capsys.readouterr()
+    assert not out
+    assert "a file lies where a folder is needed" in said
+
+
+def test_a_moved_set_of_cut_recordings_is_known_again(
+    machines_run: Path, machines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = left_out(machines_run, machines, capsys)
+    copy = Path(shutil.copytree(machines, tmp_path / "copy"))
+    assert own > 0
+    assert left_out(machines_run, copy, capsys) == own

@@ -1,0 +1,136 @@
+"""The verb check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer.cli.fit import config_from
+
+if TYPE_CHECKING:
+    from trainer.console.progress import Terminal
+    from trainer.data.samples import Dataset
+    from trainer.data.survey import Survey
+    from trainer.evaluation.label_check import QuickDoubts
+
+MOST_LISTED = 12
+"""Longer lists are cut in the table; --json has them all."""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "check",
+        help="say what a data set holds, and name what is wrong with it",
+        description="Count labels and groups, plan the split, read every file. "
+        "Exit 0: fit to train on; 3: faults found.",
+        epilog="examples:\n  lineside-train check data/castings --json\n"
+        "  lineside-train check data/castings --doubts",
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--group", metavar="COLUMN", help="overrides group of dataset.toml")
+    verb.add_argument("--fold", metavar="COLUMN", help="overrides fold of dataset.toml")
+    verb.add_argument("--held-out", metavar="VALUE", action="append", help="as for fit")
+    verb.add_argument(
+        "--doubts",
+        action="store_true",
+        help="also name labels that are probably wrong: a quick judge on cheap features, out of "
+        "fold (images and recordings; a minute for 2,000)",
+    )
+    verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    verb.set_defaults(run=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from trainer.console.progress import Terminal
+    from trainer.data.load import load_dataset
+    from trainer.data.survey import survey
+
+    config = config_from(arguments)
+    dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
+    talk = Terminal()
+    found = survey(dataset, config, talk)
+    judged = _judged(dataset, found, talk) if arguments.doubts else None
+    if arguments.json:
+        print(json.dumps(found.as_json() | (_doubts_json(judged) if judged else {})))
+    else:
+        _print_table(found, judged)
+    return 3 if found.faults or found.refusal else 0
+
+
+def _judged(dataset: Dataset, found: Survey, talk: Terminal) -> QuickDoubts:
+    """The quick judge's doubts; files that cannot be read are faults already."""
+    from dataclasses import replace
+
+    from trainer.evaluation.label_check import quick_doubts
+
+    broken = {fault.path for fault in found.faults}
+    whole = tuple(sample for sample in dataset.samples if sample.path not in broken)
+    return quick_doubts(replace(dataset, samples=whole), talk)
+
+
+def _doubts_json(judged: QuickDoubts) -> dict[str, object]:
+    return {
+        "label_doubts": [
+            vars(doubt) | {"margin": round(doubt.margin, 4)} for doubt in judged.doubts
+        ],
+        "label_judge": {"right": round(judged.right, 4), "left_out": judged.left_out},
+    }
+
+
+def _print_table(found: Survey, judged: QuickDoubts | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    config = found.dataset.config
+    title = f"{found.dataset.root.name}: {config.task}, {len(found.dataset.samples)} samples"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("label", "", "samples", "groups", "train", "val", "test"):
+        table.add_column(name, justify="left" if name in ("label", "") else "right")
+    for row in found.rows:
+        counts = (row.samples, row.groups, row.train, row.val, row.test)
+        table.add_row(row.label, "good" if row.good else "", *map(str, counts))
+    console.print(table)
+    for line in [*_sentences(found), *(_label_doubts(judged) if judged else [])]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _sentences(found: Survey) -> list[str]:
+    config = found.dataset.config
+    tabular = f"column {config.tabular.label!r}" if config.tabular else ""
+    lines = [f"labels   {tabular or config.labels or 'folder names'}"]
+    lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
+    lines.append(f"split    {found.protocol or 'none can be made: ' + found.refusal}")
+    if found.rates_hz:
+        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in found.rates_hz)}")
+    if len(found.rates_hz) > 1:
+        lines.append("         recordings of another rate are resampled to the model's")
+    lines += [f"tag      {said}" for said in found.tags]
+    lines += [f"decided  {said}" for said in found.decisions]
+    if found.dataset.unlisted:
+        lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")
+    lines += _cut([f"doubt    {said}" for said in found.doubts], "doubts")
+    pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
+    lines += _cut(pairs, "sets of byte-identical files")
+    faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]
+    return lines + _cut(faults, "faults") + ([] if faults or found.refusal else ["no faults"])
+
+
+def _label_doubts(judged: QuickDoubts) -> list[str]:
+    lines = [
+        f"look at  {doubt.path}: labelled {doubt.label}, looks like {doubt.suggested} "
+        f"({doubt.margin:.2f})"
+        for doubt in judged.doubts
+    ]
+    said = f"judge    {len(lines)} doubtful labels; out of fold it meets {judged.right:.1%} of all"
+    rest = f", and knows nothing of {', '.join(judged.left_out)}" if judged.left_out else ""
+    return [said + rest, *_cut(lines, "doubtful labels")]
+
+
+def _cut(lines: list[str], what: str) -> list[str]:
+    if len(lines) <= MOST_LISTED:
+        return lines
+    return [*lines[:MOST_LISTED], f"         ... {len(lines)} {what} in all: --json lists them"]

@@ -1,0 +1,69 @@
+"""The verb groups: copies in a data set, and the groups that they propose."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from pathlib import Path
+
+FOUND = 3
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "groups",
+        help="find copies and propose groups",
+        description="Find files with the same bytes, and images that are turned, mirrored, "
+        "stretched, brightened or cropped copies of another, and propose groups. Exit code 3 "
+        "where the split that fit would make shares copies.",
+        epilog="example:\n  lineside-train groups data/castings --out data/castings/twins.csv",
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--out", type=Path, metavar="CSV", help="write path, label and group here")
+    verb.add_argument("--group", metavar="COLUMN", help="overrides group of dataset.toml")
+    verb.add_argument("--fold", metavar="COLUMN", help="overrides fold of dataset.toml")
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=_groups)
+
+
+def _groups(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.core.files import write_atomic
+    from trainer.config.fit import FitConfig
+    from trainer.console.progress import Terminal
+    from trainer.data.image.near_duplicates import cut_groups, survey
+    from trainer.data.load import load_dataset, refuse_missing
+    from trainer.data.split import plan_split
+
+    dataset = load_dataset(arguments.dataset, group=arguments.group, fold=arguments.fold)
+    refuse_missing(dataset)
+    found = survey(dataset, Terminal())
+    split = plan_split(dataset, FitConfig())
+    stretched = len(split.dataset.samples) != len(dataset.samples)
+    cut = None if stretched else cut_groups(split, found.groups)
+    if arguments.out:
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["path", "label", "twins"])
+        for sample, number in zip(dataset.samples, found.groups.tolist(), strict=True):
+            writer.writerow([sample.path, sample.label, number])
+        write_atomic(arguments.out, stream.getvalue().encode())
+    document = {
+        "samples": len(dataset.samples),
+        "copied": found.copied,
+        "groups": int(found.groups.max()) + 1,
+        "exact": found.exact,
+        "alike": found.alike,
+        "shared_with_held_out": cut.shared if cut else 0,
+        "held_out": len(split.test),
+        "protocol": split.protocol,
+    }
+    if arguments.json:
+        print(json.dumps(document))
+    else:
+        print(found.sentence())
+        said = cut.sentence() if cut else "no held-out sample has a copy in training"
+        print(f"{split.protocol}: {said}")
+    return FOUND if cut else 0

@@ -1,0 +1,187 @@
+"""The verb threshold: where PASS ends and FAIL begins, in money or in ppm."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainer.thresholds.policy import Choice, Costs
+    from trainer.workflow.rethreshold import Parts
+
+SMALLEST_SHARE = 1e-9
+"""One part in a thousand million: no line could prove less."""
+EPILOG = """examples:
+  lineside-train threshold runs/castings --cost-escape 40 --cost-reject 1.5 --defect-rate 0.01
+  lineside-train threshold runs/castings --max-escape-ppm 200 --defect-rate 0.01
+  lineside-train threshold runs/bottles --max-false-reject 0.005 --unsure 0.02
+"""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "threshold",
+        help="choose a run's threshold by costs, escapes or false rejects",
+        description="Choose the threshold on validation or out-of-fold parts, never on the "
+        "held-out ones; say what it costs and what the parts at hand prove; write it into the run.",
+        epilog=EPILOG,
+    )
+    verb.add_argument("run_dir", type=Path, metavar="RUN")
+    verb.add_argument("--cost-escape", type=_money, metavar="MONEY", help="of one escape")
+    verb.add_argument("--cost-reject", type=_money, metavar="MONEY", help="of one false reject")
+    verb.add_argument("--defect-rate", type=_share, metavar="SHARE", help="bad parts on the line")
+    verb.add_argument("--max-escape-ppm", type=_ppm, metavar="PPM")
+    verb.add_argument("--max-false-reject", type=_share, metavar="SHARE")
+    verb.add_argument(
+        "--unsure", type=_share, metavar="SHARE", help="this share goes to a person (NO-VERDICT)"
+    )
+    verb.add_argument("--parts", type=Path, metavar="CSV", help="choose on these: label, score")
+    verb.add_argument("--dry-run", action="store_true", help="say it, write nothing")
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=_threshold)
+
+
+def _threshold(arguments: argparse.Namespace) -> int:
+    from trainer.run_folder.run import read_run
+    from trainer.thresholds.policy import unsure_band
+    from trainer.workflow.rethreshold import (
+        apply,
+        held_out_parts,
+        parts_for_choice,
+        point_of,
+        promise_document,
+    )
+
+    _refuse_mixed_rules(arguments)
+    run = read_run(arguments.run_dir)
+    costs = _costs(arguments)
+    parts = parts_for_choice(run, arguments.parts)
+    choice = _choice(arguments, parts, costs)
+    band = (
+        unsure_band(parts.scores, choice.point.cut, arguments.unsure) if arguments.unsure else None
+    )
+    if not arguments.dry_run:
+        apply(run, choice, band, costs)
+    held = point_of(held_out_parts(run), choice)
+    document = promise_document(choice, held, costs) | {"source": parts.source, "unsure": band}
+    print(json.dumps(document) if arguments.json else "\n".join(sentences(document)))
+    return 0
+
+
+def sentences(document: dict[str, object]) -> list[str]:
+    """The promise for people."""
+    lines = [f"threshold {document['cut']:.6g}: {document['rule']}"]
+    if document["unsure"]:
+        low, high = document["unsure"]  # type: ignore[misc]
+        lines.append(f"unsure from {low:.6g} to {high:.6g}: NO-VERDICT, for a person")
+    for key, title in (("chosen_on", str(document["source"])), ("held_out", "held-out parts")):
+        lines += _point_lines(title, document[key])  # type: ignore[arg-type]
+    if not document["proven"]:
+        kind = "good" if document["more_good"] else "bad"
+        more = document[f"more_{kind}"]
+        lines.append(f"NOT PROVEN: {more} more {kind} parts without an error would prove it")
+    return lines
+
+
+def _point_lines(title: str, point: dict[str, float]) -> list[str]:
+    lines = [
+        f"{title}: {point['escapes']} of {point['bad']} bad parts escape "
+        f"(share below {point['escape_share_below']:.2%}), {point['rejects']} of {point['good']} "
+        f"good parts rejected (below {point['reject_share_below']:.2%})"
+    ]
+    if "cost_per_1000" in point:
+        lines.append(
+            f"  expected cost of 1,000 parts {point['cost_per_1000']:.2f}, below "
+            f"{point['cost_per_1000_below']:.2f}; {point['escape_ppm']:.0f} ppm escapes, below "
+            f"{point['escape_ppm_below']:.0f} (bounds: 95 %)"
+        )
+    return lines
+
+
+def _choice(arguments: argparse.Namespace, parts: Parts, costs: Costs | None) -> Choice:
+    from edge_agent.contracts.core.errors import ConfigError
+    from trainer.thresholds.policy import cheapest, for_escape_ppm, for_false_reject
+
+    if arguments.max_false_reject is not None:
+        return for_false_reject(parts.scores, parts.bad, arguments.max_false_reject)
+    if arguments.max_escape_ppm is not None:
+        ppm, rate = arguments.max_escape_ppm, _rate_above(arguments)
+        return for_escape_ppm(parts.scores, parts.bad, ppm, rate)
+    if costs is None:
+        raise ConfigError(
+            "--cost-escape needs --cost-reject and --defect-rate",
+            where="command line",
+            cure="--cost-escape 40 --cost-reject 1.5 --defect-rate 0.01",
+        )
+    return cheapest(parts.scores, parts.bad, costs)
+
+
+def _refuse_mixed_rules(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError unless one rule is asked for, and nothing that it has no use for."""
+    from edge_agent.contracts.core.errors import ConfigError
+
+    where = "lineside-train threshold"
+    rules = ("cost_escape", "max_escape_ppm", "max_false_reject")
+    if sum(getattr(arguments, rule) is not None for rule in rules) != 1:
+        raise ConfigError(
+            "one rule, please",
+            where=where,
+            cure="--cost-escape with --cost-reject, or --max-escape-ppm, or --max-false-reject",
+        )
+    idle = [] if arguments.cost_escape is not None else ["cost_reject"]
+    idle += [] if arguments.max_false_reject is None else ["defect_rate"]
+    for name in idle:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option} is of no use to the rule asked for", where=where, cure="leave it out"
+            )
+
+
+def _rate_above(arguments: argparse.Namespace) -> float:
+    """The defect rate; raises ConfigError where there is none, or where all defects may escape."""
+    from edge_agent.contracts.core.errors import ConfigError
+
+    rate: float | None = arguments.defect_rate
+    if rate is None:
+        raise ConfigError("is missing", where="--defect-rate", cure="--defect-rate 0.01")
+    if arguments.max_escape_ppm >= rate * 1e6:
+        raise ConfigError(
+            f"the line makes {rate * 1e6:g} bad parts in a million: all of them may escape",
+            where=f"--max-escape-ppm {arguments.max_escape_ppm:g}",
+            cure="ask for fewer escapes, or correct --defect-rate",
+        )
+    return rate
+
+
+def _costs(arguments: argparse.Namespace) -> Costs | None:
+    from trainer.thresholds.policy import Costs
+
+    given = (arguments.cost_escape, arguments.cost_reject, arguments.defect_rate)
+    return None if None in given else Costs(*given)
+
+
+def _money(text: str) -> float:
+    return _within(text, 1e-6, 1e12, "an amount of money, such as 1.5")
+
+
+def _ppm(text: str) -> float:
+    return _within(text, 1e-3, 1e6, "parts in a million, such as 200")
+
+
+def _share(text: str) -> float:
+    return _within(text, SMALLEST_SHARE, 1 - SMALLEST_SHARE, "a share, such as 0.01")
+
+
+def _within(text: str, low: float, high: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} ({low:g} to {high:.12g})")
+    return value

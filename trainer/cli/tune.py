@@ -1,0 +1,54 @@
+"""The verb tune: the search of a fit's settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from trainer.cli.fit import add_fit_options, config_from
+from trainer.console.tf_log import quiet_tensorflow
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser(
+        "tune",
+        help="search the settings of a fit",
+        description="Try settings by KerasTuner, judged on validation samples only, and write the "
+        "best ones as a configuration for fit. Interrupted, it goes on where it stopped.",
+        epilog="example:\n  lineside-train tune data/castings --trials 20 --out tuned\n"
+        "  lineside-train fit data/castings --config tuned/fit.toml",
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--trials", type=int, default=10, metavar="N")
+    verb.add_argument("--json", action="store_true")
+    add_fit_options(verb)
+    verb.set_defaults(run=_tune)
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.core.files import write_atomic
+    from trainer.config.toml import to_toml
+    from trainer.console.progress import Terminal
+    from trainer.data.load import load_dataset, refuse_missing
+    from trainer.data.split_guard import column_of, guard
+    from trainer.workflow.tune import search
+
+    config, talk = config_from(arguments), Terminal()
+    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
+    refuse_missing(dataset)
+    split = guard(dataset, config, [], talk).split
+    quiet_tensorflow()
+    best, tried = search(split, config, arguments.trials, arguments.out, talk)
+    file = arguments.out / "fit.toml"
+    write_atomic(file, to_toml(best.model_dump(exclude_none=True)).encode())
+    document = {
+        "config": str(file),
+        "trials": [{"validation": round(t.score, 6), **t.settings} for t in tried],
+    }
+    for row in document["trials"] if not arguments.json else []:
+        print(row)
+    print(json.dumps(document) if arguments.json else f"best settings: {file}")
+    return 0

@@ -1,0 +1,102 @@
+"""How a fit goes: the schema of `--config FILE` and of a run's config.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainer.config.toml import Scalar, StrictTable
+
+ImageAugmentation = Literal[
+    "flip", "rotate", "brightness", "scale", "blur", "glare", "dust", "belt", "exposure"
+]
+VibrationAugmentation = Literal["gain", "noise"]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ImageTable(StrictTable):
+    """[image]: what an image model sees, and how training images are varied."""
+
+    size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
+    channels: Literal[1, 3] = Field(default=3, description="3 RGB, 1 grey")
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    standardise: bool | None = Field(
+        default=None,
+        description="the same mean and spread of grey levels in every picture, so that lamps and "
+        "exposures may change; left out: as the model wants it",
+    )
+    augment: list[ImageAugmentation] = Field(
+        default=["flip", "rotate", "brightness"],
+        description="variations that do not change the label; [] for none; glare, dust, belt and "
+        "exposure are the line's own",
+    )
+    region: list[Share] = Field(
+        default=[0.0, 0.0, 1.0, 1.0],
+        min_length=4,
+        max_length=4,
+        description="left, top, width, height of what is looked at, as shares of the frame",
+    )
+    tile_rows: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
+    tile_columns: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
+    tile_overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
+    align: bool = Field(default=False, description="move each part to where a typical one lies")
+    align_turn_deg: float = Field(default=0, ge=0, le=180, description="largest turn either way")
+    align_shift: float = Field(
+        default=0.15, gt=0, le=0.5, description="largest shift, as a share of the frame"
+    )
+
+
+class VibrationTable(StrictTable):
+    """[vibration]: what a vibration model hears, and how training windows are varied."""
+
+    rate_hz: float = Field(default=0, ge=0, description="the model's rate; 0: the data set's own")
+    window_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: the model's own")
+    hop_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: one window")
+    detrend: Literal["none", "mean"] = "mean"
+    augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
+
+
+class FitConfig(StrictTable):
+    """A fit. What the command line gives overrides the file."""
+
+    model: str = Field(default="auto", description="a name of trainer/models; auto: by the task")
+    weights: str = Field(default="none", description="imagenet, a file, or none")
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
+    batch: int = Field(
+        default=0, ge=0, le=4096, description="samples in a step; 0: the model's own"
+    )
+    learning_rate: float = Field(default=0, ge=0, le=1, description="0: the model's own")
+    patience: int = Field(
+        default=0, ge=0, description="epochs without progress before the end; 0: half of them"
+    )
+    class_weights: bool = Field(default=True, description="rare classes weigh more")
+    oversample: bool = Field(
+        default=False, description="rare classes are shown more often; replaces class_weights"
+    )
+    group_weights: bool = Field(
+        default=True, description="a group of n samples weighs as the square root of n"
+    )
+    group: str | None = Field(default=None, description="overrides dataset.toml")
+    fold: str | None = Field(default=None, description="overrides dataset.toml")
+    held_out: list[str] = Field(
+        default=[], description="fold or group values held out as the test split"
+    )
+    test_fraction: float = Field(default=0.2, gt=0, lt=0.9)
+    val_fraction: float = Field(default=0.2, gt=0, lt=0.9)
+    false_alarms: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        description="share of normal readings of a watched machine (vibration, or rows of an "
+        "anomaly detector) that may raise an alarm; k of n is chosen to hold it. Absent: each "
+        "reading is judged alone, as parts must be",
+    )
+    image: ImageTable = ImageTable()
+    vibration: VibrationTable = VibrationTable()
+    options: dict[str, Scalar | list[Scalar]] = Field(
+        default={}, description="what only the chosen model knows"
+    )

@@ -1,0 +1,151 @@
+"""Which samples of a data set are copies of one another, and whether a split cuts such a group."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import read_image
+from trainer.console.progress import Silent, Talk
+from trainer.data.image.picture_match import Forest, find_twins, fingerprint
+from trainer.data.samples import Dataset
+from trainer.data.split import Split
+
+GROUP = "twins"
+"""The name of the group column that is proposed."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the search found. groups: (M,) a number for every sample, copies share one;
+    exact: pairs with the same bytes; alike: pairs found by their look."""
+
+    groups: NDArray[np.int64]
+    exact: int
+    alike: int
+
+    @property
+    def copied(self) -> int:
+        """Samples that have at least one copy."""
+        counts = np.bincount(self.groups)
+        return int((counts[self.groups] > 1).sum())
+
+    def sentence(self) -> str:
+        """The finding in one sentence."""
+        if not self.copied:
+            return f"no copies among {len(self.groups)} samples"
+        return (
+            f"{self.copied} of {len(self.groups)} samples are copies of another one (the same "
+            f"bytes, or turned, mirrored, stretched, brightened or cropped): "
+            f"{len(np.unique(self.groups))} groups"
+        )
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a split cuts groups. shared: test samples with a copy in training or validation."""
+
+    shared: int
+    test: int
+    example: tuple[str, str]
+
+    def sentence(self) -> str:
+        """The finding in one sentence."""
+        first, second = self.example
+        return (
+            f"{self.shared} of {self.test} held-out samples have a copy in training or "
+            f"validation, for example {first} and {second}"
+        )
+
+
+def survey(dataset: Dataset, talk: Talk | None = None) -> Survey:
+    """Find copies: by bytes for any file, and by look for images."""
+    talk = talk or Silent()
+    count = len(dataset.samples)
+    forest = Forest(count)
+    exact = _same_bytes(dataset, forest) if dataset.config.kind != "tabular" else 0
+    alike = 0
+    if dataset.config.kind == "image" and count > 1:
+        prints = fingerprint(_pictures(dataset, talk))
+        talk.say("looking for turned, mirrored and cropped copies")
+        for twin in find_twins(prints):
+            alike += forest.root(twin.first) != forest.root(twin.second)
+            forest.join(twin.first, twin.second)
+    roots = [forest.root(place) for place in range(count)]
+    return Survey(np.unique(roots, return_inverse=True)[1].astype(np.int64), exact, alike)
+
+
+def with_proposed_groups(dataset: Dataset, found: Survey) -> Dataset:
+    """The data set grouped by what was found; its given folds and splits are dropped."""
+    config = dataset.config.model_copy(update={"group": GROUP, "fold": None})
+    samples = [
+        replace(sample, group=f"{GROUP}-{number}", fold="", split="")
+        for sample, number in zip(dataset.samples, found.groups.tolist(), strict=True)
+    ]
+    grouped = replace(dataset, config=config)
+    return grouped.with_samples(samples, f"groups proposed: {found.sentence()}")
+
+
+def cut_groups(split: Split, groups: NDArray[np.int64]) -> Cut | None:
+    """How `split` cuts `groups` (one number a sample of split.dataset); None where it does not."""
+    known = np.concatenate([split.train, split.val])
+    place_of = {int(groups[place]): int(place) for place in known}
+    pairs = [
+        (int(place), place_of[int(groups[place])])
+        for place in split.test
+        if int(groups[place]) in place_of
+    ]
+    if not pairs:
+        return None
+    paths = [split.dataset.samples[place].path for place in pairs[0]]
+    return Cut(len(pairs), len(split.test), (paths[0], paths[1]))
+
+
+def unseen(split: Split, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(M,): held-out samples whose group is neither in training nor in validation."""
+    known = groups[np.concatenate([split.train, split.val])]
+    return np.asarray(~np.isin(groups[split.test], known))
+
+
+def _same_bytes(dataset: Dataset, forest: Forest) -> int:
+    """Joins samples of different files with the same bytes; returns how many joins there were."""
+    paths = sorted({sample.path for sample in dataset.samples})
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        sums = dict(
+            zip(paths, workers.map(lambda path: _digest(dataset, path), paths), strict=True)
+        )
+    by_sum: dict[str, list[int]] = defaultdict(list)
+    for place, sample in enumerate(dataset.samples):
+        by_sum[sums[sample.path]].append(place)
+    joins = 0
+    for first, second in itertools.chain.from_iterable(
+        itertools.pairwise(places) for places in by_sum.values()
+    ):
+        joins += dataset.samples[first].path != dataset.samples[second].path
+        forest.join(first, second)
+    return joins
+
+
+def _digest(dataset: Dataset, path: str) -> str:
+    try:
+        return sha256_hex((dataset.root / path).read_bytes())
+    except OSError as error:
+        raise DatasetError(
+            f"cannot be read ({error.strerror})", where=str(dataset.root / path), cure="check it"
+        ) from error
+
+
+def _pictures(dataset: Dataset, talk: Talk) -> Iterator[Image]:
+    with talk.steps("fingerprints", len(dataset.samples)) as bar:
+        for place in range(len(dataset.samples)):
+            yield read_image(dataset.file(place))
+            bar.advance()

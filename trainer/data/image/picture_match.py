@@ -1,0 +1,336 @@
+"""Near-duplicate images under rotation, flip, stretch, brightness and crop, without a network.
+
+1. Each image becomes a grey thumbnail of 96 x 96 px; slow shading is subtracted, so that
+   brightness and contrast do not matter.
+2. The thumbnail is read in polar coordinates; the magnitudes of the Fourier transform along the
+   angle do not change when the image is rotated about its centre or mirrored (De Castro & Morandi,
+   IEEE PAMI 9(5), 1987). Whole images are compared with the middles of others, so that a crop
+   meets what it was cut from. The nearest neighbours are the candidates.
+3. A candidate is turned and shifted onto the image by the peaks of circular and phase correlation,
+   and registered by an affine ECC fit (Evangelidis & Psarakis, IEEE PAMI 30(10), 2008). The score
+   is the correlation of fine detail: what a 2 px blur removes. Parts of one kind have the same
+   shape, but never the same detail.
+4. Twins score more than half way from what 98 % of random pairs of this data set score up to 1.
+
+Cost: two matrix products over all pairs of descriptors, then a few registrations (about 2 ms each)
+an image. Memory: about 60 kB an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Image
+
+Float = NDArray[np.float32]
+Placed = NDArray[np.float32]
+"""float32 (2, 3): an affine map from places of one image to places of another."""
+
+SIDE_PX = 96
+FIT_PX = 64
+RADII, ANGLES = 24, 128
+HARMONICS = 24
+RANDOM_PAIRS = 200
+LEAST_TWIN, MOST_TWIN = 0.8, 0.985
+"""Bounds of the score from which two images are twins. On 1,795 photographs of one kind of casting
+the rule gives 0.97; turned and stretched copies score 0.985 to 0.998, other parts under 0.965."""
+
+ZOOMS = (1.0, 0.9, 0.8)
+"""Sides of the middles that are compared with whole images."""
+
+NEIGHBOURS = 24
+GIVE_UP_AFTER = 4
+"""Candidates of one image refused in a row before its search ends."""
+
+LEAST_OVERLAP = 0.3
+_LIMITS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-3)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Two places in the list of images, and how well their detail agrees (at most 1)."""
+
+    first: int
+    second: int
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What the search keeps of N images.
+
+    thumbnails: float32 (N, 96, 96), lightly smoothed; shapes: float32 (N, 64, 64), without shading;
+    turns: complex64 (N, Z, 65, 24), spectrum along the angle at each of ZOOMS;
+    descriptors: float32 (N, Z, D), rows of length 1.
+    """
+
+    thumbnails: Float
+    shapes: Float
+    turns: NDArray[np.complex64]
+    descriptors: Float
+
+    def __len__(self) -> int:
+        return len(self.thumbnails)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair worth a registration, and at which zoom of either its shapes agree."""
+
+    first: int
+    second: int
+    zooms: tuple[int, int]
+
+
+def fingerprint(images: Iterable[Image]) -> Fingerprints:
+    """Fingerprints of RGB images of any sizes; the pictures themselves are not kept."""
+    small = [_thumbnail(image) for image in images]
+    shapes = [_without_shading(picture) for picture in small]
+    turns = np.stack([[_turn_spectrum(_polar(shape, z)) for z in ZOOMS] for shape in shapes])
+    rows = np.abs(turns[:, :, 1 : HARMONICS + 1]).reshape(len(small), len(ZOOMS), -1)
+    return Fingerprints(
+        thumbnails=np.stack([cv2.GaussianBlur(picture, (0, 0), 0.6) for picture in small]),
+        shapes=np.stack([_shrunk(shape) for shape in shapes]),
+        turns=turns,
+        descriptors=rows / (np.linalg.norm(rows, axis=2, keepdims=True) + 1e-9),
+    )
+
+
+def find_twins(prints: Fingerprints, *, neighbours: int = NEIGHBOURS) -> list[Twin]:
+    """Pairs that are one photograph, enough of them to connect each set of copies."""
+    if len(prints) < 2:
+        return []
+    limit = twin_limit(prints)
+    forest, failures = Forest(len(prints)), np.zeros(len(prints), np.int64)
+    asked: set[tuple[int, int]] = set()
+    twins: list[Twin] = []
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        for nearest in _candidates(prints, neighbours):
+            pairs = _still_open(nearest, forest, failures, asked)
+            scores = workers.map(lambda pair: agreement(prints, pair, limit), pairs)
+            for pair, score in zip(pairs, scores, strict=True):
+                if score < limit:
+                    failures[pair.first] += 1
+                    continue
+                twins.append(Twin(pair.first, pair.second, score))
+                forest.join(pair.first, pair.second)
+                failures[pair.first] = 0
+    return twins
+
+
+def twin_limit(prints: Fingerprints, seed: int = 0) -> float:
+    """The score from which a pair of this data set is a twin, from random pairs of it."""
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, len(prints), (RANDOM_PAIRS, 2)).tolist()
+    pairs = [Candidate(first, second, (0, 0)) for first, second in draws if first != second]
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        scores = list(workers.map(lambda pair: agreement(prints, pair), pairs))
+    usual = float(np.quantile(scores, 0.98)) if scores else LEAST_TWIN
+    return float(np.clip((1 + usual) / 2, LEAST_TWIN, MOST_TWIN))
+
+
+def agreement(prints: Fingerprints, pair: Candidate, enough: float = 2.0) -> float:
+    """Correlation of the fine detail of two images after the best registration, -1 to 1.
+
+    The second mirror image is not tried when the first reaches `enough`.
+    """
+    starts = [(flipped, *_start(prints, pair, flipped=flipped)) for flipped in (False, True)]
+    starts.sort(key=lambda start: -start[2])
+    best = -1.0
+    for flipped, placed, _ in starts:
+        fitted = _fitted(prints, pair, placed, flipped=flipped)
+        if fitted is not None:
+            best = max(best, _detail_correlation(prints, pair, fitted, flipped=flipped))
+        if best >= enough:
+            break
+    return best
+
+
+def connect(count: int, twins: Sequence[Twin]) -> NDArray[np.int64]:
+    """A group number for each of `count` images; twins, and twins of twins, share one."""
+    forest = Forest(count)
+    for twin in twins:
+        forest.join(twin.first, twin.second)
+    roots = [forest.root(place) for place in range(count)]
+    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+
+
+class Forest:
+    """Disjoint sets of the numbers 0 to count - 1."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def root(self, place: int) -> int:
+        """The number that stands for the set of `place`."""
+        while self._parent[place] != place:
+            self._parent[place] = self._parent[self._parent[place]]
+            place = self._parent[place]
+        return place
+
+    def join(self, first: int, second: int) -> None:
+        """Make one set of two."""
+        low, high = sorted((self.root(first), self.root(second)))
+        self._parent[high] = low
+
+
+def _candidates(prints: Fingerprints, neighbours: int) -> list[list[Candidate]]:
+    """Each image's likeliest twins: first all nearest ones, then all second nearest, ..."""
+    count = len(prints)
+    keep = min(neighbours, count - 1)
+    ranks: list[list[Candidate]] = [[] for _ in range(keep)]
+    for start in range(0, count, 512):
+        places = np.arange(start, min(start + 512, count))
+        views = [(0, z) for z in range(len(ZOOMS))] + [(z, 0) for z in range(1, len(ZOOMS))]
+        likeness = np.stack(
+            [prints.descriptors[places, a] @ prints.descriptors[:, b].T for a, b in views]
+        )
+        best = likeness.max(axis=0)
+        best[places - start, places] = -np.inf
+        nearest = np.argsort(-best, axis=1)[:, :keep]
+        for row, place in enumerate(places.tolist()):
+            for rank, other in enumerate(nearest[row].tolist()):
+                zooms = views[int(likeness[:, row, other].argmax())]
+                ranks[rank].append(Candidate(place, other, zooms))
+    return ranks
+
+
+def _still_open(
+    nearest: list[Candidate],
+    forest: Forest,
+    failures: NDArray[np.int64],
+    asked: set[tuple[int, int]],
+) -> list[Candidate]:
+    """The candidates of this rank that no earlier answer has settled."""
+    chosen: list[Candidate] = []
+    for pair in nearest:
+        key = (min(pair.first, pair.second), max(pair.first, pair.second))
+        if failures[pair.first] >= GIVE_UP_AFTER or key in asked:
+            continue
+        if forest.root(pair.first) != forest.root(pair.second):
+            asked.add(key)
+            chosen.append(pair)
+    return chosen
+
+
+def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Placed, float]:
+    """Where the second image lies on the first by its turn, zoom and shift, and how well."""
+    target = prints.shapes[pair.first]
+    moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
+    one = prints.turns[pair.first, pair.zooms[0]]
+    other = prints.turns[pair.second, pair.zooms[1]]
+    peaks = np.fft.irfft((one * (other if flipped else np.conj(other))).sum(axis=1), ANGLES)
+    angle = float(np.argmax(peaks)) * 2 * np.pi / ANGLES
+    placed = _similarity(angle, ZOOMS[pair.zooms[1]] / ZOOMS[pair.zooms[0]])
+    return _shifted(target, moving, placed)
+
+
+def _shifted(target: Float, moving: Float, placed: Placed) -> tuple[Placed, float]:
+    """`placed` with the shift that phase correlation finds, where that fits better."""
+    turned = _warped(moving, placed, FIT_PX)
+    window = cv2.createHanningWindow((FIT_PX, FIT_PX), cv2.CV_32F)
+    # OpenCV 5 multiplies the window into its arguments, hence the copies
+    (right, down), _ = cv2.phaseCorrelate(target.copy(), turned.copy(), window)
+    moved = placed.copy()
+    moved[:, 2] += placed[:, :2] @ np.array([right, down], np.float32)
+    fits = [_likeness(target, turned), _likeness(target, _warped(moving, moved, FIT_PX))]
+    return (moved, fits[1]) if fits[1] > fits[0] else (placed, fits[0])
+
+
+def _likeness(target: Float, moved: Float) -> float:
+    return float(np.vdot(target, moved)) / (float(np.linalg.norm(moved)) + 1e-6)
+
+
+def _fitted(
+    prints: Fingerprints, pair: Candidate, placed: Placed, *, flipped: bool
+) -> Placed | None:
+    """The affine map (2, 3) from places of the first to places of the second at FIT_PX."""
+    target = prints.shapes[pair.first]
+    moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
+    try:
+        fit, found = cv2.findTransformECC(
+            target, moving, placed.copy(), cv2.MOTION_AFFINE, _LIMITS, None, 3
+        )
+    except cv2.error:
+        return None
+    return np.asarray(found, np.float32) if fit > 0.4 else None
+
+
+def _detail_correlation(
+    prints: Fingerprints, pair: Candidate, placed: Placed, *, flipped: bool
+) -> float:
+    """Pearson correlation of what a 2 px blur removes, over the overlap."""
+    wide = placed.copy()
+    ratio = SIDE_PX / FIT_PX
+    wide[:, 2] = wide[:, 2] * ratio + (ratio - 1) / 2 * (1 - wide[:, :2].sum(axis=1))
+    moving = _mirrored(prints.thumbnails[pair.second], flipped=flipped)
+    inside = _warped(np.ones_like(moving), wide, SIDE_PX) > 0.99
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & _DISC
+    if inside.mean() < LEAST_OVERLAP:
+        return -1.0
+    one = _detail(prints.thumbnails[pair.first])[inside]
+    other = _detail(_warped(moving, wide, SIDE_PX))[inside]
+    one, other = one - one.mean(), other - other.mean()
+    strength = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.vdot(one, other)) / strength if strength > 1.0 else -1.0
+
+
+def _detail(picture: Float) -> Float:
+    return picture - cv2.GaussianBlur(picture, (0, 0), 2.0)
+
+
+def _warped(picture: Float, placed: Placed, side: int) -> Float:
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(picture, placed, (side, side), flags=flags), np.float32)
+
+
+def _mirrored(picture: Float, *, flipped: bool) -> Float:
+    return np.ascontiguousarray(picture[::-1]) if flipped else picture
+
+
+def _similarity(angle: float, zoom: float) -> Placed:
+    """Turn about the middle and zoom, at FIT_PX."""
+    middle = (FIT_PX - 1) / 2
+    c, s = zoom * np.cos(angle), zoom * np.sin(angle)
+    rows = [[c, s, middle * (1 - c - s)], [-s, c, middle * (1 + s - c)]]
+    return np.array(rows, np.float32)
+
+
+def _thumbnail(image: Image) -> Float:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _without_shading(picture: Float) -> Float:
+    rest = picture - cv2.GaussianBlur(picture, (0, 0), SIDE_PX / 8)
+    return np.asarray(rest / (rest.std() + 1e-3), np.float32)
+
+
+def _shrunk(shape: Float) -> Float:
+    return np.asarray(cv2.resize(shape, (FIT_PX, FIT_PX), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _polar(picture: Float, zoom: float) -> Float:
+    """(ANGLES, RADII) of the middle `zoom` of the side: one row for each direction."""
+    side = picture.shape[0]
+    middle = ((side - 1) / 2, (side - 1) / 2)
+    reach = zoom * side / 2
+    polar = cv2.warpPolar(picture, (RADII, ANGLES), middle, reach, cv2.INTER_LINEAR)
+    return np.asarray(polar, np.float32)
+
+
+def _turn_spectrum(polar: Float) -> NDArray[np.complex64]:
+    """The spectrum along the angle, without the mean profile: complex64 (ANGLES / 2 + 1, RADII)."""
+    varying = (polar - polar.mean(axis=0)) * np.sqrt(np.arange(RADII) + 0.5)
+    varying = varying / (np.linalg.norm(varying) + 1e-6)
+    return np.fft.rfft(varying, axis=0).astype(np.complex64)
+
+
+_GRID = np.arange(SIDE_PX) - (SIDE_PX - 1) / 2
+_DISC = np.hypot(_GRID[:, None], _GRID[None, :]) < SIDE_PX / 2 - 1

@@ -1,0 +1,59 @@
+"""Where in the frame an image model looks: alignment, region and tiles, as configured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.image.alignment import make_alignment
+from edge_agent.contracts.image.input import ImageInput, Region, Tiling, prepare_image, read_image
+from trainer.config.fit import FitConfig
+from trainer.data.prepare import InputSpec
+from trainer.data.samples import Dataset
+from trainer.data.split import Split
+
+LOOKED_AT = 60
+"""Good training images of which the most typical becomes the reference."""
+
+THUMBNAIL = ImageInput(width_px=32, height_px=32, channels=1)
+
+
+def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
+    """`spec` with the region, tiles and alignment of the configuration; others as they are.
+
+    Raises ConfigError where tiles would inherit the label of a part that they do not show.
+    """
+    if not isinstance(spec, ImageInput):
+        return spec
+    table = config.image
+    tiles = Tiling(rows=table.tile_rows, columns=table.tile_columns, overlap=table.tile_overlap)
+    if tiles.count > 1 and not split.dataset.config.good_only:
+        raise ConfigError(
+            "most tiles of a defective part show no defect",
+            where="[image] tile_rows, tile_columns",
+            cure='train on good parts only: task = "image-anomaly"',
+        )
+    left, top, width, height = table.region
+    update: dict[str, object] = {
+        "region": Region(left=left, top=top, width=width, height=height),
+        "tiles": tiles,
+    }
+    if table.align:
+        reference = read_image(split.dataset.file(typical(split)))
+        update["align"] = make_alignment(reference, table.align_turn_deg, table.align_shift)
+    return spec.model_copy(update=update)
+
+
+def typical(split: Split) -> int:
+    """The good training image nearest to the mean of all of them, as small grey pictures."""
+    good = split.train[~split.dataset.is_bad()[split.train]]
+    if not len(good):
+        good = split.train
+    chosen = good[:: max(1, len(good) // LOOKED_AT)]
+    small = np.stack([_thumbnail(split.dataset, int(index)) for index in chosen])
+    away = np.square(small - small.mean(axis=0)).sum(axis=(1, 2, 3))
+    return int(chosen[int(away.argmin())])
+
+
+def _thumbnail(dataset: Dataset, index: int) -> np.ndarray:
+    return prepare_image(read_image(dataset.file(index)), THUMBNAIL).astype(np.float32)

@@ -1,0 +1,101 @@
+"""Samples as the tensors a model takes, made only by the contracts' own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.types import Recording, Tensor
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles, read_image
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.vibration.recordings import read_recording
+from trainer.console.progress import Talk
+from trainer.data.samples import Dataset, Indices, Sample
+
+InputSpec = ImageInput | VibrationInput | TabularInput
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """inputs: (N, *shape), uint8 images or float32 windows; sample: (N,) position of its sample."""
+
+    inputs: Tensor
+    sample: Indices
+
+    def targets(self, dataset: Dataset) -> NDArray[np.int64]:
+        """The label number of every input."""
+        return np.asarray(dataset.targets()[self.sample])
+
+    def rows(self, indices: Indices) -> NDArray[np.int64]:
+        """For every input the place of its sample in `indices`."""
+        place = {int(index): row for row, index in enumerate(indices)}
+        return np.array([place[int(sample)] for sample in self.sample], np.int64)
+
+
+def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, what: str) -> Prepared:
+    """Read and prepare the samples at `indices`; one input per image, several per recording."""
+    if isinstance(spec, TabularInput):
+        from trainer.data.process.tags import prepare_samples
+
+        return prepare_samples(dataset, indices, spec)
+    pieces: list[Tensor] = []
+    owners: list[Indices] = []
+    with talk.steps(f"reading {what}", len(indices)) as bar:
+        for index in indices:
+            piece = inputs_of(dataset, int(index), spec)
+            pieces.append(piece)
+            owners.append(np.full(len(piece), index, np.intp))
+            bar.advance()
+    return Prepared(np.concatenate(pieces), np.concatenate(owners))
+
+
+def inputs_of(dataset: Dataset, index: int, spec: ImageInput | VibrationInput) -> Tensor:
+    """The inputs of one sample: (tiles, *shape) for an image, (N, *shape) for a recording."""
+    if isinstance(spec, ImageInput):
+        return prepare_tiles(read_image(dataset.file(index)), spec)
+    return prepare_recording(read_sample(dataset, index), spec)
+
+
+def read_sample(dataset: Dataset, index: int) -> Recording:
+    """The stretch of the recording that a sample is."""
+    sample, columns = dataset.samples[index], dataset.config.vibration
+    if columns is None:
+        raise ValueError("not a vibration data set")
+    rate_hz = sample.rate_hz or columns.rate_hz
+    rpm = _speed(sample)
+    whole = read_recording(dataset.file(index), columns.axes, rate_hz, columns.unit, rpm)
+    if sample.span == (0.0, 1.0):
+        return whole
+    start, stop = (round(edge * len(whole.signal)) for edge in sample.span)
+    return replace(whole, signal=whole.signal[start:stop])
+
+
+def _speed(sample: Sample) -> float | None:
+    """The number in the labels' `rpm` column; None where there is none."""
+    text = sample.conditions.get("rpm", "")
+    try:
+        rpm = float(text) if text else None
+    except ValueError:
+        rpm = -1.0
+    if rpm is not None and not 0 < rpm < 1e6:
+        raise DatasetError(f"rpm {text!r} is no speed", where=sample.path, cure="give it in 1/min")
+    return rpm
+
+
+def denser(spec: InputSpec, share: int) -> InputSpec:
+    """The same windows, taken `share` times as often: only for training."""
+    if not isinstance(spec, VibrationInput):
+        return spec
+    hop = max(1, min(spec.hop_samples, spec.window_samples // share))
+    return spec.model_copy(update={"hop_samples": hop})
+
+
+def read_durations(dataset: Dataset, indices: Sequence[int] | Indices) -> list[tuple[int, float]]:
+    """(samples, rate_hz) of each recording."""
+    found = (read_sample(dataset, int(index)) for index in indices)
+    return [(len(recording.signal), recording.rate_hz) for recording in found]

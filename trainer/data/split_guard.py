@@ -1,0 +1,115 @@
+"""No score from a split that copies leak through: regroup, refuse, or show both scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.contracts.core.errors import DatasetError
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Talk
+from trainer.data.image.near_duplicates import (
+    GROUP,
+    Survey,
+    cut_groups,
+    survey,
+    with_proposed_groups,
+)
+from trainer.data.samples import Dataset
+from trainer.data.split import Split, plan_split, refuse_single_label
+from trainer.training.checkpoints import Unfinished
+from trainer.training.distributed import Cluster
+
+WAIVER = "shared-copies"
+MOST_SAMPLES = 20_000
+"""Larger sets are searched only when asked: the search compares all pairs."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """The split to report on; `naive` is the leaking one beside it, where the waiver was given."""
+
+    split: Split
+    naive: Split | None
+    findings: tuple[str, ...]
+    survey: Survey | None = None
+
+
+def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> Guarded:
+    """Plan the split of `dataset` and see that no copy straddles it.
+
+    `--group twins`, or no groups given: the copies become the groups. A given train and test split
+    that cuts copies: DatasetError, or with `shared-copies` in `allow` both splits. Groups or folds
+    that somebody named are kept, and what they cut is said.
+    """
+    refuse_single_label(dataset)
+    if config.group == GROUP:
+        found = survey(dataset, talk)
+        honest = plan_split(with_proposed_groups(dataset, found), config)
+        return Guarded(honest, None, (), found)
+    if dataset.config.kind != "image" or len(dataset.samples) > MOST_SAMPLES:
+        split = plan_split(dataset, config)
+        _refuse_cut_groups(split)
+        return Guarded(split, None, ())
+    found = survey(dataset, talk)
+    if dataset.config.group or dataset.config.fold:
+        split = plan_split(dataset, config)
+        _refuse_cut_groups(split)
+        cut = cut_groups(split, found.groups)
+        said = "the groups were given; still " + cut.sentence() if cut else found.sentence()
+        return Guarded(split, None, (said,), found)
+    naive = plan_split(dataset, config)
+    given = any(sample.split == "test" for sample in dataset.samples)
+    cut = cut_groups(naive, found.groups)
+    if cut is None:
+        return Guarded(naive, None, (found.sentence(),), found)
+    honest = plan_split(with_proposed_groups(dataset, found), config)
+    if given and WAIVER not in allow:
+        raise DatasetError(
+            cut.sentence(),
+            where=str(dataset.root),
+            cure=f"--group twins splits by the copies found; --allow {WAIVER} shows both scores",
+        )
+    return Guarded(honest, naive if given else None, (cut.sentence(), found.sentence()), found)
+
+
+def naive_figures(
+    guarded: Guarded,
+    config: FitConfig,
+    name: str,
+    talk: Talk,
+    unfinished: Unfinished | None = None,
+    cluster: Cluster | None = None,
+) -> dict[str, object]:
+    """What joins metrics.json: the findings, and the score on the leaking split, if waived."""
+    from trainer.evaluation.outcome import figures
+    from trainer.workflow.experiment import run_experiment
+
+    extra: dict[str, object] = {"copies": list(guarded.findings)}
+    if guarded.naive is not None:
+        talk.say("first the split as given, through which copies leak")
+        mine = unfinished.within("naive") if unfinished else None
+        outcome = run_experiment(guarded.naive, config, name, talk, mine, cluster).outcome
+        extra["naive"] = {
+            "protocol": guarded.naive.protocol,
+            "figures": {key: row.as_json() for key, row in figures(outcome).items()},
+        }
+    return extra
+
+
+def column_of(config: FitConfig) -> str | None:
+    """The group column to read from the data set's files; None for the copies to be found."""
+    return None if config.group == GROUP else config.group
+
+
+def _refuse_cut_groups(split: Split) -> None:
+    """Raise where a named group lies on both sides; stretches of one recording are no such case."""
+    whole = [place for place in split.test if split.dataset.samples[place].span == (0.0, 1.0)]
+    samples = split.dataset.samples
+    known = {samples[place].group for place in (*split.train, *split.val)} - {""}
+    shared = [samples[place].group for place in whole if samples[place].group in known]
+    if shared and split.dataset.config.fold:
+        raise DatasetError(
+            f"group {shared[0]!r} lies on both sides of the split by {split.dataset.config.fold!r}",
+            where=str(split.dataset.root),
+            cure="correct the fold column, or leave it out and split by the groups",
+        )

@@ -1,0 +1,140 @@
+"""Recordings that may not be what they are said to be: rate, level, clipping, dropouts.
+
+These are doubts, not faults: a quiet machine and a wrong unit look alike, so a person decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.types import Recording
+from trainer.data.prepare import read_durations, read_sample
+from trainer.data.samples import Dataset
+
+EDGE_SHARE = 0.9
+"""The edge of a spectrum: the frequency below which this share of the power lies."""
+
+RATE_FACTOR = 3.0
+"""An edge this many times below or above the usual one speaks of another rate: rates go wrong by
+whole factors, and one machine's states seldom move 90 % of the power that far."""
+
+LEVEL_FACTOR = 30.0
+"""An RMS this many times off the usual one speaks of another unit, gain or a dead sensor."""
+
+SHORT_S, SHORT_FACTOR = 1.0, 3.0
+"""A recording shorter than a second, and so many times shorter than usual, shortens every window:
+a model's windows fit into the shortest recording."""
+
+CLIPPED, CLIPPED_SHARE = 8, 1e-4
+"""Samples at a recording's own extremes, at least, and their share: an unclipped one has two."""
+
+FINE = 256
+"""Different values below which repeated extremes only show a coarse converter."""
+
+STILL_S = 0.02
+STILL_SAMPLES = 50
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    path: str
+    rms: float
+    edge_hz: float
+    lasts_s: float
+    said: list[str]
+
+
+def signal_doubts(dataset: Dataset) -> list[str]:
+    """Sentences about recordings that differ from the others or have lost samples."""
+    found = []
+    for index in range(len(dataset.samples)):
+        try:
+            found.append(_numbers(dataset.samples[index].path, read_sample(dataset, index)))
+        except LinesideError:
+            continue
+    if not found:
+        return []
+    rms = np.array([numbers.rms for numbers in found])
+    edges = np.array([numbers.edge_hz for numbers in found])
+    said = [f"{n.path}: {sentence}" for n in found for sentence in n.said]
+    said += _short([n.path for n in found], [n.lasts_s for n in found])
+    said += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
+    return said + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+
+
+def short_doubts(dataset: Dataset) -> list[str]:
+    """Sentences about recordings so short that they shorten every window."""
+    every = range(len(dataset.samples))
+    lasts_s = [samples / rate_hz for samples, rate_hz in read_durations(dataset, list(every))]
+    return _short([sample.path for sample in dataset.samples], lasts_s)
+
+
+def clipped_samples(signal: NDArray[np.floating]) -> int:
+    """How many samples of one axis lie exactly at its largest or smallest value."""
+    return int(((signal == signal.max()) | (signal == signal.min())).sum())
+
+
+def longest_still(signal: NDArray[np.floating]) -> int:
+    """Samples of the longest stretch of one axis that does not change."""
+    return max(_runs(np.diff(signal) == 0), default=0) + 1
+
+
+def _numbers(path: str, recording: Recording) -> _Numbers:
+    signal = recording.signal.astype(np.float64)
+    centred = signal - signal.mean(axis=0)
+    power = (np.abs(np.fft.rfft(centred * np.hanning(len(signal))[:, None], axis=0)) ** 2).sum(1)
+    total = np.cumsum(power)
+    edge = int(np.searchsorted(total, EDGE_SHARE * total[-1]))
+    said = []
+    for axis, name in enumerate(recording.axes):
+        said += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
+    rms = float(np.sqrt(np.mean(centred**2)))
+    lasts_s = len(signal) / recording.rate_hz
+    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, said)
+
+
+def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:
+    said: list[str] = []
+    if np.ptp(signal) == 0:
+        return said
+    clipped = clipped_samples(signal)
+    if clipped >= max(CLIPPED, CLIPPED_SHARE * len(signal)) and len(np.unique(signal)) > FINE:
+        said.append(f"axis {axis} is clipped at {np.abs(signal).max():.3g}, {clipped} samples")
+    still = longest_still(signal)
+    if still >= max(STILL_SAMPLES, STILL_S * rate_hz):
+        said.append(f"axis {axis} stands still for {1000 * still / rate_hz:.0f} ms: a dropout?")
+    return said
+
+
+def _short(paths: list[str], lasts_s: list[float]) -> list[str]:
+    usual_s = float(np.median(lasts_s))
+    return [
+        f"{path}: lasts {one_s:.3g} s, the others {usual_s:.3g} s: all windows are cut to the "
+        "shortest recording; leave it out"
+        for path, one_s in zip(paths, lasts_s, strict=True)
+        if one_s < SHORT_S and one_s * SHORT_FACTOR < usual_s
+    ]
+
+
+def _off(
+    found: list[_Numbers], values: NDArray[np.float64], factor: float, what: str, doubt: str
+) -> list[str]:
+    """Recordings whose value is `factor` times off the median of all."""
+    usual = float(np.median(values))
+    if usual <= 0:
+        return []
+    return [
+        f"{numbers.path}: {what.format(value)}, the others' {usual:.3g}: {doubt}"
+        for numbers, value in zip(found, values, strict=True)
+        if value * factor < usual or value > usual * factor
+    ]
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[int]:
+    """Lengths of the stretches of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [int(stop - start) for start, stop in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,103 @@
+"""Held-out readings as a watched machine gives them: a strange condition after a baseline.
+
+A detector that knows the training's conditions takes another speed or mounting for a fault, and so
+a station is given a baseline (edge_agent.contracts.vibration.baseline). The first half of a strange
+condition's normal readings is that baseline here, which moves the features and may raise the
+threshold; the rest is scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.vibration.baseline import (
+    MIN_WINDOWS,
+    folds_of,
+    raised_threshold,
+    raw_features,
+    rebase,
+)
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import standardise
+from trainer.console.progress import Silent
+from trainer.data.prepare import prepare
+from trainer.data.samples import Indices
+from trainer.thresholds.alarm_rule import Run, Runs, apart, runs_of
+
+if TYPE_CHECKING:
+    from trainer.workflow.experiment import Experiment
+
+
+LEAST_OF_FOLDS = 25
+"""Windows of a baseline whose four fifths are still MIN_WINDOWS."""
+
+
+@dataclass(frozen=True)
+class Stood:
+    """What a condition is heard by: its input, windows spent on it, and the threshold's rise."""
+
+    spec: VibrationInput
+    spent: int = 0
+    raised: float = 0.0
+
+
+def held_out_runs(experiment: Experiment) -> Runs:
+    """The runs of the held-out samples; those of a vibration detector after a baseline."""
+    spec, scoring = experiment.spec.input, experiment.spec.scoring
+    dataset = experiment.split.dataset
+    if not isinstance(spec, VibrationInput) or scoring.kind != "anomaly" or spec.standard is None:
+        held, outputs = experiment.held_out, experiment.test.outputs
+        return runs_of(dataset, held, outputs, spec, scoring)
+    groups, bad = np.array(dataset.groups()), dataset.is_bad()
+    labels = np.array([sample.label for sample in dataset.samples])
+    known = set(groups[experiment.split.train])
+    runs = Runs([], [])
+    for group in sorted(set(groups[experiment.split.test])):
+        mine = experiment.split.test[groups[experiment.split.test] == group]
+        stood = Stood(spec)
+        if group not in known:
+            stood = _baseline(experiment, mine[~bad[mine]], spec)
+        for label in sorted(set(labels[mine])):
+            chosen = mine[labels[mine] == label]
+            is_bad = bool(bad[chosen[0]])
+            held = prepare(dataset, chosen, stood.spec, Silent(), "")
+            left = slice(0 if is_bad else stood.spent, None)
+            scores = _scores(experiment, held.inputs)[left] - stood.raised
+            scores = scores[apart(held.sample[left], spec)]
+            if len(scores):
+                (runs.faulty if is_bad else runs.normal).append(scores)
+    return runs
+
+
+def _baseline(experiment: Experiment, normal: Indices, spec: VibrationInput) -> Stood:
+    """Standing on the first half of the windows, as on a station; as it was where they are few."""
+    if not len(normal):
+        return Stood(spec)
+    raw = prepare(experiment.split.dataset, normal, raw_features(spec), Silent(), "").inputs
+    half = len(raw) // 2
+    if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
+        return Stood(spec)
+    own = [
+        _stand(raw[:half][judged], rebase(spec, raw[:half][on])) for on, judged in folds_of(half)
+    ]
+    threshold = experiment.spec.scoring.threshold
+    raised = raised_threshold(_scores(experiment, np.concatenate(own)), threshold)
+    return Stood(rebase(spec, raw[:half]), half, raised - threshold)
+
+
+def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
+    if spec.standard is None:
+        raise TypeError("a detector without a standardisation")
+    held = [standardise(one.astype(np.float64), spec.standard) for one in raw]
+    return np.stack(held).astype(np.float32)
+
+
+def _scores(experiment: Experiment, inputs: Tensor) -> Run:
+    from trainer.training.gradient import predict
+
+    scores: Run = predict(experiment.fitted.model, inputs)[:, 0].astype(np.float64)
+    return scores

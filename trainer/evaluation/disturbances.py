@@ -1,0 +1,110 @@
+"""What must not change a verdict: a little more light, a part that lies a little elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.brightness import standardised
+from edge_agent.contracts.image.input import ImageInput
+from trainer.data.prepare import Prepared
+from trainer.statistics import metrics
+
+if TYPE_CHECKING:
+    from trainer.workflow.experiment import Experiment
+
+Disturb = Callable[[Tensor], Tensor]
+"""One uint8 picture (H, W, C) -> the same shape."""
+
+BRIGHTER, SHIFT_PX, TURN_DEG = 0.10, 2, 2.0
+MOST_SAMPLES = 300
+
+
+def brighter(picture: Tensor) -> Tensor:
+    """10 % more light."""
+    return np.clip(picture * (1 + BRIGHTER), 0, 255).astype(np.uint8)
+
+
+def darker(picture: Tensor) -> Tensor:
+    """10 % less light."""
+    return np.clip(picture * (1 - BRIGHTER), 0, 255).astype(np.uint8)
+
+
+def shifted(picture: Tensor) -> Tensor:
+    """2 px to the right and down, at the size that the network sees."""
+    return _moved(picture, np.array([[1, 0, SHIFT_PX], [0, 1, SHIFT_PX]], np.float32))
+
+
+def turned(picture: Tensor) -> Tensor:
+    """2 degrees about the middle."""
+    height, width = picture.shape[:2]
+    return _moved(picture, cv2.getRotationMatrix2D((width / 2, height / 2), TURN_DEG, 1.0))
+
+
+DISTURBANCES: dict[str, Disturb] = {
+    "brightness +10 %": brighter,
+    "brightness -10 %": darker,
+    "shift 2 px": shifted,
+    "rotation 2 degrees": turned,
+}
+"""Name -> disturbance."""
+
+
+def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
+    """Name -> share of held-out verdicts that change, and the figures under the disturbance.
+
+    Images only; of more than 300 held-out samples, 300 evenly spaced ones.
+    """
+    if not isinstance(experiment.spec.input, ImageInput) or not len(experiment.split.test):
+        return {}
+    from trainer.workflow.experiment import judge_inputs, outcome_of
+
+    indices = _some(experiment.split.test)
+    kept = np.isin(experiment.held_out.sample, indices)
+    calm = Prepared(experiment.held_out.inputs[kept], experiment.held_out.sample[kept])
+    before = judge_inputs(experiment, calm, indices)
+    found: dict[str, dict[str, object]] = {}
+    for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
+        inputs = calm.inputs
+        if disturb:
+            inputs = np.stack([seen(disturb(one), experiment.spec.input) for one in inputs])
+        judged = judge_inputs(experiment, Prepared(inputs, calm.sample), indices)
+        outcome = outcome_of(experiment.split, experiment.spec, judged)
+        pairs = zip(before.verdicts, judged.verdicts, strict=True)
+        row: dict[str, object] = {
+            "n": len(indices),
+            "verdicts_changed": round(float(np.mean([one != other for one, other in pairs])), 6),
+        }
+        if outcome.classifies:
+            row["accuracy"] = round(float((outcome.truth == outcome.predicted).mean()), 6)
+        bad = outcome.bad
+        if bad.any() and not bad.all():
+            row["recall_at_1pct_false_reject"] = round(
+                metrics.recall_at(bad, outcome.scores, 0.01), 6
+            )
+            row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
+            row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
+        found[name] = row
+    return found
+
+
+def seen(picture: Tensor, spec: ImageInput) -> Tensor:
+    """What the network sees of a disturbed picture: on the station, levels are evened out last."""
+    return standardised(picture) if spec.standardise else picture
+
+
+def _some(indices: np.ndarray) -> np.ndarray:
+    if len(indices) <= MOST_SAMPLES:
+        return indices
+    places = np.linspace(0, len(indices) - 1, MOST_SAMPLES).round().astype(int)
+    return np.asarray(indices[places])
+
+
+def _moved(picture: Tensor, matrix: np.ndarray) -> Tensor:
+    height, width = picture.shape[:2]
+    flags = cv2.BORDER_REFLECT_101
+    return cv2.warpAffine(picture, matrix, (width, height), borderMode=flags).reshape(picture.shape)

@@ -1,0 +1,148 @@
+"""How well a heat map finds the defect: pixel AUROC and PRO, against masks of the defect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.image.input import ImageInput, prepare_image, read_image
+from trainer.statistics.metrics import Figure, auroc, bootstrapped
+
+if TYPE_CHECKING:
+    from trainer.workflow.experiment import Experiment
+
+Heat = NDArray[np.float32]
+"""float32 (H, W), higher is worse."""
+
+Mask = NDArray[np.bool_]
+"""(H, W): where the defect is; all False for a good part."""
+
+LIMIT = 0.3
+"""PRO is taken up to this share of false alarms (Bergmann et al., IJCV 129, 2021)."""
+
+STEPS = 200
+
+
+def fitted(heat: Heat, shape: tuple[int, int]) -> Heat:
+    """The map at the size of the mask, bilinear."""
+    return np.asarray(cv2.resize(heat, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str]) -> Figure:
+    """Area under the ROC curve of single pixels; the interval draws groups of images."""
+    maps = [_thinned(heat) for heat in maps]
+    masks = [_thinned(mask) for mask in masks]
+
+    def area(rows: NDArray[np.intp]) -> float:
+        scores = np.concatenate([maps[row].ravel() for row in rows])
+        return auroc(np.concatenate([masks[row].ravel() for row in rows]), scores)
+
+    return bootstrapped(area, list(groups), rounds=ROUNDS)
+
+
+def region_overlap(maps: Sequence[Heat], masks: Sequence[Mask], limit: float = LIMIT) -> float:
+    """PRO: the mean over defects of the part found, averaged over false-alarm shares 0 to `limit`.
+
+    After Bergmann et al., The MVTec Anomaly Detection Dataset (IJCV 129, 2021): each connected
+    region counts the same, however small. Not a number without a defect or without good pixels.
+    """
+    return _area(overlaps(maps, masks), np.arange(len(maps)), limit)
+
+
+def region_overlap_figure(
+    maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str], limit: float = LIMIT
+) -> Figure:
+    """`region_overlap` with an interval that draws groups of images, good ones among them."""
+    table = overlaps(maps, masks)
+    return bootstrapped(lambda rows: _area(table, rows, limit), list(groups))
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """What PRO is made of, counted once at C falling cuts, so that any draw of images is quick.
+
+    alarms: (N, C) good pixels of each image above each cut; good: (N,) its good pixels;
+    found: (N, C) the sum over its regions of the part above each cut; regions: (N,).
+    """
+
+    alarms: NDArray[np.float64]
+    good: NDArray[np.float64]
+    found: NDArray[np.float64]
+    regions: NDArray[np.float64]
+
+
+def overlaps(maps: Sequence[Heat], masks: Sequence[Mask]) -> Overlaps:
+    """Count every image at cuts that lie dense where few good pixels are above them."""
+    good = [heat[~mask] for heat, mask in zip(maps, masks, strict=True)]
+    shares = np.unique(np.concatenate([np.linspace(0, LIMIT, STEPS), np.linspace(0, 1, STEPS)]))
+    pooled = np.concatenate(good)
+    cuts = np.quantile(pooled, 1 - shares, method="higher") if len(pooled) else 0 * shares
+    found = np.zeros((len(maps), len(cuts)))
+    regions = np.zeros(len(maps))
+    for row, (heat, mask) in enumerate(zip(maps, masks, strict=True)):
+        count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+        regions[row] = count - 1
+        for number in range(1, count):
+            found[row] += _above(heat[labels == number], cuts) / (labels == number).sum()
+    alarms = np.stack([_above(values, cuts) for values in good])
+    return Overlaps(alarms, np.array([len(values) for values in good], float), found, regions)
+
+
+def _above(values: NDArray[np.float32], cuts: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How many values lie above each cut."""
+    return (len(values) - np.searchsorted(np.sort(values), cuts, side="right")).astype(float)
+
+
+def _area(table: Overlaps, rows: NDArray[np.intp], limit: float) -> float:
+    """The area under the curve of `rows` up to `limit`, as a share of it; it ends in (1, 1)."""
+    good, regions = table.good[rows].sum(), table.regions[rows].sum()
+    if not good or not regions:
+        return float("nan")
+    alarms = np.append(table.alarms[rows].sum(axis=0) / good, 1.0)
+    found = np.append(table.found[rows].sum(axis=0) / regions, 1.0)
+    shares = np.linspace(0, limit, STEPS)
+    return float(np.trapezoid(np.interp(shares, alarms, found), shares) / limit)
+
+
+ROUNDS = 100
+"""Bootstrap rounds over pixels, of which there are many."""
+
+MOST_SIDE = 64
+
+
+def localisation_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
+    """pixel_auroc and pro of a detector whose held-out samples have masks; else nothing."""
+    spec, dataset = experiment.spec.input, experiment.split.dataset
+    samples = [dataset.samples[int(place)] for place in experiment.split.test]
+    bad = dataset.is_bad()[experiment.split.test]
+    known = np.array([bool(sample.mask) for sample in samples]) | ~bad
+    framed = isinstance(spec, ImageInput) and spec.tiles.count == 1 and spec.align is None
+    if not framed or not (known & bad).any() or len(experiment.fitted.model.outputs) < 2:
+        return {}
+    flat = spec.model_copy(update={"channels": 1, "standardise": False})
+    heats, masks, groups = [], [], []
+    for row in np.flatnonzero(known):
+        heat = experiment.fitted.model.predict_on_batch(
+            experiment.held_out.inputs[row : row + 1].astype(np.float32)
+        )[1]
+        mask = np.zeros(spec.shape[:2], bool)
+        if bad[row]:
+            mask = prepare_image(read_image(dataset.root / samples[row].mask), flat)[:, :, 0] > 127
+        heats.append(fitted(np.asarray(heat, np.float32).reshape(heat.shape[1:3]), mask.shape))
+        masks.append(mask)
+        groups.append(samples[row].group or samples[row].path)
+    return {
+        "pixel_auroc": pixel_auroc(heats, masks, groups).as_json(),
+        "pro": region_overlap_figure(heats, masks, groups).as_json(),
+    }
+
+
+def _thinned(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Every n-th pixel, so that no side is longer than 64: pixels of one image are alike."""
+    step = max(1, -(-max(picture.shape) // MOST_SIDE))
+    return picture[::step, ::step]

@@ -1,0 +1,133 @@
+"""The figures of held-out samples: labels, verdicts, rankings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.statistics import metrics
+from trainer.statistics.metrics import Figure
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Held-out samples and what was said of them.
+
+    truth, predicted: label numbers (predicted is -1 where a detector names no class);
+    scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT.
+    values: (M,) true values of a regression, whose foretold ones are `scores` and whose intervals
+    are `ends`, (M, 2); None for labels.
+    """
+
+    labels: list[str]
+    good: list[str]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    rejected: NDArray[np.bool_]
+    groups: list[str]
+    values: NDArray[np.float64] | None = None
+    ends: NDArray[np.float64] | None = None
+
+    @property
+    def bad(self) -> NDArray[np.bool_]:
+        """Whether each sample is a defect."""
+        is_good = np.array([label in self.good for label in self.labels])
+        return np.asarray(~is_good[self.truth])
+
+    @property
+    def classifies(self) -> bool:
+        """Whether labels were predicted, not only scores."""
+        return self.values is None and bool((self.predicted >= 0).all())
+
+
+def figures(outcome: Outcome) -> dict[str, Figure]:
+    """All figures that make sense for the outcome, by name."""
+    found: dict[str, Figure] = {}
+    if outcome.values is not None:
+        return _value_figures(outcome, outcome.values)
+    if outcome.classifies:
+        found |= _label_figures(outcome)
+    bad = outcome.bad
+    if bad.any() and not bad.all():
+        found |= _verdict_figures(outcome)
+    return found
+
+
+def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Label -> precision, recall, f1, n."""
+    table = metrics.confusion(outcome.truth, outcome.predicted, len(outcome.labels))
+    return dict(zip(outcome.labels, metrics.per_class(table), strict=True))
+
+
+def class_rankings(
+    labels: list[str], truth: NDArray[np.int64], beliefs: NDArray[np.float64]
+) -> dict[str, dict[str, float]]:
+    """Label -> auroc and average_precision of the belief in it, (N, K), against all others.
+
+    A label that none or all of the samples bear has no ranking and is left out.
+    """
+    found = {}
+    for place in range(beliefs.shape[1]):
+        mine = truth == place
+        if mine.any() and not mine.all():
+            found[labels[place]] = {
+                "auroc": metrics.auroc(mine, beliefs[:, place]),
+                "average_precision": metrics.average_precision(mine, beliefs[:, place]),
+            }
+    return found
+
+
+def _label_figures(outcome: Outcome) -> dict[str, Figure]:
+    truth, predicted, count = outcome.truth, outcome.predicted, len(outcome.labels)
+    right = truth == predicted
+    return {
+        "accuracy": metrics.wilson(int(right.sum()), len(right)),
+        "macro_f1": metrics.bootstrapped(
+            lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), outcome.groups
+        ),
+    }
+
+
+def _verdict_figures(outcome: Outcome) -> dict[str, Figure]:
+    bad, rejected, scores = outcome.bad, outcome.rejected, outcome.scores
+    right = rejected == bad
+    detected, refused = int((rejected & bad).sum()), int((rejected & ~bad).sum())
+    return {
+        "verdict_accuracy": metrics.wilson(int(right.sum()), len(right)),
+        "detected": metrics.share(detected, int(bad.sum())),
+        "false_reject": metrics.share(refused, int((~bad).sum())),
+        "recall_at_1pct_false_reject": metrics.bootstrapped(
+            lambda rows: metrics.recall_at(bad[rows], scores[rows], 0.01), outcome.groups
+        ),
+        "auroc": metrics.bootstrapped(
+            lambda rows: metrics.auroc(bad[rows], scores[rows]), outcome.groups
+        ),
+        "average_precision": metrics.bootstrapped(
+            lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups
+        ),
+    }
+
+
+def _value_figures(outcome: Outcome, truth: NDArray[np.float64]) -> dict[str, Figure]:
+    said = outcome.scores
+    found = {
+        "rmse": metrics.bootstrapped(
+            lambda rows: metrics.rmse(truth[rows], said[rows]), outcome.groups
+        ),
+        "mae": metrics.bootstrapped(
+            lambda rows: float(np.abs(truth[rows] - said[rows]).mean()), outcome.groups
+        ),
+    }
+    if outcome.ends is not None:
+        low, high = outcome.ends.T
+        inside = (low <= truth) & (truth <= high)
+        found["interval_coverage"] = metrics.bootstrapped(
+            lambda rows: float(inside[rows].mean()), outcome.groups
+        )
+        found["interval_width"] = metrics.bootstrapped(
+            lambda rows: float((high - low)[rows].mean()), outcome.groups
+        )
+    return found

@@ -1,0 +1,70 @@
+"""What a float model says of whole samples: the contracts' scoring over all inputs of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Judgement
+from edge_agent.contracts.model.scoring import Scoring, judge
+from trainer.data.prepare import Prepared
+from trainer.data.samples import Indices
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Samples in the order of `indices` with what the model says of each.
+
+    outputs: (N, K) of the inputs; logits: (M, K) of the samples, whose softmax is the joined
+    probability (detectors: (M, 1), the score itself); scores: (M,), higher is worse.
+    """
+
+    indices: Indices
+    outputs: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    judgements: list[Judgement]
+    logits: NDArray[np.float64]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """(M,): higher is worse."""
+        return np.array([judgement.score for judgement in self.judgements])
+
+    @property
+    def predicted(self) -> list[str]:
+        """The likeliest label of every sample."""
+        return [judgement.label for judgement in self.judgements]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """PASS, FAIL or NO-VERDICT of every sample."""
+        return [judgement.verdict.value for judgement in self.judgements]
+
+
+def judge_all(
+    outputs: NDArray[np.float32],
+    prepared: Prepared,
+    indices: Indices,
+    scoring: Scoring,
+    labels: list[str],
+    good: list[str],
+) -> Judged:
+    """Judge each sample from the outputs of its inputs."""
+    rows = prepared.rows(indices)
+    judgements, logits = [], []
+    for row in range(len(indices)):
+        mine = outputs[rows == row]
+        judgement = judge(mine, labels, good, scoring)
+        judgements.append(judgement)
+        logits.append(_logits(mine, judgement))
+    return Judged(indices, outputs, rows, judgements, np.array(logits))
+
+
+def _logits(outputs: NDArray[np.float32], judgement: Judgement) -> NDArray[np.float64]:
+    if not judgement.probabilities:
+        return np.array([judgement.score])
+    if len(outputs) == 1:
+        return outputs[0].astype(np.float64)
+    return np.log(np.maximum(np.array(judgement.probabilities), 1e-12))

@@ -1,0 +1,173 @@
+"""Good-only without ImageNet: a convolutional autoencoder; what it cannot redraw is odd.
+
+UpSampling and convolution instead of transposed convolution, which int8 kernels of several
+runtimes refuse. The heat map is the smoothed squared error at a quarter of the resolution; the
+score is its maximum, scaled by good validation parts: 0 is usual, 1 is rare. Where weights can be
+had, `gaussian` and `patches` are far better; this one is for cameras that see nothing natural.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.input import ImageInput
+from trainer.config.fit import FitConfig
+from trainer.config.toml import StrictTable
+from trainer.data.image.augment import augment
+from trainer.data.prepare import InputSpec
+from trainer.data.split import Split
+from trainer.models.image.feature_maps import (
+    Floats,
+    detector_spec,
+    planted_calibration,
+    rows_of,
+    scale_of,
+    smooth,
+)
+from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.checkpoints import EpochState, Place, assign, values_of
+
+if TYPE_CHECKING:
+    import keras
+
+SIZE_PX = 128
+CODES = (16, 32, 64)
+"""Filters of the encoder's halvings; the decoder goes back up through them."""
+
+
+class AutoencoderOptions(StrictTable):
+    """[options] of `autoencoder`."""
+
+    code: int = Field(default=16, ge=2, le=128, description="channels of the narrowest layer")
+
+
+def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+    """A square of 128 px, standardised."""
+    del split, options
+    return detector_spec(config, SIZE_PX)
+
+
+def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+    """The whole graph: score (N, 1) and heat map (N, H/4, W/4, 1)."""
+    import keras
+    from keras import layers
+
+    del labels, config
+    code = AutoencoderOptions.model_validate(options.model_dump()).code
+    pixels = keras.Input(spec.shape, name="pixels")
+    seen = layers.Rescaling(1 / 127.5, offset=-1.0, name="seen")(pixels)
+    redrawn = _drawer(spec.shape, code)(seen)
+    error = layers.Subtract(name="exact_error")([seen, redrawn])
+    square = layers.Multiply(name="exact_square")([error, error])
+    coarse = layers.AveragePooling2D(4, name="exact_coarse")(square)
+    heat = smooth(layers.Conv2D(1, 1, name="exact_scale")(coarse))
+    score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
+    return keras.Model(pixels, [score, heat], name="autoencoder")
+
+
+def fit(training: Training) -> Fitted:
+    """Learn to redraw good parts; the epoch that redraws validation parts best stays."""
+    from trainer.training.gradient import seed_everything
+
+    seed_everything(training.config.seed)
+    network = build(training.spec, 1, training.config, training.options)
+    drawer = network.get_layer("drawer")
+    history = _descend(drawer, training)
+    channels = training.spec.shape[2]
+    plain = np.full((1, 1, channels, 1), 1 / channels, np.float32)
+    network.get_layer("exact_scale").set_weights([plain, np.zeros(1, np.float32)])
+    peaks = rows_of(network, training.val.inputs, training, "good parts redrawn")[0]
+    gain, lift = scale_of(peaks)
+    network.get_layer("exact_scale").set_weights([plain * gain, np.array([lift], np.float32)])
+    return Fitted(network, history)
+
+
+def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float]]:
+    import keras
+
+    config = training.config
+    steps = max(1, len(training.train.inputs) // config.batch)
+    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
+    drawer.compile(keras.optimizers.Adam(rate), loss="mse")
+    drawer.optimizer.build(drawer.trainable_variables)
+    rng, place = np.random.default_rng(config.seed), training.unfinished.next_training()
+    rows, kept = _resumed(drawer, rng, place)
+    watched = _scaled(training.val.inputs)
+    best = min((row["val_loss"] for row in rows), default=np.inf)
+    with training.talk.steps("training", config.epochs) as bar:
+        bar.advance(len(rows))
+        for epoch in range(len(rows) + 1, config.epochs + 1):
+            loss = _epoch(drawer, training, rng)
+            val_loss = float(np.mean(np.square(drawer.predict(watched, verbose=0) - watched)))
+            rows.append({"epoch": epoch, "loss": loss, "val_loss": val_loss})
+            if val_loss < best:
+                best, kept = val_loss, drawer.get_weights()
+            facts = {"rows": rows, "generator": rng.bit_generator.state}
+            place.write(EpochState(facts, values_of(drawer), values_of(drawer.optimizer), kept))
+            bar.advance(note=f"loss {val_loss:.4f}")
+    drawer.set_weights(kept)
+    return rows
+
+
+def _resumed(
+    drawer: keras.Model, rng: np.random.Generator, place: Place
+) -> tuple[list[Mapping[str, float]], list[Floats]]:
+    """What an interrupted training left: its history, and the weights of its best epoch."""
+    found = place.read()
+    if found is None:
+        return [], drawer.get_weights()
+    assign(drawer.variables, found.variables)
+    assign(drawer.optimizer.variables, found.optimiser)
+    rng.bit_generator.state = found.facts["generator"]
+    return list(found.facts["rows"]), list(found.best)
+
+
+def _epoch(drawer: keras.Model, training: Training, rng: np.random.Generator) -> float:
+    """One pass over varied training images; returns the mean loss."""
+    inputs, config = training.train.inputs, training.config
+    order = rng.permutation(len(inputs))
+    losses = []
+    for start in range(0, len(order), config.batch):
+        varied = augment(inputs[order[start : start + config.batch]], config.image.augment, rng)
+        batch = _scaled(varied)
+        losses.append(float(drawer.train_on_batch(batch, batch)))
+    return float(np.mean(losses))
+
+
+def _scaled(inputs: Tensor) -> Tensor:
+    return inputs.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _drawer(shape: tuple[int, int, int], code: int) -> keras.Model:
+    import keras
+    from keras import layers
+
+    seen = keras.Input(shape)
+    x = seen
+    for filters in CODES:
+        x = layers.Conv2D(filters, 3, 2, padding="same", activation="relu6")(x)
+    x = layers.Conv2D(code, 3, 2, padding="same", activation="relu6")(x)
+    for filters in (*reversed(CODES), CODES[0]):
+        x = layers.UpSampling2D(interpolation="bilinear")(x)
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu6")(x)
+    return keras.Model(seen, layers.Conv2D(shape[2], 3, padding="same")(x), name="drawer")
+
+
+ARCHITECTURE = Architecture(
+    name="autoencoder",
+    tasks=("image-anomaly",),
+    summary="good-only without ImageNet: what a small autoencoder cannot redraw is odd",
+    spec_of=spec_of,
+    build=build,
+    epochs=60,
+    fit=fit,
+    calibration=planted_calibration,
+    scoring="anomaly",
+    windows="max",
+    options=AutoencoderOptions,
+)

@@ -1,0 +1,154 @@
+"""What the detectors share: backbone features on one grid, float heads, planted calibration.
+
+Layers named `exact_...` stay in float when the network is quantised; all before them is int8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.input import ImageInput
+from trainer.config.fit import FitConfig
+from trainer.models.image.backbone import features, load_backbone, scaled_rgb
+from trainer.models.image.synthetic_defects import plant
+from trainer.models.layers.preprocessing import image_spec
+from trainer.models.registry import Fitted, Training
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = NDArray[np.float32]
+
+MOST_CALIBRATION = 120
+BATCH = 16
+
+RARE = 0.99
+"""The quantile of held-out good parts that becomes score 1."""
+
+SENSES = "exact_senses"
+"""The float layer of a detector that makes its features of the backbone's taps."""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """The start of a detector: pixels 0..255, and the outputs of the tapped layers."""
+
+    pixels: keras.KerasTensor
+    taps: list[keras.KerasTensor]
+
+    def model(self, outputs: Sequence[keras.KerasTensor], name: str = "eye") -> keras.Model:
+        """The network from the pixels to `outputs`."""
+        import keras
+
+        return keras.Model(self.pixels, list(outputs), name=name)
+
+
+def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) -> ImageInput:
+    """A square of `size_px`, standardised, or as configured; raises ConfigError where the grids
+    would not fit.
+    """
+    spec = image_spec(config, size_px, standardise=standardise)
+    if spec.width_px % 32:
+        raise ConfigError(
+            f"{spec.width_px} px is no multiple of 32",
+            where="[image] size_px",
+            cure=f"take {max(32, spec.width_px // 32 * 32)}",
+        )
+    return spec
+
+
+def open_eye(shape: tuple[int, int, int], weights: str, taps: Sequence[str]) -> Eye:
+    """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
+    import keras
+
+    pixels = keras.Input(shape, name="pixels")
+    found = features(load_backbone(weights, shape[0]), taps)(scaled_rgb(pixels))
+    return Eye(pixels, found if isinstance(found, list) else [found])
+
+
+def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """All taps at the coarsest one's resolution, finer ones averaged, joined: (N, G, G, C)."""
+    from keras import layers
+
+    side = min(tap.shape[1] for tap in taps)
+    shrunk = [
+        layers.AveragePooling2D(tap.shape[1] // side, name=f"exact_shrink{n}")(tap)
+        if tap.shape[1] > side
+        else tap
+        for n, tap in enumerate(taps)
+    ]
+    return layers.Concatenate(name="exact_grid")(shrunk) if len(shrunk) > 1 else shrunk[0]
+
+
+def smooth(heat: keras.KerasTensor) -> keras.KerasTensor:
+    """Two 3x3 means in a row, nearly a Gaussian of 1.15 cells; borders are not darkened."""
+    from keras import layers
+
+    for turn in range(2):
+        heat = layers.AveragePooling2D(3, 1, padding="same", name=f"exact_smooth{turn}")(heat)
+    return heat
+
+
+def rows_of(
+    network: keras.Model,
+    inputs: Tensor,
+    training: Training,
+    what: str,
+    dtype: DTypeLike = np.float32,
+) -> list[Floats]:
+    """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
+    rows: list[list[Floats]] = []
+    with training.talk.steps(what, len(inputs)) as bar:
+        for start in range(0, len(inputs), BATCH):
+            batch = inputs[start : start + BATCH].astype(np.float32)
+            rows.append(listed(network.predict_on_batch(batch), dtype))
+            for _ in range(len(batch)):
+                bar.advance()
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+def listed(outputs: object, dtype: DTypeLike = np.float32) -> list[Floats]:
+    """What a network gave, as one array for each output."""
+    several = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return [np.asarray(one, dtype) for one in several]
+
+
+def planted_calibration(training: Training, fitted: Fitted) -> Tensor:
+    """Training inputs, half of them with a planted anomaly: ranges must reach beyond good parts."""
+    del fitted
+    return planted_inputs(training)
+
+
+def planted_inputs(training: Training) -> Tensor:
+    """Up to MOST_CALIBRATION training inputs, every second one with a planted anomaly."""
+    rng = np.random.default_rng(training.config.seed)
+    inputs = training.train.inputs
+    chosen = inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]]
+    result = chosen.copy()
+    result[::2] = plant(chosen, rng)[0][::2]
+    return result
+
+
+def scale_of(values: NDArray[np.floating], share: float = RARE) -> tuple[float, float]:
+    """(gain, lift) that take the median to 0 and the `share` quantile to 1."""
+    usual, rare = float(np.median(values)), float(np.quantile(values, share))
+    gain = 1 / max(rare - usual, 1e-6)
+    return gain, -usual * gain
+
+
+def random_projection(inputs: int, outputs: int, seed: int) -> Floats:
+    """Orthonormal columns (inputs, outputs), or the identity where nothing is saved.
+
+    Defard et al., "PaDiM", ICPR 2021, picks random dimensions; orthogonal mixtures lose less.
+    """
+    if outputs >= inputs:
+        return np.eye(inputs, dtype=np.float32)
+    mixed, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((inputs, outputs)))
+    return mixed.astype(np.float32)

@@ -1,0 +1,261 @@
+"""A judge of cells that planted defects teach: it knows what breaks a surface, not what is usual.
+
+Judges of distance call odd whatever is rare among good parts; this one tells small breaks from the
+usual by a small network on features of cells of 8 px, which saw good cells and planted ones (after
+DRAEM, Zavrtanik et al., ICCV 2021, and NSA, Schluter et al., ECCV 2022, which plant defects to the
+same end). Real defects are not like planted ones, so its share beside the others is small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Tensor
+from trainer.models.image.cross_fitting import held_out
+from trainer.models.image.feature_maps import BATCH, Floats
+from trainer.models.image.synthetic_defects import plant
+from trainer.models.layers.int8 import Sight
+from trainer.models.registry import Training
+
+if TYPE_CHECKING:
+    import keras
+
+TAPS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
+"""Two at a quarter and an eighth of the side, two at a sixteenth."""
+
+SENSES = "exact_taught_senses"
+WIDTHS = (64, 32)
+"""Of the hidden layers."""
+
+COPIES, MOST_COPIES = 2, 480
+"""Planted defects for each good part, and in all."""
+
+GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 30, 30, 20
+"""Cells that teach: of a good part, of a planted defect, and of the good rest around it."""
+
+COVERED = 0.25
+"""A cell is bad from this share of it on."""
+
+TURNS = 3
+"""Judges that are blind to a part of the groups each."""
+
+EPOCHS, STEPS = 8, 300
+"""At least so many of both: few good parts are gone through more often."""
+RATE, DECAY, ROWS = 2e-3, 1e-3, 512
+NOISE, DROPOUT = 0.3, 0.2
+"""Noise in standard deviations of each feature."""
+
+Weights = dict[str, list[Floats]]
+"""Layer of the head -> its weights."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """heat: (2N, G, G) of the good parts, float rows first, each by a judge blind to its group."""
+
+    heat: Floats
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Cells that teach. cells: (M, C); bad: (M,); part: (M,) the training input they come from."""
+
+    cells: Floats
+    bad: NDArray[np.float32]
+    part: NDArray[np.intp]
+
+    def of(self, parts: NDArray[np.bool_]) -> Rows:
+        """Those of the parts that are marked."""
+        kept = parts[self.part]
+        return Rows(self.cells[kept], self.bad[kept], self.part[kept])
+
+
+def own_taps(taps: Sequence[keras.KerasTensor], wanted: Sequence[str]) -> list[keras.KerasTensor]:
+    """Of the outputs of TAPS those that a detector's other judges look at; all where it has no
+    others.
+    """
+    if len(taps) == len(wanted):
+        return list(taps)
+    return [taps[TAPS.index(name)] for name in wanted]
+
+
+def senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
+    """Taps (4, each (H, W, C)) -> features of cells of 8 px and of 16 px, each beside its mean over
+    3x3 cells.
+    """
+    import keras
+    from keras import layers
+
+    given = [keras.Input(shape) for shape in taps]
+    shrunk = layers.AveragePooling2D(2, name="exact_taught_shrink")(given[0])
+    sensed = []
+    for grid, (first, second) in (("fine", (shrunk, given[1])), ("coarse", given[2:])):
+        joined = layers.Concatenate(name=f"exact_taught_{grid}_taps")([first, second])
+        around = layers.AveragePooling2D(3, 1, "same", name=f"exact_taught_{grid}_around")(joined)
+        beside = layers.Concatenate(name=f"exact_taught_{grid}_cells")
+        sensed.append(beside([joined, around]))
+    return keras.Model(given, sensed, name=SENSES)
+
+
+def heat_of(sensed: Sequence[keras.KerasTensor], side: int) -> keras.KerasTensor:
+    """What `senses` gave -> (N, side, side, 1): the judge's peak within each cell of the map."""
+    from keras import layers
+
+    fine, coarse = sensed
+    first = layers.Conv2D(WIDTHS[0], 1, name="exact_taught_first")(fine)
+    beside = layers.Conv2D(WIDTHS[0], 1, use_bias=False, name="exact_taught_beside")(coarse)
+    beside = layers.UpSampling2D(2, name="exact_taught_grown")(beside)
+    x = layers.ReLU(name="exact_taught_relu0")(layers.Add(name="exact_taught_sum")([first, beside]))
+    x = layers.Conv2D(WIDTHS[1], 1, name="exact_taught_second")(x)
+    x = layers.Conv2D(1, 1, name="exact_taught_odds")(layers.ReLU(name="exact_taught_relu1")(x))
+    x = layers.AveragePooling2D(3, 1, "same", name="exact_taught_smooth")(x)
+    return layers.MaxPooling2D(fine.shape[1] // side, name="exact_taught_heat")(x)
+
+
+def set_taught(network: keras.Model, weights: Weights, scale: tuple[float, float]) -> None:
+    """Put `weights` into the head of `network`, its heat scaled by (gain above 0, lift)."""
+    gain, lift = scale
+    kernel, bias = weights["exact_taught_odds"]
+    scaled = {"exact_taught_odds": [kernel * np.float32(gain), bias * np.float32(gain) + lift]}
+    for name, values in {**weights, **scaled}.items():
+        network.get_layer(name).set_weights(values)
+
+
+def learn_planted(training: Training, sight: Sight, side: int) -> Lesson:
+    """Teach the judge by all training inputs, and let judges blind to their groups judge them."""
+    good = sight.twice(training.train.inputs, "good cells", SENSES, np.float16)
+    rows = _rows(training, sight, good)
+    head = _head([one.shape[1:] for one in good], side)
+    count = len(training.train.inputs)
+    heat = np.empty((2 * count, side, side), np.float32)
+    turns = held_out(training)
+    for turn in range(min(TURNS, len(turns))):
+        held = np.any(turns[turn::TURNS], axis=0)
+        seen = held if held.all() else ~held
+        set_taught(head, _taught(training, rows.of(seen), good[0].shape[3]), (1.0, 0.0))
+        mask = np.tile(held, 2)
+        heat[mask] = _judged(head, [one[mask] for one in good])
+    return Lesson(heat, _taught(training, rows, good[0].shape[3]))
+
+
+def _rows(training: Training, sight: Sight, good: Sequence[Tensor]) -> Rows:
+    """Cells of good parts and of planted defects, from what float and what int8 sees of them."""
+    rng = np.random.default_rng(training.config.seed)
+    inputs = training.train.inputs
+    count = len(inputs)
+    turns = [rng.permutation(count) for _ in range(COPIES)]
+    of = np.concatenate(turns)[:MOST_COPIES]
+    images, masks = plant(inputs[of], rng)
+    planted = sight.twice(images, "planted defects", SENSES, np.float16)
+    side = good[0].shape[1]
+    covered = np.stack([_shares(mask, side) for mask in masks])
+    near = np.stack([cv2.dilate(one, np.ones((5, 5), np.uint8)) for one in covered])
+    everywhere = np.ones((count, side, side), np.bool_)
+    parts = [
+        _drawn(good, everywhere, np.arange(count), GOOD_CELLS, rng, bad=False),
+        _drawn(planted, covered > COVERED, of, BAD_CELLS, rng, bad=True),
+        _drawn(planted, near == 0, of, AROUND_CELLS, rng, bad=False),
+    ]
+    return Rows(
+        np.concatenate([one.cells for one in parts]),
+        np.concatenate([one.bad for one in parts]),
+        np.concatenate([one.part for one in parts]),
+    )
+
+
+def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
+    shares = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(shares, np.float32)
+
+
+def _drawn(
+    sensed: Sequence[Tensor],
+    allowed: NDArray[np.bool_],
+    part: NDArray[np.intp],
+    most: int,
+    rng: np.random.Generator,
+    *,
+    bad: bool,
+) -> Rows:
+    """Up to `most` allowed cells (N, G, G) of each picture, of the float and of the int8 rows."""
+    fine, coarse = sensed
+    places: list[tuple[int, int, int]] = []
+    for picture, one in enumerate(np.tile(allowed, (2, 1, 1))):
+        free = np.argwhere(one)
+        chosen = free[rng.permutation(len(free))[:most]]
+        places += [(picture, int(row), int(column)) for row, column in chosen]
+    picture, row, column = np.array(places, np.intp).reshape(-1, 3).T
+    cells = [fine[picture, row, column], coarse[picture, row // 2, column // 2]]
+    verdict = np.full(len(picture), bad, np.float32)
+    return Rows(
+        np.concatenate(cells, axis=1).astype(np.float32), verdict, np.tile(part, 2)[picture]
+    )
+
+
+def _taught(training: Training, rows: Rows, fine: int) -> Weights:
+    """A network on the cells, standardisation folded in; fine: how many features are of 8 px."""
+    mean, spread = rows.cells.mean(axis=0), rows.cells.std(axis=0) + np.float32(1e-3)
+    count = len(rows.bad)
+    once = math.ceil(count / ROWS)
+    epochs = max(EPOCHS, math.ceil(STEPS / once))
+    learner = _learner(rows.cells.shape[1], epochs * once, training.config.seed)
+    share = float(np.clip(rows.bad.mean(), 1e-3, 1 - 1e-3))
+    weight = np.where(rows.bad > 0, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
+    cells = (rows.cells - mean) / spread
+    rng = np.random.default_rng(training.config.seed)
+    for _ in range(epochs):
+        order = rng.permutation(count)
+        for start in range(0, count, ROWS):
+            drawn = order[start : start + ROWS]
+            learner.train_on_batch(cells[drawn], rows.bad[drawn], weight[drawn])
+    (first, bias), second, odds = [one.get_weights() for one in learner.layers if one.weights]
+    first = first / spread[:, None]
+    return {
+        "exact_taught_first": [first[None, None, :fine], bias - mean @ first],
+        "exact_taught_beside": [first[None, None, fine:]],
+        "exact_taught_second": [second[0][None, None], second[1]],
+        "exact_taught_odds": [odds[0][None, None], odds[1]],
+    }
+
+
+def _learner(features: int, steps: int, seed: int) -> keras.Model:
+    """The head as a network of single cells, with noise and dropout, ready to be trained."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    hidden = [
+        layer
+        for width in WIDTHS
+        for layer in (layers.Dense(width, activation="relu"), layers.Dropout(DROPOUT))
+    ]
+    given = keras.Input((features,))
+    learner = keras.Sequential([given, layers.GaussianNoise(NOISE), *hidden, layers.Dense(1)])
+    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    learner.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss)
+    return learner
+
+
+def _head(shapes: Sequence[tuple[int, ...]], side: int) -> keras.Model:
+    import keras
+
+    given = [keras.Input(shape) for shape in shapes]
+    return keras.Model(given, heat_of(given, side))
+
+
+def _judged(head: keras.Model, sensed: Sequence[Tensor]) -> Floats:
+    """(N, side, side) of the features of N pictures."""
+    heats = []
+    for start in range(0, len(sensed[0]), BATCH):
+        batch = [one[start : start + BATCH].astype(np.float32) for one in sensed]
+        heats.append(np.asarray(head.predict_on_batch(batch))[..., 0])
+    return np.concatenate(heats)

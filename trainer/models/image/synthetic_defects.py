@@ -1,0 +1,158 @@
+"""Defects planted on good images: to calibrate, to teach one judge and to choose a detector.
+
+They are crude on purpose: spots, scratches, stains, foreign texture, blur and noise of many sizes
+and contrasts. No real defect is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Tensor
+
+Generator = np.random.Generator
+Mask = NDArray[np.float32]
+"""(H, W), 0..1."""
+Pixels = NDArray[np.float32]
+"""(H, W, C), 0..255."""
+
+LEAST_PX = 12
+"""A smaller mask is drawn again: it could not be seen."""
+
+
+def plant(images: Tensor, rng: Generator) -> tuple[Tensor, NDArray[np.bool_]]:
+    """uint8 (N, H, W, C) good images -> the same with a defect each, and masks (N, H, W)."""
+    planted = np.empty_like(images)
+    masks = np.zeros(images.shape[:3], np.bool_)
+    names = list(KINDS)
+    for place, image in enumerate(images):
+        kind = names[int(rng.integers(len(names)))]
+        other = images[int(rng.integers(len(images)))]
+        planted[place], masks[place] = plant_one(image, other, kind, rng)
+    return planted, masks
+
+
+def plant_one(
+    image: Tensor, other: Tensor, kind: str, rng: Generator
+) -> tuple[Tensor, NDArray[np.bool_]]:
+    """One defect of `kind` (a name of KINDS) on `image`; `other` lends texture."""
+    draw, paint = KINDS[kind]
+    height, width = image.shape[:2]
+    mask = draw(height, width, rng)
+    for _ in range(20):
+        if mask.sum() >= LEAST_PX:
+            break
+        mask = draw(height, width, rng)
+    pixels = image.astype(np.float32)
+    soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 1.2))[:, :, None]
+    mixed = pixels * (1 - soft) + paint(pixels, other.astype(np.float32), rng) * soft
+    return np.clip(mixed, 0, 255).astype(np.uint8), mask > 0.5
+
+
+def cloud(height: int, width: int, cells: int, rng: Generator) -> Mask:
+    """Smooth noise of three octaves, the coarsest with `cells` bumps across; (H, W), std about 1.
+
+    Perlin, "An image synthesizer", SIGGRAPH 1985, with cubic interpolation of random values.
+    """
+    total = np.zeros((height, width), np.float32)
+    for octave in range(3):
+        coarse = rng.standard_normal((cells << octave, cells << octave)).astype(np.float32)
+        grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        total += np.asarray(grown, np.float32) / 2**octave
+    return total
+
+
+def _blob(low: float, high: float) -> Callable[[int, int, Generator], Mask]:
+    """An ellipse with a ragged edge; its radius is a share between low and high of the side."""
+
+    def draw(height: int, width: int, rng: Generator) -> Mask:
+        share = rng.uniform(low, high)
+        radius = share * min(height, width)
+        middle_y, middle_x = rng.uniform(0.06, 0.94, 2) * (height, width)
+        angle, flatness = rng.uniform(0, np.pi), rng.uniform(0.35, 1.0)
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        y, x = y - middle_y, x - middle_x
+        along = (x * np.cos(angle) + y * np.sin(angle)) / radius
+        across = (y * np.cos(angle) - x * np.sin(angle)) / (radius * flatness)
+        ragged = 0.35 * cloud(height, width, max(3, int(1 / share)), rng)
+        return (along**2 + across**2 + ragged < 1).astype(np.float32)
+
+    return draw
+
+
+def _line(height: int, width: int, rng: Generator) -> Mask:
+    steps = int(rng.integers(3, 9))
+    stride = rng.uniform(0.08, 0.5) * min(height, width) / steps
+    point, angle = rng.uniform(0.1, 0.9, 2) * (width, height), rng.uniform(0, 2 * np.pi)
+    points = [point]
+    for _ in range(steps):
+        angle += rng.normal() * 0.35
+        point = point + np.array([np.cos(angle), np.sin(angle)]) * stride
+        points.append(point)
+    mask = np.zeros((height, width), np.uint8)
+    fine = np.round(np.array(points) * 16).astype(np.int32)
+    cv2.polylines(mask, [fine], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA, 4)
+    return mask.astype(np.float32) / 255
+
+
+def _islands(height: int, width: int, rng: Generator) -> Mask:
+    noise = cloud(height, width, int(2 ** rng.integers(1, 4)), rng)
+    share = rng.uniform(0.5, 1.0)
+    return np.float32(share) * (noise > np.quantile(noise, rng.uniform(0.9, 0.99)))
+
+
+def _tint(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    """Brighter or darker, by 0.8 to 3 standard deviations of the image; sometimes flat."""
+    del other
+    colour = rng.normal(size=pixels.shape[2]) * 0.2 + rng.choice([-1, 1]) * rng.uniform(0.8, 3)
+    shift = (colour * _spread(pixels)).astype(np.float32)
+    base = pixels if rng.random() < 0.5 else pixels.mean(axis=(0, 1))
+    return np.broadcast_to(np.clip(base + shift, 0, 255), pixels.shape)
+
+
+def _tone(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    del other
+    mean = pixels.mean()
+    lift = rng.choice([-1, 1]) * rng.uniform(0.5, 1.6) * _spread(pixels)
+    return (pixels - mean) * np.float32(rng.uniform(0.4, 1.2)) + np.float32(mean + lift)
+
+
+def _foreign(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    height, width = pixels.shape[:2]
+    turned = cv2.resize(np.rot90(other, rng.integers(4)).copy(), (width, height))
+    rolled = np.roll(turned.reshape(pixels.shape), rng.integers(0, min(height, width), 2), (0, 1))
+    return rolled * np.float32(rng.uniform(0.8, 1.25))
+
+
+def _blurred(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    del other
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(2, 5))).reshape(pixels.shape)
+
+
+def _noisy(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    del other
+    grain = rng.standard_normal(pixels.shape[:2])[:, :, None].astype(np.float32)
+    return pixels + grain * np.float32(rng.uniform(0.3, 1.0) * _spread(pixels))
+
+
+def _spread(pixels: Pixels) -> float:
+    return max(6.0, float(pixels.std()))
+
+
+Draw = Callable[[int, int, Generator], Mask]
+Paint = Callable[[Pixels, Pixels, Generator], Pixels]
+
+KINDS: dict[str, tuple[Draw, Paint]] = {
+    "spot": (_blob(0.012, 0.07), _tint),
+    "scratch": (_line, _tint),
+    "paste": (_blob(0.03, 0.15), _foreign),
+    "islands": (_islands, _foreign),
+    "stain": (_blob(0.08, 0.3), _tone),
+    "blur": (_blob(0.03, 0.15), _blurred),
+    "noise": (_blob(0.03, 0.15), _noisy),
+}
+"""Name -> where the defect lies, and what it looks like there."""

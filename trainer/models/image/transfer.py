@@ -1,0 +1,268 @@
+"""MobileNetV2 from ImageNet: a regression on its features, then, where asked, its blocks too.
+
+Mean and maximum over all places of several layers' activations, or a layer's texture, feed one
+linear head. The layers are chosen by cross-validation: ImageNet's own last ones know things, the
+middle ones know surfaces, and a network that ends at the middle is smaller and faster too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.input import ImageInput
+from trainer.config.fit import FitConfig
+from trainer.config.toml import StrictTable
+from trainer.data.image.augment import augment
+from trainer.data.prepare import InputSpec, Prepared
+from trainer.data.split import Split
+from trainer.models.image.backbone import find_backbone
+from trainer.models.image.feature_maps import MOST_CALIBRATION, Floats, detector_spec
+from trainer.models.image.linear_head import Choice, Head, Layers, choose, left_out, regress
+from trainer.models.image.pooling import ALL, TEXTURE, float_features, int8_features, sight, told
+from trainer.models.image.texture import square
+from trainer.models.layers.int8 import converted
+from trainer.models.registry import Architecture, Fitted, Training
+
+if TYPE_CHECKING:
+    import keras
+
+SIZE_PX = 224
+LAYERS: dict[str, Layers] = {
+    "lower": (0, 1, 2),
+    "middle": (1, 2, 3),
+    "upper": (2, 3, 4),
+    "wide": (1, 2, 3, 4),
+    "texture": (TEXTURE,),
+    "mixed": (1, 2, 3, TEXTURE),
+}
+"""Which of a backbone's five pools, and its texture, the head may read."""
+
+
+class TransferOptions(StrictTable):
+    """[options] of `transfer`."""
+
+    backbone: Literal["mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0"] = Field(
+        default="mobilenet_v2", description="the ImageNet network"
+    )
+    layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
+        default="auto", description="which activations the head reads; auto: cross-validated"
+    )
+    looks: Literal[1, 4] = Field(
+        default=4, description="4: as it is and mirrored three ways, averaged; costs four times"
+    )
+    tune: Literal["auto", "none", "upper", "all"] = Field(
+        default="auto",
+        description="what follows the head: nothing, the upper blocks, everything; auto: everything"
+        " where the weights are random, else nothing",
+    )
+    views: int = Field(default=2, ge=0, le=20, description="variations of each image for the head")
+    tune_rate: float = Field(default=2e-4, gt=0, le=0.1, description="the first learning rate")
+
+
+def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+    """A square of 224 px."""
+    del split, options
+    return detector_spec(config, SIZE_PX, standardise=False)
+
+
+def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+    """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
+    chosen = _options(options)
+    layers = LAYERS["middle" if chosen.layers == "auto" else chosen.layers]
+    eye = sight(spec, config, chosen.backbone, layers, chosen.looks)
+    return _headed(eye, labels, chosen.looks)
+
+
+def fit(training: Training) -> Fitted:
+    """Head first, then what is to be tuned; the best epoch on validation data stays.
+
+    Where only the head learns, nothing has to be stopped: it learns from the validation images too,
+    and the threshold is chosen by what heads that saw none of their groups say of them.
+    """
+    from trainer.training.gradient import descend, predict, seed_everything
+
+    seed_everything(training.config.seed)
+    options = _options(training.options)
+    tune = options.tune
+    if tune == "auto":
+        tune = "all" if training.config.weights == "none" else "none"
+    if tune == "none" and (fitted := _fit_on_all(training, options)):
+        return fitted
+    network, choice = fit_head(training, options)
+    head = _history(predict(network, training.val.inputs), training)
+    if tune == "none":
+        return Fitted(network, [head], (_said(choice),))
+    row = find_backbone(options.backbone)
+    thaw(network, row.upper if tune == "upper" else row.first)
+    before = network.get_weights()
+    rows = descend(network, training, options.tune_rate)
+    if head["val_loss"] <= min(row["val_loss"] for row in rows):
+        network.set_weights(before)
+        kept = "fine-tuning did not improve on the head alone"
+        return Fitted(network, [head, *rows], (_said(choice), kept))
+    return Fitted(network, [head, *rows], (_said(choice),))
+
+
+def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model, Choice]:
+    """The network with the regression on the training inputs as its head, and what was chosen.
+
+    The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
+    variations of an image together weigh as much as one of the two.
+    """
+    eye = sight(training.spec, training.config, options.backbone, ALL, options.looks)
+    targets, labels = training.train_targets, len(training.labels)
+    payload = converted(eye, calibration_of(training))
+    turns = [
+        float_features(eye, training.train.inputs, options.looks, training),
+        *_int8_turns(eye, payload, training, options),
+    ]
+    choice = choose(
+        turns[1],
+        targets,
+        _groups(training),
+        labels,
+        list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]],
+        training.config.class_weights,
+        training.talk,
+    )
+    head = regress(
+        [np.concatenate(layer) for layer in zip(*turns, strict=True)],
+        np.tile(targets, len(turns)),
+        np.repeat([1, 1] + [1 / max(1, options.views)] * options.views, len(targets)),
+        labels,
+        choice,
+        training.config.class_weights,
+    )
+    eye = sight(training.spec, training.config, options.backbone, choice.layers, options.looks)
+    network = _headed(eye, labels, options.looks)
+    _set_head(network, head)
+    return network, choice
+
+
+def _fit_on_all(training: Training, options: TransferOptions) -> Fitted | None:
+    """The head on training and validation images; None where some group cannot be left out."""
+    first, second = training.train, training.val
+    inputs = np.concatenate([first.inputs, second.inputs])
+    both = Prepared(inputs, np.concatenate([first.sample, second.sample]))
+    everything = replace(training, train=both)
+    if not left_out(everything.train_targets, _groups(everything)):
+        return None
+    network, choice = fit_head(everything, options)
+    if choice.logits is None:
+        return None
+    unseen = choice.logits[len(first.inputs) :]
+    notes = (_said(choice), "validation images taught the head; others judged them")
+    return Fitted(network, [_history(unseen, training)], notes, unseen=unseen)
+
+
+def _groups(training: Training) -> NDArray[np.str_]:
+    return np.array(training.dataset.groups())[training.train.sample]
+
+
+def calibration_of(training: Training, fitted: Fitted | None = None) -> Tensor:
+    """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file.
+
+    With four looks half as many: each then brings four pictures.
+    """
+    del fitted
+    most = MOST_CALIBRATION // (1 if _options(training.options).looks == 1 else 2)
+    rng = np.random.default_rng(training.config.seed)
+    inputs = training.train.inputs
+    return np.asarray(inputs[rng.permutation(len(inputs))[:most]])
+
+
+def thaw(network: keras.Model, first: str) -> None:
+    """Let everything from the backbone's layer `first` on learn, batch norms excepted."""
+    import keras
+
+    backbone = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+    backbone.trainable = True
+    reached = False
+    for layer in backbone.layers:
+        reached = reached or layer.name == first
+        layer.trainable = reached and not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def _headed(eye: keras.Model, labels: int, looks: int) -> keras.Model:
+    """Dense logits on every vector that is told, summed: each keeps an int8 range of its own.
+
+    The logits stay in float: their weights differ by far more than int8 can tell apart.
+    """
+    import keras
+    from keras import layers
+
+    parts = [
+        layers.Dense(labels, use_bias=place == 0, name=f"exact_head{place}")(vector)
+        for place, vector in enumerate(told(eye.outputs, looks))
+    ]
+    logits = layers.Add(name="exact_logits")(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(eye.input, logits, name="transfer")
+
+
+def _set_head(network: keras.Model, head: Head) -> None:
+    kernels: list[Floats] = []
+    for layer, kernel in zip(head.layers, head.kernels, strict=True):
+        kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
+    for place, kernel in enumerate(kernels):
+        weights = [kernel, head.bias] if place == 0 else [kernel]
+        network.get_layer(f"exact_head{place}").set_weights(weights)
+
+
+def _int8_turns(
+    eye: keras.Model, payload: bytes, training: Training, options: TransferOptions
+) -> list[list[Floats]]:
+    """The int8 features of all training images, then of `views` variations of them."""
+    rng = np.random.default_rng(training.config.seed)
+    inputs, names = training.train.inputs, training.config.image.augment
+    turns = [int8_features(eye, payload, inputs, options.looks, training, "features in int8")]
+    for turn in range(options.views):
+        varied = augment(inputs, names, rng).astype(np.uint8)
+        what = f"variation {turn + 1}"
+        turns.append(int8_features(eye, payload, varied, options.looks, training, what))
+    return turns
+
+
+def _said(choice: Choice) -> str:
+    name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
+    right = f", {choice.right:.1%} of each class right, left out" if choice.right >= 0 else ""
+    return f"the head reads the {name} layers, C {choice.ridge:g}{right}"
+
+
+def _options(options: StrictTable) -> TransferOptions:
+    return TransferOptions.model_validate(options.model_dump())
+
+
+def _history(logits: Floats, training: Training) -> Mapping[str, float]:
+    """The history's row 0: the head alone on validation data."""
+    import keras
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    right = float((logits.argmax(axis=1) == training.val_targets).mean())
+    nothing = float("nan")
+    return {
+        "epoch": 0,
+        "accuracy": nothing,
+        "loss": nothing,
+        "val_accuracy": right,
+        "val_loss": float(loss(training.val_targets, logits)),
+    }
+
+
+ARCHITECTURE = Architecture(
+    name="transfer",
+    tasks=("image-class",),
+    summary="MobileNetV2 from ImageNet: a regression on the layers that tell most",
+    spec_of=spec_of,
+    build=build,
+    epochs=12,
+    fit=fit,
+    calibration=calibration_of,
+    options=TransferOptions,
+)

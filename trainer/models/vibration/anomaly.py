@@ -1,0 +1,142 @@
+"""What the detectors of vibration share: what they hear, their score in the graph, calibration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.vibration.baseline import MIN_WINDOWS, raw_features, rebase
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import standardise
+from trainer.config.fit import FitConfig
+from trainer.config.toml import StrictTable
+from trainer.console.progress import Silent
+from trainer.data.prepare import Prepared, prepare
+from trainer.data.samples import Indices
+from trainer.data.split import Split
+from trainer.models.registry import Fitted, Training
+from trainer.models.vibration.features import detector_views, window_spec, with_views
+from trainer.thresholds.alarm_rule import Runs, apart, persisting
+from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
+
+if TYPE_CHECKING:
+    import keras
+
+CLIP = 8.0
+"""Standard deviations at which a feature ends: an alarm is far below, int8 has steps of 1/16."""
+
+DEADBAND = 1.5
+"""Standard deviations within which a feature says nothing."""
+
+MOST_CALIBRATION = 500
+
+
+class Options(StrictTable):
+    """[options] of the vibration detectors."""
+
+    bins: int = Field(default=24, ge=4, le=256, description="bands of the spectrum")
+    posture: bool = Field(
+        default=True, description="hear how the sensor leans; false for AC-coupled sensors"
+    )
+
+
+def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
+    """One-second windows: spectrum and posture, a centre for each group of the training samples."""
+    chosen = options if isinstance(options, Options) else Options()
+    spec = window_spec(split, config)
+    views = detector_views(spec, chosen.bins, chosen.posture)
+    return with_views(split, spec, views, CLIP, by_group=True)
+
+
+def excess(residual: keras.KerasTensor) -> keras.KerasTensor:
+    """(N, bins, channels) -> (N, 1): the mean of what |r| exceeds DEADBAND by.
+
+    Noise stays below, so that a single loud line counts; and no squares, since int8 has one scale
+    for a quiet and for a loud machine.
+    """
+    import keras
+    from keras import layers
+
+    flat = layers.Flatten()(residual)
+    above = layers.ReLU()(layers.Rescaling(1.0, offset=-DEADBAND)(flat))
+    below = layers.ReLU()(layers.Rescaling(-1.0, offset=-DEADBAND)(flat))
+    size = layers.Add()([above, below])
+    features = int(size.shape[-1])
+    mean = layers.Dense(
+        1,
+        use_bias=False,
+        trainable=False,
+        kernel_initializer=keras.initializers.Constant(1.0 / features),
+        name="score",
+    )
+    return mean(size)
+
+
+def own_scoring(training: Training, network: keras.Model) -> Scoring:
+    """A threshold on the validation samples, each condition standing on a baseline of its own.
+
+    A condition that training knows has its centre already. Of another one the first half is its
+    baseline, as on a station, and the second half is scored: else every strange speed would raise
+    the threshold until nothing is ever found.
+    """
+    from trainer.training.gradient import predict
+
+    heard = [one for one in _by_condition(training) if len(one.inputs)]
+    scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in heard]
+    threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
+    scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
+    pairs = zip(scores, heard, strict=True)
+    normal = [run[apart(one.sample, training.spec)] for run, one in pairs]
+    return persisting(scoring, Runs(normal, []), training.config.false_alarms)
+
+
+def _by_condition(training: Training) -> list[Prepared]:
+    """The validation inputs of each group, as a station with a baseline would hear them."""
+    groups = np.array(training.dataset.groups())
+    known = set(groups[training.split.train])
+    heard = []
+    for group in sorted(set(groups[training.split.val])):
+        mine = training.split.val[groups[training.split.val] == group]
+        if group in known:
+            chosen = np.isin(training.val.sample, mine)
+            heard.append(Prepared(training.val.inputs[chosen], training.val.sample[chosen]))
+        else:
+            heard.append(_after_baseline(training, mine))
+    return heard
+
+
+def _after_baseline(training: Training, samples: Indices) -> Prepared:
+    """The second half of a condition's windows, standing on the first; all, where it has few."""
+    spec = training.spec
+    if not isinstance(spec, VibrationInput):
+        raise TypeError("not a vibration input")
+    whole = prepare(training.dataset, samples, raw_features(spec), Silent(), "")
+    half = len(whole.inputs) // 2
+    moved = rebase(spec, whole.inputs[:half]) if half >= MIN_WINDOWS else spec
+    if moved.standard is None:
+        raise TypeError("a detector without a standardisation")
+    rest = slice(half if half >= MIN_WINDOWS else 0, None)
+    held = [standardise(one.astype(np.float64), moved.standard) for one in whole.inputs[rest]]
+    return Prepared(np.stack(held).astype(np.float32), whole.sample[rest])
+
+
+def planted(training: Training, fitted: Fitted) -> Tensor:
+    """Training inputs, half of them made abnormal, so that int8 covers what an alarm looks like.
+
+    Calibrated on normal inputs alone the score saturates where it begins to matter.
+    """
+    del fitted
+    rng = np.random.default_rng(training.config.seed)
+    inputs = training.train.inputs
+    chosen = rng.permutation(len(inputs))[: MOST_CALIBRATION // 2]
+    normal = inputs[chosen]
+    shape = (len(normal), 1, normal.shape[2])
+    lift = rng.uniform(-CLIP, CLIP, shape) + rng.uniform(0, 2, shape) * rng.standard_normal(
+        normal.shape
+    )
+    abnormal = np.clip(normal + lift, -CLIP, CLIP).astype(np.float32)
+    return np.concatenate([normal, abnormal])

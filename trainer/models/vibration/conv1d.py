@@ -1,0 +1,121 @@
+"""A 1-D convolution network on vibration: on views of each window, or on the raw signal.
+
+hear = "both" (the shape of the spectrum and the envelope's lines), "spectrum" or "envelope": see
+listening.py and listened.py. hear = "raw": a wide first kernel on the signal itself, after Zhang
+et al., "A New Deep Learning Model for Fault Diagnosis with Good Anti-Noise and Domain Adaptation
+Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2), 2017. All kernels are (k, 1) of Conv2D,
+which the int8 converter folds without a reshape per layer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from edge_agent.contracts.vibration.input import VibrationInput
+from trainer.config.fit import FitConfig
+from trainer.config.toml import StrictTable
+from trainer.data.prepare import InputSpec
+from trainer.data.split import Split
+from trainer.models.layers.preprocessing import vibration_spec
+from trainer.models.registry import Architecture, Fitted, Training
+from trainer.models.vibration.features import (
+    CLIP,
+    Hear,
+    Level,
+    class_views,
+    speeds,
+    top_speed,
+    window_spec,
+    with_views,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+WINDOW_SAMPLES = 2048
+
+
+class Options(StrictTable):
+    """[options] of conv1d."""
+
+    hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")
+    level: Level = Field(
+        default="shape", description="shape: gain and severity are not heard; absolute: they are"
+    )
+
+
+def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
+    """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
+    chosen = options if isinstance(options, Options) else Options()
+    if chosen.hear == "raw":
+        return vibration_spec(split, config, WINDOW_SAMPLES)
+    spec = window_spec(split, config)
+    top_rpm = top_speed(speeds(split, split.train))
+    views = class_views(spec, chosen.hear, chosen.level, top_rpm)
+    return with_views(split, spec, views, CLIP, by_group=False)
+
+
+def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+    """The network for what is heard: (T, C) or (bins, channels) in, logits out."""
+    from trainer.models.vibration.network import build_listener
+
+    del config
+    bins, channels = spec.shape[0], spec.shape[-1]
+    if _hear(options) == "raw":
+        return _build_raw(bins, channels, labels)
+    return build_listener((bins, channels), labels)
+
+
+def fit(training: Training) -> Fitted:
+    """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
+    from trainer.models.vibration.network import fit_listener
+    from trainer.training.gradient import fit_network
+
+    if _hear(training.options) == "raw":
+        return fit_network(ARCHITECTURE, training)
+    return fit_listener(training)
+
+
+def _hear(options: StrictTable) -> Hear:
+    return options.hear if isinstance(options, Options) else "both"
+
+
+def _build_raw(samples: int, axes: int, labels: int) -> keras.Model:
+    """Wide first kernel, four narrow ones, mean over time."""
+    import keras
+    from keras import layers
+
+    window = keras.Input((samples, axes), name="window")
+    x = layers.Reshape((samples, 1, axes))(window)
+    wide = min(64, max(8, samples // 8))
+    x = _block(x, 16, wide, strides=max(1, min(8, samples // 64)))
+    for filters in (32, 64, 64):
+        if x.shape[1] >= 8:
+            x = layers.MaxPooling2D((2, 1))(x)
+        x = _block(x, filters, 3)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.25)(x)
+    x = layers.ReLU(6.0)(layers.Dense(64)(x))
+    return keras.Model(window, layers.Dense(labels, name="logits")(x), name="conv1d")
+
+
+def _block(x: keras.KerasTensor, filters: int, kernel: int, strides: int = 1) -> keras.KerasTensor:
+    from keras import layers
+
+    x = layers.Conv2D(filters, (kernel, 1), (strides, 1), padding="same", use_bias=False)(x)
+    return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+
+
+ARCHITECTURE = Architecture(
+    name="conv1d",
+    tasks=("vibration-class",),
+    summary="1-D convolutions on spectrum and envelope (in orders where rpm is known), or raw",
+    spec_of=spec_of,
+    build=build,
+    epochs=40,
+    fit=fit,
+    train_hop_share=4,
+    options=Options,
+)

@@ -1,0 +1,181 @@
+"""What a vibration model hears: views and their fixed standardisation, learnt on training samples.
+
+Recordings whose speed is known are heard in orders of the shaft, others in hertz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.vibration.baseline import standard_of
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import (
+    AnyView,
+    EnvelopeView,
+    PostureView,
+    SpectrumView,
+    Standard,
+    view_shape,
+)
+from trainer.config.fit import FitConfig
+from trainer.data.prepare import denser, inputs_of, read_durations, read_sample
+from trainer.data.samples import Indices
+from trainer.data.split import Split
+from trainer.models.layers.preprocessing import vibration_spec
+
+Hear = Literal["raw", "spectrum", "envelope", "both"]
+Level = Literal["shape", "absolute"]
+
+WINDOW_S = 1.0
+WINDOW_TURNS = 10
+"""A window lasts a second, and ten turns of the slowest shaft: orders 1/10 apart are then told."""
+
+BINS = 128
+BANDS = 5
+ROOM = 2.0
+ORDERS = (0.5, 16.5)
+"""Three harmonics of the inner race of common bearings (5.4 orders) lie below."""
+
+ENVELOPE_HZ = (2.0, 258.0)
+WHITEN_BINS = 49
+TOP = 0.49
+"""Share of the rate up to which is listened: just below Nyquist's half."""
+
+CLIP = 3.0
+LEAST_SPREAD = 0.001
+LEAST_LEAN = 0.002
+"""g; a cheap MEMS sensor's offset wanders as much."""
+
+MOST_CENTRES = 16
+
+
+def window_spec(split: Split, config: FitConfig) -> VibrationInput:
+    """Raw windows of WINDOW_S and WINDOW_TURNS, or as long as the shortest recording."""
+    shaped = vibration_spec(split, config, 32)
+    every = np.concatenate([split.train, split.val, split.test])
+    durations = read_durations(split.dataset, every)
+    shortest = min(int(samples * shaped.rate_hz / rate) for samples, rate in durations)
+    wanted = round(shaped.rate_hz * max(WINDOW_S, _turns_s(speeds(split, every))))
+    window = config.vibration.window_samples or min(wanted, shortest)
+    hop = config.vibration.hop_samples or max(1, window // 2)
+    return shaped.model_copy(
+        update={"window_samples": window, "hop_samples": hop, "full_scale": 1.0}
+    )
+
+
+def with_views(
+    split: Split, spec: VibrationInput, views: list[AnyView], clip: float, by_group: bool
+) -> VibrationInput:
+    """`spec` hearing `views`, standardised on the training samples.
+
+    by_group: a centre for each group, spread within the groups; else one centre for all.
+    """
+    heard = spec.model_copy(update={"views": views})
+    dense = denser(heard, 2)
+    groups = np.array(split.dataset.groups())[split.train]
+    features = [_features(split, int(index), dense) for index in split.train]
+    single = not by_group or len(set(groups)) > MOST_CENTRES
+    names = np.zeros(len(groups)) if single else groups
+    return heard.model_copy(update={"standard": _standard(features, names, views, spec, clip)})
+
+
+def class_views(
+    spec: VibrationInput, hear: Hear, level: Level, top_rpm: float | None
+) -> list[AnyView]:
+    """The views of a classifier: the spectrum's shape, the envelope's lines, or both.
+
+    top_rpm: the highest speed of the training samples; None where not all are known.
+    """
+    views: list[AnyView] = []
+    if hear in ("spectrum", "both"):
+        views.append(SpectrumView(bins=BINS, high_hz=spec.rate_hz / 2, level=level))
+    if hear in ("envelope", "both"):
+        low, high = ORDERS if top_rpm else _envelope_hz(spec.rate_hz)
+        top_hz = high * (top_rpm / 60 if top_rpm else 1.0)
+        views.append(
+            EnvelopeView(
+                bins=BINS,
+                bands_hz=bands_hz(spec.rate_hz, top_hz),
+                scale="orders" if top_rpm else "hertz",
+                low=low,
+                high=high,
+                whiten_bins=WHITEN_BINS,
+            )
+        )
+    return views
+
+
+def detector_views(spec: VibrationInput, bins: int, posture: bool) -> list[AnyView]:
+    """The views of a detector: the spectrum at its absolute level, and how the sensor leans."""
+    low = spec.rate_hz / spec.window_samples
+    heard = SpectrumView(bins=bins, low_hz=low, high_hz=spec.rate_hz / 2)
+    return [heard, PostureView(bins=bins)] if posture else [heard]
+
+
+def bands_hz(rate_hz: float, modulation_hz: float) -> list[tuple[float, float]]:
+    """Up to BANDS equal bands below 0.49 of the rate, without the lowest per cent.
+
+    A band carries modulation up to its width: each is at least ROOM times `modulation_hz` wide,
+    so that a faster shaft than in training still fits.
+    """
+    count = int(np.clip(TOP * rate_hz / (ROOM * modulation_hz), 1, BANDS))
+    edges = np.linspace(0, TOP * rate_hz, count + 1)
+    edges[0] = 0.01 * rate_hz
+    return [(float(round(a, 3)), float(round(b, 3))) for a, b in pairwise(edges)]
+
+
+def speeds(split: Split, indices: Indices) -> list[float | None]:
+    """The shaft's speed of each sample, None where it is not known."""
+    return [read_sample(split.dataset, int(index)).rpm for index in indices]
+
+
+def top_speed(found: Sequence[float | None]) -> float | None:
+    """The highest of the speeds; None where not every recording says how fast its shaft turns."""
+    known = [rpm for rpm in found if rpm is not None]
+    return max(known) if known and len(known) == len(found) else None
+
+
+def _turns_s(found: Sequence[float | None]) -> float:
+    known = [rpm for rpm in found if rpm is not None]
+    return WINDOW_TURNS * 60 / min(known) if top_speed(found) else 0.0
+
+
+def _envelope_hz(rate_hz: float) -> tuple[float, float]:
+    return ENVELOPE_HZ[0], min(ENVELOPE_HZ[1], 0.1 * rate_hz)
+
+
+def _features(split: Split, index: int, spec: VibrationInput) -> NDArray[np.float64]:
+    """(N, features) of one training sample before standardisation."""
+    prepared = inputs_of(split.dataset, index, spec)
+    return prepared.reshape(len(prepared), -1).astype(np.float64)
+
+
+def _standard(
+    features: list[NDArray[np.float64]],
+    names: NDArray[np.generic],
+    views: list[AnyView],
+    spec: VibrationInput,
+    clip: float,
+) -> Standard:
+    stacked = [
+        np.concatenate([f for f, name in zip(features, names, strict=True) if name == chosen])
+        for chosen in np.unique(names)
+    ]
+    centres = [group.mean(axis=0) for group in stacked]
+    within = np.concatenate([g - c for g, c in zip(stacked, centres, strict=True)])
+    spread = np.maximum(within.std(axis=0), _least(views, len(spec.axes), within.shape[1]))
+    return standard_of(centres, spread, clip)
+
+
+def _least(views: list[AnyView], axes: int, features: int) -> NDArray[np.float64]:
+    """The smallest spread of each feature; the posture stands last, after the other views."""
+    bins, channels = view_shape(views, axes)
+    least = np.full((bins, channels), LEAST_SPREAD)
+    if isinstance(views[-1], PostureView):
+        least[:, -axes:] = LEAST_LEAN
+    return least.reshape(features)

@@ -1,0 +1,242 @@
+"""Training by gradient descent: seeded batches from memory, class weights, early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.input import ImageInput
+from trainer.console.progress import Bar
+from trainer.data.image.augment import augment
+from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.checkpoint_callback import Bookmark, Shuffle
+from trainer.training.distributed import Cluster
+from trainer.training.gradient_exchange import Lesson, Share, Together
+from trainer.training.tensorboard import EventLog
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH_VALUES = 2_000_000
+"""Input values that are judged at once: large images come a few at a time, for memory's sake."""
+WEIGHT_LIMIT = 10.0
+"""No class weighs more than this; a rarer one would make the training jump."""
+
+
+def fit_network(architecture: Architecture, training: Training) -> Fitted:
+    """Fit the architecture's network on cross entropy; the best epoch on validation data stays."""
+    import keras
+
+    seed_everything(training.config.seed)
+    network = architecture.build(
+        training.spec, len(training.labels), training.config, training.options
+    )
+    history = descend(network, training, training.config.learning_rate)
+    keras.backend.clear_session()
+    return Fitted(network, history)
+
+
+def descend(
+    network: keras.Model, training: Training, learning_rate: float, epochs: int = 0
+) -> list[Mapping[str, float]]:
+    """Train `network` in place with a falling rate; returns one row an epoch.
+
+    With `training.cluster` all its machines share the work.
+    Same seed, same data, same machine: same weights, also where the training was interrupted and
+    goes on from `training.unfinished`.
+    """
+    import keras
+
+    config = training.config
+    epochs = epochs or config.epochs
+    if training.cluster is not None:
+        return _descend_together(network, training, training.cluster, learning_rate, epochs)
+    batches, shuffle = _batches(training)
+    schedule = _falling(learning_rate, epochs * len(batches))
+    network.compile(
+        keras.optimizers.Adam(schedule),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    stop = keras.callbacks.EarlyStopping(
+        "val_loss", patience=config.patience or max(1, epochs // 2), restore_best_weights=True
+    )
+    place = training.unfinished.next_training()
+    bookmark = Bookmark(place, network, shuffle, stop)
+    first = bookmark.first_epoch(epochs)
+    events = EventLog(place.logs, bookmark.rows, lambda n: float(schedule(n * len(batches))))
+    with training.talk.steps("training", epochs) as bar:
+        bar.advance(len(bookmark.rows))
+        network.fit(
+            batches,
+            validation_data=(training.val.inputs, training.val_targets),
+            epochs=epochs,
+            initial_epoch=first,
+            verbose=0,
+            callbacks=[stop, bookmark.callback(), events.callback(), _EpochBar(bar).callback()],
+        )
+    return bookmark.rows
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and Keras, and make TensorFlow's kernels deterministic."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def epoch_order(
+    targets: NDArray[np.int64], oversample: bool, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """The order of one epoch. Oversampled: every class as often as the largest, at most
+    WEIGHT_LIMIT times each sample; a sample comes again only when its whole class has come."""
+    if not oversample:
+        return rng.permutation(len(targets))
+    most = int(np.bincount(targets).max())
+    drawn = []
+    for label in np.unique(targets):
+        mine = np.flatnonzero(targets == label)
+        wanted = min(most, int(WEIGHT_LIMIT) * len(mine))
+        turns = [rng.permutation(mine) for _ in range(-(-wanted // len(mine)))]
+        drawn.append(np.concatenate(turns)[:wanted])
+    return rng.permutation(np.concatenate(drawn))
+
+
+def sample_weights(training: Training) -> NDArray[np.float32]:
+    """One weight for each training input, mean 1, as the configuration asks.
+
+    Forty pictures of one part teach little more than six of it: the inputs of a group of n samples
+    weigh 1 / sqrt(n) each. Classes weigh by what is left of them then.
+    """
+    targets, config = training.train_targets, training.config
+    weights = np.ones(len(targets))
+    if config.group_weights:
+        groups = np.array(training.dataset.groups())[training.train.sample]
+        _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        several = np.bincount(training.train.sample)[training.train.sample]
+        weights = 1 / np.sqrt(counts[place] / several)
+    if config.class_weights and not config.oversample:
+        mass = np.bincount(targets, weights, len(training.labels))
+        share = mass.sum() / (len(training.labels) * np.maximum(mass, 1e-9))
+        weights = weights * np.minimum(share, WEIGHT_LIMIT)[targets]
+    return np.asarray(weights / weights.mean(), np.float32)
+
+
+def predict(network: keras.Model, inputs: Tensor) -> NDArray[np.float32]:
+    """The network's (first) output for every input: (N, K)."""
+    rows = []
+    batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
+    for start in range(0, len(inputs), batch):
+        given = network.predict_on_batch(inputs[start : start + batch].astype(np.float32))
+        first = given[0] if isinstance(given, list | tuple) else given
+        rows.append(np.asarray(first, np.float32).reshape(len(first), -1))
+    return np.concatenate(rows)
+
+
+def _falling(learning_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    import keras
+
+    return keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.02, warmup_steps=0)
+
+
+def _descend_together(
+    network: keras.Model, training: Training, cluster: Cluster, learning_rate: float, epochs: int
+) -> list[Mapping[str, float]]:
+    import keras
+
+    config = training.config
+    lesson = _lesson(network, training, cluster.index)
+    steps = len(lesson.batches(0, cluster.workers))
+    schedule = _falling(learning_rate, epochs * steps)
+    place = training.unfinished.next_training()
+    together = Together(cluster, network, lesson, keras.optimizers.Adam(schedule), place)
+    events = EventLog(place.logs, [], lambda n: float(schedule(n * steps)))
+    patience = config.patience or max(1, epochs // 2)
+    with training.talk.steps(f"training on {cluster.workers}", epochs) as bar:
+        shown = _EpochBar(bar)
+        rows = together.learn(epochs, patience, shown.show)
+    events.open()
+    for row in rows:
+        events.write(row)
+    events.close()
+    return rows
+
+
+def _lesson(network: keras.Model, training: Training, index: int) -> Lesson:
+    """Orders that all machines draw alike, and variations that each draws for itself."""
+    config, inputs, targets = training.config, training.train.inputs, training.train_targets
+    weights, names = sample_weights(training), _variations(training)
+
+    def order(epoch: int) -> NDArray[np.intp]:
+        return epoch_order(targets, config.oversample, np.random.default_rng([config.seed, epoch]))
+
+    def share(rows: NDArray[np.intp], epoch: int, number: int) -> Share:
+        rng = np.random.default_rng([config.seed, epoch, number, index])
+        return augment(inputs[rows], names, rng), targets[rows], weights[rows]
+
+    def checked() -> tuple[float, float]:
+        logits, truth = predict(network, training.val.inputs), training.val_targets
+        beliefs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        loss = -float(beliefs[np.arange(len(truth)), truth].mean())
+        return loss, float((logits.argmax(axis=1) == truth).mean())
+
+    return Lesson(order, share, checked, config.batch)
+
+
+def _variations(training: Training) -> Sequence[str]:
+    image = isinstance(training.spec, ImageInput)
+    return training.config.image.augment if image else training.config.vibration.augment
+
+
+class _EpochBar:
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def callback(self) -> keras.callbacks.Callback:
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=self._on_epoch)
+
+    def _on_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        del epoch
+        self.show(logs)
+
+    def show(self, logs: Mapping[str, float]) -> None:
+        loss, right = logs.get("val_loss", math.nan), logs.get("val_accuracy", math.nan)
+        self._bar.advance(note=f"loss {loss:.3f}, right {right:.1%}")
+
+
+def _batches(training: Training) -> tuple[Any, Shuffle]:
+    """A keras PyDataset, built here because Keras is imported late, and what it draws from."""
+    import keras
+
+    targets = training.train_targets
+    weights = sample_weights(training)
+    names = _variations(training)
+    oversample, size = training.config.oversample, training.config.batch
+    rng = np.random.default_rng(training.config.seed)
+    shuffle = Shuffle(rng, epoch_order(targets, oversample, rng))
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(workers=0)
+
+        def __len__(self) -> int:
+            return max(1, math.ceil(len(shuffle.order) / size))
+
+        def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+            chosen = shuffle.order[step * size : (step + 1) * size]
+            varied = augment(training.train.inputs[chosen], names, rng)
+            return varied, targets[chosen], weights[chosen]
+
+        def on_epoch_end(self) -> None:
+            shuffle.order = epoch_order(targets, oversample, rng)
+
+    return Batches(), shuffle

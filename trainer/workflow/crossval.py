@@ -1,0 +1,117 @@
+"""Cross-validation that leaves conditions out, with choices made inside the training conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent, Talk
+from trainer.data.samples import Dataset
+from trainer.evaluation.outcome import Outcome, figures
+from trainer.statistics.metrics import Figure, bootstrapped
+from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.leave_out import Protocol, leave_out, without
+
+Choice = dict[str, str | int | float | bool]
+"""Options of the model that are tried together."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One value held out. chosen: the options taken; tried: what each choice reached inside."""
+
+    value: str
+    experiment: Experiment
+    chosen: Choice
+    tried: list[float]
+
+    @property
+    def windows(self) -> tuple[NDArray[np.bool_], list[str]]:
+        """For every held-out window whether its label is right, and its recording."""
+        right, _ = self.experiment.window_accuracy()
+        samples = self.experiment.split.dataset.samples
+        return right, [samples[int(index)].path for index in self.experiment.held_out.sample]
+
+
+def cross_validate(
+    dataset: Dataset,
+    protocol: Protocol,
+    config: FitConfig,
+    choices: Sequence[Choice] = ({},),
+    talk: Talk | None = None,
+) -> list[Fold]:
+    """Hold each value out once.
+
+    Of several choices the one is taken that does best when the remaining values are left out in
+    turn; the held-out value has no say. The first of equals wins.
+    """
+    talk = talk or Silent()
+    folds = []
+    for value in protocol.values:
+        chosen, tried = choose(dataset, protocol, value, config, choices)
+        split = leave_out(dataset, protocol, value)
+        experiment = run_experiment(split, with_options(config, chosen), "crossval", talk)
+        folds.append(Fold(value, experiment, chosen, tried))
+        talk.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} of the windows right")
+    return folds
+
+
+def choose(
+    dataset: Dataset, protocol: Protocol, value: str, config: FitConfig, choices: Sequence[Choice]
+) -> tuple[Choice, list[float]]:
+    """The best choice for the fold that holds `value` out, and the inner accuracy of each."""
+    if len(choices) == 1:
+        return dict(choices[0]), []
+    rest, inner = without(dataset, protocol, value)
+    tried = [_inner(rest, inner, with_options(config, choice)) for choice in choices]
+    return dict(choices[int(np.argmax(tried))]), tried
+
+
+def window_figure(
+    folds: Sequence[tuple[NDArray[np.bool_] | NDArray[np.floating], Sequence[str]]],
+) -> Figure:
+    """The mean over folds of the share of windows that are right, or of each window's share.
+
+    The interval draws recordings with replacement within each fold.
+    """
+    right = np.concatenate([hits for hits, _ in folds])
+    place = np.concatenate([np.full(len(hits), n) for n, (hits, _) in enumerate(folds)])
+    owners = [f"{n} {owner}" for n, (_, recordings) in enumerate(folds) for owner in recordings]
+
+    def mean(rows: NDArray[np.intp]) -> float:
+        shares = [right[rows][place[rows] == n] for n in range(len(folds))]
+        return float(np.mean([share.mean() for share in shares if len(share)]))
+
+    return bootstrapped(mean, owners)
+
+
+def sample_figures(folds: Sequence[Fold]) -> dict[str, Figure]:
+    """The usual figures over the held-out samples of all folds together."""
+    outcomes = [fold.experiment.outcome for fold in folds]
+    joined = Outcome(
+        outcomes[0].labels,
+        outcomes[0].good,
+        np.concatenate([one.truth for one in outcomes]),
+        np.concatenate([one.predicted for one in outcomes]),
+        np.concatenate([one.scores for one in outcomes]),
+        np.concatenate([one.rejected for one in outcomes]),
+        [group for one in outcomes for group in one.groups],
+    )
+    return figures(joined)
+
+
+def with_options(config: FitConfig, choice: Choice) -> FitConfig:
+    """The configuration with these options of the model."""
+    return config.model_copy(update={"options": {**config.options, **choice}})
+
+
+def _inner(dataset: Dataset, protocol: Protocol, config: FitConfig) -> float:
+    shares = []
+    for value in protocol.values:
+        experiment = run_experiment(leave_out(dataset, protocol, value), config, "inner")
+        shares.append(float(experiment.window_accuracy()[0].mean()))
+    return float(np.mean(shares))

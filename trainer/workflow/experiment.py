@@ -1,0 +1,255 @@
+"""One fit on one split, whole: data in, network, threshold and judged held-out samples out.
+
+This is the library that `fit`, cross-validation and searches share: nothing is written here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.process.input import TabularInput
+from trainer.config.fit import FitConfig
+from trainer.config.toml import validate
+from trainer.console.progress import Silent, Talk
+from trainer.data.image.region_of_interest import framed
+from trainer.data.prepare import Prepared, denser, prepare
+from trainer.data.split import Split
+from trainer.evaluation.baselines import baseline_predictions, baseline_scores
+from trainer.evaluation.outcome import Outcome
+from trainer.evaluation.predictions import Judged, judge_all
+from trainer.models.registry import Architecture, Fitted, Training, find_architecture
+from trainer.thresholds.alarm_rule import with_persistence
+from trainer.thresholds.choose import choose_threshold
+from trainer.training.checkpoints import Unfinished
+from trainer.training.distributed import Cluster
+from trainer.training.gradient import fit_network, predict
+
+MOST_CALIBRATION = 500
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one fit gave. `test` and `val` are the float model's judgements."""
+
+    split: Split
+    config: FitConfig
+    architecture: Architecture
+    fitted: Fitted
+    spec: ModelSpec
+    held_out: Prepared
+    test: Judged
+    val: Judged
+    calibration: Tensor
+    baselines: dict[str, np.ndarray]
+    opponent: dict[str, object] = field(default_factory=dict)
+    baseline_scores: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The held-out samples and what the model says of them."""
+        return outcome_of(self.split, self.spec, self.test)
+
+    def window_accuracy(self) -> tuple[np.ndarray, list[str]]:
+        """For every held-out input whether its own likeliest label is right, and its sample."""
+        truth = self.held_out.targets(self.split.dataset)
+        right = self.test.outputs.argmax(axis=1) == truth
+        return right, [str(sample) for sample in self.held_out.sample]
+
+
+def run_experiment(
+    split: Split,
+    config: FitConfig,
+    name: str,
+    talk: Talk | None = None,
+    unfinished: Unfinished | None = None,
+    cluster: Cluster | None = None,
+) -> Experiment:
+    """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
+
+    `name` becomes ModelSpec.name; `unfinished` keeps finished epochs; the machines of
+    `cluster` share the training. Raises ConfigError for an unknown model or option.
+    """
+    talk = talk or Silent()
+    architecture, config = resolve(split, config)
+    training = prepare_training(split, config, architecture, talk)
+    training = replace(training, unfinished=unfinished or Unfinished(), cluster=cluster)
+    fit = architecture.fit
+    fitted = fit(training) if fit else fit_network(architecture, training)
+    heard = predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
+    scoring = _scoring_of(architecture, fitted, training, heard)
+    held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
+    said = predict(fitted.model, held_out.inputs)
+    test = _judged(said, held_out, split.test, training, scoring)
+    spec = _spec_of(name, architecture, training, scoring)
+    return Experiment(
+        split,
+        config,
+        architecture,
+        fitted,
+        spec,
+        held_out,
+        test,
+        _judged(heard, training.val, split.val, training, scoring),
+        _calibration(architecture, training, fitted),
+        baseline_predictions(split.dataset, training.train, held_out, split.test),
+        _opponent(spec, training, test),
+        baseline_scores(split.dataset, training.train, held_out, split.test),
+    )
+
+
+def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
+    """The architecture, and the configuration with its own choices filled in."""
+    task = split.dataset.config.task
+    architecture = find_architecture(config.model, task, config.weights)
+    options = validate(architecture.options, config.options, "options")
+    epochs = config.epochs or architecture.epochs
+    filled = {
+        "model": architecture.name,
+        "epochs": epochs,
+        "patience": config.patience or max(1, epochs // 2),
+        "batch": config.batch or architecture.batch,
+        "learning_rate": config.learning_rate or architecture.learning_rate,
+        "options": options.model_dump(exclude_none=True),
+    }
+    return architecture, config.model_copy(update=filled)
+
+
+def prepare_training(
+    split: Split, config: FitConfig, architecture: Architecture, talk: Talk
+) -> Training:
+    """Read what the fit may see: train and val, never test."""
+    options = validate(architecture.options, config.options, "options")
+    spec = framed(architecture.spec_of(split, config, options), split, config)
+    dense = denser(spec, architecture.train_hop_share)
+    train = prepare(split.dataset, split.train, dense, talk, "training samples")
+    val = prepare(split.dataset, split.val, spec, talk, "validation samples")
+    return Training(
+        split.dataset, split, spec, split.dataset.labels, train, val, config, options, talk
+    )
+
+
+def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
+    """Truth beside what was said, for the samples of `judged`.
+
+    Labels that the network never learnt (a detector's defects) come after its own.
+    """
+    samples, groups = split.dataset.samples, split.dataset.groups()
+    indices = [int(index) for index in judged.indices]
+    strange = sorted({samples[index].label for index in indices} - set(spec.labels))
+    labels = [*spec.labels, *strange]
+    place = {label: number for number, label in enumerate(labels)}
+    return Outcome(
+        labels=labels,
+        good=spec.good,
+        truth=np.array([place[samples[index].label] for index in indices], np.int64),
+        predicted=np.array([place.get(label, -1) for label in judged.predicted], np.int64),
+        scores=judged.scores,
+        rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
+        groups=[groups[index] for index in indices],
+        values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
+        ends=_ends(judged) if spec.scoring.kind == "value" else None,
+    )
+
+
+def _ends(judged: Judged) -> np.ndarray | None:
+    """(M, 2): the interval of every sample; None for a model without."""
+    found = [judgement.interval for judgement in judged.judgements]
+    return None if None in found else np.array(found, np.float64)
+
+
+def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:
+    """The same network judged by another threshold."""
+    scoring = experiment.spec.scoring.with_threshold(threshold, rule)
+    spec = experiment.spec.model_copy(update={"scoring": scoring})
+    test = judge_all(
+        experiment.test.outputs,
+        experiment.held_out,
+        experiment.split.test,
+        scoring,
+        spec.labels,
+        spec.good,
+    )
+    return replace(experiment, spec=spec, test=test)
+
+
+def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray) -> Judged:
+    """What the fitted network says of other inputs of the samples at `indices`."""
+    outputs, spec = predict(experiment.fitted.model, prepared.inputs), experiment.spec
+    return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+
+
+def _scoring_of(
+    architecture: Architecture, fitted: Fitted, training: Training, heard: NDArray[np.float32]
+) -> Scoring:
+    """The fit's own scoring, or a threshold by `heard`, what was said of the validation inputs."""
+    scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
+    if fitted.scoring is None:
+        split = training.split
+        val = _judged(heard, training.val, split.val, training, scoring)
+        undecided = 0.5 if scoring.kind == "logits" else None
+        bad = split.dataset.is_bad()[split.val]
+        scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided))
+    if fitted.scoring is None or isinstance(training.spec, TabularInput):
+        scoring = with_persistence(scoring, training, heard)
+    return scoring
+
+
+def _spec_of(
+    name: str, architecture: Architecture, training: Training, scoring: Scoring
+) -> ModelSpec:
+    config = training.dataset.config
+    return ModelSpec(
+        name=name,
+        task=config.task,
+        architecture=architecture.name,
+        labels=training.labels,
+        good=[label for label in training.labels if label in config.good],
+        input=training.spec,
+        scoring=scoring,
+    )
+
+
+def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:
+    """What gradient boosting says of the same held-out rows; nothing beside images and signals."""
+    if not isinstance(training.spec, TabularInput):
+        return {}
+    from trainer.evaluation.gbm_reference import opponent_report
+
+    outcome = outcome_of(training.split, spec, test)
+    return opponent_report(training.split, training.spec, outcome, training.config.seed)
+
+
+def _judged(
+    outputs: NDArray[np.float32],
+    prepared: Prepared,
+    indices: np.ndarray,
+    training: Training,
+    scoring: Scoring,
+) -> Judged:
+    good = training.dataset.good
+    return judge_all(outputs, prepared, indices, scoring, training.labels, good)
+
+
+def _calibration(architecture: Architecture, training: Training, fitted: Fitted) -> Tensor:
+    if architecture.calibration is not None:
+        return architecture.calibration(training, fitted)
+    return representative(training)
+
+
+def representative(training: Training, most: int = MOST_CALIBRATION) -> Tensor:
+    """Up to `most` training inputs, the same number of each class where there are enough."""
+    targets = training.train_targets
+    rng = np.random.default_rng(training.config.seed)
+    queues = [rng.permutation(np.flatnonzero(targets == label)) for label in np.unique(targets)]
+    chosen: list[int] = []
+    for turn in range(max(len(queue) for queue in queues)):
+        chosen += [int(queue[turn]) for queue in queues if turn < len(queue)]
+        if len(chosen) >= most:
+            break
+    return training.train.inputs[np.sort(chosen[:most])]

@@ -1,0 +1,143 @@
+"""Overlays of where a network looked, as files of a run and for the report."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles, read_image
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.scoring import judge
+from trainer.evaluation.saliency import heat_of, overlay, sanity
+from trainer.report.sections.mistakes import worst
+from trainer.run_folder.reading import damaged
+from trainer.run_folder.run import Run
+from trainer.training.gradient import predict
+
+if TYPE_CHECKING:
+    import keras
+
+FOLDER = "explained"
+MOST_FOR_REPORT = 8
+PICTURES_FOR_SANITY = 4
+
+
+def explain_images(run: Run, paths: Sequence[Path], out: Path) -> list[dict[str, object]]:
+    """Write one overlay per image and tile into `out`; returns path, score, verdict, overlay.
+
+    Pictures of the same stem get names of their own: part.png, part_2.png. Raises ConfigError
+    where `out` is a folder of the pictures: one of them could be overwritten.
+    """
+    files = overlay_files(_image_input(run), paths, out)
+    network = run.network()
+    rows: list[dict[str, object]] = []
+    for path, targets in zip(paths, files, strict=True):
+        for file, tile in zip(targets, _tiles(run, path), strict=True):
+            scored = judge(
+                predict(network, tile[None]), run.spec.labels, run.spec.good, run.spec.scoring
+            )
+            _write_picture(file, overlay(tile, heat_of(network, run.spec, tile)))
+            rows.append(
+                {
+                    "path": str(path),
+                    "label": scored.label,
+                    "score": round(scored.score, 6),
+                    "verdict": scored.verdict.value,
+                    "overlay": str(file),
+                }
+            )
+    return rows
+
+
+def overlay_files(spec: ImageInput, paths: Sequence[Path], out: Path) -> list[list[Path]]:
+    """For each picture the files of its tiles' overlays; no file twice."""
+    folder, taken = out.resolve(), set[str]()
+    files = []
+    for path in paths:
+        if path.resolve().parent == folder or path.parent.resolve() == folder:
+            raise ConfigError(
+                f"overlays would lie among the pictures ({path.name}) and could overwrite them",
+                where=f"--out {out}",
+                cure="name another folder with --out",
+            )
+        names = _free_names(path.stem, len(spec.tiles.regions()), taken)
+        taken.update(names)
+        files.append([out / name for name in names])
+    return files
+
+
+def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
+    """Overlays of the worst mistakes, and of the surest defects found, into RUN/explained.
+
+    network: the run's own where it is at hand. Returns the sanity figure: rank correlation with
+    the maps of a network with random weights. Raises ConfigError where there is no map.
+    """
+    network = network or run.network()
+    inputs, owners = run.held_out
+    rows = _worth_showing(run, set(owners.tolist()))
+    listed = []
+    for row in rows:
+        picture = worst_tile(network, run.spec, inputs[owners == row])
+        name = f"{row}.png"
+        _write_picture(
+            run.path / FOLDER / name, overlay(picture, heat_of(network, run.spec, picture))
+        )
+        said = run.predictions[row]
+        listed.append({"overlay": name, **{k: said[k] for k in ("path", "label", "verdict")}})
+    chosen = np.stack([inputs[owners == row][0] for row in rows[:PICTURES_FOR_SANITY]])
+    agreement = sanity(network, run.spec, chosen)
+    document = {"sanity": round(agreement, 4), "pictures": listed}
+    write_atomic(run.path / FOLDER / "explained.json", json.dumps(document, indent=1).encode())
+    return agreement
+
+
+def worst_tile(network: keras.Model, spec: ModelSpec, tiles: Tensor) -> Tensor:
+    """Of one picture's tiles the one with the highest score, which decides."""
+    outputs = predict(network, tiles)
+    scores = [judge(row[None], spec.labels, spec.good, spec.scoring).score for row in outputs]
+    return np.asarray(tiles[int(np.argmax(scores))])
+
+
+def _free_names(stem: str, tiles: int, taken: set[str]) -> list[str]:
+    """Names of one picture's overlays that are not `taken`."""
+    firsts = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+    tried = ([f"{first}.png", *(f"{first}-{n}.png" for n in range(1, tiles))] for first in firsts)
+    return next(names for names in tried if taken.isdisjoint(names))
+
+
+def _worth_showing(run: Run, kept: set[int]) -> list[int]:
+    """Rows of predictions.csv whose inputs are kept: the worst mistakes, then defects by falling
+    score; else any.
+    """
+    mistakes = [one.row for one in worst(run, MOST_FOR_REPORT // 2) if one.kind != "close call"]
+    bad = [n for n, row in enumerate(run.predictions) if row["label"] not in run.spec.good]
+    found = sorted(set(bad) - set(mistakes), key=lambda n: -float(run.predictions[n]["score"]))
+    rows = [row for row in mistakes + found if row in kept]
+    rows = rows or [row for row in range(len(run.predictions)) if row in kept]
+    if not rows:
+        raise damaged(run.path / "heldout.npz", "holds no input of predictions.csv")
+    return rows[:MOST_FOR_REPORT]
+
+
+def _tiles(run: Run, path: Path) -> Tensor:
+    return prepare_tiles(read_image(path), _image_input(run))
+
+
+def _image_input(run: Run) -> ImageInput:
+    if not isinstance(run.spec.input, ImageInput):
+        raise ConfigError("only image models can be explained", where=run.spec.name)
+    return run.spec.input
+
+
+def _write_picture(path: Path, picture: Tensor) -> None:
+    _, payload = cv2.imencode(".png", picture[:, :, ::-1])
+    write_atomic(path, payload.tobytes())

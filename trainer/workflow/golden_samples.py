@@ -1,0 +1,79 @@
+"""golden/: a few raw held-out files, good and bad, that travel with the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.contracts.core.files import write_atomic
+from trainer.data.prepare import read_sample
+from trainer.run_folder.run import slug
+from trainer.workflow.experiment import Experiment
+
+MOST_GOLDEN = 8
+
+
+def write_golden(folder: Path, experiment: Experiment) -> None:
+    """Up to eight raw files and golden.json: labels in turn, rightly judged ones first.
+
+    A stretch of a recording is written as .npz with columns axis0, axis1, ...
+    """
+    folder.mkdir()
+    dataset = experiment.split.dataset
+    entries = []
+    for number, row in enumerate(golden_rows(experiment)):
+        index = int(experiment.test.indices[row])
+        stem = f"{number}-{slug(dataset.samples[index].label)}"
+        entries.append(_write_one(folder, experiment, index, stem))
+    write_atomic(folder / "golden.json", json.dumps(entries, indent=1).encode())
+
+
+def golden_rows(experiment: Experiment) -> list[int]:
+    """Rows of the held-out samples chosen: good labels first, then the others, in turn."""
+    dataset, judged = experiment.split.dataset, experiment.test
+    good = experiment.spec.good
+    right: dict[str, list[int]] = {}
+    wrong: dict[str, list[int]] = {}
+    for row, index in enumerate(judged.indices):
+        label = dataset.samples[int(index)].label
+        agrees = (judged.verdicts[row] == "FAIL") == (label not in good)
+        (right if agrees else wrong).setdefault(label, []).append(row)
+    labels = sorted({*right, *wrong}, key=lambda label: (label not in good, label))
+    queues = [right.get(label, []) + wrong.get(label, []) for label in labels]
+    deepest = max((len(queue) for queue in queues), default=0)
+    chosen = [queue[turn] for turn in range(deepest) for queue in queues if turn < len(queue)]
+    return chosen[:MOST_GOLDEN]
+
+
+def _write_one(folder: Path, experiment: Experiment, index: int, stem: str) -> dict[str, object]:
+    dataset = experiment.split.dataset
+    sample, source = dataset.samples[index], dataset.file(index)
+    whole = sample.span == (0.0, 1.0)
+    target = folder / f"{stem}{source.suffix.lower() if whole else '.npz'}"
+    entry: dict[str, object] = {"file": target.name, "label": sample.label}
+    if dataset.config.kind == "tabular":
+        return _write_rows(target.with_suffix(".csv"), experiment, index)
+    if dataset.config.vibration is not None:
+        recording = read_sample(dataset, index)
+        entry |= {"rate_hz": recording.rate_hz, "axes": list(recording.axes)}
+        if recording.rpm is not None:
+            entry["rpm"] = recording.rpm
+        if not whole:
+            columns = {f"axis{n}": column for n, column in enumerate(recording.signal.T)}
+            np.savez_compressed(target, **columns)
+            entry["axes"] = list(columns)
+    if whole:
+        write_atomic(target, source.read_bytes())
+    return entry
+
+
+def _write_rows(target: Path, experiment: Experiment, index: int) -> dict[str, object]:
+    """The row of the sample with those before it that the model looks back on, as a CSV."""
+    from trainer.data.process.tags import window_csv
+
+    sample = experiment.split.dataset.samples[index]
+    text = window_csv(experiment.split.dataset, index, experiment.spec.input)
+    write_atomic(target, text.encode())
+    return {"file": target.name, "label": sample.label}

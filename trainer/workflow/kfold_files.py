@@ -1,0 +1,49 @@
+"""What crossval writes: crossval.json, out_of_fold.csv, label_doubts.csv, and finished folds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.core.files import write_atomic
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Terminal
+from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.image.near_duplicates import survey, with_proposed_groups
+from trainer.data.load import load_dataset, refuse_missing
+from trainer.data.split_guard import MOST_SAMPLES, column_of
+from trainer.run_folder.run import slug
+from trainer.workflow.kfold import document_of, judge_out_of_fold, with_folds
+from trainer.workflow.run_metrics import write_csv
+
+LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
+
+
+def run_kfold(arguments: argparse.Namespace, config: FitConfig) -> dict[str, Any]:
+    """The cross-validation that the command line asks for; returns crossval.json."""
+    talk = Terminal()
+    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
+    refuse_missing(dataset)
+    named = dataset.config.group or dataset.config.fold
+    wanted = config.group is not None and column_of(config) is None
+    small_images = dataset.config.kind == "image" and len(dataset.samples) <= MOST_SAMPLES
+    if wanted or (small_images and not named):
+        dataset = with_proposed_groups(dataset, survey(dataset, talk))
+    folder = arguments.out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
+    dataset = with_folds(dataset, arguments.folds, config.seed)
+    for said in dataset.decisions:
+        talk.say(said)
+    quiet_tensorflow()
+    seeds = range(config.seed, config.seed + arguments.seeds)
+    found = judge_out_of_fold(dataset, config, seeds, talk, folder / "folds")
+    document = document_of(dataset, found) | {"folder": str(folder)}
+    write_csv(
+        folder / "out_of_fold.csv", [{"seed": f.seed, **row} for f in found for row in f.rows]
+    )
+    doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]
+    write_csv(folder / "label_doubts.csv", doubts)
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    write_atomic(folder / "crossval.json", (text + "\n").encode())
+    return document

@@ -1,0 +1,167 @@
+"""Leave one condition out: the question that a plant asks, answered on recordings that were not.
+
+Each value of a condition is held out once. A label that exists under one value only (the one
+normal recording of a rig) cannot be left out: it is cut by time, and the protocol says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConfigError
+from trainer.config.toml import did_you_mean
+from trainer.data.samples import Dataset, Sample
+from trainer.data.split import Split
+
+Condition = Callable[[Sample], str]
+"""The value of the condition that a sample was taken under; empty where it has none."""
+
+VAL_FRACTION = 0.25
+"""The last part of each training recording, which chooses the threshold; never tested."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Leave one of `values` out at a time; labels in `by_time` are cut by time instead."""
+
+    title: str
+    condition: Condition
+    values: tuple[str, ...]
+    by_time: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The protocol in words, for reports."""
+        said = f"; {', '.join(self.by_time)} cut by time" if self.by_time else ""
+        return f"leave one {self.title} out ({', '.join(self.values)}){said}"
+
+
+def protocol_of(dataset: Dataset, leave_out: str) -> Protocol:
+    """The protocol of `COLUMN`, or of `COLUMN~PATTERN`, whose first group is then the value.
+
+    Raises ConfigError for an unknown column and for fewer than two values.
+    """
+    column, _, pattern = leave_out.partition("~")
+    known = sorted({name for sample in dataset.samples for name in sample.conditions})
+    if column not in known:
+        raise ConfigError(
+            f"no column {column!r} in the labels",
+            where="--leave-out",
+            cure=did_you_mean(column, known),
+        )
+    condition = _condition(column, pattern)
+    values = tuple(sorted({condition(sample) for sample in dataset.samples} - {""}))
+    if len(values) < 2:
+        raise ConfigError(
+            f"{column} has {len(values)} value(s)", where="--leave-out", cure="name another column"
+        )
+    return Protocol(column, condition, values, _lone_labels(dataset, condition))
+
+
+def leave_out(dataset: Dataset, protocol: Protocol, value: str) -> Split:
+    """Everything under `value` is tested; the rest trains, its last quarter chooses thresholds.
+
+    Of a label in `by_time`, as many equal stretches as there are values: that of `value`'s place
+    is tested, the others train. Images are never cut: theirs are dealt out in order of their names.
+    """
+    pieces = [
+        piece for sample in dataset.samples for piece in _pieces(sample, dataset, protocol, value)
+    ]
+    names = np.array([name for _, name in pieces])
+    train, val, test = (np.flatnonzero(names == name) for name in ("train", "val", "test"))
+    cut = dataset.with_samples([sample for sample, _ in pieces])
+    said = f"; {', '.join(protocol.by_time)} cut by time" if protocol.by_time else ""
+    return Split(cut, train, val, test, f"{protocol.title} {value} held out{said}")
+
+
+def without(dataset: Dataset, protocol: Protocol, value: str) -> tuple[Dataset, Protocol]:
+    """What is left for choices when `value` is held out, and the same protocol on it."""
+    split = leave_out(dataset, protocol, value)
+    kept = [split.dataset.samples[int(index)] for index in [*split.train, *split.val]]
+    rest = tuple(other for other in protocol.values if other != value)
+    return dataset.with_samples(_rejoin(kept)), replace(protocol, values=rest)
+
+
+def _condition(column: str, pattern: str) -> Condition:
+    try:
+        finder = re.compile(pattern) if pattern else None
+    except re.error as error:
+        raise ConfigError(
+            f"pattern {pattern!r} ({error})", where="--leave-out", cure="correct it"
+        ) from error
+    if finder is not None and finder.groups != 1:
+        raise ConfigError(
+            f"pattern {pattern!r} has {finder.groups} groups",
+            where="--leave-out",
+            cure="put the value into one pair of parentheses",
+        )
+
+    def value(sample: Sample) -> str:
+        text = sample.conditions.get(column, "")
+        found = finder.search(text) if finder else None
+        return (found.group(1) if found else "") if finder else text
+
+    return value
+
+
+def _lone_labels(dataset: Dataset, condition: Condition) -> tuple[str, ...]:
+    """Labels that exist under fewer than two values."""
+    seen: dict[str, set[str]] = {label: set() for label in dataset.labels}
+    for sample in dataset.samples:
+        seen[sample.label].add(condition(sample))
+    return tuple(label for label, values in seen.items() if len(values - {""}) < 2)
+
+
+def _pieces(
+    sample: Sample, dataset: Dataset, protocol: Protocol, value: str
+) -> list[tuple[Sample, str]]:
+    cuttable = dataset.config.kind == "vibration"
+    if sample.label in protocol.by_time:
+        return _stretches(sample, protocol, value) if cuttable else [_dealt(sample, dataset, 4)]
+    if protocol.condition(sample) == value:
+        return [(sample, "test")]
+    if protocol.condition(sample) not in protocol.values:
+        return []
+    if not cuttable:
+        name = _dealt(sample, dataset, 4)[1]
+        return [(sample, "val" if name == "test" else "train")]
+    start, stop = sample.span
+    edge = stop - VAL_FRACTION * (stop - start)
+    first, last = replace(sample, span=(start, edge)), replace(sample, span=(edge, stop))
+    return [(first, "train"), (last, "val")]
+
+
+def _dealt(sample: Sample, dataset: Dataset, turns: int) -> tuple[Sample, str]:
+    """Every `turns`-th group of a label is tested."""
+    groups = sorted({s.group or s.path for s in dataset.samples if s.label == sample.label})
+    place = groups.index(sample.group or sample.path)
+    return sample, "test" if place % turns == 0 else "train"
+
+
+def _stretches(sample: Sample, protocol: Protocol, value: str) -> list[tuple[Sample, str]]:
+    place, count = protocol.values.index(value), len(protocol.values)
+    start, stop = sample.span
+    edges = np.linspace(start, stop, count + 1)
+    low, high = float(edges[place]), float(edges[place + 1])
+    pieces = [(replace(sample, span=(low, high)), "test")]
+    if low > start:
+        pieces.append((replace(sample, span=(start, low)), "train"))
+    if high < stop:
+        pieces.append((replace(sample, span=(high, stop)), "train"))
+    return pieces
+
+
+def _rejoin(samples: Sequence[Sample]) -> list[Sample]:
+    """Neighbouring stretches of one recording as one sample."""
+    joined: list[Sample] = []
+    for sample in sorted(samples, key=lambda s: (s.path, s.span)):
+        last = joined[-1] if joined else None
+        if last is not None and last.path == sample.path and last.span[1] == sample.span[0]:
+            joined[-1] = replace(last, span=(last.span[0], sample.span[1]))
+        else:
+            joined.append(sample)
+    return joined

@@ -1,0 +1,139 @@
+"""A finished run judged on another data set: the same preprocessing, network and threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from trainer.console.progress import Talk
+from trainer.data.prepare import prepare
+from trainer.data.samples import Dataset, Sample
+from trainer.data.split import Split
+from trainer.evaluation.outcome import figures
+from trainer.evaluation.predictions import judge_all
+from trainer.run_folder.run import Run, refuse_unwritable
+from trainer.training.gradient import predict
+from trainer.workflow.experiment import outcome_of
+
+HEAD = b"path,label,predicted,score,verdict"
+"""The first line of a file of predictions."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """summary: figures with intervals and what was left out; rows: one for each sample."""
+
+    summary: dict[str, object]
+    rows: list[Mapping[str, object]]
+
+
+def evaluate_run(run: Run, dataset: Dataset, talk: Talk) -> Evaluation:
+    """Judge the samples that the run was not fitted on.
+
+    Raises DatasetError for another kind of data, for labels the run never saw, and where
+    nothing is left.
+    """
+    _refuse_other_data(run, dataset)
+    fresh, left_out = _not_fitted_on(run, dataset)
+    network = run.network()
+    split = _as_test(fresh)
+    prepared = prepare(fresh, split.test, run.spec.input, talk, "samples")
+    outputs = predict(network, prepared.inputs)
+    spec = run.spec
+    judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good)
+    outcome = outcome_of(split, run.spec, judged)
+    summary: dict[str, object] = {
+        "run": run.spec.name,
+        "dataset": str(dataset.root),
+        "samples": len(split.test),
+        "left_out": left_out,
+        "figures": {name: figure.as_json() for name, figure in figures(outcome).items()},
+    }
+    rows: list[Mapping[str, object]] = [
+        {
+            "path": sample.path,
+            "label": sample.label,
+            "predicted": judgement.label,
+            "score": round(judgement.score, 8),
+            "verdict": judgement.verdict.value,
+        }
+        for sample, judgement in zip(fresh.samples, judged.judgements, strict=True)
+    ]
+    return Evaluation(summary, rows)
+
+
+def refuse_target(path: Path, kept: Sequence[Path]) -> None:
+    """Raise ConfigError or StorageError where predictions must not, or cannot, be written.
+
+    They go into no folder of `kept`, and replace no file but earlier predictions.
+    """
+    for folder in kept:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise _no_target(path, f"lies in {folder}, which an evaluation leaves as it is")
+    if path.exists() and not _is_predictions(path):
+        raise _no_target(path, "exists and holds no predictions")
+    refuse_unwritable(path)
+
+
+def _is_predictions(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.readline(len(HEAD) + 2).rstrip(b"\r\n") == HEAD
+
+
+def _no_target(path: Path, what: str) -> ConfigError:
+    return ConfigError(what, where=f"--predictions {path}", cure="name another file")
+
+
+def _as_test(dataset: Dataset) -> Split:
+    nothing = np.zeros(0, np.intp)
+    every = np.arange(len(dataset.samples))
+    return Split(dataset, nothing, nothing, every, "every sample that the run was not fitted on")
+
+
+def _not_fitted_on(run: Run, dataset: Dataset) -> tuple[Dataset, int]:
+    """Where the data set is the run's own, wherever it lies, its held-out samples alone."""
+    table = run.table("splits.csv")
+    if str(dataset.root) != run.config.dataset and not _holds_its_files(run, dataset, table):
+        return dataset, 0
+    fitted = {row["path"] for row in table if row["split"] in ("train", "val")}
+    fresh = [sample for sample in dataset.samples if sample.path not in fitted]
+    if not fresh:
+        raise DatasetError(
+            "the run was fitted on every sample of it",
+            where=str(dataset.root),
+            cure="name a data set that it has not seen",
+        )
+    return replace(dataset, samples=tuple(fresh)), len(dataset.samples) - len(fresh)
+
+
+def _holds_its_files(run: Run, dataset: Dataset, table: list[dict[str, str]]) -> bool:
+    """Whether all samples that the run was made from lie here with the same content."""
+    samples = (Sample(row["path"], row["label"], row["group"]) for row in table)
+    listed = dataset.with_samples(samples)
+    files = {listed.file(place) for place in range(len(listed.samples))}
+    return (
+        all(file.is_file() for file in files) and listed.sha256() == run.provenance.dataset_sha256
+    )
+
+
+def _refuse_other_data(run: Run, dataset: Dataset) -> None:
+    if dataset.config.kind != run.spec.input.kind:
+        raise DatasetError(
+            f"holds {dataset.config.kind} data, the run takes {run.spec.input.kind}",
+            where=str(dataset.root),
+            cure="name a data set of the run's kind",
+        )
+    known = [*run.spec.labels, *dataset.config.good]
+    strange = [label for label in dataset.labels if label not in known]
+    if strange and run.spec.scoring.kind == "logits":
+        raise DatasetError(
+            f"label {strange[0]!r} is unknown to the run, which has {', '.join(run.spec.labels)}",
+            where=str(dataset.root),
+            cure="rename the label, or fit again with it",
+        )

@@ -1,0 +1,193 @@
+"""Synthetic defects from the training split alone, and what they add to the held-out score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import read_image
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent, Talk
+from trainer.data.image.cut_paste import cut_paste, guess_mask
+from trainer.data.image.perlin_noise import blotched
+from trainer.data.samples import Sample
+from trainer.data.split import Split
+from trainer.evaluation.outcome import Outcome
+from trainer.statistics import metrics
+from trainer.statistics.metrics import Figure
+from trainer.workflow.experiment import run_experiment
+
+GAN_STEPS = 1500
+MOST_GOOD = 200
+GROUP = "synthetic"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Training pictures of one size: good ones, and those of one defect with their masks."""
+
+    good: list[Image]
+    bad: list[Image]
+    masks: list[np.ndarray]
+    seed: int
+    talk: Talk
+
+
+Method = Callable[[Sources, int], list[Image]]
+"""(sources, count) -> `count` pictures of the defect."""
+
+
+def by_cutpaste(sources: Sources, count: int) -> list[Image]:
+    """Real defects pasted into good pictures."""
+    rng = np.random.default_rng(sources.seed)
+    made = []
+    for _ in range(count):
+        place = int(rng.integers(len(sources.bad)))
+        good = sources.good[int(rng.integers(len(sources.good)))]
+        made.append(cut_paste(sources.bad[place], good, sources.masks[place], rng))
+    return made
+
+
+def by_perlin(sources: Sources, count: int) -> list[Image]:
+    """Blotches of one training picture on another."""
+    rng = np.random.default_rng(sources.seed)
+    textures = [*sources.bad, *sources.good]
+    return [
+        blotched(
+            sources.good[int(rng.integers(len(sources.good)))],
+            textures[int(rng.integers(len(textures)))],
+            rng,
+        )
+        for _ in range(count)
+    ]
+
+
+def by_gan(sources: Sources, count: int) -> list[Image]:
+    """What a DCGAN has learnt of the defective pictures."""
+    from trainer.models.image.gan import draw, train_generator
+
+    maker = train_generator(sources.bad, GAN_STEPS, sources.seed, sources.talk)
+    return draw(maker, count, sources.bad[0].shape[:2], sources.seed)
+
+
+METHODS: dict[str, Method] = {"cutpaste": by_cutpaste, "perlin": by_perlin, "gan": by_gan}
+"""Name -> method."""
+
+
+def synthesise(
+    split: Split, method: str, count: int, out: Path, seed: int, talk: Talk | None = None
+) -> list[Sample]:
+    """Write `count` pictures of every defect label into `out`; returns their samples.
+
+    Only training pictures are looked at: nothing of a held-out part can come back by this way.
+    """
+    dataset = split.dataset
+    bad = [label for label in dataset.labels if label not in dataset.good]
+    if dataset.config.kind != "image" or not dataset.good or dataset.config.good_only or not bad:
+        raise ConfigError(
+            "synthesis needs pictures of good and of defective parts in training",
+            where=str(dataset.root),
+            cure='task = "image-class", and name the good labels in dataset.toml',
+        )
+    samples = []
+    for place, label in enumerate(bad):
+        sources = _sources(split, label, seed + place, talk or Silent())
+        for number, picture in enumerate(METHODS[method](sources, count)):
+            path = out / label / f"{method}_{number:04d}.png"
+            _, payload = cv2.imencode(".png", picture[:, :, ::-1])
+            write_atomic(path, payload.tobytes())
+            samples.append(Sample(str(path.absolute()), label, group=f"{GROUP}-{label}-{number}"))
+    return samples
+
+
+def with_training_samples(split: Split, samples: list[Sample]) -> Split:
+    """The split with further training samples; validation and test stay as they are."""
+    first = len(split.dataset.samples)
+    dataset = split.dataset.with_samples(
+        [*split.dataset.samples, *samples], f"{len(samples)} synthetic training samples added"
+    )
+    added = np.arange(first, first + len(samples))
+    return replace(split, dataset=dataset, train=np.concatenate([split.train, added]))
+
+
+def added_score(
+    split: Split, samples: list[Sample], config: FitConfig, talk: Talk | None = None
+) -> dict[str, dict[str, object]]:
+    """Figure -> without, with, and the difference with its interval over groups of held-out parts.
+
+    The same seed and configuration fit both; the difference is paired part by part.
+    """
+    without = run_experiment(split, config, "without", talk).outcome
+    more = run_experiment(with_training_samples(split, samples), config, "with", talk).outcome
+    found = {}
+    for name, statistic in _statistics(without, more).items():
+        before = statistic(without, np.arange(len(without.truth)))
+        after = statistic(more, np.arange(len(more.truth)))
+        difference = _paired(statistic, without, more)
+        found[name] = {"without": before, "with": after, "added": difference.as_json()}
+    return found
+
+
+Statistic = Callable[[Outcome, np.ndarray], float]
+
+
+def _statistics(without: Outcome, more: Outcome) -> Mapping[str, Statistic]:
+    del more
+    found: dict[str, Statistic] = {
+        "accuracy": lambda o, rows: float((o.truth[rows] == o.predicted[rows]).mean()),
+        "macro_f1": lambda o, rows: metrics.macro_f1(
+            o.truth[rows], o.predicted[rows], len(o.labels)
+        ),
+    }
+    if without.bad.any() and not without.bad.all():
+        found["auroc"] = lambda o, rows: metrics.auroc(o.bad[rows], o.scores[rows])
+        found["recall_at_1pct_false_reject"] = lambda o, rows: metrics.recall_at(
+            o.bad[rows], o.scores[rows], 0.01
+        )
+    return found
+
+
+def _paired(statistic: Statistic, without: Outcome, more: Outcome) -> Figure:
+    return metrics.bootstrapped(
+        lambda rows: statistic(more, rows) - statistic(without, rows), without.groups
+    )
+
+
+def _sources(split: Split, label: str, seed: int, talk: Talk) -> Sources:
+    dataset = split.dataset
+    rng = np.random.default_rng(seed)
+    train = [int(place) for place in split.train]
+    good = [place for place in train if dataset.samples[place].label in dataset.good]
+    bad = [place for place in train if dataset.samples[place].label == label]
+    if not good or not bad:
+        raise DatasetError(
+            f"no training picture of {label if good else 'a good part'}",
+            where=str(dataset.root),
+            cure="collect some, or hold out less",
+        )
+    good = rng.permutation(good)[:MOST_GOOD].tolist()
+    size = _size(read_image(dataset.file(bad[0])))
+    pictures = {place: _sized(read_image(dataset.file(place)), size) for place in (*good, *bad)}
+    masks = []
+    for place in bad:
+        mask = dataset.samples[place].mask
+        if mask:
+            masks.append(_sized(read_image(dataset.root / mask), size)[:, :, 0])
+        else:
+            masks.append(guess_mask(pictures[place], [pictures[g] for g in good[:50]]))
+    return Sources([pictures[g] for g in good], [pictures[b] for b in bad], masks, seed, talk)
+
+
+def _size(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
+
+
+def _sized(image: Image, size: tuple[int, int]) -> Image:
+    return image if _size(image) == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
