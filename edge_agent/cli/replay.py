@@ -49,7 +49,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from edge_agent.cli.run import start_log
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.decide.fusion import Decision
+    from edge_agent.contracts.wire.decision import Decision
     from edge_agent.outputs.console import as_json, as_text
     from edge_agent.station.station import Station
 
@@ -75,7 +75,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     """The station's configuration with one channel, whose source is the recording."""
     from edge_agent.capture.tables import RecordingSource
     from edge_agent.contracts.core.errors import ConfigError
-    from edge_agent.settings.toml import did_you_mean
+    from edge_agent.contracts.core.suggestion import did_you_mean
     from edge_agent.station.config import read_config
 
     config = read_config(args.config)

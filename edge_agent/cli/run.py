@@ -37,7 +37,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.outputs.console import Console
+    from edge_agent.outputs.console import Console, ConsoleTable
     from edge_agent.station.config import read_config
     from edge_agent.station.station import Station, no_output
     from edge_agent.station.systemd import supervisor_of
@@ -46,19 +46,21 @@ def _run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     stop = stop_on_signals()
     shown = (args.verbose or sys.stdout.isatty()) and not args.quiet
-    console = Console(sys.stdout) if shown else None
+    clock = SystemClock()
+    console = Console(ConsoleTable(driver="console"), name="console", clock=clock)
+    if shown:
+        console.open()
     station = Station(
         config,
-        clock=SystemClock(),
-        output=console or no_output,
+        clock=clock,
+        output=console.write if shown else no_output,
         keep_trying=not args.no_wait,
         supervisor=supervisor_of(os.environ),
     )
     try:
         station.run(stop)
     finally:
-        if console is not None:
-            console.close()
+        console.close()
     counts = station.counts
     print(
         f"{counts['parts']} parts: {counts['PASS']} PASS, {counts['FAIL']} FAIL, "

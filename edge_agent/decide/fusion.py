@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.contracts.wire.messages import Action, ChannelVerdict
-from edge_agent.station.config import SafeAction
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided of a part. latency_ms: from its first grab."""
-
-    part_id: str
-    verdict: Verdict
-    action: Action
-    reason: str
-    latency_ms: float
-    channels: tuple[ChannelVerdict, ...]
 
 
 def fuse(

@@ -3,53 +3,89 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import deque
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Literal, TextIO
 
+from pydantic import Field
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import ChannelVerdict
-from edge_agent.decide.fusion import Decision
+from edge_agent.outputs.output import OutputDriver, OutputStatus, OutputTable
 
-KEPT = 1000
-"""Lines that may wait for a slow terminal; the oldest are left out."""
+
+class ConsoleTable(OutputTable):
+    """One line on stdout for each decision."""
+
+    driver: Literal["console"]
+    format: Literal["text", "json"] = Field(default="text", description="lines, or JSON objects")
+    waiting: int = Field(
+        default=1000, ge=1, le=1_000_000, description="lines that may wait for a slow terminal"
+    )
 
 
 class Console:
-    """An output (edge_agent.station.station) that writes one line for each decision."""
+    """Writes one line for each decision; when too many wait, the oldest are left out."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(
+        self, config: ConsoleTable, *, name: str, clock: Clock, stream: TextIO | None = None
+    ) -> None:
+        self._line = as_json if config.format == "json" else as_text
         self._stream = stream
-        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._lines: deque[str] = deque(maxlen=config.waiting)
         self._change = threading.Condition()
-        self._open = True
+        self._written = 0
+        self._last: Decision | None = None
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start to print; a terminal has no safe state."""
+        self.close()
         self._thread = threading.Thread(target=self._print, name="console", daemon=True)
         self._thread.start()
 
-    def __call__(self, decision: Decision) -> None:
+    def write(self, decision: Decision) -> None:
         """Queue the decision's line."""
         with self._change:
-            self._lines.append(as_text(decision))
+            self._lines.append(self._line(decision))
+            self._written += 1
+            self._last = decision
             self._change.notify()
+
+    def show_safe_state(self) -> None:
+        """Nothing to show."""
+
+    def status(self) -> OutputStatus:
+        """The last decision."""
+        last = self._last
+        return OutputStatus(None if last is None else last.action, written=self._written)
 
     def close(self) -> None:
         """Print what waits."""
+        thread = self._thread
         with self._change:
-            self._open = False
+            self._thread = None
             self._change.notify()
-        self._thread.join(timeout=2)
+        if thread is not None:
+            thread.join(timeout=2)
 
     def _print(self) -> None:
+        me = threading.current_thread()
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._lines or not self._open, 1.0)
+                self._change.wait_for(lambda: self._lines or self._thread is not me, 1.0)
                 lines = list(self._lines)
                 self._lines.clear()
-            if not lines and not self._open:
+                ended = self._thread is not me
+            if not lines and ended:
                 return
+            stream = self._stream or sys.stdout
             try:
-                self._stream.write("".join(f"{line}\n" for line in lines))
-                self._stream.flush()
+                stream.write("".join(f"{line}\n" for line in lines))
+                stream.flush()
             except OSError:
                 return  # nobody reads any more; the line goes on
 
@@ -89,3 +125,6 @@ def _seen(channel: ChannelVerdict) -> str:
         return said
     low, high = channel.interval
     return f"{said} ({low:.3f} to {high:.3f})"
+
+
+DRIVER = OutputDriver(ConsoleTable, Console)

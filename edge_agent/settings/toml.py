@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -18,6 +16,7 @@ from pydantic import (
 
 from edge_agent.contracts.core.documents import read_toml_document
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.suggestion import did_you_mean
 
 
 class Table(BaseModel):
@@ -45,13 +44,6 @@ StationPath = Annotated[Path, AfterValidator(_beside_the_file)]
 """A path; a relative one is relative to the folder of the file that names it."""
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?`, or the list of what is known."""
-    names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
 
 
 def read_toml(path: Path, schema: type[Model]) -> Model:

@@ -10,13 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.tables import ImageSource, ProcessSource, TagsSource, VibrationSource
 from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.settings.toml import StationPath, Table, read_toml
 
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 COUNTING_DRIVERS = frozenset({"v4l2"})
-SafeAction = Literal["reject", "pass-through", "stop"]
 
 
 class StationTable(Table):

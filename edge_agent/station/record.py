@@ -7,10 +7,10 @@ import time
 from edge_agent.capture.source import EndOfSource, Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError, InputError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.types import Reading, Recording, Unreadable
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.settings.toml import did_you_mean
 from edge_agent.station.build import channel_source, trusted_bundle
 from edge_agent.station.config import StationConfig, VibrationChannel
 

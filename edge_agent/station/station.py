@@ -23,13 +23,14 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.core.types import Item
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import (
     HealthMessage,
     StateMessage,
     VerdictMessage,
     wire_text,
 )
-from edge_agent.decide.fusion import Decision, action_for, fuse
+from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.parts import Assembler, ClosedPart
 from edge_agent.report.publisher import Reporting
 from edge_agent.station.build import ArmedChannel, arm_channel

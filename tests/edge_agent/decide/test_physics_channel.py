@@ -13,7 +13,7 @@ from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.decide.fusion import Decision
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import ChannelVerdict
-from edge_agent.decide.fusion import Decision
 from edge_agent.outputs.console import as_text
 
 

@@ -21,7 +21,7 @@ from edge_agent.contracts.core.errors import (
     LinesideError,
 )
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.decide.fusion import Decision
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.config import Channel, StationConfig, read_config
 from edge_agent.station.station import Station, rss_mb

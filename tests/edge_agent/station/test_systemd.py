@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.decide.fusion import Decision
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.infer.runtimes.edgetpu import PROBE_S
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station

@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.decide.fusion import Decision
+from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from edge_agent.update.atomic import point

@@ -1,0 +1,24 @@
+"""What the station decided of a part: what outputs act on and listeners record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.messages import Action, ChannelVerdict
+
+SafeAction: TypeAlias = Literal["reject", "pass-through", "stop"]
+"""What happens to a part with NO-VERDICT."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decision on one part. latency_ms: from its first grab."""
+
+    part_id: str
+    verdict: Verdict
+    action: Action
+    reason: str
+    latency_ms: float
+    channels: tuple[ChannelVerdict, ...]
