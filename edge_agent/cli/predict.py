@@ -141,11 +141,13 @@ def _judge(
     if isinstance(spec, VibrationInput):
         recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit, args.rpm)
         started = time.perf_counter()
-        judgement = (machine or inspector).inspect_recording(recording)
+        judgement = (
+            machine.inspect_recording(recording) if machine else inspector.inspect(recording)
+        )
     else:
         image = read_image(path)
         started = time.perf_counter()
-        judgement = inspector.inspect_image(image)
+        judgement = inspector.inspect(image)
     return judgement, (time.perf_counter() - started) * 1e3
 
 

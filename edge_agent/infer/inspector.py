@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import BundleError, InputError
+from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles, stitch
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
-from edge_agent.contracts.process.input import TabularInput, newest_window, prepare_windows
-from edge_agent.contracts.process.tables import Row, Table, table_of_rows
-from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.process.input import TabularInput, prepare_windows
+from edge_agent.contracts.process.tables import Table
 from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
 from edge_agent.infer.runtime_choice import EDGETPU, LOG, open_bundle
 from edge_agent.infer.self_test import ParityReport, verify_parity
 
 Float = NDArray[np.float32]
+RawInput: TypeAlias = Image | Recording | Table
+"""What a bundle judges: a frame, a recording, or a table whose last row counts."""
 
 
 class Inspector:
@@ -40,25 +42,24 @@ class Inspector:
         self._dtype = DTYPES[self._input.dtype]
         self._pixels_pass = _takes_pixels(self._input)
 
-    def inspect_image(self, image: Image) -> Judgement:
-        """Judge one frame, uint8 (H, W, 3) RGB; raises InputError for anything else."""
-        return self.judge(self.raw_outputs(prepare_tiles(image, self._image_input())))
-
-    def inspect_recording(self, recording: Recording) -> Judgement:
-        """Judge all windows of a recording together; raises InputError where it cannot."""
-        return self.judge(self.raw_outputs(prepare_recording(recording, self._vibration_input())))
-
-    def inspect_rows(self, rows: Sequence[Row]) -> Judgement:
-        """Judge the newest of the rows of tags, with those before it where the model looks back.
+    def inspect(self, raw: RawInput) -> Judgement:
+        """Judge one frame, all windows of one recording together, or the last row of a table.
 
         Raises InputError with the reason where it cannot be judged.
         """
-        window = newest_window(table_of_rows(rows), self._tabular_input())
-        return self.judge(self.invoke(window))
+        return self.judge(self.raw_outputs(self.spec.input.prepare(raw)))
+
+    def inspect_image(self, image: Image) -> Judgement:
+        """Judge one frame, as `inspect` does."""
+        return self.inspect(image)
+
+    def inspect_recording(self, recording: Recording) -> Judgement:
+        """Judge one recording, as `inspect` does."""
+        return self.inspect(recording)
 
     def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
         """Judge every row of a table: its position, and the judgement or why there is none."""
-        spec = self._tabular_input().model_copy(update={"hop_rows": 1})
+        spec = self._tabular_input(table).model_copy(update={"hop_rows": 1})
         windows = prepare_windows(table, spec)
         place = {int(end): at for at, end in enumerate(windows.ends)}
         for row in range(len(table)):
@@ -102,40 +103,15 @@ class Inspector:
             return judgement
         height, width = self.runtime.outputs[1].shape[1:3]
         heats = self.dequantised(raw, 1).reshape(-1, height, width)
-        heat = heats[0]
-        if isinstance(spec.input, ImageInput):
-            heat = stitch(heats, spec.input.tiles)
-        return replace(judgement, heat=heat)
+        return replace(judgement, heat=spec.input.join_heat(heats))
 
     def close(self) -> None:
         """Give the model's memory back; a second call does nothing."""
         self.runtime.close()
 
-    def _image_input(self) -> ImageInput:
-        if not isinstance(self.spec.input, ImageInput):
-            raise InputError(
-                "the bundle judges vibration, not images",
-                where=self.spec.name,
-                cure="give it a recording, or take another bundle",
-            )
-        return self.spec.input
-
-    def _tabular_input(self) -> TabularInput:
+    def _tabular_input(self, table: Table) -> TabularInput:
         if not isinstance(self.spec.input, TabularInput):
-            raise InputError(
-                f"the bundle takes {self.spec.input.kind} input, not process data",
-                where=self.spec.name,
-                cure="take another bundle",
-            )
-        return self.spec.input
-
-    def _vibration_input(self) -> VibrationInput:
-        if not isinstance(self.spec.input, VibrationInput):
-            raise InputError(
-                "the bundle judges images, not vibration",
-                where=self.spec.name,
-                cure="give it an image, or take another bundle",
-            )
+            raise another_kind(self.spec.input.kind, table)
         return self.spec.input
 
 

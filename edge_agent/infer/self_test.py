@@ -10,24 +10,27 @@ resampling and numpy's sums round differently on aarch64) -> outputs (at most pa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from edge_agent.contracts.core.errors import InputError, ParityError
 from edge_agent.contracts.core.files import sha256_hex
-from edge_agent.contracts.core.types import Recording, Tensor
-from edge_agent.contracts.image.input import ImageInput, decode_image, prepare_tiles
+from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.image.input import decode_image
 from edge_agent.contracts.model.bundle import Bundle
-from edge_agent.contracts.process.input import TabularInput, newest_window
+from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.tables import parse_table
-from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.infer.parity_vectors import Vector, VectorIndex, read_vectors
 
 if TYPE_CHECKING:
-    from edge_agent.infer.inspector import Inspector
+    from edge_agent.infer.inspector import Inspector, RawInput
+
+Prepare: TypeAlias = Callable[[object], Tensor]
+Decode: TypeAlias = Callable[[bytes, str], Image]
 
 SCORE_TOLERANCE = 1e-5
 CURE = "do not arm; compare the versions of OpenCV, numpy and the runtime with the workshop's"
@@ -42,36 +45,61 @@ class ParityReport:
     seconds: float
 
 
-def verify_parity(inspector: Inspector, bundle: Bundle) -> ParityReport:
-    """Check the bundle's vectors in a loaded inspector; raises ParityError at the first fault."""
+def verify_parity(
+    inspector: Inspector,
+    bundle: Bundle,
+    *,
+    prepare: Prepare | None = None,
+    decode: Decode = decode_image,
+) -> ParityReport:
+    """Check the bundle's vectors in a loaded inspector; raises ParityError at the first fault.
+
+    prepare, decode: the preparation and the image decoder that are tested, by default this
+    machine's own.
+    """
     started = time.perf_counter()
     index, vectors = read_vectors(bundle)
     _check_words(inspector, index)
-    worst = max(_check_vector(inspector, bundle.files, vector) for vector in vectors)
+    worst = 0
+    for vector in vectors:
+        worst = max(worst, _check_vector(inspector, bundle.files, vector, prepare, decode))
     return ParityReport(len(vectors), worst, time.perf_counter() - started)
 
 
-def raw_tensors(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> list[Tensor]:
+def raw_tensors(
+    inspector: Inspector,
+    files: Mapping[str, bytes],
+    vector: Vector,
+    prepare: Prepare | None = None,
+    decode: Decode = decode_image,
+) -> list[Tensor]:
     """The raw input of `vector` -> what the network takes, one tensor for each window.
 
     `files` are the bundle's, where a vector's raw input may lie.
     """
-    spec, entry = inspector.spec.input, vector.entry
-    if isinstance(spec, VibrationInput):
-        if vector.raw is None:
-            raise _broken(vector, "has no signal")
-        where = f"vector {entry.name}"
-        axes = tuple(spec.axes)
-        recording = Recording(vector.raw, entry.rate_hz, axes, spec.unit, where, entry.rpm)
-        return [inspector.tensor(window) for window in prepare_recording(recording, spec)]
-    if isinstance(spec, TabularInput):
-        if vector.raw is None:
-            raise _broken(vector, "has no rows")
-        table = parse_table(vector.raw.tobytes().decode(), f"vector {entry.name}")
-        return [inspector.tensor(newest_window(table, spec))]
-    if isinstance(spec, ImageInput):
-        return [inspector.tensor(tile) for tile in prepare_tiles(_pixels(files, vector), spec)]
-    raise _broken(vector, "is of an unknown kind")
+    spec = inspector.spec.input
+    raw = raw_input(spec, files, vector, decode)
+    return [inspector.tensor(one) for one in (prepare or spec.prepare)(raw)]
+
+
+def raw_input(
+    spec: InputSpec, files: Mapping[str, bytes], vector: Vector, decode: Decode = decode_image
+) -> RawInput:
+    """The frame, recording or table that `vector` holds; raises ParityError where it has none."""
+    entry, where = vector.entry, f"vector {vector.entry.name}"
+    if entry.kind == "file":
+        if entry.file not in files:
+            raise _broken(vector, f"needs {entry.file}, which is not in the bundle")
+        return decode(files[entry.file], entry.file)
+    if vector.raw is None:
+        raise _broken(vector, "has no raw input")
+    if entry.kind == "encoded":
+        return decode(vector.raw.tobytes(), where)
+    if entry.kind == "rows":
+        return parse_table(vector.raw.tobytes().decode(errors="replace"), where)
+    if entry.kind == "signal" and isinstance(spec, VibrationInput):
+        return Recording(vector.raw, entry.rate_hz, tuple(spec.axes), spec.unit, where, entry.rpm)
+    return vector.raw
 
 
 def quantum_of(tensor: Tensor) -> float:
@@ -90,19 +118,6 @@ def tensor_hash(tensors: list[Tensor]) -> str:
     return sha256_hex(head + stacked.tobytes())
 
 
-def _pixels(files: Mapping[str, bytes], vector: Vector) -> Tensor:
-    entry = vector.entry
-    if entry.kind == "file":
-        if entry.file not in files:
-            raise _broken(vector, f"needs {entry.file}, which is not in the bundle")
-        return decode_image(files[entry.file], entry.file)
-    if vector.raw is None:
-        raise _broken(vector, "has no raw input")
-    if entry.kind == "encoded":
-        return decode_image(vector.raw.tobytes(), f"vector {entry.name}")
-    return vector.raw
-
-
 def _check_words(inspector: Inspector, index: VectorIndex) -> None:
     spec = inspector.spec
     for what, said, found in (
@@ -116,17 +131,23 @@ def _check_words(inspector: Inspector, index: VectorIndex) -> None:
             )
 
 
-def _check_vector(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> int:
+def _check_vector(
+    inspector: Inspector,
+    files: Mapping[str, bytes],
+    vector: Vector,
+    prepare: Prepare | None,
+    decode: Decode,
+) -> int:
     """The worst output difference in quanta."""
     try:
-        tensors = raw_tensors(inspector, files, vector)
+        tensors = raw_tensors(inspector, files, vector, prepare, decode)
     except InputError as error:
         if vector.entry.refused:
             return 0
         raise _broken(vector, f"was refused ({error.what})") from error
     if vector.entry.refused:
         raise _broken(vector, "is not judgeable, and was not refused")
-    pixels = isinstance(inspector.spec.input, ImageInput)
+    pixels = inspector.spec.input.kind == "image"
     _check_tensor(vector, tensors, pixels=pixels)
     _check_meaning(inspector, vector)
     rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]

@@ -12,7 +12,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Judgement, Recording
 from edge_agent.contracts.image.input import decode_image
-from edge_agent.contracts.process.input import TabularInput, newest_window
+from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import parse_table
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
@@ -49,11 +49,10 @@ def read_golden(run: Run) -> list[Golden]:
 def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
     """What the model says of a golden sample."""
     if one.recording is not None:
-        return inspector.inspect_recording(one.recording)
-    if isinstance(inspector.spec.input, TabularInput):
-        table = parse_table(one.payload.decode(), one.name)
-        return inspector.judge(inspector.invoke(newest_window(table, inspector.spec.input)))
-    return inspector.inspect_image(decode_image(one.payload, one.name))
+        return inspector.inspect(one.recording)
+    if inspector.spec.input.kind == "tabular":
+        return inspector.inspect(parse_table(one.payload.decode(), one.name))
+    return inspector.inspect(decode_image(one.payload, one.name))
 
 
 def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.alignment import Alignment, align_image
 from edge_agent.contracts.image.brightness import standardised
@@ -76,6 +77,19 @@ class ImageInput(BaseModel):
     def shape(self) -> tuple[int, int, int]:
         """(height_px, width_px, channels)."""
         return self.height_px, self.width_px, self.channels
+
+    def prepare(self, raw: object) -> Tensor:
+        """One frame, uint8 (H, W, 3) RGB -> one tensor for each tile, uint8 (N, *shape).
+
+        Raises InputError for anything else.
+        """
+        if not isinstance(raw, np.ndarray):
+            raise another_kind(self.kind, raw)
+        return prepare_tiles(raw, self)
+
+    def join_heat(self, heats: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Heat maps of all tiles (N, h, w) -> one of the region."""
+        return stitch(heats, self.tiles)
 
 
 def prepare_image(image: Image, spec: ImageInput) -> Tensor:

@@ -7,7 +7,7 @@ obeyed by the station. `Manifest` adds what only the finished bundle knows.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,6 +30,9 @@ Task = Literal[
     "tabular-regression",
 ]
 
+InputSpec: TypeAlias = ImageInput | VibrationInput | TabularInput
+"""What a model takes; each has shape, prepare(raw) and join_heat(heats)."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Version = Annotated[str, Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -49,7 +52,7 @@ class ModelSpec(Strict):
     architecture: str
     labels: list[str] = Field(min_length=1, description="in the order of the network's outputs")
     good: list[str] = Field(description="the labels of a good part; empty: every label is a defect")
-    input: Annotated[ImageInput | VibrationInput | TabularInput, Field(discriminator="kind")]
+    input: Annotated[InputSpec, Field(discriminator="kind")]
     scoring: Scoring
 
     @model_validator(mode="after")

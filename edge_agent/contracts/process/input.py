@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.process.tables import Table, numbers, texts
 from edge_agent.contracts.process.units import conversion, split_name
 
@@ -139,6 +140,19 @@ class TabularInput(Contract):
     def shape(self) -> tuple[int, ...]:
         """(width,) for rows, (window_rows, width) for sequences."""
         return (self.width,) if self.window_rows == 1 else (self.window_rows, self.width)
+
+    def prepare(self, raw: object) -> NDArray[np.float32]:
+        """A table -> what the network takes for its last row, float32 (1, *shape).
+
+        Raises InputError with the reason where that row is refused, and for anything else.
+        """
+        if not isinstance(raw, Table):
+            raise another_kind(self.kind, raw)
+        return newest_window(raw, self)[None]
+
+    def join_heat(self, heats: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Heat maps (N, h, w) -> the first."""
+        return np.asarray(heats[0])
 
 
 @dataclass(frozen=True)

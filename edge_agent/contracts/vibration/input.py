@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Recording, Signal
 from edge_agent.contracts.vibration.views import (
     AnyView,
@@ -58,6 +59,19 @@ class VibrationInput(BaseModel):
     def needs_rpm(self) -> bool:
         """Whether a recording must say how fast its shaft turns."""
         return any(getattr(view, "scale", "hertz") == "orders" for view in self.views)
+
+    def prepare(self, raw: object) -> Windows:
+        """One recording -> its windows, float32 (N, *shape).
+
+        Raises InputError for a recording that does not fit, and for anything else.
+        """
+        if not isinstance(raw, Recording):
+            raise another_kind(self.kind, raw)
+        return prepare_recording(raw, self)
+
+    def join_heat(self, heats: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Heat maps of all windows (N, h, w) -> the first window's."""
+        return np.asarray(heats[0])
 
 
 def prepare_recording(recording: Recording, spec: VibrationInput) -> Windows:

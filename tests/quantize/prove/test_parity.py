@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,16 @@ import pytest
 
 from edge_agent.contracts.core.errors import BundleError, InputError, ParityError
 from edge_agent.contracts.core.types import Recording
-from edge_agent.contracts.image import input as image_contract
-from edge_agent.contracts.image.input import prepare_tiles
 from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
-from edge_agent.contracts.model.scoring import dequantise, quantise
-from edge_agent.contracts.vibration import input as vibration_contract
-from edge_agent.infer import inspector as inspector_module
+from edge_agent.contracts.model.scoring import quantise
 from edge_agent.infer import self_test as parity
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.inspector import Inspector, load_inspector
 from edge_agent.infer.parity_vectors import read_vectors
+from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.self_test import verify_parity
 from quantize.__main__ import main
 from quantize.graph.read import parse_graph
 from quantize.workflow.convert import Order, convert
-
-Patch = pytest.MonkeyPatch
 
 
 def rewritten(bundle: Bundle, path: Path, **changes: Any) -> Bundle:
@@ -63,32 +60,31 @@ def test_the_vectors_are_real_samples_and_hard_cases(discs: Bundle, motor: Bundl
     assert signals["not-a-number"].refused
 
 
-def test_red_and_blue_swapped_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
-    def swapped(image: Any, spec: Any) -> Any:
-        return np.ascontiguousarray(np.stack(list(prepare_tiles(image, spec)))[..., ::-1])
+def test_red_and_blue_swapped_is_caught(discs: Bundle) -> None:
+    def swapped(image: object) -> Any:
+        return np.ascontiguousarray(discs.manifest.spec.input.prepare(image)[..., ::-1])
 
-    monkeypatch.setattr(parity, "prepare_tiles", swapped)
     with pytest.raises(ParityError, match="other pixels"):
-        load_inspector(discs)
+        verify_parity(load_inspector(discs, verify=False), discs, prepare=swapped)
 
 
-def test_a_decoder_that_gives_bgr_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
+def test_a_decoder_that_gives_bgr_is_caught(discs: Bundle) -> None:
     def bgr(payload: bytes, where: str) -> Any:
         return cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
 
-    monkeypatch.setattr(parity, "decode_image", bgr)
     with pytest.raises(ParityError, match="golden-0 is prepared to other pixels"):
-        load_inspector(discs)
+        verify_parity(load_inspector(discs, verify=False), discs, decode=bgr)
 
 
 @pytest.mark.parametrize("method", [cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC])
-def test_another_interpolation_is_caught(discs: Bundle, monkeypatch: Patch, method: int) -> None:
-    def other(image: Any, width_px: int, height_px: int) -> Any:
-        return cv2.resize(image, (width_px, height_px), interpolation=method)
+def test_another_interpolation_is_caught(discs: Bundle, method: int) -> None:
+    height, width, _ = discs.manifest.spec.input.shape
 
-    monkeypatch.setattr(image_contract, "_resize", other)
+    def other(image: Any) -> Any:
+        return cv2.resize(image, (width, height), interpolation=method)[None]
+
     with pytest.raises(ParityError, match="other pixels"):
-        load_inspector(discs)
+        verify_parity(load_inspector(discs, verify=False), discs, prepare=other)
 
 
 def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
@@ -101,66 +97,71 @@ def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["int16x8", "float16"])
 def test_a_grey_level_of_rounding_is_no_mismatch_in_finer_networks(
-    variant: Any, image_run: Path, tmp_path: Path, monkeypatch: Patch
+    variant: Any, image_run: Path, tmp_path: Path
 ) -> None:
     order = Order(image_run, tmp_path / "fine.bundle", samples=64, variant=variant)
     convert(order, lambda text: None)
     bundle = read_bundle(order.out)
 
     def off_by(levels: int) -> Any:
-        def prepare(image: Any, spec: Any) -> Any:
-            tiles = np.stack(list(prepare_tiles(image, spec))).astype(np.int16)
+        def prepare(image: object) -> Any:
+            tiles = bundle.manifest.spec.input.prepare(image).astype(np.int16)
             some = tiles[:, ::8, ::8]
             some += np.where(some < 128, levels, -levels).astype(np.int16)
             return tiles.astype(np.uint8)
 
         return prepare
 
-    monkeypatch.setattr(parity, "prepare_tiles", off_by(1))
-    assert load_inspector(bundle).parity is not None
-    monkeypatch.setattr(parity, "prepare_tiles", off_by(3))
+    inspector = load_inspector(bundle, verify=False)
+    assert verify_parity(inspector, bundle, prepare=off_by(1)).n > 0
     with pytest.raises(ParityError, match="other pixels"):
-        load_inspector(bundle)
+        verify_parity(inspector, bundle, prepare=off_by(3))
 
 
-def test_a_crop_off_by_one_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
-    whole = image_contract._region
+class OtherStation(Inspector):
+    """An inspector whose arithmetic differs by one mistake from the workshop's."""
 
-    def shifted(image: Any, region: Any) -> Any:
-        return whole(image, region)[:, 1:]
+    scores_by: Any = np.float32(1)
+    input_by: Any = np.float32(1)
+    zero_point_by = 0
 
-    monkeypatch.setattr(image_contract, "_region", shifted)
+    def dequantised(self, raw: Any, place: int = 0) -> Any:
+        return super().dequantised(raw, place) * self.scores_by
+
+    def tensor(self, prepared: Any) -> Any:
+        given = self.runtime.inputs[0]
+        values = np.asarray(prepared, np.float32) * self.input_by
+        return quantise(values, given.scale, given.zero_point + self.zero_point_by, given.dtype)
+
+
+def other_station(bundle: Bundle, **mistake: Any) -> Inspector:
+    """The bundle on a station with that mistake."""
+    inspector = OtherStation(bundle.manifest, open_runtime(bundle.model))
+    vars(inspector).update(mistake)
+    return inspector
+
+
+def test_a_crop_off_by_one_is_caught(discs: Bundle) -> None:
+    def shifted(image: Any) -> Any:
+        return discs.manifest.spec.input.prepare(image[:, 1:])
+
     with pytest.raises(ParityError, match="other pixels"):
-        load_inspector(discs)
+        verify_parity(load_inspector(discs, verify=False), discs, prepare=shifted)
 
 
-def test_a_wrong_zero_point_in_the_code_is_caught(discs: Bundle, monkeypatch: Patch) -> None:
-    def shifted(values: Any, scale: float, zero_point: int) -> Any:
-        return dequantise(values * np.float32([1, 0.5]), scale, zero_point)
-
-    monkeypatch.setattr(inspector_module, "dequantise", shifted)
+def test_a_score_read_by_another_scale_is_caught(discs: Bundle) -> None:
     with pytest.raises(ParityError, match="scores"):
-        load_inspector(discs)
+        verify_parity(other_station(discs, scores_by=np.float32([1, 0.5])), discs)
 
 
-def test_a_wrong_zero_point_of_the_input_is_caught(motor: Bundle, monkeypatch: Patch) -> None:
-    def shifted(values: Any, scale: float, zero_point: int, dtype: str) -> Any:
-        return quantise(values, scale, zero_point + 2, dtype)
-
-    monkeypatch.setattr(inspector_module, "quantise", shifted)
+def test_a_wrong_zero_point_of_the_input_is_caught(motor: Bundle) -> None:
     with pytest.raises(ParityError, match="2 quanta apart"):
-        load_inspector(motor)
+        verify_parity(other_station(motor, zero_point_by=2), motor)
 
 
-def test_a_truncating_quantiser_is_caught_or_within_one_quantum(
-    motor: Bundle, monkeypatch: Patch
-) -> None:
-    def halved(values: Any, scale: float, zero_point: int, dtype: str) -> Any:
-        return quantise(values * np.float32(0.5), scale, zero_point, dtype)
-
-    monkeypatch.setattr(inspector_module, "quantise", halved)
+def test_an_input_of_half_its_scale_is_caught(motor: Bundle) -> None:
     with pytest.raises(ParityError, match="quanta apart"):
-        load_inspector(motor)
+        verify_parity(other_station(motor, input_by=np.float32(0.5)), motor)
 
 
 def test_a_zero_point_in_the_manifest_is_caught(discs: Bundle, tmp_path: Path) -> None:
@@ -202,25 +203,20 @@ def test_another_model_of_the_same_shape_is_caught(discs: Bundle, tmp_path: Path
         load_inspector(read_bundle(path))
 
 
-def test_a_station_that_swallows_nan_is_caught(motor: Bundle, monkeypatch: Patch) -> None:
-    whole = vibration_contract.prepare_recording
+def test_a_station_that_swallows_nan_is_caught(motor: Bundle) -> None:
+    def swallowing(raw: object) -> Any:
+        cleaned = replace(raw, signal=np.nan_to_num(raw.signal))  # type: ignore[attr-defined, type-var]
+        return motor.manifest.spec.input.prepare(cleaned)
 
-    def swallowing(recording: Recording, spec: Any) -> Any:
-        signal = np.nan_to_num(recording.signal)
-        return whole(Recording(signal, recording.rate_hz, recording.axes), spec)
-
-    monkeypatch.setattr(parity, "prepare_recording", swallowing)
     with pytest.raises(ParityError, match="not-a-number is not judgeable, and was not refused"):
-        load_inspector(motor)
+        verify_parity(load_inspector(motor, verify=False), motor, prepare=swallowing)
 
 
 def test_a_bundle_refuses_the_other_kind_of_input(discs: Bundle, motor: Bundle) -> None:
-    with pytest.raises(InputError, match="judges vibration, not images"):
-        load_inspector(motor).inspect_image(np.zeros((48, 64, 3), np.uint8))
-    with pytest.raises(InputError, match="judges images, not vibration"):
-        load_inspector(discs).inspect_recording(
-            Recording(np.zeros((256, 1), np.float32), 1000.0, ("x",))
-        )
+    with pytest.raises(InputError, match="takes vibration input, not an image"):
+        load_inspector(motor).inspect(np.zeros((48, 64, 3), np.uint8))
+    with pytest.raises(InputError, match="takes image input, not a recording"):
+        load_inspector(discs).inspect(Recording(np.zeros((256, 1), np.float32), 1000.0, ("x",)))
 
 
 def test_an_older_runtime_than_the_manifest_asks_is_refused(discs: Bundle, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_golden_samples_are_judged_as_the_bundle_says(image_bundle: Path) -> Non
     inspector = load_inspector(bundle)
     for name in sorted(bundle.files):
         if name.endswith(".png"):
-            judgement = inspector.inspect_image(decode_image(bundle.files[name], name))
+            judgement = inspector.inspect(decode_image(bundle.files[name], name))
             assert judgement.label == Path(name).name.split("-")[0]
 
 
@@ -86,7 +86,7 @@ def test_golden_recordings_are_read_without_scipy(vibration_bundle: Path, tmp_pa
     for name in names:
         path = tmp_path / Path(name).name
         path.write_bytes(bundle.files[name])
-        judgement = inspector.inspect_recording(read_recording(path, ["x"]))
+        judgement = inspector.inspect(read_recording(path, ["x"]))
         assert judgement.label == path.name.split("-")[0]
 
 
