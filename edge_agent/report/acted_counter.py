@@ -98,7 +98,7 @@ class ActedCounter:
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            LOG.error("%s cannot be read, so parts may be missing unseen: %s", self._note, error)
+            LOG.warning("%s cannot be read, so parts may be missing unseen: %s", self._note, error)
             return None
         if record.ended:
             return LastRun(record.epoch, record.reserved, exact=True)
