@@ -28,10 +28,10 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.errors import ConfigError
     from edge_agent.settings.reference_page import reference
     from edge_agent.settings.toml import write_toml
-    from edge_agent.station.config import read_config
+    from edge_agent.station.config import REFERENCE_HEAD, StationConfig, read_config
 
     if args.reference:
-        print(reference(), end="")
+        print(reference(StationConfig, REFERENCE_HEAD), end="")
         return 0
     if args.config is None:
         raise ConfigError("no file given", cure="lineside-agent config STATION.toml")

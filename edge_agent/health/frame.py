@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.types import Image
-from edge_agent.station.config import FrameHealthTable
+from edge_agent.settings.toml import Table
 
 STEP = 16
 """Every 16th pixel of every 16th row is looked at: 4,800 of a 1280x960 frame, in 0.1 ms."""
 SATURATED = 254
+
+
+class FrameHealthTable(Table):
+    """When a frame is not fit to be judged."""
+
+    dark_mean: float = Field(
+        default=4, ge=0, le=255, description="mean brightness below this is a dark frame; 0: off"
+    )
+    saturated_share: float = Field(
+        default=0.9, gt=0, le=1, description="share of saturated pixels above this; 1: off"
+    )
+    frozen_frames: int = Field(
+        default=2, ge=0, le=1000, description="so many equal frames are a frozen camera; 0: off"
+    )
+
+    @field_validator("frozen_frames")
+    @classmethod
+    def _one_frame_is_no_row(cls, count: int) -> int:
+        if count == 1:
+            raise ValueError("one frame always equals itself: 2 is the strictest, 0 is off")
+        return count
 
 
 class FrameHealth:

@@ -26,9 +26,9 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BrokerError, LinesideError
 from edge_agent.contracts.wire.messages import AckMessage, HealthMessage, StateMessage
 from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.report.config import MqttTable
 from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Key, Row
-from edge_agent.station.config import MqttTable
 
 LOG = logging.getLogger("lineside.mqtt")
 

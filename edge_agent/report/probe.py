@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.broker.client import address, build_client, connect, refuse_unless_connected
 from edge_agent.contracts.core.check_result import Finding
 from edge_agent.contracts.core.errors import BrokerError
-from edge_agent.station.config import MqttTable
+from edge_agent.report.config import MqttTable
 
 WAIT_S = 5.0
 QUEUED = 1100

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.report.mqtt import Sender
 from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Ledger
-from edge_agent.station.config import StationConfig
 
 LOG = logging.getLogger("lineside.station")
 
@@ -18,23 +19,31 @@ LOG = logging.getLogger("lineside.station")
 class Reporting:
     """The outbox and the sender of a station; without [mqtt] it keeps and sends nothing."""
 
-    def __init__(self, config: StationConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        mqtt: MqttTable | None,
+        outbox: OutboxTable,
+        *,
+        station: str,
+        state_dir: Path,
+        clock: Clock,
+    ) -> None:
         self._outbox: Outbox | None = None
         self._sender: Sender | None = None
         self._sending = False
         self._keeping = False
-        if config.mqtt is None:
+        if mqtt is None:
             return
         self._outbox = Outbox(
-            Ledger(config.station.state_dir, config.outbox.quota_mb),
-            station=config.station.id,
-            hand_over=config.outbox.hand_over,
+            Ledger(state_dir, outbox.quota_mb),
+            station=station,
+            hand_over=outbox.hand_over,
             clock=clock,
         )
         self._sender = Sender(
-            config.mqtt,
-            station=config.station.id,
-            client_id=config.client_id,
+            mqtt,
+            station=station,
+            client_id=mqtt.client_id_of(station),
             outbox=self._outbox,
             clock=clock,
         )

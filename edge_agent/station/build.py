@@ -28,9 +28,9 @@ from edge_agent.station.config import (
     ImageChannel,
     ProcessChannel,
     StationConfig,
-    TrustTable,
     VibrationChannel,
 )
+from edge_agent.update.config import TrustTable
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,9 @@ def check_station(config: StationConfig, clock: Clock) -> Iterator[Finding]:
         yield Finding("broker", "WARN", detail, "add [mqtt] to station.toml")
         return
     try:
-        yield from probe_broker(config.mqtt, config.station.id, config.client_id)
+        yield from probe_broker(
+            config.mqtt, config.station.id, config.mqtt.client_id_of(config.station.id)
+        )
     except LinesideError as error:
         yield _failure("broker", error)
 

@@ -95,7 +95,13 @@ class Station:
         self._beats: dict[str, float] = {}
         self._renewal = Renewal(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
-        self._reporting = Reporting(config, clock)
+        self._reporting = Reporting(
+            config.mqtt,
+            config.outbox,
+            station=config.station.id,
+            state_dir=config.station.state_dir,
+            clock=clock,
+        )
         self._lock = threading.Lock()
 
     @property

@@ -18,8 +18,7 @@ from edge_agent.contracts.core.types import (
     Verdict,
 )
 from edge_agent.decide.channel_judge import ChannelJudge
-from edge_agent.health.frame import FrameHealth
-from edge_agent.station.config import FrameHealthTable
+from edge_agent.health.frame import FrameHealth, FrameHealthTable
 
 GREY = np.random.default_rng(0).integers(90, 110, (64, 64, 3), np.uint8)
 

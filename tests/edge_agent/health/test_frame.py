@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.health.frame import FrameHealth
-from edge_agent.station.config import FrameHealthTable
+from edge_agent.health.frame import FrameHealth, FrameHealthTable
 
 
 def noisy(level: int, seed: int) -> np.ndarray:

@@ -19,10 +19,10 @@ from benchmarks.brokers import EmbeddedBroker, Mosquitto, find_mosquitto, free_p
 from benchmarks.subscriber import Subscriber
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.messages import AckMessage, StateMessage
+from edge_agent.report.config import MqttTable
 from edge_agent.report.mqtt import Sender
 from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Ledger
-from edge_agent.station.config import MqttTable
 from tests.station_kit import (
     mosquitto,
     wait_until,
