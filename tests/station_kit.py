@@ -173,19 +173,19 @@ def write_station(folder: Path, source: str, **tables: str) -> Path:
     return path
 
 
-def verdict(event_id: str) -> VerdictMessage:
-    """A NO-VERDICT of one channel."""
-    return VerdictMessage(
+def verdict(event_id: str = "", part_id: str = "p") -> VerdictMessage:
+    """A NO-VERDICT of one channel; without `event_id` as a station hands it over."""
+    message = VerdictMessage(
         station="test",
-        event_id=event_id,
         at_ns=1,
-        part_id="p",
+        part_id=part_id,
         verdict="NO-VERDICT",
         action="reject",
         latency_ms=1,
         deadline_ms=2,
         channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict="NO-VERDICT")],
     )
+    return message.model_copy(update={"event_id": event_id})
 
 
 def wait_until(holds: Callable[[], object], limit_s: float = 10.0) -> bool:

@@ -25,7 +25,7 @@ from edge_agent.broker.client import CONNECT_S, address, build_client, connect, 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BrokerError, LinesideError
 from edge_agent.contracts.wire.messages import AckMessage, HealthMessage, StateMessage
-from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.contracts.wire.streams import STREAMS, stream_of
 from edge_agent.report.config import MqttTable
 from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Key, Row
@@ -87,15 +87,13 @@ class Sender:
         self._wake_r.close()
         self._wake_w.close()
 
-    def say_state(self, message: StateMessage) -> None:
-        """Publish the state now, and again after each reconnection."""
-        self._news["state"] = message
-        self._state = message
-        self.wake()
-
-    def say_health(self, message: HealthMessage) -> None:
-        """Publish the health once."""
-        self._news["health"] = message
+    def publish(self, message: StateMessage | HealthMessage) -> None:
+        """Send the newest message of a stream that is not durable, once; a state also again after
+        each reconnection.
+        """
+        self._news[stream_of(message).name] = message
+        if isinstance(message, StateMessage):
+            self._state = message
         self.wake()
 
     def wake(self) -> None:

@@ -13,11 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from pydantic import BaseModel
-
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.wire.messages import GapMessage
+from edge_agent.contracts.wire.messages import DurableMessage, GapMessage
+from edge_agent.contracts.wire.streams import stream_of
 from edge_agent.report.outbox_store import Gap, Key, Ledger, LedgerReader, Row
 
 LOG = logging.getLogger("lineside.outbox")
@@ -93,25 +92,26 @@ class Outbox:
             made = self._on_disk + self._in_hand + len(self._queue)
             return max(0, made - len(self._confirmed))
 
-    def put(self, stream: str, build: Callable[[str], BaseModel]) -> str:
-        """Number a message, hand it over, and give its event id; never waits.
+    def put(self, message: DurableMessage) -> str:
+        """Number a message, hand it over, and return its event id; never waits.
 
-        `build` makes the message from its event id. One that cannot be made counts as not kept,
-        and its error is raised.
+        Raises ValueError for a message that JSON cannot carry; it counts as not kept.
         """
+        try:
+            payload, fault = message.model_dump_json(exclude_none=True).encode(), None
+        except ValueError as error:
+            payload, fault = b"", error
         with self._change:
             seq = self._number()
             event_id = self._event_id(self.epoch, seq)
-            if len(self._queue) >= self._hand_over:
+            if fault is not None or len(self._queue) >= self._hand_over:
                 self._miss(Gap(self.epoch, seq, seq, 1))
-                return event_id
-            try:
-                payload = build(event_id).model_dump_json(exclude_none=True).encode()
-            except ValueError:
-                self._miss(Gap(self.epoch, seq, seq, 1))
-                raise
-            self._queue.append(Row(self.epoch, seq, stream, payload))
-            self._change.notify_all()
+            else:
+                numbered = _with_event_id(payload, event_id)
+                self._queue.append(Row(self.epoch, seq, stream_of(message).name, numbered))
+                self._change.notify_all()
+        if fault is not None:
+            raise fault
         return event_id
 
     def confirm(self, keys: Sequence[Key]) -> None:
@@ -278,3 +278,8 @@ class Outbox:
                 LOG.exception("an earlier gap stays unreported for now")
                 return
             self._on_disk += 1
+
+
+def _with_event_id(payload: bytes, event_id: str) -> bytes:
+    """The JSON of a message with its number. The first match is ours: no value can hold a quote."""
+    return payload.replace(b'"event_id":""', f'"event_id":"{event_id}"'.encode(), 1)

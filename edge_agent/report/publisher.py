@@ -1,13 +1,13 @@
-"""What a station tells: verdicts through the outbox, state and health beside it."""
+"""Publishes the messages of a station: durable ones through the outbox, the others beside it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.messages import DurableMessage
+from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.report.mqtt import Sender
 from edge_agent.report.outbox import Outbox
@@ -16,7 +16,7 @@ from edge_agent.report.outbox_store import Ledger
 LOG = logging.getLogger("lineside.station")
 
 
-class Reporting:
+class Publisher:
     """The outbox and the sender of a station; without [mqtt] it keeps and sends nothing."""
 
     def __init__(
@@ -81,20 +81,18 @@ class Reporting:
             self._outbox.start()
         self._keeping = True
 
-    def keep(self, build: Callable[[str], VerdictMessage]) -> None:
-        """Number a verdict, made from its event id, and hand it over; never waits."""
-        if self._outbox is not None:
-            self._outbox.put("verdict", build)
+    def publish(self, message: Outbound) -> None:
+        """Send a message the way its row of the stream table says; never waits.
 
-    def say_state(self, message: StateMessage) -> None:
-        """Publish the state, retained."""
-        if self._sender is not None:
-            self._sender.say_state(message)
-
-    def say_health(self, message: HealthMessage) -> None:
-        """Publish the health once."""
-        if self._sender is not None:
-            self._sender.say_health(message)
+        A durable message is numbered and kept until it is confirmed. Of the others the newest of
+        each kind is sent; a retained one again after each reconnection.
+        """
+        if self._outbox is None or self._sender is None:
+            return
+        if isinstance(message, DurableMessage):
+            self._outbox.put(message)
+        else:
+            self._sender.publish(message)
 
     def close(self, drain_s: float) -> None:
         """Send what waits for at most `drain_s`, keep the rest, and close."""

@@ -15,7 +15,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -32,7 +31,7 @@ from edge_agent.contracts.wire.messages import (
 )
 from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.parts import Assembler, ClosedPart
-from edge_agent.report.publisher import Reporting
+from edge_agent.report.publisher import Publisher
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.bundle_watch import Renewal
 from edge_agent.station.config import StationConfig
@@ -95,7 +94,7 @@ class Station:
         self._beats: dict[str, float] = {}
         self._renewal = Renewal(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
-        self._reporting = Reporting(
+        self._publisher = Publisher(
             config.mqtt,
             config.outbox,
             station=config.station.id,
@@ -107,12 +106,12 @@ class Station:
     @property
     def sent(self) -> int:
         """Messages that the broker (or the receiver) confirmed."""
-        return self._reporting.sent
+        return self._publisher.sent
 
     @property
     def waiting(self) -> int:
         """Messages on disk that nobody confirmed yet."""
-        return self._reporting.waiting
+        return self._publisher.waiting
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -136,7 +135,7 @@ class Station:
         while not stop.is_set():
             self._supervisor.wait_for_us(ARMING_S + REARM_S)
             try:
-                self._reporting.open()
+                self._publisher.open()
                 self._arm()
             except LinesideError as error:
                 if not self._keep_trying or isinstance(error, ConfigError):
@@ -241,13 +240,12 @@ class Station:
         with self._lock:
             self.counts["parts"] += 1
             self.counts[str(decision.verdict)] += 1
-        self._reporting.keep(partial(self._message, decision, self._clock.utc_ns()))
+        self._publisher.publish(self._message(decision))
 
-    def _message(self, decision: Decision, at_ns: int, event_id: str) -> VerdictMessage:
+    def _message(self, decision: Decision) -> VerdictMessage:
         return VerdictMessage(
             station=self.config.station.id,
-            event_id=event_id,
-            at_ns=at_ns,
+            at_ns=self._clock.utc_ns(),
             part_id=decision.part_id,
             verdict=decision.verdict,
             action=decision.action,
@@ -291,7 +289,7 @@ class Station:
         if faults:
             self._say("disarmed", "; ".join(faults))
         else:
-            unkept = self._reporting.fault
+            unkept = self._publisher.fault
             reasons = [f"verdicts are counted, not kept: {unkept}"] if unkept else []
             self._say("armed", "; ".join([*reasons, *self._renewal.refused.copy().values()]))
 
@@ -305,7 +303,7 @@ class Station:
         said = f"{state}: {reason}" if reason else state
         LOG.log(level, "%s", said)
         self._supervisor.status(said)
-        self._reporting.say_state(
+        self._publisher.publish(
             StateMessage(
                 station=self.config.station.id,
                 state=state,
@@ -316,7 +314,7 @@ class Station:
         )
 
     def _say_health(self) -> None:
-        self._reporting.say_health(
+        self._publisher.publish(
             HealthMessage(
                 station=self.config.station.id,
                 at_ns=self._clock.utc_ns(),
@@ -342,7 +340,7 @@ class Station:
             worker.join(timeout=15)
         self._expire(self._clock.mono_ns() + (1 << 62))
         self._say_health()
-        self._reporting.close(self.config.line.drain_s)
+        self._publisher.close(self.config.line.drain_s)
         for channel in self._channels:
             channel.bundle.close()
 

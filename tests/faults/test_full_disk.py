@@ -21,7 +21,6 @@ from edge_agent.report.outbox_store import BALLAST_BYTES, Ledger
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from tests.station_kit import (
-    HEALTH,
     fill_disk,
     mosquitto,
     small_disk,
@@ -32,7 +31,7 @@ from tests.station_kit import (
     write_station,
 )
 
-MESSAGE = HEALTH.model_copy(update={"station": "x" * 800})
+MESSAGE = verdict(part_id="x" * 650)
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def put(outbox: Outbox, count: int) -> list[str]:
-    return [outbox.put("health", lambda _: MESSAGE) for _ in range(count)]
+    return [outbox.put(MESSAGE) for _ in range(count)]
 
 
 def test_full_disk_is_outlived_and_its_gap_reported(
@@ -156,7 +155,7 @@ def leave_behind(state: Path, count: int) -> list[str]:
     """The state of a run that ended before a broker was there; gives its event ids."""
     outbox = Outbox(Ledger(state, 64), station="test", hand_over=64, clock=SystemClock())
     outbox.start()
-    ids = [outbox.put("verdict", verdict) for _ in range(count)]
+    ids = [outbox.put(verdict()) for _ in range(count)]
     outbox.stop()
     return ids
 

@@ -1,4 +1,7 @@
-"""What a station says over MQTT: one model for each kind of message, JSON on the wire."""
+"""The messages of a station on MQTT: one model for each kind, JSON on the wire.
+
+`kind` names the row of the stream table (contracts/wire/streams) by which a message is sent.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,29 @@ from edge_agent.contracts.core.types import Verdict
 REASON_CHARACTERS = 400
 """Longer reasons are cut, so that a verdict stays within its stream's budget."""
 
+EVENT_ID = r"^[A-Za-z0-9_.-]{1,63}/[0-9]{1,40}/[0-9]{1,18}$"
+"""station/epoch/seq; compare it as text: an epoch is longer than a number of 64 bits."""
+
 Action: TypeAlias = Literal["accept", "reject", "stop"]
-"""What the line does with a part."""
+"""The act of the line on a part."""
 
 
-class Message(BaseModel):
-    """What every message carries. `event_id` is station/epoch/seq, gap-free within an epoch."""
+class DurableMessage(BaseModel):
+    """A message that is numbered and kept until it is confirmed.
+
+    event_id: station/epoch/seq, gap-free within an epoch. The outbox gives it: a message that has
+    just been made has none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     schema_version: Literal[1] = 1
     station: str
-    event_id: str = Field(pattern=r"^[A-Za-z0-9_.-]+/\d+/\d+$")
+    event_id: str = Field(default="", pattern=EVENT_ID)
     at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970")
 
 
 class ChannelVerdict(BaseModel):
-    """What one channel said of a part."""
+    """The verdict of one channel on a part."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     channel: str
@@ -43,7 +53,7 @@ class ChannelVerdict(BaseModel):
     latency_ms: float | None = Field(default=None, ge=0)
 
 
-class VerdictMessage(Message):
+class VerdictMessage(DurableMessage):
     """The verdict on one part, fused over its channels."""
 
     kind: Literal["verdict"] = "verdict"
@@ -57,7 +67,7 @@ class VerdictMessage(Message):
 
 
 class StateMessage(BaseModel):
-    """Retained: what the station is doing. The broker publishes `offline` as its last will."""
+    """Retained: the state of the station. The broker publishes `offline` as its last will."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     schema_version: Literal[1] = 1
@@ -69,8 +79,8 @@ class StateMessage(BaseModel):
     bundles: dict[str, str] = Field(default_factory=dict, description="channel -> name version")
 
 
-class GapMessage(Message):
-    """The outbox reached its quota: so many verdicts in this range were not kept."""
+class GapMessage(DurableMessage):
+    """`dropped` messages between two sequence numbers of an epoch will never come, and why."""
 
     kind: Literal["gap"] = "gap"
     first_seq: int = Field(ge=0)

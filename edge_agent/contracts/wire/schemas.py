@@ -1,22 +1,25 @@
-"""The JSON Schemas of everything a station says or hears over MQTT, generated from the models."""
+"""The JSON Schemas of every message on MQTT, generated from the stream table."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from edge_agent.contracts.wire.messages import AckMessage
-from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.contracts.wire.streams import STREAMS, Stream
 
 
 def schemas() -> dict[str, str]:
     """File name -> JSON Schema (draft 2020-12)."""
-    models = {name: stream.message for name, stream in STREAMS.items()} | {"ack": AckMessage}
     return {
-        f"{name}.schema.json": json.dumps(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-            | model.model_json_schema(mode="validation"),
-            indent=1,
-        )
-        + "\n"
-        for name, model in models.items()
+        f"{name}.schema.json": json.dumps(_schema(stream), indent=1) + "\n"
+        for name, stream in STREAMS.items()
     }
+
+
+def _schema(stream: Stream) -> dict[str, Any]:
+    schema = stream.message.model_json_schema(mode="validation")
+    if stream.durable:
+        # The class has a default, for a message that is not numbered yet; on the wire all are.
+        schema["properties"]["event_id"].pop("default")
+        schema["required"] = [*schema["required"], "event_id"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.schemas import schemas
-from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.contracts.wire.streams import OUTBOUND
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from tests.station_kit import mosquitto, write_station
@@ -38,12 +38,12 @@ def test_every_message_meets_its_schema_and_its_budget(bench: Path) -> None:
         time.sleep(0.3)
         listener.disconnect()
         listener.loop_stop()
-    names = {name: json.loads(schemas()[f"{name}.schema.json"]) for name in STREAMS}
+    names = {name: json.loads(schemas()[f"{name}.schema.json"]) for name in OUTBOUND}
     by_stream: dict[str, list[dict[str, object]]] = {}
     for message in heard:
         prefix, station, name = message.topic.split("/")
         assert (prefix, station) == ("lineside", "test")
-        assert len(message.payload) <= STREAMS[name].max_bytes
+        assert len(message.payload) <= OUTBOUND[name].max_bytes
         document = json.loads(message.payload)
         jsonschema.validate(document, names[name])
         by_stream.setdefault(name, []).append(document)

@@ -25,6 +25,7 @@ from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Ledger
 from tests.station_kit import (
     mosquitto,
+    verdict,
     wait_until,
     write_frames,
     write_image_bundle,
@@ -51,21 +52,11 @@ class Line:
         self.sender.start()
 
     def put(self, count: int) -> list[str]:
-        return [self.outbox.put("verdict", note) for _ in range(count)]
+        return [self.outbox.put(verdict()) for _ in range(count)]
 
     def end(self, drain_s: float = 5) -> None:
         self.sender.stop(drain_s)
         self.outbox.stop()
-
-
-class Note(StateMessage):
-    kind: str = "verdict"  # type: ignore[assignment]
-    verdict: str = "PASS"
-    event_id: str
-
-
-def note(event_id: str) -> Note:
-    return Note(station="demo", state="armed", at_ns=0, event_id=event_id)
 
 
 @pytest.fixture
@@ -132,10 +123,10 @@ def test_what_was_made_while_the_broker_was_away_arrives_when_it_is_back(
 def test_drained_end_leaves_nothing_and_says_offline(tmp_path: Path, broker: Mosquitto) -> None:
     with Subscriber(broker.port, "demo") as plant:
         line = Line(tmp_path, broker.port)
-        line.sender.say_state(StateMessage(station="demo", state="armed", at_ns=1))
+        line.sender.publish(StateMessage(station="demo", state="armed", at_ns=1))
         line.put(500)
         assert wait_until(lambda: len(plant.states) == 1)
-        line.sender.say_state(
+        line.sender.publish(
             StateMessage(station="demo", state="stopping", reason="asked to", at_ns=2)
         )
         line.end()

@@ -12,22 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.report.outbox import Outbox
 from edge_agent.report.outbox_store import Gap, Ledger, Row
-from tests.station_kit import wait_until
+from tests.station_kit import verdict, wait_until
 
-
-class Note(BaseModel):
-    event_id: str
-    text: str = "n" * 400
-
-
-def note(event_id: str) -> Note:
-    return Note(event_id=event_id)
+NOTE = verdict(part_id="n" * 250)
 
 
 def opened(folder: Path, quota_mb: float = 64, hand_over: int = 4096) -> Outbox:
@@ -50,7 +42,7 @@ def rows_of(outbox: Outbox) -> list[Row]:
 
 def test_numbers_have_no_gap_and_survive_in_order(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
-    ids = [outbox.put("verdict", note) for _ in range(1000)]
+    ids = [outbox.put(NOTE) for _ in range(1000)]
     outbox.stop()
     assert ids == [f"demo/{outbox.epoch}/{seq}" for seq in range(1000)]
     again = opened(tmp_path)
@@ -63,7 +55,7 @@ def test_numbers_have_no_gap_and_survive_in_order(tmp_path: Path) -> None:
 def test_confirmed_messages_leave_the_disk(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     for _ in range(10):
-        outbox.put("verdict", note)
+        outbox.put(NOTE)
     assert wait_until(lambda: len(rows_of(outbox)) == 10)
     outbox.confirm([row.key for row in rows_of(outbox)[:7]])
     assert outbox.waiting == 3
@@ -77,7 +69,7 @@ def test_a_message_confirmed_twice_counts_once_also_while_the_disk_takes_nothing
 ) -> None:
     outbox = opened(tmp_path)
     for _ in range(10):
-        outbox.put("verdict", note)
+        outbox.put(NOTE)
     assert wait_until(lambda: holds(outbox, 10))
     keys = [row.key for row in rows_of(outbox)]
     commit, tries = Ledger.commit, []
@@ -100,7 +92,7 @@ def test_message_in_the_writers_hand_still_waits(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     least = []
     for made in range(1, 300):
-        outbox.put("verdict", note)
+        outbox.put(NOTE)
         least.append(outbox.waiting - made)
     outbox.stop()
     assert set(least) == {0}
@@ -129,7 +121,7 @@ def test_reached_quota_is_counted_and_reported_when_there_is_room(tmp_path: Path
     outbox = opened(tmp_path, quota_mb=0.25)
     ids = []
     for _ in range(1000):
-        ids.append(outbox.put("verdict", note))
+        ids.append(outbox.put(NOTE))
         time.sleep(0.0005)
     assert wait_until(lambda: outbox.fault)
     assert "full" in outbox.fault
@@ -138,7 +130,7 @@ def test_reached_quota_is_counted_and_reported_when_there_is_room(tmp_path: Path
     assert 100 < len(rows) < 1000
     outbox.confirm([row.key for row in rows])
     assert wait_until(lambda: any(row.stream == "gap" for row in rows_of(outbox)))
-    outbox.put("verdict", note)
+    outbox.put(NOTE)
     outbox.stop()
     late = [row for row in read_all(tmp_path) if row.seq >= 1000]
     gap = json.loads(late[0].payload)
@@ -170,7 +162,7 @@ def test_disk_that_is_slow_never_holds_up_the_line(tmp_path: Path) -> None:
     held.execute("BEGIN IMMEDIATE")
     started = time.monotonic()
     for _ in range(400):
-        outbox.put("verdict", note)
+        outbox.put(NOTE)
     assert time.monotonic() - started < 0.5
     held.execute("ROLLBACK")
     held.close()
@@ -187,7 +179,7 @@ def test_damaged_file_is_set_aside_and_the_station_goes_on(
 ) -> None:
     (tmp_path / "outbox.db").write_bytes(b"this is no database, and never was" * 200)
     outbox = opened(tmp_path)
-    outbox.put("verdict", note)
+    outbox.put(NOTE)
     outbox.stop()
     assert len(read_all(tmp_path)) == 1
     assert list(tmp_path.glob("damaged-*.db"))
@@ -225,7 +217,7 @@ def test_what_was_put_and_not_confirmed_is_there(
     expected: list[str] = []
     for put, confirm in steps:
         outbox = opened(folder)
-        expected += [outbox.put("verdict", note) for _ in range(put)]
+        expected += [outbox.put(NOTE) for _ in range(put)]
         assert wait_until(partial(holds, outbox, len(expected)))
         outbox.confirm([row.key for row in rows_of(outbox)[:confirm]])
         outbox.stop()
@@ -235,10 +227,10 @@ def test_what_was_put_and_not_confirmed_is_there(
 
 def test_message_that_cannot_be_made_is_counted_and_leaves_no_silent_gap(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
-    outbox.put("verdict", note)
+    outbox.put(NOTE)
     with pytest.raises(ValueError, match=r"surrogates|unicode|string"):
-        outbox.put("verdict", lambda event_id: Note(event_id=event_id, text="part\udcff"))
-    outbox.put("verdict", note)
+        outbox.put(verdict(part_id="part\udcff"))
+    outbox.put(NOTE)
     outbox.stop()
     rows = rows_of(outbox)
     gap = json.loads(next(row.payload for row in rows if row.stream == "gap"))
@@ -260,7 +252,7 @@ def test_fault_in_the_writer_costs_no_message_and_is_logged_once(
 
     monkeypatch.setattr(Ledger, "commit", failing)
     for _ in range(5):
-        outbox.put("verdict", note)
+        outbox.put(NOTE)
     assert wait_until(lambda: "a fault in the agent: RuntimeError('of ours')" in outbox.fault)
     assert wait_until(lambda: holds(outbox, 5))
     assert wait_until(lambda: not outbox.fault)
