@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.toml import to_toml
+from edge_agent.contracts.core.toml import toml_text
 
 CMAPSS_COLUMNS = (
     "unit",
@@ -109,7 +109,7 @@ def cmapss_set(data: Path, folder: Path) -> Path:
             "fail_below": 30.0,
         },
     }
-    (folder / "dataset.toml").write_text(to_toml(document), encoding="utf-8")
+    (folder / "dataset.toml").write_text(toml_text(document), encoding="utf-8")
     return folder
 
 
@@ -138,7 +138,7 @@ def skab_set(pump: PumpFile, folder: Path) -> Path:
         "good": ["normal"],
         "tabular": {"file": "pump.csv", "label": "state", "features": list(SKAB_TAGS)},
     }
-    (folder / "dataset.toml").write_text(to_toml(document), encoding="utf-8")
+    (folder / "dataset.toml").write_text(toml_text(document), encoding="utf-8")
     return folder
 
 

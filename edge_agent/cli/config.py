@@ -26,8 +26,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.errors import ConfigError
-    from edge_agent.settings.reference_page import reference
-    from edge_agent.settings.toml import write_toml
+    from edge_agent.contracts.core.reference_page import reference
+    from edge_agent.contracts.core.toml import toml_text
     from edge_agent.station.config import REFERENCE_HEAD, StationConfig, read_config
 
     if args.reference:
@@ -41,5 +41,5 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if config.mqtt is not None and config.mqtt.password() is not None:
         print(f'# the password of {config.mqtt.username} is "****"')
-    print(write_toml(config.model_dump(mode="json")).strip())
+    print(toml_text(config.model_dump(mode="json")).strip())
     return 0

@@ -83,7 +83,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     name = args.channel or config.channel[0].name
     if name not in channels:
         raise ConfigError(
-            f"no channel {name!r}{did_you_mean(name, channels)}", where=str(args.config)
+            f"no channel {name!r}, {did_you_mean(name, channels)}", where=str(args.config)
         )
     channel = channels[name]
     table = channel.model_dump()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor, Verdict
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.manifest import ModelSpec, parse_json
@@ -32,10 +33,9 @@ IMPACTS = 6.0
 """Kurtosis from which a signal is called impacting: noise has 3, and scatters by 0.1 or so."""
 
 
-class Baseline(BaseModel):
+class Baseline(Strict):
     """What a station keeps of its own normal: made by `lineside-agent baseline`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     bundle: str = Field(description="name of the bundle whose features these are")
     windows: int = Field(ge=1)
     standard: Standard

@@ -18,9 +18,10 @@ from pydantic import Field
 
 from edge_agent.contracts.core.arrays import UNREADABLE_ARRAYS
 from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import VECTORS, Bundle
-from edge_agent.contracts.model.manifest import Sha256, Strict, parse_json
+from edge_agent.contracts.model.manifest import Sha256, parse_json
 
 MOST_BYTES = 1 << 30
 """Unpacked; a bundle's vectors have some megabytes."""

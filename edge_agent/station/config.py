@@ -8,13 +8,14 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from edge_agent.capture.tables import ImageSource, ProcessSource, TagsSource, VibrationSource
+from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.report.config import MqttTable, OutboxTable
-from edge_agent.settings.toml import StationPath, Table, read_toml
+from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.update.config import TrustTable
 
 REFERENCE_HEAD = """# station.toml
@@ -204,4 +205,4 @@ def _only_counts(channel: Channel) -> bool:
 
 def read_config(path: Path) -> StationConfig:
     """Read station.toml; raises ConfigError that names the key and the cure."""
-    return read_toml(path, StationConfig)
+    return read_toml(path, StationConfig, cure=CURE)

@@ -32,7 +32,7 @@ def find_channel(config: StationConfig, name: str | None) -> VibrationChannel:
             cure=f"name one of {', '.join(channels)}" if channels else "add one to station.toml",
         )
     if name not in channels:
-        raise ConfigError(f"no vibration channel {name!r}{did_you_mean(name, channels)}")
+        raise ConfigError(f"no vibration channel {name!r}, {did_you_mean(name, channels)}")
     return channels[name]
 
 

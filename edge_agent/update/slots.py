@@ -23,8 +23,9 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import BundleError, RollbackError, StorageError
 from edge_agent.contracts.core.files import fsync_dir, sha256_hex, storage_error, write_atomic
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
-from edge_agent.contracts.model.manifest import Sha256, Strict, Version, parse_json
+from edge_agent.contracts.model.manifest import Sha256, Version, parse_json
 from edge_agent.contracts.model.signature import key_id
 from edge_agent.update.atomic import leads_to, locked, make_folder, point
 from edge_agent.update.signature import raw_bytes, read_public_key, verify_bundle

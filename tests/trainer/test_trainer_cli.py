@@ -69,9 +69,9 @@ def test_check_names_faults_and_exits_3(
     ("words", "code", "message"),
     [
         (["check", "nowhere"], 1, "nowhere: no such folder"),
-        (["fit", "PLATES", "--model", "cmn"], 2, 'did you mean "cnn"?'),
+        (["fit", "PLATES", "--model", "cmn"], 2, "did you mean 'cnn'?"),
         (["fit", "PLATES", "--epochs", "-1"], 2, "command line: epochs: Input should be greater"),
-        (["fit", "PLATES", "--group", "plat"], 1, "no column 'plat': did you mean \"plate\"?"),
+        (["fit", "PLATES", "--group", "plat"], 1, "no column 'plat': did you mean 'plate'?"),
         (["fit", "PLATES", "--held-out", "x"], 2, "plate has no value 'x'"),
         (["fit", "PLATES", "--config", "no.toml"], 2, "no.toml: cannot be read"),
         (["report", "PLATES"], 2, "no run: config.toml is missing"),

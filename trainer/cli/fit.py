@@ -71,11 +71,12 @@ def add_fit_options(verb: argparse.ArgumentParser) -> None:
 
 def config_from(arguments: argparse.Namespace) -> FitConfig:
     """The FitConfig of --config, overridden by what the command line gives."""
+    from edge_agent.contracts.core.strict import validate
+    from edge_agent.contracts.core.toml import read_toml
     from trainer.config.fit import FitConfig
-    from trainer.config.toml import read_toml, validate
 
     file = getattr(arguments, "config", None)
-    config = read_toml(FitConfig, file) if file else FitConfig()
+    config = read_toml(file, FitConfig) if file else FitConfig()
     given = {name: getattr(arguments, name, None) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     return validate(FitConfig, {**config.model_dump(), **given}, "command line")

@@ -30,7 +30,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
-    from trainer.config.toml import to_toml
+    from edge_agent.contracts.core.toml import toml_text
     from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
@@ -43,7 +43,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     quiet_tensorflow()
     best, tried = search(split, config, arguments.trials, arguments.out, talk)
     file = arguments.out / "fit.toml"
-    write_atomic(file, to_toml(best.model_dump(exclude_none=True)).encode())
+    write_atomic(file, toml_text(best.model_dump(exclude_none=True)).encode())
     document = {
         "config": str(file),
         "trials": [{"validation": round(t.score, 6), **t.settings} for t in tried],

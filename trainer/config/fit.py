@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainer.config.toml import Scalar, StrictTable
+from edge_agent.contracts.core.strict import Strict
 
 ImageAugmentation = Literal[
     "flip", "rotate", "brightness", "scale", "blur", "glare", "dust", "belt", "exposure"
@@ -14,10 +14,12 @@ ImageAugmentation = Literal[
 VibrationAugmentation = Literal["gain", "noise"]
 
 
+Scalar = str | int | float | bool
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class ImageTable(StrictTable):
+class ImageTable(Strict):
     """[image]: what an image model sees, and how training images are varied."""
 
     size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
@@ -49,7 +51,7 @@ class ImageTable(StrictTable):
     )
 
 
-class VibrationTable(StrictTable):
+class VibrationTable(Strict):
     """[vibration]: what a vibration model hears, and how training windows are varied."""
 
     rate_hz: float = Field(default=0, ge=0, description="the model's rate; 0: the data set's own")
@@ -59,7 +61,7 @@ class VibrationTable(StrictTable):
     augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
 
 
-class FitConfig(StrictTable):
+class FitConfig(Strict):
     """A fit. What the command line gives overrides the file."""
 
     model: str = Field(default="auto", description="a name of trainer/models; auto: by the task")

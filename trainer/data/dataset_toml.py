@@ -6,14 +6,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.process.input import Derived
-from trainer.config.toml import StrictTable
 
 DATASET_TOML = "dataset.toml"
 
 
-class VibrationColumns(StrictTable):
+class VibrationColumns(Strict):
     """[vibration]: which columns of a recording are read, and at what rate they were taken."""
 
     rate_hz: float | None = Field(
@@ -25,7 +25,7 @@ class VibrationColumns(StrictTable):
     unit: str = "g"
 
 
-class TagBounds(StrictTable):
+class TagBounds(Strict):
     """[tabular.tags."NAME"]: what is known of one tag beforehand."""
 
     unit: str = Field(default="", description="empty: the unit in the brackets of its name")
@@ -36,7 +36,7 @@ class TagBounds(StrictTable):
     )
 
 
-class TabularColumns(StrictTable):
+class TabularColumns(Strict):
     """[tabular]: which columns of a process table are tags, and which is to be foretold."""
 
     file: str = Field(description="CSV or Parquet, relative to dataset.toml")
@@ -69,7 +69,7 @@ class TabularColumns(StrictTable):
         return self
 
 
-class DatasetConfig(StrictTable):
+class DatasetConfig(Strict):
     """A data set: its task, its labels, and the groups that no split may cut."""
 
     task: Task

@@ -6,8 +6,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.suggestion import did_you_mean
+from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import READERS
-from trainer.config.toml import did_you_mean, read_toml
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.layout import SPLIT_NAMES, detect, files_of, place_files
 from trainer.data.process.table import read_rows
@@ -57,7 +58,7 @@ def _configuration(root: Path) -> tuple[DatasetConfig, list[str]]:
     path = root / DATASET_TOML
     if not path.is_file():
         return detect(root)
-    config = read_toml(DatasetConfig, path)
+    config = read_toml(path, DatasetConfig)
     if config.kind == "tabular" and config.tabular is None:
         raise ConfigError("[tabular] is missing", where=str(path), cure="name file and label")
     if config.kind == "vibration" and config.vibration is None:

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from trainer.config.fit import FitConfig
-from trainer.config.toml import did_you_mean
 from trainer.data.samples import Dataset, Indices, Sample
 
 GAP = 0.01

@@ -21,10 +21,10 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import storage_error, whole_folder, write_atomic
+from edge_agent.contracts.core.toml import read_toml, toml_text
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec, Provenance
 from trainer.config.fit import FitConfig
-from trainer.config.toml import read_toml, to_toml
 from trainer.run_folder.reading import (
     damaged,
     finite_number,
@@ -219,7 +219,7 @@ def read_run(path: Path) -> Run:
             )
     spec = read_document(ModelSpec, path / "spec.json")
     provenance = read_document(Provenance, path / "provenance.json")
-    return Run(path, read_toml(RunConfig, path / CONFIG), spec, provenance, _metrics(path))
+    return Run(path, read_toml(path / CONFIG, RunConfig), spec, provenance, _metrics(path))
 
 
 def provenance_of(experiment: Experiment) -> Provenance:
@@ -263,4 +263,4 @@ def _write_config(folder: Path, experiment: Experiment) -> None:
         value = getattr(dataset.config, column)
         if value is not None:
             document[column] = value
-    write_atomic(folder / CONFIG, to_toml(document).encode())
+    write_atomic(folder / CONFIG, toml_text(document).encode())

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import validate
 from trainer.console.progress import Silent, Talk
 from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import Prepared, denser, prepare

@@ -65,7 +65,7 @@ class Registry(Generic[Row]):
         """
         module = self.canonical(name)
         if module not in self.names():
-            raise ConfigError(f"unknown {self.noun} {name!r}{did_you_mean(name, self.names())}")
+            raise ConfigError(f"unknown {self.noun} {name!r}, {did_you_mean(name, self.names())}")
         row = getattr(import_module(f"{self.package}.{module}"), "DRIVER", None)
         if not isinstance(row, self._row):
             raise TypeError(f"{self.package}.{module} has no DRIVER = {self._row.__name__}(...)")

@@ -16,8 +16,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image
 
 REFERENCE_PX = 128
@@ -34,10 +35,9 @@ LEAST_GAIN = 0.05
 Grey = NDArray[np.float32]
 
 
-class Alignment(BaseModel):
+class Alignment(Strict):
     """The reference picture, and how far a part may lie from it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     reference_png: str = Field(description="grey picture of a good part, PNG in base64")
     turn_deg: float = Field(default=0.0, ge=0, le=180, description="largest turn either way")
     shift_share: float = Field(

@@ -8,10 +8,11 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.alignment import Alignment, align_image
 from edge_agent.contracts.image.brightness import standardised
@@ -19,20 +20,18 @@ from edge_agent.contracts.image.brightness import standardised
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
-class Region(BaseModel):
+class Region(Strict):
     """A rectangle of the frame as fractions of its width and height."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     left: float = Field(default=0.0, ge=0, lt=1)
     top: float = Field(default=0.0, ge=0, lt=1)
     width: float = Field(default=1.0, gt=0, le=1)
     height: float = Field(default=1.0, gt=0, le=1)
 
 
-class Tiling(BaseModel):
+class Tiling(Strict):
     """The region cut into equal tiles that overlap: small defects in large pictures stay large."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     rows: int = Field(default=1, ge=1, le=16)
     columns: int = Field(default=1, ge=1, le=16)
     overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
@@ -52,10 +51,9 @@ class Tiling(BaseModel):
         ]
 
 
-class ImageInput(BaseModel):
+class ImageInput(Strict):
     """What an image model takes: uint8 (height_px, width_px, channels), RGB or grey, 0-255."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["image"] = "image"
     width_px: int = Field(ge=8, le=4096)
     height_px: int = Field(ge=8, le=4096)

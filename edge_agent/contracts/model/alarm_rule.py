@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from edge_agent.contracts.core.strict import Strict
 
 Scores = NDArray[np.floating]
 """(T,) scores of consecutive windows of one machine, oldest first."""
 
 
-class Persistence(BaseModel):
+class Persistence(Strict):
     """An alarm when at least k of the last n windows reached the threshold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     k: int = Field(default=1, ge=1, le=100, description="readings over the threshold")
     n: int = Field(default=1, ge=1, le=100, description="among the last so many")
 

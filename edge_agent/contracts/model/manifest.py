@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
@@ -36,12 +37,6 @@ InputSpec: TypeAlias = ImageInput | VibrationInput | TabularInput
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Version = Annotated[str, Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Strict(BaseModel):
-    """Frozen; unknown keys refused; NaN and infinity refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSpec(Strict):

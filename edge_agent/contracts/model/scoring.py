@@ -6,15 +6,16 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Judgement, Verdict
 from edge_agent.contracts.model.alarm_rule import Persistence
 
 Float = NDArray[np.float32]
 
 
-class Scoring(BaseModel):
+class Scoring(Strict):
     """How the output becomes a score (higher is worse) and the score a verdict.
 
     logits: one output per label; score = 1 - the softmax mass of the good labels.
@@ -26,7 +27,6 @@ class Scoring(BaseModel):
     `windows` says how the windows of one recording or the tiles of one frame are joined.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["logits", "anomaly", "value"] = "logits"
     threshold: float = 0.5
     worse: Literal["high", "low"] = "high"

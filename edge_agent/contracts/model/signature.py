@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edge_agent.contracts.core.files import sha256_hex
-from edge_agent.contracts.model.manifest import Strict
+from edge_agent.contracts.core.strict import Strict
 
 KEY_ID_DIGITS = 16
 

@@ -14,10 +14,11 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.process.tables import Table, numbers, texts
 from edge_agent.contracts.process.units import conversion, split_name
 
@@ -25,13 +26,7 @@ Values = dict[str, NDArray[np.float64]]
 """Name of a tag or derived feature -> float64 (N,), NaN where there is no value."""
 
 
-class Contract(BaseModel):
-    """Frozen; unknown keys refused; NaN and infinity refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Tag(Contract):
+class Tag(Strict):
     """One raw tag. With `categories` it is text and enters as one input per category."""
 
     name: str = Field(min_length=1)
@@ -57,7 +52,7 @@ class Tag(Contract):
         return self
 
 
-class Derived(Contract):
+class Derived(Strict):
     """A feature computed from tags or earlier features: times * op(of...).
 
     difference, ratio: of two; sum, product: of two or more; log (natural), abs: of one.
@@ -80,7 +75,7 @@ class Derived(Contract):
 Edges = Annotated[list[float], Field(min_length=2, max_length=65)]
 
 
-class Feature(Contract):
+class Feature(Strict):
     """How one number enters: piecewise linear between fixed `edges`.
 
     Component i of len(edges) - 1 is clip((x - edges[i]) / (edges[i+1] - edges[i]), 0, 1). Two
@@ -98,7 +93,7 @@ class Feature(Contract):
         return self
 
 
-class TabularInput(Contract):
+class TabularInput(Strict):
     """What a model of process data takes: float32 (width,), or (window_rows, width) in time order.
 
     Components of the features come first, in order, then one 0/1 input per category.

@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.documents import read_parquet_table
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.parquet import read_parquet_table
 
 Column: TypeAlias = NDArray[np.str_] | NDArray[np.float64]
 """(N,) cells of one tag: text as the file has it, or numbers with NaN where one is missing."""

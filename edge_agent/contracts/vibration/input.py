@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Recording, Signal
 from edge_agent.contracts.vibration.views import (
     AnyView,
@@ -24,14 +25,13 @@ Windows = NDArray[np.float32]
 """float32 (N, window_samples, C), or (N, bins, channels) where the model hears views."""
 
 
-class VibrationInput(BaseModel):
+class VibrationInput(Strict):
     """What a vibration model takes, as float32, from windows in `unit` / full_scale.
 
     Without views the window itself, (window_samples, axes); with views (bins, channels), or
     (features, 1) where their bins differ; then the standardisation, where there is one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: Literal["vibration"] = "vibration"
     rate_hz: float = Field(gt=0, le=1_000_000)
     axes: list[str] = Field(min_length=1, max_length=16)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.documents import read_parquet_table
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.types import Recording
 
 Columns = dict[str, NDArray[np.float32]]

@@ -12,9 +12,10 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.strict import Strict
 
 Float = NDArray[np.float64]
 View = NDArray[np.float64]
@@ -25,12 +26,6 @@ POWER_FLOOR = 1e-12
 
 DEPTH_FLOOR = 1e-4
 """Added to a modulation depth before the logarithm."""
-
-
-class Strict(BaseModel):
-    """Frozen; unknown keys refused; NaN and infinity refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SpectrumView(Strict):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Verdict
 
 REASON_CHARACTERS = 400
@@ -21,24 +22,22 @@ Action: TypeAlias = Literal["accept", "reject", "stop"]
 """The act of the line on a part."""
 
 
-class DurableMessage(BaseModel):
+class DurableMessage(Strict):
     """A message that is numbered and kept until it is confirmed.
 
     event_id: station/epoch/seq, gap-free within an epoch. The outbox gives it: a message that has
     just been made has none.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     schema_version: Literal[1] = 1
     station: str
     event_id: str = Field(default="", pattern=EVENT_ID)
     at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970")
 
 
-class ChannelVerdict(BaseModel):
+class ChannelVerdict(Strict):
     """The verdict of one channel on a part."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     channel: str
     bundle: str = Field(description="name and version")
     verdict: Verdict
@@ -66,10 +65,9 @@ class VerdictMessage(DurableMessage):
     channels: list[ChannelVerdict] = Field(min_length=1)
 
 
-class StateMessage(BaseModel):
+class StateMessage(Strict):
     """Retained: the state of the station. The broker publishes `offline` as its last will."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     schema_version: Literal[1] = 1
     kind: Literal["state"] = "state"
     station: str
@@ -89,10 +87,9 @@ class GapMessage(DurableMessage):
     reason: str
 
 
-class HealthMessage(BaseModel):
+class HealthMessage(Strict):
     """Counts and conditions since the agent started."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     schema_version: Literal[1] = 1
     kind: Literal["health"] = "health"
     station: str
@@ -106,10 +103,9 @@ class HealthMessage(BaseModel):
     rss_mb: float = Field(ge=0)
 
 
-class AckMessage(BaseModel):
+class AckMessage(Strict):
     """To the station, on PREFIX/STATION/ack: the receiver has stored these verdicts and gaps."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     schema_version: Literal[1] = 1
     kind: Literal["ack"] = "ack"
     event_ids: list[str] = Field(min_length=1, max_length=10_000)

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.settings.reference_page import reference, tables
+from edge_agent.contracts.core.reference_page import reference, tables
 from edge_agent.station.config import REFERENCE_HEAD, StationConfig, read_config
 
 ROOT = Path(__file__).parents[3]

@@ -59,11 +59,11 @@ def test_files_that_nobody_listed_are_counted(own: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "name", "message"),
     [
-        ('"plate"', '"plates"', "dataset.toml", "no column 'plates': did you mean \"plate\"?"),
-        ('["ok"]', '["okay"]', "dataset.toml", "'okay' occurs nowhere: did you mean \"ok\"?"),
+        ('"plate"', '"plates"', "dataset.toml", "no column 'plates': did you mean 'plate'?"),
+        ('["ok"]', '["okay"]', "dataset.toml", "'okay' occurs nowhere: did you mean 'ok'?"),
         ("image-class", "image-klass", "dataset.toml", "task: Input should be"),
         ('"labels.csv"', '"label.csv"', "dataset.toml", "label.csv: cannot be read"),
-        ("labels =", "lables =", "dataset.toml", 'unknown key: did you mean "labels"?'),
+        ("labels =", "lables =", "dataset.toml", "key 'lables', did you mean 'labels'?"),
         ("ok/00_0.png,ok", "ok/00_0.png,", "labels.csv", "row 2: path or label is empty"),
         ("path,label,plate,camera", "path,label,plate,split", "labels.csv", "split '0' is not one"),
         ("path,label,plate,camera", "path,label,plate,rate_hz", "labels.csv", "rate_hz '0' is no"),

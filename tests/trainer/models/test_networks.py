@@ -73,7 +73,7 @@ def test_auto_makes_use_of_weights() -> None:
 
 
 def test_an_unknown_model_gets_a_suggestion() -> None:
-    with pytest.raises(ConfigError, match="no model 'cmn' for image-class: did you mean \"cnn\""):
+    with pytest.raises(ConfigError, match="no model 'cmn' for image-class: did you mean 'cnn'"):
         find_architecture("cmn", "image-class")
 
 

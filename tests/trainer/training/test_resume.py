@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from edge_agent.contracts.core.toml import read_toml
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.config.toml import read_toml
 from trainer.console.progress import Bar, Silent
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
@@ -85,7 +85,7 @@ def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
 ) -> None:
     run, done = resumed
     assert 2 <= done < 8
-    config = read_toml(FitConfig, run.with_name("fit.toml"))
+    config = read_toml(run.with_name("fit.toml"), FitConfig)
     whole = run_experiment(plan_split(load_dataset(plates), config), config, "plates").fitted
     for one, other in zip(weights_of(run), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

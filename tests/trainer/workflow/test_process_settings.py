@@ -77,7 +77,7 @@ def test_command_writes_a_report_that_claims_no_causes(
     ("asked", "message"),
     [
         ([], "no setting"),
-        ([Setting("temprature [degC]", 1, 2)], 'did you mean "temperature'),
+        ([Setting("temprature [degC]", 1, 2)], "did you mean 'temperature"),
         ([Setting("humidity [%]", 70, 90)], "was never between 70 and 90"),
     ],
 )

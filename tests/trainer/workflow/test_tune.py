@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.toml import read_toml
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
-from trainer.config.toml import read_toml
 from trainer.workflow.tune import configured
 
 
@@ -29,7 +29,7 @@ def test_tune_writes_a_configuration_and_goes_on_where_it_stopped(
     assert main([*words, "--trials", "2", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
     assert len(first["trials"]) == 2
-    best = read_toml(FitConfig, out / "fit.toml")
+    best = read_toml(out / "fit.toml", FitConfig)
     assert best.image.size_px == 32
     assert best.learning_rate == pytest.approx(first["trials"][0]["learning_rate"])
     assert main([*words, "--trials", "3", "--json"]) == 0

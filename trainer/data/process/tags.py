@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.process.input import (
     TabularInput,
     Tag,
@@ -21,7 +22,6 @@ from edge_agent.contracts.process.input import (
 )
 from edge_agent.contracts.process.tables import Table, is_missing, numbers, read_table, texts
 from edge_agent.contracts.process.units import canonical, split_name
-from trainer.config.toml import did_you_mean
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, TabularColumns, TagBounds
 from trainer.data.layout import SPLIT_NAMES
 from trainer.data.prepare import InputSpec, Prepared

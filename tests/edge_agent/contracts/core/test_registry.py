@@ -53,7 +53,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(registry: Registry[Row]) -
 
 
 def test_a_file_that_is_no_driver_is_not_found(registry: Registry[Row]) -> None:
-    with pytest.raises(ConfigError, match="unknown gate 'common'; known are broken, one"):
+    with pytest.raises(ConfigError, match="unknown gate 'common', known are broken, one"):
         registry.find("common")
 
 

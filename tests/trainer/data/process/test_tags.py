@@ -157,5 +157,5 @@ def test_the_hash_follows_the_table(written: Write) -> None:
 
 
 def test_a_missing_column_is_named_with_a_suggestion(written: Write) -> None:
-    with pytest.raises(DatasetError, match='did you mean "heat"'):
+    with pytest.raises(DatasetError, match="did you mean 'heat'"):
         load_dataset(written(pumps(), LIFE + 'features = ["heta"]\n'))

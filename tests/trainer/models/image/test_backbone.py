@@ -51,5 +51,5 @@ def test_weights_of_another_backbone_are_refused(lively_weights: str) -> None:
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match='did you mean "mobilenet_v3_small"'):
+    with pytest.raises(ConfigError, match="did you mean 'mobilenet_v3_small'"):
         load_backbone("none", 32, "mobilenet_v3_smal")

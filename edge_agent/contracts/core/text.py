@@ -1,0 +1,27 @@
+"""The text of files that people save: UTF-8 with or without a byte order mark, or UTF-16."""
+
+from __future__ import annotations
+
+import codecs
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order mark -> encoding; Unicode Standard 15.0, section 23.8. UTF-32 before UTF-16, whose
+mark it begins with."""
+
+
+def decode_text(payload: bytes) -> str:
+    """The text of a file as an editor of Windows, macOS or Linux saved it.
+
+    A byte order mark says the encoding and is not part of the text; without one it is UTF-8.
+    Raises UnicodeDecodeError.
+    """
+    for mark, encoding in _MARKS:
+        if payload.startswith(mark):
+            return payload.decode(encoding)
+    return payload.decode("utf-8")

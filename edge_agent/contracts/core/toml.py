@@ -1,0 +1,67 @@
+"""TOML files of people, read into one schema and written back: for the workshop and the station."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import tomli_w
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.strict import Schema, validate
+from edge_agent.contracts.core.text import decode_text
+
+MOST_BYTES = 4 << 20
+"""A configuration is text that somebody wrote; more is another file by mistake."""
+
+
+def read_toml_document(path: Path) -> dict[str, object]:
+    """The tables of a TOML file; raises ConfigError that names the file and the line."""
+    try:
+        with path.open("rb") as stream:
+            payload = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
+        ) from error
+    if len(payload) > MOST_BYTES:
+        raise ConfigError("is larger than 4 MB", where=str(path), cure="name a TOML file")
+    try:
+        return tomllib.loads(decode_text(payload))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"is not UTF-8 text ({error.reason} at byte {error.start})",
+            where=str(path),
+            cure="save it as UTF-8",
+        ) from error
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(
+            f"is not TOML ({error})", where=str(path), cure="correct the line it names"
+        ) from error
+
+
+def read_toml(path: Path, schema: type[Schema], *, cure: str = "correct it") -> Schema:
+    """Read and validate a TOML file; raises ConfigError that names the file, the keys, the cure.
+
+    Validators find the file's folder as `folder` in their context.
+    """
+    context = {"folder": path.resolve().parent}
+    return validate(schema, read_toml_document(path), str(path), cure=cure, context=context)
+
+
+def toml_text(document: Mapping[str, object]) -> str:
+    """The TOML of nested tables of text, numbers, truth values and lists; None is left out."""
+    return tomli_w.dumps(_without_none(document))
+
+
+def _without_none(table: Mapping[str, object]) -> dict[str, object]:
+    return {key: _plain(value) for key, value in table.items() if value is not None and value != {}}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _without_none(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if item is not None]
+    return value
