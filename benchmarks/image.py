@@ -26,8 +26,9 @@ from benchmarks.rows import Row, print_rows, say
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.split import Split
+from trainer.evaluation.held_out import outcome_of
 from trainer.evaluation.predictions import judge_all
-from trainer.workflow.experiment import Experiment, outcome_of, run_experiment
+from trainer.workflow.experiment import Experiment, run_experiment
 
 
 def main(argv: Sequence[str] | None = None) -> int:

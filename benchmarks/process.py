@@ -189,7 +189,7 @@ def _pump(pump: PumpFile, folder: Path) -> tuple[Judged, Int8]:
     experiment = run_experiment(split, FitConfig(), "skab")
     prepared = prepare(dataset, every, experiment.spec.input, Silent(), "rows")
     int8 = run_int8(experiment.fitted.model, experiment.calibration, prepared.inputs)
-    from trainer.training.gradient import predict
+    from trainer.training.predict import predict
 
     floats = predict(experiment.fitted.model, prepared.inputs)[:, 0].astype(np.float64)
     scores = int8.outputs[:, 0].astype(np.float64)

@@ -77,13 +77,21 @@ def choices_of(texts: list[str]) -> list[Choice]:
 
 
 def _crossval(arguments: argparse.Namespace) -> int:
+    from trainer.console.progress import Terminal
+
     if arguments.leave_out is None:
         from trainer.workflow.kfold_files import run_kfold
 
-        document = run_kfold(arguments, config_from(arguments))
+        document = run_kfold(
+            arguments.dataset,
+            config_from(arguments),
+            arguments.folds,
+            arguments.seeds,
+            arguments.out,
+            Terminal(),
+        )
         print(json.dumps(document) if arguments.json else _kfold_lines(document))
         return 0
-    from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.workflow.crossval import cross_validate, sample_figures, window_figure
     from trainer.workflow.leave_out import protocol_of

@@ -7,13 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.console.tf_log import quiet_tensorflow
-
 if TYPE_CHECKING:
     from trainer.config.fit import FitConfig
-    from trainer.console.progress import Terminal
-    from trainer.data.samples import Dataset
-    from trainer.training.distributed import Cluster
 
 OPTIONS = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
 """Fields of FitConfig that the command line may override."""
@@ -84,72 +79,18 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
 
 def _fit(arguments: argparse.Namespace) -> int:
     from trainer.console.progress import Terminal
-    from trainer.data.load import load_dataset, refuse_missing
-    from trainer.data.split_guard import column_of, guard, naive_figures
-    from trainer.models.registry import find_architecture
-    from trainer.report.words import rivalled, sentence
-    from trainer.run_folder.run import refuse_existing, slug, write_run
-    from trainer.training.checkpoints import Unfinished, mark_of, open_unfinished
-    from trainer.workflow.experiment import run_experiment
+    from trainer.workflow.fit import FitRequest, fit
 
-    config, talk = config_from(arguments), Terminal()
-    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
-    refuse_missing(dataset)
-    architecture = find_architecture(config.model, dataset.config.task, config.weights)
-    name = slug(arguments.name or dataset.root.name)
-    out = (arguments.out or Path("runs") / f"{name}-{architecture.name}").absolute()
-    refuse_existing(out, arguments.force)
-    guarded = guard(dataset, config, arguments.allow, talk)
-    split = guarded.split
-    for said in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
-        talk.say(said)
-    quiet_tensorflow()
-    mark = mark_of(split, config)
-    cluster = _cluster(mark, talk)
-    chief = cluster is None or cluster.chief
-    unfinished = Unfinished()
-    if chief:
-        unfinished = open_unfinished(out, mark, arguments.tensorboard, talk)
-    if unfinished.logs:
-        talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
-    try:
-        extra = naive_figures(guarded, config, name, talk, unfinished, cluster)
-        experiment = run_experiment(split, config, name, talk, unfinished, cluster)
-        if chief:
-            run = write_run(out, experiment, extra, unfinished.logs)
-    except KeyboardInterrupt:
-        if unfinished.interrupted():
-            talk.say("interrupted; the same command goes on after the last finished epoch")
-        raise
-    unfinished.remove()
-    if cluster is not None:
-        cluster.wait()
-        if not cluster.used:
-            talk.say(f"{architecture.name} shares no work: the other machines did it in vain")
-    if not chief:
-        return 0
-    talk.say(sentence(run.metrics["held_out"], run.spec.good))
-    if warning := rivalled(run.metrics["held_out"], run.metrics["baselines"]):
-        talk.say(warning)
-    talk.say(f"report: {out / 'report.html'}")
-    print(json.dumps(run.metrics) if arguments.json else str(out))
+    request = FitRequest(
+        dataset=arguments.dataset,
+        config=config_from(arguments),
+        out=arguments.out,
+        name=arguments.name,
+        force=arguments.force,
+        allow=arguments.allow,
+        tensorboard=arguments.tensorboard,
+    )
+    run = fit(request, Terminal())
+    if run is not None:
+        print(json.dumps(run.metrics) if arguments.json else str(run.path))
     return 0
-
-
-def _short(dataset: Dataset) -> list[str]:
-    """The recordings that shorten every window."""
-    from trainer.data.vibration.signals import short_doubts
-
-    return short_doubts(dataset) if dataset.config.kind == "vibration" else []
-
-
-def _cluster(mark: str, talk: Terminal) -> Cluster | None:
-    """The machines of TF_CONFIG, all of which do the same."""
-    from trainer.training.distributed import join_cluster
-
-    cluster = join_cluster()
-    if cluster is not None:
-        cluster.refuse_strangers(mark)
-        part = "the chief, which writes the run" if cluster.chief else "the chief writes the run"
-        talk.say(f"machine {cluster.index + 1} of {cluster.workers}: {part}")
-    return cluster

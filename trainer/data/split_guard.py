@@ -16,8 +16,6 @@ from trainer.data.image.near_duplicates import (
 )
 from trainer.data.samples import Dataset
 from trainer.data.split import Split, plan_split, refuse_single_label
-from trainer.training.checkpoints import Unfinished
-from trainer.training.distributed import Cluster
 
 WAIVER = "shared-copies"
 MOST_SAMPLES = 20_000
@@ -70,30 +68,6 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
             cure=f"--group twins splits by the copies found; --allow {WAIVER} shows both scores",
         )
     return Guarded(honest, naive if given else None, (cut.sentence(), found.sentence()), found)
-
-
-def naive_figures(
-    guarded: Guarded,
-    config: FitConfig,
-    name: str,
-    talk: Talk,
-    unfinished: Unfinished | None = None,
-    cluster: Cluster | None = None,
-) -> dict[str, object]:
-    """What joins metrics.json: the findings, and the score on the leaking split, if waived."""
-    from trainer.evaluation.outcome import figures
-    from trainer.workflow.experiment import run_experiment
-
-    extra: dict[str, object] = {"copies": list(guarded.findings)}
-    if guarded.naive is not None:
-        talk.say("first the split as given, through which copies leak")
-        mine = unfinished.within("naive") if unfinished else None
-        outcome = run_experiment(guarded.naive, config, name, talk, mine, cluster).outcome
-        extra["naive"] = {
-            "protocol": guarded.naive.protocol,
-            "figures": {key: row.as_json() for key, row in figures(outcome).items()},
-        }
-    return extra
 
 
 def column_of(config: FitConfig) -> str | None:

@@ -9,7 +9,6 @@ threshold; the rest is scored.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,11 +25,9 @@ from edge_agent.contracts.vibration.views import standardise
 from trainer.console.progress import Silent
 from trainer.data.prepare import prepare
 from trainer.data.samples import Indices
+from trainer.evaluation.held_out import HeldOut
 from trainer.thresholds.alarm_rule import Run, Runs, apart, runs_of
-
-if TYPE_CHECKING:
-    from trainer.workflow.experiment import Experiment
-
+from trainer.training.predict import predict
 
 LEAST_OF_FOLDS = 25
 """Windows of a baseline whose four fifths are still MIN_WINDOWS."""
@@ -45,47 +42,47 @@ class Stood:
     raised: float = 0.0
 
 
-def held_out_runs(experiment: Experiment) -> Runs:
+def held_out_runs(held_out: HeldOut) -> Runs:
     """The runs of the held-out samples; those of a vibration detector after a baseline."""
-    spec, scoring = experiment.spec.input, experiment.spec.scoring
-    dataset = experiment.split.dataset
+    spec, scoring = held_out.spec.input, held_out.spec.scoring
+    dataset = held_out.split.dataset
     if not isinstance(spec, VibrationInput) or scoring.kind != "anomaly" or spec.standard is None:
-        held, outputs = experiment.held_out, experiment.test.outputs
+        held, outputs = held_out.inputs, held_out.judged.outputs
         return runs_of(dataset, held, outputs, spec, scoring)
     groups, bad = np.array(dataset.groups()), dataset.is_bad()
     labels = np.array([sample.label for sample in dataset.samples])
-    known = set(groups[experiment.split.train])
+    known = set(groups[held_out.split.train])
     runs = Runs([], [])
-    for group in sorted(set(groups[experiment.split.test])):
-        mine = experiment.split.test[groups[experiment.split.test] == group]
+    for group in sorted(set(groups[held_out.split.test])):
+        mine = held_out.split.test[groups[held_out.split.test] == group]
         stood = Stood(spec)
         if group not in known:
-            stood = _baseline(experiment, mine[~bad[mine]], spec)
+            stood = _baseline(held_out, mine[~bad[mine]], spec)
         for label in sorted(set(labels[mine])):
             chosen = mine[labels[mine] == label]
             is_bad = bool(bad[chosen[0]])
             held = prepare(dataset, chosen, stood.spec, Silent(), "")
             left = slice(0 if is_bad else stood.spent, None)
-            scores = _scores(experiment, held.inputs)[left] - stood.raised
+            scores = _scores(held_out, held.inputs)[left] - stood.raised
             scores = scores[apart(held.sample[left], spec)]
             if len(scores):
                 (runs.faulty if is_bad else runs.normal).append(scores)
     return runs
 
 
-def _baseline(experiment: Experiment, normal: Indices, spec: VibrationInput) -> Stood:
+def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Stood:
     """Standing on the first half of the windows, as on a station; as it was where they are few."""
     if not len(normal):
         return Stood(spec)
-    raw = prepare(experiment.split.dataset, normal, raw_features(spec), Silent(), "").inputs
+    raw = prepare(held_out.split.dataset, normal, raw_features(spec), Silent(), "").inputs
     half = len(raw) // 2
     if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
         return Stood(spec)
     own = [
         _stand(raw[:half][judged], rebase(spec, raw[:half][on])) for on, judged in folds_of(half)
     ]
-    threshold = experiment.spec.scoring.threshold
-    raised = raised_threshold(_scores(experiment, np.concatenate(own)), threshold)
+    threshold = held_out.spec.scoring.threshold
+    raised = raised_threshold(_scores(held_out, np.concatenate(own)), threshold)
     return Stood(rebase(spec, raw[:half]), half, raised - threshold)
 
 
@@ -96,8 +93,6 @@ def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
     return np.stack(held).astype(np.float32)
 
 
-def _scores(experiment: Experiment, inputs: Tensor) -> Run:
-    from trainer.training.gradient import predict
-
-    scores: Run = predict(experiment.fitted.model, inputs)[:, 0].astype(np.float64)
+def _scores(held_out: HeldOut, inputs: Tensor) -> Run:
+    scores: Run = predict(held_out.network, inputs)[:, 0].astype(np.float64)
     return scores

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,10 +11,8 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput
 from trainer.data.prepare import Prepared
+from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.statistics import metrics
-
-if TYPE_CHECKING:
-    from trainer.workflow.experiment import Experiment
 
 Disturb = Callable[[Tensor], Tensor]
 """One uint8 picture (H, W, C) -> the same shape."""
@@ -54,26 +51,24 @@ DISTURBANCES: dict[str, Disturb] = {
 """Name -> disturbance."""
 
 
-def nuisance_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
+def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     """Name -> share of held-out verdicts that change, and the figures under the disturbance.
 
     Images only; of more than 300 held-out samples, 300 evenly spaced ones.
     """
-    if not isinstance(experiment.spec.input, ImageInput) or not len(experiment.split.test):
+    if not isinstance(held_out.spec.input, ImageInput) or not len(held_out.split.test):
         return {}
-    from trainer.workflow.experiment import judge_inputs, outcome_of
-
-    indices = _some(experiment.split.test)
-    kept = np.isin(experiment.held_out.sample, indices)
-    calm = Prepared(experiment.held_out.inputs[kept], experiment.held_out.sample[kept])
-    before = judge_inputs(experiment, calm, indices)
+    indices = _some(held_out.split.test)
+    kept = np.isin(held_out.inputs.sample, indices)
+    calm = Prepared(held_out.inputs.inputs[kept], held_out.inputs.sample[kept])
+    before = held_out.judge(calm, indices)
     found: dict[str, dict[str, object]] = {}
     for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
         inputs = calm.inputs
         if disturb:
-            inputs = np.stack([seen(disturb(one), experiment.spec.input) for one in inputs])
-        judged = judge_inputs(experiment, Prepared(inputs, calm.sample), indices)
-        outcome = outcome_of(experiment.split, experiment.spec, judged)
+            inputs = np.stack([seen(disturb(one), held_out.spec.input) for one in inputs])
+        judged = held_out.judge(Prepared(inputs, calm.sample), indices)
+        outcome = outcome_of(held_out.split, held_out.spec, judged)
         pairs = zip(before.verdicts, judged.verdicts, strict=True)
         row: dict[str, object] = {
             "n": len(indices),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.image.input import ImageInput, prepare_image, read_image
+from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import Figure, auroc, bootstrapped
-
-if TYPE_CHECKING:
-    from trainer.workflow.experiment import Experiment
 
 Heat = NDArray[np.float32]
 """float32 (H, W), higher is worse."""
@@ -115,20 +112,20 @@ ROUNDS = 100
 MOST_SIDE = 64
 
 
-def localisation_figures(experiment: Experiment) -> dict[str, dict[str, object]]:
+def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     """pixel_auroc and pro of a detector whose held-out samples have masks; else nothing."""
-    spec, dataset = experiment.spec.input, experiment.split.dataset
-    samples = [dataset.samples[int(place)] for place in experiment.split.test]
-    bad = dataset.is_bad()[experiment.split.test]
+    spec, dataset = held_out.spec.input, held_out.split.dataset
+    samples = [dataset.samples[int(place)] for place in held_out.split.test]
+    bad = dataset.is_bad()[held_out.split.test]
     known = np.array([bool(sample.mask) for sample in samples]) | ~bad
     framed = isinstance(spec, ImageInput) and spec.tiles.count == 1 and spec.align is None
-    if not framed or not (known & bad).any() or len(experiment.fitted.model.outputs) < 2:
+    if not framed or not (known & bad).any() or len(held_out.network.outputs) < 2:
         return {}
     flat = spec.model_copy(update={"channels": 1, "standardise": False})
     heats, masks, groups = [], [], []
     for row in np.flatnonzero(known):
-        heat = experiment.fitted.model.predict_on_batch(
-            experiment.held_out.inputs[row : row + 1].astype(np.float32)
+        heat = held_out.network.predict_on_batch(
+            held_out.inputs.inputs[row : row + 1].astype(np.float32)
         )[1]
         mask = np.zeros(spec.shape[:2], bool)
         if bad[row]:

@@ -8,29 +8,12 @@ but the defaults for the model that `auto` takes. Keras is imported inside the f
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
-from edge_agent.contracts.model.scoring import Scoring
-from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable, did_you_mean
-from trainer.console.progress import Talk
-from trainer.data.prepare import InputSpec, Prepared
-from trainer.data.samples import Dataset
-from trainer.data.split import Split
-from trainer.training.checkpoints import Unfinished
-from trainer.training.distributed import Cluster
-
-if TYPE_CHECKING:
-    import keras
+from trainer.config.toml import did_you_mean
+from trainer.training.api import Architecture
 
 DEFAULTS: dict[Task, str] = {
     "tabular-class": "mlp",
@@ -45,93 +28,6 @@ DEFAULTS: dict[Task, str] = {
 
 DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "detector"}
 """What it takes where there are weights to start from: far better than a start at random."""
-
-
-class NoOptions(StrictTable):
-    """An architecture without options of its own."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that a fit may see. The test split is not here.
-
-    train, val: prepared inputs (uint8 images or float32 windows) with the sample of each;
-    train_targets, val_targets: (N,) label numbers in the order of `labels`; unfinished: where
-    finished epochs are kept; cluster: the machines that share the work.
-    """
-
-    dataset: Dataset
-    split: Split
-    spec: InputSpec
-    labels: list[str]
-    train: Prepared
-    val: Prepared
-    config: FitConfig
-    options: StrictTable
-    talk: Talk
-    unfinished: Unfinished = field(default_factory=Unfinished)
-    cluster: Cluster | None = None
-
-    @property
-    def train_targets(self) -> NDArray[np.int64]:
-        """Label numbers of the training inputs."""
-        return self.train.targets(self.dataset)
-
-    @property
-    def val_targets(self) -> NDArray[np.int64]:
-        """Label numbers of the validation inputs."""
-        return self.val.targets(self.dataset)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A network of stock Keras layers (logits, or score and heat map) and how it got there.
-
-    scoring: where the model chose its own threshold or interval; None: by validation scores.
-    unseen: (N_val, K), where the model learnt from validation inputs too: what models that saw
-    nothing of their groups say of them. Thresholds are chosen by it.
-    """
-
-    model: keras.Model
-    history: list[Mapping[str, float]]
-    notes: tuple[str, ...] = ()
-    scoring: Scoring | None = None
-    unseen: NDArray[np.float32] | None = None
-
-
-SpecOf = Callable[[Split, FitConfig, StrictTable], InputSpec]
-"""Chooses the preprocessing from the configuration and the training samples alone."""
-
-Build = Callable[[InputSpec, int, FitConfig, StrictTable], "keras.Model"]
-"""(spec, labels, config, options) -> an untrained network whose input is spec.shape."""
-
-Calibration = Callable[[Training, Fitted], Tensor]
-"""Training inputs (N, *shape), N <= 500, from which int8 ranges are learnt."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One row of the table of models.
-
-    fit: None for gradient descent on the cross entropy of `build`'s logits;
-    calibration: None for up to 500 training inputs, every class among them;
-    options: the schema of the configuration's [options] table.
-    """
-
-    name: str
-    tasks: tuple[Task, ...]
-    summary: str
-    spec_of: SpecOf
-    build: Build
-    epochs: int = 60
-    learning_rate: float = 0.002
-    batch: int = 32
-    fit: Callable[[Training], Fitted] | None = None
-    calibration: Calibration | None = None
-    scoring: Literal["logits", "anomaly", "value"] = "logits"
-    windows: Literal["mean", "max"] = "mean"
-    train_hop_share: int = 1
-    options: type[StrictTable] = NoOptions
 
 
 def architectures() -> dict[str, Architecture]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from trainer.evaluation.setting_effects import Dependence, Optimum
 from trainer.report.figures import as_svg, draw
 from trainer.report.page import table
-from trainer.workflow.process_settings import Dependence, Optimum
 
 NO_CAUSES = (
     "These are associations in recorded rows, not causes. What operators changed together, and "

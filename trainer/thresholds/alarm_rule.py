@@ -18,7 +18,6 @@ from edge_agent.contracts.model.scoring import Scoring, bad_mass, softmax
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset, Indices
-from trainer.models.registry import Training
 from trainer.thresholds.policy import upper_bound
 
 Run = NDArray[np.float64]
@@ -101,12 +100,21 @@ def persisting(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
     return scoring.model_copy(update=update)
 
 
-def with_persistence(scoring: Scoring, training: Training, outputs: NDArray[np.float32]) -> Scoring:
-    """`scoring` with a rule by the validation windows' outputs, where machines are watched."""
-    if not is_watched(training.dataset):
+def with_alarm_rule(
+    scoring: Scoring,
+    dataset: Dataset,
+    val: Prepared,
+    outputs: NDArray[np.float32],
+    spec: InputSpec,
+    limit: float | None,
+) -> Scoring:
+    """`scoring` with a k-of-n rule, where the readings of `dataset` follow one another in time.
+
+    outputs: (N, K) of the validation windows `val`; limit: the largest share of false alarms.
+    """
+    if not is_watched(dataset):
         return scoring
-    runs = runs_of(training.dataset, training.val, outputs, training.spec, scoring)
-    return persisting(scoring, runs, training.config.false_alarms)
+    return persisting(scoring, runs_of(dataset, val, outputs, spec, scoring), limit)
 
 
 def is_watched(dataset: Dataset) -> bool:

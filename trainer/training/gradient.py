@@ -13,17 +13,16 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.console.progress import Bar
 from trainer.data.image.augment import augment
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoint_callback import Bookmark, Shuffle
 from trainer.training.distributed import Cluster
 from trainer.training.gradient_exchange import Lesson, Share, Together
+from trainer.training.predict import predict
 from trainer.training.tensorboard import EventLog
 
 if TYPE_CHECKING:
     import keras
 
-BATCH_VALUES = 2_000_000
-"""Input values that are judged at once: large images come a few at a time, for memory's sake."""
 WEIGHT_LIMIT = 10.0
 """No class weighs more than this; a rarer one would make the training jump."""
 
@@ -127,17 +126,6 @@ def sample_weights(training: Training) -> NDArray[np.float32]:
         share = mass.sum() / (len(training.labels) * np.maximum(mass, 1e-9))
         weights = weights * np.minimum(share, WEIGHT_LIMIT)[targets]
     return np.asarray(weights / weights.mean(), np.float32)
-
-
-def predict(network: keras.Model, inputs: Tensor) -> NDArray[np.float32]:
-    """The network's (first) output for every input: (N, K)."""
-    rows = []
-    batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
-    for start in range(0, len(inputs), batch):
-        given = network.predict_on_batch(inputs[start : start + batch].astype(np.float32))
-        first = given[0] if isinstance(given, list | tuple) else given
-        rows.append(np.asarray(first, np.float32).reshape(len(first), -1))
-    return np.concatenate(rows)
 
 
 def _falling(learning_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

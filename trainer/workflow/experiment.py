@@ -21,14 +21,18 @@ from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import Prepared, denser, prepare
 from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
+from trainer.evaluation.gbm_reference import opponent_report
+from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
-from trainer.models.registry import Architecture, Fitted, Training, find_architecture
-from trainer.thresholds.alarm_rule import with_persistence
+from trainer.models.registry import find_architecture
+from trainer.thresholds.alarm_rule import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
+from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoints import Unfinished
 from trainer.training.distributed import Cluster
-from trainer.training.gradient import fit_network, predict
+from trainer.training.gradient import fit_network
+from trainer.training.predict import predict
 
 MOST_CALIBRATION = 500
 
@@ -52,8 +56,13 @@ class Experiment:
 
     @property
     def outcome(self) -> Outcome:
-        """The held-out samples and what the model says of them."""
+        """The truth of the held-out samples beside the model's judgements."""
         return outcome_of(self.split, self.spec, self.test)
+
+    @property
+    def judged_held_out(self) -> HeldOut:
+        """The network beside the held-out samples, for the evaluations."""
+        return HeldOut(self.fitted.model, self.spec, self.split, self.held_out, self.test)
 
     def window_accuracy(self) -> tuple[np.ndarray, list[str]]:
         """For every held-out input whether its own likeliest label is right, and its sample."""
@@ -88,18 +97,18 @@ def run_experiment(
     test = _judged(said, held_out, split.test, training, scoring)
     spec = _spec_of(name, architecture, training, scoring)
     return Experiment(
-        split,
-        config,
-        architecture,
-        fitted,
-        spec,
-        held_out,
-        test,
-        _judged(heard, training.val, split.val, training, scoring),
-        _calibration(architecture, training, fitted),
-        baseline_predictions(split.dataset, training.train, held_out, split.test),
-        _opponent(spec, training, test),
-        baseline_scores(split.dataset, training.train, held_out, split.test),
+        split=split,
+        config=config,
+        architecture=architecture,
+        fitted=fitted,
+        spec=spec,
+        held_out=held_out,
+        test=test,
+        val=_judged(heard, training.val, split.val, training, scoring),
+        calibration=_calibration(architecture, training, fitted),
+        baselines=baseline_predictions(split.dataset, training.train, held_out, split.test),
+        opponent=_opponent(spec, training, test),
+        baseline_scores=baseline_scores(split.dataset, training.train, held_out, split.test),
     )
 
 
@@ -134,35 +143,6 @@ def prepare_training(
     )
 
 
-def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
-    """Truth beside what was said, for the samples of `judged`.
-
-    Labels that the network never learnt (a detector's defects) come after its own.
-    """
-    samples, groups = split.dataset.samples, split.dataset.groups()
-    indices = [int(index) for index in judged.indices]
-    strange = sorted({samples[index].label for index in indices} - set(spec.labels))
-    labels = [*spec.labels, *strange]
-    place = {label: number for number, label in enumerate(labels)}
-    return Outcome(
-        labels=labels,
-        good=spec.good,
-        truth=np.array([place[samples[index].label] for index in indices], np.int64),
-        predicted=np.array([place.get(label, -1) for label in judged.predicted], np.int64),
-        scores=judged.scores,
-        rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
-        groups=[groups[index] for index in indices],
-        values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
-        ends=_ends(judged) if spec.scoring.kind == "value" else None,
-    )
-
-
-def _ends(judged: Judged) -> np.ndarray | None:
-    """(M, 2): the interval of every sample; None for a model without."""
-    found = [judgement.interval for judgement in judged.judgements]
-    return None if None in found else np.array(found, np.float64)
-
-
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:
     """The same network judged by another threshold."""
     scoring = experiment.spec.scoring.with_threshold(threshold, rule)
@@ -178,12 +158,6 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
     return replace(experiment, spec=spec, test=test)
 
 
-def judge_inputs(experiment: Experiment, prepared: Prepared, indices: np.ndarray) -> Judged:
-    """What the fitted network says of other inputs of the samples at `indices`."""
-    outputs, spec = predict(experiment.fitted.model, prepared.inputs), experiment.spec
-    return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
-
-
 def _scoring_of(
     architecture: Architecture, fitted: Fitted, training: Training, heard: NDArray[np.float32]
 ) -> Scoring:
@@ -196,7 +170,10 @@ def _scoring_of(
         bad = split.dataset.is_bad()[split.val]
         scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided))
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
-        scoring = with_persistence(scoring, training, heard)
+        limit = training.config.false_alarms
+        scoring = with_alarm_rule(
+            scoring, training.dataset, training.val, heard, training.spec, limit
+        )
     return scoring
 
 
@@ -219,8 +196,6 @@ def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, ob
     """What gradient boosting says of the same held-out rows; nothing beside images and signals."""
     if not isinstance(training.spec, TabularInput):
         return {}
-    from trainer.evaluation.gbm_reference import opponent_report
-
     outcome = outcome_of(training.split, spec, test)
     return opponent_report(training.split, training.spec, outcome, training.config.seed)
 

@@ -21,7 +21,7 @@ from trainer.evaluation.saliency import heat_of, overlay, sanity
 from trainer.report.sections.mistakes import worst
 from trainer.run_folder.reading import damaged
 from trainer.run_folder.run import Run
-from trainer.training.gradient import predict
+from trainer.training.predict import predict
 
 if TYPE_CHECKING:
     import keras

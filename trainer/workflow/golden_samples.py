@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_agent.contracts.core.files import write_atomic
 from trainer.data.prepare import read_sample
+from trainer.data.process.tags import window_csv
 from trainer.run_folder.run import slug
 from trainer.workflow.experiment import Experiment
 
@@ -71,7 +72,6 @@ def _write_one(folder: Path, experiment: Experiment, index: int, stem: str) -> d
 
 def _write_rows(target: Path, experiment: Experiment, index: int) -> dict[str, object]:
     """The row of the sample with those before it that the model looks back on, as a CSV."""
-    from trainer.data.process.tags import window_csv
 
     sample = experiment.split.dataset.samples[index]
     text = window_csv(experiment.split.dataset, index, experiment.spec.input)

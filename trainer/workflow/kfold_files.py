@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.core.files import write_atomic
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Terminal
+from trainer.console.progress import Talk
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.near_duplicates import survey, with_proposed_groups
 from trainer.data.load import load_dataset, refuse_missing
@@ -21,23 +20,28 @@ from trainer.workflow.run_metrics import write_csv
 LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
 
 
-def run_kfold(arguments: argparse.Namespace, config: FitConfig) -> dict[str, Any]:
-    """The cross-validation that the command line asks for; returns crossval.json."""
-    talk = Terminal()
-    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
+def run_kfold(
+    root: Path, config: FitConfig, folds: int, seeds: int, out: Path | None, talk: Talk
+) -> dict[str, Any]:
+    """Cross-validate the data set at `root` and write the files into `out`; returns crossval.json.
+
+    out: by default runs/DATASET-crossval, from where an interrupted one goes on; seeds: how many,
+    from the configuration's on.
+    """
+    dataset = load_dataset(root, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
     named = dataset.config.group or dataset.config.fold
     wanted = config.group is not None and column_of(config) is None
     small_images = dataset.config.kind == "image" and len(dataset.samples) <= MOST_SAMPLES
     if wanted or (small_images and not named):
         dataset = with_proposed_groups(dataset, survey(dataset, talk))
-    folder = arguments.out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
-    dataset = with_folds(dataset, arguments.folds, config.seed)
+    folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
+    dataset = with_folds(dataset, folds, config.seed)
     for said in dataset.decisions:
         talk.say(said)
     quiet_tensorflow()
-    seeds = range(config.seed, config.seed + arguments.seeds)
-    found = judge_out_of_fold(dataset, config, seeds, talk, folder / "folds")
+    drawn = range(config.seed, config.seed + seeds)
+    found = judge_out_of_fold(dataset, config, drawn, talk, folder / "folds")
     document = document_of(dataset, found) | {"folder": str(folder)}
     write_csv(
         folder / "out_of_fold.csv", [{"seed": f.seed, **row} for f in found for row in f.rows]

@@ -22,10 +22,16 @@ from edge_agent.contracts.process.tables import Table
 from trainer.config.toml import did_you_mean
 from trainer.console.progress import Talk
 from trainer.data.samples import Dataset
-from trainer.models.process.features import plain_rows, sample_table, span_edges, tabular_spec
+from trainer.evaluation.setting_effects import Dependence, Numbers, Optimum, Proposal
+from trainer.models.process.features import (
+    plain_rows,
+    raw_values,
+    sample_table,
+    span_edges,
+    tabular_spec,
+)
 from trainer.statistics.metrics import auroc
 
-Numbers = NDArray[np.float64]
 MODELS = 8
 """Bootstrap models in each half."""
 GRID = 17
@@ -44,42 +50,6 @@ class Setting:
     name: str
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Dependence:
-    """The outcome along one setting: grid, mean and 95 % band, each (GRID,)."""
-
-    setting: str
-    grid: Numbers
-    mean: Numbers
-    low: Numbers
-    high: Numbers
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """Settings with what the pricing half expects of them; gain is positive where it is better."""
-
-    settings: Mapping[str, float]
-    now: float
-    then: float
-    gain: float
-    gain_ci95: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """What `optimise` found. proposal is None, and `why` says so, where the data give none."""
-
-    outcome: str
-    skill: float
-    skill_name: str
-    rows: int
-    dependences: list[Dependence]
-    proposal: Proposal | None
-    why: str
-    said: list[str]
 
 
 def optimise(
@@ -176,7 +146,6 @@ def _within_records(
     settings: Sequence[Setting], spec: TabularInput, table: Table
 ) -> tuple[list[Setting], list[str]]:
     """Bounds cut to what was recorded: beyond it there is nothing to learn from."""
-    from trainer.models.process.features import raw_values
 
     values = raw_values(table, spec.tags)
     if not settings:
@@ -322,8 +291,6 @@ class _Support:
 
     def __init__(self, settings: Sequence[Setting], spec: TabularInput, table: Table) -> None:
         from sklearn.neighbors import NearestNeighbors
-
-        from trainer.models.process.features import raw_values
 
         values = raw_values(table, spec.tags)
         self._names = [setting.name for setting in settings]

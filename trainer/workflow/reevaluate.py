@@ -13,11 +13,11 @@ from trainer.console.progress import Talk
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
+from trainer.evaluation.held_out import outcome_of
 from trainer.evaluation.outcome import figures
 from trainer.evaluation.predictions import judge_all
 from trainer.run_folder.run import Run, refuse_unwritable
-from trainer.training.gradient import predict
-from trainer.workflow.experiment import outcome_of
+from trainer.training.predict import predict
 
 HEAD = b"path,label,predicted,score,verdict"
 """The first line of a file of predictions."""

@@ -14,6 +14,8 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.model.scoring import Scoring, decide
 from trainer.evaluation.outcome import Outcome, figures
+from trainer.report.card import card_text
+from trainer.report.page import page
 from trainer.run_folder.reading import FIT_AGAIN, damaged, finite_number, read_table
 from trainer.run_folder.run import Run, read_run
 from trainer.thresholds.policy import Choice, Costs, Point, point_at
@@ -60,8 +62,6 @@ def apply(run: Run, choice: Choice, band: tuple[float, float] | None, costs: Cos
     All of them are made before the first is written: a damaged run stays as it was. spec.json is
     the last: an interruption leaves the old threshold.
     """
-    from trainer.report.card import card_text
-    from trainer.report.page import page
 
     again = _with_choice(run, choice, band, costs)
     files = {

@@ -16,10 +16,11 @@ from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.process.input import TabularInput, find_column
 from trainer.data.split import Split
 from trainer.evaluation.baseline_replay import held_out_runs
-from trainer.evaluation.disturbances import nuisance_figures
+from trainer.evaluation.disturbances import disturbance_figures
 from trainer.evaluation.localisation import localisation_figures
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.evaluation.predictions import Judged
+from trainer.models.process.features import sample_table
 from trainer.statistics.metrics import auroc, bootstrapped, wilson
 from trainer.thresholds.alarm_rule import is_watched, tally
 from trainer.workflow.experiment import Experiment
@@ -69,7 +70,6 @@ def prediction_rows(experiment: Experiment) -> list[Row]:
 
 def tag_rows(experiment: Experiment) -> list[Row]:
     """The raw tags of each held-out row, as prediction_rows orders them; nothing for series."""
-    from trainer.models.process.features import sample_table
 
     spec = experiment.spec.input
     if not isinstance(spec, TabularInput) or spec.window_rows > 1:
@@ -132,8 +132,8 @@ def metrics_of(experiment: Experiment) -> dict[str, object]:
         "samples": {"train": len(split.train), "val": len(split.val), "test": len(split.test)},
         "held_out": held_out_figures(experiment),
         "per_class": _classes(experiment),
-        "nuisance": nuisance_figures(experiment),
-        "localisation": localisation_figures(experiment),
+        "nuisance": disturbance_figures(experiment.judged_held_out),
+        "localisation": localisation_figures(experiment.judged_held_out),
         "baselines": {
             **baseline_figures(outcome, experiment.baselines),
             **baseline_rankings(outcome, experiment.baseline_scores),
@@ -150,7 +150,7 @@ def persistence_figures(experiment: Experiment) -> dict[str, object]:
     asked, scoring = experiment.config.false_alarms, experiment.spec.scoring
     if asked is None or not is_watched(experiment.split.dataset):
         return {}
-    runs = held_out_runs(experiment)
+    runs = held_out_runs(experiment.judged_held_out)
     rules = {"chosen": scoring.persistence, "alone": Persistence()}
     return {
         "asked": asked,

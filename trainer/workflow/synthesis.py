@@ -20,6 +20,7 @@ from trainer.data.image.perlin_noise import blotched
 from trainer.data.samples import Sample
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
+from trainer.models.image.gan import draw, train_generator
 from trainer.statistics import metrics
 from trainer.statistics.metrics import Figure
 from trainer.workflow.experiment import run_experiment
@@ -71,7 +72,6 @@ def by_perlin(sources: Sources, count: int) -> list[Image]:
 
 def by_gan(sources: Sources, count: int) -> list[Image]:
     """What a DCGAN has learnt of the defective pictures."""
-    from trainer.models.image.gan import draw, train_generator
 
     maker = train_generator(sources.bad, GAN_STEPS, sources.seed, sources.talk)
     return draw(maker, count, sources.bad[0].shape[:2], sources.seed)

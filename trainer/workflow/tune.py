@@ -15,13 +15,14 @@ from edge_agent.contracts.core.errors import ConfigError
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Silent, Talk
 from trainer.data.split import Split
+from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
+from trainer.workflow.experiment import run_experiment
 
 if TYPE_CHECKING:
     import keras_tuner
     from keras_tuner.engine.trial import Trial
 
-    from trainer.workflow.experiment import Experiment
 
 AUGMENTATIONS: Mapping[str, list[str]] = {
     "none": [],
@@ -114,9 +115,7 @@ def configured(config: FitConfig, settings: Mapping[str, Any], image: bool) -> F
 
 def _validation_score(split: Split, config: FitConfig) -> float:
     """Macro F1 of the labels, and between equals the ranking of defects."""
-    from trainer.workflow.experiment import outcome_of, run_experiment
-
-    experiment: Experiment = run_experiment(split, config, "tune")
+    experiment = run_experiment(split, config, "tune")
     outcome = outcome_of(experiment.split, experiment.spec, experiment.val)
     score = metrics.macro_f1(outcome.truth, outcome.predicted, len(outcome.labels))
     area = metrics.auroc(outcome.bad, outcome.scores)

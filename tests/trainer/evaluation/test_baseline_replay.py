@@ -43,7 +43,7 @@ def test_a_strange_speed_is_watched_after_a_baseline_and_its_fault_is_found(
     experiment = run_experiment(split, FitConfig(model="spectral", false_alarms=0.01), "fan")
     scoring = experiment.spec.scoring
     assert (experiment.test.outputs[:100] >= scoring.threshold).mean() > 0.9, "without a baseline"
-    runs = held_out_runs(experiment)
+    runs = held_out_runs(experiment.judged_held_out)
     assert len(runs.normal[0]) in (30, 31), "the second half of a minute"
     found = tally(scoring.persistence, runs, scoring.threshold)
     assert found.share < 0.1

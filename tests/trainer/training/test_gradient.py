@@ -12,7 +12,7 @@ from trainer.data.dataset_toml import DatasetConfig
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
-from trainer.models.registry import NoOptions, Training
+from trainer.training.api import NoOptions, Training
 from trainer.training.gradient import WEIGHT_LIMIT, sample_weights
 
 

@@ -25,7 +25,8 @@ from trainer.models.image.feature_maps import detector_spec, planted_calibration
 from trainer.models.image.padim import GaussianOptions
 from trainer.models.image.patchcore import PatchesOptions
 from trainer.models.image.synthetic_defects import plant
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.statistics.metrics import auroc, recall_at
+from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +94,6 @@ def fit(training: Training) -> Fitted:
 
 def rank(candidate: Candidate, training: Training) -> Ranking:
     """Let one candidate learn from the training parts, untaught, and judge planted defects."""
-    from trainer.statistics.metrics import auroc, recall_at
 
     network = candidate.learn(replace(training, options=candidate.untaught)).network
     good = training.val.inputs

@@ -29,8 +29,9 @@ from trainer.models.image.feature_maps import (
     scale_of,
     smooth,
 )
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoints import EpochState, Place, assign, values_of
+from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +73,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Learn to redraw good parts; the epoch that redraws validation parts best stays."""
-    from trainer.training.gradient import seed_everything
 
     seed_everything(training.config.seed)
     network = build(training.spec, 1, training.config, training.options)

@@ -10,7 +10,7 @@ from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import image_spec
-from trainer.models.registry import Architecture
+from trainer.training.api import Architecture
 
 if TYPE_CHECKING:
     import keras

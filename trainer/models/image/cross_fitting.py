@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.data.prepare import Prepared
 from trainer.models.image.feature_maps import Floats
-from trainer.models.registry import Fitted, Training
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
+from trainer.training.api import Fitted, Training
 
 if TYPE_CHECKING:
     import keras

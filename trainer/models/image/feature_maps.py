@@ -19,7 +19,7 @@ from trainer.config.fit import FitConfig
 from trainer.models.image.backbone import features, load_backbone, scaled_rgb
 from trainer.models.image.synthetic_defects import plant
 from trainer.models.layers.preprocessing import image_spec
-from trainer.models.registry import Fitted, Training
+from trainer.training.api import Fitted, Training
 
 if TYPE_CHECKING:
     import keras

@@ -36,7 +36,8 @@ from trainer.models.image.feature_maps import (
     random_projection,
 )
 from trainer.models.image.score_fusion import Join, Scale, part_of, teach
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -115,7 +116,6 @@ def fit(training: Training) -> Fitted:
 
 def learn(training: Training) -> Learnt:
     """The same from the training inputs alone, without a threshold."""
-    from trainer.training.gradient import seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)

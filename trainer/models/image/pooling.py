@@ -19,7 +19,7 @@ from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.linear_head import Layers
 from trainer.models.image.texture import texture, triangle
 from trainer.models.layers.int8 import sights
-from trainer.models.registry import Training
+from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras

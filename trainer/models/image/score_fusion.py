@@ -17,7 +17,7 @@ from trainer.models.image.feature_maps import Floats, scale_of
 from trainer.models.image.symmetry import teaching_copies
 from trainer.models.image.synthetic_defect_head import Weights, learn_planted
 from trainer.models.layers.int8 import Sight
-from trainer.models.registry import Training
+from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras

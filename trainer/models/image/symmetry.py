@@ -16,7 +16,8 @@ from edge_agent.contracts.core.types import Tensor
 from trainer.models.image.cross_fitting import Copies, JudgeOf, held_out
 from trainer.models.image.feature_maps import Floats
 from trainer.models.layers.int8 import Sight
-from trainer.models.registry import Training
+from trainer.statistics.metrics import auroc
+from trainer.training.api import Training
 
 TURNS: dict[str, Callable[[Tensor], Tensor]] = {
     "mirrored": lambda images: images[:, :, ::-1],
@@ -78,7 +79,6 @@ def _peaks(heat: Floats) -> NDArray[np.float64]:
 
 
 def _odder(plain: NDArray[np.float64], turned: NDArray[np.float64]) -> float:
-    from trainer.statistics.metrics import auroc
 
     truth = np.repeat([False, True], [len(plain), len(turned)])
     return auroc(truth, np.concatenate([plain, turned]))

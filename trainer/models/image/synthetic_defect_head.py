@@ -22,7 +22,7 @@ from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.synthetic_defects import plant
 from trainer.models.layers.int8 import Sight
-from trainer.models.registry import Training
+from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras

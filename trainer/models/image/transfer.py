@@ -28,7 +28,9 @@ from trainer.models.image.linear_head import Choice, Head, Layers, choose, left_
 from trainer.models.image.pooling import ALL, TEXTURE, float_features, int8_features, sight, told
 from trainer.models.image.texture import square
 from trainer.models.layers.int8 import converted
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import descend, seed_everything
+from trainer.training.predict import predict
 
 if TYPE_CHECKING:
     import keras
@@ -86,7 +88,6 @@ def fit(training: Training) -> Fitted:
     Where only the head learns, nothing has to be stopped: it learns from the validation images too,
     and the threshold is chosen by what heads that saw none of their groups say of them.
     """
-    from trainer.training.gradient import descend, predict, seed_everything
 
     seed_everything(training.config.seed)
     options = _options(training.options)

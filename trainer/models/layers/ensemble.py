@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
 
@@ -16,7 +18,6 @@ def joined_heads(members: Sequence[keras.Model], name: str) -> keras.Model:
     and their mean.
     """
     import keras
-    import numpy as np
 
     if len(members) == 1:
         return members[0]

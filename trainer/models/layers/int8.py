@@ -21,7 +21,7 @@ from edge_agent.contracts.core.types import Tensor
 from trainer.console.tf_log import silent_descriptor
 from trainer.models.image.backbone import scaled_rgb
 from trainer.models.image.feature_maps import BATCH, SENSES, Floats, listed, planted_inputs, rows_of
-from trainer.models.registry import Training
+from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras

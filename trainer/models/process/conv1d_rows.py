@@ -13,7 +13,7 @@ from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.process.features import span_edges, tabular_spec
 from trainer.models.process.interval_regression import OUTPUTS, ValueOptions, fit_values, heard
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
     import keras

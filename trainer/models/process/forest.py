@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Table
+from trainer.models.process.features import raw_values
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -82,7 +83,6 @@ def moved_table(
     table: Table, spec: TabularInput, targets: Labels, moved: Moved, rng: np.random.Generator
 ) -> Table:
     """Training rows drawn and moved within each tag's range; rare labels are drawn oftener."""
-    from trainer.models.process.features import raw_values
 
     chosen = _drawn(targets, moved, rng)
     step = moved.share * rng.choice([0.0, 1.0, 2.0, 4.0], len(chosen))

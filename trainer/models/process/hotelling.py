@@ -26,7 +26,7 @@ from trainer.data.prepare import InputSpec
 from trainer.data.process.tags import columns_of, rows_of, table_of
 from trainer.data.split import Split
 from trainer.models.process.features import Numbers, tabular_input, tabular_spec
-from trainer.models.registry import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
     import keras

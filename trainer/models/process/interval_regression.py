@@ -23,7 +23,9 @@ from trainer.console.progress import Bar
 from trainer.data.dataset_toml import TabularColumns
 from trainer.data.process.tags import columns_of
 from trainer.models.layers.ensemble import joined_heads
-from trainer.models.registry import Fitted, Training
+from trainer.training.api import Fitted, Training
+from trainer.training.gradient import seed_everything
+from trainer.training.predict import predict
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +53,6 @@ class ValueOptions(StrictTable):
 
 def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
     """Fit `members` networks of `build` and join them; the interval comes from validation rows."""
-    from trainer.training.gradient import predict, seed_everything
 
     options = training.options
     assert isinstance(options, ValueOptions)

@@ -32,8 +32,9 @@ from trainer.models.process.features import (
     tabular_spec,
 )
 from trainer.models.process.forest import Moved, cut_edges, grow, moved_table
-from trainer.models.registry import Architecture, Fitted, Training
 from trainer.thresholds.choose import best_f1
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -92,7 +93,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """Cross entropy on the training rows and, beside them, on the forest's probabilities."""
-    from trainer.training.gradient import seed_everything
 
     options = training.options
     assert isinstance(options, MlpOptions)

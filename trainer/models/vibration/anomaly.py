@@ -18,10 +18,11 @@ from trainer.console.progress import Silent
 from trainer.data.prepare import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.split import Split
-from trainer.models.registry import Fitted, Training
 from trainer.models.vibration.features import detector_views, window_spec, with_views
 from trainer.thresholds.alarm_rule import Runs, apart, persisting
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
+from trainer.training.api import Fitted, Training
+from trainer.training.predict import predict
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +84,6 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     baseline, as on a station, and the second half is scored: else every strange speed would raise
     the threshold until nothing is ever found.
     """
-    from trainer.training.gradient import predict
 
     heard = [one for one in _by_condition(training) if len(one.inputs)]
     scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in heard]

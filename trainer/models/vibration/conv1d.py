@@ -19,7 +19,6 @@ from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
-from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.vibration.features import (
     CLIP,
     Hear,
@@ -30,6 +29,9 @@ from trainer.models.vibration.features import (
     window_spec,
     with_views,
 )
+from trainer.models.vibration.network import build_listener, fit_listener
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import fit_network
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +61,6 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationI
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
     """The network for what is heard: (T, C) or (bins, channels) in, logits out."""
-    from trainer.models.vibration.network import build_listener
 
     del config
     bins, channels = spec.shape[0], spec.shape[-1]
@@ -70,8 +71,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 
 def fit(training: Training) -> Fitted:
     """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
-    from trainer.models.vibration.network import fit_listener
-    from trainer.training.gradient import fit_network
 
     if _hear(training.options) == "raw":
         return fit_network(ARCHITECTURE, training)

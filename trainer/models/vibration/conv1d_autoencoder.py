@@ -15,8 +15,9 @@ from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
-from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.vibration.anomaly import Options, excess, own_scoring, planted, spec_of
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -44,8 +45,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 def fit(training: Training) -> Fitted:
     """Train the rebuilding on noisy normal windows for a fixed time."""
     import keras
-
-    from trainer.training.gradient import seed_everything
 
     if not isinstance(training.spec, VibrationInput):
         raise TypeError("not a vibration input")

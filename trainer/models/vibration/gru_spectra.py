@@ -20,9 +20,10 @@ from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
-from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.vibration.features import CLIP, Level, window_spec, with_views
 from trainer.models.vibration.network import BEND, BENDS, NOISE, decaying_logits, train_varied
+from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -73,8 +74,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
 def fit(training: Training) -> Fitted:
     """For a fixed time under noise, every spectrum of a window bent alike."""
     import keras
-
-    from trainer.training.gradient import seed_everything
 
     spec = training.spec
     if not isinstance(spec, VibrationInput) or spec.standard is None:

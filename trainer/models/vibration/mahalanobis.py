@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
-from trainer.models.registry import Architecture, Fitted, Training
 from trainer.models.vibration.anomaly import Options, excess, own_scoring, planted, spec_of
+from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
     import keras

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import SpectrumView
-from trainer.models.registry import Fitted, Training
+from trainer.training.api import Fitted, Training
 from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
 from trainer.models.image.symmetry import TURNS, teaching_copies, usual_turns
 from trainer.models.layers.int8 import Sight
-from trainer.models.registry import Training
+from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, run_experiment
 
 SIZE_PX = 64

@@ -27,7 +27,7 @@ from trainer.models.image.synthetic_defect_head import (
     set_taught,
 )
 from trainer.models.layers.int8 import Sight
-from trainer.models.registry import Training
+from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, resolve
 
 SIZE_PX, SIDE = 64, 2

@@ -19,8 +19,8 @@ from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.image import transfer
 from trainer.models.image.backbone import BACKBONES
-from trainer.models.registry import Training
-from trainer.training.gradient import predict
+from trainer.training.api import Training
+from trainer.training.predict import predict
 from trainer.workflow.experiment import Experiment, prepare_training, resolve, run_experiment
 
 CONFIG = FitConfig(

@@ -146,7 +146,7 @@ def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> 
 
 
 def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) -> None:
-    from trainer.training.gradient import predict
+    from trainer.training.predict import predict
 
     experiment = detector(fans, "spectral", ("slow",))
     fast = [
@@ -181,7 +181,7 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
 
 
 def test_the_score_of_normal_is_small_against_planted_anomalies(fans: Dataset) -> None:
-    from trainer.training.gradient import predict
+    from trainer.training.predict import predict
 
     experiment = detector(fans, "conv1d-autoencoder", ("slow", "fast"))
     half = len(experiment.calibration) // 2

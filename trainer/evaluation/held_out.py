@@ -1,0 +1,64 @@
+"""A trained network beside the held-out samples that it judged: evaluations start from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.contracts.model.manifest import ModelSpec
+from trainer.data.prepare import Prepared
+from trainer.data.samples import Indices
+from trainer.data.split import Split
+from trainer.evaluation.outcome import Outcome
+from trainer.evaluation.predictions import Judged, judge_all
+from trainer.training.predict import predict
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The float network, its contract, and its judgements of split.test from `inputs`."""
+
+    network: keras.Model
+    spec: ModelSpec
+    split: Split
+    inputs: Prepared
+    judged: Judged
+
+    def judge(self, prepared: Prepared, indices: Indices) -> Judged:
+        """Judge other inputs of the samples at `indices` with the same network."""
+        outputs, spec = predict(self.network, prepared.inputs), self.spec
+        return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+
+
+def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
+    """The truth of the samples of `judged` beside the judgements.
+
+    Labels that the network never learnt (an anomaly model's defects) come after its own.
+    """
+    samples, groups = split.dataset.samples, split.dataset.groups()
+    indices = [int(index) for index in judged.indices]
+    unknown = sorted({samples[index].label for index in indices} - set(spec.labels))
+    labels = [*spec.labels, *unknown]
+    number_of = {label: number for number, label in enumerate(labels)}
+    return Outcome(
+        labels=labels,
+        good=spec.good,
+        truth=np.array([number_of[samples[index].label] for index in indices], np.int64),
+        predicted=np.array([number_of.get(label, -1) for label in judged.predicted], np.int64),
+        scores=judged.scores,
+        rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
+        groups=[groups[index] for index in indices],
+        values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
+        ends=_ends(judged) if spec.scoring.kind == "value" else None,
+    )
+
+
+def _ends(judged: Judged) -> np.ndarray | None:
+    """(M, 2): the interval of every sample; None for a model without."""
+    intervals = [judgement.interval for judgement in judged.judgements]
+    return None if None in intervals else np.array(intervals, np.float64)

@@ -1,0 +1,154 @@
+"""The whole of `fit`: data set in, run folder out; an interrupted fit goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Talk
+from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.load import load_dataset, refuse_missing
+from trainer.data.samples import Dataset
+from trainer.data.split_guard import Guarded, column_of, guard
+from trainer.data.vibration.signals import short_doubts
+from trainer.evaluation.outcome import figures
+from trainer.models.registry import find_architecture
+from trainer.report.words import rivalled, sentence
+from trainer.run_folder.run import Run, refuse_existing, slug, write_run
+from trainer.training.checkpoints import Unfinished, mark_of, open_unfinished
+from trainer.training.distributed import Cluster, join_cluster
+from trainer.workflow.experiment import Experiment, run_experiment
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What is asked of a fit.
+
+    out: the run folder, by default runs/DATASET-MODEL; name: of the model, by default the data
+    set's; force: overwrite an existing run; allow: `shared-copies` also scores the given split
+    through which copies leak.
+    """
+
+    dataset: Path
+    config: FitConfig
+    out: Path | None = None
+    name: str | None = None
+    force: bool = False
+    allow: Sequence[str] = ()
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A fit that may begin: the data are read, the split is planned, `out` is free."""
+
+    guarded: Guarded
+    config: FitConfig
+    architecture: str
+    name: str
+    out: Path
+
+
+def fit(request: FitRequest, talk: Talk) -> Run | None:
+    """Fit, judge and write the run; None on a machine of a cluster that does not write it.
+
+    Raises ConfigError, DatasetError and StorageError; nothing is written then.
+    """
+    plan = _plan(request, talk)
+    quiet_tensorflow()
+    mark = mark_of(plan.guarded.split, plan.config)
+    cluster = _cluster(mark, talk)
+    chief = cluster is None or cluster.chief
+    unfinished = open_unfinished(plan.out, mark, request.tensorboard, talk) if chief else None
+    run = _train(plan, unfinished or Unfinished(), cluster, talk)
+    if unfinished is not None:
+        unfinished.remove()
+    if cluster is not None:
+        cluster.wait()
+        if not cluster.used:
+            talk.say(
+                f"{plan.architecture} cannot be trained on several machines: every machine did "
+                "the whole work"
+            )
+    if run is not None:
+        _summarise(run, talk)
+    return run
+
+
+def random_split_metrics(
+    guarded: Guarded,
+    config: FitConfig,
+    name: str,
+    talk: Talk,
+    unfinished: Unfinished | None = None,
+    cluster: Cluster | None = None,
+) -> dict[str, object]:
+    """What joins metrics.json: the copies found, and the score on the leaking split if waived."""
+    extra: dict[str, object] = {"copies": list(guarded.findings)}
+    if guarded.naive is not None:
+        talk.say("first the split as given, through which copies leak")
+        inner = unfinished.within("naive") if unfinished else None
+        outcome = run_experiment(guarded.naive, config, name, talk, inner, cluster).outcome
+        extra["naive"] = {
+            "protocol": guarded.naive.protocol,
+            "figures": {key: row.as_json() for key, row in figures(outcome).items()},
+        }
+    return extra
+
+
+def _plan(request: FitRequest, talk: Talk) -> _Plan:
+    config = request.config
+    dataset = load_dataset(request.dataset, group=column_of(config), fold=config.fold)
+    refuse_missing(dataset)
+    architecture = find_architecture(config.model, dataset.config.task, config.weights).name
+    name = slug(request.name or dataset.root.name)
+    out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
+    refuse_existing(out, request.force)
+    guarded = guard(dataset, config, list(request.allow), talk)
+    split = guarded.split
+    for line in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
+        talk.say(line)
+    return _Plan(guarded, config, architecture, name, out)
+
+
+def _train(plan: _Plan, unfinished: Unfinished, cluster: Cluster | None, talk: Talk) -> Run | None:
+    if unfinished.logs:
+        talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
+    try:
+        extra = random_split_metrics(
+            plan.guarded, plan.config, plan.name, talk, unfinished, cluster
+        )
+        experiment: Experiment = run_experiment(
+            plan.guarded.split, plan.config, plan.name, talk, unfinished, cluster
+        )
+        if cluster is None or cluster.chief:
+            return write_run(plan.out, experiment, extra, unfinished.logs)
+    except KeyboardInterrupt:
+        if unfinished.interrupted():
+            talk.say("interrupted; the same command goes on after the last finished epoch")
+        raise
+    return None
+
+
+def _summarise(run: Run, talk: Talk) -> None:
+    talk.say(sentence(run.metrics["held_out"], run.spec.good))
+    if warning := rivalled(run.metrics["held_out"], run.metrics["baselines"]):
+        talk.say(warning)
+    talk.say(f"report: {run.path / 'report.html'}")
+
+
+def _short(dataset: Dataset) -> list[str]:
+    """The recordings that shorten every window."""
+    return short_doubts(dataset) if dataset.config.kind == "vibration" else []
+
+
+def _cluster(mark: str, talk: Talk) -> Cluster | None:
+    """The machines of TF_CONFIG, all of which do the same."""
+    cluster = join_cluster()
+    if cluster is not None:
+        cluster.refuse_strangers(mark)
+        part = "the chief, which writes the run" if cluster.chief else "the chief writes the run"
+        talk.say(f"machine {cluster.index + 1} of {cluster.workers}: {part}")
+    return cluster
