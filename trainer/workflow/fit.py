@@ -16,10 +16,11 @@ from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
 from trainer.models.registry import find_architecture
 from trainer.report.words import rivalled, sentence
-from trainer.run_folder.run import Run, refuse_existing, slug, write_run
+from trainer.run_folder.run import Run, refuse_existing, slug
 from trainer.training.checkpoints import Unfinished, mark_of, open_unfinished
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.publish import write_run
 
 
 @dataclass(frozen=True)

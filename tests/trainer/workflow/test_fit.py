@@ -260,7 +260,7 @@ def test_an_interrupted_fit_leaves_no_half_run(
         assert (folder.parent / "spec.json").is_file()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trainer.workflow.golden_samples.write_golden", interrupt)
+    monkeypatch.setattr("trainer.workflow.publish.write_golden", interrupt)
     config = str(plates_run.parent / "fit.toml")
     fit = ["fit", str(plates), "--config", config, "--epochs", "1"]
     assert main([*fit, "--out", str(tmp_path / "run")]) == 130
@@ -274,7 +274,7 @@ def test_a_run_without_its_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named(plates_run: Path, tmp_path: Path) -> None:
-    from trainer.run_folder.run import write_run
+    from trainer.workflow.publish import write_run
 
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):

@@ -18,9 +18,9 @@ from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.vibration.mahalanobis import whitening
 from trainer.models.vibration.network import balanced
-from trainer.run_folder.run import write_run
 from trainer.statistics.metrics import auroc
 from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.publish import write_run
 
 RATE_HZ = 4000
 ORDERS = {"inner": 5.4, "outer": 3.6}
