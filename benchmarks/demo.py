@@ -55,7 +55,7 @@ name = "camera"
 kind = "image"
 bundle = "station/bundles/parts"
 [channel.source]
-driver = "twin"
+driver = "simulated"
 seed = {seed}
 parts = {parts}
 rate_hz = 10
@@ -66,7 +66,7 @@ name = "motor"
 kind = "vibration"
 bundle = "station/bundles/motor"
 [channel.source]
-driver = "twin"
+driver = "simulated"
 seed = {seed}
 parts = {windows}
 rate_hz = 2

@@ -77,7 +77,7 @@ SETS = {
         "cwru",
         "load 3 held out, N by time",
         ("--group", "load", "--held-out", "3"),
-        'driver = "npz"\npath = "{files}"\n',
+        'driver = "replay"\npath = "{files}"\n',
         "vibration",
         0.95,
     ),

@@ -10,7 +10,7 @@ Stamp: TypeAlias = tuple[int, int, int, str]
 """captured_at_ns, mono_ns, seq, source: as Frame, Reading, ProcessRow and Unreadable take them."""
 
 
-class Stamps:
+class ItemCounter:
     """Counts the items of the source `name` from 0; `seq` is the next one's number."""
 
     def __init__(self, name: str, clock: Clock) -> None:

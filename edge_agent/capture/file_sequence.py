@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.capture.source import EndOfSource
@@ -10,12 +11,16 @@ from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.files import files_below
 
 
-class Listing:
-    """The file `root`, or all files with `suffix` below the folder `root`; listed once."""
+class FileSequence:
+    """The file `root`, or all files below the folder `root` with one of `suffixes`; listed once.
 
-    def __init__(self, root: Path, suffix: str, what: str) -> None:
+    Of several suffixes the first that any file has is taken: a table of labels beside WAV files
+    is no recording. what: what a file is, for messages.
+    """
+
+    def __init__(self, root: Path, suffixes: Sequence[str], what: str) -> None:
         self._root = root
-        self._suffix = suffix
+        self._suffixes = tuple(suffixes)
         self._what = what
         self._files: deque[Path] | None = None
 
@@ -25,7 +30,7 @@ class Listing:
             return
         root = self._root
         try:
-            files = [root] if root.is_file() else files_below(root, [self._suffix])
+            files = [root] if root.is_file() else self._first_kind(root)
         except OSError as error:
             raise DeviceError(
                 f"cannot be listed ({error.strerror})",
@@ -34,9 +39,9 @@ class Listing:
             ) from error
         if not files:
             raise DeviceError(
-                f"no {self._suffix} {self._what}",
+                f"no {self._what} ({' '.join(self._suffixes)})",
                 where=str(root),
-                cure="correct `path` or `driver` of the source in station.toml",
+                cure="correct `path` or `format` of the source in station.toml",
             )
         self._files = deque(files)
 
@@ -49,3 +54,11 @@ class Listing:
     def part_id(self, path: Path) -> str:
         """The path of a file inside the folder."""
         return path.name if path == self._root else path.relative_to(self._root).as_posix()
+
+    def _first_kind(self, root: Path) -> list[Path]:
+        files = files_below(root, self._suffixes)
+        for suffix in self._suffixes:
+            found = [path for path in files if path.suffix.lower() == suffix]
+            if found:
+                return found
+        return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge_agent.capture.source import Announcing, EndOfSource, Source
@@ -18,11 +19,12 @@ TICK_S = 0.2
 """Longest wait inside a source, so that a stop is obeyed soon."""
 REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to reopen a lost device; the last one repeats."""
-DROPPED_KEPT = 4096
-"""Dropped items whose parts still get their own NO-VERDICT; beyond this they are only counted."""
+REMEMBERED = 4096
+"""At most this many dropped items are remembered, so that each part gets its NO-VERDICT; further
+ones are only counted."""
 
 
-class Feed(Protocol):
+class ItemQueue(Protocol):
     """What a channel takes its items from."""
 
     @property
@@ -46,15 +48,21 @@ class Feed(Protocol):
         """Release the source; called by the thread that takes, after the end."""
 
 
-class Reopening:
-    """A source whose lost device is reopened with growing waits; `fault` says what is lost."""
+class ReconnectingSource:
+    """A source whose lost device is reopened with growing waits; `fault` says what is lost.
 
-    def __init__(self, source: Source, name: str, clock: Clock) -> None:
+    reopen_s: the waits between attempts; the last one repeats.
+    """
+
+    def __init__(
+        self, source: Source, name: str, clock: Clock, reopen_s: Sequence[float] = REOPEN_S
+    ) -> None:
         self.live = source.live
         self.fault = ""
         self._source = source
         self._name = name
         self._clock = clock
+        self._waits_s = tuple(reopen_s)
         self._attempts = 0
         self._retry_ns = 0
 
@@ -87,7 +95,7 @@ class Reopening:
         if not self.fault:
             LOG.error("channel %s lost its source: %s", self._name, error)
         self.fault = str(error) or type(error).__name__
-        wait_s = REOPEN_S[min(self._attempts, len(REOPEN_S) - 1)]
+        wait_s = self._waits_s[min(self._attempts, len(self._waits_s) - 1)]
         self._attempts += 1
         self._retry_ns = self._clock.mono_ns() + round(wait_s * 1e9)
         self._source.close()
@@ -107,12 +115,12 @@ class Reopening:
         return True
 
 
-class DirectFeed:
+class DirectQueue:
     """Reads the source when the channel asks; nothing waits, nothing is dropped."""
 
     dropped = 0
 
-    def __init__(self, source: Reopening) -> None:
+    def __init__(self, source: ReconnectingSource) -> None:
         self._source = source
         self._stopping = False
 
@@ -141,20 +149,20 @@ class DirectFeed:
         self._source.close()
 
 
-class LiveFeed:
+class BoundedQueue:
     """Reads a live source in a thread of its own into a bounded queue.
 
     The drop rule: a full queue gives up its oldest item for the newest one. The dropped item's
     part went by unseen, so it comes out as Unreadable (first), without its picture.
     """
 
-    def __init__(self, source: Reopening, name: str, size: int) -> None:
+    def __init__(self, source: ReconnectingSource, name: str, size: int) -> None:
         self.dropped = 0
         self._source = source
         self._name = name
         self._size = size
         self._queue: deque[Item] = deque()
-        self._unseen: deque[Unreadable] = deque(maxlen=DROPPED_KEPT)
+        self._unseen: deque[Unreadable] = deque(maxlen=REMEMBERED)
         self._change = threading.Condition()
         self._ended = False
         self._stopping = False
@@ -243,7 +251,14 @@ class LiveFeed:
         )
 
 
-def build_feed(source: Source, *, name: str, size: int, clock: Clock) -> Feed:
-    """The feed that suits the source: a thread and a queue for a live one."""
-    kept = Reopening(source, name, clock)
-    return LiveFeed(kept, name, size) if source.live else DirectFeed(kept)
+def build_queue(
+    source: Source,
+    *,
+    name: str,
+    size: int,
+    clock: Clock,
+    reopen_s: Sequence[float] = REOPEN_S,
+) -> ItemQueue:
+    """The queue that suits the source: with a thread of its own for a live one."""
+    connected = ReconnectingSource(source, name, clock, reopen_s)
+    return BoundedQueue(connected, name, size) if source.live else DirectQueue(connected)

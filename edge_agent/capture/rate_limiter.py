@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.contracts.core.clock import Clock
 
 
-class Pace:
+class RateLimiter:
     """Ticks at `rate_hz`; a rate of 0 is always due. A late caller does not catch up in a burst."""
 
     def __init__(self, rate_hz: float, clock: Clock) -> None:

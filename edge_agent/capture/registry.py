@@ -1,34 +1,76 @@
-"""The table of drivers; a driver's module is imported only when the configuration names it."""
+"""The drivers of this room, by kind of channel; each is imported only when it is named."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import SerializeAsAny
 
-from edge_agent.capture.source import Source
+from edge_agent.capture.source import Source, SourceDriver, SourceTable, VibrationSourceTable
+from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.registry import Registry
 
-DRIVERS = {
-    ("image", "folder"): ("edge_agent.capture.camera.folder", "FolderCamera"),
-    ("image", "video"): ("edge_agent.capture.camera.video", "VideoCamera"),
-    ("image", "v4l2"): ("edge_agent.capture.camera.v4l2", "V4l2Camera"),
-    ("image", "twin"): ("edge_agent.capture.camera.simulated", "TwinCamera"),
-    ("vibration", "wav"): ("edge_agent.capture.vibration.replay", "ReplaySensor"),
-    ("vibration", "csv"): ("edge_agent.capture.vibration.replay", "ReplaySensor"),
-    ("vibration", "npz"): ("edge_agent.capture.vibration.replay", "ReplaySensor"),
-    ("vibration", "mat"): ("edge_agent.capture.vibration.replay", "ReplaySensor"),
-    ("vibration", "parquet"): ("edge_agent.capture.vibration.replay", "ReplaySensor"),
-    ("vibration", "twin"): ("edge_agent.capture.camera.simulated", "TwinSensor"),
-    ("tabular", "csv"): ("edge_agent.capture.process.rows", "RowReplay"),
-    ("tabular", "parquet"): ("edge_agent.capture.process.rows", "RowReplay"),
-    ("tabular", "mqtt"): ("edge_agent.capture.process.mqtt_tags", "MqttTags"),
+CAMERAS: Registry[SourceDriver] = Registry(
+    "edge_agent.capture.camera", SourceDriver, noun="camera driver"
+)
+SENSORS: Registry[SourceDriver] = Registry(
+    "edge_agent.capture.vibration", SourceDriver, noun="vibration driver"
+)
+TAG_SOURCES: Registry[SourceDriver] = Registry(
+    "edge_agent.capture.process",
+    SourceDriver,
+    noun="process driver",
+    besides=("tag_cache", "tag_mapping"),
+)
+REGISTRIES: Mapping[str, Registry[SourceDriver]] = {
+    "image": CAMERAS,
+    "vibration": SENSORS,
+    "tabular": TAG_SOURCES,
 }
-"""(kind of channel, driver) -> module and class."""
+"""Kind of channel -> its drivers."""
+
+SIMULATED: Mapping[str, object] = {"driver": "simulated"}
+FORMER_SENSORS: Mapping[str, Mapping[str, object]] = {
+    "twin": SIMULATED,
+    **{
+        name: {"driver": "replay", "format": name}
+        for name in ("wav", "csv", "npz", "mat", "parquet")
+    },
+}
+FORMER_TAG_SOURCES: Mapping[str, Mapping[str, object]] = {
+    "mqtt": {"driver": "mqtt_tags"},
+    "csv": {"driver": "rows", "format": "csv"},
+    "parquet": {"driver": "rows", "format": "parquet"},
+}
+"""Names of one release ago, and what takes their place."""
+
+ImageSource: TypeAlias = Annotated[
+    SerializeAsAny[SourceTable], ByDriver(CAMERAS, {"twin": SIMULATED})
+]
+VibrationSource: TypeAlias = Annotated[
+    SerializeAsAny[VibrationSourceTable], ByDriver(SENSORS, FORMER_SENSORS)
+]
+ProcessSource: TypeAlias = Annotated[
+    SerializeAsAny[SourceTable], ByDriver(TAG_SOURCES, FORMER_TAG_SOURCES)
+]
 
 
-def build_source(kind: str, config: BaseModel, *, name: str, clock: Clock) -> Source:
-    """The closed source that `config` (a table of edge_agent.capture.tables) describes."""
-    module, driver = DRIVERS[kind, str(getattr(config, "driver", ""))]
-    source: Source = getattr(import_module(module), driver)(config, name=name, clock=clock)
-    return source
+def build_source(kind: str, config: SourceTable, *, name: str, clock: Clock) -> Source:
+    """The closed source that a validated `[channel.source]` table describes."""
+    return REGISTRIES[kind].find(config.driver).build(config, name=name, clock=clock)
+
+
+def replay_table(kind: str, path: Path) -> dict[str, object]:
+    """The `[channel.source]` table that replays a recording; raises DeviceError without one."""
+    if not path.exists():
+        raise DeviceError("no such recording", where=str(path), cure="check the path")
+    for name, row in REGISTRIES[kind].rows().items():
+        if row.replays(path):
+            return {"driver": name, "path": path}
+    raise DeviceError(
+        f"no {REGISTRIES[kind].noun} replays it", where=str(path), cure="check the path"
+    )

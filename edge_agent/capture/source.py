@@ -1,20 +1,36 @@
-"""What every driver is: a source of frames or readings, one owner, no I/O before open()."""
+"""What every driver of this room is: a source of items, its table, and its row of the registry.
+
+A driver is one file of camera/, vibration/ or process/. It holds the schema of its
+`[channel.source]` table, its class, and `DRIVER = SourceDriver(...)`.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Protocol, Self, TypeAlias, runtime_checkable
 
+from pydantic import Field
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Item
+from edge_agent.contracts.model.manifest import InputSpec
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.settings.toml import Table
+
+RateHz: TypeAlias = Annotated[float, Field(ge=0, le=1000)]
 
 
 class EndOfSource(Exception):  # noqa: N818 - an end, not an error
-    """The source has given all it had (a folder that stops at its end, a twin with N parts)."""
+    """The source has given all its items (a folder that stops at its end, N simulated parts)."""
 
 
 class Source(Protocol):
     """One driver, built as `Driver(config, name=..., clock=...)`; closing twice is fine.
 
-    live: items come whether or not anybody looks (a camera, a paced replay), so a full queue drops
+    live: items come whether or not anybody asks (a camera, a paced replay), so a full queue drops
     the oldest; a source that is not live is read only when the line is ready for the next item.
     """
 
@@ -35,7 +51,89 @@ class Source(Protocol):
 
 @runtime_checkable
 class Announcing(Protocol):
-    """A source that hears of a part before it can give the part's item."""
+    """A source that learns of a part before it can give the part's item."""
 
     def unfinished(self) -> list[Item]:
         """Every part that was announced and not given: its item, or Unreadable; then none waits."""
+
+
+class SourceTable(Table):
+    """What the table of every source has, and what the station asks of it."""
+
+    driver: str
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether items carry the part's own name; False: only their number."""
+        return True
+
+    @property
+    def needs_broker(self) -> bool:
+        """Whether the source needs the broker of [mqtt]."""
+        return False
+
+    @property
+    def wait_ms(self) -> float:
+        """How long an item waits inside the source after its part came."""
+        return 0.0
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """The table completed by what the channel's bundle takes (None: no bundle).
+
+        Raises ConfigError where the two contradict each other.
+        """
+        del taken, channel, broker
+        return self
+
+
+class VibrationSourceTable(SourceTable):
+    """What the station asks of a vibration source."""
+
+    @property
+    def signal_unit(self) -> str:
+        """The unit of the samples."""
+        return "g"
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """The axes in their order; empty: the sensor's own."""
+        return ()
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """Refuse a bundle that takes another unit."""
+        del broker
+        if isinstance(taken, VibrationInput):
+            refuse_other_unit(self.signal_unit, taken, channel)
+        return self
+
+
+def refuse_other_unit(unit: str, taken: VibrationInput, channel: str) -> None:
+    """Raise ConfigError where a source's unit is not the one that the bundle takes."""
+    if unit != taken.unit:
+        raise ConfigError(
+            f"the source is in {unit!r}, the bundle takes {taken.unit!r}",
+            where=f"station.toml: channel {channel}",
+            cure="correct `unit`, or train on this unit",
+        )
+
+
+def replays_nothing(path: Path) -> bool:
+    """For a driver of a device."""
+    del path
+    return False
+
+
+@dataclass(frozen=True)
+class SourceDriver:
+    """The row of a driver. build: (config, name=, clock=) -> a closed Source.
+
+    replays: whether the driver can replay that file or folder (`lineside-agent replay`).
+    """
+
+    config: type[SourceTable]
+    build: Callable[..., Source]
+    replays: Callable[[Path], bool] = replays_nothing

@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _of_station(args: argparse.Namespace) -> StationConfig:
     """The station's configuration with one channel, whose source is the recording."""
-    from edge_agent.capture.tables import RecordingSource
+    from edge_agent.capture.source import VibrationSourceTable
     from edge_agent.contracts.core.errors import ConfigError
     from edge_agent.contracts.core.suggestion import did_you_mean
     from edge_agent.station.config import read_config
@@ -88,8 +88,9 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     channel = channels[name]
     table = channel.model_dump()
     table["source"] = _source(args.recording, channel.kind, args)
-    if isinstance(channel.source, RecordingSource):
-        table["source"] |= {"axes": channel.source.axes, "unit": channel.source.unit}
+    if isinstance(channel.source, VibrationSourceTable):
+        axes, unit = list(channel.source.axis_names), channel.source.signal_unit
+        table["source"] |= {"axes": axes, "unit": unit}
     whole = config.model_dump() | {"channel": [table], "mqtt": None}
     return type(config).model_validate(whole)
 
@@ -114,15 +115,7 @@ def _bench(args: argparse.Namespace) -> StationConfig:
 
 def _source(path: Path, kind: str, args: argparse.Namespace) -> dict[str, object]:
     """The `[channel.source]` table that replays `path`."""
-    from edge_agent.contracts.core.errors import DeviceError
-    from edge_agent.contracts.vibration.recordings import READERS
+    from edge_agent.capture.registry import replay_table
 
-    if not path.exists():
-        raise DeviceError("no such recording", where=str(path), cure="check the path")
-    if kind == "image":
-        return {"driver": "folder" if path.is_dir() else "video", "path": path}
-    found = [p.suffix for p in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    if kind == "tabular":
-        return {"driver": "parquet" if ".parquet" in found else "csv", "path": path}
-    driver = next((suffix for suffix in found if suffix in READERS), ".csv").removeprefix(".")
-    return {"driver": driver, "path": path, "sample_rate_hz": args.rate_hz, "rpm": args.rpm}
+    speeds = {"sample_rate_hz": args.rate_hz, "rpm": args.rpm} if kind == "vibration" else {}
+    return replay_table(kind, path) | speeds

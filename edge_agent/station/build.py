@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.capture.process.tag_mapping import wired_tags
-from edge_agent.capture.queue import Feed, build_feed
+from edge_agent.capture.queue import ItemQueue, build_queue
 from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
-from edge_agent.capture.tables import RecordingSource, TagsSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.channel_judge import ChannelJudge
@@ -61,7 +58,7 @@ class ArmedChannel:
     """One channel, its feed not started yet; only its own thread puts in another bundle."""
 
     name: str
-    feed: Feed
+    feed: ItemQueue
     bundle: ArmedBundle
 
 
@@ -72,7 +69,7 @@ def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedC
     """
     armed = arm_bundle(channel, config, clock)
     source = channel_source(channel, armed.spec, config, clock)
-    feed = build_feed(source, name=channel.name, size=channel.queue, clock=clock)
+    feed = build_queue(source, name=channel.name, size=channel.queue, clock=clock)
     return ArmedChannel(channel.name, feed, armed)
 
 
@@ -125,30 +122,12 @@ def bundle_file(path: Path) -> Path:
 def channel_source(
     channel: Channel, spec: ModelSpec | None, config: StationConfig, clock: Clock
 ) -> Source:
-    """The closed source of a channel; raises ConfigError where bundle and channel do not match.
-
-    Without a model (spec None) a recording gives the axes that are named, or its first.
-    """
-    source = channel.source
-    if spec is None:
-        if isinstance(source, RecordingSource) and not source.axes:
-            source = source.model_copy(update={"axes": ["0"]})
-        return build_source(channel.kind, source, name=channel.name, clock=clock)
-    refuse_other_kind(channel, spec)
-    if isinstance(spec.input, VibrationInput):
-        unit = getattr(source, "unit", "g")
-        if unit != spec.input.unit:
-            raise ConfigError(
-                f"the source is in {unit!r}, the bundle takes {spec.input.unit!r}",
-                where=f"station.toml: channel {channel.name}",
-                cure="correct `unit`, or train on this unit",
-            )
-        if isinstance(source, RecordingSource) and not source.axes:
-            source = source.model_copy(update={"axes": spec.input.axes})
-    if isinstance(spec.input, TabularInput) and isinstance(source, TagsSource):
-        wired = wired_tags(source, spec.input, channel.name)
-        source = source.model_copy(update={"tag": wired, "broker": source.broker or config.mqtt})
-    return build_source(channel.kind, source, name=channel.name, clock=clock)
+    """The closed source of a channel; raises ConfigError where bundle and channel do not match."""
+    if spec is not None:
+        refuse_other_kind(channel, spec)
+    taken = None if spec is None else spec.input
+    table = channel.source.fitted_to(taken, channel=channel.name, broker=config.mqtt)
+    return build_source(channel.kind, table, name=channel.name, clock=clock)
 
 
 def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:
@@ -196,8 +175,8 @@ def _physics(channel: VibrationChannel, config: StationConfig, clock: Clock) -> 
         bundle=TITLE,
         deadline_ms=config.line.deadline_ms,
         clock=clock,
-        axes=tuple(getattr(channel.source, "axes", ())),
-        unit=getattr(channel.source, "unit", "g"),
+        axes=channel.source.axis_names,
+        unit=channel.source.signal_unit,
     )
     return ArmedBundle(Path(), TITLE, judge, None)
 

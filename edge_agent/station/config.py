@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from edge_agent.capture.tables import ImageSource, ProcessSource, TagsSource, VibrationSource
+from edge_agent.capture.registry import ImageSource, ProcessSource, VibrationSource
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.wire.decision import SafeAction
@@ -27,7 +27,6 @@ station.toml. An unknown key is refused with a suggestion. Secrets lie in files 
 """Begins docs/station-toml.md."""
 
 Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-COUNTING_DRIVERS = frozenset({"v4l2"})
 
 
 class StationTable(Table):
@@ -167,7 +166,7 @@ class StationConfig(Table):
     def _joined_parts_are_named(self) -> Self:
         """A camera that counts its own frames gives other parts' numbers after a lost frame."""
         for channel in self.channel:
-            if self.line.join == "part_id" and _only_counts(channel):
+            if self.line.join == "part_id" and not channel.source.names_parts:
                 raise ValueError(
                     f'line.join = "part_id" needs sources that name their parts; channel '
                     f"{channel.name!r} ({channel.source.driver}) only counts its frames"
@@ -177,8 +176,7 @@ class StationConfig(Table):
     @model_validator(mode="after")
     def _tags_have_a_broker(self) -> Self:
         for channel in self.channel:
-            source = channel.source
-            if isinstance(source, TagsSource) and source.broker is None and self.mqtt is None:
+            if channel.source.needs_broker and self.mqtt is None:
                 raise ValueError(
                     f"channel {channel.name!r} needs [mqtt], or [channel.source.broker]"
                 )
@@ -187,20 +185,13 @@ class StationConfig(Table):
     @model_validator(mode="after")
     def _values_settle_before_the_deadline(self) -> Self:
         for channel in self.channel:
-            settle_ms = getattr(channel.source, "settle_ms", 0)
-            if settle_ms >= self.line.deadline_ms:
+            wait_ms = channel.source.wait_ms
+            if wait_ms >= self.line.deadline_ms:
                 raise ValueError(
-                    f"channel {channel.name!r} waits {settle_ms:g} ms for its values, and "
+                    f"channel {channel.name!r} waits {wait_ms:g} ms for its values, and "
                     f"line.deadline_ms is {self.line.deadline_ms:g}: no verdict could be in time"
                 )
         return self
-
-
-def _only_counts(channel: Channel) -> bool:
-    """Whether the channel's parts have no name but their number."""
-    source = channel.source
-    unnamed = isinstance(source, TagsSource) and not source.part_tag
-    return unnamed or source.driver in COUNTING_DRIVERS
 
 
 def read_config(path: Path) -> StationConfig:

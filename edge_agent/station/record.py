@@ -69,9 +69,9 @@ def listen_alone(
     source = channel_source(channel, None, config, clock)
     readings = _readings(source, seconds, channel.name)
     width = readings[0].signal.shape[1] if readings else 0
-    named = tuple(getattr(channel.source, "axes", ()))
+    named = channel.source.axis_names
     axes = named or tuple(str(axis) for axis in range(width))
-    return _recordings(readings, channel.name, axes, getattr(channel.source, "unit", "g"))
+    return _recordings(readings, channel.name, axes, channel.source.signal_unit)
 
 
 def _recordings(

@@ -107,7 +107,7 @@ name = "mill"
 kind = "tabular"
 bundle = "root/bundles/mill"
 [channel.source]
-driver = "mqtt"
+driver = "mqtt_tags"
 topic = "plant/mill"
 trigger_tag = "part"
 part_tag = "part"
@@ -119,7 +119,7 @@ name = "archive"
 kind = "tabular"
 bundle = "root/bundles/mill"
 [channel.source]
-driver = "csv"
+driver = "rows"
 path = "shift.csv"
 rate_hz = 50
 """

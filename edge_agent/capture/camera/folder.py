@@ -5,20 +5,34 @@ from __future__ import annotations
 import time
 from collections import deque
 from pathlib import Path
+from typing import Literal
 
-from edge_agent.capture.counter import Stamps
-from edge_agent.capture.rate_limiter import Pace
-from edge_agent.capture.source import EndOfSource
-from edge_agent.capture.tables import FolderSource
+from pydantic import Field
+
+from edge_agent.capture.counter import ItemCounter
+from edge_agent.capture.rate_limiter import RateLimiter
+from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError, InputError
 from edge_agent.contracts.core.files import files_below
 from edge_agent.contracts.core.types import Frame, Unreadable
 from edge_agent.contracts.image.input import IMAGE_SUFFIXES, read_image
+from edge_agent.settings.toml import StationPath
 
 SETTLE_S = 0.2
 """A file younger than this may still be written, when new files are waited for."""
 POLL_S = 0.05
+
+
+class FolderTable(SourceTable):
+    """Images of a folder in name order, sub-folders included: the camera of a desktop."""
+
+    driver: Literal["folder"]
+    path: StationPath = Field(description="the folder")
+    rate_hz: RateHz = Field(default=0, description="images a second; 0: as fast as the line takes")
+    at_end: Literal["stop", "wait", "repeat"] = Field(
+        default="stop", description="stop; or wait for new files; or begin again"
+    )
 
 
 class FolderCamera:
@@ -27,12 +41,12 @@ class FolderCamera:
     The part id is the file's path inside the folder.
     """
 
-    def __init__(self, config: FolderSource, *, name: str, clock: Clock) -> None:
+    def __init__(self, config: FolderTable, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
         self._config = config
         self._clock = clock
-        self._stamps = Stamps(name, clock)
-        self._pace = Pace(config.rate_hz, clock)
+        self._counter = ItemCounter(name, clock)
+        self._rate = RateLimiter(config.rate_hz, clock)
         self._waiting: deque[Path] = deque()
         self._seen: set[Path] = set()
 
@@ -53,15 +67,15 @@ class FolderCamera:
         """
         if not self._waiting and not self._refill(timeout_s):
             return None
-        if not self._pace.wait(timeout_s):
+        if not self._rate.wait(timeout_s):
             return None
         path = self._waiting.popleft()
         part_id = path.relative_to(self._config.path).as_posix()
         try:
             image = read_image(path)
         except InputError as error:
-            return Unreadable(str(error), *self._stamps.stamp(), part_id)
-        return Frame(image, *self._stamps.stamp(), part_id)
+            return Unreadable(str(error), *self._counter.stamp(), part_id)
+        return Frame(image, *self._counter.stamp(), part_id)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -109,3 +123,6 @@ def _is_settled(path: Path) -> bool:
         return path.stat().st_mtime <= time.time() - SETTLE_S
     except FileNotFoundError:
         return False
+
+
+DRIVER = SourceDriver(FolderTable, FolderCamera, replays=Path.is_dir)

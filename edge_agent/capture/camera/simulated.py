@@ -1,28 +1,40 @@
-"""The simulated line as a camera and as a vibration sensor; part ids tell the truth's number."""
+"""The simulated line as a camera; part ids lead back to the truth."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Literal
 
-from edge_agent.capture.counter import Stamps
-from edge_agent.capture.rate_limiter import Pace
-from edge_agent.capture.source import EndOfSource
-from edge_agent.capture.tables import TwinCameraSource, TwinSensorSource
+from pydantic import Field
+
+from edge_agent.capture.simulated_line import SimulatedLine
+from edge_agent.capture.source import RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.types import Frame, Reading
-from edge_agent.simulator import motor, parts, scene
-
-Config = TypeVar("Config", TwinCameraSource, TwinSensorSource)
+from edge_agent.contracts.core.types import Frame
+from edge_agent.simulator import parts, scene
 
 
-class TwinSource(Generic[Config]):
-    """Parts `start`, `start` + 1, ... of a line; the part id is `twin-<seed>-<k>`."""
+class SimulatedCameraTable(SourceTable):
+    """The simulated line: deterministic parts on a belt, with known truth."""
 
-    def __init__(self, config: Config, *, name: str, clock: Clock) -> None:
+    driver: Literal["simulated"]
+    seed: int = Field(default=1, ge=0, description="part k of a seed is always the same")
+    start: int = Field(default=0, ge=0, description="number of the first part")
+    parts: int = Field(default=0, ge=0, description="parts to give; 0: without end")
+    rate_hz: RateHz = Field(default=0, description="parts a second; 0: as fast as the line takes")
+    width_px: int = Field(default=640, ge=32, le=4096, description="width of a frame")
+    height_px: int = Field(default=480, ge=32, le=4096, description="height of a frame")
+    defect_rate: float = Field(default=0.25, ge=0, le=1, description="share of bad parts")
+
+
+class SimulatedCamera:
+    """A frame of each part."""
+
+    def __init__(self, config: SimulatedCameraTable, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
-        self._config: Config = config
-        self._stamps = Stamps(name, clock)
-        self._pace = Pace(config.rate_hz, clock)
+        self._config = config
+        self._line = SimulatedLine(
+            config.start, config.parts, config.rate_hz, name=name, clock=clock
+        )
 
     def open(self) -> None:
         """Nothing to open; a line that was closed goes on where it stopped."""
@@ -30,35 +42,13 @@ class TwinSource(Generic[Config]):
     def close(self) -> None:
         """Nothing is held."""
 
-    def _due(self, timeout_s: float) -> int | None:
-        """The number of the part that is due; EndOfSource after `parts` of them."""
-        if self._config.parts and self._stamps.seq >= self._config.parts:
-            raise EndOfSource
-        return self._config.start + self._stamps.seq if self._pace.wait(timeout_s) else None
-
-
-class TwinCamera(TwinSource[TwinCameraSource]):
-    """A frame of each part."""
-
     def next(self, timeout_s: float) -> Frame | None:
         """The next part's frame; EndOfSource after `parts` of them."""
-        k, config = self._due(timeout_s), self._config
+        k, config = self._line.due_part(timeout_s), self._config
         if k is None:
             return None
         image = scene.render(config.seed, k, config.width_px, config.height_px, config.defect_rate)
-        return Frame(image, *self._stamps.stamp(), parts.part_id(config.seed, k))
+        return Frame(image, *self._line.counter.stamp(), parts.part_id(config.seed, k))
 
 
-class TwinSensor(TwinSource[TwinSensorSource]):
-    """A reading of each motor on the bench."""
-
-    def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; EndOfSource after `parts` of them."""
-        k, config = self._due(timeout_s), self._config
-        if k is None:
-            return None
-        rate_hz = config.sample_rate_hz
-        signal = motor.vibration(config.seed, k, config.duration_s, rate_hz, config.defect_rate)
-        rpm = 60 * motor.trial(config.seed, k, config.defect_rate).shaft_hz
-        part_id = parts.part_id(config.seed, k)
-        return Reading(signal, rate_hz, *self._stamps.stamp(), part_id, rpm)
+DRIVER = SourceDriver(SimulatedCameraTable, SimulatedCamera)

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from edge_agent.capture.tables import V4l2Source
+from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame
+
+
+class V4l2Table(SourceTable):
+    """A USB or CSI camera under Linux (V4L2 through OpenCV)."""
+
+    driver: Literal["v4l2"]
+    device: int | str = Field(default=0, description="number, or path such as /dev/video0")
+    width_px: int = Field(ge=16, le=16384, description="width; another one is refused")
+    height_px: int = Field(ge=16, le=16384, description="height; another one is refused")
+    rate_hz: float = Field(
+        default=0, ge=0, le=1000, description="frames a second; 0: the camera's own rate"
+    )
+    pixel_format: str = Field(
+        default="", pattern=r"^([A-Z0-9]{4})?$", description="FOURCC such as MJPG; empty: its own"
+    )
+
+    @property
+    def names_parts(self) -> bool:
+        """A camera only counts its frames."""
+        return False
 
 
 class Port(Protocol):
@@ -37,7 +58,7 @@ class V4l2Camera:
 
     def __init__(
         self,
-        config: V4l2Source,
+        config: V4l2Table,
         *,
         name: str,
         clock: Clock,
@@ -137,3 +158,6 @@ def open_device(device: str) -> Port:
             cure="plug the camera in, or correct `device` in station.toml",
         )
     return port  # type: ignore[return-value]
+
+
+DRIVER = SourceDriver(V4l2Table, V4l2Camera)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from edge_agent.capture.counter import Stamps
-from edge_agent.capture.rate_limiter import Pace
-from edge_agent.capture.source import EndOfSource
-from edge_agent.capture.tables import VideoSource
+from edge_agent.capture.counter import ItemCounter
+from edge_agent.capture.rate_limiter import RateLimiter
+from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Unreadable
+from edge_agent.settings.toml import StationPath
 
 LOG = logging.getLogger("lineside.capture")
 
 SLACK = 1
 """Frames that a whole file may lack: where it names only its length, their number is rounded."""
+
+
+class VideoTable(SourceTable):
+    """A video file that OpenCV can read."""
+
+    driver: Literal["video"]
+    path: StationPath = Field(description="the file")
+    rate_hz: RateHz = Field(default=0, description="frames a second; 0: as fast as the line takes")
 
 
 class VideoCamera:
@@ -29,12 +40,12 @@ class VideoCamera:
     which is often half a picture, becomes Unreadable with the number of those that are missing.
     """
 
-    def __init__(self, config: VideoSource, *, name: str, clock: Clock) -> None:
+    def __init__(self, config: VideoTable, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
         self._config = config
         self._name = name
-        self._stamps = Stamps(name, clock)
-        self._pace = Pace(config.rate_hz, clock)
+        self._counter = ItemCounter(name, clock)
+        self._rate = RateLimiter(config.rate_hz, clock)
         self._capture: cv2.VideoCapture | None = None
         self._ahead: NDArray[np.uint8] | None = None
         self._read = 0
@@ -58,18 +69,18 @@ class VideoCamera:
         """The next frame; EndOfSource after the last one."""
         if self._capture is None:
             raise DeviceError("not open", where=str(self._config.path), cure="open it first")
-        if not self._pace.wait(timeout_s):
+        if not self._rate.wait(timeout_s):
             return None
         pixels = self._ahead
         if pixels is None:
             raise EndOfSource
         self._ahead = self._look(self._capture)
         missing = 0 if self._ahead is not None else self._missing(self._capture)
-        part_id = f"{self._config.path.stem}-{self._stamps.seq}"
+        part_id = f"{self._config.path.stem}-{self._counter.seq}"
         if missing > SLACK:
-            return Unreadable(self._broken_off(missing), *self._stamps.stamp(), part_id)
+            return Unreadable(self._broken_off(missing), *self._counter.stamp(), part_id)
         image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-        return Frame(image, *self._stamps.stamp(), part_id)
+        return Frame(image, *self._counter.stamp(), part_id)
 
     def close(self) -> None:
         """Release the file."""
@@ -94,3 +105,6 @@ class VideoCamera:
         )
         LOG.error("channel %s: %s", self._name, said)
         return said
+
+
+DRIVER = SourceDriver(VideoTable, VideoCamera, replays=Path.is_file)

@@ -10,11 +10,12 @@ import threading
 import uuid
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Literal, Self
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from pydantic import Field, model_validator
 
 from edge_agent.broker.client import (
     CONNECT_S,
@@ -24,24 +25,94 @@ from edge_agent.broker.client import (
     refusal,
     refuse_unless_connected,
 )
-from edge_agent.capture.process.tag_cache import Cell, Said, TagBoard
+from edge_agent.broker.config import BrokerTable
+from edge_agent.capture.process.tag_cache import Cell, TagCache, TagTopic, TagValue
+from edge_agent.capture.process.tag_mapping import map_tags
+from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BrokerError, DeviceError
 from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
-
-if TYPE_CHECKING:
-    from edge_agent.broker.config import BrokerTable
-    from edge_agent.capture.tables import TagsSource
+from edge_agent.contracts.model.manifest import InputSpec
+from edge_agent.contracts.process.input import TabularInput
 
 START_S = 5.0
-"""How long the first row waits for every tag to have spoken once."""
+"""How long the first row waits for every tag to have freshn once."""
 WAITING = 4096
 """Triggers that may wait for their values to settle; beyond this the oldest is lost, and a hole
 in `seq` says so."""
 
 
+class MqttTagsTable(SourceTable):
+    """Process tags over MQTT, each as it comes; a row is taken by the clock or by a trigger."""
+
+    driver: Literal["mqtt_tags"]
+    topic: str = Field(
+        default="",
+        pattern=r"^[^+#\x00]*$",
+        description="JSON objects on it hold the tags that are not listed, by their names",
+    )
+    period_s: float = Field(default=0, ge=0, le=86400, description="a row so often; 0: by trigger")
+    trigger_tag: str = Field(default="", description="the tag whose message takes a row")
+    trigger_on: Literal["message", "change", "rise"] = Field(
+        default="message",
+        description="every message; a new value; or from nothing, false or 0 to something",
+    )
+    settle_ms: float = Field(
+        default=0, ge=0, le=60_000, description="wait after a trigger for the part's own values"
+    )
+    part_tag: str = Field(default="", description="the tag that names the part; empty: counted")
+    stale_s: float = Field(
+        default=10, ge=0, le=86400, description="an older value is no value; 0: tags sent on change"
+    )
+    broker: BrokerTable | None = Field(default=None, description="absent: the one of [mqtt]")
+    tag: list[TagTopic] = Field(
+        default_factory=list, max_length=512, description="tags with topics of their own"
+    )
+
+    @model_validator(mode="after")
+    def _period_or_trigger(self) -> Self:
+        if (self.period_s > 0) == bool(self.trigger_tag):
+            raise ValueError("give either period_s or trigger_tag")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_told_apart(self) -> Self:
+        names = [tag.name for tag in self.tag]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two tags are named {twice[0]!r}")
+        lost = [n for n in (self.trigger_tag, self.part_tag) if n and n not in names]
+        if lost and not self.topic:
+            raise ValueError(f"{lost[0]!r} is not among the tags, and no topic holds the others")
+        return self
+
+    @property
+    def names_parts(self) -> bool:
+        """Only a tag can name the part; without `part_tag` rows are counted."""
+        return bool(self.part_tag)
+
+    @property
+    def needs_broker(self) -> bool:
+        """Whether the broker of [mqtt] is meant."""
+        return self.broker is None
+
+    @property
+    def wait_ms(self) -> float:
+        """`settle_ms`."""
+        return self.settle_ms
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """Map the tags of the model to topics; the broker of [mqtt] where none is named."""
+        if not isinstance(taken, TabularInput):
+            return self
+        tags = map_tags(self.tag, self.topic, (self.trigger_tag, self.part_tag), taken, channel)
+        return self.model_copy(update={"tag": tags, "broker": self.broker or broker})
+
+
 @dataclass(frozen=True)
-class Trigger:
+class RowRequest:
     """When a row was asked for, and the row where its values need not settle.
 
     part_id: where the trigger itself names the part.
@@ -57,21 +128,21 @@ class Trigger:
 class MqttTags:
     """Gives a row of the last values every period_s, or after each trigger.
 
-    A tag that never spoke, is stale or unreadable makes the row Unreadable with the tag's name; a
+    A tag that never fresh, is stale or unreadable makes the row Unreadable with the tag's name; a
     sender's own null is a missing value, which the model's manifest deals with.
     `config.tag` must hold every tag that a row shall have, and `config.broker` the broker.
     """
 
     live = True
 
-    def __init__(self, config: TagsSource, *, name: str, clock: Clock) -> None:
+    def __init__(self, config: MqttTagsTable, *, name: str, clock: Clock) -> None:
         self._config = config
         self._broker = _broker(config, name)
         self._name = name
         self._clock = clock
         self._wanted = [tag.name for tag in config.tag]
-        self._board = TagBoard(config.tag, config.stale_s)
-        self._triggers: deque[Trigger] = deque()
+        self._tags = TagCache(config.tag, config.stale_s)
+        self._triggers: deque[RowRequest] = deque()
         self._level: Cell = None
         self._client: Client | None = None
         self._answer: ReasonCode | None = None
@@ -138,7 +209,7 @@ class MqttTags:
     def _forget(self) -> None:
         """A new connection starts without the values of the old one."""
         with self._change:
-            self._board.clear()
+            self._tags.clear()
             self._seq += bool(self._seq and self._config.trigger_tag)
             self._triggers.clear()
             self._level, self._lost, self._begun = None, "", False
@@ -151,7 +222,7 @@ class MqttTags:
             refuse_unless_connected(self._broker, self._answer)
 
     def _subscribe(self, client: Client) -> None:
-        topics = self._board.topics
+        topics = self._tags.topics
         client.subscribe([(topic, 1) for topic in topics])
         with self._change:
             self._change.wait_for(lambda: self._granted is not None, CONNECT_S)
@@ -173,7 +244,7 @@ class MqttTags:
             settled = self._triggers[0].mono_ns + round(self._config.settle_ms * 1e6)
             return (settled - now) / 1e9
         if not self._begun:
-            if not self._board.heard_all(self._wanted) and now < self._start_ns:
+            if not self._tags.has_all(self._wanted) and now < self._start_ns:
                 return (self._start_ns - now) / 1e9
             self._begin(now)
         return ((self._due_ns or now) - now) / 1e9
@@ -189,23 +260,23 @@ class MqttTags:
         trigger = self._triggers.popleft() if self._config.trigger_tag else self._tick(now)
         return trigger.item or self._row(trigger, now)
 
-    def _unsettled(self, trigger: Trigger, reason: str) -> ProcessRow | Unreadable:
+    def _unsettled(self, trigger: RowRequest, reason: str) -> ProcessRow | Unreadable:
         """The row of a trigger whose values nobody waits for any longer."""
         return trigger.item or self._unreadable(trigger, reason)
 
-    def _row(self, trigger: Trigger, now: int) -> ProcessRow | Unreadable:
+    def _row(self, trigger: RowRequest, now: int) -> ProcessRow | Unreadable:
         """The tags as they stand now, or why there is no row."""
-        silent = self._board.silent(self._wanted, now)
-        if silent:
-            return self._unreadable(trigger, "; ".join(silent))
-        row, part_id = self._board.row(self._wanted), trigger.part_id or self._part_id()
+        faults = self._tags.faults(self._wanted, now)
+        if faults:
+            return self._unreadable(trigger, "; ".join(faults))
+        row, part_id = self._tags.row(self._wanted), trigger.part_id or self._part_id()
         return ProcessRow(row, trigger.at_ns, trigger.mono_ns, trigger.seq, self._name, part_id)
 
-    def _unreadable(self, trigger: Trigger, reason: str) -> Unreadable:
+    def _unreadable(self, trigger: RowRequest, reason: str) -> Unreadable:
         part_id = trigger.part_id or self._part_id()
         return Unreadable(reason, trigger.at_ns, trigger.mono_ns, trigger.seq, self._name, part_id)
 
-    def _tick(self, now: int) -> Trigger:
+    def _tick(self, now: int) -> RowRequest:
         """The row of this period; a late caller leaves out whole periods and counts them."""
         period_ns = round(self._config.period_s * 1e9)
         due = now if self._due_ns is None else self._due_ns
@@ -214,12 +285,12 @@ class MqttTags:
         self._due_ns = due + (missed + 1) * period_ns
         return self._trigger(now)
 
-    def _trigger(self, now: int) -> Trigger:
+    def _trigger(self, now: int) -> RowRequest:
         seq, self._seq = self._seq, self._seq + 1
-        return Trigger(self._clock.utc_ns(), now, seq)
+        return RowRequest(self._clock.utc_ns(), now, seq)
 
     def _part_id(self) -> str:
-        value = self._board.value(self._config.part_tag) if self._config.part_tag else None
+        value = self._tags.value(self._config.part_tag) if self._config.part_tag else None
         return "" if value is None else str(value)
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
@@ -228,10 +299,10 @@ class MqttTags:
                 return
             now = self._clock.mono_ns()
             payload = bytes(message.payload)
-            spoke = self._board.hear(message.topic, payload, now, retained=message.retain)
+            fresh = self._tags.take(message.topic, payload, now, retained=message.retain)
             name = self._config.trigger_tag
-            if name in spoke and not message.retain and self._fires(spoke[name]):
-                self._pull(now, settles=not spoke[name].fault)
+            if name in fresh and not message.retain and self._fires(fresh[name]):
+                self._pull(now, settles=not fresh[name].fault)
             self._change.notify_all()
 
     def _pull(self, now: int, *, settles: bool) -> None:
@@ -245,16 +316,16 @@ class MqttTags:
             self._triggers.popleft()
         self._triggers.append(trigger)
 
-    def _fires(self, said: Said) -> bool:
+    def _fires(self, value: TagValue) -> bool:
         """Whether the trigger asks for a row; one that cannot be read stands for a part too."""
-        if said.fault:
+        if value.fault:
             return self._config.trigger_on != "rise"
-        value, before = said.value, self._level
-        self._level = value
+        level, before = value.value, self._level
+        self._level = level
         if self._config.trigger_on == "change":
-            return value != before
+            return level != before
         if self._config.trigger_on == "rise":
-            return _is_set(value) and not _is_set(before)
+            return _is_set(level) and not _is_set(before)
         return True
 
     def _on_connect(
@@ -300,7 +371,7 @@ def _is_set(value: Cell) -> bool:
     return value not in (None, 0, "", "0", "false", "False", "off", "OFF")
 
 
-def _broker(config: TagsSource, name: str) -> BrokerTable:
+def _broker(config: MqttTagsTable, name: str) -> BrokerTable:
     if config.broker is None:
         raise DeviceError(
             "no broker is named",
@@ -308,3 +379,6 @@ def _broker(config: TagsSource, name: str) -> BrokerTable:
             cure="add [mqtt], or [channel.source.broker]",
         )
     return config.broker
+
+
+DRIVER = SourceDriver(MqttTagsTable, MqttTags)

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from edge_agent.capture.counter import Stamps
-from edge_agent.capture.file_sequence import Listing
-from edge_agent.capture.rate_limiter import Pace
-from edge_agent.capture.tables import RowsSource
+from edge_agent.capture.counter import ItemCounter
+from edge_agent.capture.file_sequence import FileSequence
+from edge_agent.capture.rate_limiter import RateLimiter
+from edge_agent.capture.source import RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
 from edge_agent.contracts.process.tables import Row, Table, read_table, texts
+from edge_agent.settings.toml import StationPath
+
+
+class RowsTable(SourceTable):
+    """Rows of process tags from a file, or from a folder of files in name order."""
+
+    driver: Literal["rows"]
+    path: StationPath = Field(description="one table, or a folder of them")
+    format: Literal["auto", "csv", "parquet"] = Field(
+        default="auto", description="kind of file; auto: Parquet where such a file lies there"
+    )
+    header: list[str] = Field(
+        default_factory=list, max_length=512, description="columns of files without header line"
+    )
+    part_column: str = Field(default="", description="names the part; empty: FILE#ROW")
+    rate_hz: RateHz = Field(default=0, description="rows a second; 0: as fast as the line takes")
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files that are read."""
+        return (".parquet", ".csv") if self.format == "auto" else (f".{self.format}",)
 
 
 class RowReplay:
@@ -24,12 +47,12 @@ class RowReplay:
     A new table is a new stretch of time: `seq` leaves a hole before it.
     """
 
-    def __init__(self, config: RowsSource, *, name: str, clock: Clock) -> None:
+    def __init__(self, config: RowsTable, *, name: str, clock: Clock) -> None:
         self.live = config.rate_hz > 0
         self._config = config
-        self._stamps = Stamps(name, clock)
-        self._pace = Pace(config.rate_hz, clock)
-        self._files = Listing(config.path, f".{config.driver}", "table")
+        self._counter = ItemCounter(name, clock)
+        self._rate = RateLimiter(config.rate_hz, clock)
+        self._files = FileSequence(config.path, config.suffixes, "table")
         self._rows: Iterator[tuple[str, Row]] = iter(())
 
     def open(self) -> None:
@@ -38,7 +61,7 @@ class RowReplay:
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row; EndOfSource after the last table."""
-        if not self._pace.wait(timeout_s):
+        if not self._rate.wait(timeout_s):
             return None
         found = next(self._rows, None)
         while found is None:
@@ -47,10 +70,10 @@ class RowReplay:
                 self._rows = self._read(path)
                 found = next(self._rows, None)
             except InputError as error:
-                return Unreadable(str(error), *self._stamps.stamp(), self._files.part_id(path))
-            self._stamps.skip()
+                return Unreadable(str(error), *self._counter.stamp(), self._files.part_id(path))
+            self._counter.skip()
         part_id, row = found
-        return ProcessRow(row, *self._stamps.stamp(), part_id)
+        return ProcessRow(row, *self._counter.stamp(), part_id)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -79,3 +102,6 @@ def _cell(cell: np.str_ | np.float64) -> float | str | None:
     if isinstance(cell, np.str_):
         return str(cell)
     return None if np.isnan(cell) else float(cell)
+
+
+DRIVER = SourceDriver(RowsTable, RowReplay, replays=Path.exists)

@@ -1,4 +1,4 @@
-"""What each tag said last, and whether that still counts; without a network."""
+"""The latest value of each tag, and whether it is still fresh. Does no I/O."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from edge_agent.capture.tables import TagTopic
+from pydantic import Field
+
 from edge_agent.contracts.process.tables import Row
+from edge_agent.settings.toml import Table
 
 Cell: TypeAlias = float | int | str | None
 """A tag's value; None where its sender says that it has none."""
@@ -19,8 +21,20 @@ MOST_CHARACTERS = 4096
 """A longer text is no value of a tag."""
 
 
+class TagTopic(Table):
+    """Where one tag comes from."""
+
+    name: str = Field(
+        min_length=1, description="as the model calls it; another unit in the brackets is converted"
+    )
+    topic: str = Field(min_length=1, pattern=r"^[^+#\x00]+$", description="without wildcards")
+    key: str = Field(
+        default="", description="of a JSON object, dots lead inside; empty: the payload itself"
+    )
+
+
 @dataclass(frozen=True)
-class Said:
+class TagValue:
     """A tag's last message: its value, or what was wrong with it, and when it came."""
 
     value: Cell
@@ -28,7 +42,7 @@ class Said:
     fault: str = ""
 
 
-class TagBoard:
+class TagCache:
     """Holds the last value of every tag. Retained messages have no known age: where values grow
     stale (stale_s > 0) they are not taken.
     """
@@ -36,43 +50,43 @@ class TagBoard:
     def __init__(self, tags: Sequence[TagTopic], stale_s: float) -> None:
         self._tags = {tag.name: tag for tag in tags}
         self._stale_s = stale_s
-        self._said: dict[str, Said] = {}
+        self._values: dict[str, TagValue] = {}
 
     @property
     def topics(self) -> list[str]:
         """Every topic once."""
         return list(dict.fromkeys(tag.topic for tag in self._tags.values()))
 
-    def hear(
+    def take(
         self, topic: str, payload: bytes, mono_ns: int, *, retained: bool = False
-    ) -> dict[str, Said]:
-        """Take a message; gives what it said of each tag that it held, or might have held."""
+    ) -> dict[str, TagValue]:
+        """Take a message; return the new value of each tag that it held, or might have held."""
         if retained and self._stale_s > 0:
             return {}
-        spoke: dict[str, Said] = {}
+        fresh: dict[str, TagValue] = {}
         document, fault = _document(payload)
         for tag in self._tags.values():
             if tag.topic != topic:
                 continue
-            said = _said(tag, document, fault, mono_ns)
-            if said is not None:
-                spoke[tag.name] = said
-        self._said |= spoke
-        return spoke
+            latest = _tag_value(tag, document, fault, mono_ns)
+            if latest is not None:
+                fresh[tag.name] = latest
+        self._values |= fresh
+        return fresh
 
-    def heard_all(self, names: Sequence[str]) -> bool:
-        """Whether each of the tags has said something."""
-        return all(name in self._said for name in names)
+    def has_all(self, names: Sequence[str]) -> bool:
+        """Whether every tag has had a message."""
+        return all(name in self._values for name in names)
 
-    def silent(self, names: Sequence[str], mono_ns: int) -> list[str]:
+    def faults(self, names: Sequence[str], mono_ns: int) -> list[str]:
         """Why the tags that have no value now have none, in sentences."""
         found = [self._fault(name, mono_ns) for name in names]
         return [fault for fault in found if fault]
 
     def value(self, name: str) -> Cell:
         """The last value of a tag."""
-        said = self._said.get(name)
-        return None if said is None else said.value
+        latest = self._values.get(name)
+        return None if latest is None else latest.value
 
     def row(self, names: Sequence[str]) -> Row:
         """The last values of the tags."""
@@ -80,28 +94,28 @@ class TagBoard:
 
     def clear(self) -> None:
         """Forget every value: nobody knows what became of it while nobody listened."""
-        self._said.clear()
+        self._values.clear()
 
     def _fault(self, name: str, mono_ns: int) -> str:
-        said, topic = self._said.get(name), self._tags[name].topic
-        if said is None:
+        latest, topic = self._values.get(name), self._tags[name].topic
+        if latest is None:
             return f"{name}: nothing came on {topic}"
-        if said.fault:
-            return f"{name}: {said.fault} on {topic}"
-        age_s = (mono_ns - said.mono_ns) / 1e9
+        if latest.fault:
+            return f"{name}: {latest.fault} on {topic}"
+        age_s = (mono_ns - latest.mono_ns) / 1e9
         if 0 < self._stale_s < age_s:
             return f"{name} is stale: {age_s:.1f} s old, {self._stale_s:g} s are allowed"
         return ""
 
 
-def _said(tag: TagTopic, document: object, fault: str, mono_ns: int) -> Said | None:
-    """What a message says of one tag; None where it does not speak of it."""
+def _tag_value(tag: TagTopic, document: object, fault: str, mono_ns: int) -> TagValue | None:
+    """The value of one tag in a message; None where the message does not hold it."""
     if fault:
-        return Said(None, mono_ns, fault)
+        return TagValue(None, mono_ns, fault)
     if not tag.key:
         return _value(document, mono_ns)
     if not isinstance(document, dict):
-        return Said(None, mono_ns, f"no JSON object that could hold {tag.key!r}")
+        return TagValue(None, mono_ns, f"no JSON object that could hold {tag.key!r}")
     found, value = _inside(document, tag.key)
     return _value(value, mono_ns) if found else None
 
@@ -136,13 +150,13 @@ def _inside(document: Mapping[str, object], key: str) -> tuple[bool, object]:
     return _inside(inner, rest)
 
 
-def _value(value: object, mono_ns: int) -> Said:
+def _value(value: object, mono_ns: int) -> TagValue:
     if isinstance(value, bool):
-        return Said(int(value), mono_ns)
+        return TagValue(int(value), mono_ns)
     if isinstance(value, str) and len(value) > MOST_CHARACTERS:
-        return Said(
+        return TagValue(
             None, mono_ns, f"a text of {len(value)} characters, {MOST_CHARACTERS} are read,"
         )
     if value is None or isinstance(value, int | float | str):
-        return Said(value, mono_ns)
-    return Said(None, mono_ns, "neither a number nor a text")
+        return TagValue(value, mono_ns)
+    return TagValue(None, mono_ns, "neither a number nor a text")

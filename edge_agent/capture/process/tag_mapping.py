@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from edge_agent.capture.tables import TagsSource, TagTopic
+from edge_agent.capture.process.tag_cache import TagTopic
 from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.process.input import TabularInput, find_column
 from edge_agent.contracts.process.tables import Table
 from edge_agent.contracts.process.units import split_name
 
 
-def wired_tags(source: TagsSource, spec: TabularInput, channel: str) -> list[TagTopic]:
-    """Where every tag of the model, the trigger and the part's name come from.
+def map_tags(
+    tags: Sequence[TagTopic], topic: str, others: Sequence[str], spec: TabularInput, channel: str
+) -> list[TagTopic]:
+    """Where every tag of the model, and the tags `others` (trigger, part id), come from.
 
-    A tag that is not listed lies on the source's own topic under its name. Raises ConfigError for
-    one that has neither, and for a unit that cannot be converted.
+    tags: those that the configuration lists; a tag that is not listed lies on `topic` under its
+    name. Raises ConfigError for one that has neither, and for a unit that cannot be converted.
     """
-    listed = {tag.name: tag for tag in source.tag}
-    rest = [source.trigger_tag, source.part_tag]
-    wired = {name: tag for name, tag in listed.items() if name in (*rest, spec.series)}
-    wired |= {
-        name: TagTopic(name=name, topic=source.topic, key=name)
+    listed = {tag.name: tag for tag in tags}
+    rest = list(others)
+    mapped = {name: tag for name, tag in listed.items() if name in (*rest, spec.series)}
+    mapped |= {
+        name: TagTopic(name=name, topic=topic, key=name)
         for name in rest
         if name and name not in listed
     }
     table = Table({name: np.array([""]) for name in listed})
     for tag in spec.tags:
-        if source.topic and not _is_listed(table, tag.name):
-            wired[tag.name] = TagTopic(name=tag.name, topic=source.topic, key=tag.name)
+        if topic and not _is_listed(table, tag.name):
+            mapped[tag.name] = TagTopic(name=tag.name, topic=topic, key=tag.name)
             continue
         try:
             column, _, _ = find_column(table, tag.name)
@@ -38,8 +42,8 @@ def wired_tags(source: TagsSource, spec: TabularInput, channel: str) -> list[Tag
                 where=f"station.toml: channel {channel}",
                 cure="add it as [[channel.source.tag]], or give `topic`",
             ) from error
-        wired[column] = listed[column]
-    return list(wired.values())
+        mapped[column] = listed[column]
+    return list(mapped.values())
 
 
 def _is_listed(table: Table, name: str) -> bool:

@@ -5,15 +5,76 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, Self
 
-from edge_agent.capture.counter import Stamps
-from edge_agent.capture.file_sequence import Listing
-from edge_agent.capture.rate_limiter import Pace
-from edge_agent.capture.tables import RecordingSource
+from pydantic import Field
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.capture.counter import ItemCounter
+from edge_agent.capture.file_sequence import FileSequence
+from edge_agent.capture.rate_limiter import RateLimiter
+from edge_agent.capture.source import SourceDriver, VibrationSourceTable, refuse_other_unit
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Reading, Recording, Unreadable
+from edge_agent.contracts.model.manifest import InputSpec
+from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
+from edge_agent.settings.toml import StationPath
+
+FORMATS = (".wav", ".npz", ".mat", ".parquet", ".csv")
+"""The kinds of file that are looked for; the first that lies in the folder is read."""
+
+
+class ReplayTable(VibrationSourceTable):
+    """Vibration recordings of a file or folder, replayed window by window."""
+
+    driver: Literal["replay"]
+    path: StationPath = Field(description="one recording, or a folder of them")
+    format: Literal["auto", "wav", "npz", "mat", "parquet", "csv"] = Field(
+        default="auto", description="kind of file; auto: the first of these that lies there"
+    )
+    axes: list[str] = Field(
+        default_factory=list,
+        max_length=16,
+        description="columns, positions or patterns; empty: those of the bundle",
+    )
+    sample_rate_hz: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="where the file does not say; must agree"
+    )
+    unit: str = Field(default="g", description="the unit of the samples")
+    rpm: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="speed of the shaft where no file says it"
+    )
+    window_s: float = Field(
+        default=0, ge=0, le=3600, description="length of a part; 0: the whole recording is one"
+    )
+    paced: bool = Field(default=False, description="true: in the time the recording took")
+
+    @property
+    def signal_unit(self) -> str:
+        """`unit`."""
+        return self.unit
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """`axes`."""
+        return tuple(self.axes)
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files that are read."""
+        return FORMATS if self.format == "auto" else (f".{self.format}",)
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """Give the axes of the bundle where none are named; without a bundle, the first axis."""
+        del broker
+        if isinstance(taken, VibrationInput):
+            refuse_other_unit(self.unit, taken, channel)
+        named = taken.axes if isinstance(taken, VibrationInput) else ["0"]
+        return self if self.axes else self.model_copy(update={"axes": list(named)})
 
 
 class ReplaySensor:
@@ -22,12 +83,12 @@ class ReplaySensor:
     The part id is the file's path inside the folder, with `#k` for part k of a cut recording.
     """
 
-    def __init__(self, config: RecordingSource, *, name: str, clock: Clock) -> None:
+    def __init__(self, config: ReplayTable, *, name: str, clock: Clock) -> None:
         self.live = config.paced
         self._config = config
-        self._stamps = Stamps(name, clock)
-        self._pace = Pace(0, clock)
-        self._files = Listing(config.path, f".{config.driver}", "recording")
+        self._counter = ItemCounter(name, clock)
+        self._rate = RateLimiter(0, clock)
+        self._files = FileSequence(config.path, config.suffixes, "recording")
         self._parts: Iterator[tuple[str, Recording]] = iter(())
 
     def open(self) -> None:
@@ -36,7 +97,7 @@ class ReplaySensor:
 
     def next(self, timeout_s: float) -> Reading | Unreadable | None:
         """The next part; EndOfSource after the last recording."""
-        if not self._pace.wait(timeout_s):
+        if not self._rate.wait(timeout_s):
             return None
         part = next(self._parts, None)
         while part is None:
@@ -44,7 +105,7 @@ class ReplaySensor:
             try:
                 self._parts = self._cut(path, self._read(path))
             except InputError as error:
-                return Unreadable(str(error), *self._stamps.stamp(), self._files.part_id(path))
+                return Unreadable(str(error), *self._counter.stamp(), self._files.part_id(path))
             part = next(self._parts, None)
         return self._reading(*part)
 
@@ -53,8 +114,8 @@ class ReplaySensor:
 
     def _reading(self, part_id: str, recording: Recording) -> Reading:
         if self._config.paced:
-            self._pace.stretch(len(recording.signal) / recording.rate_hz)
-        stamp = self._stamps.stamp()
+            self._rate.stretch(len(recording.signal) / recording.rate_hz)
+        stamp = self._counter.stamp()
         return Reading(recording.signal, recording.rate_hz, *stamp, part_id, recording.rpm)
 
     def _read(self, path: Path) -> Recording:
@@ -71,3 +132,6 @@ class ReplaySensor:
             signal = recording.signal[start : start + length]
             part_id = f"{self._files.part_id(path)}#{k}"
             yield part_id, replace(recording, signal=signal)
+
+
+DRIVER = SourceDriver(ReplayTable, ReplaySensor, replays=Path.exists)

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from edge_agent.contracts.core.by_driver import ByDriver
+
 UNITS = {
     "_hz": "Hz",
     "_ms": "ms",
@@ -36,7 +38,7 @@ def tables(schema: type[BaseModel]) -> list[type[BaseModel]]:
 def _collect(table: type[BaseModel], found: list[type[BaseModel]]) -> None:
     found.append(table)
     for field in table.model_fields.values():
-        for inner in _inner(field.annotation):
+        for inner in _inner(field):
             if inner not in found:
                 _collect(inner, found)
 
@@ -51,7 +53,7 @@ def _sections(name: str, table: type[BaseModel]) -> list[str]:
         sections.append("\n".join([f"## {_title(name, table)}", "", about, "", *head, *rows, ""]))
     for key, field in table.model_fields.items():
         many = get_origin(field.annotation) is list
-        for inner in _inner(field.annotation):
+        for inner in _inner(field):
             place = f"{name}.{key}" if name else key
             sections += _sections(f"[{place}]" if many else place, inner)
     return sections
@@ -70,7 +72,7 @@ def _title(name: str, table: type[BaseModel]) -> str:
 
 
 def _row(key: str, field: FieldInfo) -> str:
-    if key in ("driver", "kind") or _inner(field.annotation):
+    if key in ("driver", "kind") or _inner(field):
         return ""
     unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "")
     kind = f"{_kind(field.annotation)}{_bounds(field)}"
@@ -115,8 +117,20 @@ def _default(field: FieldInfo) -> str:
     return f"`{value}`" if isinstance(value, int | float) else f'`"{value}"`'
 
 
-def _inner(annotation: object) -> list[type[BaseModel]]:
+def _inner(field: FieldInfo) -> list[type[BaseModel]]:
+    """The tables that a field may hold: where a driver chooses, those of every driver."""
+    for mark in field.metadata:
+        if isinstance(mark, ByDriver):
+            return mark.schemas()
+    return _tables_in(field.annotation)
+
+
+def _tables_in(annotation: object) -> list[type[BaseModel]]:
     """The tables inside an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [table for part in get_args(annotation) for table in _inner(part)]
+    parts = get_args(annotation)
+    marks = [part for part in parts if isinstance(part, ByDriver)]
+    if marks:
+        return [schema for mark in marks for schema in mark.schemas()]
+    return [table for part in parts for table in _tables_in(part)]

@@ -49,12 +49,17 @@ def fault_sentence(schema: type[BaseModel], error: ValidationError) -> str:
     return "; ".join(sentences)
 
 
+def unknown_key(schema: type[BaseModel], steps: Sequence[str]) -> str:
+    """`unknown key 'x', did you mean 'y'?`; `steps` lead from `schema` to the key."""
+    known = sorted(_keys_at(schema, steps[:-1]))
+    return f"unknown key {steps[-1]!r}, {did_you_mean(steps[-1], known)}"
+
+
 def _sentence(schema: type[BaseModel], fault: ErrorDetails) -> str:
     steps = [str(step) for step in fault["loc"]]
     context: dict[str, Any] = fault.get("ctx", {})
     if fault["type"] == "extra_forbidden":
-        known = sorted(_keys_at(schema, steps[:-1]))
-        return _at(steps[:-1], f"unknown key {steps[-1]!r}, {did_you_mean(steps[-1], known)}")
+        return _at(steps[:-1], unknown_key(schema, steps))
     if fault["type"] == "union_tag_invalid":
         return _at(steps, _unknown_tag(context))
     if fault["type"] == "union_tag_not_found":
@@ -74,7 +79,9 @@ def _found(fault: ErrorDetails) -> str:
     """The wrong value, where it is a short one and no secret."""
     value = fault["input"]
     names = " ".join(str(step) for step in fault["loc"]).lower()
-    if fault["type"] == "value_error" or any(word in names for word in ("password", "secret")):
+    if fault["type"] in ("value_error", "unknown_key") or any(
+        word in names for word in ("password", "secret")
+    ):
         return ""
     if not isinstance(value, str | int | float | bool):
         return ""

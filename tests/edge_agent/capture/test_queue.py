@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from edge_agent.capture.queue import DirectFeed, LiveFeed, Reopening, build_feed
+from edge_agent.capture.queue import BoundedQueue, DirectQueue, ReconnectingSource, build_queue
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
@@ -53,8 +53,8 @@ class Belt:
 
 def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
     belt = Belt(50, live=True)
-    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
-    assert isinstance(feed, LiveFeed)
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock())
+    assert isinstance(feed, BoundedQueue)
     feed.start()
     time.sleep(0.2)
     items = take_all(feed.take)
@@ -69,8 +69,8 @@ def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
 
 
 def test_source_that_is_not_live_is_never_dropped() -> None:
-    feed = build_feed(Belt(50, live=False), name="top", size=2, clock=SystemClock())
-    assert isinstance(feed, DirectFeed)
+    feed = build_queue(Belt(50, live=False), name="top", size=2, clock=SystemClock())
+    assert isinstance(feed, DirectQueue)
     feed.start()
     time.sleep(0.05)
     assert [item.seq for item in take_all(feed.take)] == list(range(50))
@@ -79,7 +79,7 @@ def test_source_that_is_not_live_is_never_dropped() -> None:
 
 def test_stopped_live_feed_still_gives_what_waits() -> None:
     belt = Belt(2, live=True)
-    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock())
     feed.start()
     time.sleep(0.1)
     feed.stop()
@@ -90,7 +90,7 @@ def test_stopped_live_feed_still_gives_what_waits() -> None:
 def test_lost_device_is_reopened_with_growing_waits(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     clock, belt = ManualClock(), Belt(9, live=False)
-    source = Reopening(belt, "top", clock)
+    source = ReconnectingSource(belt, "top", clock)
     source.open()
     assert source.next(0.1) is not None
     belt.broken = True
@@ -113,7 +113,6 @@ def test_lost_device_is_reopened_with_growing_waits(caplog: pytest.LogCaptureFix
 def test_driver_that_fails_unexpectedly_is_a_lost_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge_agent.capture.queue.REOPEN_S", (0.01,))
     belt = Belt(2, live=True)
     given = belt.next
     faults = iter([RuntimeError("the codec broke"), None, None, None])
@@ -125,7 +124,7 @@ def test_driver_that_fails_unexpectedly_is_a_lost_device(
         return given(timeout_s)
 
     monkeypatch.setattr(belt, "next", shaky)
-    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock(), reopen_s=[0.001])
     feed.start()
     assert [item.seq for item in take_all(feed.take)] == [0, 1]
     assert (belt.opened, belt.closed) == (2, 1)
@@ -135,9 +134,8 @@ def test_driver_that_fails_unexpectedly_is_a_lost_device(
 def test_driver_that_cannot_be_opened_for_any_reason_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edge_agent.capture.queue.REOPEN_S", (0.001,))
     belt = Belt(2, live=True)
-    feed = build_feed(belt, name="top", size=2, clock=SystemClock())
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock(), reopen_s=[0.001])
     belt.gate.clear()
     feed.start()
 
@@ -156,7 +154,7 @@ def test_driver_that_cannot_be_opened_for_any_reason_is_logged_once(
 
 def test_device_that_comes_back_without_giving_anything_is_asked_ever_less_often() -> None:
     clock, belt = ManualClock(), Belt(9, live=False)
-    source = Reopening(belt, "top", clock)
+    source = ReconnectingSource(belt, "top", clock)
     source.open()
 
     def breaks(timeout_s: float) -> Item | None:

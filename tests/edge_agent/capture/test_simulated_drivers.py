@@ -3,16 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_agent.capture.camera.simulated import SimulatedCameraTable
 from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import EndOfSource
-from edge_agent.capture.tables import TwinCameraSource, TwinSensorSource
+from edge_agent.capture.vibration.simulated import SimulatedSensorTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Frame, Reading
 from edge_agent.simulator import motor, parts, scene
 
 
-def camera(**options: float) -> TwinCameraSource:
-    return TwinCameraSource(driver="twin", width_px=160, height_px=120, **options)
+def camera(**options: float) -> SimulatedCameraTable:
+    return SimulatedCameraTable(driver="simulated", width_px=160, height_px=120, **options)
 
 
 def test_camera_gives_the_parts_of_its_line_and_ends() -> None:
@@ -32,7 +33,9 @@ def test_camera_gives_the_parts_of_its_line_and_ends() -> None:
 
 
 def test_sensor_gives_the_readings_of_its_bench_and_ends() -> None:
-    config = TwinSensorSource(driver="twin", seed=6, parts=2, duration_s=0.2, defect_rate=0.8)
+    config = SimulatedSensorTable(
+        driver="simulated", seed=6, parts=2, duration_s=0.2, defect_rate=0.8
+    )
     source = build_source("vibration", config, name="motor", clock=ManualClock())
     source.open()
     for k in range(2):

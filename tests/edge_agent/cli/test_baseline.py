@@ -23,7 +23,7 @@ kind = "vibration"
 bundle = "hum.bundle"
 baseline = "motor.json"
 [channel.source]
-driver = "npz"
+driver = "replay"
 path = "running"
 window_s = 1.0
 """

@@ -23,7 +23,7 @@ bundle = "none-yet.bundle"
 machine_group = "group1-flexible"
 bearing = "6205-2RS"
 [channel.source]
-driver = "npz"
+driver = "replay"
 path = "run.npz"
 window_s = 2
 """

@@ -140,7 +140,7 @@ def test_check_reads_the_baseline_that_a_channel_names(bench: Path, capsys: Show
     station.write_text(
         '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
         'kind = "vibration"\nbundle = "loudness.bundle"\nbaseline = "gone.json"\n'
-        '[channel.source]\ndriver = "csv"\npath = "runs"\nsample_rate_hz = 1000\n'
+        '[channel.source]\ndriver = "replay"\npath = "runs"\nsample_rate_hz = 1000\n'
     )
     assert main(["check", str(station)]) == 1
     shown = capsys.readouterr().out
@@ -180,7 +180,7 @@ name = "mill"
 kind = "tabular"
 bundle = "power.bundle"
 [channel.source]
-driver = "csv"
+driver = "rows"
 path = "shift.csv"
 """
 
@@ -191,7 +191,7 @@ def test_rows_are_checked_replayed_and_predicted_alike(bench: Path, capsys: Show
     station.write_text(MILL)
     shift.write_text("torque [Nm],speed [rpm]\n20,1200\n60,1500\n")
     assert main(["check", str(station)]) == 0
-    assert "csv gives 2 tags, the model takes 2" in capsys.readouterr().out
+    assert "rows gives 2 tags, the model takes 2" in capsys.readouterr().out
     assert main(["predict", str(bundle), str(shift), "--json"]) == 3
     predicted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for words in (["--config", str(station)], ["--bundle", str(bundle)]):

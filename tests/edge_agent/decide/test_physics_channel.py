@@ -27,7 +27,7 @@ name = "motor"
 kind = "vibration"
 machine_group = "group2-rigid"
 [channel.source]
-driver = "npz"
+driver = "replay"
 path = "runs"
 axes = ["x"]
 """
@@ -112,7 +112,7 @@ def test_named_axes_are_told_and_check_and_replay_know_the_channel(
     assert main(["check", str(station)]) == 0
     said = capsys.readouterr().out
     assert "none: the zones of ISO 20816-3 judge" in said
-    assert "npz gives 4000 samples, 2 axes" in said
+    assert "replay gives 4000 samples, 2 axes" in said
     loud = str(station.parent / "runs" / "2.npz")
     assert main(["replay", loud, "--config", str(station), "--json"]) == 3
     row = json.loads(capsys.readouterr().out)

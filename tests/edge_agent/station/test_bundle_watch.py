@@ -25,7 +25,7 @@ name = "mill"
 kind = "tabular"
 bundle = "power"
 [channel.source]
-driver = "csv"
+driver = "rows"
 path = "shift.csv"
 """
 

@@ -32,7 +32,7 @@ name = "motor"
 kind = "vibration"
 bundle = "/abs/motor.bundle"
 [channel.source]
-driver = "wav"
+driver = "replay"
 path = "runs"
 """
 
@@ -52,14 +52,15 @@ def test_relative_paths_are_beside_the_file(
     assert config.channel[0].bundle == tmp_path / "caps.bundle"
     assert config.channel[1].bundle == Path("/abs/motor.bundle")
     assert config.station.state_dir == tmp_path / "state"
-    assert config.client_id == "lineside-demo"
+    assert config.mqtt is not None
+    assert config.mqtt.client_id_of("demo") == "lineside-demo"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ('host = "localhost"', 'hots = "x"', "mqtt: unknown key 'hots', did you mean 'host'?"),
-        ('driver = "wav"', 'driver = "wave"', "unknown driver 'wave', did you mean 'wav'?"),
+        ('driver = "replay"', 'driver = "replays"', "driver 'replays', did you mean 'replay'?"),
         ("[mqtt]", "[mqqt]", "unknown key 'mqqt', did you mean 'mqtt'?"),
         ('path = "runs"', 'pth = "runs"', "unknown key 'pth', did you mean 'path'?"),
         ('kind = "image"', 'kind = "imago"', "unknown kind 'imago', did you mean 'image'?"),
@@ -73,7 +74,11 @@ def test_relative_paths_are_beside_the_file(
             'driver = "folder"\npath = "frames"\n[channel.health]\nfrozen_frames = 1',
             "2 is the strictest, 0 is off",
         ),
-        ('driver = "wav"\n', "", "channel.1.vibration.source: needs driver"),
+        (
+            'driver = "replay"\n',
+            "",
+            "source: needs driver; known are replay, simulated",
+        ),
         ('kind = "image"\n', "", "channel.0: needs kind"),
         ('bundle = "caps.bundle"\n', "", "channel.0.image.bundle: is missing"),
         (
@@ -84,7 +89,7 @@ def test_relative_paths_are_beside_the_file(
         (
             "[mqtt]",
             '[line]\ndeadline_ms = 150\n[[channel]]\nname = "mill"\nkind = "tabular"\n'
-            'bundle = "m.bundle"\n[channel.source]\ndriver = "mqtt"\ntopic = "t"\n'
+            'bundle = "m.bundle"\n[channel.source]\ndriver = "mqtt_tags"\ntopic = "t"\n'
             'trigger_tag = "go"\nsettle_ms = 150\n[mqtt]',
             "channel 'mill' waits 150 ms for its values, and line.deadline_ms is 150",
         ),

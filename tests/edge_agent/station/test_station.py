@@ -107,7 +107,7 @@ def test_vibration_and_nan(bench: Path) -> None:
     station = bench / "station.toml"
     station.write_text(
         '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
-        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "replay"\n'
         'path = "runs"\nsample_rate_hz = 1000\n'
     )
     _, decisions = decide(station)
@@ -142,7 +142,7 @@ def test_unit_that_is_not_the_bundles_is_refused(bench: Path) -> None:
     station = bench / "station.toml"
     station.write_text(
         '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "motor"\n'
-        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'kind = "vibration"\nbundle = "loudness.bundle"\n[channel.source]\ndriver = "replay"\n'
         'path = "runs"\nunit = "m/s2"\n'
     )
     with pytest.raises(ConfigError, match="the source is in 'm/s2', the bundle takes 'g'"):
@@ -214,7 +214,7 @@ def test_run_shows_verdict_lines_and_counts(
 
 
 def test_twin_line_is_inspected_part_by_part(bench: Path) -> None:
-    twin = 'driver = "twin"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
+    twin = 'driver = "simulated"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
     _, decisions = decide(write_station(bench, twin))
     assert [d.part_id for d in decisions] == [f"twin-3-{k}" for k in range(5)]
     assert all(d.verdict != Verdict.NO_VERDICT for d in decisions)
@@ -296,7 +296,7 @@ def test_rows_are_judged_and_one_without_its_tag_takes_the_safe_action(bench: Pa
     station = bench / "station.toml"
     station.write_text(
         '[station]\nid = "test"\n[trust]\nallow_unsigned = true\n[[channel]]\nname = "mill"\n'
-        'kind = "tabular"\nbundle = "power.bundle"\n[channel.source]\ndriver = "csv"\n'
+        'kind = "tabular"\nbundle = "power.bundle"\n[channel.source]\ndriver = "rows"\n'
         'path = "shift.csv"\npart_column = "part"\n'
     )
     _, decisions = decide(station)

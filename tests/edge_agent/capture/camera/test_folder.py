@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.capture.camera.folder import FolderTable
 from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
-from edge_agent.capture.tables import FolderSource
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Unreadable
@@ -18,7 +18,7 @@ from tests.station_kit import take_all, write_frame
 
 
 def camera(folder: Path, clock: ManualClock | None = None, **keys: object) -> Source:
-    config = FolderSource.model_validate({"driver": "folder", "path": folder, **keys})
+    config = FolderTable.model_validate({"driver": "folder", "path": folder, **keys})
     return build_source("image", config, name="top", clock=clock or ManualClock())
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.__main__ import main
-from edge_agent.capture.camera.v4l2 import V4l2Camera
-from edge_agent.capture.tables import V4l2Source
+from edge_agent.capture.camera.v4l2 import V4l2Camera, V4l2Table
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from tests.station_kit import write_image_bundle
@@ -59,7 +58,7 @@ class Webcam:
 def camera(port: Webcam, **keys: object) -> V4l2Camera:
     asked = {"driver": "v4l2", "width_px": 1280, "height_px": 960, **keys}
     return V4l2Camera(
-        V4l2Source.model_validate(asked),
+        V4l2Table.model_validate(asked),
         name="top",
         clock=ManualClock(),
         open_port=lambda device: port,

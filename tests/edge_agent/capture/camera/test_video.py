@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.capture.camera.video import VideoCamera
+from edge_agent.capture.camera.video import VideoCamera, VideoTable
 from edge_agent.capture.source import EndOfSource
-from edge_agent.capture.tables import VideoSource
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Item, Unreadable
@@ -18,7 +17,7 @@ from tests.station_kit import take_all
 
 
 def camera(path: Path) -> VideoCamera:
-    return VideoCamera(VideoSource(driver="video", path=path), name="top", clock=ManualClock())
+    return VideoCamera(VideoTable(driver="video", path=path), name="top", clock=ManualClock())
 
 
 def items_of(path: Path) -> list[Item]:

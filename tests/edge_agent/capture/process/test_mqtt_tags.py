@@ -11,9 +11,8 @@ import paho.mqtt.client as paho
 import pytest
 
 from benchmarks.brokers import Mosquitto, free_port
-from edge_agent.capture.process.mqtt_tags import MqttTags
-from edge_agent.capture.queue import build_feed
-from edge_agent.capture.tables import TagsSource
+from edge_agent.capture.process.mqtt_tags import MqttTags, MqttTagsTable
+from edge_agent.capture.queue import build_queue
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
@@ -60,8 +59,8 @@ def tags(port: int, protocol: str = "5", **keys: object) -> MqttTags:
         {"name": "part", "topic": "plant/part"},
     ]
     broker = {"host": "127.0.0.1", "port": port, "protocol": protocol}
-    asked = {"driver": "mqtt", "broker": broker, "tag": tag, "part_tag": "part", **keys}
-    return MqttTags(TagsSource.model_validate(asked), name="mill", clock=SystemClock())
+    asked = {"driver": "mqtt_tags", "broker": broker, "tag": tag, "part_tag": "part", **keys}
+    return MqttTags(MqttTagsTable.model_validate(asked), name="mill", clock=SystemClock())
 
 
 def first(source: MqttTags, within_s: float = 3.0) -> Item | None:
@@ -276,7 +275,7 @@ def test_nobody_there_is_an_absent_device() -> None:
 def test_a_part_whose_values_settle_when_the_station_stops_is_not_passed_over(
     broker: Mosquitto, plant: Plant
 ) -> None:
-    feed = build_feed(
+    feed = build_queue(
         tags(broker.port, trigger_tag="part", settle_ms=20_000),
         name="mill",
         size=4,

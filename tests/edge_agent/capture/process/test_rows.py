@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from edge_agent.capture.process.rows import RowReplay
-from edge_agent.capture.tables import RowsSource
+from edge_agent.capture.process.rows import RowReplay, RowsTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
@@ -18,7 +17,7 @@ from tests.station_kit import take_all
 
 
 def replay(path: Path, clock: ManualClock | None = None, **keys: object) -> RowReplay:
-    config = RowsSource.model_validate({"driver": "csv", "path": path, **keys})
+    config = RowsTable.model_validate({"driver": "rows", "path": path, **keys})
     return RowReplay(config, name="mill", clock=clock or ManualClock())
 
 
@@ -36,7 +35,7 @@ def test_rows_come_as_they_stand_in_the_file(tmp_path: Path) -> None:
 
 def test_a_missing_number_of_a_parquet_file_is_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"speed [rpm]": [1200.0, np.nan]}), tmp_path / "shift.parquet")
-    source = replay(tmp_path, driver="parquet")
+    source = replay(tmp_path, format="parquet")
     source.open()
     assert [item.tags for item in take_all(source.next, 10.0) if isinstance(item, ProcessRow)] == [
         {"speed [rpm]": 1200.0},
@@ -79,5 +78,5 @@ def test_rows_are_paced(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_an_absent_device(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match=r"no \.csv table"):
+    with pytest.raises(DeviceError, match=r"no table .*\.csv"):
         replay(tmp_path).open()

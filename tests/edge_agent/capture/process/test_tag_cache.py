@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.capture.process.tag_cache import Cell, Said, TagBoard
-from edge_agent.capture.tables import TagTopic
+from edge_agent.capture.process.tag_cache import Cell, TagCache, TagTopic, TagValue
 
 S = 1_000_000_000
 
 
-def board(*tags: tuple[str, str, str], stale_s: float = 10) -> TagBoard:
-    return TagBoard([TagTopic(name=n, topic=t, key=k) for n, t, k in tags], stale_s)
+def cache(*tags: tuple[str, str, str], stale_s: float = 10) -> TagCache:
+    return TagCache([TagTopic(name=n, topic=t, key=k) for n, t, k in tags], stale_s)
 
 
-def values(spoke: dict[str, Said]) -> dict[str, Cell]:
+def values(fresh: dict[str, TagValue]) -> dict[str, Cell]:
     """What a message said, without what could not be read."""
-    return {name: said.value for name, said in spoke.items() if not said.fault}
+    return {name: said.value for name, said in fresh.items() if not said.fault}
 
 
 @pytest.mark.parametrize(
@@ -35,16 +34,16 @@ def values(spoke: dict[str, Said]) -> dict[str, Cell]:
     ids=str,
 )
 def test_a_plain_payload_is_the_value(payload: bytes, value: object) -> None:
-    plain = board(("x", "a/x", ""))
-    assert values(plain.hear("a/x", payload, 0)) == {"x": value}
-    assert plain.silent(["x"], 0) == []
+    plain = cache(("x", "a/x", ""))
+    assert values(plain.take("a/x", payload, 0)) == {"x": value}
+    assert plain.faults(["x"], 0) == []
 
 
 def test_keys_are_found_whole_and_by_steps() -> None:
-    nested = board(("x", "a", "air temp. [K]"), ("y", "a", "motor.torque"), ("z", "a", "gone"))
+    nested = cache(("x", "a", "air temp. [K]"), ("y", "a", "motor.torque"), ("z", "a", "gone"))
     payload = b'{"air temp. [K]": 300, "motor": {"torque": 40}}'
-    assert values(nested.hear("a", payload, 0)) == {"x": 300, "y": 40}
-    assert nested.silent(["x", "y", "z"], 0) == ["z: nothing came on a"]
+    assert values(nested.take("a", payload, 0)) == {"x": 300, "y": 40}
+    assert nested.faults(["x", "y", "z"], 0) == ["z: nothing came on a"]
 
 
 @pytest.mark.parametrize(
@@ -66,24 +65,24 @@ def test_keys_are_found_whole_and_by_steps() -> None:
     ids=["list", "nested", "broken", "bytes", "deep", "deeper", "huge", "long", "digits"],
 )
 def test_an_unreadable_payload_takes_the_value_away(payload: bytes, words: str) -> None:
-    keyed = board(("x", "a", "v"))
-    keyed.hear("a", b'{"v": 5}', 0)
-    spoke = keyed.hear("a", payload, S)
-    assert (list(spoke), values(spoke)) == (["x"], {})
-    assert keyed.silent(["x"], S) == [words]
+    keyed = cache(("x", "a", "v"))
+    keyed.take("a", b'{"v": 5}', 0)
+    fresh = keyed.take("a", payload, S)
+    assert (list(fresh), values(fresh)) == (["x"], {})
+    assert keyed.faults(["x"], S) == [words]
 
 
 def test_an_old_value_is_no_value() -> None:
-    one = board(("x", "a", ""), stale_s=2)
-    one.hear("a", b"1", 0)
-    assert one.silent(["x"], 2 * S) == []
-    assert one.silent(["x"], 3 * S) == ["x is stale: 3.0 s old, 2 s are allowed"]
-    forever = board(("x", "a", ""), stale_s=0)
-    forever.hear("a", b"1", 0)
-    assert forever.silent(["x"], 1000 * S) == []
+    one = cache(("x", "a", ""), stale_s=2)
+    one.take("a", b"1", 0)
+    assert one.faults(["x"], 2 * S) == []
+    assert one.faults(["x"], 3 * S) == ["x is stale: 3.0 s old, 2 s are allowed"]
+    forever = cache(("x", "a", ""), stale_s=0)
+    forever.take("a", b"1", 0)
+    assert forever.faults(["x"], 1000 * S) == []
 
 
 def test_a_retained_value_counts_only_where_values_do_not_grow_stale() -> None:
-    strict, lasting = board(("x", "a", "")), board(("x", "a", ""), stale_s=0)
-    assert strict.hear("a", b"1", 0, retained=True) == {}
-    assert values(lasting.hear("a", b"1", 0, retained=True)) == {"x": 1}
+    strict, lasting = cache(("x", "a", "")), cache(("x", "a", ""), stale_s=0)
+    assert strict.take("a", b"1", 0, retained=True) == {}
+    assert values(lasting.take("a", b"1", 0, retained=True)) == {"x": 1}

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.capture.tables import RecordingSource
-from edge_agent.capture.vibration.replay import ReplaySensor
+from edge_agent.capture.vibration.replay import ReplaySensor, ReplayTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Reading, Unreadable
@@ -16,9 +15,9 @@ from tests.station_kit import take_all
 
 
 def sensor(path: Path, clock: ManualClock | None = None, **keys: object) -> ReplaySensor:
-    asked = {"driver": "csv", "path": path, "axes": ["x"], "sample_rate_hz": 1000, **keys}
+    asked = {"driver": "replay", "path": path, "axes": ["x"], "sample_rate_hz": 1000, **keys}
     return ReplaySensor(
-        RecordingSource.model_validate(asked), name="motor", clock=clock or ManualClock()
+        ReplayTable.model_validate(asked), name="motor", clock=clock or ManualClock()
     )
 
 
@@ -70,5 +69,5 @@ def test_broken_recording_is_an_item_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_folder_without_recordings_is_an_absent_device(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match=r"no \.csv recording"):
+    with pytest.raises(DeviceError, match=r"no recording .*\.csv"):
         sensor(tmp_path).open()
