@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge_agent.contracts.core.errors import InputError
     from edge_agent.contracts.core.types import Judgement
-    from edge_agent.decide.vibration import MachineInspector
+    from edge_agent.decide.vibration import VibrationInspector
     from edge_agent.infer.inspector import Inspector
 
 EXAMPLES = """examples:
@@ -76,19 +76,20 @@ def _run(args: argparse.Namespace) -> int:
     return 3 if failed else 0
 
 
-def _machine(inspector: Inspector, baseline: Path | None) -> MachineInspector | None:
+def _machine(inspector: Inspector, baseline: Path | None) -> VibrationInspector | None:
     """The bundle standing on a machine's baseline; every recording is judged alone."""
     from edge_agent.contracts.model.alarm_rule import Persistence
-    from edge_agent.decide.vibration import MachineInspector, read_baseline
+    from edge_agent.decide.alarm_rule import AlarmRule
+    from edge_agent.decide.vibration import VibrationInspector, read_baseline
 
     if baseline is None:
         return None
     found = read_baseline(baseline, inspector.spec)
-    return MachineInspector(inspector, baseline=found, persistence=Persistence())
+    return VibrationInspector(inspector, baseline=found, alarm=AlarmRule(Persistence()))
 
 
 def _judgements(
-    inspector: Inspector, machine: MachineInspector | None, args: argparse.Namespace
+    inspector: Inspector, machine: VibrationInspector | None, args: argparse.Namespace
 ) -> Iterator[tuple[str, Judgement | InputError, float]]:
     """Name, judgement or fault, and milliseconds of every file, or of every row of its table."""
     from edge_agent.contracts.core.errors import InputError
@@ -130,7 +131,7 @@ def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
 
 
 def _judge(
-    inspector: Inspector, machine: MachineInspector | None, path: Path, args: argparse.Namespace
+    inspector: Inspector, machine: VibrationInspector | None, path: Path, args: argparse.Namespace
 ) -> tuple[Judgement, float]:
     """The judgement and the time from the samples in memory to it."""
     from edge_agent.contracts.image.input import read_image

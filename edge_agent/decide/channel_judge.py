@@ -4,91 +4,60 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Protocol
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.core.types import (
-    Frame,
-    Image,
-    Item,
-    Judgement,
-    ProcessRow,
-    Recording,
-    Unreadable,
-    Verdict,
-)
+from edge_agent.contracts.core.types import Item, Judgement, Unreadable, Verdict
 from edge_agent.contracts.wire.messages import ChannelVerdict, wire_text
-from edge_agent.health.frame import FrameHealth
+from edge_agent.decide.inspector import Inspector
 
 LOG = logging.getLogger("lineside.decide")
-
-
-class Inspector(Protocol):
-    """A bundle made ready to judge (edge_agent.infer.inspector)."""
-
-    def inspect_image(self, image: Image) -> Judgement: ...
-
-    def inspect_recording(self, recording: Recording) -> Judgement: ...
-
-
-class RowInspector(Protocol):
-    """A bundle that judges rows in their order (edge_agent.decide.process)."""
-
-    def inspect_row(self, row: ProcessRow) -> Judgement: ...
 
 
 class ChannelJudge:
     """Judges the items of one channel by one bundle; one thread at a time may use it.
 
-    axes, unit: what the channel's readings hold; rows: who judges process rows. The deadline
-    counts from the grab.
+    channel, bundle: as they stand in every verdict. The deadline counts from the grab.
     """
 
     def __init__(
-        self,
-        inspector: Inspector,
-        *,
-        channel: str,
-        bundle: str,
-        deadline_ms: float,
-        clock: Clock,
-        health: FrameHealth | None = None,
-        axes: tuple[str, ...] = (),
-        unit: str = "g",
-        rows: RowInspector | None = None,
+        self, inspector: Inspector, *, channel: str, bundle: str, deadline_ms: float, clock: Clock
     ) -> None:
         self.channel = channel
         self.bundle = bundle
         self._inspector = inspector
         self._deadline_ms = deadline_ms
         self._clock = clock
-        self._health = health
-        self._axes = axes
-        self._unit = unit
-        self._rows = rows
         self._faults = 0
 
+    @property
+    def needs_every_item(self) -> bool:
+        """Whether an item whose part has been decided must be judged all the same."""
+        return self._inspector.needs_every_item
+
     def judge(self, item: Item) -> ChannelVerdict:
-        """The verdict; late, unreadable and unfit items are NO-VERDICT with the reason."""
+        """The verdict; late, unreadable and unfit items are NO-VERDICT with the reason.
+
+        A FAIL that comes late stays a FAIL: the part is known to be bad.
+        """
         if isinstance(item, Unreadable):
             return self.refuse(item.reason, item)
         waited_ms = self._age_ms(item)
-        # A late row is still looked at: those after it look back on it.
-        if waited_ms > self._deadline_ms and not isinstance(item, ProcessRow):
+        if waited_ms > self._deadline_ms and not self.needs_every_item:
             return self.refuse(f"stale: waited {waited_ms:.0f} ms{self._limit()}", item)
-        fault = self._health.fault(item.image) if self._health and isinstance(item, Frame) else ""
-        if fault:
-            return self.refuse(fault, item)
         try:
-            judgement = self._inspect(item)
+            judgement = self._inspector.inspect(item)
         except InputError as error:
             return self.refuse(str(error), item)
         except Exception as error:
+            # A fault of the network or the driver's data must cost this part only.
             self._faults += 1
             if self._faults.bit_count() == 1:
                 LOG.exception(
-                    "channel %s could not judge %s (%d)", self.channel, item.part_id, self._faults
+                    "channel %s could not judge %s (%d)",
+                    self.channel,
+                    wire_text(item.part_id),
+                    self._faults,
                 )
             return self.refuse(f"fault: {error}", item)
         return self._verdict(judgement, item)
@@ -104,31 +73,15 @@ class ChannelJudge:
             latency_ms=None if item is None else self._age_ms(item),
         )
 
-    def _inspect(self, item: Item) -> Judgement:
-        if isinstance(item, Frame):
-            return self._inspector.inspect_image(item.image)
-        if isinstance(item, Unreadable):
-            raise InputError(item.reason)
-        if isinstance(item, ProcessRow):
-            if self._rows is None:
-                raise InputError("a row of tags came to a channel that judges none")
-            return self._rows.inspect_row(item)
-        return self._inspector.inspect_recording(
-            Recording(
-                item.signal,
-                item.rate_hz,
-                self._axes,
-                self._unit,
-                item.part_id or item.source,
-                item.rpm,
-            )
-        )
-
     def _verdict(self, judgement: Judgement, item: Item) -> ChannelVerdict:
         latency_ms = self._age_ms(item)
         verdict, reason = judgement.verdict, judgement.reason
         if latency_ms > self._deadline_ms:
-            verdict, reason = Verdict.NO_VERDICT, f"late: {latency_ms:.0f} ms{self._limit()}"
+            late = f"late: {latency_ms:.0f} ms{self._limit()}"
+            if verdict == Verdict.FAIL:
+                reason = f"{reason or judgement.label}; {late}"
+            else:
+                verdict, reason = Verdict.NO_VERDICT, late
         return ChannelVerdict(
             channel=self.channel,
             bundle=self.bundle,

@@ -9,49 +9,34 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.core.types import Judgement, ProcessRow, Tensor
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.core.types import Item, Judgement, ProcessRow
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.process.input import TabularInput, find_column, prepare_rows
 from edge_agent.contracts.process.tables import Row, numbers, table_of_rows, texts
-from edge_agent.decide.alarm_rule import Persisting
+from edge_agent.decide.alarm_rule import MOST_SERIES, AlarmRule
+from edge_agent.decide.inspector import Network, wrong_item
 
-MOST_SERIES = 256
-"""Series (machines, batches) that are remembered at once; the one silent for longest goes."""
 CURE = "check the sensor, or judge the part by hand"
-
-
-class RowReader(Protocol):
-    """A bundle of process data made ready to judge (edge_agent.infer.inspector)."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
-
-    def invoke(self, prepared: Tensor) -> list[Tensor]: ...
-
-    def judge(self, raw: list[Tensor]) -> Judgement: ...
 
 
 @dataclass
 class Past:
-    """What is kept of one series: prepared rows with why each was refused, and the row before.
+    """The newest rows of one series: prepared, with why each was refused, and the row before.
 
     values: float32 (width,) each, oldest first.
     """
 
     values: deque[NDArray[np.float32]]
     refused: deque[str]
-    alarm: Persisting
     before: Row | None = field(default=None)
 
     def begin_anew(self) -> None:
-        """Forget the rows, not the alarm: it would never come where rows are lost often."""
+        """Forget the rows."""
         self.values.clear()
         self.refused.clear()
         self.before = None
@@ -60,28 +45,36 @@ class Past:
 class ProcessInspector:
     """Judges the rows of one source in their order; one thread at a time may use it.
 
-    A hole in `seq` empties every window: rows that were lost cannot be looked back on. An alarm
-    counts the rows that were judged, over holes too.
-    persistence: None for the bundle's own; each series has its own alarm.
+    A hole in `seq` empties every window: rows that were lost cannot be looked back on. The alarm
+    rule counts the rows that were judged, over holes too: where rows are lost often no alarm would
+    ever come otherwise. alarm: by default the bundle's own rule; each series has its own history.
     """
 
-    def __init__(self, reader: RowReader, *, persistence: Persistence | None = None) -> None:
-        self._reader = reader
-        self._rule = persistence or reader.spec.scoring.persistence
-        self._input = _tabular(reader.spec)
+    needs_every_item = True
+
+    def __init__(self, network: Network, *, alarm: AlarmRule | None = None) -> None:
+        self._network = network
+        self._alarm = alarm or AlarmRule(network.spec.scoring.persistence)
+        self._input = _tabular(network.spec)
         self._holds = any(tag.missing == "hold" for tag in self._input.tags)
         self._past: OrderedDict[str, Past] = OrderedDict()
         self._next_seq = 0
 
-    def inspect_row(self, row: ProcessRow) -> Judgement:
-        """The judgement of the newest row; raises InputError that names the tag, or says how many
-        rows are still lacking.
+    def inspect(self, item: Item) -> Judgement:
+        """Judge the newest row; raises InputError that names the tag, or the number of rows that
+        are still lacking.
         """
+        if not isinstance(item, ProcessRow):
+            raise wrong_item(item, "rows of tags")
+        return self._inspect_row(item)
+
+    def _inspect_row(self, row: ProcessRow) -> Judgement:
         if row.seq != self._next_seq:
             for known in self._past.values():
                 known.begin_anew()
         self._next_seq = row.seq + 1
-        past = self._past_of(row.tags)
+        series = self._series_of(row.tags)
+        past = self._past_of(series)
         filled = self._push(past, row.tags)
         seen, needed = len(past.values), self._input.window_rows
         if past.refused[-1]:
@@ -92,8 +85,9 @@ class ProcessInspector:
         if spoilt:
             raise InputError(f"{past.refused[-1 - spoilt[0]]}, {spoilt[0]} rows ago", cure=CURE)
         window = np.stack(past.values).reshape(self._input.shape)
-        found = past.alarm.hold(self._reader.judge(self._reader.invoke(window)))
-        return replace(found, reason="; ".join(part for part in (found.reason, filled) if part))
+        judged = self._network.judge(self._network.raw_outputs(window[None]))
+        judged = self._alarm.apply(judged, series)
+        return replace(judged, reason="; ".join(part for part in (judged.reason, filled) if part))
 
     def _push(self, past: Past, row: Row) -> str:
         """Prepare the row into `past`; gives what was filled or held."""
@@ -121,15 +115,18 @@ class ProcessInspector:
                     newest[column] = rows[0].get(column)
         return newest
 
-    def _past_of(self, row: Row) -> Past:
-        series = self._input.series
-        known = series and series in row
-        key = str(texts(table_of_rows([row]), series)[0]) if known else ""
-        past = self._past.pop(key, None)
+    def _series_of(self, row: Row) -> str:
+        column = self._input.series
+        if not column or column not in row:
+            return ""
+        return str(texts(table_of_rows([row]), column)[0])
+
+    def _past_of(self, series: str) -> Past:
+        past = self._past.pop(series, None)
         if past is None:
             length = self._input.window_rows
-            past = Past(deque(maxlen=length), deque(maxlen=length), Persisting(self._rule))
-        self._past[key] = past
+            past = Past(deque(maxlen=length), deque(maxlen=length))
+        self._past[series] = past
         if len(self._past) > MOST_SERIES:
             self._past.popitem(last=False)
         return past

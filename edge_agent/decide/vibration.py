@@ -1,10 +1,9 @@
-"""A machine heard over time: its own baseline, alarms that persist, and why there is one."""
+"""A machine's vibration: judged against its own baseline, with alarms that persist and reasons."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from pydantic import Field
@@ -12,8 +11,14 @@ from pydantic import Field
 from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor, Verdict
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.core.types import (
+    Item,
+    Judgement,
+    Reading,
+    Recording,
+    Tensor,
+    Verdict,
+)
 from edge_agent.contracts.model.manifest import ModelSpec, parse_json
 from edge_agent.contracts.model.scoring import decide
 from edge_agent.contracts.vibration.baseline import (
@@ -25,8 +30,9 @@ from edge_agent.contracts.vibration.baseline import (
 )
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import Standard, standardise
-from edge_agent.decide.alarm_rule import Persisting
+from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.bearings import Bearing, fault_lines
+from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.decide.severity import MachineGroup, Zone, measure
 
 IMPACTS = 6.0
@@ -43,64 +49,64 @@ class Baseline(Strict):
     scatter: float = Field(default=1.0, ge=0, description="of its features, 1: as in training")
 
 
-class Listener(Protocol):
-    """A vibration bundle made ready to judge (edge_agent.infer.inspector)."""
+class VibrationInspector:
+    """Judges the readings of one machine in their order; one thread at a time may use it.
 
-    @property
-    def spec(self) -> ModelSpec: ...
-
-    def raw_outputs(self, prepared: Tensor) -> list[Tensor]: ...
-
-    def judge(self, raw: list[Tensor]) -> Judgement: ...
-
-    def inspect_image(self, image: Image) -> Judgement: ...
-
-
-class MachineInspector:
-    """Judges the recordings of one machine in their order; one thread at a time may use it.
-
-    persistence: None for the bundle's own.
+    alarm: the rule of the channel, or of the bundle where the channel has none; baseline: the
+    machine's own normal; group, bearing: for the physical reason of a FAIL.
     """
+
+    needs_every_item = False
 
     def __init__(
         self,
-        listener: Listener,
+        network: Network,
         *,
+        alarm: AlarmRule | None = None,
         baseline: Baseline | None = None,
-        persistence: Persistence | None = None,
         group: MachineGroup = "group2-rigid",
         bearing: Bearing | None = None,
     ) -> None:
-        self._listener = listener
-        self._input = _vibration(listener.spec)
-        self._scoring = listener.spec.scoring
+        self._network = network
+        self._input = _vibration(network.spec)
+        self._scoring = network.spec.scoring
         if baseline is not None:
             self._input = self._input.model_copy(update={"standard": baseline.standard})
             self._scoring = self._scoring.model_copy(update={"threshold": baseline.threshold})
-        self._persisting = Persisting(persistence or self._scoring.persistence)
+        self._alarm = alarm or AlarmRule(self._scoring.persistence)
         self._group: MachineGroup = group
         self._bearing = bearing
 
-    def inspect_image(self, image: Image) -> Judgement:
-        """Images are the listener's own matter."""
-        return self._listener.inspect_image(image)
+    def inspect(self, item: Item) -> Judgement:
+        """Judge a reading; raises as inspect_recording does."""
+        axes, unit = tuple(self._input.axes), self._input.unit
+        return self.inspect_recording(recording_of(item, axes, unit))
 
     def inspect_recording(self, recording: Recording) -> Judgement:
-        """FAIL when k of the last n recordings were over the threshold, with what physics says.
+        """FAIL when k of the last n recordings were over the threshold, with the physical reason.
 
         Raises InputError where the recording is not what the model takes, and for a dead sensor.
         """
         prepared = prepare_recording(recording, self._input)
         refuse_still(recording)
-        found = self._listener.judge(self._listener.raw_outputs(prepared))
-        verdict, reason = decide(found.score, self._scoring)
-        found = replace(found, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
+        judged = self._network.judge(self._network.raw_outputs(prepared))
+        # A baseline has a threshold of its own, so the verdict is made anew from the score.
+        verdict, reason = decide(judged.score, self._scoring)
+        judged = replace(judged, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
         if self._scoring.kind == "anomaly":
-            found = replace(found, label="normal" if verdict == Verdict.PASS else "anomaly")
-        found = self._persisting.hold(found)
-        if found.verdict != Verdict.FAIL:
-            return found
-        return replace(found, reason=why(recording, self._group, self._bearing))
+            judged = replace(judged, label="normal" if verdict == Verdict.PASS else "anomaly")
+        judged = self._alarm.apply(judged)
+        if judged.verdict != Verdict.FAIL:
+            return judged
+        return replace(judged, reason=why(recording, self._group, self._bearing))
+
+
+def recording_of(item: Item, axes: tuple[str, ...], unit: str) -> Recording:
+    """A reading of a channel whose samples have these axes and this unit; raises InputError."""
+    if not isinstance(item, Reading):
+        raise wrong_item(item, "vibration")
+    source = item.part_id or item.source
+    return Recording(item.signal, item.rate_hz, axes, unit, source, item.rpm)
 
 
 def refuse_still(recording: Recording) -> None:
@@ -128,20 +134,20 @@ def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> s
     return "; ".join([*said, *_bearing_words(recording, bearing)])
 
 
-def take_baseline(listener: Listener, recordings: list[Recording]) -> Baseline:
+def take_baseline(network: Network, recordings: list[Recording]) -> Baseline:
     """Learn a station's normal from `recordings`; raises InputError for fewer than 20 windows.
 
     Each fifth of the windows is judged by the other four, which sets the station's threshold.
     """
-    spec = _vibration(listener.spec)
+    spec = _vibration(network.spec)
     bare = raw_features(spec)
     raw = np.concatenate([prepare_recording(recording, bare) for recording in recordings])
     moved = rebase(spec, raw)
     own = [_stand(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
-    scores = [listener.judge(listener.raw_outputs(one[None])).score for one in np.concatenate(own)]
-    threshold = raised_threshold(np.array(scores), listener.spec.scoring.threshold)
+    scores = [network.judge(network.raw_outputs(one[None])).score for one in np.concatenate(own)]
+    threshold = raised_threshold(np.array(scores), network.spec.scoring.threshold)
     return Baseline(
-        bundle=listener.spec.name,
+        bundle=network.spec.name,
         windows=len(raw),
         standard=_standard(moved),
         threshold=float(f"{threshold:.6g}"),

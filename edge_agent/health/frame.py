@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
@@ -35,30 +37,42 @@ class FrameHealthTable(Table):
         return count
 
 
-class FrameHealth:
-    """Looks at the frames of one camera in their order."""
+class FrameHistory:
+    """The last frame of a camera and how often it has come in a row.
 
-    def __init__(self, limits: FrameHealthTable) -> None:
+    It belongs to the channel: a camera that froze before a new bundle or a restart is still frozen
+    after it.
+    """
+
+    def __init__(self) -> None:
+        self.equal = 0
+        self.digest = ""
+
+    def add(self, sample: NDArray[np.uint8]) -> int:
+        """Count a frame; gives the number of equal ones in a row, 1 for a new one."""
+        digest = blake2b(sample.tobytes(), digest_size=16).hexdigest()
+        self.equal = self.equal + 1 if digest == self.digest else 1
+        self.digest = digest
+        return self.equal
+
+
+class FrameHealth:
+    """Looks at the frames of one camera in their order. history: the channel's own."""
+
+    def __init__(self, limits: FrameHealthTable, history: FrameHistory | None = None) -> None:
         self._limits = limits
-        self._last: NDArray[np.uint8] | None = None
-        self._equal = 1
+        self._history = FrameHistory() if history is None else history
 
     def fault(self, image: Image) -> str:
         """Why the frame is not fit to be judged, or nothing."""
         sample = np.ascontiguousarray(image[::STEP, ::STEP])
-        frozen = self._count_equal(sample) >= self._limits.frozen_frames > 0
+        equal = self._history.add(sample)
         mean = float(sample.mean())
         if mean < self._limits.dark_mean:
             return f"dark frame: mean brightness {mean:.1f} of 255; look at lamp and lens cap"
         share = float((sample >= SATURATED).mean())
         if share > self._limits.saturated_share:
             return f"saturated frame: {share:.0%} of it white; look at exposure and lamp"
-        if frozen:
-            return f"frozen camera: {self._equal} equal frames in a row"
+        if equal >= self._limits.frozen_frames > 0:
+            return f"frozen camera: {equal} equal frames in a row"
         return ""
-
-    def _count_equal(self, sample: NDArray[np.uint8]) -> int:
-        same = self._last is not None and np.array_equal(sample, self._last)
-        self._equal = self._equal + 1 if same else 1
-        self._last = sample
-        return self._equal

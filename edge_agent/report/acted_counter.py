@@ -22,10 +22,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.strict import Strict
 
 LOG = logging.getLogger("lineside.outbox")
 
@@ -49,10 +50,9 @@ class LastRun:
     exact: bool
 
 
-class _Reservation(BaseModel):
+class _Reservation(Strict):
     """The record on disk. token: ties it to the count in shared memory."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     epoch: int = Field(ge=0)
     token: str = Field(pattern=r"^[0-9a-f]{32}$")
     boot: str

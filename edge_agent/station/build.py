@@ -10,16 +10,22 @@ from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
+from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.decide.bearings import BEARINGS
+from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.channel_judge import ChannelJudge
+from edge_agent.decide.image import ImageInspector
+from edge_agent.decide.inspector import Inspector
+from edge_agent.decide.memory import ChannelMemory
 from edge_agent.decide.physics import TITLE, PhysicsInspector
 from edge_agent.decide.process import ProcessInspector
-from edge_agent.decide.vibration import MachineInspector, read_baseline
+from edge_agent.decide.vibration import VibrationInspector, read_baseline
 from edge_agent.health.frame import FrameHealth
-from edge_agent.infer.inspector import Inspector, load_inspector
+from edge_agent.infer.inspector import Inspector as Network
+from edge_agent.infer.inspector import load_inspector
 from edge_agent.station.config import (
     Channel,
     ImageChannel,
@@ -31,61 +37,73 @@ from edge_agent.update.config import TrustTable
 
 
 @dataclass(frozen=True)
-class ArmedBundle:
+class LoadedBundle:
     """A bundle proven on this machine, ready to judge one channel; `file`: its links followed.
 
-    inspector: None for a channel that physics alone judges.
+    network: None for a channel that physics alone judges.
     """
 
     file: Path
     title: str
     judge: ChannelJudge
-    inspector: Inspector | None
+    network: Network | None
 
     @property
     def spec(self) -> ModelSpec | None:
         """What the model takes; None where there is none."""
-        return None if self.inspector is None else self.inspector.spec
+        return None if self.network is None else self.network.spec
 
     def close(self) -> None:
         """Give the model's memory back; a second call does nothing."""
-        if self.inspector is not None:
-            self.inspector.close()
+        if self.network is not None:
+            self.network.close()
 
 
 @dataclass
 class ArmedChannel:
-    """One channel, its feed not started yet; only its own thread puts in another bundle."""
+    """One channel, its feed not started yet; only its own thread puts in another bundle.
+
+    memory: what it knows of the items before, whatever the bundle.
+    """
 
     name: str
     feed: ItemQueue
-    bundle: ArmedBundle
+    bundle: LoadedBundle
+    memory: ChannelMemory
 
 
-def arm_channel(channel: Channel, config: StationConfig, clock: Clock) -> ArmedChannel:
+def arm_channel(
+    channel: Channel, config: StationConfig, clock: Clock, memory: ChannelMemory | None = None
+) -> ArmedChannel:
     """Check and load the channel's bundle and build its source.
 
-    Raises BundleError (with SignatureError and ParityError) or ConfigError; nothing is opened.
+    memory: of earlier runs. Raises BundleError (with SignatureError and ParityError) or
+    ConfigError; nothing is opened.
     """
-    armed = arm_bundle(channel, config, clock)
-    source = channel_source(channel, armed.spec, config, clock)
+    memory = memory or ChannelMemory()
+    loaded = load_bundle(channel, config, clock, memory)
+    source = channel_source(channel, loaded.spec, config, clock)
     feed = build_queue(source, name=channel.name, size=channel.queue, clock=clock)
-    return ArmedChannel(channel.name, feed, armed)
+    return ArmedChannel(channel.name, feed, loaded, memory)
 
 
-def arm_bundle(channel: Channel, config: StationConfig, clock: Clock) -> ArmedBundle:
+def load_bundle(
+    channel: Channel, config: StationConfig, clock: Clock, memory: ChannelMemory
+) -> LoadedBundle:
     """Check the channel's bundle, load it, and prove it by its parity vectors.
 
     Raises as arm_channel does.
     """
     if channel.bundle is None:
-        return _physics(channel, config, clock)
+        inspector: Inspector = physics_inspector(channel, memory)
+        return LoadedBundle(Path(), TITLE, _judge(channel, inspector, TITLE, config, clock), None)
     file = bundle_file(channel.bundle).resolve()
     bundle = trusted_bundle(file, config.trust)
     refuse_other_kind(channel, bundle.manifest.spec)
-    inspector = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
-    judge = channel_judge(channel, inspector, bundle.title, config, clock)
-    return ArmedBundle(file, bundle.title, judge, inspector)
+    network = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
+    inspector = build_inspector(channel, network, memory)
+    judge = _judge(channel, inspector, bundle.title, config, clock)
+    return LoadedBundle(file, bundle.title, judge, network)
 
 
 def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:
@@ -140,54 +158,42 @@ def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:
         )
 
 
-def channel_judge(
+def build_inspector(channel: Channel, network: Network, memory: ChannelMemory) -> Inspector:
+    """The inspector of a channel with a bundle; the kind of the channel chooses it."""
+    if isinstance(channel, ImageChannel):
+        return ImageInspector(network, FrameHealth(channel.health, memory.frames))
+    rule = channel.persistence or network.spec.scoring.persistence
+    alarm = AlarmRule(rule, memory.alarms)
+    if isinstance(channel, ProcessChannel):
+        return ProcessInspector(network, alarm=alarm)
+    baseline = read_baseline(channel.baseline, network.spec) if channel.baseline else None
+    return VibrationInspector(
+        network,
+        alarm=alarm,
+        baseline=baseline,
+        group=channel.machine_group,
+        bearing=BEARINGS.get(channel.bearing),
+    )
+
+
+def physics_inspector(channel: VibrationChannel, memory: ChannelMemory) -> PhysicsInspector:
+    """The inspector of a channel without a bundle: the zones of ISO 20816-3."""
+    return PhysicsInspector(
+        channel.machine_group,
+        alarm=AlarmRule(channel.persistence or Persistence(), memory.alarms),
+        alarm_zone=channel.alarm_zone,
+        bearing=BEARINGS.get(channel.bearing),
+        signal=(channel.source.axis_names, channel.source.signal_unit),
+    )
+
+
+def _judge(
     channel: Channel, inspector: Inspector, title: str, config: StationConfig, clock: Clock
 ) -> ChannelJudge:
-    """The judge of a channel."""
-    taken = inspector.spec.input
     return ChannelJudge(
-        machine_inspector(channel, inspector)
-        if isinstance(channel, VibrationChannel)
-        else inspector,
+        inspector,
         channel=channel.name,
         bundle=title,
         deadline_ms=config.line.deadline_ms,
         clock=clock,
-        health=FrameHealth(channel.health) if isinstance(channel, ImageChannel) else None,
-        axes=tuple(taken.axes) if isinstance(taken, VibrationInput) else (),
-        unit=taken.unit if isinstance(taken, VibrationInput) else "g",
-        rows=ProcessInspector(inspector, persistence=channel.persistence)
-        if isinstance(channel, ProcessChannel)
-        else None,
-    )
-
-
-def _physics(channel: VibrationChannel, config: StationConfig, clock: Clock) -> ArmedBundle:
-    """A channel without a bundle: the zones of ISO 20816-3."""
-    judge = ChannelJudge(
-        PhysicsInspector(
-            channel.machine_group,
-            alarm_zone=channel.alarm_zone,
-            bearing=BEARINGS.get(channel.bearing),
-            persistence=channel.persistence,
-        ),
-        channel=channel.name,
-        bundle=TITLE,
-        deadline_ms=config.line.deadline_ms,
-        clock=clock,
-        axes=channel.source.axis_names,
-        unit=channel.source.signal_unit,
-    )
-    return ArmedBundle(Path(), TITLE, judge, None)
-
-
-def machine_inspector(channel: VibrationChannel, inspector: Inspector) -> MachineInspector:
-    """The machine's own baseline, persistence and physics around its bundle."""
-    baseline = read_baseline(channel.baseline, inspector.spec) if channel.baseline else None
-    return MachineInspector(
-        inspector,
-        baseline=baseline,
-        persistence=channel.persistence,
-        group=channel.machine_group,
-        bearing=BEARINGS.get(channel.bearing),
     )

@@ -14,7 +14,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, LinesideError
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.station.build import ArmedBundle, ArmedChannel, arm_bundle, bundle_file
+from edge_agent.station.build import LoadedBundle, ArmedChannel, load_bundle, bundle_file
 from edge_agent.station.config import Channel, StationConfig
 
 LOG = logging.getLogger("lineside.update")
@@ -39,7 +39,7 @@ class _Tried:
         self.refusals += 1
 
 
-class Renewal:
+class BundleWatcher:
     """Watches where the channels' slot folders lead; start() and stop() own its thread.
 
     A new bundle goes through every check of arming. One that passes waits in take() for its
@@ -52,7 +52,7 @@ class Renewal:
         self.refused: dict[str, str] = {}
         self._config = config
         self._clock = clock
-        self._ready: dict[str, ArmedBundle] = {}
+        self._ready: dict[str, LoadedBundle] = {}
         self._tried: dict[str, _Tried] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -62,7 +62,7 @@ class Renewal:
         self._stopping.clear()
         self._tried = {c.name: _Tried(c.bundle.file) for c in channels}
         self._thread = threading.Thread(
-            target=self._watch, args=[channels], name="renewal", daemon=True
+            target=self._watch, args=[channels], name="bundle-watch", daemon=True
         )
         self._thread.start()
 
@@ -75,7 +75,7 @@ class Renewal:
         while self._ready:
             self._ready.popitem()[1].close()
 
-    def take(self, name: str) -> ArmedBundle | None:
+    def take(self, name: str) -> LoadedBundle | None:
         """The new bundle of the channel `name`, once."""
         return self._ready.pop(name, None)
 
@@ -99,7 +99,7 @@ class Renewal:
             tried = self._due(channel.name, bundle_file(table.bundle).resolve())
             if tried is None:
                 return
-            fresh = arm_bundle(table, self._config, self._clock)
+            fresh = load_bundle(table, self._config, self._clock, channel.memory)
             _refuse_other_signal(fresh, channel.bundle)
         except LinesideError as error:
             self._refuse(channel, str(error))
@@ -128,7 +128,7 @@ class Renewal:
         self.refused[channel.name] = said
 
 
-def _refuse_other_signal(fresh: ArmedBundle, running: ArmedBundle) -> None:
+def _refuse_other_signal(fresh: LoadedBundle, running: LoadedBundle) -> None:
     """The source was built for the axes and the unit, or the tags, of the bundle that runs."""
     if fresh.spec is None or running.spec is None:
         return

@@ -33,7 +33,7 @@ from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.parts import Assembler, ClosedPart
 from edge_agent.report.publisher import Publisher
 from edge_agent.station.build import ArmedChannel, arm_channel
-from edge_agent.station.bundle_watch import Renewal
+from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.config import StationConfig
 from edge_agent.station.systemd import Supervisor
 
@@ -92,7 +92,7 @@ class Station:
         self._said: dict[str, str] = {}
         self._workers: list[threading.Thread] = []
         self._beats: dict[str, float] = {}
-        self._renewal = Renewal(config, clock)
+        self._bundle_watch = BundleWatcher(config, clock)
         self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
         self._publisher = Publisher(
             config.mqtt,
@@ -173,7 +173,7 @@ class Station:
         self._beats = {worker.name: time.monotonic() for worker in self._workers}
         for worker in self._workers:
             worker.start()
-        self._renewal.start(started)
+        self._bundle_watch.start(started)
         self._say("armed", "")
         self._supervisor.ready()
 
@@ -201,7 +201,7 @@ class Station:
 
     def _take_up(self, channel: ArmedChannel) -> None:
         """Judge by the newly installed bundle from the next part on, where there is one."""
-        fresh = self._renewal.take(channel.name)
+        fresh = self._bundle_watch.take(channel.name)
         if fresh is None:
             return
         LOG.info(
@@ -291,7 +291,7 @@ class Station:
         else:
             unkept = self._publisher.fault
             reasons = [f"verdicts are counted, not kept: {unkept}"] if unkept else []
-            self._say("armed", "; ".join([*reasons, *self._renewal.refused.copy().values()]))
+            self._say("armed", "; ".join([*reasons, *self._bundle_watch.refused.copy().values()]))
 
     def _say(self, state: State, reason: str) -> None:
         reason = wire_text(reason)
@@ -333,7 +333,7 @@ class Station:
         self._supervisor.stopping()
         self._supervisor.wait_for_us(ARMING_S + self.config.line.drain_s)
         self._say("stopping", reason)
-        self._renewal.stop()
+        self._bundle_watch.stop()
         for channel in self._channels:
             channel.feed.stop()
         for worker in self._workers:

@@ -11,12 +11,15 @@ from edge_agent.contracts.core.strict import Strict
 Scores = NDArray[np.floating]
 """(T,) scores of consecutive windows of one machine, oldest first."""
 
+MOST_WINDOWS = 100
+"""The longest history that a rule looks back on."""
+
 
 class Persistence(Strict):
     """An alarm when at least k of the last n windows reached the threshold."""
 
-    k: int = Field(default=1, ge=1, le=100, description="readings over the threshold")
-    n: int = Field(default=1, ge=1, le=100, description="among the last so many")
+    k: int = Field(default=1, ge=1, le=MOST_WINDOWS, description="readings over the threshold")
+    n: int = Field(default=1, ge=1, le=MOST_WINDOWS, description="among the last so many")
 
     @model_validator(mode="after")
     def _ordered(self) -> Persistence:

@@ -1,0 +1,44 @@
+"""What a channel remembers from item to item, apart from any bundle.
+
+The alarm history and the last frame belong to the channel: they survive a new bundle, a restart
+and a kill, so that a machine in alarm or a frozen camera never passes because something was
+started anew.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.decide.alarm_rule import AlarmHistory
+from edge_agent.health.frame import FrameHistory
+
+
+class MemoryRecord(Strict):
+    """The file of a channel's memory. alarms: series -> bits in hexadecimal, the newest lowest."""
+
+    format: int = Field(default=1, ge=1, le=1)
+    alarms: dict[str, str] = Field(default_factory=dict)
+    frame_digest: str = ""
+    equal_frames: int = Field(default=0, ge=0)
+
+
+class ChannelMemory:
+    """One channel's memory; its thread alone changes it."""
+
+    def __init__(self) -> None:
+        self.alarms = AlarmHistory()
+        self.frames = FrameHistory()
+
+    def dump(self) -> MemoryRecord:
+        """The memory as it goes to disk."""
+        return MemoryRecord(
+            alarms=self.alarms.dump(),
+            frame_digest=self.frames.digest,
+            equal_frames=self.frames.equal,
+        )
+
+    def restore(self, record: MemoryRecord) -> None:
+        """Remember what dump() gave; raises ValueError for a history that is none."""
+        self.alarms.restore(record.alarms)
+        self.frames.digest, self.frames.equal = record.frame_digest, record.equal_frames
