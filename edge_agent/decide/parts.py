@@ -53,7 +53,10 @@ class ClosedPart:
 
 @dataclass
 class OpenPart:
-    """A part that waits for its channels. mono_ns: its first grab; pending: items not yet judged."""
+    """A part that waits for its channels.
+
+    mono_ns: its first grab; items, pending: of each channel, all and those not judged yet.
+    """
 
     part_id: str
     mono_ns: int
@@ -112,7 +115,10 @@ class Assembler:
         return len(self._open)
 
     def begin(self, grab: Grab) -> ClosedPart | None:
-        """An item was grabbed: its part's deadline runs. Gives the oldest part where too many wait."""
+        """An item was grabbed, and the deadline of its part runs.
+
+        Gives the oldest part, to be decided now, where too many wait.
+        """
         with self._lock:
             key, part = self._part(grab)
             if part is None:
@@ -239,7 +245,7 @@ class Assembler:
             self._decided.popitem(last=False)
 
     def _verdict(self, part: OpenPart, channel: str, reason: str) -> ChannelVerdict:
-        """The channel's verdict as it counts at the close: one that waits for a repeat passes not."""
+        """The channel's verdict at the close; no PASS while one of its items is not judged."""
         known = part.verdicts.get(channel)
         unjudged = known is not None and part.pending[channel] and known.verdict == Verdict.PASS
         if known is not None and not unjudged:
@@ -263,4 +269,3 @@ def grab_of(channel: str, item: Item, part_id: str) -> Grab:
 def replace_verdict(known: ChannelVerdict, verdict: Verdict, reason: str) -> ChannelVerdict:
     """A channel's verdict with another verdict and reason."""
     return known.model_copy(update={"verdict": verdict, "reason": reason})
-

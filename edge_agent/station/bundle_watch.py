@@ -14,7 +14,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, LinesideError
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.station.build import LoadedBundle, ArmedChannel, load_bundle, bundle_file
+from edge_agent.station.build import ArmedChannel, LoadedBundle, bundle_file, load_bundle
 from edge_agent.station.config import Channel, StationConfig
 
 LOG = logging.getLogger("lineside.update")

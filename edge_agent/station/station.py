@@ -30,7 +30,7 @@ from edge_agent.contracts.wire.messages import (
     wire_text,
 )
 from edge_agent.decide.fusion import action_for, fuse
-from edge_agent.decide.parts import Assembler, ClosedPart
+from edge_agent.decide.parts import Assembler, ClosedPart, grab_of
 from edge_agent.report.publisher import Publisher
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.bundle_watch import BundleWatcher
@@ -213,9 +213,10 @@ class Station:
 
     def _inspect(self, channel: ArmedChannel, item: Item) -> None:
         part_id = wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
-        self._assembler.begin(channel.name, part_id, item.mono_ns)
+        grab = grab_of(channel.name, item, part_id)
+        self._assembler.begin(grab)
         verdict = channel.bundle.judge.judge(item)
-        part = self._assembler.add(verdict, part_id, item.mono_ns)
+        part = self._assembler.add(verdict, grab)
         if part is not None:
             self._decide(part)
 

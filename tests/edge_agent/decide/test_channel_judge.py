@@ -10,52 +10,43 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import (
     Frame,
     Image,
+    Item,
     Judgement,
     ProcessRow,
     Reading,
-    Recording,
     Unreadable,
     Verdict,
 )
 from edge_agent.decide.channel_judge import ChannelJudge
-from edge_agent.health.frame import FrameHealth, FrameHealthTable
+from edge_agent.decide.inspector import Inspector
 
 GREY = np.random.default_rng(0).integers(90, 110, (64, 64, 3), np.uint8)
 
 
 class Network:
-    """An inspector that takes `takes_s` of the clock's time and gives `score`."""
+    """An inspector that takes `takes_s` of the clock's time and gives `score` and `verdict`."""
+
+    needs_every_item = False
 
     def __init__(self, clock: ManualClock, takes_s: float = 0.0, score: float = 0.1) -> None:
         self.clock = clock
         self.takes_s = takes_s
         self.score = score
+        self.verdict = Verdict.PASS
         self.asked = 0
         self.fault: Exception | None = None
 
-    def inspect_image(self, image: Image) -> Judgement:
+    def inspect(self, item: Item) -> Judgement:
         self.asked += 1
         self.clock.advance_s(self.takes_s)
         if self.fault is not None:
             raise self.fault
-        return Judgement(Verdict.PASS, "good", self.score, 0.5)
-
-    def inspect_recording(self, recording: Recording) -> Judgement:
-        if not np.isfinite(recording.signal).all():
-            raise InputError("sample 3 is not a number", where=recording.source)
-        return self.inspect_image(GREY)
+        return Judgement(self.verdict, "good", self.score, 0.5)
 
 
-def judge(network: Network) -> ChannelJudge:
-    return ChannelJudge(
-        network,
-        channel="top",
-        bundle="caps 1.0.0",
-        deadline_ms=100,
-        clock=network.clock,
-        health=FrameHealth(FrameHealthTable()),
-        axes=("x",),
-    )
+def judge(network: Inspector, clock: ManualClock | None = None) -> ChannelJudge:
+    clock = clock or getattr(network, "clock", None) or ManualClock()
+    return ChannelJudge(network, channel="top", bundle="caps 1.0.0", deadline_ms=100, clock=clock)
 
 
 def frame(clock: ManualClock, image: Image = GREY) -> Frame:
@@ -88,20 +79,30 @@ def test_stale_frame_is_not_even_judged() -> None:
     assert network.asked == 0
 
 
-def test_black_frame_is_not_judged() -> None:
+def test_late_fail_stays_a_fail() -> None:
+    clock = ManualClock()
+    network = Network(clock, takes_s=0.15)
+    network.verdict = Verdict.FAIL
+    found = judge(network).judge(frame(clock))
+    assert found.verdict == Verdict.FAIL
+    assert found.reason == "good; late: 150 ms, the deadline is 100 ms"
+
+
+def test_stale_item_is_judged_where_later_ones_look_back_on_it() -> None:
     clock = ManualClock()
     network = Network(clock)
-    found = judge(network).judge(frame(clock, np.zeros((64, 64, 3), np.uint8)))
-    assert found.verdict == Verdict.NO_VERDICT
-    assert "dark frame" in found.reason
-    assert network.asked == 0
+    network.needs_every_item = True
+    old = frame(clock)
+    clock.advance_s(0.2)
+    assert judge(network).judge(old).verdict == Verdict.NO_VERDICT
+    assert network.asked == 1
 
 
-def test_nan_reading_has_no_verdict_and_names_the_sample() -> None:
+def test_item_that_cannot_be_judged_has_its_own_reason() -> None:
     clock = ManualClock()
-    signal = np.full((64, 1), np.nan, np.float32)
-    reading = Reading(signal, 1000, clock.utc_ns(), clock.mono_ns(), 0, "motor", "run3")
-    found = judge(Network(clock)).judge(reading)
+    network = Network(clock)
+    network.fault = InputError("sample 3 is not a number", where="run3")
+    found = judge(network).judge(frame(clock))
     assert found.verdict == Verdict.NO_VERDICT
     assert found.reason == "run3: sample 3 is not a number"
 
@@ -131,17 +132,15 @@ def test_network_that_fails_has_no_verdict_and_the_line_goes_on() -> None:
 @pytest.mark.parametrize("low", [float("nan"), float("-inf")], ids=str)
 def test_a_value_that_is_no_number_has_no_verdict_and_no_interval(low: float) -> None:
     class Life:
-        def inspect_row(self, row: ProcessRow) -> Judgement:
+        needs_every_item = True
+
+        def inspect(self, item: Item) -> Judgement:
             why = "the score is not a number"
             return Judgement(
                 Verdict.NO_VERDICT, "life", float("nan"), 10.0, why, interval=(low, 20.0)
             )
 
-    clock = ManualClock()
-    channel = ChannelJudge(
-        Network(clock), channel="mill", bundle="life", deadline_ms=100, clock=clock, rows=Life()
-    )
-    found = channel.judge(ProcessRow({}, 0, 0, 0))
+    found = judge(Life()).judge(ProcessRow({}, 0, 0, 0))
     assert (found.verdict, found.interval) == (Verdict.NO_VERDICT, None)
     assert found.reason == "the score is not a number"
 

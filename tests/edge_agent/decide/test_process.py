@@ -14,6 +14,7 @@ from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Row, table_of_rows
+from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.process import ProcessInspector
 from edge_agent.infer.inspector import Inspector, load_inspector
 from tests.station_kit import DRIFT_SPEC, POWER_SPEC, write_process_bundle
@@ -27,7 +28,7 @@ def judge_all(inspector: ProcessInspector, rows: list[Row]) -> list[Judgement | 
     found: list[Judgement | InputError] = []
     for seq, row in enumerate(rows):
         try:
-            found.append(inspector.inspect_row(ProcessRow(row, 0, 0, seq)))
+            found.append(inspector.inspect(ProcessRow(row, 0, 0, seq)))
         except InputError as error:
             found.append(error)
     return found
@@ -62,9 +63,9 @@ def test_a_lost_row_empties_the_window(tmp_path: Path) -> None:
     inspector = ProcessInspector(reader(tmp_path, DRIFT_SPEC))
     row: Row = {"air [K]": 310.0}
     judge_all(inspector, [row] * 4)
-    assert inspector.inspect_row(ProcessRow(row, 0, 0, 4)).verdict == Verdict.FAIL
+    assert inspector.inspect(ProcessRow(row, 0, 0, 4)).verdict == Verdict.FAIL
     with pytest.raises(InputError, match="1 rows in a row so far"):
-        inspector.inspect_row(ProcessRow(row, 0, 0, 6))
+        inspector.inspect(ProcessRow(row, 0, 0, 6))
 
 
 def test_a_refused_row_spoils_the_windows_that_look_back_on_it(tmp_path: Path) -> None:
@@ -102,21 +103,23 @@ def test_an_alarm_persists_in_its_own_series_and_over_a_hole(tmp_path: Path) -> 
     found = [one for one in judge_all(inspector, rows) if isinstance(one, Judgement)]
     assert [one.verdict for one in found] == [Verdict.PASS] * 2 + [Verdict.FAIL] * 4
     assert found[0].reason == "over the threshold in 1 of 3, 2 make an alarm"
-    after = [inspector.inspect_row(ProcessRow(rows[0], 0, 0, seq)) for seq in range(12, 14)]
+    after = [inspector.inspect(ProcessRow(rows[0], 0, 0, seq)) for seq in range(12, 14)]
     assert [one.verdict for one in after] == [Verdict.FAIL] * 2
     for seq in range(15, 18):
         with pytest.raises(InputError, match="rows in a row so far"):
-            inspector.inspect_row(ProcessRow(rows[0], 0, 0, seq))
-    assert inspector.inspect_row(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.FAIL
-    alone = ProcessInspector(bundle, persistence=Persistence())
+            inspector.inspect(ProcessRow(rows[0], 0, 0, seq))
+    assert inspector.inspect(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.FAIL
+    alone = ProcessInspector(bundle, alarm=AlarmRule(Persistence()))
     first = [one for one in judge_all(alone, rows) if isinstance(one, Judgement)]
     assert first[0].verdict == Verdict.FAIL
 
 
 def test_an_alarm_comes_although_every_second_row_is_lost(tmp_path: Path) -> None:
-    inspector = ProcessInspector(reader(tmp_path, POWER_SPEC), persistence=Persistence(k=2, n=3))
+    inspector = ProcessInspector(
+        reader(tmp_path, POWER_SPEC), alarm=AlarmRule(Persistence(k=2, n=3))
+    )
     hot: Row = {"torque [Nm]": 100, "speed [rpm]": 1200}
-    found = [inspector.inspect_row(ProcessRow(hot, 0, 0, seq)).verdict for seq in (0, 2, 4, 6)]
+    found = [inspector.inspect(ProcessRow(hot, 0, 0, seq)).verdict for seq in (0, 2, 4, 6)]
     assert found == [Verdict.PASS, *[Verdict.FAIL] * 3]
 
 

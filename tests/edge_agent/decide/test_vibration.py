@@ -7,16 +7,17 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import ConfigError, InputError
-from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor, Verdict
+from edge_agent.contracts.core.types import Judgement, Recording, Tensor, Verdict
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring, judge
 from edge_agent.contracts.vibration.baseline import standard_of
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import SpectrumView
+from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.vibration import (
-    MachineInspector,
+    VibrationInspector,
     read_baseline,
     take_baseline,
     why,
@@ -53,8 +54,8 @@ class MeanMagnitude:
     def judge(self, raw: list[Tensor]) -> Judgement:
         return judge(raw[0], SPEC.labels, SPEC.good, SPEC.scoring)
 
-    def inspect_image(self, image: Image) -> Judgement:
-        raise InputError("no images")
+    def inspect(self, raw: object) -> Judgement:
+        raise NotImplementedError
 
 
 def running(level: float, seconds: float = 0.5, seed: int = 0) -> Recording:
@@ -66,12 +67,12 @@ QUIET, LOUD = 0.1, 1.0
 
 
 def test_a_louder_machine_alarms_until_it_has_its_own_baseline(tmp_path: Path) -> None:
-    plain = MachineInspector(MeanMagnitude())
+    plain = VibrationInspector(MeanMagnitude())
     assert plain.inspect_recording(running(QUIET)).verdict == Verdict.PASS
     assert plain.inspect_recording(running(LOUD)).verdict == Verdict.FAIL
     path = tmp_path / "baseline.json"
     write_baseline(path, take_baseline(MeanMagnitude(), [running(LOUD, 10.0, 1)]))
-    moved = MachineInspector(MeanMagnitude(), baseline=read_baseline(path, SPEC))
+    moved = VibrationInspector(MeanMagnitude(), baseline=read_baseline(path, SPEC))
     assert moved.inspect_recording(running(LOUD)).verdict == Verdict.PASS
     alarm = moved.inspect_recording(running(QUIET))
     assert (alarm.verdict, alarm.label) == (Verdict.FAIL, "anomaly")
@@ -90,7 +91,7 @@ def test_a_missing_baseline_names_the_command_that_makes_one(tmp_path: Path) -> 
 
 
 def test_a_lone_alarm_waits_for_the_second() -> None:
-    patient = MachineInspector(MeanMagnitude(), persistence=Persistence(k=2, n=3))
+    patient = VibrationInspector(MeanMagnitude(), alarm=AlarmRule(Persistence(k=2, n=3)))
     levels = [QUIET, LOUD, QUIET, LOUD, QUIET, QUIET, LOUD]
     found = [patient.inspect_recording(running(level)) for level in levels]
     assert [one.verdict == Verdict.FAIL for one in found] == [0, 0, 0, 1, 0, 0, 0]
@@ -125,4 +126,4 @@ def test_the_command_refuses_a_model_that_needs_no_baseline(
 def test_a_sensor_that_says_nothing_is_no_verdict_whatever_the_model_would_say() -> None:
     dead = Recording(np.full((2000, 1), 0.25, np.float32), RATE_HZ, ("x",), source="motor 3")
     with pytest.raises(InputError, match=r"motor 3: axis x gives one value all the time"):
-        MachineInspector(MeanMagnitude()).inspect_recording(dead)
+        VibrationInspector(MeanMagnitude()).inspect_recording(dead)

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.station.build import arm_channel
-from edge_agent.station.bundle_watch import Renewal
+from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.config import read_config
 from tests.station_kit import DRIFT_SPEC, POWER_SPEC, write_process_bundle
 
@@ -31,17 +31,17 @@ path = "shift.csv"
 
 
 @contextlib.contextmanager
-def watching(folder: Path) -> Iterator[Renewal]:
+def watching(folder: Path) -> Iterator[BundleWatcher]:
     """The channel of STATION in `folder`, armed, and what watches its slots."""
     (folder / "station.toml").write_text(STATION)
     config = read_config(folder / "station.toml")
     armed = arm_channel(config.channel[0], config, SystemClock())
-    renewal = Renewal(config, SystemClock())
-    renewal.start([armed])
+    watcher = BundleWatcher(config, SystemClock())
+    watcher.start([armed])
     try:
-        yield renewal
+        yield watcher
     finally:
-        renewal.stop()
+        watcher.stop()
         armed.bundle.close()
 
 
@@ -54,13 +54,13 @@ def test_a_bundle_of_other_tags_is_refused_while_the_line_runs(
         write_process_bundle(slot / "slots" / name / "power.bundle", spec)
     current = slot / "current"
     current.symlink_to("slots/a")
-    with watching(tmp_path) as renewal:
+    with watching(tmp_path) as watcher:
         _point(current, "slots/b")
-        assert _soon(lambda: "takes another input than power 1.0.0" in _refused(renewal))
-        assert renewal.take("mill") is None
+        assert _soon(lambda: "takes another input than power 1.0.0" in _refused(watcher))
+        assert watcher.take("mill") is None
         _point(current, "slots/c")
-        assert _soon(lambda: not renewal.refused)
-        fresh = renewal.take("mill")
+        assert _soon(lambda: not watcher.refused)
+        fresh = watcher.take("mill")
         assert fresh is not None
         fresh.close()
 
@@ -76,21 +76,21 @@ def test_a_bundle_that_could_not_be_read_for_a_while_is_tried_again(
     whole[1].write_bytes(payload[:500])
     current = slot / "current"
     current.symlink_to("slots/a")
-    with watching(tmp_path) as renewal:
+    with watching(tmp_path) as watcher:
         _point(current, "slots/b")
-        assert _soon(lambda: "the new bundle is refused" in _refused(renewal))
+        assert _soon(lambda: "the new bundle is refused" in _refused(watcher))
         whole[1].write_bytes(payload)
-        assert _soon(lambda: not renewal.refused)
-        fresh = renewal.take("mill")
+        assert _soon(lambda: not watcher.refused)
+        fresh = watcher.take("mill")
         assert fresh is not None
         assert fresh.file == whole[1]
         fresh.close()
         time.sleep(0.3)
-        assert renewal.take("mill") is None, "what is taken up is not loaded again"
+        assert watcher.take("mill") is None, "what is taken up is not loaded again"
 
 
-def _refused(renewal: Renewal) -> str:
-    return renewal.refused.get("mill", "")
+def _refused(watcher: BundleWatcher) -> str:
+    return watcher.refused.get("mill", "")
 
 
 def _point(link: Path, target: str) -> None:
