@@ -13,7 +13,6 @@ from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.channel_judge import ChannelJudge
