@@ -155,7 +155,7 @@ def _write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]])
 
 FOLD = ("--held-out", "0")
 FOLDS = ("--held-out", "0", "--held-out", "1")
-TWINS = ("--group", "twins")
+TWINS = ("--group", "near_duplicates")
 """Near copies on one side of the split."""
 
 LOAD = ("--group", "load", "--held-out", "3")

@@ -38,7 +38,7 @@ def test_the_sets_lie_as_the_trainer_reads_them(case: Any, data_dir: Path, tmp_p
     if case.folder in ("cmapss", "skab", "ai4i2020"):
         pytest.skip("read by the benchmark of process data")
     column = dict(zip(case.words[::2], case.words[1::2], strict=True)).get("--group")
-    column = None if column == "twins" else column
+    column = None if column == "near_duplicates" else column
     dataset = load_dataset(case.dataset(data_dir, tmp_path / "set"), group=column)
     assert len(dataset.samples) > 20
     assert not dataset.missing

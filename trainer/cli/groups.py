@@ -19,7 +19,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Find files with the same bytes, and images that are turned, mirrored, "
         "stretched, brightened or cropped copies of another, and propose groups. Exit code 3 "
         "where the split that fit would make shares copies.",
-        epilog="example:\n  lineside-train groups data/castings --out data/castings/twins.csv",
+        epilog="example:\n  lineside-train groups data/castings --out data/castings/copies.csv",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, metavar="CSV", help="write path, label and group here")
@@ -33,20 +33,20 @@ def _groups(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from trainer.config.fit import FitConfig
     from trainer.console.progress import Terminal
-    from trainer.data.image.near_duplicates import cut_groups, survey
+    from trainer.data.image.near_duplicates import cut_groups, survey_copies
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split import plan_split
 
     dataset = load_dataset(arguments.dataset, group=arguments.group, fold=arguments.fold)
     refuse_missing(dataset)
-    found = survey(dataset, Terminal())
+    found = survey_copies(dataset, Terminal())
     split = plan_split(dataset, FitConfig())
     stretched = len(split.dataset.samples) != len(dataset.samples)
     cut = None if stretched else cut_groups(split, found.groups)
     if arguments.out:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["path", "label", "twins"])
+        writer.writerow(["path", "label", "near_duplicates"])
         for sample, number in zip(dataset.samples, found.groups.tolist(), strict=True):
             writer.writerow([sample.path, sample.label, number])
         write_atomic(arguments.out, stream.getvalue().encode())

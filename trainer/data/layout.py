@@ -12,6 +12,7 @@ from edge_agent.contracts.image.input import IMAGE_SUFFIXES
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.vibration.recordings import READERS
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
+from trainer.data.process.table import column_names, column_values
 
 SPLIT_NAMES = {
     "train": "train",
@@ -132,8 +133,6 @@ def _lone_table(root: Path) -> Path | None:
 
 
 def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
-    from trainer.data.process.table import column_names, column_values
-
     names = column_names(table)
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
     values = Counter(column_values(table, label))

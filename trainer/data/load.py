@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import READERS
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.layout import SPLIT_NAMES, detect, files_of, place_files
+from trainer.data.process.row_samples import process_dataset
 from trainer.data.process.table import read_rows
 from trainer.data.samples import Dataset, Sample
 
@@ -31,10 +33,8 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if fold is not None:
         config = config.model_copy(update={"fold": fold})
     if config.kind == "tabular":
-        from trainer.data.process.tags import table_samples
-
-        samples, said = table_samples(root, config)
-        return _with_known_good(Dataset(root, config, samples, (*decisions, *said)))
+        found = process_dataset(root, config)
+        return _with_known_good(replace(found, decisions=(*decisions, *found.decisions)))
     listed = _from_csv(root, config) if config.labels else _from_folders(root, config)
     kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
     there = tuple(sample for sample in kept if (root / sample.path).is_file())
@@ -171,11 +171,4 @@ def _with_axes(dataset: Dataset) -> Dataset:
         update={"vibration": columns.model_copy(update={"axes": list(found)})}
     )
     said = f"no axes named: all columns of {dataset.samples[0].path}: {', '.join(found)}"
-    return Dataset(
-        dataset.root,
-        config,
-        dataset.samples,
-        (*dataset.decisions, said),
-        dataset.missing,
-        dataset.unlisted,
-    )
+    return replace(dataset, config=config, decisions=(*dataset.decisions, said))

@@ -15,6 +15,7 @@ from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.recordings import read_recording
 from trainer.console.progress import Talk
+from trainer.data.process.windows import prepare_at
 from trainer.data.samples import Dataset, Indices, Sample
 
 InputSpec = ImageInput | VibrationInput | TabularInput
@@ -40,9 +41,7 @@ class Prepared:
 def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, what: str) -> Prepared:
     """Read and prepare the samples at `indices`; one input per image, several per recording."""
     if isinstance(spec, TabularInput):
-        from trainer.data.process.tags import prepare_samples
-
-        return prepare_samples(dataset, indices, spec)
+        return Prepared(prepare_at(dataset, indices, spec), np.asarray(indices, np.intp))
     pieces: list[Tensor] = []
     owners: list[Indices] = []
     with talk.steps(f"reading {what}", len(indices)) as bar:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.process.tables import Table
 from trainer.data.dataset_toml import DatasetConfig
 
 Indices = NDArray[np.intp]
@@ -24,7 +25,8 @@ class Sample:
 
     group: no split may cut it (empty: the sample stands alone); fold, split: as given, or empty;
     span: the part of the recording, as fractions of its length; mask: a picture of the defect;
-    value: what a regression foretells, its label being the name of that quantity.
+    value: what a regression foretells, its label being the name of that quantity;
+    row: its row in the process table, from 0.
     """
 
     path: str
@@ -36,12 +38,16 @@ class Sample:
     span: tuple[float, float] = (0.0, 1.0)
     mask: str = ""
     value: float | None = None
+    row: int = -1
     conditions: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples under `root`; `decisions` says in sentences what nobody wrote down."""
+    """The samples under `root`; `decisions` says in sentences what nobody wrote down.
+
+    table: of process data the whole table, read once; `Sample.row` points into it.
+    """
 
     root: Path
     config: DatasetConfig
@@ -49,6 +55,7 @@ class Dataset:
     decisions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unlisted: int = 0
+    table: Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def labels(self) -> list[str]:
@@ -106,7 +113,7 @@ class Dataset:
         return sha256_hex("\n".join(rows).encode())
 
     def _name(self, path: str) -> str:
-        return path.rpartition("#")[0] if self.config.kind == "tabular" else path
+        return path if self.config.tabular is None else self.config.tabular.file
 
     def _bytes(self, path: str) -> bytes:
         try:

@@ -9,9 +9,9 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
 from trainer.data.image.near_duplicates import (
     GROUP,
-    Survey,
+    CopySurvey,
     cut_groups,
-    survey,
+    survey_copies,
     with_proposed_groups,
 )
 from trainer.data.samples import Dataset
@@ -29,26 +29,26 @@ class Guarded:
     split: Split
     naive: Split | None
     findings: tuple[str, ...]
-    survey: Survey | None = None
+    survey: CopySurvey | None = None
 
 
 def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> Guarded:
     """Plan the split of `dataset` and see that no copy straddles it.
 
-    `--group twins`, or no groups given: the copies become the groups. A given train and test split
-    that cuts copies: DatasetError, or with `shared-copies` in `allow` both splits. Groups or folds
-    that somebody named are kept, and what they cut is said.
+    `--group near_duplicates`, or no groups given: the copies become the groups. A given train and
+    test split that cuts copies: DatasetError, or with `shared-copies` in `allow` both splits.
+    Groups or folds that somebody named are kept, and what they cut is reported.
     """
     refuse_single_label(dataset)
     if config.group == GROUP:
-        found = survey(dataset, talk)
+        found = survey_copies(dataset, talk)
         honest = plan_split(with_proposed_groups(dataset, found), config)
         return Guarded(honest, None, (), found)
     if dataset.config.kind != "image" or len(dataset.samples) > MOST_SAMPLES:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
         return Guarded(split, None, ())
-    found = survey(dataset, talk)
+    found = survey_copies(dataset, talk)
     if dataset.config.group or dataset.config.fold:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
@@ -65,7 +65,7 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
         raise DatasetError(
             cut.sentence(),
             where=str(dataset.root),
-            cure=f"--group twins splits by the copies found; --allow {WAIVER} shows both scores",
+            cure=f"--group {GROUP} splits by the copies; --allow {WAIVER} shows both scores",
         )
     return Guarded(honest, naive if given else None, (cut.sentence(), found.sentence()), found)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.process.input import TabularInput, series_rows
-from trainer.data.process.tags import columns_of, rows_of, table_of
+from trainer.data.process.columns import rows_of, table_of
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
@@ -81,7 +81,7 @@ def boosted_values(split: Split, spec: TabularInput, seed: int) -> Numbers:
 
 def boosted_rows(dataset: Dataset, indices: Indices, spec: TabularInput) -> Numbers:
     """(N, F) unscaled features; of windows the last row, the mean, and half against half."""
-    table = table_of(dataset.root, columns_of(dataset.config))
+    table = table_of(dataset)
     plain = plain_rows(table, spec)
     wanted = rows_of(dataset, indices)
     if spec.window_rows == 1:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.console.progress import Bar
-from trainer.data.image.augment import augment
+from trainer.data.augment import augment
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoint_callback import Bookmark, Shuffle
 from trainer.training.distributed import Cluster

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_agent.contracts.core.files import write_atomic
 from trainer.data.prepare import read_sample
-from trainer.data.process.tags import window_csv
+from trainer.data.process.windows import window_csv
 from trainer.run_folder.run import slug
 from trainer.workflow.experiment import Experiment
 

@@ -10,7 +10,7 @@ from edge_agent.contracts.core.files import write_atomic
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
 from trainer.console.tf_log import quiet_tensorflow
-from trainer.data.image.near_duplicates import survey, with_proposed_groups
+from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.run import slug
@@ -34,7 +34,7 @@ def run_kfold(
     wanted = config.group is not None and column_of(config) is None
     small_images = dataset.config.kind == "image" and len(dataset.samples) <= MOST_SAMPLES
     if wanted or (small_images and not named):
-        dataset = with_proposed_groups(dataset, survey(dataset, talk))
+        dataset = with_proposed_groups(dataset, survey_copies(dataset, talk))
     folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
     dataset = with_folds(dataset, folds, config.seed)
     for said in dataset.decisions:

@@ -11,7 +11,7 @@ from edge_agent.contracts.core.errors import DatasetError
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Silent
-from trainer.data.image.near_duplicates import survey
+from trainer.data.image.near_duplicates import survey_copies
 from trainer.data.load import load_dataset
 from trainer.data.split_guard import guard
 
@@ -55,9 +55,9 @@ def test_the_waiver_gives_both_splits(leaking: Path) -> None:
 
 
 def test_group_twins_splits_by_the_copies_found(leaking: Path) -> None:
-    found = guard(load_dataset(leaking), FitConfig(group="twins"), [], Silent())
+    found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], Silent())
     assert found.naive is None
-    assert "groups by 'twins'" in found.split.protocol
+    assert "groups by 'near_duplicates'" in found.split.protocol
 
 
 def test_named_groups_are_kept(plates: Path) -> None:
@@ -68,7 +68,7 @@ def test_named_groups_are_kept(plates: Path) -> None:
 def test_groups_says_what_it_found_and_writes_it(
     leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "twins.csv"
+    out = tmp_path / "copies.csv"
     assert main(["groups", str(leaking), "--json", "--out", str(out)]) == 3
     said = json.loads(capsys.readouterr().out)
     assert (said["groups"], said["copied"], said["shared_with_held_out"]) == (PARTS, 3 * PARTS, 12)
@@ -83,7 +83,7 @@ def test_fit_shows_naive_and_honest_score(
     assert main(words) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["naive"]["protocol"].startswith("train and test as given")
-    assert "groups by 'twins'" in metrics["protocol"]
+    assert "groups by 'near_duplicates'" in metrics["protocol"]
     assert "as the folders split it" in (run / "report.html").read_text()
     assert "naive" in capsys.readouterr().err
 
@@ -91,7 +91,7 @@ def test_fit_shows_naive_and_honest_score(
 @pytest.mark.slow
 def test_the_official_split_of_the_castings_leaks(data_dir: Path) -> None:
     dataset = load_dataset(data_dir / "casting" / "casting_data")
-    found = survey(dataset)
+    found = survey_copies(dataset)
     split = np.array([sample.split for sample in dataset.samples])
     known = set(found.groups[split == "train"].tolist())
     leaked = sum(group in known for group in found.groups[split == "test"].tolist())

@@ -1,19 +1,17 @@
-"""Variations of training inputs that leave the label as it is; drawn from a seeded generator."""
+"""Variations of training pictures that leave the label as it is: place and light.
+
+Every one takes a batch (N, H, W, C) and a seeded generator and returns the same shape and dtype.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from trainer.data.image import line_variations
 
 Generator = np.random.Generator
-Augment = Callable[[Tensor, Generator], Tensor]
-"""(N, *shape) -> the same shape and dtype; the input is not changed."""
 
 TILT_DEG = 10.0
 SHIFT = 0.04
@@ -22,9 +20,6 @@ CONTRAST = 0.25
 GAMMA = 0.3
 SLOPE = 0.08
 """Brightness by 12 % of white, contrast by 25 %, gamma 0.74 to 1.35, 8 % from side to side."""
-
-GAIN = 0.25
-NOISE = 0.1
 
 
 def flip(batch: Tensor, rng: Generator) -> Tensor:
@@ -68,43 +63,6 @@ def brightness(batch: Tensor, rng: Generator) -> Tensor:
     down = np.linspace(-1, 1, height, dtype=np.float32)[None, :, None, None]
     values += _draw(rng, count, -SLOPE, SLOPE) * across + _draw(rng, count, -SLOPE, SLOPE) * down
     return np.asarray(np.clip(np.rint(values * 255), 0, 255).astype(batch.dtype))
-
-
-def gain(batch: Tensor, rng: Generator) -> Tensor:
-    """Amplitude +-25 %, and the sign of the sensor's mounting."""
-    factor = rng.uniform(1 - GAIN, 1 + GAIN, (len(batch), 1, 1))
-    sign = rng.choice([-1.0, 1.0], (len(batch), 1, 1))
-    return np.asarray(batch * (factor * sign), np.float32)
-
-
-def noise(batch: Tensor, rng: Generator) -> Tensor:
-    """White noise of up to 10 % of each window's RMS."""
-    rms = np.sqrt(np.mean(np.square(batch), axis=(1, 2), keepdims=True))
-    level = rms * rng.uniform(0, NOISE, (len(batch), 1, 1))
-    return np.asarray(batch + level * rng.standard_normal(batch.shape), np.float32)
-
-
-AUGMENTATIONS: dict[str, Augment] = {
-    "flip": flip,
-    "rotate": rotate,
-    "brightness": brightness,
-    "scale": line_variations.scale,
-    "blur": line_variations.blur,
-    "glare": line_variations.glare,
-    "dust": line_variations.dust,
-    "belt": line_variations.belt,
-    "exposure": line_variations.exposure,
-    "gain": gain,
-    "noise": noise,
-}
-"""Name -> variation."""
-
-
-def augment(batch: Tensor, names: Sequence[str], rng: Generator) -> NDArray[np.generic]:
-    """Apply the named variations in order."""
-    for name in names:
-        batch = AUGMENTATIONS[name](batch, rng)
-    return batch
 
 
 def _draw(rng: Generator, count: int, low: float, high: float) -> NDArray[np.float32]:

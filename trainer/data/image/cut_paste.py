@@ -37,11 +37,12 @@ def cut_paste(defective: Image, good: Image, mask: Mask, rng: np.random.Generato
     middle = (left + wide // 2, top + tall // 2)
     pasted = _feathered(patch, good, shape, top, left)
     try:
-        blended = cv2.seamlessClone(
+        cloned = cv2.seamlessClone(
             np.ascontiguousarray(patch), good, shape, middle, cv2.NORMAL_CLONE
         )
     except cv2.error:
         return pasted
+    blended = np.asarray(cloned, np.uint8)
     # near a border, or where the mask cuts the defect, the equation dissolves it
     dissolved = _change(blended, good) < KEPT * _change(pasted, good)
     return pasted if dissolved else blended
@@ -61,11 +62,13 @@ def guess_mask(defective: Image, good: list[Image]) -> Mask:
     if count > 1:
         inside = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     size = (defective.shape[1], defective.shape[0])
-    return cv2.resize(inside.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
+    whole = cv2.resize(inside.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(whole, np.uint8)
 
 
 def _cut(picture: Image, mask: Mask) -> tuple[Image, Mask]:
-    grown = cv2.dilate((mask > 127).astype(np.uint8) * 255, np.ones((GROWN_PX, GROWN_PX), np.uint8))
+    kernel = np.ones((GROWN_PX, GROWN_PX), np.uint8)
+    grown = np.asarray(cv2.dilate((mask > 127).astype(np.uint8) * 255, kernel), np.uint8)
     rows, columns = np.flatnonzero(grown.any(axis=1)), np.flatnonzero(grown.any(axis=0))
     if not len(rows):
         raise ValueError("an empty mask")
@@ -82,16 +85,17 @@ def _varied(patch: Image, shape: Mask, rng: np.random.Generator) -> tuple[Image,
         turned = np.rot90(piece, turns)
         turned = np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
         size = [max(3, round(side * factor)) for side in turned.shape[1::-1]]
-        pieces.append(cv2.resize(turned, size, interpolation=method))
+        pieces.append(np.asarray(cv2.resize(turned, size, interpolation=method), np.uint8))
     light = rng.uniform(0.9, 1.1)
-    return np.clip(pieces[0] * light, 0, 255).astype(np.uint8), pieces[1]
+    return np.asarray(np.clip(pieces[0] * light, 0, 255), np.uint8), pieces[1]
 
 
 def _small_enough(patch: Image, shape: Mask, height: int, width: int) -> tuple[Image, Mask]:
     factor = min(1.0, 0.9 * height / shape.shape[0], 0.9 * width / shape.shape[1])
     size = [max(3, round(side * factor)) for side in shape.shape[1::-1]]
     small = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
-    return small, cv2.resize(shape, size, interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(shape, size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(small, np.uint8), np.asarray(mask, np.uint8)
 
 
 def _feathered(patch: Image, good: Image, shape: Mask, top: int, left: int) -> Image:
@@ -100,13 +104,12 @@ def _feathered(patch: Image, good: Image, shape: Mask, top: int, left: int) -> I
     weight = cv2.GaussianBlur(shape.astype(np.float32) / 255, (0, 0), 1.5)[:, :, None]
     place = np.s_[top : top + tall, left : left + wide]
     result[place] = result[place] * (1 - weight) + patch * weight
-    return result.astype(np.uint8)
+    return np.asarray(result, np.uint8)
 
 
 def _change(made: Image, good: Image) -> float:
-    return float(cv2.absdiff(made, good).max(axis=2).clip(min=12).sum(dtype=np.float64)) - (
-        12.0 * good.shape[0] * good.shape[1]
-    )
+    differs = np.asarray(cv2.absdiff(made, good), np.uint8).max(axis=2).clip(min=12)
+    return float(differs.sum(dtype=np.float64)) - float(12 * good.shape[0] * good.shape[1])
 
 
 def _grey(image: Image) -> NDArray[np.float32]:

@@ -10,22 +10,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.input import read_image
 from trainer.console.progress import Silent, Talk
-from trainer.data.image.picture_match import Forest, find_twins, fingerprint
+from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 
-GROUP = "twins"
+GROUP = "near_duplicates"
 """The name of the group column that is proposed."""
 
 
 @dataclass(frozen=True)
-class Survey:
+class CopySurvey:
     """What the search found. groups: (M,) a number for every sample, copies share one;
     exact: pairs with the same bytes; alike: pairs found by their look."""
 
@@ -67,24 +68,22 @@ class Cut:
         )
 
 
-def survey(dataset: Dataset, talk: Talk | None = None) -> Survey:
+def survey_copies(dataset: Dataset, talk: Talk | None = None) -> CopySurvey:
     """Find copies: by bytes for any file, and by look for images."""
     talk = talk or Silent()
     count = len(dataset.samples)
-    forest = Forest(count)
-    exact = _same_bytes(dataset, forest) if dataset.config.kind != "tabular" else 0
+    sets = DisjointSet(range(count))
+    exact = _same_bytes(dataset, sets) if dataset.config.kind != "tabular" else 0
     alike = 0
     if dataset.config.kind == "image" and count > 1:
         prints = fingerprint(_pictures(dataset, talk))
         talk.say("looking for turned, mirrored and cropped copies")
-        for twin in find_twins(prints):
-            alike += forest.root(twin.first) != forest.root(twin.second)
-            forest.join(twin.first, twin.second)
-    roots = [forest.root(place) for place in range(count)]
-    return Survey(np.unique(roots, return_inverse=True)[1].astype(np.int64), exact, alike)
+        for duplicate in find_near_duplicates(prints):
+            alike += sets.merge(duplicate.first, duplicate.second)
+    return CopySurvey(numbered(sets, count), exact, alike)
 
 
-def with_proposed_groups(dataset: Dataset, found: Survey) -> Dataset:
+def with_proposed_groups(dataset: Dataset, found: CopySurvey) -> Dataset:
     """The data set grouped by what was found; its given folds and splits are dropped."""
     config = dataset.config.model_copy(update={"group": GROUP, "fold": None})
     samples = [
@@ -116,7 +115,7 @@ def unseen(split: Split, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(~np.isin(groups[split.test], known))
 
 
-def _same_bytes(dataset: Dataset, forest: Forest) -> int:
+def _same_bytes(dataset: Dataset, sets: DisjointSet) -> int:
     """Joins samples of different files with the same bytes; returns how many joins there were."""
     paths = sorted({sample.path for sample in dataset.samples})
     with ThreadPoolExecutor(max_workers=2) as workers:
@@ -131,7 +130,7 @@ def _same_bytes(dataset: Dataset, forest: Forest) -> int:
         itertools.pairwise(places) for places in by_sum.values()
     ):
         joins += dataset.samples[first].path != dataset.samples[second].path
-        forest.join(first, second)
+        sets.merge(first, second)
     return joins
 
 

@@ -25,7 +25,8 @@ def blotched(good: Image, texture: Image, rng: np.random.Generator) -> Image:
     light = rng.uniform(0.5, 1.5)
     filling = np.clip(turned * light + rng.uniform(-40, 40), 0, 255)
     weight = (inside * opacity)[:, :, None]
-    return np.clip(good * (1 - weight) + filling * weight, 0, 255).astype(np.uint8)
+    mixed = good * (1 - weight) + filling * weight
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
 def blotches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -50,10 +51,10 @@ def perlin(
 
     def corner(below: int, right: int) -> NDArray[np.float64]:
         slope = slopes[np.ix_(row + below, column + right)]
-        return slope[:, :, 0] * (v - below) + slope[:, :, 1] * (u - right)
+        return np.asarray(slope[:, :, 0] * (v - below) + slope[:, :, 1] * (u - right))
 
     def fade(t: NDArray[np.float64]) -> NDArray[np.float64]:
-        return t**3 * (t * (t * 6 - 15) + 10)
+        return np.asarray(t**3 * (t * (t * 6 - 15) + 10))
 
     upper = corner(0, 0) * (1 - fade(u)) + corner(0, 1) * fade(u)
     lower = corner(1, 0) * (1 - fade(u)) + corner(1, 1) * fade(u)

@@ -10,7 +10,7 @@
    and registered by an affine ECC fit (Evangelidis & Psarakis, IEEE PAMI 30(10), 2008). The score
    is the correlation of fine detail: what a 2 px blur removes. Parts of one kind have the same
    shape, but never the same detail.
-4. Twins score more than half way from what 98 % of random pairs of this data set score up to 1.
+4. Duplicates score more than half way from the score of 98 % of this data set's random pairs to 1.
 
 Cost: two matrix products over all pairs of descriptors, then a few registrations (about 2 ms each)
 an image. Memory: about 60 kB an image.
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 
 from edge_agent.contracts.core.types import Image
 
@@ -37,9 +38,9 @@ FIT_PX = 64
 RADII, ANGLES = 24, 128
 HARMONICS = 24
 RANDOM_PAIRS = 200
-LEAST_TWIN, MOST_TWIN = 0.8, 0.985
-"""Bounds of the score from which two images are twins. On 1,795 photographs of one kind of casting
-the rule gives 0.97; turned and stretched copies score 0.985 to 0.998, other parts under 0.965."""
+LEAST_AGREEMENT, MOST_AGREEMENT = 0.8, 0.985
+"""Bounds of the score of duplicates. On 1,795 photographs of one kind of casting the rule gives
+0.97; turned and stretched copies score 0.985 to 0.998, other parts under 0.965."""
 
 ZOOMS = (1.0, 0.9, 0.8)
 """Sides of the middles that are compared with whole images."""
@@ -49,11 +50,12 @@ GIVE_UP_AFTER = 4
 """Candidates of one image refused in a row before its search ends."""
 
 LEAST_OVERLAP = 0.3
+_EVERYWHERE = np.full((FIT_PX, FIT_PX), 255, np.uint8)
 _LIMITS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-3)
 
 
 @dataclass(frozen=True)
-class Twin:
+class Duplicate:
     """Two places in the list of images, and how well their detail agrees (at most 1)."""
 
     first: int
@@ -102,37 +104,37 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
     )
 
 
-def find_twins(prints: Fingerprints, *, neighbours: int = NEIGHBOURS) -> list[Twin]:
+def find_near_duplicates(prints: Fingerprints, *, neighbours: int = NEIGHBOURS) -> list[Duplicate]:
     """Pairs that are one photograph, enough of them to connect each set of copies."""
     if len(prints) < 2:
         return []
-    limit = twin_limit(prints)
-    forest, failures = Forest(len(prints)), np.zeros(len(prints), np.int64)
+    limit = duplicate_limit(prints)
+    sets, failures = DisjointSet(range(len(prints))), np.zeros(len(prints), np.int64)
     asked: set[tuple[int, int]] = set()
-    twins: list[Twin] = []
+    duplicates: list[Duplicate] = []
     with ThreadPoolExecutor(max_workers=2) as workers:
         for nearest in _candidates(prints, neighbours):
-            pairs = _still_open(nearest, forest, failures, asked)
+            pairs = _still_open(nearest, sets, failures, asked)
             scores = workers.map(lambda pair: agreement(prints, pair, limit), pairs)
             for pair, score in zip(pairs, scores, strict=True):
                 if score < limit:
                     failures[pair.first] += 1
                     continue
-                twins.append(Twin(pair.first, pair.second, score))
-                forest.join(pair.first, pair.second)
+                duplicates.append(Duplicate(pair.first, pair.second, score))
+                sets.merge(pair.first, pair.second)
                 failures[pair.first] = 0
-    return twins
+    return duplicates
 
 
-def twin_limit(prints: Fingerprints, seed: int = 0) -> float:
-    """The score from which a pair of this data set is a twin, from random pairs of it."""
+def duplicate_limit(prints: Fingerprints, seed: int = 0) -> float:
+    """The score from which a pair of this data set is a duplicate, from random pairs of it."""
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, len(prints), (RANDOM_PAIRS, 2)).tolist()
     pairs = [Candidate(first, second, (0, 0)) for first, second in draws if first != second]
     with ThreadPoolExecutor(max_workers=2) as workers:
         scores = list(workers.map(lambda pair: agreement(prints, pair), pairs))
-    usual = float(np.quantile(scores, 0.98)) if scores else LEAST_TWIN
-    return float(np.clip((1 + usual) / 2, LEAST_TWIN, MOST_TWIN))
+    usual = float(np.quantile(scores, 0.98)) if scores else LEAST_AGREEMENT
+    return float(np.clip((1 + usual) / 2, LEAST_AGREEMENT, MOST_AGREEMENT))
 
 
 def agreement(prints: Fingerprints, pair: Candidate, enough: float = 2.0) -> float:
@@ -152,36 +154,22 @@ def agreement(prints: Fingerprints, pair: Candidate, enough: float = 2.0) -> flo
     return best
 
 
-def connect(count: int, twins: Sequence[Twin]) -> NDArray[np.int64]:
-    """A group number for each of `count` images; twins, and twins of twins, share one."""
-    forest = Forest(count)
-    for twin in twins:
-        forest.join(twin.first, twin.second)
-    roots = [forest.root(place) for place in range(count)]
+def connect(count: int, duplicates: Sequence[Duplicate]) -> NDArray[np.int64]:
+    """A group number for each of `count` images; duplicates, and copies of copies, share one."""
+    sets = DisjointSet(range(count))
+    for pair in duplicates:
+        sets.merge(pair.first, pair.second)
+    return numbered(sets, count)
+
+
+def numbered(sets: DisjointSet, count: int) -> NDArray[np.int64]:
+    """(count,): a number for every place, from 0; places of one set share it."""
+    roots = [int(sets[place]) for place in range(count)]
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
-class Forest:
-    """Disjoint sets of the numbers 0 to count - 1."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def root(self, place: int) -> int:
-        """The number that stands for the set of `place`."""
-        while self._parent[place] != place:
-            self._parent[place] = self._parent[self._parent[place]]
-            place = self._parent[place]
-        return place
-
-    def join(self, first: int, second: int) -> None:
-        """Make one set of two."""
-        low, high = sorted((self.root(first), self.root(second)))
-        self._parent[high] = low
-
-
 def _candidates(prints: Fingerprints, neighbours: int) -> list[list[Candidate]]:
-    """Each image's likeliest twins: first all nearest ones, then all second nearest, ..."""
+    """Each image's likeliest duplicates: first all nearest ones, then all second nearest, ..."""
     count = len(prints)
     keep = min(neighbours, count - 1)
     ranks: list[list[Candidate]] = [[] for _ in range(keep)]
@@ -203,7 +191,7 @@ def _candidates(prints: Fingerprints, neighbours: int) -> list[list[Candidate]]:
 
 def _still_open(
     nearest: list[Candidate],
-    forest: Forest,
+    sets: DisjointSet,
     failures: NDArray[np.int64],
     asked: set[tuple[int, int]],
 ) -> list[Candidate]:
@@ -213,7 +201,7 @@ def _still_open(
         key = (min(pair.first, pair.second), max(pair.first, pair.second))
         if failures[pair.first] >= GIVE_UP_AFTER or key in asked:
             continue
-        if forest.root(pair.first) != forest.root(pair.second):
+        if not sets.connected(pair.first, pair.second):
             asked.add(key)
             chosen.append(pair)
     return chosen
@@ -255,7 +243,7 @@ def _fitted(
     moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
     try:
         fit, found = cv2.findTransformECC(
-            target, moving, placed.copy(), cv2.MOTION_AFFINE, _LIMITS, None, 3
+            target, moving, placed.copy(), cv2.MOTION_AFFINE, _LIMITS, _EVERYWHERE, 3
         )
     except cv2.error:
         return None

@@ -7,13 +7,14 @@ import numpy as np
 from edge_agent.contracts.process.input import Tag
 from edge_agent.contracts.process.tables import Table, is_missing, numbers
 from trainer.data.file_faults import Fault
-from trainer.data.process.tags import columns_of, table_of, tags_of
+from trainer.data.process.columns import columns_of, table_of
+from trainer.data.process.tags import tags_of
 from trainer.data.samples import Dataset
 
 
 def inspect_tags(dataset: Dataset) -> tuple[list[str], list[Fault]]:
     """A sentence for each tag, and a fault for each that never changes or leaves its range."""
-    table = table_of(dataset.root, columns_of(dataset.config))
+    table = table_of(dataset)
     tags = tags_of(dataset, np.arange(len(dataset.samples)))
     file = columns_of(dataset.config).file
     notes = [_note(tag, table) for tag in tags]

@@ -19,7 +19,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
-from trainer.data.image.augment import augment
+from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image.backbone import find_backbone

@@ -19,7 +19,8 @@ from edge_agent.contracts.process.input import (
 )
 from edge_agent.contracts.process.tables import Table, numbers
 from trainer.data.prepare import InputSpec
-from trainer.data.process.tags import columns_of, rows_of, table_of, tags_of
+from trainer.data.process.columns import columns_of, rows_of, table_of
+from trainer.data.process.tags import tags_of
 from trainer.data.samples import Dataset, Indices
 
 Numbers = NDArray[np.float64]
@@ -106,7 +107,7 @@ def tabular_input(spec: InputSpec) -> TabularInput:
 
 def sample_table(dataset: Dataset, indices: Indices) -> Table:
     """The table's rows that the samples at `indices` are."""
-    return table_of(dataset.root, columns_of(dataset.config)).take(rows_of(dataset, indices))
+    return table_of(dataset).take(rows_of(dataset, indices))
 
 
 def plain_rows(table: Table, spec: TabularInput) -> NDArray[np.float64]:

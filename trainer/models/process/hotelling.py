@@ -23,7 +23,7 @@ from edge_agent.contracts.process.input import TabularInput, series_rows
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
-from trainer.data.process.tags import columns_of, rows_of, table_of
+from trainer.data.process.columns import rows_of, table_of
 from trainer.data.split import Split
 from trainer.models.process.features import Numbers, tabular_input, tabular_spec
 from trainer.training.api import Architecture, Fitted, Training
@@ -144,7 +144,7 @@ def shared_out(sums: NDArray[np.float64], length: int) -> NDArray[np.float64]:
 def _full_windows(training: Training) -> NDArray[np.bool_]:
     """(N,) whether a training window has no repeated row, whose mean would be noisier."""
     spec = tabular_input(training.spec)
-    table = table_of(training.dataset.root, columns_of(training.dataset.config))
+    table = table_of(training.dataset)
     place = np.zeros(len(table), np.int64)
     for series in series_rows(table, spec):
         place[series] = np.arange(len(series))

@@ -21,7 +21,7 @@ from edge_agent.contracts.model.scoring import Scoring
 from trainer.config.toml import StrictTable
 from trainer.console.progress import Bar
 from trainer.data.dataset_toml import TabularColumns
-from trainer.data.process.tags import columns_of
+from trainer.data.process.columns import columns_of
 from trainer.models.layers.ensemble import joined_heads
 from trainer.training.api import Fitted, Training
 from trainer.training.gradient import seed_everything

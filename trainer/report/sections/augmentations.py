@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.image.input import ImageInput
-from trainer.data.image.augment import augment
+from trainer.data.augment import augment
 from trainer.report.sections.mistakes import image_element
 from trainer.run_folder.reading import read_inputs
 from trainer.run_folder.run import Run

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trainer.data.image.picture_match import Twin, connect, find_twins, fingerprint
+from trainer.data.image.picture_match import Duplicate, connect, find_near_duplicates, fingerprint
 
 COUNT = 24
 RNG = np.random.default_rng(7)
@@ -50,23 +50,23 @@ def parts() -> list[np.ndarray]:
     return [part(seed) for seed in range(COUNT)]
 
 
-def test_different_parts_of_one_kind_are_no_twins(parts: list[np.ndarray]) -> None:
-    assert find_twins(fingerprint(parts)) == []
+def test_different_parts_of_one_kind_are_no_duplicates(parts: list[np.ndarray]) -> None:
+    assert find_near_duplicates(fingerprint(parts)) == []
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_planted_copies_are_found(name: str, parts: list[np.ndarray]) -> None:
     planted = [VARIANTS[name](image) for image in parts[:8]]
-    groups = connect(COUNT + 8, find_twins(fingerprint(parts + planted)))
+    groups = connect(COUNT + 8, find_near_duplicates(fingerprint(parts + planted)))
     found = sum(groups[place] == groups[COUNT + place] for place in range(8))
     assert found >= 7
     assert len(np.unique(groups)) >= COUNT
 
 
-def test_twins_of_twins_share_a_group() -> None:
-    assert connect(4, [Twin(0, 1, 1.0), Twin(1, 3, 1.0)]).tolist() == [0, 0, 1, 0]
+def test_copies_of_copies_share_a_group() -> None:
+    assert connect(4, [Duplicate(0, 1, 1.0), Duplicate(1, 3, 1.0)]).tolist() == [0, 0, 1, 0]
 
 
-def test_a_flat_picture_has_no_twin() -> None:
+def test_a_flat_picture_has_no_duplicate() -> None:
     flat = [np.full((50, 60, 3), tone, np.uint8) for tone in (0, 128, 255)]
-    assert find_twins(fingerprint(flat)) == []
+    assert find_near_duplicates(fingerprint(flat)) == []

@@ -14,7 +14,8 @@ from edge_agent.contracts.process.tables import parse_table
 from trainer.console.progress import Silent
 from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
-from trainer.data.process.tags import tags_of, window_csv
+from trainer.data.process.tags import tags_of
+from trainer.data.process.windows import window_csv
 
 Write = Callable[[str, str], Path]
 

@@ -12,7 +12,6 @@ from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
 from trainer.data.dataset_toml import TabularColumns
 from trainer.data.load import load_dataset
-from trainer.data.process.tags import row_of
 from trainer.data.split import Split, plan_split
 from trainer.evaluation.outcome import figures
 from trainer.models.layers.ensemble import joined_heads
@@ -117,7 +116,7 @@ def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Pat
     assert found.opponent["name"] == "gradient boosting"
     assert "gradient boosting" in str(found.opponent["sentence"]).lower()
     shown, first = tag_rows(found), found.split.dataset.samples[int(found.test.indices[0])]
-    cells = (mill / "mill.csv").read_text().splitlines()[1 + row_of(first)].split(",")
+    cells = (mill / "mill.csv").read_text().splitlines()[1 + first.row].split(",")
     assert len(shown) == len(found.test.indices)
     assert list(shown[0]) == ["torque [Nm]", "speed [rpm]", "kind"]
     assert [float(shown[0]["torque [Nm]"]), shown[0]["kind"]] == [float(cells[0]), cells[2]]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.data.image.augment import AUGMENTATIONS, augment
+from trainer.data.augment import AUGMENTATIONS, augment
 
 LINE = ("scale", "blur", "glare", "dust", "belt", "exposure")
 IMAGES = ("flip", "rotate", "brightness", *LINE)
