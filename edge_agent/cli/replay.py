@@ -54,13 +54,14 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.station.station import Station
 
     start_log(logging.WARNING)
-    line = as_json if args.json else as_text
+    clock = SystemClock()
 
     def show(decision: Decision) -> None:
-        print(line(decision), flush=True)
+        line = as_json(decision) if args.json else as_text(decision, clock.utc_ns())
+        print(line, flush=True)
 
     config = _bench(args) if args.bundle else _of_station(args)
-    station = Station(config, clock=SystemClock(), output=show, keep_trying=False)
+    station = Station(config, clock=clock, output=show, keep_trying=False)
     station.run(threading.Event())
     counts = station.counts
     print(

@@ -33,7 +33,8 @@ class Console:
     def __init__(
         self, config: ConsoleTable, *, name: str, clock: Clock, stream: TextIO | None = None
     ) -> None:
-        self._line = as_json if config.format == "json" else as_text
+        self._as_json = config.format == "json"
+        self._clock = clock
         self._stream = stream
         self._lines: deque[str] = deque(maxlen=config.waiting)
         self._change = threading.Condition()
@@ -49,8 +50,10 @@ class Console:
 
     def write(self, decision: Decision) -> None:
         """Queue the decision's line."""
+        at_ns = self._clock.utc_ns()
+        line = as_json(decision) if self._as_json else as_text(decision, at_ns)
         with self._change:
-            self._lines.append(self._line(decision))
+            self._lines.append(line)
             self._written += 1
             self._last = decision
             self._change.notify()
@@ -90,13 +93,13 @@ class Console:
                 return  # nobody reads any more; the line goes on
 
 
-def as_text(decision: Decision) -> str:
-    """One line: time, verdict, action, part, what each channel saw, latency."""
-    now = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
+def as_text(decision: Decision, at_ns: int) -> str:
+    """One line: UTC time, verdict, action, part, what each channel saw, latency."""
+    time = datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
     seen = "; ".join(_seen(channel) for channel in decision.channels)
     reason = f"  ({decision.reason})" if decision.verdict == "NO-VERDICT" else ""
     return (
-        f"{now}  {decision.verdict:<10}  {decision.action:<6}  {decision.part_id:<24}  "
+        f"{time}  {decision.verdict:<10}  {decision.action:<6}  {decision.part_id:<24}  "
         f"{seen}  {decision.latency_ms:.1f} ms{reason}"
     )
 

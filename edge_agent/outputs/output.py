@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
+from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
 from edge_agent.contracts.wire.decision import Decision
@@ -19,6 +20,9 @@ class OutputTable(Table):
     """What the table of every output has."""
 
     driver: str = Field(description="the file of edge_agent/outputs that drives the device")
+    name: str = Field(
+        default="", max_length=63, description="its name in messages; empty: that of the driver"
+    )
     safe_state: Action = Field(
         default="reject",
         description="what the output shows on start, while the station is disarmed, and at its end",
@@ -77,6 +81,11 @@ OUTPUTS: Registry[OutputDriver] = Registry(
 )
 
 
-def build_output(config: OutputTable, *, name: str, clock: Clock) -> Output:
+OutputField: TypeAlias = Annotated[SerializeAsAny[OutputTable], ByDriver(OUTPUTS)]
+"""One `[[output]]` of station.toml."""
+
+
+def build_output(config: OutputTable, *, clock: Clock) -> Output:
     """The closed output that a validated table describes."""
+    name = config.name or config.driver
     return OUTPUTS.find(config.driver).build(config, name=name, clock=clock)

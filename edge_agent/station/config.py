@@ -14,8 +14,10 @@ from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.health.frame import FrameHealthTable
+from edge_agent.outputs.output import OutputField
 from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
+from edge_agent.trigger.trigger import TriggerField
 from edge_agent.update.config import TrustTable
 
 REFERENCE_HEAD = """# station.toml
@@ -150,6 +152,12 @@ class StationConfig(Table):
     mqtt: MqttTable | None = Field(default=None, description="the broker")
     outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
     trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
+    trigger: TriggerField | None = Field(
+        default=None, description="what reports a part; absent: each item of a source is a part"
+    )
+    output: list[OutputField] = Field(
+        default_factory=list, max_length=16, description="what acts on a decision, one table each"
+    )
     channel: list[Channel] = Field(
         min_length=1, max_length=64, description="cameras and sensors, one table each"
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
+from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
 from edge_agent.settings.toml import Table
@@ -17,6 +18,9 @@ class TriggerTable(Table):
     """What the table of every trigger has."""
 
     driver: str = Field(description="the file of edge_agent/trigger that reads the device")
+    name: str = Field(
+        default="", max_length=63, description="its name in messages; empty: that of the driver"
+    )
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ TRIGGERS: Registry[TriggerDriver] = Registry(
 )
 
 
-def build_trigger(config: TriggerTable, *, name: str, clock: Clock) -> Trigger:
+TriggerField: TypeAlias = Annotated[SerializeAsAny[TriggerTable], ByDriver(TRIGGERS)]
+"""The `[trigger]` of station.toml."""
+
+
+def build_trigger(config: TriggerTable, *, clock: Clock) -> Trigger:
     """The closed trigger that a validated table describes."""
+    name = config.name or config.driver
     return TRIGGERS.find(config.driver).build(config, name=name, clock=clock)

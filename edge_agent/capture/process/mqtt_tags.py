@@ -64,6 +64,9 @@ class MqttTagsTable(SourceTable):
     stale_s: float = Field(
         default=10, ge=0, le=86400, description="an older value is no value; 0: tags sent on change"
     )
+    start_s: float = Field(
+        default=5, ge=0, le=3600, description="the first row waits this long for every tag"
+    )
     broker: BrokerTable | None = Field(default=None, description="absent: the one of [mqtt]")
     tag: list[TagTopic] = Field(
         default_factory=list, max_length=512, description="tags with topics of their own"
@@ -214,7 +217,7 @@ class MqttTags:
             self._triggers.clear()
             self._level, self._lost, self._begun = None, "", False
             self._answer, self._granted = None, None
-            self._start_ns = self._clock.mono_ns() + round(START_S * 1e9)
+            self._start_ns = self._clock.mono_ns() + round(self._config.start_s * 1e9)
 
     def _await_connection(self) -> None:
         with self._change:

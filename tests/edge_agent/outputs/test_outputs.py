@@ -35,7 +35,7 @@ def test_every_output_has_a_table_named_after_its_file() -> None:
 @pytest.mark.parametrize("driver", ["console", "simulated"])
 def test_an_output_opens_and_closes_twice_and_opens_again(driver: str) -> None:
     config = OUTPUTS.find(driver).config.model_validate({"driver": driver})
-    output = build_output(config, name="gate", clock=ManualClock())
+    output = build_output(config, clock=ManualClock())
     for _ in range(2):
         output.open()
         output.open()

@@ -1,0 +1,102 @@
+"""For every capture driver: a table that works here, and what stands in for its device.
+
+A new driver adds one function to KITS; the contract test fails without it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.edge_agent.capture.camera.test_v4l2 import Webcam
+from tests.station_kit import mosquitto, write_frame
+
+
+@dataclass(frozen=True)
+class Kit:
+    """table: of a device that is there; absent: keys that name one that is not;
+    parts: collaborators for the driver's constructor; missing: why it cannot run here.
+    """
+
+    table: Mapping[str, object]
+    absent: Mapping[str, object] = field(default_factory=dict)
+    parts: Mapping[str, object] = field(default_factory=dict)
+    missing: str = ""
+
+
+@contextmanager
+def folder(room: Path) -> Iterator[Kit]:
+    for k in range(4):
+        write_frame(room / "frames" / f"{k}.png", 200)
+    yield Kit({"path": room / "frames", "at_end": "repeat"}, {"path": room / "gone"})
+
+
+@contextmanager
+def video(room: Path) -> Iterator[Kit]:
+    path = room / "line.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for k in range(8):
+        writer.write(np.full((48, 64, 3), 20 * k, np.uint8))
+    writer.release()
+    yield Kit({"path": path}, {"path": room / "gone.avi"})
+
+
+@contextmanager
+def v4l2(room: Path) -> Iterator[Kit]:
+    def plug_in(device: str) -> Webcam:
+        return Webcam([(640, 480)], frames=8)
+
+    size = {"width_px": 640, "height_px": 480}
+    yield Kit(size, {"device": "/dev/video99"}, {"open_port": plug_in})
+
+
+@contextmanager
+def simulated(room: Path) -> Iterator[Kit]:
+    yield Kit({"seed": 3})
+
+
+@contextmanager
+def replay(room: Path) -> Iterator[Kit]:
+    runs = room / "runs"
+    runs.mkdir()
+    for k in range(8):
+        (runs / f"{k}.csv").write_text("x\n" + "0.1\n" * 100, encoding="utf-8")
+    table = {"path": runs, "axes": ["x"], "sample_rate_hz": 1000}
+    yield Kit(table, {"path": room / "gone"})
+
+
+@contextmanager
+def rows(room: Path) -> Iterator[Kit]:
+    path = room / "shift.csv"
+    path.write_text("torque,speed\n" + "20,1200\n" * 8, encoding="utf-8")
+    yield Kit({"path": path}, {"path": room / "gone.csv"})
+
+
+@contextmanager
+def mqtt_tags(room: Path) -> Iterator[Kit]:
+    if shutil.which("mosquitto") is None:
+        yield Kit({}, missing="no mosquitto on this machine")
+        return
+    with mosquitto(room / "broker") as broker:
+        address = {"host": "127.0.0.1", "port": broker.port}
+        tag = [{"name": "torque", "topic": "plant/torque"}]
+        table = {"broker": address, "tag": tag, "period_s": 0.05, "start_s": 0.1}
+        yield Kit(table, {"broker": address | {"port": 1}})
+
+
+KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
+    ("image", "folder"): folder,
+    ("image", "video"): video,
+    ("image", "v4l2"): v4l2,
+    ("image", "simulated"): simulated,
+    ("vibration", "simulated"): simulated,
+    ("vibration", "replay"): replay,
+    ("tabular", "rows"): rows,
+    ("tabular", "mqtt_tags"): mqtt_tags,
+}
