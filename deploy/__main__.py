@@ -14,13 +14,13 @@ EPILOG = """examples:
   lineside-deploy status pi@line3:/var/lib/lineside
   lineside-deploy rollback pi@line3:/var/lib/lineside caps
 
-exit codes: 0 ok, 1 failed, 2 misuse, 4 station not reached
+exit codes: 0 ok, 1 failed, 2 misuse, 4 host not reached
 """
 
 PROGRAM = Program(
     name="lineside-deploy",
     package="deploy.cli",
-    description="Sign bundles and bring them to stations.",
+    description="Sign bundles and install them on stations.",
     epilog=EPILOG,
 )
 main = PROGRAM.main

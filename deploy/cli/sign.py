@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from edge_agent.contracts.core.command import Verbs, add_verb
@@ -20,7 +21,8 @@ def register(verbs: Verbs) -> None:
     sign.add_argument(
         "--keys", type=Path, default=Path("keys"), metavar="DIR", help="folder of keys (keys)"
     )
-    sign.add_argument("--out", type=Path, metavar="FILE", help="in the place of signing in place")
+    sign.add_argument("--out", type=Path, metavar="FILE", help="leave BUNDLE as it is, write this")
+    sign.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def _sign(args: argparse.Namespace) -> int:
@@ -29,5 +31,7 @@ def _sign(args: argparse.Namespace) -> int:
 
     keys = read_keys(args.keys)
     title = sign_bundle(args.bundle, keys, args.out)
-    print(f"{args.out or args.bundle}: {title} signed by {keys.key_id}")
+    path = args.out or args.bundle
+    found = {"bundle": str(path), "title": title, "key_id": keys.key_id}
+    print(json.dumps(found) if args.json else f"{path}: {title} signed by {keys.key_id}")
     return 0

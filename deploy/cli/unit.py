@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def register(verbs: Verbs) -> None:
     unit.add_argument("--station", default=CONFIG, metavar="STATION.toml", help=f"({CONFIG})")
     unit.add_argument("--user", default=USER, metavar="NAME", help=f"who runs it ({USER})")
     unit.add_argument("--out", type=Path, metavar="DIR|FILE", help="write it there")
+    unit.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def _unit(args: argparse.Namespace) -> int:
@@ -34,10 +36,10 @@ def _unit(args: argparse.Namespace) -> int:
 
     text = unit_text(program=args.program, config=args.station, user=args.user)
     if args.out is None:
-        print(text, end="")
+        print(json.dumps({"unit": text}) if args.json else text, end="\n" if args.json else "")
         return 0
     path = args.out if args.out.suffix == ".service" else args.out / NAME
     write_atomic(path, text.encode())
-    print(path)
+    print(json.dumps({"path": str(path), "unit": text}) if args.json else path)
     print(f"next: systemctl daemon-reload && systemctl enable --now {path.stem}", file=sys.stderr)
     return 0

@@ -1,156 +1,160 @@
-"""Speaking to a station: its own program does the work, here or at the other end of ssh.
+"""Installing on a host: its own program does the work, here or at the other end of ssh.
 
-A target is a folder on this machine (`station`, `/mnt/card/lineside`) or one on another
+A host is a folder on this machine (`station`, `/mnt/card/lineside`) or one on another
 (`user@host:folder`). Both run `lineside-agent slots`, so there is one code path on the station.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
-import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import ConfigError, DeviceError, StorageError
+from deploy.push.ssh import run_script
+from edge_agent.contracts.core.errors import ConfigError, SignatureError, StorageError
 
 PROGRAM = "lineside-agent"
-TIMEOUT_S = 900
-SSH = (
-    *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
-    *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
-)
-"""Never ask, never hang: a wrong key or a dead host is an error within seconds."""
-SSH_FAILED, NOT_FOUND = 255, 127
 
 RECEIVE = """\
 set -e
 umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cat > "$folder"/{name}
-{trust}
-umask 022
+mkdir "$folder"/bundle "$folder"/keys
+cat > "$folder"/bundle/{name}
 """
-"""The copy on its way is the sender's alone; what is installed, the agent's user may read."""
+"""Only the sender may read the copy on its way; `slots install` sets the modes of what it makes."""
+
+ADDRESS = re.compile(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", re.DOTALL)
+"""`[user@]host:folder`, with an IPv6 address in brackets, as scp reads it."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """A station folder; `host` is empty on this machine."""
+class Host:
+    """A station folder and the way to it; `address` is empty on this machine."""
 
     folder: str
-    host: str = ""
+    address: str = ""
     program: str = PROGRAM
     ssh_config: Path | None = None
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.folder}" if self.host else self.folder
+        return f"{self.address}:{self.folder}" if self.address else self.folder
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the station's program said."""
+    """Exit code and output of the host's `lineside-agent slots`.
+
+    `greeting` is what the host printed before the program began: a banner, a login script.
+    """
 
     code: int
     stdout: str
     stderr: str
+    greeting: str = ""
 
 
-def parse_target(text: str, program: str = PROGRAM, ssh_config: Path | None = None) -> Target:
-    """`DIR` or `[user@]host:DIR`; raises ConfigError for anything else."""
-    found = re.fullmatch(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", text)
+def parse_host(text: str, program: str = PROGRAM, ssh_config: Path | None = None) -> Host:
+    """`DIR` or `[user@]host:DIR`; raises ConfigError for a name that ssh would take for more."""
+    found = ADDRESS.fullmatch(text)
     if found is None:
-        return Target(text, program=program)
-    host, folder = found[1], found[2]
-    if host.startswith("-"):
-        raise ConfigError(f"{host!r} is no host", where="target", cure="write user@host:DIR")
-    return Target(folder, host, program, ssh_config)
+        return Host(text, program=program)
+    address, folder = found[1], found[2]
+    name = address.rpartition("@")[2].lstrip("[")
+    if address.startswith("-") or name.startswith("-") or not re.fullmatch(r"[^\s\0]+", address):
+        raise ConfigError(f"{address!r} is no host", where="HOST", cure="write user@host:DIR")
+    return Host(folder, address, program, ssh_config)
 
 
-def install(target: Target, bundle: Path, trust: Path | None, *, dry_run: bool) -> Answer:
-    """Hand the bundle to the station's `slots install`."""
-    words = ["install", "--root", target.folder, *(["--dry-run"] if dry_run else [])]
-    if not target.host:
-        keys = ["--trust", str(trust)] if trust else []
-        return _here(["slots", *words, *keys, "--", str(bundle)])
-    return _send(target, bundle, trust, words)
+def install(host: Host, bundle: Path, trust: Sequence[Path], *options: str) -> Answer:
+    """Hand the bundle to the host's `slots install`; `trust` are public keys to trust from now on.
+
+    Raises StorageError for a file that cannot be read, DeviceError for a host out of reach.
+    """
+    command = ["slots", "install", f"--root={host.folder}", *options]
+    if not host.address:
+        return _run_here([*command, *_trusting(map(str, trust)), "--", str(bundle)])
+    return _send(host, command, bundle, trust)
 
 
-def ask(target: Target, *words: str) -> Answer:
-    """Run `slots WORDS --root FOLDER` at the station."""
-    command = ["slots", *words, "--root", target.folder]
-    if not target.host:
-        return _here(command)
-    return _there(target, shlex.join([*shlex.split(target.program), *command]), b"")
+def ask(host: Host, *words: str) -> Answer:
+    """Run `slots WORDS` at the host; raises DeviceError where it is out of reach."""
+    command = ["slots", words[0], f"--root={host.folder}", *words[1:]]
+    if not host.address:
+        return _run_here(command)
+    return _run_there(host, "", shlex.join(command), b"")
 
 
-def _here(words: list[str]) -> Answer:
+def _run_here(words: list[str]) -> Answer:
     command = [sys.executable, "-P", "-m", "edge_agent", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return Answer(done.returncode, done.stdout, done.stderr)
+    done = subprocess.run(command, capture_output=True, check=False)
+    return Answer(done.returncode, _text(done.stdout), _text(done.stderr))
 
 
-def _send(target: Target, bundle: Path, trust: Path | None, words: list[str]) -> Answer:
-    """Stream the bundle to a temporary folder of the station and install it from there.
+def _send(host: Host, command: list[str], bundle: Path, trust: Sequence[Path]) -> Answer:
+    """Stream the bundle to a temporary folder of the host and install it from there.
 
     One connection and no sftp, which small systems lack; the folder goes away in every case.
     """
-    try:
-        payload = bundle.read_bytes()
-        key = trust.read_text() if trust else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(
-            f"cannot be read ({error})", where=str(trust or bundle), cure="check the path"
-        ) from error
+    payload = _read(bundle)
+    keys = [_key_text(path) for path in trust]
     name = shlex.quote(bundle.name)
-    receive = RECEIVE.format(
-        name=name, trust=f'printf %s {shlex.quote(key)} > "$folder"/key.pub' if key else ""
+    files = [f'"$folder"/keys/{number}.pub' for number in range(len(keys))]
+    receive = RECEIVE.format(name=name) + "".join(
+        f"printf %s {shlex.quote(key)} > {file}\n" for key, file in zip(keys, files, strict=True)
     )
-    trusting = ' --trust "$folder"/key.pub' if key else ""
-    command = shlex.join([*shlex.split(target.program), "slots", *words])
-    script = f'{receive}{command}{trusting} -- "$folder"/{name}\n'
-    return _there(target, script, payload)
+    words = [shlex.join(command), *_trusting(files), "--", f'"$folder"/bundle/{name}']
+    return _run_there(host, receive, " ".join(words), payload)
 
 
-def _there(target: Target, script: str, payload: bytes) -> Answer:
-    ssh = shutil.which("ssh")
-    if ssh is None:
-        raise ConfigError(
-            "ssh is not installed here", where=str(target), cure="apt install openssh-client"
+def _trusting(files: Sequence[str] | map[str]) -> list[str]:
+    return [word for file in files for word in ("--trust", file)]
+
+
+def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
+    """Run the host's program behind a mark, which parts its output from what the host greets with.
+
+    A login script may print anything, in any encoding, before the program begins.
+    """
+    mark = f"lineside-{secrets.token_hex(8)}"
+    program = shlex.join(shlex.split(host.program))
+    done = run_script(
+        host.address,
+        f"{before}echo {mark}\n{program} {words}\n",
+        payload,
+        ssh_config=host.ssh_config,
+        program=host.program,
+    )
+    greeting, _, stdout = _text(done.stdout).rpartition(f"{mark}\n")
+    return Answer(done.returncode, stdout, _text(done.stderr), greeting)
+
+
+def _key_text(path: Path) -> str:
+    """A key as a word of the script; what is no text is no key in PEM. Raises SignatureError."""
+    payload = _read(path)
+    if not payload.isascii() or b"\0" in payload:
+        raise SignatureError(
+            "not a public key in PEM",
+            where=str(path),
+            cure="name the .pub file that `lineside-deploy keys init` wrote",
         )
-    config = ["-F", str(target.ssh_config)] if target.ssh_config else []
-    command = [ssh, *SSH, *config, "--", target.host.replace("[", "").replace("]", "")]
+    return payload.decode("ascii")
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "backslashreplace")
+
+
+def _read(path: Path) -> bytes:
     try:
-        done = subprocess.run(
-            [*command, f"sh -c {shlex.quote(script)}"],
-            input=payload,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DeviceError(
-            f"no answer within {TIMEOUT_S} s", where=str(target), cure="check the station"
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
         ) from error
-    answer = Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
-    _refuse_unreached(target, answer)
-    return answer
-
-
-def _refuse_unreached(target: Target, answer: Answer) -> None:
-    said = (answer.stderr.strip().splitlines() or ["no reason given"])[-1].rstrip(".\r")
-    if answer.code == SSH_FAILED:
-        raise DeviceError(
-            f"cannot be reached by ssh ({said})",
-            where=target.host,
-            cure=f"make `ssh -o BatchMode=yes {target.host} true` work: host known, key accepted",
-        )
-    if answer.code == NOT_FOUND:
-        raise DeviceError(
-            f"has no {target.program} ({said})",
-            where=target.host,
-            cure="install lineside[device] there, or give its path with --program",
-        )

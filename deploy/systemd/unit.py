@@ -5,30 +5,37 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 from pathlib import PurePosixPath
+from string import Template
 
 from edge_agent.contracts.core.errors import ConfigError
 
 NAME = "lineside-agent.service"
+TEMPLATE = f"{NAME}.in"
 PROGRAM = "/opt/lineside/bin/lineside-agent"
 CONFIG = "/var/lib/lineside/station.toml"
 USER = "lineside"
 STATE_ROOT = "/var/lib"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
-"""What ProtectHome and PrivateTmp take out of the agent's sight."""
+"""ProtectHome and PrivateTmp hide these folders from the agent."""
 
 
 def unit_text(*, program: str = PROGRAM, config: str = CONFIG, user: str = USER) -> str:
     """The unit that runs `program run config` as `user`; raises ConfigError."""
-    folder = str(PurePosixPath(config).parent)
     for option, path in (("--program", program), ("--station", config)):
         _refuse_strange(option, path)
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", user):
-        raise ConfigError(f"{user!r} is no name of a user", where="--user", cure="adduser --system")
-    text = (files("deploy") / "systemd" / NAME).read_text(encoding="utf-8")
-    text = text.replace(PROGRAM, program).replace(CONFIG, config)
-    text = text.replace(f"WorkingDirectory={STATE_ROOT}/lineside", f"WorkingDirectory={folder}")
-    text = text.replace("StateDirectory=lineside\nStateDirectoryMode=0750", _writable(folder))
-    return text.replace("User=lineside\nGroup=lineside", f"User={user}\nGroup={user}")
+        raise ConfigError(
+            f"{user!r} is no name of a user",
+            where="--user",
+            cure="lower-case letters, digits, _ and -, as `adduser --system` takes them",
+        )
+    folder = str(PurePosixPath(config).parent)
+    # substitute() raises for a name without a value: a template that was edited cannot lose one.
+    return Template(
+        (files("deploy") / "systemd" / TEMPLATE).read_text(encoding="utf-8")
+    ).substitute(
+        program=program, config=config, user=user, folder=folder, writable=_writable(folder)
+    )
 
 
 def _refuse_strange(option: str, path: str) -> None:
@@ -47,8 +54,12 @@ def _refuse_strange(option: str, path: str) -> None:
 
 
 def _writable(folder: str) -> str:
-    """The line by which the station's folder is the only thing that the agent writes."""
+    """The lines by which the agent may write its state: below /var/lib, systemd makes the folder.
+
+    Elsewhere the station's folder is writable as a whole, for systemd starts no service whose
+    ReadWritePaths do not exist.
+    """
     path = PurePosixPath(folder)
     if path.is_relative_to(STATE_ROOT) and folder != STATE_ROOT:
-        return f"StateDirectory={path.relative_to(STATE_ROOT)}\nStateDirectoryMode=0750"
+        return f"StateDirectory={path.relative_to(STATE_ROOT)}/state\nStateDirectoryMode=0750"
     return f"ReadWritePaths={folder}"

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.command import Verbs
 from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ EXAMPLES = """examples:
 """
 
 
-def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(verbs: Verbs) -> None:
     """Add the verb `slots`."""
     slots = _verb(verbs, "slots", "install bundles on this station, show them, go back")
     actions = slots.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -45,20 +46,24 @@ def self_test(bundle: Bundle) -> None:
     load_inspector(bundle).close()
 
 
-def _register_install(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _register_install(actions: Verbs) -> None:
     install = _verb(actions, "install", "check a bundle, test it on this machine, make it current")
     install.add_argument("bundle", type=Path, metavar="BUNDLE")
     _common(install)
     install.add_argument(
-        "--trust", type=Path, metavar="KEY.pub", help="trust this public key from now on"
+        "--trust",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY.pub",
+        help="trust these public keys from now on",
     )
     install.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
     install.set_defaults(run=_install)
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse.ArgumentParser:
+def _verb(verbs: Verbs, name: str, text: str) -> argparse.ArgumentParser:
     return verbs.add_parser(name, help=text, epilog=EXAMPLES)
 
 
@@ -123,5 +128,5 @@ def _print_switched(done: Switched, args: argparse.Namespace, words: str) -> Non
 def _line(slot: SlotStatus) -> str:
     parts = [f"{slot.name} {slot.version or '-'}"]
     parts += [f"sha256 {slot.sha256[:12]}"] if slot.sha256 else []
-    parts += [f"previous {slot.previous or '-'}", f"floor {slot.floor or '-'}"]
+    parts += [f"previous {slot.previous or '-'}", f"minimum {slot.min_version or '-'}"]
     return "  ".join(parts) + (f"\n  FAULT {slot.fault}" if slot.fault else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,24 +19,35 @@ from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.contracts.model.signature import Signature, key_id
 
 
-def verify_bundle(bundle: Bundle, trust: Path, introduced: Path | None = None) -> str:
+def verify_bundle(bundle: Bundle, trust: Path) -> str:
     """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
 
-    The name of a key file does not matter, its content does. `introduced` is a key file that
-    counts as trusted too; the folder may then be absent or empty. Raises SignatureError that
-    names the bundle or key file and the cure.
+    The name of a key file does not matter, its content does. Raises SignatureError that names the
+    bundle or key file and the cure.
+    """
+    read_signature(bundle)
+    return check_signature(bundle, _read_keys(_key_files(trust)), trust)
+
+
+def check_signature(bundle: Bundle, keys: Mapping[str, Ed25519PublicKey], trust: Path) -> str:
+    """Check that one of `keys` (key id -> key) signed `bundle`; returns the key's id.
+
+    `trust` is where the station looks for keys. Raises SignatureError.
     """
     signature = read_signature(bundle)
-    keys = trusted_keys(trust) if introduced is None else _read_keys(_key_files(trust))
-    if introduced is not None:
-        keys |= _read_keys([introduced])
+    if not keys:
+        raise SignatureError(
+            "holds no trusted key (*.pub)" if trust.is_dir() else "no folder of trusted keys",
+            where=str(trust),
+            cure="give the station a key: lineside-deploy push BUNDLE --to HOST --trust KEY.pub",
+        )
     signer = keys.get(signature.key_id)
     if signer is None:
         raise SignatureError(
             f"signed by the unknown key {signature.key_id}",
             where=bundle.source,
-            cure=f"{_known(keys, trust)}; sign with a trusted key, or trust this one "
-            "(lineside-deploy push --trust KEY.pub)",
+            cure=f"trusted by {trust}: {', '.join(sorted(keys))}; sign with a trusted key, or "
+            "trust this one (lineside-deploy push --trust KEY.pub)",
         )
     try:
         signer.verify(bytes.fromhex(signature.signature), bundle.manifest_bytes)
@@ -62,27 +74,21 @@ def read_signature(bundle: Bundle) -> Signature:
         ) from error
 
 
-def trusted_keys(trust: Path) -> dict[str, Ed25519PublicKey]:
-    """Key id -> key of every *.pub file in the folder `trust`; raises SignatureError for none."""
-    files = _key_files(trust)
-    if not files:
-        fault = "holds no trusted key (*.pub)" if trust.is_dir() else "no folder of trusted keys"
-        raise SignatureError(
-            fault,
-            where=str(trust),
-            cure="give the station a key: lineside-deploy push BUNDLE --to STATION --trust KEY.pub",
-        )
-    return _read_keys(files)
-
-
 def read_public_key(path: Path) -> Ed25519PublicKey:
     """Read a PEM public key; raises SignatureError that names the file."""
     try:
-        key = load_pem_public_key(path.read_bytes())
+        payload = path.read_bytes()
     except OSError as error:
         raise SignatureError(
             f"the key cannot be read ({error.strerror})", where=str(path), cure="check the file"
         ) from error
+    return parse_public_key(payload, path)
+
+
+def parse_public_key(payload: bytes, path: Path) -> Ed25519PublicKey:
+    """Parse the PEM text of the file `path`; raises SignatureError that names the file."""
+    try:
+        key = load_pem_public_key(payload)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SignatureError(
             "not a public key in PEM",
@@ -103,9 +109,14 @@ def raw_bytes(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
+def is_key_file(name: str) -> bool:
+    """Whether a file of the folder `trust` is a key: hidden ones are not (._KEY.pub of macOS)."""
+    return name.endswith(".pub") and not name.startswith(".")
+
+
 def _key_files(trust: Path) -> list[Path]:
     try:
-        return sorted(path for path in trust.iterdir() if path.suffix == ".pub")
+        return sorted(path for path in trust.iterdir() if is_key_file(path.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -119,7 +130,3 @@ def _key_files(trust: Path) -> list[Path]:
 def _read_keys(files: list[Path]) -> dict[str, Ed25519PublicKey]:
     keys = (read_public_key(path) for path in files)
     return {key_id(raw_bytes(key)): key for key in keys}
-
-
-def _known(keys: dict[str, Ed25519PublicKey], trust: Path) -> str:
-    return f"trusted by {trust}: {', '.join(sorted(keys))}"

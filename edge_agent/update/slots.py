@@ -4,43 +4,50 @@
     ROOT/bundles/NAME/slots/<sha256>/NAME.bundle     whole, never changed once it is there
     ROOT/bundles/NAME/current -> slots/<sha256>      what the agent arms
     ROOT/bundles/NAME/previous -> slots/<sha256>     what a rollback returns to
-    ROOT/bundles/NAME/floor.json                     the highest version that was current
+    ROOT/bundles/NAME/min_version.json               the highest version that was current
 
 A bundle is written beside the slots, made durable, renamed into place; then the links are
 switched one by one. A power cut at any moment leaves `current` at a whole bundle, the old or the
-new one, and a way back. The floor outlives a rollback, so that only a person, never a replayed old
-bundle, can take a station back.
+new one, and a way back. The minimum version outlives a rollback, so that only a person, never a
+replayed old bundle, can take a station back.
+
+Root installs into a folder that the agent's user may own. So everything below ROOT is reached
+through handles that follow no link, and root works in no folder that another user can change.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import BundleError, RollbackError, StorageError
-from edge_agent.contracts.core.files import fsync_dir, sha256_hex, storage_error, write_atomic
-from edge_agent.contracts.core.strict import Strict
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from packaging.version import Version as Order
+
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    LinesideError,
+    RollbackError,
+    StorageError,
+)
+from edge_agent.contracts.core.files import sha256_hex, storage_error
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
-from edge_agent.contracts.model.manifest import Sha256, Version, parse_json
 from edge_agent.contracts.model.signature import key_id
-from edge_agent.update.atomic import leads_to, locked, make_folder, point
-from edge_agent.update.signature import raw_bytes, read_public_key, verify_bundle
+from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.signature import (
+    check_signature,
+    is_key_file,
+    parse_public_key,
+    raw_bytes,
+    read_public_key,
+)
+from edge_agent.update.slot_store import CURRENT, SlotStore
 
 LOG = logging.getLogger("lineside.update")
 
 SelfTest = Callable[[Bundle], None]
 """Runs a bundle's parity vectors on this machine; raises BundleError or ParityError."""
-
-
-class Floor(Strict):
-    """floor.json: nothing older than `version` is installed, nothing else of that version."""
-
-    version: Version
-    manifest_sha256: Sha256
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class SlotStatus:
     version: str
     sha256: str
     previous: str
-    floor: str
+    min_version: str
     fault: str
 
 
@@ -71,60 +78,68 @@ def install(
     root: Path,
     self_test: SelfTest,
     *,
-    trust: Path | None = None,
+    trust: Sequence[Path] = (),
     dry_run: bool = False,
 ) -> Switched:
     """Check the bundle file `source`, store it under `root` and make it current.
 
-    `trust` is a public key that the station shall trust from now on. With `dry_run` everything
+    `trust` are public keys that the station shall trust from now on. With `dry_run` everything
     is checked and nothing written. Raises BundleError (SignatureError, RollbackError,
     ParityError) or StorageError; the current bundle is then what it was before.
     """
     bundle = read_bundle(source)
-    home = root / "bundles" / bundle.manifest.spec.name
-    verify_bundle(bundle, root / "trust", introduced=trust)
-    _refuse_older(bundle, home)
-    self_test(bundle)
-    if dry_run:
-        return Switched(*_names(bundle), _current_version(home), changed=False)
+    name = bundle.manifest.spec.name
     try:
-        make_folder(home / "slots")
-        if trust is not None:
-            _trust_key(root, trust)
-        with locked(home):
-            _refuse_older(bundle, home)
-            _store(bundle, source.read_bytes(), home)
-            switched = _switch(bundle, home)
-            _clear(home)
+        new_keys = {path: read_public_key(path) for path in trust}
+        check_signature(bundle, _trusted(root) | _by_id(new_keys), root / "trust")
+        replaced = _refuse_older(bundle, root)
+        self_test(bundle)
+        if dry_run:
+            return Switched(*_names(bundle), replaced, changed=False)
+        make_folder(root)
+        with Folder.open(root) as station:
+            _warn_of_the_owner(station)
+            _trust_keys(station, new_keys)
+            with (
+                station.subfolder("bundles", create=True) as bundles,
+                SlotStore(bundles, name, create=True) as store,
+                store.folder.locked(),
+            ):
+                _refuse_older_than_stored(bundle, store)
+                store.store(bundle, source.read_bytes())
+                replaced = store.current_version()
+                changed = store.switch(bundle.sha256)
+                store.clear()
     except OSError as error:
-        raise storage_error(home, error) from error
-    return switched
+        raise storage_error(root / "bundles" / name, error) from error
+    return Switched(*_names(bundle), replaced, changed=changed)
 
 
 def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
-    """Return to the previous bundle, on purpose: older than the floor is fine, the floor stays.
+    """Return to the previous bundle, on purpose: it may be older than the minimum version.
 
     The previous bundle is verified and tested like a new one before the switch.
     """
-    home = _home(name, root)
+    home = root / "bundles" / name
     try:
-        with locked(home):
-            now = leads_to(home / "current")
-            back = _way_back(home)
-            if back is None:
+        with (
+            Folder.open(root) as station,
+            station.subfolder("bundles") as bundles,
+            _named(bundles, name, root) as store,
+            store.folder.locked(),
+        ):
+            back = store.way_back()
+            bundle = store.bundle(back)
+            if back is None or bundle is None:
                 raise RollbackError(
                     "there is no previous bundle",
                     where=str(home),
                     cure="push the bundle that you want",
                 )
-            bundle = read_bundle(home / back / f"{name}.bundle")
-            verify_bundle(bundle, root / "trust")
+            check_signature(bundle, _trusted(root), root / "trust")
             self_test(bundle)
-            replaced = _current_version(home)
-            _raise_floor(home)
-            point(home / "current", back)
-            if now is not None:
-                point(home / "previous", now)
+            replaced = store.current_version()
+            store.switch_back(back)
     except OSError as error:
         raise storage_error(home, error) from error
     return Switched(*_names(bundle), replaced, changed=True)
@@ -136,9 +151,16 @@ def status(root: Path) -> list[SlotStatus]:
         raise StorageError(
             "no such station folder", where=str(root), cure="check the path, or push a bundle there"
         )
-    folder = root / "bundles"
-    homes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    return [_status(home, root) for home in homes]
+    try:
+        with (
+            Folder.open(root, guarded=False) as station,
+            station.subfolder("bundles") as bundles,
+        ):
+            return [_status(name, bundles, root) for name in _bundle_names(bundles)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_error(root / "bundles", error) from error
 
 
 def installed_names(root: Path) -> list[str]:
@@ -146,28 +168,75 @@ def installed_names(root: Path) -> list[str]:
     return [slot.name for slot in status(root)]
 
 
-def _trust_key(root: Path, trust: Path) -> None:
-    key = read_public_key(trust)
-    make_folder(root / "trust")
-    path = root / "trust" / f"{key_id(raw_bytes(key))}.pub"
-    if not path.is_file() or path.read_bytes() != trust.read_bytes():
-        write_atomic(path, trust.read_bytes())
+def _bundle_names(bundles: Folder) -> list[str]:
+    return [name for name in bundles.names() if (bundles.path / name).is_dir()]
 
 
-def _refuse_older(bundle: Bundle, home: Path) -> None:
-    floor = _floor(home)
-    if floor is None:
+def _trusted(root: Path, *, guarded: bool = True) -> dict[str, Ed25519PublicKey]:
+    """Key id -> key of the station's folder `trust`, read through its handle."""
+    try:
+        with (
+            Folder.open(root, guarded=guarded) as station,
+            station.subfolder("trust") as trust,
+        ):
+            files = {name: trust.read(name) for name in trust.names() if is_key_file(name)}
+    except FileNotFoundError:
+        return {}
+    keys = (parse_public_key(text, root / "trust" / name) for name, text in files.items() if text)
+    return {key_id(raw_bytes(key)): key for key in keys}
+
+
+def _by_id(keys: dict[Path, Ed25519PublicKey]) -> dict[str, Ed25519PublicKey]:
+    return {key_id(raw_bytes(key)): key for key in keys.values()}
+
+
+def _trust_keys(station: Folder, keys: dict[Path, Ed25519PublicKey]) -> None:
+    if not keys:
+        return
+    with station.subfolder("trust", create=True) as trust:
+        for path, key in keys.items():
+            name, payload = f"{key_id(raw_bytes(key))}.pub", path.read_bytes()
+            if trust.read(name) != payload:
+                trust.write(name, payload)
+
+
+def _warn_of_the_owner(station: Folder) -> None:
+    if not station.is_safe():
+        LOG.warning(
+            "%s can be changed by another user than root, who could put other keys and bundles "
+            "there: `chown root:root` it; the agent writes below %s/state alone",
+            *(station.path, station.path),
+        )
+
+
+def _refuse_older(bundle: Bundle, root: Path) -> str:
+    """Refuse a bundle below the minimum version; returns the version that is current, or empty."""
+    try:
+        with (
+            Folder.open(root) as station,
+            station.subfolder("bundles") as bundles,
+            SlotStore(bundles, bundle.manifest.spec.name) as store,
+        ):
+            _refuse_older_than_stored(bundle, store)
+            return store.current_version()
+    except FileNotFoundError:
+        return ""
+
+
+def _refuse_older_than_stored(bundle: Bundle, store: SlotStore) -> None:
+    least = store.min_version()
+    if least is None:
         return
     offered = bundle.manifest.version
-    if _order(offered) < _order(floor.version):
+    if Order(offered) < least.order:
         raise RollbackError(
-            f"version {offered} is older than {floor.version}, which this station has run",
+            f"version {offered} is older than {least.version}, which this station has run",
             where=bundle.source,
             cure="convert the run again with a higher --version; to go back on purpose: "
-            f"lineside-deploy rollback TARGET {bundle.manifest.spec.name}",
+            f"lineside-deploy rollback HOST {bundle.manifest.spec.name}",
         )
-    same = sha256_hex(bundle.manifest_bytes) == floor.manifest_sha256
-    if _order(offered) == _order(floor.version) and not same:
+    same = sha256_hex(bundle.manifest_bytes) == least.manifest_sha256
+    if Order(offered) == least.order and not same:
         raise RollbackError(
             f"this station has another bundle of the same version {offered}",
             where=bundle.source,
@@ -175,151 +244,45 @@ def _refuse_older(bundle: Bundle, home: Path) -> None:
         )
 
 
-def _store(bundle: Bundle, payload: bytes, home: Path) -> None:
-    """Put the bundle into its slot: whole and durable, or not at all."""
-    if sha256_hex(payload) != bundle.sha256:
-        raise BundleError("changed while it was read", where=bundle.source, cure="install it again")
-    slot = home / "slots" / bundle.sha256
-    file = slot / f"{bundle.manifest.spec.name}.bundle"
-    if slot.is_dir():
-        if not file.is_file() or sha256_hex(file.read_bytes()) != bundle.sha256:
-            write_atomic(file, payload)
-        return
-    fresh = home / "slots" / f".new-{secrets.token_hex(4)}"
+def _named(bundles: Folder, name: str, root: Path) -> SlotStore:
+    if name in _bundle_names(bundles):
+        return SlotStore(bundles, name)
+    names = ", ".join(installed_names(root)) or "none"
+    raise StorageError(
+        f"no bundle {name!r} is installed", where=str(root), cure=f"installed: {names}"
+    )
+
+
+def _status(name: str, bundles: Folder, root: Path) -> SlotStatus:
+    found = {"version": "", "sha256": "", "previous": "", "min_version": "", "fault": ""}
     try:
-        fresh.mkdir()
-        write_atomic(fresh / file.name, payload)
-        fresh.rename(slot)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    fsync_dir(slot.parent)
+        with SlotStore(bundles, name) as store:
+            _describe(store, found)
+            bundle = _current(store)
+            found |= {"version": bundle.manifest.version, "sha256": bundle.sha256}
+        check_signature(bundle, _trusted(root, guarded=False), root / "trust")
+    except LinesideError as error:
+        found["fault"] = str(error)
+    except OSError as error:
+        found["fault"] = str(storage_error(root / "bundles" / name, error))
+    return SlotStatus(name, **found)
 
 
-def _switch(bundle: Bundle, home: Path) -> Switched:
-    """`previous` to what was current, then `current` to the new slot, then the floor."""
-    now, new = leads_to(home / "current"), f"slots/{bundle.sha256}"
-    replaced = _current_version(home)
-    if now is not None and now != new:
-        point(home / "previous", now)
-    if now != new:
-        point(home / "current", new)
-    _raise_floor(home)
-    return Switched(*_names(bundle), replaced, changed=now != new)
+def _describe(store: SlotStore, found: dict[str, str]) -> None:
+    least = store.min_version()
+    found["min_version"] = least.version if least else ""
+    previous = store.bundle(store.way_back())
+    found["previous"] = previous.manifest.version if previous else ""
 
 
-def _raise_floor(home: Path) -> None:
-    floor, stored = _floor(home), _stored_floor(home)
-    if floor is not None and floor != stored:
-        write_atomic(home / "floor.json", floor.model_dump_json().encode())
-
-
-def _floor(home: Path) -> Floor | None:
-    """The higher one of floor.json and what is current: a power cut may fall between the two."""
-    stored, current = _stored_floor(home), _current(home)
-    if current is None:
-        return stored
-    manifest_sha256 = sha256_hex(current.manifest_bytes)
-    reached = Floor(version=current.manifest.version, manifest_sha256=manifest_sha256)
-    if stored is not None and _order(stored.version) >= _order(reached.version):
-        return stored
-    return reached
-
-
-def _stored_floor(home: Path) -> Floor | None:
-    path = home / "floor.json"
-    if not path.is_file():
-        return None
-    try:
-        return parse_json(Floor, path.read_bytes(), str(path))
-    except BundleError as error:
-        raise StorageError(
-            f"damaged ({error.what})",
-            where=str(path),
-            cure="check the disk; then remove this file, and push the newest bundle at once",
-        ) from error
-
-
-def _way_back(home: Path) -> str | None:
-    """Where `previous` leads. An interruption between the two links leaves both at one slot: then
-    the newest other slot that has been current, which is one that the floor has reached.
-    """
-    now, back, floor = leads_to(home / "current"), leads_to(home / "previous"), _floor(home)
-    if back is None or back != now or floor is None:
-        return back
-    found = []
-    for slot in (home / "slots").iterdir():
-        bundle = _whole(slot / f"{home.name}.bundle")
-        if bundle is not None and f"slots/{slot.name}" != now:
-            found.append((_order(bundle.manifest.version), f"slots/{slot.name}"))
-    reached = [place for version, place in sorted(found) if version <= _order(floor.version)]
-    return reached[-1] if reached else None
-
-
-def _current(home: Path) -> Bundle | None:
-    """The current bundle, None when there is none or it is damaged (so that it can be replaced)."""
-    return _whole(home / "current" / f"{home.name}.bundle")
-
-
-def _whole(file: Path) -> Bundle | None:
-    try:
-        return read_bundle(file) if file.is_file() else None
-    except BundleError:
-        LOG.warning("the bundle is damaged: %s", file)
-        return None
-
-
-def _current_version(home: Path) -> str:
-    current = _current(home)
-    return "" if current is None else current.manifest.version
-
-
-def _clear(home: Path) -> None:
-    """Remove what is neither current nor the way back, and what an interrupted install left."""
-    kept = {leads_to(home / "current"), _way_back(home)}
-    for slot in (home / "slots").iterdir():
-        if f"slots/{slot.name}" not in kept:
-            shutil.rmtree(slot, onerror=_warn)
-    for name in ("current", "previous", "floor.json"):
-        for left in home.glob(f".{name}.*"):
-            left.unlink(missing_ok=True)
-
-
-def _warn(_: object, path: str, fault: tuple[object, BaseException, object]) -> None:
-    """The switch is done; a slot that cannot be removed only costs space."""
-    LOG.warning("an old slot cannot be removed: %s: %s", path, fault[1])
-
-
-def _home(name: str, root: Path) -> Path:
-    home = root / "bundles" / name
-    if not home.is_dir():
-        names = ", ".join(installed_names(root)) or "none"
-        raise StorageError(
-            f"no bundle {name!r} is installed", where=str(root), cure=f"installed: {names}"
+def _current(store: SlotStore) -> Bundle:
+    bundle = store.bundle(store.linked(CURRENT))
+    if bundle is None:
+        raise BundleError(
+            "there is no current bundle", where=str(store.folder.path), cure="push one"
         )
-    return home
-
-
-def _status(home: Path, root: Path) -> SlotStatus:
-    file = home / "current" / f"{home.name}.bundle"
-    previous, floor, version, sha256, fault = "", "", "", "", ""
-    try:
-        reached = _floor(home)
-        floor = reached.version if reached else ""
-        back = _way_back(home)
-        before = home / back / file.name if back else file
-        previous = read_bundle(before).manifest.version if back and before.is_file() else ""
-        bundle = read_bundle(file)
-        version, sha256 = bundle.manifest.version, bundle.sha256
-        verify_bundle(bundle, root / "trust")
-    except (BundleError, StorageError) as error:
-        fault = str(error)
-    return SlotStatus(home.name, version, sha256, previous, floor, fault)
+    return bundle
 
 
 def _names(bundle: Bundle) -> tuple[str, str, str]:
     return bundle.manifest.spec.name, bundle.manifest.version, bundle.sha256
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

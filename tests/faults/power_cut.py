@@ -189,7 +189,7 @@ def _read(path: Path) -> Node:
 def _steps(call: str, text: str, opened: str) -> list[Step]:
     """The change that a traced call made, if any."""
     strings = re.findall(r'"((?:[^"\\]|\\.)*)"', text)
-    folder = re.match(r"(?:AT_FDCWD|\d+)<([^>]*)>", text)
+    folder = re.search(r"(?:AT_FDCWD|\b\d+)<([^>]*)>", text)
     if call in ("openat", "open", "creat"):
         return [Step("create", Path(opened))] if "O_CREAT" in text else []
     if call in ("write", "pwrite64", "writev", "ftruncate"):

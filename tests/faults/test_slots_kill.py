@@ -36,7 +36,7 @@ def install_all(told: Connection, files: list[Path], root: Path, trust: Path) ->
     """Install one after the other; say the number of each that is done."""
     told.send(-1)
     for number, file in enumerate(files):
-        install(file, root, passes, trust=trust)
+        install(file, root, passes, trust=[trust])
         told.send(number)
 
 
@@ -88,7 +88,7 @@ def test_killed_installs_leave_the_old_bundle_or_the_new_one(
 ) -> None:
     files, public = bundles
     root = tmp_path / "station"
-    install(files[0], root, passes, trust=public)
+    install(files[0], root, passes, trust=[public])
     started = time.monotonic()
     install(files[1], root, passes)
     longest_s = 4 * (time.monotonic() - started)
@@ -104,7 +104,7 @@ def test_killed_installs_leave_the_old_bundle_or_the_new_one(
         assert slot.fault == ""
         number = int(slot.version.rsplit(".", 1)[1])
         assert number in (confirmed, confirmed + 1)
-        assert slot.floor == slot.version
+        assert slot.min_version == slot.version
         home = root / "bundles" / "brightness"
         cut_short += number != confirmed or any((home / "slots").glob(".new*"))
         done = number
@@ -131,11 +131,11 @@ def test_killed_rollbacks_leave_one_of_the_two(
         assert slot.fault == ""
         assert slot.version in ("1.0.0", "1.0.1")
         assert slot.previous in ("1.0.0", "1.0.1")
-        assert slot.floor == "1.0.1"
+        assert slot.min_version == "1.0.1"
 
 
 def try_install(file: Path, root: Path, public: Path) -> None:
     """Install where the floor allows it."""
     known = status(root) if root.is_dir() else []
     if not known or file.name != "0000.bundle":
-        install(file, root, passes, trust=public)
+        install(file, root, passes, trust=[public])

@@ -79,7 +79,7 @@ def found(tree: Path) -> SlotStatus | None:
 def update(workshop: Workshop, tmp_path: Path) -> tuple[Story, Path]:
     """The install of 1.1.0 over 1.0.0 (with an older slot to clear), and its bundle."""
     for version in ("0.9.0", "1.0.0"):
-        install(workshop.signed(version), tmp_path / "station", passes, trust=workshop.public)
+        install(workshop.signed(version), tmp_path / "station", passes, trust=[workshop.public])
     new = workshop.signed("1.1.0")
     return tell(tmp_path, "install", new), new
 
@@ -94,7 +94,7 @@ def test_power_cut_during_an_update_leaves_a_whole_bundle(
         slot = found(tree)
         assert slot is not None, (count, way)
         assert slot.fault == "", (count, way)
-        assert (slot.version, slot.floor) in (("1.0.0", "1.0.0"), ("1.1.0", "1.1.0"))
+        assert (slot.version, slot.min_version) in (("1.0.0", "1.0.0"), ("1.1.0", "1.1.0"))
         versions.add(slot.version)
         if count == len(story.steps):
             assert slot.version == "1.1.0", f"a confirmed install was lost ({way})"
@@ -116,7 +116,7 @@ def test_power_cut_during_the_first_install_leaves_nothing_or_all(
             assert (slot.version, slot.fault) == ("1.0.0", ""), (count, way)
         if count == len(story.steps):
             assert slot is not None, f"a confirmed install was lost ({way})"
-        install(new, tree, passes, trust=workshop.public)
+        install(new, tree, passes, trust=[workshop.public])
         assert found(tree).fault == ""
         shutil.rmtree(tree)
 
@@ -131,7 +131,7 @@ def test_power_cut_during_a_rollback_leaves_one_of_the_two(
     for count, way, tree in story.cuts(folder, story.steps):
         slot = found(tree)
         assert slot is not None, (count, way)
-        assert (slot.fault, slot.floor) == ("", "1.1.0"), (count, way)
+        assert (slot.fault, slot.min_version) == ("", "1.1.0"), (count, way)
         assert slot.version in ("1.0.0", "1.1.0")
         if count == len(story.steps):
             assert (slot.version, slot.previous) == ("1.0.0", "1.1.0")

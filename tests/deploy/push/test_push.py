@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
-from deploy.push.host import Target, parse_target
+from deploy.push.host import Host, parse_host
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.bundle import read_bundle
 from tests.deploy import sshd
@@ -58,12 +58,23 @@ def there(config: Path) -> list[str]:
     ],
 )
 def test_targets_are_read_as_scp_reads_them(text: str, host: str, folder: str) -> None:
-    assert parse_target(text) == Target(folder, host)
+    assert parse_host(text) == Host(folder, host)
 
 
-def test_host_that_looks_like_an_option_is_refused() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-oProxyCommand=touch x:dir",
+        "a@-oProxyCommand=touch:dir",
+        "[-oProxyCommand=touch]:dir",
+        "a@[-oProxyCommand=touch]:dir",
+        "h\n-oProxyCommand=touch:dir",
+        "two words:dir",
+    ],
+)
+def test_host_that_ssh_would_take_for_more_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no host: write user@host:DIR"):
-        parse_target("-oProxyCommand=touch x:dir")
+        parse_host(text)
 
 
 def test_local_line_from_push_to_rollback(
@@ -128,6 +139,81 @@ def test_what_is_pushed_can_be_read_by_the_agents_own_user(
     closed = [str(path) for path in found if path.stat().st_mode & 0o044 != 0o044]
     assert len(found) > 5
     assert not closed
+
+
+def test_several_keys_go_with_a_bundle_of_any_name(
+    workshop: Workshop, ssh_config: Path, tmp_path: Path
+) -> None:
+    other = open_workshop(tmp_path / "other")
+    bundle = workshop.signed().rename(tmp_path / "a'b $(touch x) `touch y`;key.pub")
+    keys = ["--trust", other.public, workshop.public]
+    assert push(bundle, f"station:{tmp_path / 's'}", *keys, *there(ssh_config)) == 0
+    names = {path.name for path in (tmp_path / "s" / "trust").iterdir()}
+    assert names == {other.public.name, workshop.public.name}
+
+
+def test_what_a_host_greets_with_is_no_part_of_the_answer(
+    workshop: Workshop, ssh_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A login script or a sudo lecture, in Latin-1, before the program says anything."""
+    greeting = tmp_path / "agent"
+    greeting.write_bytes(b"#!/bin/sh\nprintf 'caf\xe9\\n' >&2\nexec %s \"$@\"\n" % PROGRAM.encode())
+    greeting.chmod(0o755)
+    words = ["--ssh-config", ssh_config, "--program", greeting, "--json"]
+    target = f"station:{tmp_path / 's'}"
+    assert push(workshop.signed(), target, "--trust", workshop.public, *words) == 0
+    answer = capsys.readouterr()
+    assert json.loads(answer.out)["version"] == "1.0.0"
+    assert "caf\\xe9" in answer.err
+
+
+def test_answer_is_parted_from_a_greeting_on_stdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An ssh whose other end prints a banner first; the remote command runs here."""
+    ssh = tmp_path / "ssh"
+    ssh.write_bytes(
+        b"#!/bin/bash\nprintf 'Gr\xfc\xdfe von Linie 3\\n'\nexec bash -c \"${@: -1}\"\n"
+    )
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (tmp_path / "station").mkdir()
+    target = f"line3:{tmp_path / 'station'}"
+    assert main(["status", target, "--program", PROGRAM, "--json"]) == 0
+    answer = capsys.readouterr()
+    assert json.loads(answer.out) == []
+    assert "Linie 3" in answer.err
+
+
+def test_key_that_is_no_text_is_refused_here(
+    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "._key.pub"
+    key.write_bytes(b"\0\5\26\7")
+    assert push(workshop.signed(), "nowhere.invalid:dir", "--trust", key) == 1
+    assert "not a public key in PEM" in capsys.readouterr().err
+
+
+def test_every_verb_answers_in_json(
+    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, bundle = tmp_path / "station", workshop.unsigned("1.0.0")
+
+    def ask(*words: str | Path) -> dict[str, str]:
+        assert main([*map(str, words), "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        return answer[0] if isinstance(answer, list) else answer
+
+    public = Path(ask("keys", "init", tmp_path / "keys")["public"])
+    assert public.is_file()
+    assert ask("sign", bundle, "--keys", tmp_path / "keys")["key_id"] == public.stem
+    assert ask("push", bundle, "--to", root, "--trust", public)["version"] == "1.0.0"
+    ask("sign", workshop.unsigned("1.1.0"), "--keys", tmp_path / "keys")
+    assert ask("push", workshop.folder / "brightness-1.1.0.bundle", "--to", root)["replaced"]
+    assert ask("status", root)["previous"] == "1.0.0"
+    assert ask("rollback", root)["version"] == "1.0.0"
+    assert "[Service]" in ask("unit")["unit"]
+    assert ask("unit", "--out", tmp_path)["path"] == str(tmp_path / "lineside-agent.service")
 
 
 def test_remote_push_leaves_nothing_in_the_temporary_folder(

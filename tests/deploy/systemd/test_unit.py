@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import configparser
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 
 import pytest
 
 from deploy.__main__ import main
+from deploy.systemd.unit import NAME, TEMPLATE, unit_text
+from edge_agent.contracts.core.errors import ConfigError
 
-UNIT = Path(__file__).parents[3] / "deploy" / "systemd" / "lineside-agent.service"
 ANALYZE = shutil.which("systemd-analyze")
 
 
@@ -18,36 +22,59 @@ def analyze(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([ANALYZE, *map(str, words)], capture_output=True, text=True, check=False)
 
 
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    path = tmp_path / NAME
+    path.write_text(unit_text())
+    return path
+
+
 def test_systemd_reads_the_unit_without_a_complaint(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/lineside/bin/lineside-agent", "/bin/true"))
+    unit = tmp_path / NAME
+    unit.write_text(unit_text(program="/bin/true"))
     done = analyze("verify", "--man=no", unit)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_agent_is_well_confined() -> None:
+def test_the_agent_is_well_confined(unit: Path) -> None:
     """Exposure on systemd's scale of 0 to 100; an unconfined service has 96."""
     if "--threshold" not in analyze("--help").stdout:
         pytest.skip("this systemd cannot rate a unit file offline")
-    done = analyze("security", "--offline=true", "--threshold=25", UNIT)
+    done = analyze("security", "--offline=true", "--threshold=25", unit)
     assert done.returncode == 0, done.stdout[-200:]
 
 
-def test_only_a_wrong_configuration_ends_the_restarts() -> None:
-    lines = UNIT.read_text().splitlines()
-    assert "Restart=always" in lines
-    assert "RestartPreventExitStatus=2" in lines
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("Service", "Restart", "always"),
+        ("Service", "RestartPreventExitStatus", str(ConfigError.exit_code)),
+        ("Service", "Type", "notify"),
+        ("Unit", "StartLimitIntervalSec", "0"),
+    ],
+)
+def test_only_a_wrong_configuration_ends_the_restarts(
+    unit: Path, section: str, key: str, value: str
+) -> None:
+    """A key in the wrong section is one that systemd ignores."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    parser.optionxform = str
+    parser.read(unit)
+    assert parser[section][key] == value
 
 
-def test_an_agent_that_hangs_is_started_again() -> None:
-    lines = UNIT.read_text().splitlines()
-    assert "Type=notify" in lines
-    assert "WatchdogSec=30" in lines
+def test_the_template_has_a_place_for_every_value() -> None:
+    text = (files("deploy") / "systemd" / TEMPLATE).read_text()
+    names = Template(text).get_identifiers()
+    assert sorted(names) == ["config", "folder", "program", "user", "writable"]
 
 
-def test_unit_is_printed_as_it_lies_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["unit"]) == 0
-    assert capsys.readouterr().out == UNIT.read_text()
+def test_only_the_state_is_writable_for_the_agent(unit: Path) -> None:
+    """Bundles and trusted keys lie beside it and belong to root."""
+    lines = unit.read_text().splitlines()
+    assert [line for line in lines if line.startswith(("StateDirectory=", "ReadWritePaths="))] == [
+        "StateDirectory=lineside/state"
+    ]
 
 
 def test_unit_of_another_station_is_whole(
@@ -75,7 +102,7 @@ def test_unit_is_written_into_a_folder_or_a_unit_file(tmp_path: Path) -> None:
 
 def test_state_folder_below_var_lib_is_made_by_systemd(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["unit", "--station", "/var/lib/lineside/press3/station.toml"]) == 0
-    assert "\nStateDirectory=lineside/press3\n" in capsys.readouterr().out
+    assert "\nStateDirectory=lineside/press3/state\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

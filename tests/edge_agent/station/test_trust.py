@@ -13,7 +13,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
-from edge_agent.update.atomic import point
+from edge_agent.update.folder import Folder
 from tests.signing_kit import Workshop, open_workshop
 from tests.station_kit import wait_until, write_frames
 
@@ -112,7 +112,8 @@ def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trus
         stranger = slot / "slots" / "0" / "brightness.bundle"
         stranger.parent.mkdir()
         open_workshop(tmp_path / "other").signed("1.2.0").rename(stranger)
-        point(slot / "current", "slots/0")
+        with Folder.open(slot) as folder:
+            folder.switch_link("current", "slots/0")
         assert wait_until(lambda: "signed by the unknown key" in station.reason)
         assert station.reason.startswith("top goes on with brightness 1.1.0")
         parts = len(decisions)

@@ -40,13 +40,6 @@ def test_one_of_several_trusted_keys_is_enough(workshop: Workshop, tmp_path: Pat
     verify_bundle(read_bundle(workshop.signed()), folder)
 
 
-def test_introduced_key_counts_without_a_folder(workshop: Workshop, tmp_path: Path) -> None:
-    bundle = read_bundle(workshop.signed())
-    assert verify_bundle(bundle, tmp_path / "absent", introduced=workshop.public)
-    (tmp_path / "empty").mkdir()
-    assert verify_bundle(bundle, tmp_path / "empty", introduced=workshop.public)
-
-
 def test_unsigned_is_refused(workshop: Workshop, tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match=r"bundle: not signed: run `lineside-deploy sign`"):
         verify_bundle(read_bundle(workshop.unsigned()), trust(workshop, tmp_path / "trust"))

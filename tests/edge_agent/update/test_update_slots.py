@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,6 @@ from edge_agent.contracts.core.errors import (
     StorageError,
 )
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
-from edge_agent.update.atomic import point
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import Workshop, open_workshop
 
@@ -36,7 +37,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def put(workshop: Workshop, root: Path, version: str, note: str = "") -> None:
-    install(workshop.signed(version, note), root, passes, trust=workshop.public)
+    install(workshop.signed(version, note), root, passes, trust=[workshop.public])
+
+
+def point(link: Path, target: str) -> None:
+    """What a station may look like after an interruption."""
+    link.unlink()
+    link.symlink_to(target)
 
 
 def current(root: Path) -> str:
@@ -57,7 +64,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 def test_install_is_content_addressed_and_whole(workshop: Workshop, root: Path) -> None:
     source = workshop.signed("1.0.0")
-    done = install(source, root, self_test, trust=workshop.public)
+    done = install(source, root, self_test, trust=[workshop.public])
     sha256 = read_bundle(source).sha256
     home = root / "bundles" / "brightness"
     assert (done.version, done.sha256, done.replaced, done.changed) == ("1.0.0", sha256, "", True)
@@ -65,14 +72,14 @@ def test_install_is_content_addressed_and_whole(workshop: Workshop, root: Path) 
     assert str((home / "current").readlink()) == f"slots/{sha256}"
     assert (root / "trust" / workshop.public.name).read_bytes() == workshop.public.read_bytes()
     (slot,) = status(root)
-    assert (slot.version, slot.previous, slot.floor, slot.fault) == ("1.0.0", "", "1.0.0", "")
+    assert (slot.version, slot.previous, slot.min_version, slot.fault) == ("1.0.0", "", "1.0.0", "")
 
 
 def test_second_version_keeps_the_first_as_previous(workshop: Workshop, root: Path) -> None:
     put(workshop, root, "1.0.0")
     put(workshop, root, "1.1.0")
     (slot,) = status(root)
-    assert (slot.version, slot.previous, slot.floor) == ("1.1.0", "1.0.0", "1.1.0")
+    assert (slot.version, slot.previous, slot.min_version) == ("1.1.0", "1.0.0", "1.1.0")
 
 
 def test_only_current_and_previous_take_space(workshop: Workshop, root: Path) -> None:
@@ -113,13 +120,13 @@ def test_installing_again_changes_nothing(workshop: Workshop, root: Path) -> Non
     assert tree(root) == before
 
 
-def test_rollback_returns_and_the_floor_stays(workshop: Workshop, root: Path) -> None:
+def test_rollback_returns_and_the_minimum_version_stays(workshop: Workshop, root: Path) -> None:
     for version in ("1.0.0", "1.1.0"):
         put(workshop, root, version)
     done = rollback("brightness", root, self_test)
     assert (done.version, done.replaced) == ("1.0.0", "1.1.0")
     (slot,) = status(root)
-    assert (slot.version, slot.previous, slot.floor) == ("1.0.0", "1.1.0", "1.1.0")
+    assert (slot.version, slot.previous, slot.min_version) == ("1.0.0", "1.1.0", "1.1.0")
     with pytest.raises(RollbackError, match=r"older than 1\.1\.0"):
         put(workshop, root, "1.0.5")
     put(workshop, root, "1.1.0")
@@ -191,11 +198,11 @@ def test_self_test_on_this_machine_comes_before_the_switch(workshop: Workshop, r
 
 
 def test_dry_run_checks_everything_and_writes_nothing(workshop: Workshop, root: Path) -> None:
-    done = install(workshop.signed(), root, self_test, trust=workshop.public, dry_run=True)
+    done = install(workshop.signed(), root, self_test, trust=[workshop.public], dry_run=True)
     assert not done.changed
     assert not root.exists()
     with pytest.raises(SignatureError):
-        install(workshop.unsigned("1.1.0"), root, passes, trust=workshop.public, dry_run=True)
+        install(workshop.unsigned("1.1.0"), root, passes, trust=[workshop.public], dry_run=True)
 
 
 @pytest.mark.parametrize("fault", ["unsigned", "stranger", "truncated", "flipped", "empty"])
@@ -222,7 +229,7 @@ def test_bad_bundle_leaves_the_station_as_it_was(
 
 def test_key_is_trusted_only_with_a_bundle_that_passes(workshop: Workshop, root: Path) -> None:
     with pytest.raises(ParityError):
-        install(workshop.signed(score_off=0.3), root, self_test, trust=workshop.public)
+        install(workshop.signed(score_off=0.3), root, self_test, trust=[workshop.public])
     assert not root.exists()
 
 
@@ -237,25 +244,27 @@ def test_damaged_slot_is_mended_by_installing_again(workshop: Workshop, root: Pa
     assert status(root)[0].fault == ""
 
 
-def test_damaged_floor_is_not_taken_for_no_floor(workshop: Workshop, root: Path) -> None:
+def test_damaged_minimum_version_is_not_taken_for_none(workshop: Workshop, root: Path) -> None:
     put(workshop, root, "1.1.0")
-    (root / "bundles" / "brightness" / "floor.json").write_bytes(b"\0" * 40)
-    with pytest.raises(StorageError, match=r"floor\.json: damaged .*check the disk"):
+    (root / "bundles" / "brightness" / "min_version.json").write_bytes(b"\0" * 40)
+    with pytest.raises(
+        StorageError, match=r"min_version\.json: the minimum version is damaged: check the disk"
+    ):
         put(workshop, root, "1.0.0")
     assert "damaged" in status(root)[0].fault
 
 
-def test_current_version_is_the_floor_where_the_file_is_missing(
+def test_current_version_is_the_minimum_where_the_file_is_missing(
     workshop: Workshop, root: Path
 ) -> None:
-    """A power cut may fall between the switch and the floor."""
+    """A power cut may fall between the switch and the minimum version."""
     put(workshop, root, "1.1.0")
-    (root / "bundles" / "brightness" / "floor.json").unlink()
+    (root / "bundles" / "brightness" / "min_version.json").unlink()
     with pytest.raises(RollbackError, match=r"older than 1\.1\.0"):
         put(workshop, root, "1.0.0")
 
 
-def test_floor_survives_the_loss_of_every_slot(workshop: Workshop, root: Path) -> None:
+def test_minimum_version_survives_the_loss_of_every_slot(workshop: Workshop, root: Path) -> None:
     put(workshop, root, "1.1.0")
     home = root / "bundles" / "brightness"
     shutil.rmtree(home / "slots")
@@ -279,12 +288,12 @@ def test_left_overs_of_an_interrupted_install_go_with_the_next(
 ) -> None:
     put(workshop, root, "1.0.0")
     home = root / "bundles" / "brightness"
-    (home / "slots" / ".new-1234").mkdir()
-    (home / ".current.abcd").symlink_to("slots/nowhere")
-    (home / ".floor.json.tmp").write_text("{")
+    (home / "slots" / ".new-12345678").mkdir()
+    (home / ".current.abcdef01").symlink_to("slots/nowhere")
+    (home / ".min_version.json.12345678").write_text("{")
     put(workshop, root, "1.1.0")
     names = {path.name for path in home.iterdir()} | {p.name for p in (home / "slots").iterdir()}
-    assert not {name for name in names if name.startswith((".new", ".current", ".floor"))}
+    assert not {name for name in names if name.startswith((".new", ".current", ".min_version"))}
 
 
 def test_bundles_of_several_names_live_side_by_side(workshop: Workshop, root: Path) -> None:
@@ -302,4 +311,133 @@ def test_status_of_nothing_says_where(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made_is_a_storage_error(workshop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LinesideError, match="file/bundles/brightness: cannot write"):
-        install(workshop.signed(), tmp_path / "file", passes, trust=workshop.public)
+        install(workshop.signed(), tmp_path / "file", passes, trust=[workshop.public])
+
+
+def test_several_keys_are_trusted_at_once(workshop: Workshop, root: Path, tmp_path: Path) -> None:
+    other = open_workshop(tmp_path / "other")
+    install(workshop.signed("1.0.0"), root, passes, trust=[other.public, workshop.public])
+    install(other.signed("1.1.0"), root, passes)
+    assert {path.name for path in (root / "trust").iterdir()} == {
+        workshop.public.name,
+        other.public.name,
+    }
+
+
+def test_hidden_files_among_the_keys_are_no_keys(workshop: Workshop, root: Path) -> None:
+    """macOS leaves ._NAME beside every file that it copies to another file system."""
+    put(workshop, root, "1.0.0")
+    (root / "trust" / f"._{workshop.public.name}").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    assert status(root)[0].fault == ""
+    install(workshop.signed("1.1.0"), root, passes)
+    assert current(root) == "1.1.0"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o000], ids=oct)
+def test_what_is_installed_can_be_read_by_the_agents_own_user(
+    workshop: Workshop, root: Path, umask: int
+) -> None:
+    bundle = workshop.signed()
+    before = os.umask(umask)
+    try:
+        install(bundle, root, passes, trust=[workshop.public])
+    finally:
+        os.umask(before)
+    found = [root, *root.rglob("*")]
+    modes = {str(p): stat.S_IMODE(p.stat().st_mode) for p in found if p.name != ".lock"}
+    assert len(modes) > 5
+    assert not {path: oct(mode) for path, mode in modes.items() if mode & 0o066 != 0o044}
+
+
+@pytest.mark.parametrize("name", ["trust", "bundles", "bundles/brightness/slots"])
+def test_a_link_in_the_place_of_a_folder_is_not_followed(
+    workshop: Workshop, root: Path, tmp_path: Path, name: str
+) -> None:
+    put(workshop, root, "1.0.0")
+    elsewhere = tmp_path / "etc"
+    shutil.copytree(root / name, elsewhere, symlinks=True)
+    (elsewhere / "passwd").write_text("root's own")
+    before = tree(elsewhere)
+    shutil.rmtree(root / name)
+    (root / name).symlink_to(elsewhere)
+    with pytest.raises(LinesideError, match=rf"{name}: a link lies where a folder is needed"):
+        put(workshop, root, "1.1.0")
+    assert tree(elsewhere) == before
+
+
+def test_a_link_in_the_place_of_a_slot_or_of_its_bundle_is_not_followed(
+    workshop: Workshop, root: Path, tmp_path: Path
+) -> None:
+    put(workshop, root, "1.0.0")
+    slots = root / "bundles" / "brightness" / "slots"
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    (elsewhere / "brightness.bundle").write_text("root's own")
+    (slots / ("0" * 64)).symlink_to(elsewhere)
+    source = workshop.signed("1.1.0")
+    new = slots / read_bundle(source).sha256
+    new.mkdir()
+    (new / "brightness.bundle").symlink_to(elsewhere / "brightness.bundle")
+    with pytest.raises(StorageError):
+        install(source, root, passes)
+    new.joinpath("brightness.bundle").unlink()
+    install(source, root, passes)
+    assert current(root) == "1.1.0"
+    assert (elsewhere / "brightness.bundle").read_text() == "root's own"
+
+
+def test_only_names_of_our_own_are_removed(workshop: Workshop, root: Path) -> None:
+    put(workshop, root, "1.0.0")
+    home = root / "bundles" / "brightness"
+    (home / "slots" / "notes").mkdir()
+    (home / "slots" / "notes" / "why.txt").write_text("the line was down")
+    (home / ".current.txt").write_text("mine")
+    put(workshop, root, "1.1.0")
+    put(workshop, root, "1.2.0")
+    assert (home / "slots" / "notes" / "why.txt").is_file()
+    assert (home / ".current.txt").is_file()
+    assert len([p for p in (home / "slots").iterdir() if len(p.name) == 64]) == 2
+
+
+def test_links_that_lead_out_of_the_slots_are_no_bundles(
+    workshop: Workshop, root: Path, tmp_path: Path
+) -> None:
+    put(workshop, root, "1.0.0")
+    home = root / "bundles" / "brightness"
+    (tmp_path / "x").mkdir()
+    shutil.copy(home / "current" / "brightness.bundle", tmp_path / "x" / "brightness.bundle")
+    point(home / "current", str(tmp_path / "x"))
+    assert "there is no current bundle" in status(root)[0].fault
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+class TestRootWhereAnotherUserOwns:
+    """The agent's user may own the station folder: root must not become its tool."""
+
+    def test_a_folder_that_the_user_put_there_is_refused(
+        self, workshop: Workshop, root: Path
+    ) -> None:
+        put(workshop, root, "1.0.0")
+        (root / "trust").rename(root / "trust.old")
+        shutil.copytree(root / "trust.old", root / "trust")
+        os.chown(root / "trust", 65534, 65534)
+        with pytest.raises(StorageError, match="another user than root can change this folder"):
+            put(workshop, root, "1.1.0")
+        assert current(root) == "1.0.0"
+
+    @pytest.mark.parametrize("name", ["bundles", "bundles/brightness", "bundles/brightness/slots"])
+    def test_so_is_one_that_all_may_write(self, workshop: Workshop, root: Path, name: str) -> None:
+        put(workshop, root, "1.0.0")
+        (root / name).chmod(0o777)
+        with pytest.raises(StorageError, match="root does not work in it"):
+            put(workshop, root, "1.1.0")
+        assert status(root)[0].version == "1.0.0"
+
+    def test_the_station_folder_of_another_user_is_named(
+        self, workshop: Workshop, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        root.mkdir()
+        os.chown(root, 65534, 65534)
+        put(workshop, root, "1.0.0")
+        assert "can be changed by another user than root" in caplog.text
+        assert (root / "trust").stat().st_uid == 0

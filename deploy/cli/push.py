@@ -1,0 +1,79 @@
+"""The verb `push`; and what the verbs that speak to a host have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import SignatureError
+
+if TYPE_CHECKING:
+    from deploy.push.host import Answer, Host
+
+EXAMPLES = """examples:
+  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/*.pub
+  lineside-deploy push caps-1.1.0.bundle --to pi@line3:/var/lib/lineside
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    push = add_verb(verbs, "push", "install a signed bundle on a host", EXAMPLES, _push)
+    push.add_argument("bundle", type=Path, metavar="BUNDLE")
+    push.add_argument("--to", required=True, metavar="HOST", help="DIR or user@host:DIR")
+    push.add_argument(
+        "--trust",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY.pub",
+        help="make the station trust these public keys",
+    )
+    push.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
+    add_host_options(push)
+
+
+def add_host_options(verb: argparse.ArgumentParser) -> None:
+    """Add `--program`, `--ssh-config` and `--json`."""
+    verb.add_argument(
+        "--program",
+        default="lineside-agent",
+        metavar="COMMAND",
+        help="the host's program, where it is not on its PATH (lineside-agent)",
+    )
+    verb.add_argument("--ssh-config", type=Path, metavar="FILE", help="as ssh -F")
+    verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def named_host(text: str, arguments: argparse.Namespace) -> Host:
+    """The host `text` with the options that the command line gave; raises ConfigError."""
+    from deploy.push.host import parse_host
+
+    return parse_host(text, arguments.program, arguments.ssh_config)
+
+
+def relay(answer: Answer) -> int:
+    """Print what the host answered and return its exit code.
+
+    The greeting goes to stderr, so that `--json` leaves one document on stdout.
+    """
+    print(answer.greeting + answer.stderr, end="", file=sys.stderr)
+    print(answer.stdout, end="")
+    return answer.code
+
+
+def _push(args: argparse.Namespace) -> int:
+    from deploy.push.host import install
+    from edge_agent.contracts.model.bundle import read_bundle
+
+    host = named_host(args.to, args)
+    if read_bundle(args.bundle).signature is None:
+        raise SignatureError(
+            "not signed", where=str(args.bundle), cure="run `lineside-deploy sign` on it"
+        )
+    words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
+    return relay(install(host, args.bundle, args.trust, *words))

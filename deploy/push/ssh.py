@@ -1,0 +1,71 @@
+"""One script at the other end of ssh: never asks, never hangs."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from edge_agent.contracts.core.errors import ConfigError, DeviceError
+
+TIMEOUT_S = 900
+OPTIONS = (
+    *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
+    *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
+)
+"""A wrong key or a dead host is an error within seconds."""
+SSH_FAILED, NOT_FOUND = 255, 127
+
+
+def run_script(
+    address: str,
+    script: str,
+    payload: bytes,
+    *,
+    ssh_config: Path | None = None,
+    program: str = "",
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the shell script at `[user@]host` with `payload` on its stdin.
+
+    Raises ConfigError where ssh is absent here, DeviceError for a host that cannot be reached,
+    gives no answer or has no `program`.
+    """
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        raise ConfigError(
+            "ssh is not installed here", where=address, cure="apt install openssh-client"
+        )
+    config = ["-F", str(ssh_config)] if ssh_config else []
+    command = [ssh, *OPTIONS, *config, "--", address.replace("[", "").replace("]", "")]
+    try:
+        done = subprocess.run(
+            [*command, f"sh -c {shlex.quote(script)}"],
+            input=payload,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(
+            f"no answer within {TIMEOUT_S} s", where=address, cure="check the station"
+        ) from error
+    _refuse_unreached(address, program, done)
+    return done
+
+
+def _refuse_unreached(address: str, program: str, done: subprocess.CompletedProcess[bytes]) -> None:
+    lines = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    reason = (lines or ["no reason given"])[-1].rstrip(".\r")
+    if done.returncode == SSH_FAILED:
+        raise DeviceError(
+            f"cannot be reached by ssh ({reason})",
+            where=address,
+            cure=f"make `ssh -o BatchMode=yes {address} true` work: host known, key accepted",
+        )
+    if done.returncode == NOT_FOUND:
+        raise DeviceError(
+            f"has no {program} ({reason})",
+            where=address,
+            cure="install lineside[device] there, or give its path with --program",
+        )
