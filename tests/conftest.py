@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import random
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,9 @@ import pytest
 DATA = Path(os.environ.get("LINESIDE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 WEIGHTS = DATA.parent / "weights" / "mobilenet_v2_1.0_no_top.weights.h5"
 
+
+Build = Callable[[Path], object]
+Shared = Callable[[str, Build], Path]
 
 LONG_FIRST = ("line", "trainer", "quantize", "faults")
 """Folders in the order in which they are begun: what is short fills the last gaps."""
@@ -20,9 +27,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Every test, and every fixture that is built for it, begins with the same seeds.
+
+    So no test depends on what ran before it. Keras draws its initial weights from `random`.
+    """
+    _seed()
+
+
+def _seed() -> None:
+    random.seed(1)
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(1)
+
+
 def _turn(item: pytest.Item) -> int:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """`shared(name, build)`: the path that `build` made, once for all of pytest's processes.
+
+    What took seconds to train is trained once, not once in each process. Do not change it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, build: Build) -> Path:
+        path, done = folder / name, folder / f".{name}.done"
+        with (folder / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                _seed()
+                build(path)
+                # Only what was built to its end counts: another process may have died over it.
+                done.touch()
+        return path
+
+    return once
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.manifest import ModelSpec, Provenance
 from edge_agent.contracts.model.scoring import Scoring, judge
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_window
+from tests.conftest import Shared
 
 IMAGE = ImageInput(width_px=32, height_px=32)
 SIGNAL = VibrationInput(rate_hz=1000, axes=["x"], window_samples=128, hop_samples=64)
@@ -72,9 +71,18 @@ def signal_network() -> Any:
     return keras.Model(inputs, keras.layers.Dense(len(LABELS))(x))
 
 
+def recurrent_network() -> Any:
+    import keras
+
+    inputs = keras.Input(SIGNAL.shape)
+    x = keras.layers.Conv1D(8, 16, strides=16)(inputs)
+    x = keras.layers.GRU(8, name="memory")(x)
+    return keras.Model(inputs, keras.layers.Dense(len(LABELS))(x))
+
+
 def write_run(
     path: Path,
-    model: Any,
+    build: Callable[[], Any],
     spec: ModelSpec,
     inputs: np.ndarray,
     names: list[str],
@@ -84,7 +92,9 @@ def write_run(
     """A run folder: the first 128 inputs train, the rest are held out; labels alternate."""
     import keras
 
+    # The seed comes before the network: else the tests that ran before choose its first weights.
     keras.utils.set_random_seed(1)
+    model = build()
     truth = np.array([LABELS.index(name) for name in names])
     values = inputs.astype(np.float32)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -149,26 +159,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-Build = Callable[[Path], object]
-Shared = Callable[[str, Build], Path]
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    """`shared(name, build)`: the path that `build` made, once for all of pytest's processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def once(name: str, build: Build) -> Path:
-        with (folder / f".{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / name).exists():
-                build(folder / name)
-        return folder / name
-
-    return once
-
-
 @pytest.fixture(scope="session")
 def image_run(shared: Shared) -> Path:
     return shared("discs", make_image_run)
@@ -214,7 +204,7 @@ def make_image_run(path: Path, head: str = "head") -> None:
         ].tobytes()
         for place in range(1, 5)
     }
-    write_run(path, image_network(head), spec_of("discs", IMAGE), inputs, names, golden)
+    write_run(path, lambda: image_network(head), spec_of("discs", IMAGE), inputs, names, golden)
 
 
 def make_vibration_run(path: Path) -> None:
@@ -227,17 +217,11 @@ def make_vibration_run(path: Path) -> None:
             ["x", *(f"{value:.6f}" for value in whole[:, 0])]
         ).encode()
     spec = spec_of("motor", SIGNAL)
-    write_run(path, signal_network(), spec, inputs, names, golden, 1000.0)
+    write_run(path, signal_network, spec, inputs, names, golden, 1000.0)
 
 
 def make_recurrent_run(path: Path) -> None:
-    import keras
-
     signals, names = alternating(hum, 388)
     inputs = np.stack([prepare_window(signal, SIGNAL) for signal in signals])
-    given = keras.Input(SIGNAL.shape)
-    x = keras.layers.Conv1D(8, 16, strides=16)(given)
-    x = keras.layers.GRU(8, name="memory")(x)
-    model = keras.Model(given, keras.layers.Dense(len(LABELS))(x))
     golden = {"good-1.csv": "\n".join(["x", *map(str, np.zeros(400))]).encode()}
-    write_run(path, model, spec_of("gru", SIGNAL), inputs, names, golden, 1000.0)
+    write_run(path, recurrent_network, spec_of("gru", SIGNAL), inputs, names, golden, 1000.0)

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import Shared
+
 RATE_HZ = 2000.0
 Rows = list[dict[str, object]]
 
@@ -85,15 +87,15 @@ def make_recordings(root: Path, machines: int = 4) -> Path:
 
 
 @pytest.fixture(scope="session")
-def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plates(shared: Shared) -> Path:
     """An image-class data set of 60 pictures; do not change it."""
-    return make_images(tmp_path_factory.mktemp("data") / "plates")
+    return shared("plates", make_images)
 
 
 @pytest.fixture(scope="session")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def machines(shared: Shared) -> Path:
     """A vibration-class data set of 13 recordings; do not change it."""
-    return make_recordings(tmp_path_factory.mktemp("data") / "machines")
+    return shared("machines", make_recordings)
 
 
 @pytest.fixture
@@ -113,30 +115,24 @@ def images(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
 
 
 @pytest.fixture(scope="session")
-def plates_run(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plates_run(plates: Path, shared: Shared) -> Path:
     """A run fitted on the plates for a few epochs by the command line."""
-    from trainer.__main__ import main
-
-    folder = tmp_path_factory.mktemp("runs")
-    config = folder / "fit.toml"
-    config.write_text("batch = 8\n[image]\nsize_px = 32\n")
-    out = folder / "plates"
-    assert (
-        main(["fit", str(plates), "--out", str(out), "--config", str(config), "--epochs", "6"]) == 0
-    )
-    return out
+    return shared("plates_run", lambda out: fit(plates, out, "[image]\nsize_px = 32\n", 6))
 
 
 @pytest.fixture(scope="session")
-def machines_run(machines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def machines_run(machines: Path, shared: Shared) -> Path:
     """A run fitted on the recordings, load 2 held out."""
+    held_out = ["--group", "load", "--held-out", "2"]
+    table = "[vibration]\nwindow_samples = 128\n"
+    return shared("machines_run", lambda out: fit(machines, out, table, 12, *held_out))
+
+
+def fit(dataset: Path, out: Path, table: str, epochs: int, *options: str) -> None:
+    """`lineside-train fit` with a batch of 8."""
     from trainer.__main__ import main
 
-    folder = tmp_path_factory.mktemp("runs")
-    config = folder / "fit.toml"
-    config.write_text("batch = 8\n[vibration]\nwindow_samples = 128\n")
-    out = folder / "machines"
-    held_out = ["--group", "load", "--held-out", "2"]
-    fit = ["fit", str(machines), "--out", str(out), "--config", str(config), "--epochs", "12"]
-    assert main([*fit, *held_out]) == 0
-    return out
+    config = out.with_suffix(".toml")
+    config.write_text(f"batch = 8\n{table}")
+    words = ["fit", str(dataset), "--out", str(out), "--config", str(config), *options]
+    assert main([*words, "--epochs", str(epochs)]) == 0

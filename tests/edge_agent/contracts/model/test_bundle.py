@@ -3,17 +3,15 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from edge_agent.contracts.core.errors import BundleError, StorageError
+from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.model.bundle import (
     Bundle,
     archive,
@@ -68,33 +66,14 @@ def test_same_content_gives_the_same_bytes(tmp_path: Path, bundle_path: Path) ->
 
 
 def test_a_flip_of_every_byte_is_refused(bundle_path: Path) -> None:
-    payload = bytearray(bundle_path.read_bytes())
+    """Signed: so the signature's own bytes are among them."""
+    payload = bytearray(signed_bundle(read_bundle(bundle_path), b'{"signature": "00"}'))
     for place in range(len(payload)):
         payload[place] ^= 1 << (place % 8)
         with pytest.raises(BundleError):
             parse_bundle(bytes(payload), "x.bundle")
         payload[place] ^= 1 << (place % 8)
     parse_bundle(bytes(payload), "x.bundle")
-
-
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data())
-def test_any_changed_byte_is_refused(bundle_path: Path, data: st.DataObject) -> None:
-    payload = bytearray(bundle_path.read_bytes())
-    place = data.draw(st.integers(0, len(payload) - 1))
-    payload[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != payload[place]))
-    refusal(bytes(payload))
-
-
-def test_a_flip_of_every_byte_of_a_signed_bundle_is_refused(bundle_path: Path) -> None:
-    payload = bytearray(signed_bundle(read_bundle(bundle_path), b'{"signature": "00"}'))
-    for place in range(len(payload)):
-        payload[place] ^= 0x40
-        with pytest.raises(BundleError):
-            parse_bundle(bytes(payload), "x.bundle")
-        payload[place] ^= 0x40
 
 
 def test_every_truncation_is_refused(bundle_path: Path) -> None:
@@ -226,10 +205,7 @@ def test_write_that_does_not_fit_leaves_the_old_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["floor.json"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux")
 def test_unwritable_folder_says_so() -> None:
-    from edge_agent.contracts.core.files import write_atomic
-
-    with pytest.raises(StorageError, match="cannot write"):
+    with pytest.raises(StorageError, match="/proc/nowhere/file: cannot write"):
         write_atomic(Path("/proc/nowhere/file"), b"")
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)

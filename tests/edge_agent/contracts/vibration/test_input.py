@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import firwin, resample_poly
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Recording
@@ -73,3 +76,20 @@ def test_bad_recording_is_refused(signal: np.ndarray, unit: str, said: str) -> N
     axes = tuple(str(n) for n in range(signal.shape[1]))
     with pytest.raises(InputError, match=said):
         prepare_recording(Recording(signal, 1000, axes, unit, "motor.wav"), SPEC)
+
+
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"),
+    [(48000, 12000), (12000, 48000), (44100, 12000), (1000, 1500), (25600, 10240)],
+)
+def test_resampling_is_that_of_scipy_with_the_same_filter(from_hz: int, to_hz: int) -> None:
+    signal = np.random.default_rng(1).normal(size=(3000, 2)).astype(np.float32)
+    step = math.gcd(from_hz, to_hz)
+    up, down = to_hz // step, from_hz // step
+    half = 16 * max(up, down)
+    taps = firwin(2 * half + 1, 0.9 / max(up, down), window=("kaiser", 8.6), scale=False)
+    asked = resample_poly(signal.astype(np.float64), up, down, window=taps)
+    found = resample(signal, from_hz, to_hz)
+    assert found.shape == asked.shape
+    assert found.dtype == np.float32
+    assert np.abs(found - asked).max() < 1e-5
