@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import dequantise, quantise
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.bias import correct_biases
 from quantize.convert.converter import calibration_inputs, static_batch
-from quantize.convert.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
 
 if TYPE_CHECKING:
     import keras
@@ -96,6 +96,6 @@ def _converted(model: keras.Model, samples: Tensor, *, image: bool) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with redirect_stdout(sys.stderr):
         calibrated = calibrate(converter)
-        exact = exact_tensors(calibrated) if has_exact_layers(model) else []
+        exact = float_tensors(calibrated) if has_float_layers(model) else []
         quantised = quantise_calibrated(converter, calibrated, image, exact)
     return correct_biases(quantised, calibrated, samples).model

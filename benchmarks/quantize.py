@@ -172,12 +172,11 @@ def _loss_rows(title: str, said: dict[str, Any]) -> list[Row]:
 
 def _convert_row(run: Path, folder: Path) -> list[Row]:
     """Seconds and peak MB of the conversion in its child; leaves model.tflite in `folder`."""
-    from quantize.convert.conversion_process import convert_in_child
+    from quantize.convert.conversion_process import convert_in_subprocess
     from quantize.run_folder.run import read_run
-    from quantize.targets.registry import find_target
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    converted = convert_in_child(read_run(run), find_target("x86"))
+    converted = convert_in_subprocess(read_run(run))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     (folder / "model.tflite").write_bytes(converted.model)

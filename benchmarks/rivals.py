@@ -34,7 +34,7 @@ def time_rival(name: str, model: Path) -> float | None:
 
 def lineside(model: Path) -> float:
     """The station's own runtime, as the Inspector calls it."""
-    from edge_agent.infer.runtime import open_runtime
+    from edge_agent.infer.runtime_choice import open_runtime
     from quantize.bench.worker import made_inputs
 
     runtime = open_runtime(model.read_bytes())

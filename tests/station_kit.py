@@ -29,7 +29,7 @@ from edge_agent.contracts.vibration.views import SpectrumView
 from edge_agent.contracts.wire.messages import ChannelVerdict, HealthMessage, VerdictMessage
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from edge_agent.infer.self_test import tensor_hash
 
 MODELS = Path(__file__).parent / "edge_agent" / "models"

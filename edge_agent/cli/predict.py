@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.infer.runtime_names import AUTO, runtime_names
+
 if TYPE_CHECKING:
     from edge_agent.contracts.core.errors import InputError
     from edge_agent.contracts.core.types import Judgement
@@ -46,7 +48,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="a machine's own normal, as its channel has it",
     )
     predict.add_argument("--axes", nargs="+", metavar="AXIS", help="columns; else the bundle's")
-    predict.add_argument("--runtime", default="auto", help="litert, tflite_runtime, edgetpu (auto)")
+    predict.add_argument("--runtime", choices=runtime_names(), default=AUTO, help="default: auto")
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
     predict.set_defaults(run=_run)
 

@@ -17,8 +17,9 @@ from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
 from edge_agent.contracts.process.input import TabularInput, prepare_windows
 from edge_agent.contracts.process.tables import Table
-from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
-from edge_agent.infer.runtime_choice import EDGETPU, LOG, open_bundle
+from edge_agent.infer.runtime import DTYPES, Runtime
+from edge_agent.infer.runtime_choice import LOG, RUNTIMES, open_bundle, open_runtime
+from edge_agent.infer.runtime_names import AUTO
 from edge_agent.infer.self_test import ParityReport, verify_parity
 
 Float = NDArray[np.float32]
@@ -116,24 +117,24 @@ class Inspector:
 
 
 def load_inspector(
-    bundle: Bundle, *, runtime: str = "auto", threads: int = 1, verify: bool = True
+    bundle: Bundle, *, runtime: str = AUTO, threads: int = 1, verify: bool = True
 ) -> Inspector:
     """Open the bundle's model; with `verify` the parity vectors must hold on this machine first.
 
-    runtime: as open_bundle takes it. An Edge TPU that `auto` found and that computes something
+    runtime: as open_bundle takes it. An accelerator that `auto` found and that computes something
     else than the workshop did gives way to the CPU model. Raises BundleError when the model
     disagrees with the manifest, ParityError when this machine computes something else,
-    DeviceError where `edgetpu` is absent.
+    DeviceError where the accelerator that is asked for is absent.
     """
     opened = open_bundle(bundle, runtime, threads)
-    accelerated = opened.name == EDGETPU
+    driver = RUNTIMES.find(opened.name)
     try:
         return _proven(bundle, opened, verify=verify)
     except BundleError as error:
-        if runtime == EDGETPU or not accelerated:
+        if runtime != AUTO or not driver.accelerator:
             raise
-        LOG.warning("%s runs on the CPU, not on the Edge TPU: %s", bundle.title, error)
-    return _proven(bundle, open_runtime(bundle.model, "auto", threads), verify=verify)
+        LOG.warning("%s runs on the CPU, not on the %s: %s", bundle.title, driver.title, error)
+    return _proven(bundle, open_runtime(bundle.model, AUTO, threads), verify=verify)
 
 
 def _proven(bundle: Bundle, opened: Runtime, *, verify: bool) -> Inspector:

@@ -1,23 +1,20 @@
-"""What a TFLite runtime is to the station, and the choice of one."""
+"""What a TFLite runtime is to the station, and what the runtimes share."""
 
 from __future__ import annotations
 
-import importlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import numpy as np
 
-from edge_agent.contracts.core.errors import BundleError, ConfigError
+from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.bundle import MODEL
 from edge_agent.contracts.model.manifest import TensorSpec
 from edge_agent.infer.native_log import without_info_lines
-
-ORDER = ("litert", "tflite_runtime")
-"""The runtimes that `auto` tries, best first; each is the module of that name beside this one."""
-
-EDGETPU_OP = b"edgetpu-custom-op"
-"""The custom operator in every model that edgetpu_compiler wrote."""
 
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "float32": np.float32}
 
@@ -39,61 +36,47 @@ class Runtime(Protocol):
         ...
 
 
-def open_runtime(model: bytes, prefer: str = "auto", threads: int = 1) -> Runtime:
-    """Load `model` in the runtime `prefer`, or in the first one installed.
+@dataclass(frozen=True)
+class RuntimeDriver:
+    """One runtime: what `auto` must know before it is opened, and how it is opened.
 
-    A model that was compiled for Edge TPU runs there or nowhere. Raises ConfigError when no such
-    runtime is there, BundleError when the model cannot run in it, DeviceError without Edge TPU.
+    rank: `auto` tries the lowest first. packages: distributions, any of which it needs.
+    model_file: the file of the bundle that it runs. custom_operator: what only its models hold,
+    empty for the runtimes of the CPU. extra: of Lineside's wheel, which installs it.
+    convert_cure: how a bundle comes by `model_file`. notes: for the reference page.
     """
-    if prefer == "edgetpu" or (prefer == "auto" and EDGETPU_OP in model):
-        return open_accelerated(model, threads)
-    if prefer != "auto" and prefer not in ORDER:
-        raise ConfigError(
-            f"no runtime {prefer!r}",
-            where="runtime",
-            cure=f"choose auto, {', '.join(ORDER)}, edgetpu",
-        )
-    if threads < 1:
-        raise ConfigError(f"{threads} threads", where="runtime", cure="give 1 or more")
-    for name in ORDER if prefer == "auto" else (prefer,):
-        try:
-            module = importlib.import_module(f"edge_agent.infer.runtimes.{name}")
-        except ImportError:
-            continue
-        runtime: Runtime = module.load(model, threads)
-        return runtime
-    missing = "no TFLite runtime" if prefer == "auto" else f"no {prefer}"
-    extra = "tflite" if prefer == "tflite_runtime" else "device"
-    raise ConfigError(
-        f"{missing} is installed",
-        where="runtime",
-        cure=f"install Lineside's wheel with its extra [{extra}]",
-    )
 
+    name: str
+    title: str
+    rank: int
+    packages: tuple[str, ...]
+    extra: str
+    open: Callable[[bytes, int], Runtime]
+    model_file: str = MODEL
+    custom_operator: bytes = b""
+    convert_cure: str = ""
+    notes: str = ""
 
-def open_accelerated(model: bytes, threads: int = 1) -> Runtime:
-    """Load a model compiled for Edge TPU; raises DeviceError where none answers."""
-    try:
-        module = importlib.import_module("edge_agent.infer.runtimes.edgetpu")
-    except ImportError as error:
-        raise ConfigError(
-            "no TFLite runtime is installed",
-            where="runtime",
-            cure="install Lineside's wheel with its extra [device]",
-        ) from error
-    runtime: Runtime = module.load(model, threads)
-    return runtime
+    @property
+    def accelerator(self) -> bool:
+        """Whether it runs a model of its own instead of the CPU model."""
+        return self.model_file != MODEL
+
+    def available(self) -> bool:
+        """Whether its Python package is installed; an accelerator may still be unplugged."""
+        return any(_installed(package) for package in self.packages)
 
 
 class Interpreted:
     """A model in the Interpreter class that LiteRT and tflite-runtime share.
 
-    Source: ai_edge_litert.interpreter.Interpreter, the same Python interface since TFLite 2.1.
+    package: the distribution whose version counts. Source:
+    ai_edge_litert.interpreter.Interpreter, the same Python interface since TFLite 2.1.
     """
 
-    def __init__(self, name: str, version: str, make: Any, model: bytes, threads: int) -> None:
+    def __init__(self, name: str, package: str, make: Any, model: bytes, threads: int) -> None:
         self.name = name
-        self.version = version
+        self.version = version(package)
         self._interpreter = _allocate(make, model, threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
@@ -113,6 +96,14 @@ class Interpreted:
 
     def close(self) -> None:
         self._interpreter = None
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
@@ -142,12 +133,6 @@ def _allocate(make: Any, model: bytes, threads: int) -> Any:
 def _load_error(text: str) -> BundleError:
     where = "model.tflite"
     custom = re.search(r"unresolved custom op: ([\w-]+)", text)
-    if custom and custom[1] == "edgetpu-custom-op":
-        return BundleError(
-            "compiled for Edge TPU, and no Edge TPU delegate is in use",
-            where=where,
-            cure="use the CPU model it was compiled from, or a coral-* target",
-        )
     if custom:
         return BundleError(
             f"uses the custom operator {custom[1]}",

@@ -1,22 +1,38 @@
-"""Which of a bundle's models runs: the compiled twin on an Edge TPU, or the CPU model."""
+"""Which runtime runs a model: the table of runtimes, one file each in edge_agent/infer/runtimes."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
-from edge_agent.contracts.core.errors import BundleError, DeviceError
+from edge_agent.contracts.core.errors import BundleError, ConfigError, DeviceError
+from edge_agent.contracts.core.registry import Registry
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.model.bundle import EDGETPU_MODEL, Bundle
+from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.model.manifest import TensorSpec
-from edge_agent.infer.runtime import Runtime, open_accelerated, open_runtime
+from edge_agent.infer.runtime import Runtime, RuntimeDriver
+from edge_agent.infer.runtime_names import AUTO, PACKAGE, runtime_names
 
 LOG = logging.getLogger("lineside.infer")
-EDGETPU = "edgetpu"
+RUNTIMES = Registry(PACKAGE, RuntimeDriver, noun="runtime")
+
+
+def runtime_drivers() -> list[RuntimeDriver]:
+    """All runtimes in the order in which `auto` tries them."""
+    return sorted(RUNTIMES.rows().values(), key=lambda driver: driver.rank)
+
+
+def find_runtime(name: str) -> RuntimeDriver:
+    """Raises ConfigError that lists the runtimes."""
+    try:
+        return RUNTIMES.find(name)
+    except ConfigError as error:
+        cure = f"choose {', '.join(runtime_names())}"
+        raise ConfigError(error.what, where="runtime", cure=cure) from error
 
 
 class Fallback:
-    """A model on the accelerator until that fails, then the CPU model until the bundle is closed.
+    """A model on an accelerator until that fails, then the CPU model until the bundle is closed.
 
     name, version: of the runtime that is in use now.
     """
@@ -50,31 +66,86 @@ class Fallback:
         self.name, self.version = self._runtime.name, self._runtime.version
 
 
-def open_bundle(bundle: Bundle, prefer: str = "auto", threads: int = 1) -> Runtime:
+def open_runtime(model: bytes, prefer: str = AUTO, threads: int = 1) -> Runtime:
+    """Load `model` in the runtime `prefer`, or in the first one installed.
+
+    A model that was compiled for an accelerator runs there or nowhere. Raises ConfigError when no
+    such runtime is there, BundleError when the model cannot run in it, DeviceError without its
+    accelerator.
+    """
+    if threads < 1:
+        raise ConfigError(f"{threads} threads", where="runtime", cure="give 1 or more")
+    if prefer != AUTO:
+        driver = find_runtime(prefer)
+        _refuse_compiled_for_another(model, driver)
+        return _opened([driver], model, threads)
+    drivers = runtime_drivers()
+    for driver in drivers:
+        if driver.accelerator and driver.custom_operator in model:
+            return _opened([driver], model, threads)
+    return _opened([driver for driver in drivers if not driver.accelerator], model, threads)
+
+
+def open_bundle(bundle: Bundle, prefer: str = AUTO, threads: int = 1) -> Runtime:
     """The bundle's model in the runtime `prefer`.
 
-    `auto` takes the Edge TPU where the bundle carries a compiled twin and the accelerator answers,
-    else the CPU, with a line in the log; `edgetpu` insists on it when the bundle is loaded. Either
-    goes on with the CPU model when the accelerator fails later. Raises as open_runtime does, and
-    DeviceError where `edgetpu` is asked for and is absent.
+    `auto` takes an accelerator where the bundle carries a model compiled for it and it answers,
+    else the CPU, with a line in the log; an accelerator by name is insisted on when the bundle is
+    loaded. Either goes on with the CPU model when the accelerator fails later. Raises as
+    open_runtime does, and DeviceError where the accelerator that is asked for is absent.
     """
-    twin = bundle.files.get(EDGETPU_MODEL)
-    if prefer not in ("auto", EDGETPU) or (prefer == "auto" and twin is None):
-        return open_runtime(bundle.model, prefer, threads)
-    if twin is None:
-        raise BundleError(
-            "has no model compiled for Edge TPU",
-            where=bundle.title,
-            cure="convert it for a coral-* target where edgetpu_compiler is installed",
-        )
 
     def open_cpu() -> Runtime:
-        return open_runtime(bundle.model, "auto", threads)
+        return open_runtime(bundle.model, AUTO, threads)
 
-    try:
-        return Fallback(open_accelerated(twin, threads), open_cpu)
-    except (DeviceError, BundleError) as error:
-        if prefer == EDGETPU:
-            raise
-        LOG.warning("%s runs on the CPU: %s", bundle.title, error)
-        return open_cpu()
+    if prefer != AUTO:
+        driver = find_runtime(prefer)
+        if not driver.accelerator:
+            return open_runtime(bundle.model, prefer, threads)
+        return Fallback(_opened([driver], compiled_model(bundle, driver), threads), open_cpu)
+    for driver in runtime_drivers():
+        if not driver.accelerator or driver.model_file not in bundle.files:
+            continue
+        try:
+            opened = _opened([driver], compiled_model(bundle, driver), threads)
+            return Fallback(opened, open_cpu)
+        except (DeviceError, BundleError) as error:
+            LOG.warning("%s runs on the CPU: %s", bundle.title, error)
+    return open_cpu()
+
+
+def compiled_model(bundle: Bundle, driver: RuntimeDriver) -> bytes:
+    """The bundle's model for that runtime; raises BundleError where it has none."""
+    model = bundle.files.get(driver.model_file)
+    if model is None:
+        raise BundleError(
+            f"has no model compiled for {driver.title}",
+            where=bundle.title,
+            cure=driver.convert_cure,
+        )
+    return model
+
+
+def _opened(drivers: list[RuntimeDriver], model: bytes, threads: int) -> Runtime:
+    """The model in the first of `drivers` that is installed."""
+    for driver in drivers:
+        try:
+            return driver.open(model, threads)
+        except ImportError:
+            continue
+    missing = drivers[0].name if len(drivers) == 1 else "TFLite runtime"
+    raise ConfigError(
+        f"no {missing} is installed",
+        where="runtime",
+        cure=f"install Lineside's wheel with its extra [{drivers[0].extra}]",
+    )
+
+
+def _refuse_compiled_for_another(model: bytes, chosen: RuntimeDriver) -> None:
+    for driver in runtime_drivers():
+        if driver.accelerator and driver != chosen and driver.custom_operator in model:
+            raise BundleError(
+                f"is compiled for {driver.title}",
+                where="model",
+                cure=f"give the CPU model it was compiled from, or --runtime {driver.name}",
+            )

@@ -14,6 +14,7 @@ from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.health.frame import FrameHealthTable
+from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.outputs.output import OutputField
 from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
@@ -65,9 +66,9 @@ class ChannelTable(Table):
     """What every channel has."""
 
     name: Identity = Field(description="name of the channel in every verdict")
-    runtime: Literal["auto", "litert", "tflite_runtime", "edgetpu"] = Field(
-        default="auto",
-        description="what runs the network; auto: Edge TPU where a bundle has a twin",
+    runtime: RuntimeName = Field(
+        default=AUTO,
+        description="what runs the network; auto: the accelerator that the bundle has a model for",
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
     queue: int = Field(

@@ -1,7 +1,7 @@
-"""Run times kept in a bundle: bench.json, and the same as a table in its card.
+"""Run times recorded in a bundle: bench.json, and the same as a table in its card.
 
-The signature covers the manifest, and the manifest lists the card: so they are kept before a bundle
-is signed, and a signed one is never touched.
+The signature covers the manifest, and the manifest lists the card: so they are recorded before
+a bundle is signed, and a signed one is never touched.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CARD = "card.md"
 HEAD = "## Run times"
 SECTION = re.compile(rf"\n*^{HEAD}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
-Kept = dict[str, list[dict[str, object]]]
+BenchRecord = dict[str, list[dict[str, object]]]
 """Machine -> its timings."""
 
 
-def keep_timings(path: Path, machine: str, timings: list[Timing]) -> None:
+def save_timings(path: Path, machine: str, timings: list[Timing]) -> None:
     """Put `timings` into the bundle at `path`; those of the same machine are replaced.
 
     Raises BundleError where the bundle is signed.
@@ -32,13 +32,13 @@ def keep_timings(path: Path, machine: str, timings: list[Timing]) -> None:
     bundle = read_bundle(path)
     refuse_signed(path, signed=bundle.signature is not None)
     try:
-        kept: Kept = json.loads(bundle.files.get(BENCH, b"{}"))
-        kept[machine] = [asdict(one) for one in timings]
-        card = with_section(bundle.files.get(CARD, b"").decode("utf-8"), kept)
+        record: BenchRecord = json.loads(bundle.files.get(BENCH, b"{}"))
+        record[machine] = [asdict(one) for one in timings]
+        card = with_section(bundle.files.get(CARD, b"").decode("utf-8"), record)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         what = f"its {BENCH} or {CARD} is damaged"
         raise BundleError(what, where=str(path), cure="convert the run again") from error
-    files = {BENCH: json.dumps(kept, indent=1).encode(), CARD: card.encode()}
+    files = {BENCH: json.dumps(record, indent=1).encode(), CARD: card.encode()}
     write_bundle(path, bundle.manifest, {**bundle.files, **files})
 
 
@@ -48,11 +48,11 @@ def refuse_signed(path: Path, *, signed: bool) -> None:
         raise BundleError(
             "is signed, so its card cannot change",
             where=str(path),
-            cure="bench with --keep before lineside-deploy sign, or leave --keep out",
+            cure="bench with --save before lineside-deploy sign, or leave --save out",
         )
 
 
-def with_section(card: str, kept: Kept) -> str:
+def with_section(card: str, record: BenchRecord) -> str:
     """The card with one section of run times, in the place of any it had."""
     lines = [
         "",
@@ -60,7 +60,7 @@ def with_section(card: str, kept: Kept) -> str:
         "",
         "| machine | runtime | threads | p50 ms | p95 ms | p99 ms | cold start ms | RSS MB |",
         "|---|---|---|---|---|---|---|---|",
-        *(_line(machine, one) for machine, timings in kept.items() for one in timings),
+        *(_line(machine, one) for machine, timings in record.items() for one in timings),
         "",
     ]
     return SECTION.sub("", card).rstrip() + "\n" + "\n".join(lines)

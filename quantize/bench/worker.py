@@ -16,7 +16,8 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.infer.runtime import DTYPES, Runtime, open_runtime
+from edge_agent.infer.runtime import DTYPES, Runtime
+from edge_agent.infer.runtime_choice import open_runtime
 
 WARM_UP = 10
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import count, threads
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.infer.runtime_names import AUTO, runtime_names
 
 if TYPE_CHECKING:
     from quantize.bench.measure import Timing
@@ -23,7 +24,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "bench",
         help="run times, cold start and memory, here or on a station",
         epilog="example:\n  lineside-quantize bench castings.bundle --threads 1 2\n"
-        "  lineside-quantize bench castings.bundle --ssh pi@station7 --keep",
+        "  lineside-quantize bench castings.bundle --ssh pi@station7 --save",
     )
     bench.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
     bench.add_argument("--threads", type=threads, nargs="+", default=[1, 2], help="default: 1 2")
@@ -31,8 +32,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     bench.add_argument("--profile", action="store_true", help="time every operator, too")
     bench.add_argument(
         "--runtime",
-        default="auto",
-        help="auto (the CPU), litert, tflite_runtime, or edgetpu: the bundle's compiled twin",
+        choices=runtime_names(),
+        default=AUTO,
+        help="default: auto, the CPU; an accelerator runs the model that was compiled for it",
     )
     bench.add_argument("--ssh", metavar="USER@HOST", help="time it on a station")
     bench.add_argument(
@@ -40,14 +42,14 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     bench.add_argument("--ssh-config", type=Path, metavar="FILE", help="as ssh -F")
     bench.add_argument(
-        "--keep", action="store_true", help="keep the result in the card of an unsigned bundle"
+        "--save", action="store_true", help="record the result in the card of an unsigned bundle"
     )
     bench.add_argument("--json", action="store_true", help="the result as one JSON object")
     bench.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from quantize.bench.record import keep_timings
+    from quantize.bench.record import save_timings
 
     if arguments.profile and arguments.ssh:
         cure = "run it on the station itself"
@@ -55,8 +57,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     model = _model(arguments)
     machine, timings = _timings(arguments, model)
     slices = _slices(arguments.file, model) if arguments.profile else []
-    if arguments.keep:
-        keep_timings(arguments.file, machine, timings)
+    if arguments.save:
+        save_timings(arguments.file, machine, timings)
     if arguments.json:
         document = {
             "file": arguments.file.name,
@@ -72,27 +74,25 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> bytes:
-    """What is to be timed: the file itself, or of a bundle the CPU model or its compiled twin."""
-    from edge_agent.contracts.model.bundle import EDGETPU_MODEL, read_bundle
+    """What is to be timed: the file itself, or of a bundle the model that the runtime takes."""
+    from edge_agent.contracts.model.bundle import read_bundle
+    from edge_agent.infer.runtime_choice import compiled_model, find_runtime
     from quantize.bench.record import refuse_signed
     from quantize.graph.read import read_graph
 
     path: Path = arguments.file
     if path.suffix == ".tflite":
-        if arguments.keep:
+        if arguments.save:
             cure = "give the bundle that holds the model"
-            raise ConfigError("a bare model has no card", where="--keep", cure=cure)
+            raise ConfigError("a bare model has no card", where="--save", cure=cure)
         read_graph(path)
         return path.read_bytes()
     bundle = read_bundle(path)
-    if arguments.keep:
+    if arguments.save:
         refuse_signed(path, signed=bundle.signature is not None)
-    if arguments.runtime != "edgetpu":
+    if arguments.runtime == AUTO:
         return bundle.model
-    if EDGETPU_MODEL not in bundle.files:
-        cure = "convert it for a coral-* target where edgetpu_compiler is installed"
-        raise ConfigError("has no model compiled for Edge TPU", where=str(path), cure=cure)
-    return bundle.files[EDGETPU_MODEL]
+    return compiled_model(bundle, find_runtime(arguments.runtime))
 
 
 def _timings(arguments: argparse.Namespace, model: bytes) -> tuple[str, list[Timing]]:

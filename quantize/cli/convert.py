@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import count, limit, seconds, share, whole
 from edge_agent.contracts.core.errors import ConfigError
+from quantize.convert.variants import VARIANTS
 from quantize.prove.gate import Comparison, Limits
-from quantize.targets.registry import TARGETS
+from quantize.targets.registry import DEFAULT, all_targets
 
 if TYPE_CHECKING:
     from quantize.workflow.convert import Result
-
-RUNGS = ("int8", "mixed", "int16x8", "float16", "float32")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,11 +44,15 @@ def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     convert.add_argument("path", type=Path, metavar="RUN")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.bundle")
-    convert.add_argument("--target", default="x86", choices=TARGETS, help="default: x86")
+    convert.add_argument(
+        "--target", default=DEFAULT, choices=all_targets(), help=f"default: {DEFAULT}"
+    )
     convert.add_argument(
         "--variant",
-        choices=RUNGS,
-        help="default: int8, and where it loses too much the next one",
+        choices=VARIANTS,
+        action="append",
+        default=[],
+        help="repeat for several in turn; default: int8, and where it loses too much the next one",
     )
     convert.add_argument(
         "--version-number",
@@ -97,17 +100,17 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 def _convert(arguments: argparse.Namespace) -> int:
     from quantize.prove.gate import refuse_unknown
     from quantize.prove.html import table
-    from quantize.workflow.convert import Order, convert
+    from quantize.workflow.convert import ConvertRequest, convert
 
     refuse_unknown(arguments.allow)
     number = arguments.version_number
     if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
         raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
-    order = Order(
+    request = ConvertRequest(
         run=arguments.path,
         out=arguments.out,
         target=arguments.target,
-        variant=arguments.variant,
+        variants=tuple(arguments.variant),
         version=number,
         samples=arguments.calibration,
         study=arguments.study,
@@ -116,7 +119,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         memory_mb=arguments.memory_mb,
         time_s=arguments.time_s,
     )
-    result = convert(order, lambda text: print(text, file=sys.stderr))
+    result = convert(request, lambda text: print(text, file=sys.stderr))
     if arguments.json:
         print(json.dumps({**_document(result.comparison), **_cost(result)}))
     else:
@@ -135,7 +138,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from quantize.workflow.convert import compare_draft
 
     if arguments.path.suffix == arguments.bundle.suffix == ".tflite":
-        return _compare_pair(arguments)
+        return _compare_models(arguments)
     bundle = read_bundle(arguments.bundle)
     run = read_run(arguments.path)
     if bundle.manifest.spec.input != run.spec.input:
@@ -150,16 +153,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compare_pair(arguments: argparse.Namespace) -> int:
+def _compare_models(arguments: argparse.Namespace) -> int:
     from quantize.graph.read import read_graph
-    from quantize.prove.compare_models import compare_pair
+    from quantize.prove.compare_models import compare_models
 
     if arguments.allow:
         cure = "compare a run with its bundle"
         raise ConfigError("two files have no limits to waive", where="--allow", cure=cure)
     for path in (arguments.path, arguments.bundle):
         read_graph(path)
-    report = compare_pair(arguments.path.read_bytes(), arguments.bundle.read_bytes())
+    report = compare_models(arguments.path.read_bytes(), arguments.bundle.read_bytes())
     if arguments.json:
         print(json.dumps(asdict(report)))
     else:
@@ -183,10 +186,10 @@ def _document(comparison: Comparison) -> dict[str, object]:
 
 
 def _cost(result: Result) -> dict[str, object]:
-    """Which rung held, what was tried before it, and what the conversion took."""
+    """Which variant held, what was tried before it, and what the conversion took."""
     return {
         "variant": result.converted.variant,
-        "steps": [asdict(step) for step in result.steps],
+        "trials": [asdict(trial) for trial in result.trials],
         "model_bytes": len(result.converted.model),
         "seconds": result.converted.seconds,
         "peak_mb": result.converted.peak_mb,

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.errors import BundleError
-from quantize.targets.registry import TARGETS, find_target
+from quantize.targets.registry import DEFAULT, all_targets, find_target
 
 if TYPE_CHECKING:
     from quantize.graph.read import Graph, Op
-    from quantize.targets.edgetpu import Fault
+    from quantize.targets.op_support import Fault
+    from quantize.targets.target import Target
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +25,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--beside caps.bundle",
     )
     inspect.add_argument("file", type=Path, metavar="BUNDLE|MODEL.tflite")
-    inspect.add_argument("--target", choices=TARGETS, help="default: the bundle's, else x86")
+    inspect.add_argument(
+        "--target", choices=all_targets(), help=f"default: the bundle's, else {DEFAULT}"
+    )
     inspect.add_argument(
         "--beside",
         type=Path,
@@ -39,21 +42,20 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from quantize.graph.read import CONVERT_AGAIN
-    from quantize.targets.op_support import refusals
 
-    graph, target = _open(arguments.file)
-    target = find_target(arguments.target or target).name
+    graph, name = _open(arguments.file)
+    target = find_target(arguments.target or name)
     resident_bytes = sum(_open(path)[0].parameter_bytes for path in arguments.beside)
     try:
-        faults = refusals(graph, TARGETS[target], resident_bytes)
+        faults = target.faults(graph, resident_bytes)
         if arguments.json:
-            said = json.dumps(_document(graph, faults, target, resident_bytes))
+            text = json.dumps(_document(graph, faults, target, resident_bytes))
         else:
-            said = "\n".join(_lines(graph, faults, target, resident_bytes))
+            text = "\n".join(_lines(graph, faults, target, resident_bytes))
     except (IndexError, ArithmeticError) as error:
         what = "its operators and tensors do not fit together"
         raise BundleError(what, where=str(arguments.file), cure=CONVERT_AGAIN) from error
-    print(said)
+    print(text)
     return 0
 
 
@@ -62,13 +64,13 @@ def _open(path: Path) -> tuple[Graph, str]:
     from quantize.graph.read import parse_graph, read_graph
 
     if path.suffix == ".tflite":
-        return read_graph(path), "x86"
+        return read_graph(path), DEFAULT
     bundle = read_bundle(path)
     return parse_graph(bundle.model, f"{path}: model.tflite"), bundle.manifest.target
 
 
 def _document(
-    graph: Graph, faults: list[Fault], target: str, resident_bytes: int
+    graph: Graph, faults: list[Fault], target: Target, resident_bytes: int
 ) -> dict[str, object]:
     return {
         "bytes": graph.size_bytes,
@@ -78,20 +80,9 @@ def _document(
         "inputs": [_tensor(graph, place) for place in graph.inputs],
         "outputs": [_tensor(graph, place) for place in graph.outputs],
         "operators": [_operator(graph, op) for op in graph.ops],
-        "target": target,
+        "target": target.name,
         "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
-        "edgetpu": _edgetpu(graph, resident_bytes),
-    }
-
-
-def _edgetpu(graph: Graph, resident_bytes: int) -> dict[str, object]:
-    from quantize.targets.edgetpu import predict
-
-    predicted = predict(graph, resident_bytes)
-    return {
-        "predicted_mapped": len(predicted.mapped),
-        "mac_share": predicted.mac_share,
-        "fits": predicted.fits,
+        **target.figures(graph, resident_bytes),
     }
 
 
@@ -121,8 +112,8 @@ def _operator(graph: Graph, op: Op) -> dict[str, object]:
     }
 
 
-def _lines(graph: Graph, faults: list[Fault], target: str, resident_bytes: int) -> list[str]:
-    from quantize.targets.edgetpu import grouped, predict
+def _lines(graph: Graph, faults: list[Fault], target: Target, resident_bytes: int) -> list[str]:
+    from quantize.targets.op_support import fault_lines
 
     lines = [
         f"{graph.size_bytes / 1024:.0f} KiB, {graph.parameter_bytes / 1024:.0f} KiB of parameters, "
@@ -136,12 +127,10 @@ def _lines(graph: Graph, faults: list[Fault], target: str, resident_bytes: int) 
         output = _words(graph, op.outputs[0]) if op.outputs else ""
         title = f"{op.name} v{op.version}"
         lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
-    if TARGETS[target].rules == "edgetpu":
-        lines.append(predict(graph, resident_bytes).sentence(graph))
+    lines += target.remarks(graph, resident_bytes)
     if not faults:
-        predicted = "predicted to map whole" if TARGETS[target].rules == "edgetpu" else "runs"
-        return [*lines, f"{target}: {predicted}"]
-    return [*lines, f"{target} refuses:", *(f"- {line}" for line in grouped(faults))]
+        return [*lines, f"{target.name}: {target.verdict}"]
+    return [*lines, f"{target.name} refuses:", *(f"- {line}" for line in fault_lines(faults))]
 
 
 def _words(graph: Graph, place: int) -> str:

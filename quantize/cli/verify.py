@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent.contracts.core.argument_types import threads
-from quantize.targets.registry import TARGETS, Target
+from edge_agent.infer.runtime_names import AUTO, runtime_names
+from quantize.targets.registry import all_targets
+from quantize.targets.target import Target
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +21,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         epilog="example:\n  lineside-quantize verify castings.bundle",
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE")
-    verify.add_argument("--runtime", default="auto", help="auto, litert, tflite_runtime or edgetpu")
+    verify.add_argument("--runtime", choices=runtime_names(), default=AUTO, help="default: auto")
     verify.add_argument("--threads", type=threads, default=1, help="default: 1")
     verify.add_argument("--json", action="store_true", help="the result as one JSON object")
     verify.set_defaults(run=_verify)
@@ -55,9 +57,9 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _targets(arguments: argparse.Namespace) -> int:
     if arguments.json:
-        print(json.dumps([asdict(target) for target in TARGETS.values()]))
+        print(json.dumps([target.document() for target in all_targets().values()]))
         return 0
-    for target in TARGETS.values():
+    for target in all_targets().values():
         print(_line(target))
     return 0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ SAMPLES = 24
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 Means = NDArray[np.float64]
+MeanOf = Callable[[bytes, Tensor], Means]
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,14 @@ class Corrected:
         return self.after < self.before
 
 
-def correct_biases(model: bytes, reference: bytes, samples: Tensor) -> Corrected:
+def correct_biases(
+    model: bytes, reference: bytes, samples: Tensor, mean_of: MeanOf | None = None
+) -> Corrected:
     """`model` (int8) with corrected biases, or as it was where they make it no better.
 
     reference: the float network as .tflite, its tensors named alike. samples: float32 (N, *shape),
-    as the float network takes them; with fewer than two there is nothing to judge by.
+    as the float network takes them; with fewer than two there is nothing to judge by. mean_of:
+    measures the mean of each channel of a model's output, by default int8_mean.
     """
     if len(samples) < 2:
         return Corrected(model, 0.0, 0.0)
@@ -63,12 +68,12 @@ def correct_biases(model: bytes, reference: bytes, samples: Tensor) -> Corrected
     for op in layers:
         name = graph.tensors[op.outputs[0]].name
         if name in means:
-            found = _int8_mean(prefix(packed(tree), op.index), some)
+            found = (mean_of or int8_mean)(prefix(packed(tree), op.index), some)
             _shift(tree, graph, op, means[name] - found)
     corrected = packed(tree)
     name = graph.tensors[graph.outputs[0]].name
-    said = _outputs(reference, others, name)
-    before, after = (_error(said, _outputs(one, others, name)) for one in (model, corrected))
+    expected = _outputs(reference, others, name)
+    before, after = (_error(expected, _outputs(one, others, name)) for one in (model, corrected))
     return Corrected(corrected if after < before else model, before, after)
 
 
@@ -105,7 +110,8 @@ def _float_means(reference: bytes, names: list[str], samples: Tensor) -> dict[st
     return {name: total / len(samples) for name, total in sums.items()}
 
 
-def _int8_mean(model: bytes, samples: Tensor) -> Means:
+def int8_mean(model: bytes, samples: Tensor) -> Means:
+    """Mean of each channel of the first output over `samples`, in real values."""
     rows = [_by_channel(row) for row in _runs(model, samples)]
     return np.asarray(np.mean(rows, axis=0), np.float64)
 
@@ -147,6 +153,6 @@ def _by_channel(values: Tensor) -> Means:
     return np.asarray(values.reshape(-1, values.shape[-1]).mean(axis=0), np.float64)
 
 
-def _error(said: Tensor, found: Tensor) -> float:
-    spread = max(float(np.std(said)), 1e-12)
-    return float(np.sqrt(np.mean((found - said) ** 2))) / spread
+def _error(expected: Tensor, found: Tensor) -> float:
+    spread = max(float(np.std(expected)), 1e-12)
+    return float(np.sqrt(np.mean((found - expected) ** 2))) / spread

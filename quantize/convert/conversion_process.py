@@ -1,8 +1,8 @@
 """A conversion in a process of its own, with a limit on memory and on time.
 
 The converter is native code that can crash the interpreter (it does on recurrent loops), so the
-caller only ever sees a ConversionError. The child is `python -P -m quantize.convert.converter JOB`:
-a file of the working folder that is called like a module of Python's must not be taken for it.
+caller only ever sees a ConversionError. It runs `python -P -m quantize.convert.converter JOB`: a
+file of the working folder that is called like a module of Python's must not be taken for it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
+from quantize.convert.variants import Variant
 from quantize.run_folder.run import Run
-from quantize.targets.registry import Target
-
-Variant = Literal["int8", "mixed", "int16x8", "float16", "float32"]
 
 MEMORY_MB = 3072
 TIME_S = 600.0
@@ -33,12 +30,12 @@ POLL_S = 0.1
 
 MORE_SPACE = "free some space there, or set TMPDIR to another folder"
 
-FLOAT_OUTPUTS = ("float.npy", "calibration.npy")
-"""What the child leaves of FloatSaid, in its order."""
+FLOAT_OUTPUT_FILES = ("float.npy", "calibration.npy")
+"""What the child leaves of FloatOutputs, in its order."""
 
 
 @dataclass(frozen=True)
-class FloatSaid:
+class FloatOutputs:
     """The float network's first output on the held-out inputs (N, K), and on the samples of the
     calibration (M, K).
     """
@@ -49,8 +46,8 @@ class FloatSaid:
 
 @dataclass(frozen=True)
 class Job:
-    """What the child does. `calibration` names an .npz with `inputs` (N, *shape); listen: whether
-    the float network is run, too.
+    """What the child does. `calibration` names an .npz with `inputs` (N, *shape); run_float:
+    whether the float network is run, too.
     """
 
     model: str
@@ -60,44 +57,46 @@ class Job:
     variant: Variant
     image: bool
     per_tensor_dense: bool = False
-    listen: bool = True
+    run_float: bool = True
 
 
 @dataclass(frozen=True)
 class Converted:
-    """The model, what the float network says, and the cost."""
+    """The model, the outputs of the float network, and the cost."""
 
     model: bytes
-    said: FloatSaid
+    float_outputs: FloatOutputs
     variant: Variant
     seconds: float
     peak_mb: int
     notes: list[str] = field(default_factory=list)
 
 
-def convert_in_child(
+def convert_in_subprocess(
     run: Run,
-    target: Target,
     variant: Variant = "int8",
     *,
+    per_tensor_dense: bool = False,
     samples: int = 200,
     memory_mb: int = MEMORY_MB,
     time_s: float = TIME_S,
-    said: FloatSaid | None = None,
+    float_outputs: FloatOutputs | None = None,
 ) -> Converted:
     """Convert the run's network; raises ConversionError that names the layer and the cure.
 
-    said: what the float network says, where an earlier conversion has heard it.
+    float_outputs: outputs of the float network if an earlier conversion computed them, else None.
     """
     with tempfile.TemporaryDirectory(prefix="lineside-convert-") as folder:
-        job = _write_job(run, target, variant, samples, Path(folder), listen=said is None)
+        job = _job(run, variant, Path(folder), per_tensor_dense=per_tensor_dense)
+        job = replace(job, run_float=float_outputs is None)
+        _write_job(run, job, samples, Path(folder))
         started = time.monotonic()
         peak_mb = _run_child(job, Path(folder), memory_mb, time_s)
         seconds = time.monotonic() - started
         stage = _stage(Path(folder))
-        said = said or _heard(Path(folder))
+        outputs = float_outputs or _float_outputs(Path(folder))
         model = Path(job.out).read_bytes()
-        return Converted(model, said, variant, seconds, peak_mb, stage.get("notes", []))
+        return Converted(model, outputs, variant, seconds, peak_mb, stage.get("notes", []))
 
 
 def spread(inputs: Tensor, count: int) -> Tensor:
@@ -107,33 +106,34 @@ def spread(inputs: Tensor, count: int) -> Tensor:
     return inputs[np.linspace(0, len(inputs) - 1, count).round().astype(int)]
 
 
-def _heard(folder: Path) -> FloatSaid:
-    return FloatSaid(*[np.load(folder / name, allow_pickle=False) for name in FLOAT_OUTPUTS])
+def _float_outputs(folder: Path) -> FloatOutputs:
+    return FloatOutputs(
+        *[np.load(folder / name, allow_pickle=False) for name in FLOAT_OUTPUT_FILES]
+    )
 
 
-def _write_job(
-    run: Run, target: Target, variant: Variant, samples: int, folder: Path, *, listen: bool
-) -> Job:
-    try:
-        np.savez(folder / "calibration.npz", inputs=spread(run.calibration, samples))
-    except OSError as error:
-        raise ConversionError(
-            f"the calibration cannot be written ({error.strerror})",
-            where=str(folder),
-            cure=MORE_SPACE,
-        ) from error
-    job = Job(
+def _job(run: Run, variant: Variant, folder: Path, *, per_tensor_dense: bool) -> Job:
+    return Job(
         model=str(run.model_path.resolve()),
         calibration=str(folder / "calibration.npz"),
         heldout=str((run.path / "heldout.npz").resolve()),
         out=str(folder / "model.tflite"),
         variant=variant,
         image=run.spec.input.kind == "image",
-        per_tensor_dense=target.per_tensor_dense,
-        listen=listen,
+        per_tensor_dense=per_tensor_dense,
     )
-    (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
-    return job
+
+
+def _write_job(run: Run, job: Job, samples: int, folder: Path) -> None:
+    try:
+        np.savez(job.calibration, inputs=spread(run.calibration, samples))
+        (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
+    except OSError as error:
+        raise ConversionError(
+            f"the calibration cannot be written ({error.strerror})",
+            where=str(folder),
+            cure=MORE_SPACE,
+        ) from error
 
 
 def _run_child(job: Job, folder: Path, memory_mb: int, time_s: float) -> int:

@@ -21,10 +21,10 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
 from quantize.convert.bias import correct_biases
-from quantize.convert.conversion_process import FLOAT_OUTPUTS, MORE_SPACE, Job
-from quantize.convert.mixed import calibrate, exact_tensors, has_exact_layers, quantise_calibrated
+from quantize.convert.conversion_process import FLOAT_OUTPUT_FILES, MORE_SPACE, Job
+from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
 from quantize.convert.postprocess import halved, in_order
-from quantize.convert.sensitivity import worst_tensors
+from quantize.convert.sensitivity import most_sensitive_tensors
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 BATCH_VALUES = 500_000
@@ -57,8 +57,8 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
 
     model = _load(job.model)
     given = _inputs(job.calibration)
-    if job.listen:
-        for name, inputs in zip(FLOAT_OUTPUTS, (_inputs(job.heldout), given), strict=True):
+    if job.run_float:
+        for name, inputs in zip(FLOAT_OUTPUT_FILES, (_inputs(job.heldout), given), strict=True):
             np.save(folder / name, first_output(model, inputs))
     stage["suspects"] = [
         layer.name for layer in _walk(model) if type(layer).__name__ in (*RECURRENT, "RNN")
@@ -73,9 +73,9 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     if job.variant not in ("int8", "mixed"):
         return in_order(bytes(converter.convert()))
     calibrated = calibrate(converter)
-    exact = exact_tensors(calibrated) if has_exact_layers(model) else []
+    exact = float_tensors(calibrated) if has_float_layers(model) else []
     if job.variant == "mixed":
-        exact += worst_tensors(calibrated, samples, exact, stage["notes"])
+        exact += most_sensitive_tensors(calibrated, samples, exact, stage["notes"])
     quantised = quantise_calibrated(converter, calibrated, job.image, exact)
     return _corrected(quantised, calibrated, samples, stage["notes"])
 
@@ -132,9 +132,9 @@ def unrolled(model: Any, notes: list[str]) -> Any:
             config["unroll"] = True
         return type(layer).from_config(config)
 
-    twin = keras.models.clone_model(model, clone_function=copy)
-    twin.set_weights(model.get_weights())
-    return twin
+    copied = keras.models.clone_model(model, clone_function=copy)
+    copied.set_weights(model.get_weights())
+    return copied
 
 
 def calibration_inputs(samples: Tensor, image: bool) -> Tensor:

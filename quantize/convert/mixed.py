@@ -1,8 +1,6 @@
 """int8 networks with a float head in the same file.
 
-Layers whose name starts with `exact_` stay in float32; everything before them becomes int8. A
-detector's distances need this: their range is unknown before the first defect is seen, and an int8
-output that was calibrated on good parts saturates on every bad one.
+Layers whose name starts with FLOAT_PREFIX stay in float32; everything before them becomes int8.
 """
 
 from __future__ import annotations
@@ -10,15 +8,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from quantize.convert.postprocess import halved
 
-EXACT = "exact_"
-"""Prefix of the names of layers that stay in float."""
 
-
-def has_exact_layers(model: Any) -> bool:
+def has_float_layers(model: Any) -> bool:
     """Whether some layer of the Keras network asks to stay in float."""
-    return any(layer.name.startswith(EXACT) for layer in model.layers)
+    return any(layer.name.startswith(FLOAT_PREFIX) for layer in model.layers)
 
 
 def calibrate(converter: Any) -> bytes:
@@ -45,11 +41,11 @@ def quantise_calibrated(converter: Any, calibrated: bytes, image: bool, exact: l
     return halved(bytes(mixed)) if exact else bytes(mixed)
 
 
-def exact_tensors(calibrated: bytes) -> list[str]:
-    """Names of the tensors that exact layers compute, and of the outputs, which they feed."""
+def float_tensors(calibrated: bytes) -> list[str]:
+    """Names of the tensors that float layers compute, and of the outputs, which they feed."""
     from ai_edge_litert.interpreter import Interpreter
 
     reader = Interpreter(model_content=calibrated)
     outputs = {tensor["name"] for tensor in reader.get_output_details()}
     names = {tensor["name"] for tensor in reader.get_tensor_details()}
-    return sorted(name for name in names if EXACT in name or name in outputs)
+    return sorted(name for name in names if FLOAT_PREFIX in name or name in outputs)

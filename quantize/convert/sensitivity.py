@@ -21,7 +21,7 @@ SAMPLES = 20
 """Calibration samples on which the damage is measured."""
 
 
-def worst_tensors(
+def most_sensitive_tensors(
     calibrated: bytes, samples: Tensor, exact: list[str], notes: list[str]
 ) -> list[str]:
     """The tensors of the layers to keep in float; notes name them.

@@ -1,19 +1,17 @@
-"""From a converted model to a bundle: manifest, parity vectors, golden samples, card, report."""
+"""From a converted model to a bundle: the manifest, and the file itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contracts.model.bundle import MODEL, VECTORS, write_bundle
+from edge_agent.contracts.model.bundle import MODEL, write_bundle
 from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
 from edge_agent.infer.inspector import Inspector
-from edge_agent.infer.runtime import open_runtime
-from quantize.prove.golden import golden_files, read_golden
-from quantize.prove.vectors import make_vectors
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.run_folder.run import Run
-from quantize.targets.registry import Target
+from quantize.targets.target import Target
 
 FIRST_VERSION = "0.1.0"
 
@@ -54,20 +52,11 @@ def draft(run: Run, target: Target, model: bytes, version: str) -> Draft:
     return Draft(manifest, model)
 
 
-def pack(
-    run: Run, ready: Draft, out: Path, waived: list[str], more: Mapping[str, bytes]
-) -> Manifest:
-    """Write the bundle whole or not at all; `more` are card.md, report.html and the like."""
-    ready = replace(ready, manifest=ready.manifest.model_copy(update={"waived": waived}))
-    golden = read_golden(run)
-    inspector = ready.inspector()
-    try:
-        vectors = make_vectors(inspector, golden)
-        files = golden_files(inspector, golden)
-    finally:
-        inspector.close()
-    write_bundle(out, ready.manifest, {MODEL: ready.model, VECTORS: vectors, **files, **more})
-    return ready.manifest
+def pack(ready: Draft, out: Path, waived: list[str], more: Mapping[str, bytes]) -> Manifest:
+    """Write the bundle whole or not at all; `more` are all files but the model."""
+    manifest = ready.manifest.model_copy(update={"waived": waived})
+    write_bundle(out, manifest, {MODEL: ready.model, **more})
+    return manifest
 
 
 def next_version(old: Manifest | None) -> str:

@@ -22,7 +22,7 @@ class StudyRow:
     losses: dict[str, float]
 
 
-def study(
+def study_calibration(
     available: int,
     attempt: Callable[[int], tuple[Converted, Draft, Comparison]],
     say: Callable[[str], None],

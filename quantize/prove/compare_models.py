@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.model.manifest import TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, quantise
-from edge_agent.infer.runtime import Runtime, open_runtime
+from edge_agent.infer.runtime import Runtime
+from edge_agent.infer.runtime_choice import open_runtime
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class PairReport:
+class ModelComparison:
     """n inputs; agreement of the largest output; correlation and worst difference of outputs.
 
     worst is a share of the float outputs' range.
@@ -28,7 +29,7 @@ class PairReport:
     worst: float
 
 
-def compare_pair(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> PairReport:
+def compare_models(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> ModelComparison:
     """Run both models on `n` smooth random inputs that fill the quantised model's input range.
 
     Raises BundleError where the two do not take and give tensors of the same shape.
@@ -45,7 +46,9 @@ def compare_pair(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> Pa
     same = old.argmax(axis=1) == new.argmax(axis=1)
     span = max(float(np.ptp(old)), 1e-12)
     correlation = float(np.corrcoef(old.ravel(), new.ravel())[0, 1])
-    return PairReport(n, float(same.mean()), correlation, float(np.abs(old - new).max()) / span)
+    return ModelComparison(
+        n, float(same.mean()), correlation, float(np.abs(old - new).max()) / span
+    )
 
 
 def _run_both(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from quantize.convert.conversion_process import Converted
 from quantize.prove.gate import Comparison, Metric
-from quantize.targets.registry import Target
-from quantize.workflow.variants import Step
+from quantize.prove.trial import VariantTrial
+from quantize.targets.target import Target
 
 MOST_FLIPS = 50
 """More lines than anyone reads; the count is always given."""
 
 
 def card(
-    text: str, comparison: Comparison, converted: Converted, target: Target, steps: list[Step]
+    text: str,
+    comparison: Comparison,
+    converted: Converted,
+    target: Target,
+    trials: list[VariantTrial],
 ) -> str:
     """The run's card with a section on the quantised network."""
     lines = [
@@ -23,8 +27,8 @@ def card(
         f"{converted.variant} for {target.title}, {len(converted.model) / 1024:.0f} KiB; "
         f"converted in {converted.seconds:.0f} s with {converted.peak_mb} MB.",
         *(f"- {note}" for note in converted.notes),
-        *(f"- {step.variant} was tried: {step.fault}" for step in steps if step.fault),
-        *(f"- {step.variant} {step.outcome}" for step in steps if step.lowered),
+        *(f"- {trial.variant} was tried: {trial.fault}" for trial in trials if trial.fault),
+        *(f"- {trial.variant} {trial.outcome}" for trial in trials if trial.lowered),
         "",
         f"Float beside {converted.variant} on the same {comparison.n} held-out samples, "
         f"agreement of verdicts {comparison.agreement:.4f}:",

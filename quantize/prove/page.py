@@ -12,8 +12,8 @@ from edge_agent.contracts.core.types import Tensor
 from quantize.prove.calibration_study import StudyRow
 from quantize.prove.gate import Comparison, Flip
 from quantize.prove.html import cells
+from quantize.prove.trial import VariantTrial
 from quantize.run_folder.run import Run
-from quantize.workflow.variants import Step
 
 MOST_PICTURES = 48
 PICTURE_PX = 160
@@ -25,7 +25,7 @@ STYLE = (
 
 
 def with_comparison(
-    report: str, run: Run, comparison: Comparison, steps: list[Step], rows: list[StudyRow]
+    report: str, run: Run, comparison: Comparison, steps: list[VariantTrial], rows: list[StudyRow]
 ) -> str:
     """The run's report with the section before its end; a page of its own where there is none."""
     section = "\n".join(
@@ -58,7 +58,7 @@ def _metrics(comparison: Comparison) -> str:
     return _table(head, body) + "".join(p_values)
 
 
-def _steps(steps: list[Step]) -> str:
+def _steps(steps: list[VariantTrial]) -> str:
     if len(steps) < 2 and not any(one.lowered for one in steps):
         return ""
     body = [[one.variant, f"{one.size_bytes / 1024:.0f}", one.outcome] for one in steps]

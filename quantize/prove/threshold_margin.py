@@ -1,4 +1,4 @@
-"""A threshold that leans to the safe side by what rounding takes from a score.
+"""A threshold lowered by the largest score loss that rounding causes near it.
 
 Among many defects some score just above the threshold, and the least rounding passes one of them.
 Where that is all that the gate finds, the threshold of the bundle is lowered by the most that
@@ -25,7 +25,7 @@ NEAREST = 40
 
 
 @dataclass(frozen=True)
-class Leaned:
+class Lowered:
     """A draft whose threshold was lowered by so much, and how it compares."""
 
     ready: Draft
@@ -33,7 +33,9 @@ class Leaned:
     lowered: float
 
 
-def lean(run: Run, converted: Converted, ready: Draft, samples: int) -> tuple[Draft, float] | None:
+def lower_threshold(
+    run: Run, converted: Converted, ready: Draft, samples: int
+) -> tuple[Draft, float] | None:
     """`ready` with a lowered threshold, and by how much; None where nothing can be lowered.
 
     samples: the calibration samples of the conversion, whose float outputs it holds.
@@ -62,7 +64,7 @@ def _scores(
         after = inspector.dequantised(inspector.raw_outputs(spread(run.calibration, samples)))
     finally:
         inspector.close()
-    return _scored(run, converted.said.calibration), _scored(run, after)
+    return _scored(run, converted.float_outputs.calibration), _scored(run, after)
 
 
 def _scored(run: Run, outputs: Tensor) -> NDArray[np.float64]:

@@ -2,8 +2,8 @@
 
 TensorRT takes int8 with zero points of 0 only (NVIDIA, TensorRT developer guide, "Explicit
 quantization"), so the network is quantised again by ai-edge-quantizer with symmetric activations,
-carried to ONNX by tf2onnx, and checked with ONNX Runtime here. Layers named `exact_...` stay in
-float, as in a bundle. The engine is built on the board:
+carried to ONNX by tf2onnx, and checked with ONNX Runtime here. Layers named with FLOAT_PREFIX stay
+in float, as in a bundle. The engine is built on the board:
 `trtexec --onnx=FILE.onnx --int8 --saveEngine=FILE.engine`.
 """
 
@@ -22,21 +22,18 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from edge_agent.contracts.core.errors import ConfigError, ConversionError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
-from edge_agent.infer.runtime import open_runtime
-from quantize.convert.conversion_process import convert_in_child, spread
-from quantize.convert.mixed import EXACT, exact_tensors
-from quantize.graph.flatbuffer import packed
-from quantize.graph.maxpool import pooled_maxima
-from quantize.graph.read import parse_graph
+from edge_agent.infer.runtime_choice import open_runtime
+from quantize.convert.conversion_process import convert_in_subprocess, spread
+from quantize.convert.mixed import float_tensors
 from quantize.run_folder.run import Run
 from quantize.targets.op_support import EITHER_WAY
-from quantize.targets.registry import find_target
+from quantize.targets.target import Target, Targets
 
 INSTALL = "install Lineside with its extra: pip install -e '.[jetson]' -c constraints.txt"
 CALIBRATION = 100
@@ -68,15 +65,17 @@ def export_onnx(run: Run, out: Path) -> Exported:
 
     Raises ConversionError where a tool refuses it, ConfigError where one is missing.
     """
-    converted = convert_in_child(run, find_target("jetson"), "float32")
+    from quantize.graph.maxpool import pooled_maxima
+
+    converted = convert_in_subprocess(run, "float32")
     with tempfile.TemporaryDirectory(prefix="lineside-onnx-") as name:
         folder = Path(name)
-        exact = exact_outputs(converted.model)
+        exact = float_layer_outputs(converted.model)
         (folder / "float.tflite").write_bytes(pooled_maxima(converted.model, exact))
         symmetric = quantise_symmetric(folder / "float.tflite", run.calibration, exact)
         (folder / "int8.tflite").write_bytes(symmetric)
         payload = _to_onnx(folder / "int8.tflite", folder / "int8.onnx")
-    checked = _check(payload, symmetric, run, converted.said.heldout)
+    checked = _check(payload, symmetric, run, converted.float_outputs.heldout)
     write_atomic(out, payload)
     return checked
 
@@ -114,16 +113,18 @@ def quantise_symmetric(model: Path, calibration: Tensor, exact: Sequence[str] = 
     return payload
 
 
-def exact_outputs(model: bytes) -> list[str]:
-    """Names of the tensors that exact layers of a float .tflite give; empty where it has none."""
-    names = exact_tensors(model)
-    return names if any(EXACT in name for name in names) else []
+def float_layer_outputs(model: bytes) -> list[str]:
+    """Names of the tensors that float layers of a float .tflite give; empty where it has none."""
+    names = float_tensors(model)
+    return names if any(FLOAT_PREFIX in name for name in names) else []
 
 
 def refuse_asymmetric(model: bytes, exact: Sequence[str] = ()) -> None:
     """Raise ConversionError where a zero point is not 0, or an operator stayed in float that gives
     none of the tensors `exact`.
     """
+    from quantize.graph.read import parse_graph
+
     graph = parse_graph(model, "symmetric model")
     for op in graph.ops:
         given = [graph.tensors[place] for place in op.outputs]
@@ -147,6 +148,10 @@ def _readable(model: bytes) -> bytes:
     """The file as tf2onnx reads it: codes of operators in the older one of their two fields too,
     and constants within the flatbuffer (schema.fbs, versions 3a and 3c).
     """
+    from ai_edge_litert import schema_py_generated as schema
+
+    from quantize.graph.flatbuffer import packed
+
     tree = schema.ModelT.InitFromPackedBuf(model)
     for code in tree.operatorCodes:
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
@@ -225,3 +230,6 @@ def _refuse_apart(worst: int) -> None:
             where="symmetric model",
             cure="use built-in operators; see which layer differs with inspect",
         )
+
+
+DRIVER = Targets((Target("jetson", "NVIDIA Jetson, on its CPU"),))

@@ -1,30 +1,40 @@
-"""What a target would refuse of a model, before anything is copied to a station."""
+"""What every CPU would refuse of a model, before anything is copied to a station."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from edge_agent.contracts.core.errors import ConversionError
-from quantize.graph.read import Graph
-from quantize.targets.edgetpu import Fault, predict
-from quantize.targets.registry import Target
+
+if TYPE_CHECKING:
+    from quantize.graph.read import Graph
 
 MOST_DIMENSIONS = 4
 """XNNPACK and the Edge TPU compiler take tensors of up to four dimensions in int8 networks."""
 
 EITHER_WAY = ("QUANTIZE", "DEQUANTIZE")
+"""Operators between integers and floats."""
 
 
-def refusals(graph: Graph, target: Target, resident_bytes: int = 0) -> list[Fault]:
-    """Everything in `graph` that `target` does not run as it should.
+@dataclass(frozen=True)
+class Fault:
+    """A rule that an operator, or the whole model (`op` None), breaks."""
 
-    resident_bytes: parameters of other models on the same chip.
-    """
-    faults = cpu_faults(graph)
-    if target.rules == "edgetpu":
-        known = {fault.op for fault in faults}
-        faults += [
-            fault for fault in predict(graph, resident_bytes).faults if fault.op not in known
-        ]
-    return faults
+    rule: str
+    what: str
+    op: int | None = None
+
+
+def fault_lines(faults: Sequence[Fault]) -> list[str]:
+    """A line for each broken rule: the first operator that breaks it, and how many more do."""
+    lines = []
+    for rule in dict.fromkeys(fault.rule for fault in faults):
+        mine = [fault.what for fault in faults if fault.rule == rule]
+        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
+        lines.append(f"{rule}: {mine[0]}{more}")
+    return lines
 
 
 def refuse_unfit(graph: Graph, where: str) -> None:

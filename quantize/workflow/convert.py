@@ -8,47 +8,50 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.model.bundle import EDGETPU_MODEL
+from edge_agent.contracts.model.bundle import VECTORS
 from edge_agent.contracts.model.manifest import Manifest
 from quantize.convert.conversion_process import (
     MEMORY_MB,
     TIME_S,
     Converted,
-    FloatSaid,
-    Variant,
-    convert_in_child,
+    FloatOutputs,
+    convert_in_subprocess,
 )
+from quantize.convert.variants import Variant
 from quantize.graph.read import parse_graph
 from quantize.pack.bundle import Draft, draft, next_version, pack
 from quantize.pack.output import bundle_there, refuse_target
-from quantize.prove.calibration_study import StudyRow, study
+from quantize.prove.calibration_study import StudyRow, study_calibration
 from quantize.prove.evaluate import float_samples, judge_float, judge_heldout, refuse_other_model
 from quantize.prove.gate import Comparison, Limits, compare_samples
-from quantize.prove.golden import read_golden
+from quantize.prove.golden import golden_files, read_golden
 from quantize.prove.html import card
 from quantize.prove.page import with_comparison
-from quantize.prove.threshold_margin import Leaned, lean
+from quantize.prove.threshold_margin import Lowered, lower_threshold
+from quantize.prove.trial import VariantTrial
+from quantize.prove.vectors import make_vectors
 from quantize.run_folder.run import FIT_AGAIN, Run, read_run
-from quantize.targets.edgetpu import grouped, predict
-from quantize.targets.edgetpu_log import compile_model, has_compiler
 from quantize.targets.op_support import refuse_unfit
-from quantize.targets.registry import Target, find_target
-from quantize.workflow.variants import Climb, Step, climb, rungs
+from quantize.targets.registry import DEFAULT, find_target
+from quantize.targets.target import Target
+from quantize.workflow.variants import Chosen, try_variants
 
 Say = Callable[[str], None]
+Converter = Callable[..., Converted]
+"""What convert_in_subprocess is: (run, variant, ...) -> Converted."""
 
-SHOWN_FAULTS = 3
-"""Rules of the Edge TPU that `convert` names; `inspect` names all."""
+Attempt = Callable[[Variant, FloatOutputs | None, int], tuple[Converted, Draft, Comparison]]
+"""(variant, outputs of the float network if known, calibration samples) -> what came of it."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What the user asked of `convert`; `variant` None climbs the ladder."""
+class ConvertRequest:
+    """What the user asked of `convert`; `variants` empty: those of the target."""
 
     run: Path
     out: Path
-    target: str = "x86"
-    variant: Variant | None = None
+    target: str = DEFAULT
+    variants: tuple[Variant, ...] = ()
     version: str | None = None
     samples: int = 200
     study: bool = False
@@ -60,78 +63,65 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """A written bundle, what was lost on the way, and the rungs that were tried."""
+    """A written bundle, what was lost on the way, and the variants that were tried."""
 
     manifest: Manifest
     comparison: Comparison
     converted: Converted
-    steps: list[Step]
+    trials: list[VariantTrial]
 
 
-def convert(order: Order, say: Say) -> Result:
+def convert(
+    request: ConvertRequest, say: Say, converter: Converter = convert_in_subprocess
+) -> Result:
     """Convert, compare, and write the bundle only if the gate holds."""
-    refuse_target(order.out, order.run)
-    run, target = read_run(order.run), find_target(order.target)
-    old = bundle_there(order.out, run.spec.name)
-    version = order.version or next_version(old)
-    read_golden(run)
-    variants = (order.variant,) if order.variant else rungs(target)
+    refuse_target(request.out, request.run)
+    run, target = read_run(request.run), find_target(request.target)
+    old = bundle_there(request.out, run.spec.name)
+    version = request.version or next_version(old)
+    read_golden(run)  # a damaged golden sample ends this before an hour of conversion
 
-    heard: list[FloatSaid] = []
+    def attempt_variant(
+        variant: Variant, known: FloatOutputs | None, samples: int
+    ) -> tuple[Converted, Draft, Comparison]:
+        sized = replace(request, variants=(variant,), samples=samples)
+        return attempt(run, target, sized, version, known, converter)
 
-    def attempt_variant(variant: Variant) -> tuple[Converted, Draft, Comparison]:
-        known = heard[0] if heard else None
-        found = attempt(run, target, replace(order, variant=variant), version, known)
-        heard.append(found[0].said)
-        return found
-
-    def leaning(converted: Converted, ready: Draft) -> Leaned | None:
-        found = lean(run, converted, ready, order.samples)
-        if found is None:
-            return None
-        return Leaned(found[0], compare_draft(run, found[0], order.limits), found[1])
-
-    done = climb(variants, order.allowed, attempt_variant, say, leaning)
-    rows = _study(run, target, order, done.converted.said, say) if order.study else []
+    done = _chosen(run, target, request, attempt_variant, say)
+    rows = _study(run, done, attempt_variant, say) if request.study else []
+    compiled = target.compile(done.converted.model, say)
     say("computing parity vectors")
-    files = _twin(target, done, say)
-    manifest = pack(
-        run, done.ready, order.out, done.waived, {**files, **_pages(run, target, done, rows)}
-    )
-    return Result(manifest, done.comparison, done.converted, done.steps)
+    files = {**compiled, **_proof(run, done), **_pages(run, target, done, rows)}
+    manifest = pack(done.ready, request.out, done.waived, files)
+    return Result(manifest, done.comparison, done.converted, done.trials)
 
 
 def attempt(
-    run: Run, target: Target, order: Order, version: str, said: FloatSaid | None = None
+    run: Run,
+    target: Target,
+    request: ConvertRequest,
+    version: str,
+    float_outputs: FloatOutputs | None = None,
+    converter: Converter = convert_in_subprocess,
 ) -> tuple[Converted, Draft, Comparison]:
-    """One conversion and its comparison with the float network; nothing is written.
+    """Convert to the first of the request's variants, and compare; nothing is written.
 
-    said: what the float network says, where it was heard already.
+    float_outputs: outputs of the float network if an earlier conversion computed them, else None.
     """
-    converted = convert_in_child(
+    converted = converter(
         run,
-        target,
-        order.variant or "int8",
-        samples=order.samples,
-        memory_mb=order.memory_mb,
-        time_s=order.time_s,
-        said=said,
+        (request.variants or target.variants)[0],
+        per_tensor_dense=target.per_tensor_dense,
+        samples=request.samples,
+        memory_mb=request.memory_mb,
+        time_s=request.time_s,
+        float_outputs=float_outputs,
     )
-    _refuse_other_labels(run, converted.said.heldout)
+    _refuse_other_labels(run, converted.float_outputs.heldout)
     refuse_unfit(parse_graph(converted.model, "model.tflite"), str(run.model_path))
-    refuse_other_model(run, judge_float(run, converted.said.heldout))
+    refuse_other_model(run, judge_float(run, converted.float_outputs.heldout))
     ready = draft(run, target, converted.model, version)
-    return converted, ready, compare_draft(run, ready, order.limits)
-
-
-def _refuse_other_labels(run: Run, outputs: Tensor) -> None:
-    labels = len(run.spec.labels)
-    if run.spec.scoring.kind == "logits" and outputs.shape[1] != labels:
-        raise ConversionError(
-            f"gives {outputs.shape[1]} outputs for {labels} labels of spec.json",
-            where=str(run.model_path),
-            cure=FIT_AGAIN,
-        )
+    return converted, ready, compare_draft(run, ready, request.limits)
 
 
 def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
@@ -144,33 +134,58 @@ def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
     return compare_samples(run.spec, float_samples(run), after, limits)
 
 
-def _study(run: Run, target: Target, order: Order, said: FloatSaid, say: Say) -> list[StudyRow]:
+def _chosen(
+    run: Run, target: Target, request: ConvertRequest, attempt_variant: Attempt, say: Say
+) -> Chosen:
+    """The first variant through the gate; the float network is run once for all of them."""
+    known: list[FloatOutputs] = []
+
+    def attempt_next(variant: Variant) -> tuple[Converted, Draft, Comparison]:
+        found = attempt_variant(variant, known[0] if known else None, request.samples)
+        known.append(found[0].float_outputs)
+        return found
+
+    def lower(converted: Converted, ready: Draft) -> Lowered | None:
+        found = lower_threshold(run, converted, ready, request.samples)
+        if found is None:
+            return None
+        return Lowered(found[0], compare_draft(run, found[0], request.limits), found[1])
+
+    variants = request.variants or target.variants
+    return try_variants(variants, request.allowed, attempt_next, say, lower)
+
+
+def _refuse_other_labels(run: Run, outputs: Tensor) -> None:
+    labels = len(run.spec.labels)
+    if run.spec.scoring.kind == "logits" and outputs.shape[1] != labels:
+        raise ConversionError(
+            f"gives {outputs.shape[1]} outputs for {labels} labels of spec.json",
+            where=str(run.model_path),
+            cure=FIT_AGAIN,
+        )
+
+
+def _study(run: Run, done: Chosen, attempt_variant: Attempt, say: Say) -> list[StudyRow]:
     def attempt_size(samples: int) -> tuple[Converted, Draft, Comparison]:
-        sized = replace(order, variant="int8", samples=samples)
-        return attempt(run, target, sized, "0.0.0", said)
+        return attempt_variant("int8", done.converted.float_outputs, samples)
 
-    return study(len(run.calibration), attempt_size, say)
+    return study_calibration(len(run.calibration), attempt_size, say)
 
 
-def _pages(run: Run, target: Target, done: Climb, rows: list[StudyRow]) -> dict[str, bytes]:
-    text = card(run.text("card.md"), done.comparison, done.converted, target, done.steps)
-    page = with_comparison(run.text("report.html"), run, done.comparison, done.steps, rows)
+def _proof(run: Run, done: Chosen) -> dict[str, bytes]:
+    """Parity vectors and golden samples, with what the model computes of them here."""
+    golden = read_golden(run)
+    inspector = done.ready.inspector()
+    try:
+        return {
+            VECTORS: make_vectors(inspector, golden),
+            **golden_files(inspector, golden),
+        }
+    finally:
+        inspector.close()
+
+
+def _pages(run: Run, target: Target, done: Chosen, rows: list[StudyRow]) -> dict[str, bytes]:
+    text = card(run.text("card.md"), done.comparison, done.converted, target, done.trials)
+    page = with_comparison(run.text("report.html"), run, done.comparison, done.trials, rows)
     return {"card.md": text.encode(), "report.html": page.encode()}
-
-
-def _twin(target: Target, done: Climb, say: Say) -> dict[str, bytes]:
-    """The twin compiled for Edge TPU, where the target has one and the compiler is installed."""
-    if target.rules != "edgetpu":
-        return {}
-    graph = parse_graph(done.converted.model, "model.tflite")
-    predicted = predict(graph)
-    say(predicted.sentence(graph))
-    for line in grouped(predicted.faults)[:SHOWN_FAULTS]:
-        say(f"not mapped: {line}")
-    if not has_compiler():
-        say("edgetpu_compiler is not installed: the bundle runs on the CPU until it is compiled")
-        return {}
-    twin, log = compile_model(done.converted.model)
-    mapped = sum(row.count for row in log if row.mapped)
-    say(f"edgetpu_compiler mapped {mapped} of {sum(row.count for row in log)} operators")
-    return {EDGETPU_MODEL: twin}

@@ -1,4 +1,4 @@
-"""The fallback ladder: int8 first, then more precision, until the gate holds."""
+"""The precisions of a target tried in turn: int8 first, then more, until the gate holds."""
 
 from __future__ import annotations
 
@@ -6,67 +6,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.contracts.core.errors import ConversionError, GateError
-from quantize.convert.conversion_process import Converted, Variant
+from quantize.convert.conversion_process import Converted
+from quantize.convert.variants import Variant
 from quantize.pack.bundle import Draft
 from quantize.prove.gate import Comparison, enforce
-from quantize.prove.threshold_margin import Leaned
-from quantize.targets.registry import Target
-
-RUNGS: tuple[Variant, ...] = ("int8", "mixed", "int16x8", "float16", "float32")
-"""int8; int8 with the worst layers in float; int8 weights with int16 activations; half floats; the
-float network itself."""
+from quantize.prove.threshold_margin import Lowered
+from quantize.prove.trial import VariantTrial
 
 Attempt = Callable[[Variant], tuple[Converted, Draft, Comparison]]
-Leaning = Callable[[Converted, Draft], Leaned | None]
+Lower = Callable[[Converted, Draft], Lowered | None]
 
 
 @dataclass(frozen=True)
-class Step:
-    """One rung that was tried; `fault` is empty where the gate held, and `lowered` is by how much
-    the threshold had to lean for it.
-    """
-
-    variant: Variant
-    size_bytes: int
-    fault: str
-    lowered: float = 0.0
-
-    @property
-    def outcome(self) -> str:
-        """For people."""
-        if self.lowered:
-            return f"held with the threshold lowered by {self.lowered:.4f} for rounding"
-        return self.fault or "held"
-
-
-@dataclass(frozen=True)
-class Climb:
-    """The rung that held, its waivers, and every step up to it."""
+class Chosen:
+    """The variant that held, its waivers, and every trial up to it."""
 
     converted: Converted
     ready: Draft
     comparison: Comparison
     waived: list[str]
-    steps: list[Step]
+    trials: list[VariantTrial]
 
 
-def rungs(target: Target) -> tuple[Variant, ...]:
-    """The variants worth trying on `target`: the Edge TPU runs integers only."""
-    return ("int8",) if target.rules == "edgetpu" else RUNGS
-
-
-def climb(
+def try_variants(
     variants: tuple[Variant, ...],
     allowed: list[str],
     attempt: Attempt,
     say: Callable[[str], None],
-    leaning: Leaning | None = None,
-) -> Climb:
-    """Try the variants in turn until the gate holds; raises the last rung's error.
+    lower: Lower | None = None,
+) -> Chosen:
+    """Try the variants in turn until the gate holds; raises the last one's error.
 
-    leaning: tried where bad parts newly passed are all that a rung breaks.
+    lower: lowers the threshold, tried where bad parts newly passed are all that a variant breaks.
     """
-    steps: list[Step] = []
+    trials: list[VariantTrial] = []
     last: GateError | ConversionError | None = None
     for variant in variants:
         say(f"converting to {variant}")
@@ -74,22 +47,23 @@ def climb(
         try:
             converted, ready, comparison = attempt(variant)
             size, lowered = len(converted.model), 0.0
-            if leaning and comparison.broken == ["escapes"] and "escapes" not in allowed:
-                leaned = leaning(converted, ready)
-                if leaned and not leaned.comparison.broken:
-                    ready, comparison, lowered = leaned.ready, leaned.comparison, leaned.lowered
+            if lower and comparison.broken == ["escapes"] and "escapes" not in allowed:
+                safer = lower(converted, ready)
+                if safer and not safer.comparison.broken:
+                    ready, comparison, lowered = safer.ready, safer.comparison, safer.lowered
             waived = enforce(comparison, allowed)
         except (GateError, ConversionError) as error:
-            if isinstance(error, ConversionError) and not steps:
+            # What the converter refuses at once, it refuses in every precision.
+            if isinstance(error, ConversionError) and not trials:
                 raise
             last = error
-            steps.append(Step(variant, size, error.what))
+            trials.append(VariantTrial(variant, size, error.what))
             say(f"{variant}: {error.what}")
             continue
-        steps.append(Step(variant, size, "", lowered))
+        trials.append(VariantTrial(variant, size, "", lowered))
         if lowered:
-            say(f"{variant}: {steps[-1].outcome}")
-        return Climb(converted, ready, comparison, waived, steps)
+            say(f"{variant}: {trials[-1].outcome}")
+        return Chosen(converted, ready, comparison, waived, trials)
     if last is None:
         raise ConversionError("no variant was asked for", cure="name one with --variant")
     raise last

@@ -190,9 +190,9 @@ def vibration_bundle(vibration_run: Path, shared: Shared) -> Path:
 
 
 def make_bundle(run: Path, out: Path) -> None:
-    from quantize.workflow.convert import Order, convert
+    from quantize.workflow.convert import ConvertRequest, convert
 
-    convert(Order(run, out, samples=64), lambda text: None)
+    convert(ConvertRequest(run, out, samples=64), lambda text: None)
 
 
 def make_image_run(path: Path, head: str = "head") -> None:

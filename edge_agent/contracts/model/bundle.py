@@ -27,8 +27,6 @@ from edge_agent.contracts.model.manifest import (
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 MODEL = "model.tflite"
-EDGETPU_MODEL = "model_edgetpu.tflite"
-"""The twin of MODEL that edgetpu_compiler made, where the bundle has one."""
 VECTORS = "vectors.npz"
 MAX_BYTES = 512 << 20
 """A larger file is no bundle of ours."""

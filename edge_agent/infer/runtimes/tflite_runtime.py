@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
-from tflite_runtime.interpreter import Interpreter
-
-from edge_agent.infer.runtime import Interpreted, Runtime
+from edge_agent.infer.runtime import Interpreted, Runtime, RuntimeDriver
 
 
 def load(model: bytes, threads: int) -> Runtime:
-    """Load `model`; raises BundleError when tflite-runtime refuses it."""
-    return Interpreted("tflite_runtime", version("tflite-runtime"), Interpreter, model, threads)
+    """Load `model`; raises BundleError when tflite-runtime refuses it, ImportError without it."""
+    from tflite_runtime.interpreter import Interpreter
+
+    return Interpreted("tflite_runtime", "tflite-runtime", Interpreter, model, threads)
+
+
+DRIVER = RuntimeDriver(
+    name="tflite_runtime",
+    title="tflite-runtime",
+    rank=1,
+    packages=("tflite-runtime",),
+    extra="tflite",
+    open=load,
+    notes="For old images with Python 3.11 and numpy 1; the last version is 2.14.",
+)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import BundleError, ConfigError
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 
 MODEL = (Path(__file__).parents[1] / "models" / "brightness.tflite").read_bytes()
 
@@ -40,7 +40,9 @@ def test_what_is_no_flatbuffer_is_refused(broken: bytes) -> None:
 
 
 def test_an_unknown_runtime_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="choose auto, litert, tflite_runtime"):
+    with pytest.raises(
+        ConfigError, match=r"unknown runtime .*choose auto, edgetpu, litert, tflite_runtime"
+    ):
         open_runtime(MODEL, prefer="onnx")
 
 

@@ -49,7 +49,7 @@ def test_bench_measures_in_a_fresh_process(capsys: Any) -> None:
 
 def test_kept_run_times_stand_in_the_card_and_as_json(bundle: Path, capsys: Any) -> None:
     before = read_bundle(bundle)
-    assert main(["bench", str(bundle), *SHORT, "--keep", "--json"]) == 0
+    assert main(["bench", str(bundle), *SHORT, "--save", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     after = read_bundle(bundle)
     assert json.loads(after.files["bench.json"]) == {document["machine"]: document["timings"]}
@@ -65,7 +65,7 @@ def test_kept_run_times_stand_in_the_card_and_as_json(bundle: Path, capsys: Any)
 
 def test_keeping_again_replaces_the_same_machine(bundle: Path) -> None:
     for _ in range(2):
-        assert main(["bench", str(bundle), *SHORT, "--keep"]) == 0
+        assert main(["bench", str(bundle), *SHORT, "--save"]) == 0
     card = read_bundle(bundle).files["card.md"].decode()
     assert card.count("## Run times") == 1
     assert card.count("| litert") == 1
@@ -76,16 +76,16 @@ def test_a_signed_bundle_is_not_touched(bundle: Path, tmp_path: Path, capsys: An
     assert deploy(["keys", "init", str(keys)]) == 0
     assert deploy(["sign", str(bundle), "--keys", str(keys)]) == 0
     signed = bundle.read_bytes()
-    assert main(["bench", str(bundle), *SHORT, "--keep"]) == 1
+    assert main(["bench", str(bundle), *SHORT, "--save"]) == 1
     said = capsys.readouterr().err
-    assert "is signed, so its card cannot change: bench with --keep before" in said
+    assert "is signed, so its card cannot change: bench with --save before" in said
     assert "timing with" not in said
     assert bundle.read_bytes() == signed
     assert main(["bench", str(bundle), *SHORT]) == 0
 
 
 def test_a_bare_model_has_no_card(capsys: Any) -> None:
-    assert main(["bench", str(SMALL), "--keep"]) == 2
+    assert main(["bench", str(SMALL), "--save"]) == 2
     assert "a bare model has no card" in capsys.readouterr().err
 
 
@@ -108,13 +108,13 @@ def test_operators_of_a_station_are_timed_there(capsys: Any) -> None:
 
 
 def test_the_twin_is_timed_only_where_there_is_one(bundle: Path, capsys: Any) -> None:
-    assert main(["bench", str(bundle), "--runtime", "edgetpu"]) == 2
+    assert main(["bench", str(bundle), "--runtime", "edgetpu"]) == 1
     assert "has no model compiled for Edge TPU" in capsys.readouterr().err
 
 
 def test_bench_on_a_station_over_ssh(bundle: Path, ssh_config: Path, capsys: Any) -> None:
     words = ["--ssh", "station", "--ssh-config", str(ssh_config), "--program", PROGRAM]
-    assert main(["bench", str(bundle), *SHORT, *words, "--json", "--keep"]) == 0
+    assert main(["bench", str(bundle), *SHORT, *words, "--json", "--save"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["where"] == "station"
     assert document["timings"][0]["runs"] == 20

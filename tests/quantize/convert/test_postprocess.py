@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.converter import static_batch
 from quantize.convert.postprocess import HALVED_BYTES, halved, in_order
 from quantize.graph.read import parse_graph

@@ -14,7 +14,7 @@ from edge_agent.contracts.core.errors import BundleError, ConversionError
 from quantize.__main__ import main
 from quantize.graph.profile import profile
 from quantize.graph.read import MAX_BYTES, Graph, Op, TensorInfo, parse_graph, read_graph
-from quantize.targets import edgetpu_log
+from quantize.targets import coral
 from quantize.targets.op_support import refuse_unfit
 
 SMALL = Path(__file__).parents[2] / "edge_agent" / "models" / "brightness.tflite"
@@ -148,8 +148,8 @@ def test_models_on_one_chip_are_counted_together(capsys: Any, data_dir: Path) ->
     alone = json.loads(capsys.readouterr().out)
     assert main([*words, "--beside", path, "--beside", path]) == 0
     crowded = json.loads(capsys.readouterr().out)
-    assert alone["edgetpu"]["fits"]
-    assert not crowded["edgetpu"]["fits"]
+    assert alone["fits"]
+    assert not crowded["fits"]
     assert crowded["refused"][-1]["rule"] == "memory"
     assert f"{3 * alone['parameter_bytes'] / 2**20:.1f} MiB" in crowded["refused"][-1]["what"]
 
@@ -172,17 +172,17 @@ def test_targets_are_printed_whole(capsys: Any) -> None:
 
 
 def test_the_compiler_on_the_path_is_called(tmp_path: Path, monkeypatch: Any) -> None:
-    program = tmp_path / edgetpu_log.COMPILER
+    program = tmp_path / coral.COMPILER
     program.write_text(
         "#!/bin/sh\ncp $4 $3/model_edgetpu.tflite\n"
         "echo 'CONV_2D   3   Mapped to Edge TPU' > $3/model_edgetpu.log\n"
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert edgetpu_log.has_compiler()
-    twin, log = edgetpu_log.compile_model(b"network")
+    assert coral.has_compiler()
+    twin, log = coral.compile_model(b"network")
     assert twin == b"network"
     assert (log[0].operator, log[0].count, log[0].mapped) == ("CONV_2D", 3, True)
     program.write_text("#!/bin/sh\necho 'Model not quantized' >&2\nexit 1\n")
     with pytest.raises(ConversionError, match="Model not quantized"):
-        edgetpu_log.compile_model(b"network")
+        coral.compile_model(b"network")

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.graph.maxpool import pooled_maxima
 from quantize.graph.read import parse_graph
 

@@ -10,7 +10,8 @@ from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from quantize.__main__ import main
-from quantize.convert.conversion_process import Converted
+from quantize.convert.conversion_process import Converted, FloatOutputs
+from quantize.convert.variants import VARIANTS
 from quantize.prove.gate import (
     Comparison,
     Limits,
@@ -22,11 +23,12 @@ from quantize.prove.gate import (
 )
 from quantize.prove.html import table
 from quantize.prove.page import with_comparison
-from quantize.prove.threshold_margin import Leaned
+from quantize.prove.threshold_margin import Lowered
 from quantize.run_folder.run import Run, Sample, read_run
 from quantize.targets.registry import find_target
-from quantize.workflow.variants import climb, rungs
+from quantize.workflow.variants import try_variants
 
+NO_OUTPUTS = FloatOutputs(np.zeros((1, 2)), np.zeros((1, 2)))
 SPEC = ModelSpec(
     name="gate",
     task="image-class",
@@ -169,41 +171,41 @@ def test_mcnemar_is_the_exact_binomial_test(lost: int, won: int, p: float) -> No
 
 
 def fake_attempt(broken: int) -> object:
-    """Attempts whose first `broken` rungs lose a bad part."""
+    """Attempts whose first `broken` variants lose a bad part."""
     calls: list[str] = []
 
     def attempt(variant: str) -> tuple[Converted, None, Comparison]:
         calls.append(variant)
         worse = 1 if len(calls) <= broken else 0
         comparison = compare_samples(SPEC, *pair(1000, worse), Limits())
-        model = Converted(bytes(10), np.zeros((1, 2)), np.zeros((1, 2)), "int8", 1.0, 100)
+        model = Converted(bytes(10), NO_OUTPUTS, "int8", 1.0, 100)
         return model, None, comparison
 
     return attempt
 
 
-def test_the_ladder_stops_at_the_first_rung_that_holds() -> None:
+def test_the_first_variant_that_holds_is_taken() -> None:
     said: list[str] = []
-    done = climb(rungs(find_target("x86")), [], fake_attempt(2), said.append)
-    assert [step.variant for step in done.steps] == ["int8", "mixed", "int16x8"]
-    assert [bool(step.fault) for step in done.steps] == [True, True, False]
+    done = try_variants(VARIANTS, [], fake_attempt(2), said.append)
+    assert [trial.variant for trial in done.trials] == ["int8", "mixed", "int16x8"]
+    assert [bool(trial.fault) for trial in done.trials] == [True, True, False]
     assert any("int8: 1 bad parts newly passed" in line for line in said)
 
 
-def test_the_ladder_ends_in_the_last_rungs_error() -> None:
+def test_the_last_variants_error_is_raised() -> None:
     with pytest.raises(GateError, match="newly passed"):
-        climb(rungs(find_target("rpi5")), [], fake_attempt(9), lambda text: None)
+        try_variants(VARIANTS, [], fake_attempt(9), lambda text: None)
 
 
-def test_a_rung_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() -> None:
+def test_a_variant_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() -> None:
     comparison = compare_samples(SPEC, *pair(1000), Limits())
     said: list[str] = []
 
-    def leaning(converted: Converted, ready: object) -> Leaned:
-        return Leaned(ready, comparison, 0.0123)  # type: ignore[arg-type]
+    def lower(converted: Converted, ready: object) -> Lowered:
+        return Lowered(ready, comparison, 0.0123)  # type: ignore[arg-type]
 
-    done = climb(rungs(find_target("x86")), [], fake_attempt(9), said.append, leaning)
-    assert [(step.variant, step.lowered) for step in done.steps] == [("int8", 0.0123)]
+    done = try_variants(VARIANTS, [], fake_attempt(9), said.append, lower)
+    assert [(trial.variant, trial.lowered) for trial in done.trials] == [("int8", 0.0123)]
     assert done.comparison is comparison
     assert "int8: held with the threshold lowered by 0.0123 for rounding" in said
 
@@ -211,24 +213,24 @@ def test_a_rung_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() -> 
 def test_a_lower_threshold_that_does_not_help_is_not_taken() -> None:
     worse = compare_samples(SPEC, *pair(1000, 1), Limits())
 
-    def leaning(converted: Converted, ready: object) -> Leaned:
-        return Leaned(ready, worse, 0.5)  # type: ignore[arg-type]
+    def lower(converted: Converted, ready: object) -> Lowered:
+        return Lowered(ready, worse, 0.5)  # type: ignore[arg-type]
 
     attempt = fake_attempt(1)
-    done = climb(rungs(find_target("x86")), [], attempt, lambda text: None, leaning)
-    assert [(step.variant, step.lowered) for step in done.steps] == [("int8", 0), ("mixed", 0)]
+    done = try_variants(VARIANTS, [], attempt, lambda text: None, lower)
+    assert [(trial.variant, trial.lowered) for trial in done.trials] == [("int8", 0), ("mixed", 0)]
 
 
-def test_the_edge_tpu_has_no_rung_but_int8() -> None:
-    assert rungs(find_target("coral-usb")) == ("int8",)
+def test_the_edge_tpu_has_no_variant_but_int8() -> None:
+    assert find_target("coral-usb").variants == ("int8",)
 
 
-def test_a_network_that_cannot_be_converted_ends_the_climb_at_once() -> None:
+def test_a_network_that_cannot_be_converted_ends_the_trials_at_once() -> None:
     def attempt(variant: str) -> tuple[Converted, None, Comparison]:
         raise ConversionError(f"no {variant}")
 
     with pytest.raises(ConversionError, match="no int8"):
-        climb(rungs(find_target("x86")), [], attempt, lambda text: None)
+        try_variants(VARIANTS, [], attempt, lambda text: None)
 
 
 def flipped(run: Run) -> Comparison:

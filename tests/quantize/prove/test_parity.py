@@ -17,11 +17,11 @@ from edge_agent.contracts.model.scoring import quantise
 from edge_agent.infer import self_test as parity
 from edge_agent.infer.inspector import Inspector, load_inspector
 from edge_agent.infer.parity_vectors import read_vectors
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from edge_agent.infer.self_test import verify_parity
 from quantize.__main__ import main
 from quantize.graph.read import parse_graph
-from quantize.workflow.convert import Order, convert
+from quantize.workflow.convert import ConvertRequest, convert
 
 
 def rewritten(bundle: Bundle, path: Path, **changes: Any) -> Bundle:
@@ -99,9 +99,9 @@ def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
 def test_a_grey_level_of_rounding_is_no_mismatch_in_finer_networks(
     variant: Any, image_run: Path, tmp_path: Path
 ) -> None:
-    order = Order(image_run, tmp_path / "fine.bundle", samples=64, variant=variant)
-    convert(order, lambda text: None)
-    bundle = read_bundle(order.out)
+    request = ConvertRequest(image_run, tmp_path / "fine.bundle", samples=64, variants=(variant,))
+    convert(request, lambda text: None)
+    bundle = read_bundle(request.out)
 
     def off_by(levels: int) -> Any:
         def prepare(image: object) -> Any:

@@ -16,14 +16,16 @@ from quantize.__main__ import main
 from quantize.convert.conversion_process import Converted
 from quantize.pack.bundle import Draft
 from quantize.prove.gate import Comparison, Limits, enforce
-from quantize.prove.threshold_margin import lean
+from quantize.prove.threshold_margin import lower_threshold
 from quantize.run_folder.run import Run, read_run
 from quantize.targets.registry import find_target
-from quantize.workflow.convert import Order, attempt, convert
+from quantize.workflow.convert import ConvertRequest, attempt, convert
 
 
 def drafted(run: Run, folder: Path) -> tuple[Converted, Draft, Comparison]:
-    return attempt(run, find_target("x86"), Order(folder, folder, variant="int8"), "1.0.0")
+    return attempt(
+        run, find_target("x86"), ConvertRequest(folder, folder, variants=("int8",)), "1.0.0"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +51,28 @@ def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
     converted, ready, comparison = drafted(run, edged)
     with pytest.raises(GateError, match="bad parts newly passed"):
         enforce(comparison, [])
-    found = lean(run, converted, ready, 200)
+    found = lower_threshold(run, converted, ready, 200)
     assert found is not None
     lowered, scoring = found[1], found[0].manifest.spec.scoring
     assert 0 < lowered < 0.2
     assert scoring.threshold == pytest.approx(run.spec.scoring.threshold - lowered)
     assert f"lowered by {lowered:.4f}" in scoring.chosen_by
-    assert converted.said.calibration.shape == (min(200, len(run.calibration)), 2)
+    assert converted.float_outputs.calibration.shape == (min(200, len(run.calibration)), 2)
 
 
 def test_a_network_that_rounding_lifts_keeps_its_threshold(edged: Path) -> None:
     run = read_run(edged)
     converted, ready, _ = drafted(run, edged)
-    lower = np.zeros_like(converted.said.calibration)
+    lower = np.zeros_like(converted.float_outputs.calibration)
     lower[:, run.spec.labels.index("good")] = 50
-    lifted = replace(converted, said=replace(converted.said, calibration=lower))
-    assert lean(run, lifted, ready, 200) is None
+    lifted = replace(converted, float_outputs=replace(converted.float_outputs, calibration=lower))
+    assert lower_threshold(run, lifted, ready, 200) is None
 
 
 def test_the_bundle_and_its_card_say_so(edged: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "edged.bundle"
     wide = Limits(accuracy=0.2, agreement=0.2)
-    (held,) = convert(Order(edged, bundle, limits=wide), lambda text: None).steps
+    (held,) = convert(ConvertRequest(edged, bundle, limits=wide), lambda text: None).trials
     assert (held.variant, held.fault) == ("int8", "")
     card = read_bundle(bundle).files["card.md"].decode()
     assert f"threshold lowered by {held.lowered:.4f} for rounding" in card

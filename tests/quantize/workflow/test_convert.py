@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-import quantize.workflow.convert as convert_module
 from edge_agent.contracts.core.errors import ConfigError, GateError
 from edge_agent.contracts.image.input import decode_image
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.infer.inspector import load_inspector
 from quantize.__main__ import main
+from quantize.convert.conversion_process import convert_in_subprocess
 from quantize.graph.read import parse_graph
 from quantize.pack.bundle import next_version
 from quantize.pack.output import bundle_there
 from quantize.prove.gate import Limits
-from quantize.workflow.convert import Order, convert
+from quantize.workflow.convert import ConvertRequest, convert
 
 
 def test_image_bundle_takes_pixels_as_they_are(image_bundle: Path) -> None:
@@ -38,26 +38,22 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(
 ) -> None:
     (tmp_path / "code.py").write_text("raise OSError('not the module that was meant')")
     monkeypatch.chdir(tmp_path)
-    order = Order(image_run.resolve(), tmp_path / "x.bundle", variant="float32")
-    assert convert(order, lambda text: None).manifest.version == "0.1.0"
+    request = ConvertRequest(image_run.resolve(), tmp_path / "x.bundle", variants=("float32",))
+    assert convert(request, lambda text: None).manifest.version == "0.1.0"
 
 
-def test_the_float_network_is_run_once_for_all_rungs(
-    image_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[bool] = []
-    real = convert_module.convert_in_child
+def test_the_float_network_is_run_once_for_all_variants(image_run: Path, tmp_path: Path) -> None:
+    float_runs: list[bool] = []
 
-    def told(*given: Any, said: Any, **named: Any) -> Any:
-        heard.append(said is None)
-        return real(*given, said=said, **named)
+    def observed(*given: Any, float_outputs: Any, **named: Any) -> Any:
+        float_runs.append(float_outputs is None)
+        return convert_in_subprocess(*given, float_outputs=float_outputs, **named)
 
-    monkeypatch.setattr(convert_module, "convert_in_child", told)
-    monkeypatch.setattr(convert_module, "rungs", lambda target: ("int8", "float32"))
-    strict = Limits(accuracy=-1.0)
+    strict, out = Limits(accuracy=-1.0), tmp_path / "x.bundle"
+    request = ConvertRequest(image_run, out, variants=("int8", "float32"), limits=strict)
     with pytest.raises(GateError):
-        convert(Order(image_run, tmp_path / "x.bundle", limits=strict), lambda text: None)
-    assert heard == [True, False]
+        convert(request, lambda text: None, observed)
+    assert float_runs == [True, False]
 
 
 def test_for_a_coral_it_says_what_the_accelerator_will_run(
@@ -148,11 +144,11 @@ def test_convert_above_the_limits_writes_nothing(
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["int8", "mixed"])
 def test_a_float_head_stays_in_float(variant: Any, exact_run: Path, tmp_path: Path) -> None:
-    order = Order(exact_run, tmp_path / "exact.bundle", samples=96, variant=variant)
-    result = convert(order, lambda text: None)
+    request = ConvertRequest(exact_run, tmp_path / "exact.bundle", samples=96, variants=(variant,))
+    result = convert(request, lambda text: None)
     assert result.manifest.inputs[0].dtype == "uint8"
     assert result.manifest.outputs[0].dtype == "float32"
-    graph = parse_graph(read_bundle(order.out).model, "model.tflite")
+    graph = parse_graph(read_bundle(request.out).model, "model.tflite")
     dtypes = {op.name: graph.tensors[op.outputs[0]].dtype for op in graph.ops}
     assert dtypes["FULLY_CONNECTED"] == "FLOAT32"
     assert "INT8" in {graph.tensors[op.outputs[0]].dtype for op in graph.ops}
@@ -162,7 +158,7 @@ def test_a_float_head_stays_in_float(variant: Any, exact_run: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_a_recurrent_network_is_unrolled_and_converted(recurrent_run: Path, tmp_path: Path) -> None:
     waived = ["auroc", "accuracy", "escapes", "agreement"]
-    order = Order(recurrent_run, tmp_path / "gru.bundle", samples=32, allowed=waived)
-    result = convert(order, lambda text: None)
+    request = ConvertRequest(recurrent_run, tmp_path / "gru.bundle", samples=32, allowed=waived)
+    result = convert(request, lambda text: None)
     assert "layer memory was unrolled" in result.converted.notes
-    assert load_inspector(read_bundle(order.out)).parity is not None
+    assert load_inspector(read_bundle(request.out)).parity is not None

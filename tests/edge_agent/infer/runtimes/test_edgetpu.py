@@ -14,10 +14,10 @@ import pytest
 from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.model.bundle import EDGETPU_MODEL, read_bundle, write_bundle
+from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from edge_agent.infer.inspector import load_inspector
-from edge_agent.infer.runtime import Runtime, open_runtime
-from edge_agent.infer.runtime_choice import Fallback, open_bundle
+from edge_agent.infer.runtime import Runtime
+from edge_agent.infer.runtime_choice import Fallback, open_bundle, open_runtime
 from edge_agent.infer.runtimes import edgetpu
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         words = [COMPILER, "-shared", "-fPIC", f"-D{kind}", f'-DHELD="{tmp_path}/held"']
         words += ["-o", str(out), str(HERE / "delegate.c")]
         subprocess.run(words, check=True)
-        monkeypatch.setattr(edgetpu, "LIBRARY", str(out))
+        monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, str(out))
         return str(out)
 
     return make
@@ -49,14 +49,14 @@ def twinned(image_bundle: Path, tmp_path: Path) -> Path:
     """A bundle with a twin; it is the CPU model again, which any delegate may run."""
     bundle = read_bundle(image_bundle)
     path = tmp_path / "twinned.bundle"
-    write_bundle(path, bundle.manifest, {**bundle.files, EDGETPU_MODEL: bundle.model})
+    write_bundle(path, bundle.manifest, {**bundle.files, edgetpu.MODEL_FILE: bundle.model})
     return path
 
 
 def test_without_the_library_the_cpu_model_runs_and_a_line_says_so(
     twinned: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", "libedgetpu-absent.so.1")
+    monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, "libedgetpu-absent.so.1")
     with caplog.at_level(logging.WARNING, "lineside.infer"):
         inspector = load_inspector(read_bundle(twinned))
     assert inspector.runtime.name == "litert"
@@ -74,7 +74,7 @@ def test_a_bundle_without_twin_says_nothing_and_runs(
 def test_predict_with_edgetpu_ends_with_4_where_it_is_absent(
     twinned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", "libedgetpu-absent.so.1")
+    monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, "libedgetpu-absent.so.1")
     assert agent(["predict", str(twinned), str(twinned), "--runtime", "edgetpu"]) == 4
     assert "libedgetpu-absent.so.1: cannot be loaded" in capsys.readouterr().err
 
@@ -127,7 +127,7 @@ def test_a_twin_that_computes_something_else_gives_way_to_the_cpu(
     bundle = read_bundle(twinned)
     other = (HERE.parents[1] / "models" / "loudness.tflite").read_bytes()
     path = tmp_path / "other.bundle"
-    write_bundle(path, bundle.manifest, {**bundle.files, EDGETPU_MODEL: other})
+    write_bundle(path, bundle.manifest, {**bundle.files, edgetpu.MODEL_FILE: other})
     assert load_inspector(read_bundle(path)).runtime.name == "litert"
     assert "not on the Edge TPU" in caplog.text
     with pytest.raises(BundleError, match="the manifest says"):
@@ -208,5 +208,5 @@ def test_a_compiled_model_with_a_delegate_that_does_not_know_it_is_refused(
 ) -> None:
     build("IDLE")
     path = data_dir / "coral_models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
-    with pytest.raises(BundleError, match="compiled for Edge TPU"):
+    with pytest.raises(BundleError, match="uses the custom operator edgetpu-custom-op"):
         open_runtime(path.read_bytes())

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.int8 import convert_images
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.converter import static_batch
 from quantize.convert.postprocess import in_order
 from quantize.graph.read import read_graph

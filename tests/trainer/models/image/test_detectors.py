@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.split import Split

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.int8 import convert_images
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.infer.runtime import open_runtime
+from edge_agent.infer.runtime_choice import open_runtime
 from quantize.graph.read import parse_graph
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import Silent

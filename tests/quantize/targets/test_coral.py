@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from quantize.graph.read import Graph, Op, TensorInfo, read_graph
-from quantize.targets.edgetpu import EDGETPU_BYTES, OP_RULES, grouped, predict
-from quantize.targets.edgetpu_log import parse_log
+from quantize.targets.coral import MEMORY_BYTES, OP_RULES, parse_log, predict
+from quantize.targets.op_support import fault_lines
 
 SHAPE = (1, 8, 8, 4)
 
@@ -117,8 +117,8 @@ def test_a_rule_of_the_whole_model_is_named(rule: str, graph: Graph) -> None:
 
 
 def test_parameters_are_summed_over_models_on_the_chip() -> None:
-    assert predict(SOUND["conv"], EDGETPU_BYTES - 1000).fits
-    predicted = predict(SOUND["conv"], EDGETPU_BYTES)
+    assert predict(SOUND["conv"], MEMORY_BYTES - 1000).fits
+    predicted = predict(SOUND["conv"], MEMORY_BYTES)
     assert not predicted.fits
     assert "streamed on every run" in predicted.faults[-1].what
 
@@ -146,7 +146,7 @@ def test_several_looks_at_once_are_named_with_their_cure() -> None:
 def test_a_rule_that_many_operators_break_is_said_once() -> None:
     ops = [Op(place, "ARG_MAX", 1, (place,), (place + 1,), {}) for place in range(3)]
     graph = Graph([tensor(place) for place in range(4)], ops, [0], [3], 1, 100)
-    assert grouped(predict(graph).faults) == ["operator: ARG_MAX is not supported (and 2 more)"]
+    assert fault_lines(predict(graph).faults) == ["operator: ARG_MAX is not supported (and 2 more)"]
 
 
 PAIRS = [

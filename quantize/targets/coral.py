@@ -1,21 +1,44 @@
-"""What the Edge TPU compiler would map, predicted from its documented rules.
+"""Coral's Edge TPU: what its compiler would map, the compiler itself, and the accelerators.
 
-Source: coral.ai, "TensorFlow models on the Edge TPU", model requirements and table of supported
-operations (compiler 16, 2021). Only the compiler's own log says "compiled"; this says "predicted".
-An operator is mapped while neither it nor anything it depends on breaks a rule, as in the compiled
-twins that Coral publishes.
+The prediction follows coral.ai, "TensorFlow models on the Edge TPU", model requirements and table
+of supported operations (compiler 16, 2021). Only the compiler's own log says "compiled"; this says
+"predicted". An operator is mapped while neither it nor anything it depends on breaks a rule, as in
+the compiled models that Coral publishes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quantize.graph.read import Graph, Op
-from quantize.targets.registry import EDGETPU_BYTES
+from edge_agent.contracts.core.errors import ConversionError
+from edge_agent.infer.runtimes.edgetpu import MODEL_FILE
+from quantize.targets.op_support import Fault, cpu_faults, fault_lines
+from quantize.targets.target import Target, Targets
 
+if TYPE_CHECKING:
+    from quantize.graph.read import Graph, Op
+
+SHOWN_FAULTS = 3
+"""Rules of the Edge TPU that `convert` names; `inspect` names all."""
+
+MEMORY_BYTES = int(7.6 * 2**20)
+"""8 MB of on-chip memory less what the compiler keeps for itself; a model alone on the chip is
+reported with 7.6 MiB in the compiler's logs (coral.ai, "Edge TPU compiler", parameter data
+caching)."""
+
+COMPILER = "edgetpu_compiler"
+MAPPED = "Mapped to Edge TPU"
+LIMIT_S = 600
+ROW = re.compile(r"^([A-Z][A-Z0-9_]+)\s+(\d+)\s+(\S.*)$")
 INTEGERS = ("INT8", "UINT8", "INT32")
 SOFTMAX_ELEMENTS = 16_000
 RESIZE_FACTOR = 8
@@ -24,60 +47,55 @@ RESIZE_FACTOR = 8
 VERSIONS = {"FULLY_CONNECTED": 9, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "TRANSPOSE_CONV": 3}
 """Highest versions of the TensorFlow 2.5 that compiler 16 reads (its lite/kernels/register.cc)."""
 
-SUPPORTED = frozenset(
-    [
-        "ADD",
-        "AVERAGE_POOL_2D",
-        "CONCATENATION",
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        "EXPAND_DIMS",
-        "FULLY_CONNECTED",
-        "L2_NORMALIZATION",
-        "LOGISTIC",
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        "MAXIMUM",
-        "MAX_POOL_2D",
-        "MEAN",
-        "MINIMUM",
-        "MUL",
-        "PACK",
-        "PAD",
-        "PADV2",
-        "PRELU",
-        "QUANTIZE",
-        "REDUCE_MAX",
-        "REDUCE_MIN",
-        "RELU",
-        "RELU6",
-        "RELU_N1_TO_1",
-        "RESHAPE",
-        "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR",
-        "RSQRT",
-        "SLICE",
-        "SOFTMAX",
-        "SPACE_TO_DEPTH",
-        "SPLIT",
-        "SQUEEZE",
-        "STRIDED_SLICE",
-        "SUB",
-        "SQUARED_DIFFERENCE",
-        "SUM",
-        "TANH",
-        "TRANSPOSE",
-        "TRANSPOSE_CONV",
-    ]
-)
+OPERATORS = """
+ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED
+L2_NORMALIZATION LOGISTIC UNIDIRECTIONAL_SEQUENCE_LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK
+PAD PADV2 PRELU QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR
+RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQUEEZE STRIDED_SLICE SUB
+SQUARED_DIFFERENCE SUM TANH TRANSPOSE TRANSPOSE_CONV
+"""
+SUPPORTED = frozenset(OPERATORS.split())
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A rule that an operator, or the whole model (`op` None), breaks."""
+class Coral(Target):
+    """A board whose network runs on an Edge TPU: integers only, and a second, compiled model."""
 
-    rule: str
-    what: str
-    op: int | None = None
+    @property
+    def verdict(self) -> str:
+        return "predicted to map whole"
+
+    def faults(self, graph: Graph, resident_bytes: int = 0) -> list[Fault]:
+        faults = cpu_faults(graph)
+        known = {fault.op for fault in faults}
+        predicted = predict(graph, resident_bytes).faults
+        return faults + [fault for fault in predicted if fault.op not in known]
+
+    def figures(self, graph: Graph, resident_bytes: int = 0) -> dict[str, object]:
+        predicted = predict(graph, resident_bytes)
+        return {
+            "predicted_mapped": len(predicted.mapped),
+            "mac_share": predicted.mac_share,
+            "fits": predicted.fits,
+        }
+
+    def remarks(self, graph: Graph, resident_bytes: int = 0) -> list[str]:
+        return [predict(graph, resident_bytes).sentence(graph)]
+
+    def compile(self, model: bytes, say: Callable[[str], None]) -> dict[str, bytes]:
+        from quantize.graph.read import parse_graph
+
+        graph = parse_graph(model, "model.tflite")
+        predicted = predict(graph)
+        say(predicted.sentence(graph))
+        for line in fault_lines(predicted.faults)[:SHOWN_FAULTS]:
+            say(f"not mapped: {line}")
+        if not has_compiler():
+            say(f"{COMPILER} is not installed: the bundle runs on the CPU until it is compiled")
+            return {}
+        compiled, log = compile_model(model)
+        mapped = sum(row.count for row in log if row.mapped)
+        say(f"{COMPILER} mapped {mapped} of {sum(row.count for row in log)} operators")
+        return {MODEL_FILE: compiled}
 
 
 @dataclass(frozen=True)
@@ -103,16 +121,6 @@ class Prediction:
         )
 
 
-def grouped(faults: Sequence[Fault]) -> list[str]:
-    """A line for each broken rule: the first operator that breaks it, and how many more do."""
-    lines = []
-    for rule in dict.fromkeys(fault.rule for fault in faults):
-        mine = [fault.what for fault in faults if fault.rule == rule]
-        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
-        lines.append(f"{rule}: {mine[0]}{more}")
-    return lines
-
-
 def predict(graph: Graph, resident_bytes: int = 0) -> Prediction:
     """Predict for `graph` beside models that hold `resident_bytes` on the chip already."""
     faults = _model_faults(graph)
@@ -123,13 +131,13 @@ def predict(graph: Graph, resident_bytes: int = 0) -> Prediction:
     total = max(1, graph.total_macs)
     share = sum(graph.macs(graph.ops[place]) for place in mapped) / total
     size = graph.parameter_bytes
-    fits = size + resident_bytes <= EDGETPU_BYTES
+    fits = size + resident_bytes <= MEMORY_BYTES
     if not fits:
         faults.append(
             Fault(
                 "memory",
                 f"{(size + resident_bytes) / 2**20:.1f} MiB of parameters, "
-                f"{EDGETPU_BYTES / 2**20:.1f} fit on the chip: the rest is streamed on every run",
+                f"{MEMORY_BYTES / 2**20:.1f} fit on the chip: the rest is streamed on every run",
             )
         )
     return Prediction(faults, mapped, share, size, fits)
@@ -314,3 +322,80 @@ OP_RULES: dict[str, Callable[[Graph, Op], str | None]] = {
     "slope": _alpha,
 }
 """Name -> rule: what is wrong with an operator, or None."""
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """So many operators of one kind, and what became of them."""
+
+    operator: str
+    count: int
+    status: str
+
+    @property
+    def mapped(self) -> bool:
+        """Whether they run on the Edge TPU."""
+        return self.status == MAPPED
+
+
+def parse_log(text: str) -> list[LogRow]:
+    """The table "Operator Count Status" of a compiler's log (versions 2 to 16)."""
+    rows = [ROW.match(line.strip()) for line in text.splitlines()]
+    return [LogRow(row[1], int(row[2]), row[3].strip()) for row in rows if row]
+
+
+def has_compiler() -> bool:
+    """Whether edgetpu_compiler is on the PATH."""
+    return shutil.which(COMPILER) is not None
+
+
+def compile_model(model: bytes) -> tuple[bytes, list[LogRow]]:
+    """The compiled model of `model` and its log; raises ConversionError where it fails."""
+    with tempfile.TemporaryDirectory(prefix="lineside-edgetpu-") as name:
+        folder = Path(name)
+        (folder / "model.tflite").write_bytes(model)
+        done = subprocess.run(
+            [COMPILER, "-s", "-o", name, str(folder / "model.tflite")],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        compiled = folder / "model_edgetpu.tflite"
+        if done.returncode != 0 or not compiled.is_file():
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+            raise ConversionError(
+                f"{COMPILER} fails ({last[0]})",
+                where="model.tflite",
+                cure="see what lineside-quantize inspect --target coral-usb refuses",
+            )
+        log = folder / "model_edgetpu.log"
+        text = log.read_text() if log.is_file() else done.stdout
+        return compiled.read_bytes(), parse_log(text)
+
+
+def _row(name: str, title: str, latency_ms: float | None = None, source: str = "") -> Coral:
+    return Coral(
+        name,
+        title,
+        delegate="libedgetpu.so.1",
+        variants=("int8",),
+        per_tensor_dense=True,
+        memory_bytes=MEMORY_BYTES,
+        latency_ms=latency_ms,
+        latency_source=source or "not measured",
+    )
+
+
+DRIVER = Targets(
+    (
+        _row(
+            "coral-usb",
+            "Coral USB accelerator",
+            4.6,
+            "published for a Raspberry Pi 4 host, not measured by us",
+        ),
+        _row("coral-dev", "Coral Dev Board"),
+        _row("coral-m2", "Coral M.2 and Mini PCIe accelerators"),
+    )
+)

@@ -1,0 +1,26 @@
+"""One precision that was tried for a bundle, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantize.convert.variants import Variant
+
+
+@dataclass(frozen=True)
+class VariantTrial:
+    """`fault` is empty where the gate held; `lowered` is by how much the threshold had to be
+    lowered for it.
+    """
+
+    variant: Variant
+    size_bytes: int
+    fault: str
+    lowered: float = 0.0
+
+    @property
+    def outcome(self) -> str:
+        """For people."""
+        if self.lowered:
+            return f"held with the threshold lowered by {self.lowered:.4f} for rounding"
+        return self.fault or "held"
