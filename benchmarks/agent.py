@@ -106,7 +106,8 @@ def _invoker(bundle: Path) -> Callable[[], object]:
     interpreter.allocate_tensors()
     detail = interpreter.get_input_details()[0]
     interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
-    return interpreter.invoke
+    invoke: Callable[[], object] = interpreter.invoke
+    return invoke
 
 
 def _paced(invoke: Callable[[], object], count: int) -> list[float]:

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def ai4i_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
 
     dataset = load_dataset(ai4i_set(data, folder))
     targets = dataset.targets()
-    options = {"members": 1, "teacher_rows": 2000} if quick else {}
+    options: dict[str, Any] = {"members": 1, "teacher_rows": 2000} if quick else {}
     config = FitConfig(epochs=2 if quick else 0, options=options)
     judged, costs, boosted, tested = [], [], [], []
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(targets, targets)
@@ -125,7 +126,7 @@ def ai4i_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
 def cmapss_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
     """RMSE of the remaining life at the cut of every test engine."""
     dataset = load_dataset(cmapss_set(data, folder))
-    options = {"members": 1} if quick else {}
+    options: dict[str, Any] = {"members": 1} if quick else {}
     config = FitConfig(epochs=1 if quick else 0, options=options, val_fraction=0.1)
     split = plan_split(dataset, config)
     experiment = run_experiment(split, config, "fd001")

@@ -152,9 +152,10 @@ def _cut_recording(dataset: Path, row: dict[str, str], spec: VibrationInput, out
     recording = read_recording(dataset / row["path"], spec.axes, rates[row["path"]], spec.unit)
     ends = [round(float(row[end]) * len(recording.signal)) for end in ("start", "stop")]
     held_out = recording.signal[slice(*ends)]
-    columns = {axis: held_out[:, place] for place, axis in enumerate(spec.axes)}
-    speed = {} if recording.rpm is None else {"rpm": recording.rpm}
-    np.savez(out, rate_hz=recording.rate_hz, **speed, **columns)
+    arrays: dict[str, Any] = {axis: held_out[:, place] for place, axis in enumerate(spec.axes)}
+    if recording.rpm is not None:
+        arrays["rpm"] = recording.rpm
+    np.savez(out, rate_hz=recording.rate_hz, **arrays)
 
 
 def _accuracy_rows(one: Set, run: Path, compared: dict[str, Any], bundle: Path) -> list[Row]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Subscriber:
@@ -24,7 +25,7 @@ class Subscriber:
         self._port = port
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
-        version = mqtt.CallbackAPIVersion.VERSION2
+        version = CallbackAPIVersion.VERSION2
         self._client = mqtt.Client(version, client_id=f"audit-{station}", protocol=protocol)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()

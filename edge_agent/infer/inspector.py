@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from packaging.version import InvalidVersion, Version
 
 from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor
-from edge_agent.contracts.model.bundle import Bundle
+from edge_agent.contracts.model.bundle import CONVERT_AGAIN, Bundle
 from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
 from edge_agent.contracts.process.input import TabularInput, prepare_windows
@@ -193,7 +194,7 @@ def _disagreement(what: str) -> BundleError:
 def _refuse_older_runtime(manifest: Manifest, runtime: Runtime) -> None:
     """The range in the manifest binds the runtime it names; any other must pass the vectors."""
     name, _, oldest = manifest.runtime.partition(">=")
-    if name == runtime.name and _numbers(runtime.version) < _numbers(oldest):
+    if name == runtime.name and _is_older(runtime.version, oldest):
         raise BundleError(
             f"needs {manifest.runtime}, this machine has {runtime.version}",
             where="model.tflite",
@@ -201,5 +202,10 @@ def _refuse_older_runtime(manifest: Manifest, runtime: Runtime) -> None:
         )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(step) for step in version.split(".") if step.isdigit())
+def _is_older(version: str, oldest: str) -> bool:
+    try:
+        return Version(version) < Version(oldest)
+    except InvalidVersion as error:
+        raise BundleError(
+            f"runtime range {oldest!r} is no version", where="manifest.json", cure=CONVERT_AGAIN
+        ) from error

@@ -59,7 +59,7 @@ def made_inputs(runtime: Runtime) -> list[Tensor]:
         if spec.dtype == "float32":
             inputs.append(random.standard_normal(shape).astype(dtype))
         else:
-            limits = np.iinfo(dtype)
+            limits = np.iinfo(spec.dtype)
             inputs.append(random.integers(limits.min, limits.max, shape, dtype, endpoint=True))
     return inputs
 

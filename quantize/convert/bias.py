@@ -142,7 +142,8 @@ def _runs(model: bytes, samples: Tensor, name: str = "") -> list[Tensor]:
     gives = next((one for one in outputs if one["name"] == name), outputs[0])
     rows = []
     for one in samples:
-        tensor = quantise(one, *given["quantization"], np.dtype(given["dtype"]).name)
+        scale, zero_point = given["quantization"]
+        tensor = quantise(one, scale, zero_point, np.dtype(given["dtype"]).name)
         reader.set_tensor(given["index"], tensor[None])
         reader.invoke()
         rows.append(dequantise(reader.get_tensor(gives["index"]), *gives["quantization"]))

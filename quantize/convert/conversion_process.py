@@ -103,7 +103,7 @@ def spread(inputs: Tensor, count: int) -> Tensor:
     """`count` of the inputs, evenly spread over their order, so that all classes stay covered."""
     if len(inputs) <= count:
         return inputs
-    return inputs[np.linspace(0, len(inputs) - 1, count).round().astype(int)]
+    return np.asarray(inputs[np.linspace(0, len(inputs) - 1, count).round().astype(int)])
 
 
 def _float_outputs(folder: Path) -> FloatOutputs:

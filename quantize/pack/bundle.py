@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.version import Version
+
 from edge_agent.contracts.model.bundle import MODEL, write_bundle
 from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
 from edge_agent.infer.inspector import Inspector
@@ -63,5 +65,5 @@ def next_version(old: Manifest | None) -> str:
     """One patch above the bundle that will be replaced; 0.1.0 where there is none."""
     if old is None:
         return FIRST_VERSION
-    major, minor, patch = old.version.split(".")
-    return f"{major}.{minor}.{int(patch) + 1}"
+    version = Version(old.version)
+    return f"{version.major}.{version.minor}.{version.micro + 1}"

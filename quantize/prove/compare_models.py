@@ -66,11 +66,11 @@ def made_input(spec: TensorSpec, random: np.random.Generator) -> Floats:
         noise = noise + np.roll(noise, 1, axis) + np.roll(noise, 2, axis)
     unit = (noise - noise.min()) / max(float(np.ptp(noise)), 1e-12)
     if spec.dtype == "float32":
-        return (2 * unit - 1).astype(np.float32)
+        return np.asarray(2 * unit - 1, np.float32)
     limits = np.iinfo(spec.dtype)
     low = (limits.min - spec.zero_point) * spec.scale
     high = (limits.max - spec.zero_point) * spec.scale
-    return (low + (high - low) * unit).astype(np.float32)
+    return np.asarray(low + (high - low) * unit, np.float32)
 
 
 def _run(runtime: Runtime, values: Floats) -> Floats:

@@ -131,24 +131,19 @@ def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
 
 def auroc(bad: Mask, scores: Floats) -> float:
     """Area under the ROC curve by the rank sum; ties count half (Mann and Whitney, 1947)."""
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    last = np.searchsorted(ordered, ordered, side="right")
-    ranks = np.empty(len(scores))
-    ranks[order] = (first + last + 1) / 2
+    from scipy.stats import rankdata
+
     n_bad = int(bad.sum())
     n_good = len(bad) - n_bad
-    return float((ranks[bad].sum() - n_bad * (n_bad + 1) / 2) / (n_bad * n_good))
+    ranks = float(rankdata(scores)[bad].sum())
+    return (ranks - n_bad * (n_bad + 1) / 2) / (n_bad * n_good)
 
 
 def mcnemar(lost: int, won: int) -> float:
     """Two-sided exact p of McNemar's test from the discordant pairs (McNemar, 1947)."""
-    n = lost + won
-    if n == 0:
-        return 1.0
-    tail = sum(math.comb(n, k) for k in range(min(lost, won) + 1)) / 2**n
-    return min(1.0, 2 * tail)
+    from scipy.stats import binomtest
+
+    return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
 
 
 def _auroc(bad: Mask, before: list[Sample], after: list[Sample], limit: float) -> Metric:
@@ -215,19 +210,11 @@ def _agreement(other: int, n: int, limit: float) -> Metric:
 
 def binomial_tail(least: int, n: int, rate: float) -> float:
     """Probability of `least` or more successes in n trials; 0 where the rate is no positive one."""
+    from scipy.stats import binom
+
     if least <= 0:
         return 1.0
-    if rate <= 0:
-        return 0.0
-    logs = [
-        math.lgamma(n + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(n - k + 1)
-        + k * math.log(rate)
-        + (n - k) * math.log1p(-rate)
-        for k in range(least)
-    ]
-    return max(0.0, 1.0 - math.fsum(math.exp(one) for one in logs))
+    return float(binom.sf(least - 1, n, rate)) if rate > 0 else 0.0
 
 
 def _is_right(spec: ModelSpec, sample: Sample) -> bool:

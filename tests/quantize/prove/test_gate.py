@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from edge_agent.contracts.core.errors import ConfigError, ConversionError, GateError
 from edge_agent.contracts.image.input import ImageInput
@@ -163,6 +164,13 @@ def test_auroc_is_the_share_of_pairs_in_order() -> None:
     bad = np.array([True, True, False, False])
     assert auroc(bad, np.array([0.9, 0.4, 0.5, 0.1])) == pytest.approx(0.75)
     assert auroc(bad, np.array([0.5, 0.5, 0.5, 0.5])) == pytest.approx(0.5)
+
+
+def test_auroc_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    bad = random.random(400) < 0.3
+    scores = np.round(random.standard_normal(400) + bad, 1)  # rounded: with ties
+    assert auroc(bad, scores) == pytest.approx(roc_auc_score(bad, scores), abs=1e-12)
 
 
 @pytest.mark.parametrize(("lost", "won", "p"), [(0, 0, 1.0), (5, 0, 0.0625), (1, 9, 0.021484375)])
