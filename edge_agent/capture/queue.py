@@ -11,7 +11,7 @@ from typing import Protocol
 from edge_agent.capture.source import Announcing, EndOfSource, Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.types import Item, Unreadable
+from edge_agent.contracts.core.types import Item
 
 LOG = logging.getLogger("lineside.capture")
 
@@ -19,9 +19,29 @@ TICK_S = 0.2
 """Longest wait inside a source, so that a stop is obeyed soon."""
 REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to reopen a lost device; the last one repeats."""
-REMEMBERED = 4096
-"""At most this many dropped items are remembered, so that each part gets its NO-VERDICT; further
-ones are only counted."""
+
+
+class GrabWatch(Protocol):
+    """Is told of every item at its grab, in the thread that grabs it; never raises.
+
+    Called before the item can wait for anything, so that its deadline runs from the grab.
+    """
+
+    def grabbed(self, item: Item) -> None:
+        """The item is here; sooner or later the channel takes it, or it is dropped."""
+
+    def dropped(self, item: Item) -> None:
+        """A grabbed item goes by unseen: its part has to be decided now."""
+
+
+class NoWatch:
+    """For whoever reads a source without deciding parts."""
+
+    def grabbed(self, item: Item) -> None:
+        """Nobody waits for it."""
+
+    def dropped(self, item: Item) -> None:
+        """Nobody misses it."""
 
 
 class ItemQueue(Protocol):
@@ -35,7 +55,7 @@ class ItemQueue(Protocol):
     def fault(self) -> str:
         """What is lost, or nothing."""
 
-    def start(self) -> None:
+    def start(self, watch: GrabWatch | None = None) -> None:
         """Open the source; raises DeviceError."""
 
     def take(self, timeout_s: float) -> Item | None:
@@ -123,14 +143,16 @@ class DirectQueue:
     def __init__(self, source: ReconnectingSource) -> None:
         self._source = source
         self._stopping = False
+        self._watch: GrabWatch = NoWatch()
 
     @property
     def fault(self) -> str:
         """What is lost, or nothing."""
         return self._source.fault
 
-    def start(self) -> None:
+    def start(self, watch: GrabWatch | None = None) -> None:
         """Open the source."""
+        self._watch = watch or self._watch
         self._stopping = False
         self._source.open()
 
@@ -138,7 +160,10 @@ class DirectQueue:
         """The next item, None when none came in time; EndOfSource at the end."""
         if self._stopping:
             raise EndOfSource
-        return self._source.next(timeout_s)
+        item = self._source.next(timeout_s)
+        if item is not None:
+            self._watch.grabbed(item)
+        return item
 
     def stop(self) -> None:
         """Give nothing more."""
@@ -153,7 +178,8 @@ class BoundedQueue:
     """Reads a live source in a thread of its own into a bounded queue.
 
     The drop rule: a full queue gives up its oldest item for the newest one. The dropped item's
-    part went by unseen, so it comes out as Unreadable (first), without its picture.
+    part went by unseen, and the watch is told at once, in the thread that reads: it slows the
+    source down before memory could grow.
     """
 
     def __init__(self, source: ReconnectingSource, name: str, size: int) -> None:
@@ -162,7 +188,7 @@ class BoundedQueue:
         self._name = name
         self._size = size
         self._queue: deque[Item] = deque()
-        self._unseen: deque[Unreadable] = deque(maxlen=REMEMBERED)
+        self._watch: GrabWatch = NoWatch()
         self._change = threading.Condition()
         self._ended = False
         self._stopping = False
@@ -173,8 +199,9 @@ class BoundedQueue:
         """What is lost, or nothing."""
         return self._source.fault
 
-    def start(self) -> None:
+    def start(self, watch: GrabWatch | None = None) -> None:
         """Open the source and begin to read."""
+        self._watch = watch or self._watch
         self._source.open()
         self._stopping = self._ended = False
         self._thread = threading.Thread(
@@ -186,8 +213,6 @@ class BoundedQueue:
         """The oldest item that waits; EndOfSource when the source ended and nothing waits."""
         with self._change:
             self._change.wait_for(self._ready, timeout_s)
-            if self._unseen:
-                return self._unseen.popleft()
             if self._queue:
                 return self._queue.popleft()
             if self._ended:
@@ -207,7 +232,7 @@ class BoundedQueue:
         self._source.close()
 
     def _ready(self) -> bool:
-        return bool(self._unseen or self._queue or self._ended)
+        return bool(self._queue or self._ended)
 
     def _read(self) -> None:
         while not self._stopping:
@@ -223,32 +248,29 @@ class BoundedQueue:
             if item is not None:
                 self._put(item)
         left = self._source.unfinished()
+        for item in left:
+            self._watch.grabbed(item)
         with self._change:
             self._queue.extend(left)
             self._ended = True
             self._change.notify()
 
     def _put(self, item: Item) -> None:
+        self._watch.grabbed(item)
         with self._change:
-            if len(self._queue) >= self._size:
-                self._drop(self._queue.popleft())
+            full = len(self._queue) >= self._size
+            oldest = self._queue.popleft() if full else None
             self._queue.append(item)
             self._change.notify()
+        # Outside of the lock: the channel must not wait while a drop is decided.
+        if oldest is not None:
+            self._drop(oldest)
 
     def _drop(self, item: Item) -> None:
         self.dropped += 1
         if self.dropped == 1:
             LOG.warning("channel %s drops items: the source is faster than the line", self._name)
-        self._unseen.append(
-            Unreadable(
-                "unseen: dropped from a full queue",
-                item.captured_at_ns,
-                item.mono_ns,
-                item.seq,
-                item.source,
-                item.part_id,
-            )
-        )
+        self._watch.dropped(item)
 
 
 def build_queue(

@@ -47,29 +47,25 @@ def _run(args: argparse.Namespace) -> int:
     import logging
     import threading
 
-    from edge_agent.cli.run import start_log
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.contracts.wire.decision import Decision
     from edge_agent.outputs.console import as_json, as_text
+    from edge_agent.station.log import start_log
     from edge_agent.station.station import Station
 
     start_log(logging.WARNING)
     clock = SystemClock()
 
     def show(decision: Decision) -> None:
-        line = as_json(decision) if args.json else as_text(decision, clock.utc_ns())
+        line = as_json(decision) if args.json else as_text(decision)
         print(line, flush=True)
 
     config = _bench(args) if args.bundle else _of_station(args)
-    station = Station(config, clock=clock, output=show, keep_trying=False)
+    station = Station(config, clock=clock, output=show, keep_trying=False, remember=False)
     station.run(threading.Event())
     counts = station.counts
-    print(
-        f"{counts['parts']} parts: {counts['PASS']} PASS, {counts['FAIL']} FAIL, "
-        f"{counts['NO-VERDICT']} NO-VERDICT",
-        file=sys.stderr,
-    )
-    return 3 if counts["FAIL"] else 1 if counts["NO-VERDICT"] else 0
+    print(counts, file=sys.stderr)
+    return 3 if counts.failed else 1 if counts.no_verdict else 0
 
 
 def _of_station(args: argparse.Namespace) -> StationConfig:
@@ -92,7 +88,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     if isinstance(channel.source, VibrationSourceTable):
         axes, unit = list(channel.source.axis_names), channel.source.signal_unit
         table["source"] |= {"axes": axes, "unit": unit}
-    whole = config.model_dump() | {"channel": [table], "mqtt": None}
+    whole = config.model_dump() | {"channel": [table], "mqtt": None, "output": []}
     return type(config).model_validate(whole)
 
 

@@ -39,7 +39,8 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.outputs.console import Console, ConsoleTable
     from edge_agent.station.config import read_config
-    from edge_agent.station.station import Station, no_output
+    from edge_agent.station.log import log_fail, start_log
+    from edge_agent.station.station import Station
     from edge_agent.station.systemd import supervisor_of
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
@@ -53,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     station = Station(
         config,
         clock=clock,
-        output=console.write if shown else no_output,
+        output=console.write if shown else log_fail,
         keep_trying=not args.no_wait,
         supervisor=supervisor_of(os.environ),
     )
@@ -61,29 +62,21 @@ def _run(args: argparse.Namespace) -> int:
         station.run(stop)
     finally:
         console.close()
-    counts = station.counts
-    print(
-        f"{counts['parts']} parts: {counts['PASS']} PASS, {counts['FAIL']} FAIL, "
-        f"{counts['NO-VERDICT']} NO-VERDICT; {station.sent} confirmed, {station.waiting} wait",
-        file=sys.stderr,
-    )
+    print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
 
 
-def start_log(level: int) -> None:
-    """Log lines on stderr, with UTC time."""
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-
-
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM, SIGINT and SIGHUP set.
+
+    A signal that was ignored when the program started (nohup, a shell's background) stays ignored.
+    """
     stop = threading.Event()
 
     def ask(number: int, frame: object) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, ask)
     return stop

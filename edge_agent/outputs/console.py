@@ -13,8 +13,10 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.messages import ChannelVerdict, wire_text
 from edge_agent.outputs.output import OutputDriver, OutputStatus, OutputTable
+
+LINE_CHARACTERS = 8000
 
 
 class ConsoleTable(OutputTable):
@@ -50,8 +52,7 @@ class Console:
 
     def write(self, decision: Decision) -> None:
         """Queue the decision's line."""
-        at_ns = self._clock.utc_ns()
-        line = as_json(decision) if self._as_json else as_text(decision, at_ns)
+        line = as_json(decision) if self._as_json else as_text(decision)
         with self._change:
             self._lines.append(line)
             self._written += 1
@@ -93,15 +94,23 @@ class Console:
                 return  # nobody reads any more; the line goes on
 
 
-def as_text(decision: Decision, at_ns: int) -> str:
-    """One line: UTC time, verdict, action, part, what each channel saw, latency."""
-    time = datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
+def as_text(decision: Decision) -> str:
+    """One line: time (UTC), verdict, action, part, what each channel saw, latency.
+
+    Nothing in it moves the cursor: names of parts and labels come from outside.
+    """
+    at = datetime.fromtimestamp(decision.at_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
     seen = "; ".join(_seen(channel) for channel in decision.channels)
-    reason = f"  ({decision.reason})" if decision.verdict == "NO-VERDICT" else ""
-    return (
-        f"{time}  {decision.verdict:<10}  {decision.action:<6}  {decision.part_id:<24}  "
-        f"{seen}  {decision.latency_ms:.1f} ms{reason}"
+    reason = f"  ({decision.reason})" if _has_reason(decision) else ""
+    return wire_text(
+        f"{at}Z  {decision.verdict:<10}  {decision.action:<6}  {decision.part_id:<24}  "
+        f"{seen}  {decision.latency_ms:.1f} ms{reason}",
+        LINE_CHARACTERS,
     )
+
+
+def _has_reason(decision: Decision) -> bool:
+    return decision.verdict == "NO-VERDICT" or decision.late_fail
 
 
 def as_json(decision: Decision) -> str:

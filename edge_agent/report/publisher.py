@@ -81,8 +81,17 @@ class Publisher:
             self._outbox.start()
         self._keeping = True
 
-    def publish(self, message: Outbound) -> None:
+    def take(self) -> int | None:
+        """The number of the decision that the line is about to act on; publish() must follow.
+
+        None where nothing is kept.
+        """
+        return None
+
+    def publish(self, message: Outbound, number: int | None = None) -> None:
         """Send a message the way its row of the stream table says; never waits.
+
+        number: from take(), for a decision on which the line has acted.
 
         A durable message is numbered and kept until it is confirmed. Of the others the newest of
         each kind is sent; a retained one again after each reconnection.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ LOG = logging.getLogger("lineside.update")
 LOOK_S = 2.0
 """A newly installed bundle is seen after this at the latest."""
 RETRY_S = (5.0, 30.0, 300.0)
-"""Waits before a refused bundle is tried again, for what refused it may pass; the last repeats."""
+"""Seconds before a refused bundle is checked again (the cause, such as a full disk, may be gone).
+The last value repeats."""
 
 
 @dataclass
@@ -31,11 +31,12 @@ class _Tried:
 
     file: Path
     refusals: int = 0
-    again_s: float = math.inf
+    again_ns: float = math.inf
 
-    def refuse(self) -> None:
+    def refuse(self, now_ns: int, waits_s: Sequence[float]) -> None:
         """Wait longer than the last time."""
-        self.again_s = time.monotonic() + RETRY_S[min(self.refusals, len(RETRY_S) - 1)]
+        wait_s = waits_s[min(self.refusals, len(waits_s) - 1)]
+        self.again_ns = now_ns + wait_s * 1e9
         self.refusals += 1
 
 
@@ -43,15 +44,24 @@ class BundleWatcher:
     """Watches where the channels' slot folders lead; start() and stop() own its thread.
 
     A new bundle goes through every check of arming. One that passes waits in take() for its
-    channel's thread, which takes it up between two parts; one that fails is in `refused`, the
-    channel goes on with what it has, and it is tried again ever more seldom. A channel whose bundle
-    is a file keeps it until a restart.
+    channel's thread, which takes it up between two parts. If a check fails, the channel keeps its
+    bundle, `refused` holds the reason, and the check is repeated after the waits `retry_s`. A
+    channel whose bundle is a file keeps it until a restart. look_s: time between two looks.
     """
 
-    def __init__(self, config: StationConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        clock: Clock,
+        *,
+        look_s: float = LOOK_S,
+        retry_s: Sequence[float] = RETRY_S,
+    ) -> None:
         self.refused: dict[str, str] = {}
         self._config = config
         self._clock = clock
+        self._look_s = look_s
+        self._retry_s = tuple(retry_s)
         self._ready: dict[str, LoadedBundle] = {}
         self._tried: dict[str, _Tried] = {}
         self._stopping = threading.Event()
@@ -81,7 +91,7 @@ class BundleWatcher:
 
     def _watch(self, channels: Sequence[ArmedChannel]) -> None:
         in_a_row = 0
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.wait(self._look_s):
             try:
                 for table, channel in zip(self._config.channel, channels, strict=True):
                     self._look(table, channel)
@@ -104,9 +114,9 @@ class BundleWatcher:
         except LinesideError as error:
             self._refuse(channel, str(error))
             if tried is not None:
-                tried.refuse()
+                tried.refuse(self._clock.mono_ns(), self._retry_s)
             return
-        tried.again_s = math.inf
+        tried.again_ns = math.inf
         self.refused.pop(channel.name, None)
         waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
         if waiting is not None:
@@ -116,16 +126,15 @@ class BundleWatcher:
         """The book on `file` where it is new, or a refused one whose wait is over."""
         tried = self._tried[name]
         if file != tried.file:
-            tried = self._tried[name] = _Tried(file, again_s=0.0)
-        return tried if time.monotonic() >= tried.again_s else None
+            tried = self._tried[name] = _Tried(file, again_ns=0)
+        return tried if self._clock.mono_ns() >= tried.again_ns else None
 
     def _refuse(self, channel: ArmedChannel, why: str) -> None:
-        said = (
-            f"{channel.name} goes on with {channel.bundle.title}, the new bundle is refused: {why}"
-        )
-        if self.refused.get(channel.name) != said:
-            LOG.error("%s", said)
-        self.refused[channel.name] = said
+        running = channel.bundle.title
+        reason = f"{channel.name} goes on with {running}, the new bundle is refused: {why}"
+        if self.refused.get(channel.name) != reason:
+            LOG.error("%s", reason)
+        self.refused[channel.name] = reason
 
 
 def _refuse_other_signal(fresh: LoadedBundle, running: LoadedBundle) -> None:

@@ -15,7 +15,7 @@ from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
-from edge_agent.outputs.output import OutputField
+from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.trigger.trigger import TriggerField
@@ -53,6 +53,10 @@ class LineTable(Table):
     join: Literal["none", "part_id"] = Field(
         default="none",
         description="none: each item is a part; part_id: a part has one item of every channel",
+    )
+    late_fail: Literal["report", "act"] = Field(
+        default="report",
+        description="a FAIL after its part was decided: report it, or also let the outputs act",
     )
     health_every_s: float = Field(
         default=10, gt=0, le=3600, description="time between two health messages"
@@ -162,6 +166,16 @@ class StationConfig(Table):
     channel: list[Channel] = Field(
         min_length=1, max_length=64, description="cameras and sensors, one table each"
     )
+
+    @property
+    def output_names(self) -> dict[str, OutputTable]:
+        """The outputs by their names; a second one of a name has its number."""
+        named: dict[str, OutputTable] = {}
+        for table in self.output:
+            name = table.name or table.driver
+            count = sum((other.name or other.driver) == name for other in named.values())
+            named[f"{name}-{count + 1}" if count else name] = table
+        return named
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -1,71 +1,71 @@
 """The station: channels in, verdicts out, wired as station.toml says.
 
-Threads: one for each channel (decides), one for each live source (captures), the outbox's writer,
-the MQTT sender, one that loads newly installed bundles, and the caller's, which watches deadlines,
-health and state. A channel's thread gives the verdict to the output first and to the outbox's
-hand-over after; it waits for neither disk nor network.
+Threads: one for each live source (captures), one for each channel (judges), one that decides the
+parts whose deadline is over, the outbox's writer, the MQTT sender, one that loads newly installed
+bundles, one that saves the channels' memories, and the caller's, which watches sources, health and
+state. None of the first three waits for disk or network.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
-from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
-from edge_agent.contracts.core.types import Item
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import (
-    HealthMessage,
-    StateMessage,
-    VerdictMessage,
-    wire_text,
-)
-from edge_agent.decide.fusion import action_for, fuse
-from edge_agent.decide.parts import Assembler, ClosedPart, grab_of
+from edge_agent.contracts.wire.messages import HealthMessage
+from edge_agent.outputs.output import OutputStatus, build_output
 from edge_agent.report.publisher import Publisher
+from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.build import ArmedChannel, arm_channel
-from edge_agent.station.bundle_watch import BundleWatcher
+from edge_agent.station.bundle_watch import LOOK_S, RETRY_S, BundleWatcher
+from edge_agent.station.channel import ChannelThread
 from edge_agent.station.config import StationConfig
+from edge_agent.station.counts import StationCounts
+from edge_agent.station.line import QUIET_S, Line
+from edge_agent.station.memory_store import MemoryStore
+from edge_agent.station.output_set import OutputSet
+from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
 
 LOG = logging.getLogger("lineside.station")
 
-TAKE_S = 0.1
-"""Longest wait for an item, so that a stop is obeyed soon."""
-PART_ID_CHARACTERS = 1000
-REARM_S = 5.0
-"""A disarmed station tries again after this."""
-ARMING_S = 90.0
-"""Longest time that one channel's arming, or the end, may hang before the supervisor steps in: an
-Edge TPU that does not answer is waited for in each channel."""
-
-State = Literal["armed", "disarmed", "stopping"]
+UNSIGNED = "bundles without a signature are run (trust.allow_unsigned)"
+STILL_S = 5.0
+"""The watch of deadlines is called hanging after this long without a sign of life."""
 
 
-class Output(Protocol):
-    """What is told of every decision, at once and in the channel's thread: it must not wait."""
+@dataclass(frozen=True)
+class Timing:
+    """Times of a station that station.toml does not set, in seconds.
 
-    def __call__(self, decision: Decision) -> None: ...
+    rearm_s: a disarmed station tries again after this. arming_s: longest time that one channel's
+    arming, or the end, may hang before the supervisor steps in (an Edge TPU that does not answer
+    is waited for in each channel). join_s: longest wait for a channel's thread at the end.
+    quiet_s, look_s, retry_s: as line.QUIET_S, bundle_watch.LOOK_S and RETRY_S.
+    """
 
-
-def no_output(decision: Decision) -> None:
-    """For a station that only reports."""
+    rearm_s: float = 5.0
+    arming_s: float = 90.0
+    join_s: float = 15.0
+    quiet_s: float = QUIET_S
+    look_s: float = LOOK_S
+    retry_s: tuple[float, ...] = RETRY_S
 
 
 class Station:
     """One station; run() until its sources end or `stop` is set.
 
+    output: is told of every decision at once, after the configured outputs; it must not wait.
+    listeners: are told of every message, each in a thread of its own.
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
     station.toml must be edited first; otherwise run() raises the error.
+    remember: alarms and frozen frames are kept in state_dir from run to run.
     supervisor: hears when the station is armed and that every channel is at work.
     """
 
@@ -74,26 +74,28 @@ class Station:
         config: StationConfig,
         *,
         clock: Clock,
-        output: Output = no_output,
+        output: Callable[[Decision], None] | None = None,
+        listeners: Sequence[Listener] = (),
         keep_trying: bool = True,
+        remember: bool = True,
         arm: Callable[..., ArmedChannel] = arm_channel,
         supervisor: Supervisor | None = None,
+        timing: Timing | None = None,
     ) -> None:
         self.config = config
-        self.counts: Counter[str] = Counter()
-        self.state: State = "disarmed"
-        self.reason = "starting"
+        self.counts = StationCounts()
         self._clock = clock
-        self._output = output
         self._keep_trying = keep_trying
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
-        self._channels: list[ArmedChannel] = []
-        self._said: dict[str, str] = {}
-        self._workers: list[threading.Thread] = []
-        self._beats: dict[str, float] = {}
-        self._bundle_watch = BundleWatcher(config, clock)
-        self._assembler = Assembler({}, join="none", deadline_ms=config.line.deadline_ms)
+        self._timing = timing or Timing()
+        self._outputs = OutputSet(
+            {
+                name: build_output(table, name=name, clock=clock)
+                for name, table in config.output_names.items()
+            },
+            output,
+        )
         self._publisher = Publisher(
             config.mqtt,
             config.outbox,
@@ -101,7 +103,39 @@ class Station:
             state_dir=config.station.state_dir,
             clock=clock,
         )
-        self._lock = threading.Lock()
+        self._actor = Actor(
+            self._outputs,
+            self._publisher,
+            station=config.station.id,
+            deadline_ms=config.line.deadline_ms,
+            counts=self.counts,
+            listeners=listeners,
+        )
+        self._state = StationState(
+            config.station.id,
+            publish=self._actor.publish,
+            status=self._supervisor.status,
+            clock=clock,
+        )
+        self._memories = MemoryStore(config.station.state_dir / "channels" if remember else None)
+        self._bundle_watch = BundleWatcher(
+            config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
+        )
+        self._channels: list[ArmedChannel] = []
+        self._threads: list[ChannelThread] = []
+        self._line = self._new_line()
+        self._deadlines_beat_ns = clock.mono_ns()
+        self._ended = threading.Event()
+
+    @property
+    def state(self) -> State:
+        """What the station told last."""
+        return self._state.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in its state, or what somebody should know while it is armed."""
+        return self._state.reason
 
     @property
     def sent(self) -> int:
@@ -112,6 +146,15 @@ class Station:
     def waiting(self) -> int:
         """Messages on disk that nobody confirmed yet."""
         return self._publisher.waiting
+
+    @property
+    def grabbed(self) -> int:
+        """Parts of which an item was grabbed."""
+        return self._line.begun
+
+    def output_status(self) -> dict[str, OutputStatus]:
+        """What every output shows."""
+        return self._outputs.status()
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -133,217 +176,175 @@ class Station:
         a verdict is safe, is waited for like a camera.
         """
         while not stop.is_set():
-            self._supervisor.wait_for_us(ARMING_S + REARM_S)
+            self._supervisor.wait_for_us(self._timing.arming_s + self._timing.rearm_s)
             try:
+                self._outputs.open()
                 self._publisher.open()
                 self._arm()
             except LinesideError as error:
                 if not self._keep_trying or isinstance(error, ConfigError):
                     raise
-                self._say("disarmed", str(error))
-                stop.wait(REARM_S)
+                self._change("disarmed", str(error))
+                stop.wait(self._timing.rearm_s)
             else:
                 return True
         return False
 
     def _arm(self) -> None:
-        started: list[ArmedChannel] = []
+        armed: list[ArmedChannel] = []
         try:
             for table in self.config.channel:
-                self._supervisor.wait_for_us(ARMING_S + REARM_S)
-                channel = self._arm_channel(table, self.config, self._clock)
-                started.append(channel)
-                channel.feed.start()
+                self._supervisor.wait_for_us(self._timing.arming_s + self._timing.rearm_s)
+                memory = self._memories.load(table.name)
+                armed.append(self._arm_channel(table, self.config, self._clock, memory))
+            self._channels = armed
+            self._line = self._new_line()
+            for channel in armed:
+                channel.feed.start(self._line.watch(channel.name))
         except LinesideError:
-            for channel in started:
+            self._channels = []
+            for channel in armed:
                 channel.feed.close()
                 channel.bundle.close()
+            self._line.flush("the station could not arm")
             raise
-        self._channels = started
-        line = self.config.line
-        self._assembler = Assembler(
-            {channel.name: channel.bundle.title for channel in started},
-            join=line.join,
-            deadline_ms=line.deadline_ms,
-        )
-        self._workers = [
-            threading.Thread(target=self._work, args=[c], name=f"channel-{c.name}", daemon=True)
-            for c in started
-        ]
-        self._beats = {worker.name: time.monotonic() for worker in self._workers}
-        for worker in self._workers:
-            worker.start()
-        self._bundle_watch.start(started)
-        self._say("armed", "")
+        self._start_threads()
+        if self.config.trust.allow_unsigned:
+            LOG.warning("%s", UNSIGNED)
+        self._change("armed", self._warnings())
         self._supervisor.ready()
 
-    def _work(self, channel: ArmedChannel) -> None:
-        """The loop of one channel's thread; faults in a row are logged ever more seldom."""
-        in_a_row = 0
-        me = threading.current_thread().name
-        while True:
-            self._beats[me] = time.monotonic()
-            try:
-                self._take_up(channel)
-                item = channel.feed.take(TAKE_S)
-                if item is not None:
-                    self._inspect(channel, item)
-                    in_a_row = 0
-            except EndOfSource:
-                break
-            except Exception:
-                in_a_row += 1
-                if in_a_row.bit_count() == 1:
-                    LOG.exception("channel %s failed (%d); going on", channel.name, in_a_row)
-                self.counts["faults"] += 1
-                time.sleep(TAKE_S)
-        channel.feed.close()
+    def _start_threads(self) -> None:
+        self._memories.start()
+        self._threads = [
+            ChannelThread(
+                channel,
+                self._line,
+                fresh_bundle=self._bundle_watch.take,
+                memories=self._memories,
+                counts=self.counts,
+                clock=self._clock,
+            )
+            for channel in self._channels
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._bundle_watch.start(self._channels)
+        threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
-    def _take_up(self, channel: ArmedChannel) -> None:
-        """Judge by the newly installed bundle from the next part on, where there is one."""
-        fresh = self._bundle_watch.take(channel.name)
-        if fresh is None:
-            return
-        LOG.info(
-            "channel %s: %s in the place of %s", channel.name, fresh.title, channel.bundle.title
+    def _new_line(self) -> Line:
+        return Line(
+            {channel.name: channel.bundle.title for channel in self._channels},
+            self.config.line,
+            self.config.station.safe_action,
+            actor=self._actor,
+            counts=self.counts,
+            clock=self._clock,
+            quiet_s=self._timing.quiet_s,
         )
-        old, channel.bundle = channel.bundle, fresh
-        self._assembler.rename(channel.name, fresh.title)
-        old.close()
 
-    def _inspect(self, channel: ArmedChannel, item: Item) -> None:
-        part_id = wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
-        grab = grab_of(channel.name, item, part_id)
-        self._assembler.begin(grab)
-        verdict = channel.bundle.judge.judge(item)
-        part = self._assembler.add(verdict, grab)
-        if part is not None:
-            self._decide(part)
-
-    def _decide(self, part: ClosedPart) -> None:
-        """Fuse, act, and hand over to the outbox, in this order; the last also if acting fails."""
-        latency_ms = max(0.0, (self._clock.mono_ns() - part.mono_ns) / 1e6)
-        verdict, reason = fuse(part.channels, latency_ms, self.config.line.deadline_ms)
-        decision = Decision(
-            part_id=part.part_id,
-            verdict=verdict,
-            action=action_for(verdict, self.config.station.safe_action),
-            reason=reason,
-            latency_ms=latency_ms,
-            channels=part.channels,
-        )
-        try:
-            self._output(decision)
-        finally:
-            self._record(decision)
-
-    def _record(self, decision: Decision) -> None:
-        with self._lock:
-            self.counts["parts"] += 1
-            self.counts[str(decision.verdict)] += 1
-        self._publisher.publish(self._message(decision))
-
-    def _message(self, decision: Decision) -> VerdictMessage:
-        return VerdictMessage(
-            station=self.config.station.id,
-            at_ns=self._clock.utc_ns(),
-            part_id=decision.part_id,
-            verdict=decision.verdict,
-            action=decision.action,
-            reason=decision.reason,
-            latency_ms=decision.latency_ms,
-            deadline_ms=self.config.line.deadline_ms,
-            channels=list(decision.channels),
-        )
+    def _watch_deadlines(self) -> None:
+        """Decide what is overdue. A thread of its own: neither a slow disk of the log nor a device
+        that is asked for its state may delay a verdict.
+        """
+        tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
+        while not self._ended.wait(tick_s):
+            self._deadlines_beat_ns = self._clock.mono_ns()
+            self._line.expire()
 
     def _watch(self, stop: threading.Event) -> None:
-        """Deadlines, health and state, until the sources end or `stop` is set."""
-        tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
-        health_at = time.monotonic()
-        while not stop.is_set() and any(worker.is_alive() for worker in self._workers):
-            stop.wait(tick_s)
-            self._expire(self._clock.mono_ns())
-            self._watch_sources()
+        """Sources, state, health and signs of life, until the sources end or `stop` is set."""
+        every_ns = round(self.config.line.health_every_s * 1e9)
+        health_at_ns = self._clock.mono_ns()
+        while not stop.is_set() and any(thread.alive for thread in self._threads):
+            stop.wait(min(0.05, max(0.005, self.config.line.deadline_ms / 1e4)))
+            self._update_state()
             self._show_life()
-            if time.monotonic() >= health_at:
-                health_at += self.config.line.health_every_s
-                self._say_health()
-
-    def _expire(self, until_ns: int) -> None:
-        """Decide the parts whose deadline is over by then; a fault over one is not the others'."""
-        for part in self._assembler.expire(until_ns):
-            try:
-                self._decide(part)
-            except Exception:
-                self.counts["faults"] += 1
-                if self.counts["faults"].bit_count() == 1:
-                    LOG.exception("part %s failed; going on", part.part_id)
+            if self._clock.mono_ns() >= health_at_ns:
+                health_at_ns += every_ns
+                self._publish_health()
 
     def _show_life(self) -> None:
-        """A channel that hangs over one part for half the watchdog's time is no life."""
-        late_s = time.monotonic() - (self._supervisor.watchdog_s / 2 or math.inf)
-        if all(self._beats[w.name] > late_s for w in self._workers if w.is_alive()):
+        """Feed the watchdog only while every channel, and the watch of deadlines, has finished a
+        loop within half of its time.
+        """
+        limit_s = self._supervisor.watchdog_s / 2
+        beats = [thread.beat_ns for thread in self._threads if thread.alive]
+        oldest_ns = min([*beats, self._deadlines_beat_ns])
+        if not limit_s or (self._clock.mono_ns() - oldest_ns) / 1e9 < limit_s:
             self._supervisor.alive()
 
-    def _watch_sources(self) -> None:
+    def _update_state(self) -> None:
         faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
+        faults += self._line.overdue()
+        faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
+        if self._clock.mono_ns() - self._deadlines_beat_ns > STILL_S * 1e9:
+            faults.append("an output hangs: nothing is decided")
         if faults:
-            self._say("disarmed", "; ".join(faults))
+            if self._change("disarmed", "; ".join(faults)):
+                self._outputs.show_safe_state()
         else:
-            unkept = self._publisher.fault
-            reasons = [f"verdicts are counted, not kept: {unkept}"] if unkept else []
-            self._say("armed", "; ".join([*reasons, *self._bundle_watch.refused.copy().values()]))
+            self._change("armed", self._warnings())
 
-    def _say(self, state: State, reason: str) -> None:
-        reason = wire_text(reason)
-        bundles = {channel.name: channel.bundle.title for channel in self._channels}
-        if (state, reason, bundles) == (self.state, self.reason, self._said):
-            return
-        self.state, self.reason, self._said = state, reason, bundles
-        level = logging.ERROR if state == "disarmed" else logging.INFO
-        said = f"{state}: {reason}" if reason else state
-        LOG.log(level, "%s", said)
-        self._supervisor.status(said)
-        self._publisher.publish(
-            StateMessage(
-                station=self.config.station.id,
-                state=state,
-                reason=reason,
-                at_ns=self._clock.utc_ns(),
-                bundles=bundles,
-            )
+    def _warnings(self) -> str:
+        """What somebody should know of a station that is armed."""
+        unkept = self._publisher.fault
+        forgotten = self._memories.fault
+        return "; ".join(
+            [
+                *([f"verdicts are counted, not kept: {unkept}"] if unkept else []),
+                *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
+                *self._bundle_watch.refused.copy().values(),
+                *([UNSIGNED] if self.config.trust.allow_unsigned else []),
+            ]
         )
 
-    def _say_health(self) -> None:
-        self._publisher.publish(
+    def _change(self, state: State, reason: str) -> bool:
+        bundles = {channel.name: channel.bundle.title for channel in self._channels}
+        return self._state.change(state, reason, bundles)
+
+    def _publish_health(self) -> None:
+        self._actor.publish(
             HealthMessage(
                 station=self.config.station.id,
                 at_ns=self._clock.utc_ns(),
-                parts=self.counts["parts"],
-                passed=self.counts["PASS"],
-                failed=self.counts["FAIL"],
-                no_verdict=self.counts["NO-VERDICT"],
+                parts=self.counts.parts,
+                passed=self.counts.passed,
+                failed=self.counts.failed,
+                no_verdict=self.counts.no_verdict,
                 frames_dropped=sum(channel.feed.dropped for channel in self._channels),
+                grabbed=self._line.begun,
+                repeats=self._line.repeats,
+                late_fails=self.counts.late_fails,
                 outbox_waiting=self.waiting,
                 rss_mb=rss_mb(),
             )
         )
 
     def _end(self, reason: str) -> None:
-        """Decide what was grabbed, send what waits, and close everything."""
+        """Decide what was grabbed, send what waits, and close everything.
+
+        The outputs go to their safe state after the last decision: what was grabbed is decided.
+        """
         self._supervisor.stopping()
-        self._supervisor.wait_for_us(ARMING_S + self.config.line.drain_s)
-        self._say("stopping", reason)
+        self._supervisor.wait_for_us(self._timing.arming_s + self.config.line.drain_s)
+        self._change("stopping", reason)
         self._bundle_watch.stop()
         for channel in self._channels:
             channel.feed.stop()
-        for worker in self._workers:
-            worker.join(timeout=15)
-        self._expire(self._clock.mono_ns() + (1 << 62))
-        self._say_health()
+        for thread in self._threads:
+            thread.join(self._timing.join_s)
+        self._ended.set()
+        self._line.flush("no verdict before the agent ended")
+        self._outputs.close()
+        self._publish_health()
+        self._memories.stop()
         self._publisher.close(self.config.line.drain_s)
-        for channel in self._channels:
-            channel.bundle.close()
+        self._actor.close()
+        # A network that hangs still uses its memory: it is left to the end of the process.
+        for thread in self._threads:
+            if not thread.alive:
+                thread.channel.bundle.close()
 
 
 def rss_mb() -> float:

@@ -1,4 +1,4 @@
-"""What systemd is told of the agent: sd_notify(3), one datagram for each message.
+"""The messages of the agent to systemd: sd_notify(3), one datagram for each message.
 
 Without NOTIFY_SOCKET in the environment (a terminal, a test) nothing is sent.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from collections.abc import Mapping
+
+from edge_agent.contracts.core.clock import Clock, SystemClock
 
 LOG = logging.getLogger("lineside.station")
 
@@ -24,8 +25,11 @@ class Supervisor:
     watchdog_s: without a sign of life for so long it ends and starts the agent again; 0: never.
     """
 
-    def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
+    def __init__(
+        self, address: str = "", watchdog_s: float = 0.0, clock: Clock | None = None
+    ) -> None:
         self.watchdog_s = watchdog_s
+        self._clock = clock or SystemClock()
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._next_s = 0.0
         self._armed = False
@@ -44,7 +48,7 @@ class Supervisor:
 
     def alive(self) -> None:
         """A sign of life; may be called at any rate, four a period are sent."""
-        now = time.monotonic()
+        now = self._clock.mono_ns() / 1e9
         if now < self._next_s:
             return
         self._next_s = now + (self.watchdog_s / 4 or REPEAT_S)

@@ -142,7 +142,7 @@ def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
             assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
             assert "No space left on device" in plant.states[-1]["reason"]
             assert "free some space" in plant.states[-1]["reason"]
-            assert station.counts["parts"] == 0
+            assert station.counts.parts == 0
             filler.unlink()
             thread.join(20)
         assert plant.wait_for(32, 5) == 32
@@ -167,7 +167,7 @@ def test_disarmed_station_on_a_full_disk_ends_when_asked(
     station = station_on(disk, tmp_path, 1)
     with running(station):
         assert wait_until(lambda: "No space left" in station.reason)
-    assert (station.state, station.counts["parts"]) == ("stopping", 0)
+    assert (station.state, station.counts.parts) == ("stopping", 0)
     assert len([r for r in caplog.records if r.message.startswith("disarmed")]) == 1
 
 

@@ -14,7 +14,11 @@ SafeAction: TypeAlias = Literal["reject", "pass-through", "stop"]
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision on one part. latency_ms: from its first grab."""
+    """The decision on one part.
+
+    latency_ms: from its first grab; at_ns: UTC of the decision; late_fail: the part was decided
+    otherwise before this FAIL came, and `action` is what is done about it now.
+    """
 
     part_id: str
     verdict: Verdict
@@ -22,3 +26,5 @@ class Decision:
     reason: str
     latency_ms: float
     channels: tuple[ChannelVerdict, ...]
+    at_ns: int = 0
+    late_fail: bool = False

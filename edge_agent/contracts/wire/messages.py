@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, TypeAlias
 
 from pydantic import Field
@@ -63,6 +64,9 @@ class VerdictMessage(DurableMessage):
     latency_ms: float = Field(ge=0, description="grab to verdict")
     deadline_ms: float = Field(gt=0)
     channels: list[ChannelVerdict] = Field(min_length=1)
+    late_fail: Literal[True] | None = Field(
+        default=None, description="the part was decided otherwise before this FAIL came"
+    )
 
 
 class StateMessage(Strict):
@@ -99,6 +103,11 @@ class HealthMessage(Strict):
     failed: int = Field(ge=0)
     no_verdict: int = Field(ge=0)
     frames_dropped: int = Field(ge=0)
+    grabbed: int = Field(default=0, ge=0, description="parts begun; grabbed - parts still wait")
+    repeats: int = Field(
+        default=0, ge=0, description="second items of a part, by a bounced trigger"
+    )
+    late_fails: int = Field(default=0, ge=0, description="FAILs after their part was decided")
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
 
@@ -111,10 +120,16 @@ class AckMessage(Strict):
     event_ids: list[str] = Field(min_length=1, max_length=10_000)
 
 
-def wire_text(text: str, limit: int = REASON_CHARACTERS) -> str:
-    """`text` as every receiver can read it: bytes that are no UTF-8 escaped, cut to `limit`.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, ends a line, or turns the direction of a text."""
 
-    A file name that is not UTF-8 reaches Python with lone surrogates, which JSON does not carry.
+
+def wire_text(text: str, limit: int = REASON_CHARACTERS) -> str:
+    """`text` as every receiver and terminal can show it, cut to `limit`.
+
+    Control characters, and bytes that are no UTF-8, are escaped. A file name that is not UTF-8
+    reaches Python with lone surrogates, which JSON does not carry.
     """
     plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    plain = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), plain)
     return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"

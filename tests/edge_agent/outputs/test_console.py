@@ -19,6 +19,6 @@ def test_a_value_is_shown_with_its_interval_and_a_silent_channel_with_a_dash() -
     )
     camera = ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict=Verdict.NO_VERDICT)
     decision = Decision("p1", Verdict.NO_VERDICT, "reject", "top: dark", 2.0, (life, camera))
-    line = as_text(decision, 0)
+    line = as_text(decision)
     assert "pump cycles left 41.500 (30.000 to 55.250); top -" in line
     assert line.endswith("2.0 ms  (top: dark)")

@@ -57,7 +57,7 @@ def test_every_frame_becomes_a_part_with_its_verdict(bench: Path) -> None:
     assert [d.verdict for d in decisions] == wanted
     assert decisions[3].reason == "top: dark"
     assert decisions[3].action == "reject"
-    assert station.counts["parts"] == 12
+    assert station.counts.parts == 12
 
 
 def test_unreadable_file_takes_the_safe_action(bench: Path) -> None:
@@ -167,10 +167,10 @@ def test_disarmed_station_arms_when_the_fault_is_mended(
     while "in the workshop" not in station.reason and time.monotonic() < until:
         time.sleep(0.01)
     assert station.state == "disarmed"
-    assert station.counts["parts"] == 0
+    assert station.counts.parts == 0
     write_image_bundle(bench / "brightness.bundle")
     thread.join(10)
-    assert station.counts["parts"] == 12
+    assert station.counts.parts == 12
 
 
 def test_station_tries_again_after_any_error_but_a_wrong_station_toml(
@@ -187,7 +187,7 @@ def test_station_tries_again_after_any_error_but_a_wrong_station_toml(
     config = read_config(write_station(bench, FOLDER))
     station = Station(config, clock=SystemClock(), arm=arm)
     station.run(threading.Event())
-    assert station.counts["parts"] == 12
+    assert station.counts.parts == 12
     wrong = read_config(write_station(bench, FOLDER, trust="allow_unsigned = false"))
     with pytest.raises(ConfigError, match="no trusted keys are named"):
         Station(wrong, clock=SystemClock()).run(threading.Event())
@@ -246,7 +246,7 @@ def test_part_whose_name_is_not_utf8_gets_its_verdict(bench: Path) -> None:
     verdicts = {d.part_id: d.verdict for d in decisions}
     assert verdicts["part\\udcff.png"] == Verdict.PASS
     assert verdicts["zpart\\udcff.png"] == Verdict.NO_VERDICT
-    assert station.counts["faults"] == 0
+    assert station.counts.faults == 0
 
 
 def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -256,8 +256,8 @@ def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptu
     config = read_config(write_station(bench, FOLDER))
     station = Station(config, clock=SystemClock(), output=broken, keep_trying=False)
     station.run(threading.Event())
-    assert station.counts["parts"] == 12
-    assert station.counts["faults"] == 12
+    assert station.counts.parts == 12
+    assert station.counts.faults == 12
     said = [record for record in caplog.records if "failed" in record.message]
     assert len(said) == 4, "the first, second, fourth and eighth in a row"
 
@@ -275,11 +275,11 @@ def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -
     station = Station(read_config(path), clock=SystemClock(), output=broken, keep_trying=False)
     thread = threading.Thread(target=station.run, args=[stop])
     thread.start()
-    assert wait_until(lambda: station.counts["parts"] == 12, 5)
+    assert wait_until(lambda: station.counts.parts == 12, 5)
     stop.set()
     thread.join(10)
-    assert station.counts["faults"] == 12
-    assert (station.counts["FAIL"], station.counts["NO-VERDICT"]) == (3, 9)
+    assert station.counts.faults == 12
+    assert (station.counts.failed, station.counts.no_verdict) == (3, 9)
     assert station.reason == "asked to"
 
 

@@ -124,4 +124,4 @@ def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trus
     finally:
         stop.set()
         line.join(20)
-    assert not station.counts["faults"]
+    assert not station.counts.faults

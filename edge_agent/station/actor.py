@@ -1,0 +1,157 @@
+"""What happens to a decision: it is numbered, the outputs act, and everybody else is told.
+
+In this order, one decision after the other. The number is counted in shared memory before an
+output moves, so that whatever kills the agent, the next start knows how many parts were acted on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from edge_agent.contracts.wire.decision import Decision
+from edge_agent.contracts.wire.messages import VerdictMessage, wire_text
+from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.report.publisher import Publisher
+from edge_agent.station.counts import StationCounts
+from edge_agent.station.output_set import OutputSet
+
+LOG = logging.getLogger("lineside.station")
+
+WAITING = 1000
+"""Messages that may wait for one slow listener; then the oldest are dropped and counted."""
+
+
+class Listener(Protocol):
+    """What records messages besides the outbox: audit log, evidence, page, adapters.
+
+    Each is called in a thread of its own, so that none delays the outputs or another one.
+    """
+
+    def publish(self, message: Outbound) -> None:
+        """Take a message."""
+
+
+class Actor:
+    """Acts on decisions and publishes messages. Any thread may call it."""
+
+    def __init__(
+        self,
+        outputs: OutputSet,
+        publisher: Publisher,
+        *,
+        station: str,
+        deadline_ms: float,
+        counts: StationCounts,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self._outputs = outputs
+        self._publisher = publisher
+        self._station = station
+        self._deadline_ms = deadline_ms
+        self._counts = counts
+        self._relays = [Relay(listener) for listener in listeners]
+        # Number, act, record: a decision that another thread makes meanwhile comes whole after it,
+        # so the order of the numbers is the order in which the outputs acted.
+        self._lock = threading.Lock()
+
+    def act(self, decision: Decision, *, write: bool = True) -> None:
+        """Let the outputs act (write) and record the decision; never waits for disk or network."""
+        with self._lock:
+            number = self._publisher.take()
+            if write:
+                self._outputs.write(decision)
+            self._count(decision)
+            self._publish(self._message(decision), number)
+
+    def publish(self, message: Outbound) -> None:
+        """Tell everybody of a state, health or other message."""
+        self._publish(message, None)
+
+    def close(self) -> None:
+        """Give the listeners what waits, and end their threads."""
+        for relay in self._relays:
+            relay.close()
+
+    def _publish(self, message: Outbound, number: int | None) -> None:
+        try:
+            self._publisher.publish(message, number)
+        except ValueError:
+            # The outbox counts a message that JSON cannot carry as a gap.
+            self._counts.add_fault()
+            LOG.exception("a message cannot be sent")
+        for relay in self._relays:
+            relay.put(message)
+
+    def _count(self, decision: Decision) -> None:
+        if decision.late_fail:
+            self._counts.add_late_fail()
+            LOG.error("part %s: %s", decision.part_id, decision.reason)
+        else:
+            self._counts.add_part(decision.verdict)
+
+    def _message(self, decision: Decision) -> VerdictMessage:
+        return VerdictMessage(
+            station=self._station,
+            at_ns=decision.at_ns,
+            part_id=decision.part_id,
+            verdict=decision.verdict,
+            action=decision.action,
+            reason=wire_text(decision.reason),
+            latency_ms=decision.latency_ms,
+            deadline_ms=self._deadline_ms,
+            channels=list(decision.channels),
+            late_fail=True if decision.late_fail else None,
+        )
+
+
+class Relay:
+    """One listener with a queue and a thread of its own.
+
+    The drop rule: when `waiting` messages wait, the oldest is dropped and counted.
+    """
+
+    def __init__(self, listener: Listener, waiting: int = WAITING) -> None:
+        self.dropped = 0
+        self._listener = listener
+        self._queue: queue.Queue[Outbound | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._thread.start()
+
+    def put(self, message: Outbound | None) -> None:
+        """Hand a message over; never waits."""
+        while True:
+            try:
+                self._queue.put_nowait(message)
+            except queue.Full:
+                self._drop_oldest()
+            else:
+                return
+
+    def close(self, limit_s: float = 5.0) -> None:
+        """Let the listener take what waits, for at most `limit_s`."""
+        self.put(None)
+        self._thread.join(limit_s)
+
+    def _drop_oldest(self) -> None:
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:
+            return  # the listener was faster
+        self.dropped += 1
+        if self.dropped.bit_count() == 1:
+            name = type(self._listener).__name__
+            LOG.warning("%s is too slow: %d messages dropped", name, self.dropped)
+
+    def _run(self) -> None:
+        failed = 0
+        while (message := self._queue.get()) is not None:
+            try:
+                self._listener.publish(message)
+            except Exception:
+                failed += 1
+                if failed.bit_count() == 1:
+                    LOG.exception("%s failed (%d)", type(self._listener).__name__, failed)

@@ -1,0 +1,102 @@
+"""The thread of one channel: take an item, judge it, give the verdict to the line."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from edge_agent.capture.source import EndOfSource
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.types import Item
+from edge_agent.station.build import ArmedChannel, LoadedBundle
+from edge_agent.station.counts import StationCounts
+from edge_agent.station.line import Line
+from edge_agent.station.memory_store import MemoryStore
+
+LOG = logging.getLogger("lineside.station")
+
+TAKE_S = 0.1
+"""Longest wait for an item, so that a stop is obeyed soon."""
+
+
+class ChannelThread:
+    """Judges one channel's items until its source ends.
+
+    fresh_bundle: gives the newly installed bundle of a channel, once. beat_ns: monotonic time of
+    the last sign of life.
+    """
+
+    def __init__(
+        self,
+        channel: ArmedChannel,
+        line: Line,
+        *,
+        fresh_bundle: Callable[[str], LoadedBundle | None],
+        memories: MemoryStore,
+        counts: StationCounts,
+        clock: Clock,
+    ) -> None:
+        self.channel = channel
+        self.beat_ns = clock.mono_ns()
+        self._line = line
+        self._fresh_bundle = fresh_bundle
+        self._memories = memories
+        self._counts = counts
+        self._clock = clock
+        self._thread = threading.Thread(
+            target=self._run, name=f"channel-{channel.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to judge."""
+        self._thread.start()
+
+    def join(self, limit_s: float) -> None:
+        """Wait for the end, which comes after the source's own."""
+        self._thread.join(limit_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still judges."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        in_a_row = 0
+        while True:
+            self.beat_ns = self._clock.mono_ns()
+            try:
+                self._take_up_bundle()
+                item = self.channel.feed.take(TAKE_S)
+                if item is not None:
+                    self._inspect(item)
+                    in_a_row = 0
+            except EndOfSource:
+                break
+            except Exception:
+                in_a_row += 1
+                self._counts.add_fault()
+                if in_a_row.bit_count() == 1:
+                    LOG.exception("channel %s failed (%d); going on", self.channel.name, in_a_row)
+                self._clock.sleep_s(TAKE_S)
+        self.channel.feed.close()
+
+    def _take_up_bundle(self) -> None:
+        """Judge by the newly installed bundle from the next item on, where there is one."""
+        fresh = self._fresh_bundle(self.channel.name)
+        if fresh is None:
+            return
+        old, self.channel.bundle = self.channel.bundle, fresh
+        LOG.info("channel %s: %s in the place of %s", self.channel.name, fresh.title, old.title)
+        self._line.rename(self.channel.name, fresh.title)
+        old.close()
+
+    def _inspect(self, item: Item) -> None:
+        judge = self.channel.bundle.judge
+        # What waited too long has been decided already: judging it would only delay the next ones.
+        if judge.needs_every_item or self._line.is_open(self.channel.name, item):
+            verdict = judge.judge(item)
+            self._memories.note(self.channel.name, self.channel.memory)
+        else:
+            verdict = judge.refuse("stale: its part was decided without it", item)
+        self._line.judged(item, verdict)

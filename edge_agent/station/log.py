@@ -1,0 +1,76 @@
+"""The log of the agent: the clock of the verdict lines (UTC), and priorities for the journal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TextIO
+
+from edge_agent.contracts.wire.decision import Decision
+from edge_agent.contracts.wire.messages import CONTROL
+
+LOG = logging.getLogger("lineside.verdict")
+
+PRIORITIES = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
+"""Level -> priority of syslog(3), which sd-daemon(3) takes as <N> at the begin of a line."""
+
+
+class LogFormatter(logging.Formatter):
+    """Lines with UTC time, or with a priority where the journal adds the time itself.
+
+    Control characters of a message (a part id, a file name) are escaped; a traceback keeps its
+    lines.
+    """
+
+    def __init__(self, *, journal: bool) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines of a record."""
+        text = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), _words(record))
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        if not self._journal:
+            return f"{_time(record.created)} {record.levelname} {record.name}: {text}"
+        priority = PRIORITIES.get(record.levelno, 6)
+        return "\n".join(f"<{priority}>{record.name}: {line}" for line in text.split("\n"))
+
+
+def start_log(level: int) -> None:
+    """Log on stderr from `level` on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormatter(journal=is_journal(sys.stderr, os.environ)))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether the journal reads `stream` (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def log_fail(decision: Decision) -> None:
+    """A FAIL in the log, for a station whose verdict lines nobody sees."""
+    if decision.verdict == "FAIL" and not decision.late_fail:
+        LOG.warning("FAIL part %s: %s", decision.part_id, decision.reason)
+
+
+def _words(record: logging.LogRecord) -> str:
+    return record.getMessage().encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
