@@ -87,7 +87,7 @@ class OutputSet:
             # Also a fault in a driver must cost neither the other outputs nor the record.
             if name not in self.faults:
                 expected = isinstance(error, DeviceError)
-                LOG.error("%s failed: %s", name, error, exc_info=not expected)
+                LOG.log(logging.ERROR, "%s failed: %s", name, error, exc_info=not expected)
             self.faults[name] = str(error) or type(error).__name__
         else:
             if self.faults.pop(name, None) is not None:

@@ -90,10 +90,7 @@ class Station:
         self._supervisor = supervisor or Supervisor()
         self._timing = timing or Timing()
         self._outputs = OutputSet(
-            {
-                name: build_output(table, name=name, clock=clock)
-                for name, table in config.output_names.items()
-            },
+            {name: build_output(table, clock=clock) for name, table in config.output_names.items()},
             output,
         )
         self._publisher = Publisher(

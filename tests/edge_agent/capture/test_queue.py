@@ -13,7 +13,7 @@ from edge_agent.capture.queue import BoundedQueue, DirectQueue, ReconnectingSour
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
-from edge_agent.contracts.core.types import Frame, Item, Unreadable
+from edge_agent.contracts.core.types import Frame, Item
 from tests.station_kit import take_all, wait_until
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
@@ -51,21 +51,42 @@ class Belt:
         self.closed += 1
 
 
+class Watch:
+    """Remembers what it is told, by number."""
+
+    def __init__(self) -> None:
+        self.grabs: list[int] = []
+        self.drops: list[int] = []
+
+    def grabbed(self, item: Item) -> None:
+        self.grabs.append(item.seq)
+
+    def dropped(self, item: Item) -> None:
+        self.drops.append(item.seq)
+
+
 def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
     belt = Belt(50, live=True)
     feed = build_queue(belt, name="top", size=2, clock=SystemClock())
     assert isinstance(feed, BoundedQueue)
-    feed.start()
-    time.sleep(0.2)
+    watch = Watch()
+    feed.start(watch)
+    assert wait_until(lambda: len(watch.grabs) == 50)
     items = take_all(feed.take)
     feed.close()
-    unseen = [item for item in items if isinstance(item, Unreadable)]
-    seen = [item for item in items if isinstance(item, Frame)]
-    assert sorted(item.seq for item in items) == list(range(50))
-    assert [item.seq for item in seen] == [48, 49], "not the latest frames"
-    assert feed.dropped == len(unseen) == 48
-    assert all("dropped" in item.reason for item in unseen)
+    assert watch.grabs == list(range(50))
+    assert [item.seq for item in items] == [48, 49], "not the latest frames"
+    assert watch.drops == list(range(48))
+    assert feed.dropped == 48
     assert belt.closed == 1
+
+
+def test_item_is_watched_before_anybody_takes_it() -> None:
+    belt, watch = Belt(2, live=True), Watch()
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock())
+    feed.start(watch)
+    assert wait_until(lambda: watch.grabs == [0, 1])
+    feed.close()
 
 
 def test_source_that_is_not_live_is_never_dropped() -> None:

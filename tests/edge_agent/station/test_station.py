@@ -22,9 +22,10 @@ from edge_agent.contracts.core.errors import (
 )
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
+from edge_agent.decide.memory import ChannelMemory
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.config import Channel, StationConfig, read_config
-from edge_agent.station.station import Station, rss_mb
+from edge_agent.station.station import Station, Timing, rss_mb
 from tests.station_kit import (
     wait_until,
     write_frame,
@@ -94,7 +95,7 @@ def test_channels_are_joined_by_part_id_and_a_missing_one_is_no_verdict(bench: P
     assert by_part["part0011.png"].verdict == Verdict.FAIL, "one bad channel is enough"
     lonely = by_part["part0008.png"]
     assert lonely.verdict == Verdict.NO_VERDICT
-    assert lonely.reason.startswith("side: no verdict within the deadline")
+    assert lonely.reason.startswith("side: no verdict")
 
 
 def test_vibration_and_nan(bench: Path) -> None:
@@ -155,12 +156,10 @@ def test_bundle_that_computes_something_else_here_is_not_armed(bench: Path) -> N
         decide(write_station(bench, FOLDER))
 
 
-def test_disarmed_station_arms_when_the_fault_is_mended(
-    bench: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge_agent.station.station.REARM_S", 0.05)
+def test_disarmed_station_arms_when_the_fault_is_mended(bench: Path) -> None:
     write_image_bundle(bench / "brightness.bundle", score_off=0.25)
-    station = Station(read_config(write_station(bench, FOLDER)), clock=SystemClock())
+    config = read_config(write_station(bench, FOLDER))
+    station = Station(config, clock=SystemClock(), timing=Timing(rearm_s=0.05))
     thread = threading.Thread(target=station.run, args=[threading.Event()])
     thread.start()
     until = time.monotonic() + 5
@@ -173,19 +172,18 @@ def test_disarmed_station_arms_when_the_fault_is_mended(
     assert station.counts.parts == 12
 
 
-def test_station_tries_again_after_any_error_but_a_wrong_station_toml(
-    bench: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge_agent.station.station.REARM_S", 0.01)
+def test_station_tries_again_after_any_error_but_a_wrong_station_toml(bench: Path) -> None:
     errors = iter([InputError("a file came late"), BrokerError("no tags yet")])
 
-    def arm(channel: Channel, config: StationConfig, clock: Clock) -> ArmedChannel:
+    def arm(
+        channel: Channel, config: StationConfig, clock: Clock, memory: ChannelMemory
+    ) -> ArmedChannel:
         for error in errors:
             raise error
-        return arm_channel(channel, config, clock)
+        return arm_channel(channel, config, clock, memory)
 
     config = read_config(write_station(bench, FOLDER))
-    station = Station(config, clock=SystemClock(), arm=arm)
+    station = Station(config, clock=SystemClock(), arm=arm, timing=Timing(rearm_s=0.01))
     station.run(threading.Event())
     assert station.counts.parts == 12
     wrong = read_config(write_station(bench, FOLDER, trust="allow_unsigned = false"))
@@ -257,9 +255,8 @@ def test_output_that_fails_costs_no_verdict(bench: Path, caplog: pytest.LogCaptu
     station = Station(config, clock=SystemClock(), output=broken, keep_trying=False)
     station.run(threading.Event())
     assert station.counts.parts == 12
-    assert station.counts.faults == 12
-    said = [record for record in caplog.records if "failed" in record.message]
-    assert len(said) == 4, "the first, second, fourth and eighth in a row"
+    logged = [record.message for record in caplog.records if "failed" in record.message]
+    assert logged == ["output failed: the relay is gone"], "one line when it breaks"
 
 
 def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -> None:
@@ -278,7 +275,6 @@ def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -
     assert wait_until(lambda: station.counts.parts == 12, 5)
     stop.set()
     thread.join(10)
-    assert station.counts.faults == 12
     assert (station.counts.failed, station.counts.no_verdict) == (3, 9)
     assert station.reason == "asked to"
 

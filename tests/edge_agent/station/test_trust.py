@@ -12,7 +12,7 @@ from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
-from edge_agent.station.station import Station
+from edge_agent.station.station import Station, Timing
 from edge_agent.update.folder import Folder
 from tests.signing_kit import Workshop, open_workshop
 from tests.station_kit import wait_until, write_frames
@@ -89,15 +89,19 @@ def test_slot_folder_without_a_bundle_says_what_to_do(
 
 
 def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trusted(
-    tmp_path: Path, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workshop: Workshop
 ) -> None:
-    monkeypatch.setattr("edge_agent.station.bundle_watch.LOOK_S", 0.05)
     slot = install(tmp_path, workshop, workshop.signed())
     toml = Path(write(tmp_path, slot))
     toml.write_text(f'{toml.read_text()}rate_hz = 50\nat_end = "repeat"\n')
     decisions: list[Decision] = []
     stop = threading.Event()
-    station = Station(read_config(toml), clock=SystemClock(), output=decisions.append)
+    station = Station(
+        read_config(toml),
+        clock=SystemClock(),
+        output=decisions.append,
+        timing=Timing(look_s=0.05, retry_s=(0.05,)),
+    )
     line = threading.Thread(target=station.run, args=[stop])
     line.start()
 
