@@ -68,6 +68,11 @@ class SourceTable(Table):
         return True
 
     @property
+    def repeats(self) -> bool:
+        """Whether the same items come again and again by intent."""
+        return False
+
+    @property
     def needs_broker(self) -> bool:
         """Whether the source needs the broker of [mqtt]."""
         return False

@@ -21,7 +21,7 @@ class ImageInspector:
         """Judge a frame; raises InputError for one that is not fit to be judged."""
         if not isinstance(item, Frame):
             raise wrong_item(item, "frames")
-        fault = self._health.fault(item.image)
+        fault = self._health.fault(item.image, item.device_ns)
         if fault:
             raise InputError(fault)
         return self._network.inspect(item.image)

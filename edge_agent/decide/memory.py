@@ -19,7 +19,7 @@ class MemoryRecord(Strict):
 
     format: int = Field(default=1, ge=1, le=1)
     alarms: dict[str, str] = Field(default_factory=dict)
-    frame_digest: str = ""
+    frames: list[str] = Field(default_factory=list, max_length=64)
     equal_frames: int = Field(default=0, ge=0)
 
 
@@ -34,11 +34,11 @@ class ChannelMemory:
         """The memory as it goes to disk."""
         return MemoryRecord(
             alarms=self.alarms.dump(),
-            frame_digest=self.frames.digest,
+            frames=self.frames.dump(),
             equal_frames=self.frames.equal,
         )
 
     def restore(self, record: MemoryRecord) -> None:
         """Remember what dump() gave; raises ValueError for a history that is none."""
         self.alarms.restore(record.alarms)
-        self.frames.digest, self.frames.equal = record.frame_digest, record.equal_frames
+        self.frames.restore(record.frames, record.equal_frames)

@@ -1,8 +1,18 @@
-"""Whether a frame is fit to be judged: lens, lamp and camera."""
+"""Whether a frame is fit to be judged: camera, cable, lens and lamp.
+
+Four faults are looked for in a thinned frame (about 60 x 80 pixels, 0.2 ms): light (dark, or
+saturated, as a whole or in one part), a part without a picture (rows or columns of one single
+colour), a picture that came before (a camera that froze, a ring of stale buffers, half a frame of
+an earlier one), and a driver's time stamp that stands still. What is usual for this line is taken
+from the golden pictures of the bundle, where it has any.
+"""
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +21,55 @@ from pydantic import Field, field_validator
 from edge_agent.contracts.core.types import Image
 from edge_agent.settings.toml import Table
 
-STEP = 16
-"""Every 16th pixel of every 16th row is looked at: 4,800 of a 1280x960 frame, in 0.1 ms."""
+SAMPLES = 60
+"""Pixels that are looked at along the shorter side of a frame."""
 SATURATED = 254
+GRID = 8
+"""A frame is compared with earlier ones in GRID x GRID blocks."""
+REMEMBERED = 16
+"""Earlier frames that a frame is compared with: drivers have rings of at most so many buffers."""
+TEXTURE = 2
+"""Grey levels that a block must span to be compared: any live sensor's noise does, while a
+saturated background is equal in every frame."""
+LEAST_TEXTURED = 8
+"""With fewer blocks of texture only frames that are equal as a whole are called equal."""
+TORN_ROWS = 2
+"""Rows of blocks, of GRID, that must be those of an earlier frame to call a frame torn."""
+MOST_OF_THE_REST = 0.1
+"""At most this share of a torn frame's other blocks is also equal."""
+DARKER, LEAST_LIGHT = 0.2, 16.0
+"""A frame, or a quarter of it, is too dark below this share of the darkest golden picture; what is
+darker than LEAST_LIGHT there says nothing."""
+MORE_SATURATED, MORE_FLAT = 0.1, 0.1
+"""How much more than in the golden pictures may be saturated, or flat."""
 
 
 class FrameHealthTable(Table):
-    """When a frame is not fit to be judged."""
+    """When a frame is not fit to be judged. Golden pictures of the bundle widen these limits."""
 
     dark_mean: float = Field(
-        default=4, ge=0, le=255, description="mean brightness below this is a dark frame; 0: off"
+        default=8, ge=0, le=255, description="mean brightness below this is a dark frame; 0: off"
     )
     saturated_share: float = Field(
-        default=0.9, gt=0, le=1, description="share of saturated pixels above this; 1: off"
+        default=0.8, gt=0, le=1, description="share of saturated pixels above this; 1: off"
+    )
+    flat_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="share of rows or columns of one single colour above this; 1: off",
     )
     frozen_frames: int = Field(
-        default=2, ge=0, le=1000, description="so many equal frames are a frozen camera; 0: off"
+        default=2,
+        ge=0,
+        le=1000,
+        description="so many frames in a row that came before are a frozen camera; 0: off",
+    )
+    frozen_share: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="share of a frame that makes it equal to another: a clock in a corner may move",
     )
 
     @field_validator("frozen_frames")
@@ -37,8 +80,21 @@ class FrameHealthTable(Table):
         return count
 
 
+@dataclass(frozen=True)
+class FrameLevels:
+    """What is measured of one frame, or of several golden pictures the extreme.
+
+    mean: 0-255; cells: float64 (4, 4), means of its parts; saturated, flat: shares 0-1.
+    """
+
+    mean: float
+    cells: NDArray[np.float64]
+    saturated: float
+    flat: float
+
+
 class FrameHistory:
-    """The last frame of a camera and how often it has come in a row.
+    """The last frames of a camera, and how many in a row had come before.
 
     It belongs to the channel: a camera that froze before a new bundle or a restart is still frozen
     after it.
@@ -46,33 +102,202 @@ class FrameHistory:
 
     def __init__(self) -> None:
         self.equal = 0
-        self.digest = ""
+        self._frames: deque[NDArray[np.uint16]] = deque(maxlen=REMEMBERED)
 
-    def add(self, sample: NDArray[np.uint8]) -> int:
-        """Count a frame; gives the number of equal ones in a row, 1 for a new one."""
-        digest = blake2b(sample.tobytes(), digest_size=16).hexdigest()
-        self.equal = self.equal + 1 if digest == self.digest else 1
-        self.digest = digest
-        return self.equal
+    def compare(self, blocks: NDArray[np.uint16], textured: NDArray[np.bool_], share: float) -> int:
+        """Count a frame, and return how many of GRID rows of blocks of a new one are an earlier
+        frame's (a torn frame; 0 for a whole one).
+
+        blocks: (GRID, GRID) hashes; textured: which of them can be compared; share: of equal
+        blocks that makes frames equal. `equal` is then the number of frames in a row that had
+        come before, the first of them included; 1 for a new one.
+        """
+        earlier, torn, same = list(self._frames), 0, False
+        if earlier:
+            equal = np.stack(earlier) == blocks
+            same = _any_same(equal, textured, share)
+            torn = 0 if same else _torn_rows(equal, textured)
+        self.equal = self.equal + 1 if same else 1
+        self._frames.append(blocks)
+        return torn
+
+    def dump(self) -> list[str]:
+        """The frames as they go to disk, each in hexadecimal."""
+        return [frame.tobytes().hex() for frame in self._frames]
+
+    def restore(self, frames: Sequence[str], equal: int) -> None:
+        """Remember what dump() gave; raises ValueError for a history that is none."""
+        read = [np.frombuffer(bytes.fromhex(text), np.uint16) for text in frames]
+        if any(frame.size != GRID * GRID for frame in read):
+            raise ValueError("a frame of the history has another size")
+        self._frames = deque((f.reshape(GRID, GRID) for f in read), maxlen=REMEMBERED)
+        self.equal = equal
 
 
 class FrameHealth:
-    """Looks at the frames of one camera in their order. history: the channel's own."""
+    """Looks at the frames of one camera in their order.
 
-    def __init__(self, limits: FrameHealthTable, history: FrameHistory | None = None) -> None:
+    history: the channel's own; usual: the levels of the bundle's golden pictures, or None.
+    """
+
+    def __init__(
+        self,
+        limits: FrameHealthTable,
+        history: FrameHistory | None = None,
+        usual: FrameLevels | None = None,
+    ) -> None:
         self._limits = limits
         self._history = FrameHistory() if history is None else history
+        self._usual = usual
+        self._device_ns: int | None = None
 
-    def fault(self, image: Image) -> str:
-        """Why the frame is not fit to be judged, or nothing."""
-        sample = np.ascontiguousarray(image[::STEP, ::STEP])
-        equal = self._history.add(sample)
-        mean = float(sample.mean())
-        if mean < self._limits.dark_mean:
-            return f"dark frame: mean brightness {mean:.1f} of 255; look at lamp and lens cap"
-        share = float((sample >= SATURATED).mean())
-        if share > self._limits.saturated_share:
-            return f"saturated frame: {share:.0%} of it white; look at exposure and lamp"
-        if equal >= self._limits.frozen_frames > 0:
-            return f"frozen camera: {equal} equal frames in a row"
+    def fault(self, image: Image, device_ns: int | None = None) -> str:
+        """Why the frame is not fit to be judged, or nothing.
+
+        device_ns: the driver's own time stamp of the frame, where it gives one.
+        """
+        sample = thin(image)
+        # Every frame enters the history, also one that is unfit for its light.
+        stale = self._stale(sample)
+        stopped = device_ns is not None and device_ns == self._device_ns
+        self._device_ns = device_ns
+        light = self._light_fault(measure(sample))
+        if light:
+            return light
+        if stopped:
+            return "stale frame: the camera's time stamp did not advance"
+        return stale
+
+    def _light_fault(self, found: FrameLevels) -> str:
+        limits, usual = self._limits, self._usual
+        dark = limits.dark_mean
+        if usual is not None and dark:
+            dark = DARKER * usual.mean
+        if found.mean < dark:
+            return f"dark frame: mean brightness {found.mean:.1f} of 255; look at lamp and lens cap"
+        saturated, flat = limits.saturated_share, limits.flat_share
+        if usual is not None:
+            saturated = max(saturated, usual.saturated + MORE_SATURATED)
+            flat = max(flat, usual.flat + MORE_FLAT)
+        if found.saturated > saturated:
+            share = f"{found.saturated:.0%} of it white"
+            return f"saturated frame: {share}; look at exposure and lamp"
+        if limits.flat_share < 1 and found.flat > flat:
+            share = f"{found.flat:.0%} of its rows or columns have one single colour"
+            return f"incomplete frame: {share}; look at the camera's cable and bandwidth"
+        if usual is not None and limits.dark_mean:
+            return _dark_part(found, usual)
         return ""
+
+    def _stale(self, sample: Image) -> str:
+        torn = self._history.compare(*block_hashes(sample), self._limits.frozen_share)
+        if self._history.equal >= self._limits.frozen_frames > 0:
+            return f"frozen camera: {self._history.equal} equal frames in a row"
+        if torn and self._limits.frozen_frames:
+            return "torn frame: its upper or lower part is an earlier frame's"
+        return ""
+
+
+def usual_levels(golden: Sequence[Image]) -> FrameLevels | None:
+    """The darkest, the most saturated and the flattest of a line's golden pictures."""
+    if not golden:
+        return None
+    found = [measure(thin(image)) for image in golden]
+    return FrameLevels(
+        min(one.mean for one in found),
+        np.min([one.cells for one in found], axis=0),
+        max(one.saturated for one in found),
+        max(one.flat for one in found),
+    )
+
+
+def thin(image: Image) -> Image:
+    """Every n-th pixel of every n-th row: uint8 (about SAMPLES and more, same channels)."""
+    step = max(1, min(image.shape[:2]) // SAMPLES)
+    return np.ascontiguousarray(image[::step, ::step])
+
+
+def measure(sample: Image) -> FrameLevels:
+    """The levels of a thinned frame."""
+    height, width = sample.shape[:2]
+    rows, columns = np.arange(4) * height // 4, np.arange(4) * width // 4
+    planes = np.ascontiguousarray(sample.transpose(2, 0, 1))
+    sums = np.add.reduceat(planes.sum(axis=0, dtype=np.int64), rows, axis=0)
+    sums = np.add.reduceat(sums, columns, axis=1)
+    sizes = np.outer(np.diff(rows, append=height), np.diff(columns, append=width))
+    return FrameLevels(
+        float(sums.sum() / sample.size),
+        sums / (sizes * sample.shape[2]),
+        float((sample >= SATURATED).mean()),
+        max(_flat_share(planes, axis=2), _flat_share(planes, axis=1)),
+    )
+
+
+def block_hashes(sample: Image) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """(GRID, GRID) hashes of the blocks of a thinned frame, and which of them have texture."""
+    rows, columns = (side // GRID for side in sample.shape[:2])
+    if not rows or not columns:
+        sample = np.repeat(np.repeat(sample, GRID, axis=0), GRID, axis=1)
+        rows, columns = (side // GRID for side in sample.shape[:2])
+    cut = sample[: rows * GRID, : columns * GRID]
+    blocks = cut.reshape(GRID, rows, GRID, columns, -1).swapaxes(1, 2).reshape(GRID, GRID, -1)
+    # 16 bits of the sum are enough, since many blocks must agree before frames are called equal.
+    sums = blocks.astype(np.uint64) @ _weights(blocks.shape[2])
+    spread = blocks.max(axis=2).astype(np.int16) - blocks.min(axis=2)
+    return (sums >> np.uint64(48)).astype(np.uint16), spread > TEXTURE
+
+
+@cache
+def _weights(count: int) -> NDArray[np.uint64]:
+    """Odd 64-bit weights: a sum of pixels with them tells two blocks apart."""
+    return np.random.default_rng(0x5EED).integers(1, 1 << 62, count, np.uint64) * 2 + 1
+
+
+def _flat_share(planes: NDArray[np.uint8], axis: int) -> float:
+    """Share of rows (axis 2) or columns (axis 1) of (channels, H, W) with one single colour.
+
+    White ones are not counted: a backlight is white.
+    """
+    low, high = planes.min(axis=axis).astype(np.int16), planes.max(axis=axis)
+    flat = (high - low <= 1).all(axis=0) & (low < SATURATED).any(axis=0)
+    return float(flat.mean())
+
+
+def _dark_part(found: FrameLevels, usual: FrameLevels) -> str:
+    """Whether a quarter of the frame is darker than it ever is in the golden pictures."""
+    dark = (found.cells < DARKER * usual.cells) & (usual.cells >= LEAST_LIGHT)
+    if dark.sum() < 4:
+        return ""
+    return f"dark in {dark.mean():.0%} of the frame; look at lamps, lens cover and cable"
+
+
+def _any_same(equal: NDArray[np.bool_], textured: NDArray[np.bool_], share: float) -> bool:
+    """Whether one of the earlier frames is the same; equal: (N, GRID, GRID)."""
+    if np.count_nonzero(textured) < LEAST_TEXTURED:
+        return bool(equal.all(axis=(1, 2)).any())
+    return bool(equal[:, textured].mean(axis=1).max() >= share)
+
+
+def _torn_rows(equal: NDArray[np.bool_], textured: NDArray[np.bool_]) -> int:
+    """The most rows of blocks at an end of the frame that are those of one earlier frame.
+
+    The rest of the frame must be new: a quiet background is equal in both halves.
+    """
+    whole = np.asarray((equal | ~textured).all(axis=2))
+    from_above = _leading_rows(whole, equal, textured)
+    from_below = _leading_rows(whole[:, ::-1], equal[:, ::-1], textured[::-1])
+    return max(from_above, from_below)
+
+
+def _leading_rows(
+    whole: NDArray[np.bool_], equal: NDArray[np.bool_], textured: NDArray[np.bool_]
+) -> int:
+    """The most first rows that one earlier frame shares; whole: (N, GRID), rows that are equal."""
+    most = 0
+    for k in np.flatnonzero(whole[:, :TORN_ROWS].all(axis=1)):
+        run = int(whole[k].argmin())
+        rest = textured[run:]
+        compared = textured[:run].sum() >= LEAST_TEXTURED <= rest.sum()
+        if compared and equal[k, run:][rest].mean() <= MOST_OF_THE_REST:
+            most = max(most, run)
+    return most

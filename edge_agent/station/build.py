@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
+from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
@@ -22,7 +24,8 @@ from edge_agent.decide.memory import ChannelMemory
 from edge_agent.decide.physics import TITLE, PhysicsInspector
 from edge_agent.decide.process import ProcessInspector
 from edge_agent.decide.vibration import VibrationInspector, read_baseline
-from edge_agent.health.frame import FrameHealth
+from edge_agent.health.frame import FrameHealth, usual_levels
+from edge_agent.health.golden import golden_pictures
 from edge_agent.infer.inspector import Inspector as Network
 from edge_agent.infer.inspector import load_inspector
 from edge_agent.station.config import (
@@ -100,7 +103,7 @@ def load_bundle(
     bundle = trusted_bundle(file, config.trust)
     refuse_other_kind(channel, bundle.manifest.spec)
     network = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
-    inspector = build_inspector(channel, network, memory)
+    inspector = build_inspector(channel, network, memory, golden_pictures(bundle))
     judge = _judge(channel, inspector, bundle.title, config, clock)
     return LoadedBundle(file, bundle.title, judge, network)
 
@@ -157,10 +160,18 @@ def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:
         )
 
 
-def build_inspector(channel: Channel, network: Network, memory: ChannelMemory) -> Inspector:
-    """The inspector of a channel with a bundle; the kind of the channel chooses it."""
+def build_inspector(
+    channel: Channel, network: Network, memory: ChannelMemory, golden: Sequence[Image] = ()
+) -> Inspector:
+    """The inspector of a channel with a bundle; the kind of the channel chooses it.
+
+    golden: pictures that show what is usual for the line.
+    """
     if isinstance(channel, ImageChannel):
-        return ImageInspector(network, FrameHealth(channel.health, memory.frames))
+        limits = channel.health
+        if channel.source.repeats:
+            limits = limits.model_copy(update={"frozen_frames": 0})
+        return ImageInspector(network, FrameHealth(limits, memory.frames, usual_levels(golden)))
     rule = channel.persistence or network.spec.scoring.persistence
     alarm = AlarmRule(rule, memory.alarms)
     if isinstance(channel, ProcessChannel):

@@ -34,6 +34,11 @@ class FolderTable(SourceTable):
         default="stop", description="stop; or wait for new files; or begin again"
     )
 
+    @property
+    def repeats(self) -> bool:
+        """`at_end` is repeat."""
+        return self.at_end == "repeat"
+
 
 class FolderCamera:
     """Gives every image in name order; a file that cannot be read becomes Unreadable.

@@ -31,7 +31,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture as the driver gave it; `seq` counts from 0, dropped frames included."""
+    """One picture as the driver gave it; `seq` counts from 0, dropped frames included.
+
+    device_ns: the driver's own time stamp, which advances with every frame; None: it has none.
+    """
 
     image: Image
     captured_at_ns: int
@@ -39,6 +42,7 @@ class Frame:
     seq: int
     source: str = ""
     part_id: str = ""
+    device_ns: int | None = None
 
 
 @dataclass(frozen=True)

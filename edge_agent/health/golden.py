@@ -1,0 +1,19 @@
+"""The golden pictures of a bundle: what a fit frame of this line looks like."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import IMAGE_SUFFIXES, decode_image
+from edge_agent.contracts.model.bundle import Bundle
+
+
+def golden_pictures(bundle: Bundle) -> list[Image]:
+    """The decoded pictures of the bundle's golden folder, by name; raises InputError."""
+    names = sorted(name for name in bundle.files if name.startswith("golden/"))
+    return [
+        decode_image(bundle.files[name], f"{bundle.title}: {name}")
+        for name in names
+        if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    ]
