@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.thresholds.policy import Choice, Costs
@@ -72,14 +72,14 @@ def _threshold(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def sentences(document: dict[str, object]) -> list[str]:
+def sentences(document: dict[str, Any]) -> list[str]:
     """The promise for people."""
     lines = [f"threshold {document['cut']:.6g}: {document['rule']}"]
     if document["unsure"]:
-        low, high = document["unsure"]  # type: ignore[misc]
+        low, high = document["unsure"]
         lines.append(f"unsure from {low:.6g} to {high:.6g}: NO-VERDICT, for a person")
     for key, title in (("chosen_on", str(document["source"])), ("held_out", "held-out parts")):
-        lines += _point_lines(title, document[key])  # type: ignore[arg-type]
+        lines += _point_lines(title, document[key])
     if not document["proven"]:
         kind = "good" if document["more_good"] else "bad"
         more = document[f"more_{kind}"]

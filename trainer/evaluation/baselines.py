@@ -35,7 +35,7 @@ def nearest(train: Features, targets: Labels, test: Features) -> Labels:
 def strangeness(train: Features, test: Features) -> Scores:
     """The distance to the nearest training sample in standardised features."""
     found = [squares.min(axis=1) for squares in _squares(train, test)]
-    return np.sqrt(np.maximum(np.concatenate(found), 0))
+    return np.asarray(np.sqrt(np.maximum(np.concatenate(found), 0)))
 
 
 def _squares(train: Features, test: Features) -> Iterator[Features]:

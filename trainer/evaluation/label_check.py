@@ -87,7 +87,7 @@ def image_row(image: Image) -> Row:
     Quantiles over all places: where a defect lies and how it is turned changes little of them.
     """
     small = cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     colours, _ = np.histogramdd(small.reshape(-1, 3), bins=4, range=[(0, 256)] * 3)
     parts = [np.sqrt(colours.ravel()) / SIDE_PX]
     parts.append(cv2.resize(lab[:, :, 0], (8, 8), interpolation=cv2.INTER_AREA).ravel())
@@ -129,7 +129,7 @@ def _answers(grey: Row, width_px: float) -> list[Row]:
 
 def _quantiles(values: Row) -> Row:
     ordered = np.sort(values, axis=None)
-    return ordered[(np.array(SHARES) * (len(ordered) - 1)).round().astype(int)]
+    return np.asarray(ordered[(np.array(SHARES) * (len(ordered) - 1)).round().astype(int)])
 
 
 def _features(dataset: Dataset, talk: Talk) -> NDArray[np.float32]:

@@ -25,19 +25,21 @@ LIMIT = 0.3
 STEPS = 200
 
 
-def fitted(heat: Heat, shape: tuple[int, int]) -> Heat:
+def fitted(heat: Heat, shape: tuple[int, ...]) -> Heat:
     """The map at the size of the mask, bilinear."""
-    return np.asarray(cv2.resize(heat, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(
+        cv2.resize(heat, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32
+    )
 
 
 def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str]) -> Figure:
     """Area under the ROC curve of single pixels; the interval draws groups of images."""
-    maps = [_thinned(heat) for heat in maps]
-    masks = [_thinned(mask) for mask in masks]
+    thin_maps = [_thinned(heat) for heat in maps]
+    thin_masks = [_thinned(mask) for mask in masks]
 
     def area(rows: NDArray[np.intp]) -> float:
-        scores = np.concatenate([maps[row].ravel() for row in rows])
-        return auroc(np.concatenate([masks[row].ravel() for row in rows]), scores)
+        scores = np.concatenate([thin_maps[row].ravel() for row in rows]).astype(np.float64)
+        return auroc(np.concatenate([thin_masks[row].ravel() for row in rows]) > 0, scores)
 
     return bootstrapped(area, list(groups), rounds=ROUNDS)
 
@@ -118,8 +120,9 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     samples = [dataset.samples[int(place)] for place in held_out.split.test]
     bad = dataset.is_bad()[held_out.split.test]
     known = np.array([bool(sample.mask) for sample in samples]) | ~bad
-    framed = isinstance(spec, ImageInput) and spec.tiles.count == 1 and spec.align is None
-    if not framed or not (known & bad).any() or len(held_out.network.outputs) < 2:
+    if not isinstance(spec, ImageInput) or spec.tiles.count > 1 or spec.align is not None:
+        return {}
+    if not (known & bad).any() or len(held_out.network.outputs) < 2:
         return {}
     flat = spec.model_copy(update={"channels": 1, "standardise": False})
     heats, masks, groups = [], [], []
@@ -127,7 +130,7 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         heat = held_out.network.predict_on_batch(
             held_out.inputs.inputs[row : row + 1].astype(np.float32)
         )[1]
-        mask = np.zeros(spec.shape[:2], bool)
+        mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
             mask = prepare_image(read_image(dataset.root / samples[row].mask), flat)[:, :, 0] > 127
         heats.append(fitted(np.asarray(heat, np.float32).reshape(heat.shape[1:3]), mask.shape))

@@ -102,9 +102,7 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Figure]:
         "recall_at_1pct_false_reject": metrics.bootstrapped(
             lambda rows: metrics.recall_at(bad[rows], scores[rows], 0.01), outcome.groups
         ),
-        "auroc": metrics.bootstrapped(
-            lambda rows: metrics.auroc(bad[rows], scores[rows]), outcome.groups
-        ),
+        "auroc": metrics.auroc_figure(bad, scores, outcome.groups),
         "average_precision": metrics.bootstrapped(
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups
         ),

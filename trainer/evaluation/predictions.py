@@ -66,5 +66,5 @@ def _logits(outputs: NDArray[np.float32], judgement: Judgement) -> NDArray[np.fl
     if not judgement.probabilities:
         return np.array([judgement.score])
     if len(outputs) == 1:
-        return outputs[0].astype(np.float64)
-    return np.log(np.maximum(np.array(judgement.probabilities), 1e-12))
+        return np.asarray(outputs[0], np.float64)
+    return np.asarray(np.log(np.maximum(np.array(judgement.probabilities), 1e-12)))

@@ -82,7 +82,7 @@ def _grad_cam(network: keras.Model, spec: ModelSpec, batch: NDArray[np.float32])
             margin = tf.reduce_max(logits[0])
     slopes = tape.gradient(margin, places).numpy()[0]
     weights = slopes.mean(axis=(0, 1))
-    return np.maximum((places.numpy()[0] * weights).sum(axis=2), 0).astype(np.float32)
+    return np.asarray(np.maximum((places.numpy()[0] * weights).sum(axis=2), 0), np.float32)
 
 
 def _last_map(network: keras.Model, spec: ModelSpec) -> keras.KerasTensor:

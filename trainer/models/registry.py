@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.manifest import Task
@@ -30,9 +31,9 @@ DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomal
 """What it takes where there are weights to start from: far better than a start at random."""
 
 
-def architectures() -> dict[str, Architecture]:
+def architectures() -> dict[str, Architecture[Any]]:
     """Name -> architecture, for every file of these rooms that holds one."""
-    found: dict[str, Architecture] = {}
+    found: dict[str, Architecture[Any]] = {}
     rooms = import_module("trainer.models").__path__
     for module in pkgutil.walk_packages(rooms, "trainer.models."):
         row = getattr(import_module(module.name), "ARCHITECTURE", None)
@@ -41,7 +42,7 @@ def architectures() -> dict[str, Architecture]:
     return found
 
 
-def find_architecture(name: str, task: Task, weights: str = "none") -> Architecture:
+def find_architecture(name: str, task: Task, weights: str = "none") -> Architecture[Any]:
     """The architecture of that name, or for `auto` the default of the task and its weights."""
     known = architectures()
     fitting = sorted(row.name for row in known.values() if task in row.tasks)

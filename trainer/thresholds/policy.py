@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta, rankdata
 
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -82,8 +83,6 @@ class Choice:
 
 def upper_bound(errors: int, n: int, confidence: float = CONFIDENCE) -> float:
     """One-sided Clopper-Pearson bound of a share of which `errors` in `n` were seen."""
-    from scipy.stats import beta
-
     if n == 0 or errors >= n:
         return 1.0
     return float(beta.ppf(confidence, errors + 1, n - errors))
@@ -183,7 +182,8 @@ def _above(score: float) -> float:
 
 
 def _ranks(scores: Scores) -> Scores:
-    return np.argsort(np.argsort(scores, kind="stable"), kind="stable") + 0.5
+    """(N,) ordinal ranks from 0.5 on; equal scores in their order."""
+    return np.asarray(rankdata(scores, method="ordinal") - 0.5, np.float64)
 
 
 def _cuts(scores: Scores) -> tuple[Scores, Scores]:

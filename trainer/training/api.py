@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
@@ -29,8 +30,15 @@ class NoOptions(StrictTable):
     """An architecture without options of its own."""
 
 
+Options = TypeVar("Options", bound=StrictTable, covariant=True, default=StrictTable)
+"""The schema of an architecture's own options."""
+
+AnyOptions = TypeVar("AnyOptions", bound=StrictTable)
+"""The same for functions that hand a Training on."""
+
+
 @dataclass(frozen=True)
-class Training:
+class Training(Generic[Options]):
     """All that a fit may see. The test split is not here.
 
     train, val: prepared inputs (uint8 images or float32 windows) with the sample of each;
@@ -45,7 +53,7 @@ class Training:
     train: Prepared
     val: Prepared
     config: FitConfig
-    options: StrictTable
+    options: Options
     talk: Talk
     unfinished: Unfinished = field(default_factory=Unfinished)
     cluster: Cluster | None = None
@@ -77,20 +85,16 @@ class Fitted:
     unseen: NDArray[np.float32] | None = None
 
 
-SpecOf = Callable[[Split, FitConfig, StrictTable], InputSpec]
-"""Chooses the preprocessing from the configuration and the training samples alone."""
-
-Build = Callable[[InputSpec, int, FitConfig, StrictTable], "keras.Model"]
-"""(spec, labels, config, options) -> an untrained network whose input is spec.shape."""
-
-Calibration = Callable[[Training, Fitted], Tensor]
+Calibration = Callable[["Training[Any]", Fitted], Tensor]
 """Training inputs (N, *shape), N <= 500, from which int8 ranges are learnt."""
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """One row of the table of models.
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Generic[Options]):
+    """One row of the table of models, whose functions receive their own options.
 
+    spec_of: chooses the preprocessing from the configuration and the training samples alone;
+    build: (spec, labels, config, options) -> an untrained network whose input is spec.shape;
     fit: None for gradient descent on the cross entropy of `build`'s logits;
     calibration: None for up to 500 training inputs, every class among them;
     options: the schema of the configuration's [options] table.
@@ -99,14 +103,14 @@ class Architecture:
     name: str
     tasks: tuple[Task, ...]
     summary: str
-    spec_of: SpecOf
-    build: Build
+    options: type[Options]
+    spec_of: Callable[[Split, FitConfig, Options], InputSpec]
+    build: Callable[[InputSpec, int, FitConfig, Options], keras.Model]
     epochs: int = 60
     learning_rate: float = 0.002
     batch: int = 32
-    fit: Callable[[Training], Fitted] | None = None
+    fit: Callable[[Training[Options]], Fitted] | None = None
     calibration: Calibration | None = None
     scoring: Literal["logits", "anomaly", "value"] = "logits"
     windows: Literal["mean", "max"] = "mean"
     train_hop_share: int = 1
-    options: type[StrictTable] = NoOptions

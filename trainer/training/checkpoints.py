@@ -58,7 +58,7 @@ class Place:
         """Replace the state, whole or not at all."""
         if self.state is None:
             return
-        named = {"facts": np.array(json.dumps({**state.facts, "mark": self.mark}))}
+        named: dict[str, Any] = {"facts": np.array(json.dumps({**state.facts, "mark": self.mark}))}
         for part in ("variables", "optimiser", "best"):
             arrays = getattr(state, part)
             named |= {f"{part}-{number:04d}": array for number, array in enumerate(arrays)}

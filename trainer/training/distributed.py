@@ -98,7 +98,7 @@ def join_cluster() -> Cluster | None:
     return Cluster(strategy, number if kind == "chief" else number + chiefs)
 
 
-def _all_reduce(strategy: tf.distribute.Strategy) -> Callable[[Array], tf.Tensor]:
+def _all_reduce(strategy: tf.distribute.Strategy) -> Callable[[Array], Array]:
     """float32 (N,) of this machine -> the sum over all machines, as one graph for every N."""
     import tensorflow as tf
 
@@ -106,11 +106,12 @@ def _all_reduce(strategy: tf.distribute.Strategy) -> Callable[[Array], tf.Tensor
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(mine))
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32)])
     def total(mine: tf.Tensor) -> tf.Tensor:
         return strategy.run(together, args=(mine,))
 
-    return total
+    signature = [tf.TensorSpec((None,), tf.float32)]
+    graph: Callable[[Array], Array] = tf.function(total, input_signature=signature)
+    return graph
 
 
 def gone(error: Exception) -> LinesideError:

@@ -27,7 +27,7 @@ WEIGHT_LIMIT = 10.0
 """No class weighs more than this; a rarer one would make the training jump."""
 
 
-def fit_network(architecture: Architecture, training: Training) -> Fitted:
+def fit_network(architecture: Architecture[Any], training: Training) -> Fitted:
     """Fit the architecture's network on cross entropy; the best epoch on validation data stays."""
     import keras
 

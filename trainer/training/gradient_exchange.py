@@ -167,17 +167,18 @@ def _step_of(cluster: Cluster, network: keras.Model, optimiser: keras.optimizers
         context = tf.distribute.get_replica_context()
         return list(context.all_reduce(tf.distribute.ReduceOp.SUM, mine))
 
-    @tf.function(input_signature=kinds)
     def step(x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor, count: tf.Tensor) -> list[tf.Tensor]:
         loss, right, *gradients = cluster.strategy.run(slopes, args=(x, y, weights, count))
         optimiser.apply(gradients, network.trainable_variables)
         return [loss, right]
 
+    graph = tf.function(step, input_signature=kinds)
+
     def taken(
         x: Tensor, y: NDArray[np.int64], weights: NDArray[np.float32], count: int
     ) -> tuple[float, float]:
         try:
-            loss, right = step(x.astype(np.float32), y, weights, np.float32(count))
+            loss, right = graph(x.astype(np.float32), y, weights, np.float32(count))
         except tf.errors.OpError as error:
             raise gone(error) from error
         return float(loss), float(right)

@@ -6,6 +6,7 @@ This is the library that `fit`, cross-validation and searches share: nothing is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Experiment:
 
     split: Split
     config: FitConfig
-    architecture: Architecture
+    architecture: Architecture[Any]
     fitted: Fitted
     spec: ModelSpec
     held_out: Prepared
@@ -112,7 +113,7 @@ def run_experiment(
     )
 
 
-def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
+def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConfig]:
     """The architecture, and the configuration with its own choices filled in."""
     task = split.dataset.config.task
     architecture = find_architecture(config.model, task, config.weights)
@@ -130,7 +131,7 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture, FitConfig]:
 
 
 def prepare_training(
-    split: Split, config: FitConfig, architecture: Architecture, talk: Talk
+    split: Split, config: FitConfig, architecture: Architecture[Any], talk: Talk
 ) -> Training:
     """Read what the fit may see: train and val, never test."""
     options = validate(architecture.options, config.options, "options")
@@ -159,7 +160,7 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
 
 
 def _scoring_of(
-    architecture: Architecture, fitted: Fitted, training: Training, heard: NDArray[np.float32]
+    architecture: Architecture[Any], fitted: Fitted, training: Training, heard: NDArray[np.float32]
 ) -> Scoring:
     """The fit's own scoring, or a threshold by `heard`, what was said of the validation inputs."""
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
@@ -178,7 +179,7 @@ def _scoring_of(
 
 
 def _spec_of(
-    name: str, architecture: Architecture, training: Training, scoring: Scoring
+    name: str, architecture: Architecture[Any], training: Training, scoring: Scoring
 ) -> ModelSpec:
     config = training.dataset.config
     return ModelSpec(
@@ -211,7 +212,7 @@ def _judged(
     return judge_all(outputs, prepared, indices, scoring, training.labels, good)
 
 
-def _calibration(architecture: Architecture, training: Training, fitted: Fitted) -> Tensor:
+def _calibration(architecture: Architecture[Any], training: Training, fitted: Fitted) -> Tensor:
     if architecture.calibration is not None:
         return architecture.calibration(training, fitted)
     return representative(training)
@@ -227,4 +228,4 @@ def representative(training: Training, most: int = MOST_CALIBRATION) -> Tensor:
         chosen += [int(queue[turn]) for queue in queues if turn < len(queue)]
         if len(chosen) >= most:
             break
-    return training.train.inputs[np.sort(chosen[:most])]
+    return np.asarray(training.train.inputs[np.sort(chosen[:most])])

@@ -21,7 +21,7 @@ from trainer.evaluation.localisation import localisation_figures
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.evaluation.predictions import Judged
 from trainer.models.process.features import sample_table
-from trainer.statistics.metrics import auroc, bootstrapped, wilson
+from trainer.statistics.metrics import auroc_figure, bootstrapped, wilson
 from trainer.thresholds.alarm_rule import is_watched, tally
 from trainer.workflow.experiment import Experiment
 
@@ -206,11 +206,7 @@ def baseline_rankings(
     """Name -> AUROC of each trivial score on the same samples."""
     bad = outcome.bad
     return {
-        name: {
-            "auroc": bootstrapped(
-                lambda rows, one=one: auroc(bad[rows], one[rows]), outcome.groups
-            ).as_json()
-        }
-        for name, one in scores.items()
+        name: {"auroc": auroc_figure(bad, column, outcome.groups).as_json()}
+        for name, column in scores.items()
         if bad.any() and not bad.all()
     }

@@ -190,4 +190,6 @@ def _size(image: Image) -> tuple[int, int]:
 
 
 def _sized(image: Image, size: tuple[int, int]) -> Image:
-    return image if _size(image) == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if _size(image) == size:
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -61,7 +61,7 @@ def search(
             where=str(split.dataset.root),
             cure="tune on a data set with defects in validation",
         )
-    talk = talk or Silent()
+    progress = talk or Silent()
     image = split.dataset.config.kind == "image"
 
     class Search(BaseTuner):  # type: ignore[misc]
@@ -69,7 +69,9 @@ def search(
             del args, kwargs
             tried = configured(config, settings_of(trial.hyperparameters, image), image)
             score = _validation_score(split, tried)
-            talk.say(f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}")
+            progress.say(
+                f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}"
+            )
             return {OBJECTIVE: score}
 
         def load_model(self, trial: Trial) -> None:

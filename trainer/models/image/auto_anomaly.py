@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,15 +18,14 @@ from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
-from trainer.models.image import padim as gaussian
-from trainer.models.image import patchcore as patches
+from trainer.models.image import padim, patchcore
 from trainer.models.image.cross_fitting import Learnt, fit_on_all
 from trainer.models.image.feature_maps import detector_spec, planted_calibration, rows_of
-from trainer.models.image.padim import GaussianOptions
-from trainer.models.image.patchcore import PatchesOptions
+from trainer.models.image.padim import PadimOptions
+from trainer.models.image.patchcore import PatchcoreOptions
 from trainer.models.image.synthetic_defects import plant
 from trainer.statistics.metrics import auroc, recall_at
-from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, NoOptions, Training
 
 if TYPE_CHECKING:
     import keras
@@ -42,14 +41,14 @@ class Candidate:
     """
 
     name: str
-    learn: Callable[[Training], Learnt]
+    learn: Callable[[Training[Any]], Learnt]
     whole: StrictTable
     untaught: StrictTable
 
 
 CANDIDATES = (
-    Candidate("gaussian", gaussian.learn, GaussianOptions(), GaussianOptions(taught=0)),
-    Candidate("patches", patches.learn, PatchesOptions(), PatchesOptions(taught=0)),
+    Candidate("gaussian", padim.learn, PadimOptions(), PadimOptions(taught=0)),
+    Candidate("patches", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(taught=0)),
 )
 
 
@@ -69,16 +68,16 @@ class Ranking:
         )
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     """A square of 320 px, standardised."""
     del split, options
-    return detector_spec(config, gaussian.SIZE_PX)
+    return detector_spec(config, padim.SIZE_PX)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
     """The first candidate's graph, untrained."""
     del options
-    return gaussian.build(spec, labels, config, GaussianOptions())
+    return padim.build(spec, labels, config, PadimOptions())
 
 
 def fit(training: Training) -> Fitted:
@@ -117,4 +116,5 @@ ARCHITECTURE = Architecture(
     calibration=planted_calibration,
     scoring="anomaly",
     windows="max",
+    options=NoOptions,
 )

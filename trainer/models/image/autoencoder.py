@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
@@ -22,7 +23,6 @@ from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image.feature_maps import (
-    Floats,
     detector_spec,
     planted_calibration,
     rows_of,
@@ -47,22 +47,23 @@ class AutoencoderOptions(StrictTable):
     code: int = Field(default=16, ge=2, le=128, description="channels of the narrowest layer")
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: AutoencoderOptions) -> ImageInput:
     """A square of 128 px, standardised."""
     del split, options
     return detector_spec(config, SIZE_PX)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: AutoencoderOptions
+) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, H/4, W/4, 1)."""
     import keras
     from keras import layers
 
     del labels, config
-    code = AutoencoderOptions.model_validate(options.model_dump()).code
     pixels = keras.Input(spec.shape, name="pixels")
     seen = layers.Rescaling(1 / 127.5, offset=-1.0, name="seen")(pixels)
-    redrawn = _drawer(spec.shape, code)(seen)
+    redrawn = _drawer(spec.shape, options.code)(seen)
     error = layers.Subtract(name="exact_error")([seen, redrawn])
     square = layers.Multiply(name="exact_square")([error, error])
     coarse = layers.AveragePooling2D(4, name="exact_coarse")(square)
@@ -71,7 +72,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(pixels, [score, heat], name="autoencoder")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[AutoencoderOptions]) -> Fitted:
     """Learn to redraw good parts; the epoch that redraws validation parts best stays."""
 
     seed_everything(training.config.seed)
@@ -116,7 +117,7 @@ def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float
 
 def _resumed(
     drawer: keras.Model, rng: np.random.Generator, place: Place
-) -> tuple[list[Mapping[str, float]], list[Floats]]:
+) -> tuple[list[Mapping[str, float]], list[NDArray[np.generic]]]:
     """What an interrupted training left: its history, and the weights of its best epoch."""
     found = place.read()
     if found is None:
@@ -143,7 +144,7 @@ def _scaled(inputs: Tensor) -> Tensor:
     return inputs.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def _drawer(shape: tuple[int, int, int], code: int) -> keras.Model:
+def _drawer(shape: tuple[int, ...], code: int) -> keras.Model:
     import keras
     from keras import layers
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import image_spec
-from trainer.training.api import Architecture
+from trainer.training.api import Architecture, NoOptions
 
 if TYPE_CHECKING:
     import keras
@@ -18,13 +17,13 @@ if TYPE_CHECKING:
 SIZE_PX = 160
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     """A square of 160 px."""
     del split, options
     return image_spec(config, SIZE_PX)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
     """Conv32-Pool-Conv64-Pool-Conv64-global pooling-Dense64: uint8 range in, logits out.
 
     The first convolution takes every second pixel. ReLU6 keeps the int8 ranges known. A small
@@ -65,4 +64,5 @@ ARCHITECTURE = Architecture(
     epochs=40,
     learning_rate=0.003,
     batch=16,
+    options=NoOptions,
 )

@@ -17,7 +17,7 @@ from edge_agent.contracts.model.scoring import Scoring
 from trainer.data.prepare import Prepared
 from trainer.models.image.feature_maps import Floats
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
-from trainer.training.api import Fitted, Training
+from trainer.training.api import AnyOptions, Fitted, Training
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +61,9 @@ class Copies:
     cells: list[Floats]
 
 
-def fit_on_all(training: Training, learn: Callable[[Training], Learnt]) -> Fitted:
+def fit_on_all(
+    training: Training[AnyOptions], learn: Callable[[Training[AnyOptions]], Learnt]
+) -> Fitted:
     """`learn` from training and validation inputs, with a threshold from all of them."""
     both = everything(training)
     learnt = learn(both)
@@ -73,7 +75,7 @@ def fit_on_all(training: Training, learn: Callable[[Training], Learnt]) -> Fitte
     )
 
 
-def everything(training: Training) -> Training:
+def everything(training: Training[AnyOptions]) -> Training[AnyOptions]:
     """The same with the validation inputs among the training inputs, at their end."""
     first, second = training.train, training.val
     inputs = np.concatenate([first.inputs, second.inputs])

@@ -64,7 +64,7 @@ def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) 
     return spec
 
 
-def open_eye(shape: tuple[int, int, int], weights: str, taps: Sequence[str]) -> Eye:
+def open_eye(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -> Eye:
     """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
     import keras
 

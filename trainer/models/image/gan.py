@@ -18,6 +18,7 @@ from trainer.console.progress import Silent, Talk
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 NOISE = 100
 SIDE_PX = 64
@@ -46,7 +47,6 @@ def train_generator(
     maker_steps, judge_steps = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
     draws = np.random.default_rng(seed)
 
-    @tf.function
     def step(batch: tf.Tensor, noise: tf.Tensor, shifts: tf.Tensor) -> None:
         with tf.GradientTape(persistent=True) as tape:
             false = maker(noise, training=True)
@@ -61,11 +61,12 @@ def train_generator(
             weights = network.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
 
+    graph = tf.function(step)
     with (talk or Silent()).steps("adversaries", steps) as bar:
         for _ in range(steps):
             places = draws.integers(0, len(pictures), BATCH)
             noise = draws.normal(size=(BATCH, NOISE)).astype(np.float32)
-            step(tf.gather(real, places), tf.constant(noise), tf.constant(_shifts(draws)))
+            graph(tf.gather(real, places), tf.constant(noise), tf.constant(_shifts(draws)))
             bar.advance()
     return maker
 
@@ -104,7 +105,7 @@ def discriminator() -> keras.Model:
     return keras.Model(pixels, layers.Dense(1)(layers.Flatten()(x)))
 
 
-def _varied(batch, shifts):
+def _varied(batch: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
     """The same brightness, shift and cut-out for real and false pictures, with a gradient."""
     import tensorflow as tf
 

@@ -54,7 +54,7 @@ WINDOW = 7
 """Side of the windows of the wide judge, in steps of 16 px."""
 
 
-class GaussianOptions(StrictTable):
+class PadimOptions(StrictTable):
     """[options] of `gaussian`."""
 
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
@@ -83,42 +83,41 @@ class Places:
         return _unblocked(lengths, cells.shape[:3])
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInput:
     """A square of 320 px, standardised."""
     del split, options
     return detector_spec(config, SIZE_PX)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty."""
     import keras
     from keras import layers
 
     del labels
-    chosen = _options(options)
-    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if chosen.taught else TAPS)
+    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
     shapes = [tap.shape[1:] for tap in eye.taps]
-    cells = _senses(shapes, chosen.dimensions)(eye.taps)
-    heats = [_distance(one, chosen.block, name) for one, name in zip(cells, JUDGES, strict=True)]
+    cells = _senses(shapes, options.dimensions)(eye.taps)
+    heats = [_distance(one, options.block, name) for one, name in zip(cells, JUDGES, strict=True)]
     sides = heats[0].shape[1:3]
     spread = [_spread(one, sides, name) for one, name in zip(heats, JUDGES, strict=True)]
-    if chosen.taught:
+    if options.taught:
         spread.append(taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), sides[0]))
     heat = layers.Add(name="exact_heat")(spread)
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="gaussian")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[PadimOptions]) -> Fitted:
     """Estimate the Gaussians, their scale and the threshold from all good parts; no gradient."""
     return fit_on_all(training, learn)
 
 
-def learn(training: Training) -> Learnt:
+def learn(training: Training[PadimOptions]) -> Learnt:
     """The same from the training inputs alone, without a threshold."""
 
     seed_everything(training.config.seed)
-    options = _options(training.options)
+    options = training.options
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
 
@@ -273,10 +272,6 @@ def _fitting_block(sides: tuple[int, int], block: int) -> int:
     return block
 
 
-def _options(options: StrictTable) -> GaussianOptions:
-    return GaussianOptions.model_validate(options.model_dump())
-
-
 ARCHITECTURE = Architecture(
     name="gaussian",
     tasks=("image-anomaly",),
@@ -288,5 +283,5 @@ ARCHITECTURE = Architecture(
     calibration=planted_calibration,
     scoring="anomaly",
     windows="max",
-    options=GaussianOptions,
+    options=PadimOptions,
 )

@@ -54,7 +54,7 @@ WINDOW = 5
 """Side of the windows of the wide memory, in steps of 16 px."""
 
 
-class PatchesOptions(StrictTable):
+class PatchcoreOptions(StrictTable):
     """[options] of `patches`."""
 
     dimensions: int = Field(default=96, ge=4, le=128, description="features kept of each cell")
@@ -83,42 +83,43 @@ class Memory:
         return distances(cells @ self.kernel + self.bias, self.prototypes)
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> ImageInput:
     """A square of 320 px, standardised."""
     del split, options
     return detector_spec(config, SIZE_PX)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: PatchcoreOptions
+) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty."""
     import keras
     from keras import layers
 
     del labels
-    chosen = _options(options)
-    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if chosen.taught else TAPS)
+    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
     shapes = [tap.shape[1:] for tap in eye.taps]
     senses = _senses(shapes)(eye.taps)
-    named = zip(senses, JUDGES, chosen.counts(), strict=True)
-    heats = [_distance(sense, chosen.dimensions, count, name) for sense, name, count in named]
+    named = zip(senses, JUDGES, options.counts(), strict=True)
+    heats = [_distance(sense, options.dimensions, count, name) for sense, name, count in named]
     heat = layers.Maximum(name="exact_larger")(heats)
-    if chosen.taught:
+    if options.taught:
         beside = taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), heat.shape[1])
         heat = layers.Add(name="exact_heat")([heat, beside])
     score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
     return keras.Model(eye.pixels, [score, heat], name="patches")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[PatchcoreOptions]) -> Fitted:
     """Fill the memories, scale the distances and choose the threshold by all good parts."""
     return fit_on_all(training, learn)
 
 
-def learn(training: Training) -> Learnt:
+def learn(training: Training[PatchcoreOptions]) -> Learnt:
     """The same by the training inputs alone, without a threshold; no gradient."""
 
     seed_everything(training.config.seed)
-    options, seed = _options(training.options), training.config.seed
+    options, seed = training.options, training.config.seed
     network = build(training.spec, 1, training.config, options)
     judges = [_allowing(options.dimensions, count, seed) for count in options.counts()]
     taught = teach(training, network, judges, joined(options.taught), planted=options.taught > 0)
@@ -245,10 +246,6 @@ def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) 
         network.get_layer(f"exact_{layer}_{judge}").set_weights(values)
 
 
-def _options(options: StrictTable) -> PatchesOptions:
-    return PatchesOptions.model_validate(options.model_dump())
-
-
 ARCHITECTURE = Architecture(
     name="patches",
     tasks=("image-anomaly",),
@@ -260,5 +257,5 @@ ARCHITECTURE = Architecture(
     calibration=planted_calibration,
     scoring="anomaly",
     windows="max",
-    options=PatchesOptions,
+    options=PatchcoreOptions,
 )

@@ -75,7 +75,7 @@ def usual_turns(
 
 
 def _peaks(heat: Floats) -> NDArray[np.float64]:
-    return heat.reshape(len(heat), -1).max(axis=1).astype(np.float64)
+    return np.asarray(heat.reshape(len(heat), -1).max(axis=1), np.float64)
 
 
 def _odder(plain: NDArray[np.float64], turned: NDArray[np.float64]) -> float:

@@ -187,12 +187,12 @@ def _drawn(
 ) -> Rows:
     """Up to `most` allowed cells (N, G, G) of each picture, of the float and of the int8 rows."""
     fine, coarse = sensed
-    places: list[tuple[int, int, int]] = []
-    for picture, one in enumerate(np.tile(allowed, (2, 1, 1))):
-        free = np.argwhere(one)
+    cells_of: list[tuple[int, int, int]] = []
+    for number, mask in enumerate(np.tile(allowed, (2, 1, 1))):
+        free = np.argwhere(mask)
         chosen = free[rng.permutation(len(free))[:most]]
-        places += [(picture, int(row), int(column)) for row, column in chosen]
-    picture, row, column = np.array(places, np.intp).reshape(-1, 3).T
+        cells_of += [(number, int(row), int(column)) for row, column in chosen]
+    picture, row, column = np.array(cells_of, np.intp).reshape(-1, 3).T
     cells = [fine[picture, row, column], coarse[picture, row // 2, column // 2]]
     verdict = np.full(len(picture), bad, np.float32)
     return Rows(

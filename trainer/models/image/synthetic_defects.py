@@ -79,7 +79,7 @@ def _blob(low: float, high: float) -> Callable[[int, int, Generator], Mask]:
         along = (x * np.cos(angle) + y * np.sin(angle)) / radius
         across = (y * np.cos(angle) - x * np.sin(angle)) / (radius * flatness)
         ragged = 0.35 * cloud(height, width, max(3, int(1 / share)), rng)
-        return (along**2 + across**2 + ragged < 1).astype(np.float32)
+        return np.asarray(along**2 + across**2 + ragged < 1, np.float32)
 
     return draw
 
@@ -96,13 +96,14 @@ def _line(height: int, width: int, rng: Generator) -> Mask:
     mask = np.zeros((height, width), np.uint8)
     fine = np.round(np.array(points) * 16).astype(np.int32)
     cv2.polylines(mask, [fine], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA, 4)
-    return mask.astype(np.float32) / 255
+    return np.asarray(mask / 255, np.float32)
 
 
 def _islands(height: int, width: int, rng: Generator) -> Mask:
     noise = cloud(height, width, int(2 ** rng.integers(1, 4)), rng)
     share = rng.uniform(0.5, 1.0)
-    return np.float32(share) * (noise > np.quantile(noise, rng.uniform(0.9, 0.99)))
+    island = noise > np.quantile(noise, rng.uniform(0.9, 0.99))
+    return np.asarray(share * island, np.float32)
 
 
 def _tint(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
@@ -111,26 +112,28 @@ def _tint(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     colour = rng.normal(size=pixels.shape[2]) * 0.2 + rng.choice([-1, 1]) * rng.uniform(0.8, 3)
     shift = (colour * _spread(pixels)).astype(np.float32)
     base = pixels if rng.random() < 0.5 else pixels.mean(axis=(0, 1))
-    return np.broadcast_to(np.clip(base + shift, 0, 255), pixels.shape)
+    return np.broadcast_to(np.asarray(np.clip(base + shift, 0, 255), np.float32), pixels.shape)
 
 
 def _tone(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     del other
     mean = pixels.mean()
     lift = rng.choice([-1, 1]) * rng.uniform(0.5, 1.6) * _spread(pixels)
-    return (pixels - mean) * np.float32(rng.uniform(0.4, 1.2)) + np.float32(mean + lift)
+    contrast = np.float32(rng.uniform(0.4, 1.2))
+    return np.asarray((pixels - mean) * contrast + np.float32(mean + lift), np.float32)
 
 
 def _foreign(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     height, width = pixels.shape[:2]
-    turned = cv2.resize(np.rot90(other, rng.integers(4)).copy(), (width, height))
+    turned = cv2.resize(np.rot90(other, int(rng.integers(4))).copy(), (width, height))
     rolled = np.roll(turned.reshape(pixels.shape), rng.integers(0, min(height, width), 2), (0, 1))
     return rolled * np.float32(rng.uniform(0.8, 1.25))
 
 
 def _blurred(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     del other
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(2, 5))).reshape(pixels.shape)
+    soft = np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(2, 5)), np.float32)
+    return soft.reshape(pixels.shape)
 
 
 def _noisy(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:

@@ -68,21 +68,20 @@ class TransferOptions(StrictTable):
     tune_rate: float = Field(default=2e-4, gt=0, le=0.1, description="the first learning rate")
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: TransferOptions) -> ImageInput:
     """A square of 224 px."""
     del split, options
     return detector_spec(config, SIZE_PX, standardise=False)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: TransferOptions) -> keras.Model:
     """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
-    chosen = _options(options)
-    layers = LAYERS["middle" if chosen.layers == "auto" else chosen.layers]
-    eye = sight(spec, config, chosen.backbone, layers, chosen.looks)
-    return _headed(eye, labels, chosen.looks)
+    layers = LAYERS["middle" if options.layers == "auto" else options.layers]
+    eye = sight(spec, config, options.backbone, layers, options.looks)
+    return _headed(eye, labels, options.looks)
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[TransferOptions]) -> Fitted:
     """Head first, then what is to be tuned; the best epoch on validation data stays.
 
     Where only the head learns, nothing has to be stopped: it learns from the validation images too,
@@ -90,7 +89,7 @@ def fit(training: Training) -> Fitted:
     """
 
     seed_everything(training.config.seed)
-    options = _options(training.options)
+    options = training.options
     tune = options.tune
     if tune == "auto":
         tune = "all" if training.config.weights == "none" else "none"
@@ -111,7 +110,9 @@ def fit(training: Training) -> Fitted:
     return Fitted(network, [head, *rows], (_said(choice),))
 
 
-def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model, Choice]:
+def fit_head(
+    training: Training[TransferOptions], options: TransferOptions
+) -> tuple[keras.Model, Choice]:
     """The network with the regression on the training inputs as its head, and what was chosen.
 
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
@@ -147,7 +148,7 @@ def fit_head(training: Training, options: TransferOptions) -> tuple[keras.Model,
     return network, choice
 
 
-def _fit_on_all(training: Training, options: TransferOptions) -> Fitted | None:
+def _fit_on_all(training: Training[TransferOptions], options: TransferOptions) -> Fitted | None:
     """The head on training and validation images; None where some group cannot be left out."""
     first, second = training.train, training.val
     inputs = np.concatenate([first.inputs, second.inputs])
@@ -167,13 +168,13 @@ def _groups(training: Training) -> NDArray[np.str_]:
     return np.array(training.dataset.groups())[training.train.sample]
 
 
-def calibration_of(training: Training, fitted: Fitted | None = None) -> Tensor:
+def calibration_of(training: Training[TransferOptions], fitted: Fitted | None = None) -> Tensor:
     """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file.
 
     With four looks half as many: each then brings four pictures.
     """
     del fitted
-    most = MOST_CALIBRATION // (1 if _options(training.options).looks == 1 else 2)
+    most = MOST_CALIBRATION // (1 if training.options.looks == 1 else 2)
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     return np.asarray(inputs[rng.permutation(len(inputs))[:most]])
@@ -217,7 +218,7 @@ def _set_head(network: keras.Model, head: Head) -> None:
 
 
 def _int8_turns(
-    eye: keras.Model, payload: bytes, training: Training, options: TransferOptions
+    eye: keras.Model, payload: bytes, training: Training[TransferOptions], options: TransferOptions
 ) -> list[list[Floats]]:
     """The int8 features of all training images, then of `views` variations of them."""
     rng = np.random.default_rng(training.config.seed)
@@ -234,10 +235,6 @@ def _said(choice: Choice) -> str:
     name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
     right = f", {choice.right:.1%} of each class right, left out" if choice.right >= 0 else ""
     return f"the head reads the {name} layers, C {choice.ridge:g}{right}"
-
-
-def _options(options: StrictTable) -> TransferOptions:
-    return TransferOptions.model_validate(options.model_dump())
 
 
 def _history(logits: Floats, training: Training) -> Mapping[str, float]:

@@ -8,6 +8,7 @@ starts where the last one ended. The penalty is scikit-learn's: 1 / (2 C) times 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def _descended(
     truth = np.eye(start.shape[1])[targets]
     whole = float(weights.sum())
 
-    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(flat: NDArray[Any]) -> tuple[float, NDArray[Any]]:
         kernel = flat.reshape(start.shape)
         logits = (rows @ kernel[:-1].astype(rows.dtype)).astype(np.float64) + kernel[-1]
         logits -= logits.max(axis=1, keepdims=True)
@@ -78,7 +79,7 @@ def _descended(
         slope[:-1] += kernel[:-1] / ridge
         return lost / whole, slope.ravel() / whole
 
-    options = {"maxiter": steps, "gtol": LOOSEST}
+    options: Any = {"maxiter": steps, "gtol": LOOSEST}
     result = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
     return np.asarray(result.x).reshape(start.shape)
 

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.process.features import span_edges, tabular_spec
@@ -26,14 +25,13 @@ class RowsOptions(ValueOptions):
     filters: int = Field(default=16, ge=1, le=128)
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInput:
+def spec_of(split: Split, config: FitConfig, options: RowsOptions) -> TabularInput:
     """Every number from its lowest to its highest training value."""
     del config
-    assert isinstance(options, RowsOptions)
     return tabular_spec(split.dataset, split.train, span_edges, options.window_rows)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: RowsOptions) -> keras.Model:
     """Mean over `pool` rows, two convolutions, a dense layer: (rows, width) in, (low, mid, high)
     out. Without batch normalisation, whose statistics the added noise would spoil.
     """
@@ -41,7 +39,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     from keras import layers
 
     del labels, config
-    assert isinstance(options, RowsOptions)
     small = keras.regularizers.L2(1e-3)
     rows = keras.Input(spec.shape, name="rows")
     x = heard(rows, options)
@@ -55,7 +52,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="rows")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[RowsOptions]) -> Fitted:
     """Several members on noisy windows."""
     return fit_values(training, lambda: build(training.spec, 1, training.config, training.options))
 

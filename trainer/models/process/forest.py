@@ -76,7 +76,7 @@ def _neighbours(cuts: Numbers, values: Numbers) -> list[float]:
     place = np.clip(np.searchsorted(known, cuts, side="right"), 1, len(known) - 1)
     below, above = known[place - 1], known[place]
     narrow = np.maximum(FINEST * (known[-1] - known[0]) * 1.01 - (above - below), 0.0) / 2
-    return np.unique(np.concatenate([below - narrow, above + narrow])).tolist()
+    return [float(edge) for edge in np.unique(np.concatenate([below - narrow, above + narrow]))]
 
 
 def moved_table(

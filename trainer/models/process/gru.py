@@ -11,7 +11,6 @@ from pydantic import Field
 
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.process.features import span_edges, tabular_spec
@@ -35,14 +34,13 @@ class GruOptions(ValueOptions):
     units: int = Field(default=24, ge=1, le=128)
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInput:
+def spec_of(split: Split, config: FitConfig, options: GruOptions) -> TabularInput:
     """Every number from its lowest to its highest training value."""
     del config
-    assert isinstance(options, GruOptions)
     return tabular_spec(split.dataset, split.train, span_edges, options.window_rows)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: GruOptions) -> keras.Model:
     """Mean over `pool` rows, one unrolled GRU, a dense layer: (rows, width) in, (low, mid, high)
     out.
     """
@@ -50,7 +48,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     from keras import layers
 
     del labels, config
-    assert isinstance(options, GruOptions)
     rows = keras.Input(spec.shape, name="rows")
     x = heard(rows, options)
     x = layers.GRU(options.units, unroll=True, kernel_regularizer=keras.regularizers.L2(1e-4))(x)
@@ -58,7 +55,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="gru")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[GruOptions]) -> Fitted:
     """Members on noisy windows."""
     return fit_values(training, lambda: build(training.spec, 1, training.config, training.options))
 

@@ -54,10 +54,9 @@ class HotellingOptions(StrictTable):
     )
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInput:
+def spec_of(split: Split, config: FitConfig, options: HotellingOptions) -> TabularInput:
     """Every tag in pieces, within sixteen standard deviations of its training mean."""
     del config
-    assert isinstance(options, HotellingOptions)
 
     def edges(name: str, values: Numbers) -> list[float]:
         del name
@@ -67,7 +66,9 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInp
     return tabular_spec(split.dataset, split.train, edges, options.window_rows)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: HotellingOptions
+) -> keras.Model:
     """(rows, width) in, one score in 0..6 out; the weights are set by `fit`."""
     import keras
     from keras import layers
@@ -84,10 +85,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(rows, layers.ReLU(6.0, name="score")(x), name="hotelling")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[HotellingOptions]) -> Fitted:
     """Covariance of the training windows' means; the threshold by blocks of time."""
     options = training.options
-    assert isinstance(options, HotellingOptions)
     pieces = deviations_of(tabular_input(training.spec))
     full = training.train.inputs[_full_windows(training)]
     means = window_means(full, pieces)

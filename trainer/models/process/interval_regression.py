@@ -51,11 +51,10 @@ class ValueOptions(StrictTable):
     coverage: float = Field(default=0.9, gt=0.5, lt=1, description="of the interval")
 
 
-def fit_values(training: Training, build: Callable[[], keras.Model]) -> Fitted:
+def fit_values(training: Training[ValueOptions], build: Callable[[], keras.Model]) -> Fitted:
     """Fit `members` networks of `build` and join them; the interval comes from validation rows."""
 
     options = training.options
-    assert isinstance(options, ValueOptions)
     full_scale = _full_scale(training)
     truth = training.dataset.values()
     lessons = (truth[training.train.sample] / full_scale).astype(np.float32)
@@ -150,7 +149,7 @@ def pinball(coverage: float) -> Callable[[Any, Any], Any]:
 
 def _descend(
     network: keras.Model,
-    training: Training,
+    training: Training[ValueOptions],
     lessons: NDArray[np.float32],
     checks: NDArray[np.float32],
     bar: Bar,
@@ -159,10 +158,10 @@ def _descend(
     import keras
 
     options, epochs = training.options, training.config.epochs
-    assert isinstance(options, ValueOptions)
     learner = _learner(network, options, epochs * (len(lessons) // BATCH + 1))
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
-    rng, rows = np.random.default_rng(member), []
+    rng = np.random.default_rng(member)
+    rows: list[Mapping[str, float]] = []
     for start in range(0, epochs, CUT_EPOCHS):
         result = learner.fit(
             begun_late(training.train.inputs, rng),

@@ -56,9 +56,8 @@ class MlpOptions(StrictTable):
     teacher_noise: float = Field(default=0.15, ge=0, le=1, description="of each tag's spread")
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInput:
+def spec_of(split: Split, config: FitConfig, options: MlpOptions) -> TabularInput:
     """Every number in pieces between the cuts of a forest on the training rows."""
-    assert isinstance(options, MlpOptions)
     dataset, train = split.dataset, split.train
     plain = tabular_spec(dataset, train, span_edges)
     if options.pieces == 1:
@@ -74,7 +73,7 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> TabularInp
     )
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: MlpOptions) -> keras.Model:
     """Dense layers with ReLU6: components (width,) in, logits out.
 
     The last layer stays in float: 256 steps of a logit are too few to tell labels that are near.
@@ -83,7 +82,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     from keras import layers
 
     del config
-    assert isinstance(options, MlpOptions)
     row = keras.Input(spec.shape, name="row")
     x = row
     for units in options.hidden:
@@ -91,11 +89,10 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(row, layers.Dense(labels, name="exact_logits")(x), name="mlp")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[MlpOptions]) -> Fitted:
     """Cross entropy on the training rows and, beside them, on the forest's probabilities."""
 
     options = training.options
-    assert isinstance(options, MlpOptions)
     seed_everything(training.config.seed)
     lessons = _lessons(training, options)
     members, history = [], []

@@ -36,7 +36,7 @@ DEADBAND = 1.5
 MOST_CALIBRATION = 500
 
 
-class Options(StrictTable):
+class VibrationAnomalyOptions(StrictTable):
     """[options] of the vibration detectors."""
 
     bins: int = Field(default=24, ge=4, le=256, description="bands of the spectrum")
@@ -45,11 +45,10 @@ class Options(StrictTable):
     )
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
+def spec_of(split: Split, config: FitConfig, options: VibrationAnomalyOptions) -> VibrationInput:
     """One-second windows: spectrum and posture, a centre for each group of the training samples."""
-    chosen = options if isinstance(options, Options) else Options()
     spec = window_spec(split, config)
-    views = detector_views(spec, chosen.bins, chosen.posture)
+    views = detector_views(spec, options.bins, options.posture)
     return with_views(split, spec, views, CLIP, by_group=True)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 WINDOW_SAMPLES = 2048
 
 
-class Options(StrictTable):
+class Conv1dOptions(StrictTable):
     """[options] of conv1d."""
 
     hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")
@@ -48,37 +48,32 @@ class Options(StrictTable):
     )
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
+def spec_of(split: Split, config: FitConfig, options: Conv1dOptions) -> VibrationInput:
     """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
-    chosen = options if isinstance(options, Options) else Options()
-    if chosen.hear == "raw":
+    if options.hear == "raw":
         return vibration_spec(split, config, WINDOW_SAMPLES)
     spec = window_spec(split, config)
     top_rpm = top_speed(speeds(split, split.train))
-    views = class_views(spec, chosen.hear, chosen.level, top_rpm)
+    views = class_views(spec, options.hear, options.level, top_rpm)
     return with_views(split, spec, views, CLIP, by_group=False)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(spec: InputSpec, labels: int, config: FitConfig, options: Conv1dOptions) -> keras.Model:
     """The network for what is heard: (T, C) or (bins, channels) in, logits out."""
 
     del config
     bins, channels = spec.shape[0], spec.shape[-1]
-    if _hear(options) == "raw":
+    if options.hear == "raw":
         return _build_raw(bins, channels, labels)
     return build_listener((bins, channels), labels)
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[Conv1dOptions]) -> Fitted:
     """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
 
-    if _hear(training.options) == "raw":
+    if training.options.hear == "raw":
         return fit_network(ARCHITECTURE, training)
     return fit_listener(training)
-
-
-def _hear(options: StrictTable) -> Hear:
-    return options.hear if isinstance(options, Options) else "both"
 
 
 def _build_raw(samples: int, axes: int, labels: int) -> keras.Model:
@@ -116,5 +111,5 @@ ARCHITECTURE = Architecture(
     epochs=40,
     fit=fit,
     train_hop_share=4,
-    options=Options,
+    options=Conv1dOptions,
 )

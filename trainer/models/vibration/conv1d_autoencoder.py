@@ -13,9 +13,14 @@ import numpy as np
 
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
-from trainer.models.vibration.anomaly import Options, excess, own_scoring, planted, spec_of
+from trainer.models.vibration.anomaly import (
+    VibrationAnomalyOptions,
+    excess,
+    own_scoring,
+    planted,
+    spec_of,
+)
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.gradient import seed_everything
 
@@ -31,7 +36,9 @@ STEPS = 8
 NOISE = 0.3
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: VibrationAnomalyOptions
+) -> keras.Model:
     """(bins, channels) -> the score (1,); `rebuilt_network` shares its weights for training."""
     del labels, config, options
     from keras import Model, layers
@@ -42,7 +49,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return Model(rebuild.input, excess(residual), name="conv1d-autoencoder")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:
     """Train the rebuilding on noisy normal windows for a fixed time."""
     import keras
 
@@ -79,7 +86,8 @@ def _train(rebuild: keras.Model, training: Training) -> list[Mapping[str, float]
     import keras
 
     config, rng = training.config, np.random.default_rng(training.config.seed)
-    inputs, rows = training.train.inputs, []
+    inputs = training.train.inputs
+    rows: list[Mapping[str, float]] = []
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * STEPS)
     rebuild.compile(keras.optimizers.Adam(rate), "mse")
     with training.talk.steps("training", config.epochs) as bar:
@@ -106,5 +114,5 @@ ARCHITECTURE = Architecture(
     calibration=planted,
     scoring="anomaly",
     train_hop_share=4,
-    options=Options,
+    options=VibrationAnomalyOptions,
 )

@@ -77,6 +77,8 @@ def with_views(
     """
     heard = spec.model_copy(update={"views": views})
     dense = denser(heard, 2)
+    if not isinstance(dense, VibrationInput):
+        raise TypeError("views need a vibration input")
     groups = np.array(split.dataset.groups())[split.train]
     features = [_features(split, int(index), dense) for index in split.train]
     single = not by_group or len(set(groups)) > MOST_CENTRES

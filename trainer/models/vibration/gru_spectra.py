@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class Options(StrictTable):
+class GruSpectraOptions(StrictTable):
     """[options] of gru-spectra."""
 
     frames: int = Field(
@@ -42,9 +42,8 @@ class Options(StrictTable):
     )
 
 
-def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationInput:
+def spec_of(split: Split, config: FitConfig, options: GruSpectraOptions) -> VibrationInput:
     """Windows as for conv1d, each as a sequence of log spectra."""
-    assert isinstance(options, Options)
     spec = window_spec(split, config)
     view = FramesView(
         bins=options.frames, bands=options.bands, high_hz=spec.rate_hz / 2, level=options.level
@@ -52,7 +51,9 @@ def spec_of(split: Split, config: FitConfig, options: StrictTable) -> VibrationI
     return with_views(split, spec, [view], CLIP, by_group=False)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: GruSpectraOptions
+) -> keras.Model:
     """(frames, bands) in, logits out: what is heard in each frame, an unrolled GRU over the frames.
 
     The first layer is stored once, while each step of the GRU carries its weights anew: it keeps
@@ -62,7 +63,6 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     from keras import layers
 
     del config
-    assert isinstance(options, Options)
     heard = keras.Input(spec.shape, name="frames")
     x = layers.Reshape((spec.shape[0], 1, spec.shape[-1]))(heard)
     x = layers.ReLU(6.0)(layers.Conv2D(options.units, 1, name="frame")(x))
@@ -71,7 +71,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(heard, decaying_logits(x, labels), name="gru-spectra")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[GruSpectraOptions]) -> Fitted:
     """For a fixed time under noise, every spectrum of a window bent alike."""
     import keras
 
@@ -106,6 +106,6 @@ ARCHITECTURE = Architecture(
     epochs=40,
     fit=fit,
     train_hop_share=4,
-    options=Options,
+    options=GruSpectraOptions,
 )
 """The row of the table of models."""

@@ -13,16 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
-from trainer.models.vibration.anomaly import Options, excess, own_scoring, planted, spec_of
+from trainer.models.vibration.anomaly import (
+    VibrationAnomalyOptions,
+    excess,
+    own_scoring,
+    planted,
+    spec_of,
+)
 from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
     import keras
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: VibrationAnomalyOptions
+) -> keras.Model:
     """(bins, channels) -> the score (1,): one dense layer that whitens, and the excess."""
     del labels, config, options
     import keras
@@ -34,7 +41,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: StrictTable)
     return keras.Model(heard, excess(white), name="spectral")
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:
     """Whiten by the shrunk covariance of the training windows."""
     network = build(training.spec, 1, training.config, training.options)
     inputs = training.train.inputs
@@ -66,5 +73,5 @@ ARCHITECTURE = Architecture(
     calibration=planted,
     scoring="anomaly",
     train_hop_share=4,
-    options=Options,
+    options=VibrationAnomalyOptions,
 )

@@ -121,7 +121,8 @@ def train_varied(network: keras.Model, training: Training, vary: Vary) -> list[M
     import keras
 
     config, rng = training.config, np.random.default_rng(training.config.seed)
-    targets, rows = training.train_targets, []
+    targets = training.train_targets
+    rows: list[Mapping[str, float]] = []
     rate = keras.optimizers.schedules.CosineDecay(
         HASTE * config.learning_rate, config.epochs * STEPS
     )

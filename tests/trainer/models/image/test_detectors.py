@@ -121,7 +121,7 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 @pytest.mark.parametrize("dimensions", [8, 7])
 def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.GaussianOptions(dimensions=dimensions, taught=0)
+    options = gaussian.PadimOptions(dimensions=dimensions, taught=0)
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     network = gaussian.build(spec, 1, config, options)
     gaussian._set_projection(network, 1)
@@ -141,7 +141,7 @@ def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) 
 
 def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = patches.PatchesOptions(dimensions=8, prototypes=16, taught=0)
+    options = patches.PatchcoreOptions(dimensions=8, prototypes=16, taught=0)
     spec = patches.spec_of(None, config, options)  # type: ignore[arg-type]
     network = patches.build(spec, 1, config, options)
     pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
@@ -166,7 +166,7 @@ def _sensed(network: keras.Model) -> keras.Model:
 
 def test_rows_and_columns_see_what_runs_along_them() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.GaussianOptions(dimensions=4)
+    options = gaussian.PadimOptions(dimensions=4)
     spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
     senses = gaussian.build(spec, 1, config, options).get_layer(SENSES)
     taps = [np.zeros((1, *shape[1:]), np.float32) for shape in senses.input_shape]
@@ -277,7 +277,7 @@ def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights:
 def test_a_size_that_no_grid_fits_is_refused() -> None:
     config = FitConfig(image=ImageTable(size_px=100))
     with pytest.raises(ConfigError, match=r"100 px is no multiple of 32.*take 96"):
-        gaussian.spec_of(None, config, gaussian.GaussianOptions())  # type: ignore[arg-type]
+        gaussian.spec_of(None, config, gaussian.PadimOptions())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("weights", ["missing.h5", "torn"])
@@ -286,9 +286,9 @@ def test_wrong_weights_are_refused_by_name(weights: str, tmp_path: Path) -> None
     path.write_bytes(b"no weights")
     chosen = str(path) if weights == "torn" else weights
     config = FitConfig(weights=chosen)
-    spec = patches.spec_of(None, config, patches.PatchesOptions())  # type: ignore[arg-type]
+    spec = patches.spec_of(None, config, patches.PatchcoreOptions())  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="weights"):
-        patches.build(spec, 1, config, patches.PatchesOptions())
+        patches.build(spec, 1, config, patches.PatchcoreOptions())
 
 
 @pytest.mark.parametrize("module", [gaussian, patches, autoencoder, detector])

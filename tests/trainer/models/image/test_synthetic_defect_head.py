@@ -14,7 +14,7 @@ from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import padim as gaussian
 from trainer.models.image.feature_maps import Floats
-from trainer.models.image.padim import GaussianOptions
+from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
     SENSES,
     Lesson,
@@ -48,7 +48,7 @@ def training(plates: Path, lively_weights: str) -> Training:
 
 @pytest.fixture(scope="module")
 def sight(training: Training) -> Sight:
-    network = gaussian.build(training.spec, 1, training.config, GaussianOptions(dimensions=8))
+    network = gaussian.build(training.spec, 1, training.config, PadimOptions(dimensions=8))
     return Sight(network, training)
 
 
