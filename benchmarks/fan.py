@@ -29,7 +29,7 @@ BASELINE = 60
 
 BLOCKS = 5
 SPEEDS = ("low", "med", "high")
-MODELS = ("conv1d-autoencoder", "spectral")
+MODELS = ("conv1d-autoencoder", "mahalanobis")
 
 
 @dataclass(frozen=True)

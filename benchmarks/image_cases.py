@@ -244,7 +244,7 @@ CASES = (
     Case(
         "tiles_good_only",
         "magnetic_tile",
-        "gaussian",
+        "padim",
         good_ones("fold85", "group85"),
         {"auroc": 0.96, "recall_at_1pct_false_reject": 0.70, "pixel_auroc": 0.95},
         {"auroc": 0.933, "recall_at_1pct_false_reject": 0.44},
@@ -253,7 +253,7 @@ CASES = (
     Case(
         "tiles_good_only_patches",
         "magnetic_tile",
-        "patches",
+        "patchcore",
         good_ones("fold85", "group85"),
         {"auroc": 0.96, "recall_at_1pct_false_reject": 0.70, "pixel_auroc": 0.95},
         {"auroc": 0.774},
@@ -262,7 +262,7 @@ CASES = (
     Case(
         "casting_good_only",
         "casting",
-        "detector",
+        "auto-anomaly",
         good_ones("fold98", "group98"),
         {"auroc": 0.945, "recall_at_1pct_false_reject": 0.27},
         {"auroc": 0.945, "recall_at_1pct_false_reject": 0.27},
@@ -279,7 +279,7 @@ CASES = (
     Case(
         "bottle_good_only",
         "mvtec_bottle",
-        "patches",
+        "patchcore",
         given_split,
         {"auroc": 1.0, "detected": 0.98, "false_reject": 0.0},
         {"auroc": 1.0},
@@ -288,7 +288,7 @@ CASES = (
     Case(
         "bottle_good_only_gaussian",
         "mvtec_bottle",
-        "gaussian",
+        "padim",
         given_split,
         {"auroc": 1.0, "detected": 0.98, "false_reject": 0.0},
         {"auroc": 1.0},

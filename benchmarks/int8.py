@@ -59,7 +59,7 @@ def convert(model: keras.Model, calibration: Tensor) -> bytes:
 
 
 def run_images(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
-    """Convert an image model, its `exact_` layers left in float, and run it on uint8 images.
+    """Convert an image model, its `float_` layers left in float, and run it on uint8 images.
 
     latency_ms is processor time of the one thread: other work on the machine does not count.
     """

@@ -99,7 +99,7 @@ def ai4i_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
         costs.append(int8)
         boosted.append(boosted_scores(split, _tabular(experiment), config.seed))
         tested.append(test)
-        say(f"ai4i2020 fold {number}: {_said(judged[-1])}")
+        say(f"ai4i2020 fold {number}: {_sentence(judged[-1])}")
         if quick:
             break
     whole = _concatenated(judged)
@@ -166,7 +166,7 @@ def skab_rows(data: Path, folder: Path, *, quick: bool) -> list[Row]:
         one, int8 = _pump(pump, folder / pump.name)
         judged.append(one)
         costs.append(int8)
-        say(f"skab {pump.name}: {_said(one)}")
+        say(f"skab {pump.name}: {_sentence(one)}")
     whole = _concatenated(judged)
     owners = [pump.name for pump in files for _ in pump.rows]
     title = f"skab owner's protocol, {len(files)} files"
@@ -252,7 +252,7 @@ def _f1_of(bad: NDArray[np.bool_], rejected: NDArray[np.bool_]) -> float:
     return 2 * int((bad & rejected).sum()) / both if both else float("nan")
 
 
-def _said(one: Judged) -> str:
+def _sentence(one: Judged) -> str:
     return (
         f"F1 int8 {_f1_of(one.bad, one.rejected):.3f}, "
         f"float {_f1_of(one.bad, one.float_rejected):.3f}, {len(one.bad)} rows"

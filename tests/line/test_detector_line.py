@@ -52,7 +52,7 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_detector_becomes_a_bundle_that_judges(rings: Path, tmp_path: Path) -> None:
     run, bundle = tmp_path / "run", tmp_path / "rings.bundle"
     (tmp_path / "fit.toml").write_text(FIT)
-    words = ["--model", "gaussian", "--weights", "none", "--config", tmp_path / "fit.toml"]
+    words = ["--model", "padim", "--weights", "none", "--config", tmp_path / "fit.toml"]
     call("trainer", "fit", rings, "--out", run, *words)
     converted = json.loads(call("quantize", "convert", run, "--out", bundle, "--json"))
     assert converted["variant"] in ("int8", "mixed")

@@ -47,7 +47,7 @@ def hum(random: np.random.Generator, *, bad: bool) -> np.ndarray:
 
 
 def image_network(head: str = "head") -> Any:
-    """A head whose name begins with `exact_` stays in float."""
+    """A head whose name begins with `float_` stays in float."""
     import keras
 
     inputs = keras.Input((32, 32, 3))
@@ -166,7 +166,7 @@ def image_run(shared: Shared) -> Path:
 
 @pytest.fixture(scope="session")
 def exact_run(shared: Shared) -> Path:
-    return shared("exact", lambda path: make_image_run(path, "exact_head"))
+    return shared("exact", lambda path: make_image_run(path, "float_head"))
 
 
 @pytest.fixture(scope="session")

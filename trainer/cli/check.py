@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trainer.console.progress import Terminal
     from trainer.data.samples import Dataset
     from trainer.data.survey import Survey
-    from trainer.evaluation.label_check import QuickDoubts
+    from trainer.evaluation.label_check import LabelCheck
 
 MOST_LISTED = 12
 """Longer lists are cut in the table; --json has them all."""
@@ -60,18 +60,18 @@ def _check(arguments: argparse.Namespace) -> int:
     return 3 if found.faults or found.refusal else 0
 
 
-def _judged(dataset: Dataset, found: Survey, talk: Terminal) -> QuickDoubts:
+def _judged(dataset: Dataset, found: Survey, talk: Terminal) -> LabelCheck:
     """The quick judge's doubts; files that cannot be read are faults already."""
     from dataclasses import replace
 
-    from trainer.evaluation.label_check import quick_doubts
+    from trainer.evaluation.label_check import check_labels
 
     broken = {fault.path for fault in found.faults}
     whole = tuple(sample for sample in dataset.samples if sample.path not in broken)
-    return quick_doubts(replace(dataset, samples=whole), talk)
+    return check_labels(replace(dataset, samples=whole), talk)
 
 
-def _doubts_json(judged: QuickDoubts) -> dict[str, object]:
+def _doubts_json(judged: LabelCheck) -> dict[str, object]:
     return {
         "label_doubts": [
             vars(doubt) | {"margin": round(doubt.margin, 4)} for doubt in judged.doubts
@@ -80,7 +80,7 @@ def _doubts_json(judged: QuickDoubts) -> dict[str, object]:
     }
 
 
-def _print_table(found: Survey, judged: QuickDoubts | None) -> None:
+def _print_table(found: Survey, judged: LabelCheck | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -119,7 +119,7 @@ def _sentences(found: Survey) -> list[str]:
     return lines + _cut(faults, "faults") + ([] if faults or found.refusal else ["no faults"])
 
 
-def _label_doubts(judged: QuickDoubts) -> list[str]:
+def _label_doubts(judged: LabelCheck) -> list[str]:
     lines = [
         f"look at  {doubt.path}: labelled {doubt.label}, looks like {doubt.suggested} "
         f"({doubt.margin:.2f})"

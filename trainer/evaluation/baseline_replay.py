@@ -34,7 +34,7 @@ LEAST_OF_FOLDS = 25
 
 
 @dataclass(frozen=True)
-class Stood:
+class Baselined:
     """What a condition is heard by: its input, windows spent on it, and the threshold's rise."""
 
     spec: VibrationInput
@@ -55,7 +55,7 @@ def held_out_runs(held_out: HeldOut) -> Runs:
     runs = Runs([], [])
     for group in sorted(set(groups[held_out.split.test])):
         mine = held_out.split.test[groups[held_out.split.test] == group]
-        stood = Stood(spec)
+        stood = Baselined(spec)
         if group not in known:
             stood = _baseline(held_out, mine[~bad[mine]], spec)
         for label in sorted(set(labels[mine])):
@@ -70,20 +70,20 @@ def held_out_runs(held_out: HeldOut) -> Runs:
     return runs
 
 
-def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Stood:
+def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Baselined:
     """Standing on the first half of the windows, as on a station; as it was where they are few."""
     if not len(normal):
-        return Stood(spec)
+        return Baselined(spec)
     raw = prepare(held_out.split.dataset, normal, raw_features(spec), Silent(), "").inputs
     half = len(raw) // 2
     if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
-        return Stood(spec)
+        return Baselined(spec)
     own = [
         _stand(raw[:half][judged], rebase(spec, raw[:half][on])) for on, judged in folds_of(half)
     ]
     threshold = held_out.spec.scoring.threshold
     raised = raised_threshold(_scores(held_out, np.concatenate(own)), threshold)
-    return Stood(rebase(spec, raw[:half]), half, raised - threshold)
+    return Baselined(rebase(spec, raw[:half]), half, raised - threshold)
 
 
 def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:

@@ -32,7 +32,7 @@ def nearest(train: Features, targets: Labels, test: Features) -> Labels:
     return np.asarray(targets[np.concatenate(found)])
 
 
-def strangeness(train: Features, test: Features) -> Scores:
+def nearest_distance(train: Features, test: Features) -> Scores:
     """The distance to the nearest training sample in standardised features."""
     found = [squares.min(axis=1) for squares in _squares(train, test)]
     return np.asarray(np.sqrt(np.maximum(np.concatenate(found), 0)))
@@ -107,7 +107,7 @@ def baseline_scores(
         return {}
     rows, found = test.rows(indices), {}
     for name, features in FEATURES.get(dataset.config.kind, {}).items():
-        strange = strangeness(features(train.inputs), features(test.inputs))
+        strange = nearest_distance(features(train.inputs), features(test.inputs))
         scores = np.zeros(len(indices))
         np.maximum.at(scores, rows, strange)
         found[name.removesuffix(", nearest") + ", distance to good"] = scores

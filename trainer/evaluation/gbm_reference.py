@@ -20,9 +20,7 @@ Numbers = NDArray[np.float64]
 NAME = "gradient boosting"
 
 
-def opponent_report(
-    split: Split, spec: TabularInput, outcome: Outcome, seed: int
-) -> dict[str, object]:
+def gbm_report(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
     """Name, figure of both, who won and the paired interval of the difference; {} without a duel.
 
     Classes with good and bad labels are compared by average precision, values by RMSE.
@@ -30,10 +28,10 @@ def opponent_report(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="openmp"):
-        return _duel(split, spec, outcome, seed)
+        return _compare(split, spec, outcome, seed)
 
 
-def _duel(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
+def _compare(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
     if outcome.values is not None:
         said = boosted_values(split, spec, seed)
         truth, mine = outcome.values, outcome.scores

@@ -20,7 +20,7 @@ from trainer.console.progress import Talk
 from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds
-from trainer.evaluation.label_errors import doubtful
+from trainer.evaluation.label_errors import probable_label_errors
 
 Row = NDArray[np.float32]
 SIDE_PX = 128
@@ -47,7 +47,7 @@ class LabelDoubt:
 
 
 @dataclass(frozen=True)
-class QuickDoubts:
+class LabelCheck:
     """doubts: the surest first; right: the share of labels that the judge met out of fold;
     left_out: labels of fewer than three groups, which it cannot know."""
 
@@ -56,7 +56,7 @@ class QuickDoubts:
     left_out: list[str]
 
 
-def quick_doubts(dataset: Dataset, talk: Talk, seed: int = 1) -> QuickDoubts:
+def check_labels(dataset: Dataset, talk: Talk, seed: int = 1) -> LabelCheck:
     """Judge images or recordings out of fold. Raises ConfigError for other data and where fewer
     than two labels have three groups."""
     if dataset.config.kind not in ("image", "vibration"):
@@ -76,9 +76,9 @@ def quick_doubts(dataset: Dataset, talk: Talk, seed: int = 1) -> QuickDoubts:
             known.labels[one.suggested],
             one.margin,
         )
-        for one in doubtful(beliefs, given)
+        for one in probable_label_errors(beliefs, given)
     ]
-    return QuickDoubts(doubts, float((beliefs.argmax(axis=1) == given).mean()), left_out)
+    return LabelCheck(doubts, float((beliefs.argmax(axis=1) == given).mean()), left_out)
 
 
 def image_row(image: Image) -> Row:

@@ -22,7 +22,9 @@ class Doubt:
     margin: float
 
 
-def doubtful(probabilities: NDArray[np.float64], given: NDArray[np.int64]) -> list[Doubt]:
+def probable_label_errors(
+    probabilities: NDArray[np.float64], given: NDArray[np.int64]
+) -> list[Doubt]:
     """Doubts, the surest first. probabilities: (N, K), out of fold; given: (N,) label numbers."""
     count = probabilities.shape[1]
     usual = np.array([_usual(probabilities, given, label) for label in range(count)])

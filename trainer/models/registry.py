@@ -27,8 +27,16 @@ DEFAULTS: dict[Task, str] = {
 }
 """What `--model auto` takes."""
 
-DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "detector"}
+DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "auto-anomaly"}
 """What it takes where there are weights to start from: far better than a start at random."""
+
+OLD_NAMES = {
+    "detector": "auto-anomaly",
+    "gaussian": "padim",
+    "patches": "patchcore",
+    "spectral": "mahalanobis",
+}
+"""Names of an earlier release, accepted until the next one."""
 
 
 def architectures() -> dict[str, Architecture[Any]]:
@@ -42,6 +50,11 @@ def architectures() -> dict[str, Architecture[Any]]:
     return found
 
 
+def current_name(name: str) -> str:
+    """The name of today for one of an earlier release; any other name as it is."""
+    return OLD_NAMES.get(name, name)
+
+
 def find_architecture(name: str, task: Task, weights: str = "none") -> Architecture[Any]:
     """The architecture of that name, or for `auto` the default of the task and its weights."""
     known = architectures()
@@ -49,6 +62,7 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
     if name == "auto":
         learnt = DEFAULTS_ON_WEIGHTS if weights != "none" else {}
         name = learnt.get(task) or DEFAULTS.get(task, "")
+    name = current_name(name)
     if name in fitting:
         return known[name]
     what = f"{name!r} does not do {task}" if name in known else f"no model {name!r} for {task}"

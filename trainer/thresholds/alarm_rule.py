@@ -84,7 +84,7 @@ class Tally:
         }
 
 
-def persisting(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
+def with_rule(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
     """`scoring` with the rule of choose_rule, where a false-alarm rate is stated."""
     if limit is None:
         return scoring
@@ -95,7 +95,7 @@ def persisting(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
     tally = choose_rule(runs, scoring.threshold, limit)
     update = {
         "persistence": tally.rule,
-        "persistence_chosen_by": _said(tally, runs, scoring.threshold, limit),
+        "persistence_chosen_by": _sentence(tally, runs, scoring.threshold, limit),
     }
     return scoring.model_copy(update=update)
 
@@ -114,7 +114,7 @@ def with_alarm_rule(
     """
     if not is_watched(dataset):
         return scoring
-    return persisting(scoring, runs_of(dataset, val, outputs, spec, scoring), limit)
+    return with_rule(scoring, runs_of(dataset, val, outputs, spec, scoring), limit)
 
 
 def is_watched(dataset: Dataset) -> bool:
@@ -211,7 +211,7 @@ def _assumed(threshold: float) -> Run:
     return np.where(over, threshold + 1.0, threshold - 1.0)
 
 
-def _said(found: Tally, runs: Runs, threshold: float, limit: float) -> str:
+def _sentence(found: Tally, runs: Runs, threshold: float, limit: float) -> str:
     kept = "asked" if found.share <= limit else "no rule holds the"
     fault = (
         f"{found.found} of {found.faulty} faulty runs (a machine in a state) are found"

@@ -19,7 +19,7 @@ from trainer.console.progress import Talk
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.training.checkpoints import Unfinished
+from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Training(Generic[Options]):
     config: FitConfig
     options: Options
     talk: Talk
-    unfinished: Unfinished = field(default_factory=Unfinished)
+    unfinished: CheckpointFolder = field(default_factory=CheckpointFolder)
     cluster: Cluster | None = None
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.training.checkpoints import EpochState, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,7 @@ class Shuffle:
         self.order = order
 
 
-class Bookmark:
+class CheckpointCallback:
     """Reads and writes the state of one training. Give its callback after `stop`.
 
     Keras shuffles the batches of an epoch by Python's own generator: its state is kept as well.
@@ -88,4 +88,4 @@ class Bookmark:
             "order": self._shuffle.order.tolist(),
         }
         variables, optimiser = values_of(self._network), values_of(self._network.optimizer)
-        self._place.write(EpochState(facts, variables, optimiser, stop.best_weights or []))
+        self._place.write(Checkpoint(facts, variables, optimiser, stop.best_weights or []))

@@ -31,7 +31,7 @@ PACKAGES = ("lineside", "keras", "tensorflow", "numpy")
 
 
 @dataclass(frozen=True)
-class EpochState:
+class Checkpoint:
     """A training after its last finished epoch. facts: JSON values; the rest, lists of arrays."""
 
     facts: dict[str, Any]
@@ -48,13 +48,13 @@ class Place:
     logs: Path | None = None
     mark: str = ""
 
-    def read(self) -> EpochState | None:
+    def read(self) -> Checkpoint | None:
         """The state of the last finished epoch; None where there is none."""
         if self.state is None or not self.state.is_file():
             return None
         return _read(self.state)
 
-    def write(self, state: EpochState) -> None:
+    def write(self, state: Checkpoint) -> None:
         """Replace the state, whole or not at all."""
         if self.state is None:
             return
@@ -68,7 +68,7 @@ class Place:
 
 
 @dataclass
-class Unfinished:
+class CheckpointFolder:
     """The folder of a fit under way; without one, nothing is kept.
 
     logged: whether TensorBoard logs are written too, into its folder `logs`.
@@ -94,9 +94,9 @@ class Unfinished:
         """The folder of TensorBoard logs; None where none are asked for."""
         return self.folder / LOGS if self.folder and self.logged else None
 
-    def within(self, name: str) -> Unfinished:
+    def within(self, name: str) -> CheckpointFolder:
         """The same for another fit of the same run: its folder `name`, without logs."""
-        return Unfinished(self.folder / name if self.folder else None, self.mark)
+        return CheckpointFolder(self.folder / name if self.folder else None, self.mark)
 
     def interrupted(self) -> bool:
         """Whether anything is there to go on from."""
@@ -108,7 +108,7 @@ class Unfinished:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def open_unfinished(run: Path, mark: str, logged: bool, talk: Talk) -> Unfinished:
+def open_checkpoints(run: Path, mark: str, logged: bool, talk: Talk) -> CheckpointFolder:
     """The folder beside `run`; what another configuration or data set left there goes, and
     `talk` says which of both it is."""
     folder = run.with_name(f"{run.name}.unfinished")
@@ -119,7 +119,7 @@ def open_unfinished(run: Path, mark: str, logged: bool, talk: Talk) -> Unfinishe
     elif states:
         epochs = sum(len(facts["rows"]) for facts in states if facts)
         talk.say(f"an interrupted fit goes on after {epochs} finished epochs: {folder}")
-    return Unfinished(folder, mark, logged)
+    return CheckpointFolder(folder, mark, logged)
 
 
 def mark_of(split: Split, config: FitConfig) -> str:
@@ -167,7 +167,7 @@ def _facts(path: Path) -> dict[str, Any] | None:
     return state.facts if state else None
 
 
-def _read(path: Path) -> EpochState | None:
+def _read(path: Path) -> Checkpoint | None:
     """None for a file that is damaged: the training then starts afresh."""
     try:
         with np.load(io.BytesIO(path.read_bytes())) as content:
@@ -178,4 +178,4 @@ def _read(path: Path) -> EpochState | None:
             }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return EpochState(facts, **parts)
+    return Checkpoint(facts, **parts)

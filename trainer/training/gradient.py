@@ -14,11 +14,11 @@ from edge_agent.contracts.image.input import ImageInput
 from trainer.console.progress import Bar
 from trainer.data.augment import augment
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.checkpoint_callback import Bookmark, Shuffle
+from trainer.training.checkpoint_callback import CheckpointCallback, Shuffle
 from trainer.training.distributed import Cluster
-from trainer.training.gradient_exchange import Lesson, Share, Together
+from trainer.training.gradient_exchange import EpochPlan, Share, SharedTraining
 from trainer.training.predict import predict
-from trainer.training.tensorboard import EventLog
+from trainer.training.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:
     import keras
@@ -66,20 +66,22 @@ def descend(
         "val_loss", patience=config.patience or max(1, epochs // 2), restore_best_weights=True
     )
     place = training.unfinished.next_training()
-    bookmark = Bookmark(place, network, shuffle, stop)
-    first = bookmark.first_epoch(epochs)
-    events = EventLog(place.logs, bookmark.rows, lambda n: float(schedule(n * len(batches))))
+    checkpoint = CheckpointCallback(place, network, shuffle, stop)
+    first = checkpoint.first_epoch(epochs)
+    events = TensorBoardLog(
+        place.logs, checkpoint.rows, lambda n: float(schedule(n * len(batches)))
+    )
     with training.talk.steps("training", epochs) as bar:
-        bar.advance(len(bookmark.rows))
+        bar.advance(len(checkpoint.rows))
         network.fit(
             batches,
             validation_data=(training.val.inputs, training.val_targets),
             epochs=epochs,
             initial_epoch=first,
             verbose=0,
-            callbacks=[stop, bookmark.callback(), events.callback(), _EpochBar(bar).callback()],
+            callbacks=[stop, checkpoint.callback(), events.callback(), _EpochBar(bar).callback()],
         )
-    return bookmark.rows
+    return checkpoint.rows
 
 
 def seed_everything(seed: int) -> None:
@@ -140,16 +142,16 @@ def _descend_together(
     import keras
 
     config = training.config
-    lesson = _lesson(network, training, cluster.index)
-    steps = len(lesson.batches(0, cluster.workers))
+    plan = _epoch_plan(network, training, cluster.index)
+    steps = len(plan.batches(0, cluster.workers))
     schedule = _falling(learning_rate, epochs * steps)
     place = training.unfinished.next_training()
-    together = Together(cluster, network, lesson, keras.optimizers.Adam(schedule), place)
-    events = EventLog(place.logs, [], lambda n: float(schedule(n * steps)))
+    shared = SharedTraining(cluster, network, plan, keras.optimizers.Adam(schedule), place)
+    events = TensorBoardLog(place.logs, [], lambda n: float(schedule(n * steps)))
     patience = config.patience or max(1, epochs // 2)
     with training.talk.steps(f"training on {cluster.workers}", epochs) as bar:
         shown = _EpochBar(bar)
-        rows = together.learn(epochs, patience, shown.show)
+        rows = shared.learn(epochs, patience, shown.show)
     events.open()
     for row in rows:
         events.write(row)
@@ -157,7 +159,7 @@ def _descend_together(
     return rows
 
 
-def _lesson(network: keras.Model, training: Training, index: int) -> Lesson:
+def _epoch_plan(network: keras.Model, training: Training, index: int) -> EpochPlan:
     """Orders that all machines draw alike, and variations that each draws for itself."""
     config, inputs, targets = training.config, training.train.inputs, training.train_targets
     weights, names = sample_weights(training), _variations(training)
@@ -175,7 +177,7 @@ def _lesson(network: keras.Model, training: Training, index: int) -> Lesson:
         loss = -float(beliefs[np.arange(len(truth)), truth].mean())
         return loss, float((logits.argmax(axis=1) == truth).mean())
 
-    return Lesson(order, share, checked, config.batch)
+    return EpochPlan(order, share, checked, config.batch)
 
 
 def _variations(training: Training) -> Sequence[str]:

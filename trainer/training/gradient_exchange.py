@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from trainer.training.checkpoints import EpochState, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
 from trainer.training.distributed import Array, Cluster, gone
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Share = tuple[Tensor, NDArray[np.int64], NDArray[np.float32]]
 """inputs, targets and weights of this machine's part of a batch."""
 
 
-class Lesson:
+class EpochPlan:
     """What is learnt in an epoch. order(epoch) -> row numbers, the same on all machines;
     share(rows, epoch) -> those rows, varied; checked() -> loss and accuracy on validation data."""
 
@@ -46,19 +46,19 @@ class Lesson:
         return [rows for rows in found if len(rows) >= workers]
 
 
-class Together:
+class SharedTraining:
     """One training on all machines of a cluster; `network` ends alike on each of them."""
 
     def __init__(
         self,
         cluster: Cluster,
         network: keras.Model,
-        lesson: Lesson,
+        plan: EpochPlan,
         optimiser: keras.optimizers.Optimizer,
         place: Place,
     ) -> None:
         self.rows: list[Mapping[str, float]] = []
-        self._cluster, self._network, self._lesson = cluster, network, lesson
+        self._cluster, self._network, self._epoch_plan = cluster, network, plan
         self._optimiser, self._place = optimiser, place
         self._best: list[Array] = [np.asarray(one) for one in network.get_weights()]
         self._least, self._wait = math.inf, 0
@@ -86,12 +86,12 @@ class Together:
 
     def _epoch(self, epoch: int, step: Step) -> dict[str, float]:
         loss, right, seen = 0.0, 0.0, 0
-        for number, rows in enumerate(self._lesson.batches(epoch, self._cluster.workers)):
+        for number, rows in enumerate(self._epoch_plan.batches(epoch, self._cluster.workers)):
             mine = rows[self._cluster.index :: self._cluster.workers]
-            batch_loss, batch_right = step(*self._lesson.share(mine, epoch, number), len(rows))
+            batch_loss, batch_right = step(*self._epoch_plan.share(mine, epoch, number), len(rows))
             loss, right, seen = loss + batch_loss * len(rows), right + batch_right, seen + len(rows)
         self._average_statistics()
-        checked = self._lesson.checked() if self._cluster.chief else (0.0, 0.0)
+        checked = self._epoch_plan.checked() if self._cluster.chief else (0.0, 0.0)
         (told,) = self._cluster.of_chief([np.array(checked, np.float32)])
         return {
             "epoch": epoch + 1,
@@ -140,7 +140,7 @@ class Together:
     def _keep(self) -> None:
         facts = {"rows": self.rows, "wait": self._wait, "best": self._least}
         variables, optimiser = values_of(self._network), values_of(self._optimiser)
-        self._place.write(EpochState(facts, variables, optimiser, self._best))
+        self._place.write(Checkpoint(facts, variables, optimiser, self._best))
 
 
 Step = Callable[[Tensor, NDArray[np.int64], NDArray[np.float32], int], tuple[float, float]]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TRAIN, VALIDATION = "train", "validation"
 
 
-class EventLog:
+class TensorBoardLog:
     """Events of one training in `folder`/train and `folder`/validation; None writes nothing.
 
     Tags and steps are those of Keras's own callback: epoch_loss and so on, the first epoch is 0.

@@ -22,7 +22,7 @@ from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import Prepared, denser, prepare
 from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
-from trainer.evaluation.gbm_reference import opponent_report
+from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
@@ -30,7 +30,7 @@ from trainer.models.registry import find_architecture
 from trainer.thresholds.alarm_rule import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.checkpoints import Unfinished
+from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
 from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
@@ -77,7 +77,7 @@ def run_experiment(
     config: FitConfig,
     name: str,
     talk: Talk | None = None,
-    unfinished: Unfinished | None = None,
+    unfinished: CheckpointFolder | None = None,
     cluster: Cluster | None = None,
 ) -> Experiment:
     """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
@@ -88,14 +88,16 @@ def run_experiment(
     talk = talk or Silent()
     architecture, config = resolve(split, config)
     training = prepare_training(split, config, architecture, talk)
-    training = replace(training, unfinished=unfinished or Unfinished(), cluster=cluster)
+    training = replace(training, unfinished=unfinished or CheckpointFolder(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    heard = predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
-    scoring = _scoring_of(architecture, fitted, training, heard)
+    val_outputs = (
+        predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
+    )
+    scoring = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
-    said = predict(fitted.model, held_out.inputs)
-    test = _judged(said, held_out, split.test, training, scoring)
+    test_outputs = predict(fitted.model, held_out.inputs)
+    test = _judged(test_outputs, held_out, split.test, training, scoring)
     spec = _spec_of(name, architecture, training, scoring)
     return Experiment(
         split=split,
@@ -105,7 +107,7 @@ def run_experiment(
         spec=spec,
         held_out=held_out,
         test=test,
-        val=_judged(heard, training.val, split.val, training, scoring),
+        val=_judged(val_outputs, training.val, split.val, training, scoring),
         calibration=_calibration(architecture, training, fitted),
         baselines=baseline_predictions(split.dataset, training.train, held_out, split.test),
         opponent=_opponent(spec, training, test),
@@ -160,20 +162,23 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
 
 
 def _scoring_of(
-    architecture: Architecture[Any], fitted: Fitted, training: Training, heard: NDArray[np.float32]
+    architecture: Architecture[Any],
+    fitted: Fitted,
+    training: Training,
+    val_outputs: NDArray[np.float32],
 ) -> Scoring:
-    """The fit's own scoring, or a threshold by `heard`, what was said of the validation inputs."""
+    """The fit's own scoring, or a threshold chosen by the outputs for the validation inputs."""
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
     if fitted.scoring is None:
         split = training.split
-        val = _judged(heard, training.val, split.val, training, scoring)
+        val = _judged(val_outputs, training.val, split.val, training, scoring)
         undecided = 0.5 if scoring.kind == "logits" else None
         bad = split.dataset.is_bad()[split.val]
         scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided))
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
         limit = training.config.false_alarms
         scoring = with_alarm_rule(
-            scoring, training.dataset, training.val, heard, training.spec, limit
+            scoring, training.dataset, training.val, val_outputs, training.spec, limit
         )
     return scoring
 
@@ -198,7 +203,7 @@ def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, ob
     if not isinstance(training.spec, TabularInput):
         return {}
     outcome = outcome_of(training.split, spec, test)
-    return opponent_report(training.split, training.spec, outcome, training.config.seed)
+    return gbm_report(training.split, training.spec, outcome, training.config.seed)
 
 
 def _judged(

@@ -14,10 +14,10 @@ from trainer.data.samples import Dataset
 from trainer.data.split_guard import Guarded, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
-from trainer.models.registry import find_architecture
+from trainer.models.registry import current_name, find_architecture
 from trainer.report.words import rivalled, sentence
 from trainer.run_folder.run import Run, refuse_existing, slug
-from trainer.training.checkpoints import Unfinished, mark_of, open_unfinished
+from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.publish import write_run
@@ -62,8 +62,8 @@ def fit(request: FitRequest, talk: Talk) -> Run | None:
     mark = mark_of(plan.guarded.split, plan.config)
     cluster = _cluster(mark, talk)
     chief = cluster is None or cluster.chief
-    unfinished = open_unfinished(plan.out, mark, request.tensorboard, talk) if chief else None
-    run = _train(plan, unfinished or Unfinished(), cluster, talk)
+    unfinished = open_checkpoints(plan.out, mark, request.tensorboard, talk) if chief else None
+    run = _train(plan, unfinished or CheckpointFolder(), cluster, talk)
     if unfinished is not None:
         unfinished.remove()
     if cluster is not None:
@@ -83,7 +83,7 @@ def random_split_metrics(
     config: FitConfig,
     name: str,
     talk: Talk,
-    unfinished: Unfinished | None = None,
+    unfinished: CheckpointFolder | None = None,
     cluster: Cluster | None = None,
 ) -> dict[str, object]:
     """What joins metrics.json: the copies found, and the score on the leaking split if waived."""
@@ -103,6 +103,8 @@ def _plan(request: FitRequest, talk: Talk) -> _Plan:
     config = request.config
     dataset = load_dataset(request.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
+    if current_name(config.model) != config.model:
+        talk.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = find_architecture(config.model, dataset.config.task, config.weights).name
     name = slug(request.name or dataset.root.name)
     out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
@@ -114,7 +116,9 @@ def _plan(request: FitRequest, talk: Talk) -> _Plan:
     return _Plan(guarded, config, architecture, name, out)
 
 
-def _train(plan: _Plan, unfinished: Unfinished, cluster: Cluster | None, talk: Talk) -> Run | None:
+def _train(
+    plan: _Plan, unfinished: CheckpointFolder, cluster: Cluster | None, talk: Talk
+) -> Run | None:
     if unfinished.logs:
         talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
     try:

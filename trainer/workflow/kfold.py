@@ -18,7 +18,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Silent, Talk
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds, plan_split
-from trainer.evaluation.label_errors import Doubt, doubtful
+from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.statistics.metrics import Figure
 from trainer.workflow.experiment import run_experiment
@@ -137,7 +137,10 @@ def label_doubts(found: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
         return []
     first = found[0]
     given = np.array([first.labels.index(row["label"]) for row in first.rows], np.int64)
-    return [(doubt, first.rows[doubt.row]) for doubt in doubtful(np.mean(known, axis=0), given)]
+    return [
+        (doubt, first.rows[doubt.row])
+        for doubt in probable_label_errors(np.mean(known, axis=0), given)
+    ]
 
 
 def baseline_shares(one: Judgements) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FLOAT_PREFIX = "exact_"
+FLOAT_PREFIX = "float_"
 """The trainer gives such a layer a name with this prefix, and the quantiser leaves it in float.
 
 A detector's distances need this: their range is unknown before the first defect is seen, and an

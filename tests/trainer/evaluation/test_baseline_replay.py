@@ -40,7 +40,7 @@ def test_a_strange_speed_is_watched_after_a_baseline_and_its_fault_is_found(
     split = Split(
         fans(tmp_path), np.array([0]), np.array([0]), np.array([1, 2]), "a speed left out"
     )
-    experiment = run_experiment(split, FitConfig(model="spectral", false_alarms=0.01), "fan")
+    experiment = run_experiment(split, FitConfig(model="mahalanobis", false_alarms=0.01), "fan")
     scoring = experiment.spec.scoring
     assert (experiment.test.outputs[:100] >= scoring.threshold).mean() > 0.9, "without a baseline"
     runs = held_out_runs(experiment.judged_held_out)

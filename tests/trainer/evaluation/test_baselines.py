@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.evaluation.baselines import AT_ONCE, nearest, strangeness
+from trainer.evaluation.baselines import AT_ONCE, nearest, nearest_distance
 
 
 def test_nearest_and_strangeness_agree_with_the_plain_computation() -> None:
@@ -13,4 +13,4 @@ def test_nearest_and_strangeness_agree_with_the_plain_computation() -> None:
     known, asked = (train - mean) / spread, (test - mean) / spread
     distances = np.linalg.norm(asked[:, None] - known[None], axis=2)
     assert np.array_equal(nearest(train, targets, test), targets[distances.argmin(axis=1)])
-    np.testing.assert_allclose(strangeness(train, test), distances.min(axis=1), atol=1e-6)
+    np.testing.assert_allclose(nearest_distance(train, test), distances.min(axis=1), atol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
@@ -68,7 +69,7 @@ def test_auto_takes_the_default_of_the_task() -> None:
 
 def test_auto_makes_use_of_weights() -> None:
     assert find_architecture("auto", "image-class", "imagenet").name == "transfer"
-    assert find_architecture("auto", "image-anomaly", "here.weights.h5").name == "detector"
+    assert find_architecture("auto", "image-anomaly", "here.weights.h5").name == "auto-anomaly"
     assert find_architecture("auto", "vibration-class", "here.weights.h5").name == "conv1d"
 
 
@@ -80,6 +81,19 @@ def test_an_unknown_model_gets_a_suggestion() -> None:
 def test_a_model_of_another_task_is_refused() -> None:
     with pytest.raises(ConfigError, match="'conv1d' does not do image-class"):
         find_architecture("conv1d", "image-class")
+
+
+@pytest.mark.parametrize(
+    ("old", "task", "new"),
+    [
+        ("gaussian", "image-anomaly", "padim"),
+        ("patches", "image-anomaly", "patchcore"),
+        ("detector", "image-anomaly", "auto-anomaly"),
+        ("spectral", "vibration-anomaly", "mahalanobis"),
+    ],
+)
+def test_a_name_of_the_last_release_finds_the_model(old: str, task: Task, new: str) -> None:
+    assert find_architecture(old, task).name == new
 
 
 def test_every_architecture_says_what_it_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.scoring import Scoring
-from trainer.thresholds.alarm_rule import Runs, choose_rule, persisting, tally
+from trainer.thresholds.alarm_rule import Runs, choose_rule, tally, with_rule
 
 QUIET = np.zeros(400)
 
@@ -58,12 +58,12 @@ def test_where_nothing_holds_the_rate_the_fewest_false_alarms_are_taken() -> Non
 def test_the_manifest_says_what_was_chosen_and_why() -> None:
     plain = Scoring(kind="anomaly", threshold=5.0)
     runs = Runs([spikes(50)], [])
-    chosen = persisting(plain, runs, 0.001)
+    chosen = with_rule(plain, runs, 0.001)
     assert chosen.persistence == Persistence(k=2, n=3)
     assert "2 of 3 at 5: 0 of 400 normal validation readings" in chosen.persistence_chosen_by
     assert "below 0.75% with 95 % confidence" in chosen.persistence_chosen_by
     assert "assumed: no faulty validation readings" in chosen.persistence_chosen_by
-    assert persisting(plain, runs, None) == plain
-    few = persisting(plain, Runs([QUIET[:10]], []), 0.001)
+    assert with_rule(plain, runs, None) == plain
+    few = with_rule(plain, Runs([QUIET[:10]], []), 0.001)
     assert few.persistence == Persistence()
     assert "10 normal validation readings are too few" in few.persistence_chosen_by

@@ -19,7 +19,7 @@ from edge_agent.contracts.core.errors import ConfigError
 from trainer.run_folder.run import read_run
 from trainer.training.checkpoints import Place
 from trainer.training.distributed import Cluster, join_cluster
-from trainer.training.gradient_exchange import Lesson, Together
+from trainer.training.gradient_exchange import EpochPlan, SharedTraining
 
 MACHINE = """
 import sys
@@ -148,13 +148,13 @@ def learnt(place: Place, epochs: int) -> tuple[list[Mapping[str, float]], list[n
     inputs = keras.Input((2,))
     hidden = keras.layers.Dropout(0.2)(keras.layers.Dense(8, activation="relu")(inputs))
     network = keras.Model(inputs, keras.layers.Dense(2)(hidden))
-    lesson = Lesson(
+    plan = EpochPlan(
         lambda epoch: np.random.default_rng(epoch).permutation(len(x)),
         lambda rows, epoch, number: (x[rows], y[rows], np.ones(len(rows), np.float32)),
         lambda: (-float((network(x).numpy().argmax(axis=1) == y).mean()), 0.0),
         batch=8,
     )
     alone = Cluster(tf.distribute.get_strategy(), 0)
-    together = Together(alone, network, lesson, keras.optimizers.Adam(0.05), place)
+    together = SharedTraining(alone, network, plan, keras.optimizers.Adam(0.05), place)
     rows = together.learn(epochs, patience=9, told=lambda row: None)
     return rows, network.get_weights()

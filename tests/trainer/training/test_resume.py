@@ -24,8 +24,8 @@ from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
 from trainer.models.image import autoencoder
 from trainer.run_folder.run import read_run
-from trainer.training.checkpoint_callback import Bookmark, Shuffle
-from trainer.training.checkpoints import EpochState, Place, Unfinished, open_unfinished
+from trainer.training.checkpoint_callback import CheckpointCallback, Shuffle
+from trainer.training.checkpoints import Checkpoint, CheckpointFolder, Place, open_checkpoints
 from trainer.workflow.experiment import prepare_training, resolve, run_experiment
 
 CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
@@ -121,15 +121,15 @@ def test_tensorboard_reads_every_epoch_once(resumed: tuple[Path, int]) -> None:
     assert 0 < last < first < 0.003
 
 
-STATE = EpochState({"rows": [{"epoch": 1, "loss": 0.5}]}, [np.ones(3)], [np.zeros(2)], [])
+STATE = Checkpoint({"rows": [{"epoch": 1, "loss": 0.5}]}, [np.ones(3)], [np.zeros(2)], [])
 
 
 @pytest.mark.parametrize("mark", ["same", "other"])
 def test_only_the_same_fit_goes_on(mark: str, tmp_path: Path) -> None:
-    kept = Unfinished(tmp_path / "run.unfinished", "same").next_training()
+    kept = CheckpointFolder(tmp_path / "run.unfinished", "same").next_training()
     kept.write(STATE)
     talk = Heard()
-    found = open_unfinished(tmp_path / "run", mark, False, talk).next_training().read()
+    found = open_checkpoints(tmp_path / "run", mark, False, talk).next_training().read()
     if mark == "same":
         assert found is not None
         np.testing.assert_array_equal(found.variables[0], np.ones(3))
@@ -140,17 +140,17 @@ def test_only_the_same_fit_goes_on(mark: str, tmp_path: Path) -> None:
 
 
 def test_a_damaged_state_starts_afresh(tmp_path: Path) -> None:
-    kept = Unfinished(tmp_path / "run.unfinished", "same").next_training()
+    kept = CheckpointFolder(tmp_path / "run.unfinished", "same").next_training()
     kept.write(STATE)
     assert kept.state is not None
     kept.state.write_bytes(kept.state.read_bytes()[:200])
     talk = Heard()
-    assert open_unfinished(tmp_path / "run", "same", False, talk).next_training().read() is None
+    assert open_checkpoints(tmp_path / "run", "same", False, talk).next_training().read() is None
     assert "starting afresh" in talk.said[0]
 
 
 def test_every_training_of_a_fit_has_a_place_of_its_own(tmp_path: Path) -> None:
-    kept = Unfinished(tmp_path / "run.unfinished", "same", logged=True)
+    kept = CheckpointFolder(tmp_path / "run.unfinished", "same", logged=True)
     first, second = kept.next_training(), kept.next_training()
     assert first.state != second.state
     assert first.logs != second.logs
@@ -158,11 +158,11 @@ def test_every_training_of_a_fit_has_a_place_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_training_that_had_come_to_its_end_is_not_trained_again(tmp_path: Path) -> None:
-    place = Unfinished(tmp_path, "same").next_training()
-    place.write(EpochState({"rows": [{"epoch": 1}], "ended": True}, [], [], []))
+    place = CheckpointFolder(tmp_path, "same").next_training()
+    place.write(Checkpoint({"rows": [{"epoch": 1}], "ended": True}, [], [], []))
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     shuffle = Shuffle(np.random.default_rng(1), np.arange(2))
-    bookmark = Bookmark(place, model, shuffle, keras.callbacks.EarlyStopping())
+    bookmark = CheckpointCallback(place, model, shuffle, keras.callbacks.EarlyStopping())
     assert bookmark.first_epoch(30) == 30
 
 
@@ -194,10 +194,10 @@ def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     architecture, config = resolve(split, config)
     training = prepare_training(split, config, architecture, Silent())
     whole = autoencoder.fit(training)
-    broken = replace(training, unfinished=Unfinished(tmp_path), talk=Interrupting())
+    broken = replace(training, unfinished=CheckpointFolder(tmp_path), talk=Interrupting())
     with pytest.raises(KeyboardInterrupt):
         autoencoder.fit(broken)
-    resumed = autoencoder.fit(replace(training, unfinished=Unfinished(tmp_path)))
+    resumed = autoencoder.fit(replace(training, unfinished=CheckpointFolder(tmp_path)))
     assert resumed.history == whole.history
     for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

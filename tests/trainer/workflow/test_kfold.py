@@ -9,7 +9,7 @@ import pytest
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
 from trainer.data.load import load_dataset
-from trainer.evaluation.label_errors import doubtful
+from trainer.evaluation.label_errors import probable_label_errors
 from trainer.workflow.kfold import with_folds
 
 
@@ -38,7 +38,7 @@ def test_planted_label_errors_come_first() -> None:
     given = truth.copy()
     wrong = rng.choice(300, 12, replace=False)
     given[wrong] = (given[wrong] + 1) % 3
-    found = doubtful(belief / belief.sum(axis=1, keepdims=True), given)
+    found = probable_label_errors(belief / belief.sum(axis=1, keepdims=True), given)
     right = sum(doubt.row in wrong and doubt.suggested == truth[doubt.row] for doubt in found[:12])
     assert right >= 10
 

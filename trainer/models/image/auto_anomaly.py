@@ -47,8 +47,8 @@ class Candidate:
 
 
 CANDIDATES = (
-    Candidate("gaussian", padim.learn, PadimOptions(), PadimOptions(taught=0)),
-    Candidate("patches", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(taught=0)),
+    Candidate("padim", padim.learn, PadimOptions(), PadimOptions(taught=0)),
+    Candidate("patchcore", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(taught=0)),
 )
 
 
@@ -106,7 +106,7 @@ def rank(candidate: Candidate, training: Training) -> Ranking:
 
 
 ARCHITECTURE = Architecture(
-    name="detector",
+    name="auto-anomaly",
     tasks=("image-anomaly",),
     summary="good-only, chosen by itself: gaussian or patches, by planted defects",
     spec_of=spec_of,

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.augment import augment
@@ -30,7 +31,7 @@ from trainer.models.image.feature_maps import (
     smooth,
 )
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.checkpoints import EpochState, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
 from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def build(
     pixels = keras.Input(spec.shape, name="pixels")
     seen = layers.Rescaling(1 / 127.5, offset=-1.0, name="seen")(pixels)
     redrawn = _drawer(spec.shape, options.code)(seen)
-    error = layers.Subtract(name="exact_error")([seen, redrawn])
-    square = layers.Multiply(name="exact_square")([error, error])
-    coarse = layers.AveragePooling2D(4, name="exact_coarse")(square)
-    heat = smooth(layers.Conv2D(1, 1, name="exact_scale")(coarse))
-    score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
+    error = layers.Subtract(name=f"{FLOAT_PREFIX}error")([seen, redrawn])
+    square = layers.Multiply(name=f"{FLOAT_PREFIX}square")([error, error])
+    coarse = layers.AveragePooling2D(4, name=f"{FLOAT_PREFIX}coarse")(square)
+    heat = smooth(layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}scale")(coarse))
+    score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
     return keras.Model(pixels, [score, heat], name="autoencoder")
 
 
@@ -81,10 +82,12 @@ def fit(training: Training[AutoencoderOptions]) -> Fitted:
     history = _descend(drawer, training)
     channels = training.spec.shape[2]
     plain = np.full((1, 1, channels, 1), 1 / channels, np.float32)
-    network.get_layer("exact_scale").set_weights([plain, np.zeros(1, np.float32)])
+    network.get_layer(f"{FLOAT_PREFIX}scale").set_weights([plain, np.zeros(1, np.float32)])
     peaks = rows_of(network, training.val.inputs, training, "good parts redrawn")[0]
     gain, lift = scale_of(peaks)
-    network.get_layer("exact_scale").set_weights([plain * gain, np.array([lift], np.float32)])
+    network.get_layer(f"{FLOAT_PREFIX}scale").set_weights(
+        [plain * gain, np.array([lift], np.float32)]
+    )
     return Fitted(network, history)
 
 
@@ -109,7 +112,7 @@ def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float
             if val_loss < best:
                 best, kept = val_loss, drawer.get_weights()
             facts = {"rows": rows, "generator": rng.bit_generator.state}
-            place.write(EpochState(facts, values_of(drawer), values_of(drawer.optimizer), kept))
+            place.write(Checkpoint(facts, values_of(drawer), values_of(drawer.optimizer), kept))
             bar.advance(note=f"loss {val_loss:.4f}")
     drawer.set_weights(kept)
     return rows

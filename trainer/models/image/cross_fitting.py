@@ -92,7 +92,7 @@ def own_scoring(training: Training, unseen: Floats) -> Scoring:
     return Scoring(kind="anomaly", windows="max", threshold=threshold, chosen_by=said)
 
 
-def heat_unseen(
+def cross_fitted_heat(
     training: Training, cells: Floats, copies: tuple[NDArray[np.intp], Floats], judge_of: JudgeOf
 ) -> Floats:
     """Heat (2N, G, G) of cells (2N, ...), each by the judge of the other groups' parts.

@@ -1,6 +1,6 @@
 """What the detectors share: backbone features on one grid, float heads, planted calibration.
 
-Layers named `exact_...` stay in float when the network is quantised; all before them is int8.
+Layers named FLOAT_PREFIX... stay in float when the network is quantised; all before them is int8.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.models.image.backbone import features, load_backbone, scaled_rgb
 from trainer.models.image.synthetic_defects import plant
@@ -32,12 +33,12 @@ BATCH = 16
 RARE = 0.99
 """The quantile of held-out good parts that becomes score 1."""
 
-SENSES = "exact_senses"
+SENSES = f"{FLOAT_PREFIX}senses"
 """The float layer of a detector that makes its features of the backbone's taps."""
 
 
 @dataclass(frozen=True)
-class Eye:
+class TappedBackbone:
     """The start of a detector: pixels 0..255, and the outputs of the tapped layers."""
 
     pixels: keras.KerasTensor
@@ -64,13 +65,13 @@ def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) 
     return spec
 
 
-def open_eye(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -> Eye:
+def tapped_backbone(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -> TappedBackbone:
     """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
     import keras
 
     pixels = keras.Input(shape, name="pixels")
     found = features(load_backbone(weights, shape[0]), taps)(scaled_rgb(pixels))
-    return Eye(pixels, found if isinstance(found, list) else [found])
+    return TappedBackbone(pixels, found if isinstance(found, list) else [found])
 
 
 def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
@@ -79,12 +80,12 @@ def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 
     side = min(tap.shape[1] for tap in taps)
     shrunk = [
-        layers.AveragePooling2D(tap.shape[1] // side, name=f"exact_shrink{n}")(tap)
+        layers.AveragePooling2D(tap.shape[1] // side, name=f"{FLOAT_PREFIX}shrink{n}")(tap)
         if tap.shape[1] > side
         else tap
         for n, tap in enumerate(taps)
     ]
-    return layers.Concatenate(name="exact_grid")(shrunk) if len(shrunk) > 1 else shrunk[0]
+    return layers.Concatenate(name=f"{FLOAT_PREFIX}grid")(shrunk) if len(shrunk) > 1 else shrunk[0]
 
 
 def smooth(heat: keras.KerasTensor) -> keras.KerasTensor:
@@ -92,7 +93,9 @@ def smooth(heat: keras.KerasTensor) -> keras.KerasTensor:
     from keras import layers
 
     for turn in range(2):
-        heat = layers.AveragePooling2D(3, 1, padding="same", name=f"exact_smooth{turn}")(heat)
+        heat = layers.AveragePooling2D(3, 1, padding="same", name=f"{FLOAT_PREFIX}smooth{turn}")(
+            heat
+        )
     return heat
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
@@ -31,9 +32,9 @@ from trainer.models.image.feature_maps import (
     Floats,
     detector_spec,
     on_one_grid,
-    open_eye,
     planted_calibration,
     random_projection,
+    tapped_backbone,
 )
 from trainer.models.image.score_fusion import Join, Scale, part_of, teach
 from trainer.training.api import Architecture, Fitted, Training
@@ -95,7 +96,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
     from keras import layers
 
     del labels
-    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
+    eye = tapped_backbone(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
     shapes = [tap.shape[1:] for tap in eye.taps]
     cells = _senses(shapes, options.dimensions)(eye.taps)
     heats = [_distance(one, options.block, name) for one, name in zip(cells, JUDGES, strict=True)]
@@ -103,9 +104,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
     spread = [_spread(one, sides, name) for one, name in zip(heats, JUDGES, strict=True)]
     if options.taught:
         spread.append(taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), sides[0]))
-    heat = layers.Add(name="exact_heat")(spread)
-    score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
-    return keras.Model(eye.pixels, [score, heat], name="gaussian")
+    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(spread)
+    score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
+    return keras.Model(eye.pixels, [score, heat], name="padim")
 
 
 def fit(training: Training[PadimOptions]) -> Fitted:
@@ -134,7 +135,7 @@ def learn(training: Training[PadimOptions]) -> Learnt:
     for name, cells, rounding, scale in rows:
         _set_places(network, name, fit_places(cells, options.block, rounding), scale)
     if taught.planted:
-        taught_judge.set_taught(network, taught.planted, scales[-1])
+        taught_judge.set_head(network, taught.planted, scales[-1])
     note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
     return Learnt(network, taught.unseen, (note,))
 
@@ -167,13 +168,15 @@ def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
 
     given = [keras.Input(shape) for shape in taps]
     own = taught_judge.own_taps(given, TAPS)
-    mixed = layers.Conv2D(dimensions, 1, use_bias=False, name="exact_mix")(on_one_grid(own))
-    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(mixed)
-    fine = layers.AveragePooling2D(2, name="exact_fine")(mixed)
-    wide = layers.AveragePooling2D(2, name="exact_wide")(around)
+    mixed = layers.Conv2D(dimensions, 1, use_bias=False, name=f"{FLOAT_PREFIX}mix")(
+        on_one_grid(own)
+    )
+    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(mixed)
+    fine = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}fine")(mixed)
+    wide = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}wide")(around)
     side = mixed.shape[1]
-    rows = layers.AveragePooling2D((2, side), name="exact_rows")(mixed)
-    columns = layers.AveragePooling2D((side, 2), name="exact_columns")(mixed)
+    rows = layers.AveragePooling2D((2, side), name=f"{FLOAT_PREFIX}rows")(mixed)
+    columns = layers.AveragePooling2D((side, 2), name=f"{FLOAT_PREFIX}columns")(mixed)
     return keras.Model(given, [fine, wide, rows, columns], name=SENSES)
 
 
@@ -183,23 +186,25 @@ def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTe
     high, wide, count = cells.shape[1:]
     block = _fitting_block((high, wide), block)
     split = (high // block, block, wide // block, block)
-    listed = layers.Reshape((high * wide, count, 1), name=f"exact_list_{judge}")(cells)
+    listed = layers.Reshape((high * wide, count, 1), name=f"{FLOAT_PREFIX}list_{judge}")(cells)
     whitened = []
     for part, (outputs, skipped) in _halves(count).items():
         name = f"{part}_{judge}"
-        x = layers.Cropping2D(((0, 0), (skipped, 0)), name=f"exact_crop_{name}")(listed)
-        x = layers.Reshape((*split, count - skipped), name=f"exact_block_{name}")(x)
+        x = layers.Cropping2D(((0, 0), (skipped, 0)), name=f"{FLOAT_PREFIX}crop_{name}")(listed)
+        x = layers.Reshape((*split, count - skipped), name=f"{FLOAT_PREFIX}block_{name}")(x)
         x = layers.EinsumDense(
             "bhiwjc,hwcd->bhiwjd",
             output_shape=(*split, outputs),
             bias_axes="hiwjd",
-            name=f"exact_whiten_{name}",
+            name=f"{FLOAT_PREFIX}whiten_{name}",
         )(x)
-        whitened.append(layers.Reshape((high, wide, outputs), name=f"exact_unblock_{name}")(x))
-    x = layers.Concatenate(name=f"exact_whitened_{judge}")(whitened)
-    unit = layers.UnitNormalization(name=f"exact_unit_{judge}")(x)
-    x = layers.Multiply(name=f"exact_length_{judge}")([x, unit])
-    return layers.Conv2D(1, 1, name=f"exact_distance_{judge}")(x)
+        whitened.append(
+            layers.Reshape((high, wide, outputs), name=f"{FLOAT_PREFIX}unblock_{name}")(x)
+        )
+    x = layers.Concatenate(name=f"{FLOAT_PREFIX}whitened_{judge}")(whitened)
+    unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}unit_{judge}")(x)
+    x = layers.Multiply(name=f"{FLOAT_PREFIX}length_{judge}")([x, unit])
+    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}distance_{judge}")(x)
 
 
 def _halves(count: int) -> dict[str, tuple[int, int]]:
@@ -223,12 +228,12 @@ def _spread(heat: keras.KerasTensor, sides: tuple[int, int], judge: str) -> kera
     for axis, side in enumerate(sides, start=1):
         if heat.shape[axis] < side:
             same = [heat] * side
-            heat = layers.Concatenate(axis=axis, name=f"exact_spread{axis}_{judge}")(same)
+            heat = layers.Concatenate(axis=axis, name=f"{FLOAT_PREFIX}spread{axis}_{judge}")(same)
     return heat
 
 
 def _set_projection(network: keras.Model, seed: int) -> None:
-    layer = network.get_layer(SENSES).get_layer("exact_mix")
+    layer = network.get_layer(SENSES).get_layer(f"{FLOAT_PREFIX}mix")
     inputs, outputs = layer.kernel.shape[2:]
     layer.set_weights([random_projection(inputs, outputs, seed)[None, None]])
 
@@ -242,10 +247,10 @@ def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) 
     for part, (outputs, skipped) in _halves(count).items():
         columns = slice(skipped, skipped + outputs)
         weights = [places.whiten[:, :, skipped:, columns], bias[..., columns]]
-        network.get_layer(f"exact_whiten_{part}_{judge}").set_weights(weights)
+        network.get_layer(f"{FLOAT_PREFIX}whiten_{part}_{judge}").set_weights(weights)
     gain, lift = scale
     weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([lift], np.float32)]
-    network.get_layer(f"exact_distance_{judge}").set_weights(weights)
+    network.get_layer(f"{FLOAT_PREFIX}distance_{judge}").set_weights(weights)
 
 
 def _blocked(cells: Floats, block: int) -> Floats:
@@ -273,7 +278,7 @@ def _fitting_block(sides: tuple[int, int], block: int) -> int:
 
 
 ARCHITECTURE = Architecture(
-    name="gaussian",
+    name="padim",
     tasks=("image-anomaly",),
     summary="good-only, for parts that always lie alike: distances from good features",
     spec_of=spec_of,

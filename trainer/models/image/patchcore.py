@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
@@ -30,9 +31,9 @@ from trainer.models.image.feature_maps import (
     Floats,
     detector_spec,
     on_one_grid,
-    open_eye,
     planted_calibration,
     random_projection,
+    tapped_backbone,
 )
 from trainer.models.image.score_fusion import Allowing, Join, Scale, part_of, teach
 from trainer.training.api import Architecture, Fitted, Training
@@ -97,17 +98,17 @@ def build(
     from keras import layers
 
     del labels
-    eye = open_eye(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
+    eye = tapped_backbone(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
     shapes = [tap.shape[1:] for tap in eye.taps]
     senses = _senses(shapes)(eye.taps)
     named = zip(senses, JUDGES, options.counts(), strict=True)
     heats = [_distance(sense, options.dimensions, count, name) for sense, name, count in named]
-    heat = layers.Maximum(name="exact_larger")(heats)
+    heat = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(heats)
     if options.taught:
         beside = taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), heat.shape[1])
-        heat = layers.Add(name="exact_heat")([heat, beside])
-    score = layers.GlobalMaxPooling2D(name="exact_score")(heat)
-    return keras.Model(eye.pixels, [score, heat], name="patches")
+        heat = layers.Add(name=f"{FLOAT_PREFIX}heat")([heat, beside])
+    score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
+    return keras.Model(eye.pixels, [score, heat], name="patchcore")
 
 
 def fit(training: Training[PatchcoreOptions]) -> Fitted:
@@ -130,7 +131,7 @@ def learn(training: Training[PatchcoreOptions]) -> Learnt:
         _set_memory(network, name, memory, part_of(scale, 1 - options.taught))
     if taught.planted:
         last = part_of(taught.scales[-1], options.taught)
-        taught_judge.set_taught(network, taught.planted, last)
+        taught_judge.set_head(network, taught.planted, last)
     note = f"{taught.note()}, {sum(options.counts())} patches remembered"
     return Learnt(network, taught.unseen, (note,))
 
@@ -212,7 +213,7 @@ def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     given = [keras.Input(shape) for shape in taps]
     own = taught_judge.own_taps(given, TAPS)
     cells = on_one_grid(own)
-    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name="exact_around")(cells)
+    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(cells)
     return keras.Model(given, [cells, around], name=SENSES)
 
 
@@ -221,16 +222,18 @@ def _distance(
 ) -> keras.KerasTensor:
     from keras import layers
 
-    cells = layers.Conv2D(dimensions, 1, name=f"exact_mix_{judge}")(sense)
-    likeness = layers.Conv2D(count, 1, name=f"exact_memory_{judge}")(cells)
+    cells = layers.Conv2D(dimensions, 1, name=f"{FLOAT_PREFIX}mix_{judge}")(sense)
+    likeness = layers.Conv2D(count, 1, name=f"{FLOAT_PREFIX}memory_{judge}")(cells)
     side = cells.shape[1]
-    rows = layers.Reshape((side * side, count), name=f"exact_rows_{judge}")(likeness)
-    top = layers.GlobalMaxPooling1D(data_format="channels_first", name=f"exact_near_{judge}")
-    nearest = layers.Reshape((side, side, 1), name=f"exact_nearest_{judge}")(top(rows))
-    square = layers.Multiply(name=f"exact_square_{judge}")([cells, cells])
-    length = layers.Conv2D(1, 1, use_bias=False, name=f"exact_length_{judge}")(square)
-    distance = layers.Subtract(name=f"exact_distance_{judge}")([length, nearest])
-    return layers.Conv2D(1, 1, name=f"exact_scale_{judge}")(distance)
+    rows = layers.Reshape((side * side, count), name=f"{FLOAT_PREFIX}rows_{judge}")(likeness)
+    top = layers.GlobalMaxPooling1D(
+        data_format="channels_first", name=f"{FLOAT_PREFIX}near_{judge}"
+    )
+    nearest = layers.Reshape((side, side, 1), name=f"{FLOAT_PREFIX}nearest_{judge}")(top(rows))
+    square = layers.Multiply(name=f"{FLOAT_PREFIX}square_{judge}")([cells, cells])
+    length = layers.Conv2D(1, 1, use_bias=False, name=f"{FLOAT_PREFIX}length_{judge}")(square)
+    distance = layers.Subtract(name=f"{FLOAT_PREFIX}distance_{judge}")([length, nearest])
+    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}scale_{judge}")(distance)
 
 
 def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) -> None:
@@ -243,11 +246,11 @@ def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) 
         "scale": [np.full((1, 1, 1, 1), scale[0], np.float32), np.array([scale[1]], np.float32)],
     }
     for layer, values in weights.items():
-        network.get_layer(f"exact_{layer}_{judge}").set_weights(values)
+        network.get_layer(f"{FLOAT_PREFIX}{layer}_{judge}").set_weights(values)
 
 
 ARCHITECTURE = Architecture(
-    name="patches",
+    name="patchcore",
     tasks=("image-anomaly",),
     summary="good-only, for texture and parts that lie anyhow: a memory of good patches",
     spec_of=spec_of,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.image.backbone import features, find_backbone, load_backbone, scaled_rgb
@@ -66,7 +67,7 @@ def told(seen: list[keras.KerasTensor], looks: int) -> list[keras.KerasTensor]:
     given = [keras.Input(one.shape[1:]) for one in vectors]
     parts = [keras.ops.reshape(one, (looks, -1, one.shape[1])) for one in given]
     means = [keras.ops.mean(one, axis=0) for one in parts]
-    mean = keras.Model(given, means, name="exact_looks")
+    mean = keras.Model(given, means, name=f"{FLOAT_PREFIX}looks")
     found = mean(vectors)
     return found if isinstance(found, list) else [found]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.models.image.cross_fitting import JudgeOf, heat_unseen
+from trainer.models.image.cross_fitting import JudgeOf, cross_fitted_heat
 from trainer.models.image.feature_maps import Floats, scale_of
-from trainer.models.image.symmetry import teaching_copies
-from trainer.models.image.synthetic_defect_head import Weights, learn_planted
+from trainer.models.image.symmetry import symmetric_copies
+from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import Sight
 from trainer.training.api import Training
 
@@ -72,7 +72,7 @@ def teach(
     *,
     planted: bool,
 ) -> Taught:
-    """Features of all good parts by `exact_senses` of `network`, and the scales of its judges.
+    """Features of all good parts by the layer SENSES of `network`, and the scales of its judges.
 
     judges: one for each sense, in their order; planted: whether there is a last one, which planted
     defects teach.
@@ -81,13 +81,13 @@ def teach(
     cells = sight.twice(training.train.inputs, "good parts")
     rounding = [rounding_of(one) for one in cells]
     judges_of = [judge(noise) for judge, noise in zip(judges, rounding, strict=True)]
-    copies = teaching_copies(training, sight, cells, judges_of)
+    copies = symmetric_copies(training, sight, cells, judges_of)
     heats = [
-        heat_unseen(training, one, (copies.of, copied), judge)
+        cross_fitted_heat(training, one, (copies.of, copied), judge)
         for one, copied, judge in zip(cells, copies.cells, judges_of, strict=True)
     ]
     side = network.output_shape[1][1]
-    lesson = learn_planted(training, sight, side) if planted else None
+    lesson = fit_head_on_defects(training, sight, side) if planted else None
     heats += [lesson.heat] if lesson else []
     scales, unseen = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]

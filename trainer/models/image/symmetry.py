@@ -19,7 +19,7 @@ from trainer.models.layers.int8 import Sight
 from trainer.statistics.metrics import auroc
 from trainer.training.api import Training
 
-TURNS: dict[str, Callable[[Tensor], Tensor]] = {
+SYMMETRIES: dict[str, Callable[[Tensor], Tensor]] = {
     "mirrored": lambda images: images[:, :, ::-1],
     "upside down": lambda images: images[:, ::-1],
     "turned by 180": lambda images: images[:, ::-1, ::-1],
@@ -37,11 +37,11 @@ MOST_COPIES = 400
 """More only cost time: so many good parts need no copies."""
 
 
-def teaching_copies(
+def symmetric_copies(
     training: Training, sight: Sight, cells: Sequence[Floats], judges: Sequence[JudgeOf]
 ) -> Copies:
     """Copies of the training inputs in the turns that are usual; none where no turn is."""
-    names = usual_turns(training, sight, cells, judges)
+    names = usual_symmetries(training, sight, cells, judges)
     if not names:
         return Copies(np.zeros(0, np.intp), [one[:0] for one in cells])
     training.talk.say(f"good parts may lie {', '.join(names)}: copies of them teach, too")
@@ -50,11 +50,11 @@ def teaching_copies(
     most = max(1, MOST_COPIES // len(names))
     chosen = [rng.permutation(len(inputs))[:most] for _ in names]
     pairs = zip(names, chosen, strict=True)
-    turned = np.concatenate([TURNS[name](inputs[which]) for name, which in pairs])
+    turned = np.concatenate([SYMMETRIES[name](inputs[which]) for name, which in pairs])
     return Copies(np.concatenate(chosen), sight.twice(turned, "turned copies"))
 
 
-def usual_turns(
+def usual_symmetries(
     training: Training, sight: Sight, cells: Sequence[Floats], judges: Sequence[JudgeOf]
 ) -> list[str]:
     """Names of the turns in which held-out good parts look no odder to any judge."""
@@ -66,7 +66,7 @@ def usual_turns(
     known = [judge(one[~np.tile(held, 2)]) for judge, one in zip(judges, cells, strict=True)]
     plain = [_peaks(judge(one[places])) for judge, one in zip(known, cells, strict=True)]
     usual = []
-    for name, turn in TURNS.items():
+    for name, turn in SYMMETRIES.items():
         seen = sight.plain(turn(training.train.inputs[places]), f"good parts {name}")
         odd = [_peaks(judge(one)) for judge, one in zip(known, seen, strict=True)]
         if all(_odder(*pair) <= AS_USUAL for pair in zip(plain, odd, strict=True)):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.synthetic_defects import plant
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 TAPS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
 """Two at a quarter and an eighth of the side, two at a sixteenth."""
 
-SENSES = "exact_taught_senses"
+SENSES = f"{FLOAT_PREFIX}taught_senses"
 WIDTHS = (64, 32)
 """Of the hidden layers."""
 
@@ -43,7 +44,7 @@ GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 30, 30, 20
 COVERED = 0.25
 """A cell is bad from this share of it on."""
 
-TURNS = 3
+HOLD_OUT_ROUNDS = 3
 """Judges that are blind to a part of the groups each."""
 
 EPOCHS, STEPS = 8, 300
@@ -57,7 +58,7 @@ Weights = dict[str, list[Floats]]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingPictures:
     """heat: (2N, G, G) of the good parts, float rows first, each by a judge blind to its group."""
 
     heat: Floats
@@ -95,12 +96,14 @@ def senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    shrunk = layers.AveragePooling2D(2, name="exact_taught_shrink")(given[0])
+    shrunk = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}taught_shrink")(given[0])
     sensed = []
     for grid, (first, second) in (("fine", (shrunk, given[1])), ("coarse", given[2:])):
-        joined = layers.Concatenate(name=f"exact_taught_{grid}_taps")([first, second])
-        around = layers.AveragePooling2D(3, 1, "same", name=f"exact_taught_{grid}_around")(joined)
-        beside = layers.Concatenate(name=f"exact_taught_{grid}_cells")
+        joined = layers.Concatenate(name=f"{FLOAT_PREFIX}taught_{grid}_taps")([first, second])
+        around = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}taught_{grid}_around")(
+            joined
+        )
+        beside = layers.Concatenate(name=f"{FLOAT_PREFIX}taught_{grid}_cells")
         sensed.append(beside([joined, around]))
     return keras.Model(given, sensed, name=SENSES)
 
@@ -110,26 +113,34 @@ def heat_of(sensed: Sequence[keras.KerasTensor], side: int) -> keras.KerasTensor
     from keras import layers
 
     fine, coarse = sensed
-    first = layers.Conv2D(WIDTHS[0], 1, name="exact_taught_first")(fine)
-    beside = layers.Conv2D(WIDTHS[0], 1, use_bias=False, name="exact_taught_beside")(coarse)
-    beside = layers.UpSampling2D(2, name="exact_taught_grown")(beside)
-    x = layers.ReLU(name="exact_taught_relu0")(layers.Add(name="exact_taught_sum")([first, beside]))
-    x = layers.Conv2D(WIDTHS[1], 1, name="exact_taught_second")(x)
-    x = layers.Conv2D(1, 1, name="exact_taught_odds")(layers.ReLU(name="exact_taught_relu1")(x))
-    x = layers.AveragePooling2D(3, 1, "same", name="exact_taught_smooth")(x)
-    return layers.MaxPooling2D(fine.shape[1] // side, name="exact_taught_heat")(x)
+    first = layers.Conv2D(WIDTHS[0], 1, name=f"{FLOAT_PREFIX}taught_first")(fine)
+    beside = layers.Conv2D(WIDTHS[0], 1, use_bias=False, name=f"{FLOAT_PREFIX}taught_beside")(
+        coarse
+    )
+    beside = layers.UpSampling2D(2, name=f"{FLOAT_PREFIX}taught_grown")(beside)
+    x = layers.ReLU(name=f"{FLOAT_PREFIX}taught_relu0")(
+        layers.Add(name=f"{FLOAT_PREFIX}taught_sum")([first, beside])
+    )
+    x = layers.Conv2D(WIDTHS[1], 1, name=f"{FLOAT_PREFIX}taught_second")(x)
+    x = layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}taught_odds")(
+        layers.ReLU(name=f"{FLOAT_PREFIX}taught_relu1")(x)
+    )
+    x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}taught_smooth")(x)
+    return layers.MaxPooling2D(fine.shape[1] // side, name=f"{FLOAT_PREFIX}taught_heat")(x)
 
 
-def set_taught(network: keras.Model, weights: Weights, scale: tuple[float, float]) -> None:
+def set_head(network: keras.Model, weights: Weights, scale: tuple[float, float]) -> None:
     """Put `weights` into the head of `network`, its heat scaled by (gain above 0, lift)."""
     gain, lift = scale
-    kernel, bias = weights["exact_taught_odds"]
-    scaled = {"exact_taught_odds": [kernel * np.float32(gain), bias * np.float32(gain) + lift]}
+    kernel, bias = weights[f"{FLOAT_PREFIX}taught_odds"]
+    scaled = {
+        f"{FLOAT_PREFIX}taught_odds": [kernel * np.float32(gain), bias * np.float32(gain) + lift]
+    }
     for name, values in {**weights, **scaled}.items():
         network.get_layer(name).set_weights(values)
 
 
-def learn_planted(training: Training, sight: Sight, side: int) -> Lesson:
+def fit_head_on_defects(training: Training, sight: Sight, side: int) -> TrainingPictures:
     """Teach the judge by all training inputs, and let judges blind to their groups judge them."""
     good = sight.twice(training.train.inputs, "good cells", SENSES, np.float16)
     rows = _rows(training, sight, good)
@@ -137,13 +148,13 @@ def learn_planted(training: Training, sight: Sight, side: int) -> Lesson:
     count = len(training.train.inputs)
     heat = np.empty((2 * count, side, side), np.float32)
     turns = held_out(training)
-    for turn in range(min(TURNS, len(turns))):
-        held = np.any(turns[turn::TURNS], axis=0)
+    for turn in range(min(HOLD_OUT_ROUNDS, len(turns))):
+        held = np.any(turns[turn::HOLD_OUT_ROUNDS], axis=0)
         seen = held if held.all() else ~held
-        set_taught(head, _taught(training, rows.of(seen), good[0].shape[3]), (1.0, 0.0))
+        set_head(head, _fit_head(training, rows.of(seen), good[0].shape[3]), (1.0, 0.0))
         mask = np.tile(held, 2)
         heat[mask] = _judged(head, [one[mask] for one in good])
-    return Lesson(heat, _taught(training, rows, good[0].shape[3]))
+    return TrainingPictures(heat, _fit_head(training, rows, good[0].shape[3]))
 
 
 def _rows(training: Training, sight: Sight, good: Sequence[Tensor]) -> Rows:
@@ -200,7 +211,7 @@ def _drawn(
     )
 
 
-def _taught(training: Training, rows: Rows, fine: int) -> Weights:
+def _fit_head(training: Training, rows: Rows, fine: int) -> Weights:
     """A network on the cells, standardisation folded in; fine: how many features are of 8 px."""
     mean, spread = rows.cells.mean(axis=0), rows.cells.std(axis=0) + np.float32(1e-3)
     count = len(rows.bad)
@@ -219,10 +230,10 @@ def _taught(training: Training, rows: Rows, fine: int) -> Weights:
     (first, bias), second, odds = [one.get_weights() for one in learner.layers if one.weights]
     first = first / spread[:, None]
     return {
-        "exact_taught_first": [first[None, None, :fine], bias - mean @ first],
-        "exact_taught_beside": [first[None, None, fine:]],
-        "exact_taught_second": [second[0][None, None], second[1]],
-        "exact_taught_odds": [odds[0][None, None], odds[1]],
+        f"{FLOAT_PREFIX}taught_first": [first[None, None, :fine], bias - mean @ first],
+        f"{FLOAT_PREFIX}taught_beside": [first[None, None, fine:]],
+        f"{FLOAT_PREFIX}taught_second": [second[0][None, None], second[1]],
+        f"{FLOAT_PREFIX}taught_odds": [odds[0][None, None], odds[1]],
     }
 
 

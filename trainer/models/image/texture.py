@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.models.image.feature_maps import Floats
 
 if TYPE_CHECKING:
@@ -28,14 +29,16 @@ def texture(tap: keras.KerasTensor) -> keras.KerasTensor:
     from keras import layers
 
     height, width, channels = tap.shape[1:]
-    series = layers.Reshape((height * width, channels), name="exact_places")(tap)
-    series = layers.Permute((2, 1), name="exact_series")(series)
-    even = layers.LayerNormalization(epsilon=1e-6, center=False, scale=False, name="exact_even")
+    series = layers.Reshape((height * width, channels), name=f"{FLOAT_PREFIX}places")(tap)
+    series = layers.Permute((2, 1), name=f"{FLOAT_PREFIX}series")(series)
+    even = layers.LayerNormalization(
+        epsilon=1e-6, center=False, scale=False, name=f"{FLOAT_PREFIX}even"
+    )
     series = even(series)
-    matrix = layers.Dot(2, name="exact_correlations")([series, series])
-    share = layers.Rescaling(1 / (height * width * channels), name="exact_share")(matrix)
-    root = layers.Rescaling(channels**0.5, name="exact_root")(_root(share))
-    return layers.Reshape((channels * channels,), name="exact_texture")(root)
+    matrix = layers.Dot(2, name=f"{FLOAT_PREFIX}correlations")([series, series])
+    share = layers.Rescaling(1 / (height * width * channels), name=f"{FLOAT_PREFIX}share")(matrix)
+    root = layers.Rescaling(channels**0.5, name=f"{FLOAT_PREFIX}root")(_root(share))
+    return layers.Reshape((channels * channels,), name=f"{FLOAT_PREFIX}texture")(root)
 
 
 def triangle(rows: Floats) -> Floats:
@@ -70,7 +73,7 @@ def _root(share: keras.KerasTensor) -> keras.KerasTensor:
 
     def name(what: str) -> str:
         count[0] += 1
-        return f"exact_{what}{count[0]}"
+        return f"{FLOAT_PREFIX}{what}{count[0]}"
 
     def summed(*parts: tuple[float, keras.KerasTensor]) -> keras.KerasTensor:
         scaled = [layers.Rescaling(factor, name=name("part"))(one) for factor, one in parts]

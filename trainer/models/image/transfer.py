@@ -17,6 +17,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.config.toml import StrictTable
 from trainer.data.augment import augment
@@ -98,7 +99,7 @@ def fit(training: Training[TransferOptions]) -> Fitted:
     network, choice = fit_head(training, options)
     head = _history(predict(network, training.val.inputs), training)
     if tune == "none":
-        return Fitted(network, [head], (_said(choice),))
+        return Fitted(network, [head], (_sentence(choice),))
     row = find_backbone(options.backbone)
     thaw(network, row.upper if tune == "upper" else row.first)
     before = network.get_weights()
@@ -106,8 +107,8 @@ def fit(training: Training[TransferOptions]) -> Fitted:
     if head["val_loss"] <= min(row["val_loss"] for row in rows):
         network.set_weights(before)
         kept = "fine-tuning did not improve on the head alone"
-        return Fitted(network, [head, *rows], (_said(choice), kept))
-    return Fitted(network, [head, *rows], (_said(choice),))
+        return Fitted(network, [head, *rows], (_sentence(choice), kept))
+    return Fitted(network, [head, *rows], (_sentence(choice),))
 
 
 def fit_head(
@@ -160,7 +161,7 @@ def _fit_on_all(training: Training[TransferOptions], options: TransferOptions) -
     if choice.logits is None:
         return None
     unseen = choice.logits[len(first.inputs) :]
-    notes = (_said(choice), "validation images taught the head; others judged them")
+    notes = (_sentence(choice), "validation images taught the head; others judged them")
     return Fitted(network, [_history(unseen, training)], notes, unseen=unseen)
 
 
@@ -201,10 +202,10 @@ def _headed(eye: keras.Model, labels: int, looks: int) -> keras.Model:
     from keras import layers
 
     parts = [
-        layers.Dense(labels, use_bias=place == 0, name=f"exact_head{place}")(vector)
+        layers.Dense(labels, use_bias=place == 0, name=f"{FLOAT_PREFIX}head{place}")(vector)
         for place, vector in enumerate(told(eye.outputs, looks))
     ]
-    logits = layers.Add(name="exact_logits")(parts) if len(parts) > 1 else parts[0]
+    logits = layers.Add(name=f"{FLOAT_PREFIX}logits")(parts) if len(parts) > 1 else parts[0]
     return keras.Model(eye.input, logits, name="transfer")
 
 
@@ -214,7 +215,7 @@ def _set_head(network: keras.Model, head: Head) -> None:
         kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
     for place, kernel in enumerate(kernels):
         weights = [kernel, head.bias] if place == 0 else [kernel]
-        network.get_layer(f"exact_head{place}").set_weights(weights)
+        network.get_layer(f"{FLOAT_PREFIX}head{place}").set_weights(weights)
 
 
 def _int8_turns(
@@ -231,7 +232,7 @@ def _int8_turns(
     return turns
 
 
-def _said(choice: Choice) -> str:
+def _sentence(choice: Choice) -> str:
     name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
     right = f", {choice.right:.1%} of each class right, left out" if choice.right >= 0 else ""
     return f"the head reads the {name} layers, C {choice.ridge:g}{right}"

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.process.features import span_edges, tabular_spec
-from trainer.models.process.interval_regression import OUTPUTS, ValueOptions, fit_values, heard
+from trainer.models.process.interval_regression import (
+    OUTPUTS,
+    ValueOptions,
+    fit_values,
+    pooled_rows,
+)
 from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
@@ -41,7 +47,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: RowsOptions)
     del labels, config
     small = keras.regularizers.L2(1e-3)
     rows = keras.Input(spec.shape, name="rows")
-    x = heard(rows, options)
+    x = pooled_rows(rows, options)
     x = layers.Reshape((x.shape[1], 1, x.shape[2]))(x)
     for _ in range(2):
         kernel = min(5, x.shape[1])
@@ -49,7 +55,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: RowsOptions)
         x = layers.ReLU(6.0)(x)
     x = layers.Flatten()(x)
     x = layers.ReLU(6.0)(layers.Dense(32, kernel_regularizer=small)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="rows")
+    return keras.Model(
+        rows, layers.Dense(OUTPUTS, name=f"{FLOAT_PREFIX}low_middle_high")(x), name="rows"
+    )
 
 
 def fit(training: Training[RowsOptions]) -> Fitted:

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.process.features import span_edges, tabular_spec
-from trainer.models.process.interval_regression import OUTPUTS, ValueOptions, fit_values, heard
+from trainer.models.process.interval_regression import (
+    OUTPUTS,
+    ValueOptions,
+    fit_values,
+    pooled_rows,
+)
 from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
@@ -49,10 +55,12 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: GruOptions) 
 
     del labels, config
     rows = keras.Input(spec.shape, name="rows")
-    x = heard(rows, options)
+    x = pooled_rows(rows, options)
     x = layers.GRU(options.units, unroll=True, kernel_regularizer=keras.regularizers.L2(1e-4))(x)
     x = layers.ReLU(6.0)(layers.Dense(16)(x))
-    return keras.Model(rows, layers.Dense(OUTPUTS, name="exact_low_middle_high")(x), name="gru")
+    return keras.Model(
+        rows, layers.Dense(OUTPUTS, name=f"{FLOAT_PREFIX}low_middle_high")(x), name="gru"
+    )
 
 
 def fit(training: Training[GruOptions]) -> Fitted:

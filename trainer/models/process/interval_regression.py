@@ -74,7 +74,7 @@ def fit_values(training: Training[ValueOptions], build: Callable[[], keras.Model
     return Fitted(model, history, (note,), scoring)
 
 
-def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
+def with_short_history(inputs: Tensor, rng: np.random.Generator) -> Tensor:
     """Most of the windows as if logging had begun inside them: older rows repeat the first one.
 
     How long a log is must not tell the age: a station starts in mid-life, and a network that met
@@ -88,7 +88,7 @@ def begun_late(inputs: Tensor, rng: np.random.Generator) -> Tensor:
     return np.take_along_axis(inputs, places[:, :, None], axis=1)
 
 
-def heard(rows: keras.KerasTensor, options: ValueOptions) -> keras.KerasTensor:
+def pooled_rows(rows: keras.KerasTensor, options: ValueOptions) -> keras.KerasTensor:
     """(rows, width) -> (rows / pool, width): means of `pool` rows; in training with noise.
 
     The mean of `pool` rows with noise of their own is a mean with noise / sqrt(pool).
@@ -164,7 +164,7 @@ def _descend(
     rows: list[Mapping[str, float]] = []
     for start in range(0, epochs, CUT_EPOCHS):
         result = learner.fit(
-            begun_late(training.train.inputs, rng),
+            with_short_history(training.train.inputs, rng),
             lessons[:, None],
             validation_data=(training.val.inputs, checks[:, None]),
             initial_epoch=start,

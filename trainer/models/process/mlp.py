@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.model.scoring import Scoring, bad_mass
 from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from trainer.config.fit import FitConfig
@@ -86,7 +87,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: MlpOptions) 
     x = row
     for units in options.hidden:
         x = layers.ReLU(6.0)(layers.Dense(units, kernel_regularizer=keras.regularizers.L2(1e-5))(x))
-    return keras.Model(row, layers.Dense(labels, name="exact_logits")(x), name="mlp")
+    return keras.Model(row, layers.Dense(labels, name=f"{FLOAT_PREFIX}logits")(x), name="mlp")
 
 
 def fit(training: Training[MlpOptions]) -> Fitted:

@@ -19,7 +19,7 @@ from trainer.data.prepare import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.models.vibration.features import detector_views, window_spec, with_views
-from trainer.thresholds.alarm_rule import Runs, apart, persisting
+from trainer.thresholds.alarm_rule import Runs, apart, with_rule
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
 from trainer.training.api import Fitted, Training
 from trainer.training.predict import predict
@@ -90,7 +90,7 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
     pairs = zip(scores, heard, strict=True)
     normal = [run[apart(one.sample, training.spec)] for run, one in pairs]
-    return persisting(scoring, Runs(normal, []), training.config.false_alarms)
+    return with_rule(scoring, Runs(normal, []), training.config.false_alarms)
 
 
 def _by_condition(training: Training) -> list[Prepared]:

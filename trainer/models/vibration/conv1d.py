@@ -29,7 +29,7 @@ from trainer.models.vibration.features import (
     window_spec,
     with_views,
 )
-from trainer.models.vibration.network import build_listener, fit_listener
+from trainer.models.vibration.network import build_spectrum_network, fit_spectrum_network
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.gradient import fit_network
 
@@ -65,7 +65,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: Conv1dOption
     bins, channels = spec.shape[0], spec.shape[-1]
     if options.hear == "raw":
         return _build_raw(bins, channels, labels)
-    return build_listener((bins, channels), labels)
+    return build_spectrum_network((bins, channels), labels)
 
 
 def fit(training: Training[Conv1dOptions]) -> Fitted:
@@ -73,7 +73,7 @@ def fit(training: Training[Conv1dOptions]) -> Fitted:
 
     if training.options.hear == "raw":
         return fit_network(ARCHITECTURE, training)
-    return fit_listener(training)
+    return fit_spectrum_network(training)
 
 
 def _build_raw(samples: int, axes: int, labels: int) -> keras.Model:

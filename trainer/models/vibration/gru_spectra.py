@@ -81,13 +81,17 @@ def fit(training: Training[GruSpectraOptions]) -> Fitted:
     seed_everything(training.config.seed)
     network = build(spec, len(training.labels), training.config, training.options)
     axes, clip = len(spec.axes), spec.standard.clip
-    history = train_varied(network, training, lambda x, rng: bent(x, axes, clip, rng))
+    history = train_varied(
+        network, training, lambda x, rng: with_tilted_spectra(x, axes, clip, rng)
+    )
     keras.backend.clear_session()
     return Fitted(network, history)
 
 
-def bent(inputs: Tensor, axes: int, clip: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(N, frames, axes * bands) under noise; all frames of an axis bent as one mounting bends."""
+def with_tilted_spectra(
+    inputs: Tensor, axes: int, clip: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(N, frames, axes * bands) under noise; all frames of an axis bent alike."""
     count, _, channels = inputs.shape
     along = np.linspace(0, np.pi, channels // axes)
     changed = inputs + NOISE * rng.standard_normal(inputs.shape)

@@ -38,7 +38,7 @@ def build(
     heard = keras.Input(spec.shape, name="views")
     features = int(np.prod(spec.shape))
     white = layers.Dense(features, name="whitening")(layers.Flatten()(heard))
-    return keras.Model(heard, excess(white), name="spectral")
+    return keras.Model(heard, excess(white), name="mahalanobis")
 
 
 def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:
@@ -63,7 +63,7 @@ def whitening(features: NDArray[np.float64]) -> tuple[NDArray[np.float32], float
 
 
 ARCHITECTURE = Architecture(
-    name="spectral",
+    name="mahalanobis",
     tasks=("vibration-anomaly",),
     summary="one-class distance of whitened spectra (and posture), without gradient descent",
     spec_of=spec_of,

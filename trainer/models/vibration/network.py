@@ -51,7 +51,7 @@ FILTERS = ((16, 9, 1), (24, 5, 2), (32, 3, 2))
 """filters, kernel, stride of each convolution along the bins."""
 
 
-def build_listener(shape: tuple[int, int], labels: int) -> keras.Model:
+def build_spectrum_network(shape: tuple[int, int], labels: int) -> keras.Model:
     """(bins, channels) -> logits: a linear part and a convolutional part, both from zero."""
     import keras
     from keras import layers
@@ -78,7 +78,7 @@ def decaying_logits(heard: keras.KerasTensor, labels: int) -> keras.KerasTensor:
     )(heard)
 
 
-def fit_listener(training: Training) -> Fitted:
+def fit_spectrum_network(training: Training) -> Fitted:
     """Train for config.epochs of 8 batches on inputs under noise, all classes in balance."""
     import keras
 
@@ -86,7 +86,7 @@ def fit_listener(training: Training) -> Fitted:
     if not isinstance(spec, VibrationInput) or spec.standard is None:
         raise TypeError("views without a standardisation")
     seed_everything(training.config.seed)
-    network = build_listener(spec.shape, len(training.labels))
+    network = build_spectrum_network(spec.shape, len(training.labels))
     spectra, clip = _spectra(spec), spec.standard.clip
     history = train_varied(network, training, lambda x, rng: varied(x, spectra, clip, rng))
     keras.backend.clear_session()

@@ -15,10 +15,16 @@ from trainer.data.load import load_dataset
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.models.image.cross_fitting import Judge, everything, heat_unseen, held_out, own_scoring
+from trainer.models.image.cross_fitting import (
+    Judge,
+    cross_fitted_heat,
+    everything,
+    held_out,
+    own_scoring,
+)
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
-from trainer.models.image.symmetry import TURNS, teaching_copies, usual_turns
+from trainer.models.image.symmetry import SYMMETRIES, symmetric_copies, usual_symmetries
 from trainer.models.layers.int8 import Sight
 from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, run_experiment
@@ -34,7 +40,7 @@ def training(plates: Path) -> Training:
     dataset = replace(dataset, config=config)
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:18], good[18:24], good[24:], "drawn")
-    fit = FitConfig(model="patches", image=ImageTable(size_px=SIZE_PX, standardise=False))
+    fit = FitConfig(model="patchcore", image=ImageTable(size_px=SIZE_PX, standardise=False))
     return prepare_training(split, fit, ARCHITECTURE, Silent())
 
 
@@ -64,7 +70,7 @@ def test_no_part_is_judged_by_one_that_knew_it(training: Training) -> None:
     def judge_of(seen: Floats) -> Judge:
         return lambda held: np.abs(held - seen.reshape(1, 1, -1)).min(axis=2, keepdims=True)
 
-    assert heat_unseen(training, own, copies, judge_of).min() >= 1
+    assert cross_fitted_heat(training, own, copies, judge_of).min() >= 1
 
 
 def test_a_lone_group_judges_itself(training: Training) -> None:
@@ -72,7 +78,7 @@ def test_a_lone_group_judges_itself(training: Training) -> None:
     alone = replace(training, dataset=training.dataset.with_samples(samples))
     assert [one.all() for one in held_out(alone)] == [True]
     cells = np.ones((2 * len(training.train.inputs), 2, 2, 1), np.float32)
-    assert not heat_unseen(alone, cells, NONE, brightness).any()
+    assert not cross_fitted_heat(alone, cells, NONE, brightness).any()
 
 
 def test_validation_parts_are_the_last_of_everything(training: Training) -> None:
@@ -101,10 +107,10 @@ class replace_train:  # noqa: N801
         self.train = train
 
 
-@pytest.mark.parametrize("name", list(TURNS))
+@pytest.mark.parametrize("name", list(SYMMETRIES))
 def test_a_turn_keeps_the_shape_and_moves_the_pixels(name: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    turned = TURNS[name](images)
+    turned = SYMMETRIES[name](images)
     assert turned.shape == images.shape
     assert not np.array_equal(turned, images)
     assert np.array_equal(np.sort(turned, axis=None), np.sort(images, axis=None))
@@ -142,9 +148,9 @@ def test_parts_that_lie_anyhow_teach_by_turned_copies(training: Training) -> Non
     flat = lit(training, np.full((SIZE_PX, SIZE_PX, 3), 120.0))
     sight = cast("Sight", Mean())
     cells = sight.twice(flat.train.inputs, "")
-    copies = teaching_copies(flat, sight, cells, [places])
-    assert len(copies.of) == len(TURNS) * 40
-    assert copies.cells[0].shape == (2 * len(TURNS) * 40, 2, 2, 1)
+    copies = symmetric_copies(flat, sight, cells, [places])
+    assert len(copies.of) == len(SYMMETRIES) * 40
+    assert copies.cells[0].shape == (2 * len(SYMMETRIES) * 40, 2, 2, 1)
 
 
 def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
@@ -153,24 +159,24 @@ def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
     one_sided = lit(training, shaded)
     sight = cast("Sight", Mean())
     cells = sight.twice(one_sided.train.inputs, "")
-    assert usual_turns(one_sided, sight, cells, [places]) == ["upside down"]
+    assert usual_symmetries(one_sided, sight, cells, [places]) == ["upside down"]
 
 
 def test_few_parts_are_not_turned(training: Training) -> None:
     sight = cast("Sight", Mean())
     few = replace(training, train=Prepared(training.train.inputs[:8], training.train.sample[:8]))
     cells = sight.twice(few.train.inputs, "")
-    copies = teaching_copies(few, sight, cells, [places])
+    copies = symmetric_copies(few, sight, cells, [places])
     assert len(copies.of) == 0
     assert copies.cells[0].shape == (0, 2, 2, 1)
 
 
-@pytest.mark.parametrize("model", ["gaussian", "patches"])
+@pytest.mark.parametrize("model", ["padim", "patchcore"])
 def test_a_detector_is_judged_by_parts_unseen(
     model: str, training: Training, lively_weights: str
 ) -> None:
     options = {"dimensions": 8, "taught": 0}
-    if model == "patches":
+    if model == "patchcore":
         options["prototypes"] = 32
     config = FitConfig(
         model=model,

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 SIZE_PX = 64
 OPTIONS: dict[str, dict[str, object]] = {
-    "gaussian": {"dimensions": 8},
-    "patches": {"dimensions": 8, "prototypes": 32},
+    "padim": {"dimensions": 8},
+    "patchcore": {"dimensions": 8, "prototypes": 32},
     "autoencoder": {"code": 4},
-    "detector": {},
+    "auto-anomaly": {},
 }
 
 
@@ -59,7 +59,7 @@ def fitted(plates: Path, model: str, weights: str, **options: float) -> Experime
     return run_experiment(good_only(plates), config, "plates")
 
 
-@pytest.fixture(scope="module", params=["gaussian", "patches", "autoencoder"])
+@pytest.fixture(scope="module", params=["padim", "patchcore", "autoencoder"])
 def experiment(request: pytest.FixtureRequest, plates: Path, lively_weights: str) -> Experiment:
     return fitted(plates, request.param, lively_weights)
 
@@ -106,7 +106,7 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 ) -> None:
     from benchmarks.int8 import convert_images
 
-    experiment = fitted(plates, "gaussian", lively_weights, taught=0)
+    experiment = fitted(plates, "padim", lively_weights, taught=0)
     good_only_calibration = experiment.held_out.inputs[:2]
     runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
     noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)
@@ -267,7 +267,7 @@ def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights: str) -> None:
-    experiment = fitted(plates, "detector", lively_weights)
+    experiment = fitted(plates, "auto-anomaly", lively_weights)
     notes = experiment.fitted.notes
     assert sum("on planted defects" in note for note in notes) == 2
     assert experiment.fitted.unseen is not None

@@ -17,14 +17,14 @@ from trainer.models.image.feature_maps import Floats
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
     SENSES,
-    Lesson,
     Rows,
+    TrainingPictures,
     _drawn,
+    _fit_head,
     _head,
     _rows,
-    _taught,
-    learn_planted,
-    set_taught,
+    fit_head_on_defects,
+    set_head,
 )
 from trainer.models.layers.int8 import Sight
 from trainer.training.api import Training
@@ -41,7 +41,7 @@ def training(plates: Path, lively_weights: str) -> Training:
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:18], good[18:30], good[30:], "drawn")
     image = ImageTable(size_px=SIZE_PX)
-    fit = FitConfig(model="gaussian", weights=lively_weights, image=image)
+    fit = FitConfig(model="padim", weights=lively_weights, image=image)
     architecture, fit = resolve(split, fit)
     return prepare_training(split, fit, architecture, Silent())
 
@@ -53,13 +53,13 @@ def sight(training: Training) -> Sight:
 
 
 @pytest.fixture(scope="module")
-def lesson(training: Training, sight: Sight) -> Lesson:
-    return learn_planted(training, sight, SIDE)
+def lesson(training: Training, sight: Sight) -> TrainingPictures:
+    return fit_head_on_defects(training, sight, SIDE)
 
 
-def judge(lesson: Lesson, sensed: list[Floats], scale: tuple[float, float]) -> Floats:
+def judge(lesson: TrainingPictures, sensed: list[Floats], scale: tuple[float, float]) -> Floats:
     head = _head([one.shape[1:] for one in sensed], SIDE)
-    set_taught(head, lesson.weights, scale)
+    set_head(head, lesson.weights, scale)
     return np.asarray(head.predict_on_batch(sensed))
 
 
@@ -70,18 +70,22 @@ def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
     bad = np.repeat(np.float32([0, 1]), 300)
     cells[300:, 1] += 27
     cells[300:, 5] += 0.3
-    weights = _taught(training, Rows(cells, bad, np.zeros(600, np.intp)), fine=4)
+    weights = _fit_head(training, Rows(cells, bad, np.zeros(600, np.intp)), fine=4)
     fine, coarse = np.zeros((3, 8, 8, 4), np.float32), np.zeros((3, 4, 4, 4), np.float32)
     fine[1, :3, :3, 1] += 27
     coarse[1, 0, 0, 1] += 0.3
     fine[2, :, :, 0] += 1
-    usual, strange, other = judge(Lesson(np.zeros(0), weights), [fine, coarse], (1.0, 0.0))
+    usual, strange, other = judge(
+        TrainingPictures(np.zeros(0), weights), [fine, coarse], (1.0, 0.0)
+    )
     assert strange[0, 0] > 1 > usual.max()
     assert strange[1, 1] < 0
     assert other.max() < 0
 
 
-def test_good_parts_are_judged_as_float_and_as_int8(training: Training, lesson: Lesson) -> None:
+def test_good_parts_are_judged_as_float_and_as_int8(
+    training: Training, lesson: TrainingPictures
+) -> None:
     count = len(training.train.inputs)
     assert lesson.heat.shape == (2 * count, SIDE, SIDE)
     plain, rounded = np.split(lesson.heat, 2)
@@ -90,7 +94,7 @@ def test_good_parts_are_judged_as_float_and_as_int8(training: Training, lesson: 
 
 
 def test_a_scale_moves_the_heat_and_nothing_else(
-    training: Training, sight: Sight, lesson: Lesson
+    training: Training, sight: Sight, lesson: TrainingPictures
 ) -> None:
     sensed = sight.plain(training.val.inputs, "x", SENSES)
     plain, scaled = (judge(lesson, sensed, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))

@@ -85,7 +85,7 @@ def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_
     for mirrored in (inputs[:, ::-1], inputs[:, :, ::-1]):
         np.testing.assert_allclose(predict(network, mirrored), logits, rtol=1e-3, atol=1e-3)
     payload = convert_images(network, transfer.calibration_of(training))
-    means = [one for one in parse_graph(payload, "four").tensors if "exact_looks" in one.name]
+    means = [one for one in parse_graph(payload, "four").tensors if "float_looks" in one.name]
     assert {one.dtype for one in means if not one.constant} == {"FLOAT32"}
     runtime = open_runtime(payload)
     coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])

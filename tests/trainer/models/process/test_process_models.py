@@ -20,10 +20,10 @@ from trainer.models.process.forest import Moved, cut_edges, grow, moved_table
 from trainer.models.process.hotelling import crossfit_limit, hotelling_t, shared_out
 from trainer.models.process.interval_regression import (
     ValueOptions,
-    begun_late,
     conformal_margin,
-    heard,
+    pooled_rows,
     value_scoring,
+    with_short_history,
 )
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import persistence_figures, tag_rows
@@ -127,9 +127,9 @@ def test_perceptrons_become_one_whose_head_gives_their_mean_unrounded(mill: Path
     found = fitted(mill, epochs=4, options=options)
     inputs, network = found.held_out.inputs, found.fitted.model
     bodies = [layer for layer in network.layers if hasattr(layer, "layers")]
-    kernel, bias = network.get_layer("exact_logits").get_weights()
-    heard = np.concatenate([body.predict(inputs, verbose=0) for body in bodies], axis=1)
-    np.testing.assert_allclose(found.test.outputs, heard @ kernel + bias, atol=1e-5)
+    kernel, bias = network.get_layer("float_logits").get_weights()
+    pooled_rows = np.concatenate([body.predict(inputs, verbose=0) for body in bodies], axis=1)
+    np.testing.assert_allclose(found.test.outputs, pooled_rows @ kernel + bias, atol=1e-5)
     int8 = run_int8(network, found.calibration, inputs).outputs
     assert len(np.unique(int8)) > 0.9 * int8.size
     assert np.abs(int8 - found.test.outputs).max() < 0.1
@@ -280,7 +280,7 @@ def test_rows_are_heard_as_means_with_noise_in_training_alone() -> None:
     import keras
 
     rows = keras.Input((8, 2))
-    network = keras.Model(rows, heard(rows, ValueOptions(pool=4, noise=0.2)))
+    network = keras.Model(rows, pooled_rows(rows, ValueOptions(pool=4, noise=0.2)))
     given = np.random.default_rng(0).random((500, 8, 2)).astype(np.float32)
     means = given.reshape(500, 2, 4, 2).mean(axis=2)
     np.testing.assert_allclose(network.predict(given, verbose=0), means, atol=1e-6)
@@ -291,7 +291,7 @@ def test_rows_are_heard_as_means_with_noise_in_training_alone() -> None:
 
 def test_history_that_begins_late_repeats_its_first_row() -> None:
     windows = np.arange(40, dtype=np.float32)[None, :, None] * np.ones((200, 1, 1), np.float32)
-    cut = begun_late(windows, np.random.default_rng(0))
+    cut = with_short_history(windows, np.random.default_rng(0))
     assert (cut[:, -20:] == windows[:, -20:]).all()
     changed = (cut != windows).any(axis=(1, 2))
     assert 0.6 < changed.mean() < 0.9

@@ -137,7 +137,7 @@ def test_what_is_heard_is_chosen_by_name(
     assert heard(bearings, hear=hear).shape == shape
 
 
-@pytest.mark.parametrize("model", ["spectral", "conv1d-autoencoder"])
+@pytest.mark.parametrize("model", ["mahalanobis", "conv1d-autoencoder"])
 def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> None:
     experiment = detector(fans, model, ("slow", "fast"))
     bad = np.array([fans.samples[i].label == "rattle" for i in experiment.test.indices])
@@ -148,7 +148,7 @@ def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> 
 def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) -> None:
     from trainer.training.predict import predict
 
-    experiment = detector(fans, "spectral", ("slow",))
+    experiment = detector(fans, "mahalanobis", ("slow",))
     fast = [
         i
         for i, s in enumerate(fans.samples)
@@ -175,7 +175,7 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
     slow = np.flatnonzero((labels == "normal") & (groups == "slow"))
     fast = np.flatnonzero((labels == "normal") & (groups == "fast"))
     split = Split(fans, slow, fast, np.flatnonzero((labels == "rattle") & (groups == "slow")), "")
-    experiment = run_experiment(split, FitConfig(model="spectral"), "fan")
+    experiment = run_experiment(split, FitConfig(model="mahalanobis"), "fan")
     assert experiment.test.verdicts.count("FAIL") > 0.7 * len(split.test)
     assert "after a baseline" in experiment.spec.scoring.chosen_by
 
@@ -214,8 +214,8 @@ def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
     fans: Dataset, tmp_path: Path
 ) -> None:
     speeds = ("slow", "fast")
-    assert detector(fans, "spectral", speeds).spec.scoring.persistence.n == 1
-    stated = detector(fans, "spectral", speeds, false_alarms=0.001)
+    assert detector(fans, "mahalanobis", speeds).spec.scoring.persistence.n == 1
+    stated = detector(fans, "mahalanobis", speeds, false_alarms=0.001)
     run = write_run(tmp_path / "fan", stated)
     scoring = run.spec.scoring
     rule, said = scoring.persistence, run.metrics["persistence"]
