@@ -116,7 +116,7 @@ def _judgements(
 def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
     """The paths, folders replaced by the files in them that the bundle can judge."""
     from edge_agent.contracts.core.files import files_below
-    from edge_agent.contracts.image.input import IMAGE_SUFFIXES
+    from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
     from edge_agent.contracts.process.tables import TABLE_SUFFIXES
     from edge_agent.contracts.vibration.recordings import READERS
 
@@ -136,7 +136,7 @@ def _judge(
     inspector: Inspector, machine: VibrationInspector | None, path: Path, args: argparse.Namespace
 ) -> tuple[Judgement, float]:
     """The judgement and the time from the samples in memory to it."""
-    from edge_agent.contracts.image.input import read_image
+    from edge_agent.contracts.image.decode import read_image
     from edge_agent.contracts.vibration.input import VibrationInput
     from edge_agent.contracts.vibration.recordings import read_recording
 

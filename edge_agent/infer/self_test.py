@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy as np
 from edge_agent.contracts.core.errors import InputError, ParityError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Image, Recording, Tensor
-from edge_agent.contracts.image.input import decode_image
+from edge_agent.contracts.image.decode import decode_image
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.tables import parse_table
@@ -87,6 +89,8 @@ def raw_input(
 ) -> RawInput:
     """The frame, recording or table that `vector` holds; raises ParityError where it has none."""
     entry, where = vector.entry, f"vector {vector.entry.name}"
+    if isinstance(spec, ImageInput) and spec.bit_depth is not None:
+        decode = partial(decode, bit_depth=spec.bit_depth)
     if entry.kind == "file":
         if entry.file not in files:
             raise _broken(vector, f"needs {entry.file}, which is not in the bundle")

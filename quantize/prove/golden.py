@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConversionError
-from edge_agent.contracts.core.types import Judgement, Recording
-from edge_agent.contracts.image.input import decode_image
+from edge_agent.contracts.core.types import Image, Judgement, Recording
+from edge_agent.contracts.image.decode import decode_image
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import parse_table
 from edge_agent.contracts.vibration.input import VibrationInput
@@ -52,7 +54,13 @@ def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
         return inspector.inspect(one.recording)
     if inspector.spec.input.kind == "tabular":
         return inspector.inspect(parse_table(one.payload.decode(), one.name))
-    return inspector.inspect(decode_image(one.payload, one.name))
+    return inspector.inspect(decode_golden(one, inspector.spec.input))
+
+
+def decode_golden(one: Golden, spec: InputSpec) -> Image:
+    """The picture of a golden sample."""
+    depth = spec.bit_depth if isinstance(spec, ImageInput) else None
+    return decode_image(one.payload, one.name, depth)
 
 
 def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]:
@@ -75,7 +83,7 @@ def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]
 
 def _image(run_path: Path, one: GoldenFile) -> Golden:
     payload = _payload(run_path, one)
-    decode_image(payload, one.file)
+    decode_image(payload, one.file, 16)
     return Golden(f"golden/{Path(one.file).name}", one.label, payload)
 
 

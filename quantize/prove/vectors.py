@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConversionError, InputError
 from edge_agent.contracts.core.types import Image, Recording, Tensor
-from edge_agent.contracts.image.input import ImageInput, decode_image
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from edge_agent.infer.self_test import quantum_of, raw_tensors, tensor_hash
-from quantize.prove.golden import Golden
+from quantize.prove.golden import Golden, decode_golden
 from quantize.prove.tabular_vectors import row_raws
 
 REAL_SAMPLES = 4
@@ -54,7 +54,7 @@ def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
         Vector(VectorEntry(name=f"golden-{place}", kind="file", file=one.name))
         for place, one in enumerate(_good_and_bad(golden))
     ]
-    first = decode_image(golden[0].payload, golden[0].name)
+    first = decode_golden(golden[0], spec)
     height, width = spec.height_px + 37, spec.width_px + 53
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     made: dict[str, Image] = {

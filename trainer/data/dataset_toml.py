@@ -13,6 +13,17 @@ from edge_agent.contracts.process.input import Derived
 DATASET_TOML = "dataset.toml"
 
 
+class ImageFiles(Strict):
+    """[image]: what the picture files do not say themselves."""
+
+    bit_depth: int | None = Field(
+        default=None,
+        ge=9,
+        le=16,
+        description="bits that the camera fills in files with 16 bits a sample: 10, 12, 14 or 16",
+    )
+
+
 class VibrationColumns(Strict):
     """[vibration]: which columns of a recording are read, and at what rate they were taken."""
 
@@ -81,6 +92,7 @@ class DatasetConfig(Strict):
     fold: str | None = Field(default=None, description="column of given folds")
     split: str = Field(default="split", description="column of a given train, val, test split")
     exclude: list[str] = Field(default=[], description="globs of files to leave out")
+    image: ImageFiles = ImageFiles()
     vibration: VibrationColumns | None = None
     tabular: TabularColumns | None = None
 

@@ -13,7 +13,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Recording
-from edge_agent.contracts.image.input import decode_image
+from edge_agent.contracts.image.decode import decode_image
 from trainer.console.progress import Talk
 from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset, Sample

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import files_below
-from edge_agent.contracts.image.input import IMAGE_SUFFIXES
+from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.vibration.recordings import READERS
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns

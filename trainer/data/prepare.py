@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
-from edge_agent.contracts.core.types import Recording, Tensor
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles, read_image
+from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.image.decode import read_image
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.recordings import read_recording
@@ -56,8 +57,13 @@ def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, wha
 def inputs_of(dataset: Dataset, index: int, spec: ImageInput | VibrationInput) -> Tensor:
     """The inputs of one sample: (tiles, *shape) for an image, (N, *shape) for a recording."""
     if isinstance(spec, ImageInput):
-        return prepare_tiles(read_image(dataset.file(index)), spec)
+        return prepare_tiles(read_picture(dataset, index), spec)
     return prepare_recording(read_sample(dataset, index), spec)
+
+
+def read_picture(dataset: Dataset, index: int) -> Image:
+    """The picture that a sample is, as uint8 (H, W, 3) RGB."""
+    return read_image(dataset.file(index), dataset.config.image.bit_depth)
 
 
 def read_sample(dataset: Dataset, index: int) -> Recording:

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Image, Recording
-from edge_agent.contracts.image.input import read_image
 from trainer.console.progress import Talk
-from trainer.data.prepare import read_sample
+from trainer.data.prepare import read_picture, read_sample
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds
 from trainer.evaluation.label_errors import probable_label_errors
@@ -137,7 +136,7 @@ def _features(dataset: Dataset, talk: Talk) -> NDArray[np.float32]:
     with talk.steps("features of samples", len(dataset.samples)) as bar:
         for place in range(len(dataset.samples)):
             if dataset.config.kind == "image":
-                rows.append(image_row(read_image(dataset.file(place))))
+                rows.append(image_row(read_picture(dataset, place)))
             else:
                 rows.append(recording_row(read_sample(dataset, place)))
             bar.advance()

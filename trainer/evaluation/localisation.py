@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.image.input import ImageInput, prepare_image, read_image
+from edge_agent.contracts.image.input import ImageInput, prepare_image
+from trainer.data.image.masks import as_picture, read_mask
 from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import Figure, auroc, bootstrapped
 
@@ -132,7 +133,8 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         )[1]
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
-            mask = prepare_image(read_image(dataset.root / samples[row].mask), flat)[:, :, 0] > 127
+            drawn = as_picture(read_mask(dataset.root / samples[row].mask))
+            mask = prepare_image(drawn, flat)[:, :, 0] > 127
         heats.append(fitted(np.asarray(heat, np.float32).reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)
         groups.append(samples[row].group or samples[row].path)

@@ -14,7 +14,8 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles, read_image
+from edge_agent.contracts.image.decode import read_image
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import judge
 from trainer.evaluation.saliency import heat_of, overlay, sanity
@@ -129,7 +130,7 @@ def _worth_showing(run: Run, kept: set[int]) -> list[int]:
 
 
 def _tiles(run: Run, path: Path) -> Tensor:
-    return prepare_tiles(read_image(path), _image_input(run))
+    return prepare_tiles(read_image(path, _image_input(run).bit_depth), _image_input(run))
 
 
 def _image_input(run: Run) -> ImageInput:

@@ -12,11 +12,12 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.input import read_image
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Silent, Talk
 from trainer.data.image.cut_paste import cut_paste, guess_mask
+from trainer.data.image.masks import read_mask
 from trainer.data.image.perlin_noise import blotched
+from trainer.data.prepare import read_picture
 from trainer.data.samples import Sample
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
@@ -173,13 +174,13 @@ def _sources(split: Split, label: str, seed: int, talk: Talk) -> Sources:
             cure="collect some, or hold out less",
         )
     good = rng.permutation(good)[:MOST_GOOD].tolist()
-    size = _size(read_image(dataset.file(bad[0])))
-    pictures = {place: _sized(read_image(dataset.file(place)), size) for place in (*good, *bad)}
+    size = _size(read_picture(dataset, bad[0]))
+    pictures = {place: _sized(read_picture(dataset, place), size) for place in (*good, *bad)}
     masks = []
     for place in bad:
         mask = dataset.samples[place].mask
         if mask:
-            masks.append(_sized(read_image(dataset.root / mask), size)[:, :, 0])
+            masks.append(_sized(read_mask(dataset.root / mask), size))
         else:
             masks.append(guess_mask(pictures[place], [pictures[g] for g in good[:50]]))
     return Sources([pictures[g] for g in good], [pictures[b] for b in bad], masks, seed, talk)

@@ -16,7 +16,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError, InputError
 from edge_agent.contracts.core.files import files_below
 from edge_agent.contracts.core.types import Frame, Unreadable
-from edge_agent.contracts.image.input import IMAGE_SUFFIXES, read_image
+from edge_agent.contracts.image.decode import IMAGE_SUFFIXES, read_image
 from edge_agent.settings.toml import StationPath
 
 SETTLE_S = 0.2
@@ -29,6 +29,12 @@ class FolderTable(SourceTable):
 
     driver: Literal["folder"]
     path: StationPath = Field(description="the folder")
+    bit_depth: int | None = Field(
+        default=None,
+        ge=9,
+        le=16,
+        description="bits that the camera fills in files with 16 bits a sample",
+    )
     rate_hz: RateHz = Field(default=0, description="images a second; 0: as fast as the line takes")
     at_end: Literal["stop", "wait", "repeat"] = Field(
         default="stop", description="stop; or wait for new files; or begin again"
@@ -77,7 +83,7 @@ class FolderCamera:
         path = self._waiting.popleft()
         part_id = path.relative_to(self._config.path).as_posix()
         try:
-            image = read_image(path)
+            image = read_image(path, self._config.bit_depth)
         except InputError as error:
             return Unreadable(str(error), *self._counter.stamp(), part_id)
         return Frame(image, *self._counter.stamp(), part_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -16,8 +15,6 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.alignment import Alignment, align_image
 from edge_agent.contracts.image.brightness import standardised
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 class Region(Strict):
@@ -61,6 +58,12 @@ class ImageInput(Strict):
     fit: Literal["stretch", "crop", "pad"] = Field(
         default="stretch",
         description="stretch to size; or scale and crop the centre; or scale and pad with black",
+    )
+    bit_depth: int | None = Field(
+        default=None,
+        ge=9,
+        le=16,
+        description="bits that the camera fills in files with 16 bits a sample",
     )
     align: Alignment | None = Field(
         default=None, description="move the part to where the reference has it, first of all"
@@ -132,32 +135,6 @@ def stitch(heats: NDArray[np.float32], tiles: Tiling) -> NDArray[np.float32]:
         under = joined[top : top + high, left : left + wide]
         np.maximum(under, heat, out=under)
     return np.where(np.isfinite(joined), joined, heats.min()).astype(np.float32)
-
-
-def decode_image(payload: bytes, where: str) -> Image:
-    """Decode JPEG, PNG, BMP, TIFF or WebP bytes to RGB; the EXIF orientation is applied."""
-    if not payload:
-        raise InputError("the file is empty", where=where, cure="record the image again")
-    try:
-        pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # a header that claims more pixels than OpenCV takes
-        pixels = None
-    if pixels is None:
-        raise InputError(
-            "not a readable image", where=where, cure="give a whole JPEG, PNG, BMP, TIFF or WebP"
-        )
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def read_image(path: Path) -> Image:
-    """Read an image file to RGB; raises InputError that names the file."""
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
-        ) from error
-    return decode_image(payload, str(path))
 
 
 def _cuts(count: int, overlap: float) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.__main__ import main
-from edge_agent.contracts.image.input import read_image
+from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.simulator import motor, parts
 from edge_agent.simulator.scene import render

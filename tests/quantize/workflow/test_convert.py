@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError, GateError
-from edge_agent.contracts.image.input import decode_image
+from edge_agent.contracts.image.decode import decode_image
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.infer.inspector import load_inspector

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError, StorageError
-from edge_agent.contracts.image.input import ImageInput, prepare_image, read_image
+from edge_agent.contracts.image.decode import read_image
+from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.scoring import judge
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.recordings import read_recording

@@ -15,9 +15,9 @@ from scipy.cluster.hierarchy import DisjointSet
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.input import read_image
 from trainer.console.progress import Silent, Talk
 from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
+from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 
@@ -146,5 +146,5 @@ def _digest(dataset: Dataset, path: str) -> str:
 def _pictures(dataset: Dataset, talk: Talk) -> Iterator[Image]:
     with talk.steps("fingerprints", len(dataset.samples)) as bar:
         for place in range(len(dataset.samples)):
-            yield read_image(dataset.file(place))
+            yield read_picture(dataset, place)
             bar.advance()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.image.alignment import make_alignment
-from edge_agent.contracts.image.input import ImageInput, Region, Tiling, prepare_image, read_image
+from edge_agent.contracts.image.input import ImageInput, Region, Tiling, prepare_image
 from trainer.config.fit import FitConfig
-from trainer.data.prepare import InputSpec
+from trainer.data.prepare import InputSpec, read_picture
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 
@@ -37,9 +38,10 @@ def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
     update: dict[str, object] = {
         "region": Region(left=left, top=top, width=width, height=height),
         "tiles": tiles,
+        "bit_depth": split.dataset.config.image.bit_depth,
     }
     if table.align:
-        reference = read_image(split.dataset.file(typical(split)))
+        reference = read_picture(split.dataset, typical(split))
         update["align"] = make_alignment(reference, table.align_turn_deg, table.align_shift)
     return spec.model_copy(update=update)
 
@@ -55,5 +57,5 @@ def typical(split: Split) -> int:
     return int(chosen[int(away.argmin())])
 
 
-def _thumbnail(dataset: Dataset, index: int) -> np.ndarray:
-    return prepare_image(read_image(dataset.file(index)), THUMBNAIL).astype(np.float32)
+def _thumbnail(dataset: Dataset, index: int) -> NDArray[np.float32]:
+    return prepare_image(read_picture(dataset, index), THUMBNAIL).astype(np.float32)

@@ -1,0 +1,31 @@
+"""Pictures of where a defect is: anything that is not black is defect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.decode import read_image
+
+Mask = NDArray[np.uint8]
+"""uint8 (H, W): 255 where the defect is, 0 elsewhere."""
+
+
+def read_mask(path: Path) -> Mask:
+    """A mask file as uint8 (H, W), 0 or 255; class numbers and palettes count as defect.
+
+    A JPEG blurs the edge of black: there a pixel counts from half of the brightest on.
+    Raises InputError that names the file.
+    """
+    brightest = read_image(path, 16).max(axis=2)
+    blurred = path.suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif")
+    least = int(brightest.max()) // 2 if blurred else 0
+    return np.asarray(np.where(brightest > least, 255, 0), np.uint8)
+
+
+def as_picture(mask: Mask) -> Image:
+    """A mask as uint8 (H, W, 3), so that it can be prepared like its picture."""
+    return np.repeat(mask[:, :, None], 3, axis=2)
