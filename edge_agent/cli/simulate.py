@@ -140,7 +140,7 @@ def _faults(text: str) -> list[str]:
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise ConfigError(f"{text!r} is no size", where="--size", cure="give one as 640x480")
     size_px = int(width), int(height)
     if not all(64 <= side <= 4096 for side in size_px) or size_px[0] < size_px[1]:

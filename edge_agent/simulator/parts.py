@@ -116,7 +116,7 @@ def part_id(seed: int, k: int) -> str:
 
 def parse_part_id(text: str) -> tuple[int, int] | None:
     """(seed, k) of a twin's part, None for any other part."""
-    found = re.fullmatch(r"twin-(\d+)-(\d+)", text)
+    found = re.fullmatch(r"twin-([0-9]+)-([0-9]+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 

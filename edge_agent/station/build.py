@@ -13,7 +13,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.model.alarm_rule import Persistence
-from edge_agent.contracts.model.bundle import Bundle, read_bundle
+from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.decide.alarm_rule import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
@@ -110,19 +110,21 @@ def load_bundle(
 
 def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:
     """Read a bundle and check its signature, unless unsigned ones are allowed."""
-    bundle = read_bundle(bundle_file(path))
-    if trust.allow_unsigned and (bundle.signature is None or trust.keys is None):
-        return bundle
-    if trust.keys is None:
-        raise ConfigError(
-            "no trusted keys are named",
-            where="station.toml: trust",
-            cure="set trust.root or trust.keys_dir (or allow_unsigned = true on a test bench)",
-        )
-    from edge_agent.update.signature import verify_bundle
 
-    verify_bundle(bundle, trust.keys)
-    return bundle
+    def check(sealed: SealedBundle) -> None:
+        if trust.allow_unsigned and (sealed.signature is None or trust.keys is None):
+            return
+        if trust.keys is None:
+            raise ConfigError(
+                "no trusted keys are named",
+                where="station.toml: trust",
+                cure="set trust.root or trust.keys_dir (or allow_unsigned = true on a test bench)",
+            )
+        from edge_agent.update.signature import verify_bundle
+
+        verify_bundle(sealed, trust.keys)
+
+    return read_bundle(bundle_file(path), check)
 
 
 def bundle_file(path: Path) -> Path:

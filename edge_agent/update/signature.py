@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,12 +15,25 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge_agent.contracts.core.errors import BundleError, SignatureError
-from edge_agent.contracts.model.bundle import SIGNATURE, Bundle
+from edge_agent.contracts.model.bundle import SIGNATURE
 from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.contracts.model.signature import Signature, key_id
 
 
-def verify_bundle(bundle: Bundle, trust: Path) -> str:
+class Signed(Protocol):
+    """A bundle, or one of which nothing was parsed yet."""
+
+    @property
+    def manifest_bytes(self) -> bytes: ...
+
+    @property
+    def signature(self) -> bytes | None: ...
+
+    @property
+    def source(self) -> str: ...
+
+
+def verify_bundle(bundle: Signed, trust: Path) -> str:
     """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
 
     The name of a key file does not matter, its content does. Raises SignatureError that names the
@@ -29,7 +43,7 @@ def verify_bundle(bundle: Bundle, trust: Path) -> str:
     return check_signature(bundle, _read_keys(_key_files(trust)), trust)
 
 
-def check_signature(bundle: Bundle, keys: Mapping[str, Ed25519PublicKey], trust: Path) -> str:
+def check_signature(bundle: Signed, keys: Mapping[str, Ed25519PublicKey], trust: Path) -> str:
     """Check that one of `keys` (key id -> key) signed `bundle`; returns the key's id.
 
     `trust` is where the station looks for keys. Raises SignatureError.
@@ -60,7 +74,7 @@ def check_signature(bundle: Bundle, keys: Mapping[str, Ed25519PublicKey], trust:
     return signature.key_id
 
 
-def read_signature(bundle: Bundle) -> Signature:
+def read_signature(bundle: Signed) -> Signature:
     """The signature inside `bundle`; raises SignatureError when absent or not readable."""
     if bundle.signature is None:
         raise SignatureError(

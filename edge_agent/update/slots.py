@@ -87,11 +87,15 @@ def install(
     is checked and nothing written. Raises BundleError (SignatureError, RollbackError,
     ParityError) or StorageError; the current bundle is then what it was before.
     """
-    bundle = read_bundle(source)
+    new_keys = {path: read_public_key(path) for path in trust}
+    try:
+        keys = _trusted(root) | _by_id(new_keys)
+    except OSError as error:
+        raise storage_error(root / "trust", error) from error
+    # The signature comes first: nothing of a stranger's manifest is parsed.
+    bundle = read_bundle(source, lambda sealed: check_signature(sealed, keys, root / "trust"))
     name = bundle.manifest.spec.name
     try:
-        new_keys = {path: read_public_key(path) for path in trust}
-        check_signature(bundle, _trusted(root) | _by_id(new_keys), root / "trust")
         replaced = _refuse_older(bundle, root)
         self_test(bundle)
         if dry_run:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import count, limit, seconds, share, whole
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.model.manifest import VERSION_PATTERN
 from quantize.convert.variants import VARIANTS
 from quantize.prove.gate import Comparison, Limits
 from quantize.targets.registry import DEFAULT, all_targets
@@ -104,7 +105,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
     refuse_unknown(arguments.allow)
     number = arguments.version_number
-    if number is not None and not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", number):
+    if number is not None and not re.fullmatch(VERSION_PATTERN, number):
         raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
     request = ConvertRequest(
         run=arguments.path,

@@ -3,16 +3,22 @@
 Canonical means: names sorted, no compression, fixed dates and attributes. A reader rebuilds the
 archive from what it read and compares, so that no byte can change unseen, not even in the ZIP's
 own headers. The signature is the only file that the manifest does not list.
+
+Nothing is parsed before it is trusted: sizes and counts are bounded first, then the caller's check
+sees the raw bytes of manifest and signature, and only then the manifest is read.
 """
 
 from __future__ import annotations
 
 import io
-import json
+import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ValidationError
 
 from edge_agent.contracts.core.errors import BundleError, LinesideError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
@@ -30,9 +36,30 @@ MODEL = "model.tflite"
 VECTORS = "vectors.npz"
 MAX_BYTES = 512 << 20
 """A larger file is no bundle of ours."""
+MOST_FILES = 1000
+MOST_DIRECTORY_BYTES = MOST_FILES * 512
+"""Of the ZIP's central directory: 46 bytes and a name for each file."""
+MOST_MANIFEST_BYTES = 1 << 20
+"""Ours have 2 to 100 kB."""
+MOST_MANIFEST_VALUES = 50_000
+"""A wrong value costs a kilobyte of error report; ours have some thousand values."""
+MOST_SIGNATURE_BYTES = 4096
 
 COPY_AGAIN = "copy the bundle again from where it was made"
 CONVERT_AGAIN = "convert the run again with lineside-quantize"
+
+
+@dataclass(frozen=True)
+class SealedBundle:
+    """A bundle of which nothing was parsed: manifest and signature as raw bytes."""
+
+    manifest_bytes: bytes
+    signature: bytes | None
+    source: str
+
+
+Check: TypeAlias = Callable[[SealedBundle], object]
+"""Raises BundleError where the manifest must not be read, such as by check_signature."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +106,11 @@ def signed_bundle(bundle: Bundle, signature: bytes) -> bytes:
     return archive({MANIFEST: bundle.manifest_bytes, SIGNATURE: signature, **bundle.files})
 
 
-def read_bundle(path: Path) -> Bundle:
-    """Read and check a bundle file; raises BundleError that names the file and the cure."""
+def read_bundle(path: Path, check: Check | None = None) -> Bundle:
+    """Read and check a bundle file; raises BundleError that names the file and the cure.
+
+    check: sees manifest and signature before anything is parsed.
+    """
     try:
         if path.exists() and not path.is_file():
             raise BundleError("is no file", where=str(path), cure="check the path")
@@ -96,16 +126,18 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleError(
             f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
         ) from error
-    return parse_bundle(payload, str(path))
+    return parse_bundle(payload, str(path), check)
 
 
-def parse_bundle(payload: bytes, where: str) -> Bundle:
+def parse_bundle(payload: bytes, where: str, check: Check | None = None) -> Bundle:
     """Check the bytes of a bundle completely; nothing is written anywhere."""
     members = _members(payload, where)
     text = members.pop(MANIFEST, None)
     if text is None:
         raise BundleError(f"has no {MANIFEST}", where=where, cure=CONVERT_AGAIN)
     signature = members.pop(SIGNATURE, None)
+    if check is not None:
+        check(SealedBundle(text, signature, where))
     _refuse_other_format(text, where)
     manifest = parse_json(Manifest, text, f"{where}: {MANIFEST}")
     _refuse_wrong_files(manifest, members, where)
@@ -135,9 +167,11 @@ def _members(payload: bytes, where: str) -> dict[str, bytes]:
         raise BundleError(
             "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN
         )
+    _refuse_large_directory(payload, where)
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as source:
             _refuse_bad_names(source.infolist(), where)
+            _refuse_large_files(source.infolist(), len(payload), where)
             return {name: source.read(name) for name in source.namelist()}
     except LinesideError:
         raise
@@ -147,6 +181,30 @@ def _members(payload: bytes, where: str) -> dict[str, bytes]:
         ) from error
     except (OSError, OverflowError, MemoryError) as error:
         raise BundleError(f"damaged ({error})", where=where, cure=COPY_AGAIN) from error
+
+
+def _refuse_large_directory(payload: bytes, where: str) -> None:
+    """Before the ZIP is opened, which makes an object of every entry (APPNOTE.TXT, 4.3.16)."""
+    entries, size = struct.unpack("<HI", payload[-12:-6])
+    if entries > MOST_FILES or size > MOST_DIRECTORY_BYTES or payload[-42:-38] == b"PK\6\7":
+        raise BundleError(
+            f"lists more than {MOST_FILES} files", where=where, cure="do not use it; " + COPY_AGAIN
+        )
+
+
+def _refuse_large_files(entries: list[zipfile.ZipInfo], size: int, where: str) -> None:
+    """Entries that overlap would be read as many times the file's own size."""
+    if sum(entry.file_size for entry in entries) > size:
+        raise BundleError("its files overlap", where=where, cure="do not use it; " + COPY_AGAIN)
+    limits = {MANIFEST: MOST_MANIFEST_BYTES, SIGNATURE: MOST_SIGNATURE_BYTES}
+    for entry in entries:
+        if entry.file_size > limits.get(entry.filename, size):
+            raise BundleError(
+                f"{entry.filename} has {entry.file_size >> 10} KiB, at most "
+                f"{limits[entry.filename] >> 10} are read",
+                where=where,
+                cure="do not use it, and ask who made it",
+            )
 
 
 def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
@@ -165,17 +223,29 @@ def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
         seen.add(entry.filename)
 
 
+class _Format(BaseModel):
+    """What of a manifest does not change with its format; the rest is passed over."""
+
+    format: Any = None
+
+
 def _refuse_other_format(text: bytes, where: str) -> None:
+    values = text.count(b",")
+    if values > MOST_MANIFEST_VALUES:
+        raise BundleError(
+            f"{MANIFEST} has {values} values, at most {MOST_MANIFEST_VALUES} are read",
+            where=where,
+            cure="do not use it, and ask who made it",
+        )
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = _Format.model_validate_json(text).format
+    except ValidationError as error:
         raise BundleError(
-            f"{MANIFEST} is not JSON ({error})", where=where, cure=CONVERT_AGAIN
+            f"{MANIFEST} is not JSON ({error.errors()[0]['msg']})", where=where, cure=CONVERT_AGAIN
         ) from error
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT_VERSION:
+    if type(found) is not int or found != FORMAT_VERSION:
         raise BundleError(
-            f"format {found!r}, this version reads {FORMAT_VERSION}",
+            f"format {repr(found)[:40]}, this version reads {FORMAT_VERSION}",
             where=f"{where}: {MANIFEST}",
             cure="install the matching version of Lineside, or convert the run again",
         )

@@ -35,7 +35,9 @@ InputSpec: TypeAlias = ImageInput | VibrationInput | TabularInput
 """What a model takes; each has shape, prepare(raw) and join_heat(heats)."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}$")]
+VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}"
+"""ASCII digits: those of other scripts would make two versions of equal rank."""
+Version = Annotated[str, Field(pattern=rf"^{VERSION_PATTERN}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -57,6 +59,8 @@ class ModelSpec(Strict):
             raise ValueError(f"good label {unknown[0]!r} is not among the labels {self.labels}")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels repeat: {self.labels}")
+        if self.scoring.kind == "logits" and set(self.good) == set(self.labels):
+            raise ValueError(f"every label is good ({self.labels}): no part could ever fail")
         return self
 
 

@@ -67,7 +67,7 @@ def _pick(columns: Columns, axis: str, path: Path) -> str:
     names = list(columns)
     if axis in columns:
         return axis
-    if axis.isdigit() and int(axis) < len(names):
+    if axis.isascii() and axis.isdigit() and int(axis) < len(names):
         return names[int(axis)]
     found = [name for name in names if fnmatchcase(name, axis)]
     if len(found) == 1:

@@ -310,7 +310,7 @@ def test_status_of_nothing_says_where(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_made_is_a_storage_error(workshop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(LinesideError, match="file/bundles/brightness: cannot write"):
+    with pytest.raises(LinesideError, match="file/trust: cannot write"):
         install(workshop.signed(), tmp_path / "file", passes, trust=[workshop.public])
 
 
