@@ -172,11 +172,11 @@ def _loss_rows(title: str, said: dict[str, Any]) -> list[Row]:
 
 def _convert_row(run: Path, folder: Path) -> list[Row]:
     """Seconds and peak MB of the conversion in its child; leaves model.tflite in `folder`."""
+    from edge_agent.contracts.run_folder.run import open_run
     from quantize.convert.conversion_process import convert_in_subprocess
-    from quantize.run_folder.run import read_run
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    converted = convert_in_subprocess(read_run(run))
+    converted = convert_in_subprocess(open_run(run))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     (folder / "model.tflite").write_bytes(converted.model)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 
 import cv2
@@ -14,6 +12,10 @@ from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.manifest import ModelSpec, Provenance
 from edge_agent.contracts.model.scoring import Scoring, judge
+from edge_agent.contracts.run_folder import write
+from edge_agent.contracts.run_folder.golden import GoldenFile
+from edge_agent.contracts.run_folder.metrics import RunMetrics, SampleCounts
+from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.simulator.scene import render
 
 LABELS = ["good", "defect"]
@@ -57,19 +59,32 @@ def _write_tables(
         seed=0,
         created_at="2026-01-01T00:00:00Z",
     )
-    (path / "spec.json").write_text(spec.model_dump_json())
-    (path / "provenance.json").write_text(provenance.model_dump_json())
-    np.savez(path / "calibration.npz", inputs=inputs[:30])
-    np.savez(path / "heldout.npz", inputs=inputs[30:], sample=np.arange(10, dtype=np.int32))
-    golden = path / "golden"
-    golden.mkdir()
-    cv2.imwrite(str(golden / "part.png"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    (golden / "golden.json").write_text(json.dumps([{"file": "part.png", "label": "good"}]))
-    with (path / "predictions.csv").open("w", newline="") as sink:
-        table = csv.writer(sink)
-        names = [f"logit_{label}" for label in LABELS]
-        table.writerow(["sample", "path", "label", "predicted", "score", "verdict", *names])
-        for row, pair in enumerate(logits):
-            said = judge(pair, LABELS, ["good"], spec.scoring)
-            known = [row, f"{row}.png", "good", said.label, said.score, str(said.verdict)]
-            table.writerow([*known, *map(float, pair)])
+    metrics = RunMetrics(
+        task=spec.task,
+        model=spec.architecture,
+        parameters=0,
+        protocol="random weights",
+        samples=SampleCounts(train=30, val=0, test=10),
+    )
+    write.write_documents(path, spec, provenance, metrics)
+    write.write_calibration(path, inputs[:30])
+    write.write_held_out(path, inputs[30:], np.arange(10))
+    (path / "golden").mkdir()
+    cv2.imwrite(str(path / "golden" / "part.png"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    write.write_golden_list(path, [GoldenFile(file="part.png", label="good")])
+    predictions = []
+    for row, pair in enumerate(logits):
+        judged = judge(pair, LABELS, ["good"], spec.scoring)
+        verdict = str(judged.verdict)
+        predictions.append(
+            Prediction(
+                row,
+                f"{row}.png",
+                "good",
+                judged.label,
+                judged.score,
+                verdict,
+                dict(zip(LABELS, map(float, pair), strict=True)),
+            )
+        )
+    write.write_predictions(path, predictions)

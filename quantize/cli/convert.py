@@ -99,8 +99,8 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    from quantize.prove.comparison_text import table
     from quantize.prove.gate import refuse_unknown
-    from quantize.prove.html import table
     from quantize.workflow.convert import ConvertRequest, convert
 
     refuse_unknown(arguments.allow)
@@ -133,15 +133,15 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.model.bundle import read_bundle
+    from edge_agent.contracts.run_folder.consistency import open_consistent_run
     from quantize.pack.bundle import Draft
     from quantize.prove.gate import enforce
-    from quantize.run_folder.run import read_run
     from quantize.workflow.convert import compare_draft
 
     if arguments.path.suffix == arguments.bundle.suffix == ".tflite":
         return _compare_models(arguments)
     bundle = read_bundle(arguments.bundle)
-    run = read_run(arguments.path)
+    run = open_consistent_run(arguments.path)
     if bundle.manifest.spec.input != run.spec.input:
         raise ConfigError(
             f"was not converted from {arguments.path}",
@@ -176,7 +176,7 @@ def _compare_models(arguments: argparse.Namespace) -> int:
 
 
 def _print_comparison(comparison: Comparison, *, as_json: bool) -> None:
-    from quantize.prove.html import table
+    from quantize.prove.comparison_text import table
 
     print(json.dumps(_document(comparison)) if as_json else table(comparison))
 

@@ -24,13 +24,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _onnx(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.run_folder.consistency import open_consistent_run
     from quantize.pack.output import refuse_other_suffix, refuse_target
-    from quantize.run_folder.run import read_run
     from quantize.targets.jetson import export_onnx
 
     refuse_target(arguments.out, arguments.path)
     refuse_other_suffix(arguments.out, ".onnx")
-    run = read_run(arguments.path)
+    run = open_consistent_run(arguments.path)
     print("quantising symmetrically, and checking with ONNX Runtime", file=sys.stderr)
     exported = export_onnx(run, arguments.out)
     if arguments.json:

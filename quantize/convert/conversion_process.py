@@ -21,8 +21,8 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.convert.variants import Variant
-from quantize.run_folder.run import Run
 
 MEMORY_MB = 3072
 TIME_S = 600.0
@@ -73,7 +73,7 @@ class Converted:
 
 
 def convert_in_subprocess(
-    run: Run,
+    run: RunFolder,
     variant: Variant = "int8",
     *,
     per_tensor_dense: bool = False,
@@ -112,7 +112,7 @@ def _float_outputs(folder: Path) -> FloatOutputs:
     )
 
 
-def _job(run: Run, variant: Variant, folder: Path, *, per_tensor_dense: bool) -> Job:
+def _job(run: RunFolder, variant: Variant, folder: Path, *, per_tensor_dense: bool) -> Job:
     return Job(
         model=str(run.model_path.resolve()),
         calibration=str(folder / "calibration.npz"),
@@ -124,7 +124,7 @@ def _job(run: Run, variant: Variant, folder: Path, *, per_tensor_dense: bool) ->
     )
 
 
-def _write_job(run: Run, job: Job, samples: int, folder: Path) -> None:
+def _write_job(run: RunFolder, job: Job, samples: int, folder: Path) -> None:
     try:
         np.savez(job.calibration, inputs=spread(run.calibration, samples))
         (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")

@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from edge_agent.contracts.model.bundle import MODEL, write_bundle
 from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
+from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.infer.inspector import Inspector
 from edge_agent.infer.runtime_choice import open_runtime
-from quantize.run_folder.run import Run
 from quantize.targets.target import Target
 
 FIRST_VERSION = "0.1.0"
@@ -33,7 +33,7 @@ class Draft:
         return Inspector(self.manifest, open_runtime(self.model, threads=threads))
 
 
-def draft(run: Run, target: Target, model: bytes, version: str) -> Draft:
+def draft(run: RunFolder, target: Target, model: bytes, version: str) -> Draft:
     """A manifest for `model`, its tensors as the runtime reports them."""
     runtime = open_runtime(model)
     try:

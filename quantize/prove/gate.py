@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import ConfigError, GateError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.model.manifest import ModelSpec
-from quantize.run_folder.run import Sample
+from edge_agent.contracts.run_folder.rows import Prediction
 
 Status = Literal["held", "broken", "not resolved"]
 Floats = NDArray[np.float64]
@@ -60,8 +60,8 @@ class Metric:
 class Flip:
     """One sample that the two networks judge differently; `kind` says what that means."""
 
-    before: Sample
-    after: Sample
+    before: Prediction
+    after: Prediction
     kind: str
 
 
@@ -73,8 +73,8 @@ class Comparison:
     metrics: list[Metric]
     flips: list[Flip]
     agreement: float
-    before: list[Sample] = field(repr=False)
-    after: list[Sample] = field(repr=False)
+    before: list[Prediction] = field(repr=False)
+    after: list[Prediction] = field(repr=False)
 
     @property
     def broken(self) -> list[str]:
@@ -83,7 +83,7 @@ class Comparison:
 
 
 def compare_samples(
-    spec: ModelSpec, before: list[Sample], after: list[Sample], limits: Limits
+    spec: ModelSpec, before: list[Prediction], after: list[Prediction], limits: Limits
 ) -> Comparison:
     """Compare the same samples, in the same order, judged by float (`before`) and int8."""
     if spec.scoring.kind == "value":
@@ -146,7 +146,7 @@ def mcnemar(lost: int, won: int) -> float:
     return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
 
 
-def _auroc(bad: Mask, before: list[Sample], after: list[Sample], limit: float) -> Metric:
+def _auroc(bad: Mask, before: list[Prediction], after: list[Prediction], limit: float) -> Metric:
     old = np.array([sample.score for sample in before])
     new = np.array([sample.score for sample in after])
     was, is_ = auroc(bad, old), auroc(bad, new)
@@ -169,7 +169,9 @@ def _bootstrap_auroc(bad: Mask, old: Floats, new: Floats) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _accuracy(spec: ModelSpec, before: list[Sample], after: list[Sample], limit: float) -> Metric:
+def _accuracy(
+    spec: ModelSpec, before: list[Prediction], after: list[Prediction], limit: float
+) -> Metric:
     old = np.array([_is_right(spec, sample) for sample in before])
     new = np.array([_is_right(spec, sample) for sample in after])
     lost, won = int((old & ~new).sum()), int((~old & new).sum())
@@ -182,7 +184,7 @@ def _accuracy(spec: ModelSpec, before: list[Sample], after: list[Sample], limit:
     return Metric("accuracy", float(old.mean()), float(new.mean()), loss, limit, status, ci95, p)
 
 
-def _rmse(before: list[Sample], after: list[Sample], share: float) -> Metric:
+def _rmse(before: list[Prediction], after: list[Prediction], share: float) -> Metric:
     """The error of both networks; the samples' labels are the true values."""
     truth = np.array([float(sample.label) for sample in before])
     errors = [
@@ -217,7 +219,7 @@ def binomial_tail(least: int, n: int, rate: float) -> float:
     return float(binom.sf(least - 1, n, rate)) if rate > 0 else 0.0
 
 
-def _is_right(spec: ModelSpec, sample: Sample) -> bool:
+def _is_right(spec: ModelSpec, sample: Prediction) -> bool:
     """Classes: the right label. Detectors: FAIL for the bad and PASS for the good."""
     if spec.scoring.kind == "logits":
         return sample.predicted == sample.label
@@ -239,7 +241,7 @@ def _status(loss: float, limit: float, step: float, *, proven: bool, sure: bool)
 
 
 def _verdict_counts(
-    bad: Mask, before: list[Sample], after: list[Sample], limit: int
+    bad: Mask, before: list[Prediction], after: list[Prediction], limit: int
 ) -> list[Metric]:
     old = np.array([sample.verdict for sample in before])
     new = np.array([sample.verdict for sample in after])
@@ -253,7 +255,7 @@ def _verdict_counts(
     ]
 
 
-def _flip_kind(spec: ModelSpec, old: Sample, new: Sample) -> str:
+def _flip_kind(spec: ModelSpec, old: Prediction, new: Prediction) -> str:
     if old.verdict == new.verdict:
         return "label changed"
     if not spec.good:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Image, Judgement, Recording
 from edge_agent.contracts.image.decode import decode_image
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import parse_table
+from edge_agent.contracts.run_folder.files import GOLDEN, document_bytes
+from edge_agent.contracts.run_folder.golden import (
+    GoldenEntries,
+    GoldenEntry,
+    GoldenFile,
+    read_payload,
+)
+from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.infer.inspector import Inspector
-from quantize.run_folder.run import FIT_AGAIN, GoldenFile, Run
 
-LISTING = "golden/golden.json"
 WINDOWS = 4
 """Windows kept of a golden recording: bundles travel over thin lines."""
 
@@ -36,16 +40,16 @@ class Golden:
     recording: Recording | None = None
 
 
-def read_golden(run: Run) -> list[Golden]:
+def read_golden(run: RunFolder) -> list[Golden]:
     """The run's golden files; recordings are cut to a few windows and become .npz, which every
     station reads without further packages.
     """
     spec = run.spec.input
     if isinstance(spec, TabularInput):
-        return [_rows(run.path, one) for one in run.golden]
+        return [_rows(run.path, one) for one in run.golden()]
     if isinstance(spec, VibrationInput):
-        return [_recording(run.path, one, spec) for one in run.golden]
-    return [_image(run.path, one) for one in run.golden]
+        return [_recording(run.path, one, spec) for one in run.golden()]
+    return [_image(run.path, one) for one in run.golden()]
 
 
 def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
@@ -65,37 +69,39 @@ def decode_golden(one: Golden, spec: InputSpec) -> Image:
 
 def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]:
     """The golden files of a bundle by name, with golden.json: what each must be judged as."""
-    listing = []
-    for one in golden:
-        judgement = judge_golden(inspector, one)
-        entry: dict[str, object] = {
-            "file": one.name.removeprefix("golden/"),
-            "label": one.label,
-            "verdict": str(judgement.verdict),
-            "score": round(judgement.score, 6),
-        }
-        if one.recording is not None:
-            entry |= {"rate_hz": one.recording.rate_hz, "axes": list(one.recording.axes)}
-        listing.append(entry)
+    entries = [_entry(inspector, one) for one in golden]
     files = {one.name: one.payload for one in golden}
-    return {**files, LISTING: json.dumps(listing, indent=1).encode()}
+    return {**files, GOLDEN: document_bytes(GoldenEntries(entries), exclude_none=True)}
+
+
+def _entry(inspector: Inspector, one: Golden) -> GoldenEntry:
+    judgement = judge_golden(inspector, one)
+    recording = one.recording
+    return GoldenEntry(
+        file=Path(one.name).name,
+        label=one.label,
+        verdict=str(judgement.verdict),
+        score=round(judgement.score, 6),
+        rate_hz=recording.rate_hz if recording else None,
+        axes=list(recording.axes) if recording else None,
+    )
 
 
 def _image(run_path: Path, one: GoldenFile) -> Golden:
-    payload = _payload(run_path, one)
+    payload = read_payload(run_path / "golden", one)
     decode_image(payload, one.file, 16)
     return Golden(f"golden/{Path(one.file).name}", one.label, payload)
 
 
 def _rows(run_path: Path, one: GoldenFile) -> Golden:
-    payload = _payload(run_path, one)
+    payload = read_payload(run_path / "golden", one)
     parse_table(payload.decode(), one.file)
     return Golden(f"golden/{Path(one.file).name}", one.label, payload)
 
 
 def _recording(run_path: Path, one: GoldenFile, spec: VibrationInput) -> Golden:
     path = run_path / "golden" / one.file
-    _payload(run_path, one)
+    read_payload(run_path / "golden", one)
     whole = read_recording(path, one.axes or spec.axes, one.rate_hz, spec.unit, one.rpm)
     ratio = whole.rate_hz / spec.rate_hz
     length = int(np.ceil((spec.window_samples + (WINDOWS - 1) * spec.hop_samples + 1) * ratio))
@@ -106,22 +112,10 @@ def _recording(run_path: Path, one: GoldenFile, spec: VibrationInput) -> Golden:
 
 
 def _npz(recording: Recording) -> bytes:
-    columns = {axis: recording.signal[:, place] for place, axis in enumerate(recording.axes)}
+    columns = {axis: recording.signal[:, column] for column, axis in enumerate(recording.axes)}
     numbers = {"rate_hz": np.float64(recording.rate_hz)}
     if recording.rpm is not None:
         numbers["rpm"] = np.float64(recording.rpm)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **numbers, **columns)
     return buffer.getvalue()
-
-
-def _payload(run_path: Path, one: GoldenFile) -> bytes:
-    path = run_path / "golden" / one.file
-    if Path(one.file).name != one.file or "\0" in one.file:
-        raise ConversionError("lies outside of golden/", where=repr(one.file), cure=FIT_AGAIN)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConversionError(
-            f"cannot be read ({error.strerror})", where=str(path), cure=FIT_AGAIN
-        ) from error

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import judge
+from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.convert.conversion_process import Converted, spread
 from quantize.pack.bundle import Draft
 from quantize.prove.gate import Comparison
-from quantize.run_folder.run import Run
 
 NEAREST = 40
 """Training samples by which the rounding at the threshold is judged."""
@@ -34,7 +34,7 @@ class Lowered:
 
 
 def lower_threshold(
-    run: Run, converted: Converted, ready: Draft, samples: int
+    run: RunFolder, converted: Converted, ready: Draft, samples: int
 ) -> tuple[Draft, float] | None:
     """`ready` with a lowered threshold, and by how much; None where nothing can be lowered.
 
@@ -56,7 +56,7 @@ def lower_threshold(
 
 
 def _scores(
-    run: Run, converted: Converted, ready: Draft, samples: int
+    run: RunFolder, converted: Converted, ready: Draft, samples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) of the calibration inputs, by the float network and by the converted one."""
     inspector = ready.inspector()
@@ -67,7 +67,7 @@ def _scores(
     return _scored(run, converted.float_outputs.calibration), _scored(run, after)
 
 
-def _scored(run: Run, outputs: Tensor) -> NDArray[np.float64]:
+def _scored(run: RunFolder, outputs: Tensor) -> NDArray[np.float64]:
     """(N,) of outputs (N, K), each judged alone."""
     spec = run.spec
     rows = [judge(one[None], spec.labels, spec.good, spec.scoring) for one in outputs]

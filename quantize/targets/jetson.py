@@ -28,10 +28,10 @@ from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
+from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.conversion_process import convert_in_subprocess, spread
 from quantize.convert.mixed import float_tensors
-from quantize.run_folder.run import Run
 from quantize.targets.op_support import EITHER_WAY
 from quantize.targets.target import Target, Targets
 
@@ -60,7 +60,7 @@ class Exported:
     worst_quanta: int
 
 
-def export_onnx(run: Run, out: Path) -> Exported:
+def export_onnx(run: RunFolder, out: Path) -> Exported:
     """Write the run's network as symmetric int8 ONNX; input and output are quantised tensors.
 
     Raises ConversionError where a tool refuses it, ConfigError where one is missing.
@@ -188,7 +188,7 @@ def _to_onnx(model: Path, out: Path) -> bytes:
     return out.read_bytes()
 
 
-def _check(payload: bytes, symmetric: bytes, run: Run, expected: Tensor) -> Exported:
+def _check(payload: bytes, symmetric: bytes, run: RunFolder, expected: Tensor) -> Exported:
     """Run the ONNX file on held-out inputs beside LiteRT and beside the float network's outputs."""
     try:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -200,7 +200,7 @@ def _check(payload: bytes, symmetric: bytes, run: Run, expected: Tensor) -> Expo
     given, gives = runtime.inputs[0], runtime.outputs[0]
     name = session.get_inputs()[0].name
     both = []
-    for one in run.heldout[:CHECKED]:
+    for one in run.held_out.inputs[:CHECKED]:
         tensor = quantise(one.astype(np.float32), given.scale, given.zero_point, given.dtype)
         raws = session.run(None, {name: tensor[None]})[0], runtime.invoke([tensor[None]])[0]
         both.append([dequantise(raw, gives.scale, gives.zero_point).reshape(-1) for raw in raws])
@@ -217,7 +217,7 @@ def _check(payload: bytes, symmetric: bytes, run: Run, expected: Tensor) -> Expo
     return Exported(len(payload), len(found), float(np.mean(same)), correlation, worst)
 
 
-def _judged(run: Run, output: Tensor) -> tuple[str, str]:
+def _judged(run: RunFolder, output: Tensor) -> tuple[str, str]:
     """Verdict and label that an output (K,) alone would give."""
     judgement = judge(output[None], run.spec.labels, run.spec.good, run.spec.scoring)
     return str(judgement.verdict), judgement.label

@@ -10,6 +10,9 @@ from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import VECTORS
 from edge_agent.contracts.model.manifest import Manifest
+from edge_agent.contracts.run_folder.consistency import open_consistent_run
+from edge_agent.contracts.run_folder.files import FIT_AGAIN
+from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.convert.conversion_process import (
     MEMORY_MB,
     TIME_S,
@@ -22,15 +25,14 @@ from quantize.graph.read import parse_graph
 from quantize.pack.bundle import Draft, draft, next_version, pack
 from quantize.pack.output import bundle_there, refuse_target
 from quantize.prove.calibration_study import StudyRow, study_calibration
+from quantize.prove.comparison_text import card
 from quantize.prove.evaluate import float_samples, judge_float, judge_heldout, refuse_other_model
 from quantize.prove.gate import Comparison, Limits, compare_samples
 from quantize.prove.golden import golden_files, read_golden
-from quantize.prove.html import card
 from quantize.prove.page import with_comparison
 from quantize.prove.threshold_margin import Lowered, lower_threshold
 from quantize.prove.trial import VariantTrial
 from quantize.prove.vectors import make_vectors
-from quantize.run_folder.run import FIT_AGAIN, Run, read_run
 from quantize.targets.op_support import refuse_unfit
 from quantize.targets.registry import DEFAULT, find_target
 from quantize.targets.target import Target
@@ -76,7 +78,7 @@ def convert(
 ) -> Result:
     """Convert, compare, and write the bundle only if the gate holds."""
     refuse_target(request.out, request.run)
-    run, target = read_run(request.run), find_target(request.target)
+    run, target = open_consistent_run(request.run), find_target(request.target)
     old = bundle_there(request.out, run.spec.name)
     version = request.version or next_version(old)
     read_golden(run)  # a damaged golden sample ends this before an hour of conversion
@@ -97,7 +99,7 @@ def convert(
 
 
 def attempt(
-    run: Run,
+    run: RunFolder,
     target: Target,
     request: ConvertRequest,
     version: str,
@@ -124,7 +126,7 @@ def attempt(
     return converted, ready, compare_draft(run, ready, request.limits)
 
 
-def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
+def compare_draft(run: RunFolder, ready: Draft, limits: Limits) -> Comparison:
     """Float beside the model of `ready` on the run's held-out samples."""
     inspector = ready.inspector()
     try:
@@ -135,7 +137,7 @@ def compare_draft(run: Run, ready: Draft, limits: Limits) -> Comparison:
 
 
 def _chosen(
-    run: Run, target: Target, request: ConvertRequest, attempt_variant: Attempt, say: Say
+    run: RunFolder, target: Target, request: ConvertRequest, attempt_variant: Attempt, say: Say
 ) -> Chosen:
     """The first variant through the gate; the float network is run once for all of them."""
     known: list[FloatOutputs] = []
@@ -155,7 +157,7 @@ def _chosen(
     return try_variants(variants, request.allowed, attempt_next, say, lower)
 
 
-def _refuse_other_labels(run: Run, outputs: Tensor) -> None:
+def _refuse_other_labels(run: RunFolder, outputs: Tensor) -> None:
     labels = len(run.spec.labels)
     if run.spec.scoring.kind == "logits" and outputs.shape[1] != labels:
         raise ConversionError(
@@ -165,14 +167,14 @@ def _refuse_other_labels(run: Run, outputs: Tensor) -> None:
         )
 
 
-def _study(run: Run, done: Chosen, attempt_variant: Attempt, say: Say) -> list[StudyRow]:
+def _study(run: RunFolder, done: Chosen, attempt_variant: Attempt, say: Say) -> list[StudyRow]:
     def attempt_size(samples: int) -> tuple[Converted, Draft, Comparison]:
         return attempt_variant("int8", done.converted.float_outputs, samples)
 
     return study_calibration(len(run.calibration), attempt_size, say)
 
 
-def _proof(run: Run, done: Chosen) -> dict[str, bytes]:
+def _proof(run: RunFolder, done: Chosen) -> dict[str, bytes]:
     """Parity vectors and golden samples, with what the model computes of them here."""
     golden = read_golden(run)
     inspector = done.ready.inspector()
@@ -185,7 +187,7 @@ def _proof(run: Run, done: Chosen) -> dict[str, bytes]:
         inspector.close()
 
 
-def _pages(run: Run, target: Target, done: Chosen, rows: list[StudyRow]) -> dict[str, bytes]:
+def _pages(run: RunFolder, target: Target, done: Chosen, rows: list[StudyRow]) -> dict[str, bytes]:
     text = card(run.text("card.md"), done.comparison, done.converted, target, done.trials)
     page = with_comparison(run.text("report.html"), run, done.comparison, done.trials, rows)
     return {"card.md": text.encode(), "report.html": page.encode()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,10 @@ import pytest
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.manifest import ModelSpec, Provenance
 from edge_agent.contracts.model.scoring import Scoring, judge
+from edge_agent.contracts.run_folder import write
+from edge_agent.contracts.run_folder.golden import GoldenFile
+from edge_agent.contracts.run_folder.metrics import RunMetrics, SampleCounts
+from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_window
 from tests.conftest import Shared
 
@@ -103,10 +105,9 @@ def write_run(
     logits = np.asarray(model(values[128:], training=False))
     (path / "golden").mkdir(parents=True)
     model.save(path / "model.keras")
-    np.savez(path / "calibration.npz", inputs=inputs[:128])
     rows = np.arange(len(logits), dtype=np.int32)
-    np.savez(path / "heldout.npz", inputs=inputs[128:], sample=rows)
-    (path / "spec.json").write_text(spec.model_dump_json())
+    write.write_calibration(path, inputs[:128])
+    write.write_held_out(path, inputs[128:], rows)
     provenance = Provenance(
         dataset_sha256="0" * 64,
         training_samples=128,
@@ -114,22 +115,25 @@ def write_run(
         seed=1,
         created_at="2026-01-01T00:00:00Z",
     )
-    (path / "provenance.json").write_text(provenance.model_dump_json())
+    counts = SampleCounts(train=128, val=0, test=len(rows))
+    metrics = RunMetrics(
+        task=spec.task, model="test", parameters=0, protocol="in order", samples=counts
+    )
+    write.write_documents(path, spec, provenance, metrics)
     (path / "card.md").write_text(f"# {spec.name}\n")
     (path / "report.html").write_text("<html><body><h1>Report</h1></body></html>")
-    with (path / "predictions.csv").open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["sample", "path", "label", "predicted", "score", "verdict"])
-        for row, logit in enumerate(logits):
-            said = judge(logit, spec.labels, spec.good, spec.scoring)
-            name = names[128 + row]
-            writer.writerow([row, f"{row}.png", name, said.label, said.score, said.verdict])
-    listing = []
+    predictions = []
+    for row, logit in enumerate(logits):
+        said = judge(logit, spec.labels, spec.good, spec.scoring)
+        truth, verdict = names[128 + row], str(said.verdict)
+        predictions.append(Prediction(row, f"{row}.png", truth, said.label, said.score, verdict))
+    write.write_predictions(path, predictions)
     for file, payload in golden.items():
         (path / "golden" / file).write_bytes(payload)
-        label = file.split("-")[0]
-        listing.append({"file": file, "label": label, "rate_hz": golden_rate_hz})
-    (path / "golden" / "golden.json").write_text(json.dumps(listing))
+    listing = [
+        GoldenFile(file=file, label=file.split("-")[0], rate_hz=golden_rate_hz) for file in golden
+    ]
+    write.write_golden_list(path, listing)
     return path
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainer.console.tf_log import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.run_folder.run import Run
+    from trainer.run_folder.run import FittedRun
+    from trainer.workflow.reevaluate import Evaluation
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,21 +46,21 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _report(arguments: argparse.Namespace) -> int:
     from trainer.report.page import write_report
-    from trainer.run_folder.run import read_run
+    from trainer.run_folder.run import open_fitted_run
 
-    write_report(read_run(arguments.run_dir))
+    write_report(open_fitted_run(arguments.run_dir))
     print(arguments.run_dir / "report.html")
     return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.core.files import write_atomic
     from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
-    from trainer.run_folder.run import read_run
+    from trainer.run_folder.run import open_fitted_run
     from trainer.workflow.reevaluate import evaluate_run, refuse_target
-    from trainer.workflow.run_metrics import write_csv
 
-    run = read_run(arguments.run_dir)
+    run = open_fitted_run(arguments.run_dir)
     if arguments.predictions:
         refuse_target(arguments.predictions, (arguments.run_dir, arguments.dataset))
     dataset = load_dataset(arguments.dataset, group=arguments.group)
@@ -67,28 +68,29 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     quiet_tensorflow()
     found = evaluate_run(run, dataset, Terminal())
     if arguments.predictions:
-        write_csv(arguments.predictions, found.rows)
+        write_atomic(arguments.predictions, found.table())
     if arguments.json:
-        print(json.dumps(found.summary))
+        print(json.dumps(found.summary()))
     else:
-        _print_figures(run, found.summary)
+        _print_figures(run, found)
     return 0
 
 
-def _print_figures(run: Run, summary: dict[str, Any]) -> None:
+def _print_figures(run: FittedRun, found: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from trainer.report.words import called, interval, sentence, written
+    from trainer.report.words import interval_text, outcome_sentence, title_of, value_text
 
-    table = Table(title=f"{run.spec.name} on {summary['dataset']}", title_justify="left")
+    table = Table(title=f"{run.spec.name} on {found.dataset}", title_justify="left")
     for name in ("figure", "value", "95 % interval", "n"):
         table.add_column(name, justify="left" if name == "figure" else "right")
-    for name, row in summary["figures"].items():
-        value = written(name, row["value"])
-        table.add_row(called(name), value, interval(name, row), str(row["n"]))
-    console = Console(highlight=False)
+    for name, metric in found.figures.present().items():
+        value = value_text(name, metric.value)
+        table.add_row(title_of(name), value, interval_text(name, metric), str(metric.n))
+    console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(sentence(summary["figures"], run.spec.good), soft_wrap=True)
-    if summary["left_out"]:
-        console.print(f"{summary['left_out']} samples left out: the run was trained on them")
+    truth = [one.label for one in found.predictions]
+    console.print(outcome_sentence(found.figures, run.spec, truth), soft_wrap=True)
+    if found.left_out:
+        console.print(f"{found.left_out} samples left out: the run was trained on them")

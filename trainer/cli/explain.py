@@ -31,10 +31,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _explain(arguments: argparse.Namespace) -> int:
     from trainer.report.page import write_report
-    from trainer.run_folder.run import read_run
+    from trainer.run_folder.run import open_fitted_run
     from trainer.workflow.explain import explain_for_report, explain_images
 
-    run = read_run(arguments.run_dir)
+    run = open_fitted_run(arguments.run_dir)
     quiet_tensorflow()
     if not arguments.images:
         agreement = explain_for_report(run)

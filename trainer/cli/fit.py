@@ -92,5 +92,5 @@ def _fit(arguments: argparse.Namespace) -> int:
     )
     run = fit(request, Terminal())
     if run is not None:
-        print(json.dumps(run.metrics) if arguments.json else str(run.path))
+        print(json.dumps(run.metrics.as_json()) if arguments.json else str(run.path))
     return 0

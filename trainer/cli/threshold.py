@@ -6,9 +6,10 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edge_agent.contracts.run_folder.metrics import PolicyCounts, ThresholdPolicy
     from trainer.thresholds.policy import Choice, Costs
     from trainer.workflow.rethreshold import Parts
 
@@ -46,18 +47,18 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _threshold(arguments: argparse.Namespace) -> int:
-    from trainer.run_folder.run import read_run
+    from trainer.run_folder.run import open_fitted_run
     from trainer.thresholds.policy import unsure_band
     from trainer.workflow.rethreshold import (
-        apply,
+        apply_choice,
         held_out_parts,
         parts_for_choice,
         point_of,
-        promise_document,
+        policy_of,
     )
 
     _refuse_mixed_rules(arguments)
-    run = read_run(arguments.run_dir)
+    run = open_fitted_run(arguments.run_dir)
     costs = _costs(arguments)
     parts = parts_for_choice(run, arguments.parts)
     choice = _choice(arguments, parts, costs)
@@ -65,39 +66,42 @@ def _threshold(arguments: argparse.Namespace) -> int:
         unsure_band(parts.scores, choice.point.cut, arguments.unsure) if arguments.unsure else None
     )
     if not arguments.dry_run:
-        apply(run, choice, band, costs)
+        apply_choice(run, choice, band, costs)
     held = point_of(held_out_parts(run), choice)
-    document = promise_document(choice, held, costs) | {"source": parts.source, "unsure": band}
-    print(json.dumps(document) if arguments.json else "\n".join(sentences(document)))
+    policy = policy_of(choice, held, costs)
+    if arguments.json:
+        extra = {"source": parts.source, "unsure": band}
+        print(json.dumps(policy.model_dump(mode="json") | extra))
+    else:
+        print("\n".join(sentences(policy, parts.source, band)))
     return 0
 
 
-def sentences(document: dict[str, Any]) -> list[str]:
-    """The promise for people."""
-    lines = [f"threshold {document['cut']:.6g}: {document['rule']}"]
-    if document["unsure"]:
-        low, high = document["unsure"]
-        lines.append(f"unsure from {low:.6g} to {high:.6g}: NO-VERDICT, for a person")
-    for key, title in (("chosen_on", str(document["source"])), ("held_out", "held-out parts")):
-        lines += _point_lines(title, document[key])
-    if not document["proven"]:
-        kind = "good" if document["more_good"] else "bad"
-        more = document[f"more_{kind}"]
+def sentences(policy: ThresholdPolicy, source: str, band: tuple[float, float] | None) -> list[str]:
+    """The policy for people. source: the file of the parts that the threshold was chosen on."""
+    lines = [f"threshold {policy.cut:.6g}: {policy.rule}"]
+    if band:
+        lines.append(f"unsure from {band[0]:.6g} to {band[1]:.6g}: NO-VERDICT, for a person")
+    lines += _count_lines(source, policy.chosen_on)
+    lines += _count_lines("held-out parts", policy.held_out)
+    if not policy.proven:
+        kind = "good" if policy.more_good else "bad"
+        more = policy.more_good or policy.more_bad
         lines.append(f"NOT PROVEN: {more} more {kind} parts without an error would prove it")
     return lines
 
 
-def _point_lines(title: str, point: dict[str, float]) -> list[str]:
+def _count_lines(title: str, counts: PolicyCounts) -> list[str]:
     lines = [
-        f"{title}: {point['escapes']} of {point['bad']} bad parts escape "
-        f"(share below {point['escape_share_below']:.2%}), {point['rejects']} of {point['good']} "
-        f"good parts rejected (below {point['reject_share_below']:.2%})"
+        f"{title}: {counts.escapes} of {counts.bad} bad parts escape "
+        f"(share below {counts.escape_share_below:.2%}), {counts.rejects} of {counts.good} "
+        f"good parts rejected (below {counts.reject_share_below:.2%})"
     ]
-    if "cost_per_1000" in point:
+    if counts.cost_per_1000 is not None:
         lines.append(
-            f"  expected cost of 1,000 parts {point['cost_per_1000']:.2f}, below "
-            f"{point['cost_per_1000_below']:.2f}; {point['escape_ppm']:.0f} ppm escapes, below "
-            f"{point['escape_ppm_below']:.0f} (bounds: 95 %)"
+            f"  expected cost of 1,000 parts {counts.cost_per_1000:.2f}, below "
+            f"{counts.cost_per_1000_below:.2f}; {counts.escape_ppm:.0f} ppm escapes, below "
+            f"{counts.escape_ppm_below:.0f} (bounds: 95 %)"
         )
     return lines
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 
 from edge_agent.contracts.core.files import write_atomic
-from trainer.report.words import called, interval, rivalled, sentence, written
-from trainer.run_folder.run import Run
+from edge_agent.contracts.core.printable import printable
+from edge_agent.contracts.run_folder import files
+from edge_agent.contracts.run_folder.metrics import Metric
+from edge_agent.contracts.run_folder.run import RunFolder
+from trainer.report.words import (
+    baseline_warning,
+    interval_text,
+    result_sentence,
+    title_of,
+    untested_labels,
+    value_text,
+)
 
 NOT_TESTED = (
     "Parts, lines, cameras, light, sensors, mountings and speeds that the data set does not hold; "
@@ -19,17 +29,24 @@ STANDARDISED = (
 )
 
 
-def write_card(run: Run) -> None:
+def write_card(run: RunFolder) -> None:
     """Write card.md into the run."""
-    write_atomic(run.path / "card.md", card_text(run).encode())
+    write_atomic(run.path / files.CARD, card_text(run).encode())
 
 
-def card_text(run: Run) -> str:
+def card_text(run: RunFolder) -> str:
     """Data, protocol, figures with intervals, threshold, and what was not tested."""
-    return "\n".join([*_front_matter(run), *_data(run), *_figures(run), *_limits(run)]) + "\n"
+    lines = [*_front_matter(run), *_data(run), *_figures(run), *_limits(run)]
+    return "".join(f"{_plain(line)}\n" for line in lines)
 
 
-def _front_matter(run: Run) -> list[str]:
+def _plain(line: str) -> str:
+    """One line of Markdown in which no label can break the line or become HTML."""
+    return printable(line).replace("<", "&lt;")
+
+
+def _front_matter(run: RunFolder) -> list[str]:
+    warnings = [baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)]
     tags = ["quality-inspection", "edge", "tflite", run.spec.task]
     return [
         "---",
@@ -41,40 +58,39 @@ def _front_matter(run: Run) -> list[str]:
         "",
         f"# {run.spec.name}",
         "",
-        sentence(run.metrics["held_out"], run.spec.good),
-        *filter(None, [rivalled(run.metrics["held_out"], run.metrics["baselines"])]),
+        result_sentence(run),
+        *filter(None, warnings),
         "",
     ]
 
 
-def _data(run: Run) -> list[str]:
-    spec, counts = run.spec, run.metrics["samples"]
+def _data(run: RunFolder) -> list[str]:
+    spec, counts = run.spec, run.metrics.samples
     return [
         "## Model and data",
         "",
-        f"- network: `{spec.architecture}`, {run.metrics['parameters']:,} parameters, {spec.task}",
+        f"- network: `{spec.architecture}`, {run.metrics.parameters:,} parameters, {spec.task}",
         f"- input: {'x'.join(map(str, spec.input.shape))} ({spec.input.kind})",
         *([STANDARDISED] if spec.input.kind == "image" and spec.input.standardise else []),
         f"- labels: {', '.join(spec.labels)}; good: {', '.join(spec.good) or 'none named'}",
-        f"- samples: {counts['train']} training, {counts['val']} validation, "
-        f"{counts['test']} held out; data set sha256 {run.provenance.dataset_sha256}",
-        f"- protocol: {run.metrics['protocol']}; seed {run.provenance.seed}",
-        *[f"- decided: {said}" for said in run.metrics["decisions"]],
+        f"- samples: {counts.train} training, {counts.val} validation, "
+        f"{counts.test} held out; data set sha256 {run.provenance.dataset_sha256}",
+        f"- protocol: {run.metrics.protocol}; seed {run.provenance.seed}",
+        *[f"- decided: {decision}" for decision in run.metrics.decisions],
         "",
     ]
 
 
-def _figures(run: Run) -> list[str]:
+def _figures(run: RunFolder) -> list[str]:
     rows = [
-        f"| {called(name)} | {written(name, figure['value'])} | {interval(name, figure)} "
-        f"| {figure['n']} | {figure['interval']} |"
-        for name, figure in run.metrics["held_out"].items()
+        _figure_line(name, title_of(name), metric)
+        for name, metric in run.metrics.held_out.present().items()
     ]
     baselines = [
-        f"| {called(key)}, {name} (no network) | {written(key, figure['value'])} "
-        f"| {interval(key, figure)} | {figure['n']} | {figure['interval']} |"
-        for name, row in run.metrics["baselines"].items()
-        for key, figure in row.items()
+        _figure_line(key, f"{title_of(key)}, {name} (no network)", metric)
+        for name, row in run.metrics.baselines.items()
+        for key, metric in (("accuracy", row.accuracy), ("auroc", row.auroc))
+        if metric is not None
     ]
     return [
         "## Held-out figures (float model)",
@@ -89,7 +105,12 @@ def _figures(run: Run) -> list[str]:
     ]
 
 
-def _limits(run: Run) -> list[str]:
+def _figure_line(name: str, title: str, metric: Metric) -> str:
+    value, interval = value_text(name, metric.value), interval_text(name, metric)
+    return f"| {title} | {value} | {interval} | {metric.n} | {metric.interval} |"
+
+
+def _limits(run: RunFolder) -> list[str]:
     packages = ", ".join(f"{name} {v}" for name, v in run.provenance.trained_with.items())
     return [
         "## Not tested",

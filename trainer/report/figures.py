@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
+
+from edge_agent.contracts.core.printable import printable
+from edge_agent.contracts.run_folder.rows import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +20,7 @@ if TYPE_CHECKING:
 
 INK, FAINT, GRID = "#1c2733", "#667585", "#e4e9ee"
 BLUE, ORANGE, RED, GREEN = "#1f6feb", "#d9822b", "#c93c37", "#2f8f5b"
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 9.5,
     "svg.fonttype": "none",
@@ -38,63 +43,77 @@ STYLE = {
 MOST_NUMBERED = 14
 """A confusion matrix of more classes shows colours only."""
 
+LONGEST_NAME = 24
+"""Letters of a name; longer ones leave no room for the chart."""
+
 
 def draw(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of `columns` panels in the report's style; size in inches."""
-    import matplotlib as mpl
+    import matplotlib.style as mpl_style
     from matplotlib.figure import Figure as Canvas
 
-    with mpl.rc_context(STYLE):
+    with mpl_style.context(STYLE):
         figure = Canvas(figsize=(width, height), layout="constrained")
         panels = figure.subplots(1, columns, squeeze=False)
     return figure, list(panels[0])
 
 
-def as_svg(figure: Figure) -> str:
-    """The figure as an <svg> element, same input same text."""
-    import matplotlib as mpl
+def as_svg(figure: Figure) -> Markup:
+    """The figure as an <svg> element, same input same text; matplotlib escapes its texts."""
+    import matplotlib.style as mpl_style
 
     stream = io.StringIO()
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "lineside"}):
+    with mpl_style.context({**STYLE, "svg.hashsalt": "lineside"}), warnings.catch_warnings():
+        # The browser has the letters that the fonts of this machine lack.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
-    return text[text.index("<svg") :]
+    return Markup(text[text.index("<svg") :])
 
 
-def learning_curves(history: Sequence[dict[str, str]]) -> str:
-    """Loss, and accuracy where it was followed, of training and validation by epoch."""
-    names = [n for n in ("loss", "accuracy") if history and n in history[0]]
+def chart_text(text: str) -> str:
+    r"""A name for a chart: nothing hidden, not too long, and `$` (a formula) escaped."""
+    shown = printable(text)
+    if len(shown) > LONGEST_NAME:
+        shown = f"{shown[: LONGEST_NAME - 1]}…"
+    return shown.replace("$", r"\$")
+
+
+def learning_curves(history: History) -> Markup:
+    """Loss, and accuracy where it was recorded, of training and validation by epoch."""
+    from matplotlib.ticker import MaxNLocator
+
+    names = [name for name in ("loss", "accuracy") if name in history]
     figure, panels = draw(8.6, 2.7, max(1, len(names)))
-    epochs = [int(float(row["epoch"])) for row in history]
-    best = kept_epoch(history)
+    epochs, best = history["epoch"], best_epoch(history)
     for panel, name in zip(panels, names, strict=False):
         for key, colour, label in (
             (name, BLUE, "training"),
             (f"val_{name}", ORANGE, "validation"),
         ):
-            values = np.array([float(row.get(key) or "nan") for row in history])
-            if np.isfinite(values).any():
+            values = history.get(key)
+            if values is not None and np.isfinite(values).any():
                 panel.plot(epochs, values, color=colour, lw=1.6, label=label, **_marks(values))
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         if best is not None:
             panel.axvline(best, color=FAINT, lw=1, ls=":")
         _title(panel, {"loss": "Loss", "accuracy": "Share of right labels"}[name])
-        panel.set_xlabel("epoch" if best is None else "epoch (dotted: the one kept)")
+        panel.set_xlabel("epoch" if best is None else "epoch (dotted: the one used)")
         panel.legend(loc="best", frameon=False)
     return as_svg(figure)
 
 
-def kept_epoch(history: Sequence[dict[str, str]]) -> int | None:
+def best_epoch(history: History) -> int | None:
     """The epoch of the least validation loss, as the history numbers it."""
-    losses = [float(row.get("val_loss") or "nan") for row in history]
-    if not np.isfinite(losses).any():
+    losses = history.get("val_loss")
+    if losses is None or not np.isfinite(losses).any():
         return None
-    return int(float(history[int(np.nanargmin(losses))]["epoch"]))
+    return int(history["epoch"][int(np.nanargmin(losses))])
 
 
-def confusion_matrix(table: NDArray[np.int64], labels: Sequence[str]) -> str:
+def confusion_matrix(table: NDArray[np.int64], labels: Sequence[str]) -> Markup:
     """Rows truth, columns predicted; the colour is the share of the row."""
-    count = len(labels)
+    count, labels = len(labels), [chart_text(label) for label in labels]
     side = min(7.5, 1.9 + 0.55 * count)
     figure, (panel,) = draw(side + 0.9, side)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
@@ -112,7 +131,7 @@ def confusion_matrix(table: NDArray[np.int64], labels: Sequence[str]) -> str:
     return as_svg(figure)
 
 
-def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float) -> str:
+def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float) -> Markup:
     """ROC and precision-recall curve with the chosen threshold marked."""
     from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -134,11 +153,13 @@ def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshol
     return as_svg(figure)
 
 
-def score_histogram(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float) -> str:
+def score_histogram(
+    bad: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float
+) -> Markup:
     """How the scores of good and defective held-out samples lie about the threshold."""
     figure, (panel,) = draw(8.6, 2.5)
     low, high = min(scores.min(), threshold), max(scores.max(), threshold)
-    edges = np.linspace(low, high if high > low else low + 1, 41)
+    edges = np.linspace(low, high if high > low else low + 1, 41).tolist()
     panel.hist(scores[~bad], edges, color=GREEN, alpha=0.75, label=f"good ({(~bad).sum()})")
     panel.hist(scores[bad], edges, color=RED, alpha=0.65, label=f"defect ({bad.sum()})")
     panel.axvline(threshold, color=INK, lw=1.2)
@@ -150,29 +171,29 @@ def score_histogram(bad: NDArray[np.bool_], scores: NDArray[np.float64], thresho
 
 
 def scatter(
-    truth: NDArray[np.float64], said: NDArray[np.float64], ends: NDArray[np.float64], name: str
-) -> str:
-    """Foretold against true values; a grey bar is the interval of each."""
+    truth: NDArray[np.float64], predicted: NDArray[np.float64], ends: NDArray[np.float64], name: str
+) -> Markup:
+    """Predicted against true values; a grey bar is the interval of each."""
     figure, (panel,) = draw(8.6, 4.2)
     shown = np.random.default_rng(0).permutation(len(truth))[:500]
-    below, above = said - ends[:, 0], ends[:, 1] - said
+    below, above = predicted - ends[:, 0], ends[:, 1] - predicted
     spread = np.stack([below, above])[:, shown]
     panel.errorbar(
-        truth[shown], said[shown], spread, fmt="o", ms=3, lw=0.7, color=INK, ecolor="#b8c0c8"
+        truth[shown], predicted[shown], spread, fmt="o", ms=3, lw=0.7, color=INK, ecolor="#b8c0c8"
     )
-    limits = [float(min(truth.min(), said.min())), float(max(truth.max(), said.max()))]
+    limits = [float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))]
     panel.plot(limits, limits, color=GREEN, lw=1.2)
-    panel.set_xlabel(f"true {name}")
-    panel.set_ylabel(f"foretold {name}")
+    panel.set_xlabel(f"true {chart_text(name)}")
+    panel.set_ylabel(f"predicted {chart_text(name)}")
     return as_svg(figure)
 
 
-def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> str:
+def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> Markup:
     """One window of vibration (T, C): the signal above, its amplitude spectrum below."""
-    import matplotlib as mpl
+    import matplotlib.style as mpl_style
     from matplotlib.figure import Figure as Canvas
 
-    with mpl.rc_context({**STYLE, "font.size": 7}):
+    with mpl_style.context({**STYLE, "font.size": 7}):
         figure = Canvas(figsize=(2.7, 2.0), layout="constrained")
         above, below = figure.subplots(2, 1)
     seconds = np.arange(len(window)) / rate_hz
@@ -187,8 +208,8 @@ def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> str:
     return as_svg(figure)
 
 
-def bands(values: NDArray[np.float32]) -> str:
-    """What a network hears where it is not the raw window: (bins, channels) as lines."""
+def bands(values: NDArray[np.float32]) -> Markup:
+    """The input features of a network, (bins, channels), as lines."""
     figure, (panel,) = draw(2.7, 2.0)
     for channel, colour in zip(range(min(values.shape[1], 3)), (BLUE, ORANGE, GREEN), strict=False):
         panel.plot(values[:, channel], color=colour, lw=0.7)

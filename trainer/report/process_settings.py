@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-from pathlib import Path
+from markupsafe import Markup
 
+from edge_agent.contracts.run_folder.report import style
 from trainer.evaluation.setting_effects import Dependence, Optimum
-from trainer.report.figures import as_svg, draw
-from trainer.report.page import table
+from trainer.report.figures import as_svg, chart_text, draw
+from trainer.report.rendering import Table, render
 
 NO_CAUSES = (
     "These are associations in recorded rows, not causes. What operators changed together, and "
@@ -18,20 +18,22 @@ NO_CAUSES = (
 
 def optimised_page(found: Optimum, title: str) -> str:
     """The whole document; it loads nothing from anywhere."""
-    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    curves = "".join(dependence_curve(one, found.outcome) for one in found.dependences)
-    said = "".join(f"<li>{escape(line)}</li>" for line in found.said)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{style}</style></head><body><main><header><h1>{escape(title)}</h1>"
-        f'<p class="result">{escape(result(found))}</p></header>'
-        f"<section><h2>No causes</h2><p>{NO_CAUSES}</p></section>"
-        f"<section><h2>Proposal</h2>{_proposal(found)}</section>"
-        f"<section><h2>{escape(found.outcome)} along each setting</h2>{curves}"
-        '<p class="note">Mean over recorded rows; the band holds 95 % of bootstrap models.</p>'
-        f"</section><section><h2>Data</h2><p>{found.rows} rows; models of one half foretell "
-        f"the other half with {escape(found.skill_name)} {found.skill:.3f}.</p><ul>{said}</ul>"
-        "</section></main></body></html>\n"
+    return str(
+        render(
+            "process_settings.html",
+            title=title,
+            style=Markup(style()),
+            result=result(found),
+            no_causes=NO_CAUSES,
+            proposal=_proposal(found),
+            why=found.why,
+            outcome=found.outcome,
+            curves=[dependence_curve(one, found.outcome) for one in found.dependences],
+            rows=found.rows,
+            skill_name=found.skill_name,
+            skill=found.skill,
+            findings=found.said,
+        )
     )
 
 
@@ -48,18 +50,18 @@ def result(found: Optimum) -> str:
     return f"{text}; {found.why}." if found.why else f"{text}."
 
 
-def dependence_curve(one: Dependence, outcome: str) -> str:
+def dependence_curve(one: Dependence, outcome: str) -> Markup:
     """Mean and band along one setting as SVG."""
     figure, (panel,) = draw(8.6, 2.8)
     panel.fill_between(one.grid, one.low, one.high, color="#b8c0c8", alpha=0.6, lw=0)
     panel.plot(one.grid, one.mean, color="#1f2933")
-    panel.set_xlabel(one.setting)
-    panel.set_ylabel(outcome)
+    panel.set_xlabel(chart_text(one.setting))
+    panel.set_ylabel(chart_text(outcome))
     return as_svg(figure)
 
 
-def _proposal(found: Optimum) -> str:
+def _proposal(found: Optimum) -> Table | None:
     if found.proposal is None:
-        return f"<p>None: {escape(found.why)}.</p>"
+        return None
     rows = [[name, f"{value:.5g}"] for name, value in found.proposal.settings.items()]
-    return table(["setting", "proposed"], rows)
+    return Table(["setting", "proposed"], rows)

@@ -1,12 +1,15 @@
-"""How figures are called and written for people."""
+"""Names, units and sentences of figures for people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-NAMES = {
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.run_folder.metrics import BaselineMetrics, HeldOutMetrics, Metric
+from edge_agent.contracts.run_folder.run import RunFolder
+
+TITLES = {
     "accuracy": "Right label",
     "macro_f1": "Macro F1",
     "verdict_accuracy": "Right verdict",
@@ -21,7 +24,7 @@ NAMES = {
     "interval_coverage": "True value within the interval",
     "interval_width": "Mean width of the interval",
 }
-"""Key of metrics.json -> what it is called; others are written as they are."""
+"""Field of HeldOutMetrics -> its title."""
 
 PERCENT = frozenset(
     {
@@ -36,76 +39,110 @@ PERCENT = frozenset(
 )
 """Shares that read better as per cent."""
 
-Figures = Mapping[str, Mapping[str, Any]]
+
+def title_of(name: str) -> str:
+    """The title of a figure for people."""
+    return TITLES.get(name, name.replace("_", " "))
 
 
-def called(name: str) -> str:
-    """The name of a figure for people."""
-    return NAMES.get(name, name.replace("_", " "))
-
-
-def written(name: str, value: float) -> str:
+def value_text(name: str, value: float) -> str:
     """A figure with its unit: `98.4 %` or `0.9931`."""
-    if value is None or not math.isfinite(value):
+    if not math.isfinite(value):
         return "-"
     if name in PERCENT:
         return f"{100 * value:.1f} %"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"
 
 
-def interval(name: str, figure: Mapping[str, Any]) -> str:
-    """`97.1 - 99.9 %`."""
-    low, high = figure["ci95"]
+def interval_text(name: str, metric: Metric) -> str:
+    """`97.1 – 99.9 %`."""
+    low, high = metric.ci95
     if name in PERCENT:
         return f"{100 * low:.1f} – {100 * high:.1f} %"
-    return f"{written(name, low)} – {written(name, high)}"
+    return f"{value_text(name, low)} – {value_text(name, high)}"
 
 
-def sentence(held: Figures, good: list[str]) -> str:
-    """The result in one sentence of counts."""
-    found, refused, right = (held.get(k) for k in ("detected", "false_reject", "accuracy"))
-    if found and refused and good:
-        caught, let = round(found["value"] * found["n"]), round(refused["value"] * refused["n"])
+def result_sentence(run: RunFolder) -> str:
+    """The result of a run in counts, with what the held-out samples leave unknown."""
+    truth = [one.label for one in run.predictions]
+    return outcome_sentence(run.metrics.held_out, run.spec, truth)
+
+
+def outcome_sentence(held: HeldOutMetrics, spec: ModelSpec, truth: Sequence[str]) -> str:
+    """The result in counts. truth: the label of every judged sample."""
+    found, refused = held.detected, held.false_reject
+    if found and refused and spec.good:
+        caught, rejected = round(found.value * found.n), round(refused.value * refused.n)
         return (
-            f"Of {_many(found['n'], 'defective sample')} never seen in training, {caught} "
-            f"{_were(caught)} found and {found['n'] - caught} escaped. "
-            f"Of {_many(refused['n'], 'good one')}, {let} {_were(let)} rejected."
+            f"Of {_count(found.n, 'defective sample')} not seen in training, {caught} "
+            f"{_was(caught)} found and {found.n - caught} escaped. "
+            f"Of {_count(refused.n, 'good one')}, {rejected} {_was(rejected)} rejected."
         )
-    if right:
-        hits = round(right["value"] * right["n"])
-        return f"{hits} of {right['n']} samples never seen in training got their right label."
-    if "rmse" in held:
-        n, error = held["rmse"]["n"], written("mae", held["mae"]["value"])
-        return f"On {n} rows never seen in training the value is off by {error} on average."
-    return "No held-out figure could be computed."
+    if held.accuracy:
+        hits = round(held.accuracy.value * held.accuracy.n)
+        text = f"{hits} of {_count(held.accuracy.n, 'sample')} not seen in training got the right "
+        return f"{text}label.{unknown_rates(spec, truth)}"
+    if held.rmse and held.mae:
+        error = value_text("mae", held.mae.value)
+        return f"On {held.rmse.n} rows not seen in training the value is off by {error} on average."
+    return f"No held-out figure could be computed.{unknown_rates(spec, truth)}"
 
 
-def rivalled(held: Figures, baselines: Mapping[str, Figures]) -> str:
-    """A warning where a rule that needs no network does as well on the same samples, or nothing."""
+def unknown_rates(spec: ModelSpec, truth: Sequence[str]) -> str:
+    """What cannot be known of samples that are all good, or all defective; else ''."""
+    if spec.scoring.kind == "value" or not spec.good or not truth:
+        return ""
+    defects = sum(label not in spec.good for label in truth)
+    if not defects:
+        return " No defective sample was held out: escapes are unknown."
+    if defects == len(truth):
+        return " No good sample was held out: false rejects are unknown."
+    return ""
+
+
+def untested_labels(run: RunFolder) -> str:
+    """A warning that names the labels without a held-out sample; '' where there is none."""
+    if run.spec.scoring.kind != "logits":
+        return ""
+    tested = {one.label for one in run.predictions}
+    missing = [label for label in run.spec.labels if label not in tested]
+    if not missing:
+        return ""
+    names = ", ".join(f"'{label}'" for label in missing)
+    return (
+        f"Never tested: no held-out sample is labelled {names}. No figure here says how well "
+        f"{'this label is' if len(missing) == 1 else 'these labels are'} recognised."
+    )
+
+
+def baseline_warning(held: HeldOutMetrics, baselines: Mapping[str, BaselineMetrics]) -> str:
+    """A warning where a rule that needs no network does as well on the same samples; else ''."""
     for name in ("auroc", "accuracy"):
-        rules = {rule: row[name]["value"] for rule, row in baselines.items() if name in row}
-        if name not in held or not rules:
+        metrics = {rule: getattr(row, name) for rule, row in baselines.items()}
+        rules = {rule: metric.value for rule, metric in metrics.items() if metric is not None}
+        mine: Metric | None = getattr(held, name)
+        if mine is None or not rules:
             continue
         best = max(rules, key=lambda rule: rules[rule])
-        if rules[best] >= held[name]["value"]:
+        if rules[best] >= mine.value:
             return (
-                f"The rule '{best}', which needs no network, does as well ({called(name)} "
-                f"{written(name, rules[best])}, the network {written(name, held[name]['value'])}): "
+                f"The rule '{best}', which needs no network, does as well ({title_of(name)} "
+                f"{value_text(name, rules[best])}, the network {value_text(name, mine.value)}): "
                 "the network has learnt nothing of use yet, or the data are easier than they look."
             )
         break
     return ""
 
 
-def as_sentence(said: str) -> str:
+def as_sentence(note: str) -> str:
     """A note with a capital and a full stop."""
-    end = "" if said.endswith((".", "!", "?")) else "."
-    return f"{said[:1].upper()}{said[1:]}{end}"
+    end = "" if note.endswith((".", "!", "?")) else "."
+    return f"{note[:1].upper()}{note[1:]}{end}"
 
 
-def _many(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _were(count: int) -> str:
+def _was(count: int) -> str:
     return "was" if count == 1 else "were"

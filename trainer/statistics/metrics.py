@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
+
+from edge_agent.contracts.run_folder.metrics import Metric
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -18,21 +19,8 @@ ROUNDS = 1000
 FEWEST_GROUPS = 5
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure on the held-out samples. `n` is what it was counted on; `interval` says how."""
-
-    value: float
-    ci95: tuple[float, float]
-    n: int
-    interval: str
-
-    def as_json(self) -> dict[str, object]:
-        """Rounded to six digits."""
-        row = asdict(self)
-        row["value"] = round(self.value, 6)
-        row["ci95"] = [round(edge, 6) for edge in self.ci95]
-        return row
+Figure = Metric
+"""The contract's metric by its older name."""
 
 
 def share(hits: int, n: int) -> Figure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,21 +17,24 @@ from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import judge
+from edge_agent.contracts.run_folder import files
+from edge_agent.contracts.run_folder.files import damaged
+from edge_agent.contracts.run_folder.saliency import Overlay, Saliency
+from edge_agent.contracts.run_folder.write import write_saliency
+from trainer.evaluation.mistakes import MISTAKES, rank_mistakes
 from trainer.evaluation.saliency import heat_of, overlay, sanity
-from trainer.report.sections.mistakes import worst
-from trainer.run_folder.reading import damaged
-from trainer.run_folder.run import Run
+from trainer.run_folder.run import FittedRun
 from trainer.training.predict import predict
 
 if TYPE_CHECKING:
     import keras
 
-FOLDER = "explained"
+FOLDER = Path(files.EXPLAINED).parent
 MOST_FOR_REPORT = 8
 PICTURES_FOR_SANITY = 4
 
 
-def explain_images(run: Run, paths: Sequence[Path], out: Path) -> list[dict[str, object]]:
+def explain_images(run: FittedRun, paths: Sequence[Path], out: Path) -> list[dict[str, object]]:
     """Write one overlay per image and tile into `out`; returns path, score, verdict, overlay.
 
     Pictures of the same stem get names of their own: part.png, part_2.png. Raises ConfigError
@@ -76,28 +78,27 @@ def overlay_files(spec: ImageInput, paths: Sequence[Path], out: Path) -> list[li
     return files
 
 
-def explain_for_report(run: Run, network: keras.Model | None = None) -> float:
+def explain_for_report(run: FittedRun, network: keras.Model | None = None) -> float:
     """Overlays of the worst mistakes, and of the surest defects found, into RUN/explained.
 
     network: the run's own where it is at hand. Returns the sanity figure: rank correlation with
     the maps of a network with random weights. Raises ConfigError where there is no map.
     """
     network = network or run.network()
-    inputs, owners = run.held_out
-    rows = _worth_showing(run, set(owners.tolist()))
-    listed = []
+    held_out = run.held_out
+    rows = _worth_showing(run, set(held_out.row.tolist()))
+    overlays = []
     for row in rows:
-        picture = worst_tile(network, run.spec, inputs[owners == row])
+        picture = worst_tile(network, run.spec, held_out.of(row))
         name = f"{row}.png"
         _write_picture(
             run.path / FOLDER / name, overlay(picture, heat_of(network, run.spec, picture))
         )
-        said = run.predictions[row]
-        listed.append({"overlay": name, **{k: said[k] for k in ("path", "label", "verdict")}})
-    chosen = np.stack([inputs[owners == row][0] for row in rows[:PICTURES_FOR_SANITY]])
+        one = run.predictions[row]
+        overlays.append(Overlay(overlay=name, path=one.path, label=one.label, verdict=one.verdict))
+    chosen = np.stack([held_out.of(row)[0] for row in rows[:PICTURES_FOR_SANITY]])
     agreement = sanity(network, run.spec, chosen)
-    document = {"sanity": round(agreement, 4), "pictures": listed}
-    write_atomic(run.path / FOLDER / "explained.json", json.dumps(document, indent=1).encode())
+    write_saliency(run.path, Saliency(sanity=round(agreement, 4), pictures=overlays))
     return agreement
 
 
@@ -115,25 +116,26 @@ def _free_names(stem: str, tiles: int, taken: set[str]) -> list[str]:
     return next(names for names in tried if taken.isdisjoint(names))
 
 
-def _worth_showing(run: Run, kept: set[int]) -> list[int]:
-    """Rows of predictions.csv whose inputs are kept: the worst mistakes, then defects by falling
+def _worth_showing(run: FittedRun, stored: set[int]) -> list[int]:
+    """Rows of predictions.csv whose inputs are stored: the worst mistakes, then defects by falling
     score; else any.
     """
-    mistakes = [one.row for one in worst(run, MOST_FOR_REPORT // 2) if one.kind != "close call"]
-    bad = [n for n, row in enumerate(run.predictions) if row["label"] not in run.spec.good]
-    found = sorted(set(bad) - set(mistakes), key=lambda n: -float(run.predictions[n]["score"]))
-    rows = [row for row in mistakes + found if row in kept]
-    rows = rows or [row for row in range(len(run.predictions)) if row in kept]
+    ranked = rank_mistakes(run.spec, run.predictions, MOST_FOR_REPORT // 2)
+    mistakes = [one.index for one in ranked if one.kind in MISTAKES]
+    bad = [n for n, row in enumerate(run.predictions) if row.label not in run.spec.good]
+    found = sorted(set(bad) - set(mistakes), key=lambda n: -run.predictions[n].score)
+    rows = [row for row in mistakes + found if row in stored]
+    rows = rows or [row for row in range(len(run.predictions)) if row in stored]
     if not rows:
-        raise damaged(run.path / "heldout.npz", "holds no input of predictions.csv")
+        raise damaged(run.path / files.HELD_OUT, "holds no input of predictions.csv")
     return rows[:MOST_FOR_REPORT]
 
 
-def _tiles(run: Run, path: Path) -> Tensor:
+def _tiles(run: FittedRun, path: Path) -> Tensor:
     return prepare_tiles(read_image(path, _image_input(run).bit_depth), _image_input(run))
 
 
-def _image_input(run: Run) -> ImageInput:
+def _image_input(run: FittedRun) -> ImageInput:
     if not isinstance(run.spec.input, ImageInput):
         raise ConfigError("only image models can be explained", where=run.spec.name)
     return run.spec.input

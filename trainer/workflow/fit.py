@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.contracts.run_folder.metrics import HeldOutMetrics, SplitAsGiven
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
 from trainer.console.tf_log import quiet_tensorflow
@@ -15,12 +16,13 @@ from trainer.data.split_guard import Guarded, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
 from trainer.models.registry import current_name, find_architecture
-from trainer.report.words import rivalled, sentence
-from trainer.run_folder.run import Run, refuse_existing, slug
+from trainer.report.words import baseline_warning, result_sentence
+from trainer.run_folder.run import FittedRun
+from trainer.run_folder.target import refuse_existing, slug
 from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.publish import write_run
+from trainer.workflow.publish import publish_run
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class _Plan:
     out: Path
 
 
-def fit(request: FitRequest, talk: Talk) -> Run | None:
+def fit(request: FitRequest, talk: Talk) -> FittedRun | None:
     """Fit, judge and write the run; None on a machine of a cluster that does not write it.
 
     Raises ConfigError, DatasetError and StorageError; nothing is written then.
@@ -85,18 +87,15 @@ def random_split_metrics(
     talk: Talk,
     unfinished: CheckpointFolder | None = None,
     cluster: Cluster | None = None,
-) -> dict[str, object]:
-    """What joins metrics.json: the copies found, and the score on the leaking split if waived."""
-    extra: dict[str, object] = {"copies": list(guarded.findings)}
-    if guarded.naive is not None:
-        talk.say("first the split as given, through which copies leak")
-        inner = unfinished.within("naive") if unfinished else None
-        outcome = run_experiment(guarded.naive, config, name, talk, inner, cluster).outcome
-        extra["naive"] = {
-            "protocol": guarded.naive.protocol,
-            "figures": {key: row.as_json() for key, row in figures(outcome).items()},
-        }
-    return extra
+) -> SplitAsGiven | None:
+    """The figures by the given split, through which copies leak, where the waiver was given."""
+    if guarded.naive is None:
+        return None
+    talk.say("first the split as given, through which copies leak")
+    inner = unfinished.within("naive") if unfinished else None
+    outcome = run_experiment(guarded.naive, config, name, talk, inner, cluster).outcome
+    given = HeldOutMetrics.of(figures(outcome))
+    return SplitAsGiven(protocol=guarded.naive.protocol, figures=given)
 
 
 def _plan(request: FitRequest, talk: Talk) -> _Plan:
@@ -118,18 +117,19 @@ def _plan(request: FitRequest, talk: Talk) -> _Plan:
 
 def _train(
     plan: _Plan, unfinished: CheckpointFolder, cluster: Cluster | None, talk: Talk
-) -> Run | None:
+) -> FittedRun | None:
     if unfinished.logs:
         talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
     try:
-        extra = random_split_metrics(
+        as_given = random_split_metrics(
             plan.guarded, plan.config, plan.name, talk, unfinished, cluster
         )
         experiment: Experiment = run_experiment(
             plan.guarded.split, plan.config, plan.name, talk, unfinished, cluster
         )
         if cluster is None or cluster.chief:
-            return write_run(plan.out, experiment, extra, unfinished.logs)
+            findings = plan.guarded.findings
+            return publish_run(plan.out, experiment, findings, as_given, unfinished.logs)
     except KeyboardInterrupt:
         if unfinished.interrupted():
             talk.say("interrupted; the same command goes on after the last finished epoch")
@@ -137,9 +137,9 @@ def _train(
     return None
 
 
-def _summarise(run: Run, talk: Talk) -> None:
-    talk.say(sentence(run.metrics["held_out"], run.spec.good))
-    if warning := rivalled(run.metrics["held_out"], run.metrics["baselines"]):
+def _summarise(run: FittedRun, talk: Talk) -> None:
+    talk.say(result_sentence(run))
+    if warning := baseline_warning(run.metrics.held_out, run.metrics.baselines):
         talk.say(warning)
     talk.say(f"report: {run.path / 'report.html'}")
 

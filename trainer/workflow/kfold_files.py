@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.run_folder.files import csv_bytes
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
-from trainer.run_folder.run import slug
+from trainer.run_folder.target import slug
 from trainer.workflow.kfold import document_of, judge_out_of_fold, with_folds
-from trainer.workflow.run_metrics import write_csv
 
 LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
 
@@ -43,11 +43,10 @@ def run_kfold(
     drawn = range(config.seed, config.seed + seeds)
     found = judge_out_of_fold(dataset, config, drawn, talk, folder / "folds")
     document = document_of(dataset, found) | {"folder": str(folder)}
-    write_csv(
-        folder / "out_of_fold.csv", [{"seed": f.seed, **row} for f in found for row in f.rows]
-    )
+    rows = [{"seed": f.seed, **row} for f in found for row in f.rows]
+    write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]
-    write_csv(folder / "label_doubts.csv", doubts)
+    write_atomic(folder / "label_doubts.csv", csv_bytes(doubts))
     text = json.dumps(document, indent=1, ensure_ascii=False)
     write_atomic(folder / "crossval.json", (text + "\n").encode())
     return document

@@ -1,77 +1,51 @@
-"""Publishing a fit: every file of the run folder and its report, whole or not at all."""
+"""Publishing a run: every file of the run folder, whole or not at all."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import whole_folder, write_atomic
 from edge_agent.contracts.core.toml import toml_text
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import Provenance
+from edge_agent.contracts.run_folder import files, write
+from edge_agent.contracts.run_folder.metrics import RunMetrics, SplitAsGiven
 from trainer.report.page import write_report
-from trainer.run_folder.run import CONFIG, Run, read_run
+from trainer.run_folder.run import FittedRun, open_fitted_run
 from trainer.workflow.experiment import Experiment
 from trainer.workflow.explain import explain_for_report
 from trainer.workflow.golden_samples import write_golden
-from trainer.workflow.run_metrics import (
-    judged_rows,
-    metrics_of,
-    prediction_rows,
-    split_rows,
-    tag_rows,
-    write_csv,
-)
+from trainer.workflow.run_metrics import metrics_of, predictions_of, split_rows, tag_rows
 
 PACKAGES = ("lineside", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
-def write_run(
+def publish_run(
     path: Path,
     experiment: Experiment,
-    extra: Mapping[str, object] | None = None,
+    copies: Sequence[str] = (),
+    split_as_given: SplitAsGiven | None = None,
     logs: Path | None = None,
-) -> Run:
+) -> FittedRun:
     """Write the run into a temporary folder beside `path`, then rename it; an old run goes.
 
-    `extra` joins metrics.json; `logs` is a folder that joins the run as logs/. Raises
-    StorageError; `path` is then what it was before.
+    copies, split_as_given: findings of the split guard; logs: a folder that joins the run.
+    Raises StorageError; `path` is then what it was before.
     """
-    with whole_folder(path) as workshop:
-        fill(workshop, experiment, extra or {})
+    with whole_folder(path) as folder:
+        metrics = metrics_of(experiment, copies, split_as_given)
+        _write_files(folder, experiment, metrics)
+        _explain(open_fitted_run(folder), experiment)
+        write_report(open_fitted_run(folder))
         if logs is not None and logs.is_dir():
-            shutil.copytree(logs, workshop / "logs")
-    return read_run(path)
-
-
-def fill(folder: Path, experiment: Experiment, extra: Mapping[str, object]) -> None:
-    """Write every file of the run into `folder`."""
-    split = experiment.split
-    _write_config(folder, experiment)
-    experiment.fitted.model.save(folder / "model.keras")
-    _write_json(folder / "spec.json", experiment.spec.model_dump(mode="json"))
-    _write_json(folder / "provenance.json", provenance_of(experiment).model_dump(mode="json"))
-    write_csv(folder / "splits.csv", split_rows(split))
-    write_csv(folder / "predictions.csv", prediction_rows(experiment))
-    if tags := tag_rows(experiment):
-        write_csv(folder / "heldout_tags.csv", tags)
-    write_csv(folder / "validation.csv", judged_rows(experiment, experiment.val))
-    write_csv(folder / "history.csv", experiment.fitted.history)
-    np.savez_compressed(folder / "calibration.npz", inputs=experiment.calibration)
-    rows = experiment.held_out.rows(split.test).astype(np.int32)
-    np.savez_compressed(folder / "heldout.npz", inputs=experiment.held_out.inputs, sample=rows)
-    write_golden(folder / "golden", experiment)
-    _write_json(folder / "metrics.json", {**metrics_of(experiment), **extra})
-    _explain(read_run(folder), experiment)
-    write_report(read_run(folder))
+            shutil.copytree(logs, folder / files.LOGS)
+    return open_fitted_run(path)
 
 
 def provenance_of(experiment: Experiment) -> Provenance:
@@ -86,15 +60,21 @@ def provenance_of(experiment: Experiment) -> Provenance:
     )
 
 
-def _explain(run: Run, experiment: Experiment) -> None:
-    """Overlays of where an image network looked; none for one that shows no places."""
-    if isinstance(run.spec.input, ImageInput):
-        with suppress(ConfigError):
-            explain_for_report(run, experiment.fitted.model)
-
-
-def _write_json(path: Path, document: Mapping[str, object]) -> None:
-    write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+def _write_files(folder: Path, experiment: Experiment, metrics: RunMetrics) -> None:
+    split = experiment.split
+    _write_config(folder, experiment)
+    experiment.fitted.model.save(folder / files.MODEL)
+    write.write_documents(folder, experiment.spec, provenance_of(experiment), metrics)
+    write.write_splits(folder, split_rows(split))
+    write.write_predictions(folder, predictions_of(experiment, experiment.test))
+    if tags := tag_rows(experiment):
+        write.write_held_out_tags(folder, tags)
+    write.write_validation(folder, predictions_of(experiment, experiment.val))
+    write.write_history(folder, experiment.fitted.history)
+    write.write_calibration(folder, experiment.calibration)
+    rows = experiment.held_out.rows(split.test)
+    write.write_held_out(folder, experiment.held_out.inputs, rows)
+    write_golden(folder, experiment)
 
 
 def _write_config(folder: Path, experiment: Experiment) -> None:
@@ -105,4 +85,11 @@ def _write_config(folder: Path, experiment: Experiment) -> None:
         value = getattr(dataset.config, column)
         if value is not None:
             document[column] = value
-    write_atomic(folder / CONFIG, toml_text(document).encode())
+    write_atomic(folder / files.CONFIG, toml_text(document).encode())
+
+
+def _explain(run: FittedRun, experiment: Experiment) -> None:
+    """Saliency overlays of an image network; none for one that has no map of places."""
+    if isinstance(run.spec.input, ImageInput):
+        with suppress(ConfigError):
+            explain_for_report(run, experiment.fitted.model)

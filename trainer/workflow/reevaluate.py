@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.run_folder.files import csv_bytes
+from edge_agent.contracts.run_folder.metrics import HeldOutMetrics
+from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
 from trainer.console.progress import Talk
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Sample
@@ -16,7 +19,8 @@ from trainer.data.split import Split
 from trainer.evaluation.held_out import outcome_of
 from trainer.evaluation.outcome import figures
 from trainer.evaluation.predictions import judge_all
-from trainer.run_folder.run import Run, refuse_unwritable
+from trainer.run_folder.run import FittedRun
+from trainer.run_folder.target import refuse_unwritable
 from trainer.training.predict import predict
 
 HEAD = b"path,label,predicted,score,verdict"
@@ -25,13 +29,41 @@ HEAD = b"path,label,predicted,score,verdict"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """summary: figures with intervals and what was left out; rows: one for each sample."""
+    """left_out: samples that the run was fitted on; predictions: one for each other sample."""
 
-    summary: dict[str, object]
-    rows: list[Mapping[str, object]]
+    run: str
+    dataset: str
+    left_out: int
+    figures: HeldOutMetrics
+    predictions: list[Prediction]
+
+    def summary(self) -> dict[str, object]:
+        """For json.dumps."""
+        return {
+            "run": self.run,
+            "dataset": self.dataset,
+            "samples": len(self.predictions),
+            "left_out": self.left_out,
+            "figures": self.figures.model_dump(mode="json", exclude_none=True),
+        }
+
+    def table(self) -> bytes:
+        """The predictions as CSV."""
+        return csv_bytes(
+            [
+                {
+                    "path": one.path,
+                    "label": one.label,
+                    "predicted": one.predicted,
+                    "score": round(one.score, 8),
+                    "verdict": one.verdict,
+                }
+                for one in self.predictions
+            ]
+        )
 
 
-def evaluate_run(run: Run, dataset: Dataset, talk: Talk) -> Evaluation:
+def evaluate_run(run: FittedRun, dataset: Dataset, talk: Talk) -> Evaluation:
     """Judge the samples that the run was not fitted on.
 
     Raises DatasetError for another kind of data, for labels the run never saw, and where
@@ -46,24 +78,21 @@ def evaluate_run(run: Run, dataset: Dataset, talk: Talk) -> Evaluation:
     spec = run.spec
     judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good)
     outcome = outcome_of(split, run.spec, judged)
-    summary: dict[str, object] = {
-        "run": run.spec.name,
-        "dataset": str(dataset.root),
-        "samples": len(split.test),
-        "left_out": left_out,
-        "figures": {name: figure.as_json() for name, figure in figures(outcome).items()},
-    }
-    rows: list[Mapping[str, object]] = [
-        {
-            "path": sample.path,
-            "label": sample.label,
-            "predicted": judgement.label,
-            "score": round(judgement.score, 8),
-            "verdict": judgement.verdict.value,
-        }
-        for sample, judgement in zip(fresh.samples, judged.judgements, strict=True)
+    predictions = [
+        Prediction(
+            row,
+            sample.path,
+            sample.label,
+            judgement.label,
+            judgement.score,
+            judgement.verdict.value,
+        )
+        for row, (sample, judgement) in enumerate(
+            zip(fresh.samples, judged.judgements, strict=True)
+        )
     ]
-    return Evaluation(summary, rows)
+    held = HeldOutMetrics.of(figures(outcome))
+    return Evaluation(run.spec.name, str(dataset.root), left_out, held, predictions)
 
 
 def refuse_target(path: Path, kept: Sequence[Path]) -> None:
@@ -96,12 +125,12 @@ def _as_test(dataset: Dataset) -> Split:
     return Split(dataset, nothing, nothing, every, "every sample that the run was not fitted on")
 
 
-def _not_fitted_on(run: Run, dataset: Dataset) -> tuple[Dataset, int]:
+def _not_fitted_on(run: FittedRun, dataset: Dataset) -> tuple[Dataset, int]:
     """Where the data set is the run's own, wherever it lies, its held-out samples alone."""
-    table = run.table("splits.csv")
+    table = run.splits()
     if str(dataset.root) != run.config.dataset and not _holds_its_files(run, dataset, table):
         return dataset, 0
-    fitted = {row["path"] for row in table if row["split"] in ("train", "val")}
+    fitted = {row.path for row in table if row.split in ("train", "val")}
     fresh = [sample for sample in dataset.samples if sample.path not in fitted]
     if not fresh:
         raise DatasetError(
@@ -112,9 +141,9 @@ def _not_fitted_on(run: Run, dataset: Dataset) -> tuple[Dataset, int]:
     return replace(dataset, samples=tuple(fresh)), len(dataset.samples) - len(fresh)
 
 
-def _holds_its_files(run: Run, dataset: Dataset, table: list[dict[str, str]]) -> bool:
+def _holds_its_files(run: FittedRun, dataset: Dataset, table: list[SplitRow]) -> bool:
     """Whether all samples that the run was made from lie here with the same content."""
-    samples = (Sample(row["path"], row["label"], row["group"]) for row in table)
+    samples = (Sample(row.path, row.label, row.group) for row in table)
     listed = dataset.with_samples(samples)
     files = {listed.file(place) for place in range(len(listed.samples))}
     return (
@@ -122,7 +151,7 @@ def _holds_its_files(run: Run, dataset: Dataset, table: list[dict[str, str]]) ->
     )
 
 
-def _refuse_other_data(run: Run, dataset: Dataset) -> None:
+def _refuse_other_data(run: FittedRun, dataset: Dataset) -> None:
     if dataset.config.kind != run.spec.input.kind:
         raise DatasetError(
             f"holds {dataset.config.kind} data, the run takes {run.spec.input.kind}",

@@ -4,6 +4,7 @@
     |-- ConfigError            exit 2   a file or command line that somebody must edit
     |-- DatasetError           exit 1   a data set that cannot be trained on as it lies
     |-- InputError             exit 1   one frame, recording or row that cannot be judged
+    |-- RunError               exit 1   a run folder that is missing or damaged
     |-- BundleError            exit 1   a bundle that must not be loaded
     |   |-- SignatureError              unsigned, signed by a stranger, or altered after signing
     |   |-- RollbackError               older than what the station has already run
@@ -48,6 +49,10 @@ class DatasetError(LinesideError):
 
 class InputError(LinesideError):
     """One frame, recording or row that cannot be judged."""
+
+
+class RunError(LinesideError):
+    """A run folder that is missing or damaged."""
 
 
 class BundleError(LinesideError):

@@ -10,9 +10,12 @@ from edge_agent.contracts.core.errors import ConfigError, ConversionError, GateE
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.run_folder.rows import Prediction
+from edge_agent.contracts.run_folder.run import RunFolder, open_run
 from quantize.__main__ import main
 from quantize.convert.conversion_process import Converted, FloatOutputs
 from quantize.convert.variants import VARIANTS
+from quantize.prove.comparison_text import table
 from quantize.prove.gate import (
     Comparison,
     Limits,
@@ -22,10 +25,8 @@ from quantize.prove.gate import (
     enforce,
     mcnemar,
 )
-from quantize.prove.html import table
 from quantize.prove.page import with_comparison
 from quantize.prove.threshold_margin import Lowered
-from quantize.run_folder.run import Run, Sample, read_run
 from quantize.targets.registry import find_target
 from quantize.workflow.variants import try_variants
 
@@ -41,10 +42,10 @@ SPEC = ModelSpec(
 )
 
 
-def judged(scores: np.ndarray, truth: np.ndarray) -> list[Sample]:
+def judged(scores: np.ndarray, truth: np.ndarray) -> list[Prediction]:
     """Samples of the given bad-part scores; truth True is bad."""
     return [
-        Sample(
+        Prediction(
             row,
             f"{row}.png",
             "bad" if bad else "good",
@@ -56,7 +57,7 @@ def judged(scores: np.ndarray, truth: np.ndarray) -> list[Sample]:
     ]
 
 
-def pair(n: int, worse: int = 0) -> tuple[list[Sample], list[Sample]]:
+def pair(n: int, worse: int = 0) -> tuple[list[Prediction], list[Prediction]]:
     """n samples judged rightly by float; the quantised network passes `worse` bad ones."""
     truth = np.arange(n) % 2 == 0
     scores = np.where(truth, 0.9, 0.1) + np.linspace(-0.05, 0.05, n)
@@ -119,7 +120,7 @@ def test_labels_without_a_good_one_are_held_to_accuracy_and_agreement() -> None:
     assert comparison.flips[0].kind == "verdict changed"
 
 
-def swayed(n: int, flips: int) -> tuple[list[Sample], list[Sample]]:
+def swayed(n: int, flips: int) -> tuple[list[Prediction], list[Prediction]]:
     """n good samples; the quantised network fails `flips` that float passed."""
     truth = np.arange(n) >= n // 2
     scores = np.where(truth, 0.9, 0.1)
@@ -241,23 +242,23 @@ def test_a_network_that_cannot_be_converted_ends_the_trials_at_once() -> None:
         try_variants(VARIANTS, [], attempt, lambda text: None)
 
 
-def flipped(run: Run) -> Comparison:
+def flipped(run: RunFolder) -> Comparison:
     after = [
-        Sample(one.row, one.path, one.label, "bad", 0.99, "FAIL") if one.row < 3 else one
-        for one in run.samples
+        Prediction(one.row, one.path, one.label, "bad", 0.99, "FAIL") if one.row < 3 else one
+        for one in run.predictions
     ]
-    return compare_samples(run.spec, run.samples, after, Limits())
+    return compare_samples(run.spec, run.predictions, after, Limits())
 
 
 def test_flipped_images_are_shown_as_pictures(image_run: Path) -> None:
-    run = read_run(image_run)
+    run = open_run(image_run)
     page = with_comparison(run.text("report.html"), run, flipped(run), [], [])
     assert page.count("data:image/jpeg;base64") == page.count("<figure>") >= 1
     assert page.index("Report") < page.index("Float beside") < page.index("</body>")
 
 
 def test_flipped_recordings_are_shown_as_spectra(vibration_run: Path) -> None:
-    run = read_run(vibration_run)
+    run = open_run(vibration_run)
     page = with_comparison("", run, flipped(run), [], [])
     assert page.count('aria-label="spectrum"') == page.count("<figure>") >= 1
 

@@ -9,8 +9,8 @@ from edge_agent.contracts.core.errors import GateError
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import Feature, TabularInput, Tag
+from edge_agent.contracts.run_folder.rows import Prediction
 from quantize.prove.gate import Limits, compare_samples, enforce
-from quantize.run_folder.run import Sample
 
 SPEC = ModelSpec(
     name="life",
@@ -23,11 +23,11 @@ SPEC = ModelSpec(
 )
 
 
-def foretold(error: float) -> list[Sample]:
+def foretold(error: float) -> list[Prediction]:
     """200 values, each wrong by `error` in turn upwards and downwards."""
     truth = np.linspace(1, 120, 200)
     return [
-        Sample(
+        Prediction(
             row,
             f"log.csv#{row}",
             f"{value:.9g}",

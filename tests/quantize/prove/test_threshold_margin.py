@@ -12,17 +12,17 @@ import pytest
 
 from edge_agent.contracts.core.errors import GateError
 from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.contracts.run_folder.run import RunFolder, open_run
 from quantize.__main__ import main
 from quantize.convert.conversion_process import Converted
 from quantize.pack.bundle import Draft
 from quantize.prove.gate import Comparison, Limits, enforce
 from quantize.prove.threshold_margin import lower_threshold
-from quantize.run_folder.run import Run, read_run
 from quantize.targets.registry import find_target
 from quantize.workflow.convert import ConvertRequest, attempt, convert
 
 
-def drafted(run: Run, folder: Path) -> tuple[Converted, Draft, Comparison]:
+def drafted(run: RunFolder, folder: Path) -> tuple[Converted, Draft, Comparison]:
     return attempt(
         run, find_target("x86"), ConvertRequest(folder, folder, variants=("int8",)), "1.0.0"
     )
@@ -33,7 +33,7 @@ def edged(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose threshold is the score of a bad part from which int8 takes something."""
     folder = tmp_path_factory.mktemp("edged") / "run"
     shutil.copytree(image_run, folder)
-    run = read_run(folder)
+    run = open_run(folder)
     comparison = drafted(run, folder)[2]
     taken = [
         (old.score - new.score, old.score)
@@ -47,7 +47,7 @@ def edged(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
-    run = read_run(edged)
+    run = open_run(edged)
     converted, ready, comparison = drafted(run, edged)
     with pytest.raises(GateError, match="bad parts newly passed"):
         enforce(comparison, [])
@@ -61,7 +61,7 @@ def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
 
 
 def test_a_network_that_rounding_lifts_keeps_its_threshold(edged: Path) -> None:
-    run = read_run(edged)
+    run = open_run(edged)
     converted, ready, _ = drafted(run, edged)
     lower = np.zeros_like(converted.float_outputs.calibration)
     lower[:, run.spec.labels.index("good")] = 50

@@ -91,11 +91,11 @@ def other_labels(run: Path) -> None:
 
 
 SPOILT = {
-    "no model": (without("model.keras"), "model.keras: cannot be read"),
-    "empty model": (emptied("model.keras"), "model.keras: the file is empty"),
-    "no specification": (without("spec.json"), "spec.json: cannot be read"),
+    "no model": (without("model.keras"), "model.keras: is missing"),
+    "empty model": (emptied("model.keras"), "model.keras: is empty"),
+    "no specification": (without("spec.json"), "spec.json: is missing"),
     "unknown good label": (other_labels, "good label 'excellent'"),
-    "truncated calibration": (truncated("calibration.npz"), "not a readable .npz"),
+    "truncated calibration": (truncated("calibration.npz"), "is no readable .npz"),
     "empty calibration": (
         calibrated_on(lambda held: held[:0]),
         "calibration.npz: holds no samples",
@@ -113,17 +113,17 @@ SPOILT = {
         "calibration.npz: holds float32",
     ),
     "calibration with a damaged byte": (one_byte_flipped, "calibration.npz"),
-    "a score that is no number": (scored("nan"), "a score is not a number"),
+    "a score that is no number": (scored("nan"), "score 'nan' is no finite number"),
     "another score": (scored("0.5"), "predictions.csv"),
     "all other labels": (every_label_another, "labels are others there than by model.keras"),
     "golden file from elsewhere": (golden_from_elsewhere, "lies outside of golden/"),
     "golden list in another encoding": (
         lambda run: (run / "golden" / "golden.json").write_bytes(b"\xff\xfe[") and None,
-        "golden.json: not JSON",
+        "golden.json: Invalid JSON",
     ),
     "other predictions": (other_predictions, "its samples are not those of predictions.csv"),
-    "no predictions": (emptied("predictions.csv"), "predictions.csv: the file is empty"),
-    "no golden list": (without("golden/golden.json"), "golden.json: cannot be read"),
+    "no predictions": (emptied("predictions.csv"), "predictions.csv: is empty"),
+    "no golden list": (without("golden/golden.json"), "golden.json: is missing"),
 }
 
 

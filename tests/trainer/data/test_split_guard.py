@@ -82,7 +82,7 @@ def test_fit_shows_naive_and_honest_score(
     words = ["fit", str(leaking), "--out", str(run), "--epochs", "1", "--allow", "shared-copies"]
     assert main(words) == 0
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["naive"]["protocol"].startswith("train and test as given")
+    assert metrics["split_as_given"]["protocol"].startswith("train and test as given")
     assert "groups by 'near_duplicates'" in metrics["protocol"]
     assert "as the folders split it" in (run / "report.html").read_text()
     assert "naive" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_a_network_whose_pictures_are_standardised_hardly_sees_the_light() -> No
 
 
 def test_a_run_says_how_verdicts_change_under_nuisance(plates_run: Path) -> None:
-    found = json.loads((plates_run / "metrics.json").read_text())["nuisance"]
+    found = json.loads((plates_run / "metrics.json").read_text())["disturbances"]
     assert found["undisturbed"]["verdicts_changed"] == 0
     assert set(DISTURBANCES) < set(found)
     assert "Light and position" in (plates_run / "report.html").read_text()

@@ -2,24 +2,59 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.report.words import as_sentence, interval, rivalled, sentence, written
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.run_folder.metrics import BaselineMetrics, HeldOutMetrics, Metric
+from trainer.report.words import (
+    as_sentence,
+    baseline_warning,
+    interval_text,
+    outcome_sentence,
+    value_text,
+)
 
 
-def counted(value: float, n: int) -> dict[str, float]:
-    return {"value": value, "n": n}
+def metric(value: float, n: int) -> Metric:
+    return Metric(value, (0.5, 1.0), n, "by hand")
 
 
-def test_the_result_is_told_in_counts() -> None:
-    held = {"detected": counted(0.98, 100), "false_reject": counted(1.0, 1)}
-    assert sentence(held, ["ok"]) == (
-        "Of 100 defective samples never seen in training, 98 were found and 2 escaped. "
+def spec_of(good: list[str]) -> ModelSpec:
+    return ModelSpec(
+        name="plates",
+        task="image-class",
+        architecture="cnn",
+        labels=["bad", "ok"],
+        good=good,
+        input=ImageInput(width_px=8, height_px=8),
+        scoring=Scoring(),
+    )
+
+
+def test_the_result_is_given_in_counts() -> None:
+    held = HeldOutMetrics(detected=metric(0.98, 100), false_reject=metric(1.0, 1))
+    assert outcome_sentence(held, spec_of(["ok"]), ["bad"] * 100 + ["ok"]) == (
+        "Of 100 defective samples not seen in training, 98 were found and 2 escaped. "
         "Of 1 good one, 1 was rejected."
     )
 
 
 def test_without_good_labels_right_labels_are_counted() -> None:
-    said = sentence({"accuracy": counted(0.9, 20)}, [])
-    assert said == "18 of 20 samples never seen in training got their right label."
+    text = outcome_sentence(HeldOutMetrics(accuracy=metric(0.9, 20)), spec_of([]), ["bad"] * 20)
+    assert text == "18 of 20 samples not seen in training got the right label."
+
+
+@pytest.mark.parametrize(
+    ("truth", "unknown"),
+    [
+        (["ok"] * 3, "No defective sample was held out: escapes are unknown."),
+        (["bad"] * 3, "No good sample was held out: false rejects are unknown."),
+    ],
+    ids=["only good", "only defects"],
+)
+def test_what_one_sided_samples_leave_unknown_is_stated(truth: list[str], unknown: str) -> None:
+    text = outcome_sentence(HeldOutMetrics(accuracy=metric(1.0, 3)), spec_of(["ok"]), truth)
+    assert text == f"3 of 3 samples not seen in training got the right label. {unknown}"
 
 
 @pytest.mark.parametrize(
@@ -27,35 +62,37 @@ def test_without_good_labels_right_labels_are_counted() -> None:
     [("accuracy", 0.98765, "98.8 %"), ("auroc", 0.98765, "0.9877"), ("auroc", float("nan"), "-")],
 )
 def test_figures_carry_their_unit(name: str, value: float, text: str) -> None:
-    assert written(name, value) == text
+    assert value_text(name, value) == text
 
 
 def test_intervals_of_shares_are_per_cent() -> None:
-    assert interval("accuracy", {"ci95": [0.5, 1.0]}) == "50.0 – 100.0 %"
+    assert interval_text("accuracy", metric(0.7, 9)) == "50.0 – 100.0 %"
 
 
 @pytest.mark.parametrize(
-    ("note", "said"),
+    ("note", "text"),
     [("taught by a forest", "Taught by a forest."), ("Enough.", "Enough.")],
 )
-def test_notes_become_sentences(note: str, said: str) -> None:
-    assert as_sentence(note) == said
+def test_notes_become_sentences(note: str, text: str) -> None:
+    assert as_sentence(note) == text
 
 
 def test_a_rule_that_does_as_well_is_named_with_both_figures() -> None:
     rules = {
-        "majority": {"accuracy": counted(0.5, 40)},
-        "brightness, nearest": {"accuracy": counted(0.2, 40)},
+        "majority": BaselineMetrics(accuracy=metric(0.5, 40)),
+        "brightness, nearest": BaselineMetrics(accuracy=metric(0.2, 40)),
     }
-    said = rivalled({"accuracy": counted(0.5, 40), "auroc": counted(0.6, 40)}, rules)
-    assert "'majority', which needs no network, does as well" in said
-    assert "(Right label 50.0 %, the network 50.0 %)" in said
-    assert rivalled({"accuracy": counted(0.51, 40)}, rules) == ""
+    held = HeldOutMetrics(accuracy=metric(0.5, 40), auroc=metric(0.6, 40))
+    text = baseline_warning(held, rules)
+    assert "'majority', which needs no network, does as well" in text
+    assert "(Right label 50.0 %, the network 50.0 %)" in text
+    assert baseline_warning(HeldOutMetrics(accuracy=metric(0.51, 40)), rules) == ""
 
 
-def test_a_detector_is_held_against_distances() -> None:
-    rules = {"thumbnail, distance to good": {"auroc": counted(0.93, 40)}}
-    held = {"auroc": counted(0.9, 40), "accuracy": counted(0.4, 40)}
-    assert "AUROC 0.9300, the network 0.9000" in rivalled(held, rules)
-    assert rivalled({**held, "auroc": counted(0.95, 40)}, rules) == ""
-    assert rivalled(held, {}) == ""
+def test_a_detector_is_compared_with_distances() -> None:
+    rules = {"thumbnail, distance to good": BaselineMetrics(auroc=metric(0.93, 40))}
+    held = HeldOutMetrics(auroc=metric(0.9, 40), accuracy=metric(0.4, 40))
+    assert "AUROC 0.9300, the network 0.9000" in baseline_warning(held, rules)
+    better = HeldOutMetrics(auroc=metric(0.95, 40), accuracy=metric(0.4, 40))
+    assert baseline_warning(better, rules) == ""
+    assert baseline_warning(held, {}) == ""

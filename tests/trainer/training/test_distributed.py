@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from edge_agent.contracts.core.errors import ConfigError
-from trainer.run_folder.run import read_run
+from trainer.run_folder.run import open_fitted_run
 from trainer.training.checkpoints import Place
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.training.gradient_exchange import EpochPlan, SharedTraining
@@ -99,9 +99,9 @@ def test_two_machines_end_with_one_network_and_one_run(plates: Path, tmp_path: P
     mine, others = weights(tmp_path / "weights0.npz"), weights(tmp_path / "weights1.npz")
     for one, other in zip(mine, others, strict=True):
         np.testing.assert_array_equal(one, other)
-    history = read_run(tmp_path / "chief").table("history.csv")
-    assert 3 <= len(history) <= 6
-    assert float(history[-1]["loss"]) < float(history[0]["loss"])
+    history = open_fitted_run(tmp_path / "chief").history()
+    assert 3 <= len(history["loss"]) <= 6
+    assert history["loss"][-1] < history["loss"][0]
 
 
 @pytest.mark.parametrize(

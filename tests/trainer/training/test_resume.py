@@ -23,7 +23,7 @@ from trainer.console.progress import Bar, Silent
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
 from trainer.models.image import autoencoder
-from trainer.run_folder.run import read_run
+from trainer.run_folder.run import open_fitted_run
 from trainer.training.checkpoint_callback import CheckpointCallback, Shuffle
 from trainer.training.checkpoints import Checkpoint, CheckpointFolder, Place, open_checkpoints
 from trainer.workflow.experiment import prepare_training, resolve, run_experiment
@@ -89,7 +89,7 @@ def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
     whole = run_experiment(plan_split(load_dataset(plates), config), config, "plates").fitted
     for one, other in zip(weights_of(run), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    told = [float(row["val_loss"]) for row in read_run(run).table("history.csv")]
+    told = open_fitted_run(run).history()["val_loss"].tolist()
     assert told == [row["val_loss"] for row in whole.history]
 
 

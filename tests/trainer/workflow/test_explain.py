@@ -92,7 +92,7 @@ def test_a_fit_shows_where_its_network_looked(plates_run: Path) -> None:
     assert all((plates_run / "explained" / row["overlay"]).is_file() for row in listed["pictures"])
     wrong = [row for row in listed["pictures"] if row["verdict"] == "PASS"]
     assert listed["pictures"][: len(wrong)] == wrong
-    assert "Where the network looked" in (plates_run / "report.html").read_text()
+    assert "Saliency: where the network looked" in (plates_run / "report.html").read_text()
 
 
 def test_explain_writes_overlays_into_run_and_report(
@@ -103,7 +103,7 @@ def test_explain_writes_overlays_into_run_and_report(
     assert main(["explain", str(run), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert -1 <= said["sanity"] <= 1
-    assert "Where the network looked" in (run / "report.html").read_text()
+    assert "Saliency: where the network looked" in (run / "report.html").read_text()
     picture = next((plates / "scratch").iterdir())
     out = tmp_path / "overlays"
     assert main(["explain", str(run), str(picture), "--out", str(out), "--json"]) == 0

@@ -1,44 +1,33 @@
-"""The report's section on k of n: what was chosen and why, and what it does when held out."""
+"""The report's section on the alarm rule (k of n): what was chosen, and what it does held-out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+from markupsafe import Markup
 
-from trainer.report.tables import table
-from trainer.run_folder.run import Run
+from edge_agent.contracts.run_folder.metrics import AlarmRuleCounts
+from trainer.report.rendering import Table, render
+from trainer.run_folder.run import FittedRun
 
 
-def persistence(run: Run) -> str:
-    """Held-out alarms and delays with the rule and without; "" where no rule was asked for."""
-    found = run.metrics.get("persistence")
-    if not found:
-        return ""
+def alarm_rule(run: FittedRun) -> Markup:
+    """Held-out alarms and delays with the rule and without; nothing where none was asked for."""
+    found = run.metrics.alarm_rule
+    if found is None:
+        return Markup()
     head = ["held-out readings", "rule", "normal", "false alarms", "share below", "faulty runs"]
-    rows = [
-        _cells("as chosen", found["held_out"]["chosen"]),
-        _cells("each reading alone", found["held_out"]["alone"]),
-    ]
-    return (
-        "<h2>How long a fault must last to raise an alarm</h2>"
-        f"<p>{escape(found['chosen_by'])}.</p>{table([*head, 'found', 'mean delay'], rows)}"
-        '<p class="note">A reading is one window of vibration, or one row. The delay counts '
-        "readings until the alarm when the fault begins at any moment of its recordings, 100 where "
-        "it is not found. A detector meets a condition that was not in training after a baseline. "
-        "Bounds: one-sided Clopper-Pearson at 95 %, as if readings were "
-        "independent. For a machine that is watched over time, not for parts of which each is "
-        "heard once.</p>"
-    )
+    rows = [_cells("as chosen", found.chosen), _cells("each reading alone", found.alone)]
+    counts = Table([*head, "found", "mean delay"], rows)
+    return render("alarm_rule.html", chosen_by=found.chosen_by, counts=counts)
 
 
-def _cells(name: str, row: Mapping[str, float]) -> list[str]:
+def _cells(name: str, row: AlarmRuleCounts) -> list[str]:
     return [
         name,
-        f"{row['k']} of {row['n']}",
-        str(row["normal_readings"]),
-        str(row["false_alarms"]),
-        f"{row['false_alarm_share_below']:.2%}",
-        str(row["faulty_runs"]),
-        str(row["found"]),
-        f"{row['mean_delay_readings']:.1f}" if row["faulty_runs"] else "-",
+        f"{row.k} of {row.n}",
+        str(row.normal_readings),
+        str(row.false_alarms),
+        f"{row.false_alarm_share_below:.2%}",
+        str(row.faulty_runs),
+        str(row.found),
+        f"{row.mean_delay_readings:.1f}" if row.faulty_runs else "-",
     ]

@@ -1,106 +1,93 @@
-"""The held-out samples a person should look at: the worst mistakes, then the closest calls."""
+"""The report's gallery of the worst mistakes: what the network saw, and what it made of it."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import cv2
-import numpy as np
+from markupsafe import Markup
 
-from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.run_folder.run import HeldOutInputs
 from edge_agent.contracts.vibration.input import VibrationInput
+from trainer.evaluation.mistakes import MISTAKES, MOST, Mistake, rank_mistakes
 from trainer.report.figures import bands, waveform
-from trainer.report.tables import table
-from trainer.run_folder.run import Run
+from trainer.report.rendering import Table, image_source, render
+from trainer.run_folder.run import FittedRun
 
-MOST = 24
 MOST_TAGS = 12
-Kind = Literal["escape", "false reject", "wrong label", "undecided", "close call"]
+LOOK_FOR = {
+    "image": "bad light and defects that have no label",
+    "vibration": "loose sensors and faults that have no label",
+    "tabular": "wrong entries and causes that no tag measures",
+}
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One held-out sample worth a look; `severity` orders them, the worst first."""
-
-    row: int
-    kind: Kind
-    severity: float
-    path: str
-    label: str
-    predicted: str
-    score: float
-
-
-def worst(run: Run, most: int = MOST) -> list[Mistake]:
-    """Up to `most` samples: wrong verdicts by their distance from the threshold, then wrong labels,
-    then right ones that were close.
-    """
-    rows = [_judge_row(run, place, row) for place, row in enumerate(run.predictions)]
-    return sorted(rows, key=lambda mistake: -mistake.severity)[:most]
+def mistakes(run: FittedRun) -> Markup:
+    """The 24 worst mistakes, or the samples nearest the threshold where there are fewer."""
+    if run.spec.scoring.kind == "value":
+        return Markup()
+    ranked = rank_mistakes(run.spec, run.predictions, len(run.predictions))
+    wrong = sum(one.kind in MISTAKES for one in ranked)
+    held_out, tags = run.held_out, run.held_out_tags()
+    return render(
+        "mistakes.html",
+        summary=_summary(wrong, len(ranked)),
+        look_for=LOOK_FOR[run.spec.input.kind],
+        is_image=run.spec.input.kind == "image",
+        mistakes=[_view(run, one, held_out, tags) for one in ranked[:MOST]],
+    )
 
 
-def picture(run: Run, mistake: Mistake) -> str:
-    """What the network saw of the sample, as an HTML element."""
-    inputs, owners = run.held_out
-    mine = inputs[owners == mistake.row]
-    if not len(mine):
-        return ""
-    spec = run.spec.input
-    if isinstance(spec, ImageInput):
-        return image_element(mine[0])
-    if isinstance(spec, VibrationInput) and not spec.views:
-        return waveform(mine[len(mine) // 2] * spec.full_scale, spec.rate_hz, spec.unit)
-    if run.held_out_tags:
-        return tags_element(run.held_out_tags[mistake.row])
-    return bands(mine[len(mine) // 2].reshape(len(mine[0]), -1))
-
-
-def tags_element(tags: Mapping[str, str]) -> str:
-    """The first MOST_TAGS tags of a row as a table."""
+def tags_table(tags: Mapping[str, str]) -> Table:
+    """The first MOST_TAGS tags of a row."""
     cells = list(tags.items())
     shown = [[name, value or "-"] for name, value in cells[:MOST_TAGS]]
     left = len(cells) - len(shown)
-    return table(["", ""], [*shown, *([["and more", str(left)]] if left else [])])
+    return Table([], [*shown, *([["and more", str(left)]] if left else [])])
 
 
-def image_element(image: Tensor) -> str:
-    """uint8 (H, W, C) RGB or grey as an inlined <img>."""
-    pixels = image[:, :, ::-1] if image.shape[2] == 3 else image
-    _, payload = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    text = base64.b64encode(payload.tobytes()).decode()
-    return f'<img alt="" src="data:image/jpeg;base64,{text}">'
+def _summary(wrong: int, total: int) -> str:
+    """What is shown, in one sentence."""
+    if not wrong:
+        return "No mistake. Shown are the samples whose scores are nearest the threshold."
+    count = "1 mistake" if wrong == 1 else f"{wrong} mistakes"
+    if wrong > MOST:
+        return f"The {MOST} worst of {count}."
+    rest = ", then the samples whose scores are nearest the threshold" if wrong < total else ""
+    return f"{count}{rest}."
 
 
-def _judge_row(run: Run, place: int, row: dict[str, str]) -> Mistake:
-    label, predicted, verdict = row["label"], row["predicted"], row["verdict"]
-    score = float(row["score"])
-    distance = abs(score - run.spec.scoring.threshold)
-    kind: Kind = "close call"
-    severity = -distance
-    knows_good = bool(run.spec.good) and len(run.spec.good) < len(run.spec.labels)
-    if knows_good and verdict == "PASS" and label not in run.spec.good:
-        kind, severity = "escape", 3 + distance
-    elif knows_good and verdict == "FAIL" and label in run.spec.good:
-        kind, severity = "false reject", 3 + distance
-    elif verdict == "NO-VERDICT":
-        kind, severity = "undecided", 2.0
-    elif predicted in run.spec.labels and predicted != label:
-        kind, severity = "wrong label", 1 + _confidence(row, predicted, label)
-    elif not knows_good:
-        severity = -_margin(row, label)
-    return Mistake(place, kind, severity, row["path"], label, predicted, score)
+def _view(
+    run: FittedRun, mistake: Mistake, held_out: HeldOutInputs, tags: Sequence[Mapping[str, str]]
+) -> dict[str, object]:
+    one = mistake.prediction
+    return {
+        "kind": mistake.kind,
+        "label": one.label,
+        "predicted": one.predicted,
+        "score": one.score,
+        "path": one.path,
+        "name": "/".join(Path(one.path).parts[-2:]),
+        "source": _source(run, one.row, held_out),
+        "chart": _chart(run, one.row, held_out, bool(tags)),
+        "tags": tags_table(tags[mistake.index]) if mistake.index < len(tags) else None,
+    }
 
 
-def _confidence(row: dict[str, str], predicted: str, label: str) -> float:
-    gap = float(row[f"logit_{predicted}"]) - float(row.get(f"logit_{label}", 0))
-    return float(1 / (1 + np.exp(-gap)))
+def _source(run: FittedRun, row: int, held_out: HeldOutInputs) -> str:
+    """What an image network saw of the sample."""
+    inputs = held_out.of(row)
+    is_image = isinstance(run.spec.input, ImageInput)
+    return image_source(inputs[0]) if is_image and len(inputs) else ""
 
 
-def _margin(row: dict[str, str], label: str) -> float:
-    logits = {k: float(v) for k, v in row.items() if k.startswith("logit_")}
-    mine = logits.pop(f"logit_{label}", 0.0)
-    return mine - max(logits.values(), default=0.0)
+def _chart(run: FittedRun, row: int, held_out: HeldOutInputs, has_tags: bool) -> Markup:
+    """The middle window of a recording, or the features of a row that has no tags."""
+    spec, inputs = run.spec.input, held_out.of(row)
+    if isinstance(spec, ImageInput) or not len(inputs):
+        return Markup()
+    middle = inputs[len(inputs) // 2]
+    if isinstance(spec, VibrationInput) and not spec.views:
+        return waveform(middle * spec.full_scale, spec.rate_hz, spec.unit)
+    return Markup() if has_tags else bands(middle.reshape(len(middle), -1))

@@ -1,34 +1,28 @@
-"""Sections of the report that only process data has: foretold values, and the opponent."""
+"""Sections of the report for process data only: predicted values, and gradient boosting."""
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
+from markupsafe import Markup
 
 from trainer.report.figures import scatter
-from trainer.run_folder.run import Run
+from trainer.report.rendering import render
+from trainer.run_folder.run import FittedRun
 
 
-def values(run: Run) -> str:
-    """Foretold against true values, with the interval of each."""
+def values(run: FittedRun) -> Markup:
+    """Predicted against true values, with the interval of each."""
     if run.spec.scoring.kind != "value":
-        return ""
-    rows = run.predictions
-    truth = np.array([float(row["label"]) for row in rows])
-    said = np.array([float(row["score"]) for row in rows])
-    ends = np.array([[float(row["low"]), float(row["high"])] for row in rows])
-    name = escape(run.spec.labels[0])
-    return f"<h2>Foretold and true {name}</h2>{scatter(truth, said, ends, run.spec.labels[0])}"
+        return Markup()
+    truth = np.array([one.true_value for one in run.predictions])
+    predicted = np.array([one.score for one in run.predictions])
+    pairs = [(one.low, one.high) for one in run.predictions]
+    ends = np.array([(np.nan, np.nan) if None in pair else pair for pair in pairs], np.float64)
+    name = run.spec.labels[0]
+    return render("values.html", name=name, scatter=scatter(truth, predicted, ends, name))
 
 
-def opponent(run: Run) -> str:
-    """Who won against gradient boosting."""
-    found = run.metrics.get("opponent") or {}
-    if not found:
-        return ""
-    return (
-        f"<h2>Beside gradient boosting</h2><p>{escape(found['sentence'])}</p>"
-        '<p class="note">Both learnt from the same training rows and were judged on the same '
-        "held-out rows; the station runs only the network.</p>"
-    )
+def gbm_reference(run: FittedRun) -> Markup:
+    """The network against gradient boosting on the same rows."""
+    found = run.metrics.gbm_reference
+    return render("gbm_reference.html", sentence=found.sentence) if found else Markup()

@@ -1,44 +1,36 @@
-"""The report's section on where the network looked."""
+"""The report's section on saliency: where the network looked."""
 
 from __future__ import annotations
 
-import base64
-from html import escape
+from pathlib import Path
 
-from trainer.run_folder.reading import read_object
-from trainer.run_folder.run import Run
+from markupsafe import Markup
+
+from edge_agent.contracts.run_folder import files
+from edge_agent.contracts.run_folder.files import read_bytes
+from edge_agent.contracts.run_folder.saliency import Overlay
+from trainer.report.rendering import data_uri, render
+from trainer.run_folder.run import FittedRun
 
 SUSPICIOUS = 0.7
+"""Rank correlation with the maps of random weights above which a map shows nothing learnt."""
 
 
-def looked(run: Run) -> str:
+def saliency(run: FittedRun) -> Markup:
     """The overlays of `fit` or `explain RUN`, and whether random weights give other maps."""
-    folder = run.path / "explained"
-    if not (folder / "explained.json").is_file():
-        return ""
-    kinds = {"pictures": list, "sanity": float}
-    document = read_object(folder / "explained.json", kinds, "lineside-train explain RUN")
-    items = "".join(_figure(run, row) for row in document["pictures"])
-    agreement = document["sanity"]
-    warning = (
-        " <b>That is much: do not read these maps as what was learnt.</b>"
-        if agreement > SUSPICIOUS
-        else ""
-    )
-    return (
-        "<h2>Where the network looked</h2><p>The worst held-out mistakes, then defects that were "
-        "found; red is where the evidence for a defect lies. Evidence beside the part means that "
-        f'the network learnt the background.</p><div class="gallery">{items}</div>'
-        '<p class="note">With random weights '
-        f"the maps agree with these by a rank correlation of {agreement:.2f}.{warning}</p>"
+    found = run.saliency()
+    if found is None:
+        return Markup()
+    return render(
+        "saliency.html",
+        overlays=[_overlay(run, one) for one in found.pictures],
+        sanity=found.sanity,
+        suspicious=found.sanity > SUSPICIOUS,
     )
 
 
-def _figure(run: Run, row: dict[str, str]) -> str:
-    payload = (run.path / "explained" / row["overlay"]).read_bytes()
-    source = f"data:image/png;base64,{base64.b64encode(payload).decode()}"
-    return (
-        f'<figure><img src="{source}" alt=""><figcaption>{escape(row["label"])}: '
-        f'{escape(row["verdict"])}<br><span class="file">{escape(row["path"])}</span>'
-        "</figcaption></figure>"
-    )
+def _overlay(run: FittedRun, one: Overlay) -> dict[str, str]:
+    folder = run.path / Path(files.EXPLAINED).parent
+    payload = read_bytes(folder / Path(one.overlay).name, "lineside-train explain RUN")
+    source = data_uri(payload, "image/png")
+    return {"source": source, "label": one.label, "verdict": one.verdict, "path": one.path}

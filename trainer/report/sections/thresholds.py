@@ -2,66 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+from markupsafe import Markup
 
-from trainer.report.tables import table
-from trainer.run_folder.run import Run
-
-Row = Mapping[str, float]
+from edge_agent.contracts.run_folder.metrics import PolicyCounts, ThresholdPolicy
+from trainer.report.rendering import Table, render
+from trainer.run_folder.run import FittedRun
 
 
-def promise(run: Run) -> str:
-    """Counts, bounds and costs of the threshold; "" where nobody asked for a rule."""
-    found = run.metrics.get("promise")
-    if not found:
-        return ""
-    head = ["", "bad parts", "escape", "share below", "good parts", "rejected", "share below"]
-    rows = [
-        _cells("parts the threshold was chosen on", found["chosen_on"]),
-        _cells("held-out parts", found["held_out"]),
-    ]
-    return (
-        f"<h2>Threshold and its cost</h2><p>{escape(found['rule'])}. {_proof(found)}</p>"
-        f'{table(head, rows)}<p class="note">Bounds: one-sided Clopper-Pearson at 95 %. Only the '
-        f"row of held-out parts is free of the choice.</p>{_costs(found)}"
+def thresholds(run: FittedRun) -> Markup:
+    """Counts, bounds and costs of the threshold; nothing where nobody asked for a rule."""
+    policy = run.metrics.threshold_policy
+    if policy is None:
+        return Markup()
+    return render(
+        "thresholds.html",
+        policy=policy,
+        proven_matters=policy.costs is None,
+        more=policy.more_good or policy.more_bad,
+        more_kind="good" if policy.more_good else "bad",
+        counts=_counts(policy),
+        costs=_costs(policy),
     )
 
 
-def _cells(name: str, row: Row) -> list[str]:
+def _counts(policy: ThresholdPolicy) -> Table:
+    head = ["", "bad parts", "escape", "share below", "good parts", "rejected", "share below"]
+    rows = [
+        _count_cells("parts the threshold was chosen on", policy.chosen_on),
+        _count_cells("held-out parts", policy.held_out),
+    ]
+    return Table(head, rows)
+
+
+def _count_cells(name: str, counts: PolicyCounts) -> list[str]:
     return [
         name,
-        f"{row['bad']:.0f}",
-        f"{row['escapes']:.0f}",
-        f"{row['escape_share_below']:.2%}",
-        f"{row['good']:.0f}",
-        f"{row['rejects']:.0f}",
-        f"{row['reject_share_below']:.2%}",
+        str(counts.bad),
+        str(counts.escapes),
+        f"{counts.escape_share_below:.2%}",
+        str(counts.good),
+        str(counts.rejects),
+        f"{counts.reject_share_below:.2%}",
     ]
 
 
-def _proof(found: Mapping[str, object]) -> str:
-    if str(found["rule"]).startswith("least"):
-        return "Expected, not promised: the bounds say how far so few parts can be wrong."
-    if found["proven"]:
-        return "The parts at hand carry this."
-    kind = "good" if found["more_good"] else "bad"
-    more = found[f"more_{kind}"]
-    return f"<b>Not proven: {more} more {kind} parts without an error would prove it.</b>"
-
-
-def _costs(found: Mapping[str, Mapping[str, float]]) -> str:
-    if not found["costs"]:
-        return ""
+def _costs(policy: ThresholdPolicy) -> Table | None:
+    if policy.costs is None:
+        return None
+    head = ["", "expected cost of 1,000 parts", "at most", "escapes in ppm", "at most"]
     rows = [
         [
             name,
-            f"{found[key]['cost_per_1000']:.2f}",
-            f"{found[key]['cost_per_1000_below']:.2f}",
-            f"{found[key]['escape_ppm']:.0f}",
-            f"{found[key]['escape_ppm_below']:.0f}",
+            f"{counts.cost_per_1000:.2f}",
+            f"{counts.cost_per_1000_below:.2f}",
+            f"{counts.escape_ppm:.0f}",
+            f"{counts.escape_ppm_below:.0f}",
         ]
-        for name, key in (("chosen on", "chosen_on"), ("held out", "held_out"))
+        for name, counts in (("chosen on", policy.chosen_on), ("held out", policy.held_out))
     ]
-    head = ["", "expected cost of 1,000 parts", "at most", "escapes in ppm", "at most"]
-    return table(head, rows)
+    return Table(head, rows)

@@ -23,7 +23,7 @@ from trainer.models.image.padim import fit_places
 from trainer.models.image.patchcore import choose_prototypes, distances, mixing, remember
 from trainer.models.image.score_fusion import joined_scales, rounding_of
 from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.run_metrics import baseline_rankings
+from trainer.workflow.run_metrics import baseline_metrics
 
 if TYPE_CHECKING:
     import keras
@@ -97,8 +97,8 @@ def test_trivial_baselines_of_a_detector_are_scores(experiment: Experiment) -> N
     assert experiment.baselines == {}
     scores = experiment.baseline_scores
     assert set(scores) == {"brightness, distance to good", "thumbnail, distance to good"}
-    figures = baseline_rankings(experiment.outcome, scores)
-    assert all(0 <= row["auroc"]["value"] <= 1 for row in figures.values())  # type: ignore[index]
+    figures = baseline_metrics(experiment.outcome, {}, scores)
+    assert all(row.auroc and 0 <= row.auroc.value <= 1 for row in figures.values())
 
 
 def test_the_float_head_of_an_int8_file_does_not_saturate(

@@ -26,7 +26,7 @@ from trainer.models.process.interval_regression import (
     with_short_history,
 )
 from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.run_metrics import persistence_figures, tag_rows
+from trainer.workflow.run_metrics import alarm_rule_metrics, tag_rows
 
 MILL = """\
 task = "tabular-class"
@@ -238,11 +238,11 @@ def test_a_stated_false_alarm_rate_makes_the_detectors_alarms_persist(pump: Path
     found = run_experiment(split, FitConfig.model_validate(config), "p")
     said = found.spec.scoring.persistence_chosen_by
     assert "of 100 normal validation readings raise an alarm" in said
-    held = persistence_figures(found)["held_out"]
-    assert isinstance(held, dict)
-    assert held["alone"]["normal_readings"] == 50
-    assert held["chosen"]["false_alarms"] <= held["alone"]["false_alarms"]
-    assert held["chosen"]["found"] == held["chosen"]["faulty_runs"] == 4
+    held = alarm_rule_metrics(found)
+    assert held is not None
+    assert held.alone.normal_readings == 50
+    assert held.chosen.false_alarms <= held.alone.false_alarms
+    assert held.chosen.found == held.chosen.faulty_runs == 4
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from trainer.models.vibration.mahalanobis import whitening
 from trainer.models.vibration.network import balanced
 from trainer.statistics.metrics import auroc
 from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.publish import write_run
+from trainer.workflow.publish import publish_run
 
 RATE_HZ = 4000
 ORDERS = {"inner": 5.4, "outer": 3.6}
@@ -216,12 +216,13 @@ def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
     speeds = ("slow", "fast")
     assert detector(fans, "mahalanobis", speeds).spec.scoring.persistence.n == 1
     stated = detector(fans, "mahalanobis", speeds, false_alarms=0.001)
-    run = write_run(tmp_path / "fan", stated)
+    run = publish_run(tmp_path / "fan", stated)
     scoring = run.spec.scoring
-    rule, said = scoring.persistence, run.metrics["persistence"]
+    rule, measured = scoring.persistence, run.metrics.alarm_rule
     assert f"{rule.k} of {rule.n} at " in scoring.persistence_chosen_by
-    assert said["held_out"]["chosen"]["false_alarms"] <= said["held_out"]["alone"]["false_alarms"]
-    assert said["held_out"]["chosen"]["normal_readings"] == 40
+    assert measured is not None
+    assert measured.chosen.false_alarms <= measured.alone.false_alarms
+    assert measured.chosen.normal_readings == 40
     page = (tmp_path / "fan" / "report.html").read_text()
     assert "How long a fault must last to raise an alarm" in page
 

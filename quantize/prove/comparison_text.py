@@ -1,12 +1,15 @@
-"""What the bundle's card says of the conversion, in Markdown, and the comparison as plain text."""
+"""The comparison of float and quantised network as text: for the bundle's card, for a terminal."""
 
 from __future__ import annotations
 
+from edge_agent.contracts.core.printable import printable
 from quantize.convert.conversion_process import Converted
 from quantize.prove.gate import Comparison, Metric
 from quantize.prove.trial import VariantTrial
 from quantize.targets.target import Target
 
+METRIC_HEAD = ("metric", "float", "quantised", "loss", "allowed", "95 % interval of loss", "status")
+"""The columns of `cells`."""
 MOST_FLIPS = 50
 """More lines than anyone reads; the count is always given."""
 
@@ -44,9 +47,8 @@ def card(
 
 def table(comparison: Comparison) -> str:
     """The comparison for a terminal."""
-    head = ("metric", "float", "int8", "loss", "allowed", "95 % interval", "status")
-    rows = [head, *(tuple(cells(metric)) for metric in comparison.metrics)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    rows = [METRIC_HEAD, *(tuple(cells(metric)) for metric in comparison.metrics)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
@@ -62,9 +64,10 @@ def flip_lines(comparison: Comparison) -> list[str]:
     lines = [f"{len(comparison.flips)} samples flip:"]
     for flip in comparison.flips[:MOST_FLIPS]:
         old, new = flip.before, flip.after
+        path, truth = printable(old.path), printable(old.label)
         lines.append(
-            f"- {flip.kind}: {old.path} ({old.label}): {old.predicted} {old.score:.4f} "
-            f"{old.verdict} -> {new.predicted} {new.score:.4f} {new.verdict}"
+            f"- {flip.kind}: {path} ({truth}): {printable(old.predicted)} {old.score:.4f} "
+            f"{old.verdict} -> {printable(new.predicted)} {new.score:.4f} {new.verdict}"
         )
     return lines
 

@@ -1,0 +1,45 @@
+"""The report's sections on disturbed images and on the place of the defect."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from trainer.report.rendering import Table, render
+from trainer.report.words import interval_text, title_of, value_text
+from trainer.run_folder.run import FittedRun
+
+SHOWN = ("accuracy", "recall_at_1pct_false_reject", "auroc", "false_reject")
+TITLES = {"pixel_auroc": "AUROC of pixels", "pro": "PRO up to 30 % false alarms"}
+
+
+def disturbances(run: FittedRun) -> Markup:
+    """What light, motion and other disturbances do to the held-out verdicts."""
+    found = run.metrics.disturbances
+    if not found:
+        return Markup()
+    shown = [key for key in SHOWN if all(getattr(row, key) is not None for row in found.values())]
+    rows = [
+        [
+            name,
+            f"{100 * row.verdicts_changed:.1f} %",
+            *(value_text(key, getattr(row, key)) for key in shown),
+        ]
+        for name, row in found.items()
+    ]
+    head = ["", "Verdicts that change", *(title_of(key) for key in shown)]
+    count = next(iter(found.values())).n
+    return render("disturbances.html", count=count, rows=Table(head, rows))
+
+
+def localisation(run: FittedRun) -> Markup:
+    """How well the heat map finds the defect, where masks say where it is."""
+    found = run.metrics.localisation
+    rows = [
+        [title, value_text(key, metric.value), interval_text(key, metric), str(metric.n)]
+        for key, title in TITLES.items()
+        if (metric := getattr(found, key)) is not None
+    ]
+    if not rows:
+        return Markup()
+    head = ["", "value", "95 % interval", "images"]
+    return render("localisation.html", rows=Table(head, rows))
