@@ -25,6 +25,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import NoReturn, TypeAlias
 
+from edge_agent.contracts.core.completion import SHELLS, CompletionAction
 from edge_agent.contracts.core.errors import LinesideError
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -76,6 +77,12 @@ class Program:
         )
         said = f"{self.name} {version('lineside')}"
         top.add_argument("--version", action="version", version=said)
+        top.add_argument(
+            "--completion",
+            action=CompletionAction,
+            choices=SHELLS,
+            help="print the script by which the shell completes verbs and options",
+        )
         verbs = top.add_subparsers(required=True, dest="verb", metavar="VERB")
         for module in pkgutil.iter_modules(import_module(self.package).__path__):
             import_module(f"{self.package}.{module.name}").register(verbs)

@@ -64,8 +64,9 @@ def bench(tmp_path: Path) -> Path:
 SURROUNDINGS = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": ""}
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, *words]
+def start(folder: Path, *words: str, signals: str = "") -> subprocess.Popen[str]:
+    """`signals`: what `env` sets of the signals that the program inherits."""
+    command = [*(["env", signals] if signals else []), sys.executable, *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=SURROUNDINGS
@@ -82,7 +83,7 @@ def run(folder: Path, verb: str) -> tuple[int, str, str]:
 def test_all_four_programs_are_run_by_the_same_code(package: str) -> None:
     cli = importlib.import_module(f"{package}.__main__")
     assert cli.main == cli.PROGRAM.main
-    assert cli.PROGRAM.package == package
+    assert cli.PROGRAM.package == f"{package}.cli"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -123,12 +124,27 @@ def test_output_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_it_is_one_word(bench: Path, number: signal.Signals) -> None:
-    with start(bench, "-c", MAIN, "slow") as program:
+    with start(bench, "-c", MAIN, "slow", signals="--default-signal=INT,TERM,HUP") as program:
         assert program.stdout is not None
         program.stdout.readline()
         program.send_signal(number)
         _, said = program.communicate(timeout=20)
     assert (program.returncode, said) == (128 + number, "interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_from_outside_stays_ignored(
+    bench: Path, number: signal.Signals
+) -> None:
+    """As under nohup, and in the background of a shell script."""
+    signals = f"--ignore-signal={number.name.removeprefix('SIG')}"
+    with start(bench, "-c", MAIN, "slow", signals=signals) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        program.send_signal(number)
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=20)
+    assert program.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize(
