@@ -17,6 +17,10 @@ EXAMPLES = """example:
 Ends by itself when every source has ended, else on SIGTERM or Ctrl-C; nothing is lost either way.
 """
 
+SWITCH_S = 0.0005
+"""Python lets a thread run for 5 ms before another one gets its turn: with captures, channels and
+the outbox at work a part would wait for several such turns."""
+
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb `run`."""
@@ -44,6 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.station.systemd import supervisor_of
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
+    sys.setswitchinterval(SWITCH_S)
     config = read_config(args.config)
     stop = stop_on_signals()
     shown = (args.verbose or sys.stdout.isatty()) and not args.quiet

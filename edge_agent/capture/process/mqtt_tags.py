@@ -38,8 +38,9 @@ from edge_agent.contracts.process.input import TabularInput
 START_S = 5.0
 """How long the first row waits for every tag to have freshn once."""
 WAITING = 4096
-"""Triggers that may wait for their values to settle; beyond this the oldest is lost, and a hole
-in `seq` says so."""
+"""Triggers that may wait for their values to settle; then the broker has to wait with the next."""
+ROOM_S = 0.5
+"""Longest single wait for room, so that the end of the source is seen soon."""
 
 
 class MqttTagsTable(SourceTable):
@@ -204,7 +205,9 @@ class MqttTags:
 
     def close(self) -> None:
         """Leave the broker."""
-        client, self._client = self._client, None
+        with self._change:
+            client, self._client = self._client, None
+            self._change.notify_all()
         if client is not None:
             client.disconnect()
             client.loop_stop()
@@ -260,6 +263,8 @@ class MqttTags:
 
     def _take(self) -> ProcessRow | Unreadable:
         now = self._clock.mono_ns()
+        if len(self._triggers) >= WAITING:
+            self._change.notify_all()
         trigger = self._triggers.popleft() if self._config.trigger_tag else self._tick(now)
         return trigger.item or self._row(trigger, now)
 
@@ -315,9 +320,13 @@ class MqttTags:
             trigger = replace(trigger, part_id=self._part_id())
         if not (settles and self._config.settle_ms):
             trigger = replace(trigger, item=self._row(trigger, now))
-        if len(self._triggers) >= WAITING:
-            self._triggers.popleft()
         self._triggers.append(trigger)
+        # Every trigger is a part, so none may be lost. While this thread waits, it neither reads
+        # nor confirms: the broker keeps what comes meanwhile.
+        client = self._client
+        while len(self._triggers) >= WAITING and self._client is client and not self._lost:
+            self._change.notify_all()
+            self._change.wait(ROOM_S)
 
     def _fires(self, value: TagValue) -> bool:
         """Whether the trigger asks for a row; one that cannot be read stands for a part too."""
