@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.input import IMAGE_SUFFIXES, decode_image
+from edge_agent.contracts.image.decode import IMAGE_SUFFIXES, decode_image
 from edge_agent.contracts.model.bundle import Bundle
 
 
