@@ -21,15 +21,18 @@ class AlarmHistory:
     """Which of the last 100 judgements of each series reached the threshold.
 
     A series is the name of a machine or batch, "" where there is only one. Its history is a number
-    whose lowest bit is the newest judgement.
+    whose lowest bit is the newest judgement. revision: changes with every change that dump() shows.
     """
 
     def __init__(self) -> None:
+        self.revision = 0
         self._series: OrderedDict[str, int] = OrderedDict()
 
     def add(self, over: bool, series: str = "") -> int:
         """Append a judgement to its series; gives the history as bits."""
-        bits = (self._series.pop(series, 0) << 1 | over) & MASK
+        before = self._series.pop(series, 0)
+        bits = (before << 1 | over) & MASK
+        self.revision += bits != before
         self._series[series] = bits
         if len(self._series) > MOST_SERIES:
             self._series.popitem(last=False)

@@ -7,11 +7,14 @@ digest alone, which changes with every frame, only now and then, to spare the ca
 from __future__ import annotations
 
 import logging
+import math
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge_agent.contracts.core.clock import Clock, SystemClock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.decide.memory import ChannelMemory, MemoryRecord
@@ -22,6 +25,15 @@ EVERY_S = 5.0
 """The last frame's digest is at most so old on disk."""
 
 
+@dataclass
+class Seen:
+    """A memory as it was when it was saved last."""
+
+    memory: ChannelMemory
+    state: tuple[int, bool] = (0, False)
+    saved_ns: float = -math.inf
+
+
 class MemoryStore:
     """Loads and saves memories; start() and stop() own its thread.
 
@@ -29,13 +41,17 @@ class MemoryStore:
     memories are not on disk, or empty.
     """
 
-    def __init__(self, folder: Path | None, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, folder: Path | None, every_s: float = EVERY_S, clock: Clock | None = None
+    ) -> None:
         self.fault = ""
+        self._clock = clock or SystemClock()
+        self._every_ns = round(every_s * 1e9)
+        self._seen: dict[str, Seen] = {}
         self._folder = folder
         self._every_s = every_s
         self._records: dict[str, MemoryRecord] = {}
         self._changed: set[str] = set()
-        self._urgent = False
         self._stopping = False
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -57,22 +73,22 @@ class MemoryStore:
             )
             return ChannelMemory()
         self._records[channel] = record
+        self._seen[channel] = Seen(memory, (memory.alarms.revision, memory.frames.equal > 1))
         return memory
 
     def note(self, channel: str, memory: ChannelMemory) -> None:
-        """The channel's memory as it is now; never waits for the disk."""
+        """Save the channel's memory where the next start would judge otherwise without; the thread
+        that changes the memory calls this after each item. Never waits for the disk.
+        """
         if self._folder is None:
             return
-        record = memory.dump()
-        before = self._records.get(channel)
-        if record == before:
+        seen = self._seen.setdefault(channel, Seen(memory))
+        state = (memory.alarms.revision, memory.frames.equal > 1)
+        now = self._clock.mono_ns()
+        if state == seen.state and now - seen.saved_ns < self._every_ns:
             return
-        with self._change:
-            self._records[channel] = record
-            self._changed.add(channel)
-            if before is None or _differs(before, record):
-                self._urgent = True
-                self._change.notify()
+        seen.state, seen.saved_ns = state, now
+        self._put(channel, memory.dump())
 
     def start(self) -> None:
         """Begin to save."""
@@ -83,7 +99,9 @@ class MemoryStore:
         self._thread.start()
 
     def stop(self) -> None:
-        """Save what changed, and end."""
+        """Save everything, and end; nobody changes a memory any more."""
+        for channel, seen in self._seen.items():
+            self._put(channel, seen.memory.dump())
         with self._change:
             self._stopping = True
             self._change.notify()
@@ -91,14 +109,21 @@ class MemoryStore:
             self._thread.join(timeout=15)
             self._thread = None
 
+    def _put(self, channel: str, record: MemoryRecord) -> None:
+        with self._change:
+            if record == self._records.get(channel):
+                return
+            self._records[channel] = record
+            self._changed.add(channel)
+            self._change.notify()
+
     def _run(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._urgent or self._stopping, self._every_s)
+                self._change.wait_for(lambda: self._changed or self._stopping, self._every_s)
                 stopping = self._stopping
                 changed = {name: self._records[name] for name in self._changed}
                 self._changed.clear()
-                self._urgent = False
             for name, record in changed.items():
                 self._save(name, record)
             if stopping:
@@ -130,9 +155,3 @@ class MemoryStore:
     @staticmethod
     def _path(folder: Path, channel: str) -> Path:
         return folder / f"{channel}.json"
-
-
-def _differs(before: MemoryRecord, after: MemoryRecord) -> bool:
-    """Whether the next start would judge otherwise."""
-    frozen = (before.equal_frames > 1) != (after.equal_frames > 1)
-    return frozen or before.alarms != after.alarms

@@ -114,7 +114,9 @@ class Station:
             status=self._supervisor.status,
             clock=clock,
         )
-        self._memories = MemoryStore(config.station.state_dir / "channels" if remember else None)
+        self._memories = MemoryStore(
+            config.station.state_dir / "channels" if remember else None, clock=clock
+        )
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge_agent.decide.memory import ChannelMemory
+from edge_agent.health.frame import FrameHealth, FrameHealthTable
 from edge_agent.station.memory_store import MemoryStore
 from tests.station_kit import wait_until, write_vibration_bundle
 
@@ -61,12 +62,14 @@ def test_alarm_is_on_disk_at_once_and_loaded_again(tmp_path: Path) -> None:
 def test_new_frames_alone_are_saved_only_now_and_then(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path, every_s=3600)
     memory = ChannelMemory()
-    memory.frames.add(np.zeros(4, np.uint8))
+    camera = FrameHealth(FrameHealthTable(), memory.frames)
+    rng = np.random.default_rng(0)
+    camera.fault(rng.integers(0, 255, (64, 64, 3), np.uint8))
     store.note("motor", memory)
     store.start()
     assert wait_until(lambda: saved(tmp_path).get("equal_frames") == 1)
     first = saved(tmp_path)
-    memory.frames.add(np.ones(4, np.uint8))
+    camera.fault(rng.integers(0, 255, (64, 64, 3), np.uint8))
     store.note("motor", memory)
     assert saved(tmp_path) == first
     store.stop()
