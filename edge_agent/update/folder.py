@@ -105,13 +105,23 @@ class Folder:
         return sorted(os.listdir(self._handle))
 
     def read(self, name: str) -> bytes | None:
-        """The content of the regular file `name`, None where there is none."""
+        """The content of the file `name`, None where there is none.
+
+        Raises StorageError for what is no regular file: a FIFO would let the reader wait for ever.
+        """
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._handle)
+            handle = os.open(name, flags, dir_fd=self._handle)
         except FileNotFoundError:
             return None
         with os.fdopen(handle, "rb") as stream:
-            return stream.read() if stat.S_ISREG(os.fstat(handle).st_mode) else None
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                return stream.read()
+        raise StorageError(
+            "no regular file",
+            where=str(self.path / name),
+            cure="find out who put it there, and remove it",
+        )
 
     def write(self, name: str, payload: bytes) -> None:
         """Write the file `name`, whole or not at all; durable on return."""
