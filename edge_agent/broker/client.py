@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -11,7 +9,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker.config import BrokerTable
-from edge_agent.contracts.core.errors import BrokerError, ConfigError
+from edge_agent.broker.tls import tls_context
+from edge_agent.contracts.core.errors import BrokerError
 
 CONNECT_S = 5.0
 """Longest wait for the connection, and again for the broker's answer."""
@@ -40,17 +39,7 @@ def build_client(config: BrokerTable, client_id: str) -> Client:
     if config.username is not None:
         client.username_pw_set(config.username, config.password())
     if config.tls is not None:
-        ca, cert, key = (
-            None if path is None else str(path)
-            for path in (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
-        )
-        try:
-            client.tls_set(ca, cert, key)
-        except (OSError, ssl.SSLError) as error:
-            names = ", ".join(name for name in (ca, cert, key) if name)
-            raise ConfigError(
-                f"TLS files cannot be used ({error})", where=names, cure="check [mqtt.tls]"
-            ) from error
+        client.tls_set_context(tls_context(config.tls))
     return client
 
 

@@ -33,6 +33,10 @@ class MqttTable(BrokerTable):
     ack_timeout_s: float = Field(
         default=30, gt=0, le=3600, description="an unconfirmed message is sent again after this"
     )
+    no_subscriber: Literal["keep", "confirm"] = Field(
+        default="keep",
+        description="a message that the broker took and nobody subscribes to: keep it, or not",
+    )
 
     def client_id_of(self, station: str) -> str:
         """The fixed MQTT client id of a station."""
@@ -46,5 +50,5 @@ class OutboxTable(Table):
         default=64, ge=0.25, le=1_000_000, description="verdicts beyond this are counted, not kept"
     )
     hand_over: int = Field(
-        default=4096, ge=16, le=1_000_000, description="messages that may wait for the disk"
+        default=16384, ge=16, le=1_000_000, description="messages that may wait for the disk"
     )

@@ -1,285 +1,181 @@
 """Messages that must not be lost: numbered at once, soon on disk, kept until confirmed.
 
-`put` never waits for the disk. A thread commits what has gathered in one transaction (group
-commit). Where the disk or the quota is full, messages are counted, not kept; when there is room
-again a gap message says how many and which.
+put() never waits for the disk. A thread commits what has gathered in one transaction (group
+commit). What cannot be kept is counted, and a gap message says how many and which.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.wire.messages import DurableMessage, GapMessage
+from edge_agent.contracts.wire.budget import payload_of
+from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import stream_of
-from edge_agent.report.outbox_store import Gap, Key, Ledger, LedgerReader, Row
-
-LOG = logging.getLogger("lineside.outbox")
-
-BATCH = 200
-"""Messages, or confirmations, of one transaction."""
-PROBE_S = 1.0
-"""A full disk is tried again, and what is confirmed is deleted, after this at the latest."""
+from edge_agent.report import accounts
+from edge_agent.report.acted_counter import ActedCounter
+from edge_agent.report.hand_over import HandOver, Waiting
+from edge_agent.report.outbox_reader import OutboxReader
+from edge_agent.report.outbox_store import OutboxStore
+from edge_agent.report.outbox_writer import OutboxWriter
+from edge_agent.report.row import Row
+from edge_agent.report.sqlite_faults import StoreDamagedError
 
 
 class Outbox:
     """The queue between the line and the broker; start() and stop() own its thread.
 
     The drop rule: when `hand_over` messages wait for the disk, or the disk takes no more, the
-    newest are counted and not kept.
+    newest are counted and not kept. A lock that another program holds is waited for.
+
+    probe_s: a full disk is tried again, and confirmed rows are removed, after this at the latest.
+    on_commit: called in the outbox's thread when new rows can be read.
     """
 
-    def __init__(self, ledger: Ledger, *, station: str, hand_over: int, clock: Clock) -> None:
-        self.epoch = 0
-        self.fault = ""
-        self.on_commit: Callable[[], None] = lambda: None
-        self._ledger = ledger
+    def __init__(
+        self,
+        store: OutboxStore,
+        counter: ActedCounter,
+        *,
+        station: str,
+        hand_over: int,
+        clock: Clock,
+        on_commit: Callable[[], None] = lambda: None,
+        probe_s: float = 1.0,
+        batch: int = 500,
+    ) -> None:
+        self._store = store
+        self._counter = counter
         self._station = station
-        self._hand_over = hand_over
-        self._clock = clock
-        self._change = threading.Condition()
+        self._probe_s = probe_s
+        self._queue = HandOver(hand_over, batch)
+        self._unused: set[int] = set()
+        self._writer = OutboxWriter(
+            store,
+            counter,
+            self._queue,
+            station=station,
+            clock=clock,
+            on_commit=on_commit,
+            probe_s=probe_s,
+        )
+        # Held while the store is written: by the writer's thread, and by start() and stop().
         self._disk = threading.Lock()
-        self._queue: deque[Row] = deque()
-        self._confirmed: dict[Key, None] = {}
-        self._next_seq = 0
-        self._on_disk = 0
-        self._in_hand = 0
-        self._gap: Gap | None = None
-        self._probe_s = 0.0
-        self._stopping = False
+        self._given_up = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def claim(self) -> None:
-        """Keep other agents out of the ledger's folder; raises StorageError where one is in."""
-        self._ledger.claim()
+    @property
+    def epoch(self) -> str:
+        """The epoch of this run, or of the last one; empty before start()."""
+        return self._writer.epoch
 
-    def start(self) -> None:
-        """Open the ledger, begin an epoch, and start the writer.
+    @property
+    def fault(self) -> str:
+        """Why messages are counted and not kept, or what failed; or nothing."""
+        return self._writer.fault
 
-        Raises StorageError where a message could not be kept, and may then be called again;
-        meanwhile messages of earlier runs are sent and removed as far as the disk lets us.
-        """
-        self._stopping = False
-        try:
-            with self._disk:
-                self._begin()
-        finally:
-            if self._ledger.readable and self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._write_always, name="outbox", daemon=True
-                )
-                self._thread.start()
-
-    def stop(self) -> None:
-        """Commit what waits (as far as the disk takes it) and close."""
-        with self._change:
-            self._stopping = True
-            self._change.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout=30)
-            self._thread = None
-        self._ledger.close()
+    @property
+    def notice(self) -> str:
+        """What else somebody should know: lost messages, a lock of another program."""
+        return self._writer.notice
 
     @property
     def waiting(self) -> int:
         """Messages not yet confirmed."""
-        with self._change:
-            made = self._on_disk + self._in_hand + len(self._queue)
-            return max(0, made - len(self._confirmed))
+        return self._queue.waiting
 
-    def put(self, message: DurableMessage) -> str:
-        """Number a message, hand it over, and return its event id; never waits.
+    def claim(self) -> None:
+        """Keep other agents out of the folder; raises StorageError where one is in."""
+        self._store.claim()
+
+    def start(self) -> None:
+        """Open the store, account for earlier runs, begin an epoch, and start the writer.
+
+        Raises StorageError where a message could not be kept, and may then be called again;
+        meanwhile messages of earlier runs are sent and removed as far as the disk lets us.
+        """
+        self._queue.stopping = False
+        self._given_up.clear()
+        try:
+            with self._disk:
+                self._writer.begin()
+        finally:
+            if self._store.readable and self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+                self._thread.start()
+
+    def stop(self, limit_s: float = 30.0) -> None:
+        """Commit what waits (as far as the disk takes it, for at most `limit_s`) and close."""
+        with self._queue.change:
+            for number in sorted(self._unused):
+                self._queue.miss(self.epoch, number, accounts.UNRECORDED)
+            self._unused.clear()
+            self._queue.stopping = True
+            self._queue.change.notify_all()
+        if self._thread is not None:
+            self._thread.join(limit_s)
+            self._given_up.set()
+            self._thread.join()
+            self._thread = None
+        with self._disk:
+            self._writer.end()
+
+    def take(self) -> int:
+        """The number of a part that the line is about to act on; put() must follow.
+
+        A number whose message never comes is reported as a gap, also after a kill. Raises
+        StorageError before start().
+        """
+        if not self._writer.open:
+            raise StorageError("the outbox is not open", where=str(self._store.path))
+        with self._queue.change:
+            number = self._counter.take()
+            self._unused.add(number)
+        return number
+
+    def put(self, message: DurableMessage, number: int | None = None) -> str:
+        """Hand a message over, and return its event id; never waits. number: from take().
 
         Raises ValueError for a message that JSON cannot carry; it counts as not kept.
         """
+        if number is None:
+            number = self.take()
+        event_id = f"{self._station}/{self.epoch}/{number}"
         try:
-            payload, fault = message.model_dump_json(exclude_none=True).encode(), None
+            payload = payload_of(message, event_id)
         except ValueError as error:
-            payload, fault = b"", error
-        with self._change:
-            seq = self._number()
-            event_id = self._event_id(self.epoch, seq)
-            if fault is not None or len(self._queue) >= self._hand_over:
-                self._miss(Gap(self.epoch, seq, seq, 1))
-            else:
-                numbered = _with_event_id(payload, event_id)
-                self._queue.append(Row(self.epoch, seq, stream_of(message).name, numbered))
-                self._change.notify_all()
-        if fault is not None:
-            raise fault
+            self._unused.discard(number)
+            self._queue.miss(self.epoch, number, f"JSON cannot carry it: {error}"[:200])
+            raise
+        waiting = Waiting(self.epoch, number, stream_of(message).name, payload)
+        self._queue.put(waiting, self.fault or "the disk was too slow")
+        self._unused.discard(number)
         return event_id
 
-    def confirm(self, keys: Sequence[Key]) -> None:
+    def confirm(self, rows: Iterable[Row]) -> None:
         """The receiver has these: they may be deleted."""
-        with self._change:
-            self._confirmed |= dict.fromkeys(keys)
-            self._change.notify_all()
+        self._queue.confirm(rows)
 
-    def reader(self) -> LedgerReader:
+    def reader(self) -> OutboxReader:
         """A reader for the sender's thread."""
-        return LedgerReader(self._ledger)
+        return OutboxReader(self._store)
 
-    def _begin(self) -> None:
-        try:
-            epoch = self._ledger.open(self._clock.utc_ns() // 1_000_000_000)
-        finally:
-            if self._ledger.readable:
-                self._on_disk = self._ledger.count()
-        self._report_old_gaps()
-        self._next_seq, self.epoch = 0, epoch
+    def report_damage(self, error: StoreDamagedError) -> None:
+        """A reader found the file damaged: the writer rebuilds it."""
+        with self._queue.change:
+            self._queue.damage = error
+            self._queue.change.notify_all()
 
-    def _number(self) -> int:
-        seq = self._next_seq
-        self._next_seq += 1
-        return seq
-
-    def _event_id(self, epoch: int, seq: int) -> str:
-        return f"{self._station}/{epoch}/{seq}"
-
-    def _miss(self, gap: Gap) -> None:
-        self._gap = self._gap.including(gap) if self._gap else gap
-
-    def _write_always(self) -> None:
+    def _run(self) -> None:
         while True:
-            with self._change:
-                self._change.wait_for(self._has_work, PROBE_S)
-                stopping = self._stopping
-                rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                self._in_hand = len(rows)
-                confirmed, self._confirmed = list(self._confirmed), {}
-            try:
-                with self._disk:
-                    self._write(rows, confirmed)
-            except Exception as error:
-                if not self.fault:
-                    LOG.exception("the outbox failed; trying again")
-                self.fault = f"a fault in the agent: {error!r}"
-                self._put_back(rows, confirmed)
-                time.sleep(PROBE_S)
-            if stopping and not self._has_backlog():
+            failed = bool(self.fault) or self._queue.damage is not None
+            self._queue.wait_for_work(self._probe_s, full=failed)
+            with self._disk:
+                self._writer.turn()
+            if self._queue.stopping and (self._queue.empty or self._given_up.is_set()):
                 return
-
-    def _has_work(self) -> bool:
-        return bool(self._queue or len(self._confirmed) >= BATCH or self._stopping)
-
-    def _has_backlog(self) -> bool:
-        with self._change:
-            return bool(self._queue)
-
-    def _put_back(self, rows: list[Row], confirmed: list[Key]) -> None:
-        with self._change:
-            self._in_hand = 0
-            self._queue.extendleft(reversed(rows))
-            self._confirmed |= dict.fromkeys(confirmed)
-
-    def _write(self, rows: list[Row], confirmed: list[Key]) -> None:
-        if self.fault and not self._room_again():
-            self._refuse(rows, confirmed)
-            return
-        gap, gap_row = self._due_gap()
-        kept = rows if gap_row is None else [*rows, gap_row]
-        if not kept and not confirmed:
-            return
-        try:
-            self._commit(kept, confirmed, kept[-1].seq + 1 if kept else 0, self._gap)
-        except StorageError as error:
-            self._fill_up(error)
-            self._refuse(kept, confirmed, gap)
-            return
-        self._recover()
-
-    def _commit(self, rows: Sequence[Row], confirmed: list[Key], seq: int, gap: Gap | None) -> None:
-        removed = self._ledger.commit(self.epoch, seq, rows, confirmed, gap)
-        with self._change:
-            self._in_hand = 0
-            self._on_disk += len(rows) - removed
-        if rows:
-            self.on_commit()
-
-    def _refuse(
-        self, rows: Sequence[Row], confirmed: list[Key], unreported: Gap | None = None
-    ) -> None:
-        """Count rows that cannot be kept; note that and delete where the disk lets us."""
-        with self._change:
-            self._in_hand = 0
-            if unreported is not None:
-                self._miss(unreported)
-            if rows:
-                self._miss(Gap(self.epoch, rows[0].seq, rows[-1].seq, len(rows)))
-            gap = self._gap
-        if not rows and not confirmed:
-            return
-        try:
-            self._commit([], confirmed, 0, gap)
-        except StorageError:
-            with self._change:
-                self._confirmed = dict.fromkeys(confirmed) | self._confirmed
-            time.sleep(0.1)
-
-    def _fill_up(self, error: StorageError) -> None:
-        if self.epoch and not self.fault:
-            LOG.error("verdicts go on, but are not kept: %s", error)
-        self.fault = str(error)
-        self._probe_s = time.monotonic() + PROBE_S
-        self._ledger.give_ballast()
-
-    def _room_again(self) -> bool:
-        """Whether, some time after the disk was full, there is room and a small write succeeds."""
-        if time.monotonic() < self._probe_s:
-            return False
-        self._probe_s = time.monotonic() + PROBE_S
-        try:
-            if not self._ledger.has_room():
-                return False
-            self._ledger.commit(self.epoch, 0, gap=self._gap)
-        except StorageError:
-            return False
-        return True
-
-    def _recover(self) -> None:
-        if self.fault:
-            LOG.warning("the outbox keeps verdicts again")
-            self.fault = ""
-            self._ledger.take_ballast()
-
-    def _due_gap(self) -> tuple[Gap | None, Row | None]:
-        """Take the unreported gap, and make its message, when nothing older waits."""
-        with self._change:
-            gap = self._gap
-            if gap is None or self._queue:
-                return None, None
-            self._gap = None
-            return gap, self._gap_message(gap, self._number())
-
-    def _gap_message(self, gap: Gap, seq: int) -> Row:
-        message = GapMessage(
-            station=self._station,
-            event_id=self._event_id(gap.epoch, seq),
-            at_ns=self._clock.utc_ns(),
-            first_seq=gap.first_seq,
-            last_seq=gap.last_seq,
-            dropped=gap.count,
-            reason=self.fault or "the outbox could not take them",
-        )
-        return Row(gap.epoch, seq, "gap", message.model_dump_json().encode())
-
-    def _report_old_gaps(self) -> None:
-        """Gaps of earlier runs that ended before they could be reported."""
-        for gap, seq in self._ledger.gaps():
-            row = self._gap_message(gap, seq)
-            try:
-                self._ledger.commit(gap.epoch, seq + 1, [row])
-            except StorageError:
-                LOG.exception("an earlier gap stays unreported for now")
-                return
-            self._on_disk += 1
-
-
-def _with_event_id(payload: bytes, event_id: str) -> bytes:
-    """The JSON of a message with its number. The first match is ours: no value can hold a quote."""
-    return payload.replace(b'"event_id":""', f'"event_id":"{event_id}"'.encode(), 1)
+            if failed or self.fault:
+                # Not again at once: what failed will fail, and the line needs the processor.
+                self._given_up.wait(min(self._probe_s, 0.1))

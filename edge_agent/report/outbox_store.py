@@ -1,114 +1,74 @@
-"""The outbox on disk: one SQLite file in WAL mode, every commit fsynced (synchronous=FULL).
+"""The outbox on disk: one SQLite file in WAL mode, every commit of rows fsynced.
 
 WAL with synchronous=NORMAL loses committed rows in a power cut; FULL does not (sqlite.org/wal.html,
-"Performance Considerations"; confirmed by power-cut emulation). After the disk fills, a WAL
-database cannot even delete: hence the quota, the small WAL, and a ballast file to give up.
+"Performance Considerations"; confirmed by power-cut emulation). Removals need no fsync: what a
+power cut brings back is sent again, and receivers drop what they have.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.core.files import storage_error, write_atomic
+from edge_agent.contracts.core.files import storage_error
+from edge_agent.report import sqlite_faults
+from edge_agent.report.ballast import PAGE_BYTES, WAL_PAGES, Ballast
+from edge_agent.report.outbox_rebuild import finish_rebuild, rebuild, sqlite_rows, wal_rows
+from edge_agent.report.row import Book, Gap, Row, seal
 
-LOG = logging.getLogger("lineside.outbox")
-
-PAGE_BYTES = 4096
-WAL_PAGES = 256
-"""The WAL is folded back into the database after 1 MiB."""
-BALLAST_BYTES = 4 * WAL_PAGES * PAGE_BYTES
-"""Given up when the disk is full, so that the WAL can grow once more for deletes."""
+VERSION = 2
 EPOCHS_KEPT = 10_000
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
-    epoch INTEGER NOT NULL, seq INTEGER NOT NULL, stream TEXT NOT NULL, payload BLOB NOT NULL,
-    PRIMARY KEY (epoch, seq)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS epoch (
-    epoch INTEGER PRIMARY KEY, next_seq INTEGER NOT NULL,
-    gap_first INTEGER, gap_last INTEGER, gap_count INTEGER NOT NULL DEFAULT 0
+    id INTEGER PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL, stream TEXT NOT NULL,
+    seal BLOB NOT NULL, payload BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS epoch (
+    epoch TEXT PRIMARY KEY, next_seq INTEGER NOT NULL, low INTEGER NOT NULL,
+    settled INTEGER NOT NULL, waiting INTEGER NOT NULL,
+    gap_first INTEGER, gap_last INTEGER, gap_count INTEGER NOT NULL, gap_reason TEXT NOT NULL,
+    gap_exact INTEGER NOT NULL
+) WITHOUT ROWID;
 """
-
-Key = tuple[int, int]
-"""(epoch, seq): the order in which messages were made."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One message as it lies on disk."""
-
-    epoch: int
-    seq: int
-    stream: str
-    payload: bytes
-
-    @property
-    def key(self) -> Key:
-        """(epoch, seq)."""
-        return self.epoch, self.seq
+# A page of 8 KiB holds the largest message in one piece: no row is spread over overflow pages,
+# so that a row is whole where its page is.
+PRAGMAS = (
+    f"PRAGMA page_size = {PAGE_BYTES}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
+    f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}",
+    # Removed rows are overwritten: a search of the raw file must not find them again.
+    "PRAGMA secure_delete = ON",
+    "PRAGMA cell_size_check = ON",
+)
 
 
-@dataclass(frozen=True)
-class Gap:
-    """`count` messages between two sequence numbers of an epoch that were not kept."""
+class OutboxStore:
+    """The file; one thread at a time may write. Raises StorageError where it cannot.
 
-    epoch: int
-    first_seq: int
-    last_seq: int
-    count: int
-
-    def including(self, other: Gap) -> Gap:
-        """This gap and another one of the same epoch as one."""
-        return Gap(
-            self.epoch,
-            min(self.first_seq, other.first_seq),
-            max(self.last_seq, other.last_seq),
-            self.count + other.count,
-        )
-
-
-class Ledger:
-    """The file; one thread at a time may use it. Raises StorageError where it cannot write.
-
-    readable: the file is there with its tables, be it without an epoch of our own.
+    readable: the file is there with its tables. generation: grows when the file was rebuilt.
+    busy_s: how long a call waits for another program's lock before it raises StoreBusyError.
     """
 
-    def __init__(self, folder: Path, quota_mb: float) -> None:
+    def __init__(self, folder: Path, quota_mb: float, *, busy_s: float = 1.0) -> None:
         self.readable = False
+        self.generation = 0
         self.folder = folder
         self.path = folder / "outbox.db"
+        self.ballast = Ballast(folder)
+        self.busy_s = busy_s
         self._pages = round(quota_mb * (1 << 20) / PAGE_BYTES)
         self._lock: IO[str] | None = None
         self._base: sqlite3.Connection | None = None
-
-    def open(self, utc_s: int) -> int:
-        """Open or create the file and begin a new epoch, which is returned.
-
-        An epoch is one more than the last, and at least the time: a station whose state was lost
-        does not repeat an event id. After a StorageError open() may be called again; where the file
-        is `readable` by then, messages of earlier runs can be read and removed.
-        """
-        self.claim()
-        try:
-            self._lay_ballast()
-            self._connect_with_room()
-            self._lay_ballast()
-        except OSError as error:
-            with contextlib.suppress(StorageError):
-                self._connect_with_room()
-            raise storage_error(self.folder, error) from error
-        return self._begin_epoch(utc_s)
+        self._inode = 0
 
     def claim(self) -> None:
         """Make this folder ours; raises StorageError where another agent has it."""
@@ -120,8 +80,31 @@ class Ledger:
         except OSError as error:
             raise storage_error(self.folder, error) from error
 
+    def open(self) -> list[Row]:
+        """Open or create the file; return rows that SQLite cannot see in a damaged log.
+
+        Raises StoreDamagedError where the file must be rebuilt. After a StorageError open() may be
+        called again; where the file is `readable` by then, earlier messages can be sent.
+        """
+        self.claim()
+        if self._base is not None:
+            self._lay_ballast()
+            return []
+        finish_rebuild(self.path)
+        # Before SQLite opens the log: it drops what follows the first damaged frame in silence.
+        logged = wal_rows(self.path)
+        try:
+            self.ballast.lay()
+        except OSError as error:
+            with contextlib.suppress(StorageError):
+                self._connect_with_room()
+            raise storage_error(self.folder, error) from error
+        self._connect_with_room()
+        self._lay_ballast()
+        return logged
+
     def close(self) -> None:
-        """Fold the WAL back and close; a second call does nothing."""
+        """Fold the log back and close; a second call does nothing."""
         if self._base is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -130,148 +113,190 @@ class Ledger:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        self.readable = False
 
-    def commit(
-        self,
-        epoch: int,
-        next_seq: int,
-        rows: Sequence[Row] = (),
-        confirmed: Iterable[Key] = (),
-        gap: Gap | None = None,
-    ) -> int:
-        """Durably remove what is confirmed, add `rows`, and note the unreported gap of `epoch`.
-
-        Gives the number of rows removed. All or nothing; raises StorageError.
-        """
-        values = (gap.first_seq, gap.last_seq, gap.count) if gap else (None, None, 0)
+    def commit(self, rows: Sequence[Row], books: Iterable[Book]) -> None:
+        """Durably add `rows` and write `books`: all or nothing."""
         with self._transaction() as base:
-            before = base.total_changes
-            base.executemany("DELETE FROM message WHERE epoch = ? AND seq = ?", confirmed)
-            removed = base.total_changes - before
             base.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?)",
-                [(row.epoch, row.seq, row.stream, row.payload) for row in rows],
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
+                [(row.id, row.epoch, row.seq, row.stream, seal(row), row.payload) for row in rows],
             )
-            base.execute(
-                "UPDATE epoch SET next_seq = max(next_seq, ?), gap_first = ?, gap_last = ?,"
-                " gap_count = ? WHERE epoch = ?",
-                (next_seq, *values, epoch),
-            )
+            _write_books(base, books)
+
+    def remove(self, numbers: Sequence[int], books: Iterable[Book]) -> int:
+        """Remove the rows of these ids and write `books`; returns how many rows were there."""
+        ranges = [
+            (run[0][1], run[-1][1])
+            for _, pairs in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
+            if (run := list(pairs))
+        ]
+        with self._transaction(durable=False) as base:
+            removed: int = base.executemany(
+                "DELETE FROM message WHERE id BETWEEN ? AND ?", ranges
+            ).rowcount
+            _write_books(base, books)
         return removed
 
-    def gaps(self) -> list[tuple[Gap, int]]:
-        """Unreported gaps, each with the next sequence number of its epoch."""
-        found = self._opened().execute(
-            "SELECT epoch, gap_first, gap_last, gap_count, next_seq FROM epoch WHERE gap_count > 0"
-        )
-        return [(Gap(*row[:4]), max(row[4], row[2] + 1)) for row in found]
+    def books(self) -> dict[str, Book]:
+        """Epoch -> book, oldest first."""
+        with self._reading() as base:
+            found = base.execute("SELECT * FROM epoch ORDER BY epoch").fetchall()
+        return {row[0]: _book(row) for row in found}
 
-    def count(self) -> int:
-        """Messages that wait."""
-        return int(self._opened().execute("SELECT count(*) FROM message").fetchone()[0])
+    def numbers(self) -> dict[str, list[int]]:
+        """Epoch -> the sequence numbers of the rows that are really there."""
+        found: dict[str, list[int]] = {}
+        with self._reading() as base:
+            for epoch, seq in base.execute("SELECT epoch, seq FROM message"):
+                found.setdefault(str(epoch), []).append(int(seq))
+        return found
 
-    def has_room(self) -> bool:
-        """Whether a tenth of the quota and, on the disk, the space of WAL and ballast are free."""
-        base = self._opened()
-        used: int = base.execute("PRAGMA page_count").fetchone()[0]
-        used -= base.execute("PRAGMA freelist_count").fetchone()[0]
-        try:
-            disk = os.statvfs(self.folder)
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-        needed = WAL_PAGES * PAGE_BYTES + (0 if self._ballast.exists() else BALLAST_BYTES)
-        return used <= 0.9 * self._pages and disk.f_bavail * disk.f_frsize >= needed
+    def last_id(self) -> int:
+        """The highest id on disk; 0 where there is none."""
+        with self._reading() as base:
+            return int(base.execute("SELECT ifnull(max(id), 0) FROM message").fetchone()[0])
 
-    def give_ballast(self) -> None:
-        """Free the ballast's space for the WAL."""
-        with contextlib.suppress(OSError):
-            self._ballast.unlink(missing_ok=True)
-
-    def take_ballast(self) -> None:
-        """Lay the ballast again where there is room."""
-        with contextlib.suppress(OSError):
-            self._lay_ballast()
-
-    @property
-    def _ballast(self) -> Path:
-        return self.folder / "ballast"
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._base is None:
-            raise StorageError("not open", where=str(self.path), cure="open it first")
-        return self._base
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        base = self._opened()
-        try:
-            base.execute("BEGIN IMMEDIATE")
-            yield base
-            base.execute("COMMIT")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                base.execute("ROLLBACK")
-            raise StorageError(
-                f"cannot write ({error})", where=str(self.path), cure=_cure(error)
-            ) from error
-
-    def _connect_with_room(self) -> None:
-        """Open the file; on a full disk in the room of the ballast, which is given up for it."""
-        if self._base is not None:
-            return
-        try:
-            self._base = self._connect_or_renew()
-        except StorageError:
-            if not self._ballast.exists():
-                raise
-            self.give_ballast()
-            self._base = self._connect_or_renew()
-        self.readable = True
-
-    def _connect_or_renew(self) -> sqlite3.Connection:
-        try:
-            return self._connect()
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            return self._connect()
-
-    def _connect(self) -> sqlite3.Connection:
-        base = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-        try:
-            base.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            base.execute("PRAGMA journal_mode = WAL")
-            base.execute("PRAGMA synchronous = FULL")
-            base.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-            base.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
-            base.execute(f"PRAGMA max_page_count = {self._pages}")
-            base.executescript(SCHEMA)
-            base.execute("SELECT count(*) FROM message").fetchone()
-        except sqlite3.OperationalError as error:
-            base.close()
-            raise StorageError(
-                f"cannot open the outbox ({error})", where=str(self.path), cure=_cure(error)
-            ) from error
-        except sqlite3.DatabaseError:
-            base.close()
-            raise
-        return base
-
-    def _begin_epoch(self, utc_s: int) -> int:
-        note = self.folder / "epoch"
-        base = self._opened()
-        last = base.execute("SELECT max(epoch) FROM epoch").fetchone()[0] or 0
-        with contextlib.suppress(OSError, ValueError):
-            last = max(last, int(note.read_text()))
-        epoch = max(last + 1, utc_s)
-        write_atomic(note, f"{epoch}\n".encode())
-        with self._transaction():
-            base.execute("INSERT INTO epoch (epoch, next_seq) VALUES (?, 0)", (epoch,))
+    def forget_old_epochs(self) -> None:
+        """Delete the books of epochs long past that nothing is due of."""
+        with self._transaction(durable=False) as base:
             base.execute(
-                "DELETE FROM epoch WHERE gap_count = 0 AND epoch NOT IN "
+                "DELETE FROM epoch WHERE gap_count = 0 AND waiting = 0 AND epoch NOT IN "
                 "(SELECT epoch FROM epoch ORDER BY epoch DESC LIMIT ?)",
                 (EPOCHS_KEPT,),
             )
-        return epoch
+
+    def rebuild(self) -> list[Row]:
+        """Make a new file of every row and book that can be read; the old one is set aside.
+
+        Returns the rows of the new file. Raises StorageError where there is no room for it.
+        """
+        self._reclaim()
+        rows, books = sqlite_rows(self.path, self._base)
+        self._disconnect()
+        try:
+            rebuild(self.path, rows, books, self._connect)
+        except (OSError, StorageError):
+            self.ballast.give()
+            try:
+                rebuild(self.path, rows, books, self._connect)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
+        self._connect_with_room()
+        return rows
+
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to the open file, not to nothing or to another one."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def has_room(self) -> bool:
+        """Whether a tenth of the quota and, on the disk, the space of log and ballast are free."""
+        with self._reading() as base:
+            used: int = base.execute("PRAGMA page_count").fetchone()[0]
+            used -= base.execute("PRAGMA freelist_count").fetchone()[0]
+        try:
+            free = self.ballast.free_bytes()
+            log = self.path.with_name("outbox.db-wal").stat().st_size
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+        # A log that another program's open reading keeps from being folded back counts as used.
+        used += max(0, log // PAGE_BYTES - 2 * WAL_PAGES)
+        needed = WAL_PAGES * PAGE_BYTES * (1 if self.ballast.laid else 5)
+        return used <= 0.9 * self._pages and free >= needed
+
+    def _lay_ballast(self) -> None:
+        try:
+            self.ballast.lay()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+
+    @contextlib.contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._reading() as base:
+            base.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            base.execute("BEGIN IMMEDIATE")
+            try:
+                yield base
+                base.execute("COMMIT")
+            except BaseException:
+                # Whatever happened, the next transaction must be able to begin.
+                if base.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        base.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if self._base is None:
+            raise StorageError("not open", where=str(self.path), cure="open it first")
+        try:
+            yield self._base
+        except sqlite3.Error as error:
+            raise sqlite_faults.storage_error(self.path, error) from error
+
+    def _connect_with_room(self) -> None:
+        """Open the file; on a full disk in the room of the ballast, which is given up for it."""
+        if self._base is None:
+            try:
+                self._base = self._connect(self.path)
+            except sqlite_faults.StoreDamagedError:
+                raise
+            except StorageError:
+                if not self.ballast.laid:
+                    raise
+                self.ballast.give()
+                self._base = self._connect(self.path)
+        self._inode = self.path.stat().st_ino
+        self.generation += 1
+        self.readable = True
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        base = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=self.busy_s
+        )
+        try:
+            for pragma in (*PRAGMAS, f"PRAGMA max_page_count = {self._pages}"):
+                base.execute(pragma)
+            self._check_version(base)
+            base.executescript(SCHEMA)
+            base.execute("SELECT count(*) FROM message").fetchone()
+            base.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.Error as error:
+            base.close()
+            raise sqlite_faults.storage_error(path, error) from error
+        return base
+
+    def _check_version(self, base: sqlite3.Connection) -> None:
+        version: int = base.execute("PRAGMA user_version").fetchone()[0]
+        tables: int = base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and version != VERSION:
+            raise sqlite3.DatabaseError(f"its format is {version}, ours {VERSION}")
+
+    def _disconnect(self) -> None:
+        self.readable = False
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+
+    def _reclaim(self) -> None:
+        """Claim the folder again where it was moved away while we worked in it."""
+        lock = self._lock
+        try:
+            ours = lock and os.fstat(lock.fileno()).st_ino == (self.folder / "lock").stat().st_ino
+        except OSError:
+            ours = False
+        if not ours:
+            self._lock = None
+            try:
+                self.claim()
+            except StorageError:
+                self._lock = lock
+                raise
+            if lock is not None:
+                lock.close()
 
     def _take_lock(self) -> None:
         self._lock = (self.folder / "lock").open("w")
@@ -286,64 +311,27 @@ class Ledger:
                 cure="stop it, or give this station its own state_dir",
             ) from error
 
-    def _lay_ballast(self) -> None:
-        if self._ballast.exists() and self._ballast.stat().st_size == BALLAST_BYTES:
-            return
-        disk = os.statvfs(self.folder)
-        if disk.f_bavail * disk.f_frsize < BALLAST_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        try:
-            with self._ballast.open("wb") as stream:
-                stream.write(b"\0" * BALLAST_BYTES)
-                os.fsync(stream.fileno())
-        except OSError:
-            self.give_ballast()
-            raise
 
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        stamp = self.path.stat().st_mtime_ns
-        for suffix in ("", "-wal", "-shm"):
-            damaged = self.path.with_name(f"{self.path.name}{suffix}")
-            if damaged.exists():
-                damaged.rename(self.folder / f"damaged-{stamp}.db{suffix}")
-        LOG.error("%s is damaged (%s): kept as damaged-%d.db, begun anew", self.path, error, stamp)
+def _write_books(base: sqlite3.Connection, books: Iterable[Book]) -> None:
+    base.executemany(
+        "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_columns(book) for book in books],
+    )
 
 
-class LedgerReader:
-    """Reads committed messages from a connection of its own; owned by the sender's thread."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._path = ledger.path
-        self._base: sqlite3.Connection | None = None
-
-    def after(self, key: Key, limit: int) -> list[Row]:
-        """The next `limit` messages after `key`, oldest first; none before the file is open."""
-        if not self._ledger.readable:
-            return []
-        try:
-            if self._base is None:
-                self._base = sqlite3.connect(self._path, isolation_level=None, timeout=10)
-                self._base.execute("PRAGMA query_only = 1")
-            found = self._base.execute(
-                "SELECT epoch, seq, stream, payload FROM message "
-                "WHERE (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
-                (*key, limit),
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"cannot be read ({error})", where=str(self._path), cure=_cure(error)
-            ) from error
-        return [Row(*row) for row in found]
-
-    def close(self) -> None:
-        """Close the connection; a second call does nothing."""
-        if self._base is not None:
-            self._base.close()
-            self._base = None
+def _columns(book: Book) -> tuple[object, ...]:
+    gap = book.gap
+    noted = (None, None, 0, "", 1)
+    if gap is not None:
+        noted = (gap.first_seq, gap.last_seq, gap.count, gap.reason, gap.exact)  # type: ignore[assignment]
+    return (book.epoch, book.next_seq, book.low, book.settled, book.waiting, *noted)
 
 
-def _cure(error: sqlite3.Error) -> str:
-    if "full" in str(error):
-        return "free some space, raise outbox.quota_mb, or bring the broker back"
-    return "check the disk and the rights on state_dir"
+def _book(row: Sequence[object]) -> Book:
+    """A book as it was committed. Which numbers above `low` were settled is not on disk: as many
+    as there were are taken from the top, which keeps count and next number right.
+    """
+    epoch, next_seq, low, settled, waiting, first, last, count, reason, exact = row
+    above = set(range(int(next_seq) - (int(settled) - int(low)), int(next_seq)))  # type: ignore[call-overload]
+    gap = Gap(epoch, first, last, count, reason, bool(exact)) if count else None  # type: ignore[arg-type]
+    return Book(str(epoch), int(low), above, int(waiting), gap)  # type: ignore[call-overload]

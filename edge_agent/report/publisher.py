@@ -8,10 +8,11 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.report.acted_counter import ActedCounter
 from edge_agent.report.config import MqttTable, OutboxTable
-from edge_agent.report.mqtt import Sender
+from edge_agent.report.mqtt.sender import Sender
 from edge_agent.report.outbox import Outbox
-from edge_agent.report.outbox_store import Ledger
+from edge_agent.report.outbox_store import OutboxStore
 
 LOG = logging.getLogger("lineside.station")
 
@@ -35,10 +36,12 @@ class Publisher:
         if mqtt is None:
             return
         self._outbox = Outbox(
-            Ledger(state_dir, outbox.quota_mb),
+            OutboxStore(state_dir, outbox.quota_mb),
+            ActedCounter(state_dir),
             station=station,
             hand_over=outbox.hand_over,
             clock=clock,
+            on_commit=self._wake,
         )
         self._sender = Sender(
             mqtt,
@@ -59,9 +62,13 @@ class Publisher:
         return self._outbox.waiting if self._outbox else 0
 
     @property
-    def fault(self) -> str:
-        """Why verdicts are counted, not kept; or nothing."""
-        return self._outbox.fault if self._outbox else ""
+    def faults(self) -> list[str]:
+        """Sentences for the state of the station: what is not kept, lost, or not taken."""
+        if self._outbox is None or self._sender is None:
+            return []
+        unkept = self._outbox.fault
+        found = [f"verdicts are counted, not kept: {unkept}"] if unkept else []
+        return [*found, *filter(None, [self._outbox.notice]), *self._sender.faults]
 
     def open(self) -> None:
         """Get ready to keep verdicts; raises StorageError, and may then be called again.
@@ -82,24 +89,24 @@ class Publisher:
         self._keeping = True
 
     def take(self) -> int | None:
-        """The number of the decision that the line is about to act on; publish() must follow.
+        """The number of a part that the line is about to act on; publish() its verdict with it.
 
-        None where nothing is kept.
+        It is counted where a kill cannot reach: a part that was acted on and never recorded is
+        reported by the next start. None where nothing is kept.
         """
-        return None
+        return self._outbox.take() if self._outbox is not None and self._keeping else None
 
     def publish(self, message: Outbound, number: int | None = None) -> None:
         """Send a message the way its row of the stream table says; never waits.
 
-        number: from take(), for a decision on which the line has acted.
-
-        A durable message is numbered and kept until it is confirmed. Of the others the newest of
-        each kind is sent; a retained one again after each reconnection.
+        A durable message is numbered (with `number` from take(), or a new one) and kept
+        until it is confirmed. Of the others the newest of each kind is sent; a retained one again
+        after each reconnection.
         """
         if self._outbox is None or self._sender is None:
             return
         if isinstance(message, DurableMessage):
-            self._outbox.put(message)
+            self._outbox.put(message, number)
         else:
             self._sender.publish(message)
 
@@ -110,3 +117,7 @@ class Publisher:
         if self._outbox is not None:
             self._outbox.stop()
         self._sending = self._keeping = False
+
+    def _wake(self) -> None:
+        if self._sender is not None:
+            self._sender.wake()

@@ -18,8 +18,8 @@ from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from edge_agent.contracts.process.tables import table_of_rows
 from edge_agent.decide.vibration import read_baseline
 from edge_agent.infer.inspector import load_inspector
-from edge_agent.report.outbox_store import BALLAST_BYTES
-from edge_agent.report.probe import probe_broker
+from edge_agent.report.ballast import BALLAST_BYTES
+from edge_agent.report.mqtt.probe import probe_broker
 from edge_agent.station.build import channel_source, trusted_bundle
 from edge_agent.station.config import Channel, StationConfig, VibrationChannel
 

@@ -287,11 +287,10 @@ class Station:
 
     def _warnings(self) -> str:
         """What somebody should know of a station that is armed."""
-        unkept = self._publisher.fault
         forgotten = self._memories.fault
         return "; ".join(
             [
-                *([f"verdicts are counted, not kept: {unkept}"] if unkept else []),
+                *self._publisher.faults,
                 *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
                 *self._bundle_watch.refused.copy().values(),
                 *([UNSIGNED] if self.config.trust.allow_unsigned else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,8 +17,10 @@ import pytest
 from benchmarks.subscriber import Subscriber
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import StorageError
+from edge_agent.report.acted_counter import ActedCounter
+from edge_agent.report.ballast import BALLAST_BYTES
 from edge_agent.report.outbox import Outbox
-from edge_agent.report.outbox_store import BALLAST_BYTES, Ledger
+from edge_agent.report.outbox_store import OutboxStore
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from tests.station_kit import (
@@ -41,6 +44,18 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+def open_outbox(state: Path) -> Outbox:
+    outbox = Outbox(
+        OutboxStore(state, 64),
+        ActedCounter(state),
+        station="test",
+        hand_over=64,
+        clock=SystemClock(),
+    )
+    outbox.start()
+    return outbox
+
+
 def put(outbox: Outbox, count: int) -> list[str]:
     return [outbox.put(MESSAGE) for _ in range(count)]
 
@@ -48,23 +63,22 @@ def put(outbox: Outbox, count: int) -> list[str]:
 def test_full_disk_is_outlived_and_its_gap_reported(
     disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox(Ledger(disk / "state", 64), station="test", hand_over=64, clock=SystemClock())
-    outbox.start()
+    outbox = open_outbox(disk / "state")
     reader = outbox.reader()
     put(outbox, 50)
-    assert wait_until(lambda: len(reader.after((0, 0), 100)) == 50)
+    assert wait_until(lambda: len(reader.after(0, 100).rows) == 50)
     filler = fill_disk(disk)
     for _ in range(100):
         put(outbox, 20)
         time.sleep(0.005)
     assert wait_until(lambda: outbox.fault)
-    rows = reader.after((0, 0), 10_000)
-    outbox.confirm([row.key for row in rows[:40]])
-    assert wait_until(lambda: len(reader.after((0, 0), 10_000)) == len(rows) - 40), (
+    rows = reader.after(0, 10_000).rows
+    outbox.confirm(rows[:40])
+    assert wait_until(lambda: len(reader.after(0, 10_000).rows) == len(rows) - 40), (
         "what the receiver has could not be deleted from the full disk"
     )
     filler.unlink()
-    assert wait_until(lambda: [r for r in reader.after((0, 0), 10_000) if r.stream == "gap"])
+    assert wait_until(lambda: [r for r in reader.after(0, 10_000).rows if r.stream == "gap"])
     put(outbox, 1)
     assert wait_until(lambda: not outbox.fault)
     outbox.stop()
@@ -78,13 +92,8 @@ def test_full_disk_is_outlived_and_its_gap_reported(
 
 def check_books(state: Path, made: int, confirmed: int) -> None:
     """Kept + confirmed + counted as dropped is all that was made; the ballast is back."""
-    ledger = Ledger(state, 64)
-    epoch = ledger.open(0) - 1
-    ledger.close()
-    import sqlite3
-
     base = sqlite3.connect(state / "outbox.db")
-    rows = base.execute("SELECT stream, payload FROM message WHERE epoch = ?", (epoch,)).fetchall()
+    rows = base.execute("SELECT stream, payload FROM message").fetchall()
     base.close()
     gaps = [json.loads(payload) for stream, payload in rows if stream == "gap"]
     kept = len(rows) - len(gaps)
@@ -94,10 +103,10 @@ def check_books(state: Path, made: int, confirmed: int) -> None:
 
 def test_disk_full_at_the_start_is_an_error_that_says_so(disk: Path) -> None:
     fill_disk(disk)
-    ledger = Ledger(disk / "state", 64)
+    store = OutboxStore(disk / "state", 64)
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
-        ledger.open(0)
-    ledger.close()
+        store.open()
+    store.close()
 
 
 def station_on(disk: Path, folder: Path, port: int, source: str = "", **tables: str) -> Station:
@@ -146,15 +155,15 @@ def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
             filler.unlink()
             thread.join(20)
         assert plant.wait_for(32, 5) == 32
+        last = ["armed", "stopping", "offline"]
+        assert wait_until(lambda: [s["state"] for s in plant.states][-3:] == last)
     assert list(plant.verdicts)[:20] == before
-    assert [state["state"] for state in plant.states][-3:] == ["armed", "stopping", "offline"]
     assert plant.duplicates == 0
 
 
 def leave_behind(state: Path, count: int) -> list[str]:
     """The state of a run that ended before a broker was there; gives its event ids."""
-    outbox = Outbox(Ledger(state, 64), station="test", hand_over=64, clock=SystemClock())
-    outbox.start()
+    outbox = open_outbox(state)
     ids = [outbox.put(verdict()) for _ in range(count)]
     outbox.stop()
     return ids

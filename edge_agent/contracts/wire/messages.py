@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ REASON_CHARACTERS = 400
 
 EVENT_ID = r"^[A-Za-z0-9_.-]{1,63}/[0-9]{1,40}/[0-9]{1,18}$"
 """station/epoch/seq; compare it as text: an epoch is longer than a number of 64 bits."""
+
+EventId = Annotated[str, Field(pattern=EVENT_ID)]
 
 Action: TypeAlias = Literal["accept", "reject", "stop"]
 """The act of the line on a part."""
@@ -67,6 +69,9 @@ class VerdictMessage(DurableMessage):
     late_fail: Literal[True] | None = Field(
         default=None, description="the part was decided otherwise before this FAIL came"
     )
+    channels_left_out: int | None = Field(
+        default=None, ge=1, description="channels that the budget of the message had no room for"
+    )
 
 
 class StateMessage(Strict):
@@ -88,6 +93,7 @@ class GapMessage(DurableMessage):
     first_seq: int = Field(ge=0)
     last_seq: int = Field(ge=0)
     dropped: int = Field(ge=1)
+    exact: bool = Field(default=True, description="false: `dropped` is an upper bound")
     reason: str
 
 
@@ -117,7 +123,12 @@ class AckMessage(Strict):
 
     schema_version: Literal[1] = 1
     kind: Literal["ack"] = "ack"
-    event_ids: list[str] = Field(min_length=1, max_length=10_000)
+    event_ids: list[EventId] = Field(default_factory=list, max_length=10_000)
+    through: list[EventId] = Field(
+        default_factory=list,
+        max_length=100,
+        description="every message of that epoch up to this one is stored",
+    )
 
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

@@ -57,7 +57,7 @@ STREAMS = {
     for stream in (
         Stream("verdict", VerdictMessage, "durable", qos=1, retain=False, max_bytes=4096),
         Stream("gap", GapMessage, "durable", qos=1, retain=False, max_bytes=1024),
-        Stream("state", StateMessage, "latest", qos=1, retain=True, max_bytes=2048),
+        Stream("state", StateMessage, "latest", qos=1, retain=True, max_bytes=16384),
         Stream(
             "health",
             HealthMessage,

@@ -19,7 +19,7 @@ from benchmarks.brokers import find_mosquitto, free_port, wait_for_port
 from edge_agent.broker.client import build_client
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.report.config import MqttTable
-from edge_agent.report.probe import probe_broker
+from edge_agent.report.mqtt.probe import probe_broker
 
 
 @dataclass
