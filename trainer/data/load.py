@@ -7,13 +7,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.folder_scan import count_by_reason
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import READERS
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
-from trainer.data.layout import SPLIT_NAMES, detect, files_of, place_files
+from trainer.data.labels_csv import read_labels
+from trainer.data.layouts.detect import detect, scan_files
+from trainer.data.layouts.place import place_files
 from trainer.data.process.row_samples import process_dataset
-from trainer.data.process.table import read_rows
 from trainer.data.samples import Dataset, Sample
 
 
@@ -35,12 +37,8 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if config.kind == "tabular":
         found = process_dataset(root, config)
         return _with_known_good(replace(found, decisions=(*decisions, *found.decisions)))
-    listed = _from_csv(root, config) if config.labels else _from_folders(root, config)
-    kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
-    there = tuple(sample for sample in kept if (root / sample.path).is_file())
-    missing = tuple(sample.path for sample in kept if not (root / sample.path).is_file())
-    _refuse_nothing(root, kept, there)
-    dataset = Dataset(root, config, there, tuple(decisions), missing, _unlisted(root, config, kept))
+    read = _from_csv if config.labels else _from_folders
+    dataset = read(root, config, tuple(decisions))
     return _with_axes(_with_known_good(dataset))
 
 
@@ -66,47 +64,7 @@ def _configuration(root: Path) -> tuple[DatasetConfig, list[str]]:
     return config, []
 
 
-def _from_csv(root: Path, config: DatasetConfig) -> list[Sample]:
-    path = root / str(config.labels)
-    rows = read_rows(path)
-    for column in ("path", "label", config.group, config.fold):
-        _refuse_missing_column(path, rows[0], column)
-    return [_sample_of(row, config, f"{path}: row {n}") for n, row in enumerate(rows, start=2)]
-
-
-def _sample_of(row: dict[str, str], config: DatasetConfig, where: str) -> Sample:
-    if not row["path"] or not row["label"]:
-        raise DatasetError("path or label is empty", where=where, cure="fill it in")
-    split = row.get(config.split, "")
-    if split and split.lower() not in SPLIT_NAMES:
-        raise DatasetError(
-            f"split {split!r} is not one of train, val, test", where=where, cure="correct it"
-        )
-    return Sample(
-        path=row["path"],
-        label=row["label"],
-        group=row[config.group] if config.group else "",
-        fold=row[config.fold] if config.fold else "",
-        split=SPLIT_NAMES[split.lower()] if split else "",
-        rate_hz=_rate(row.get("rate_hz", ""), where),
-        mask=row.get("mask", ""),
-        conditions={k: v for k, v in row.items() if k not in ("path", "label")},
-    )
-
-
-def _rate(text: str, where: str) -> float | None:
-    if not text:
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 1e9:
-        raise DatasetError(f"rate_hz {text!r} is no rate", where=where, cure="give it in Hz")
-    return rate
-
-
-def _from_folders(root: Path, config: DatasetConfig) -> list[Sample]:
+def _refuse_columns_without_csv(root: Path, config: DatasetConfig) -> None:
     for column, name in ((config.group, "group"), (config.fold, "fold")):
         if column:
             raise ConfigError(
@@ -114,15 +72,32 @@ def _from_folders(root: Path, config: DatasetConfig) -> list[Sample]:
                 where=str(root / DATASET_TOML),
                 cure='name the CSV: labels = "labels.csv"',
             )
-    placed = place_files(root, files_of(root, config.kind))
-    return [Sample(p.path, p.label, split=p.split, mask=p.mask) for p in placed]
 
 
-def _refuse_missing_column(path: Path, row: dict[str, str], column: str | None) -> None:
-    if column is not None and column not in row:
-        raise DatasetError(
-            f"has no column {column!r}", where=str(path), cure=did_you_mean(column, list(row))
-        )
+def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
+    """The samples of class folders, and everything that lies there and is none."""
+    _refuse_columns_without_csv(root, config)
+    places = place_files(root, scan_files(root, config.kind), config.kind)
+    samples = tuple(
+        Sample(one.path, one.label, split=one.split, mask=one.mask)
+        for one in places.placed
+        if not _excluded(one.path, config.exclude)
+    )
+    left_out = tuple(one for one in places.left_out if not _excluded(one.path, config.exclude))
+    if not samples:
+        reasons = "; ".join(count_by_reason(left_out)[:3])
+        what = f"no samples ({reasons})" if reasons else "no samples"
+        raise DatasetError(what, where=str(root), cure="check the folder and exclude")
+    return Dataset(root, config, samples, decisions, left_out=left_out)
+
+
+def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
+    listed = read_labels(root, config)
+    kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
+    there = tuple(sample for sample in kept if (root / sample.path).is_file())
+    missing = tuple(sample.path for sample in kept if not (root / sample.path).is_file())
+    _refuse_nothing(root, kept, there)
+    return Dataset(root, config, there, decisions, missing, _unlisted(root, config, kept))
 
 
 def _excluded(path: str, globs: list[str]) -> bool:
@@ -142,10 +117,11 @@ def _refuse_nothing(root: Path, listed: list[Sample], there: tuple[Sample, ...])
 def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:
     if not config.labels:
         return 0
-    known = {sample.path for sample in listed} | {config.labels}
+    known = {sample.path for sample in listed} | {sample.mask for sample in listed}
+    known.add(config.labels)
     return sum(
         path not in known and not _excluded(path, config.exclude)
-        for path in files_of(root, config.kind)
+        for path in scan_files(root, config.kind).files
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.core.folder_scan import LeftOut
 from edge_agent.contracts.process.tables import Table
 from trainer.data.dataset_toml import DatasetConfig
 
@@ -46,6 +47,7 @@ class Sample:
 class Dataset:
     """The samples under `root`; `decisions` says in sentences what nobody wrote down.
 
+    left_out: what lies in the folder and is no sample;
     table: of process data the whole table, read once; `Sample.row` points into it.
     """
 
@@ -55,6 +57,7 @@ class Dataset:
     decisions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unlisted: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     table: Table | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -49,12 +49,28 @@ def plan_split(dataset: Dataset, config: FitConfig) -> Split:
 def refuse_single_label(dataset: Dataset) -> None:
     """Raise DatasetError where a classifier would have nothing to tell apart."""
     task = dataset.config.task
-    if not task.endswith("-class") or len(dataset.labels) > 1:
+    if not task.endswith("-class"):
+        return
+    if len(dataset.labels) > 1:
+        _refuse_one_sided(dataset)
         return
     anomaly = task.replace("-class", "-anomaly")
     only = f"every sample has the label {dataset.labels[0]!r}, a classifier needs two"
     cure = f'add another class; or task = "{anomaly}" in dataset.toml, which learns from good ones'
     raise DatasetError(only, where=str(dataset.root), cure=cure)
+
+
+def _refuse_one_sided(dataset: Dataset) -> None:
+    """Where all labels are good, or none, every part would get the same verdict."""
+    if 0 < len(dataset.good) < len(dataset.labels):
+        return
+    every = "every label is good, so that every part would PASS"
+    none = "no label is known as good, so that every part would FAIL"
+    raise DatasetError(
+        every if dataset.good else none,
+        where=str(dataset.root),
+        cure=f"name the good ones of {', '.join(dataset.labels)}: good = [...] in dataset.toml",
+    )
 
 
 def good_only(split: Split) -> Split:
@@ -185,7 +201,16 @@ def _by_groups(dataset: Dataset, config: FitConfig) -> Split:
     column = dataset.config.group
     how = f"groups by {column!r}, stratified" if column else "stratified, no groups given"
     said = f"; {', '.join(lone)} split by time" if lone else ""
-    return _split_of(cut, list(names), how + said)
+    return _split_of(_with_dropped(cut, dataset), list(names), how + said)
+
+
+def _with_dropped(cut: Dataset, given: Dataset) -> Dataset:
+    """A given split without a test part is not used, and that is noted."""
+    names = sorted({sample.split for sample in given.samples} - {""})
+    if not names:
+        return cut
+    said = f"the given split has only {' and '.join(names)}, no test: all samples are split anew"
+    return cut.with_samples(cut.samples, said)
 
 
 def _carve_val(dataset: Dataset, names: list[str], config: FitConfig, protocol: str) -> Split:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.folder_scan import printable
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
 from trainer.data.file_faults import Fault, Inspection, inspect_files
@@ -63,6 +64,7 @@ class Survey:
             "tags": self.tags,
             "doubts": self.doubts,
             "unlisted_files": self.dataset.unlisted,
+            "left_out": [vars(one) for one in self.dataset.left_out],
             "faults": [vars(fault) for fault in self.faults],
             "identical": self.identical,
         }
@@ -84,18 +86,41 @@ def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
         planned, protocol, names = split.dataset, split.protocol, split.names()
     except LinesideError as error:
         refusal = str(error)
+    rows = _rows(dataset, planned, names)
     return Survey(
         dataset,
-        _rows(dataset, planned, names),
+        rows,
         protocol,
         refusal,
         planned.decisions,
-        inspection.faults,
+        [*inspection.faults, *_left_out(dataset)],
         inspection.identical,
         _rates(dataset),
         tags,
-        signal_doubts(dataset) if dataset.config.vibration else [],
+        [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
     )
+
+
+def _left_out(dataset: Dataset) -> list[Fault]:
+    """One fault for each reason why files that somebody put there are not read."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for one in dataset.left_out:
+        if not one.harmless:
+            reasons[one.why].append(one.path)
+    return [
+        Fault(
+            printable(paths[0]), "left out", why if len(paths) == 1 else f"{why}; {len(paths)} so"
+        )
+        for why, paths in reasons.items()
+    ]
+
+
+def _untested(rows: list[LabelRow]) -> list[str]:
+    return [
+        f"label {row.label!r} has no sample in the test split: nothing is known of how it is judged"
+        for row in rows
+        if row.test == 0 and any(other.test for other in rows)
+    ]
 
 
 def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[LabelRow]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.folder_scan import scan_folder
 
 
 def sha256_hex(payload: bytes) -> str:
@@ -66,16 +67,7 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
     Raises OSError for a folder that cannot be listed: what lies in it would go by unseen.
     """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        kept = (Path(place, name) for name in names if not name.startswith("."))
-        found += [path for path in kept if path.suffix.lower() in suffixes and path.is_file()]
-    return sorted(found)
+    return sorted(folder / name for name in scan_folder(folder, suffixes).files)
 
 
 def fsync_dir(path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.errors import DatasetError, InputError
+from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.suggestion import did_you_mean
-from edge_agent.contracts.process.tables import Table, numbers, read_table, texts
-from trainer.data.dataset_toml import DatasetConfig, TabularColumns
-from trainer.data.layout import SPLIT_NAMES
+from edge_agent.contracts.process.tables import Table, numbers, texts
+from trainer.data.dataset_toml import DatasetConfig
+from trainer.data.labels_csv import read_table_here
+from trainer.data.layouts.split_names import split_of
 from trainer.data.process.columns import columns_of, feature_names
 from trainer.data.process.target_leakage import refuse_leaks
 from trainer.data.samples import Dataset, Sample
@@ -26,7 +27,7 @@ def process_dataset(root: Path, config: DatasetConfig) -> Dataset:
     away.
     """
     columns = columns_of(config)
-    table = _read(root / columns.file, columns)
+    table = read_table_here(root / columns.file, columns.header)
     _refuse_missing_columns(root, table, config)
     labels, values = _labels(table, config)
     names = feature_names(table, config)
@@ -51,13 +52,6 @@ def process_dataset(root: Path, config: DatasetConfig) -> Dataset:
     if len(samples) < len(table):
         decisions.append(f"{len(table) - len(samples)} rows without a label left out")
     return Dataset(root, config, samples, tuple(decisions), table=table)
-
-
-def _read(path: Path, columns: TabularColumns) -> Table:
-    try:
-        return read_table(path, columns.header)
-    except InputError as error:
-        raise DatasetError(error.what, where=error.where, cure=error.cure) from error
 
 
 def _groups(table: Table, config: DatasetConfig) -> tuple[NDArray[np.str_] | None, list[str]]:
@@ -101,13 +95,13 @@ def _rows_left(series: NDArray[np.str_]) -> NDArray[np.float64]:
 
 
 def _split_name(text: str, file: str, row: int) -> str:
-    if text and text.lower() not in SPLIT_NAMES:
+    if text and not split_of(text):
         raise DatasetError(
             f"split {text!r} is not one of train, val, test",
             where=f"{file}: row {row + 1}",
             cure="correct it",
         )
-    return SPLIT_NAMES[text.lower()] if text else ""
+    return split_of(text)
 
 
 def _refuse_missing_columns(root: Path, table: Table, config: DatasetConfig) -> None:

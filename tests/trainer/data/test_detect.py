@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
-from trainer.data.layout import looks_good
+from trainer.data.layouts.good_names import meaning
 from trainer.data.load import load_dataset
 
 Make = Callable[[dict[str, int]], Path]
@@ -77,4 +77,4 @@ def test_files_without_class_folders_are_refused(images: Make) -> None:
     [("ok_front", True), ("Good", True), ("not_ok", False), ("token", False), ("scratch", False)],
 )
 def test_good_is_read_off_whole_words(label: str, good: bool) -> None:
-    assert looks_good(label) is good
+    assert (meaning(label) == "good") is good

@@ -1,0 +1,110 @@
+"""The labels CSV of a data set: path,label and whatever else is known of each file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from edge_agent.contracts.core.errors import DatasetError, InputError
+from edge_agent.contracts.core.suggestion import did_you_mean
+from edge_agent.contracts.process.tables import Table, read_table
+from trainer.data.dataset_toml import DatasetConfig
+from trainer.data.layouts.split_names import split_of
+from trainer.data.samples import Sample
+
+
+def read_labels(root: Path, config: DatasetConfig) -> list[Sample]:
+    """The listed files; raises DatasetError that names the file, the row and the column."""
+    path = root / str(config.labels)
+    rows = _rows(path)
+    for column in ("path", "label", config.group, config.fold):
+        if column is not None and column not in rows[0]:
+            raise DatasetError(
+                f"has no column {column!r}",
+                where=str(path),
+                cure=did_you_mean(column, list(rows[0])),
+            )
+    samples = [
+        _sample_of(root, row, config, f"{path}: row {number}")
+        for number, row in enumerate(rows, start=2)
+    ]
+    _refuse_other_case(samples, path)
+    _refuse_twice(samples, path)
+    return samples
+
+
+def read_table_here(path: Path, header: list[str] | None = None) -> Table:
+    """A table of the data set; what cannot be read is a fault of the data set."""
+    try:
+        return read_table(path, header or [])
+    except InputError as error:
+        raise DatasetError(error.what, where=error.where, cure=error.cure) from error
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    table = read_table_here(path)
+    columns = {name: [str(cell) for cell in cells] for name, cells in table.columns.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _sample_of(root: Path, row: dict[str, str], config: DatasetConfig, where: str) -> Sample:
+    if not row["path"] or not row["label"]:
+        raise DatasetError("path or label is empty", where=where, cure="fill it in")
+    split = row.get(config.split, "")
+    if split and not split_of(split):
+        raise DatasetError(
+            f"split {split!r} is not one of train, val, test", where=where, cure="correct it"
+        )
+    return Sample(
+        path=_inside(root, row["path"]),
+        label=row["label"],
+        group=row[config.group] if config.group else "",
+        fold=row[config.fold] if config.fold else "",
+        split=split_of(split),
+        rate_hz=_rate(row.get("rate_hz", ""), where),
+        mask=_inside(root, row["mask"]) if row.get("mask") else "",
+        conditions={k: v for k, v in row.items() if k not in ("path", "label")},
+    )
+
+
+def _inside(root: Path, text: str) -> str:
+    """The path relative to the data set, whatever program wrote it: ./a, a\\b, or absolute."""
+    windows = "\\" in text and not (root / text).exists()
+    plain = PureWindowsPath(text).as_posix() if windows else text
+    pure = PurePosixPath(plain)
+    if pure.is_absolute() and pure.is_relative_to(root):
+        pure = pure.relative_to(root)
+    return pure.as_posix()
+
+
+def _rate(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1e9:
+        raise DatasetError(f"rate_hz {text!r} is no rate", where=where, cure="give it in Hz")
+    return rate
+
+
+def _refuse_other_case(samples: list[Sample], path: Path) -> None:
+    """`OK` and `ok` would be two classes."""
+    known: dict[str, str] = {}
+    for sample in samples:
+        other = known.setdefault(sample.label.casefold(), sample.label)
+        if other != sample.label:
+            raise DatasetError(
+                f"labels {other!r} and {sample.label!r} differ only in upper and lower case",
+                where=str(path),
+                cure="write them alike",
+            )
+
+
+def _refuse_twice(samples: list[Sample], path: Path) -> None:
+    twice = [name for name, count in Counter(s.path for s in samples).items() if count > 1]
+    if twice:
+        raise DatasetError(
+            f"{twice[0]} is listed twice", where=str(path), cure="list each file once"
+        )

@@ -1,0 +1,207 @@
+"""The task of a folder without dataset.toml, judged by names and written down in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.folder_scan import FolderScan, scan_folder
+from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
+from edge_agent.contracts.model.manifest import Task
+from edge_agent.contracts.process.tables import texts
+from edge_agent.contracts.vibration.recordings import READERS
+from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
+from trainer.data.labels_csv import read_table_here
+from trainer.data.layouts.foreign import foreign_format
+from trainer.data.layouts.good_names import meaning
+from trainer.data.layouts.place import Placed, Places, place_files
+
+LABEL_CSVS = ("labels.csv", "groups.csv")
+LABEL_COLUMNS = ("label", "target", "class")
+EXPECTED = frozenset(
+    {"dataset.toml", "fit.toml", "labels.csv", "groups.csv", "copies.csv", ".md", ".pdf", "readme",
+     "readme.txt", "license", "license.txt", "licence", "licence.txt"}
+)  # fmt: skip
+"""Names and suffixes of files that describe a data set."""
+MOST_VALUES = 20
+"""Different values of a label column up to which it holds classes."""
+
+
+def scan_files(root: Path, kind: str, labels: str | None = None) -> FolderScan:
+    """The images or recordings below `root`, and everything else that lies there."""
+    suffixes = IMAGE_SUFFIXES if kind == "image" else frozenset(READERS)
+    also = EXPECTED | ({labels.lower()} if labels else set())
+    found = scan_folder(root, suffixes, also)
+    found.files = [path for path in found.files if path not in also]
+    return found
+
+
+def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
+    """The configuration that the layout suggests, and the decisions taken.
+
+    Raises DatasetError for a layout that is not read, and for a label of which the name does not
+    say whether it is good.
+    """
+    images, recordings = scan_files(root, "image"), scan_files(root, "vibration")
+    table = _lone_table(root, images)
+    if table is not None:
+        return _detect_table(root, table)
+    kind, scan = _majority_kind(root, images, recordings)
+    csv = _labels_csv(root, images if kind == "image" else scan)
+    if csv is not None:
+        return _detect_listed(root, kind, csv)
+    places = place_files(root, scan, kind)
+    _refuse_foreign(root, scan, places)
+    if not places.placed:
+        raise DatasetError(
+            f"{len(scan.files)} {kind} files, but no class folders",
+            where=str(root),
+            cure="put them into one folder per class, or write labels.csv with path,label",
+        )
+    task, why = _task(kind, places.placed)
+    config, decisions = _configured(root, task, kind, {one.label for one in places.placed}, None)
+    if places.masks:
+        decisions.append(f"{places.masks} masks recognised; they are no samples")
+    return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
+
+
+def good_labels(root: Path, task: str, labels: set[str]) -> tuple[list[str], str]:
+    """The labels whose names say that a part is good, and a sentence about it.
+
+    Raises DatasetError for a label that is half a good one.
+    """
+    said = {label: meaning(label) for label in sorted(labels)}
+    unsure = [label for label, what in said.items() if what == "unsure"]
+    if unsure:
+        raise DatasetError(
+            f"the name of label {unsure[0]!r} does not say whether the part is good",
+            where=str(root),
+            cure=f'write dataset.toml with task = "{task}" and good = [...]',
+        )
+    good = [label for label, what in said.items() if what == "good"]
+    bad = [label for label in said if label not in good]
+    if not good:
+        return [], "no label sounds good"
+    return good, f"good labels by their names: {', '.join(good)}; defects: {', '.join(bad) or None}"
+
+
+def _configured(
+    root: Path, task: Task, kind: str, labels: set[str], csv: str | None
+) -> tuple[DatasetConfig, list[str]]:
+    good, sentence = good_labels(root, task, labels)
+    vibration = VibrationColumns() if kind == "vibration" else None
+    return DatasetConfig(task=task, good=good, labels=csv, vibration=vibration), [sentence]
+
+
+def _detect_listed(root: Path, kind: str, csv: str) -> tuple[DatasetConfig, list[str]]:
+    columns = read_table_here(root / csv).columns
+    labels = {str(cell) for cell in columns.get("label", np.array([]))} - {""}
+    config, decisions = _configured(root, _class_task(kind), kind, labels, csv)
+    return config, [f"no dataset.toml: {kind} files listed in {csv}, so task = {config.task!r}",
+                    *decisions]  # fmt: skip
+
+
+def _task(kind: str, placed: list[Placed]) -> tuple[Task, str]:
+    training = {item.label for item in placed if item.split == "train"}
+    if len(training) == 1 and meaning(next(iter(training))) == "good":
+        task: Task = "image-anomaly" if kind == "image" else "vibration-anomaly"
+        return task, "train holds good samples only"
+    if training:
+        return _class_task(kind), f"{kind} files in train|val|test/<class>"
+    return _class_task(kind), f"{kind} files in class folders"
+
+
+def _class_task(kind: str) -> Task:
+    return "image-class" if kind == "image" else "vibration-class"
+
+
+def _majority_kind(
+    root: Path, images: FolderScan, recordings: FolderScan
+) -> tuple[str, FolderScan]:
+    tables = {".csv", ".parquet"}
+    signals = [path for path in recordings.files if Path(path).suffix.lower() not in tables]
+    beside = images.files and not signals and not any("/" in path for path in recordings.files)
+    if not images.files and not recordings.files:
+        raise DatasetError(
+            "no images, recordings or tables",
+            where=str(root),
+            cure="name a folder with one sub-folder per class",
+        )
+    if beside or len(images.files) >= len(recordings.files):
+        return "image", images
+    return "vibration", recordings
+
+
+def _labels_csv(root: Path, scan: FolderScan) -> str | None:
+    """labels.csv, groups.csv, or the only table at the root that has the columns path and label."""
+    named = next((name for name in LABEL_CSVS if (root / name).is_file()), None)
+    if named is not None:
+        return named
+    tables = [path for path in sorted(root.glob("*.csv")) if path.is_file()]
+    fitting = [path for path in tables if {"path", "label"} <= set(read_table_here(path).columns)]
+    if len(fitting) == 1:
+        return fitting[0].name
+    if len(tables) == 1 and not any("/" in path for path in scan.files) and scan.files:
+        raise DatasetError(
+            f"{len(scan.files)} files and one table without the columns path and label",
+            where=str(tables[0]),
+            cure="name its columns path and label; or sort the files into class folders",
+        )
+    return None
+
+
+def _refuse_foreign(root: Path, scan: FolderScan, places: Places) -> None:
+    """Another tool's layout is refused, unless class folders are there all the same."""
+    if len({one.label for one in places.placed}) > 1:
+        return
+    paths = [*scan.files, *(one.path for one in scan.left_out)]
+    name, cure = foreign_format(paths)
+    if name:
+        raise DatasetError(f"{name}: not read", where=str(root), cure=cure)
+
+
+def _lone_table(root: Path, images: FolderScan) -> Path | None:
+    tables = [p for p in root.iterdir() if p.suffix.lower() in (".csv", ".parquet")]
+    folders = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    lone = len(tables) == 1 and not folders and tables[0].name not in LABEL_CSVS
+    return tables[0] if lone and not images.files else None
+
+
+def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
+    content = read_table_here(table)
+    names = list(content.columns)
+    label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
+    values = Counter(texts(content, label).tolist())
+    few = len(values) <= MOST_VALUES
+    task: Task = "tabular-class" if few else "tabular-regression"
+    why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
+    good, sentence = _good_values(root, label, set(values)) if few else ([], "")
+    columns = TabularColumns(file=table.name, label=label)
+    decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence]
+    return DatasetConfig(task=task, good=good, tabular=columns), [d for d in decisions if d]
+
+
+def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], str]:
+    """0 and 1 mean what the column's name says: 1 is bad in `failed`, and good in `passed`."""
+    truth = {value: _truth(value) for value in values - {""}}
+    if any(said is None for said in truth.values()) or len(set(truth.values())) < 2:
+        return good_labels(root, "tabular-class", values - {""})
+    wanted = {"bad": False, "good": True}.get(meaning(column))
+    if wanted is None:
+        raise DatasetError(
+            f"column {column!r} does not say whether 0 or 1 is good",
+            where=str(root),
+            cure='write dataset.toml with task = "tabular-class", good = ["0"] or ["1"], and '
+            "[tabular] with file and label",
+        )
+    good = sorted(value for value, said in truth.items() if said is wanted)
+    return good, f"good labels by the name of column {column!r}: {', '.join(good)}"
+
+
+def _truth(value: str) -> bool | None:
+    return {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}.get(
+        value.strip().lower()
+    )

@@ -1,0 +1,27 @@
+"""Layouts of other tools that hold no class folders: recognised, and named with the cure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LABELS = "write labels.csv with path,label (and mask), or sort the pictures into class folders"
+
+_FORMATS: tuple[tuple[str, str, str], ...] = (
+    (r"(coco\.json|(^|/)instances_[^/]*\.json)$", "COCO annotations", _LABELS),
+    (r"(^|/)jpegimages/|(^|/)annotations/[^/]+\.xml$", "the layout of Pascal VOC", _LABELS),
+    (r"(^|/)(data\.yaml|classes\.txt|obj\.names)$|(^|/)labels/.*\.txt$", "YOLO labels", _LABELS),
+    (r"(^|/)split_csv/", "the layout of VisA", "name the folder Images of one object"),
+    (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", "the layout of DAGM", _LABELS),
+    (r"(^|/)(masks|mask|groundtruth|ground_truth)/", "pictures and masks, but no classes", _LABELS),
+    (r"\.tfrecords?$", "TFRecord files", "export the pictures as files in class folders"),
+)
+
+
+def foreign_format(paths: Iterable[str]) -> tuple[str, str]:
+    """The name of a layout that these paths speak of, and what to do; empty where there is none."""
+    lower = [path.lower() for path in paths]
+    for pattern, name, cure in _FORMATS:
+        if any(re.search(pattern, path) for path in lower):
+            return name, cure
+    return "", ""

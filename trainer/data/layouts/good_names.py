@@ -1,0 +1,181 @@
+"""Which label names say that a part is good, or bad, in the languages of our users.
+
+Exact words only: `non_ok` holds an `ok` and is bad. What is not in the tables is not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+Meaning = Literal["good", "bad", "unsure", "unknown"]
+
+_GOOD = """
+ok okay good goods normal healthy pass passed passing intact flawless undamaged acceptable accepted
+accept conforming conform faultless faultfree defectfree nodefect nodefects nofault nofaults
+nonedefect nondefective notdefective undefective free clean
+gut gute guter gutes gutteil gutteile io inordnung fehlerfrei einwandfrei bestanden mangelfrei
+bon bonne bons bonnes conforme conformes accepte acceptee sansdefaut
+bueno buena buenos buenas bien correcto correcta apto apta aprobado aceptado sindefecto sano
+buono buona buoni buone idoneo accettato integro sano senzadifetti
+bom boa bons boas aprovado aprovada semdefeito
+dobry dobra dobre poprawny poprawna zgodny zgodna bezwad
+iyi saglam sağlam uygun kabul hatasız hatasiz
+goed goede goedgekeurd
+dobrý shodny vyhovujici
+bra godkänd godkand felfri
+godkjent godkendt
+jo jó megfelelo megfelelő hibatlan
+bun bune acceptat
+hyva hyvä hyväksytty
+dat đạt tot tốt
+годен годная годный годные годно норма нормальный хорошо хороший исправен исправный исправно
+добре справний придатний
+合格 合格品 良品 正常 正常品 好 好品 良 良好 通过 通過 完好 无缺陷 無缺陷 正品
+問題なし 異常なし 欠陥なし 可
+양품 정상 정상품 합격 합격품 양호
+سليم جيد मानक अच्छा ดี ปกติ
+"""
+
+_BAD = """
+ng nok nogood notgood notok nonok unok bad defect defects defective fail failed failing faulty fault
+faults reject rejected rejects abnormal anomaly anomalous anomalies unhealthy nonhealthy damaged
+damage broken scrap nonconforming nonconform nonconformity notpassed unacceptable notacceptable
+nonnormal notnormal unnormal nothealthy failure failures nogo def
+schlecht schlechte schlechtteil schlechtteile nio nichtio nichtinordnung nichtok nichtgut ungut
+ausschuss defekt defekte fehler fehlerhaft mangelhaft nichtbestanden kaputt
+mauvais mauvaise mauvaises nonconforme nonconformes defaut defauts defectueux defectueuse rebut
+rejete rejetee ko
+malo mala malos malas noconforme nobueno defecto defectos defectuoso defectuosa rechazado noapto
+rechazo
+cattivo cattiva difettoso difettosa difetto difetti scarto scarti nonidoneo guasto
+ruim mau ma defeito defeitos defeituoso defeituosa reprovado reprovada naoconforme rejeitado
+zly zla zle wadliwy wadliwa wada wady niezgodny niezgodna brak braki niedobry
+kotu kötü hatali hatalı hata uygunsuz uygundegil uygundeğil ret hurda kusurlu bozuk
+slecht slechte fout fouten afgekeurd nietgoed
+vadny vadná vadny zmetek neshodny
+dalig dålig underkand underkänd fel
+rossz hibas hibás selejt
+rau defectuos respins
+huono viallinen hylätty
+loi lỗi hong hỏng khongdat khôngđạt
+брак негоден негодный негодные дефект дефекты плохо плохой неисправен неисправный нетгодности
+некондиция поганий несправний
+不合格 不合格品 不良 不良品 异常 異常 异常品 缺陷 缺陷品 次品 废品 廢品 坏 壞 坏品 有缺陷 失败
+不通过 欠陥 欠陥品 異常あり 不可 キズ
+불량 불량품 불합격 불합격품 비정상 이상 결함
+تالف معيب खराब เสีย
+"""
+
+_NEUTRAL = frozenset(
+    [
+        "part",
+        "parts",
+        "piece",
+        "pieces",
+        "sample",
+        "samples",
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "picture",
+        "pictures",
+        "photo",
+        "photos",
+        "item",
+        "items",
+        "unit",
+        "units",
+        "product",
+        "products",
+        "class",
+        "classes",
+        "label",
+        "data",
+        "set",
+        "front",
+        "back",
+        "top",
+        "bottom",
+        "side",
+        "left",
+        "right",
+        "new",
+        "old",
+        "all",
+        "only",
+        "teil",
+        "teile",
+        "bild",
+        "bilder",
+    ]
+)
+
+_NEGATIONS = frozenset(
+    [
+        "no",
+        "not",
+        "non",
+        "un",
+        "never",
+        "without",
+        "kein",
+        "keine",
+        "ohne",
+        "nicht",
+        "sans",
+        "pas",
+        "sin",
+        "senza",
+        "sem",
+        "nao",
+        "bez",
+        "nie",
+        "zonder",
+        "uten",
+        "utan",
+        "без",
+        "не",
+        "нет",
+        "无",
+        "無",
+        "未",
+        "非",
+    ]
+)
+_GOOD_ENDINGS = ("good", "ok", "normal", "healthy")
+
+
+def _plain(text: str) -> str:
+    """Without case, accents and the forms of one letter (Unicode NFKD)."""
+    apart = unicodedata.normalize("NFKD", text.casefold().replace("ł", "l").replace("ı", "i"))
+    return "".join(c for c in apart if not unicodedata.combining(c) or "\u3099" <= c <= "\u309a")
+
+
+GOOD_WORDS = frozenset(_plain(word) for word in _GOOD.split())
+BAD_WORDS = frozenset(_plain(word) for word in _BAD.split())
+
+
+def meaning(label: str) -> Meaning:
+    """good or bad where the whole name says so; unsure where only a part of it does, as `OK_NG`,
+    `never_good`; unknown where nothing does, as `scratch`."""
+    words = [_plain(word) for word in re.split(r"[\W_]+", label) if word]
+    joined = "".join(words)
+    if joined in GOOD_WORDS:
+        return "unsure" if joined in BAD_WORDS else "good"
+    if joined in BAD_WORDS:
+        return "bad"
+    telling = [word for word in words if word not in _NEUTRAL and not word.isdigit()]
+    telling = [word.rstrip("0123456789") for word in telling]
+    if telling and all(word in GOOD_WORDS for word in telling):
+        return "good"
+    if telling and all(word in BAD_WORDS for word in telling):
+        return "bad"
+    if any(word in _NEGATIONS for word in words):
+        told = [word for word in words if word in GOOD_WORDS or word in BAD_WORDS]
+        return "unsure" if told else "unknown"
+    if any(word in GOOD_WORDS or word.endswith(_GOOD_ENDINGS) for word in telling):
+        return "unsure"
+    return "bad" if any(word in BAD_WORDS for word in telling) else "unknown"

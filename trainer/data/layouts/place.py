@@ -1,0 +1,75 @@
+"""Label, split and mask of every file by its folders; what has no place is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut
+from trainer.data.layouts.mask_files import find_masks
+from trainer.data.layouts.split_names import split_of
+
+WRAPPERS = frozenset({"images", "image", "imgs", "img", "pictures", "data", "jpegimages", "photos"})
+"""Folders that say what is in them, not of which class it is."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file with what its folders say."""
+
+    path: str
+    label: str
+    split: str = ""
+    mask: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """placed: the samples; left_out: what is none; masks: how many belong to a sample."""
+
+    placed: list[Placed]
+    left_out: list[LeftOut]
+    masks: int = 0
+
+
+def place_files(root: Path, scan: FolderScan, kind: str) -> Places:
+    """What the folders of `scan` say of its files."""
+    masks = find_masks(root, scan.files) if kind == "image" else {}
+    pictures = [path for path in scan.files if path not in masks]
+    steps = {path: _steps(path) for path in pictures}
+    splits = any(split for split, _ in steps.values())
+    wrapper = _wrapper([folders for _, folders in steps.values()])
+    mask_of = {picture: mask for mask, picture in masks.items() if picture}
+    placed: list[Placed] = []
+    left_out = list(scan.left_out)
+    for path in pictures:
+        split, folders = steps[path]
+        folders = folders[1:] if wrapper else folders
+        if splits and not split:
+            left_out.append(LeftOut(path, "lies beside the folders train, val and test"))
+        elif not folders:
+            where = f"in {split} without" if split else "outside any"
+            left_out.append(LeftOut(path, f"lies {where} class folder"))
+        else:
+            placed.append(Placed(path, folders[0], split, mask_of.get(path, "")))
+    left_out += [
+        LeftOut(mask, "looks like a mask, but of no picture that is there")
+        for mask, picture in masks.items()
+        if not picture
+    ]
+    left_out += [LeftOut(folder, "a folder without a file") for folder in scan.empty]
+    return Places(placed, left_out, len(mask_of))
+
+
+def _steps(path: str) -> tuple[str, tuple[str, ...]]:
+    """The split that the first folder names, and the folders below it."""
+    folders = PurePosixPath(path).parts[:-1]
+    split = split_of(folders[0]) if folders else ""
+    return split, folders[1:] if split else folders
+
+
+def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:
+    """Whether all files lie in one folder whose name is no class."""
+    firsts = {one[0].casefold() for one in folders if one}
+    return len(firsts) == 1 and firsts <= WRAPPERS and all(folders)
