@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.argument_types import count
+
 if TYPE_CHECKING:
-    from edge_agent.contracts.core.check_result import Finding
+    from edge_agent.contracts.core.check_result import CheckResult
 
 EXAMPLES = """examples:
   lineside-agent check station.toml
@@ -31,6 +33,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     check.add_argument(
         "--mosquitto-conf", type=Path, metavar="FILE", help="also say which of its lines lose"
     )
+    check.add_argument(
+        "--items", type=count, default=20, metavar="N", help="judge the first N of a channel (20)"
+    )
     check.add_argument("--json", action="store_true", help="one JSON object a line")
     check.set_defaults(run=_run)
 
@@ -43,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
 
     config = read_config(args.config)
     found = []
-    for finding in check_station(config, SystemClock()):
+    for finding in check_station(config, SystemClock(), args.items):
         _show(finding, as_json=args.json)
         found.append(finding)
     if args.mosquitto_conf is not None:
@@ -57,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _show(finding: Finding, *, as_json: bool) -> None:
+def _show(finding: CheckResult, *, as_json: bool) -> None:
     if as_json:
         row = {"what": finding.what, "grade": finding.grade, "detail": finding.detail}
         print(json.dumps(row | ({"cure": finding.cure} if finding.cure else {})), flush=True)

@@ -9,7 +9,7 @@ Grade = Literal["OK", "WARN", "FAIL", "UNKNOWN"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """UNKNOWN: it cannot be seen from here. exit_code: of the command when this is a FAIL."""
 
     what: str
@@ -17,3 +17,7 @@ class Finding:
     detail: str
     cure: str = ""
     exit_code: int = 1
+
+
+Finding = CheckResult
+"""Former name, for the modules that still use it."""
