@@ -23,6 +23,9 @@ from edge_agent.report.outbox_writer import OutboxWriter
 from edge_agent.report.row import Row
 from edge_agent.report.sqlite_faults import StoreDamagedError
 
+NUMBER_MAX = 10**18
+"""Event ids have 18 digits for the number, and SQLite 63 bits."""
+
 
 class Outbox:
     """The queue between the line and the broker; start() and stop() own its thread.
@@ -142,6 +145,8 @@ class Outbox:
         """
         if number is None:
             number = self.take()
+        if not 0 <= number < NUMBER_MAX:
+            raise ValueError(f"{number} is no number of take()")
         event_id = f"{self._station}/{self.epoch}/{number}"
         try:
             payload = payload_of(message, event_id)

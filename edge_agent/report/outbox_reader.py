@@ -9,10 +9,8 @@ from typing import Any
 
 from edge_agent.report import sqlite_faults
 from edge_agent.report.outbox_store import OutboxStore
-from edge_agent.report.row import Row, is_whole
+from edge_agent.report.row import ROW_COLUMNS, Row, forgiving_text, is_whole
 from edge_agent.report.sqlite_faults import StoreBusyError, StoreDamagedError
-
-COLUMNS = "id, epoch, seq, stream, payload, seal"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class OutboxReader:
         return int(str(found[0][0])) if found else 0
 
     def _select(self, condition: str, values: tuple[object, ...]) -> list[Row]:
-        found = self._execute(f"SELECT {COLUMNS} FROM message WHERE {condition}", values)
+        found = self._execute(f"SELECT {ROW_COLUMNS} FROM message WHERE {condition}", values)
         rows = [Row(*columns[:5]) for columns in found]
         for row, columns in zip(rows, found, strict=True):
             if not is_whole(row, columns[5]):
@@ -106,5 +104,6 @@ class OutboxReader:
             self._base = sqlite3.connect(
                 self._store.path, isolation_level=None, timeout=self._store.busy_s
             )
+            self._base.text_factory = forgiving_text
             self._base.execute("PRAGMA query_only = 1")
         return self._base

@@ -19,11 +19,18 @@ from pathlib import Path
 
 from edge_agent.contracts.core.files import fsync_dir
 from edge_agent.report.ballast import PAGE_BYTES
-from edge_agent.report.row import Row, is_whole, scan_rows, seal
+from edge_agent.report.row import (
+    ROW_COLUMNS,
+    Row,
+    book_of,
+    forgiving_text,
+    is_whole,
+    scan_rows,
+    seal,
+)
 
 LOG = logging.getLogger("lineside.outbox")
 
-COLUMNS = "id, epoch, seq, stream, seal, payload"
 WAL_HEADER, FRAME_HEADER = 32, 24
 SUFFIXES = ("-wal", "-shm", "")
 """The log is moved before the file: a foreign log would be played into the new file."""
@@ -68,8 +75,7 @@ def rebuild(
         )
         for book in books:
             marks = ", ".join("?" * len(book))
-            with contextlib.suppress(sqlite3.IntegrityError, sqlite3.OperationalError):
-                base.execute(f"INSERT OR REPLACE INTO epoch VALUES ({marks})", book)
+            base.execute(f"INSERT OR REPLACE INTO epoch VALUES ({marks})", book)
         base.execute("COMMIT")
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
@@ -100,7 +106,9 @@ def _rebuilt(path: Path) -> Path:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)
+    base = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)
+    base.text_factory = forgiving_text
+    return base
 
 
 def _sorted(*found: list[Row]) -> list[Row]:
@@ -112,13 +120,13 @@ def _walk(base: sqlite3.Connection) -> Iterator[Row]:
     """Whole rows from the front until SQLite stops, then from the back until it stops again."""
     for order in ("ASC", "DESC"):
         try:
-            for *head, sealed, payload in base.execute(
-                f"SELECT {COLUMNS} FROM message ORDER BY id {order}"
+            for *columns, sealed in base.execute(
+                f"SELECT {ROW_COLUMNS} FROM message ORDER BY id {order}"
             ):
-                row = Row(head[0], head[1], head[2], head[3], payload)
+                row = Row(*columns)
                 if is_whole(row, sealed):
                     yield row
-        except (sqlite3.Error, UnicodeDecodeError, OverflowError):
+        except sqlite3.Error:
             continue
         else:
             return
@@ -127,9 +135,10 @@ def _walk(base: sqlite3.Connection) -> Iterator[Row]:
 def _books(base: sqlite3.Connection) -> list[BookRow]:
     found: dict[object, BookRow] = {}
     for order in ("ASC", "DESC"):
-        with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
+        with contextlib.suppress(sqlite3.Error):
             for row in base.execute(f"SELECT * FROM epoch ORDER BY epoch {order}"):
-                found[row[0]] = row
+                if book_of(row) is not None:
+                    found[row[0]] = row
     return list(found.values())
 
 

@@ -21,7 +21,16 @@ from edge_agent.contracts.core.files import storage_error
 from edge_agent.report import sqlite_faults
 from edge_agent.report.ballast import PAGE_BYTES, WAL_PAGES, Ballast
 from edge_agent.report.outbox_rebuild import finish_rebuild, rebuild, sqlite_rows, wal_rows
-from edge_agent.report.row import Book, Gap, Row, seal
+from edge_agent.report.row import (
+    ROW_COLUMNS,
+    Book,
+    Row,
+    book_columns,
+    book_of,
+    forgiving_text,
+    is_whole,
+    seal,
+)
 
 VERSION = 2
 EPOCHS_KEPT = 10_000
@@ -34,7 +43,7 @@ CREATE TABLE IF NOT EXISTS epoch (
     epoch TEXT PRIMARY KEY, next_seq INTEGER NOT NULL, low INTEGER NOT NULL,
     settled INTEGER NOT NULL, waiting INTEGER NOT NULL,
     gap_first INTEGER, gap_last INTEGER, gap_count INTEGER NOT NULL, gap_reason TEXT NOT NULL,
-    gap_exact INTEGER NOT NULL
+    gap_exact INTEGER NOT NULL, checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 # A page of 8 KiB holds the largest message in one piece: no row is spread over overflow pages,
@@ -139,17 +148,25 @@ class OutboxStore:
         return removed
 
     def books(self) -> dict[str, Book]:
-        """Epoch -> book, oldest first."""
+        """Epoch -> book, oldest first; raises StoreDamagedError for one that is not as written."""
         with self._reading() as base:
             found = base.execute("SELECT * FROM epoch ORDER BY epoch").fetchall()
-        return {row[0]: _book(row) for row in found}
+        books = [book_of(columns) for columns in found]
+        if None in books:
+            raise self._not_whole("the book of an epoch")
+        return {book.epoch: book for book in books if book is not None}
 
     def numbers(self) -> dict[str, list[int]]:
-        """Epoch -> the sequence numbers of the rows that are really there."""
+        """Epoch -> the sequence numbers of its rows; raises StoreDamagedError where one is not
+        what was committed.
+        """
         found: dict[str, list[int]] = {}
         with self._reading() as base:
-            for epoch, seq in base.execute("SELECT epoch, seq FROM message"):
-                found.setdefault(str(epoch), []).append(int(seq))
+            for *columns, sealed in base.execute(f"SELECT {ROW_COLUMNS} FROM message"):
+                row = Row(*columns)
+                if not is_whole(row, sealed):
+                    raise self._not_whole(f"row {row.id}")
+                found.setdefault(row.epoch, []).append(row.seq)
         return found
 
     def last_id(self) -> int:
@@ -207,6 +224,11 @@ class OutboxStore:
         needed = WAL_PAGES * PAGE_BYTES * (1 if self.ballast.laid else 5)
         return used <= 0.9 * self._pages and free >= needed
 
+    def _not_whole(self, what: str) -> StorageError:
+        return sqlite_faults.StoreDamagedError(
+            f"{what} is not what was written", where=str(self.path), cure="check the disk"
+        )
+
     def _lay_ballast(self) -> None:
         try:
             self.ballast.lay()
@@ -257,6 +279,7 @@ class OutboxStore:
         base = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=self.busy_s
         )
+        base.text_factory = forgiving_text
         try:
             for pragma in (*PRAGMAS, f"PRAGMA max_page_count = {self._pages}"):
                 base.execute(pragma)
@@ -314,24 +337,6 @@ class OutboxStore:
 
 def _write_books(base: sqlite3.Connection, books: Iterable[Book]) -> None:
     base.executemany(
-        "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_columns(book) for book in books],
+        "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [book_columns(book) for book in books],
     )
-
-
-def _columns(book: Book) -> tuple[object, ...]:
-    gap = book.gap
-    noted = (None, None, 0, "", 1)
-    if gap is not None:
-        noted = (gap.first_seq, gap.last_seq, gap.count, gap.reason, gap.exact)  # type: ignore[assignment]
-    return (book.epoch, book.next_seq, book.low, book.settled, book.waiting, *noted)
-
-
-def _book(row: Sequence[object]) -> Book:
-    """A book as it was committed. Which numbers above `low` were settled is not on disk: as many
-    as there were are taken from the top, which keeps count and next number right.
-    """
-    epoch, next_seq, low, settled, waiting, first, last, count, reason, exact = row
-    above = set(range(int(next_seq) - (int(settled) - int(low)), int(next_seq)))  # type: ignore[call-overload]
-    gap = Gap(epoch, first, last, count, reason, bool(exact)) if count else None  # type: ignore[arg-type]
-    return Book(str(epoch), int(low), above, int(waiting), gap)  # type: ignore[call-overload]

@@ -20,7 +20,7 @@ from edge_agent.report.acted_counter import ActedCounter
 from edge_agent.report.hand_over import HandOver, Waiting
 from edge_agent.report.outbox_store import OutboxStore
 from edge_agent.report.row import Book, Gap, Row, new_epoch
-from edge_agent.report.sqlite_faults import StoreBusyError, StoreDamagedError
+from edge_agent.report.sqlite_faults import StoreBusyError, StoreDamagedError, StoreRefusedError
 
 LOG = logging.getLogger("lineside.outbox")
 
@@ -163,6 +163,8 @@ class OutboxWriter:
             self._wait_for_other(error)
         except StoreDamagedError as error:
             self._queue.damage = error
+        except StoreRefusedError as error:
+            self._survive(error)
         except StorageError as error:
             self._fill_up(error)
         except Exception as error:
@@ -328,6 +330,9 @@ class OutboxWriter:
         for message in self._queue.batch():
             try:
                 self._commit([message], taken=1)
+            except StoreRefusedError as error:
+                LOG.warning("message %s/%d is left out: %s", message.epoch, message.seq, error)
+                self._queue.drop(1, f"it could not be written: {error.what}")
             except StorageError:
                 return
             except Exception as error:

@@ -6,14 +6,16 @@ import re
 import secrets
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAGIC = b"LsRow\x01"
 SEAL = struct.Struct(f"!{len(MAGIC)}sQII")
 """Magic, id, payload bytes, checksum. A seal lies directly before its payload in the file, so a row
 is found again in a damaged file by its bytes alone."""
+ROW_COLUMNS = "id, epoch, seq, stream, payload, seal"
+"""Of the table `message`, in the order of Row."""
 TIME_DIGITS, RANDOM_DIGITS = 10, 15
 _EVENT_ID = re.compile(rb'"event_id":"[^"/]+/(\d{1,40})/(\d{1,18})"')
 _KIND = re.compile(rb'"kind":"([a-z_]+)"')
@@ -114,6 +116,35 @@ def is_whole(row: Row, sealed: bytes) -> bool:
         return seal(row) == sealed
     except (TypeError, AttributeError, struct.error):  # a damaged column is of another type
         return False
+
+
+def forgiving_text(content: bytes) -> str:
+    """Text of the database: bytes that are no UTF-8 are damage, which the checksum finds."""
+    return content.decode("utf-8", "replace")
+
+
+def book_columns(book: Book) -> tuple[object, ...]:
+    """A book as it lies on disk, its checksum last."""
+    gap = book.gap
+    noted: tuple[object, ...] = (None, None, 0, "", 1)
+    if gap is not None:
+        noted = (gap.first_seq, gap.last_seq, gap.count, gap.reason, int(gap.exact))
+    columns = (book.epoch, book.next_seq, book.low, book.settled, book.waiting, *noted)
+    return (*columns, zlib.crc32(repr(columns).encode()))
+
+
+def book_of(columns: Sequence[Any]) -> Book | None:
+    """A book as it was committed; None where it is not what was written.
+
+    Which numbers above `low` were settled is not on disk: as many as there were are taken from the
+    top, which keeps the count and the next number right.
+    """
+    if zlib.crc32(repr(tuple(columns[:-1])).encode()) != columns[-1]:
+        return None
+    epoch, next_seq, low, settled, waiting, first, last, count, reason, exact = columns[:-1]
+    above = set(range(next_seq - (settled - low), next_seq))
+    gap = Gap(epoch, first, last, count, reason, bool(exact)) if count else None
+    return Book(epoch, low, above, waiting, gap)
 
 
 def scan_rows(content: bytes) -> list[Row]:
