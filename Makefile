@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-slow test-device check bench wheel clean
+.PHONY: demo setup test test-slow test-faults test-device check bench wheel clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -21,10 +21,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout=1800
+
+# a thousand kills and power cuts, with the output's own count as truth
+test-faults: $(STAMP)
+	$(BIN)/python -m pytest -m faults --timeout=5400
 
 # the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
 test-device: $(STAMP)
