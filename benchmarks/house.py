@@ -60,8 +60,8 @@ class Finding:
 class Extension:
     """A thing that somebody will add: the room it goes to, and members to take as an example.
 
-    The first example that exists stands for the new member; `words` are further names by which
-    other files would know it.
+    The first example that exists stands for the new member; `words` are the names by which other
+    files would know it. The name of a simulated member is no such word: each room has one.
     """
 
     name: str
@@ -71,11 +71,13 @@ class Extension:
 
 
 EXTENSIONS = (
-    Extension("an RTSP camera", "edge_agent.capture.camera", ("rtsp", "v4l2")),
-    Extension("a Modbus output", "edge_agent.outputs", ("modbus", "gpio", "simulated", "console")),
-    Extension("an accelerator target", "quantize.targets", ("coral", "edgetpu"), ("edgetpu",)),
-    Extension("an accelerator runtime", "edge_agent.infer.runtimes", ("edgetpu",)),
-    Extension("a verb", "edge_agent.cli", ("measure", "baseline")),
+    Extension("an RTSP camera", "edge_agent.capture.camera", ("rtsp", "v4l2"), ("rtsp", "v4l2")),
+    Extension(
+        "a Modbus output", "edge_agent.outputs", ("modbus", "gpio", "simulated"), ("modbus", "gpio")
+    ),
+    Extension("an accelerator target", "quantize.targets", ("coral",), ("coral", "coral-usb")),
+    Extension("an accelerator runtime", "edge_agent.infer.runtimes", ("edgetpu",), ("edgetpu",)),
+    Extension("a verb", "edge_agent.cli", ("measure", "baseline"), ("measure", "baseline")),
 )
 MESSAGE = "HealthMessage"
 """The example of a message kind: no adapter treats it in a way of its own."""
@@ -90,7 +92,8 @@ def main() -> int:
     wanted = parser.parse_args().list
     found = [finding for finding in findings(ROOT) if wanted in finding.name]
     for finding in found:
-        say(f"{finding.name}: {finding.value:g}{finding.unit} (asked {finding.limit:g})")
+        mark = "beyond" if finding.is_beyond(finding.limit) else "ok"
+        say(f"{mark:6} {finding.name}: {finding.value:g}{finding.unit} (asked {finding.limit:g})")
         for offender in finding.offenders:
             say(f"    {offender}")
     print_rows([finding.row() for finding in found])
@@ -204,7 +207,7 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
     example = next((one for one in own if one in modules), None)
     if example is None:
         return Finding(name, 99, 1, "", [f"no room for it: {extension.room}"])
-    words = {example.rpartition(".")[2], *extension.words}
+    words = set(extension.words)
     others = [
         module.name
         for module in modules.values()

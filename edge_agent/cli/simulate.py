@@ -1,4 +1,4 @@
-"""`lineside-agent twin`: data sets from the simulated line."""
+"""`lineside-agent simulate`: data sets from the simulated line."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from edge_agent.contracts.core.errors import ConfigError
 
 EXAMPLES = """\
 examples:
-  lineside-agent twin images --out data/caps --count 600 --seed 1 --size 320x240
-  lineside-agent twin vibration --out data/motors --count 400 --seed 1
+  lineside-agent simulate images --out data/caps --count 600 --seed 1 --size 320x240
+  lineside-agent simulate vibration --out data/motors --count 400 --seed 1
 """
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the verb `twin` to the agent's commands; sets `run(args) -> int`."""
-    twin = commands.add_parser(
-        "twin",
+    """Add the verb."""
+    simulate = commands.add_parser(
+        "simulate",
+        aliases=["twin"],
         help="write a data set from the simulated line",
         epilog=EXAMPLES,
     )
-    kinds = twin.add_subparsers(dest="kind", required=True, metavar="KIND")
+    kinds = simulate.add_subparsers(dest="kind", required=True, metavar="KIND")
     _register_images(kinds)
     _register_vibration(kinds)
 
@@ -98,7 +99,7 @@ def _vibration(args: argparse.Namespace) -> int:
     if not 0.05 <= args.seconds <= 600 or not 2000 <= args.rate_hz <= 200_000:
         raise ConfigError(
             f"{args.seconds:g} s at {args.rate_hz:g} Hz",
-            where="twin vibration",
+            where="simulate vibration",
             cure="give --seconds between 0.05 and 600 and --rate-hz between 2000 and 200000",
         )
     faults = _faults(args.faults)

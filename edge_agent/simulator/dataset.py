@@ -1,4 +1,4 @@
-"""Data sets from the twin: class folders, labels.csv with the groups, dataset.toml."""
+"""Data sets from the simulated line: class folders, labels.csv with the groups, dataset.toml."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_agent.simulator.scene import render
 
 Row = dict[str, str]
 Told = Callable[[int], None]
-"""Called with the number of samples written so far."""
+"""Takes the number of samples written so far."""
 
 IMAGE_COLUMNS = ["path", "label", "group", "severity", "left", "top", "right", "bottom"]
 VIBRATION_COLUMNS = ["path", "label", "group", "rate_hz", "bearing", "rpm", "load", "severity"]

@@ -1,4 +1,4 @@
-"""The twin's vibration sensor: motors with a bearing, healthy or not, as an accelerometer in g.
+"""The simulated vibration sensor: motors with a bearing, healthy or not, as an accelerometer in g.
 
 The model of a localised defect follows P. D. McFadden, J. D. Smith, Journal of Sound and Vibration
 96 (1984) 69-82 (impulses at the strike rate, weighted by the load zone and the path to the
@@ -61,7 +61,7 @@ class Trial:
 
     @property
     def part_id(self) -> str:
-        """`twin-<seed>-<k>`: enough to work out the truth again."""
+        """`sim-<seed>-<k>`: enough to work out the truth again."""
         return part_id(self.seed, self.k)
 
     @property

@@ -1,4 +1,4 @@
-"""The twin's parts and their truth: what part k of seed s is, where it lies, what is wrong with it.
+"""Parts of the simulated line and their truth: what part k of seed s is, where it lies, its defect.
 
 A part is a turned flange with a bore, a raised hub and four screws. Lengths on the part are in
 outer radii, angles in radians; x points right and y down, as in the picture.
@@ -6,7 +6,6 @@ outer radii, angles in radians; x points right and y down, as in the picture.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from math import cos, pi, sin
 
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 GOOD = "good"
 DEFECTS = ("chip", "missing_screw", "pit", "scratch")
-LABELS = (GOOD, *DEFECTS)
 
 RADIUS = 0.43
 """Outer radius of a part as a fraction of the frame's height."""
@@ -53,7 +51,7 @@ class Part:
 
     @property
     def part_id(self) -> str:
-        """`twin-<seed>-<k>`: enough to work out the truth again."""
+        """`sim-<seed>-<k>`: enough to work out the truth again."""
         return part_id(self.seed, self.k)
 
     @property
@@ -111,13 +109,7 @@ def centre_px(part: Part, width_px: int, height_px: int) -> tuple[int, int]:
 
 def part_id(seed: int, k: int) -> str:
     """The id of part k of line `seed`."""
-    return f"twin-{seed}-{k}"
-
-
-def parse_part_id(text: str) -> tuple[int, int] | None:
-    """(seed, k) of a twin's part, None for any other part."""
-    found = re.fullmatch(r"twin-([0-9]+)-([0-9]+)", text)
-    return (int(found[1]), int(found[2])) if found else None
+    return f"sim-{seed}-{k}"
 
 
 def screw_place(screw: int) -> tuple[float, float]:

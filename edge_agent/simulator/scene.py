@@ -1,4 +1,4 @@
-"""The twin's camera: parts on a belt under changing light, rendered to RGB frames."""
+"""The simulated camera: parts on a belt under changing light, rendered to RGB frames."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class SimulatedTriggerTable(TriggerTable):
 
 
 class SimulatedTrigger:
-    """Gives an event for each part; the part id is `twin-<seed>-<k>`, as the camera's.
+    """Gives an event for each part; the part id is `sim-<seed>-<k>`, as the camera's.
 
     A missed part leaves a hole in the part ids; a bounce repeats the part id with a new `seq`.
     """

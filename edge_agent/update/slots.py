@@ -104,19 +104,9 @@ def install(
         with Folder.open(root) as station:
             _warn_of_the_owner(station)
             _trust_keys(station, new_keys)
-            with (
-                station.subfolder("bundles", create=True) as bundles,
-                SlotStore(bundles, name, create=True) as store,
-                store.folder.locked(),
-            ):
-                _refuse_older_than_stored(bundle, store)
-                store.store(bundle, source.read_bytes())
-                replaced = store.current_version()
-                changed = store.switch(bundle.sha256)
-                store.clear()
+            return _put(bundle, source, station)
     except OSError as error:
         raise storage_error(root / "bundles" / name, error) from error
-    return Switched(*_names(bundle), replaced, changed=changed)
 
 
 def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
@@ -170,6 +160,22 @@ def status(root: Path) -> list[SlotStatus]:
 def installed_names(root: Path) -> list[str]:
     """The names of the bundles under `root`."""
     return [slot.name for slot in status(root)]
+
+
+def _put(bundle: Bundle, source: Path, station: Folder) -> Switched:
+    """Store the bundle and make it current, while no other install is at work."""
+    with (
+        station.subfolder("bundles", create=True) as bundles,
+        SlotStore(bundles, bundle.manifest.spec.name, create=True) as store,
+        store.folder.locked(),
+    ):
+        # Again, now that nobody else can change it.
+        _refuse_older_than_stored(bundle, store)
+        store.store(bundle, source.read_bytes())
+        replaced = store.current_version()
+        changed = store.switch(bundle.sha256)
+        store.clear()
+    return Switched(*_names(bundle), replaced, changed=changed)
 
 
 def _bundle_names(bundles: Folder) -> list[str]:

@@ -23,7 +23,7 @@ def test_camera_gives_the_parts_of_its_line_and_ends() -> None:
     frames = [source.next(0.1) for _ in range(3)]
     for seq, frame in enumerate(frames):
         assert isinstance(frame, Frame)
-        assert (frame.seq, frame.part_id, frame.source) == (seq, f"twin-5-{40 + seq}", "top")
+        assert (frame.seq, frame.part_id, frame.source) == (seq, f"sim-5-{40 + seq}", "top")
         seed, k = parts.parse_part_id(frame.part_id)
         assert np.array_equal(frame.image, scene.render(seed, k, 160, 120, 0.5))
     with pytest.raises(EndOfSource):
@@ -41,7 +41,7 @@ def test_sensor_gives_the_readings_of_its_bench_and_ends() -> None:
     for k in range(2):
         reading = source.next(0.1)
         assert isinstance(reading, Reading)
-        assert reading.part_id == f"twin-6-{k}"
+        assert reading.part_id == f"sim-6-{k}"
         assert reading.rate_hz == 12000
         assert np.array_equal(reading.signal, motor.vibration(6, k, 0.2, 12000, 0.8))
     with pytest.raises(EndOfSource):
@@ -54,7 +54,7 @@ def test_closed_line_goes_on_where_it_stopped() -> None:
     source.next(0.1)
     source.close()
     source.open()
-    assert source.next(0.1).part_id == "twin-1-1"
+    assert source.next(0.1).part_id == "sim-1-1"
 
 
 def test_paced_line_keeps_its_rate_and_is_live() -> None:

@@ -7,11 +7,9 @@ from edge_agent.simulator.parts import (
     BORE,
     DEFECTS,
     GOOD,
-    LABELS,
     LOT,
     RADIUS,
     SCREW_HEAD,
-    parse_part_id,
     screw_place,
     truth,
 )
@@ -146,7 +144,5 @@ def test_lots_look_different_from_each_other() -> None:
 
 
 def test_part_ids_lead_back_to_the_truth() -> None:
-    assert truth(12, 345).part_id == "twin-12-345"
-    assert parse_part_id("twin-12-345") == (12, 345)
-    assert parse_part_id("caps/0001.png") is None
-    assert set(LABELS) == {GOOD, *DEFECTS}
+    assert truth(12, 345).part_id == "sim-12-345"
+    assert {truth(1, k, 0.5).label for k in range(60)} == {GOOD, *DEFECTS}

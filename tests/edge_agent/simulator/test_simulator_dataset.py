@@ -1,18 +1,37 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tomllib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.simulator import motor, parts
+from edge_agent.simulator.dataset import png_bytes, wav_bytes
 from edge_agent.simulator.scene import render
+
+
+def test_a_wav_of_the_simulator_is_one_to_scipy() -> None:
+    signal = np.random.default_rng(1).normal(size=(500, 2)).astype(np.float32)
+    rate_hz, read = wavfile.read(io.BytesIO(wav_bytes(signal, 12000.0)))
+    assert rate_hz == 12000
+    assert read.dtype == np.float32
+    assert np.array_equal(read, signal)
+
+
+def test_a_png_of_the_simulator_is_rgb() -> None:
+    image = np.zeros((4, 5, 3), np.uint8)
+    image[..., 0] = 200
+    read = cv2.imdecode(np.frombuffer(png_bytes(image), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert np.array_equal(read, image)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -23,7 +42,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_images_carry_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "parts"
     words = ["--count", "45", "--seed", "4", "--size", "160x120", "--json"]
-    assert main(["twin", "images", "--out", str(out), *words]) == 0
+    assert main(["simulate", "images", "--out", str(out), *words]) == 0
     told = json.loads(capsys.readouterr().out)
     table = rows(out)
     assert told["count"] == len(table) == sum(told["labels"].values()) == 45
@@ -45,7 +64,7 @@ def test_images_carry_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_vibration_is_read_back_in_g(tmp_path: Path) -> None:
     out = tmp_path / "motors"
     words = ["--count", "25", "--seed", "2", "--seconds", "0.25", "--faults", "unbalance,outer"]
-    assert main(["twin", "vibration", "--out", str(out), *words]) == 0
+    assert main(["simulate", "vibration", "--out", str(out), *words]) == 0
     described = tomllib.loads((out / "dataset.toml").read_text())
     table = rows(out)
     assert len({row["group"] for row in table}) == 3
@@ -60,7 +79,9 @@ def test_vibration_is_read_back_in_g(tmp_path: Path) -> None:
 
 def test_equal_seeds_write_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        main(["twin", "images", "--out", str(tmp_path / name), "--count", "3", "--size", "64x64"])
+        main(
+            ["simulate", "images", "--out", str(tmp_path / name), "--count", "3", "--size", "64x64"]
+        )
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     assert len(files) == 5
     for file in files:
@@ -82,13 +103,13 @@ def test_equal_seeds_write_equal_bytes(tmp_path: Path) -> None:
 def test_wrong_numbers_are_named(
     words: list[str], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["twin", words[0], "--out", str(tmp_path / "new"), *words[1:]]) == code
+    assert main(["simulate", words[0], "--out", str(tmp_path / "new"), *words[1:]]) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
 def test_a_used_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "precious.txt").write_text("x")
-    assert main(["twin", "images", "--out", str(tmp_path)]) == 1
+    assert main(["simulate", "images", "--out", str(tmp_path)]) == 1
     assert "already holds something: name a new or an empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]

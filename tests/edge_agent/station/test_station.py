@@ -212,9 +212,9 @@ def test_run_shows_verdict_lines_and_counts(
 
 
 def test_twin_line_is_inspected_part_by_part(bench: Path) -> None:
-    twin = 'driver = "simulated"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
-    _, decisions = decide(write_station(bench, twin))
-    assert [d.part_id for d in decisions] == [f"twin-3-{k}" for k in range(5)]
+    line = 'driver = "simulated"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
+    _, decisions = decide(write_station(bench, line))
+    assert [d.part_id for d in decisions] == [f"sim-3-{k}" for k in range(5)]
     assert all(d.verdict != Verdict.NO_VERDICT for d in decisions)
 
 

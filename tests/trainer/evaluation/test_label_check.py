@@ -1,4 +1,4 @@
-"""The quick judge finds labels that were swapped, in pictures of the twin and in recordings."""
+"""The label check finds swapped labels, in pictures of the simulated line and in recordings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def mislabelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
-    """240 pictures of the twin, and the paths of those whose label was swapped."""
-    folder = tmp_path_factory.mktemp("twin") / "caps"
-    words = ["twin", "images", "--out", str(folder), "--count", "240", "--seed", "5"]
+    """240 pictures of the simulated line, and the paths of those whose label was swapped."""
+    folder = tmp_path_factory.mktemp("line") / "caps"
+    words = ["simulate", "images", "--out", str(folder), "--count", "240", "--seed", "5"]
     assert agent([*words, "--size", "160x120"]) == 0
     rows = rows_of(folder)
     for row in rows:

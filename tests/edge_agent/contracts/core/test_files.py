@@ -47,7 +47,7 @@ def test_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 
 
 def test_interrupted_twin_leaves_no_half_data_set(tmp_path: Path) -> None:
-    words = ["edge_agent", "twin", "images", "--out", "caps", "--count", "100000"]
+    words = ["edge_agent", "simulate", "images", "--out", "caps", "--count", "100000"]
     with subprocess.Popen(
         [sys.executable, "-m", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as twin:
