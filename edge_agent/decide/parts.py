@@ -27,12 +27,13 @@ BADNESS = {Verdict.PASS: 0, Verdict.NO_VERDICT: 1, Verdict.FAIL: 2}
 
 @dataclass(frozen=True)
 class Grab:
-    """Which part an item belongs to. mono_ns, seq: the item's own."""
+    """Which part an item belongs to. mono_ns, seq, captured_at_ns: the item's own."""
 
     channel: str
     part_id: str
     mono_ns: int
     seq: int = 0
+    captured_at_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class ClosedPart:
 class OpenPart:
     """A part that waits for its channels.
 
-    mono_ns: its first grab; items, pending: of each channel, all and those not judged yet.
+    mono_ns: its first grab; items, pending: of each channel, all and those not judged yet;
+    captured_at_ns: of each channel's first item.
     """
 
     part_id: str
@@ -63,6 +65,7 @@ class OpenPart:
     items: Counter[str] = field(default_factory=Counter)
     pending: Counter[str] = field(default_factory=Counter)
     verdicts: dict[str, ChannelVerdict] = field(default_factory=dict)
+    captured_at_ns: dict[str, int | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -127,6 +130,7 @@ class Assembler:
                 return None
             self._count_item(part, grab.channel)
             part.pending[grab.channel] += 1
+            part.captured_at_ns.setdefault(grab.channel, grab.captured_at_ns)
             if not self._joined or len(self._open) <= self._remembered:
                 return None
             oldest = next(iter(self._open))
@@ -258,12 +262,13 @@ class Assembler:
             bundle=self._channels[channel],
             verdict=Verdict.NO_VERDICT,
             reason=reason,
+            captured_at_ns=part.captured_at_ns.get(channel),
         )
 
 
 def grab_of(channel: str, item: Item, part_id: str) -> Grab:
     """The grab of an item."""
-    return Grab(channel, part_id, item.mono_ns, item.seq)
+    return Grab(channel, part_id, item.mono_ns, item.seq, item.captured_at_ns)
 
 
 def replace_verdict(known: ChannelVerdict, verdict: Verdict, reason: str) -> ChannelVerdict:

@@ -52,7 +52,7 @@ class Bench:
         )
 
     def grab(self, seq: int, channel: str = "top", part_id: str = "") -> Frame:
-        item = Frame(IMAGE, 0, self.clock.mono_ns(), seq, channel, part_id or f"p{seq}")
+        item = Frame(IMAGE, 1000 + seq, self.clock.mono_ns(), seq, channel, part_id or f"p{seq}")
         self.line.watch(channel).grabbed(item)
         return item
 
@@ -84,6 +84,8 @@ def test_item_behind_a_network_that_hangs_is_decided_at_its_own_deadline(bench_l
     bench_line.line.expire()
     assert [d.part_id for d in bench_line.decisions] == [f"p{seq}" for seq in range(10)]
     assert {d.verdict for d in bench_line.decisions} == {Verdict.NO_VERDICT}
+    grabs = [d.channels[0].captured_at_ns for d in bench_line.decisions]
+    assert grabs == [1000 + seq for seq in range(10)], "the frames that nobody judged"
     assert max(d.latency_ms for d in bench_line.decisions) <= 150 + 10
 
 
