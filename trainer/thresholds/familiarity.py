@@ -1,0 +1,134 @@
+"""The gate of familiarity learnt from training images: see contracts/image/familiarity.
+
+Every image is compared with images of other groups (cross-fitting by group), so the limits hold for
+parts that the gate has not seen. Each label has its own: a defect may lie farther out than a good
+part. Of a good part's false alarms one half may come from the distance, one from the sharpness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf
+
+from edge_agent.contracts.image.familiarity import Familiarity, FamiliarLabel, sharpness
+from trainer.thresholds.choose import good_quantile
+from trainer.thresholds.policy import upper_bound
+
+FALSE_ALARMS = 0.005
+"""Share of good parts that the gate may refuse."""
+FOLDS = 5
+LEAST_OF_LABEL = 10
+"""Images of a label below which it takes the widest limits of the others."""
+LEAST_OF_COVARIANCE = 60
+"""Images of a label from which on it has a covariance of its own."""
+RIDGE = 0.05
+"""Added to each variance, in parts of it."""
+LEAST_SPREAD = 0.03
+"""A statistic that hardly varies in training counts as if it varied by this: light drifts."""
+
+Rows = NDArray[np.float64]
+"""(N, STATISTICS): image_statistics of every image."""
+
+
+def fit_familiarity(
+    rows: Rows, labels: Sequence[str], groups: Sequence[str], good: Sequence[str], seed: int = 0
+) -> Familiarity:
+    """The gate from the statistics of train and validation images with their labels and groups."""
+    named, names = np.array(labels), sorted(set(labels))
+    held_out = held_out_distances(rows, named, np.array(groups), seed)
+    sharp = np.array([sharpness(row) for row in rows])
+    half = FALSE_ALARMS / 2
+    far = {name: good_quantile(held_out[named == name], half)[0] for name in names}
+    soft = {name: -good_quantile(-sharp[named == name], half)[0] for name in names}
+    known = [name for name in names if (named == name).sum() >= LEAST_OF_LABEL] or names
+    widest, softest = max(far[name] for name in known), min(soft[name] for name in known)
+    rare = set(names) - set(known)
+    learnt = [
+        FamiliarLabel(
+            label=name,
+            mean=[round(float(value), 4) for value in rows[named == name].mean(axis=0)],
+            whitening=_triangle(whitening_of(rows, named, name)),
+            distance_limit=_rounded(widest if name in rare else far[name]),
+            sharpness_limit=_rounded(softest if name in rare else soft[name]),
+        )
+        for name in names
+    ]
+    refused = _refused(learnt, named, held_out, sharp, good)
+    return Familiarity(labels=learnt, chosen_by=_sentence(*refused))
+
+
+def whitening_of(rows: Rows, named: NDArray[np.str_], label: str) -> Rows:
+    """(STATISTICS, STATISTICS) lower triangle W with |(x - mean) W| the distance to the label.
+
+    By the covariance of the label's images, or of all labels' where it has few, shrunk (Ledoit and
+    Wolf, J. Multivariate Analysis 88, 2004).
+    """
+    own = (named == label).sum() >= LEAST_OF_COVARIANCE
+    names = [label] if own else np.unique(named).tolist()
+    centred = np.concatenate(
+        [rows[named == name] - rows[named == name].mean(axis=0) for name in names]
+    )
+    spread = np.maximum(centred.std(axis=0), LEAST_SPREAD)
+    covariance, _ = ledoit_wolf(centred / spread, assume_centered=True)
+    ridge = RIDGE * np.eye(len(spread))
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance + ridge)) / spread[:, None])
+
+
+def held_out_distances(
+    rows: Rows, named: NDArray[np.str_], groups: NDArray[np.str_], seed: int
+) -> NDArray[np.float64]:
+    """(N,) distance of every image to its label's mean, fitted without the image's group."""
+    members = np.unique(groups)
+    order = np.random.default_rng(seed).permutation(len(members))
+    fold_of = dict(
+        zip(members[order].tolist(), (np.arange(len(members)) % FOLDS).tolist(), strict=True)
+    )
+    folds = np.array([fold_of[group] for group in groups.tolist()])
+    found = np.zeros(len(rows))
+    for fold in range(FOLDS):
+        out = folds == fold
+        if not out.any() or out.all():
+            continue
+        for name in np.unique(named[out]).tolist():
+            rest, mine = ~out & (named == name), out & (named == name)
+            mean = rows[rest if rest.any() else ~out].mean(axis=0)
+            white = whitening_of(rows[~out], named[~out], name)
+            found[mine] = np.linalg.norm((rows[mine] - mean) @ white, axis=1)
+    return found
+
+
+def _refused(
+    learnt: list[FamiliarLabel],
+    named: NDArray[np.str_],
+    distances: NDArray[np.float64],
+    sharp: NDArray[np.float64],
+    good: Sequence[str],
+) -> tuple[int, int]:
+    """How many of the good images would have been refused, of how many."""
+    limits = {row.label: row for row in learnt}
+    places = [n for n, name in enumerate(named.tolist()) if name in good]
+    over = [
+        distances[n] > limits[named[n]].distance_limit
+        or sharp[n] < limits[named[n]].sharpness_limit
+        for n in places
+    ]
+    return int(np.sum(over)), len(places)
+
+
+def _sentence(refused: int, count: int) -> str:
+    return (
+        f"{refused} of {count} good training and validation images refused, each compared with "
+        f"images of other groups: below {upper_bound(refused, count):.2%} with 95 % confidence; "
+        f"the aim is {FALSE_ALARMS:.1%}"
+    )
+
+
+def _triangle(white: Rows) -> list[list[float]]:
+    return [[float(f"{value:.4g}") for value in row[: n + 1]] for n, row in enumerate(white)]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
