@@ -114,11 +114,11 @@ DRIFT_SPEC = ModelSpec(
 )
 
 
-def write_image_bundle(path: Path, score_off: float = 0.0) -> Path:
+def write_image_bundle(path: Path, score_off: float = 0.0, spec: ModelSpec = IMAGE_SPEC) -> Path:
     """A bundle that fails dark frames; `score_off` makes its parity vector wrong."""
     image = np.full((40, 48, 3), 200, np.uint8)
     entry = VectorEntry(name="grey", kind="pixels")
-    _write(path, IMAGE_SPEC, Vector(entry, image), [prepare_image(image, _image())], score_off)
+    _write(path, spec, Vector(entry, image), [prepare_image(image, _image())], score_off)
     return path
 
 

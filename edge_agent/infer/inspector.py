@@ -47,9 +47,13 @@ class Inspector:
     def inspect(self, raw: RawInput) -> Judgement:
         """Judge one frame, all windows of one recording together, or the last row of a table.
 
+        An image unlike the training images gets NO-VERDICT where the model carries such a gate.
         Raises InputError with the reason where it cannot be judged.
         """
-        return self.judge(self.raw_outputs(self.spec.input.prepare(raw)))
+        prepared = self.spec.input.prepare(raw)
+        judgement = self.judge(self.raw_outputs(prepared))
+        gate = self.spec.familiarity
+        return gate.applied(judgement, prepared, self.spec.good) if gate else judgement
 
     def inspect_image(self, image: Image) -> Judgement:
         """Judge one frame, as `inspect` does."""

@@ -66,7 +66,7 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
         inputs = calm.inputs
         if disturb:
-            inputs = np.stack([seen(disturb(one), held_out.spec.input) for one in inputs])
+            inputs = np.stack([as_prepared(disturb(one), held_out.spec.input) for one in inputs])
         judged = held_out.judge(Prepared(inputs, calm.sample), indices)
         outcome = outcome_of(held_out.split, held_out.spec, judged)
         pairs = zip(before.verdicts, judged.verdicts, strict=True)
@@ -87,7 +87,7 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     return found
 
 
-def seen(picture: Tensor, spec: ImageInput) -> Tensor:
+def as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
     """What the network sees of a disturbed picture: on the station, levels are evened out last."""
     return standardised(picture) if spec.standardise else picture
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.familiarity import Familiarity, image_statistics
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
@@ -29,6 +31,7 @@ from trainer.evaluation.predictions import Judged, judge_all
 from trainer.models.registry import find_architecture
 from trainer.thresholds.alarm_rule import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
+from trainer.thresholds.familiarity import fit_familiarity
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
@@ -36,6 +39,8 @@ from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
 
 MOST_CALIBRATION = 500
+MOST_FOR_FAMILIARITY = 1500
+"""Images of each split from which the gate of familiarity is learnt, evenly spaced."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +200,34 @@ def _spec_of(
         good=[label for label in training.labels if label in config.good],
         input=training.spec,
         scoring=scoring,
+        familiarity=familiarity_of(training),
     )
+
+
+def familiarity_of(training: Training) -> Familiarity | None:
+    """The gate of an image model, from its training and validation images; None for others."""
+    dataset = training.dataset
+    if not isinstance(training.spec, ImageInput):
+        return None
+    rows, samples = [], []
+    for prepared in (training.train, training.val):
+        for sample in _evenly(np.unique(prepared.sample), MOST_FOR_FAMILIARITY):
+            rows.append(image_statistics(prepared.inputs[prepared.sample == sample]))
+            samples.append(int(sample))
+    groups = dataset.groups()
+    return fit_familiarity(
+        np.array(rows),
+        [dataset.samples[sample].label for sample in samples],
+        [groups[sample] for sample in samples],
+        dataset.good or dataset.labels,
+        training.config.seed,
+    )
+
+
+def _evenly(samples: np.ndarray, most: int) -> np.ndarray:
+    if len(samples) <= most:
+        return samples
+    return np.asarray(samples[np.linspace(0, len(samples) - 1, most).round().astype(int)])
 
 
 def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:

@@ -23,12 +23,14 @@ from edge_agent.contracts.run_folder.metrics import (
     RunMetrics,
     SampleCounts,
     SplitAsGiven,
+    StrangeImageMetrics,
     ThresholdUsed,
 )
 from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
 from trainer.data.split import Split
 from trainer.evaluation.baseline_replay import held_out_runs
 from trainer.evaluation.disturbances import disturbance_figures
+from trainer.evaluation.familiarity import familiarity_figures
 from trainer.evaluation.localisation import localisation_figures
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.evaluation.predictions import Judged
@@ -111,6 +113,10 @@ def metrics_of(
         held_out=held_out_metrics(experiment),
         per_class=class_metrics(experiment),
         disturbances={k: DisturbanceMetrics.model_validate(v) for k, v in disturbed.items()},
+        strange_images={
+            name: StrangeImageMetrics.model_validate(row)
+            for name, row in familiarity_figures(experiment.judged_held_out).items()
+        },
         localisation=LocalisationMetrics.model_validate(
             localisation_figures(experiment.judged_held_out)
         ),

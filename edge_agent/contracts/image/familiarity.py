@@ -112,7 +112,7 @@ def image_statistics(tiles: Tensor) -> Vector:
     in parts of full scale, mean tint of the channels, how peaked the two finest bands are, and the
     ratio of the vertical to the horizontal gradient.
     """
-    return np.mean([_tile_statistics(tile) for tile in tiles], axis=0)
+    return np.asarray(np.mean([_tile_statistics(tile) for tile in tiles], axis=0), np.float64)
 
 
 def sharpness(statistics: Vector) -> float:

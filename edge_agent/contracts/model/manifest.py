@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.image.familiarity import Familiarity
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
@@ -51,6 +52,9 @@ class ModelSpec(Strict):
     good: list[str] = Field(description="the labels of a good part; empty: every label is a defect")
     input: Annotated[InputSpec, Field(discriminator="kind")]
     scoring: Scoring
+    familiarity: Familiarity | None = Field(
+        default=None, description="images only: unlike the training images is NO-VERDICT"
+    )
 
     @model_validator(mode="after")
     def _good_is_known(self) -> Self:
@@ -59,6 +63,8 @@ class ModelSpec(Strict):
             raise ValueError(f"good label {unknown[0]!r} is not among the labels {self.labels}")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels repeat: {self.labels}")
+        if self.familiarity is not None and not isinstance(self.input, ImageInput):
+            raise ValueError("only an image model has a gate of familiarity")
         if self.scoring.kind == "logits" and set(self.good) == set(self.labels):
             raise ValueError(f"every label is good ({self.labels}): no part could ever fail")
         return self

@@ -95,6 +95,19 @@ class DisturbanceMetrics(Record):
     false_reject: float | None = None
 
 
+class StrangeImageMetrics(Record):
+    """What the gate of familiarity does with n images of one kind.
+
+    refused: the share that gets NO-VERDICT for being unfamiliar; passed: the share of PASS with
+    the gate, and without it.
+    """
+
+    n: int
+    refused: Metric
+    passed: float
+    passed_without_gate: float
+
+
 class LocalisationMetrics(Record):
     """How well the heat map finds the defect; None where no mask says where it is."""
 
@@ -206,6 +219,7 @@ class RunMetrics(Record):
     held_out: HeldOutMetrics = HeldOutMetrics()
     per_class: dict[str, ClassMetrics] = Field(default_factory=dict)
     disturbances: dict[str, DisturbanceMetrics] = Field(default_factory=dict)
+    strange_images: dict[str, StrangeImageMetrics] = Field(default_factory=dict)
     localisation: LocalisationMetrics = LocalisationMetrics()
     baselines: dict[str, BaselineMetrics] = Field(default_factory=dict)
     gbm_reference: GbmReference | None = None

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput
-from trainer.evaluation.disturbances import DISTURBANCES, brighter, darker, seen, shifted
+from trainer.evaluation.disturbances import DISTURBANCES, as_prepared, brighter, darker, shifted
 from trainer.evaluation.localisation import (
     fitted,
     pixel_auroc,
@@ -40,7 +40,8 @@ def test_a_network_whose_pictures_are_standardised_hardly_sees_the_light() -> No
     plain = ImageInput(width_px=24, height_px=24)
     even = plain.model_copy(update={"standardise": True})
     changes = [
-        np.abs(seen(brighter(picture), spec).astype(int) - picture).mean() for spec in (plain, even)
+        np.abs(as_prepared(brighter(picture), spec).astype(int) - picture).mean()
+        for spec in (plain, even)
     ]
     assert changes[1] < 0.3 * changes[0]
 

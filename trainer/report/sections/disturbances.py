@@ -28,7 +28,38 @@ def disturbances(run: FittedRun) -> Markup:
     ]
     head = ["", "Verdicts that change", *(title_of(key) for key in shown)]
     count = next(iter(found.values())).n
-    return render("disturbances.html", count=count, rows=Table(head, rows))
+    gate = run.spec.familiarity
+    return render(
+        "disturbances.html",
+        count=count,
+        rows=Table(head, rows),
+        strange=_strange_images(run),
+        gate=gate.chosen_by if gate else "",
+    )
+
+
+def _strange_images(run: FittedRun) -> Table | None:
+    """What the gate of familiarity does with strange images and with held-out parts."""
+    rows = [
+        [
+            name,
+            f"{100 * row.refused.value:.1f} %",
+            interval_text("refused", row.refused),
+            f"{100 * row.passed:.1f} %",
+            f"{100 * row.passed_without_gate:.1f} %",
+            str(row.n),
+        ]
+        for name, row in run.metrics.strange_images.items()
+    ]
+    head = [
+        "",
+        "NO-VERDICT, unfamiliar",
+        "95 % interval",
+        "PASS",
+        "PASS without the gate",
+        "images",
+    ]
+    return Table(head, rows) if rows else None
 
 
 def localisation(run: FittedRun) -> Markup:

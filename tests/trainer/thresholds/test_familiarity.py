@@ -1,0 +1,124 @@
+"""The gate of familiarity: learnt on drawn parts, tried on other draws and on strange pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.types import Judgement, Tensor, Verdict
+from edge_agent.contracts.image.familiarity import Familiarity, image_statistics, sharpness
+from trainer.thresholds.familiarity import FALSE_ALARMS, fit_familiarity
+
+SIDE = 64
+PASS = Judgement(Verdict.PASS, "ok", 0.1, 0.5)
+FAIL = Judgement(Verdict.FAIL, "scratch", 0.9, 0.5)
+
+
+def part(rng: np.random.Generator, *, scratched: bool = False) -> Tensor:
+    """uint8 (1, SIDE, SIDE, 3): a ring near the middle with a camera's noise; maybe a scratch."""
+    picture = np.full((SIDE, SIDE), 60 + rng.normal(0, 2), np.float32)
+    middle = tuple(int(v) for v in rng.normal(SIDE / 2, 1, 2))
+    cv2.circle(picture, middle, 22, 170, -1, cv2.LINE_AA)
+    cv2.circle(picture, middle, 9, 70, -1, cv2.LINE_AA)
+    if scratched:
+        start = tuple(int(v) for v in rng.integers(16, 30, 2))
+        cv2.line(picture, start, (start[0] + 18, start[1] + 6), 240, 2)
+    noisy = picture[:, :, None] + rng.normal(0, 3, (SIDE, SIDE, 3))
+    return np.clip(noisy, 0, 255).astype(np.uint8)[None]
+
+
+def parts(seed: int, count: int, *, scratched: bool = False) -> list[Tensor]:
+    rng = np.random.default_rng(seed)
+    return [part(rng, scratched=scratched) for _ in range(count)]
+
+
+def learnt(good: int = 300, bad: int = 0) -> Familiarity:
+    pictures = parts(1, good) + parts(2, bad, scratched=True)
+    rows = np.array([image_statistics(tiles) for tiles in pictures])
+    labels = ["ok"] * good + ["scratch"] * bad
+    return fit_familiarity(rows, labels, [str(n) for n in range(len(labels))], ["ok"])
+
+
+@pytest.fixture(scope="module")
+def gate() -> Familiarity:
+    return learnt()
+
+
+@pytest.fixture(scope="module")
+def class_gate() -> Familiarity:
+    return learnt(200, 100)
+
+
+def test_good_parts_that_it_has_not_seen_are_familiar(gate: Familiarity) -> None:
+    refused = [gate.fault(tiles, ["ok"]) for tiles in parts(9, 600)]
+    assert sum(map(bool, refused)) <= 3 * FALSE_ALARMS * 600
+
+
+STRANGE: dict[str, Callable[[Tensor], Tensor]] = {
+    "defocus": lambda tiles: cv2.GaussianBlur(tiles[0], (0, 0), 2)[None],
+    "noise": lambda tiles: np.random.default_rng(3).integers(0, 256, tiles.shape, np.uint8),
+    "blank": lambda tiles: np.full_like(tiles, 120),
+    "black": np.zeros_like,
+    "turned upside down and halved": lambda tiles: tiles[:, ::-1] // 2,
+    "shuffled": lambda tiles: np.roll(tiles, (SIDE // 2, SIDE // 2), (1, 2)),
+    "coarse pixels": lambda tiles: tiles[:, ::4, ::4].repeat(4, 1).repeat(4, 2),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_images_are_refused_with_the_reason(gate: Familiarity, name: str) -> None:
+    for tiles in parts(11, 20):
+        gated = gate.applied(PASS, STRANGE[name](tiles), ["ok"])
+        assert gated.verdict is Verdict.NO_VERDICT
+        assert gated.reason.startswith("unfamiliar: ")
+        if name == "defocus":
+            assert gated.reason.startswith("unfamiliar: out of focus (sharpness ")
+
+
+def test_a_detectors_fail_stays(gate: Familiarity) -> None:
+    noise = STRANGE["noise"](part(np.random.default_rng(0)))
+    assert gate.applied(FAIL, noise, ["ok"]) == FAIL
+
+
+def test_a_classifiers_fail_must_look_like_a_bad_part(class_gate: Familiarity) -> None:
+    scratched = part(np.random.default_rng(50), scratched=True)
+    assert class_gate.applied(FAIL, scratched, ["ok"]) == FAIL
+    noise = STRANGE["noise"](scratched)
+    assert class_gate.applied(FAIL, noise, ["ok"]).verdict is Verdict.NO_VERDICT
+
+
+def test_a_pass_must_look_like_a_good_part_and_not_like_a_bad_one(class_gate: Familiarity) -> None:
+    scratched = parts(51, 30, scratched=True)
+    passed = [class_gate.applied(PASS, tiles, ["ok"]).verdict for tiles in scratched]
+    assert passed.count(Verdict.NO_VERDICT) >= 15
+
+
+def test_blur_lowers_the_sharpness() -> None:
+    tiles = part(np.random.default_rng(4))
+    values = [tiles] + [cv2.GaussianBlur(tiles[0], (0, 0), sigma)[None] for sigma in (1, 2, 4)]
+    sharp = [sharpness(image_statistics(one)) for one in values]
+    assert sharp == sorted(sharp, reverse=True)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 200, 3), (224, 320, 3)])
+def test_statistics_are_finite_whatever_the_size(shape: tuple[int, int, int]) -> None:
+    for value in (0, 255):
+        assert np.isfinite(image_statistics(np.full((2, *shape), value, np.uint8))).all()
+
+
+def test_few_parts_have_a_gate_that_says_its_bound() -> None:
+    few = learnt(12)
+    assert "of 12 good" in few.chosen_by
+    assert "below 22" in few.chosen_by  # 1 - 0.05 ** (1 / 12) = 22.1 %: what 0 of 12 proves
+    refused = [few.fault(tiles, ["ok"]) for tiles in parts(9, 100)]
+    assert sum(map(bool, refused)) <= 10
+
+
+def test_the_gate_survives_its_json(gate: Familiarity) -> None:
+    again = Familiarity.model_validate_json(gate.model_dump_json())
+    blurred = STRANGE["defocus"](part(np.random.default_rng(1)))
+    assert again.fault(blurred, ["ok"]) == gate.fault(blurred, ["ok"])
+    assert len(gate.model_dump_json()) < 20_000

@@ -1,0 +1,117 @@
+"""What the gate of familiarity does with images that no part gave, and with held-out parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.types import Tensor, Verdict
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.scoring import judge
+from trainer.evaluation.disturbances import as_prepared
+from trainer.evaluation.held_out import HeldOut
+from trainer.statistics.metrics import share
+from trainer.training.predict import predict
+
+Strange = Callable[[Tensor, np.random.Generator], Tensor]
+"""One tile uint8 (H, W, C) of a part -> a strange one of the same shape."""
+
+MOST_IMAGES = 100
+"""Held-out images in each row of the table, evenly spaced."""
+DEFOCUS_PX = (1, 2, 4, 8)
+
+
+def defocused(sigma_px: float) -> Strange:
+    """The part out of focus; sigma_px: of a Gaussian, in pixels of the network's input."""
+
+    def blur(tile: Tensor, rng: np.random.Generator) -> Tensor:
+        del rng
+        return np.asarray(cv2.GaussianBlur(tile, (0, 0), sigma_px)).reshape(tile.shape)
+
+    return blur
+
+
+def white_noise(tile: Tensor, rng: np.random.Generator) -> Tensor:
+    """No picture at all: every value at random."""
+    return rng.integers(0, 256, tile.shape, np.uint8)
+
+
+def another_part(tile: Tensor, rng: np.random.Generator) -> Tensor:
+    """A drawn part, bright on dark: a washer somewhere near the middle."""
+    height, width = tile.shape[:2]
+    picture = rng.normal(50, 4, (height, width))
+    middle = [int(side * rng.uniform(0.4, 0.6)) for side in (width, height)]
+    size = int(min(height, width) * rng.uniform(0.25, 0.4))
+    cv2.circle(picture, middle, size, 190.0, -1, cv2.LINE_AA)
+    cv2.circle(picture, middle, size // 2, 60.0, -1, cv2.LINE_AA)
+    return np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[:, :, None], tile.shape[2], axis=2)
+
+
+def no_part(tile: Tensor, rng: np.random.Generator) -> Tensor:
+    """An empty place: one grey level with a camera's noise."""
+    level = rng.uniform(10, 245)
+    return np.clip(rng.normal(level, 2, tile.shape), 0, 255).astype(np.uint8)
+
+
+STRANGE: dict[str, Strange] = {
+    **{f"out of focus, {sigma} px": defocused(sigma) for sigma in DEFOCUS_PX},
+    "white noise": white_noise,
+    "another part (drawn)": another_part,
+    "no part": no_part,
+}
+"""Name -> strange image."""
+
+
+def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
+    """Row -> n, refused (a Figure as JSON: NO-VERDICT for being unfamiliar), passed and
+    passed_without_gate (shares of PASS); {} for a model without a gate."""
+    spec = held_out.spec.input
+    if held_out.spec.familiarity is None or not isinstance(spec, ImageInput):
+        return {}
+    samples = held_out.split.test
+    bad = held_out.split.dataset.is_bad()[samples]
+    rows: dict[str, dict[str, object]] = {}
+    for name, chosen in (("good held-out parts", ~bad), ("bad held-out parts", bad)):
+        if chosen.any():
+            rows[name] = _row(held_out, [_tiles(held_out, int(n)) for n in samples[chosen]])
+    some = samples[np.unique(np.linspace(0, len(samples) - 1, MOST_IMAGES).round().astype(int))]
+    for name, strange in STRANGE.items():
+        rng = np.random.default_rng(len(name))
+        pictures = (_tiles(held_out, int(sample)) for sample in some)
+        rows[name] = _row(held_out, list(_made_strange(pictures, strange, spec, rng)))
+    return rows
+
+
+def _tiles(held_out: HeldOut, sample: int) -> Tensor:
+    return np.asarray(held_out.inputs.inputs[held_out.inputs.sample == sample])
+
+
+def _made_strange(
+    pictures: Iterator[Tensor], strange: Strange, spec: ImageInput, rng: np.random.Generator
+) -> Iterator[Tensor]:
+    for tiles in pictures:
+        yield np.stack([as_prepared(strange(tile, rng), spec) for tile in tiles])
+
+
+def _row(held_out: HeldOut, pictures: list[Tensor]) -> dict[str, object]:
+    spec, gate = held_out.spec, held_out.spec.familiarity
+    if gate is None:
+        raise TypeError("a model without a gate of familiarity")
+    outputs = predict(held_out.network, np.concatenate(pictures))
+    ends = np.cumsum([len(tiles) for tiles in pictures])[:-1]
+    refused = passed = before = 0
+    for tiles, rows in zip(pictures, np.split(outputs, ends), strict=True):
+        plain = judge(rows, spec.labels, spec.good, spec.scoring)
+        gated = gate.applied(plain, tiles, spec.good)
+        before += plain.verdict is Verdict.PASS
+        passed += gated.verdict is Verdict.PASS
+        refused += gated.verdict is not plain.verdict
+    count = len(pictures)
+    return {
+        "n": count,
+        "refused": share(refused, count).as_json(),
+        "passed": round(passed / count, 6),
+        "passed_without_gate": round(before / count, 6),
+    }
