@@ -10,11 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
+from scipy.stats import binomtest
 
 from edge_agent.contracts.core.printable import visible
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.run_folder.report import style, with_quantised
+from edge_agent.contracts.run_folder.acceptance import assess, next_step
+from edge_agent.contracts.run_folder.report import filled, style
 from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.prove.calibration_study import StudyRow
 from quantize.prove.comparison_text import METRIC_HEAD, cells
@@ -24,28 +26,44 @@ from quantize.prove.trial import VariantTrial
 MOST_PICTURES = 48
 PICTURE_PX = 160
 SPECTRUM_BINS = 160
+CONFIDENCE = 0.95
 
 
 def with_comparison(
     report: str,
     run: RunFolder,
     comparison: Comparison,
-    steps: list[VariantTrial],
-    rows: list[StudyRow],
+    trials: Sequence[VariantTrial] = (),
+    rows: Sequence[StudyRow] = (),
 ) -> str:
-    """The run's report with the comparison in it; a page of its own where there is no report."""
-    section = _section(run, comparison, steps, rows)
-    if report:
-        return with_quantised(report, section)
-    page = _environment().get_template("page.html")
-    css = Markup(style())
-    return page.render(title=run.spec.name, style=css, section=Markup(section))
+    """The run's report with the comparison in it; a page of its own where there is no report.
+
+    trials: the variants that were tried, the last of which is in the bundle.
+    """
+    section = Markup(_section(run, comparison, trials, rows))
+    if not report:
+        css = Markup(style())
+        page = _environment().get_template("page.html")
+        return page.render(title=run.spec.name, style=css, section=section)
+    variant = trials[-1].variant if trials else "quantised"
+    requirements = assess(run.spec, comparison.after, run.metrics.acceptance, upper_bound)
+    box = _environment().get_template("acceptance.html")
+    rows_of_box = box.render(variant=variant, requirements=[one.cells() for one in requirements])
+    report = filled(report, "acceptance", rows_of_box)
+    report = filled(report, "next step", str(escape(next_step(requirements, quantised=True))))
+    return filled(report, "comparison", section)
+
+
+def upper_bound(errors: int, parts: int) -> float:
+    """The one-sided 95 % Clopper-Pearson bound of the share of errors."""
+    test = binomtest(errors, parts, alternative="less")
+    return float(test.proportion_ci(CONFIDENCE, method="exact").high)
 
 
 def _section(
-    run: RunFolder, comparison: Comparison, steps: Sequence[VariantTrial], rows: Sequence[StudyRow]
+    run: RunFolder, comparison: Comparison, trials: Sequence[VariantTrial], rows: Sequence[StudyRow]
 ) -> str:
-    tried = len(steps) > 1 or any(step.lowered for step in steps)
+    tried = len(trials) > 1 or any(trial.lowered for trial in trials)
     losses = list(rows[0].losses) if rows else []
     return (
         _environment()
@@ -55,7 +73,7 @@ def _section(
             metric_head=METRIC_HEAD,
             metrics=[cells(metric) for metric in comparison.metrics],
             p_values=[(one.name, one.p) for one in comparison.metrics if one.p is not None],
-            steps=[_step_cells(step) for step in steps] if tried else [],
+            trials=[_trial_cells(trial) for trial in trials] if tried else [],
             study_head=(
                 "calibration samples",
                 "agreement",
@@ -69,8 +87,8 @@ def _section(
     )
 
 
-def _step_cells(step: VariantTrial) -> list[str]:
-    return [step.variant, f"{step.size_bytes / 1024:.0f}", step.outcome]
+def _trial_cells(trial: VariantTrial) -> list[str]:
+    return [trial.variant, f"{trial.size_bytes / 1024:.0f}", trial.outcome]
 
 
 def _study_cells(row: StudyRow, losses: Sequence[str]) -> list[str]:

@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_agent.contracts.run_folder.metrics import PolicyCounts, ThresholdPolicy
+    from edge_agent.contracts.run_folder.metrics import (
+        AcceptanceLimits,
+        PolicyCounts,
+        ThresholdPolicy,
+    )
     from trainer.thresholds.policy import Choice, Costs
     from trainer.workflow.rethreshold import Parts
 
+NOT_PROVEN = 3
+"""Exit code of --require-proof: the parts at hand do not prove the rule."""
 SMALLEST_SHARE = 1e-9
 """One part in a thousand million: no line could prove less."""
 EPILOG = """examples:
@@ -42,7 +48,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     verb.add_argument("--parts", type=Path, metavar="CSV", help="choose on these: label, score")
     verb.add_argument("--dry-run", action="store_true", help="say it, write nothing")
-    verb.add_argument("--json", action="store_true")
+    verb.add_argument(
+        "--require-proof",
+        action="store_true",
+        help="exit code 3 where the parts at hand do not prove the rule; the choice is written",
+    )
+    verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     verb.set_defaults(run=_threshold)
 
 
@@ -66,7 +77,7 @@ def _threshold(arguments: argparse.Namespace) -> int:
         unsure_band(parts.scores, choice.point.cut, arguments.unsure) if arguments.unsure else None
     )
     if not arguments.dry_run:
-        apply_choice(run, choice, band, costs)
+        apply_choice(run, choice, band, costs, _limits(arguments, run.metrics.acceptance))
     held = point_of(held_out_parts(run), choice)
     policy = policy_of(choice, held, costs)
     if arguments.json:
@@ -74,7 +85,17 @@ def _threshold(arguments: argparse.Namespace) -> int:
         print(json.dumps(policy.model_dump(mode="json") | extra))
     else:
         print("\n".join(sentences(policy, parts.source, band)))
-    return 0
+    return NOT_PROVEN if arguments.require_proof and not policy.proven else 0
+
+
+def _limits(arguments: argparse.Namespace, required: AcceptanceLimits) -> AcceptanceLimits:
+    """What the report must prove: the limit of the command line, the other one as it was."""
+    stated: dict[str, object] = {}
+    if arguments.max_false_reject is not None:
+        stated["max_false_reject"] = arguments.max_false_reject
+    if arguments.max_escape_ppm is not None:
+        stated["max_escape"] = arguments.max_escape_ppm / 1e6 / arguments.defect_rate
+    return required.model_copy(update={**stated, "given": True}) if stated else required
 
 
 def sentences(policy: ThresholdPolicy, source: str, band: tuple[float, float] | None) -> list[str]:

@@ -61,6 +61,17 @@ class VibrationTable(Strict):
     augment: list[VibrationAugmentation] = Field(default=["gain", "noise"])
 
 
+class AcceptanceTable(Strict):
+    """[acceptance]: what the report must prove of the verdicts; left out: 1 % each."""
+
+    max_escape: float | None = Field(
+        default=None, gt=0, lt=1, description="share of the defective parts that may pass"
+    )
+    max_false_reject: float | None = Field(
+        default=None, gt=0, lt=1, description="share of the good parts that may be rejected"
+    )
+
+
 class FitConfig(Strict):
     """A fit. What the command line gives overrides the file."""
 
@@ -99,6 +110,7 @@ class FitConfig(Strict):
     )
     image: ImageTable = ImageTable()
     vibration: VibrationTable = VibrationTable()
+    acceptance: AcceptanceTable = AcceptanceTable()
     options: dict[str, Scalar | list[Scalar]] = Field(
         default={}, description="what only the chosen model knows"
     )

@@ -67,7 +67,14 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
             where=str(dataset.root),
             cure=f"--group {GROUP} splits by the copies; --allow {WAIVER} shows both scores",
         )
-    return Guarded(honest, naive if given else None, (cut.sentence(), found.sentence()), found)
+    if given:
+        return Guarded(honest, naive, (f"by the given split {cut.sentence()}",), found)
+    regrouped = (
+        f"a split without groups would have put a copy of {cut.shared} of {cut.test} held-out "
+        f"samples into training, for example {cut.example[0]} and {cut.example[1]}; it was not "
+        "used: the samples reported here are split by groups of copies"
+    )
+    return Guarded(honest, None, (regrouped, found.sentence()), found)
 
 
 def column_of(config: FitConfig) -> str | None:

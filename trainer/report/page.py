@@ -15,6 +15,7 @@ from edge_agent.contracts.run_folder import files
 from edge_agent.contracts.run_folder.report import style
 from trainer.report.card import write_card
 from trainer.report.rendering import render
+from trainer.report.sections.acceptance import acceptance, comparison
 from trainer.report.sections.alarm_rule import alarm_rule
 from trainer.report.sections.augmentations import augmentations
 from trainer.report.sections.data import data, limits
@@ -38,6 +39,7 @@ from trainer.run_folder.run import FittedRun
 
 Section = Callable[[FittedRun], Markup]
 SECTIONS: tuple[Section, ...] = (
+    acceptance,
     results,
     thresholds,
     alarm_rule,
@@ -86,6 +88,7 @@ def page(run: FittedRun) -> str:
             result=result_sentence(run),
             warnings=[warning for warning in warnings if warning],
             tiles=_tiles(run),
+            comparison=comparison(run),
             sections=[text for section in SECTIONS if (text := section(run))],
         )
     )

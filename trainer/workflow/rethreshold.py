@@ -22,6 +22,7 @@ from edge_agent.contracts.run_folder.files import (
     read_table,
 )
 from edge_agent.contracts.run_folder.metrics import (
+    AcceptanceLimits,
     HeldOutMetrics,
     Metric,
     PartCosts,
@@ -70,14 +71,19 @@ def held_out_parts(run: FittedRun) -> Parts:
 
 
 def apply_choice(
-    run: FittedRun, choice: Choice, band: tuple[float, float] | None, costs: Costs | None
+    run: FittedRun,
+    choice: Choice,
+    band: tuple[float, float] | None,
+    costs: Costs | None,
+    limits: AcceptanceLimits | None = None,
 ) -> FittedRun:
     """Write the choice into predictions.csv, metrics.json, report.html, card.md and spec.json.
 
     All of them are made before the first is written, so a damaged run stays as it was. spec.json
-    is the last: an interruption leaves the old threshold.
+    is the last: an interruption leaves the old threshold. limits: what the report must prove from
+    now on; None leaves what the run requires.
     """
-    again = _with_choice(run, choice, band, costs)
+    again = _with_choice(run, choice, band, costs, limits)
     content = {
         files.PREDICTIONS: csv_bytes(prediction_cells(again.predictions)),
         files.METRICS: document_bytes(again.metrics, exclude_none=True),
@@ -110,7 +116,11 @@ def policy_of(choice: Choice, held_out: Point, costs: Costs | None) -> Threshold
 
 
 def _with_choice(
-    run: FittedRun, choice: Choice, band: tuple[float, float] | None, costs: Costs | None
+    run: FittedRun,
+    choice: Choice,
+    band: tuple[float, float] | None,
+    costs: Costs | None,
+    limits: AcceptanceLimits | None,
 ) -> FittedRun:
     """The run with the specification, verdicts and figures of the choice."""
     low, high = band or (None, None)
@@ -125,6 +135,7 @@ def _with_choice(
         update={
             "held_out": again,
             "threshold": ThresholdUsed(value=scoring.threshold, chosen_by=scoring.chosen_by),
+            "acceptance": limits or run.metrics.acceptance,
             "threshold_policy": policy_of(choice, point_of(held_out_parts(run), choice), costs),
         }
     )

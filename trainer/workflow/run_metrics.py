@@ -11,6 +11,7 @@ from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.process.input import TabularInput, find_column
 from edge_agent.contracts.run_folder.metrics import (
+    AcceptanceLimits,
     AlarmRuleCounts,
     AlarmRuleMetrics,
     BaselineMetrics,
@@ -127,6 +128,7 @@ def metrics_of(
         copies=list(copies),
         split_as_given=split_as_given,
         notes=list(experiment.fitted.notes),
+        acceptance=_acceptance(experiment),
     )
 
 
@@ -185,6 +187,11 @@ def baseline_metrics(
     for name, one in scores.items() if bad.any() and not bad.all() else ():
         found.setdefault(name, {})["auroc"] = auroc_figure(bad, one, outcome.groups)
     return {name: BaselineMetrics.model_validate(row) for name, row in found.items()}
+
+
+def _acceptance(experiment: Experiment) -> AcceptanceLimits:
+    asked = experiment.config.acceptance.model_dump(exclude_none=True)
+    return AcceptanceLimits.model_validate({**asked, "given": bool(asked)})
 
 
 def _gbm_reference(experiment: Experiment) -> GbmReference | None:

@@ -199,6 +199,21 @@ class ThresholdPolicy(Record):
     held_out: PolicyCounts
 
 
+DEFAULT_LIMIT = 0.01
+
+
+class AcceptanceLimits(Record):
+    """What is required of the verdicts. given: whether somebody stated it, or it is the default.
+
+    max_escape: of the defective parts, the share that may pass; max_false_reject: of the good
+    parts, the share that may be rejected.
+    """
+
+    max_escape: float = Field(default=DEFAULT_LIMIT, gt=0, lt=1)
+    max_false_reject: float = Field(default=DEFAULT_LIMIT, gt=0, lt=1)
+    given: bool = False
+
+
 class SplitAsGiven(Record):
     """The figures by the data set's own split, through which near-duplicates leak."""
 
@@ -229,6 +244,7 @@ class RunMetrics(Record):
     copies: list[str] = Field(default_factory=list, description="what the search for copies found")
     split_as_given: SplitAsGiven | None = None
     notes: list[str] = Field(default_factory=list)
+    acceptance: AcceptanceLimits = AcceptanceLimits()
 
     def as_json(self) -> dict[str, object]:
         """For json.dumps; what there is not is left out."""

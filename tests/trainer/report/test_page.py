@@ -14,7 +14,7 @@ from trainer.run_folder.run import open_fitted_run
 
 MARKUP = "</style></table><script>alert(1)</script><img src=x onerror=alert(2)>"
 QUOTES = "\" onload='alert(3)' $x^{\\frac"
-CONTROL = "\x1b[2J\x00\x07\u202e<!-- quantised: begin -->"
+CONTROL = "\x1b[2J\x00\x07\u202e<!-- int8 acceptance: begin -->"
 HTML = """a b body br code div figcaption figure h1 h2 h3 head header html img li main meta p
 section span style table tbody td th thead title tr ul"""
 SVG = """clippath defs g image metadata path rect svg text tspan use rdf:rdf cc:work cc:agent
@@ -63,7 +63,7 @@ def test_no_name_becomes_an_element_or_an_attribute(hostile: str) -> None:
 
 def test_no_control_character_is_left_and_no_marker_is_forged(hostile: str) -> None:
     assert not set(hostile) & {"\x00", "\x07", "\x1b", "\u202e"}
-    assert hostile.count("<!-- quantised: begin -->") <= 1
+    assert hostile.count("<!-- int8 acceptance: begin -->") == 1
 
 
 def test_every_hostile_name_is_shown_as_text(hostile: str) -> None:
@@ -76,6 +76,7 @@ def test_every_hostile_name_is_shown_as_text(hostile: str) -> None:
 
 def test_all_sections_were_there_to_be_attacked(hostile: str) -> None:
     for heading in (
+        "Acceptance",
         "Figures on held-out",
         "simplest rules",
         "Threshold and its cost",

@@ -17,7 +17,7 @@ from edge_agent.contracts.run_folder.consistency import open_consistent_run
 from edge_agent.contracts.run_folder.files import csv_bytes, document_bytes, read_table
 from edge_agent.contracts.run_folder.golden import GoldenFile
 from edge_agent.contracts.run_folder.metrics import HeldOutMetrics, Metric, RunMetrics
-from edge_agent.contracts.run_folder.report import with_quantised
+from edge_agent.contracts.run_folder.report import filled, place
 from edge_agent.contracts.run_folder.rows import (
     Prediction,
     SplitRow,
@@ -162,9 +162,15 @@ def test_a_table_of_no_rows_is_a_table(tmp_path: Path) -> None:
 
 
 def test_the_comparison_takes_its_place_in_the_report() -> None:
-    report = "<body>A<!-- quantised: begin -->none<!-- quantised: end -->B</body>"
-    once = with_quantised(report, "<p>int8</p>")
-    assert once == with_quantised(once, "<p>int8</p>")
-    assert once.index("A") < once.index("int8") < once.index("B")
+    report = f"<body>A{place('acceptance', 'none')}B{place('comparison')}C</body>"
+    once = filled(report, "acceptance", "<p>8 bit</p>")
+    assert once == filled(once, "acceptance", "<p>8 bit</p>")
+    assert once.index("A") < once.index("8 bit") < once.index("B")
     assert "none" not in once
-    assert with_quantised("<body>A</body>", "<p>int8</p>") == "<body>A<p>int8</p>\n</body>"
+    both = filled(once, "comparison", "<p>flips</p>")
+    assert both.index("B") < both.index("flips") < both.index("C")
+
+
+def test_a_report_of_another_make_gets_the_comparison_at_its_end() -> None:
+    assert filled("<body>A</body>", "comparison", "<p>B</p>") == "<body>A<p>B</p>\n</body>"
+    assert filled("<body>A</body>", "next step", "<p>B</p>") == "<body>A</body>"
