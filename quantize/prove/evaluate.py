@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Judgement, Tensor
-from edge_agent.contracts.model.scoring import decide, judge
+from edge_agent.contracts.model.scoring import judge
 from edge_agent.contracts.run_folder.files import FIT_AGAIN
 from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.run_folder.run import RunFolder
+from edge_agent.contracts.run_folder.verdicts import judged_by
 from edge_agent.infer.inspector import Inspector
 
 TIES = 0.02
@@ -33,9 +33,8 @@ def judge_float(run: RunFolder, outputs: Tensor) -> list[Prediction]:
 
 
 def float_samples(run: RunFolder) -> list[Prediction]:
-    """predictions.csv, each score compared with the threshold of spec.json."""
-    scoring = run.spec.scoring
-    return [replace(one, verdict=str(decide(one.score, scoring)[0])) for one in run.predictions]
+    """predictions.csv, judged by the threshold of spec.json."""
+    return [judged_by(run.spec, one) for one in run.predictions]
 
 
 def refuse_other_model(run: RunFolder, recomputed: list[Prediction]) -> None:
@@ -53,7 +52,8 @@ def refuse_other_model(run: RunFolder, recomputed: list[Prediction]) -> None:
             cure=FIT_AGAIN,
         )
     renamed = sum(
-        a.predicted != b.predicted for a, b in zip(run.predictions, recomputed, strict=True)
+        a.verdict == b.verdict and a.predicted != b.predicted
+        for a, b in zip(run.predictions, recomputed, strict=True)
     )
     if renamed > TIES * len(recomputed):
         raise ConversionError(

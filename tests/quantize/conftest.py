@@ -126,7 +126,10 @@ def write_run(
     for row, logit in enumerate(logits):
         said = judge(logit, spec.labels, spec.good, spec.scoring)
         truth, verdict = names[128 + row], str(said.verdict)
-        predictions.append(Prediction(row, f"{row}.png", truth, said.label, said.score, verdict))
+        logits_of = dict(zip(LABELS, map(float, logit), strict=True))
+        predictions.append(
+            Prediction(row, f"{row}.png", truth, said.label, said.score, verdict, logits_of)
+        )
     write.write_predictions(path, predictions)
     for file, payload in golden.items():
         (path / "golden" / file).write_bytes(payload)

@@ -81,21 +81,21 @@ def _doubts_json(judged: LabelCheck) -> dict[str, object]:
 
 
 def _print_table(found: Survey, judged: LabelCheck | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from trainer.console.output import print_lines, print_table
 
-    console = Console(highlight=False)
     config = found.dataset.config
+    rows = [
+        [
+            row.label,
+            "good" if row.good else "",
+            *map(str, (row.samples, row.groups, row.train, row.val, row.test)),
+        ]
+        for row in found.rows
+    ]
     title = f"{found.dataset.root.name}: {config.task}, {len(found.dataset.samples)} samples"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("label", "", "samples", "groups", "train", "val", "test"):
-        table.add_column(name, justify="left" if name in ("label", "") else "right")
-    for row in found.rows:
-        counts = (row.samples, row.groups, row.train, row.val, row.test)
-        table.add_row(row.label, "good" if row.good else "", *map(str, counts))
-    console.print(table)
-    for line in [*_sentences(found), *(_label_doubts(judged) if judged else [])]:
-        console.print(line, markup=False, soft_wrap=True)
+    head = ("label", "", "samples", "groups", "train", "val", "test")
+    print_table(title, head, rows, text_columns=2)
+    print_lines(*_sentences(found), *(_label_doubts(judged) if judged else []))
 
 
 def _sentences(found: Survey) -> list[str]:

@@ -77,6 +77,7 @@ def choices_of(texts: list[str]) -> list[Choice]:
 
 
 def _crossval(arguments: argparse.Namespace) -> int:
+    from trainer.console.output import print_lines
     from trainer.console.progress import Terminal
 
     if arguments.leave_out is None:
@@ -90,7 +91,10 @@ def _crossval(arguments: argparse.Namespace) -> int:
             arguments.out,
             Terminal(),
         )
-        print(json.dumps(document) if arguments.json else _kfold_lines(document))
+        if arguments.json:
+            print(json.dumps(document))
+        else:
+            print_lines(*_kfold_lines(document))
         return 0
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.workflow.crossval import cross_validate, sample_figures, window_figure
@@ -110,7 +114,10 @@ def _crossval(arguments: argparse.Namespace) -> int:
         "folds": [_row(fold) for fold in folds],
         "figures": {name: figure.as_json() for name, figure in figures.items()},
     }
-    print(json.dumps(document) if arguments.json else _lines(document))
+    if arguments.json:
+        print(json.dumps(document))
+    else:
+        print_lines(*_lines(document))
     return 0
 
 
@@ -125,7 +132,7 @@ def _row(fold: Fold) -> dict[str, object]:
     }
 
 
-def _kfold_lines(document: dict[str, Any]) -> str:
+def _kfold_lines(document: dict[str, Any]) -> list[str]:
     head = f"{document['protocol']}; {document['samples']} samples in {document['groups']} groups"
     rows = [f"{head}; seeds {', '.join(map(str, document['seeds']))}"]
     for name, figure in document["figures"].items():
@@ -139,10 +146,10 @@ def _kfold_lines(document: dict[str, Any]) -> str:
         said = f"labelled {doubt['label']}, looks like {doubt['suggested']}"
         rows.append(f"look at {doubt['path']}: {said} ({doubt['margin']:.2f})")
     rows.append(f"{len(document['label_doubts'])} doubtful labels; files in {document['folder']}")
-    return "\n".join(rows)
+    return rows
 
 
-def _lines(document: dict[str, object]) -> str:
+def _lines(document: dict[str, object]) -> list[str]:
     rows = [str(document["protocol"])]
     for fold in document["folds"]:  # type: ignore[attr-defined]
         said = f" with {fold['chosen']}" if fold["chosen"] else ""
@@ -150,4 +157,4 @@ def _lines(document: dict[str, object]) -> str:
     for name, figure in document["figures"].items():  # type: ignore[attr-defined]
         low, high = figure["ci95"]
         rows.append(f"{name} {figure['value']:.3f} ({low:.3f}-{high:.3f}, n = {figure['n']})")
-    return "\n".join(rows)
+    return rows

@@ -41,15 +41,31 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         epilog="example: lineside-train report runs/castings",
     )
     report.add_argument("run_dir", type=Path, metavar="RUN")
+    report.add_argument(
+        "--json", action="store_true", help="files, requirements and figures as one JSON object"
+    )
     report.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from edge_agent.contracts.run_folder import files
     from trainer.report.page import write_report
+    from trainer.report.sections.acceptance import requirements_of
     from trainer.run_folder.run import open_fitted_run
 
-    write_report(open_fitted_run(arguments.run_dir))
-    print(arguments.run_dir / "report.html")
+    run = open_fitted_run(arguments.run_dir)
+    write_report(run)
+    report = arguments.run_dir / files.REPORT
+    if arguments.json:
+        document = {
+            "report": str(report),
+            "card": str(arguments.run_dir / files.CARD),
+            "acceptance": [one.as_json() for one in requirements_of(run)],
+            "held_out": run.metrics.as_json()["held_out"],
+        }
+        print(json.dumps(document))
+    else:
+        print(report)
     return 0
 
 
@@ -77,20 +93,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _print_figures(run: FittedRun, found: Evaluation) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from trainer.console.output import print_lines, print_table
     from trainer.report.words import interval_text, outcome_sentence, title_of, value_text
 
-    table = Table(title=f"{run.spec.name} on {found.dataset}", title_justify="left")
-    for name in ("figure", "value", "95 % interval", "n"):
-        table.add_column(name, justify="left" if name == "figure" else "right")
-    for name, metric in found.figures.present().items():
-        value = value_text(name, metric.value)
-        table.add_row(title_of(name), value, interval_text(name, metric), str(metric.n))
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+    rows = [
+        [title_of(name), value_text(name, one.value), interval_text(name, one), str(one.n)]
+        for name, one in found.figures.present().items()
+    ]
+    head = ("figure", "value", "95 % interval", "n")
+    print_table(f"{run.spec.name} on {found.dataset}", head, rows)
     truth = [one.label for one in found.predictions]
-    console.print(outcome_sentence(found.figures, run.spec, truth), soft_wrap=True)
+    print_lines(outcome_sentence(found.figures, run.spec, truth))
     if found.left_out:
-        console.print(f"{found.left_out} samples left out: the run was trained on them")
+        print_lines(f"{found.left_out} samples left out: the run was trained on them")

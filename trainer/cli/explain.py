@@ -30,6 +30,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    from trainer.console.output import print_lines
     from trainer.report.page import write_report
     from trainer.run_folder.run import open_fitted_run
     from trainer.workflow.explain import explain_for_report, explain_images
@@ -41,9 +42,15 @@ def _explain(arguments: argparse.Namespace) -> int:
         write_report(run)
         document = {"sanity": agreement, "report": str(run.path / "report.html")}
         said = f"maps of random weights agree by {agreement:.2f} (1: they show nothing learnt)"
-        print(json.dumps(document) if arguments.json else f"{said}\n{document['report']}")
+        if arguments.json:
+            print(json.dumps(document))
+        else:
+            print_lines(said, str(document["report"]))
         return 0
     for row in explain_images(run, arguments.images, arguments.out):
         plain = f"{row['path']}: {row['verdict']} {row['label']} {row['score']} {row['overlay']}"
-        print(json.dumps(row) if arguments.json else plain)
+        if arguments.json:
+            print(json.dumps(row))
+        else:
+            print_lines(plain)
     return 0

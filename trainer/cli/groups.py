@@ -32,6 +32,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _groups(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from trainer.config.fit import FitConfig
+    from trainer.console.output import print_lines
     from trainer.console.progress import Terminal
     from trainer.data.image.near_duplicates import cut_groups, survey_copies
     from trainer.data.load import load_dataset, refuse_missing
@@ -63,7 +64,7 @@ def _groups(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(document))
     else:
-        print(found.sentence())
+        print_lines(found.sentence())
         said = cut.sentence() if cut else "no held-out sample has a copy in training"
-        print(f"{split.protocol}: {said}")
+        print_lines(f"{split.protocol}: {said}")
     return FOUND if cut else 0

@@ -36,6 +36,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _synth(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.errors import ConfigError
     from edge_agent.contracts.core.files import write_atomic
+    from trainer.console.output import print_lines
     from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
@@ -66,7 +67,10 @@ def _synth(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         document["added"] = added_score(split, samples, config, talk)
     write_atomic(out / "synth.json", (json.dumps(document, indent=1) + "\n").encode())
-    print(json.dumps(document) if arguments.json else "\n".join(_lines(document)))
+    if arguments.json:
+        print(json.dumps(document))
+    else:
+        print_lines(*_lines(document))
     return 0
 
 

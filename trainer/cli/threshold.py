@@ -58,6 +58,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _threshold(arguments: argparse.Namespace) -> int:
+    from trainer.console.output import print_lines
     from trainer.run_folder.run import open_fitted_run
     from trainer.thresholds.policy import unsure_band
     from trainer.workflow.rethreshold import (
@@ -84,7 +85,7 @@ def _threshold(arguments: argparse.Namespace) -> int:
         extra = {"source": parts.source, "unsure": band}
         print(json.dumps(policy.model_dump(mode="json") | extra))
     else:
-        print("\n".join(sentences(policy, parts.source, band)))
+        print_lines(*sentences(policy, parts.source, band))
     return NOT_PROVEN if arguments.require_proof and not policy.proven else 0
 
 

@@ -31,6 +31,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from edge_agent.contracts.core.toml import toml_text
+    from trainer.console.output import print_lines
     from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
@@ -48,7 +49,8 @@ def _tune(arguments: argparse.Namespace) -> int:
         "config": str(file),
         "trials": [{"validation": round(t.score, 6), **t.settings} for t in tried],
     }
-    for row in document["trials"] if not arguments.json else []:
-        print(row)
-    print(json.dumps(document) if arguments.json else f"best settings: {file}")
+    if arguments.json:
+        print(json.dumps(document))
+    else:
+        print_lines(*map(str, document["trials"]), f"best settings: {file}")
     return 0

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from edge_agent.contracts.core.printable import printable
+from trainer.console.output import plain_console
+
 
 class Bar(Protocol):
     """One long step under way."""
@@ -37,12 +40,10 @@ class Terminal:
     """Bars by rich on stderr; plain sentences where stderr is no terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, highlight=False)
+        self._console = plain_console(stderr=True)
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence, markup=False)
+        self._console.print(printable(sentence), soft_wrap=True)
 
     @contextmanager
     def steps(self, what: str, total: int) -> Iterator[Bar]:

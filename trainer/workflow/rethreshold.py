@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, RunError
 from edge_agent.contracts.core.files import write_atomic
-from edge_agent.contracts.model.scoring import Scoring, decide
+from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.run_folder import files
 from edge_agent.contracts.run_folder.files import (
     FIT_AGAIN,
@@ -23,15 +23,16 @@ from edge_agent.contracts.run_folder.files import (
 )
 from edge_agent.contracts.run_folder.metrics import (
     AcceptanceLimits,
+    ClassMetrics,
     HeldOutMetrics,
-    Metric,
     PartCosts,
     PolicyCounts,
     ThresholdPolicy,
     ThresholdUsed,
 )
 from edge_agent.contracts.run_folder.rows import Prediction, prediction_cells
-from trainer.evaluation.outcome import Outcome, figures
+from edge_agent.contracts.run_folder.verdicts import judged_by
+from trainer.evaluation.outcome import Outcome, class_rows, figures
 from trainer.report.card import card_text
 from trainer.report.page import page
 from trainer.run_folder.run import FittedRun, open_fitted_run
@@ -129,11 +130,13 @@ def _with_choice(
     unsure = {"unsure_low": low, "unsure_high": high}
     scoring = Scoring.model_validate(chosen.model_dump() | unsure)
     spec = run.spec.model_copy(update={"scoring": scoring})
-    predictions = [_judged_again(one, scoring) for one in run.predictions]
-    again = HeldOutMetrics.of(run.metrics.held_out.present() | _figures(run, predictions))
+    predictions = [judged_by(spec, one) for one in run.predictions]
+    outcome = _outcome(run, predictions)
+    again = HeldOutMetrics.of(run.metrics.held_out.present() | figures(outcome))
     metrics = run.metrics.model_copy(
         update={
             "held_out": again,
+            "per_class": _per_class(run, outcome),
             "threshold": ThresholdUsed(value=scoring.threshold, chosen_by=scoring.chosen_by),
             "acceptance": limits or run.metrics.acceptance,
             "threshold_policy": policy_of(choice, point_of(held_out_parts(run), choice), costs),
@@ -181,26 +184,26 @@ def _score(path: Path, row: int, cell: str, run: FittedRun, cure: str) -> float:
     return score
 
 
-def _judged_again(one: Prediction, scoring: Scoring) -> Prediction:
-    again = replace(one, verdict=decide(one.score, scoring)[0].value)
-    if scoring.kind != "anomaly":
-        return again
-    return replace(again, predicted="anomaly" if one.score >= scoring.threshold else "normal")
-
-
-def _figures(run: FittedRun, predictions: Sequence[Prediction]) -> dict[str, Metric]:
+def _outcome(run: FittedRun, predictions: Sequence[Prediction]) -> Outcome:
     groups = {row.path: row.group or row.path for row in run.splits()}
     if unlisted := [one.path for one in predictions if one.path not in groups]:
         raise damaged(run.path / files.SPLITS, f"does not list {unlisted[0]}")
-    labels = sorted({one.label for one in predictions} | set(run.spec.labels))
+    strange = sorted({one.label for one in predictions} - set(run.spec.labels))
+    labels = [*run.spec.labels, *strange]
     index = {label: number for number, label in enumerate(labels)}
-    outcome = Outcome(
+    return Outcome(
         labels=labels,
         good=run.spec.good,
         truth=np.array([index[one.label] for one in predictions], np.int64),
-        predicted=np.full(len(predictions), -1, np.int64),
+        predicted=np.array([index.get(one.predicted, -1) for one in predictions], np.int64),
         scores=np.array([one.score for one in predictions]),
         rejected=np.array([one.verdict == "FAIL" for one in predictions]),
         groups=[groups[one.path] for one in predictions],
     )
-    return figures(outcome)
+
+
+def _per_class(run: FittedRun, outcome: Outcome) -> dict[str, ClassMetrics]:
+    """The figures of each label by the new verdicts; rankings do not depend on a threshold."""
+    before = run.metrics.per_class
+    rows = class_rows(outcome) if before and outcome.classifies else {}
+    return {label: before[label].model_copy(update=row) for label, row in rows.items()} or before

@@ -27,6 +27,7 @@ from typing import NoReturn, TypeAlias
 
 from edge_agent.contracts.core.completion import SHELLS, CompletionAction
 from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.printable import printable
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What the `register(verbs)` of a verb's file adds its verbs to."""
@@ -182,7 +183,8 @@ def _show_any_name() -> None:
 
 
 def _say(words: str, code: int) -> int:
-    print(words, file=sys.stderr, flush=True)
+    shown = "\n".join(printable(line) for line in words.split("\n"))
+    print(shown, file=sys.stderr, flush=True)
     return code
 
 

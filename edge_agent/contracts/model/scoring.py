@@ -82,9 +82,23 @@ def judge(outputs: Float, labels: list[str], good: list[str], scoring: Scoring) 
     weights = _join(softmax(rows), scoring)
     score = float(bad_mass(weights[None], labels, good)[0])
     verdict, reason = decide(score, scoring)
-    label = labels[int(np.argmax(weights))]
+    label = label_of(weights, labels, good, verdict)
     mass = tuple(float(weight) for weight in weights)
     return Judgement(verdict, label, score, scoring.threshold, reason, mass)
+
+
+def label_of(
+    weights: NDArray[np.floating], labels: list[str], good: list[str], verdict: Verdict
+) -> str:
+    """The likeliest label among those that the verdict allows: a FAIL names a defect.
+
+    The likeliest label of all may be a good one although the defects together reach the threshold.
+    """
+    is_good = np.array([label in good for label in labels])
+    allowed = {Verdict.FAIL: ~is_good, Verdict.PASS: is_good}.get(verdict, np.ones_like(is_good))
+    if not allowed.any():
+        allowed = np.ones_like(is_good)
+    return labels[int(np.argmax(np.where(allowed, weights, -1.0)))]
 
 
 def decide(score: float, scoring: Scoring) -> tuple[Verdict, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from edge_agent.contracts.model.manifest import ModelSpec
@@ -56,6 +56,10 @@ class Requirement:
         if self.exceeded:
             return f"{self.errors / self.parts:.1%} of the parts is above the limit"
         return f"{self.more} more {self.part}s without an error would prove it"
+
+    def as_json(self) -> dict[str, object]:
+        """For json.dumps: the fields and the outcome."""
+        return {**asdict(self), "outcome": self.outcome}
 
     def cells(self) -> list[str]:
         """title, limit, seen, bound, outcome, reason: a row of the acceptance box."""

@@ -261,10 +261,10 @@ def test_an_interrupted_fit_leaves_no_half_run(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("trainer.workflow.publish.write_golden", interrupt)
-    config = str(plates_run.parent / "fit.toml")
-    fit = ["fit", str(plates), "--config", config, "--epochs", "1"]
-    assert main([*fit, "--out", str(tmp_path / "run")]) == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["run.unfinished"]
+    (tmp_path / "fit.toml").write_text("batch = 8\n[image]\nsize_px = 32\n")
+    fit = ["fit", str(plates), "--config", str(tmp_path / "fit.toml"), "--epochs", "1"]
+    assert main([*fit, "--out", str(tmp_path / "runs" / "run")]) == 130
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run.unfinished"]
 
 
 def test_a_run_without_its_model_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from edge_agent.contracts.run_folder.acceptance import assess, next_step
+from edge_agent.contracts.run_folder.acceptance import Requirement, assess, next_step
 from edge_agent.contracts.run_folder.report import Place, place
 from trainer.report.rendering import render
 from trainer.run_folder.run import FittedRun
@@ -14,7 +14,7 @@ from trainer.thresholds.policy import upper_bound
 def acceptance(run: FittedRun) -> Markup:
     """What is required, what the held-out samples prove of it, and who accepts it."""
     limits = run.metrics.acceptance
-    requirements = assess(run.spec, run.predictions, limits, upper_bound)
+    requirements = requirements_of(run)
     samples = {one.path for one in run.predictions}
     groups = {one.group or one.path for one in run.splits() if one.path in samples}
     undecided = sum(one.verdict == "NO-VERDICT" for one in run.predictions)
@@ -28,6 +28,11 @@ def acceptance(run: FittedRun) -> Markup:
         int8=_place("acceptance", render("acceptance_int8.html")),
         next_step=_place("next step", escape(next_step(requirements, quantised=False))),
     )
+
+
+def requirements_of(run: FittedRun) -> list[Requirement]:
+    """What the held-out samples prove of the float network."""
+    return assess(run.spec, run.predictions, run.metrics.acceptance, upper_bound)
 
 
 def comparison(run: FittedRun) -> Markup:

@@ -22,10 +22,21 @@ def test_likely_good_part_passes() -> None:
     assert judgement.score == pytest.approx(1 - softmax(logits(5, 0, 0))[0])
 
 
-def test_defects_add_up_although_good_is_likeliest() -> None:
-    judgement = judge(logits(1.0, 0.8, 0.8), LABELS, ["good"], Scoring())
-    assert judgement.label == "good"
+def test_defects_add_up_although_good_is_likeliest_and_the_likeliest_defect_is_named() -> None:
+    judgement = judge(logits(1.0, 0.7, 0.8), LABELS, ["good"], Scoring())
     assert judgement.verdict is Verdict.FAIL
+    assert judgement.label == "pit"
+
+
+def test_a_pass_names_a_good_label_although_a_defect_is_likeliest() -> None:
+    judgement = judge(logits(0.0, 1.0, -9.0), LABELS, ["good"], Scoring(threshold=0.9))
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.label == "good"
+
+
+def test_an_unsure_part_is_named_by_its_likeliest_label() -> None:
+    scoring = Scoring(threshold=0.5, unsure_low=0.1, unsure_high=0.95)
+    assert judge(logits(1.0, 0.7, 0.8), LABELS, ["good"], scoring).label == "good"
 
 
 def test_without_a_good_label_every_part_fails() -> None:
