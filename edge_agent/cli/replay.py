@@ -88,7 +88,7 @@ def _of_station(args: argparse.Namespace) -> StationConfig:
     if isinstance(channel.source, VibrationSourceTable):
         axes, unit = list(channel.source.axis_names), channel.source.signal_unit
         table["source"] |= {"axes": axes, "unit": unit}
-    whole = config.model_dump() | {"channel": [table], "mqtt": None, "output": []}
+    whole = config.model_dump() | {"channel": [table], "mqtt": None, "output": [], "trigger": None}
     return type(config).model_validate(whole)
 
 

@@ -131,10 +131,23 @@ class Assembler:
             self._count_item(part, grab.channel)
             part.pending[grab.channel] += 1
             part.captured_at_ns.setdefault(grab.channel, grab.captured_at_ns)
-            if not self._joined or len(self._open) <= self._remembered:
+            return self._close_oldest() if self._joined else None
+
+    def expect(self, part_id: str, mono_ns: int) -> ClosedPart | None:
+        """A trigger reports a part: it is decided at its deadline even if no item ever comes.
+
+        A bounced trigger expects nothing anew. Gives a part as begin() does.
+        """
+        with self._lock:
+            key: Key = ("", part_id, 0, 0)
+            decided = self._decided.get(key)
+            again_ns = max(self._deadline_ns, REPEAT_NS)
+            if key in self._open or (decided and mono_ns - decided.mono_ns <= again_ns):
                 return None
-            oldest = next(iter(self._open))
-            return self._close(oldest, f"more than {self._remembered} parts wait")
+            self._decided.pop(key, None)
+            self.begun += 1
+            self._open[key] = OpenPart(part_id, mono_ns)
+            return self._close_oldest()
 
     def add(self, verdict: ChannelVerdict, grab: Grab) -> ClosedPart | None:
         """The verdict on a grabbed item; gives the part when nothing more is waited for, and a late
@@ -176,6 +189,11 @@ class Assembler:
     def flush(self, reason: str) -> list[ClosedPart]:
         """Every part that waits, to be decided now for `reason`."""
         return self._close_all(reason, lambda part: True)
+
+    def _close_oldest(self) -> ClosedPart | None:
+        if len(self._open) <= self._remembered:
+            return None
+        return self._close(next(iter(self._open)), f"more than {self._remembered} parts wait")
 
     def _count_item(self, part: OpenPart, channel: str) -> None:
         part.items[channel] += 1

@@ -18,7 +18,7 @@ from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
-from edge_agent.trigger.trigger import TriggerField
+from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
 
 REFERENCE_HEAD = """# station.toml
@@ -195,6 +195,23 @@ class StationConfig(Table):
                     f"{channel.name!r} ({channel.source.driver}) only counts its frames"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _trigger_names_its_parts(self) -> Self:
+        """Its events find the items of their part by the part id."""
+        trigger = self.trigger
+        if trigger is None or (TRIGGERS.find(trigger.driver).names_parts and self._is_joined):
+            return self
+        if trigger.driver == "free_run" and not getattr(trigger, "period_s", 0):
+            return self
+        raise ValueError(
+            f'[trigger] driver = "{trigger.driver}" needs line.join = "part_id" and a driver that '
+            "names its parts, so that an event finds the items of its part"
+        )
+
+    @property
+    def _is_joined(self) -> bool:
+        return self.line.join == "part_id"
 
     @model_validator(mode="after")
     def _tags_have_a_broker(self) -> Self:

@@ -89,6 +89,12 @@ class Line:
         if part is not None:
             self._decide(part)
 
+    def expect(self, part_id: str, mono_ns: int) -> None:
+        """The trigger reports a part: its deadline runs, whether or not an item comes."""
+        part = self._parts.expect(wire_text(part_id, PART_ID_CHARACTERS), mono_ns)
+        if part is not None:
+            self._decide(part)
+
     def dropped(self, channel: str, item: Item) -> None:
         """A full queue gave the item up: its part is decided without it."""
         self._miss(channel, part_id_of(item))

@@ -32,6 +32,8 @@ from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
+from edge_agent.station.trigger_watch import TriggerWatch
+from edge_agent.trigger.trigger import TriggerStatus, build_trigger
 
 LOG = logging.getLogger("lineside.station")
 
@@ -120,6 +122,13 @@ class Station:
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )
+        self._trigger = (
+            None
+            if config.trigger is None
+            else TriggerWatch(
+                build_trigger(config.trigger, clock=clock), clock=clock, counts=self.counts
+            )
+        )
         self._channels: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
         self._line = self._new_line()
@@ -154,6 +163,10 @@ class Station:
     def output_status(self) -> dict[str, OutputStatus]:
         """What every output shows."""
         return self._outputs.status()
+
+    def trigger_status(self) -> TriggerStatus | None:
+        """What the trigger counted; None without [trigger]."""
+        return None if self._trigger is None else self._trigger.status()
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -198,10 +211,14 @@ class Station:
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
             self._channels = armed
             self._line = self._new_line()
+            if self._trigger is not None:
+                self._trigger.start(self._line)
             for channel in armed:
                 channel.feed.start(self._line.watch(channel.name))
         except LinesideError:
             self._channels = []
+            if self._trigger is not None:
+                self._trigger.stop()
             for channel in armed:
                 channel.feed.close()
                 channel.bundle.close()
@@ -276,6 +293,8 @@ class Station:
     def _update_state(self) -> None:
         faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
         faults += self._line.overdue()
+        if self._trigger is not None and self._trigger.fault:
+            faults.append(f"trigger: {self._trigger.fault}")
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
         if self._clock.mono_ns() - self._deadlines_beat_ns > STILL_S * 1e9:
             faults.append("an output hangs: nothing is decided")
@@ -328,6 +347,8 @@ class Station:
         self._supervisor.wait_for_us(self._timing.arming_s + self.config.line.drain_s)
         self._change("stopping", reason)
         self._bundle_watch.stop()
+        if self._trigger is not None:
+            self._trigger.stop()
         for channel in self._channels:
             channel.feed.stop()
         for thread in self._threads:

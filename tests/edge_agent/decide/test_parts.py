@@ -229,3 +229,25 @@ def test_bad_part_never_passes_and_every_part_is_decided_once(
     assert line.begun == len(parts)
     for part in bad:
         assert told.decisions[part] == [Verdict.FAIL] or part in told.late_fails
+
+
+def test_expected_part_is_decided_without_any_item_and_a_bounce_expects_nothing() -> None:
+    line = assembler()
+    line.expect("p1", 0)
+    line.expect("p1", 5 * MS)
+    (part,) = line.expire(101 * MS)
+    assert [c.verdict for c in part.channels] == [Verdict.NO_VERDICT] * 2
+    line.expect("p1", 102 * MS)
+    assert line.waiting == 0
+    assert line.begun == 1
+    line.expect("p1", 5000 * MS)
+    assert line.begun == 2, "the name is used again"
+
+
+def test_expected_part_takes_the_items_that_come() -> None:
+    line = assembler()
+    line.expect("p1", 0)
+    line.add(verdict("top"), Grab("top", "p1", MS))
+    part = line.add(verdict("side"), Grab("side", "p1", 2 * MS))
+    assert part is not None
+    assert part.mono_ns == 0, "the deadline runs from the trigger"

@@ -1,0 +1,102 @@
+"""The thread of the trigger: each part it reports is expected, whether or not a camera sees it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.station.counts import StationCounts
+from edge_agent.station.line import Line
+from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerStatus
+
+LOG = logging.getLogger("lineside.station")
+
+TICK_S = 0.1
+REOPEN_S = (0.5, 1.0, 2.0, 5.0)
+"""Waits before a lost trigger is opened again; the last one repeats."""
+
+
+class TriggerWatch:
+    """Opens a trigger and tells the line of every event; start() and stop() own its thread.
+
+    fault: what is lost, or empty.
+    """
+
+    def __init__(
+        self,
+        trigger: Trigger,
+        *,
+        clock: Clock,
+        counts: StationCounts,
+        reopen_s: Sequence[float] = REOPEN_S,
+    ) -> None:
+        self.fault = ""
+        self._trigger = trigger
+        self._clock = clock
+        self._counts = counts
+        self._reopen_s = tuple(reopen_s)
+        self._attempts = 0
+        self._missed = 0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, line: Line) -> None:
+        """Open the trigger and begin to listen to it; raises DeviceError."""
+        self._trigger.open()
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, args=[line], name="trigger", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Expect no more parts, and release the device."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+            self._thread = None
+        self._trigger.close()
+
+    def status(self) -> TriggerStatus:
+        """What the device counted."""
+        return self._trigger.status()
+
+    def _run(self, line: Line) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._step(line)
+            except EndOfTrigger:
+                return
+            except DeviceError as error:
+                self._lose(str(error))
+            except Exception as error:
+                if self._counts.add_fault().bit_count() == 1:
+                    LOG.exception("the trigger failed; going on")
+                self._lose(repr(error))
+
+    def _step(self, line: Line) -> None:
+        if self.fault:
+            self._trigger.open()
+            LOG.warning("the trigger is there again")
+            self.fault = ""
+        event = self._trigger.next(TICK_S)
+        self._attempts = 0
+        self._tell_missed()
+        if event is not None and event.part_id:
+            line.expect(event.part_id, event.mono_ns)
+
+    def _tell_missed(self) -> None:
+        """A part that the device counted and nobody took went by without a verdict of its own."""
+        missed = self._trigger.status().missed
+        if missed > self._missed:
+            LOG.error("the trigger missed %d parts, %d in all", missed - self._missed, missed)
+        self._missed = missed
+
+    def _lose(self, fault: str) -> None:
+        if not self.fault:
+            LOG.error("the trigger is lost: %s", fault)
+        self.fault = fault
+        self._trigger.close()
+        self._stopping.wait(self._reopen_s[min(self._attempts, len(self._reopen_s) - 1)])
+        self._attempts += 1
