@@ -1,7 +1,12 @@
-"""A V4L2 camera (USB, CSI) through OpenCV; what was set is read back, and a mismatch refused."""
+"""A V4L2 camera (USB, CSI) through OpenCV; what was set is read back, and a mismatch refused.
+
+A camera that sends JPEG is read as it sends, and its pictures are decoded here: OpenCV's own
+decoder fills what a USB cable lost with grey and says nothing.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -13,8 +18,9 @@ from pydantic import Field
 
 from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.types import Frame
+from edge_agent.contracts.core.errors import DeviceError, InputError
+from edge_agent.contracts.core.types import Frame, Image, Unreadable
+from edge_agent.contracts.image.decode import decode_image
 
 
 class V4l2Table(SourceTable):
@@ -35,6 +41,12 @@ class V4l2Table(SourceTable):
     def names_parts(self) -> bool:
         """A camera only counts its frames."""
         return False
+
+
+JPEG = ("MJPG", "JPEG")
+"""Pixel formats whose frames are JPEG pictures."""
+STALL_S = 2
+"""A camera that gives nothing for so long is lost."""
 
 
 class Port(Protocol):
@@ -69,6 +81,7 @@ class V4l2Camera:
         self._clock = clock
         self._open_port = open_port or open_device
         self._port: Port | None = None
+        self._is_jpeg = False
         self._seq = 0
 
     @property
@@ -89,8 +102,8 @@ class V4l2Camera:
             raise
         self._port = port
 
-    def next(self, timeout_s: float) -> Frame | None:
-        """The next frame; OpenCV itself gives up after its own 10 s."""
+    def next(self, timeout_s: float) -> Frame | Unreadable | None:
+        """The next frame; OpenCV itself gives up after STALL_S. A damaged one is Unreadable."""
         if self._port is None:
             raise DeviceError("not open", where=self.device, cure="open it first")
         there, pixels = self._port.read()
@@ -99,16 +112,26 @@ class V4l2Camera:
             raise DeviceError(
                 "gives no more frames", where=self.device, cure="check cable and power"
             )
-        self._refuse_other_size(pixels.shape[1], pixels.shape[0])
+        device_ns = round(self._port.get(cv2.CAP_PROP_POS_MSEC) * 1e6) or None
         seq, self._seq = self._seq, self._seq + 1
-        image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-        return Frame(image, at_ns, mono_ns, seq, self._name, str(seq))
+        stamp = (at_ns, mono_ns, seq, self._name, str(seq))
+        try:
+            image = self._image(pixels)
+        except InputError as error:
+            return Unreadable(str(error), *stamp)
+        self._refuse_other_size(image.shape[1], image.shape[0])
+        return Frame(image, *stamp, device_ns)
 
     def close(self) -> None:
         """Release the device."""
         if self._port is not None:
             self._port.release()
             self._port = None
+
+    def _image(self, pixels: NDArray[np.uint8]) -> Image:
+        if self._is_jpeg:
+            return decode_image(pixels.tobytes(), self.device)
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
     def _set(self, port: Port) -> None:
         wanted = self._config
@@ -130,6 +153,7 @@ class V4l2Camera:
         found = bytes((code >> shift) & 0xFF for shift in (0, 8, 16, 24)).decode("latin-1")
         if self._config.pixel_format and found != self._config.pixel_format:
             self._refuse(f"pixel format {found!r}", self._config.pixel_format, "pixel_format")
+        self._is_jpeg = found in JPEG and port.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def _refuse_other_size(self, width_px: int, height_px: int) -> None:
         wanted = (self._config.width_px, self._config.height_px)
@@ -148,6 +172,7 @@ class V4l2Camera:
 
 def open_device(device: str) -> Port:
     """Open a V4L2 device; raises DeviceError that names the devices there are."""
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(STALL_S))
     port = cv2.VideoCapture(device, cv2.CAP_V4L2) if Path(device).exists() else None
     if port is None or not port.isOpened():
         found = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*")))

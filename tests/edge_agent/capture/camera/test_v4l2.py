@@ -10,6 +10,7 @@ from edge_agent.__main__ import main
 from edge_agent.capture.camera.v4l2 import V4l2Camera, V4l2Table
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.types import Frame, Unreadable
 from tests.station_kit import write_image_bundle
 
 
@@ -22,6 +23,8 @@ class Webcam:
         self.rate_hz = rate_hz
         self.frames = frames
         self.open = True
+        self.lost_bytes = 0
+        self.stamp_ms = 1000.0
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.open
@@ -40,6 +43,7 @@ class Webcam:
             cv2.CAP_PROP_FRAME_WIDTH: width,
             cv2.CAP_PROP_FRAME_HEIGHT: height,
             cv2.CAP_PROP_FPS: self.rate_hz,
+            cv2.CAP_PROP_POS_MSEC: self.stamp_ms,
             cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG"),
         }
         return float(known[prop])
@@ -49,7 +53,11 @@ class Webcam:
         if self.frames < 0:
             return False, None
         width, height = self.size()
-        return True, np.full((height, width, 3), (0, 0, 255), np.uint8)
+        frame = np.full((height, width, 3), (0, 0, 255), np.uint8)
+        if self.asked.get(cv2.CAP_PROP_CONVERT_RGB, 1):
+            return True, frame
+        _, jpeg = cv2.imencode(".jpg", frame)
+        return True, jpeg.reshape(1, -1)[:, : jpeg.size - self.lost_bytes]
 
     def release(self) -> None:
         self.open = False
@@ -70,9 +78,25 @@ def test_frames_are_rgb_and_numbered() -> None:
     source.open()
     frames = [source.next(0.1) for _ in range(2)]
     assert [frame.seq for frame in frames if frame] == [0, 1]
-    assert frames[0] is not None
+    assert isinstance(frames[0], Frame)
     assert frames[0].image.shape == (960, 1280, 3)
-    assert tuple(frames[0].image[0, 0]) == (255, 0, 0)
+    assert np.allclose(frames[0].image[0, 0], (255, 0, 0), atol=2)
+    assert frames[0].device_ns == 1_000_000_000
+
+
+@pytest.mark.parametrize("lost", [1000, 8])
+def test_a_jpeg_that_lost_bytes_on_the_cable_is_not_judged(lost: int) -> None:
+    port = Webcam([(1280, 960)])
+    source = camera(port)
+    source.open()
+    port.lost_bytes = lost
+    cut = source.next(0.1)
+    port.lost_bytes = 0
+    whole = source.next(0.1)
+    assert isinstance(cut, Unreadable)
+    assert "/dev/video0: damaged JPEG" in cut.reason
+    assert isinstance(whole, Frame)
+    assert (cut.seq, whole.seq) == (0, 1)
 
 
 @pytest.mark.parametrize(
