@@ -26,9 +26,10 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout=1800
 
-# a thousand kills and power cuts, with the output's own count as truth
+# a thousand kills and power cuts, with the output's own count as truth; FUZZ mutated files
+FUZZ ?= 100000
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest -m faults --timeout=5400
+	LINESIDE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m faults --timeout=5400
 
 # the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
 test-device: $(STAMP)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.command import isolate
 from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     baseline.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     baseline.add_argument("--json", action="store_true", help="the baseline on stdout as JSON")
     baseline.set_defaults(run=_run)
+    isolate(baseline, "bundle")
 
 
 def _run(args: argparse.Namespace) -> int:

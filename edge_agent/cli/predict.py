@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.command import isolate
 from edge_agent.infer.runtime_names import AUTO, runtime_names
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("--runtime", choices=runtime_names(), default=AUTO, help="default: auto")
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (1)")
     predict.set_defaults(run=_run)
+    isolate(predict, "bundle")
 
 
 def _run(args: argparse.Namespace) -> int:

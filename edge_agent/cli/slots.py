@@ -42,8 +42,9 @@ def register(verbs: Verbs) -> None:
 def self_test(bundle: Bundle) -> None:
     """Load the model and run its parity vectors on this machine."""
     from edge_agent.infer.inspector import load_inspector
+    from edge_agent.infer.trial import Trials
 
-    load_inspector(bundle).close()
+    load_inspector(bundle, trials=Trials()).close()
 
 
 def _register_install(actions: Verbs) -> None:

@@ -22,6 +22,7 @@ from edge_agent.infer.runtime import DTYPES, Runtime
 from edge_agent.infer.runtime_choice import LOG, RUNTIMES, open_bundle, open_runtime
 from edge_agent.infer.runtime_names import AUTO
 from edge_agent.infer.self_test import ParityReport, verify_parity
+from edge_agent.infer.trial import Trials
 
 Float = NDArray[np.float32]
 RawInput: TypeAlias = Image | Recording | Table
@@ -122,15 +123,24 @@ class Inspector:
 
 
 def load_inspector(
-    bundle: Bundle, *, runtime: str = AUTO, threads: int = 1, verify: bool = True
+    bundle: Bundle,
+    *,
+    runtime: str = AUTO,
+    threads: int = 1,
+    verify: bool = True,
+    trials: Trials | None = None,
 ) -> Inspector:
     """Open the bundle's model; with `verify` the parity vectors must hold on this machine first.
 
+    trials: run a model that was not run before in a process of its own first.
     runtime: as open_bundle takes it. An accelerator that `auto` found and that computes something
     else than the workshop did gives way to the CPU model. Raises BundleError when the model
     disagrees with the manifest, ParityError when this machine computes something else,
     DeviceError where the accelerator that is asked for is absent.
     """
+    if trials is not None:
+        on_cpu = runtime == AUTO or RUNTIMES.find(runtime).accelerator
+        trials.check(bundle, AUTO if on_cpu else runtime, threads)
     opened = open_bundle(bundle, runtime, threads)
     driver = RUNTIMES.find(opened.name)
     try:

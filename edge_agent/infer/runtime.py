@@ -14,6 +14,7 @@ from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import MODEL
 from edge_agent.contracts.model.manifest import TensorSpec
+from edge_agent.infer.native_call import native_call
 from edge_agent.infer.native_log import without_info_lines
 
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "float32": np.float32}
@@ -91,7 +92,8 @@ class Interpreted:
             raise BundleError("the model is closed", where=self.name, cure="load the bundle again")
         for place, tensor in zip(self._input_ids, tensors, strict=True):
             interpreter.set_tensor(place, tensor)
-        interpreter.invoke()
+        with native_call():
+            interpreter.invoke()
         return [interpreter.get_tensor(place) for place in self._output_ids]
 
     def close(self) -> None:
@@ -122,7 +124,7 @@ def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
 
 def _allocate(make: Any, model: bytes, threads: int) -> Any:
     try:
-        with without_info_lines():
+        with without_info_lines(), native_call():
             interpreter = make(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError, MemoryError) as error:

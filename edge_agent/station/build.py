@@ -28,6 +28,7 @@ from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
 from edge_agent.infer.inspector import Inspector as Network
 from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.trial import Trials
 from edge_agent.station.config import (
     Channel,
     ImageChannel,
@@ -36,6 +37,9 @@ from edge_agent.station.config import (
     VibrationChannel,
 )
 from edge_agent.update.config import TrustTable
+
+TRIALS = Trials()
+"""Of this process: a bundle that two channels share, or that is loaded again, is tried once."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,9 @@ def load_bundle(
     file = bundle_file(channel.bundle).resolve()
     bundle = trusted_bundle(file, config.trust)
     refuse_other_kind(channel, bundle.manifest.spec)
-    network = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
+    network = load_inspector(
+        bundle, runtime=channel.runtime, threads=channel.threads, trials=TRIALS
+    )
     inspector = build_inspector(channel, network, memory, golden_pictures(bundle))
     judge = _judge(channel, inspector, bundle.title, config, clock)
     return LoadedBundle(file, bundle.title, judge, network)

@@ -20,6 +20,7 @@ from edge_agent.contracts.process.tables import table_of_rows
 from edge_agent.contracts.wire.messages import ChannelVerdict
 from edge_agent.decide.vibration import read_baseline
 from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.trial import Trials
 from edge_agent.station.build import arm_channel, trusted_bundle
 from edge_agent.station.config import Channel, StationConfig, VibrationChannel
 
@@ -106,7 +107,9 @@ def _signature(name: str, bundle: Bundle) -> CheckResult:
 
 
 def _network(channel: Channel, bundle: Bundle) -> CheckResult:
-    inspector = load_inspector(bundle, runtime=channel.runtime, threads=channel.threads)
+    inspector = load_inspector(
+        bundle, runtime=channel.runtime, threads=channel.threads, trials=Trials()
+    )
     runtime, parity = inspector.runtime, inspector.parity
     inspector.close()
     vectors = "" if parity is None else f"{parity.n} parity vectors hold"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import count, threads
+from edge_agent.contracts.core.command import isolate
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.infer.runtime_names import AUTO, runtime_names
 
@@ -46,6 +47,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     bench.add_argument("--json", action="store_true", help="the result as one JSON object")
     bench.set_defaults(run=_bench)
+    isolate(bench, "file")
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import count, limit, seconds, share, whole
+from edge_agent.contracts.core.command import CPU_LIMIT_S, isolate
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.manifest import VERSION_PATTERN
 from quantize.convert.variants import VARIANTS
@@ -34,6 +35,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     compare.add_argument("bundle", type=Path, metavar="BUNDLE|INT8.tflite")
     _add_limits(compare)
     compare.set_defaults(run=_compare)
+    isolate(compare, "bundle", CPU_LIMIT_S)
 
 
 def _register_convert(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.command import CPU_LIMIT_S, isolate
 from edge_agent.contracts.core.errors import BundleError
 from quantize.targets.registry import DEFAULT, all_targets, find_target
 
@@ -38,6 +39,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     inspect.add_argument("--json", action="store_true", help="the result as one JSON object")
     inspect.set_defaults(run=_inspect)
+    isolate(inspect, "file", CPU_LIMIT_S)
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent.contracts.core.argument_types import threads
+from edge_agent.contracts.core.command import CPU_LIMIT_S, isolate
 from edge_agent.infer.runtime_names import AUTO, runtime_names
 from quantize.targets.registry import all_targets
 from quantize.targets.target import Target
@@ -25,6 +26,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verify.add_argument("--threads", type=threads, default=1, help="default: 1")
     verify.add_argument("--json", action="store_true", help="the result as one JSON object")
     verify.set_defaults(run=_verify)
+    isolate(verify, "bundle", CPU_LIMIT_S)
     targets = verbs.add_parser(
         "targets",
         help="the stations a network can be converted for",

@@ -35,6 +35,9 @@ Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 """Decoders say nothing of a broken file, our own error names it; a level set by the user stays."""
 
+CPU_LIMIT_S = 600
+"""Processor time of a verb that looks at one model."""
+
 INTERRUPTED = 128 + signal.SIGINT
 HUNG_UP = 128 + signal.SIGPIPE
 
@@ -92,11 +95,16 @@ class Program:
     def _run(self, argv: list[str] | None) -> int:
         try:
             arguments = self.parser().parse_args(argv)
+            # Not where a program calls this function: it may have threads, which no fork survives.
+            if argv is None and (code := _isolated(arguments)) is not None:
+                return code
             return int(arguments.run(arguments))
         except LinesideError as error:
             return _say(f"error: {error}", error.exit_code)
         except KeyboardInterrupt as ended:
             return _say("interrupted", ended.args[0] if ended.args else INTERRUPTED)
+        except MemoryError:
+            return _say("error: not enough memory: use a smaller model or file, or end others", 1)
         except OSError as error:
             if error.filename is None or isinstance(error, BrokenPipeError):
                 raise
@@ -136,6 +144,25 @@ def add_verb(
     if run is not None:
         verb.set_defaults(run=run)
     return verb
+
+
+def isolate(verb: argparse.ArgumentParser, argument: str, cpu_limit_s: int = 0) -> None:
+    """Let a verb go on in a child, for native code runs a stranger's file in it.
+
+    argument: the name of the argument that names the file. cpu_limit_s: processor time of the verb.
+    """
+    verb.set_defaults(isolated=argument, cpu_limit_s=cpu_limit_s)
+
+
+def _isolated(arguments: argparse.Namespace) -> int | None:
+    """The exit code of the child, None where this is the child or the verb has none."""
+    name = getattr(arguments, "isolated", "")
+    if not name or not hasattr(os, "fork"):
+        return None
+    from edge_agent.contracts.core.isolation import fork_and_wait
+
+    where = str(getattr(arguments, name) or "the bundle")
+    return fork_and_wait(where, arguments.cpu_limit_s)
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -14,7 +14,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -103,7 +103,13 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
 
 def signed_bundle(bundle: Bundle, signature: bytes) -> bytes:
     """The bytes of `bundle` with `signature` inside."""
-    return archive({MANIFEST: bundle.manifest_bytes, SIGNATURE: signature, **bundle.files})
+    return archive_of(replace(bundle, signature=signature))
+
+
+def archive_of(bundle: Bundle) -> bytes:
+    """The bytes that `bundle` was read from."""
+    signature = {} if bundle.signature is None else {SIGNATURE: bundle.signature}
+    return archive({MANIFEST: bundle.manifest_bytes, **signature, **bundle.files})
 
 
 def read_bundle(path: Path, check: Check | None = None) -> Bundle:

@@ -1,0 +1,57 @@
+"""The first run of a bundle in a child: what it finds is the caller's error, and it is run once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.__main__ import main as agent
+from edge_agent.contracts.core.errors import BundleError, ConfigError, ParityError
+from edge_agent.contracts.model.bundle import Bundle, parse_bundle, read_bundle
+from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.trial import Trials
+from tests import station_kit
+from tests.faults.test_fuzz import crashing
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return read_bundle(station_kit.write_image_bundle(tmp_path / "a.bundle"))
+
+
+def test_a_sound_bundle_is_tried_once(bundle: Bundle) -> None:
+    trials = Trials()
+    load_inspector(bundle, trials=trials).close()
+    trials.command = ["false"]
+    load_inspector(bundle, trials=trials).close()
+    with pytest.raises(BundleError, match="its first run fails"):
+        load_inspector(bundle, threads=2, trials=trials)
+
+
+def test_a_crash_is_an_error_of_the_bundle(tmp_path: Path) -> None:
+    bundle = parse_bundle(crashing("segfault", tmp_path), "x.bundle")
+    with pytest.raises(BundleError, match=r"x\.bundle: it crashes the runtime \(SIGSEGV\)"):
+        load_inspector(bundle, trials=Trials())
+
+
+def test_what_does_not_end_is_an_error_of_the_bundle(bundle: Bundle) -> None:
+    trials = Trials(0.2, [sys.executable, "-c", "import time; time.sleep(60)"])
+    with pytest.raises(BundleError, match="it does not come to an end in the runtime"):
+        trials.check(bundle, "auto", 1)
+
+
+def test_an_error_in_the_child_comes_back_as_it_was(tmp_path: Path, bundle: Bundle) -> None:
+    wrong = read_bundle(station_kit.write_image_bundle(tmp_path / "b.bundle", score_off=0.5))
+    with pytest.raises(ParityError, match=r"grey scores .*: do not arm"):
+        Trials().check(wrong, "auto", 1)
+    with pytest.raises(ConfigError, match="unknown runtime 'onnx'"):
+        Trials().check(bundle, "onnx", 1)
+
+
+def test_an_install_leaves_the_station_as_it_was(tmp_path: Path) -> None:
+    path, root = tmp_path / "stranger.bundle", tmp_path / "station"
+    path.write_bytes(crashing("segfault", tmp_path))
+    assert agent(["slots", "install", str(path), "--root", str(root)]) == 1
+    assert not (root / "bundles").exists()

@@ -1,0 +1,54 @@
+"""Strangers' files: no traceback, no crash, no hang; LINESIDE_FUZZ says how many cases."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.model.bundle import read_bundle
+from tests import station_kit
+from tests.faults.fuzz import repacked
+
+REPO = Path(__file__).parents[2]
+CHANGES = {"segfault": {1513: 127}, "abort": {985: 1, 1197: 0}, "hang": {794: 253, 1223: 127}}
+"""Position and value of the bytes of brightness.tflite that are changed; found by mutation."""
+COUNT = int(os.environ.get("LINESIDE_FUZZ", "200"))
+
+
+@pytest.mark.timeout(60 + COUNT)
+def test_mutated_files_are_refused_in_words() -> None:
+    words = [sys.executable, "-m", "tests.faults.fuzz", "--count", str(COUNT)]
+    done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=False)
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["faults"] == []
+    assert result["cases"] == COUNT
+
+
+@pytest.mark.parametrize("program", [["quantize", "verify"], ["edge_agent", "predict"]])
+@pytest.mark.parametrize("name", ["segfault", "abort"])
+def test_a_model_that_crashes_the_runtime_is_an_error(
+    name: str, program: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "stranger.bundle"
+    path.write_bytes(crashing(name, tmp_path))
+    frame = [str(station_kit.write_frame(tmp_path / "a.png", 40))] * (program[1] == "predict")
+    words = [sys.executable, "-m", *program, str(path), *frame]
+    done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "stranger.bundle: it crashes the runtime (SIG" in line
+
+
+def crashing(name: str, folder: Path) -> bytes:
+    """A bundle whose model takes LiteRT 2 down: one or some bytes of a sound one are changed."""
+    bundle = read_bundle(station_kit.write_image_bundle(folder / "sound.bundle"))
+    model = bytearray(bundle.model)
+    for place, value in CHANGES[name].items():
+        model[place] = value
+    return repacked(bundle, model__tflite=bytes(model))
