@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from deploy.push.ssh import run_script
 from edge_agent.contracts.core.errors import ConfigError, SignatureError, StorageError
 
@@ -136,19 +139,25 @@ def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
 
 
 def _key_text(path: Path) -> str:
-    """A key as a word of the script; what is no text is no key in PEM. Raises SignatureError."""
+    """A key as a word of the script; raises SignatureError by the name that it has here."""
     payload = _read(path)
-    if not payload.isascii() or b"\0" in payload:
+    try:
+        load_pem_public_key(payload)
+        return payload.decode("ascii")
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SignatureError(
             "not a public key in PEM",
             where=str(path),
             cure="name the .pub file that `lineside-deploy keys init` wrote",
-        )
-    return payload.decode("ascii")
+        ) from error
 
 
 def _text(output: bytes) -> str:
-    return output.decode("utf-8", "backslashreplace")
+    """What a host printed; a login script may well speak Latin-1, which any bytes are."""
+    try:
+        return output.decode("utf-8")
+    except UnicodeDecodeError:
+        return output.decode("latin-1")
 
 
 def _read(path: Path) -> bytes:

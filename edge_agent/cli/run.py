@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Literal
 
 EXAMPLES = """example:
   lineside-agent run station.toml
@@ -31,6 +32,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     run.add_argument("config", type=Path, metavar="STATION.toml")
     run.add_argument("--verbose", action="store_true", help="verdict lines also without a terminal")
+    run.add_argument("--json", action="store_true", help="verdict lines as JSON objects")
     run.add_argument("--quiet", action="store_true", help="no verdict lines")
     run.add_argument(
         "--no-wait", action="store_true", help="end with an error where it would stay disarmed"
@@ -51,9 +53,10 @@ def _run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_S)
     config = read_config(args.config)
     stop = stop_on_signals()
-    shown = (args.verbose or sys.stdout.isatty()) and not args.quiet
+    shown = (args.verbose or args.json or sys.stdout.isatty()) and not args.quiet
+    form: Literal["text", "json"] = "json" if args.json else "text"
     clock = SystemClock()
-    console = Console(ConsoleTable(driver="console"), name="console", clock=clock)
+    console = Console(ConsoleTable(driver="console", format=form), name="console", clock=clock)
     if shown:
         console.open()
     station = Station(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -32,18 +32,20 @@ class Story:
     after: Path
     steps: list[Step]
 
-    def cuts(self, folder: Path, steps: list[Step]) -> Iterator[tuple[int, str, Path]]:
+    def cuts(
+        self, folder: Path, steps: list[Step], ways: Sequence[str] = WAYS, seed: int = 1
+    ) -> Iterator[tuple[int, str, Path]]:
         """The station as it may be found when the power fails behind each of `steps`."""
         whole = Disk(self.before, self.root)
         for step in steps:
             whole.apply(step)
         origins = whole.origins(self.after)
-        chance = Random(1)
+        chance = Random(seed)
         for count in range(len(steps) + 1):
             disk = Disk(self.before, self.root, origins)
             for step in steps[:count]:
                 disk.apply(step)
-            for number, way in enumerate(WAYS):
+            for number, way in enumerate(ways):
                 tree = folder / f"{count}-{number}"
                 disk.after_cut(tree, way, chance)
                 yield count, way, tree
@@ -136,6 +138,29 @@ def test_power_cut_during_a_rollback_leaves_one_of_the_two(
         if count == len(story.steps):
             assert (slot.version, slot.previous) == ("1.0.0", "1.1.0")
         shutil.rmtree(tree)
+
+
+@pytest.mark.faults
+def test_a_thousand_power_cuts_leave_a_whole_bundle_and_a_way_back(
+    update: tuple[Story, Path], workshop: Workshop, tmp_path: Path
+) -> None:
+    """Of an update and of a rollback; after each one, the next install heals what is left."""
+    folder = tmp_path / "again"
+    folder.mkdir()
+    shutil.copytree(tmp_path / "after", folder / "station", symlinks=True)
+    newest, count = workshop.signed("1.2.0"), 0
+    for story in (update[0], tell(folder, "rollback", "brightness")):
+        ways = ["mixed"] * (1 + 600 // len(story.steps))
+        for number, way, tree in story.cuts(tmp_path, story.steps, ways, seed=7):
+            slot = found(tree)
+            assert slot is not None, (number, way)
+            assert slot.fault == "", (number, way)
+            assert slot.version in ("1.0.0", "1.1.0")
+            install(newest, tree, passes)
+            assert (found(tree).version, found(tree).previous) == ("1.2.0", slot.version)
+            shutil.rmtree(tree)
+            count += 1
+    assert count >= 1000
 
 
 def is_of_folder(step: Step, story: Story) -> bool:

@@ -125,7 +125,8 @@ class HelpfulParser(argparse.ArgumentParser):
         if choice is not None:
             message += _did_you_mean(choice[1], re.findall(r"[^\s',]+", choice[2]))
         elif option is not None:
-            message += _did_you_mean(option[1], sorted(_options(self)))
+            # An option of another verb is known here too, and is no cure.
+            message += _did_you_mean(option[1], sorted(_options(self) - {option[1]}))
         super().error(message)
 
     def _get_formatter(self) -> argparse.HelpFormatter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -211,7 +212,14 @@ def test_run_shows_verdict_lines_and_counts(
     assert "12 parts: 9 PASS, 3 FAIL, 0 NO-VERDICT" in shown.err
 
 
-def test_twin_line_is_inspected_part_by_part(bench: Path) -> None:
+def test_run_gives_verdicts_as_json(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(write_station(bench, FOLDER)), "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["verdict"] for one in found].count("FAIL") == 3
+    assert found[3]["part_id"] == "part0003.png"
+
+
+def test_simulated_line_is_inspected_part_by_part(bench: Path) -> None:
     line = 'driver = "simulated"\nseed = 3\nparts = 5\nwidth_px = 320\nheight_px = 240'
     _, decisions = decide(write_station(bench, line))
     assert [d.part_id for d in decisions] == [f"sim-3-{k}" for k in range(5)]

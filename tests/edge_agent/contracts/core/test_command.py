@@ -182,6 +182,14 @@ def test_mistyped_verb_or_option_is_answered_with_the_nearest(
     assert hint in capsys.readouterr().err
 
 
+def test_an_option_of_another_verb_is_not_proposed_as_its_own_cure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module("deploy.__main__").main(["sign", "a.bundle", "--dry-run"])
+    assert "did you mean --dry-run" not in capsys.readouterr().err
+
+
 def test_file_that_the_system_refuses_is_named_in_one_line(bench: Path) -> None:
     code, out, said = run(bench, "unreadable")
     assert (code, out) == (1, "")
