@@ -112,11 +112,19 @@ def _sentences(found: Survey) -> list[str]:
     lines += [f"decided  {said}" for said in found.decisions]
     if found.dataset.unlisted:
         lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")
+    lines += [f"note     {one}" for one in _harmless(found)]
     lines += _cut([f"doubt    {said}" for said in found.doubts], "doubts")
     pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
     lines += _cut(pairs, "sets of byte-identical files")
     faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]
     return lines + _cut(faults, "faults") + ([] if faults or found.refusal else ["no faults"])
+
+
+def _harmless(found: Survey) -> list[str]:
+    """What lies in the folder and was never meant to be a sample."""
+    from edge_agent.contracts.core.folder_scan import count_by_reason
+
+    return count_by_reason(one for one in found.dataset.left_out if one.harmless)
 
 
 def _label_doubts(judged: LabelCheck) -> list[str]:

@@ -107,12 +107,11 @@ def _left_out(dataset: Dataset) -> list[Fault]:
     for one in dataset.left_out:
         if not one.harmless:
             reasons[one.why].append(one.path)
-    return [
-        Fault(
-            printable(paths[0]), "left out", why if len(paths) == 1 else f"{why}; {len(paths)} so"
-        )
-        for why, paths in reasons.items()
-    ]
+    faults = []
+    for why, paths in reasons.items():
+        more = f", as {len(paths) - 1} more" if len(paths) > 1 else ""
+        faults.append(Fault(printable(paths[0]), "left out", why + more))
+    return faults
 
 
 def _untested(rows: list[LabelRow]) -> list[str]:

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
+from edge_agent.contracts.core.reading import reading
+from edge_agent.contracts.core.text import decode_text
 
-Column: TypeAlias = NDArray[np.str_] | NDArray[np.float64]
-"""(N,) cells of one tag: text as the file has it, or numbers with NaN where one is missing."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Column: TypeAlias = NDArray[np.str_] | NDArray[np.float64] | NDArray[np.object_]
+"""(N,) cells of one tag: text as the file has it (as objects where one cell is very long), or
+numbers with NaN where one is missing."""
 
 Row: TypeAlias = Mapping[str, float | int | str | None]
 """One row of tags as a driver or a message gives it; None is a missing value."""
+
+WIDEST = 1 << 18
+"""Characters of a column up to which its cells may all be as wide as the longest."""
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
@@ -57,33 +67,31 @@ def read_table(path: Path, header: Sequence[str] = ()) -> Table:
             where=str(path),
             cure=f"give one of {' '.join(sorted(TABLE_SUFFIXES))}",
         )
-    try:
+    with reading(str(path), "a readable table"):
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror or error})", where=str(path), cure="check the path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text", where=str(path), cure="save it as UTF-8") from error
-    return parse_table(text, str(path), header)
+        return parse_table(decode_text(path.read_bytes()), str(path), header)
 
 
 def parse_table(text: str, where: str, header: Sequence[str] = ()) -> Table:
-    """The table in the text of a CSV; `header` as in read_table."""
-    first = text.lstrip().split("\n", 1)[0]
+    """The table in the text of a CSV; `header` as in read_table.
+
+    A first line `sep=;`, which spreadsheets write, names the separator.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    first, _, rest = text.lstrip().partition("\n")
+    mark = ""
+    if first.lower().startswith("sep=") and len(first) == 5:
+        mark, text = first[4], rest
+        first = rest.lstrip().partition("\n")[0]
     if not first:
         raise InputError("the file is empty", where=where, cure="record it again")
-    mark = max(";\t,", key=first.count)
-    if mark in first:
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=mark) if line]
-    else:
-        lines = [line.split() for line in text.splitlines() if line.strip()]
+    mark = mark or max(";\t,", key=first.count)
+    lines = _quoted(text, mark, where) if mark in first else _blank_separated(text)
     names = list(header) or [cell.strip() for cell in lines.pop(0)]
     _refuse_bad_lines(names, lines, where, 1 if header else 2)
-    cells = np.array(lines, dtype=np.str_)
-    return Table({name: np.char.strip(cells[:, at]) for at, name in enumerate(names)}, where)
+    cells = list(zip(*lines, strict=True))
+    return Table({name: _text_column(cells[at]) for at, name in enumerate(names)}, where)
 
 
 def table_of_rows(rows: Sequence[Row], where: str = "row") -> Table:
@@ -104,7 +112,7 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
     except ValueError as error:
         at = next(i for i, cell in enumerate(cells) if not gaps[i] and not _is_number(cell))
         raise InputError(
-            f"row {at + 1}, column {name!r}: {str(cells[at])!r} is not a number",
+            f"row {at + 1}, column {name!r}: {str(cells[at])[:40]!r} is not a number",
             where=table.source or "table",
             cure="correct the cell, or declare the column's categories",
         ) from error
@@ -115,14 +123,58 @@ def texts(table: Table, name: str) -> NDArray[np.str_]:
     cells = table.columns[name]
     if np.issubdtype(cells.dtype, np.floating):
         return np.array(["" if np.isnan(value) else f"{value:.12g}" for value in cells], np.str_)
-    return np.where(is_missing(cells), "", cells).astype(np.str_)
+    known = np.where(is_missing(cells), "", cells)
+    return known if known.dtype == np.object_ else known.astype(np.str_)
 
 
 def is_missing(cells: Column) -> NDArray[np.bool_]:
     """Where a cell holds no value."""
     if np.issubdtype(cells.dtype, np.floating):
         return np.asarray(np.isnan(cells.astype(np.float64)))
+    if cells.dtype == np.object_:
+        return np.array([len(cell) < 8 and cell.lower() in MISSING for cell in cells], np.bool_)
     return np.isin(np.char.lower(cells.astype(np.str_)), list(MISSING))
+
+
+def _blank_separated(text: str) -> list[list[str]]:
+    return [re.split(r"[ \t]+", line.strip(" \t")) for line in text.split("\n") if line.strip()]
+
+
+def _quoted(text: str, mark: str, where: str) -> list[list[str]]:
+    """The cells of each line; raises InputError for a quote that swallows the lines after it."""
+    lines: list[list[str]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    started = 0
+    while True:
+        started = reader.line_num + 1
+        try:
+            line = next(reader)
+        except StopIteration:
+            return lines
+        except csv.Error as error:
+            raise _quote_fault(started, where) from error
+        if line:
+            if any("\n" in cell and mark in cell for cell in line):
+                raise _quote_fault(started, where)
+            lines.append(line)
+
+
+def _quote_fault(line: int, where: str) -> InputError:
+    return InputError(
+        f"line {line}: a quotation mark opens a cell and is not closed in it",
+        where=where,
+        cure="write it twice inside quoted cells, or leave it out",
+    )
+
+
+def _text_column(cells: Sequence[str]) -> Column:
+    """Cells without blanks around them. One long cell among many short ones must not widen all of
+    them, as an array of fixed width would."""
+    plain = [cell.strip() for cell in cells]
+    width = max(map(len, plain), default=0)
+    if width * len(plain) > WIDEST and width * len(plain) > 4 * sum(map(len, plain)):
+        return np.array(plain, np.object_)
+    return np.array(plain, np.str_)
 
 
 def _column(values: Sequence[float | int | str | None]) -> Column:
@@ -170,15 +222,27 @@ def _refuse_bad_lines(names: list[str], lines: list[list[str]], where: str, firs
 
 def _read_parquet(path: Path) -> Table:
     content = read_parquet_table(path)
+    columns: dict[str, Column] = {}
+    for name in content.column_names:
+        if name in columns:
+            raise InputError(
+                f"column {name!r} is there twice", where=str(path), cure="give each one name"
+            )
+        with reading(f"{path}: column {name!r}", "readable cells"):
+            columns[name] = _parquet_column(content.column(name))
+    return Table(columns, str(path))
+
+
+def _parquet_column(cells: pa.ChunkedArray) -> Column:
+    """Numbers as float64; whole numbers that float64 cannot hold, dates and all else as text."""
     import pyarrow as pa
 
-    columns = {}
-    for name in content.column_names:
-        cells = content.column(name)
-        numeric = pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type)
-        columns[name] = (
-            np.array(cells.cast(pa.float64()).to_numpy(), np.float64)
-            if numeric
-            else np.array([_cell(cell) for cell in cells.to_pylist()])
-        )
-    return Table(columns, str(path))
+    numeric = pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type)
+    try:
+        if numeric:
+            return np.array(cells.cast(pa.float64()).to_numpy(), np.float64)
+        if pa.types.is_temporal(cells.type):
+            cells = cells.cast(pa.string())
+        return _text_column([_cell(cell) for cell in cells.to_pylist()])
+    except pa.ArrowInvalid:
+        return _text_column([_cell(cell) for cell in cells.cast(pa.string()).to_pylist()])

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,31 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
+from edge_agent.contracts.core.reading import UNREADABLE, reading
+from edge_agent.contracts.core.text import decode_text
 from edge_agent.contracts.core.types import Recording
 
 Columns = dict[str, NDArray[np.float32]]
 """Axis name -> float32 (T,), in file order."""
 
+MOST_BYTES = 1 << 31
 RATE_KEYS = ("rate_hz", "fs", "sample_rate")
+_CONTENT = {
+    ".csv": "a table of numbers",
+    ".wav": "a readable .wav",
+    ".npz": "a readable .npz",
+    ".mat": "a readable MATLAB 5 file",
+    ".parquet": "a readable Parquet file",
+}
+TIMES_OFF = 0.05
+"""A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
+off nominal."""
+GAP_FACTOR = 3.0
+_TIME = re.compile(
+    r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
+    r"[ _\[(]*([mµu]?s|sec|seconds)?[\])]?$"
+)
+_TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def read_recording(
@@ -49,17 +69,20 @@ def read_recording(
             where=str(path),
             cure=f"give one of {' '.join(sorted(READERS))}",
         )
-    try:
+    with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
         if path.stat().st_size == 0:
             raise InputError("the file is empty", where=str(path), cure="record it again")
         columns, file_hz = reader(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror or error})", where=str(path), cure="check the file"
-        ) from error
+        speed = _rpm_within(path) if rpm is None else rpm
     chosen = [_pick(columns, axis, path) for axis in axes]
+    lengths = {len(columns[name]) for name in chosen}
+    if len(lengths) > 1:
+        raise InputError(
+            f"axes of different lengths: {', '.join(map(str, sorted(lengths)))} samples",
+            where=str(path),
+            cure="record them together",
+        )
     signal = np.stack([columns[name] for name in chosen], axis=1)
-    speed = _rpm_within(path) if rpm is None else rpm
     return Recording(signal, _rate(file_hz, rate_hz, path), tuple(axes), unit, str(path), speed)
 
 
@@ -89,7 +112,8 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
         raise InputError(
             f"the file says {file_hz:g} Hz", where=str(path), cure="record it again, or correct it"
         )
-    if rate_hz is not None and file_hz is not None and abs(rate_hz / file_hz - 1) > 0.001:
+    off = 0.001 if path.suffix.lower() != ".csv" else TIMES_OFF
+    if rate_hz is not None and file_hz is not None and abs(rate_hz / file_hz - 1) > off:
         raise InputError(
             f"the file says {file_hz:g} Hz, the configuration {rate_hz:g} Hz",
             where=str(path),
@@ -100,24 +124,41 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
 
 def _rpm_within(path: Path) -> float | None:
     """The one number that a .npz or .mat calls rpm, or ends in it; None where there is none."""
-    numbers: list[float] = []
+    named: dict[str, Any] = {}
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as content:
-            named = [name for name in content.files if name.lower().endswith("rpm")]
-            numbers = [float(content[name].ravel()[0]) for name in named if content[name].size == 1]
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return None
+        with content:
+            named = {name: content[name] for name in content.files if _is_rpm(name)}
     elif path.suffix.lower() == ".mat":
         from scipy.io import loadmat, whosmat
 
-        named = [name for name, _, _ in whosmat(str(path)) if name.lower().endswith("rpm")]
-        values = loadmat(str(path), variable_names=named) if named else {}
-        numbers = [float(values[name].ravel()[0]) for name in named if values[name].size == 1]
-    return numbers[0] if len(numbers) == 1 and 0 < numbers[0] < 1e6 else None
+        names = [name for name, _, _ in whosmat(str(path)) if _is_rpm(name)]
+        named = loadmat(str(path), variable_names=names) if names else {}
+        named = {name: named[name] for name in names}
+    numbers = [_speed(name, value, path) for name, value in named.items() if value.size == 1]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _is_rpm(name: str) -> bool:
+    return name.lower().endswith("rpm")
+
+
+def _speed(name: str, value: NDArray[Any], path: Path) -> float:
+    number = value.ravel()[0]
+    speed = float(number) if value.dtype.kind in "fiu" else float("nan")
+    if not 0 < speed < 1e6:
+        raise InputError(
+            f"{name} = {str(number)[:40]!r} is no speed", where=str(path), cure="give it in 1/min"
+        )
+    return speed
 
 
 def _read_wav(path: Path) -> tuple[Columns, float | None]:
     """PCM 8/16/24/32 bit as fractions of full scale, IEEE float as it is (RIFF/WAVE, 1991)."""
     payload = path.read_bytes()
-    if payload[:4] != b"RIFF" or payload[8:12] != b"WAVE":
+    if payload[:4] not in (b"RIFF", b"RF64", b"BW64") or payload[8:12] != b"WAVE":
         raise InputError("not a RIFF/WAVE file", where=str(path), cure="give a .wav file")
     chunks = _wav_chunks(payload)
     if b"fmt " not in chunks or len(chunks[b"fmt "]) < 16 or b"data" not in chunks:
@@ -126,22 +167,45 @@ def _read_wav(path: Path) -> tuple[Columns, float | None]:
     if code == 0xFFFE and len(chunks[b"fmt "]) >= 26:
         code = struct.unpack("<H", chunks[b"fmt "][24:26])[0]
     body = chunks[b"data"]
-    if not channels or block != channels * bits // 8 or not body or len(body) % block:
+    if code not in (1, 3):
+        raise InputError(
+            f"compressed .wav (format {code})", where=str(path), cure="save as PCM or float"
+        )
+    if not channels or not block or block != channels * bits // 8 or len(body) < block:
         raise InputError("truncated .wav", where=str(path), cure="copy the file again")
+    if len(body) % block:
+        if _says_its_length(payload):
+            raise InputError("truncated .wav", where=str(path), cure="copy the file again")
+        body = body[: len(body) - len(body) % block]
     samples = _wav_samples(body, code, bits, path).reshape(-1, channels)
     return {str(axis): samples[:, axis] for axis in range(channels)}, float(rate)
 
 
 def _wav_chunks(payload: bytes) -> dict[bytes, bytes]:
+    """The chunks by name. A recorder that lost power, or wrote into a pipe, left 0 or 0xFFFFFFFF as
+    the length of `data`: then it goes to the end of the file."""
     chunks: dict[bytes, bytes] = {}
     place = 12
     while place + 8 <= len(payload):
         name, size = struct.unpack("<4sI", payload[place : place + 8])
+        if name == b"data" and size in (0, 0xFFFFFFFF):
+            size = _long_size(chunks.get(b"ds64", b"")) or len(payload) - place - 8
         body = payload[place + 8 : place + 8 + size]
         if len(body) == size:
             chunks.setdefault(name, body)
         place += 8 + size + size % 2
     return chunks
+
+
+def _says_its_length(payload: bytes) -> bool:
+    """Whether the data chunk names its own length."""
+    at = payload.find(b"data", 12)
+    return payload[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4)
+
+
+def _long_size(ds64: bytes) -> int:
+    """The length of `data` in an RF64 file (EBU Tech 3306)."""
+    return int(struct.unpack_from("<Q", ds64, 8)[0]) if len(ds64) >= 16 else 0
 
 
 def _wav_samples(body: bytes, code: int, bits: int, path: Path) -> NDArray[np.float32]:
@@ -163,22 +227,66 @@ def _wav_samples(body: bytes, code: int, bits: int, path: Path) -> NDArray[np.fl
 
 
 def _read_csv(path: Path) -> tuple[Columns, float | None]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        delimiter = ";" if ";" in text.split("\n", 1)[0] else ","
-        first = next(csv.reader(io.StringIO(text), delimiter=delimiter))
-        header = not all(_is_number(cell) for cell in first)
-        table = np.loadtxt(
-            io.StringIO(text), np.float32, delimiter=delimiter, skiprows=int(header), ndmin=2
-        )
-    except (ValueError, StopIteration, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"not a table of numbers ({error})", where=str(path), cure="give numeric columns"
-        ) from error
+    text = decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+    if text.lower().startswith("sep="):
+        text = text.partition("\n")[2]
+    head = text.split("\n", 2)[:2]
+    delimiter = max(";\t,", key=head[0].count)
+    first = [cell.strip() for cell in next(csv.reader(head[:1], delimiter=delimiter), [])]
+    second = [cell.strip() for cell in next(csv.reader(head[1:], delimiter=delimiter), [])]
+    header = not all(_is_number(cell) for cell in first) or _counts_columns(first, second)
+    table = np.loadtxt(
+        io.StringIO(text), np.float64, delimiter=delimiter, skiprows=int(header), ndmin=2
+    )
     if not table.size:
         raise InputError("no rows", where=str(path), cure="record it again")
-    names = [cell.strip() for cell in first] if header else [str(n) for n in range(len(first))]
-    return {name: table[:, place] for place, name in enumerate(names)}, None
+    names = first if header else [str(place) for place in range(len(first))]
+    twice = [name for at, name in enumerate(names) if name in names[:at]]
+    if twice:
+        raise InputError(
+            f"column {twice[0]!r} is there twice", where=str(path), cure="give each one name"
+        )
+    columns = {name: table[:, place].astype(np.float32) for place, name in enumerate(names)}
+    units = {at: unit_s for at, name in enumerate(names) if (unit_s := time_unit_s(name))}
+    if not units:
+        return columns, None
+    at, unit_s = next(iter(units.items()))
+    return columns, _rate_of_times(table[:, at] * unit_s, path)
+
+
+def time_unit_s(name: str) -> float:
+    """Seconds of one unit of a column that holds the time of each sample; 0 for any other."""
+    found = _TIME.match(name.strip().lower())
+    return _TIME_UNITS.get((found[2] or "s").strip("µ "), 1.0) if found else 0.0
+
+
+def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether the first line only numbers the columns, as numpy and pandas write it."""
+    from_0, from_1 = ([str(place + start) for place in range(len(first))] for start in (0, 1))
+    plain = all(cell.lstrip("+-").isdigit() for cell in second)
+    if list(first) == from_0:
+        return len(first) > 2 or not plain
+    return list(first) == from_1 and not plain
+
+
+def _rate_of_times(times_s: NDArray[np.float64], path: Path) -> float | None:
+    """The rate that a time column tells; raises InputError where it stands still or jumps."""
+    if len(times_s) < 3:
+        return None
+    steps = np.diff(times_s)
+    mean = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
+    if not np.isfinite(steps).all() or mean <= 0 or (steps < 0).any():
+        raise InputError(
+            "its time column does not rise", where=str(path), cure="record it again, or correct it"
+        )
+    if float(steps.max()) > GAP_FACTOR * mean:
+        at = int(steps.argmax()) + 1
+        raise InputError(
+            f"its time column jumps by {steps.max():.4g} s after row {at}, a step is {mean:.4g} s",
+            where=str(path),
+            cure="samples were lost: record it again",
+        )
+    return 1.0 / mean
 
 
 def _is_number(cell: str) -> bool:
@@ -190,14 +298,15 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_npz(path: Path) -> tuple[Columns, float | None]:
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(
-            f"not a readable .npz ({error})", where=str(path), cure="save it again"
-        ) from error
-    return _columns(arrays, path)
+    payload = path.read_bytes()
+    if payload.startswith(b"\x93NUMPY"):
+        return _columns({"0": np.load(io.BytesIO(payload), allow_pickle=False)}, path)
+    with zipfile.ZipFile(io.BytesIO(payload)) as members:
+        unpacked = sum(member.file_size for member in members.infolist())
+    if unpacked > MOST_BYTES:
+        raise InputError("unpacks to more than 2 GB", where=str(path), cure="split the recording")
+    with np.load(io.BytesIO(payload), allow_pickle=False) as content:
+        return _columns({name: content[name] for name in content.files}, path)
 
 
 def _read_mat(path: Path) -> tuple[Columns, float | None]:
@@ -210,7 +319,7 @@ def _read_mat(path: Path) -> tuple[Columns, float | None]:
         ) from error
     try:
         content = loadmat(str(path))
-    except (ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
+    except (*UNREADABLE, MatReadError) as error:
         raise InputError(
             f"not a readable MATLAB 5 file ({error})", where=str(path), cure="save with -v6 or -v7"
         ) from error
@@ -219,6 +328,11 @@ def _read_mat(path: Path) -> tuple[Columns, float | None]:
 
 def _read_parquet(path: Path) -> tuple[Columns, float | None]:
     table = read_parquet_table(path)
+    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"column {twice[0]!r} is there twice", where=str(path), cure="give each one name"
+        )
     return _columns({name: table[name].to_numpy() for name in table.column_names}, path)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.image.decode import read_image
+from trainer.data.layouts.good_names import meaning
 
 MASK_FOLDERS = frozenset(
     {
@@ -95,6 +96,7 @@ def _owner(mask: str, owners: dict[str, list[str]]) -> str:
     """The picture of the same stem that shares most folders with the mask."""
     stem = PurePosixPath(mask).stem
     found = owners.get(stem) or owners.get(_ENDING.sub("", stem)) or []
+    found = [path for path in found if meaning(PurePosixPath(path).parent.name) != "good"] or found
     mine = {_bare(part) for part in PurePosixPath(mask).parts[:-1]} - MASK_FOLDERS
     shared = [len(mine & {_bare(part) for part in PurePosixPath(p).parts[:-1]}) for p in found]
     if not found or (shared.count(max(shared)) > 1 and len(found) > 1):

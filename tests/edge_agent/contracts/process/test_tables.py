@@ -78,7 +78,7 @@ def test_text_among_numbers_is_named_with_row_and_column() -> None:
     ("name", "content", "message"),
     [
         ("t.xlsx", b"PK", "no reader for '.xlsx'"),
-        ("t.csv", b"\xff\xfe\x00a", "not UTF-8"),
+        ("t.csv", b"a\xff\x00a", "not UTF-8"),
         ("t.parquet", b"PAR1 broken", "not a readable Parquet"),
     ],
 )
