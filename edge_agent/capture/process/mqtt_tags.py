@@ -119,20 +119,21 @@ class MqttTagsTable(SourceTable):
 class RowRequest:
     """When a row was asked for, and the row where its values need not settle.
 
-    part_id: where the trigger itself names the part.
+    part_id: where the trigger itself names the part; message: the number of its message.
     """
 
     at_ns: int
     mono_ns: int
     seq: int
     part_id: str = ""
+    message: int = 0
     item: ProcessRow | Unreadable | None = None
 
 
 class MqttTags:
     """Gives a row of the last values every period_s, or after each trigger.
 
-    A tag that never fresh, is stale or unreadable makes the row Unreadable with the tag's name; a
+    A tag that never had a value, is stale or unreadable makes the row Unreadable with its name; a
     sender's own null is a missing value, which the model's manifest deals with.
     `config.tag` must hold every tag that a row shall have, and `config.broker` the broker.
     """
@@ -145,7 +146,7 @@ class MqttTags:
         self._name = name
         self._clock = clock
         self._wanted = [tag.name for tag in config.tag]
-        self._tags = TagCache(config.tag, config.stale_s)
+        self._tags = TagCache(config.tag, config.stale_s, config.trigger_tag)
         self._triggers: deque[RowRequest] = deque()
         self._level: Cell = None
         self._client: Client | None = None
@@ -274,7 +275,7 @@ class MqttTags:
 
     def _row(self, trigger: RowRequest, now: int) -> ProcessRow | Unreadable:
         """The tags as they stand now, or why there is no row."""
-        faults = self._tags.faults(self._wanted, now)
+        faults = self._tags.faults(self._wanted, now, trigger.message)
         if faults:
             return self._unreadable(trigger, "; ".join(faults))
         row, part_id = self._tags.row(self._wanted), trigger.part_id or self._part_id()
@@ -315,7 +316,7 @@ class MqttTags:
 
     def _pull(self, now: int, *, settles: bool) -> None:
         """Queue a row; without settling it is taken here, before the next part's values come."""
-        trigger = self._trigger(now)
+        trigger = replace(self._trigger(now), message=self._tags.messages)
         if self._config.part_tag == self._config.trigger_tag:
             trigger = replace(trigger, part_id=self._part_id())
         if not (settles and self._config.settle_ms):

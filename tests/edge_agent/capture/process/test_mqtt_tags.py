@@ -217,7 +217,7 @@ def test_a_tag_that_never_spoke_is_named(broker: Mosquitto, plant: Plant) -> Non
     plant.say("part", "p-1")
     item = first(source)
     assert isinstance(item, Unreadable)
-    assert "torque [Nm]: nothing came on plant/mill" in item.reason
+    assert "torque [Nm]: 1 message(s) came on plant/mill, none with the key 'torque'" in item.reason
     assert "kind: nothing came on plant/kind" in item.reason
     source.close()
 

@@ -9,8 +9,8 @@ from edge_agent.capture.process.tag_cache import Cell, TagCache, TagTopic, TagVa
 S = 1_000_000_000
 
 
-def cache(*tags: tuple[str, str, str], stale_s: float = 10) -> TagCache:
-    return TagCache([TagTopic(name=n, topic=t, key=k) for n, t, k in tags], stale_s)
+def cache(*tags: tuple[str, str, str], stale_s: float = 10, trigger: str = "") -> TagCache:
+    return TagCache([TagTopic(name=n, topic=t, key=k) for n, t, k in tags], stale_s, trigger)
 
 
 def values(fresh: dict[str, TagValue]) -> dict[str, Cell]:
@@ -43,7 +43,9 @@ def test_keys_are_found_whole_and_by_steps() -> None:
     nested = cache(("x", "a", "air temp. [K]"), ("y", "a", "motor.torque"), ("z", "a", "gone"))
     payload = b'{"air temp. [K]": 300, "motor": {"torque": 40}}'
     assert values(nested.take("a", payload, 0)) == {"x": 300, "y": 40}
-    assert nested.faults(["x", "y", "z"], 0) == ["z: nothing came on a"]
+    assert nested.faults(["x", "y", "z"], 0) == [
+        "z: 1 message(s) came on a, none with the key 'gone'; it holds air temp. [K], motor.torque"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +62,28 @@ def test_keys_are_found_whole_and_by_steps() -> None:
             b'{"v": "' + b"m" * 5000 + b'"}',
             "x: a text of 5000 characters, 4096 are read, on a",
         ),
+        (b'{"v": 1, "v": 2}', "x: a payload that holds the key 'v' twice on a"),
+        (b'{"v": "2_0"}', "x: '2_0', a number that is not written in plain digits, on a"),
+        (
+            '{"v": "\u0662\u0660"}'.encode(),
+            "x: '\u0662\u0660', a number that is not written in plain digits, on a",
+        ),
         (b'{"v": ' + b"9" * 5000 + b"}", "x: a payload that is broken JSON on a"),
     ],
-    ids=["list", "nested", "broken", "bytes", "deep", "deeper", "huge", "long", "digits"],
+    ids=[
+        "list",
+        "nested",
+        "broken",
+        "bytes",
+        "deep",
+        "deeper",
+        "huge",
+        "long",
+        "twice",
+        "under",
+        "arabic",
+        "digits",
+    ],
 )
 def test_an_unreadable_payload_takes_the_value_away(payload: bytes, words: str) -> None:
     keyed = cache(("x", "a", "v"))
@@ -86,3 +107,52 @@ def test_a_retained_value_counts_only_where_values_do_not_grow_stale() -> None:
     strict, lasting = cache(("x", "a", "")), cache(("x", "a", ""), stale_s=0)
     assert strict.take("a", b"1", 0, retained=True) == {}
     assert values(lasting.take("a", b"1", 0, retained=True)) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b'{"Torque [Nm]": 40}', "did you mean 'Torque [Nm]'?"),
+        (b'{"fields": {"torque [Nm]": 40}}', "did you mean 'fields.torque [Nm]'?"),
+        (b'{"torque[nm]": 40, "n": 1}', "did you mean 'torque[nm]'?"),
+        (b'{"speed": 1}', "it holds speed"),
+    ],
+    ids=["case", "nested", "spaces", "other"],
+)
+def test_a_key_that_is_written_otherwise_is_named(payload: bytes, words: str) -> None:
+    keyed = cache(("torque [Nm]", "plant/mill", "torque [Nm]"))
+    keyed.take("plant/mill", payload, 0)
+    keyed.take("plant/mill", payload, 0)
+    fault = keyed.faults(["torque [Nm]"], 0)[0]
+    assert fault.startswith("torque [Nm]: 2 message(s) came on plant/mill, none with the key")
+    assert fault.endswith(words)
+
+
+def test_a_lone_retained_message_is_named() -> None:
+    strict = cache(("x", "a", ""))
+    strict.take("a", b"1", 0, retained=True)
+    assert "only a retained message came on a" in strict.faults(["x"], 0)[0]
+    assert "stale_s = 0" in strict.faults(["x"], 0)[0]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_payload() -> None:
+    keyed = cache(("x", "a", "v"))
+    assert values(keyed.take("a", b'\xef\xbb\xbf{"v": 5}', 0)) == {"x": 5}
+
+
+def test_the_value_of_another_part_is_not_taken() -> None:
+    tags = cache(("part", "a", "part"), ("x", "a", "x"), ("y", "b", ""), trigger="part")
+    tags.take("b", b"7", 0)
+    tags.take("a", b'{"part": 1, "x": 20}', 0)
+    assert tags.faults(["x", "y"], 0, tags.messages) == []
+    tags.take("a", b'{"part": 2, "X": 30}', 0)
+    assert tags.faults(["x", "y"], 0, tags.messages) == [
+        "x: only the value of another part is there, on a"
+    ]
+
+
+def test_tags_sent_on_change_are_those_of_the_next_part_too() -> None:
+    tags = cache(("part", "a", "part"), ("x", "a", "x"), stale_s=0, trigger="part")
+    tags.take("a", b'{"part": 1, "x": 20}', 0)
+    tags.take("a", b'{"part": 2}', 0)
+    assert tags.faults(["x"], 0, tags.messages) == []
