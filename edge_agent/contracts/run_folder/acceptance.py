@@ -54,7 +54,7 @@ class Requirement:
         if not self.parts:
             return f"no {self.part} was held out: the share is unknown"
         if self.exceeded:
-            return f"{self.errors / self.parts:.1%} of the parts is above the limit"
+            return f"{_percent(self.errors / self.parts)} of the parts seen is above the limit"
         return f"{self.more} more {self.part}s without an error would prove it"
 
     def as_json(self) -> dict[str, object]:
@@ -64,8 +64,8 @@ class Requirement:
     def cells(self) -> list[str]:
         """title, limit, seen, bound, outcome, reason: a row of the acceptance box."""
         seen = f"{self.errors} of {self.parts}" if self.parts else "none tested"
-        bound = f"below {self.bound:.2%}" if self.parts else "unknown"
-        return [self.title, f"at most {self.limit:.2%}", seen, bound, self.outcome, self.reason]
+        bound = f"< {_percent(self.bound)}" if self.parts else "unknown"
+        return [self.title, f"≤ {_percent(self.limit)}", seen, bound, self.outcome, self.reason]
 
 
 def assess(
@@ -124,6 +124,11 @@ def next_step(requirements: Sequence[Requirement], *, quantised: bool) -> str:
     if not requirements:
         return "Compare the figures with what the line needs, then deploy the bundle."
     return "Sign below, then deploy the bundle with lineside-deploy push."
+
+
+def _percent(share: float) -> str:
+    """Three digits: `0.05 %`, `21.6 %`."""
+    return f"{100 * share:.3g} %"
 
 
 def _need(one: Requirement) -> str:

@@ -62,7 +62,7 @@ def test_the_missing_parts_are_the_least_that_prove_the_limit(errors: int) -> No
 def test_a_share_above_the_limit_is_not_mended_by_more_parts() -> None:
     escapes, _ = assessed(judged("bad", "PASS", 3) + judged("bad", "FAIL", 17))
     assert (escapes.outcome, escapes.exceeded, escapes.more) == ("NOT PROVEN", True, 0)
-    assert escapes.reason == "15.0% of the parts is above the limit"
+    assert escapes.reason == "15 % of the parts seen is above the limit"
 
 
 def test_no_defective_part_is_unknown_and_not_zero() -> None:

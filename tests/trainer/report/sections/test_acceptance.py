@@ -12,11 +12,11 @@ from trainer.run_folder.run import open_fitted_run
 def test_the_box_states_limits_counts_bounds_outcome_and_lines_to_sign(tmp_path: Path) -> None:
     box = acceptance(open_fitted_run(write_image_run(tmp_path / "run", escapes=1)))
     for text in (
-        "at most 1.00%",
+        "≤ 1 %",
         "1 of 20",
-        "below 21.61%",  # Clopper-Pearson: beta.ppf(0.95, 2, 19)
+        "&lt; 21.6 %",  # Clopper-Pearson: beta.ppf(0.95, 2, 19)
         "0 of 20",
-        "below 13.91%",  # 1 - 0.05 ** (1 / 20)
+        "&lt; 13.9 %",  # 1 - 0.05 ** (1 / 20)
         "NOT PROVEN",
         "279 more good parts without an error",
         "Next step:",

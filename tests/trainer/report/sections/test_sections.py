@@ -1,0 +1,169 @@
+"""Each section of the report shows its figures, and nothing where the run has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from edge_agent.contracts.run_folder import write
+from edge_agent.contracts.run_folder.metrics import (
+    AlarmRuleCounts,
+    AlarmRuleMetrics,
+    LocalisationMetrics,
+    PartCosts,
+    RunMetrics,
+)
+from edge_agent.contracts.run_folder.rows import Prediction
+from tests.run_folders import metric, write_image_run
+from trainer.report.sections.alarm_rule import alarm_rule
+from trainer.report.sections.augmentations import augmentations
+from trainer.report.sections.data import data, limits
+from trainer.report.sections.disturbances import disturbances, localisation
+from trainer.report.sections.leakage import leakage
+from trainer.report.sections.process import gbm_reference, values
+from trainer.report.sections.ranking import ranking
+from trainer.report.sections.results import results, training
+from trainer.report.sections.saliency import saliency
+from trainer.report.sections.thresholds import thresholds
+from trainer.run_folder.run import FittedRun, open_fitted_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> FittedRun:
+    return open_fitted_run(write_image_run(tmp_path / "run"))
+
+
+def bare(run: FittedRun) -> FittedRun:
+    """The run without any figure or finding."""
+    kept = {"task", "model", "parameters", "protocol", "samples"}
+    document = run.metrics.model_dump(include=kept)
+    return replace(run, metrics=RunMetrics.model_validate(document))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [results, thresholds, alarm_rule, leakage, gbm_reference, disturbances, localisation],
+    ids=lambda section: section.__name__,
+)
+def test_a_section_without_figures_is_left_out(
+    section: Callable[[FittedRun], Markup], run: FittedRun
+) -> None:
+    assert section(bare(run)) == ""
+
+
+def test_all_figures_and_the_baselines_are_listed(run: FittedRun) -> None:
+    shown = results(run)
+    for text in ("Right label", "97.5 %", "87.5 – 100.0 %", "this network (cnn)", "99.0 %"):
+        assert text in shown
+
+
+def test_the_threshold_shows_counts_bounds_and_costs(run: FittedRun) -> None:
+    assert "9 more bad parts without an error" in thresholds(run)
+    policy = run.metrics.threshold_policy
+    assert policy is not None
+    priced = policy.held_out.model_copy(
+        update={
+            "cost_per_1000": 12.5,
+            "cost_per_1000_below": 40.0,
+            "escape_ppm": 500.0,
+            "escape_ppm_below": 2000.0,
+        }
+    )
+    costs = PartCosts(escape=40, reject=1, defect_rate=0.01)
+    update = {"costs": costs, "held_out": priced, "chosen_on": priced}
+    metrics = run.metrics.model_copy(update={"threshold_policy": policy.model_copy(update=update)})
+    shown = thresholds(replace(run, metrics=metrics))
+    assert "12.50" in shown
+    assert "2000" in shown
+    assert "Expected, not promised" in shown
+
+
+def test_the_alarm_rule_is_shown_beside_each_reading_alone(run: FittedRun) -> None:
+    counts = AlarmRuleCounts(
+        k=2,
+        n=3,
+        normal_readings=50,
+        over_threshold=4,
+        false_alarms=0,
+        false_alarm_share_below=0.058,
+        faulty_runs=4,
+        found=4,
+        mean_delay_readings=2.5,
+    )
+    alone = counts.model_copy(update={"k": 1, "n": 1, "false_alarms": 4})
+    found = AlarmRuleMetrics(asked=0.001, chosen_by="2 of 3", chosen=counts, alone=alone)
+    shown = alarm_rule(replace(run, metrics=run.metrics.model_copy(update={"alarm_rule": found})))
+    for text in ("2 of 3", "1 of 1", "5.80%", "2.5"):
+        assert text in shown
+
+
+def test_both_splits_are_compared_where_copies_leaked(run: FittedRun) -> None:
+    shown = leakage(run)
+    assert "grouped: no near-duplicate on both sides" in shown
+    assert shown.count("97.5 % (87.5 – 100.0 %)") == 2
+
+
+def test_the_place_of_the_defect_is_measured_where_masks_are(run: FittedRun) -> None:
+    found = LocalisationMetrics(pixel_auroc=metric(0.93))
+    metrics = run.metrics.model_copy(update={"localisation": found})
+    shown = localisation(replace(run, metrics=metrics))
+    assert "AUROC of pixels" in shown
+    assert "0.9300" in shown
+    assert "PRO" not in shown
+
+
+def test_labels_are_shown_with_confusion_and_curves(run: FittedRun) -> None:
+    shown = ranking(run)
+    assert shown.count("<svg") == 3
+    assert "Precision and recall" in shown
+    untested = run.metrics.per_class["ok"].model_copy(update={"n": 0})
+    per_class = {**run.metrics.per_class, "ok": untested}
+    metrics = run.metrics.model_copy(update={"per_class": per_class})
+    assert ranking(replace(run, metrics=metrics)).count("not tested") == 5
+
+
+def test_samples_and_groups_are_counted_by_label_and_side(run: FittedRun) -> None:
+    shown = data(run)
+    assert ">defect<" in shown
+    assert shown.count(">20<") == 4
+    assert "What was not tested" in limits(run)
+
+
+def test_saliency_warns_where_random_weights_give_the_same_maps(run: FittedRun) -> None:
+    assert "data:image/png;base64," in saliency(run)
+    assert "do not read these maps" not in saliency(run)
+    found = run.saliency()
+    assert found is not None
+    write.write_saliency(run.path, found.model_copy(update={"sanity": 0.9}))
+    assert "do not read these maps" in saliency(run)
+
+
+def test_training_and_augmentations_are_drawn(run: FittedRun) -> None:
+    assert "<svg" in training(run)
+    assert augmentations(run).count("data:image/jpeg") == 6
+    config = run.config.model_copy(
+        update={"image": run.config.image.model_copy(update={"augment": []})}
+    )
+    assert augmentations(replace(run, config=config)) == ""
+
+
+def test_predicted_values_are_drawn_with_their_intervals(run: FittedRun) -> None:
+    scoring = run.spec.scoring.model_copy(update={"kind": "value"})
+    rows = [
+        Prediction(n, "log.csv", f"{n}", "life", n + 0.5, "PASS", {}, n - 1.0, n + 1.0)
+        for n in range(9)
+    ]
+    spec = run.spec.model_copy(update={"scoring": scoring})
+    assert "Predicted and true" in values(replace(run, spec=spec, predictions=rows))
+    assert values(run) == ""
+    assert ranking(replace(run, spec=spec, predictions=rows)) == ""
+
+
+def test_disturbances_are_listed_with_what_they_change(run: FittedRun) -> None:
+    shown = disturbances(run)
+    assert "10.0 %" in shown
+    assert "90.0 %" in shown
