@@ -26,7 +26,7 @@ EXAMPLES = """examples:
   lineside-agent predict motor-1.0.0.bundle run7.csv --baseline motor-baseline.json
   lineside-agent predict mill-1.0.0.bundle shift.csv --json
 
-exit code: 0 all PASS, 3 a FAIL among them, 1 a file that could not be judged
+exit code: 0 all PASS, 3 a FAIL among them, 1 a file that was not judged
 """
 
 
@@ -64,8 +64,12 @@ def _run(args: argparse.Namespace) -> int:
     bundle = read_bundle(bundle_file(args.bundle))
     inspector = load_inspector(bundle, runtime=args.runtime, threads=args.threads)
     machine = _machine(inspector, args.baseline)
-    judged = failed = broken = 0
-    for name, found, latency_ms in _judgements(inspector, machine, args):
+    paths, left_out = _files(args.paths, inspector)
+    for sentence in left_out:
+        print(f"error: {sentence}", file=sys.stderr)
+    judged = failed = 0
+    broken = len(left_out)
+    for name, found, latency_ms in _judgements(inspector, machine, paths, args):
         if isinstance(found, InputError):
             said = str(found) if found.where.startswith(name) else f"{name}: {found}"
             print(f"error: {said}", file=sys.stderr)
@@ -93,14 +97,17 @@ def _machine(inspector: Inspector, baseline: Path | None) -> VibrationInspector 
 
 
 def _judgements(
-    inspector: Inspector, machine: VibrationInspector | None, args: argparse.Namespace
+    inspector: Inspector,
+    machine: VibrationInspector | None,
+    paths: list[Path],
+    args: argparse.Namespace,
 ) -> Iterator[tuple[str, Judgement | InputError, float]]:
     """Name, judgement or fault, and milliseconds of every file, or of every row of its table."""
     from edge_agent.contracts.core.errors import InputError
     from edge_agent.contracts.process.tables import read_table
 
     tabular = inspector.spec.input.kind == "tabular"
-    for path in _files(args.paths, inspector):
+    for path in paths:
         try:
             if not tabular:
                 judgement, latency_ms = _judge(inspector, machine, path, args)
@@ -115,23 +122,29 @@ def _judgements(
             yield str(path), error, 0.0
 
 
-def _files(paths: list[Path], inspector: Inspector) -> Iterator[Path]:
-    """The paths, folders replaced by the files in them that the bundle can judge."""
-    from edge_agent.contracts.core.files import files_below
+def _files(paths: list[Path], inspector: Inspector) -> tuple[list[Path], list[str]]:
+    """The paths, folders replaced by the files in them that the bundle can judge; and a sentence
+    for each kind of file there that is not judged."""
+    from edge_agent.contracts.core.folder_scan import count_by_reason, scan_folder
     from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
     from edge_agent.contracts.process.tables import TABLE_SUFFIXES
     from edge_agent.contracts.vibration.recordings import READERS
 
     kinds = {"image": IMAGE_SUFFIXES, "tabular": TABLE_SUFFIXES}
     suffixes = kinds.get(inspector.spec.input.kind, frozenset(READERS))
+    found: list[Path] = []
+    left_out: list[str] = []
     for path in paths:
         if not path.is_dir():
-            yield path
+            found.append(path)
             continue
-        found = files_below(path, suffixes)
-        if not found:
-            print(f"{path}: nothing to judge ({' '.join(sorted(suffixes))})", file=sys.stderr)
-        yield from found
+        scan = scan_folder(path, suffixes)
+        found += [path / name for name in scan.files]
+        meant = [one for one in scan.left_out if not one.harmless]
+        left_out += [f"{path}: {sentence}" for sentence in count_by_reason(meant)]
+        if not scan.files:
+            left_out.append(f"{path}: nothing to judge ({' '.join(sorted(suffixes))})")
+    return found, left_out
 
 
 def _judge(
@@ -139,6 +152,7 @@ def _judge(
 ) -> tuple[Judgement, float]:
     """The judgement and the time from the samples in memory to it."""
     from edge_agent.contracts.image.decode import read_image
+    from edge_agent.contracts.image.input import ImageInput
     from edge_agent.contracts.vibration.input import VibrationInput
     from edge_agent.contracts.vibration.recordings import read_recording
 
@@ -150,7 +164,8 @@ def _judge(
             machine.inspect_recording(recording) if machine else inspector.inspect(recording)
         )
     else:
-        image = read_image(path)
+        depth = spec.bit_depth if isinstance(spec, ImageInput) else None
+        image = read_image(path, depth)
         started = time.perf_counter()
         judgement = inspector.inspect(image)
     return judgement, (time.perf_counter() - started) * 1e3
