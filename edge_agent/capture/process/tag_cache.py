@@ -162,9 +162,8 @@ class TagCache:
             (key for key in found if _plain(key.split(".")[-1]) == _plain(tag.key)), ""
         )
         hint = f"did you mean {near!r}?" if near else f"it holds {', '.join(found[:12]) or 'none'}"
-        return (
-            f"{came.messages} messages came on {tag.topic}, none with the key {tag.key!r}; {hint}"
-        )
+        messages = f"{came.messages} message(s) came on {tag.topic}"
+        return f"{messages}, none with the key {tag.key!r}; {hint}"
 
 
 def _tag_value(tag: TagTopic, document: object, fault: str, mono_ns: int) -> TagValue | None:
