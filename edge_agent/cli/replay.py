@@ -50,7 +50,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.contracts.wire.decision import Decision
     from edge_agent.outputs.console import as_json, as_text
-    from edge_agent.station.log import start_log
+    from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
 
     start_log(logging.WARNING)
@@ -63,6 +63,7 @@ def _run(args: argparse.Namespace) -> int:
     config = _bench(args) if args.bundle else _of_station(args)
     station = Station(config, clock=clock, output=show, keep_trying=False, remember=False)
     station.run(threading.Event())
+    flush_log()
     counts = station.counts
     print(counts, file=sys.stderr)
     return 3 if counts.failed else 1 if counts.no_verdict else 0

@@ -45,7 +45,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.outputs.console import Console, ConsoleTable
     from edge_agent.station.config import read_config
-    from edge_agent.station.log import log_fail, start_log
+    from edge_agent.station.log import flush_log, log_fail, start_log
     from edge_agent.station.station import Station
     from edge_agent.station.systemd import supervisor_of
 
@@ -70,6 +70,7 @@ def _run(args: argparse.Namespace) -> int:
         station.run(stop)
     finally:
         console.close()
+        flush_log()
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
 

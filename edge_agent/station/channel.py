@@ -24,7 +24,7 @@ class ChannelThread:
     """Judges one channel's items until its source ends.
 
     fresh_bundle: gives the newly installed bundle of a channel, once. beat_ns: monotonic time of
-    the last sign of life.
+    the last sign of life. ended: the source has ended; a thread that died has not ended.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class ChannelThread:
     ) -> None:
         self.channel = channel
         self.beat_ns = clock.mono_ns()
+        self.ended = False
         self._line = line
         self._fresh_bundle = fresh_bundle
         self._memories = memories
@@ -72,6 +73,7 @@ class ChannelThread:
                     self._inspect(item)
                     in_a_row = 0
             except EndOfSource:
+                self.ended = True
                 break
             except Exception:
                 in_a_row += 1

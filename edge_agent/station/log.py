@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+import threading
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
@@ -14,6 +17,7 @@ from edge_agent.contracts.wire.messages import CONTROL
 
 LOG = logging.getLogger("lineside.verdict")
 
+WAITING = 10_000
 PRIORITIES = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -46,11 +50,71 @@ class LogFormatter(logging.Formatter):
         return "\n".join(f"<{priority}>{record.name}: {line}" for line in text.split("\n"))
 
 
+class BackgroundHandler(logging.Handler):
+    """Writes log lines in a thread of its own: a reader that hangs must not delay a decision.
+
+    The drop rule: when WAITING lines wait, the oldest is dropped; the next line says how many.
+    """
+
+    def __init__(self, stream: TextIO, waiting: int = WAITING) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._waiting = waiting
+        self._dropped = 0
+        self._busy = False
+        self._change = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the lines of a record."""
+        line = self.format(record)
+        with self._change:
+            if len(self._lines) >= self._waiting:
+                self._lines.popleft()
+                self._dropped += 1
+            self._lines.append(line)
+            self._change.notify_all()
+
+    def flush(self, limit_s: float = 2.0) -> None:
+        """Wait until everything is written, for at most `limit_s`."""
+        with self._change:
+            self._change.wait_for(lambda: not self._lines and not self._busy, limit_s)
+
+    def close(self) -> None:
+        """Write what waits; the thread ends with the process."""
+        self.flush()
+        super().close()
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                self._busy = False
+                self._change.notify_all()
+                self._change.wait_for(lambda: self._lines)
+                self._busy = True
+                lines, dropped = list(self._lines), self._dropped
+                self._lines.clear()
+                self._dropped = 0
+            if dropped:
+                lines.insert(0, f"{dropped} lines of the log were dropped: its reader is slow")
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
+
+
 def start_log(level: int) -> None:
     """Log on stderr from `level` on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BackgroundHandler(sys.stderr)
     handler.setFormatter(LogFormatter(journal=is_journal(sys.stderr, os.environ)))
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def flush_log() -> None:
+    """Write what waits, before something else is written on stderr."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:

@@ -272,7 +272,7 @@ class Station:
         """Sources, state, health and signs of life, until the sources end or `stop` is set."""
         every_ns = round(self.config.line.health_every_s * 1e9)
         health_at_ns = self._clock.mono_ns()
-        while not stop.is_set() and any(thread.alive for thread in self._threads):
+        while not stop.is_set() and not all(t.ended for t in self._threads):
             stop.wait(min(0.05, max(0.005, self.config.line.deadline_ms / 1e4)))
             self._update_state()
             self._show_life()
@@ -285,13 +285,18 @@ class Station:
         loop within half of its time.
         """
         limit_s = self._supervisor.watchdog_s / 2
-        beats = [thread.beat_ns for thread in self._threads if thread.alive]
+        beats = [thread.beat_ns for thread in self._threads if not thread.ended]
         oldest_ns = min([*beats, self._deadlines_beat_ns])
         if not limit_s or (self._clock.mono_ns() - oldest_ns) / 1e9 < limit_s:
             self._supervisor.alive()
 
     def _update_state(self) -> None:
         faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
+        faults += [
+            f"{thread.channel.name}: its thread has died"
+            for thread in self._threads
+            if not thread.alive and not thread.ended
+        ]
         faults += self._line.overdue()
         if self._trigger is not None and self._trigger.fault:
             faults.append(f"trigger: {self._trigger.fault}")

@@ -67,7 +67,8 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
     Raises OSError for a folder that cannot be listed: what lies in it would go by unseen.
     """
-    return sorted(folder / name for name in scan_folder(folder, suffixes).files)
+    # A part whose file has an odd name is still a part: messages show the name escaped.
+    return sorted(folder / name for name in scan_folder(folder, suffixes, any_name=True).files)
 
 
 def fsync_dir(path: Path) -> None:

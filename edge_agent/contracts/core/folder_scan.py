@@ -38,20 +38,25 @@ class LeftOut:
 @dataclass
 class FolderScan:
     """files: relative paths in sorted order; left_out: everything else; empty: folders without a
-    single file in them or below."""
+    single file in them or below; any_name: names that are not UTF-8 or hold control characters are
+    taken too.
+    """
 
     files: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    any_name: bool = False
 
 
-def scan_folder(root: Path, suffixes: Collection[str], also: Collection[str] = ()) -> FolderScan:
+def scan_folder(
+    root: Path, suffixes: Collection[str], also: Collection[str] = (), *, any_name: bool = False
+) -> FolderScan:
     """Walk `root` for files with one of `suffixes` (lower case), linked folders included.
 
     also: names and suffixes of files that are not data, yet expected (dataset.toml, .csv).
     Raises OSError for a folder that cannot be listed: what lies in it would go by unseen.
     """
-    found = FolderScan()
+    found = FolderScan(any_name=any_name)
     _walk(root, root, frozenset([root.resolve()]), suffixes, also, found)
     found.files.sort()
     return found
@@ -94,7 +99,7 @@ def _walk(
     for entry in inside:
         path = Path(entry.path)
         name = path.relative_to(root).as_posix()
-        fault = _name_fault(entry.name)
+        fault = "" if found.any_name else _name_fault(entry.name)
         junk = _junk(entry)
         if fault or junk:
             found.left_out.append(LeftOut(name, fault or junk, harmless=not fault))

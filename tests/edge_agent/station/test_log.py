@@ -6,12 +6,13 @@ import logging
 import os
 import sys
 import tempfile
+import time
 
 import pytest
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.station.log import LogFormatter, is_journal, log_fail
+from edge_agent.station.log import BackgroundHandler, LogFormatter, is_journal, log_fail
 
 
 def record(level: int, words: str, *arguments: object) -> logging.LogRecord:
@@ -57,3 +58,19 @@ def test_fails_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     for verdict in (Verdict.PASS, Verdict.FAIL):
         log_fail(Decision("p1", verdict, "reject", "top: dark", 1.0, ()))
     assert [r.message for r in caplog.records] == ["FAIL part p1: top: dark"]
+
+
+def test_reader_of_the_log_that_hangs_delays_nobody() -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        handler = BackgroundHandler(stream, waiting=100)
+        handler.setFormatter(LogFormatter(journal=True))
+        started = time.monotonic()
+        for k in range(5000):
+            handler.emit(record(logging.INFO, "line %d of one hundred characters" + 80 * "x", k))
+        assert time.monotonic() - started < 5, "a full pipe of 64 kB stops nobody"
+        with os.fdopen(read) as reader:
+            text = ""
+            while "line 4999 " not in text:
+                text += reader.readline()
+    assert "lines of the log were dropped" in text

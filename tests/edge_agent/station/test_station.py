@@ -311,3 +311,30 @@ def test_rows_are_judged_and_one_without_its_tag_takes_the_safe_action(bench: Pa
     assert decisions[2].reason.startswith("mill: torque [Nm] is missing")
     assert decisions[2].action == "reject"
     assert decisions[3].channels[0].reason == "speed [rpm] is missing, 1500 used"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_channel_whose_thread_dies_is_told_and_does_not_end_the_station(bench: Path) -> None:
+    stop, armed = threading.Event(), []
+
+    def arm(
+        channel: Channel, config: StationConfig, clock: Clock, memory: ChannelMemory
+    ) -> ArmedChannel:
+        armed.append(arm_channel(channel, config, clock, memory))
+        return armed[0]
+
+    path = write_station(bench, f'{FOLDER}\nrate_hz = 20\nat_end = "wait"')
+    station = Station(read_config(path), clock=SystemClock(), arm=arm)
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    assert wait_until(lambda: station.counts.parts > 2)
+
+    def leave(timeout_s: float) -> None:
+        raise SystemExit
+
+    armed[0].feed.take = leave
+    assert wait_until(lambda: "its thread has died" in station.reason)
+    assert (station.state, thread.is_alive()) == ("disarmed", True)
+    assert wait_until(lambda: station.counts.parts == 12), "the deadlines are still watched"
+    stop.set()
+    thread.join(20)
