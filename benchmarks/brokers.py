@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -28,11 +29,13 @@ def find_mosquitto() -> str | None:
 class Mosquitto:
     """A mosquitto that keeps what it acknowledges: persistence on, saved every second.
 
-    Stopped and started again on the same port, it goes on where it was.
+    Stopped and started again on the same port, it goes on where it was. extra: further lines of
+    mosquitto.conf.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, extra: str = "") -> None:
         self.port = port or free_port()
+        self._extra = extra
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,17 +61,29 @@ class Mosquitto:
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
             f"persistence_location {self._folder}/\nautosave_interval 1\n"
-            "max_queued_messages 0\nuser root\nlog_dest none\n"
+            f"max_queued_messages 0\nuser root\nlog_dest file {self.log}\n{self._extra}\n"
         )
         self._process = subprocess.Popen(
             [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         wait_for_port(self.port)
 
+    @property
+    def log(self) -> Path:
+        """Its log file."""
+        return self._folder / "mosquitto.log"
+
     def stop(self) -> None:
         """Stop as an administrator would: SIGTERM."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Stop as a power cut would: SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             self._process.wait(10)
             self._process = None
 

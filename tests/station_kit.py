@@ -235,11 +235,14 @@ def _free_bytes(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def mosquitto(folder: Path) -> Mosquitto:
-    """A broker that is not started yet; skips the test where mosquitto is not installed."""
+def mosquitto(folder: Path, extra: str = "") -> Mosquitto:
+    """A broker that is not started yet; skips the test where mosquitto is not installed.
+
+    extra: further lines of its configuration.
+    """
     if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed (apt install mosquitto)")
-    return Mosquitto(folder)
+    return Mosquitto(folder, extra=extra)
 
 
 def _image() -> ImageInput:

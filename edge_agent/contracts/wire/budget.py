@@ -52,13 +52,22 @@ def _fit_verdict(message: VerdictMessage, event_id: str, budget: int) -> bytes:
         if len(payload) <= budget:
             return payload
     channels = sorted(message.channels, key=lambda channel: WEIGHT[str(channel.verdict)])
-    for count in range(len(channels) - 1, 0, -1):
-        left_out = len(channels) - count
-        update = {"channels": channels[:count], "channels_left_out": left_out}
-        payload = _dump(message.model_copy(update=update), event_id)
-        if len(payload) <= budget:
-            break
-    return payload
+    # One channel with short texts always fits; the most that fit are found by halving.
+    fits, too_many = 1, len(channels)
+    while too_many - fits > 1:
+        half = (fits + too_many) // 2
+        if len(_with_channels(message, event_id, channels, half)) <= budget:
+            fits = half
+        else:
+            too_many = half
+    return _with_channels(message, event_id, channels, fits)
+
+
+def _with_channels(
+    message: VerdictMessage, event_id: str, channels: list[ChannelVerdict], count: int
+) -> bytes:
+    update = {"channels": channels[:count], "channels_left_out": len(channels) - count or None}
+    return _dump(message.model_copy(update=update), event_id)
 
 
 def _fit_state(message: StateMessage, budget: int) -> bytes:

@@ -17,7 +17,7 @@ from edge_agent.report.row import Row
 REFUSALS_IN_A_ROW = 10
 """A topic that refuses so many rows, and takes none, is paused."""
 STRIKES = 3
-"""A row on which the connection broke so often, sent alone, is set apart."""
+"""A row on which the connection broke so often is set apart."""
 REFUSED_WAIT_S, REFUSED_WAIT_MAX_S = 60.0, 3600.0
 PAUSE_S, PAUSE_MAX_S = 1.0, 10.0
 SET_APART_MAX = 10_000
@@ -90,6 +90,7 @@ class Delivery:
     set_apart: OrderedDict[int, Refusal] = field(default_factory=OrderedDict)
     pauses: dict[str, Pause] = field(default_factory=dict)
     confirmed_any: bool = False
+    refused_any: bool = False
     _open_window: int = 0
     _refusals: dict[str, int] = field(default_factory=dict)
     _strikes: dict[int, int] = field(default_factory=dict)
@@ -104,25 +105,33 @@ class Delivery:
         """A new connection: what was under way is sent again, the oldest first."""
         self.again = deque(sorted({*self.again, *(row.id for row in self.under_way.values())}))
         self.under_way = {}
-        self.confirmed_any = False
+        self.confirmed_any = self.refused_any = False
         for pause in self.pauses.values():
             pause.probing, pause.due_s = False, now_s + pause.wait_s
         limit = max(1, min(self.window, receive_maximum - 1))
         self._open_window = min(self._open_window or limit, limit)
 
-    def lost(self, now_s: float) -> None:
-        """The connection broke. Where it broke before anything was confirmed, rows go one by one
-        from now on, until it is known which of them it breaks on.
+    def lost(self, now_s: float) -> int | None:
+        """The connection broke; returns the id of the first row that had no answer yet.
+
+        Brokers answer in order, so a row that breaks connections is always that one. Where nothing
+        was confirmed at all, rows go one by one from now on.
         """
-        if self.confirmed_any or not self.under_way:
-            return
-        self._open_window = 1
-        if len(self.under_way) == 1:
-            (row,) = self.under_way.values()
-            self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
-            if self._strikes[row.id] >= STRIKES:
-                self.under_way = {}
-                self.refuse(row, "the connection breaks on it", now_s)
+        if not self.under_way:
+            return None
+        if not self.confirmed_any:
+            self._open_window = 1
+        number, row = next(iter(self.under_way.items()))
+        self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
+        if self._strikes[row.id] >= STRIKES:
+            del self._strikes[row.id], self.under_way[number]
+            self.refuse(row, "the connection breaks on it", now_s)
+        return row.id
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether this connection confirmed something and refused nothing."""
+        return self.confirmed_any and not self.refused_any
 
     # --- what to send
 
@@ -163,6 +172,7 @@ class Delivery:
         row = self.under_way.pop(number, None)
         if row is None:
             return None
+        self._strikes.pop(row.id, None)
         if code >= FAILURE or (code == NO_SUBSCRIBER and self.keep_unheard):
             self.refuse(row, reason or REASONS.get(code, f"reason code {code:#x}"), now_s, code)
             return None
@@ -199,6 +209,7 @@ class Delivery:
 
     def refuse(self, row: Row, reason: str, now_s: float, code: int = FAILURE) -> None:
         """Set a row apart; pause its topic where that takes nothing."""
+        self.refused_any = True
         before = self.set_apart.pop(row.id, None)
         wait_s = REFUSED_WAIT_S if before is None else min(REFUSED_WAIT_MAX_S, 2 * before.wait_s)
         # At the end: a pause asks with the row that was tried longest ago.
@@ -234,7 +245,6 @@ class Delivery:
     def _accept(self, row: Row) -> None:
         """The broker took a row: the connection, its topic and the window are good again."""
         self.confirmed_any = True
-        self._strikes.clear()
         self._open_window = min(self.window, 2 * self._open_window)
         self._refusals[row.stream] = 0
         self.set_apart.pop(row.id, None)

@@ -23,6 +23,7 @@ from edge_agent.contracts.wire.messages import HealthMessage, StateMessage
 from edge_agent.contracts.wire.streams import STREAMS, stream_of
 from edge_agent.report.config import MqttTable
 from edge_agent.report.mqtt.acks import is_check, read_ack
+from edge_agent.report.mqtt.backoff import Backoff
 from edge_agent.report.mqtt.connection import Connection, ConnectionLostError
 from edge_agent.report.mqtt.delivery import Delivery
 from edge_agent.report.outbox import Outbox
@@ -31,10 +32,6 @@ from edge_agent.report.sqlite_faults import StoreDamagedError
 
 LOG = logging.getLogger("lineside.mqtt")
 
-FIRST_WAIT_S = 0.2
-"""The wait before the second attempt to connect; it doubles up to mqtt.reconnect_max_s."""
-RIVAL_WAIT_S = 2.0
-"""The same after another client took our session over."""
 TICK_S = 0.5
 FAREWELL_S = 2.0
 """Longest wait for the broker's answer to the last state message."""
@@ -87,8 +84,9 @@ class Sender:
             for name, stream in STREAMS.items()
         }
         self._retains = True
-        self._attempts = 0
-        self._rivals = 0
+        self._backoff = Backoff(config.reconnect_max_s, random.random)
+        self._opened = False
+        self._suspect: int | None = None
         self._number = 0
         self._connected_s = 0.0
         self._faults: list[str] = []
@@ -143,25 +141,30 @@ class Sender:
             try:
                 self._serve()
             except ConnectionLostError as lost:
-                self._lose(lost)
+                self._backoff.lost(
+                    taken_over=lost.code == packets.TAKEN_OVER,
+                    sound=self._opened and self._delivery.is_sound,
+                    suspect=self._suspect,
+                )
+                self._note(str(lost))
             except LinesideError as error:
                 self._note(str(error))
             except Exception as error:
-                if self._attempts.bit_count() <= 1:
+                if self._backoff.attempts.bit_count() <= 1:
                     LOG.exception("the sender failed; connecting again")
                 self._note(repr(error))
             if self._stopping.is_set():
                 break
-            self._stopping.wait(self._wait_s())
+            self._stopping.wait(self._backoff.wait_s())
         self._reader.close()
 
     def _serve(self) -> None:
         """One connection, from CONNECT until it ends; raises ConnectionLostError."""
         connection = Connection(self._config, self._login(), self._clock)
-        opened = False
+        self._opened = False
         try:
             connection.open(self._wake_r)
-            opened = True
+            self._opened = True
             self._begin(connection)
             while not self._finished():
                 self._send_news(connection)
@@ -171,14 +174,14 @@ class Sender:
                 self._notice()
             self._farewell(connection)
         except ConnectionLostError as lost:
-            if lost.code == packets.RETAIN_REFUSED or not (opened or lost.answered):
+            if lost.code == packets.RETAIN_REFUSED or not (self._opened or lost.answered):
                 # Without retained messages a broker refuses our will, and 3.1.1 has no word for it.
                 self._retains = not self._retains and lost.code != packets.RETAIN_REFUSED
             raise
         finally:
             connection.close()
-            if opened:
-                self._delivery.lost(self._now_s())
+            if self._opened:
+                self._suspect = self._delivery.lost(self._now_s())
 
     def _login(self) -> Login:
         stream = STREAMS["state"]
@@ -230,7 +233,12 @@ class Sender:
             number = self._next_number() if STREAMS[name].qos else 0
             if name == "state":
                 self._state_number = number
-            self._send(connection, name, number, payload_of(message))
+            head = self._heads[name]
+            if not self._retains:
+                head = bytes([head[0] & 0xFE]) + head[1:]
+            packet = packets.publish_packet(head, number, payload_of(message), v5=connection.v5)
+            if len(packet) <= connection.maximum_packet:
+                connection.send(packet)
 
     def _send_rows(self, connection: Connection) -> None:
         delivery = self._delivery
@@ -278,19 +286,16 @@ class Sender:
         return page.rows
 
     def _send_row(self, connection: Connection, row: Row) -> None:
-        if len(row.payload) + 512 > connection.maximum_packet:
-            reason = f"the broker takes {connection.maximum_packet} bytes, it has more"
+        number = self._next_number()
+        packet = packets.publish_packet(
+            self._heads[row.stream], number, row.payload, v5=connection.v5
+        )
+        if len(packet) > connection.maximum_packet:
+            reason = f"the broker takes {connection.maximum_packet} bytes, it has {len(packet)}"
             self._delivery.refuse(row, reason, self._now_s())
             return
-        number = self._next_number()
-        self._send(connection, row.stream, number, row.payload)
+        connection.send(packet)
         self._delivery.sent(row, number)
-
-    def _send(self, connection: Connection, name: str, number: int, payload: bytes) -> None:
-        head = self._heads[name]
-        if not self._retains:
-            head = bytes([head[0] & 0xFE]) + head[1:]
-        connection.send(packets.publish_packet(head, number, payload, v5=connection.v5))
 
     def _next_number(self) -> int:
         while True:
@@ -345,47 +350,31 @@ class Sender:
     def _notice(self) -> None:
         """Tell what is not taken, once; a connection that lasts is sound."""
         faults = self._delivery.faults()
-        lasted_s = self._now_s() - self._connected_s
-        if lasted_s > max(30.0, self._config.reconnect_max_s):
+        if self._backoff.lasts(self._now_s() - self._connected_s):
             self._recover()
-            if lasted_s > 300:
-                self._rivals = 0
-        if self._rivals:
-            faults.append(f"another client uses the id {self._client_id!r}")
+        if self._backoff.rivals:
+            faults.append(
+                f"it seems that another client uses the id {self._client_id!r}: give each station "
+                "an own station.id, or mqtt.client_id"
+            )
         for fault in faults:
             self._log.log(logging.WARNING, fault.split(" ", 1)[1], fault)
         self._faults = faults
 
     def _recover(self) -> None:
-        if self.fault and self._attempts:
+        if self.fault and self._backoff.attempts:
             self._log.log(
                 logging.WARNING, "recovered", f"{address(self._config)} takes our messages again"
             )
-        self.fault, self._attempts = "", 0
-
-    def _lose(self, lost: ConnectionLostError) -> None:
-        if lost.code == packets.TAKEN_OVER:
-            self._rivals += 1
-        self._note(str(lost))
+        self.fault = ""
+        self._backoff.confirmed()
 
     def _note(self, fault: str) -> None:
-        if not self.fault or self._attempts == 0:
+        if not self.fault or self._backoff.attempts == 0:
             self._log.log(
                 logging.ERROR, "lost", f"nothing is sent for now, verdicts are kept: {fault}"
             )
         self.fault = fault
-
-    def _wait_s(self) -> float:
-        """The wait before the next attempt. Only a confirmed message, or a connection that lasts,
-        makes it short again: a broker that accepts us and takes nothing is not asked for ever.
-        """
-        longest_s = self._config.reconnect_max_s
-        wait_s: float = min(longest_s, FIRST_WAIT_S * 2 ** min(self._attempts, 16))
-        if self._rivals:
-            rival_s = min(longest_s, RIVAL_WAIT_S * 2 ** min(self._rivals, 16))
-            wait_s = max(wait_s, rival_s)
-        self._attempts += 1
-        return wait_s * random.uniform(0.5, 1.0)
 
     def _farewell(self, connection: Connection) -> None:
         if self._state is not None:
