@@ -53,7 +53,8 @@ class Backoff:
 
     def lost(self, *, taken_over: bool, sound: bool, suspect: int | None) -> None:
         """A connection ended. taken_over: the broker says that another client has our id (MQTT 5).
-        sound: something was confirmed on it, and nothing refused. suspect: the row that had no answer yet.
+        sound: something was confirmed on it, and nothing refused. suspect: the row that had no
+        answer yet.
 
         Without the broker's word, a second client is seen by this: we are cut off again and again,
         are let in at once, are sound, and it is not one certain message on which it breaks.

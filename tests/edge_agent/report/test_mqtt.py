@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import subprocess
@@ -263,8 +262,8 @@ def test_sigterm_ends_a_running_station_with_nothing_lost(
         assert ", 0 wait" in said
         seqs = [int(event.rsplit("/", 1)[1]) for event in plant.verdicts]
         assert seqs == list(range(parts))
-        states = [json.dumps(state) for state in plant.states]
-        assert [json.loads(s)["state"] for s in states] == ["armed", "stopping", "offline"]
+        states = [state["state"] for state in plant.states]
+        assert (states[0], states[-2:]) == ("armed", ["stopping", "offline"])
 
 
 # amqtt leaves sockets and tasks to the garbage collector when it shuts down.
