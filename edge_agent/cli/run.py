@@ -8,8 +8,14 @@ import os
 import signal
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from edge_agent.audit.recorder import AuditRecorder
+    from edge_agent.contracts.core.clock import Clock
+    from edge_agent.station.config import StationConfig
 
 EXAMPLES = """example:
   lineside-agent run station.toml
@@ -59,9 +65,12 @@ def _run(args: argparse.Namespace) -> int:
     console = Console(ConsoleTable(driver="console", format=form), name="console", clock=clock)
     if shown:
         console.open()
+    audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
     station = Station(
         config,
         clock=clock,
+        listeners=[audit] if audit else [],
+        audit_head=lambda: audit.head if audit else "",
         output=console.write if shown else log_fail,
         keep_trying=not args.no_wait,
         supervisor=supervisor_of(os.environ),
@@ -70,9 +79,22 @@ def _run(args: argparse.Namespace) -> int:
         station.run(stop)
     finally:
         console.close()
+        if audit:
+            audit.close()
         flush_log()
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
+
+
+def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRecorder:
+    """The audit log of this station, with a record of what starts now."""
+    from edge_agent.audit.recorder import AuditRecorder
+    from edge_agent.contracts.core.files import sha256_hex
+
+    folder = config.station.state_dir / "audit"
+    recorder = AuditRecorder(folder, config.audit, clock=clock)
+    recorder.start({"version": version("lineside"), "station_toml": sha256_hex(path.read_bytes())})
+    return recorder
 
 
 def stop_on_signals() -> threading.Event:

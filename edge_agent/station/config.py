@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
+from edge_agent.audit.config import AuditTable
 from edge_agent.capture.registry import ImageSource, ProcessSource, VibrationSource
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import Persistence
@@ -157,6 +158,7 @@ class StationConfig(Table):
     mqtt: MqttTable | None = Field(default=None, description="the broker")
     outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
     trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
+    audit: AuditTable = Field(default=AuditTable(), description="the log that proves verdicts")
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"
     )

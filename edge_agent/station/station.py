@@ -65,6 +65,7 @@ class Station:
 
     output: is told of every decision at once, after the configured outputs; it must not wait.
     listeners: are told of every message, each in a thread of its own.
+    audit_head: gives number and digest of the audit log's last record, for the health message.
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
     station.toml must be edited first; otherwise run() raises the error.
     remember: alarms and frozen frames are kept in state_dir from run to run.
@@ -78,6 +79,7 @@ class Station:
         clock: Clock,
         output: Callable[[Decision], None] | None = None,
         listeners: Sequence[Listener] = (),
+        audit_head: Callable[[], str] = str,
         keep_trying: bool = True,
         remember: bool = True,
         arm: Callable[..., ArmedChannel] = arm_channel,
@@ -87,6 +89,7 @@ class Station:
         self.config = config
         self.counts = StationCounts()
         self._clock = clock
+        self._audit_head = audit_head
         self._keep_trying = keep_trying
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
@@ -340,6 +343,7 @@ class Station:
                 late_fails=self.counts.late_fails,
                 outbox_waiting=self.waiting,
                 rss_mb=rss_mb(),
+                audit_head=self._audit_head() or None,
             )
         )
 

@@ -116,6 +116,11 @@ class HealthMessage(Strict):
     late_fails: int = Field(default=0, ge=0, description="FAILs after their part was decided")
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
+    audit_head: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]{1,18}:[0-9a-f]{64}$",
+        description="number and digest of the audit log's last record; a log without it was cut",
+    )
 
 
 class AckMessage(Strict):

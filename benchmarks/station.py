@@ -1,0 +1,145 @@
+"""The memory of a station: what the audit log costs, and whether it finds what was changed.
+
+python -m benchmarks.station [--only audit] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from benchmarks.rows import Row, print_rows, say
+from edge_agent.audit.chain import Head
+from edge_agent.audit.log import AuditLog
+from edge_agent.audit.segments import segments, verify
+from edge_agent.contracts.core.clock import SystemClock
+
+BODY = {
+    "part_id": "part-000000",
+    "verdict": "PASS",
+    "action": "accept",
+    "latency_ms": 4.2,
+    "deadline_ms": 200.0,
+    "channels": [
+        {
+            "channel": "top",
+            "bundle": "caps 1.0.0",
+            "verdict": "PASS",
+            "score": 0.1,
+            "threshold": 0.5,
+        }
+    ],
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure the parts that are asked for and print their rows."""
+    parser = argparse.ArgumentParser(prog="benchmarks.station", description=__doc__)
+    parser.add_argument("--only", choices=sorted(PARTS), help="one part")
+    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    args = parser.parse_args(argv)
+    names = [args.only] if args.only else sorted(PARTS)
+    rows = [row for name in names for row in PARTS[name](args.quick)]
+    print_rows(rows)
+
+
+def audit_rows(quick: bool) -> list[Row]:
+    """Cost of a record, speed of a check, and mutations that were found."""
+    count, mutations = (2_000, 200) if quick else (200_000, 10_000)
+    with tempfile.TemporaryDirectory() as scratch:
+        append_ms = _append(Path(scratch) / "large", count)
+        began = time.perf_counter()
+        found = verify(Path(scratch) / "large")
+        rate = found.records / (time.perf_counter() - began)
+        say(f"audit: {append_ms:.4f} ms a record, {rate:.0f} records/s checked")
+        undetected = _undetected(Path(scratch) / "small", mutations)
+    return [
+        Row("audit append, median", append_ms, "lower", "ms", n=count, reach=0.2),
+        Row("audit verify", rate, "higher", "records/s", n=count, reach=50_000),
+        Row("audit mutations not found", undetected, "lower", "", n=mutations, reach=0),
+    ]
+
+
+def _append(folder: Path, count: int) -> float:
+    """Median milliseconds of one append, with a sync a second as on a station."""
+    log = AuditLog(folder, clock=SystemClock(), quota_bytes=1 << 40)
+    log.open()
+    times, synced = [], time.perf_counter()
+    for number in range(count):
+        began = time.perf_counter()
+        log.append("verdict", BODY | {"part_id": f"part-{number:06d}"})
+        ended = time.perf_counter()
+        times.append(1e3 * (ended - began))
+        if ended - synced > 1:
+            log.sync()
+            synced = ended
+    log.close()
+    return median(times)
+
+
+def _undetected(folder: Path, mutations: int) -> int:
+    """Mutations of a log that a check against the reported head does not find."""
+    log = AuditLog(folder, clock=SystemClock())
+    log.open()
+    older = b""
+    for number in range(300):
+        log.append("verdict", BODY | {"part_id": f"part-{number:06d}"})
+        if number == 200:
+            older = segments(folder)[0][1].read_bytes()
+    log.close()
+    head, path = log.head, segments(folder)[0][1]
+    before, dice, missed = path.read_bytes(), random.Random(1), 0
+    for number in range(mutations):
+        kind = KINDS[number % len(KINDS)]
+        changed = kind(before.splitlines(keepends=True), dice) if kind else older
+        path.write_bytes(changed)
+        missed += changed != before and _seems_whole(folder, head)
+        path.write_bytes(before)
+    return missed
+
+
+def _seems_whole(folder: Path, head: Head) -> bool:
+    return verify(folder, (head,)).whole
+
+
+def _edit(lines: list[bytes], dice: random.Random) -> bytes:
+    text = bytearray(b"".join(lines))
+    text[dice.randrange(len(text))] ^= dice.randrange(1, 256)
+    return bytes(text)
+
+
+def _delete(lines: list[bytes], dice: random.Random) -> bytes:
+    del lines[dice.randrange(len(lines))]
+    return b"".join(lines)
+
+
+def _insert(lines: list[bytes], dice: random.Random) -> bytes:
+    lines.insert(dice.randrange(len(lines) + 1), dice.choice(lines))
+    return b"".join(lines)
+
+
+def _swap(lines: list[bytes], dice: random.Random) -> bytes:
+    first, second = dice.sample(range(len(lines)), 2)
+    lines[first], lines[second] = lines[second], lines[first]
+    return b"".join(lines)
+
+
+def _truncate(lines: list[bytes], dice: random.Random) -> bytes:
+    whole = b"".join(lines)
+    return whole[: dice.randrange(len(whole))]
+
+
+KINDS: list[Callable[[list[bytes], random.Random], bytes] | None] = [
+    _edit, _delete, _insert, _swap, _truncate, None,
+]  # fmt: skip
+"""None: an older copy of the file is put back."""
+
+PARTS = {"audit": audit_rows}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Writes what the station tells into the audit log: the listener of its messages."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from edge_agent.audit.config import AuditTable
+from edge_agent.audit.log import AuditLog
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.streams import Outbound
+
+LOG = logging.getLogger("lineside.audit")
+SYNC_S = 1.0
+
+
+class AuditRecorder:
+    """Takes the messages of one station; called by one thread.
+
+    A disk that is full is logged once; what could not be recorded is counted, and the count is the
+    first record when there is room again.
+    """
+
+    def __init__(self, folder: Path, table: AuditTable, *, clock: Clock) -> None:
+        self._log = AuditLog(folder, clock=clock, quota_bytes=round(table.quota_mb * (1 << 20)))
+        self._clock = clock
+        self._lost = 0
+        self._open = False
+        self._synced_at_ns = clock.mono_ns()
+
+    @property
+    def head(self) -> str:
+        """SEQ:DIGEST of the last record; empty before the first."""
+        return str(self._log.head) if self._open else ""
+
+    def start(self, facts: dict[str, Any]) -> None:
+        """Record a start of the agent with what it runs: version, configuration."""
+        self._record("start", facts)
+
+    def publish(self, message: Outbound) -> None:
+        """Record a verdict or a change of state; make records durable about once a second."""
+        if isinstance(message, VerdictMessage | StateMessage):
+            body = message.model_dump(
+                mode="json", exclude={"schema_version", "kind", "station", "event_id"},
+                exclude_none=True, exclude_defaults=True,
+            )  # fmt: skip
+            self._record(message.kind, body)
+        elif isinstance(message, HealthMessage):
+            self._sync()
+        if self._clock.mono_ns() - self._synced_at_ns >= SYNC_S * 1e9:
+            self._sync()
+
+    def close(self) -> None:
+        """Make everything durable; closing twice is fine."""
+        if self._open:
+            self._record("stop", {})
+            self._open = False
+            self._log.close()
+
+    def _record(self, kind: str, body: dict[str, Any]) -> None:
+        try:
+            if not self._open:
+                self._log.open()
+                self._open = True
+            if self._lost:
+                self._log.append("lost", {"records": self._lost})
+                LOG.warning("the audit log is written again; %d records are missing", self._lost)
+                self._lost = 0
+            self._log.append(kind, body)
+        except StorageError as error:
+            self._lost += 1
+            if self._lost == 1:
+                LOG.error("the audit log is not written: %s", error)  # noqa: TRY400
+
+    def _sync(self) -> None:
+        self._synced_at_ns = self._clock.mono_ns()
+        if not self._open:
+            return
+        try:
+            self._log.sync()
+        except StorageError as error:
+            LOG.error("the audit log is not durable: %s", error)  # noqa: TRY400
