@@ -134,5 +134,6 @@ def fit(dataset: Path, out: Path, table: str, epochs: int, *options: str) -> Non
 
     config = out.with_suffix(".toml")
     config.write_text(f"batch = 8\n{table}")
-    words = ["fit", str(dataset), "--out", str(out), "--config", str(config), *options]
+    words = ["fit", str(dataset), "--out", str(out), "--config", str(config)]
+    words += ["--weights", "none", *options]
     assert main([*words, "--epochs", str(epochs)]) == 0

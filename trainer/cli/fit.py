@@ -49,7 +49,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def add_fit_options(verb: argparse.ArgumentParser) -> None:
     """The options of every verb that fits; `config_from` reads them."""
     verb.add_argument("--model", metavar="NAME", help="architecture (default: by the task)")
-    verb.add_argument("--weights", metavar="FILE", help="imagenet, a weights file, or none")
+    verb.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="auto (packaged weights for images), imagenet, a file, or none",
+    )
     verb.add_argument("--config", type=Path, metavar="FILE", help="TOML with all settings")
     verb.add_argument("--seed", type=int, metavar="N")
     verb.add_argument("--epochs", type=int, metavar="N", help="at most so many epochs")

@@ -76,7 +76,11 @@ class FitConfig(Strict):
     """A fit. What the command line gives overrides the file."""
 
     model: str = Field(default="auto", description="a name of trainer/models; auto: by the task")
-    weights: str = Field(default="none", description="imagenet, a file, or none")
+    weights: str = Field(
+        default="auto",
+        description="efficientnet_lite0 (in a package), imagenet (a download), a file, or none; "
+        "auto: the packaged ones for images",
+    )
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")
     batch: int = Field(

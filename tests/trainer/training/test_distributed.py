@@ -82,7 +82,7 @@ def weights(path: Path) -> list[np.ndarray]:
 def test_two_machines_end_with_one_network_and_one_run(plates: Path, tmp_path: Path) -> None:
     config = tmp_path / "fit.toml"
     config.write_text("batch = 8\nepochs = 6\nmodel = 'cnn'\n[image]\nsize_px = 32\n")
-    command = ["fit", str(plates), "--config", str(config), "--out"]
+    command = ["fit", str(plates), "--weights", "none", "--config", str(config), "--out"]
     first, second = machines(
         tmp_path, [[*command, str(tmp_path / name)] for name in ("chief", "other")]
     )

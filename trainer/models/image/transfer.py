@@ -23,7 +23,7 @@ from trainer.config.toml import StrictTable
 from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
-from trainer.models.image.backbone import find_backbone
+from trainer.models.image.backbone import backbone_name, find_backbone
 from trainer.models.image.feature_maps import MOST_CALIBRATION, Floats, detector_spec
 from trainer.models.image.linear_head import Choice, Head, Layers, choose, left_out, regress
 from trainer.models.image.pooling import ALL, TEXTURE, float_features, int8_features, sight, told
@@ -51,9 +51,9 @@ LAYERS: dict[str, Layers] = {
 class TransferOptions(StrictTable):
     """[options] of `transfer`."""
 
-    backbone: Literal["mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0"] = Field(
-        default="mobilenet_v2", description="the ImageNet network"
-    )
+    backbone: Literal[
+        "auto", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "efficientnet_lite0"
+    ] = Field(default="mobilenet_v2", description="the ImageNet network")
     layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
     )
@@ -100,7 +100,7 @@ def fit(training: Training[TransferOptions]) -> Fitted:
     head = _history(predict(network, training.val.inputs), training)
     if tune == "none":
         return Fitted(network, [head], (_sentence(choice),))
-    row = find_backbone(options.backbone)
+    row = find_backbone(backbone_name(options.backbone, training.config.weights))
     thaw(network, row.upper if tune == "upper" else row.first)
     before = network.get_weights()
     rows = descend(network, training, options.tune_rate)
