@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -9,7 +11,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker.config import BrokerTable
-from edge_agent.broker.tls import tls_context
+from edge_agent.broker.tls import tls_context, tls_cure
 from edge_agent.contracts.core.errors import BrokerError
 
 CONNECT_S = 5.0
@@ -61,6 +63,10 @@ def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh
                 clean_start=fresh,
                 properties=properties,
             )
+    except ssl.SSLError as error:
+        raise BrokerError(
+            f"TLS fails ({error})", where=address(config), cure=tls_cure(config, error)
+        ) from error
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
         raise BrokerError(
             f"cannot be reached ({getattr(error, 'strerror', None) or error})",
@@ -69,8 +75,17 @@ def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh
         ) from error
 
 
-def refuse_unless_connected(config: BrokerTable, answer: ReasonCode | None) -> None:
-    """Raise BrokerError where CONNECT was refused, or not answered in time (`answer` is None)."""
+def refuse_unless_connected(
+    config: BrokerTable, answer: ReasonCode | None, *, closed: bool = False
+) -> None:
+    """Raise BrokerError where CONNECT was refused, or not answered in time (`answer` is None).
+
+    closed: the broker closed the connection in the place of an answer.
+    """
+    if answer is None and closed:
+        raise BrokerError(
+            "closes the connection when we log in", where=address(config), cure=_closed_cure(config)
+        )
     if answer is None:
         raise BrokerError(
             "does not answer like an MQTT broker",
@@ -79,6 +94,18 @@ def refuse_unless_connected(config: BrokerTable, answer: ReasonCode | None) -> N
         )
     if answer.is_failure:
         raise refusal(config, answer)
+
+
+def _closed_cure(config: BrokerTable) -> str:
+    if config.tls is None:
+        other = "3.1.1" if config.protocol == "5" else "5"
+        return (
+            f"if port {config.port} expects TLS, add [mqtt.tls]; else try "
+            f'mqtt.protocol = "{other}", and see the broker\'s log'
+        )
+    if config.tls.cert_file is None:
+        return "it may ask for a certificate: set mqtt.tls.cert_file and key_file; see its log"
+    return "it may not know our certificate, or this client id: see its log"
 
 
 def address(config: BrokerTable) -> str:

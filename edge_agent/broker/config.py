@@ -52,7 +52,7 @@ class BrokerTable(Table):
         if self.password_file is None:
             return None
         try:
-            lines = self.password_file.read_text(encoding="utf-8").splitlines()
+            lines = self.password_file.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"the password cannot be read ({error})",

@@ -225,8 +225,8 @@ class MqttTags:
 
     def _await_connection(self) -> None:
         with self._change:
-            self._change.wait_for(lambda: self._answer is not None, CONNECT_S)
-            refuse_unless_connected(self._broker, self._answer)
+            self._change.wait_for(lambda: self._answer is not None or self._lost, CONNECT_S)
+            refuse_unless_connected(self._broker, self._answer, closed=bool(self._lost))
 
     def _subscribe(self, client: Client) -> None:
         topics = self._tags.topics

@@ -12,11 +12,12 @@ import uuid
 from types import TracebackType
 from typing import Self
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker.client import address, build_client, connect, refuse_unless_connected
+from edge_agent.broker.secrets import check_secrets
 from edge_agent.contracts.core.check_result import Finding
 from edge_agent.contracts.core.errors import BrokerError
 from edge_agent.report.config import MqttTable
@@ -44,14 +45,16 @@ class Caller:
         self._client = build_client(config, client_id)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
+        self._client.on_disconnect = self._on_disconnect
+        self._closed = False
 
     def __enter__(self) -> Self:
         connect(self._client, self._config, session_expiry_s=self._session_s, fresh=self._fresh)
         self._client.loop_start()
         with self._change:
-            self._change.wait_for(lambda: self._answer is not None, WAIT_S)
+            self._change.wait_for(lambda: self._answer is not None or self._closed, WAIT_S)
         try:
-            refuse_unless_connected(self._config, self._answer)
+            refuse_unless_connected(self._config, self._answer, closed=self._closed)
         except BrokerError:
             self._leave()
             raise
@@ -107,6 +110,18 @@ class Caller:
             self.heard.append(bytes(message.payload))
             self._change.notify_all()
 
+    def _on_disconnect(
+        self,
+        client: Client,
+        userdata: object,
+        flags: DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+
     def _leave(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -131,8 +146,9 @@ def probe_broker(config: MqttTable, station: str, client_id: str) -> list[Findin
         if config.protocol == "5":
             found += [_keeps_session(config, name, topic), _keeps_retained(config, name, topic)]
     except BrokerError as error:
-        return [*found, Finding("broker lets us in", "FAIL", error.what, error.cure)]
-    return [*found, NOT_PROVEN]
+        failed = Finding("broker lets us in", "FAIL", error.what, error.cure)
+        return [*found, *check_secrets(config), failed]
+    return [*found, *check_secrets(config), NOT_PROVEN]
 
 
 NOT_PROVEN = Finding(

@@ -116,7 +116,7 @@ def test_broker_of_a_stranger_is_not_believed(plant: Authority, port: int, tmp_p
     found = probe_broker(table(port, stranger.ca, plant.issue("station")), "demo", "lineside-demo")
     assert found[-1].grade == "FAIL"
     assert "CERTIFICATE_VERIFY_FAILED" in found[-1].detail
-    assert "[mqtt.tls]" in found[-1].cure
+    assert "mqtt.tls.ca_file" in found[-1].cure
 
 
 def test_station_without_certificate_is_refused(plant: Authority, port: int) -> None:
@@ -129,3 +129,20 @@ def test_station_without_certificate_is_refused(plant: Authority, port: int) -> 
 def test_certificate_file_that_is_none_is_named(plant: Authority, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.pem: TLS files cannot be used"):
         build_client(table(1, tmp_path / "gone.pem", None), "a")
+
+
+def test_a_key_with_a_pass_phrase_is_refused_without_a_question(
+    plant: Authority, tmp_path: Path
+) -> None:
+    certificate, key = plant.issue("station")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.BestAvailableEncryption(b"x"),
+        )
+    )
+    with pytest.raises(ConfigError, match=r"encrypted.*openssl pkey"):
+        build_client(table(1, plant.ca, (certificate, locked)), "a")

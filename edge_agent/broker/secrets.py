@@ -1,0 +1,35 @@
+"""Whether the secrets of a broker's table are kept as secrets should be."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.contracts.core.check_result import Finding
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check_secrets(config: BrokerTable) -> Iterator[Finding]:
+    """A warning for a password that travels in the clear, and for each file open to others."""
+    if config.password_file is not None and config.tls is None:
+        yield Finding(
+            "broker password",
+            "WARN",
+            "the password is sent without TLS: whoever sees the network can read it",
+            "add [mqtt.tls] (port 8883 is usual)",
+        )
+    key = None if config.tls is None else config.tls.key_file
+    for path in (config.password_file, key):
+        if path is not None and _is_open(path):
+            detail = f"{path} can be read by other users of this machine"
+            yield Finding("broker secrets", "WARN", detail, f"chmod 600 {path}")
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & OTHERS)
+    except OSError:
+        return False  # that it cannot be read is said where it is read
