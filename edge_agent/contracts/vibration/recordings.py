@@ -41,6 +41,8 @@ TIMES_OFF = 0.05
 """A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
 off nominal."""
 GAP_FACTOR = 3.0
+NO_LENGTH = 0x7FFFF000
+"""From here on the length of `data` is what a recorder writes before it knows it."""
 _TIME = re.compile(
     r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
     r"[ _\[(]*([mµu]?s|sec|seconds)?[\])]?$"
@@ -188,7 +190,7 @@ def _wav_chunks(payload: bytes) -> dict[bytes, bytes]:
     place = 12
     while place + 8 <= len(payload):
         name, size = struct.unpack("<4sI", payload[place : place + 8])
-        if name == b"data" and size in (0, 0xFFFFFFFF):
+        if name == b"data" and (size == 0 or size >= NO_LENGTH):
             size = _long_size(chunks.get(b"ds64", b"")) or len(payload) - place - 8
         body = payload[place + 8 : place + 8 + size]
         if len(body) == size:
@@ -200,7 +202,8 @@ def _wav_chunks(payload: bytes) -> dict[bytes, bytes]:
 def _says_its_length(payload: bytes) -> bool:
     """Whether the data chunk names its own length."""
     at = payload.find(b"data", 12)
-    return payload[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4)
+    (size,) = struct.unpack_from("<I", payload, at + 4)
+    return 0 < int(size) < NO_LENGTH
 
 
 def _long_size(ds64: bytes) -> int:
@@ -275,6 +278,8 @@ def _rate_of_times(times_s: NDArray[np.float64], path: Path) -> float | None:
         return None
     steps = np.diff(times_s)
     mean = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
+    if not steps.any():
+        return None  # a column of zeros is no clock
     if not np.isfinite(steps).all() or mean <= 0 or (steps < 0).any():
         raise InputError(
             "its time column does not rise", where=str(path), cure="record it again, or correct it"
