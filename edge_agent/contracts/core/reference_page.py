@@ -53,13 +53,17 @@ def _sections(name: str, table: type[BaseModel]) -> list[str]:
         sections.append("\n".join([f"## {_title(name, table)}", "", about, "", *head, *rows, ""]))
     for key, field in table.model_fields.items():
         many = get_origin(field.annotation) is list
+        named = get_origin(field.annotation) is dict
         for inner in _inner(field):
             place = f"{name}.{key}" if name else key
+            place = f'{place}."NAME"' if named else place
             sections += _sections(f"[{place}]" if many else place, inner)
     return sections
 
 
 def _title(name: str, table: type[BaseModel]) -> str:
+    if not name:
+        return "Top level"
     bare = name.replace("[", "").replace("]", "")
     title = f"[[{bare}]]" if name.endswith("]") else f"[{bare}]"
     tags = [

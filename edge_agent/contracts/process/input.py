@@ -58,11 +58,13 @@ class Derived(Strict):
     difference, ratio: of two; sum, product: of two or more; log (natural), abs: of one.
     """
 
-    name: str = Field(min_length=1)
-    op: Literal["difference", "sum", "product", "ratio", "log", "abs"]
-    of: list[str] = Field(min_length=1, max_length=8)
-    times: float = 1.0
-    unit: str = ""
+    name: str = Field(min_length=1, description="of the new feature")
+    op: Literal["difference", "sum", "product", "ratio", "log", "abs"] = Field(
+        description="what is computed"
+    )
+    of: list[str] = Field(min_length=1, max_length=8, description="tags, or earlier features")
+    times: float = Field(default=1.0, description="factor")
+    unit: str = Field(default="", description="of the result")
 
     @model_validator(mode="after")
     def _takes_that_many(self) -> Self:

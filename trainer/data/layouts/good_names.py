@@ -145,7 +145,7 @@ _NEGATIONS = frozenset(
         "非",
     ]
 )
-_GOOD_ENDINGS = ("good", "ok", "normal", "healthy")
+_GOOD_ENDINGS = ("good", "normal", "healthy")
 
 
 def _plain(text: str) -> str:

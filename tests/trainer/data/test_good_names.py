@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from trainer.data.layouts.good_names import BAD_WORDS, GOOD_WORDS, meaning
+
+GOOD = [
+    "good", "OK", "ok_front", "Good Parts", "pass", "normal", "no_defect", "defect-free",
+    "gut", "Gutteile", "i.O.", "iO", "in Ordnung", "bon", "bonnes", "conforme", "bueno", "buona",
+    "aprovado", "dobry", "sağlam", "goed", "godkänd", "годен", "хорошо", "合格", "良品", "正常",
+    "양품", "정상", "đạt", "0_good", "good2", "ＯＫ",
+]  # fmt: skip
+BAD = [
+    "ng", "NOK", "not_ok", "non_ok", "n_ok", "un_healthy", "not good", "bad", "def_front",
+    "defects",
+    "schlecht", "n.i.O.", "nicht i.O.", "Ausschuss", "mauvais", "non conforme", "défaut", "malo",
+    "difettoso", "reprovado", "não conforme", "wadliwy", "zły", "hatalı", "fout", "брак",
+    "негодный",
+    "不合格", "不良", "不良品", "NG品", "異常", "불량", "불합격", "비정상", "abnormal",
+    "fault_inner",
+]  # fmt: skip
+UNSURE = [
+    "OK_NG", "pass_fail", "ok_rejected", "never_good", "not_bad", "almost ok", "good or bad",
+    "MT_Free", "kein Fehler", "ohne_defekt", "very_good_maybe", "notgood_ok",
+]  # fmt: skip
+UNKNOWN = ["scratch", "token", "class_1", "A", "crazing", "dent", "Kratzer", "n", "book_7"]
+
+
+@pytest.mark.parametrize("label", GOOD)
+def test_a_good_name_in_any_language_is_good(label: str) -> None:
+    assert meaning(label) == "good"
+
+
+@pytest.mark.parametrize("label", BAD)
+def test_a_bad_name_is_never_good(label: str) -> None:
+    assert meaning(label) in ("bad", "unsure", "unknown")
+    assert meaning(label) != "good"
+
+
+@pytest.mark.parametrize("label", UNSURE)
+def test_half_a_good_name_is_asked_for(label: str) -> None:
+    assert meaning(label) == "unsure"
+
+
+@pytest.mark.parametrize("label", UNKNOWN)
+def test_a_defect_has_any_name(label: str) -> None:
+    assert meaning(label) == "unknown"
+
+
+def test_no_word_is_both() -> None:
+    assert frozenset() == GOOD_WORDS & BAD_WORDS

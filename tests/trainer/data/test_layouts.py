@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import DatasetError
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Silent
+from trainer.data.load import load_dataset
+from trainer.data.survey import survey
+
+RNG = np.random.default_rng(3)
+
+
+def write(root: Path, *names: str) -> Path:
+    """A picture with grain for each name; names with mask, label, gt hold a drawn shape."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn = any(word in name.lower() for word in ("mask", "_label", "truth", "_gt", "!"))
+        pixels = RNG.integers(90, 160, (24, 24, 3), np.uint8)
+        if drawn:
+            pixels = np.zeros((24, 24), np.uint8)
+            pixels[4:9, 3:12] = 255
+        suffix = path.suffix if path.suffix in (".jpg", ".png", ".bmp") else ".png"
+        path.with_name(path.name.replace("!", "")).write_bytes(
+            cv2.imencode(suffix, pixels)[1].tobytes()
+        )
+    return root
+
+
+def numbered(pattern: str, count: int = 4) -> list[str]:
+    return [pattern.format(n) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    "masks",
+    ["bad/b{}_mask.png", "bad/b{}_label.bmp", "bad/b{}_GT.png", "masks/b{}.png",
+     "ground_truth/bad/b{}_mask.png", "ground_truth/bad/b{}.png", "bad/b{}.png!"],
+)  # fmt: skip
+def test_masks_are_no_samples_and_belong_to_their_picture(tmp_path: Path, masks: str) -> None:
+    write(tmp_path, *numbered("ok/a{}.jpg"), *numbered("bad/b{}.jpg"), *numbered(masks))
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"bad": 4, "ok": 4}
+    assert {sample.label: bool(sample.mask) for sample in dataset.samples} == {
+        "bad": True,
+        "ok": False,
+    }
+    assert any("4 masks recognised" in said for said in dataset.decisions)
+
+
+def test_pairs_of_two_photographs_are_both_samples(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("ok/a{}.jpg"), *numbered("bad/b{}.jpg"), *numbered("bad/b{}.png"))
+    assert load_dataset(tmp_path).counts() == {"bad": 8, "ok": 4}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["train/a{}.jpg", "valid/b{}.jpg", "train/_annotations.coco.json"], "COCO annotations"),
+        (["images/a{}.jpg", "annotations/instances_default.json"], "COCO annotations"),
+        (["images/train/a{}.jpg", "labels/train/a{}.txt"], "YOLO labels"),
+        (["images/a{}.jpg", "data.yaml"], "YOLO labels"),
+        (["JPEGImages/a{}.jpg", "SegmentationClass/a{}.png"], "Pascal VOC"),
+        (["images/a{}.png", "masks/a{}.png"], "pictures and masks, but no classes"),
+        (["Train/a{}.PNG", "Train/Label/a{}_label.PNG"], "DAGM"),
+        (["a{}.jpg"], "no class folders"),
+    ],
+)
+def test_another_tools_layout_is_named_with_the_cure(
+    tmp_path: Path, names: list[str], message: str
+) -> None:
+    write(tmp_path, *(name for pattern in names for name in numbered(pattern, 3)))
+    with pytest.raises(DatasetError, match=rf"{message}.*(labels\.csv|class folders)"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["OK_NG", "never_good", "ok_rejected"])
+def test_a_label_that_may_be_good_is_asked_for(tmp_path: Path, name: str) -> None:
+    write(tmp_path, *numbered("ok/a{}.png"), *numbered(name + "/b{}.png"))
+    with pytest.raises(DatasetError, match=rf"{name}.* good = \[\.\.\.\]"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(("labels", "word"), [("scratch dent", "FAIL"), ("ok good", "PASS")])
+def test_a_task_of_one_verdict_is_refused(tmp_path: Path, labels: str, word: str) -> None:
+    for label in labels.split():
+        write(tmp_path, *numbered(label + "/{}.png", 6))
+    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    assert f"every part would {word}" in found.refusal
+    assert "good = [...]" in found.refusal
+
+
+def test_everything_that_is_not_read_is_a_fault(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("ok/a{}.png", 6), *numbered("bad/b{}.png", 6), "loose.png")
+    for name in ("bad/c.heic", "bad/d.gif", "notes.docx"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "dent").mkdir()
+    (tmp_path / "bad" / "gone.png").symlink_to("nowhere.png")
+    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    assert sorted((fault.path, fault.kind) for fault in found.faults) == [
+        ("bad/c.heic", "left out"),
+        ("bad/d.gif", "left out"),
+        ("bad/gone.png", "left out"),
+        ("dent", "left out"),
+        ("loose.png", "left out"),
+        ("notes.docx", "left out"),
+    ]
+
+
+def test_a_given_split_without_test_is_dropped_and_that_is_noted(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        write(tmp_path, *numbered(split + "/ok/{}.png", 6), *numbered(split + "/bad/{}.png", 6))
+    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    assert any("train and val, no test: all samples are split anew" in d for d in found.decisions)
+
+
+def test_pictures_listed_in_a_csv_beside_them_are_pictures(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("p{}.png", 6))
+    rows = "".join(f"p{n}.png,{'ok' if n % 2 else 'scratch'}\n" for n in range(6))
+    (tmp_path / "annotations.csv").write_text("path,label\n" + rows)
+    dataset = load_dataset(tmp_path)
+    assert dataset.config.task == "image-class"
+    assert dataset.counts() == {"ok": 3, "scratch": 3}
+    (tmp_path / "annotations.csv").write_text("file,quality\n" + rows)
+    with pytest.raises(DatasetError, match="name its columns path and label"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "good"), [("failed", ["0"]), ("passed", ["1"]), ("Machine failure", ["0"])]
+)
+def test_0_and_1_mean_what_their_column_says(tmp_path: Path, column: str, good: list[str]) -> None:
+    rows = "".join(f"{n % 7},{n * 3 % 11},{n % 2}\n" for n in range(40))
+    (tmp_path / "t.csv").write_text(f"a,b,{column}\n{rows}")
+    assert load_dataset(tmp_path).config.good == good
+
+
+def test_0_and_1_of_a_column_that_says_nothing_are_asked_for(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 7},{n % 2}\n" for n in range(40))
+    (tmp_path / "t.csv").write_text(f"a,target\n{rows}")
+    with pytest.raises(DatasetError, match="'target' does not say whether 0 or 1 is good"):
+        load_dataset(tmp_path)

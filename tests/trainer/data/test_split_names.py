@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from trainer.data.layouts.split_names import split_of
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train", "train"), ("Training", "train"), ("train_set", "train"), ("valid", "val"),
+        ("Validation", "val"), ("dev", "val"), ("Testing", "test"), ("test_set", "test"),
+        ("eval", "test"), ("hold-out", "test"), ("test_public", "test"), ("", ""), ("good", ""),
+        ("trainer", ""), ("contest", ""), ("test2", ""),
+    ],
+)  # fmt: skip
+def test_a_split_is_known_by_its_whole_name(name: str, split: str) -> None:
+    assert split_of(name) == split
