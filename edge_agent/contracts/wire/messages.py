@@ -123,6 +123,16 @@ class HealthMessage(Strict):
     )
 
 
+class CheckMessage(Strict):
+    """By this `lineside-agent check` tries the topics of a station; receivers ignore it."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["check"] = "check"
+    station: str
+    at_ns: int = Field(ge=0)
+    nonce: str
+
+
 class AckMessage(Strict):
     """To the station, on PREFIX/STATION/ack: the receiver has stored these verdicts and gaps."""
 

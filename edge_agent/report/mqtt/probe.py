@@ -1,157 +1,62 @@
-"""Is the broker there, does it let us in, does it keep what it takes? As far as can be seen here.
+"""Is the broker there, does it let us in, does it take every topic of ours and keep what it takes?
 
-The probe uses a client id and topics of its own, below PREFIX/STATION/check, and cleans up.
+Each real topic gets one message of kind `check`, which receivers ignore; everything else happens
+below PREFIX/STATION/check and is cleaned up. A user with rights on the real topics alone is enough:
+what needs more is then UNKNOWN, not a fault.
 """
 
 from __future__ import annotations
 
 import socket
-import threading
 import time
 import uuid
-from types import TracebackType
-from typing import Self
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker.client import address, build_client, connect, refuse_unless_connected
+from edge_agent.broker.client import address
+from edge_agent.broker.packets import Will
 from edge_agent.broker.secrets import check_secrets
-from edge_agent.contracts.core.check_result import Finding
+from edge_agent.contracts.core.check_result import CheckResult, Grade
 from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.wire.messages import CheckMessage
+from edge_agent.contracts.wire.streams import OUTBOUND, STREAMS, Stream
 from edge_agent.report.config import MqttTable
+from edge_agent.report.mqtt.probe_client import WAIT_S, ProbeClient
 
-WAIT_S = 5.0
 QUEUED = 1100
 """Messages left for a subscriber that is away: mosquitto's default keeps 1000 of them."""
 SESSION_S = 120
 
 
-class Caller:
-    """One connection of the probe, its network served by paho's own thread."""
-
-    def __init__(
-        self, config: MqttTable, client_id: str, *, fresh: bool, session_s: int = 0
-    ) -> None:
-        self.session_present = False
-        self.heard: list[bytes] = []
-        self.limits: Properties | None = None
-        self._config = config
-        self._fresh = fresh
-        self._session_s = session_s
-        self._answer: ReasonCode | None = None
-        self._change = threading.Condition()
-        self._client = build_client(config, client_id)
-        self._client.on_connect = self._on_connect
-        self._client.on_message = self._on_message
-        self._client.on_disconnect = self._on_disconnect
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        connect(self._client, self._config, session_expiry_s=self._session_s, fresh=self._fresh)
-        self._client.loop_start()
-        with self._change:
-            self._change.wait_for(lambda: self._answer is not None or self._closed, WAIT_S)
-        try:
-            refuse_unless_connected(self._config, self._answer, closed=self._closed)
-        except BrokerError:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
-
-    def subscribe(self, topic: str) -> None:
-        """Subscribe with QoS 1; returns when the broker has answered or not in time."""
-        done = threading.Event()
-        self._client.on_subscribe = lambda *_: done.set()
-        self._client.subscribe(topic, qos=1)
-        done.wait(WAIT_S)
-
-    def publish(self, topic: str, payloads: list[bytes], *, retain: bool = False) -> bool:
-        """Publish with QoS 1; whether everything was acknowledged in time."""
-        under_way = [self._client.publish(topic, p, qos=1, retain=retain) for p in payloads]
-        until = time.monotonic() + WAIT_S
-        for message in under_way:
-            message.wait_for_publish(max(0.0, until - time.monotonic()))
-        return all(message.is_published() for message in under_way)
-
-    def hear(self, count: int) -> int:
-        """How many messages came, waiting for `count` of them or for silence."""
-        with self._change:
-            while len(self.heard) < count:
-                if not self._change.wait(1.0):
-                    break
-            return len(self.heard)
-
-    def _on_connect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        with self._change:
-            self._answer = reason
-            self.session_present = flags.session_present
-            self.limits = properties
-            self._change.notify_all()
-
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        with self._change:
-            self.heard.append(bytes(message.payload))
-            self._change.notify_all()
-
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        with self._change:
-            self._closed = True
-            self._change.notify_all()
-
-    def _leave(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def probe_broker(config: MqttTable, station: str, client_id: str) -> list[Finding]:
+def probe_broker(config: MqttTable, station: str, client_id: str) -> list[CheckResult]:
     """What can be said of the broker from here, the first failure last."""
     where = address(config)
     try:
         with socket.create_connection((config.host, config.port), WAIT_S):
-            found = [Finding("broker reachable", "OK", f"{where} accepts connections")]
-    except OSError as error:
+            found = [CheckResult("broker reachable", "OK", f"{where} accepts connections")]
+    except (OSError, UnicodeError) as error:
         cure = "start the broker, or correct mqtt.host and mqtt.port"
-        return [Finding("broker reachable", "FAIL", f"{where}: {error.strerror or error}", cure)]
+        reason = getattr(error, "strerror", None) or error
+        return [CheckResult("broker reachable", "FAIL", f"{where}: {reason}", cure)]
     name = f"{client_id}-check-{uuid.uuid4().hex[:8]}"
     topic = f"{config.topic_prefix}/{station}/check/{uuid.uuid4().hex[:8]}"
     try:
-        with Caller(config, name, fresh=True) as caller:
-            found.append(Finding("broker lets us in", "OK", _how(config)))
-            found.append(_limits(caller.limits))
-            found.append(_takes(caller, topic))
+        with ProbeClient(config, name) as client:
+            found.append(CheckResult("broker lets us in", "OK", _how(config)))
+            found.append(_limits(client.limits))
+        found += [_takes(config, name, station, stream) for stream in OUTBOUND.values()]
+        found += _confirmations(config, name, station)
         if config.protocol == "5":
-            found += [_keeps_session(config, name, topic), _keeps_retained(config, name, topic)]
+            found.append(_keeps_session(config, name, topic))
+        found.append(_keeps_state(config, name, station, topic))
     except BrokerError as error:
-        failed = Finding("broker lets us in", "FAIL", error.what, error.cure)
+        failed = CheckResult("broker lets us in", "FAIL", error.what, error.cure)
         return [*found, *check_secrets(config), failed]
     return [*found, *check_secrets(config), NOT_PROVEN]
 
 
-NOT_PROVEN = Finding(
+NOT_PROVEN = CheckResult(
     "broker survives a power cut",
     "UNKNOWN",
     "nobody can see from here whether what it acknowledged is on its disk",
@@ -165,56 +70,119 @@ def _how(config: MqttTable) -> str:
     return f"MQTT {config.protocol}, {user}, {'TLS' if config.tls else 'not encrypted'}"
 
 
-def _limits(properties: Properties | None) -> Finding:
+def _limits(properties: Properties | None) -> CheckResult:
     """QoS and sizes that the broker announced (MQTT 5.0, section 3.2.2.3)."""
-    said = {
+    limits = {
         name: getattr(properties, name)
         for name in ("ReceiveMaximum", "MaximumQoS", "RetainAvailable", "MaximumPacketSize")
         if hasattr(properties, name)
     }
-    text = ", ".join(f"{name} {value}" for name, value in said.items()) or "none announced"
-    if said.get("MaximumQoS", 2) < 1:
-        return Finding("broker's limits", "FAIL", text, "allow QoS 1 at the broker")
-    if said.get("RetainAvailable", 1) == 0:
-        return Finding("broker's limits", "FAIL", text, "allow retained messages at the broker")
-    if said.get("MaximumPacketSize", 1 << 20) < 8192:
-        return Finding("broker's limits", "FAIL", text, "allow packets of 8192 bytes")
-    return Finding("broker's limits", "OK", text)
+    what = "broker's limits"
+    text = ", ".join(f"{name} {value}" for name, value in limits.items()) or "none announced"
+    if limits.get("MaximumQoS", 2) < 1:
+        return CheckResult(what, "FAIL", text, "allow QoS 1 at the broker")
+    if limits.get("RetainAvailable", 1) == 0:
+        detail = f"{text}: who subscribes later does not see the state"
+        return CheckResult(what, "WARN", detail, "allow retained messages at the broker")
+    needed = max(stream.max_bytes for stream in OUTBOUND.values()) + 1024
+    if limits.get("MaximumPacketSize", 1 << 20) < needed:
+        return CheckResult(what, "FAIL", text, f"allow packets of {needed} bytes")
+    return CheckResult(what, "OK", text)
 
 
-def _takes(caller: Caller, topic: str) -> Finding:
-    if caller.publish(topic, [b"probe"]):
-        return Finding("broker takes QoS 1", "OK", "acknowledged")
-    cure = f"give this user the right to publish below {topic.rsplit('/', 2)[0]}"
-    return Finding("broker takes QoS 1", "FAIL", "no acknowledgement", cure)
+def _takes(config: MqttTable, name: str, station: str, stream: Stream) -> CheckResult:
+    """Whether the broker takes a real topic of ours, as far as it tells."""
+    what, topic = f"topic {stream.name}", stream.topic(config.topic_prefix, station)
+    message = CheckMessage(station=station, at_ns=time.time_ns(), nonce=uuid.uuid4().hex)
+    with ProbeClient(config, f"{name}-{stream.name}") as client:
+        client.subscribe(topic)
+        code = client.publish(topic, [message.model_dump_json().encode()])
+        came = client.receive(1) > 0
+    cure = f"give this user the right to write {topic}"
+    if code is None:
+        return CheckResult(what, "FAIL", "no acknowledgement", cure)
+    if code.is_failure:
+        return CheckResult(what, "FAIL", f"the broker refuses it ({code})", cure)
+    if came:
+        return CheckResult(what, "OK", f"{topic}: taken and delivered")
+    if config.protocol == "5":
+        return CheckResult(what, "OK", f"{topic}: taken (this user may not read it back)")
+    # MQTT 3.1.1 acknowledges what it throws away: only what comes back is known to be taken.
+    grade: Grade = "WARN" if config.ack == "application" else "FAIL"
+    detail = f"{topic}: acknowledged, but it does not come back: refused, or not readable for us"
+    return CheckResult(what, grade, detail, f"{cure}, and for this check to read it")
 
 
-def _keeps_session(config: MqttTable, name: str, topic: str) -> Finding:
+def _confirmations(config: MqttTable, name: str, station: str) -> list[CheckResult]:
+    """Who confirms, and whether we may listen to it."""
+    what = "confirmations"
+    if config.ack == "broker" and config.protocol == "3.1.1":
+        detail = "a broker of MQTT 3.1.1 confirms what it refuses, too"
+        cure = 'mqtt.protocol = "5", or ack = "application"'
+        return [CheckResult(what, "WARN", detail, cure)]
+    if config.ack == "broker":
+        return []
+    topic = STREAMS["ack"].topic(config.topic_prefix, station)
+    with ProbeClient(config, f"{name}-ack") as client:
+        code = client.subscribe(topic)
+    if code is None or code.is_failure:
+        cure = f"give this user the right to read {topic}"
+        return [CheckResult(what, "FAIL", f"no subscription to {topic} ({code})", cure)]
+    return [CheckResult(what, "OK", f"a receiver may confirm on {topic}")]
+
+
+def _denied(code: ReasonCode | None, topic: str) -> str:
+    """Why a test below the topic `check` says nothing; empty where it does."""
+    if code is not None and not code.is_failure:
+        return ""
+    return f"not tried: this user may not write below {topic.rsplit('/', 1)[0]}"
+
+
+def _keeps_session(config: MqttTable, name: str, topic: str) -> CheckResult:
     """A subscriber goes away, messages are published, it comes back: does it get all of them?"""
     what = "broker keeps a session"
-    with Caller(config, name, fresh=True, session_s=SESSION_S) as away:
+    with ProbeClient(config, f"{name}-2") as client:
+        denied = _denied(client.publish(topic, [b"probe"]), topic)
+    if denied:
+        return CheckResult(what, "UNKNOWN", denied)
+    with ProbeClient(config, name, session_s=SESSION_S) as away:
         away.subscribe(topic)
-    with Caller(config, f"{name}-2", fresh=True) as caller:
-        caller.publish(topic, [b"%d" % k for k in range(QUEUED)])
-    with Caller(config, name, fresh=False, session_s=0) as back:
+    with ProbeClient(config, f"{name}-2") as client:
+        client.publish(topic, [b"%d" % k for k in range(QUEUED)])
+    with ProbeClient(config, name, fresh=False) as back:
         if not back.session_present:
             cure = "let the broker keep sessions (mosquitto: persistent_client_expiration)"
-            return Finding(what, "WARN", "our session was gone after a reconnection", cure)
-        heard = back.hear(QUEUED)
-    if heard < QUEUED:
-        detail = f"a subscriber that was away got {heard} of {QUEUED} messages"
-        return Finding(what, "WARN", detail, "mosquitto: max_queued_messages 0")
-    return Finding(what, "OK", f"a subscriber that was away got all {QUEUED} messages")
+            return CheckResult(what, "WARN", "our session was gone after a reconnection", cure)
+        came = back.receive(QUEUED)
+    if came < QUEUED:
+        detail = f"a subscriber that was away got {came} of {QUEUED} messages"
+        return CheckResult(what, "WARN", detail, "mosquitto: max_queued_messages 0")
+    return CheckResult(what, "OK", f"a subscriber that was away got all {QUEUED} messages")
 
 
-def _keeps_retained(config: MqttTable, name: str, topic: str) -> Finding:
-    what, kept = "broker keeps the state", f"{topic}/retained"
-    with Caller(config, name, fresh=True) as caller:
-        caller.publish(kept, [b"kept"], retain=True)
-    with Caller(config, name, fresh=True) as caller:
-        caller.subscribe(kept)
-        heard = caller.hear(1)
-        caller.publish(kept, [b""], retain=True)
-    if heard:
-        return Finding(what, "OK", "a retained message is there after a reconnection")
-    return Finding(what, "FAIL", "a retained message was gone", "allow retained messages")
+def _keeps_state(config: MqttTable, name: str, station: str, topic: str) -> CheckResult:
+    """Whether a retained will is accepted, as the agent has one, and a retained message kept."""
+    what, retained = "broker keeps the state", f"{topic}/retained"
+    cure = "allow retained messages at the broker"
+    will = Will(STREAMS["state"].topic(config.topic_prefix, station), b"", qos=1, retain=True)
+    try:
+        with ProbeClient(config, f"{name}-will", will=will):
+            pass
+    except BrokerError as error:
+        detail = f"a retained last will is refused ({error.what})"
+        return CheckResult(
+            what, "WARN", f"{detail}: who subscribes later does not see the state", cure
+        )
+    with ProbeClient(config, name) as client:
+        denied = _denied(client.publish(retained, [b"kept"], retain=True), topic)
+    if denied:
+        return CheckResult(what, "UNKNOWN", denied)
+    with ProbeClient(config, name) as client:
+        client.subscribe(retained)
+        came = client.receive(1)
+        client.publish(retained, [b""], retain=True)
+    if came:
+        return CheckResult(what, "OK", "a retained message is there after a reconnection")
+    if config.protocol != "5":
+        return CheckResult(what, "UNKNOWN", "it did not come back: refused, or not readable for us")
+    return CheckResult(what, "FAIL", "a retained message was gone", cure)
