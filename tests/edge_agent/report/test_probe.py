@@ -15,8 +15,6 @@ from tests.station_kit import mosquitto
 
 TOPICS = ("verdict", "gap", "state", "health")
 WRITE = "".join(f"topic write lineside/st1/{name}\n" for name in TOPICS)
-    f"topic write lineside/st1/{name}\n" for name in ("verdict", "gap", "state", "health")
-)
 
 
 def probe(tmp_path: Path, extra: str, acl: str = "", **keys: object) -> dict[str, CheckResult]:
