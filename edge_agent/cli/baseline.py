@@ -20,14 +20,14 @@ EXAMPLES = """examples:
   lineside-agent baseline motor-1.0.0.bundle normal/ --out motor-baseline.json
   then in station.toml, in the channel: baseline = "motor-baseline.json"
 
-With --config the channel's own sensor is heard: end the agent first, and let the machine run as it
-should. The file is what the channel names as its baseline, or --out.
+With --config the channel's own sensor is recorded: end the agent first, and let the machine run as
+it should. The file is what the channel names as its baseline, or --out.
 """
 
-RESTLESS_WORDS = (
-    "warning: what was heard scatters {:.3g} times as much as the training: was the sensor moved, "
-    "or the machine's speed changed? Standing on it the channel hears little: leave both alone and "
-    "take the baseline again"
+UNSTEADY_WORDS = (
+    "warning: the readings vary {:.3g} times as much as in training. Was the sensor moved, or did "
+    "the speed change? Such a baseline hides real faults: keep sensor and speed constant and record "
+    "it again"
 )
 
 
@@ -36,14 +36,16 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     baseline = verbs.add_parser(
         "baseline",
         help="learn a station's own normal from at most a minute of its sensor, or recordings",
-        description="Another mounting, speed or machine of the same kind sounds different. From "
+        description="Another mounting, speed or machine of the same kind vibrates differently. From "
         "20 windows or more of its normal running the features are centred anew, and the "
-        "threshold is raised where this machine scatters more. The bundle stays as it is.",
+        "threshold is raised where this machine varies more. The bundle stays as it is.",
         epilog=EXAMPLES,
     )
     baseline.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE")
     baseline.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="files or folders")
-    baseline.add_argument("--config", type=Path, metavar="STATION.toml", help="hear a live channel")
+    baseline.add_argument(
+        "--config", type=Path, metavar="STATION.toml", help="record a channel's sensor"
+    )
     baseline.add_argument("--channel", metavar="NAME", help="which one (the only vibration one)")
     baseline.add_argument(
         "--seconds", type=float, default=30.0, metavar="S", help="how long, at most 60 (30)"
@@ -61,28 +63,34 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.decide.vibration import take_baseline, write_baseline
     from edge_agent.infer.inspector import load_inspector
 
-    bundle, recordings, out = _heard(args) if args.config else _recorded(args)
+    bundle, recordings, out = _from_sensor(args) if args.config else _from_files(args)
     inspector = load_inspector(bundle)
     found = take_baseline(inspector, recordings)
     inspector.close()
     write_baseline(out, found)
     if found.scatter >= RESTLESS:
-        print(RESTLESS_WORDS.format(found.scatter), file=sys.stderr)
-    said = f"{out}: {found.windows} windows, threshold {found.threshold:g}"
-    print(json.dumps(found.model_dump()) if args.json else said)
+        print(UNSTEADY_WORDS.format(found.scatter), file=sys.stderr)
+    line = f"{out}: {found.windows} windows, threshold {found.threshold:g}"
+    print(json.dumps(found.model_dump()) if args.json else line)
     return 0
 
 
-def _heard(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
+def _from_sensor(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
     """From the sensor of a channel."""
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
-    from edge_agent.station.record import MOST_S, find_channel, listen
+    from edge_agent.station.record import MOST_S, find_channel, record_channel
 
     if args.bundle is not None:
-        raise ConfigError("is given beside --config", where=str(args.bundle), cure="give one only")
+        raise ConfigError(
+            "is given and --config too",
+            where=str(args.bundle),
+            cure="give BUNDLE or --config, not both",
+        )
     if not 0 < args.seconds <= MOST_S:
-        raise ConfigError(f"{args.seconds:g} s", where="--seconds", cure=f"give up to {MOST_S:g}")
+        raise ConfigError(
+            f"{args.seconds:g} s is not possible", where="--seconds", cure=f"give up to {MOST_S:g}"
+        )
     config = read_config(args.config)
     channel = find_channel(config, args.channel)
     out = args.out or channel.baseline
@@ -90,10 +98,10 @@ def _heard(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
         raise ConfigError(
             "no place for the baseline", where=f"channel {channel.name}", cure="give --out FILE"
         )
-    return *listen(channel, config, args.seconds, SystemClock()), out
+    return *record_channel(channel, config, args.seconds, SystemClock()), out
 
 
-def _recorded(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
+def _from_files(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:
     """From files."""
     from edge_agent.contracts.model.bundle import read_bundle
     from edge_agent.contracts.vibration.input import VibrationInput

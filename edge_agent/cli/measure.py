@@ -78,13 +78,15 @@ def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGr
         return
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
-    from edge_agent.station.record import MOST_S, find_channel, listen_alone
+    from edge_agent.station.record import MOST_S, find_channel, record_sensor
 
     if not 0 < args.seconds <= MOST_S:
-        raise ConfigError(f"{args.seconds:g} s", where="--seconds", cure=f"give up to {MOST_S:g}")
+        raise ConfigError(
+            f"{args.seconds:g} s is not possible", where="--seconds", cure=f"give up to {MOST_S:g}"
+        )
     config = read_config(args.config)
     channel = find_channel(config, args.channel)
-    for recording in listen_alone(channel, config, args.seconds, SystemClock()):
+    for recording in record_sensor(channel, config, args.seconds, SystemClock()):
         yield recording, args.group or channel.machine_group, args.bearing or channel.bearing
 
 

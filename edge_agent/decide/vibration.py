@@ -36,7 +36,7 @@ from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.decide.severity import MachineGroup, Zone, measure
 
 IMPACTS = 6.0
-"""Kurtosis from which a signal is called impacting: noise has 3, and scatters by 0.1 or so."""
+"""Kurtosis from which a signal is called impacting: noise has 3, and varies by 0.1 or so."""
 
 
 class Baseline(Strict):
@@ -122,16 +122,16 @@ def refuse_still(recording: Recording) -> None:
 
 def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> str:
     """What the physics of the recording says, in words; empty where it says nothing."""
-    said = []
+    reasons = []
     for numbers in measure(recording, group):
         if numbers.zone in (Zone.C, Zone.D) and numbers.rms_mm_s is not None:
-            said.append(
+            reasons.append(
                 f"{numbers.rms_mm_s:.1f} mm/s on axis {numbers.axis}: "
                 f"zone {numbers.zone} of ISO 20816-3 {group}"
             )
         if numbers.kurtosis >= IMPACTS:
-            said.append(f"impacts on axis {numbers.axis} (kurtosis {numbers.kurtosis:.0f})")
-    return "; ".join([*said, *_bearing_words(recording, bearing)])
+            reasons.append(f"impacts on axis {numbers.axis} (kurtosis {numbers.kurtosis:.0f})")
+    return "; ".join([*reasons, *_bearing_words(recording, bearing)])
 
 
 def take_baseline(network: Network, recordings: list[Recording]) -> Baseline:

@@ -1,8 +1,6 @@
-"""A stretch of a channel's own sensor, for a baseline or to be measured."""
+"""Record a channel's own sensor for some seconds, for a baseline or to be measured."""
 
 from __future__ import annotations
-
-import time
 
 from edge_agent.capture.source import EndOfSource, Source
 from edge_agent.contracts.core.clock import Clock
@@ -36,7 +34,7 @@ def find_channel(config: StationConfig, name: str | None) -> VibrationChannel:
     return channels[name]
 
 
-def listen(
+def record_channel(
     channel: VibrationChannel, config: StationConfig, seconds: float, clock: Clock
 ) -> tuple[Bundle, list[Recording]]:
     """The channel's bundle, and readings of at least `seconds` (or all, where its source ends).
@@ -55,19 +53,19 @@ def listen(
     source = channel_source(channel, spec, config, clock)
     if not isinstance(spec.input, VibrationInput):
         raise ConfigError(f"the bundle {spec.name} judges {spec.input.kind}", where=channel.name)
-    readings = _readings(source, seconds, channel.name)
+    readings = _readings(source, seconds, channel.name, clock)
     return bundle, _recordings(readings, channel.name, tuple(spec.input.axes), spec.input.unit)
 
 
-def listen_alone(
+def record_sensor(
     channel: VibrationChannel, config: StationConfig, seconds: float, clock: Clock
 ) -> list[Recording]:
     """The same from the sensor alone, before there is a bundle; axes by their number.
 
-    Raises as `listen` does.
+    Raises as record_channel does.
     """
     source = channel_source(channel, None, config, clock)
-    readings = _readings(source, seconds, channel.name)
+    readings = _readings(source, seconds, channel.name, clock)
     width = readings[0].signal.shape[1] if readings else 0
     named = channel.source.axis_names
     axes = named or tuple(str(axis) for axis in range(width))
@@ -83,31 +81,32 @@ def _recordings(
     ]
 
 
-def _readings(source: Source, seconds: float, name: str) -> list[Reading]:
+def _readings(source: Source, seconds: float, name: str, clock: Clock) -> list[Reading]:
     source.open()
     try:
-        return _heard(source, seconds, name)
+        return _collect(source, seconds, name, clock)
     finally:
         source.close()
 
 
-def _heard(source: Source, seconds: float, name: str) -> list[Reading]:
-    heard: list[Reading] = []
-    heard_s, until = 0.0, time.monotonic() + seconds + GRACE_S
-    while heard_s < seconds and time.monotonic() < until:
+def _collect(source: Source, seconds: float, name: str, clock: Clock) -> list[Reading]:
+    """Readings of at least `seconds`, or all where the source ends."""
+    readings: list[Reading] = []
+    recorded_s, until_ns = 0.0, clock.mono_ns() + round((seconds + GRACE_S) * 1e9)
+    while recorded_s < seconds and clock.mono_ns() < until_ns:
         try:
             item = source.next(0.5)
         except EndOfSource:
-            return heard
+            return readings
         if isinstance(item, Unreadable):
             raise InputError(item.reason, where=f"channel {name}", cure="try again")
         if isinstance(item, Reading):
-            heard.append(item)
-            heard_s += len(item.signal) / item.rate_hz
-    if heard_s < seconds:
+            readings.append(item)
+            recorded_s += len(item.signal) / item.rate_hz
+    if recorded_s < seconds:
         raise DeviceError(
-            f"{heard_s:.1f} s came in {seconds + GRACE_S:.0f} s, {seconds:g} s were asked",
+            f"{recorded_s:.1f} s came in {seconds + GRACE_S:.0f} s, {seconds:g} s were asked",
             where=f"channel {name}",
             cure="check the sensor with `lineside-agent check`",
         )
-    return heard
+    return readings

@@ -94,17 +94,8 @@ class Station:
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
         self._timing = timing or Timing()
-        self._outputs = OutputSet(
-            {name: build_output(table, clock=clock) for name, table in config.output_names.items()},
-            output,
-        )
-        self._publisher = Publisher(
-            config.mqtt,
-            config.outbox,
-            station=config.station.id,
-            state_dir=config.station.state_dir,
-            clock=clock,
-        )
+        self._outputs = _outputs(config, output, clock)
+        self._publisher = _publisher(config, clock)
         self._actor = Actor(
             self._outputs,
             self._publisher,
@@ -119,19 +110,12 @@ class Station:
             status=self._supervisor.status,
             clock=clock,
         )
-        self._memories = MemoryStore(
-            config.station.state_dir / "channels" if remember else None, clock=clock
-        )
+        folder = config.station.state_dir / "channels"
+        self._memories = MemoryStore(folder if remember else None, clock=clock)
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )
-        self._trigger = (
-            None
-            if config.trigger is None
-            else TriggerWatch(
-                build_trigger(config.trigger, clock=clock), clock=clock, counts=self.counts
-            )
-        )
+        self._trigger = _trigger(config, self.counts, clock)
         self._channels: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
         self._line = self._new_line()
@@ -379,3 +363,26 @@ def rss_mb() -> float:
     """The resident memory of this process (proc(5), statm)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def _outputs(
+    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock
+) -> OutputSet:
+    named = config.output_names.items()
+    return OutputSet({name: build_output(table, clock=clock) for name, table in named}, also)
+
+
+def _publisher(config: StationConfig, clock: Clock) -> Publisher:
+    return Publisher(
+        config.mqtt,
+        config.outbox,
+        station=config.station.id,
+        state_dir=config.station.state_dir,
+        clock=clock,
+    )
+
+
+def _trigger(config: StationConfig, counts: StationCounts, clock: Clock) -> TriggerWatch | None:
+    if config.trigger is None:
+        return None
+    return TriggerWatch(build_trigger(config.trigger, clock=clock), clock=clock, counts=counts)

@@ -16,7 +16,7 @@ LOG = logging.getLogger("lineside.station")
 
 STATUS_CHARACTERS = 300
 REPEAT_S = 1.0
-"""Without a watchdog, a READY that the manager had no room for is said again after this."""
+"""Without a watchdog, a READY that the manager had no room for is sent again after this."""
 
 
 class Supervisor:
@@ -33,14 +33,14 @@ class Supervisor:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._next_s = 0.0
         self._armed = False
-        self._ready_said = False
+        self._ready_sent = False
         self._failing = False
 
     def ready(self) -> None:
-        """The station is armed; said once, by alive() where it could not be said here."""
+        """The station is armed; sent once, by alive() where it could not be sent here."""
         self._armed = True
-        if not self._ready_said:
-            self._ready_said = self._send("READY=1")
+        if not self._ready_sent:
+            self._ready_sent = self._send("READY=1")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""

@@ -90,7 +90,7 @@ def test_a_source_that_ends_gives_what_it_has(station: Path) -> None:
     [
         (["--config", "S", "--seconds", "61"], 2, "--seconds: 61 s: give up to 60"),
         (["--config", "S", "--channel", "moto"], 2, "no vibration channel 'moto', did you mean"),
-        (["hum.bundle", "--config", "S"], 2, "is given beside --config"),
+        (["hum.bundle", "--config", "S"], 2, "give BUNDLE or --config, not both"),
         (["hum.bundle"], 2, "needs BUNDLE PATH... --out FILE, or --config STATION.toml"),
         (["--config", "S", "--seconds", "2"], 1, "6 normal windows, 20 are needed"),
     ],
