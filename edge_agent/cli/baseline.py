@@ -26,8 +26,8 @@ it should. The file is what the channel names as its baseline, or --out.
 
 UNSTEADY_WORDS = (
     "warning: the readings vary {:.3g} times as much as in training. Was the sensor moved, or did "
-    "the speed change? Such a baseline hides real faults: keep sensor and speed constant and record "
-    "it again"
+    "the speed change? Such a baseline hides real faults: keep sensor and speed constant and "
+    "record it again"
 )
 
 
@@ -36,7 +36,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     baseline = verbs.add_parser(
         "baseline",
         help="learn a station's own normal from at most a minute of its sensor, or recordings",
-        description="Another mounting, speed or machine of the same kind vibrates differently. From "
+        description="Another mounting, speed or machine of a kind vibrates differently. From "
         "20 windows or more of its normal running the features are centred anew, and the "
         "threshold is raised where this machine varies more. The bundle stays as it is.",
         epilog=EXAMPLES,

@@ -74,7 +74,7 @@ def test_a_baseline_of_a_sensor_that_is_moved_is_warned_of(station: Path, capsys
     noise(running / "normal.npz", 1.0, 15)
     noise(running / "then.npz", 1e4, 15, seed=3)
     assert main(["baseline", "--config", str(station)]) == 0
-    assert "times as much as the training: was the sensor moved" in capsys.readouterr().err
+    assert "times as much as in training. Was the sensor moved" in capsys.readouterr().err
     assert json.loads(out.read_text())["scatter"] > 5
 
 
@@ -88,7 +88,7 @@ def test_a_source_that_ends_gives_what_it_has(station: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--config", "S", "--seconds", "61"], 2, "--seconds: 61 s: give up to 60"),
+        (["--config", "S", "--seconds", "61"], 2, "--seconds: 61 s is not possible: give up to 60"),
         (["--config", "S", "--channel", "moto"], 2, "no vibration channel 'moto', did you mean"),
         (["hum.bundle", "--config", "S"], 2, "give BUNDLE or --config, not both"),
         (["hum.bundle"], 2, "needs BUNDLE PATH... --out FILE, or --config STATION.toml"),
