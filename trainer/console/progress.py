@@ -1,13 +1,20 @@
-"""What a long step tells the person who waits: sentences and bars, always on stderr."""
+"""What a long step tells the person who waits: sentences and bars, always on stderr.
+
+Where stderr is no terminal (a log, a service, a pipe) a bar is a line every LINE_S seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from edge_agent.contracts.core.printable import printable
 from trainer.console.output import plain_console
+
+LINE_S = 10.0
+"""Seconds between two lines of a step where there is no terminal."""
 
 
 class Bar(Protocol):
@@ -37,16 +44,20 @@ class Silent:
 
 
 class Terminal:
-    """Bars by rich on stderr; plain sentences where stderr is no terminal."""
+    """Bars by rich on stderr; lines where stderr is no terminal. clock: seconds, monotonic."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = plain_console(stderr=True)
+        self._clock = clock
 
     def say(self, sentence: str) -> None:
         self._console.print(printable(sentence), soft_wrap=True)
 
     @contextmanager
     def steps(self, what: str, total: int) -> Iterator[Bar]:
+        if not self._console.is_terminal:
+            yield _LineBar(self.say, what, total, self._clock)
+            return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
         columns = (
@@ -64,6 +75,27 @@ class Terminal:
 class _NoBar:
     def advance(self, steps: int = 1, note: str = "") -> None:
         del steps, note
+
+
+class _LineBar:
+    """A line when LINE_S seconds have passed since the last one, and one at the end."""
+
+    def __init__(
+        self, say: Callable[[str], None], what: str, total: int, clock: Callable[[], float]
+    ) -> None:
+        self._say, self._what, self._total, self._clock = say, what, total, clock
+        self._done, self._note = 0, ""
+        self._began = self._last = clock()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._done += steps
+        self._note = note or self._note
+        now = self._clock()
+        if now - self._last < LINE_S and self._done < self._total:
+            return
+        self._last = now
+        tail = f", {self._note}" if self._note else ""
+        self._say(f"{self._what}: {self._done} of {self._total}, {now - self._began:.0f} s{tail}")
 
 
 class _RichBar:

@@ -1,8 +1,10 @@
-"""Where a network looked: Grad-CAM for classifiers, the detector's own heat map for detectors.
+"""Where a network looked: its head's contributions, or the detector's own heat map.
 
-Grad-CAM after Selvaraju et al. (ICCV 2017), of the score's own margin: how much more the defects'
-logits weigh than the good ones'. Whether a map depends on what was learnt at all is checked after
-Adebayo et al., Sanity Checks for Saliency Maps (NeurIPS 2018): with random weights it must change.
+Gradient times activation, place by place (HiResCAM, Draelos & Carin, arXiv 2011.08891), of the
+score's own margin: how much more the defects' logits weigh than the good ones'. All maps that the
+head reads count, not only the last: a transferred head reads low layers too. Whether a map depends
+on what was learnt at all is checked after Adebayo et al., Sanity Checks for Saliency Maps (NeurIPS
+2018): with random weights it must change.
 """
 
 from __future__ import annotations
@@ -20,11 +22,22 @@ from edge_agent.contracts.model.manifest import ModelSpec
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 Heat = NDArray[np.float32]
 """float32 (H, W), 0 to 1, as large as the network's input."""
 
 STRENGTH = 0.55
+SMOOTH = 48
+"""A map is smoothed by this part of its longer side, so that a single cell can be seen."""
+
+MIRRORED = (
+    (slice(None), slice(None)),
+    (slice(None), slice(None, None, -1)),
+    (slice(None, None, -1), slice(None)),
+    (slice(None, None, -1), slice(None, None, -1)),
+)
+"""The looks of `transfer`, in the order of trainer.models.image.pooling.sight."""
 
 
 def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
@@ -37,7 +50,7 @@ def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
     batch = picture[None].astype(np.float32)
     if len(network.outputs) > 1:
         return _spread(np.asarray(network.predict_on_batch(batch)[1], np.float32)[0], picture)
-    return _spread(_grad_cam(network, spec, batch), picture)
+    return _spread(np.maximum(_contributions(network, spec, batch), 0), picture)
 
 
 def overlay(picture: Tensor, heat: Heat, side_px: int = 256) -> Tensor:
@@ -66,38 +79,74 @@ def sanity(network: keras.Model, spec: ModelSpec, pictures: Tensor, seed: int = 
     return float(np.mean(agreements))
 
 
-def _grad_cam(network: keras.Model, spec: ModelSpec, batch: NDArray[np.float32]) -> Heat:
+def _contributions(network: keras.Model, spec: ModelSpec, batch: NDArray[np.float32]) -> Heat:
+    """What each place adds to the margin of the defects, over all maps that the head reads.
+
+    Gradient times activation, exact where the head is linear in means and maxima; each map is
+    spread over the input, so that a fine map's cell counts by its contribution and not by its size.
+    """
     import keras
     import tensorflow as tf
 
-    pooled = _last_map(network, spec)
-    both = keras.Model(network.inputs[0], [pooled, network.outputs[0]])
-    good = np.array([label in spec.good for label in spec.labels])
+    tensors = _maps_of_head(network, spec)
+    maps = keras.Model(network.inputs[0], tensors)(batch, training=False)
+    maps = list(maps) if isinstance(maps, list | tuple) else [maps]
+    head = keras.Model(tensors, network.outputs[0])
     with tf.GradientTape() as tape:
-        places, logits = both(batch, training=False)
-        if good.any() and not good.all():
-            bad_mass = tf.reduce_logsumexp(tf.boolean_mask(logits[0], ~good))
-            margin = bad_mass - tf.reduce_logsumexp(tf.boolean_mask(logits[0], good))
-        else:
-            margin = tf.reduce_max(logits[0])
-    slopes = tape.gradient(margin, places).numpy()[0]
-    weights = slopes.mean(axis=(0, 1))
-    return np.asarray(np.maximum((places.numpy()[0] * weights).sum(axis=2), 0), np.float32)
+        tape.watch(maps)
+        margin = _margin(head(maps, training=False)[0], spec)
+    slopes = tape.gradient(margin, maps)
+    heats = [
+        _one_look((slope * seen).numpy().sum(axis=3))
+        for slope, seen in zip(slopes, maps, strict=True)
+    ]
+    height, width = batch.shape[1:3]
+    return np.asarray(sum(_density(heat, (width, height)) for heat in heats), np.float32)
 
 
-def _last_map(network: keras.Model, spec: ModelSpec) -> keras.KerasTensor:
-    """What the last pooling over all places takes in: (N, h, w, channels)."""
-    import keras
+def _margin(logits: tf.Tensor, spec: ModelSpec) -> tf.Tensor:
+    """How much more the defects' logits weigh than the good ones'; else the largest logit."""
+    import tensorflow as tf
 
-    pools = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
-    for layer in reversed(network.layers):
-        if isinstance(layer, pools):
-            return layer.input
-    raise ConfigError(
-        f"{spec.architecture} pools no places",
-        where=spec.name,
-        cure="explain a model that ends in global pooling, or a detector with a heat map",
-    )
+    good = np.array([label in spec.good for label in spec.labels])
+    if not good.any() or good.all():
+        return tf.reduce_max(logits)
+    bad_mass = tf.reduce_logsumexp(tf.boolean_mask(logits, ~good))
+    return bad_mass - tf.reduce_logsumexp(tf.boolean_mask(logits, good))
+
+
+def _maps_of_head(network: keras.Model, spec: ModelSpec) -> list[keras.KerasTensor]:
+    """Every map (N, h, w, C) that a layer turns into a vector: by pooling, or as a texture."""
+    found: dict[int, keras.KerasTensor] = {}
+    for layer in network.layers:
+        given = layer.input if not isinstance(layer.input, list) else None
+        made = layer.output if not isinstance(layer.output, list) else None
+        if given is None or made is None or given is network.inputs[0]:
+            continue
+        if len(given.shape) == 4 and len(made.shape) < 4:
+            found[id(given)] = given
+    if not found:
+        raise ConfigError(
+            f"{spec.architecture} pools no places",
+            where=spec.name,
+            cure="explain a model that ends in global pooling, or a detector with a heat map",
+        )
+    return list(found.values())
+
+
+def _one_look(heats: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(looks, h, w) -> (h, w): of the picture as it is and mirrored three ways, mirrored back."""
+    if len(heats) != len(MIRRORED):
+        return np.asarray(heats.sum(axis=0))
+    back = [heat[down, across] for heat, (down, across) in zip(heats, MIRRORED, strict=True)]
+    return np.asarray(np.sum(back, axis=0))
+
+
+def _density(heat: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """The same total over `size` (width, height), less its mean: where is more than elsewhere?"""
+    grown = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR) * heat.size / (size[0] * size[1])
+    smooth = cv2.GaussianBlur(grown, (0, 0), max(size) / SMOOTH)
+    return np.asarray(smooth - smooth.mean(), np.float32)
 
 
 def _spread(heat: NDArray[np.float32], picture: Tensor) -> Heat:

@@ -57,6 +57,44 @@ def test_the_map_is_strongest_on_the_evidence() -> None:
     assert heat.max() < 0.2
 
 
+def two_level_network(looks: int = 1):
+    """The defect is seen in a low map alone; the last map fires in the corners, for good parts."""
+    import keras
+
+    pixels = keras.Input((32, 32, 3))
+    x = pixels
+    if looks > 1:
+        x = keras.layers.Concatenate(axis=0)([x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]])
+    low = keras.layers.Conv2D(1, 3, padding="same", activation="relu", name="low")(x)
+    last = keras.layers.Conv2D(1, 3, strides=4, activation="relu", name="last")(low)
+    pooled = [
+        keras.layers.GlobalMaxPooling2D()(low),
+        keras.layers.GlobalAveragePooling2D()(last),
+    ]
+    vector = keras.layers.Concatenate()(pooled)
+    if looks > 1:
+        vector = keras.ops.mean(keras.ops.reshape(vector, (looks, -1, 2)), axis=0)
+    network = keras.Model(pixels, keras.layers.Dense(2, name="head")(vector))
+    bright = np.zeros((3, 3, 3, 1), np.float32)
+    bright[1, 1, :, 0] = 1 / 3
+    network.get_layer("low").set_weights([bright, np.array([-200], np.float32)])
+    blank = np.zeros((3, 3, 1, 1), np.float32)
+    network.get_layer("last").set_weights([blank, np.array([1], np.float32)])
+    head = np.array([[0, 1], [1, 0]], np.float32)
+    network.get_layer("head").set_weights([head, np.zeros(2, np.float32)])
+    return network
+
+
+@pytest.mark.parametrize("looks", [1, 4])
+def test_a_defect_that_only_a_low_layer_sees_is_shown(looks: int) -> None:
+    heat = heat_of(two_level_network(looks), SPEC, spotted())
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert 19 <= row <= 26
+    assert 3 <= column <= 10
+    assert heat[:16].max() < 0.2
+    assert heat[:, 16:].max() < 0.2
+
+
 def test_random_weights_change_the_map() -> None:
     assert sanity(bright_spot_network(), SPEC, spotted()[None]) < 0.7
 
