@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Item, Verdict
@@ -244,7 +245,12 @@ class ChannelWatch:
 
 def part_id_of(item: Item) -> str:
     """The part an item belongs to, as every message shows it; its number where it has no name."""
-    return wire_text(item.part_id or str(item.seq), PART_ID_CHARACTERS)
+    part_id = wire_text(item.part_id or str(item.seq), 10 * PART_ID_CHARACTERS)
+    if len(part_id) <= PART_ID_CHARACTERS:
+        return part_id
+    # Two long names that begin alike are two parts.
+    digest = blake2b(part_id.encode(), digest_size=8).hexdigest()
+    return f"{part_id[: PART_ID_CHARACTERS - 17]}…{digest}"
 
 
 def _repeats(part: ClosedPart) -> str:

@@ -38,8 +38,6 @@ from edge_agent.trigger.trigger import TriggerStatus, build_trigger
 LOG = logging.getLogger("lineside.station")
 
 UNSIGNED = "bundles without a signature are run (trust.allow_unsigned)"
-STILL_S = 5.0
-"""The watch of deadlines is called hanging after this long without a sign of life."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,14 @@ class Timing:
     rearm_s: a disarmed station tries again after this. arming_s: longest time that one channel's
     arming, or the end, may hang before the supervisor steps in (an Edge TPU that does not answer
     is waited for in each channel). join_s: longest wait for a channel's thread at the end.
-    quiet_s, look_s, retry_s: as line.QUIET_S, bundle_watch.LOOK_S and RETRY_S.
+    still_s: an output is called hanging after the watch of deadlines gave no sign of life for so
+    long. quiet_s, look_s, retry_s: as line.QUIET_S, bundle_watch.LOOK_S and RETRY_S.
     """
 
     rearm_s: float = 5.0
     arming_s: float = 90.0
     join_s: float = 15.0
+    still_s: float = 5.0
     quiet_s: float = QUIET_S
     look_s: float = LOOK_S
     retry_s: tuple[float, ...] = RETRY_S
@@ -118,6 +118,7 @@ class Station:
         self._trigger = _trigger(config, self.counts, clock)
         self._channels: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
+        self._grabbed_before = 0
         self._line = self._new_line()
         self._deadlines_beat_ns = clock.mono_ns()
         self._ended = threading.Event()
@@ -145,7 +146,7 @@ class Station:
     @property
     def grabbed(self) -> int:
         """Parts of which an item was grabbed."""
-        return self._line.begun
+        return self._grabbed_before + self._line.begun
 
     def output_status(self) -> dict[str, OutputStatus]:
         """What every output shows."""
@@ -197,6 +198,7 @@ class Station:
                 memory = self._memories.load(table.name)
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
             self._channels = armed
+            self._grabbed_before += self._line.begun
             self._line = self._new_line()
             if self._trigger is not None:
                 self._trigger.start(self._line)
@@ -253,7 +255,7 @@ class Station:
         tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
         while not self._ended.wait(tick_s):
             self._deadlines_beat_ns = self._clock.mono_ns()
-            self._line.expire()
+            self._line.guarded(self._line.expire, "of a deadline")
 
     def _watch(self, stop: threading.Event) -> None:
         """Sources, state, health and signs of life, until the sources end or `stop` is set."""
@@ -288,7 +290,7 @@ class Station:
         if self._trigger is not None and self._trigger.fault:
             faults.append(f"trigger: {self._trigger.fault}")
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
-        if self._clock.mono_ns() - self._deadlines_beat_ns > STILL_S * 1e9:
+        if self._clock.mono_ns() - self._deadlines_beat_ns > self._timing.still_s * 1e9:
             faults.append("an output hangs: nothing is decided")
         if faults:
             if self._change("disarmed", "; ".join(faults)):
@@ -322,7 +324,7 @@ class Station:
                 failed=self.counts.failed,
                 no_verdict=self.counts.no_verdict,
                 frames_dropped=sum(channel.feed.dropped for channel in self._channels),
-                grabbed=self._line.begun,
+                grabbed=self.grabbed,
                 repeats=self._line.repeats,
                 late_fails=self.counts.late_fails,
                 outbox_waiting=self.waiting,

@@ -180,6 +180,15 @@ def test_control_characters_of_a_part_id_reach_nobody(bench_line: Bench) -> None
     assert bench_line.decisions[0].part_id == "p\\x1b[2K\\n\\u202ex"
 
 
+def test_long_names_that_begin_alike_are_two_parts(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, LineTable(deadline_ms=100, join="part_id"))
+    for end in "ab":
+        bench.grab(0, part_id=2000 * "x" + end)
+    assert bench.line.begun == 2
+    bench.line.flush("the end")
+    assert {len(d.part_id) for d in bench.decisions} == {1000}
+
+
 def test_network_that_hangs_for_ever_costs_no_part_and_disarms(
     bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from edge_agent.station.actor import Actor, Relay
 from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
-from edge_agent.station.station import Station
+from edge_agent.station.station import Station, Timing
 from tests.station_kit import HEALTH, wait_until, write_station
 
 
@@ -145,5 +145,29 @@ def test_output_that_breaks_disarms_the_station(bench: Path) -> None:
     broken.set()
     assert wait_until(lambda: station.state == "disarmed")
     assert station.reason == "output: the relay is gone"
+    stop.set()
+    thread.join(20)
+
+
+def test_output_that_hangs_is_told_and_every_part_is_decided_when_it_goes_on(bench: Path) -> None:
+    path = write_station(bench, 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "wait"')
+    hang, free = threading.Event(), threading.Event()
+
+    def output(decision: Decision) -> None:
+        if hang.is_set():
+            free.wait(20)
+
+    station = Station(
+        read_config(path), clock=SystemClock(), output=output, timing=Timing(still_s=0.3)
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    assert wait_until(lambda: station.counts.parts > 2)
+    hang.set()
+    assert wait_until(lambda: "an output hangs: nothing is decided" in station.reason)
+    free.set()
+    assert wait_until(lambda: station.counts.parts == station.grabbed == 12)
+    assert wait_until(lambda: station.state == "armed")
     stop.set()
     thread.join(20)
