@@ -37,7 +37,10 @@ def register(verbs: Verbs) -> None:
     verb.add_argument(
         "--axes", nargs="+", default=["0"], metavar="AXIS", help="columns (the first)"
     )
-    verb.add_argument("--unit", default="g", help="of the samples: g or m/s2 (g)")
+    verb.add_argument("--unit", help="of the samples: g or m/s2 (g; fs, fractions, of a PCM .wav)")
+    verb.add_argument(
+        "--full-scale-g", type=float, metavar="G", help="g at full scale, of .wav of whole numbers"
+    )
     verb.add_argument("--rate-hz", type=float, help="of recordings that do not say")
     verb.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     verb.add_argument("--config", type=Path, metavar="STATION.toml", help="a channel's own sensor")
@@ -67,13 +70,22 @@ def _run(args: argparse.Namespace) -> int:
 
 def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGroup, str]]:
     """Each recording with the machine's group and the name of its bearing."""
-    from edge_agent.contracts.vibration.recordings import read_recording
+    from edge_agent.contracts.vibration.recordings import (
+        FRACTION,
+        holds_fractions,
+        read_recording,
+    )
 
     if args.config is None:
         group: MachineGroup = args.group or "group2-rigid"
         for given in args.paths:
             for path in _files(given):
-                found = read_recording(path, args.axes, args.rate_hz, args.unit, args.rpm)
+                unit = args.unit
+                if unit is None:
+                    bare = args.full_scale_g is None and holds_fractions(path)
+                    unit = FRACTION if bare else "g"
+                given = (args.rate_hz, unit, args.rpm, args.full_scale_g)
+                found = read_recording(path, args.axes, *given)
                 yield found, group, args.bearing
         return
     from edge_agent.contracts.core.clock import SystemClock

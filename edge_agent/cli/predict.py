@@ -41,6 +41,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    predict.add_argument(
+        "--full-scale-g", type=float, metavar="G", help="g at full scale, of .wav of whole numbers"
+    )
     predict.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     predict.add_argument(
         "--baseline",
@@ -158,7 +161,8 @@ def _judge(
 
     spec = inspector.spec.input
     if isinstance(spec, VibrationInput):
-        recording = read_recording(path, args.axes or spec.axes, args.rate_hz, spec.unit, args.rpm)
+        given = (args.rate_hz, spec.unit, args.rpm, args.full_scale_g)
+        recording = read_recording(path, args.axes or spec.axes, *given)
         started = time.perf_counter()
         judgement = (
             machine.inspect_recording(recording) if machine else inspector.inspect(recording)

@@ -42,7 +42,12 @@ class VibrationColumns(Strict):
     axes: list[str] = Field(
         default=[], description="column names, positions or patterns; empty: all of the first file"
     )
-    unit: str = Field(default="g", description="of the samples")
+    unit: str = Field(
+        default="g", description="of the samples; fs: fractions of full scale of a .wav"
+    )
+    full_scale_g: float | None = Field(
+        default=None, gt=0, description="g at full scale, for .wav of whole numbers"
+    )
 
 
 class TagBounds(Strict):

@@ -6,11 +6,11 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
 from edge_agent.contracts.core.folder_scan import count_by_reason
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
-from edge_agent.contracts.vibration.recordings import READERS
+from edge_agent.contracts.vibration.recordings import recording_axes
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.labels_csv import read_labels
 from trainer.data.layouts.detect import detect, scan_files
@@ -136,15 +136,24 @@ def _with_known_good(dataset: Dataset) -> Dataset:
     )
 
 
+def _first_axes(dataset: Dataset) -> tuple[int, list[str]]:
+    """The place of the first recording that can be read, and its axes."""
+    for place in range(len(dataset.samples)):
+        try:
+            return place, recording_axes(dataset.file(place))
+        except InputError as error:
+            first = error
+    raise DatasetError(first.what, where=first.where, cure=first.cure)
+
+
 def _with_axes(dataset: Dataset) -> Dataset:
     """Where no axes are named, all columns of the first recording."""
     columns = dataset.config.vibration
     if columns is None or columns.axes:
         return dataset
-    path = dataset.file(0)
-    found, _ = READERS[path.suffix.lower()](path)
+    place, found = _first_axes(dataset)
     config = dataset.config.model_copy(
         update={"vibration": columns.model_copy(update={"axes": list(found)})}
     )
-    said = f"no axes named: all columns of {dataset.samples[0].path}: {', '.join(found)}"
+    said = f"no axes named: all columns of {dataset.samples[place].path}: {', '.join(found)}"
     return replace(dataset, config=config, decisions=(*dataset.decisions, said))

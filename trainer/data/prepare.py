@@ -73,7 +73,8 @@ def read_sample(dataset: Dataset, index: int) -> Recording:
         raise ValueError("not a vibration data set")
     rate_hz = sample.rate_hz or columns.rate_hz
     rpm = _speed(sample)
-    whole = read_recording(dataset.file(index), columns.axes, rate_hz, columns.unit, rpm)
+    path, full_scale_g = dataset.file(index), columns.full_scale_g
+    whole = read_recording(path, columns.axes, rate_hz, columns.unit, rpm, full_scale_g)
     if sample.span == (0.0, 1.0):
         return whole
     start, stop = (round(edge * len(whole.signal)) for edge in sample.span)

@@ -42,7 +42,12 @@ class ReplayTable(VibrationSourceTable):
     sample_rate_hz: float | None = Field(
         default=None, gt=0, le=1_000_000, description="where the file does not say; must agree"
     )
-    unit: str = Field(default="g", description="the unit of the samples")
+    unit: str = Field(
+        default="g", description="of the samples; fs: fractions of full scale of a .wav"
+    )
+    full_scale_g: float | None = Field(
+        default=None, gt=0, description="g at full scale, for .wav of whole numbers"
+    )
     rpm: float | None = Field(
         default=None, gt=0, le=1_000_000, description="speed of the shaft where no file says it"
     )
@@ -120,7 +125,8 @@ class ReplaySensor:
 
     def _read(self, path: Path) -> Recording:
         config = self._config
-        return read_recording(path, config.axes, config.sample_rate_hz, config.unit, config.rpm)
+        given = (config.sample_rate_hz, config.unit, config.rpm, config.full_scale_g)
+        return read_recording(path, config.axes, *given)
 
     def _cut(self, path: Path, recording: Recording) -> Iterator[tuple[str, Recording]]:
         """The parts of a recording; a rest shorter than `window_s` is left out."""

@@ -29,6 +29,8 @@ Columns = dict[str, NDArray[np.float32]]
 """Axis name -> float32 (T,), in file order."""
 
 MOST_BYTES = 1 << 31
+FRACTION = "fs"
+"""The unit of samples that are fractions of full scale."""
 RATE_KEYS = ("rate_hz", "fs", "sample_rate")
 _CONTENT = {
     ".csv": "a table of numbers",
@@ -56,8 +58,12 @@ def read_recording(
     rate_hz: float | None = None,
     unit: str = "g",
     rpm: float | None = None,
+    full_scale_g: float | None = None,
 ) -> Recording:
     """Read the named axes of one recording.
+
+    A .wav of whole numbers holds fractions of full scale: full_scale_g says how many g that is.
+    With unit = "fs" the fractions are taken as they are; another unit without it is refused.
 
     `axes` are column names, positions ("0"), or patterns ("*DE_time"), each naming one column.
     The rate given by the caller must agree with the one in the file, where the file has one.
@@ -75,6 +81,7 @@ def read_recording(
         if path.stat().st_size == 0:
             raise InputError("the file is empty", where=str(path), cure="record it again")
         columns, file_hz = reader(path)
+        factor = _factor(path, unit, full_scale_g)
         speed = _rpm_within(path) if rpm is None else rpm
     chosen = [_pick(columns, axis, path) for axis in axes]
     lengths = {len(columns[name]) for name in chosen}
@@ -85,7 +92,47 @@ def read_recording(
             cure="record them together",
         )
     signal = np.stack([columns[name] for name in chosen], axis=1)
+    if factor != 1:
+        signal = (signal * np.float32(factor)).astype(np.float32)
     return Recording(signal, _rate(file_hz, rate_hz, path), tuple(axes), unit, str(path), speed)
+
+
+def recording_axes(path: Path) -> list[str]:
+    """The columns of a recording that are signals, in file order; raises InputError."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError("no reader for it", where=str(path), cure="give a recording")
+    with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
+        columns, _ = reader(path)
+    signals = [name for name in columns if not time_unit_s(name)]
+    return signals or list(columns)
+
+
+def holds_fractions(path: Path) -> bool:
+    """Whether a file is a .wav of whole numbers, whose samples are fractions of full scale."""
+    if path.suffix.lower() != ".wav":
+        return False
+    with reading(str(path), "a readable .wav"), path.open("rb") as stream:
+        head = stream.read(1 << 16)
+    fmt = _wav_chunks(head).get(b"fmt ", b"")
+    if len(fmt) < 16:
+        return False
+    code = struct.unpack_from("<H", fmt, 24)[0] if fmt[:2] == b"\xfe\xff" and len(fmt) >= 26 else 0
+    return (code or struct.unpack_from("<H", fmt)[0]) == 1
+
+
+def _factor(path: Path, unit: str, full_scale_g: float | None) -> float:
+    """What samples are multiplied by to be in `unit`."""
+    if unit == FRACTION or not holds_fractions(path):
+        return 1.0
+    if full_scale_g is None or unit != "g":
+        raise InputError(
+            f"its samples are fractions of full scale, {unit!r} is asked",
+            where=str(path),
+            cure='say how many g full scale is: full_scale_g = ..., with unit = "g"; or take the '
+            f'fractions as they are: unit = "{FRACTION}"',
+        )
+    return full_scale_g
 
 
 def _pick(columns: Columns, axis: str, path: Path) -> str:

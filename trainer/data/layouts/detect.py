@@ -12,7 +12,7 @@ from edge_agent.contracts.core.folder_scan import FolderScan, scan_folder
 from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.process.tables import texts
-from edge_agent.contracts.vibration.recordings import READERS
+from edge_agent.contracts.vibration.recordings import FRACTION, READERS, holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 from trainer.data.labels_csv import read_table_here
 from trainer.data.layouts.foreign import foreign_format
@@ -92,8 +92,19 @@ def _configured(
     root: Path, task: Task, kind: str, labels: set[str], csv: str | None
 ) -> tuple[DatasetConfig, list[str]]:
     good, sentence = good_labels(root, task, labels)
-    vibration = VibrationColumns() if kind == "vibration" else None
-    return DatasetConfig(task=task, good=good, labels=csv, vibration=vibration), [sentence]
+    vibration = VibrationColumns(unit=_unit(root)) if kind == "vibration" else None
+    said = [sentence]
+    if vibration is not None and vibration.unit == FRACTION:
+        said.append("samples are fractions of full scale, not g: unit = 'fs'")
+    return DatasetConfig(task=task, good=good, labels=csv, vibration=vibration), said
+
+
+def _unit(root: Path) -> str:
+    """fs where the first .wav holds whole numbers."""
+    first = next(
+        (path for path in scan_files(root, "vibration").files if path.endswith(".wav")), ""
+    )
+    return FRACTION if first and holds_fractions(root / first) else "g"
 
 
 def _detect_listed(root: Path, kind: str, csv: str) -> tuple[DatasetConfig, list[str]]:

@@ -26,7 +26,7 @@ def test_a_wav_that_does_not_know_its_length_is_read_to_its_end(tmp_path: Path, 
     at = payload.index(b"data") + 4
     payload[4:8] = payload[at : at + 4] = struct.pack("<I", size)
     (tmp_path / "a.wav").write_bytes(bytes(payload) + b"\1")
-    recording = read_recording(tmp_path / "a.wav", ["0"])
+    recording = read_recording(tmp_path / "a.wav", ["0"], unit="fs")
     assert np.allclose(recording.signal[:, 0], SIGNAL / 32768)
 
 
@@ -36,7 +36,7 @@ def test_rf64_is_read(tmp_path: Path) -> None:
     ds64 = b"ds64" + struct.pack("<IQQQI", 28, 0, len(SIGNAL) * 2, len(SIGNAL), 0)
     long = b"RF64" + b"\xff" * 4 + b"WAVE" + ds64 + payload[12 : at + 4] + b"\xff" * 4
     (tmp_path / "a.wav").write_bytes(long + payload[at + 8 :])
-    recording = read_recording(tmp_path / "a.wav", ["0"])
+    recording = read_recording(tmp_path / "a.wav", ["0"], unit="fs")
     assert np.allclose(recording.signal[:, 0], SIGNAL / 32768)
 
 
@@ -45,7 +45,19 @@ def test_compressed_wav_is_named_as_such(tmp_path: Path) -> None:
     payload[20:22] = struct.pack("<H", 2)
     (tmp_path / "a.wav").write_bytes(payload)
     with pytest.raises(InputError, match=r"compressed .wav \(format 2\): save as PCM or float"):
-        read_recording(tmp_path / "a.wav", ["0"])
+        read_recording(tmp_path / "a.wav", ["0"], unit="fs")
+
+
+def test_fractions_of_full_scale_are_no_g(tmp_path: Path) -> None:
+    wav(tmp_path)
+    path = tmp_path / "whole.wav"
+    with pytest.raises(InputError, match=r"fractions of full scale, 'g' is asked: .*full_scale_g"):
+        read_recording(path, ["0"])
+    scaled = read_recording(path, ["0"], full_scale_g=16.0)
+    assert scaled.unit == "g"
+    assert np.allclose(scaled.signal[:, 0], SIGNAL / 32768 * 16)
+    wavfile.write(tmp_path / "float.wav", 8000, (SIGNAL / 100).astype(np.float32))
+    assert np.allclose(read_recording(tmp_path / "float.wav", ["0"]).signal[:, 0], SIGNAL / 100)
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -156,7 +168,7 @@ def fuzz_recordings(count: int, seed: int, folder: Path) -> None:
         path = folder / f"mutated{Path(name).suffix}"
         path.write_bytes(data)
         try:
-            assert np.ndim(read_recording(path, ["0"], 100).signal) == 2
+            assert np.ndim(read_recording(path, ["0"], 100, "fs").signal) == 2
         except InputError:
             continue
 

@@ -41,7 +41,7 @@ def test_pcm_is_a_fraction_of_full_scale(tmp_path: Path, width: int) -> None:
         sink.setsampwidth(width)
         sink.setframerate(8000)
         sink.writeframes(body)
-    recording = read_recording(path, ["0"])
+    recording = read_recording(path, ["0"], unit="fs")
     assert recording.signal[:, 0].tolist() == [0, 0.5, -0.5]
     assert recording.rate_hz == 8000
 
