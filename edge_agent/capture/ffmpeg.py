@@ -42,7 +42,8 @@ class DecodedFrame:
 class FfmpegStream:
     """The first video stream of a file or URL.
 
-    options: of the demuxer; open_s, read_s: longest waits (None: without a limit).
+    options: of the demuxer; open_s, read_s: longest waits (None: without a limit);
+    where: what messages call it (an address may hold a password); empty: the address.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class FfmpegStream:
         options: Mapping[str, str] | None = None,
         open_s: float | None = None,
         read_s: float | None = None,
+        where: str = "",
     ) -> None:
         self._url = url
+        self._where = where or url
         self._options = dict(options or {})
         self._timeouts = None if open_s is None or read_s is None else (open_s, read_s)
         self._container: InputContainer | None = None
@@ -95,7 +98,7 @@ class FfmpegStream:
             self.close()
             raise DeviceError(
                 f"no video that FFmpeg reads ({_words(error)})",
-                where=self._url,
+                where=self._where,
                 cure="check the address, or give an .mp4, .avi or .mkv",
             ) from error
         self._stream.codec_context.options = dict(STRICT)
@@ -114,7 +117,7 @@ class FfmpegStream:
             except (av.FFmpegError, OSError) as error:
                 raise DeviceError(
                     f"gives no more frames ({_words(error)})",
-                    where=self._url,
+                    where=self._where,
                     cure="check the camera, its network and its power",
                 ) from error
             if packet is None:

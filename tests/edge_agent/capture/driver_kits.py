@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.brokers import free_port
+from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
 from tests.edge_agent.capture.camera.test_v4l2 import Webcam
 from tests.station_kit import mosquitto, write_frame
 
@@ -57,6 +59,18 @@ def v4l2(room: Path) -> Iterator[Kit]:
 
 
 @contextmanager
+def rtsp(room: Path) -> Iterator[Kit]:
+    missing = missing_server()
+    if missing:
+        yield Kit({"url": "rtsp://127.0.0.1/cam"}, missing=missing)
+        return
+    port = free_port()
+    absent = {"url": f"rtsp://127.0.0.1:{free_port()}/cam", "open_s": 1}
+    with rtsp_server(port):
+        yield Kit({"url": f"rtsp://127.0.0.1:{port}/cam"}, absent)
+
+
+@contextmanager
 def simulated(room: Path) -> Iterator[Kit]:
     yield Kit({"seed": 3})
 
@@ -94,9 +108,13 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "folder"): folder,
     ("image", "video"): video,
     ("image", "v4l2"): v4l2,
+    ("image", "rtsp"): rtsp,
     ("image", "simulated"): simulated,
     ("vibration", "simulated"): simulated,
     ("vibration", "replay"): replay,
     ("tabular", "rows"): rows,
     ("tabular", "mqtt_tags"): mqtt_tags,
 }
+
+NEEDS_PEER = frozenset({("image", "rtsp")})
+"""Drivers whose peer comes from Debian packages: `make test-drivers`."""

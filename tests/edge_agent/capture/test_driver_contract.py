@@ -16,13 +16,18 @@ from edge_agent.capture.source import EndOfSource, Source, SourceDriver
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item
-from tests.edge_agent.capture.driver_kits import KITS, Kit
+from tests.edge_agent.capture.driver_kits import KITS, NEEDS_PEER, Kit
 
 DRIVERS = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 TICK_S = 0.2
 
 
-@pytest.fixture(params=DRIVERS, ids=["-".join(driver) for driver in DRIVERS])
+@pytest.fixture(
+    params=[
+        pytest.param(one, id="-".join(one), marks=[pytest.mark.drivers] * (one in NEEDS_PEER))
+        for one in DRIVERS
+    ]
+)
 def driver(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 
