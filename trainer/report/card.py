@@ -10,12 +10,11 @@ from edge_agent.contracts.run_folder import files
 from edge_agent.contracts.run_folder.metrics import Metric
 from edge_agent.contracts.run_folder.run import RunFolder
 from trainer.report.words import (
-    baseline_warning,
     interval_text,
     result_sentence,
     title_of,
-    untested_labels,
     value_text,
+    warnings_of,
 )
 
 NOT_TESTED = (
@@ -46,7 +45,6 @@ def _plain(line: str) -> str:
 
 
 def _front_matter(run: RunFolder) -> list[str]:
-    warnings = [baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)]
     tags = ["quality-inspection", "edge", "tflite", run.spec.task]
     return [
         "---",
@@ -59,7 +57,7 @@ def _front_matter(run: RunFolder) -> list[str]:
         f"# {run.spec.name}",
         "",
         result_sentence(run),
-        *filter(None, warnings),
+        *warnings_of(run),
         "",
     ]
 

@@ -28,12 +28,11 @@ from trainer.report.sections.results import results, training
 from trainer.report.sections.saliency import saliency
 from trainer.report.sections.thresholds import thresholds
 from trainer.report.words import (
-    baseline_warning,
     interval_text,
     result_sentence,
     title_of,
-    untested_labels,
     value_text,
+    warnings_of,
 )
 from trainer.run_folder.run import FittedRun
 
@@ -78,7 +77,6 @@ def write_report(run: FittedRun) -> None:
 
 def page(run: FittedRun) -> str:
     """The whole document; it loads nothing from anywhere."""
-    warnings = [baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)]
     return str(
         render(
             "report.html",
@@ -86,7 +84,7 @@ def page(run: FittedRun) -> str:
             style=Markup(style()),
             under=f"{run.spec.architecture} · {run.spec.task} · {run.provenance.created_at[:10]}",
             result=result_sentence(run),
-            warnings=[warning for warning in warnings if warning],
+            warnings=warnings_of(run),
             tiles=_tiles(run),
             comparison=comparison(run),
             sections=[text for section in SECTIONS if (text := section(run))],

@@ -115,6 +115,12 @@ def untested_labels(run: RunFolder) -> str:
     )
 
 
+def warnings_of(run: RunFolder) -> list[str]:
+    """What must be read before the figures."""
+    found = baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)
+    return [warning for warning in found if warning]
+
+
 def baseline_warning(held: HeldOutMetrics, baselines: Mapping[str, BaselineMetrics]) -> str:
     """A warning where a rule that needs no network does as well on the same samples; else ''."""
     for name in ("auroc", "accuracy"):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.stats import binomtest, rankdata
 
 from edge_agent.contracts.run_folder.metrics import Metric
@@ -16,6 +17,10 @@ Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ROUNDS = 1000
+Z95 = 1.959964
+"""Two-sided 95 % of the normal distribution."""
+EDGE = 1e-9
+"""At 0 and 1 the score interval has a root that means nothing."""
 FEWEST_GROUPS = 5
 
 
@@ -127,18 +132,40 @@ def average_precision(bad: Flags, scores: Scores) -> float:
 
 
 def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Figure:
-    """`auroc` with an interval over groups that stays honest where no pair is misordered.
+    """`auroc` with an interval that knows how few samples there are, also where no pair is wrong.
 
-    A bootstrap of a perfect ranking gives an interval of no width. There the bound is the exact
-    one (Clopper-Pearson) for as many errorless trials as the rarer side has groups.
+    The hull of two intervals: a bootstrap over groups, which sees that samples of a group are
+    alike, but has no width at a perfect ranking and is too narrow near it; and Newcombe's score
+    interval for as many defects and good parts as there are groups of them.
     """
     figure = bootstrapped(lambda rows: auroc(bad[rows], scores[rows]), groups)
-    if figure.value not in (0.0, 1.0):
+    if not np.isfinite(figure.value):
         return figure
     names = np.array(groups)
-    rarer = min(len(set(names[bad])), len(set(names[~bad])))
-    bound = share(rarer, rarer).ci95 if figure.value == 1.0 else share(0, rarer).ci95
-    return Figure(figure.value, bound, figure.n, f"Clopper-Pearson on {rarer} groups")
+    if len(set(groups)) < FEWEST_GROUPS:
+        names = np.arange(len(names))
+    sides = len(set(names[bad])), len(set(names[~bad]))
+    low, high = auroc_interval(figure.value, *sides)
+    hull = min(low, figure.ci95[0]), max(high, figure.ci95[1])
+    how = f"{figure.interval}; Newcombe for {sides[0]} and {sides[1]}"
+    return Figure(figure.value, hull, figure.n, how)
+
+
+def auroc_interval(value: float, bad: int, good: int) -> tuple[float, float]:
+    """The 95 % score interval of an AUROC seen on so many independent defects and good parts.
+
+    Method 5 of Newcombe (Statistics in Medicine 25, 2006): the AUROCs from which the one seen is
+    1.96 standard errors away, by the variance of Hanley and McNeil (Radiology 143, 1982).
+    """
+
+    def distance(area: float) -> float:
+        extra = ((bad + good) / 2 - 1) * ((1 - area) / (2 - area) + area / (1 + area))
+        variance = area * (1 - area) * (1 + extra) / (bad * good)
+        return abs(value - area) - Z95 * float(np.sqrt(variance))
+
+    low = 0.0 if value <= 0 else brentq(distance, 0.0, min(value, 1 - EDGE))
+    high = 1.0 if value >= 1 else brentq(distance, max(value, EDGE), 1.0)
+    return float(low), float(high)
 
 
 def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:

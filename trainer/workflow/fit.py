@@ -24,7 +24,7 @@ from trainer.models.registry import (
     current_name,
     find_architecture,
 )
-from trainer.report.words import baseline_warning, result_sentence
+from trainer.report.words import result_sentence, warnings_of
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
 from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
@@ -164,7 +164,7 @@ def _train(
 
 def _summarise(run: FittedRun, talk: Talk) -> None:
     talk.say(result_sentence(run))
-    if warning := baseline_warning(run.metrics.held_out, run.metrics.baselines):
+    for warning in warnings_of(run):
         talk.say(warning)
     talk.say(f"report: {run.path / 'report.html'}")
 

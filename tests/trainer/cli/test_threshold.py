@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
+from trainer.run_folder.run import open_fitted_run
 
 
 @pytest.fixture
@@ -42,6 +43,29 @@ def test_a_promise_too_big_is_called_not_proven(
     scoring = json.loads((run_dir / "spec.json").read_text())["scoring"]
     assert scoring["unsure_low"] < scoring["unsure_high"]
     assert "NOT proven" in scoring["chosen_by"]
+
+
+def test_with_require_proof_what_is_not_proven_ends_with_code_3(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["threshold", str(run_dir), "--max-false-reject", "0.001", "--require-proof"]
+    assert main(words) == 3
+    assert "NOT PROVEN" in capsys.readouterr().out
+    report = (run_dir / "report.html").read_text()
+    assert "≤ 0.1 %" in report[report.index("Acceptance") :]
+    assert main([*words[:3], "0.9", "--require-proof"]) == 0
+
+
+def test_labels_and_figures_follow_the_new_threshold(run_dir: Path) -> None:
+    assert main(["threshold", str(run_dir), "--max-false-reject", "0.9"]) == 0
+    run = open_fitted_run(run_dir)
+    assert all((one.verdict == "FAIL") == (one.predicted == "scratch") for one in run.predictions)
+    right = sum(one.predicted == one.label for one in run.predictions)
+    assert run.metrics.held_out.accuracy is not None
+    assert run.metrics.held_out.accuracy.value == pytest.approx(right / len(run.predictions))
+    found = sum(one.label == one.predicted == "scratch" for one in run.predictions)
+    row = run.metrics.per_class["scratch"]
+    assert row.recall == pytest.approx(found / row.n)
 
 
 def test_dry_run_writes_nothing(run_dir: Path) -> None:

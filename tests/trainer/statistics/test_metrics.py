@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from trainer.evaluation.outcome import Outcome, figures
 from trainer.statistics import metrics
@@ -128,3 +129,37 @@ def test_rankings_agree_with_scikit_learn_ties_included(pairs: list[tuple[bool, 
     assert metrics.auroc(bad, scores) == pytest.approx(roc_auc_score(bad, scores))
     expected = average_precision_score(bad, scores)
     assert metrics.average_precision(bad, scores) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sides", [(5, 15), (10, 10), (10, 40), (40, 40)], ids=str)
+@pytest.mark.parametrize("area", [0.7, 0.9, 0.95, 0.98, 0.995])
+def test_the_auroc_interval_holds_the_truth_in_95_of_100_studies(
+    area: float, sides: tuple[int, int]
+) -> None:
+    """Two normal distributions whose AUROC is known: P(defect > good) = area."""
+    bad, good = sides
+    apart = np.sqrt(2) * norm.ppf(area)
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(500):
+        defects, parts = rng.normal(size=bad) + apart, rng.normal(size=good)
+        seen = float((defects[:, None] > parts).mean())
+        low, high = metrics.auroc_interval(seen, bad, good)
+        held += low <= area <= high
+    assert held / 500 >= 0.93
+
+
+def test_a_perfect_ranking_of_twenty_photos_is_no_certainty() -> None:
+    bad = np.arange(20) >= 10
+    figure = metrics.auroc_figure(bad, np.arange(20.0), [str(n) for n in range(20)])
+    assert figure.value == 1.0
+    assert figure.ci95 == (pytest.approx(0.80, abs=0.005), 1.0)
+    views = metrics.auroc_figure(bad, np.arange(20.0), [str(n // 2) for n in range(20)])
+    assert views.ci95[0] < 0.7
+
+
+def test_the_auroc_interval_is_the_same_for_a_ranking_turned_round() -> None:
+    low, high = metrics.auroc_interval(0.9, 40, 40)
+    assert low < 0.9 < high
+    mirrored = metrics.auroc_interval(0.1, 40, 40)
+    assert mirrored == (pytest.approx(1 - high), pytest.approx(1 - low))
