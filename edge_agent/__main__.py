@@ -19,6 +19,7 @@ PROGRAM = Program(
     package="edge_agent.cli",
     description="Inspect parts at the line: cameras and sensors in, verdicts out.",
     epilog=EPILOG,
+    extra="device",
 )
 main = PROGRAM.main
 

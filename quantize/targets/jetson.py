@@ -31,7 +31,6 @@ from edge_agent.contracts.model.scoring import dequantise, judge, quantise
 from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.conversion_process import convert_in_subprocess, spread
-from quantize.convert.mixed import float_tensors
 from quantize.targets.op_support import EITHER_WAY
 from quantize.targets.target import Target, Targets
 
@@ -115,6 +114,8 @@ def quantise_symmetric(model: Path, calibration: Tensor, exact: Sequence[str] = 
 
 def float_layer_outputs(model: bytes) -> list[str]:
     """Names of the tensors that float layers of a float .tflite give; empty where it has none."""
+    from quantize.convert.mixed import float_tensors
+
     names = float_tensors(model)
     return names if any(FLOAT_PREFIX in name for name in names) else []
 

@@ -38,18 +38,24 @@ QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 CPU_LIMIT_S = 600
 """Processor time of a verb that looks at one model."""
 
+OWN_PACKAGES = ("edge_agent", "trainer", "quantize", "deploy")
+
 INTERRUPTED = 128 + signal.SIGINT
 HUNG_UP = 128 + signal.SIGPIPE
 
 
 @dataclass(frozen=True)
 class Program:
-    """One command; its verbs are those of every module of `package`."""
+    """One command; its verbs are those of every module of `package`.
+
+    extra: of Lineside's wheel, which brings what all of them need.
+    """
 
     name: str
     package: str
     description: str
     epilog: str
+    extra: str = "workshop"
 
     def main(self, argv: list[str] | None = None) -> int:
         """Run one verb and give its exit code; an error is one line on stderr."""
@@ -103,6 +109,12 @@ class Program:
             return _say(f"error: {error}", error.exit_code)
         except KeyboardInterrupt as ended:
             return _say("interrupted", ended.args[0] if ended.args else INTERRUPTED)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in ("", *OWN_PACKAGES):
+                raise
+            cure = f"install Lineside with its extra [{self.extra}]"
+            return _say(f"error: the package {missing} is not installed here: {cure}", 1)
         except MemoryError:
             return _say("error: not enough memory: use a smaller model or file, or end others", 1)
         except OSError as error:
