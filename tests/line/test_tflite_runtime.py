@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import venv
 from pathlib import Path
 
@@ -25,7 +22,6 @@ from tests.station_kit import (
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "constraints-tflite.txt"
-AGENT_S = 60
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -72,11 +68,11 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, list[object]]:
     }
 
 
-def verdicts(programs: Path, bundle: Path, given: list[object]) -> list[tuple[object, ...]]:
+def verdicts(programs: Path, bundle: Path, given: list[object]) -> list[tuple[str, str, float]]:
     done = run(programs / "lineside-agent", "predict", bundle, *given, "--json")
     assert done.returncode in (0, 3), done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return [(row["verdict"], row["label"], round(row["score"], 4)) for row in rows]
+    return [(row["verdict"], row["label"], row["score"]) for row in rows]
 
 
 def test_predict_gives_the_verdicts_of_litert(
@@ -84,8 +80,9 @@ def test_predict_gives_the_verdicts_of_litert(
 ) -> None:
     for bundle, given in cases.items():
         found = verdicts(programs, bundle, given)
-        assert found == verdicts(Path(sys.executable).parent, bundle, given)
-        assert found
+        expected = verdicts(Path(sys.executable).parent, bundle, given)
+        assert [row[:2] for row in found] == [row[:2] for row in expected]
+        assert [row[2] for row in found] == pytest.approx([row[2] for row in expected], abs=1e-3)
 
 
 def test_verify_holds_and_names_the_runtime(
@@ -101,19 +98,10 @@ def test_an_agent_decides(programs: Path, tmp_path: Path) -> None:
     write_image_bundle(tmp_path / "brightness.bundle")
     write_frames(tmp_path / "frames", 8)
     (tmp_path / "station.toml").write_text(STATION)
-    words = [programs / "lineside-agent", "run", "--config", tmp_path / "station.toml"]
-    log = tmp_path / "log"
-    with log.open("w") as out, subprocess.Popen(words, stdout=out, stderr=out) as agent:
-        deadline = time.monotonic() + AGENT_S
-        while log.read_text().count("FAIL") < 2 and time.monotonic() < deadline:
-            assert agent.poll() is None or log.read_text().count("FAIL") >= 2, log.read_text()
-            os.sched_yield()
-        agent.send_signal(signal.SIGTERM)
-        agent.wait(timeout=30)
-    said = log.read_text()
-    assert said.count("PASS") >= 6
-    assert said.count("FAIL") >= 2
-    assert "Traceback" not in said
+    words = [programs / "lineside-agent", "run", "station.toml", "--verbose"]
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "8 parts: 6 PASS, 2 FAIL, 0 NO-VERDICT" in done.stderr
 
 
 def test_a_verb_of_the_workshop_names_the_missing_package(programs: Path, tmp_path: Path) -> None:
