@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import BundleError, ConfigError, DeviceError, LinesideError
+from edge_agent.contracts.core.isolation import CURE, ended_by
 
 LIMIT_S = 600
 SSH_FAILED = 255
@@ -50,8 +51,15 @@ class Station:
     ssh_config: Path | None = None
 
 
-def time_model(model: bytes, threads: int = 1, runs: int = 200, runtime: str = "auto") -> Timing:
-    """Time the bytes of a .tflite file in a fresh process.
+def time_model(
+    model: bytes,
+    threads: int = 1,
+    runs: int = 200,
+    runtime: str = "auto",
+    *,
+    where: str = "model.tflite",
+) -> Timing:
+    """Time the bytes of a .tflite file, which messages call `where`, in a fresh process.
 
     Raises BundleError if it cannot run, DeviceError where the accelerator it needs is absent.
     """
@@ -61,19 +69,26 @@ def time_model(model: bytes, threads: int = 1, runs: int = 200, runtime: str = "
         job = {"model": str(path), "threads": threads, "runs": runs, "runtime": runtime}
         job["started_ns"] = time.time_ns()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "quantize.bench.worker", json.dumps(job)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "quantize.bench.worker", json.dumps(job)],
+                capture_output=True,
+                text=True,
+                env=environment,
+                timeout=LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BundleError(
+                f"is not timed within {LIMIT_S} s", where=where, cure="give fewer --runs"
+            ) from error
+    if done.returncode < 0:
+        raise BundleError(ended_by(-done.returncode), where=where, cure=CURE)
     if done.returncode != 0:
         kind = DeviceError if done.returncode == DeviceError.exit_code else BundleError
         raise kind(
-            f"cannot be timed ({_last_line(done.stderr)})",
-            where="model.tflite",
+            f"cannot be timed ({_last_line(done.stderr).removeprefix('model.tflite: ')})",
+            where=where,
             cure="see lineside-quantize inspect",
         )
     return Timing(**json.loads(done.stdout.splitlines()[-1]))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.isolation import bound_this_process
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.infer.runtime import DTYPES, Runtime
 from edge_agent.infer.runtime_choice import open_runtime
@@ -24,6 +25,7 @@ WARM_UP = 10
 
 def main(text: str) -> int:
     """0, or an error's exit code with the reason on stderr."""
+    bound_this_process()
     job = json.loads(text)
     try:
         payload = Path(job["model"]).read_bytes()

@@ -80,10 +80,10 @@ def _model(arguments: argparse.Namespace) -> bytes:
     from edge_agent.contracts.model.bundle import read_bundle
     from edge_agent.infer.runtime_choice import compiled_model, find_runtime
     from quantize.bench.record import refuse_signed
-    from quantize.graph.read import read_graph
+    from quantize.graph.read import is_tflite, read_graph
 
     path: Path = arguments.file
-    if path.suffix == ".tflite":
+    if is_tflite(path):
         if arguments.save:
             cure = "give the bundle that holds the model"
             raise ConfigError("a bare model has no card", where="--save", cure=cure)
@@ -108,7 +108,9 @@ def _timings(arguments: argparse.Namespace, model: bytes) -> tuple[str, list[Tim
     timings = []
     for number in arguments.threads:
         print(f"timing with {number} thread(s)", file=sys.stderr)
-        timings.append(time_model(model, number, arguments.runs, arguments.runtime))
+        timings.append(
+            time_model(model, number, arguments.runs, arguments.runtime, where=str(arguments.file))
+        )
     return machine_name(), timings
 
 

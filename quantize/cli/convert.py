@@ -19,6 +19,7 @@ from quantize.prove.gate import Comparison, Limits
 from quantize.targets.registry import DEFAULT, all_targets
 
 if TYPE_CHECKING:
+    from quantize.prove.compare_models import OutputComparison
     from quantize.workflow.convert import Result
 
 
@@ -101,11 +102,13 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    from quantize.pack.output import refuse_file
     from quantize.prove.comparison_text import table
     from quantize.prove.gate import refuse_unknown
     from quantize.workflow.convert import ConvertRequest, convert
 
     refuse_unknown(arguments.allow)
+    refuse_file(arguments.path)
     number = arguments.version_number
     if number is not None and not re.fullmatch(VERSION_PATTERN, number):
         raise ConfigError(f"{number!r} is no version", where="--version-number", cure="like 1.4.0")
@@ -136,11 +139,12 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.model.bundle import read_bundle
     from edge_agent.contracts.run_folder.consistency import open_consistent_run
+    from quantize.graph.read import is_tflite
     from quantize.pack.bundle import Draft
     from quantize.prove.gate import enforce
     from quantize.workflow.convert import compare_draft
 
-    if arguments.path.suffix == arguments.bundle.suffix == ".tflite":
+    if all(is_tflite(path) for path in (arguments.path, arguments.bundle)):
         return _compare_models(arguments)
     bundle = read_bundle(arguments.bundle)
     run = open_consistent_run(arguments.path)
@@ -169,12 +173,21 @@ def _compare_models(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(asdict(report)))
     else:
-        print(
-            f"{report.n} made inputs: the largest output agrees on {report.agreement:.1%}, "
-            f"outputs correlate by {report.correlation:.4f}, worst difference "
-            f"{report.worst:.1%} of their range"
-        )
+        print(f"{report.n} made inputs")
+        print("\n".join(_output_line(one) for one in report.outputs))
     return 0
+
+
+def _output_line(one: OutputComparison) -> str:
+    parts = []
+    if one.agreement is not None:
+        parts.append(f"the largest value agrees on {one.agreement:.1%}")
+    if one.correlation is not None:
+        parts.append(f"values correlate by {one.correlation:.4f}")
+    else:
+        parts.append("the same value for every input")
+    parts.append(f"worst difference {one.worst:.1%} of the range")
+    return f"output {one.output}: {', '.join(parts)}"
 
 
 def _print_comparison(comparison: Comparison, *, as_json: bool) -> None:

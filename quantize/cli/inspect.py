@@ -43,17 +43,24 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
+    from quantize.bench.first_run import first_run
     from quantize.graph.read import CONVERT_AGAIN
+    from quantize.targets.op_support import Fault
 
-    graph, name = _open(arguments.file)
+    model, graph, name = _open(arguments.file)
     target = find_target(arguments.target or name)
-    resident_bytes = sum(_open(path)[0].parameter_bytes for path in arguments.beside)
+    resident_bytes = sum(_open(path)[1].parameter_bytes for path in arguments.beside)
     try:
         faults = target.faults(graph, resident_bytes)
+        ran = first_run(model)
+        if ran.refusal:
+            faults = [*faults, Fault("runtime", ran.refusal)]
         if arguments.json:
-            text = json.dumps(_document(graph, faults, target, resident_bytes))
+            text = json.dumps(
+                {**_document(graph, faults, target, resident_bytes), "runs_here": ran.runtime}
+            )
         else:
-            text = "\n".join(_lines(graph, faults, target, resident_bytes))
+            text = "\n".join(_lines(graph, faults, target, resident_bytes, ran.runtime))
     except (IndexError, ArithmeticError) as error:
         what = "its operators and tensors do not fit together"
         raise BundleError(what, where=str(arguments.file), cure=CONVERT_AGAIN) from error
@@ -61,14 +68,17 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _open(path: Path) -> tuple[Graph, str]:
+def _open(path: Path) -> tuple[bytes, Graph, str]:
+    """The model, its graph, and the name of the target it was made for."""
     from edge_agent.contracts.model.bundle import read_bundle
-    from quantize.graph.read import parse_graph, read_graph
+    from quantize.graph.read import is_tflite, parse_graph, read_graph
 
-    if path.suffix == ".tflite":
-        return read_graph(path), DEFAULT
+    if is_tflite(path):
+        graph = read_graph(path)
+        return path.read_bytes(), graph, DEFAULT
     bundle = read_bundle(path)
-    return parse_graph(bundle.model, f"{path}: model.tflite"), bundle.manifest.target
+    graph = parse_graph(bundle.model, f"{path}: model.tflite")
+    return bundle.model, graph, bundle.manifest.target
 
 
 def _document(
@@ -114,7 +124,9 @@ def _operator(graph: Graph, op: Op) -> dict[str, object]:
     }
 
 
-def _lines(graph: Graph, faults: list[Fault], target: Target, resident_bytes: int) -> list[str]:
+def _lines(
+    graph: Graph, faults: list[Fault], target: Target, resident_bytes: int, ran: str
+) -> list[str]:
     from quantize.targets.op_support import fault_lines
 
     lines = [
@@ -131,7 +143,8 @@ def _lines(graph: Graph, faults: list[Fault], target: Target, resident_bytes: in
         lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
     lines += target.remarks(graph, resident_bytes)
     if not faults:
-        return [*lines, f"{target.name}: {target.verdict}"]
+        tried = f"runs here in {ran}" if ran else "not tried here"
+        return [*lines, f"{target.name}: {target.verdict}; {tried}"]
     return [*lines, f"{target.name} refuses:", *(f"- {line}" for line in fault_lines(faults))]
 
 

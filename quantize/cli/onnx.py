@@ -25,9 +25,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _onnx(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.run_folder.consistency import open_consistent_run
-    from quantize.pack.output import refuse_other_suffix, refuse_target
+    from quantize.pack.output import refuse_file, refuse_other_suffix, refuse_target
     from quantize.targets.jetson import export_onnx
 
+    refuse_file(arguments.path)
     refuse_target(arguments.out, arguments.path)
     refuse_other_suffix(arguments.out, ".onnx")
     run = open_consistent_run(arguments.path)

@@ -16,6 +16,10 @@ MAX_BYTES = 512 << 20
 IDENTIFIER = b"TFL3"
 """File identifier at byte 4 (TensorFlow Lite schema.fbs)."""
 
+LSTM_MATRICES = (*range(1, 9), 16)
+"""Inputs of an LSTM that are multiplied at every step: input and recurrent weights of the four
+gates, and the projection (TensorFlow Lite, kernels/lstm_shared.h)."""
+
 CONVERT_AGAIN = "give a whole .tflite file"
 
 
@@ -75,6 +79,10 @@ class Graph:
 
     def macs(self, op: Op) -> int:
         """Multiply-accumulates of one run of `op`; 0 for operators that have none to speak of."""
+        if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            steps = self.tensors[op.inputs[0]].elements // self.tensors[op.inputs[0]].shape[-1]
+            matrices = [self.constant(op, place) for place in LSTM_MATRICES]
+            return steps * sum(one.elements for one in matrices if one is not None)
         if op.name == "TRANSPOSE_CONV":
             weights, given = self.tensors[op.inputs[1]], self.tensors[op.inputs[2]]
             return weights.elements * given.elements // given.shape[-1]
@@ -92,6 +100,11 @@ class Graph:
     def total_macs(self) -> int:
         """Multiply-accumulates of one run."""
         return sum(self.macs(op) for op in self.ops)
+
+
+def is_tflite(path: Path) -> bool:
+    """Whether the name of a file is one of a bare model, and not of a bundle."""
+    return path.suffix.lower() == ".tflite"
 
 
 def read_graph(path: Path) -> Graph:

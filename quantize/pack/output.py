@@ -10,6 +10,7 @@ from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.model.manifest import Manifest
 
 ANOTHER = "name another file"
+NETWORK_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".tflite", ".pb", ".pt", ".pth")
 
 
 def refuse_target(out: Path, run: Path) -> None:
@@ -22,6 +23,21 @@ def refuse_target(out: Path, run: Path) -> None:
         raise ConfigError("cannot be written", where=str(out), cure=cure)
     if out.resolve().is_relative_to(run.resolve()):
         raise ConfigError("lies in the run itself", where=str(out), cure=ANOTHER)
+
+
+def refuse_file(run: Path) -> None:
+    """Raises ConfigError for a file in the place of a run folder, such as a network's."""
+    if not run.is_file():
+        return
+    what = "is a file, and a run is a folder"
+    cure = "name the folder that lineside-train fit makes, such as runs/castings"
+    if run.suffix.lower() in NETWORK_SUFFIXES:
+        what = "is a network alone"
+        cure = (
+            "convert a run: lineside-train fit makes one, with the held-out samples that prove "
+            "the conversion; two .tflite files are compared by lineside-quantize compare"
+        )
+    raise ConfigError(what, where=str(run), cure=cure)
 
 
 def bundle_there(out: Path, name: str) -> Manifest | None:

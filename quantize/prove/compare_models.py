@@ -17,22 +17,32 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class ModelComparison:
-    """n inputs; agreement of the largest output; correlation and worst difference of outputs.
+class OutputComparison:
+    """One output of both models over all inputs.
 
-    worst is a share of the float outputs' range.
+    agreement: of the largest value's place, None for an output of one number. correlation: None
+    where a model gives the same whatever the input. worst: the largest difference as a share of
+    the float output's range.
     """
 
-    n: int
-    agreement: float
-    correlation: float
+    output: int
+    agreement: float | None
+    correlation: float | None
     worst: float
 
 
-def compare_models(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> ModelComparison:
-    """Run both models on `n` smooth random inputs that fill the quantised model's input range.
+@dataclass(frozen=True)
+class ModelComparison:
+    """n made inputs, and every output in the models' order."""
 
-    Raises BundleError where the two do not take and give tensors of the same shape.
+    n: int
+    outputs: list[OutputComparison]
+
+
+def compare_models(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> ModelComparison:
+    """Run both models on `n` smooth random inputs that fill the quantised model's input ranges.
+
+    Raises BundleError where the two do not take and give tensors of the same shapes.
     """
     first, second = open_runtime(before), open_runtime(after)
     try:
@@ -42,19 +52,34 @@ def compare_models(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> 
     finally:
         first.close()
         second.close()
-    old, new = np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
-    same = old.argmax(axis=1) == new.argmax(axis=1)
-    span = max(float(np.ptp(old)), 1e-12)
-    correlation = float(np.corrcoef(old.ravel(), new.ravel())[0, 1])
     return ModelComparison(
-        n, float(same.mean()), correlation, float(np.abs(old - new).max()) / span
+        n,
+        [
+            _compare_output(
+                place,
+                np.stack([old[place] for old, _ in rows]),
+                np.stack([new[place] for _, new in rows]),
+            )
+            for place in range(len(rows[0][0]))
+        ],
     )
+
+
+def _compare_output(place: int, old: Floats, new: Floats) -> OutputComparison:
+    """Output `place` of both models, (N, K) each."""
+    agreement = float((old.argmax(1) == new.argmax(1)).mean()) if old.shape[1] > 1 else None
+    span = float(np.ptp(old))
+    correlation = None
+    if span > 0 and np.ptp(new) > 0:
+        correlation = float(np.corrcoef(old.ravel(), new.ravel())[0, 1])
+    worst = float(np.abs(old - new).max()) / max(span, 1e-12)
+    return OutputComparison(place, agreement, correlation, worst)
 
 
 def _run_both(
     first: Runtime, second: Runtime, random: np.random.Generator
-) -> tuple[Floats, Floats]:
-    values = made_input(second.inputs[0], random)
+) -> tuple[list[Floats], list[Floats]]:
+    values = [made_input(spec, random) for spec in second.inputs]
     return _run(first, values), _run(second, values)
 
 
@@ -64,7 +89,9 @@ def made_input(spec: TensorSpec, random: np.random.Generator) -> Floats:
     noise = random.standard_normal(shape)
     for axis in range(1, len(shape)):
         noise = noise + np.roll(noise, 1, axis) + np.roll(noise, 2, axis)
-    unit = (noise - noise.min()) / max(float(np.ptp(noise)), 1e-12)
+    # One number has no range of its own to be stretched over.
+    spread = (noise - noise.min()) / max(float(np.ptp(noise)), 1e-12)
+    unit = spread if noise.size > 1 else random.random(shape)
     if spec.dtype == "float32":
         return np.asarray(2 * unit - 1, np.float32)
     limits = np.iinfo(spec.dtype)
@@ -73,10 +100,16 @@ def made_input(spec: TensorSpec, random: np.random.Generator) -> Floats:
     return np.asarray(low + (high - low) * unit, np.float32)
 
 
-def _run(runtime: Runtime, values: Floats) -> Floats:
-    given, out = runtime.inputs[0], runtime.outputs[0]
-    tensor = quantise(values, given.scale, given.zero_point, given.dtype)
-    return dequantise(runtime.invoke([tensor])[0], out.scale, out.zero_point).reshape(-1)
+def _run(runtime: Runtime, values: list[Floats]) -> list[Floats]:
+    """Every output in real values, (K,) each."""
+    tensors = [
+        quantise(one, given.scale, given.zero_point, given.dtype)
+        for one, given in zip(values, runtime.inputs, strict=True)
+    ]
+    return [
+        dequantise(raw, gives.scale, gives.zero_point).reshape(-1)
+        for raw, gives in zip(runtime.invoke(tensors), runtime.outputs, strict=True)
+    ]
 
 
 def _refuse_strangers(first: Runtime, second: Runtime) -> None:
@@ -84,9 +117,10 @@ def _refuse_strangers(first: Runtime, second: Runtime) -> None:
         ("input", first.inputs, second.inputs),
         ("output", first.outputs, second.outputs),
     ):
-        if len(old) != len(new) or old[0].shape != new[0].shape:
+        shapes = [[spec.shape for spec in specs] for specs in (old, new)]
+        if shapes[0] != shapes[1]:
             raise BundleError(
-                f"{side} {new[0].shape} beside {old[0].shape}",
+                f"{side}s {shapes[1]} beside {shapes[0]}",
                 where="the two models",
                 cure="give the float and the quantised file of one network",
             )

@@ -224,8 +224,12 @@ def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
             )
         if entry.filename in seen:
             raise BundleError(f"{entry.filename!r} is there twice", where=where, cure=COPY_AGAIN)
+        if entry.filename.endswith(".bundle"):
+            cure = f"unpack it, and give the file {entry.filename}"
+            raise BundleError("is a ZIP with a bundle inside", where=where, cure=cure)
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > MAX_BYTES:
-            raise BundleError(f"{entry.filename!r} is compressed", where=where, cure=CONVERT_AGAIN)
+            cure = f"do not unpack a bundle and zip it again; {COPY_AGAIN}"
+            raise BundleError(f"{entry.filename!r} is compressed", where=where, cure=cure)
         seen.add(entry.filename)
 
 
