@@ -126,7 +126,8 @@ def _deep(payload: bytes, header: PictureHeader, where: str, bit_depth: int | No
             where=where,
             cure="correct bit_depth",
         )
-    small = (pixels << (8 - depth) if depth < 8 else pixels >> (depth - 8)).astype(np.uint8)
+    words = np.asarray(pixels, np.uint16)
+    small = np.asarray(words << (8 - depth) if depth < 8 else words >> (depth - 8), np.uint8)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)
 
 
