@@ -75,3 +75,16 @@ def test_every_command_of_a_page_is_one_that_the_program_takes(
         except SystemExit as ended:
             if ended.code:
                 pytest.fail(f"{shlex.join(words)}\n{capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    folders = "|".join((*PACKAGES, "benchmarks", "tests", "docs"))
+    named = re.findall(rf"`((?:{folders})/[\w/.-]+)`", page.read_text())
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_benchmark_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"python -m benchmarks\.(\w+)", page.read_text())
+    assert not [name for name in named if not (ROOT / "benchmarks" / f"{name}.py").exists()]
