@@ -56,14 +56,6 @@ class Inspector:
         gate = self.spec.familiarity
         return gate.applied(judgement, prepared, self.spec.good) if gate else judgement
 
-    def inspect_image(self, image: Image) -> Judgement:
-        """Judge one frame, as `inspect` does."""
-        return self.inspect(image)
-
-    def inspect_recording(self, recording: Recording) -> Judgement:
-        """Judge one recording, as `inspect` does."""
-        return self.inspect(recording)
-
     def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
         """Judge every row of a table: its position, and the judgement or why there is none."""
         spec = self._tabular_input(table).model_copy(update={"hop_rows": 1})
