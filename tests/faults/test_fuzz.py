@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.isolation import NATIVE_LIMIT
 from edge_agent.contracts.model.bundle import read_bundle
 from tests import station_kit
 from tests.faults.fuzz import repacked
@@ -53,6 +54,19 @@ def test_a_model_that_crashes_the_runtime_is_an_error(
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "stranger.bundle: it crashes the runtime (SIG" in line
+
+
+@pytest.mark.parametrize("program", [["quantize", "verify"], ["quantize", "bench"]])
+def test_a_model_that_never_ends_is_an_error(program: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "stranger.bundle"
+    path.write_bytes(crashing("hang", tmp_path))
+    words = [sys.executable, "-m", *program, str(path)]
+    few_seconds = {**os.environ, NATIVE_LIMIT: "2"}
+    done = subprocess.run(
+        words, cwd=REPO, env=few_seconds, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "stranger.bundle: it does not come to an end in the runtime" in done.stderr
 
 
 def crashing(name: str, folder: Path) -> bytes:
