@@ -77,7 +77,7 @@ class OutputDriver:
 
 
 OUTPUTS: Registry[OutputDriver] = Registry(
-    "edge_agent.outputs", OutputDriver, noun="output", besides=("output",)
+    "edge_agent.outputs", OutputDriver, noun="output", besides=("output", "level")
 )
 
 

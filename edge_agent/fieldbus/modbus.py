@@ -1,0 +1,145 @@
+"""One coil, input or register of a Modbus device, over TCP or RTU.
+
+Source: Modbus Application Protocol Specification V1.1b3, sections 6 and 7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.settings.toml import Table
+
+if TYPE_CHECKING:
+    from pymodbus.client import ModbusSerialClient, ModbusTcpClient
+
+Area: TypeAlias = Literal["coil", "discrete_input", "holding_register", "input_register"]
+
+
+class ModbusDevice(Table):
+    """Where a Modbus device is: `host`, or `serial` for RTU."""
+
+    host: str = Field(default="", description="name or address of a Modbus TCP device")
+    port: int = Field(default=502, ge=1, le=65535, description="TCP port")
+    serial: str = Field(default="", description="a serial line such as /dev/ttyUSB0, for RTU")
+    baud: int = Field(default=19200, ge=300, le=1_000_000, description="speed of the serial line")
+    parity: Literal["none", "even", "odd"] = Field(
+        default="even", description="parity of the serial line"
+    )
+    unit: int = Field(default=1, ge=0, le=255, description="the device's number (unit id)")
+    timeout_s: float = Field(
+        default=0.2, gt=0, le=10, description="longest wait for an answer; then the device is lost"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_there(self) -> Self:
+        if bool(self.host) == bool(self.serial):
+            raise ValueError("give either host or serial")
+        return self
+
+    @property
+    def where(self) -> str:
+        """What messages call the device."""
+        place = self.serial or f"{self.host}:{self.port}"
+        return f"Modbus {place}, unit {self.unit}"
+
+
+class ModbusPoint:
+    """One address of a device. Used by one thread at a time; connects again when it was lost."""
+
+    def __init__(self, device: ModbusDevice, area: Area, address: int) -> None:
+        self._device = device
+        self._area = area
+        self._address = address
+        self._client: ModbusTcpClient | ModbusSerialClient | None = None
+
+    def open(self) -> None:
+        """Connect; raises DeviceError."""
+        self.close()
+        device = self._device
+        try:
+            from pymodbus import FramerType
+            from pymodbus.client import ModbusSerialClient, ModbusTcpClient
+        except ImportError as error:
+            raise missing_extra("pymodbus", "modbus", device.where) from error
+        client: ModbusTcpClient | ModbusSerialClient
+        if device.host:
+            client = ModbusTcpClient(
+                device.host, port=device.port, timeout=device.timeout_s, retries=0
+            )
+        else:
+            client = ModbusSerialClient(
+                device.serial,
+                framer=FramerType.RTU,
+                baudrate=device.baud,
+                parity=device.parity[0].upper(),
+                timeout=device.timeout_s,
+                retries=0,
+            )
+        if not client.connect():
+            client.close()  # type: ignore[no-untyped-call]
+            cure = "start the PLC, or correct host, port or serial"
+            raise DeviceError("cannot be reached", where=device.where, cure=cure)
+        self._client = client
+
+    def read(self) -> int:
+        """The value now; raises DeviceError."""
+        client = self._connected()
+        read = {
+            "coil": client.read_coils,
+            "discrete_input": client.read_discrete_inputs,
+            "holding_register": client.read_holding_registers,
+            "input_register": client.read_input_registers,
+        }[self._area]
+        try:
+            answer = read(self._address, count=1, device_id=self._device.unit)
+        except Exception as error:
+            raise self._lost(error) from error
+        self._refuse(answer)
+        is_bit = self._area in ("coil", "discrete_input")
+        return int(answer.bits[0] if is_bit else answer.registers[0])
+
+    def write(self, value: int) -> None:
+        """Set a coil or a holding register; raises DeviceError."""
+        client = self._connected()
+        try:
+            if self._area == "coil":
+                answer = client.write_coil(self._address, bool(value), device_id=self._device.unit)
+            else:
+                answer = client.write_register(self._address, value, device_id=self._device.unit)
+        except Exception as error:
+            raise self._lost(error) from error
+        self._refuse(answer)
+
+    def close(self) -> None:
+        """Disconnect."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()  # type: ignore[no-untyped-call]
+
+    def _connected(self) -> ModbusTcpClient | ModbusSerialClient:
+        if self._client is None:
+            self.open()
+        if self._client is None:
+            raise DeviceError("not open", where=self._device.where, cure="open it first")
+        return self._client
+
+    def _refuse(self, answer: object) -> None:
+        """Raise DeviceError for an answer that is an exception (Modbus, section 7)."""
+        if getattr(answer, "isError")():  # noqa: B009 - pymodbus has no common type for answers
+            raise DeviceError(
+                f"refuses {self._area} {self._address} ({answer})",
+                where=self._device.where,
+                cure="correct `area`, `address` or `unit`",
+            )
+
+    def _lost(self, error: Exception) -> DeviceError:
+        self.close()
+        return DeviceError(
+            f"does not answer ({error})",
+            where=self._device.where,
+            cure="check the PLC and the network; it is tried again",
+        )
