@@ -31,9 +31,8 @@ SHOWN_FAULTS = 3
 """Rules of the Edge TPU that `convert` names; `inspect` names all."""
 
 MEMORY_BYTES = int(7.6 * 2**20)
-"""8 MB of on-chip memory less what the compiler keeps for itself; a model alone on the chip is
-reported with 7.6 MiB in the compiler's logs (coral.ai, "Edge TPU compiler", parameter data
-caching)."""
+"""8 MB on the chip less the compiler's own; its logs report 7.6 MiB for a model alone (coral.ai,
+"Edge TPU compiler", parameter data caching)."""
 
 COMPILER = "edgetpu_compiler"
 MAPPED = "Mapped to Edge TPU"
