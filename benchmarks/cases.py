@@ -66,7 +66,7 @@ def run_case(data: Path, name: str) -> tuple[list[str], str]:
 def judge(outcome: Expected, output: str) -> list[str]:
     """The expectations that an output does not meet."""
     faults = [f"lacks {one}" for one in outcome.must if not re.search(one, output, re.M)]
-    never = (*outcome.never, TRACEBACK)
+    never = outcome.never if outcome.traceback else (*outcome.never, TRACEBACK)
     return faults + [f"has {one}" for one in never if re.search(one, output, re.M)]
 
 
