@@ -73,7 +73,9 @@ EXPECTED: dict[str, Expected] = {
         ),
         (r"│ masks ", r"SegmentationClass", r"│ images "),
     ),
-    "images/mono12-in-16-bit": Expected((r"16 bits a sample", r"bit_depth", r"rc=3"), (r"^PASS",), traceback=True),
+    "images/mono12-in-16-bit": Expected(
+        (r"16 bits a sample", r"bit_depth", r"rc=3"), (r"^PASS",), traceback=True
+    ),
     "images/motion-photo": Expected((r"no faults", r"rc=0(.|\n)*motion\.jpg\nrc=0")),
     "images/name-not-utf8": Expected((r"(?s)not UTF-8.*rc=[0-3]",)),
     "images/nas-folders": Expected((r"data: image-class, 12 samples", r"^6$"), (r"#recycle *│",)),

@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
-from trainer.config.toml import did_you_mean
 from trainer.models.image.backbone import resolve_weights
 from trainer.training.api import Architecture
 

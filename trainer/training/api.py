@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.console.progress import Talk
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import keras
 
 
-class NoOptions(StrictTable):
+class NoOptions(Strict):
     """An architecture without options of its own."""
 
 
-Options = TypeVar("Options", bound=StrictTable, covariant=True, default=StrictTable)
+Options = TypeVar("Options", bound=Strict, covariant=True, default=Strict)
 """The schema of an architecture's own options."""
 
-AnyOptions = TypeVar("AnyOptions", bound=StrictTable)
+AnyOptions = TypeVar("AnyOptions", bound=Strict)
 """The same for functions that hand a Training on."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
-from trainer.config.toml import did_you_mean
+from edge_agent.contracts.core.suggestion import did_you_mean
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
 

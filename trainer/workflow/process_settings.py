@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Table
-from trainer.config.toml import did_you_mean
 from trainer.console.progress import Talk
 from trainer.data.samples import Dataset
 from trainer.evaluation.setting_effects import Dependence, Numbers, Optimum, Proposal

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
@@ -42,8 +42,8 @@ class Candidate:
 
     name: str
     learn: Callable[[Training[Any]], Learnt]
-    whole: StrictTable
-    untaught: StrictTable
+    whole: Strict
+    untaught: Strict
 
 
 CANDIDATES = (

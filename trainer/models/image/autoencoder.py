@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
@@ -42,7 +42,7 @@ CODES = (16, 32, 64)
 """Filters of the encoder's halvings; the decoder goes back up through them."""
 
 
-class AutoencoderOptions(StrictTable):
+class AutoencoderOptions(Strict):
     """[options] of `autoencoder`."""
 
     code: int = Field(default=16, ge=2, le=128, description="channels of the narrowest layer")

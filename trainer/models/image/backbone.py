@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
-from trainer.config.toml import did_you_mean
 from trainer.models.image import efficientnet_lite0
 
 if TYPE_CHECKING:

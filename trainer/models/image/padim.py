@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as taught_judge
@@ -55,7 +55,7 @@ WINDOW = 7
 """Side of the windows of the wide judge, in steps of 16 px."""
 
 
-class PadimOptions(StrictTable):
+class PadimOptions(Strict):
     """[options] of `gaussian`."""
 
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")

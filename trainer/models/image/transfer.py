@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
@@ -48,7 +48,7 @@ LAYERS: dict[str, Layers] = {
 """Which of a backbone's five pools, and its texture, the head may read."""
 
 
-class TransferOptions(StrictTable):
+class TransferOptions(Strict):
     """[options] of `transfer`."""
 
     backbone: Literal[

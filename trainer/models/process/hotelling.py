@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput, series_rows
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.process.columns import rows_of, table_of
 from trainer.data.split import Split
@@ -45,7 +45,7 @@ HEADROOM = 1.25
 are the 256 steps of the squares at the threshold."""
 
 
-class HotellingOptions(StrictTable):
+class HotellingOptions(Strict):
     """[options] of hotelling."""
 
     window_rows: int = Field(default=20, ge=1, le=1024, description="rows whose mean is judged")

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
-from trainer.config.toml import StrictTable
 from trainer.console.progress import Bar
 from trainer.data.dataset_toml import TabularColumns
 from trainer.data.process.columns import columns_of
@@ -41,7 +41,7 @@ CUT_EPOCHS = 5
 """After so many epochs the histories are cut anew."""
 
 
-class ValueOptions(StrictTable):
+class ValueOptions(Strict):
     """What every model of values may be asked for."""
 
     window_rows: int = Field(default=100, ge=1, le=1024, description="rows that it looks back on")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from edge_agent.contracts.model.scoring import Scoring, bad_mass
 from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.console.progress import Bar
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
@@ -47,7 +47,7 @@ LEAST_TEACHING = 50
 """Fewer training rows teach no forest worth following."""
 
 
-class MlpOptions(StrictTable):
+class MlpOptions(Strict):
     """[options] of mlp."""
 
     hidden: list[int] = Field(default=[64, 32], min_length=1, max_length=4)

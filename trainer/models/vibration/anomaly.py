@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.vibration.baseline import MIN_WINDOWS, raw_features, rebase
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import standardise
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.console.progress import Silent
 from trainer.data.prepare import Prepared, prepare
 from trainer.data.samples import Indices
@@ -36,7 +36,7 @@ DEADBAND = 1.5
 MOST_CALIBRATION = 500
 
 
-class VibrationAnomalyOptions(StrictTable):
+class VibrationAnomalyOptions(Strict):
     """[options] of the vibration detectors."""
 
     bins: int = Field(default=24, ge=4, le=256, description="bands of the spectrum")

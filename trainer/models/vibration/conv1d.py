@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 WINDOW_SAMPLES = 2048
 
 
-class Conv1dOptions(StrictTable):
+class Conv1dOptions(Strict):
     """[options] of conv1d."""
 
     hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import FramesView
 from trainer.config.fit import FitConfig
-from trainer.config.toml import StrictTable
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.vibration.features import CLIP, Level, window_spec, with_views
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class GruSpectraOptions(StrictTable):
+class GruSpectraOptions(Strict):
     """[options] of gru-spectra."""
 
     frames: int = Field(
