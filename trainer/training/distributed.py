@@ -1,7 +1,8 @@
 """Several machines that train one network: TensorFlow's own cluster, from the standard TF_CONFIG.
 
 The machines speak by tf.distribute.MultiWorkerMirroredStrategy. Keras 3 cannot run Model.fit under
-it, so the loop is in trainer/fitting/together.py and only sums travel: of gradients, of figures.
+it, so the loop is in trainer/training/gradient_exchange.py and only sums travel: of gradients and
+of figures.
 """
 
 from __future__ import annotations

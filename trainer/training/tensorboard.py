@@ -1,4 +1,8 @@
-"""A training's figures as TensorBoard events: `tensorboard --logdir` draws them as they come."""
+"""A training's figures as TensorBoard events: `tensorboard --logdir` draws them as they come.
+
+Keras's own callback writes nothing of the epochs that an interrupted training had finished, and
+needs Model.fit, which a training on several machines does not use: hence these few lines.
+"""
 
 from __future__ import annotations
 
@@ -74,10 +78,7 @@ class TensorBoardLog:
         self._writers = {}
 
     def _write(self, side: str, tag: str, value: float, step: int) -> None:
-        """By tf.summary.write: tf.summary.scalar would ask for the tensorboard package."""
         import tensorflow as tf
 
-        kind = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
-        described = tf.compat.v1.SummaryMetadata(plugin_data=kind)
         with self._writers[side].as_default(step=step):
-            tf.summary.write(tag, tf.constant(value, tf.float32), metadata=described)
+            tf.summary.scalar(tag, value)

@@ -122,11 +122,12 @@ def sharpness(statistics: Vector) -> float:
 
 
 def _tile_statistics(tile: Tensor) -> Vector:
-    pixels = tile.astype(np.float32) / 255
-    grey = np.ascontiguousarray(pixels.mean(axis=2))
+    channels = tile.shape[2]
+    mix = np.full((1, channels), 1 / (255 * channels), np.float32)
+    grey = np.asarray(cv2.transform(tile.astype(np.float32), mix), np.float32)
     bands = _octaves(grey)
     energy = [np.log(_fields(band * band) + LEAST_ENERGY).ravel() for band in bands]
-    tint = pixels.mean(axis=(0, 1)) - grey.mean()
+    tint = np.array(cv2.mean(tile)[:channels]) / 255 - grey.mean()
     peaked = [_peakedness(band) for band in bands[:2]]
     values = [*energy, _fields(grey).ravel(), np.resize(tint, 3), peaked, [_direction(grey)]]
     return np.concatenate(values).astype(np.float64)
@@ -152,11 +153,12 @@ def _fields(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _peakedness(band: NDArray[np.float32]) -> float:
     """Log of mean over root-mean-square size: -0.23 for noise, lower for edges on flat ground."""
-    size = np.abs(band)
-    return float(np.log(size.mean() + 1e-3) - np.log(np.sqrt((size * size).mean()) + 1e-3))
+    mean = cv2.norm(band, cv2.NORM_L1) / band.size
+    root = cv2.norm(band, cv2.NORM_L2) / np.sqrt(band.size)
+    return float(np.log(mean + 1e-3) - np.log(root + 1e-3))
 
 
 def _direction(grey: NDArray[np.float32]) -> float:
-    down, across = np.diff(grey, axis=0), np.diff(grey, axis=1)
-    energies = [float((slope * slope).mean()) + LEAST_ENERGY for slope in (down, across)]
-    return float(np.log(energies[0]) - np.log(energies[1]))
+    pairs = ((grey[1:], grey[:-1]), (grey[:, 1:], grey[:, :-1]))
+    sums = [cv2.norm(one, other, cv2.NORM_L2SQR) / one.size + LEAST_ENERGY for one, other in pairs]
+    return float(np.log(sums[0]) - np.log(sums[1]))
