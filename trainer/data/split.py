@@ -61,15 +61,21 @@ def refuse_single_label(dataset: Dataset) -> None:
 
 
 def _refuse_one_sided(dataset: Dataset) -> None:
-    """Where all labels are good, or none, every part would get the same verdict."""
+    """Where all labels are good, or none, every part would get the same verdict.
+
+    A data set of defects alone is sorted by kind: `good = []` in dataset.toml says that it is meant.
+    """
     if 0 < len(dataset.good) < len(dataset.labels):
+        return
+    if not dataset.good and "good" in dataset.config.model_fields_set:
         return
     every = "every label is good, so that every part would PASS"
     none = "no label is known as good, so that every part would FAIL"
     raise DatasetError(
         every if dataset.good else none,
         where=str(dataset.root),
-        cure=f"name the good ones of {', '.join(dataset.labels)}: good = [...] in dataset.toml",
+        cure=f"name the good ones of {', '.join(dataset.labels)}: good = [...] in dataset.toml"
+        + ("" if dataset.good else "; good = [] where all are defects"),
     )
 
 

@@ -94,6 +94,12 @@ def test_a_task_of_one_verdict_is_refused(tmp_path: Path, labels: str, word: str
     assert "good = [...]" in found.refusal
 
 
+def test_a_data_set_of_defects_alone_is_sorted_where_that_is_meant(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("scratch/{}.png", 6), *numbered("dent/{}.png", 6))
+    (tmp_path / "dataset.toml").write_text('task = "image-class"\ngood = []\n')
+    assert survey(load_dataset(tmp_path), FitConfig(), Silent()).refusal == ""
+
+
 def test_everything_that_is_not_read_is_a_fault(tmp_path: Path) -> None:
     write(tmp_path, *numbered("ok/a{}.png", 6), *numbered("bad/b{}.png", 6), "loose.png")
     for name in ("bad/c.heic", "bad/d.gif", "notes.docx"):

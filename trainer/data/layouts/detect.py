@@ -96,7 +96,8 @@ def _configured(
     said = [sentence]
     if vibration is not None and vibration.unit == FRACTION:
         said.append("samples are fractions of full scale, not g: unit = 'fs'")
-    return DatasetConfig(task=task, good=good, labels=csv, vibration=vibration), said
+    named = {"good": good} if good else {}
+    return DatasetConfig(task=task, labels=csv, vibration=vibration, **named), said
 
 
 def _unit(root: Path) -> str:
@@ -192,7 +193,8 @@ def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
     columns = TabularColumns(file=table.name, label=label)
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence]
-    return DatasetConfig(task=task, good=good, tabular=columns), [d for d in decisions if d]
+    named = {"good": good} if good else {}
+    return DatasetConfig(task=task, tabular=columns, **named), [d for d in decisions if d]
 
 
 def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], str]:
