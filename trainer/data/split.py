@@ -63,7 +63,7 @@ def refuse_single_label(dataset: Dataset) -> None:
 def _refuse_one_sided(dataset: Dataset) -> None:
     """Where all labels are good, or none, every part would get the same verdict.
 
-    A data set of defects alone is sorted by kind: `good = []` in dataset.toml says that it is meant.
+    A data set of defects alone is sorted by kind where dataset.toml says `good = []`.
     """
     if 0 < len(dataset.good) < len(dataset.labels):
         return

@@ -96,8 +96,13 @@ def _configured(
     said = [sentence]
     if vibration is not None and vibration.unit == FRACTION:
         said.append("samples are fractions of full scale, not g: unit = 'fs'")
-    named = {"good": good} if good else {}
-    return DatasetConfig(task=task, labels=csv, vibration=vibration, **named), said
+    config = DatasetConfig(task=task, labels=csv, vibration=vibration)
+    return _with_good(config, good), said
+
+
+def _with_good(config: DatasetConfig, good: list[str]) -> DatasetConfig:
+    """Nobody has said that no label is good: an empty list is not set."""
+    return config.model_copy(update={"good": good}) if good else config
 
 
 def _unit(root: Path) -> str:
@@ -193,8 +198,8 @@ def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
     columns = TabularColumns(file=table.name, label=label)
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence]
-    named = {"good": good} if good else {}
-    return DatasetConfig(task=task, tabular=columns, **named), [d for d in decisions if d]
+    config = _with_good(DatasetConfig(task=task, tabular=columns), good)
+    return config, [decision for decision in decisions if decision]
 
 
 def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], str]:
