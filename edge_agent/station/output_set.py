@@ -69,6 +69,18 @@ class OutputSet:
         finally:
             self._lock.release()
 
+    def read_back(self) -> None:
+        """Ask every device what it shows; one that shows something else than asked is a fault."""
+        for name, status in self.status().items():
+            key, fault = f"output {name} reads back", status.fault
+            if not fault and status.read_back not in (None, status.commanded):
+                fault = f"shows {status.read_back}, {status.commanded} was asked"
+            if fault and self.faults.get(key) != fault:
+                LOG.error("%s: %s", key, fault)
+            self.faults.pop(key, None)
+            if fault:
+                self.faults[key] = fault
+
     def close(self) -> None:
         """Close every output; they leave their safe state behind."""
         if not self._lock.acquire(timeout=BUSY_S):

@@ -12,52 +12,28 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import HealthMessage
-from edge_agent.outputs.output import OutputStatus, build_output
-from edge_agent.report.publisher import Publisher
 from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.build import ArmedChannel, arm_channel
-from edge_agent.station.bundle_watch import LOOK_S, RETRY_S, BundleWatcher
+from edge_agent.station.build_devices import build_outputs, build_publisher, build_trigger_watch
+from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.channel import ChannelThread
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
-from edge_agent.station.line import QUIET_S, Line
+from edge_agent.station.line import Line
 from edge_agent.station.memory_store import MemoryStore
-from edge_agent.station.output_set import OutputSet
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
-from edge_agent.station.trigger_watch import TriggerWatch
-from edge_agent.trigger.trigger import TriggerStatus, build_trigger
+from edge_agent.station.timing import Timing
 
 LOG = logging.getLogger("lineside.station")
 
 UNSIGNED = "bundles without a signature are run (trust.allow_unsigned)"
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Times of a station that station.toml does not set, in seconds.
-
-    rearm_s: a disarmed station tries again after this. arming_s: longest time that one channel's
-    arming, or the end, may hang before the supervisor steps in (an Edge TPU that does not answer
-    is waited for in each channel). join_s: longest wait for a channel's thread at the end.
-    still_s: an output is called hanging after the watch of deadlines gave no sign of life for so
-    long. quiet_s, look_s, retry_s: as line.QUIET_S, bundle_watch.LOOK_S and RETRY_S.
-    """
-
-    rearm_s: float = 5.0
-    arming_s: float = 90.0
-    join_s: float = 15.0
-    still_s: float = 5.0
-    quiet_s: float = QUIET_S
-    look_s: float = LOOK_S
-    retry_s: tuple[float, ...] = RETRY_S
 
 
 class Station:
@@ -94,8 +70,8 @@ class Station:
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
         self._timing = timing or Timing()
-        self._outputs = _outputs(config, output, clock)
-        self._publisher = _publisher(config, clock)
+        self._outputs = build_outputs(config, output, clock)
+        self._publisher = build_publisher(config, clock)
         self._actor = Actor(
             self._outputs,
             self._publisher,
@@ -115,7 +91,7 @@ class Station:
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )
-        self._trigger = _trigger(config, self.counts, clock)
+        self._trigger = build_trigger_watch(config, self.counts, clock)
         self._channels: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
         self._grabbed_before = 0
@@ -147,14 +123,6 @@ class Station:
     def grabbed(self) -> int:
         """Parts of which an item was grabbed."""
         return self._grabbed_before + self._line.begun
-
-    def output_status(self) -> dict[str, OutputStatus]:
-        """What every output shows."""
-        return self._outputs.status()
-
-    def trigger_status(self) -> TriggerStatus | None:
-        """What the trigger counted; None without [trigger]."""
-        return None if self._trigger is None else self._trigger.status()
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -267,6 +235,7 @@ class Station:
             self._show_life()
             if self._clock.mono_ns() >= health_at_ns:
                 health_at_ns += every_ns
+                self._outputs.read_back()
                 self._publish_health()
 
     def _show_life(self) -> None:
@@ -365,26 +334,3 @@ def rss_mb() -> float:
     """The resident memory of this process (proc(5), statm)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
-def _outputs(
-    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock
-) -> OutputSet:
-    named = config.output_names.items()
-    return OutputSet({name: build_output(table, clock=clock) for name, table in named}, also)
-
-
-def _publisher(config: StationConfig, clock: Clock) -> Publisher:
-    return Publisher(
-        config.mqtt,
-        config.outbox,
-        station=config.station.id,
-        state_dir=config.station.state_dir,
-        clock=clock,
-    )
-
-
-def _trigger(config: StationConfig, counts: StationCounts, clock: Clock) -> TriggerWatch | None:
-    if config.trigger is None:
-        return None
-    return TriggerWatch(build_trigger(config.trigger, clock=clock), clock=clock, counts=counts)

@@ -20,7 +20,8 @@ from edge_agent.station.config import LineTable, read_config
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.line import Line
 from edge_agent.station.output_set import OutputSet
-from edge_agent.station.station import Station, Timing
+from edge_agent.station.station import Station
+from edge_agent.station.timing import Timing
 from tests.station_kit import wait_until, write_frames, write_station
 
 BUNDLES = {"top": "caps 1.0.0", "side": "caps 2.0.0"}

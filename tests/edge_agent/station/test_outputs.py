@@ -12,14 +12,21 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.streams import Outbound
-from edge_agent.outputs.simulated import SimulatedGate, SimulatedOutput, SimulatedOutputTable
+from edge_agent.outputs.simulated import (
+    Movement,
+    SimulatedGate,
+    SimulatedOutput,
+    SimulatedOutputTable,
+)
 from edge_agent.report.config import OutboxTable
 from edge_agent.report.publisher import Publisher
 from edge_agent.station.actor import Actor, Relay
+from edge_agent.station.build_devices import build_outputs
 from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
-from edge_agent.station.station import Station, Timing
+from edge_agent.station.station import Station
+from edge_agent.station.timing import Timing
 from tests.station_kit import HEALTH, wait_until, write_station
 
 
@@ -115,17 +122,32 @@ def test_slow_listener_loses_the_oldest_and_they_are_counted() -> None:
 
 
 def test_station_drives_the_outputs_of_station_toml(bench: Path) -> None:
-    path = write_station(bench, 'driver = "folder"\npath = "frames"')
+    path = write_station(bench, 'driver = "folder"\npath = "frames"', line="deadline_ms = 10000")
     path.write_text(
         path.read_text().replace(
             "[[channel]]", '[[output]]\ndriver = "simulated"\nsafe_state = "stop"\n[[channel]]', 1
         )
     )
+    outputs = build_outputs(read_config(path), None, SystemClock())
+    assert list(outputs.status()) == ["simulated"]
     station = Station(read_config(path), clock=SystemClock(), keep_trying=False)
     station.run(threading.Event())
-    status = station.output_status()["simulated"]
+    status = station._outputs.status()["simulated"]
     assert status.written == 12
     assert status.commanded == "stop", "the end is the safe state"
+
+
+def test_device_that_shows_something_else_is_a_fault_until_it_obeys() -> None:
+    output = gate()
+    outputs = OutputSet({"gate": output})
+    outputs.open()
+    outputs.write(decision())
+    output.gate.movements.append(Movement(0, "accept"))  # somebody moved it by hand
+    outputs.read_back()
+    assert outputs.faults == {"output gate reads back": "shows accept, reject was asked"}
+    outputs.write(decision())
+    outputs.read_back()
+    assert outputs.faults == {}
 
 
 def test_output_that_breaks_disarms_the_station(bench: Path) -> None:

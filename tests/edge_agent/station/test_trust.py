@@ -12,7 +12,8 @@ from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
-from edge_agent.station.station import Station, Timing
+from edge_agent.station.station import Station
+from edge_agent.station.timing import Timing
 from edge_agent.update.folder import Folder
 from tests.signing_kit import Workshop, open_workshop
 from tests.station_kit import wait_until, write_frames
@@ -29,7 +30,7 @@ def workshop(tmp_path: Path) -> Workshop:
 def write(folder: Path, bundle: Path) -> str:
     path = folder / "station.toml"
     path.write_text(
-        f'[station]\nid = "a"\n[trust]\nroot = "root"\n[[channel]]\nname = "top"\n'
+        f'[station]\nid = "a"\n[line]\ndeadline_ms = 10000\n[trust]\nroot = "root"\n[[channel]]\nname = "top"\n'
         f'kind = "image"\nbundle = "{bundle}"\n'
         '[channel.source]\ndriver = "folder"\npath = "frames"\n'
     )

@@ -1,0 +1,43 @@
+"""From station.toml to what surrounds the channels: outputs, trigger and publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.wire.decision import Decision
+from edge_agent.outputs.output import build_output
+from edge_agent.report.publisher import Publisher
+from edge_agent.station.config import StationConfig
+from edge_agent.station.counts import StationCounts
+from edge_agent.station.output_set import OutputSet
+from edge_agent.station.trigger_watch import TriggerWatch
+from edge_agent.trigger.trigger import build_trigger
+
+
+def build_outputs(
+    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock
+) -> OutputSet:
+    """The closed outputs of station.toml, and `also`."""
+    named = config.output_names.items()
+    return OutputSet({name: build_output(table, clock=clock) for name, table in named}, also)
+
+
+def build_publisher(config: StationConfig, clock: Clock) -> Publisher:
+    """The outbox and the sender."""
+    return Publisher(
+        config.mqtt,
+        config.outbox,
+        station=config.station.id,
+        state_dir=config.station.state_dir,
+        clock=clock,
+    )
+
+
+def build_trigger_watch(
+    config: StationConfig, counts: StationCounts, clock: Clock
+) -> TriggerWatch | None:
+    """The closed trigger; None without [trigger]."""
+    if config.trigger is None:
+        return None
+    return TriggerWatch(build_trigger(config.trigger, clock=clock), clock=clock, counts=counts)
