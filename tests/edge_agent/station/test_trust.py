@@ -30,7 +30,8 @@ def workshop(tmp_path: Path) -> Workshop:
 def write(folder: Path, bundle: Path) -> str:
     path = folder / "station.toml"
     path.write_text(
-        f'[station]\nid = "a"\n[line]\ndeadline_ms = 10000\n[trust]\nroot = "root"\n[[channel]]\nname = "top"\n'
+        '[station]\nid = "a"\n[line]\ndeadline_ms = 10000\n[trust]\nroot = "root"\n'
+        '[[channel]]\nname = "top"\n'
         f'kind = "image"\nbundle = "{bundle}"\n'
         '[channel.source]\ndriver = "folder"\npath = "frames"\n'
     )
