@@ -23,11 +23,15 @@ END_S = 15.0
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """What a device gave: a picture, or why there is none; device_ns: its own time stamp."""
+    """What a device gave: a picture, or why there is none.
+
+    device_ns: its own time stamp; lost: frames that it numbered and that did not arrive.
+    """
 
     image: Image | None
     fault: str = ""
     device_ns: int | None = None
+    lost: int = 0
 
 
 class LiveReader:
@@ -90,6 +94,7 @@ class LiveReader:
             self._put(frame)
 
     def _put(self, frame: LiveFrame) -> None:
+        self._seq += frame.lost
         stamp = (self._clock.utc_ns(), self._clock.mono_ns(), self._seq, self._name)
         part_id = str(self._seq)
         item: Frame | Unreadable

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 from benchmarks.brokers import free_port
+from tests.edge_agent.capture.camera.gi_kit import missing
+from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_camera
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
 from tests.edge_agent.capture.camera.test_v4l2 import Webcam
 from tests.station_kit import mosquitto, write_frame
@@ -71,6 +73,24 @@ def rtsp(room: Path) -> Iterator[Kit]:
 
 
 @contextmanager
+def gstreamer(room: Path) -> Iterator[Kit]:
+    pipeline = "videotestsrc is-live=true pattern=snow"
+    reason = missing("Gst", "1.0") or missing("GstApp", "1.0")
+    yield Kit({"pipeline": pipeline}, {"pipeline": "v4l2src device=/dev/video99"}, missing=reason)
+
+
+@contextmanager
+def aravis(room: Path) -> Iterator[Kit]:
+    reason = missing_camera()
+    size = {"width_px": 320, "height_px": 240}
+    if reason:
+        yield Kit(size, missing=reason)
+        return
+    with fake_camera("LS09"):
+        yield Kit({"device": "Aravis-LS09", **size}, {"device": "Aravis-NONE"})
+
+
+@contextmanager
 def simulated(room: Path) -> Iterator[Kit]:
     yield Kit({"seed": 3})
 
@@ -109,6 +129,8 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "video"): video,
     ("image", "v4l2"): v4l2,
     ("image", "rtsp"): rtsp,
+    ("image", "gstreamer"): gstreamer,
+    ("image", "aravis"): aravis,
     ("image", "simulated"): simulated,
     ("vibration", "simulated"): simulated,
     ("vibration", "replay"): replay,
@@ -116,5 +138,5 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("tabular", "mqtt_tags"): mqtt_tags,
 }
 
-NEEDS_PEER = frozenset({("image", "rtsp")})
+NEEDS_PEER = frozenset({("image", "rtsp"), ("image", "gstreamer"), ("image", "aravis")})
 """Drivers whose peer comes from Debian packages: `make test-drivers`."""
