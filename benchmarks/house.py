@@ -60,27 +60,25 @@ class Finding:
 class Extension:
     """A thing that somebody will add: the room it goes to, and members to take as an example.
 
-    The first example that exists stands for the new member; `words` are the names by which other
-    files would know it. The name of a simulated member is no such word: each room has one.
+    The first example that exists stands for the new member; other files would know it by its name.
     """
 
     name: str
     room: str
     examples: tuple[str, ...]
-    words: tuple[str, ...] = ()
 
 
 EXTENSIONS = (
-    Extension("an RTSP camera", "edge_agent.capture.camera", ("rtsp", "v4l2"), ("rtsp", "v4l2")),
-    Extension(
-        "a Modbus output", "edge_agent.outputs", ("modbus", "gpio", "simulated"), ("modbus", "gpio")
-    ),
-    Extension("an accelerator target", "quantize.targets", ("coral",), ("coral", "coral-usb")),
-    Extension("an accelerator runtime", "edge_agent.infer.runtimes", ("edgetpu",), ("edgetpu",)),
-    Extension("a verb", "edge_agent.cli", ("measure", "baseline"), ("measure", "baseline")),
+    Extension("an RTSP camera", "edge_agent.capture.camera", ("rtsp", "v4l2")),
+    Extension("a Modbus output", "edge_agent.outputs", ("modbus", "gpio", "simulated")),
+    Extension("an accelerator target", "quantize.targets", ("coral",)),
+    Extension("a runtime", "edge_agent.infer.runtimes", ("tflite_runtime",)),
+    Extension("a verb", "edge_agent.cli", ("measure",)),
 )
-MESSAGE = "HealthMessage"
-"""The example of a message kind: no adapter treats it in a way of its own."""
+NO_NAMES = {"simulated"}
+"""Each room has a simulated member: the word alone leads to none of them."""
+MESSAGES = "edge_agent.contracts.wire.messages"
+"""The module with a class for each kind of message."""
 SHIPPED_FOR_TESTS = ("ManualClock",)
 """What the product does not use itself, but gives to the tests of whoever extends it."""
 
@@ -207,7 +205,7 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
     example = next((one for one in own if one in modules), None)
     if example is None:
         return Finding(name, 99, 1, "", [f"no room for it: {extension.room}"])
-    words = set(extension.words)
+    words = {example.rpartition(".")[2]} - NO_NAMES
     others = [
         module.name
         for module in modules.values()
@@ -223,10 +221,23 @@ def _holds(module: Module, words: set[str]) -> bool:
 
 
 def _message_kind(modules: dict[str, Module]) -> Finding:
-    """Files that name a kind of message, without those that send it: they call its class."""
-    knowing = [m for m in modules.values() if m.words[MESSAGE] or MESSAGE in public_names(m)]
-    silent = [m.name for m in knowing if not _calls(m, MESSAGE)]
+    """Files that name a kind of message and do not send it: of the kind that the fewest know.
+
+    Whoever treats a kind in a way of its own names it too; a new kind needs nobody who does.
+    """
+    kinds = [name for name in public_names(modules[MESSAGES]) if name.endswith("Message")]
+    knowing = {kind: _knowing(kind, modules) for kind in kinds if kind != "Message"}
+    known = {kind: names for kind, names in knowing.items() if len(names) > 1}
+    silent = min(known.values(), key=len)
     return Finding("files to touch for a message kind", len(silent), 1, "", silent)
+
+
+def _knowing(kind: str, modules: dict[str, Module]) -> list[str]:
+    return [
+        module.name
+        for module in modules.values()
+        if (module.words[kind] or kind in public_names(module)) and not _calls(module, kind)
+    ]
 
 
 def _calls(module: Module, name: str) -> bool:

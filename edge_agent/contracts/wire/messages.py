@@ -133,6 +133,10 @@ class CheckMessage(Strict):
     nonce: str
 
 
+LatestMessage: TypeAlias = StateMessage | HealthMessage
+"""Only the newest one of a kind counts: it is not kept on disk."""
+
+
 class AckMessage(Strict):
     """To the station, on PREFIX/STATION/ack: the receiver has stored these verdicts and gaps."""
 

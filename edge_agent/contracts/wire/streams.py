@@ -16,6 +16,7 @@ from edge_agent.contracts.wire.messages import (
     DurableMessage,
     GapMessage,
     HealthMessage,
+    LatestMessage,
     StateMessage,
     VerdictMessage,
 )
@@ -75,7 +76,7 @@ STREAMS = {
 OUTBOUND = {name: stream for name, stream in STREAMS.items() if stream.lane != "inbound"}
 """The streams that a station publishes."""
 
-Outbound = DurableMessage | StateMessage | HealthMessage
+Outbound = DurableMessage | LatestMessage
 """A message that a station publishes."""
 
 

@@ -19,7 +19,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.wire.budget import payload_of
-from edge_agent.contracts.wire.messages import HealthMessage, StateMessage
+from edge_agent.contracts.wire.messages import LatestMessage, StateMessage
 from edge_agent.contracts.wire.streams import STREAMS, stream_of
 from edge_agent.report.config import MqttTable
 from edge_agent.report.mqtt.acks import is_check, read_ack
@@ -74,7 +74,7 @@ class Sender:
             keep_unheard=config.no_subscriber == "keep",
             ack_timeout_s=config.ack_timeout_s,
         )
-        self._news: dict[str, StateMessage | HealthMessage] = {}
+        self._news: dict[str, LatestMessage] = {}
         self._state: StateMessage | None = None
         self._state_number = 0
         self._heads = {
@@ -118,7 +118,7 @@ class Sender:
         self._wake_r.close()
         self._wake_w.close()
 
-    def publish(self, message: StateMessage | HealthMessage) -> None:
+    def publish(self, message: LatestMessage) -> None:
         """Send the newest message of a stream that is not durable, once; a state also again after
         each reconnection.
         """
