@@ -53,6 +53,15 @@ def test_a_run_says_how_verdicts_change_under_nuisance(plates_run: Path) -> None
     assert "Light and position" in (plates_run / "report.html").read_text()
 
 
+def test_a_run_says_what_strange_images_get(plates_run: Path) -> None:
+    found = json.loads((plates_run / "metrics.json").read_text())["strange_images"]
+    for name in ("white noise", "no part", "another part (drawn)", "out of focus, 4 px"):
+        assert found[name]["refused"]["value"] >= 0.9, name
+        assert found[name]["passed"] <= found[name]["passed_without_gate"]
+    assert found["good held-out parts"]["refused"]["value"] <= 0.25
+    assert "white noise" in (plates_run / "report.html").read_text()
+
+
 def masks_and_maps() -> tuple[list[np.ndarray], list[np.ndarray]]:
     masks = [np.zeros((32, 32), bool) for _ in range(6)]
     for mask in masks[:3]:

@@ -51,7 +51,7 @@ def words(plates: Path, out: Path, *more: str) -> list[str]:
 def kill_after_epochs(command: list[str], state: Path, epochs: int) -> int:
     """SIGKILL the fit as soon as its state tells that many epochs; returns how many it tells."""
     child = subprocess.Popen([sys.executable, "-m", "trainer", *command], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # a busy machine takes a minute to start TensorFlow
     try:
         while time.monotonic() < deadline and child.poll() is None:
             found = Place(state).read()
