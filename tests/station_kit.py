@@ -188,7 +188,7 @@ def verdict(event_id: str = "", part_id: str = "p") -> VerdictMessage:
     return message.model_copy(update={"event_id": event_id})
 
 
-def wait_until(holds: Callable[[], object], limit_s: float = 10.0) -> bool:
+def wait_until(holds: Callable[[], object], limit_s: float = 30.0) -> bool:
     """Whether `holds` became true in time."""
     until = time.monotonic() + limit_s
     while not holds():

@@ -281,7 +281,7 @@ def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -
     station = Station(read_config(path), clock=SystemClock(), output=broken, keep_trying=False)
     thread = threading.Thread(target=station.run, args=[stop])
     thread.start()
-    assert wait_until(lambda: station.counts.parts == 12, 5)
+    assert wait_until(lambda: station.counts.parts == 12)
     stop.set()
     thread.join(10)
     assert (station.counts.failed, station.counts.no_verdict) == (3, 9)
