@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.run_folders import write_image_run
 from trainer.__main__ import main
 
 
@@ -135,3 +136,47 @@ def test_run_that_could_not_be_written_is_refused_before_training(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "file/run: cannot write (Not a directory)" in said
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "check",
+        "crossval",
+        "evaluate",
+        "explain",
+        "fit",
+        "groups",
+        "optimise",
+        "report",
+        "synth",
+        "threshold",
+        "tune",
+    ],
+)
+def test_every_verb_that_reports_speaks_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert "--json" in capsys.readouterr().out
+
+
+def test_report_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_image_run(tmp_path / "run")
+    assert main(["report", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    escapes, rejects = found["acceptance"]
+    assert (escapes["errors"], escapes["parts"], escapes["outcome"]) == (1, 20, "NOT PROVEN")
+    assert rejects["more"] == 279
+    assert Path(found["report"]).is_file()
+    assert found["held_out"]["detected"]["value"] == 0.95
+
+
+def test_a_label_with_markup_is_shown_whole(
+    images,  # type: ignore[no-untyped-def]
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = images({"ok": 4, "scratch [red]": 4, "scratch [blue]": 4})
+    assert main(["check", str(root)]) in (0, 3)
+    shown = capsys.readouterr().out
+    assert "scratch [red]" in shown
+    assert "scratch [blue]" in shown
