@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.contracts.core.check_result import Finding
+from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.errors import ConfigError
 
 
-def lint_conf(path: Path) -> list[Finding]:
+def lint_conf(path: Path) -> list[CheckResult]:
     """One finding for each setting that matters; raises ConfigError for an unreadable file."""
     said = _read(path)
     found = []
@@ -17,9 +17,9 @@ def lint_conf(path: Path) -> list[Finding]:
         origin = "" if key in said else " (the default)"
         name, detail = f"mosquitto.conf {key}", f"{key} {value}{origin}"
         if good(value):
-            found.append(Finding(name, "OK", detail))
+            found.append(CheckResult(name, "OK", detail))
         else:
-            found.append(Finding(name, "WARN", f"{detail}: {harm}", cure))
+            found.append(CheckResult(name, "WARN", f"{detail}: {harm}", cure))
     return found
 
 

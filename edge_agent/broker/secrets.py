@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.broker.config import BrokerTable
-from edge_agent.contracts.core.check_result import Finding
+from edge_agent.contracts.core.check_result import CheckResult
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def check_secrets(config: BrokerTable) -> Iterator[Finding]:
+def check_secrets(config: BrokerTable) -> Iterator[CheckResult]:
     """A warning for a password that travels in the clear, and for each file open to others."""
     if config.password_file is not None and config.tls is None:
-        yield Finding(
+        yield CheckResult(
             "broker password",
             "WARN",
             "the password is sent without TLS: whoever sees the network can read it",
@@ -25,7 +25,7 @@ def check_secrets(config: BrokerTable) -> Iterator[Finding]:
     for path in (config.password_file, key):
         if path is not None and _is_open(path):
             detail = f"{path} can be read by other users of this machine"
-            yield Finding("broker secrets", "WARN", detail, f"chmod 600 {path}")
+            yield CheckResult("broker secrets", "WARN", detail, f"chmod 600 {path}")
 
 
 def _is_open(path: Path) -> bool:

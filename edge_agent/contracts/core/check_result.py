@@ -17,7 +17,3 @@ class CheckResult:
     detail: str
     cure: str = ""
     exit_code: int = 1
-
-
-Finding = CheckResult
-"""Former name, for the modules that still use it."""
