@@ -9,7 +9,7 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.capture.vibration.simulated import SimulatedSensorTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Frame, Reading
-from edge_agent.simulator import motor, parts, scene
+from edge_agent.simulator import motor, scene
 
 
 def camera(**options: float) -> SimulatedCameraTable:
@@ -24,8 +24,7 @@ def test_camera_gives_the_parts_of_its_line_and_ends() -> None:
     for seq, frame in enumerate(frames):
         assert isinstance(frame, Frame)
         assert (frame.seq, frame.part_id, frame.source) == (seq, f"sim-5-{40 + seq}", "top")
-        seed, k = parts.parse_part_id(frame.part_id)
-        assert np.array_equal(frame.image, scene.render(seed, k, 160, 120, 0.5))
+        assert np.array_equal(frame.image, scene.render(5, 40 + seq, 160, 120, 0.5))
     with pytest.raises(EndOfSource):
         source.next(0.1)
     source.close()
