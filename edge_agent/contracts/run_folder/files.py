@@ -129,7 +129,10 @@ def number_in(path: Path, row: int, column: str, cell: str, cure: str = FIT_AGAI
 
 def finite_number_in(path: Path, row: int, column: str, cell: str, cure: str = FIT_AGAIN) -> float:
     """As number_in; raises RunError for NaN and infinity too."""
-    number = number_in(path, row, column, cell, cure)
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
     if not math.isfinite(number):
         raise damaged(path, f"row {row}: {column} {cell!r} is no finite number", cure)
     return number
