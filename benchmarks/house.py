@@ -209,7 +209,9 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
     others = [
         module.name
         for module in modules.values()
-        if module.name != example and (example in module.imported() or _holds(module, words))
+        # A module of the same name is another room's own member: modbus is an output and a trigger.
+        if module.name.rpartition(".")[2] != example.rpartition(".")[2]
+        and (example in module.imported() or _holds(module, words))
     ]
     return Finding(name, 1 + len(others), 1, "", [example, *others])
 

@@ -53,7 +53,10 @@ class TransferOptions(Strict):
 
     backbone: Literal[
         "auto", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "efficientnet_lite0"
-    ] = Field(default="mobilenet_v2", description="the ImageNet network")
+    ] = Field(
+        default="auto",
+        description="the ImageNet network; auto: the one that the weights are of",
+    )
     layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
     )

@@ -15,6 +15,7 @@ from trainer.config.fit import FitConfig
 from trainer.models.image import efficientnet_lite0
 from trainer.models.image.backbone import backbone_name, load_backbone, resolve_weights
 from trainer.models.image.efficientnet_lite0 import packaged_weights, parse_state, read_state
+from trainer.models.image.transfer import TransferOptions
 from trainer.workflow.fit import missing_weights
 
 
@@ -97,3 +98,9 @@ def test_what_is_lost_without_weights_is_said(model: str, weights: str, said: bo
 def test_the_verb_lists_the_weights(payload: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights"]) == 0
     assert "efficientnet_lite0   ready" in capsys.readouterr().out
+
+
+def test_transfer_takes_the_backbone_of_the_packaged_weights_by_itself() -> None:
+    weights = resolve_weights("auto", "image-class")
+    assert backbone_name(TransferOptions().backbone, weights) == "efficientnet_lite0"
+    assert backbone_name(TransferOptions().backbone, "mobilenet.weights.h5") == "mobilenet_v2"
