@@ -40,6 +40,9 @@ MOST_OF_THE_REST = 0.1
 DARKER, LEAST_LIGHT = 0.2, 16.0
 """A frame, or a quarter of it, is too dark below this share of the darkest golden picture; what is
 darker than LEAST_LIGHT there says nothing."""
+ALIKE, MOST_ALIKE = 2, 0.1
+"""A part without a picture has a colour that at most this share of the other pixels has, within
+so many grey levels."""
 MORE_SATURATED, MORE_FLAT = 0.1, 0.1
 """How much more than in the golden pictures may be saturated, or flat."""
 
@@ -254,13 +257,22 @@ def _weights(count: int) -> NDArray[np.uint64]:
 
 
 def _flat_share(planes: NDArray[np.uint8], axis: int) -> float:
-    """Share of rows (axis 2) or columns (axis 1) of (channels, H, W) with one single colour.
+    """Share of rows (axis 2) or columns (axis 1) of (channels, H, W) that hold no picture.
 
-    White ones are not counted: a backlight is white.
+    They have one single colour that the rest of the frame does not have: an even background is a
+    picture. White is not counted: a backlight is white.
     """
-    low, high = planes.min(axis=axis).astype(np.int16), planes.max(axis=axis)
+    low, high = planes.min(axis=axis).astype(np.int16), planes.max(axis=axis).astype(np.int16)
     flat = (high - low <= 1).all(axis=0) & (low < SATURATED).any(axis=0)
-    return float(flat.mean())
+    share = float(flat.mean())
+    if share in (0.0, 1.0):
+        # A whole frame of one colour is no picture either; one that a JPEG smoothed differs a bit.
+        one_colour = (high.max(axis=1) == low.min(axis=1)).all()
+        return share if one_colour else 0.0
+    rest = planes[:, ~flat] if axis == 2 else planes[:, :, ~flat]
+    colour = np.median(low[:, flat], axis=1).reshape(-1, 1, 1)
+    alike = (np.abs(rest - colour) <= ALIKE).all(axis=0).mean()
+    return share if alike <= MOST_ALIKE else 0.0
 
 
 def _dark_part(found: FrameLevels, usual: FrameLevels) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 
+import cv2
 import numpy as np
 import pytest
 
@@ -108,6 +109,26 @@ def test_a_frame_without_a_part_of_its_picture_is_incomplete(
 ) -> None:
     found = faults(half(colour, where))
     assert all("incomplete frame" in fault for fault in found)
+
+
+def test_an_even_surface_that_a_jpeg_has_smoothed_is_a_picture() -> None:
+    frames = []
+    for k in range(6):
+        _, packed = cv2.imencode(".jpg", noisy(200, k, (120, 160)), [cv2.IMWRITE_JPEG_QUALITY, 60])
+        frames.append(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8))
+    assert faults(frames) == [""] * 6
+
+
+def test_parts_on_an_even_background_are_a_picture() -> None:
+    frames = [np.full((240, 320, 3), (210, 212, 209), np.uint8) for _ in range(4)]
+    for k, frame in enumerate(frames):
+        frame[60:100, 40 + k : 160 + k] = noisy(110, k, (40, 120))
+    assert faults(frames) == [""] * 4
+
+
+def test_a_screen_of_one_colour_is_no_picture() -> None:
+    blue = np.full((240, 320, 3), (0, 0, 180), np.uint8)
+    assert "incomplete frame: 100%" in faults([blue])[0]
 
 
 def test_the_lower_half_of_the_frame_before_is_a_torn_frame() -> None:
