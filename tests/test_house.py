@@ -14,6 +14,9 @@ import pytest
 from benchmarks.house import Finding, findings
 from benchmarks.source_tree import PACKAGES, Module, circles, import_graph, read_tree
 
+pytestmark = pytest.mark.timeout(600)
+"""The whole tree is parsed, and every program starts: seconds, but minutes on a busy machine."""
+
 ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "edge_agent": "lineside-agent",
