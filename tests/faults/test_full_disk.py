@@ -34,6 +34,8 @@ from tests.station_kit import (
     write_station,
 )
 
+PATIENT = "deadline_ms = 10000"
+"""A busy machine must not disarm the station: its deadline has no part in these tests."""
 MESSAGE = verdict(part_id="x" * 650)
 
 
@@ -138,14 +140,13 @@ def running(station: Station) -> Iterator[threading.Thread]:
 
 
 def test_station_on_a_full_disk_waits_disarmed_and_sends_what_it_has(
-    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Path, tmp_path: Path
 ) -> None:
     """Verdicts of the last run still go out; nothing is judged that could not be kept."""
-    monkeypatch.setattr("edge_agent.station.station.REARM_S", 0.1)
     before = leave_behind(disk / "state", 20)
     filler = fill_disk(disk)
     with mosquitto(tmp_path / "broker") as broker, Subscriber(broker.port, "test") as plant:
-        station = station_on(disk, tmp_path, broker.port, "rate_hz = 10")
+        station = station_on(disk, tmp_path, broker.port, "rate_hz = 10", line=PATIENT)
         with running(station) as thread:
             assert plant.wait_for(20, 10) == 20
             assert wait_until(lambda: plant.states and plant.states[-1]["state"] == "disarmed")
@@ -184,7 +185,7 @@ def test_station_whose_disk_fills_while_it_runs_says_that_verdicts_are_not_kept(
     disk: Path, tmp_path: Path
 ) -> None:
     source = 'rate_hz = 500\nat_end = "repeat"'
-    station = station_on(disk, tmp_path, 1, source, outbox="quota_mb = 0.25")
+    station = station_on(disk, tmp_path, 1, source, outbox="quota_mb = 0.25", line=PATIENT)
     with running(station):
         assert wait_until(lambda: station.state == "armed")
         filler = fill_disk(disk)
