@@ -9,6 +9,7 @@ environment; an attack is run by this Python. benchmarks/cases_expected.py has t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.cases_expected import TRACEBACK, Expected, expected
+from benchmarks.cases_inputs import write_inputs
+from benchmarks.cases_moved import WORDS, follow_moves
 from benchmarks.rows import Row, print_rows, say
 
 ROOT = Path(__file__).parents[1]
@@ -52,11 +55,16 @@ def find_cases(data: Path) -> list[str]:
 def run_case(data: Path, name: str) -> tuple[list[str], str]:
     """What is wrong with the outcome of a case, and its whole output."""
     outcome = expected(name)
-    with tempfile.TemporaryDirectory(prefix="cases.") as folder:
+    with tempfile.TemporaryDirectory(prefix="cases.", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / name.split("/")[0]
         shutil.copytree(data / copy.name, copy, symlinks=True)
         subprocess.run(["chmod", "-R", "u+w", str(copy)], check=True)
-        output, timed_out = _run(copy / name.split("/")[1], outcome.seconds)
+        follow_moves(copy)
+        if copy.name == "attacks":
+            write_inputs(
+                Path(folder) / "attacks" / "work", data / "station/bundles/loudness.bundle"
+            )
+        output, timed_out = _run(copy / name.split("/")[1], outcome.seconds, WORDS.get(name, ()))
     faults = judge(outcome, output)
     if timed_out:
         faults.insert(0, f"not done after {outcome.seconds:.0f} s")
@@ -70,7 +78,7 @@ def judge(outcome: Expected, output: str) -> list[str]:
     return faults + [f"has {one}" for one in never if re.search(one, output, re.M)]
 
 
-def _run(place: Path, seconds: float) -> tuple[str, bool]:
+def _run(place: Path, seconds: float, words: tuple[str, ...]) -> tuple[str, bool]:
     programs = Path(sys.executable).parent
     environment = os.environ | {
         "BIN": str(programs),
@@ -78,8 +86,9 @@ def _run(place: Path, seconds: float) -> tuple[str, bool]:
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "200",
+        "WORK": str(place.parent / "work"),
     }
-    command = ["bash", str(place / "cmd.sh")] if place.is_dir() else _script(place)
+    command = ["bash", str(place / "cmd.sh")] if place.is_dir() else [*_script(place), *words]
     run = subprocess.Popen(
         command,
         cwd=place if place.is_dir() else place.parent,
@@ -88,13 +97,21 @@ def _run(place: Path, seconds: float) -> tuple[str, bool]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    timed_out = False
     try:
         output, _ = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(run.pid, signal.SIGKILL)
+        timed_out = True
+        _end_group(run.pid)
         output, _ = run.communicate()
-        return output.decode(errors="replace"), True
-    return output.decode(errors="replace"), False
+    # A script that ended in an error leaves its broker and its agent at work.
+    _end_group(run.pid)
+    return output.decode(errors="replace"), timed_out
+
+
+def _end_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _script(place: Path) -> list[str]:
