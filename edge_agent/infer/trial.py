@@ -21,7 +21,7 @@ from edge_agent.contracts.core.errors import (
     LinesideError,
     ParityError,
 )
-from edge_agent.contracts.core.isolation import CURE, bound_this_process, ended_by
+from edge_agent.contracts.core.isolation import CURE, bound_this_process, ended_error
 from edge_agent.contracts.model.bundle import Bundle, archive_of, parse_bundle
 
 LIMIT_S = 300.0
@@ -62,10 +62,9 @@ class Trials:
                 env={**os.environ, "PYTHONPATH": paths},
             )
         except subprocess.TimeoutExpired as error:
-            what = ended_by(signal.SIGALRM)
-            raise BundleError(what, where=bundle.source, cure=CURE) from error
+            raise ended_error(signal.SIGALRM, bundle.source) from error
         if done.returncode < 0:
-            raise BundleError(ended_by(-done.returncode), where=bundle.source, cure=CURE)
+            raise ended_error(-done.returncode, bundle.source)
         if done.returncode:
             raise _error(done.stdout, done.stderr, bundle.source)
 

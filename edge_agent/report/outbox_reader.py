@@ -56,7 +56,9 @@ class OutboxReader:
         newest = until if until is not None else self._newest()
         rows = self._select(f"{condition} ORDER BY id LIMIT ?", (*values, *streams, limit))
         full = len(rows) == limit
-        return Page(rows, rows[-1].id if full else max(number, newest), full)
+        # A row of such a commit may also be among the rows: it must not be read twice.
+        last = rows[-1].id if rows else number
+        return Page(rows, last if full else max(last, newest), full)
 
     def rows(self, numbers: Sequence[int]) -> list[Row]:
         """The rows of these ids that are still there, oldest first."""

@@ -150,6 +150,8 @@ class Station:
                 self._publisher.open()
                 self._arm()
             except LinesideError as error:
+                if stop.is_set():  # what stops us may also have ended the trial of a bundle
+                    return False
                 if not self._keep_trying or isinstance(error, ConfigError):
                     raise
                 self._change("disarmed", str(error))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import BundleError, ConfigError, DeviceError, LinesideError
-from edge_agent.contracts.core.isolation import CURE, ended_by
+from edge_agent.contracts.core.isolation import ended_error
 
 LIMIT_S = 600
 SSH_FAILED = 255
@@ -83,7 +83,7 @@ def time_model(
                 f"is not timed within {LIMIT_S} s", where=where, cure="give fewer --runs"
             ) from error
     if done.returncode < 0:
-        raise BundleError(ended_by(-done.returncode), where=where, cure=CURE)
+        raise ended_error(-done.returncode, where)
     if done.returncode != 0:
         kind = DeviceError if done.returncode == DeviceError.exit_code else BundleError
         raise kind(

@@ -25,6 +25,8 @@ MEMORY_SHARE = 0.75
 
 PR_SET_PDEATHSIG = 1
 CURE = "do not use it; ask who made it, or convert the run again"
+FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""No fault of a model ends a process by these: a service that stops, or Ctrl-C, does."""
 
 
 def fork_and_wait(where: str, cpu_limit_s: int = 0) -> int | None:
@@ -59,7 +61,13 @@ def exit_code(status: int, where: str) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    raise BundleError(ended_by(-code), where=where, cure=CURE)
+    raise ended_error(-code, where)
+
+
+def ended_error(number: int, where: str) -> BundleError:
+    """The error about a model during which the signal `number` ended its process."""
+    cure = "start it again" if number in FROM_OUTSIDE else CURE
+    return BundleError(ended_by(number), where=where, cure=cure)
 
 
 def ended_by(number: int) -> str:
@@ -68,6 +76,8 @@ def ended_by(number: int) -> str:
         return "it does not come to an end in the runtime"
     if number == signal.SIGKILL:
         return "its process was killed: it takes too much memory"
+    if number in FROM_OUTSIDE:
+        return f"its run was stopped from outside ({_name(number)})"
     return f"it crashes the runtime ({_name(number)})"
 
 

@@ -36,6 +36,13 @@ def test_a_crash_is_an_error_of_the_bundle(tmp_path: Path) -> None:
         load_inspector(bundle, trials=Trials())
 
 
+def test_a_service_that_stops_is_no_crash_of_the_bundle(bundle: Bundle) -> None:
+    ends = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    trials = Trials(command=[sys.executable, "-c", ends])
+    with pytest.raises(BundleError, match=r"stopped from outside \(SIGTERM\): start it again"):
+        load_inspector(bundle, trials=trials)
+
+
 def test_what_does_not_end_is_an_error_of_the_bundle(bundle: Bundle) -> None:
     trials = Trials(0.2, [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(BundleError, match="it does not come to an end in the runtime"):

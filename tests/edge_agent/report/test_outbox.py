@@ -71,6 +71,28 @@ def test_confirmed_messages_leave_the_disk(tmp_path: Path) -> None:
     outbox.stop()
 
 
+def test_a_row_that_is_committed_while_others_are_read_is_read_once(tmp_path: Path) -> None:
+    outbox = opened(tmp_path)
+    outbox.put(NOTE)
+    assert wait_until(partial(holds, outbox, 1))
+    reader = outbox.reader()
+    newest = reader._newest
+
+    def then_commit() -> int:
+        found = newest()
+        outbox.put(NOTE)
+        assert wait_until(partial(holds, outbox, 2))
+        return found
+
+    reader._newest = then_commit  # type: ignore[method-assign]
+    page = reader.after(0, 100)
+    reader._newest = newest  # type: ignore[method-assign]
+    after = reader.after(page.end, 100)
+    reader.close()
+    outbox.stop()
+    assert [row.seq for row in (*page.rows, *after.rows)] == [0, 1]
+
+
 def test_message_in_the_writers_hand_still_waits(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     least = []
