@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
@@ -12,6 +13,14 @@ from edge_agent.contracts.wire.messages import ChannelVerdict, wire_text
 from edge_agent.decide.inspector import Inspector
 
 LOG = logging.getLogger("lineside.decide")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A channel's verdict and the network's judgement; None where the network was not asked."""
+
+    verdict: ChannelVerdict
+    judgement: Judgement | None = None
 
 
 class ChannelJudge:
@@ -40,15 +49,19 @@ class ChannelJudge:
 
         A FAIL that comes late stays a FAIL: the part is known to be bad.
         """
+        return self.examine(item).verdict
+
+    def examine(self, item: Item) -> Examined:
+        """The verdict as judge() gives it, with the judgement behind it."""
         if isinstance(item, Unreadable):
-            return self.refuse(item.reason, item)
+            return Examined(self.refuse(item.reason, item))
         waited_ms = self._age_ms(item)
         if waited_ms > self._deadline_ms and not self.needs_every_item:
-            return self.refuse(f"stale: waited {waited_ms:.0f} ms{self._limit()}", item)
+            return Examined(self.refuse(f"stale: waited {waited_ms:.0f} ms{self._limit()}", item))
         try:
             judgement = self._inspector.inspect(item)
         except InputError as error:
-            return self.refuse(str(error), item)
+            return Examined(self.refuse(str(error), item))
         except Exception as error:
             # A fault of the network or the driver's data must cost this part only.
             self._faults += 1
@@ -59,8 +72,8 @@ class ChannelJudge:
                     wire_text(item.part_id),
                     self._faults,
                 )
-            return self.refuse(f"fault: {error}", item)
-        return self._verdict(judgement, item)
+            return Examined(self.refuse(f"fault: {error}", item))
+        return Examined(self._verdict(judgement, item), judgement)
 
     def refuse(self, reason: str, item: Item | None = None) -> ChannelVerdict:
         """NO-VERDICT for `reason`."""

@@ -7,7 +7,6 @@ output moves, so that whatever kills the agent, the next start knows how many pa
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,11 +17,9 @@ from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.report.publisher import Publisher
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
+from edge_agent.station.relay import Relay
 
 LOG = logging.getLogger("lineside.station")
-
-WAITING = 1000
-"""Messages that may wait for one slow listener; then the oldest are dropped and counted."""
 
 
 class Listener(Protocol):
@@ -53,7 +50,7 @@ class Actor:
         self._station = station
         self._deadline_ms = deadline_ms
         self._counts = counts
-        self._relays = [Relay(listener) for listener in listeners]
+        self._relays = [Relay(listener.publish, type(listener).__name__) for listener in listeners]
         # Number, act, record: a decision that another thread makes meanwhile comes whole after it,
         # so the order of the numbers is the order in which the outputs acted.
         self._lock = threading.Lock()
@@ -106,52 +103,3 @@ class Actor:
             channels=list(decision.channels),
             late_fail=True if decision.late_fail else None,
         )
-
-
-class Relay:
-    """One listener with a queue and a thread of its own.
-
-    The drop rule: when `waiting` messages wait, the oldest is dropped and counted.
-    """
-
-    def __init__(self, listener: Listener, waiting: int = WAITING) -> None:
-        self.dropped = 0
-        self._listener = listener
-        self._queue: queue.Queue[Outbound | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
-        self._thread.start()
-
-    def put(self, message: Outbound | None) -> None:
-        """Hand a message over; never waits."""
-        while True:
-            try:
-                self._queue.put_nowait(message)
-            except queue.Full:
-                self._drop_oldest()
-            else:
-                return
-
-    def close(self, limit_s: float = 5.0) -> None:
-        """Let the listener take what waits, for at most `limit_s`."""
-        self.put(None)
-        self._thread.join(limit_s)
-
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-        except queue.Empty:
-            return  # the listener was faster
-        self.dropped += 1
-        if self.dropped.bit_count() == 1:
-            name = type(self._listener).__name__
-            LOG.warning("%s is too slow: %d messages dropped", name, self.dropped)
-
-    def _run(self) -> None:
-        failed = 0
-        while (message := self._queue.get()) is not None:
-            try:
-                self._listener.publish(message)
-            except Exception:
-                failed += 1
-                if failed.bit_count() == 1:
-                    LOG.exception("%s failed (%d)", type(self._listener).__name__, failed)

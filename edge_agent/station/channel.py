@@ -9,6 +9,7 @@ from collections.abc import Callable
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Item
+from edge_agent.decide.channel_judge import Examined
 from edge_agent.station.build import ArmedChannel, LoadedBundle
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.line import Line
@@ -97,8 +98,8 @@ class ChannelThread:
         judge = self.channel.bundle.judge
         # What waited too long has been decided already: judging it would only delay the next ones.
         if judge.needs_every_item or self._line.is_open(self.channel.name, item):
-            verdict = judge.judge(item)
+            examined = judge.examine(item)
             self._memories.note(self.channel.name, self.channel.memory)
         else:
-            verdict = judge.refuse("stale: its part was decided without it", item)
-        self._line.judged(item, verdict)
+            examined = Examined(judge.refuse("stale: its part was decided without it", item))
+        self._line.judged(item, examined.verdict, examined.judgement)

@@ -14,9 +14,10 @@ from functools import partial
 from hashlib import blake2b
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.types import Item, Verdict
+from edge_agent.contracts.core.types import Item, Judgement, Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.messages import Action, ChannelVerdict, wire_text
+from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.parts import Assembler, ClosedPart, grab_of
 from edge_agent.station.actor import Actor
@@ -45,7 +46,8 @@ class Missed:
 class Line:
     """The parts under way. Captures, channels and the watch of deadlines call it.
 
-    bundles: channel -> title of its bundle. quiet_s: as QUIET_S.
+    bundles: channel -> title of its bundle. observe: takes what was judged or dropped, after its
+    part was decided; it must not wait. quiet_s: as QUIET_S.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Line:
         actor: Actor,
         counts: StationCounts,
         clock: Clock,
+        observe: Callable[[Observation], None] | None = None,
         quiet_s: float = QUIET_S,
     ) -> None:
+        self._observe = observe
         self._bundles = dict(bundles)
         self._table = table
         self._safe_action: SafeAction = safe_action
@@ -99,15 +103,17 @@ class Line:
     def dropped(self, channel: str, item: Item) -> None:
         """A full queue gave the item up: its part is decided without it."""
         self._miss(channel, part_id_of(item))
-        self._add(item, self._unseen(channel, item))
+        self._add(item, self._unseen(channel, item), None)
 
     def is_open(self, channel: str, item: Item) -> bool:
         """Whether a verdict on the item can still change its part's decision."""
         return self._parts.is_open(grab_of(channel, item, part_id_of(item)))
 
-    def judged(self, item: Item, verdict: ChannelVerdict) -> None:
-        """The verdict on a grabbed item."""
-        self._add(item, verdict)
+    def judged(
+        self, item: Item, verdict: ChannelVerdict, judgement: Judgement | None = None
+    ) -> None:
+        """The verdict on a grabbed item, with the judgement behind it for the observers."""
+        self._add(item, verdict, judgement)
         late = verdict.latency_ms is not None and verdict.latency_ms > self._table.deadline_ms
         if late:
             self._miss(verdict.channel, part_id_of(item))
@@ -151,10 +157,13 @@ class Line:
             if self._counts.add_fault().bit_count() == 1:
                 LOG.exception("part %s failed; going on", part_id)
 
-    def _add(self, item: Item, verdict: ChannelVerdict) -> None:
-        part = self._parts.add(verdict, grab_of(verdict.channel, item, part_id_of(item)))
+    def _add(self, item: Item, verdict: ChannelVerdict, judgement: Judgement | None) -> None:
+        part_id = part_id_of(item)
+        part = self._parts.add(verdict, grab_of(verdict.channel, item, part_id))
         if part is not None:
             self._decide(part)
+        if self._observe is not None:
+            self._observe(Observation(part_id, item, verdict, judgement))
 
     def _unseen(self, channel: str, item: Item) -> ChannelVerdict:
         return ChannelVerdict(

@@ -18,6 +18,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import HealthMessage
+from edge_agent.contracts.wire.observation import Observation, Observer
 from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.build_devices import build_outputs, build_publisher, build_trigger_watch
@@ -27,6 +28,7 @@ from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.line import Line
 from edge_agent.station.memory_store import MemoryStore
+from edge_agent.station.relay import WAITING_ITEMS, Relay
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
 from edge_agent.station.timing import Timing
@@ -41,6 +43,8 @@ class Station:
 
     output: is told of every decision at once, after the configured outputs; it must not wait.
     listeners: are told of every message, each in a thread of its own.
+    observers: see every item with its verdict, each in a thread of its own; who is too slow misses
+    the oldest.
     audit_head: gives number and digest of the audit log's last record, for the health message.
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
     station.toml must be edited first; otherwise run() raises the error.
@@ -55,6 +59,7 @@ class Station:
         clock: Clock,
         output: Callable[[Decision], None] | None = None,
         listeners: Sequence[Listener] = (),
+        observers: Sequence[Observer] = (),
         audit_head: Callable[[], str] = str,
         keep_trying: bool = True,
         remember: bool = True,
@@ -94,6 +99,10 @@ class Station:
         self._trigger = build_trigger_watch(config, self.counts, clock)
         self._channels: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
+        self._observers = [
+            Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)
+            for observer in observers
+        ]
         self._grabbed_before = 0
         self._line = self._new_line()
         self._deadlines_beat_ns = clock.mono_ns()
@@ -123,6 +132,11 @@ class Station:
     def grabbed(self) -> int:
         """Parts of which an item was grabbed."""
         return self._grabbed_before + self._line.begun
+
+    @property
+    def unobserved(self) -> int:
+        """Observations that an observer was too slow for."""
+        return sum(relay.dropped for relay in self._observers)
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -215,8 +229,13 @@ class Station:
             actor=self._actor,
             counts=self.counts,
             clock=self._clock,
+            observe=self._observe if self._observers else None,
             quiet_s=self._timing.quiet_s,
         )
+
+    def _observe(self, observation: Observation) -> None:
+        for relay in self._observers:
+            relay.put(observation)
 
     def _watch_deadlines(self) -> None:
         """Decide what is overdue. A thread of its own: neither a slow disk of the log nor a device
@@ -325,6 +344,8 @@ class Station:
         self._publish_health()
         self._memories.stop()
         self._publisher.close(self.config.line.drain_s)
+        for relay in self._observers:
+            relay.close()
         self._actor.close()
         # A network that hangs still uses its memory: it is left to the end of the process.
         for thread in self._threads:

@@ -20,14 +20,14 @@ from edge_agent.outputs.simulated import (
 )
 from edge_agent.report.config import OutboxTable
 from edge_agent.report.publisher import Publisher
-from edge_agent.station.actor import Actor, Relay
+from edge_agent.station.actor import Actor
 from edge_agent.station.build_devices import build_outputs
 from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.station import Station
 from edge_agent.station.timing import Timing
-from tests.station_kit import HEALTH, wait_until, write_station
+from tests.station_kit import wait_until, write_station
 
 
 def decision(part_id: str = "p1") -> Decision:
@@ -109,16 +109,6 @@ def test_listener_that_hangs_delays_neither_output_nor_other_listeners(tmp_path:
     actor.close()
     parts = [m.part_id for m in slow.messages if isinstance(m, VerdictMessage)]
     assert parts == [f"p{k}" for k in range(50)]
-
-
-def test_slow_listener_loses_the_oldest_and_they_are_counted() -> None:
-    slow = Slow()
-    relay = Relay(slow, waiting=4)
-    for _ in range(10):
-        relay.put(HEALTH)
-    assert relay.dropped in (5, 6), "one may be in the listener's hands"
-    slow.free.set()
-    relay.close()
 
 
 def test_station_drives_the_outputs_of_station_toml(bench: Path) -> None:

@@ -1,0 +1,69 @@
+"""Hands things to somebody who may be slow: a bounded queue and a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+LOG = logging.getLogger("lineside.station")
+
+WAITING = 1000
+"""Messages that may wait for one slow listener."""
+WAITING_ITEMS = 16
+"""Observations that may wait for one slow observer: each holds a frame (64 MB at 4 MB a frame)."""
+
+T = TypeVar("T")
+
+
+class Relay(Generic[T]):
+    """One taker with a queue and a thread of its own; `name` is for the log.
+
+    The drop rule: when `waiting` things wait, the oldest is dropped and counted.
+    """
+
+    def __init__(self, take: Callable[[T], None], name: str, waiting: int = WAITING) -> None:
+        self.dropped = 0
+        self._take = take
+        self._name = name
+        self._queue: queue.Queue[T | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._run, name=f"relay-{name}", daemon=True)
+        self._thread.start()
+
+    def put(self, thing: T | None) -> None:
+        """Hand a thing over; never waits."""
+        while True:
+            try:
+                self._queue.put_nowait(thing)
+            except queue.Full:
+                self._drop_oldest()
+            else:
+                return
+
+    def close(self, limit_s: float = 5.0) -> None:
+        """Let the taker have what waits, for at most `limit_s`."""
+        self.put(None)
+        self._thread.join(limit_s)
+
+    def _drop_oldest(self) -> None:
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:
+            return  # the taker was faster
+        self.dropped += 1
+        if self.dropped.bit_count() == 1:
+            LOG.warning("%s is too slow: %d were dropped", self._name, self.dropped)
+
+    def _run(self) -> None:
+        failed = 0
+        while (thing := self._queue.get()) is not None:
+            try:
+                self._take(thing)
+            except Exception:
+                failed += 1
+                if failed.bit_count() == 1:
+                    LOG.exception("%s failed (%d)", self._name, failed)
+            # A frame must not stay in memory until the next one comes.
+            del thing
