@@ -75,7 +75,14 @@ def judge(outcome: Expected, output: str) -> list[str]:
     """The expectations that an output does not meet."""
     faults = [f"lacks {one}" for one in outcome.must if not re.search(one, output, re.M)]
     never = outcome.never if outcome.traceback else (*outcome.never, TRACEBACK)
-    return faults + [f"has {one}" for one in never if re.search(one, output, re.M)]
+    faults += [f"has {one}" for one in never if re.search(one, output, re.M)]
+    for pattern, holds in outcome.figures:
+        found = list(re.finditer(pattern, output, re.M))
+        faults += [] if found else [f"lacks {pattern}"]
+        for match in found:
+            if not holds(*(float(group) for group in match.groups())):
+                faults.append(f"wrong figures: {match[0][:200]}")
+    return faults
 
 
 def _run(place: Path, seconds: float, words: tuple[str, ...]) -> tuple[str, bool]:

@@ -70,13 +70,25 @@ def agent(toml, log=None, *words, **named):
     return begun
 
 """
+START_OF_A_STATION = (
+    (r"-s TERM \d+ lineside", "-s TERM 30 lineside"),
+    (r"& sleep 4$", "& sleep 16"),
+)
 CALLS: dict[str, tuple[tuple[str, str], ...]] = {
-    "kit.py": (
+    "attacks/kit.py": (
         # A busy machine needs longer than the few seconds that the scripts wait for a station.
         (r"^def agent\(", "def begin_agent("),
         (r"^def publisher\(", AGENT + "def publisher("),
     ),
-    "double_frame.py": (
+    "station/kit.py": ((r"str\(t\),BIN", "str(t+START_S),BIN"), (r"^BIN=", "START_S=14\nBIN=")),
+    "damaged_outbox/case.py": (
+        # Pages of the outbox have 8 KiB, and rows lie in leaves of a table (type 13).
+        (r"4096", "8192"),
+        (r"\[i\*8192\]==10", "[i*8192]==13"),
+    ),
+    "overwritten_snapshot_never_judged/cmd.sh": START_OF_A_STATION,
+    "slow_upload_judged_half/cmd.sh": START_OF_A_STATION,
+    "attacks/double_frame.py": (
         (r'a\.add\((v\("\w+","\w+"\)),("[^"]+"),(\d[\d_]*)\)', r"once(\1,\2,\3)"),
         (
             r"^(v=lambda .*)$",
@@ -86,25 +98,25 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
             "return a.add(verdict,g)",
         ),
     ),
-    "damaged_outbox.py": (
+    "attacks/damaged_outbox.py": (
         (r"while o\._queue and", "while not o._queue.empty and"),
         (r"key=\(-1,-1\)", "key=-1"),
         (r"more=r\.after\(key,100\)", "page=r.after(key,100); more=page.rows"),
         (r"rows\+=more; key=more\[-1\]\.key", "rows+=more; key=page.end"),
     ),
-    "throughput.py": (
+    "attacks/throughput.py": (
         (r"e=l\.open\(5\); from \S+ import Row", "l.open(); from edge_agent.report.row import Row"),
         (
             r'l\.commit\(e,n\+1,\[Row\(e,n,"verdict",pay\)\]\)',
             'l.commit([Row(n+1,"1",n,"verdict",pay)],[])',
         ),
     ),
-    "stuck_worker.py": (
+    "attacks/stuck_worker.py": (
         (r"inspect_image", "inspect"),
         # The station, not the clock, knows how many of the 60 files were grabbed in 8 s.
         (r"60-len\(", "st.grabbed-len("),
     ),
-    "bundles_hostile.py": (
+    "attacks/bundles_hostile.py": (
         (
             r"from edge_agent\.contracts\.model\.bundle import \*",
             "import time; from edge_agent.contracts.model.bundle import *",
@@ -112,7 +124,7 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"trust=trust\)", "trust=[trust] if trust else [])"),
     ),
 }
-"""Script -> its own patterns: functions and attributes that are called otherwise now."""
+"""Script (folder/file) -> its own patterns: what it calls otherwise now."""
 
 WORDS = {
     "attacks/kill_window.py": ("12", "100"),
@@ -126,13 +138,13 @@ def follow_moves(folder: Path) -> None:
     """Replace in every script below `folder` what has moved."""
     for path in (*folder.rglob("*.py"), *folder.rglob("*.sh")):
         text = path.read_text()
-        moved = replaced(text, path.name)
+        moved = replaced(text, "/".join(path.parts[-2:]))
         if moved != text:
             path.write_text(moved)
 
 
 def replaced(text: str, name: str) -> str:
-    """The text of the script `name` with today's names."""
+    """The text of the script `name` (folder/file) with today's names."""
     for old, new in MODULES.items():
         text = re.sub(rf"\b(from|import) {re.escape(old)}(?=\s)", rf"\1 {new}", text)
     for pattern, new in (*NAMES, *CALLS.get(name, ())):
