@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -247,9 +248,23 @@ def _value(value: object, mono_ns: int) -> TagValue:
         )
     if isinstance(value, str) and _is_odd_number(value):
         return TagValue(None, mono_ns, f"{value!r}, a number that is not written in plain digits,")
+    if isinstance(value, int | float | str) and _is_infinite(value):
+        return TagValue(None, mono_ns, "a number that is beyond every range")
     if value is None or isinstance(value, int | float | str):
         return TagValue(value, mono_ns)
     return TagValue(None, mono_ns, "neither a number nor a text")
+
+
+def _is_infinite(value: float | str) -> bool:
+    """Whether a number overflows: it is there, and must not be filled as a missing one is."""
+    if isinstance(value, str) and not any(map(str.isdigit, value)):
+        return False  # "inf" is a word, of a category or for no value
+    try:
+        return math.isinf(float(value))
+    except OverflowError:  # an integer of more than 308 digits
+        return True
+    except ValueError:  # a text
+        return False
 
 
 def _is_odd_number(text: str) -> bool:

@@ -69,6 +69,9 @@ def test_keys_are_found_whole_and_by_steps() -> None:
             "x: '\u0662\u0660', a number that is not written in plain digits, on a",
         ),
         (b'{"v": ' + b"9" * 5000 + b"}", "x: a payload that is broken JSON on a"),
+        (b'{"v": ' + b"9" * 400 + b"}", "x: a number that is beyond every range on a"),
+        (b'{"v": -1e999}', "x: a number that is beyond every range on a"),
+        (b'{"v": "1e999"}', "x: a number that is beyond every range on a"),
     ],
     ids=[
         "list",
@@ -83,6 +86,9 @@ def test_keys_are_found_whole_and_by_steps() -> None:
         "under",
         "arabic",
         "digits",
+        "integer beyond",
+        "number beyond",
+        "text beyond",
     ],
 )
 def test_an_unreadable_payload_takes_the_value_away(payload: bytes, words: str) -> None:
