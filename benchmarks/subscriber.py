@@ -21,6 +21,7 @@ class Subscriber:
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.duplicates = 0
         self.states: list[dict[str, Any]] = []
+        self.gaps: list[dict[str, Any]] = []
         self._topic = f"{prefix}/{station}/#"
         self._port = port
         self._changed = threading.Condition()
@@ -76,4 +77,6 @@ class Subscriber:
                 self.verdicts[document["event_id"]] = document
             elif document["kind"] == "state":
                 self.states.append(document)
+            elif document["kind"] == "gap":
+                self.gaps.append(document)
             self._changed.notify_all()

@@ -82,10 +82,12 @@ class OutboxWriter:
             logged = self._store.open()
         finally:
             if self._store.readable:
+                # Also where the disk is full: rows that are sent and removed until there is room
+                # must leave their books, or they would be taken for lost.
+                self._books = self._store.books()
                 self._count()
         folder = self._store.folder
         note, last = accounts.read_note(folder), self._counter.last_run()
-        self._books = self._store.books()
         doubtful = accounts.complete_books(self._books, note, self._store.numbers())
         newest = max([*self._books, note.last if note else ""], default="")
         self._next_id = max(self._next_id, self._store.last_id() + 1)
