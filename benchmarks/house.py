@@ -264,13 +264,20 @@ def _broad_handlers(modules: dict[str, Module]) -> Finding:
 
 
 def _loops(module: Module) -> list[ast.AST]:
-    """`while` loops, and functions that a thread or a task runs (their names are given as such)."""
+    """`while` loops, and functions that a thread, a task or a process of its own runs."""
     started = {
         _last_name(keyword.value)
         for node in module.nodes
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg == "target"
+    }
+    started |= {
+        _last_name(node.func)
+        for guard in module.tree.body
+        if isinstance(guard, ast.If) and "__main__" in ast.unparse(guard.test)
+        for node in ast.walk(guard)
+        if isinstance(node, ast.Call)
     }
     loops: list[ast.AST] = [node for node in module.nodes if isinstance(node, ast.While)]
     return loops + [function for function in module.functions() if function.name in started]

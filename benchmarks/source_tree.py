@@ -182,4 +182,6 @@ def _is_hook(function: Function) -> bool:
 def _base(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         return _base(node.value)
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    if isinstance(node, ast.Attribute):  # logging.Handler is not the tree's own Handler
+        return f"{_base(node.value)}.{node.attr}"
+    return getattr(node, "id", "")

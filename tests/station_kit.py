@@ -159,10 +159,15 @@ def write_frames(folder: Path, count: int, size: tuple[int, int] = (64, 48)) -> 
     return folder
 
 
+UNHURRIED = "[line]\ndeadline_ms = 60000"
+"""No verdict is late, however busy the machine is: a test of lateness gives its own [line]."""
+
+
 def write_station(folder: Path, source: str, **tables: str) -> Path:
     """A station.toml with one image channel; `tables` are TOML bodies by table name."""
     parts = [f'[station]\nid = "test"\n{tables.pop("station", "")}']
     parts += ["[trust]\nallow_unsigned = true"] if "trust" not in tables else []
+    parts += [UNHURRIED] if "line" not in tables else []
     parts += [f"[{name}]\n{body}" for name, body in tables.items()]
     parts += [
         '[[channel]]\nname = "top"\nkind = "image"\nbundle = "brightness.bundle"',

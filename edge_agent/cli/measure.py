@@ -72,9 +72,9 @@ def _recordings(args: argparse.Namespace) -> Iterator[tuple[Recording, MachineGr
     """Each recording with the machine's group and the name of its bearing."""
     from edge_agent.contracts.vibration.recordings import (
         FRACTION,
-        holds_fractions,
         read_recording,
     )
+    from edge_agent.contracts.vibration.wav import holds_fractions
 
     if args.config is None:
         group: MachineGroup = args.group or "group2-rigid"

@@ -1,4 +1,4 @@
-"""The first run of a bundle's model, in a process of its own: `python -m edge_agent.infer.trial`.
+"""The first run of a bundle's model, in a process of its own (infer/trial_process).
 
 A model that is damaged, or meant to do harm, can crash the runtime, never end, or take all memory.
 A station has other channels to watch, and an installer a station to leave as it was: so the parity
@@ -21,8 +21,8 @@ from edge_agent.contracts.core.errors import (
     LinesideError,
     ParityError,
 )
-from edge_agent.contracts.core.isolation import CURE, bound_this_process, ended_error
-from edge_agent.contracts.model.bundle import Bundle, archive_of, parse_bundle
+from edge_agent.contracts.core.isolation import CURE, ended_error
+from edge_agent.contracts.model.bundle import Bundle, archive_of
 
 LIMIT_S = 300.0
 ERRORS = (BundleError, ConfigError, InputError, ParityError)
@@ -35,7 +35,7 @@ class Trials:
 
     limit_s: float = LIMIT_S
     command: list[str] = field(
-        default_factory=lambda: [sys.executable, "-P", "-m", "edge_agent.infer.trial"]
+        default_factory=lambda: [sys.executable, "-P", "-m", "edge_agent.infer.trial_process"]
     )
     _passed: set[tuple[str, str, int]] = field(default_factory=set)
 
@@ -69,24 +69,6 @@ class Trials:
             raise _error(done.stdout, done.stderr, bundle.source)
 
 
-def main(runtime: str, threads: str) -> int:
-    """Load the bundle on stdin and run its vectors on the CPU; 0, or 1 with the error as JSON."""
-    from edge_agent.infer.inspector import Inspector
-    from edge_agent.infer.runtime_choice import open_runtime
-    from edge_agent.infer.self_test import verify_parity
-
-    bound_this_process()
-    try:
-        bundle = parse_bundle(sys.stdin.buffer.read(), "bundle")
-        inspector = Inspector(bundle.manifest, open_runtime(bundle.model, runtime, int(threads)))
-        verify_parity(inspector, bundle)
-    except LinesideError as error:
-        kind = type(error).__name__
-        sys.stdout.write(json.dumps([kind, error.what, error.where, error.cure]) + "\n")
-        return 1
-    return 0
-
-
 def _error(out: bytes, err: bytes, source: str) -> LinesideError:
     try:
         name, what, where, cure = json.loads(out.splitlines()[-1])
@@ -95,7 +77,3 @@ def _error(out: bytes, err: bytes, source: str) -> LinesideError:
         return BundleError(f"its first run fails ({last[:200]})", where=source, cure=CURE)
     kind = next((one for one in ERRORS if one.__name__ == name), BundleError)
     return kind(what, where=where, cure=cure)
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

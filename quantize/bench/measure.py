@@ -67,21 +67,7 @@ def time_model(
         path = Path(folder) / "model.tflite"
         path.write_bytes(model)
         job = {"model": str(path), "threads": threads, "runs": runs, "runtime": runtime}
-        job["started_ns"] = time.time_ns()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "quantize.bench.worker", json.dumps(job)],
-                capture_output=True,
-                text=True,
-                env=environment,
-                timeout=LIMIT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BundleError(
-                f"is not timed within {LIMIT_S} s", where=where, cure="give fewer --runs"
-            ) from error
+        done = _run_worker({**job, "started_ns": time.time_ns()}, where)
     if done.returncode < 0:
         raise ended_error(-done.returncode, where)
     if done.returncode != 0:
@@ -92,6 +78,23 @@ def time_model(
             cure="see lineside-quantize inspect",
         )
     return Timing(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _run_worker(job: dict[str, object], where: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "quantize.bench.worker", json.dumps(job)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BundleError(
+            f"is not timed within {LIMIT_S} s", where=where, cure="give fewer --runs"
+        ) from error
 
 
 def machine_name() -> str:

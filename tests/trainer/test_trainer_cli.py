@@ -75,7 +75,7 @@ def test_check_names_faults_and_exits_3(
         (["fit", "PLATES", "--group", "plat"], 1, "no column 'plat': did you mean 'plate'?"),
         (["fit", "PLATES", "--held-out", "x"], 2, "plate has no value 'x'"),
         (["fit", "PLATES", "--config", "no.toml"], 2, "no.toml: cannot be read"),
-        (["report", "PLATES"], 2, "no run: config.toml is missing"),
+        (["report", "PLATES"], 1, "is no run folder: name a folder that lineside-train fit wrote"),
     ],
     ids=["folder", "model", "epochs", "group", "held out", "config", "report"],
 )

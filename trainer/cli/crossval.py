@@ -78,24 +78,30 @@ def choices_of(texts: list[str]) -> list[Choice]:
 
 def _crossval(arguments: argparse.Namespace) -> int:
     from trainer.console.output import print_lines
-    from trainer.console.progress import Terminal
 
     if arguments.leave_out is None:
-        from trainer.workflow.kfold_files import run_kfold
+        document = _kfold(arguments)
+        lines = _kfold_lines(document)
+    else:
+        document = _leave_out(arguments)
+        lines = _lines(document)
+    if arguments.json:
+        print(json.dumps(document))
+    else:
+        print_lines(*lines)
+    return 0
 
-        document = run_kfold(
-            arguments.dataset,
-            config_from(arguments),
-            arguments.folds,
-            arguments.seeds,
-            arguments.out,
-            Terminal(),
-        )
-        if arguments.json:
-            print(json.dumps(document))
-        else:
-            print_lines(*_kfold_lines(document))
-        return 0
+
+def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
+    from trainer.console.progress import Terminal
+    from trainer.workflow.kfold_files import run_kfold
+
+    config, folds, seeds = config_from(arguments), arguments.folds, arguments.seeds
+    return run_kfold(arguments.dataset, config, folds, seeds, arguments.out, Terminal())
+
+
+def _leave_out(arguments: argparse.Namespace) -> dict[str, Any]:
+    from trainer.console.progress import Terminal
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.workflow.crossval import cross_validate, sample_figures, window_figure
     from trainer.workflow.leave_out import protocol_of
@@ -109,16 +115,11 @@ def _crossval(arguments: argparse.Namespace) -> int:
     folds = cross_validate(dataset, protocol, config, choices, talk)
     figures = {"window_accuracy": window_figure([fold.windows for fold in folds])}
     figures |= sample_figures(folds)
-    document = {
+    return {
         "protocol": protocol.sentence,
         "folds": [_row(fold) for fold in folds],
         "figures": {name: figure.as_json() for name, figure in figures.items()},
     }
-    if arguments.json:
-        print(json.dumps(document))
-    else:
-        print_lines(*_lines(document))
-    return 0
 
 
 def _row(fold: Fold) -> dict[str, object]:

@@ -6,6 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.evaluation.setting_effects import Optimum
 
 EPILOG = """example:
   lineside-train optimise data/mill --setting "Torque [Nm]=20:60" --setting "speed [rpm]=1200:2000"
@@ -62,19 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
     write_atomic(arguments.out, page.encode())
     proposal = found.proposal
     if arguments.json:
-        document = {
-            "outcome": found.outcome,
-            "settings": dict(proposal.settings) if proposal else None,
-            "now": proposal.now if proposal else None,
-            "expected": proposal.then if proposal else None,
-            "gain": proposal.gain if proposal else None,
-            "gain_ci95": list(proposal.gain_ci95) if proposal else None,
-            "skill": {found.skill_name: found.skill},
-            "why": found.why,
-            "causes": NO_CAUSES,
-            "report": str(arguments.out),
-        }
-        print(json.dumps(document))
+        print(json.dumps({**_document(found), "causes": NO_CAUSES, "report": str(arguments.out)}))
         return 0
     for name, value in (proposal.settings if proposal else {}).items():
         print(f"{name} = {value:.5g}")
@@ -82,3 +74,17 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"No causes: {NO_CAUSES}", file=sys.stderr)
     print(f"report: {arguments.out}", file=sys.stderr)
     return 0
+
+
+def _document(found: Optimum) -> dict[str, Any]:
+    proposal = found.proposal
+    return {
+        "outcome": found.outcome,
+        "settings": dict(proposal.settings) if proposal else None,
+        "now": proposal.now if proposal else None,
+        "expected": proposal.then if proposal else None,
+        "gain": proposal.gain if proposal else None,
+        "gain_ci95": list(proposal.gain_ci95) if proposal else None,
+        "skill": {found.skill_name: found.skill},
+        "why": found.why,
+    }

@@ -53,15 +53,20 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
         cut = cut_groups(split, found.groups)
-        said = "the groups were given; still " + cut.sentence() if cut else found.sentence()
-        return Guarded(split, None, (said,), found)
+        note = "the groups were given; still " + cut.sentence() if cut else found.sentence()
+        return Guarded(split, None, (note,), found)
+    return _guard_free(dataset, config, found, waived=WAIVER in allow)
+
+
+def _guard_free(dataset: Dataset, config: FitConfig, found: CopySurvey, *, waived: bool) -> Guarded:
+    """The split of images of which nobody named groups or folds."""
     naive = plan_split(dataset, config)
     given = any(sample.split == "test" for sample in dataset.samples)
     cut = cut_groups(naive, found.groups)
     if cut is None:
         return Guarded(naive, None, (found.sentence(),), found)
     honest = plan_split(with_proposed_groups(dataset, found), config)
-    if given and WAIVER not in allow:
+    if given and not waived:
         raise DatasetError(
             cut.sentence(),
             where=str(dataset.root),

@@ -45,19 +45,15 @@ def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[st
     return bootstrapped(area, list(groups), rounds=ROUNDS)
 
 
-def region_overlap(maps: Sequence[Heat], masks: Sequence[Mask], limit: float = LIMIT) -> float:
+def region_overlap_figure(
+    maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str], limit: float = LIMIT
+) -> Figure:
     """PRO: the mean over defects of the part found, averaged over false-alarm shares 0 to `limit`.
 
     After Bergmann et al., The MVTec Anomaly Detection Dataset (IJCV 129, 2021): each connected
     region counts the same, however small. Not a number without a defect or without good pixels.
+    The interval draws groups of images, good ones among them.
     """
-    return _area(overlaps(maps, masks), np.arange(len(maps)), limit)
-
-
-def region_overlap_figure(
-    maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str], limit: float = LIMIT
-) -> Figure:
-    """`region_overlap` with an interval that draws groups of images, good ones among them."""
     table = overlaps(maps, masks)
     return bootstrapped(lambda rows: _area(table, rows, limit), list(groups))
 

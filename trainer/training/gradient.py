@@ -51,7 +51,7 @@ def descend(
     """
     import keras
 
-    config = training.config
+    config, val = training.config, (training.val.inputs, training.val_targets)
     epochs = epochs or config.epochs
     if training.cluster is not None:
         return _descend_together(network, training, training.cluster, learning_rate, epochs)
@@ -62,9 +62,8 @@ def descend(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    stop = keras.callbacks.EarlyStopping(
-        "val_loss", patience=config.patience or max(1, epochs // 2), restore_best_weights=True
-    )
+    patience = config.patience or max(1, epochs // 2)
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
     place = training.unfinished.next_training()
     checkpoint = CheckpointCallback(place, network, shuffle, stop)
     first = checkpoint.first_epoch(epochs)
@@ -75,7 +74,7 @@ def descend(
         bar.advance(len(checkpoint.rows))
         network.fit(
             batches,
-            validation_data=(training.val.inputs, training.val_targets),
+            validation_data=val,
             epochs=epochs,
             initial_epoch=first,
             verbose=0,

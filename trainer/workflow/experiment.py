@@ -97,9 +97,8 @@ def run_experiment(
     training = replace(training, unfinished=unfinished or CheckpointFolder(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    val_outputs = (
-        predict(fitted.model, training.val.inputs) if fitted.unseen is None else fitted.unseen
-    )
+    unseen = fitted.unseen
+    val_outputs = predict(fitted.model, training.val.inputs) if unseen is None else unseen
     scoring = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
     test_outputs = predict(fitted.model, held_out.inputs)

@@ -21,6 +21,7 @@ from trainer.workflow.experiment import run_experiment
 
 if TYPE_CHECKING:
     import keras_tuner
+    from keras_tuner.engine.base_tuner import BaseTuner
     from keras_tuner.engine.trial import Trial
 
 
@@ -53,7 +54,6 @@ def search(
     `folder` keeps the trials: an interrupted search goes on where it stopped.
     """
     import keras_tuner
-    from keras_tuner.engine.base_tuner import BaseTuner
 
     if split.dataset.config.good_only:
         raise ConfigError(
@@ -61,7 +61,26 @@ def search(
             where=str(split.dataset.root),
             cure="tune on a data set with defects in validation",
         )
-    progress = talk or Silent()
+    image = split.dataset.config.kind == "image"
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective(OBJECTIVE, "max"), max_trials=trials, seed=config.seed
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
+        tuner = _search_class(split, config, talk or Silent())(
+            oracle=oracle, directory=str(folder), project_name="trials", overwrite=False
+        )
+        settings_of(oracle.hyperparameters, image)
+        tuner.search(verbose=0)
+    done = oracle.get_best_trials(trials)
+    tried = [Tried(dict(trial.hyperparameters.values), float(trial.score)) for trial in done]
+    return configured(config, tried[0].settings, image), tried
+
+
+def _search_class(split: Split, config: FitConfig, talk: Talk) -> type[BaseTuner]:
+    """A tuner that fits on training samples and scores on validation samples."""
+    from keras_tuner.engine.base_tuner import BaseTuner
+
     image = split.dataset.config.kind == "image"
 
     class Search(BaseTuner):  # type: ignore[misc]
@@ -69,25 +88,13 @@ def search(
             del args, kwargs
             tried = configured(config, settings_of(trial.hyperparameters, image), image)
             score = _validation_score(split, tried)
-            progress.say(
-                f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}"
-            )
+            talk.say(f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}")
             return {OBJECTIVE: score}
 
         def load_model(self, trial: Trial) -> None:
             raise NotImplementedError
 
-    oracle = keras_tuner.oracles.RandomSearchOracle(
-        objective=keras_tuner.Objective(OBJECTIVE, "max"), max_trials=trials, seed=config.seed
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
-        tuner = Search(oracle=oracle, directory=str(folder), project_name="trials", overwrite=False)
-        settings_of(oracle.hyperparameters, image)
-        tuner.search(verbose=0)
-    done = oracle.get_best_trials(trials)
-    tried = [Tried(dict(trial.hyperparameters.values), float(trial.score)) for trial in done]
-    return configured(config, tried[0].settings, image), tried
+    return Search
 
 
 def settings_of(space: keras_tuner.HyperParameters, image: bool) -> dict[str, Any]:

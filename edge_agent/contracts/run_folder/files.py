@@ -42,7 +42,6 @@ EMPTY = "empty"
 
 Schema = TypeVar("Schema", bound=BaseModel)
 Array = NDArray[np.generic]
-TextRow = Mapping[str, str]
 
 
 def damaged(path: Path, what: str, cure: str = FIT_AGAIN) -> RunError:

@@ -123,6 +123,10 @@ def open_run(path: Path) -> RunFolder:
     """Read a run folder back; raises RunError that names the file and the cure."""
     if not path.is_dir():
         raise RunError("no such run folder", where=str(path), cure="lineside-train fit makes one")
+    if not any((path / name).exists() for name in (files.SPEC, files.CONFIG, files.METRICS)):
+        raise RunError(
+            "is no run folder", where=str(path), cure="name a folder that lineside-train fit wrote"
+        )
     spec = read_document(ModelSpec, path / files.SPEC)
     return RunFolder(
         path,

@@ -55,11 +55,6 @@ class VibrationInput(Strict):
         """The network's input."""
         return view_shape(self.views, len(self.axes)) if self.views else self.window_shape
 
-    @property
-    def needs_rpm(self) -> bool:
-        """Whether a recording must say how fast its shaft turns."""
-        return any(getattr(view, "scale", "hertz") == "orders" for view in self.views)
-
     def prepare(self, raw: object) -> Windows:
         """One recording -> its windows, float32 (N, *shape).
 

@@ -12,7 +12,8 @@ from edge_agent.contracts.core.folder_scan import FolderScan, scan_folder
 from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.process.tables import texts
-from edge_agent.contracts.vibration.recordings import FRACTION, READERS, holds_fractions
+from edge_agent.contracts.vibration.recordings import FRACTION, READERS
+from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 from trainer.data.labels_csv import read_table_here
 from trainer.data.layouts.foreign import foreign_format

@@ -6,6 +6,7 @@ of both real and false pictures after Zhao et al., DiffAugment (NeurIPS 2020), f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -44,8 +45,23 @@ def train_generator(
     keras.utils.set_random_seed(seed)
     real = tf.constant(np.stack([_small(image) for image in pictures]))
     maker, judge = generator(), discriminator()
-    maker_steps, judge_steps = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
+    graph = tf.function(_step_of(maker, judge))
     draws = np.random.default_rng(seed)
+    with (talk or Silent()).steps("adversaries", steps) as bar:
+        for _ in range(steps):
+            places = draws.integers(0, len(pictures), BATCH)
+            noise = draws.normal(size=(BATCH, NOISE)).astype(np.float32)
+            graph(tf.gather(real, places), tf.constant(noise), tf.constant(_shifts(draws)))
+            bar.advance()
+    return maker
+
+
+def _step_of(maker: keras.Model, judge: keras.Model) -> Callable[..., None]:
+    """One step of both networks on a batch (hinge loss: Lim and Ye, Geometric GAN, 2017)."""
+    import keras
+    import tensorflow as tf
+
+    maker_steps, judge_steps = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
 
     def step(batch: tf.Tensor, noise: tf.Tensor, shifts: tf.Tensor) -> None:
         with tf.GradientTape(persistent=True) as tape:
@@ -61,14 +77,7 @@ def train_generator(
             weights = network.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
 
-    graph = tf.function(step)
-    with (talk or Silent()).steps("adversaries", steps) as bar:
-        for _ in range(steps):
-            places = draws.integers(0, len(pictures), BATCH)
-            noise = draws.normal(size=(BATCH, NOISE)).astype(np.float32)
-            graph(tf.gather(real, places), tf.constant(noise), tf.constant(_shifts(draws)))
-            bar.advance()
-    return maker
+    return step
 
 
 def draw(maker: keras.Model, count: int, shape: tuple[int, int], seed: int) -> list[Image]:
