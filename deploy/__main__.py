@@ -13,14 +13,15 @@ EPILOG = """examples:
   lineside-deploy push caps-1.1.0.bundle --to pi@line3:/var/lib/lineside
   lineside-deploy status pi@line3:/var/lib/lineside
   lineside-deploy rollback pi@line3:/var/lib/lineside caps
+  lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
 
-exit codes: 0 ok, 1 failed, 2 misuse, 4 host not reached
+exit codes: 0 ok, 1 failed, 2 misuse, 4 host not reached, or a disk that must not be written
 """
 
 PROGRAM = Program(
     name="lineside-deploy",
     package="deploy.cli",
-    description="Sign bundles and install them on stations.",
+    description="Sign bundles, install them on stations, and flash cards.",
     epilog=EPILOG,
 )
 main = PROGRAM.main

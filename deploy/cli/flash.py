@@ -1,0 +1,111 @@
+"""The verb `flash`: an image onto a card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deploy.flash.disk import Disk
+    from deploy.flash.plan import Plan
+    from deploy.flash.write import Progress
+
+EXAMPLES = """examples:
+  lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
+  lineside-deploy flash pios-lite.img.xz /dev/sdb --sha256 SUM --keys keys --receipt card7.json
+
+Nothing is written to a disk that is in use, read-only, too small, or not removable unless its
+--serial is given. The first MiB is written last: a card that was pulled out does not boot.
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    flash = add_verb(verbs, "flash", "write an image to a card and read it back", EXAMPLES, _flash)
+    flash.add_argument("image", type=Path, metavar="IMAGE", help=".img, .img.xz, .gz or .zst")
+    flash.add_argument("device", metavar="DEVICE", help="the whole card, as /dev/sdb")
+    flash.add_argument("--serial", default="", help="the disk must have this serial")
+    flash.add_argument("--sha256", default="", metavar="SUM", help="of IMAGE as downloaded")
+    flash.add_argument("--bmap", type=Path, metavar="FILE", help="block map: write its blocks only")
+    flash.add_argument("--no-verify", action="store_true", help="do not read back")
+    flash.add_argument("--keys", type=Path, metavar="DIR", help="folder of keys for the receipt")
+    flash.add_argument("--receipt", type=Path, metavar="FILE", help="write a signed receipt")
+    flash.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+    flash.add_argument("--yes", action="store_true", help="do not ask before writing")
+    flash.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _flash(args: argparse.Namespace) -> int:
+    from deploy.flash.flash import Steps, flash
+    from deploy.flash.plan import Wanted, make_plan
+    from deploy.flash.receipt import sign_receipt
+    from deploy.signing.keys import read_keys
+    from edge_agent.contracts.core.files import write_atomic
+
+    if (args.receipt is None) != (args.keys is None):
+        cure = "give both: a receipt is signed"
+        raise ConfigError("--receipt and --keys go together", where="command line", cure=cure)
+    keys = read_keys(args.keys) if args.keys else None
+    wanted = Wanted(args.image, args.device, args.serial, args.bmap, args.sha256)
+    plan = make_plan(wanted)
+    print(_sentence(plan), file=sys.stderr)
+    if args.dry_run:
+        _print(args, {"dry_run": True, "device": args.device, "bytes": plan.source.image_bytes})
+        return 0
+    if not args.yes:
+        _ask(plan.disk)
+    receipt = flash(plan, Steps(verify=not args.no_verify), _progress())
+    if keys:
+        write_atomic(args.receipt, sign_receipt(receipt, keys))
+    _print(args, receipt)
+    return 0
+
+
+def _print(args: argparse.Namespace, found: Mapping[str, object]) -> None:
+    print(json.dumps(found) if args.json else f"{args.device}: {_outcome(found)}")
+
+
+def _outcome(found: Mapping[str, object]) -> str:
+    if "dry_run" in found:
+        return "fit for this image; nothing was written"
+    return "written and read back" if found["verified"] else "written, not read back"
+
+
+def _sentence(plan: Plan) -> str:
+    disk, source = plan.disk, plan.source
+    name = " ".join(part for part in (disk.model, disk.serial) if part) or "no serial"
+    return (
+        f"{disk.path} ({name}, {disk.size_bytes >> 20} MiB) gets {source.path.name} "
+        f"({source.image_bytes >> 20} MiB); everything on it is lost"
+    )
+
+
+def _ask(disk: Disk) -> None:
+    """Let the user type the serial, or the path of a disk without one; raises ConfigError."""
+    word = disk.serial or disk.path
+    if not sys.stdin.isatty():
+        cure = "add --yes when you are sure of the device"
+        raise ConfigError("nobody can confirm", where=disk.path, cure=cure)
+    print(f"type {word} to go on: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != word:
+        raise ConfigError("not confirmed", where=disk.path, cure="nothing was written")
+
+
+def _progress() -> Progress:
+    """A line on stderr at every tenth of a stage."""
+    shown: set[tuple[str, int]] = set()
+
+    def show(stage: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if (stage, tenth) not in shown:
+            shown.add((stage, tenth))
+            print(f"{stage} {tenth * 10} % of {total >> 20} MiB", file=sys.stderr, flush=True)
+
+    return show
