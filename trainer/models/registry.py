@@ -1,8 +1,8 @@
 """The architectures: one file of this package each, found by name.
 
-A file trainer/models/NAME.py (dashes of the name as underscores) that holds
-`ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains; nothing else is edited,
-but the defaults for the model that `auto` takes. Keras is imported inside the functions only.
+A file trainer/models/ROOM/NAME.py (ROOM: image, vibration or process; dashes of the name as
+underscores) that holds `ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains.
+Nothing else is edited, but the defaults for the model that `auto` takes. Keras is imported inside the functions only.
 """
 
 from __future__ import annotations
