@@ -96,24 +96,25 @@ def _run(place: Path, seconds: float, words: tuple[str, ...]) -> tuple[str, bool
         "WORK": str(place.parent / "work"),
     }
     command = ["bash", str(place / "cmd.sh")] if place.is_dir() else [*_script(place), *words]
-    run = subprocess.Popen(
-        command,
-        cwd=place if place.is_dir() else place.parent,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    timed_out = False
-    try:
-        output, _ = run.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        timed_out = True
+    # Into a file: a broker that a failed script leaves at work would keep a pipe open.
+    with tempfile.TemporaryFile() as output:
+        run = subprocess.Popen(
+            command,
+            cwd=place if place.is_dir() else place.parent,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        timed_out = False
+        try:
+            run.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
         _end_group(run.pid)
-        output, _ = run.communicate()
-    # A script that ended in an error leaves its broker and its agent at work.
-    _end_group(run.pid)
-    return output.decode(errors="replace"), timed_out
+        run.wait()
+        output.seek(0)
+        return output.read().decode(errors="replace"), timed_out
 
 
 def _end_group(group: int) -> None:
