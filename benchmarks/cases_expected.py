@@ -231,7 +231,10 @@ EXPECTED: dict[str, Expected] = {
             (r"^(?:manifest|deflate|200,000|100 over|vectors).* (\d+) MB ", lambda mb: mb < 400),
         ),
     ),
-    "attacks/check_says.py": Expected((r"^1$", r"3\.1\.1"), (r"no fault",)),
+    "attacks/check_says.py": Expected((
+        r"^1$", r"^FAIL +topic verdict ", r"^FAIL +topic gap ", r"^OK +topic state ",
+        r"^WARN +confirmations +a broker of MQTT 3\.1\.1 confirms what it refuses",
+    )),
     "attacks/damaged_outbox.py": Expected(
         (r"\('bit', 'clean'\)", r"\('bit', 'killed'\)"),
         (r"start: ", r"reader stuck", r"keeps new: no", r"some bad payload",
@@ -310,6 +313,17 @@ EXPECTED: dict[str, Expected] = {
             ),
             r"^agent alive True",
         ),
+    ),
+    "attacks/tls.py": Expected(
+        (
+            r"^good .*3 parts: 3 PASS",
+            r"^wrong host .*CERTIFICATE_VERIFY",
+            r"^stranger's CA .*CERTIFICATE_VERIFY",
+            r"^expired .*CERTIFICATE_VERIFY",
+            r"world-readable password_file says: \['WARN",
+            r"^password without TLS, check says: \['WARN +broker password",
+        ),
+        (r"secret(?: in log)?: True",),
     ),
     "attacks/trigger_storm.py": Expected(
         (r"^10000 triggers .* without any 0; .* gaps \[\]", r"holes in SEQ: 0"),

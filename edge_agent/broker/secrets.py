@@ -24,7 +24,7 @@ def check_secrets(config: BrokerTable) -> Iterator[CheckResult]:
     key = None if config.tls is None else config.tls.key_file
     for path in (config.password_file, key):
         if path is not None and _is_open(path):
-            detail = f"{path} can be read by other users of this machine"
+            detail = f"{path} is open to other users of this machine"
             yield CheckResult("broker secrets", "WARN", detail, f"chmod 600 {path}")
 
 

@@ -38,7 +38,9 @@ def probe_broker(config: MqttTable, station: str, client_id: str) -> list[CheckR
     except (OSError, UnicodeError) as error:
         cure = "start the broker, or correct mqtt.host and mqtt.port"
         reason = getattr(error, "strerror", None) or error
-        return [CheckResult("broker reachable", "FAIL", f"{where}: {reason}", cure)]
+        # What is wrong with files of secrets shows without a broker, too.
+        away = CheckResult("broker reachable", "FAIL", f"{where}: {reason}", cure)
+        return [*check_secrets(config), away]
     name = f"{client_id}-check-{uuid.uuid4().hex[:8]}"
     topic = f"{config.topic_prefix}/{station}/check/{uuid.uuid4().hex[:8]}"
     try:

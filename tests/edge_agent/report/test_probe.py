@@ -90,3 +90,16 @@ def test_check_leaves_nothing_behind_and_receivers_can_tell_it(tmp_path: Path) -
             assert {document["kind"] for document in plant.documents()} == {"check"}
         with Client(broker.port, "lineside/#") as later:
             assert [json.loads(payload) for _, payload in later.payloads] == []
+
+
+def test_secrets_are_looked_at_although_the_broker_is_away(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("word\n")
+    secret.chmod(0o644)
+    table = MqttTable(host="127.0.0.1", port=1, username="a", password_file=secret)
+    found = probe_broker(table, "demo", "lineside-demo")
+    assert [(one.what, one.grade) for one in found] == [
+        ("broker password", "WARN"),
+        ("broker secrets", "WARN"),
+        ("broker reachable", "FAIL"),
+    ]
