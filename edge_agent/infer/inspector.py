@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.raw_input import another_kind
-from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor
+from edge_agent.contracts.core.types import Judgement, Tensor
 from edge_agent.contracts.model.bundle import CONVERT_AGAIN, Bundle
 from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
@@ -21,12 +20,10 @@ from edge_agent.contracts.process.tables import Table
 from edge_agent.infer.runtime import DTYPES, Runtime
 from edge_agent.infer.runtime_choice import LOG, RUNTIMES, open_bundle, open_runtime
 from edge_agent.infer.runtime_names import AUTO
-from edge_agent.infer.self_test import ParityReport, verify_parity
+from edge_agent.infer.self_test import ParityReport, RawInput, verify_parity
 from edge_agent.infer.trial import Trials
 
 Float = NDArray[np.float32]
-RawInput: TypeAlias = Image | Recording | Table
-"""What a bundle judges: a frame, a recording, or a table whose last row counts."""
 
 
 class Inspector:

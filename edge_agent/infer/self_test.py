@@ -13,23 +13,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from edge_agent.contracts.core.errors import InputError, ParityError
 from edge_agent.contracts.core.files import sha256_hex
-from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.core.types import Image, Judgement, Recording, Tensor
 from edge_agent.contracts.image.decode import decode_image
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import Bundle
-from edge_agent.contracts.model.manifest import InputSpec
-from edge_agent.contracts.process.tables import parse_table
+from edge_agent.contracts.model.manifest import InputSpec, Manifest, ModelSpec
+from edge_agent.contracts.process.tables import Table, parse_table
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.infer.parity_vectors import Vector, VectorIndex, read_vectors
+from edge_agent.infer.runtime import Runtime
 
-if TYPE_CHECKING:
-    from edge_agent.infer.inspector import Inspector, RawInput
+RawInput: TypeAlias = Image | Recording | Table
+"""What a bundle judges: a frame, a recording, or a table whose last row counts."""
 
 Prepare: TypeAlias = Callable[[object], Tensor]
 Decode: TypeAlias = Callable[..., Image]
@@ -37,6 +38,20 @@ Decode: TypeAlias = Callable[..., Image]
 
 SCORE_TOLERANCE = 1e-5
 CURE = "do not arm; compare the versions of OpenCV, numpy and the runtime with the workshop's"
+
+
+class Inspecting(Protocol):
+    """A loaded bundle as its self-test uses it."""
+
+    manifest: Manifest
+    spec: ModelSpec
+    runtime: Runtime
+
+    def tensor(self, prepared: Tensor) -> Tensor:
+        """What the network takes for one prepared input."""
+
+    def judge(self, raw: list[Tensor]) -> Judgement:
+        """The judgement of the outputs of all windows of one input."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,7 @@ class ParityReport:
 
 
 def verify_parity(
-    inspector: Inspector,
+    inspector: Inspecting,
     bundle: Bundle,
     *,
     prepare: Prepare | None = None,
@@ -70,7 +85,7 @@ def verify_parity(
 
 
 def raw_tensors(
-    inspector: Inspector,
+    inspector: Inspecting,
     files: Mapping[str, bytes],
     vector: Vector,
     prepare: Prepare | None = None,
@@ -123,7 +138,7 @@ def tensor_hash(tensors: list[Tensor]) -> str:
     return sha256_hex(head + stacked.tobytes())
 
 
-def _check_words(inspector: Inspector, index: VectorIndex) -> None:
+def _check_words(inspector: Inspecting, index: VectorIndex) -> None:
     spec = inspector.spec
     for what, said, found in (
         ("labels", index.labels, spec.labels),
@@ -137,7 +152,7 @@ def _check_words(inspector: Inspector, index: VectorIndex) -> None:
 
 
 def _check_vector(
-    inspector: Inspector,
+    inspector: Inspecting,
     files: Mapping[str, bytes],
     vector: Vector,
     prepare: Prepare | None,
@@ -184,7 +199,7 @@ def _check_tensor(vector: Vector, tensors: list[Tensor], *, pixels: bool) -> Non
         raise _broken(vector, f"is prepared {apart} quanta apart from the workshop's tensor")
 
 
-def _check_meaning(inspector: Inspector, vector: Vector) -> None:
+def _check_meaning(inspector: Inspecting, vector: Vector) -> None:
     """The stored outputs must mean here what they meant in the workshop."""
     entry = vector.entry
     here = inspector.judge(vector.outputs)
@@ -198,7 +213,7 @@ def _check_meaning(inspector: Inspector, vector: Vector) -> None:
         )
 
 
-def _check_outputs(inspector: Inspector, vector: Vector, outputs: list[Tensor]) -> int:
+def _check_outputs(inspector: Inspecting, vector: Vector, outputs: list[Tensor]) -> int:
     allowed = inspector.manifest.parity_quanta
     worst = 0
     for place, (found, said) in enumerate(zip(outputs, vector.outputs, strict=True)):

@@ -45,9 +45,8 @@ def descend(
 ) -> list[Mapping[str, float]]:
     """Train `network` in place with a falling rate; returns one row an epoch.
 
-    With `training.cluster` all its machines share the work.
-    Same seed, same data, same machine: same weights, also where the training was interrupted and
-    goes on from `training.unfinished`.
+    With `training.cluster` all its machines share the work. Same seed, same data, same machine:
+    same weights, also where the training was interrupted and goes on from `training.unfinished`.
     """
     import keras
 

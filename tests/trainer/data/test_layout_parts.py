@@ -1,0 +1,93 @@
+"""The parts of layout detection alone: masks, foreign formats, places, and the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.folder_scan import scan_folder
+from trainer.data.layouts.detect import detect, scan_files
+from trainer.data.layouts.foreign import foreign_format
+from trainer.data.layouts.mask_files import find_masks
+from trainer.data.layouts.place import place_files
+
+PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+
+
+def written(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / name), PIXELS)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [
+        (["annotations/instances_train2017.json"], "COCO annotations"),
+        (["JPEGImages/1.jpg", "Annotations/1.xml"], "the layout of Pascal VOC"),
+        (["images/1.jpg", "labels/1.txt"], "YOLO labels"),
+        (["candle/split_csv/1cls.csv"], "the layout of VisA"),
+        (["part.tfrecord"], "TFRecord files"),
+        (["good/1.png", "bad/2.png"], ""),
+    ],
+)
+def test_a_foreign_layout_is_named(paths: list[str], name: str) -> None:
+    found, cure = foreign_format(paths)
+    assert found == name
+    assert bool(cure) == bool(name)
+
+
+@pytest.mark.parametrize(
+    ("mask", "picture"),
+    [
+        ("ground_truth/cut/000_mask.png", "test/cut/000.png"),
+        ("test/cut/000_GT.png", "test/cut/000.png"),
+        ("ground_truth/cut/999_mask.png", ""),
+    ],
+)
+def test_a_mask_belongs_to_the_picture_of_its_stem(tmp_path: Path, mask: str, picture: str) -> None:
+    assert find_masks(tmp_path, ["test/cut/000.png", mask]) == {mask: picture}
+
+
+def test_a_good_part_has_no_mask_of_a_defect(tmp_path: Path) -> None:
+    paths = ["test/good/000.png", "test/cut/000.png", "ground_truth/cut/000.png"]
+    assert find_masks(tmp_path, paths) == {"ground_truth/cut/000.png": "test/cut/000.png"}
+
+
+def test_files_get_label_and_split_from_their_folders(tmp_path: Path) -> None:
+    root = written(tmp_path, "train/good/1.png", "test/bad/2.png", "stray.png")
+    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {(p.path, p.label, p.split) for p in places.placed} == {
+        ("train/good/1.png", "good", "train"),
+        ("test/bad/2.png", "bad", "test"),
+    }
+    assert [one.path for one in places.left_out] == ["stray.png"]
+
+
+def test_a_wrapper_folder_is_no_class(tmp_path: Path) -> None:
+    root = written(tmp_path, "images/good/1.png", "images/bad/2.png")
+    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {one.label for one in places.placed} == {"good", "bad"}
+
+
+def test_the_task_of_two_class_folders_and_its_good_label(tmp_path: Path) -> None:
+    config, decisions = detect(written(tmp_path, "good/1.png", "scratch/2.png"))
+    assert (config.task, config.good) == ("image-class", ["good"])
+    assert decisions[0].startswith("no dataset.toml: ")
+
+
+def test_a_labels_file_is_no_stray_file(tmp_path: Path) -> None:
+    root = written(tmp_path, "good/1.png")
+    (root / "labels.csv").write_text("path,label\n")
+    scan = scan_files(root, "image")
+    assert (scan.files, scan.left_out) == (["good/1.png"], [])
+
+
+def test_pictures_without_folders_are_refused_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="one folder per class"):
+        detect(written(tmp_path, "1.png", "2.png"))
