@@ -89,7 +89,8 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
     "locked_outbox_drops_verdicts/case.py": ((r"time\.sleep\(6\)", "time.sleep(18)"),),
     "nothing_came_although_it_came/case.py": (
         (r'"TERM","9"', '"TERM","25"'),
-        (r"time\.sleep\(2\)", "time.sleep(15)"),
+        (r"time\.sleep\(2\)$", ""),
+        (r"range\(10\)", "range(40)"),
     ),
     "overwritten_snapshot_never_judged/cmd.sh": START_OF_A_STATION,
     "slow_upload_judged_half/cmd.sh": START_OF_A_STATION,
