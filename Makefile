@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-slow test-faults test-drivers test-device check bench wheel clean
+.PHONY: demo setup test test-page test-slow test-faults test-drivers test-device check bench wheel clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults and not drivers"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults and not drivers and not browser"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout=1800
@@ -34,6 +34,11 @@ test-faults: $(STAMP)
 # drivers against real peers from Debian packages: RTSP, GigE Vision, Modbus, GPIO
 test-drivers: $(STAMP)
 	$(BIN)/python -m pytest -m drivers -rs --timeout=300
+
+# the station's page in Debian's Chromium (apt install chromium); SCREENSHOTS=folder keeps pictures
+SCREENSHOTS ?=
+test-page: $(STAMP)
+	LINESIDE_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m browser -rs --timeout=300
 
 # the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
 test-device: $(STAMP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ SYNC_S = 1.0
 
 
 class AuditRecorder:
-    """Takes the messages of one station; called by one thread.
+    """Takes the messages of one station, and the changes of people; any thread may call it.
 
     A disk that is full is logged once; what could not be recorded is counted, and the count is the
     first record when there is room again.
@@ -29,6 +30,7 @@ class AuditRecorder:
         self._clock = clock
         self._lost = 0
         self._open = False
+        self._lock = threading.Lock()
         self._synced_at_ns = clock.mono_ns()
 
     @property
@@ -38,10 +40,31 @@ class AuditRecorder:
 
     def start(self, facts: dict[str, Any]) -> None:
         """Record a start of the agent with what it runs: version, configuration."""
-        self._record("start", facts)
+        with self._lock:
+            self._record("start", facts)
+
+    def change(
+        self, who: str, what: str, before: dict[str, object], after: dict[str, object]
+    ) -> bool:
+        """Record what a person changes, before it is confirmed; gives whether it is on disk."""
+        with self._lock:
+            body = {"who": who, "what": what, "before": before, "after": after}
+            return self._record("change", body) and self._sync()
 
     def publish(self, message: Outbound) -> None:
         """Record a verdict or a change of state; make records durable about once a second."""
+        with self._lock:
+            self._take(message)
+
+    def close(self) -> None:
+        """Make everything durable; closing twice is fine."""
+        with self._lock:
+            if self._open:
+                self._record("stop", {})
+                self._open = False
+                self._log.close()
+
+    def _take(self, message: Outbound) -> None:
         if isinstance(message, VerdictMessage | StateMessage):
             body = message.model_dump(
                 mode="json", exclude={"schema_version", "kind", "station", "event_id"},
@@ -53,14 +76,7 @@ class AuditRecorder:
         if self._clock.mono_ns() - self._synced_at_ns >= SYNC_S * 1e9:
             self._sync()
 
-    def close(self) -> None:
-        """Make everything durable; closing twice is fine."""
-        if self._open:
-            self._record("stop", {})
-            self._open = False
-            self._log.close()
-
-    def _record(self, kind: str, body: dict[str, Any]) -> None:
+    def _record(self, kind: str, body: dict[str, Any]) -> bool:
         try:
             if not self._open:
                 self._log.open()
@@ -74,12 +90,16 @@ class AuditRecorder:
             self._lost += 1
             if self._lost == 1:
                 LOG.error("the audit log is not written: %s", error)  # noqa: TRY400
+            return False
+        return True
 
-    def _sync(self) -> None:
+    def _sync(self) -> bool:
         self._synced_at_ns = self._clock.mono_ns()
         if not self._open:
-            return
+            return False
         try:
             self._log.sync()
         except StorageError as error:
             LOG.error("the audit log is not durable: %s", error)  # noqa: TRY400
+            return False
+        return True

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.clock import Clock
+    from edge_agent.decide.hold import Hold
     from edge_agent.station.config import StationConfig
+    from edge_agent.station.station import Station
+    from edge_agent.web.page import Page
 
 EXAMPLES = """example:
   lineside-agent run station.toml
@@ -49,6 +52,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.decide.hold import Hold
     from edge_agent.outputs.console import Console, ConsoleTable
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, log_fail, start_log
@@ -66,19 +70,28 @@ def _run(args: argparse.Namespace) -> int:
     if shown:
         console.open()
     audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
+    hold = Hold(config.station.state_dir, config.station.safe_action)
+    hold.load()
+    page = build_page(config, clock, hold, audit) if config.web.enabled else None
     station = Station(
         config,
         clock=clock,
-        listeners=[audit] if audit else [],
+        listeners=[listener for listener in (audit, page) if listener],
+        observers=[page] if page else [],
+        hold=hold,
         audit_head=lambda: audit.head if audit else "",
         output=console.write if shown else log_fail,
         keep_trying=not args.no_wait,
         supervisor=supervisor_of(os.environ),
     )
+    if page:
+        _open_page(page, station)
     try:
         station.run(stop)
     finally:
         console.close()
+        if page:
+            page.close()
         if audit:
             audit.close()
         flush_log()
@@ -95,6 +108,51 @@ def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRec
     recorder = AuditRecorder(folder, config.audit, clock=clock)
     recorder.start({"version": version("lineside"), "station_toml": sha256_hex(path.read_bytes())})
     return recorder
+
+
+def build_page(
+    config: StationConfig, clock: Clock, hold: Hold, audit: AuditRecorder | None
+) -> Page:
+    """The closed page; raises DeviceError where its libraries are not installed."""
+    from edge_agent.contracts.core.extras import missing_extra
+
+    try:
+        from edge_agent.web.page import Page
+    except ImportError as error:
+        raise missing_extra("a library of the page", "web", "station.toml: web") from error
+    return Page(
+        config.web,
+        station=config.station.id,
+        channels=[channel.name for channel in config.channel],
+        state_dir=config.station.state_dir,
+        clock=clock,
+        passing=hold,
+        record=audit.change if audit else _recorded_in_the_log,
+    )
+
+
+def _open_page(page: Page, station: Station) -> None:
+    """A page that cannot be served is logged: parts are judged without it."""
+    from edge_agent.contracts.core.errors import DeviceError
+    from edge_agent.web.system import Traffic
+
+    mqtt = station.config.mqtt
+    broker = f"{mqtt.host}:{mqtt.port}" if mqtt else ""
+    page.set_traffic(lambda: Traffic(station.waiting, station.sent, broker))
+    try:
+        page.open()
+    except DeviceError as error:
+        logging.getLogger("lineside.web").error(  # noqa: TRY400
+            "no page: %s", error
+        )
+
+
+def _recorded_in_the_log(
+    who: str, what: str, before: dict[str, object], after: dict[str, object]
+) -> bool:
+    """Of a station that keeps no audit log."""
+    logging.getLogger("lineside.web").warning("%s: %s: %s -> %s", who, what, before, after)
+    return True
 
 
 def stop_on_signals() -> threading.Event:

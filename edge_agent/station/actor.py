@@ -14,6 +14,7 @@ from typing import Protocol
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import VerdictMessage, wire_text
 from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.decide.hold import Hold
 from edge_agent.report.publisher import Publisher
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
@@ -33,7 +34,10 @@ class Listener(Protocol):
 
 
 class Actor:
-    """Acts on decisions and publishes messages. Any thread may call it."""
+    """Acts on decisions and publishes messages. Any thread may call it.
+
+    hold: while somebody has stopped passing, no part is accepted.
+    """
 
     def __init__(
         self,
@@ -44,7 +48,9 @@ class Actor:
         deadline_ms: float,
         counts: StationCounts,
         listeners: Sequence[Listener] = (),
+        hold: Hold | None = None,
     ) -> None:
+        self._hold = hold or Hold()
         self._outputs = outputs
         self._publisher = publisher
         self._station = station
@@ -58,6 +64,7 @@ class Actor:
     def act(self, decision: Decision, *, write: bool = True) -> None:
         """Let the outputs act (write) and record the decision; never waits for disk or network."""
         with self._lock:
+            decision = self._hold.applied(decision)
             number = self._publisher.take()
             if write:
                 self._outputs.write(decision)

@@ -21,6 +21,7 @@ from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
+from edge_agent.web.config import WebTable
 
 REFERENCE_HEAD = """# station.toml
 
@@ -159,6 +160,7 @@ class StationConfig(Table):
     outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
     trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
     audit: AuditTable = Field(default=AuditTable(), description="the log that proves verdicts")
+    web: WebTable = Field(default=WebTable(), description="the station's local page")
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"
     )

@@ -19,6 +19,7 @@ from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import HealthMessage
 from edge_agent.contracts.wire.observation import Observation, Observer
+from edge_agent.decide.hold import Hold
 from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.build_devices import build_outputs, build_publisher, build_trigger_watch
@@ -49,6 +50,7 @@ class Station:
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
     station.toml must be edited first; otherwise run() raises the error.
     remember: alarms and frozen frames are kept in state_dir from run to run.
+    hold: by which somebody stops passing.
     supervisor: hears when the station is armed and that every channel is at work.
     """
 
@@ -61,6 +63,7 @@ class Station:
         listeners: Sequence[Listener] = (),
         observers: Sequence[Observer] = (),
         audit_head: Callable[[], str] = str,
+        hold: Hold | None = None,
         keep_trying: bool = True,
         remember: bool = True,
         arm: Callable[..., ArmedChannel] = arm_channel,
@@ -84,6 +87,7 @@ class Station:
             deadline_ms=config.line.deadline_ms,
             counts=self.counts,
             listeners=listeners,
+            hold=hold,
         )
         self._state = StationState(
             config.station.id,

@@ -1,0 +1,134 @@
+"""What the page's API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.web.users import Role
+
+Level: TypeAlias = Literal["ok", "warn", "bad", "unknown"]
+
+
+class PartRow(Strict):
+    """One decided part. cause: key of the plain words; reason: the station's own words."""
+
+    number: int
+    part_id: str
+    verdict: Verdict
+    action: str
+    cause: str
+    label: str
+    reason: str
+    latency_ms: float
+    at_ns: int
+    reported: bool = Field(default=False, description="somebody reported a missed defect")
+
+
+class PictureRow(Strict):
+    """The last picture of a channel; the picture and the heat map are of this part."""
+
+    channel: str
+    part_id: str
+    verdict: Verdict
+    at_ns: int
+    version: int
+    has_heat: bool
+
+
+class Light(Strict):
+    """The health of one thing."""
+
+    name: str
+    level: Level
+    text: str = ""
+
+
+class LineView(Strict):
+    """Everything of the screen Line."""
+
+    station: str
+    version: int
+    now_ns: int
+    state: str
+    reason: str
+    stopped_by: str = Field(default="", description="who stopped passing; empty: nobody")
+    counts: dict[str, int]
+    rejects: dict[str, int] = Field(description="by label")
+    no_verdicts: dict[str, int] = Field(description="by cause")
+    parts_per_min: float
+    p50_ms: float | None
+    p95_ms: float | None
+    deadline_ms: float | None
+    parts: list[PartRow] = Field(description="the last 60, the newest last")
+    pictures: list[PictureRow]
+    lights: list[Light]
+
+
+class Who(Strict):
+    """Who asks. csrf: to be sent as X-CSRF-Token with every change."""
+
+    name: str
+    role: Role
+    csrf: str
+    users_configured: bool
+
+
+class Login(Strict):
+    """A name and a password."""
+
+    name: str = Field(max_length=63)
+    password: str = Field(max_length=256)
+
+
+class MissedDefect(Strict):
+    """A part that is bad and was not rejected."""
+
+    part_id: str = Field(min_length=1, max_length=400)
+    number: int | None = Field(default=None, description="number of the part in the view")
+    note: str = Field(default="", max_length=400)
+
+
+class StopPassing(Strict):
+    """Whether parts may pass. Stopped: each one is NO-VERDICT with the safe action."""
+
+    stopped: bool
+    note: str = Field(default="", max_length=400)
+
+
+class Done(Strict):
+    """The change is made and recorded."""
+
+    done: Literal[True] = True
+
+
+class Problem(Strict):
+    """Why a request was refused, and what to do."""
+
+    error: str
+    cure: str = ""
+
+
+class History(Strict):
+    """The last decided parts, the newest first."""
+
+    parts: list[PartRow]
+
+
+class SystemView(Strict):
+    """The machine below the station."""
+
+    version: str
+    disk_free_mb: float
+    disk_total_mb: float
+    temperature_c: float | None
+    utc: str
+    clock_synchronised: bool | None
+    outbox_waiting: int
+    confirmed: int
+    broker: str
+    rss_mb: float
+    log: list[str]

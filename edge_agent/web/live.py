@@ -1,0 +1,86 @@
+"""Streams of the page: server-sent events for the data, multipart JPEG for the pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+from starlette.concurrency import run_in_threadpool
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.web.access import RefusedError
+from edge_agent.web.board import Board
+
+LOOK_S = 0.2
+PING_S = 10.0
+AGAIN_S = 2.0
+"""A picture is sent again after it: browsers show a multipart picture only when the next begins."""
+BOUNDARY = "lineside-picture"
+FULL = "too many live views are open"
+
+
+class Live:
+    """The live views of one station; most: at a time. The JSON of a version is made once."""
+
+    def __init__(self, board: Board, *, clock: Clock, most: int, picture_rate_hz: float) -> None:
+        self.stopping = threading.Event()
+        self.viewers = 0
+        self._board = board
+        self._clock = clock
+        self._most = most
+        self._period_s = 1 / picture_rate_hz
+        self._text: tuple[int, str] = (-1, "")
+
+    def refuse_when_full(self) -> None:
+        """Raises RefusedError where no more live views are allowed."""
+        if self.viewers >= self._most * 2:
+            raise RefusedError(503, FULL, cure="close another one", wait_s=5)
+
+    async def events(self, may_go_on: Callable[[], bool]) -> AsyncIterator[str]:
+        """The view of the line whenever it changes; ends when the caller may not see it."""
+        self.viewers += 1
+        known, sent_ns = -1, self._clock.mono_ns()
+        try:
+            yield "retry: 1000\n\n"
+            while not self.stopping.is_set() and may_go_on():
+                now_ns = self._clock.mono_ns()
+                if self._board.version != known:
+                    known, text = await self._view()
+                    sent_ns = now_ns
+                    yield f"id: {known}\nevent: line\ndata: {text}\n\n"
+                elif now_ns - sent_ns > PING_S * 1e9:
+                    sent_ns = now_ns
+                    yield "event: ping\ndata: {}\n\n"
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self.viewers -= 1
+
+    async def pictures(
+        self, channel: str, heat: bool, may_go_on: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        """The pictures of a channel, the newest at most `picture_rate_hz` times in a second."""
+        self.viewers += 1
+        known, sent_ns = -1, 0
+        try:
+            while not self.stopping.is_set() and may_go_on():
+                now_ns = self._clock.mono_ns()
+                found = await run_in_threadpool(self._board.pictures.jpeg, channel, heat=heat)
+                is_due = now_ns - sent_ns > AGAIN_S * 1e9
+                if found is not None and (found[0] != known or is_due):
+                    known, sent_ns = found[0], now_ns
+                    yield _part(found[1])
+                await asyncio.sleep(self._period_s)
+        finally:
+            self.viewers -= 1
+
+    async def _view(self) -> tuple[int, str]:
+        if self._text[0] != self._board.version:
+            view = await run_in_threadpool(self._board.view)
+            self._text = (view.version, view.model_dump_json())
+        return self._text
+
+
+def _part(jpeg: bytes) -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+    return head.encode() + jpeg + b"\r\n"

@@ -1,0 +1,100 @@
+"""The page of one station, put together: what `lineside-agent run` composes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.types import Frame
+from edge_agent.contracts.wire.observation import Observation
+from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.web.access import Access
+from edge_agent.web.api import Rooms
+from edge_agent.web.app import build_app
+from edge_agent.web.board import Board
+from edge_agent.web.changes import Changes, Passing, RecordChange
+from edge_agent.web.config import WebTable
+from edge_agent.web.live import Live
+from edge_agent.web.log_tail import LogTail
+from edge_agent.web.pictures import Pictures
+from edge_agent.web.server import PageServer
+from edge_agent.web.sessions import LockOut, Sessions
+from edge_agent.web.system import Machine, Traffic
+from edge_agent.web.users import UserFile
+
+
+class Page:
+    """A listener and an observer of the station, and the server that shows it."""
+
+    def __init__(
+        self,
+        table: WebTable,
+        *,
+        station: str,
+        channels: Sequence[str],
+        state_dir: Path,
+        clock: Clock,
+        passing: Passing,
+        record: RecordChange,
+    ) -> None:
+        self._traffic: Callable[[], Traffic] = Traffic
+        self._log = LogTail()
+        pictures = Pictures()
+        self.board = Board(
+            station, channels, clock=clock, pictures=pictures, stopped_by=lambda: passing.by
+        )
+        users, sessions = UserFile(table.users_file), Sessions(clock, table.session_hours)
+        live = Live(
+            self.board, clock=clock, most=table.viewers, picture_rate_hz=table.picture_rate_hz
+        )
+        self.rooms = Rooms(
+            table=table,
+            board=self.board,
+            changes=Changes(self.board, passing, record),
+            machine=Machine(state_dir, clock=clock, log=self._log, traffic=lambda: self._traffic()),
+            live=live,
+            users=users,
+            sessions=sessions,
+            lock_out=LockOut(clock),
+            access=Access(table, users, sessions),
+        )
+        self._server = PageServer(build_app(self.rooms), table, live)
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return self._server.address
+
+    def set_traffic(self, traffic: Callable[[], Traffic]) -> None:
+        """Ask the station for its messages, which is built after its listeners."""
+        self._traffic = traffic
+
+    def open(self) -> None:
+        """Begin to serve; raises DeviceError."""
+        logging.getLogger("lineside").addHandler(self._log)
+        self._server.open()
+
+    def publish(self, message: Outbound) -> None:
+        """Take a message of the station."""
+        self.board.publish(message)
+
+    def observe(self, observation: Observation) -> None:
+        """Take a judged frame with its heat map."""
+        item, judgement, verdict = observation.item, observation.judgement, observation.verdict
+        if isinstance(item, Frame):
+            self.board.pictures.show(
+                channel=verdict.channel,
+                part_id=observation.part_id,
+                verdict=verdict.verdict,
+                at_ns=item.captured_at_ns,
+                image=item.image,
+                heat=None if judgement is None else judgement.heat,
+                threshold=None if judgement is None else judgement.threshold,
+            )
+
+    def close(self) -> None:
+        """End the server; closing twice is fine."""
+        self._server.close()
+        logging.getLogger("lineside").removeHandler(self._log)

@@ -1,0 +1,124 @@
+"""The last picture of every camera with the heat map of the same part."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Image, Verdict
+
+WIDEST_PX = 960
+"""Wider pictures are made smaller for the page."""
+QUALITY = 80
+COLOURS = {Verdict.PASS: (0, 150, 60), Verdict.FAIL: (210, 30, 30)}
+GREY = (110, 110, 110)
+BAR_PX = 26
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One judged frame. image: uint8 (H, W, 3) RGB; heat: float32 (h, w) or None.
+
+    threshold: value of the heat map from which a place counts as a defect, None where unknown.
+    """
+
+    channel: str
+    part_id: str
+    verdict: Verdict
+    at_ns: int
+    version: int
+    image: Image
+    heat: NDArray[np.float32] | None
+    threshold: float | None
+
+
+class Pictures:
+    """Holds references only; a picture is encoded when somebody looks, once for all viewers."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._newest: dict[str, Picture] = {}
+        self._encoded: dict[tuple[str, bool], tuple[int, bytes]] = {}
+        self._lock = threading.Lock()
+        self._one_encoder = threading.Lock()
+
+    def show(
+        self,
+        *,
+        channel: str,
+        part_id: str,
+        verdict: Verdict,
+        at_ns: int,
+        image: Image,
+        heat: NDArray[np.float32] | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        """Take the frame and the heat map of one part; never waits for a viewer."""
+        with self._lock:
+            self.version += 1
+            self._newest[channel] = Picture(
+                channel, part_id, verdict, at_ns, self.version, image, heat, threshold
+            )
+
+    def newest(self) -> list[Picture]:
+        """The last picture of every channel."""
+        with self._lock:
+            return list(self._newest.values())
+
+    def jpeg(self, channel: str, *, heat: bool) -> tuple[int, bytes] | None:
+        """The version and the JPEG of the last picture of a channel; None before the first."""
+        with self._one_encoder:
+            picture = self._newest.get(channel)
+            if picture is None:
+                return None
+            known = self._encoded.get((channel, heat))
+            if known is None or known[0] != picture.version:
+                known = (picture.version, encode(picture, heat=heat))
+                self._encoded[channel, heat] = known
+            return known
+
+
+def encode(picture: Picture, *, heat: bool) -> bytes:
+    """JPEG of a picture with a bar that names its part and verdict; heat: with its heat map."""
+    image = _fitted(picture.image)
+    if heat and picture.heat is not None:
+        image = _with_heat(image, picture.heat, picture.threshold)
+    return bytes(
+        simplejpeg.encode_jpeg(
+            np.ascontiguousarray(_with_bar(image, picture)), quality=QUALITY, colorspace="RGB"
+        )
+    )
+
+
+def _fitted(image: Image) -> Image:
+    height, width = image.shape[:2]
+    if width <= WIDEST_PX:
+        return image
+    size = (WIDEST_PX, max(1, round(height * WIDEST_PX / width)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def _with_heat(image: Image, heat: NDArray[np.float32], threshold: float | None) -> Image:
+    """The picture under its heat map: transparent where nothing is found, red at the worst."""
+    height, width = image.shape[:2]
+    values = cv2.resize(heat.astype(np.float32), (width, height))
+    low = float(np.median(values))
+    high = max(float(values.max()), threshold or 0.0)
+    share = np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    colour = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+    weight = (0.65 * share)[..., None]
+    mixed: Image = (image * (1 - weight) + colour * weight).astype(np.uint8)
+    return mixed
+
+
+def _with_bar(image: Image, picture: Picture) -> Image:
+    bar = np.empty((BAR_PX, image.shape[1], 3), np.uint8)
+    bar[:] = COLOURS.get(picture.verdict, GREY)
+    text = f"{picture.verdict.value}  {picture.part_id}".encode("ascii", "replace").decode()
+    cv2.putText(bar, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return np.vstack([image, bar])

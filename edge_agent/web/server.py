@@ -1,0 +1,108 @@
+"""Serves the page in threads of its own; whatever becomes of it, the station goes on."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+
+import uvicorn
+
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.web.config import WebTable
+from edge_agent.web.headers import SafeHeaders
+from edge_agent.web.live import Live
+
+LOG = logging.getLogger("lineside.web")
+
+MOST_CONNECTIONS = 200
+BACKLOG = 128
+END_S = 3.0
+
+
+class PageServer:
+    """One page on one port; close() ends its live views."""
+
+    def __init__(self, app: SafeHeaders, table: WebTable, live: Live) -> None:
+        self._app = app
+        self._table = table
+        self._live = live
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def address(self) -> str:
+        """The page's address, with the port that was really taken."""
+        scheme = "https" if self._table.tls_cert else "http"
+        port = self._socket.getsockname()[1] if self._socket else self._table.port
+        host = f"[{self._table.host}]" if ":" in self._table.host else self._table.host
+        return f"{scheme}://{host}:{port}/"
+
+    def open(self) -> None:
+        """Take the port and begin to serve; raises DeviceError where it is taken."""
+        self._socket = _bind(self._table.host, self._table.port)
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            backlog=BACKLOG,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=self._table.tls_cert,
+            ssl_keyfile=self._table.tls_key,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+        self._thread.start()
+        LOG.info("the page is at %s", self.address)
+
+    def close(self) -> None:
+        """End the live views and the server; closing twice is fine."""
+        self._live.stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(END_S)
+        if self._socket is not None:
+            self._socket.close()
+        self._server = self._thread = self._socket = None
+
+    def _run(self) -> None:
+        server, listening = self._server, self._socket
+        if server is None or listening is None:
+            return
+        try:
+            server.run(sockets=[listening])
+        except Exception:
+            # The top of this thread: the station must go on without its page.
+            LOG.exception("the page has ended")
+        except SystemExit:
+            LOG.error("the page could not start")  # noqa: TRY400
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise DeviceError(
+            f"port {port} on {host} cannot be taken: {error.strerror or error}",
+            where="station.toml: web",
+            cure="choose another host or port",
+        ) from error
+    return listening

@@ -1,0 +1,56 @@
+// Calls the API by the names of its OpenAPI document.
+const known = fetch("/api/openapi.json").then((answer) => answer.json()).then((document_) => {
+  const rows = {};
+  for (const [path, methods] of Object.entries(document_.paths)) {
+    for (const [method, row] of Object.entries(methods)) rows[row.operationId] = { path, method };
+  }
+  return rows;
+});
+let token = "";
+
+export async function address(name, path = {}, query = {}) {
+  const row = (await known)[name];
+  const place = row.path.replace(/{(\w+)}/g, (_, key) => encodeURIComponent(path[key]));
+  const words = new URLSearchParams(query).toString();
+  return words ? `${place}?${words}` : place;
+}
+
+export async function call(name, body) {
+  const row = (await known)[name];
+  const changes = row.method !== "get";
+  if (changes && !token && name !== "logIn") token = (await call("whoAmI")).csrf;
+  const headers = { ...(changes && token ? { "X-CSRF-Token": token } : {}),
+    ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+  const answer = await fetch(row.path, { method: row.method.toUpperCase(), headers,
+    body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin" });
+  const found = await answer.json();
+  if (answer.ok) return found;
+  if (answer.status === 401 && name !== "logIn") window.location.assign("/login");
+  throw new Error(found.cure ? `${found.error}: ${found.cure}` : found.error);
+}
+
+export async function tell(act) {
+  const place = document.getElementById("problem");
+  try {
+    place.hidden = true;
+    return await act();
+  } catch (error) {
+    place.textContent = error.message;
+    place.hidden = false;
+    return undefined;
+  }
+}
+
+export const language = document.documentElement.dataset.language;
+export const words = fetch(`/static/words-${language}.json`).then((answer) => answer.json());
+
+export function element(name, text, more = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  return Object.assign(made, more);
+}
+
+document.getElementById("log-out")?.addEventListener("click", () => tell(async () => {
+  await call("logOut");
+  window.location.assign("/login");
+}));

@@ -1,0 +1,95 @@
+"""The machine below the station: disk, temperature, clock, messages, log."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.web.api_models import SystemView
+from edge_agent.web.log_tail import LogTail
+
+THERMAL = Path("/sys/class/thermal")
+UNSYNCHRONISED = 5
+"""adjtimex(2): TIME_ERROR, the clock is not synchronised."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Messages that wait on disk, and that were confirmed; broker: its address, or empty."""
+
+    waiting: int = 0
+    confirmed: int = 0
+    broker: str = ""
+
+
+class Machine:
+    """Reads the machine when it is asked."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        clock: Clock,
+        log: LogTail,
+        traffic: Callable[[], Traffic] = Traffic,
+        thermal: Path = THERMAL,
+    ) -> None:
+        self._state_dir = state_dir
+        self._clock = clock
+        self._log = log
+        self._traffic = traffic
+        self._thermal = thermal
+
+    def view(self) -> SystemView:
+        """Everything of the screen System."""
+        disk = shutil.disk_usage(_existing(self._state_dir))
+        traffic = self._traffic()
+        return SystemView(
+            version=version("lineside"),
+            disk_free_mb=disk.free / (1 << 20),
+            disk_total_mb=disk.total / (1 << 20),
+            temperature_c=temperature_c(self._thermal),
+            utc=datetime.fromtimestamp(self._clock.utc_ns() / 1e9, UTC).isoformat("T", "seconds"),
+            clock_synchronised=clock_synchronised(),
+            outbox_waiting=traffic.waiting,
+            confirmed=traffic.confirmed,
+            broker=traffic.broker,
+            rss_mb=_rss_mb(),
+            log=self._log.lines(),
+        )
+
+
+def temperature_c(folder: Path = THERMAL) -> float | None:
+    """The hottest thermal zone; None where the kernel shows none."""
+    found = []
+    for path in sorted(folder.glob("thermal_zone*/temp")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(path.read_text()) / 1000)
+    return max(found, default=None)
+
+
+def clock_synchronised() -> bool | None:
+    """Whether the kernel's clock follows a reference, adjtimex(2); None where it is not told."""
+    buffer = ctypes.create_string_buffer(256)  # struct timex has 208 bytes; modes = 0 only reads
+    try:
+        state = ctypes.CDLL(None).adjtimex(buffer)
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != UNSYNCHRONISED
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

@@ -1,0 +1,57 @@
+"""While somebody has stopped passing no part is accepted, restarts included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.decision import Decision, SafeAction
+from edge_agent.contracts.wire.messages import Action
+from edge_agent.decide.hold import FILE, Hold
+
+
+def decision(verdict: Verdict, action: Action) -> Decision:
+    return Decision("p", verdict, action, "", 1.0, ())
+
+
+@pytest.mark.parametrize(
+    ("safe_action", "action"), [("reject", "reject"), ("pass-through", "reject"), ("stop", "stop")]
+)
+def test_a_pass_is_held(safe_action: SafeAction, action: Action) -> None:
+    hold = Hold(safe_action=safe_action)
+    hold.stop("anna")
+    found = hold.applied(decision(Verdict.PASS, "accept"))
+    assert (found.verdict, found.action) == (Verdict.NO_VERDICT, action)
+    assert found.reason == "stopped by anna"
+
+
+def test_a_part_without_verdict_does_not_pass_through() -> None:
+    hold = Hold(safe_action="pass-through")
+    hold.stop("anna")
+    assert hold.applied(decision(Verdict.NO_VERDICT, "accept")).action == "reject"
+
+
+def test_rejects_and_released_parts_stay_as_they_are() -> None:
+    hold = Hold()
+    hold.stop("anna")
+    bad = decision(Verdict.FAIL, "reject")
+    assert hold.applied(bad) is bad
+    hold.release()
+    good = decision(Verdict.PASS, "accept")
+    assert hold.applied(good) is good
+
+
+def test_a_restart_does_not_let_parts_pass(tmp_path: Path) -> None:
+    Hold(tmp_path).stop("anna")
+    after = Hold(tmp_path)
+    after.load()
+    assert after.by == "anna"
+    (tmp_path / FILE).write_bytes(b"\xff")
+    after.load()
+    assert after.by
+    after.release()
+    again = Hold(tmp_path)
+    again.load()
+    assert not again.by

@@ -1,0 +1,104 @@
+"""A page with users, parts and pictures, without a socket."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from starlette.testclient import TestClient
+
+from edge_agent.contracts.core.clock import ManualClock
+from edge_agent.contracts.core.types import Frame, Judgement, Verdict
+from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
+from edge_agent.contracts.wire.observation import Observation
+from edge_agent.decide.hold import Hold
+from edge_agent.web.app import build_app
+from edge_agent.web.config import WebTable
+from edge_agent.web.page import Page
+from edge_agent.web.users import Role
+
+PASSWORD = "a long password"
+ADDRESS = "http://localhost:8080"
+LOG = logging.getLogger("lineside.test")
+
+
+@dataclass
+class PageKit:
+    """records: what the audit log was given."""
+
+    folder: Path
+    clock: ManualClock = field(default_factory=ManualClock)
+    records: list[tuple[str, str, dict[str, object], dict[str, object]]] = field(
+        default_factory=list
+    )
+    can_record: bool = True
+
+    def __post_init__(self) -> None:
+        self.hold = Hold(self.folder / "state")
+        self.page = Page(
+            WebTable(enabled=True, users_file=self.folder / "users.json"),
+            station="press-7",
+            channels=["top"],
+            state_dir=self.folder,
+            clock=self.clock,
+            passing=self.hold,
+            record=self.record,
+        )
+        self.app = build_app(self.page.rooms)
+
+    def record(
+        self, who: str, what: str, before: dict[str, object], after: dict[str, object]
+    ) -> bool:
+        if self.can_record:
+            self.records.append((who, what, before, after))
+        return self.can_record
+
+    def browser(self, address: str = "127.0.0.1", base_url: str = ADDRESS) -> TestClient:
+        return TestClient(
+            self.app,
+            base_url=base_url,
+            client=(address, 50_000),
+            raise_server_exceptions=False,
+            follow_redirects=False,
+        )
+
+    def add_user(self, name: str, role: Role) -> None:
+        self.page.rooms.users.add(name, role, PASSWORD)
+
+    def logged_in(self, role: Role, address: str = "127.0.0.1") -> TestClient:
+        """A browser with a session, and the page's token in every request."""
+        self.add_user(role.value, role)
+        browser = self.browser(address)
+        answer = browser.post("/api/login", json={"name": role.value, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        browser.headers["X-CSRF-Token"] = browser.get("/api/me").json()["csrf"]
+        return browser
+
+    def part(self, part_id: str, verdict: str = "PASS", label: str = "", reason: str = "") -> None:
+        """A decided part with its picture, which is red where it is bad."""
+        level = 200 if verdict == "PASS" else 60
+        channel = ChannelVerdict(
+            channel="top", bundle="caps 1.0.0", verdict=Verdict(verdict), label=label
+        )
+        frame = Frame(
+            np.full((48, 64, 3), level, np.uint8), self.clock.utc_ns(), self.clock.mono_ns(), 0
+        )
+        heat = np.zeros((6, 8), np.float32)
+        heat[2:4, 2:4] = 1
+        judgement = Judgement(Verdict(verdict), label, 0.9, 0.5, heat=heat)
+        self.page.observe(Observation(part_id, frame, channel, judgement))
+        self.page.publish(
+            VerdictMessage(
+                station="press-7",
+                at_ns=self.clock.utc_ns(),
+                part_id=part_id,
+                verdict=Verdict(verdict),
+                action="accept" if verdict == "PASS" else "reject",
+                reason=reason,
+                latency_ms=12,
+                deadline_ms=200,
+                channels=[channel],
+            )
+        )
