@@ -179,7 +179,16 @@ EXPECTED: dict[str, Expected] = {
             ),
         ),
     ),
-    "station/reconnect_storm": Expected(),
+    "station/reconnect_storm": Expected(
+        (r"^same name: .* confirmed",),
+        figures=(
+            (
+                r"^(?:rights|size limit): in 12 s (\d+) log lines, (\d+) connections",
+                lambda lines, connections: lines < 40 and 0 < connections < 10,
+            ),
+            (r"^same name: in 12 s (\d+) log lines", lambda lines: lines < 150),
+        ),
+    ),
     "station/slow_upload_judged_half": Expected((r"1 parts: 1 PASS", r"the file is whole")),
     "station/unreadable_recording_leaves_no_verdict": Expected(
         (
@@ -346,7 +355,11 @@ EXPECTED: dict[str, Expected] = {
     "attacks/trigger_storm.py": Expected(
         (r"^10000 triggers .* without any 0; .* gaps \[\]", r"holes in SEQ: 0"),
     ),
-    "attacks/throughput.py": Expected((r"^received 12000 of 12000",), (), 400),
+    "attacks/throughput.py": Expected(
+        (r"^received 12000 of 12000",),
+        seconds=400,
+        figures=((r"\(ratio ([\d.]+)\)", lambda ratio: ratio > 0),),  # a figure, not a pass
+    ),
 }
 # fmt: on
 """Folder or script below the cases folder -> its outcome; a traceback is wrong everywhere."""
