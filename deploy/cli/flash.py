@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,15 @@ from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from deploy.flash.disk import Disk
+    from deploy.flash.os_list import Entry
     from deploy.flash.plan import Plan
     from deploy.flash.write import Progress
 
 EXAMPLES = """examples:
   lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
   lineside-deploy flash pios-lite.img.xz /dev/sdb --sha256 SUM --keys keys --receipt card7.json
+  lineside-deploy flash pios-lite.img.xz /dev/sdb --station station.toml --board board.toml \\
+      --os-list os_list.json --trust keys/*.pub --wheels wheels --bundle caps-1.0.0.bundle
 
 Nothing is written to a disk that is in use, read-only, too small, or not removable unless its
 --serial is given. The first MiB is written last: a card that was pulled out does not boot.
@@ -35,6 +39,12 @@ def register(verbs: Verbs) -> None:
     flash.add_argument("--sha256", default="", metavar="SUM", help="of IMAGE as downloaded")
     flash.add_argument("--bmap", type=Path, metavar="FILE", help="block map: write its blocks only")
     flash.add_argument("--no-verify", action="store_true", help="do not read back")
+    flash.add_argument("--station", type=Path, metavar="STATION.toml", help="with --board")
+    flash.add_argument("--board", type=Path, metavar="BOARD.toml", help="name, user, network")
+    flash.add_argument("--os-list", type=Path, metavar="FILE", help="list that has IMAGE's entry")
+    flash.add_argument("--trust", type=Path, nargs="+", default=[], metavar="KEY.pub")
+    flash.add_argument("--wheels", type=Path, metavar="DIR", help="the agent's wheels, with pip's")
+    flash.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="BUNDLE")
     flash.add_argument("--keys", type=Path, metavar="DIR", help="folder of keys for the receipt")
     flash.add_argument("--receipt", type=Path, metavar="FILE", help="write a signed receipt")
     flash.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
@@ -43,6 +53,7 @@ def register(verbs: Verbs) -> None:
 
 
 def _flash(args: argparse.Namespace) -> int:
+    from deploy.flash.customise import customiser
     from deploy.flash.flash import Steps, flash
     from deploy.flash.plan import Wanted, make_plan
     from deploy.flash.receipt import sign_receipt
@@ -53,19 +64,52 @@ def _flash(args: argparse.Namespace) -> int:
         cure = "give both: a receipt is signed"
         raise ConfigError("--receipt and --keys go together", where="command line", cure=cure)
     keys = read_keys(args.keys) if args.keys else None
+    entry, files = _first_boot(args)
     wanted = Wanted(args.image, args.device, args.serial, args.bmap, args.sha256)
+    if entry:
+        wanted = replace(
+            wanted,
+            file_sha256=args.sha256 or entry.file_sha256,
+            image_bytes=entry.extract_bytes,
+            image_sha256=entry.extract_sha256,
+        )
     plan = make_plan(wanted)
+    customise = customiser(plan, entry.init_format, files) if entry else None
     print(_sentence(plan), file=sys.stderr)
     if args.dry_run:
         _print(args, {"dry_run": True, "device": args.device, "bytes": plan.source.image_bytes})
         return 0
     if not args.yes:
         _ask(plan.disk)
-    receipt = flash(plan, Steps(verify=not args.no_verify), _progress())
+    receipt = flash(plan, Steps(verify=not args.no_verify, customise=customise), _progress())
     if keys:
         write_atomic(args.receipt, sign_receipt(receipt, keys))
     _print(args, receipt)
     return 0
+
+
+def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes | Path]]:
+    """The image's entry and the station's files; nothing where the card is not customised."""
+    from deploy.flash.board import read_board
+    from deploy.flash.boot_files import Contents, station_files
+    from deploy.flash.os_list import find_entry
+
+    given = [args.board, args.station, args.os_list]
+    if not any(given):
+        return None, {}
+    if not all(given):
+        cure = "give all three, or none of them"
+        what = "--station, --board and --os-list go together"
+        raise ConfigError(what, where="command line", cure=cure)
+    contents = Contents(
+        board=read_board(args.board),
+        folder=args.board.parent,
+        station=args.station,
+        trust=tuple(args.trust),
+        wheels=args.wheels,
+        bundles=tuple(args.bundle),
+    )
+    return find_entry(args.os_list, args.image), station_files(contents)
 
 
 def _print(args: argparse.Namespace, found: Mapping[str, object]) -> None:

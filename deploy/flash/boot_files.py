@@ -1,0 +1,135 @@
+"""The files that customise a board at its first boot, for each format of an image.
+
+One script does the work everywhere (first-boot.sh); the format only decides how it is started.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from deploy.flash.board import Board, authorized_keys, read_file, wifi_password
+from deploy.flash.network import network_manager_text, wpa_key, wpa_supplicant_text
+from deploy.flash.os_list import InitFormat
+from deploy.systemd.unit import NAME, unit_text
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.toml import read_toml_document
+
+SCRIPT = "first-boot.sh"
+COPY = "/var/lib/lineside-first-boot"
+START = f'mkdir -p -m 700 {COPY} && cp -R "$d/lineside/." {COPY}/ && exec sh {COPY}/{SCRIPT} "$d"'
+"""The script runs from a copy, for it removes what lies on the boot partition."""
+
+RUN_ONCE = (
+    " systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot"
+    " systemd.unit=kernel-command-line.target"
+)
+"""systemd-run-generator(8); images that mount it at /boot/firmware correct the path themselves."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a station gets. folder: what the paths of the board are relative to."""
+
+    board: Board
+    folder: Path
+    station: Path
+    trust: tuple[Path, ...] = ()
+    wheels: Path | None = None
+    bundles: tuple[Path, ...] = ()
+
+
+def station_files(contents: Contents) -> dict[str, bytes | Path]:
+    """The folder `lineside` of the boot partition; raises ConfigError before a card is touched."""
+    read_toml_document(contents.station)
+    board = contents.board
+    found: dict[str, bytes | Path] = {
+        "hostname": board.hostname.encode(),
+        "timezone": board.timezone.encode(),
+        "user": board.user.name.encode(),
+        "authorized_keys": authorized_keys(board, contents.folder),
+        "station.toml": read_file(contents.station),
+        NAME: unit_text().encode(),
+        SCRIPT: (files("deploy") / "flash" / SCRIPT).read_bytes(),
+        **_wifi(board, contents.folder),
+        **{f"trust/{path.name}": read_file(path) for path in contents.trust},
+        **dict(_wheels(contents)),
+        **{f"bundles/{path.name}": path for path in _bundles(contents)},
+    }
+    for number, (target, source) in enumerate(sorted(board.files.items())):
+        found[f"files/{number}"] = read_file(contents.folder / source)
+        found[f"files/{number}.path"] = target.encode()
+    return {f"lineside/{name}": content for name, content in found.items()}
+
+
+def hook_files(init: InitFormat, hostname: str, cmdline: bytes) -> dict[str, bytes | Path]:
+    """What starts the script. cmdline: the kernel's command line as it lies in the image."""
+    if init == "systemd":
+        line = cmdline.decode(errors="surrogateescape").strip()
+        if not line or "systemd.run" in line:
+            raise ConfigError(
+                "cmdline.txt is empty or already runs a script",
+                where="the image",
+                cure="take the image as it was published",
+            )
+        script = f'#!/bin/sh\nd=$(dirname "$0")\n{START}\n'
+        return {
+            "firstrun.sh": script.encode(),
+            "cmdline.txt": f"{line}{RUN_ONCE}\n".encode(errors="surrogateescape"),
+        }
+    return {
+        "user-data": _user_data().encode(),
+        "meta-data": f"instance-id: lineside-{hostname}\n".encode(),
+    }
+
+
+def _user_data() -> str:
+    """JSON is YAML. It holds nothing that a user wrote."""
+    search = f'for d in /boot/firmware /boot /boot/efi; do [ -d "$d/lineside" ] && {START}; done'
+    document = {
+        "users": [],
+        "ssh_pwauth": False,
+        "runcmd": [["sh", "-c", search]],
+        "power_state": {"mode": "reboot", "condition": "test ! -d " + COPY},
+    }
+    return f"#cloud-config\n{json.dumps(document)}\n"
+
+
+def _wifi(board: Board, folder: Path) -> dict[str, bytes | Path]:
+    if board.wifi is None:
+        return {}
+    ssid = board.wifi.ssid.encode("utf-8", "surrogateescape")
+    key = wpa_key(ssid, wifi_password(board.wifi, folder))
+    return {
+        "wifi.nmconnection": network_manager_text(ssid, key).encode(),
+        "wpa_supplicant.conf": wpa_supplicant_text(ssid, key, board.wifi.country).encode(),
+        "country": board.wifi.country.encode(),
+    }
+
+
+def _wheels(contents: Contents) -> Iterator[tuple[str, Path]]:
+    if contents.wheels is None:
+        return
+    found = sorted(contents.wheels.glob("*.whl"))
+    names = {path.name.partition("-")[0] for path in found}
+    if not {"pip", "lineside"} <= names:
+        raise ConfigError(
+            "needs the wheels of lineside and of pip, which installs the others",
+            where=str(contents.wheels),
+            cure="pip download --only-binary :all: --platform manylinux2014_aarch64 -d DIR "
+            "pip 'lineside[device]'",
+        )
+    yield from ((f"wheels/{path.name}", path) for path in found)
+
+
+def _bundles(contents: Contents) -> tuple[Path, ...]:
+    if contents.bundles and not (contents.trust and contents.wheels):
+        cure = "add --trust KEY.pub and --wheels DIR: the board installs and checks it offline"
+        raise ConfigError("a bundle alone cannot be installed", where="--bundle", cure=cure)
+    for path in contents.bundles:
+        if path.suffix != ".bundle" or not path.is_file():
+            raise ConfigError("no bundle", where=str(path), cure="name a signed .bundle file")
+    return contents.bundles

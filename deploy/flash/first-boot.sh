@@ -1,0 +1,101 @@
+#!/bin/sh
+# First boot of a Lineside station: `sh first-boot.sh BOOT`, run once as root from a private copy of
+# the card's `lineside` folder. BOOT is where the boot partition is mounted.
+# Values are files, never text in this script, so none of them needs quoting.
+set -eu
+umask 077
+boot=$1
+here=$(dirname "$0")
+exec >>/var/log/lineside-first-boot.log 2>&1
+set -x
+
+# Secrets leave the boot partition first, whatever fails later.
+if [ -d "$boot/lineside" ]; then
+    find "$boot/lineside" -type f -size -64k -exec shred -n 1 -z {} +
+    rm -rf "$boot/lineside"
+fi
+rm -f "$boot/firstrun.sh"
+if [ -f "$boot/user-data" ]; then printf '#cloud-config\n{}\n' >"$boot/user-data"; fi
+if [ -f "$boot/cmdline.txt" ]; then sed -i 's| systemd\.run.*||' "$boot/cmdline.txt"; fi
+sync
+
+hostname=$(cat "$here/hostname")
+(umask 022; printf '%s\n' "$hostname" >/etc/hostname)
+sed -i '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+printf '127.0.1.1\t%s\n' "$hostname" >>/etc/hosts
+zone=$(cat "$here/timezone")
+if [ -f "/usr/share/zoneinfo/$zone" ]; then
+    ln -sf "/usr/share/zoneinfo/$zone" /etc/localtime
+    (umask 022; printf '%s\n' "$zone" >/etc/timezone)
+fi
+
+# A person logs in by key alone; no account has a password.
+user=$(cat "$here/user")
+id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+for name in "$user" pi root; do
+    if id "$name" >/dev/null 2>&1; then passwd -l "$name"; fi
+done
+for group in sudo adm video dialout gpio i2c spi; do
+    if getent group "$group" >/dev/null; then usermod -a -G "$group" "$user"; fi
+done
+home=$(getent passwd "$user" | cut -d: -f6)
+install -d -m 0700 -o "$user" -g "$user" "$home/.ssh"
+install -m 0600 -o "$user" -g "$user" "$here/authorized_keys" "$home/.ssh/authorized_keys"
+install -d -m 0750 /etc/sudoers.d
+printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/090-lineside
+chmod 0440 /etc/sudoers.d/090-lineside
+install -d -m 0755 /etc/ssh/sshd_config.d
+printf 'PasswordAuthentication no\nPermitRootLogin no\n' >/etc/ssh/sshd_config.d/10-lineside.conf
+systemctl enable ssh || true
+systemctl disable userconfig || true
+
+if [ -f "$here/wifi.nmconnection" ]; then
+    if [ -d /etc/NetworkManager ]; then
+        install -d -m 0755 /etc/NetworkManager/system-connections
+        install -m 0600 "$here/wifi.nmconnection" /etc/NetworkManager/system-connections/
+    else
+        install -d -m 0755 /etc/wpa_supplicant /etc/systemd/network
+        install -m 0600 "$here/wpa_supplicant.conf" /etc/wpa_supplicant/wpa_supplicant-wlan0.conf
+        printf '[Match]\nName=wlan0\n[Network]\nDHCP=yes\n' >/etc/systemd/network/25-wlan0.network
+        chmod 0644 /etc/systemd/network/25-wlan0.network
+        systemctl enable wpa_supplicant@wlan0 systemd-networkd || true
+    fi
+    if command -v raspi-config; then
+        raspi-config nonint do_wifi_country "$(cat "$here/country")" || true
+    fi
+    if command -v rfkill; then rfkill unblock wifi || true; fi
+fi
+
+# The station: its files belong to root, and the agent reads them.
+id lineside >/dev/null 2>&1 || useradd --system --user-group --no-create-home \
+    --home-dir /var/lib/lineside --shell /usr/sbin/nologin lineside
+install -d -m 0755 /var/lib/lineside
+install -m 0640 -g lineside "$here/station.toml" /var/lib/lineside/station.toml
+for path in "$here"/files/*.path; do
+    if [ -f "$path" ]; then
+        target=$(cat "$path")
+        install -d -m 0755 "$(dirname "$target")"
+        install -m 0640 -g lineside "${path%.path}" "$target"
+    fi
+done
+
+if [ -d "$here/wheels" ]; then
+    umask 022
+    rm -rf /opt/lineside
+    python3 -m venv --without-pip /opt/lineside
+    pip=$(ls "$here"/wheels/pip-*.whl)
+    /opt/lineside/bin/python "$pip/pip" install --no-index --find-links "$here/wheels" \
+        --no-cache-dir 'lineside[device]'
+    umask 077
+fi
+for bundle in "$here"/bundles/*.bundle; do
+    if [ -f "$bundle" ]; then
+        set --
+        for key in "$here"/trust/*.pub; do set -- "$@" --trust "$key"; done
+        /opt/lineside/bin/lineside-agent slots install --root=/var/lib/lineside "$@" -- "$bundle"
+    fi
+done
+install -m 0644 "$here/lineside-agent.service" /etc/systemd/system/lineside-agent.service
+systemctl enable lineside-agent
+rm -rf "$here"
+sync
