@@ -33,11 +33,12 @@ QUIET_S = 1.0
 
 @dataclass
 class Missed:
-    """The parts that a channel did not judge in time. first: the part id; in_time: since the last
-    miss one was judged in time.
+    """The parts that a channel did not judge in time. first: the part id; dropped: a full queue
+    gave all of them up; in_time: since the last miss one was judged in time.
     """
 
     first: str
+    dropped: bool = False
     count: int = 0
     last_ns: int = 0
     in_time: bool = False
@@ -102,7 +103,7 @@ class Line:
 
     def dropped(self, channel: str, item: Item) -> None:
         """A full queue gave the item up: its part is decided without it."""
-        self._miss(channel, part_id_of(item))
+        self._miss(channel, part_id_of(item), dropped=True)
         self._add(item, self._unseen(channel, item), None)
 
     def is_open(self, channel: str, item: Item) -> bool:
@@ -143,11 +144,7 @@ class Line:
                 if missed.in_time and now - missed.last_ns >= self._quiet_ns:
                     del self._missed[name]
                     LOG.warning("channel %s is in time again: it missed %d", name, missed.count)
-            limit = f"{self._table.deadline_ms:g} ms"
-            return [
-                f"{name}: not judged within {limit}, since part {missed.first}"
-                for name, missed in self._missed.items()
-            ]
+            return [f"{name}: {self._words(missed)}" for name, missed in self._missed.items()]
 
     def guarded(self, work: Callable[[], object], part_id: str) -> None:
         """Do `work` for one part in a foreign thread: a fault over it is not the other parts'."""
@@ -223,12 +220,18 @@ class Line:
     def _age_ms(self, part: ClosedPart) -> float:
         return max(0.0, (self._clock.mono_ns() - part.mono_ns) / 1e6)
 
-    def _miss(self, channel: str, part_id: str) -> None:
+    def _miss(self, channel: str, part_id: str, *, dropped: bool = False) -> None:
         with self._lock:
-            missed = self._missed.setdefault(channel, Missed(part_id))
+            missed = self._missed.setdefault(channel, Missed(part_id, dropped))
+            missed.dropped &= dropped
             missed.count += 1
             missed.last_ns = self._clock.mono_ns()
             missed.in_time = False
+
+    def _words(self, missed: Missed) -> str:
+        if missed.dropped:
+            return f"its queue is full and parts are not seen, since part {missed.first}"
+        return f"not judged within {self._table.deadline_ms:g} ms, since part {missed.first}"
 
     def _note_in_time(self, channel: str) -> None:
         with self._lock:

@@ -100,6 +100,18 @@ def test_dropped_item_is_decided_at_once(bench_line: Bench) -> None:
     assert len(bench_line.decisions) == 1
 
 
+def test_a_queue_that_was_full_is_told_as_such_until_a_deadline_is_missed(
+    bench_line: Bench,
+) -> None:
+    bench_line.line.watch("top").dropped(bench_line.grab(0))
+    words = ["top: its queue is full and parts are not seen, since part p0"]
+    assert bench_line.line.overdue() == words
+    bench_line.grab(1)
+    bench_line.clock.advance_s(0.2)
+    bench_line.line.expire()
+    assert bench_line.line.overdue() == ["top: not judged within 100 ms, since part p0"]
+
+
 def test_ten_thousand_drops_are_ten_thousand_decisions(bench_line: Bench) -> None:
     for seq in range(10_000):
         bench_line.line.watch("top").dropped(bench_line.grab(seq))
@@ -223,7 +235,8 @@ def test_network_that_hangs_for_ever_costs_no_part_and_disarms(
     thread.start()
     assert wait_until(lambda: len(decisions) == 40)
     assert wait_until(lambda: station.state == "disarmed")
-    assert station.reason.startswith("top: not judged within 100 ms, since part part00")
+    words = "top: not judged within 100 ms, since part part00"
+    assert wait_until(lambda: station.reason.startswith(words))
     stop.set()
     thread.join(20)
     free.set()
