@@ -30,8 +30,8 @@ def refuse_fake_capacity(card: Card) -> None:
     finally:
         for place, old in reversed(before):
             card.write(place, old)
-        card.flush()
     if lost:
+        card.flush()
         raise DeviceError(
             f"states {card.disk.size_bytes >> 20} MiB but loses what is written "
             f"({len(lost)} of {len(places)} marks, the first at {lost[0] >> 20} MiB)",

@@ -1,0 +1,25 @@
+"""The quick version of the flash benchmark, with every row."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from benchmarks.deploy import main
+
+
+def test_quick_run_writes_to_no_wrong_device_and_stays_small(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if os.geteuid() != 0 or shutil.which("losetup") is None:
+        pytest.skip("NOT TESTED: loop devices need root")
+    if subprocess.run(["losetup", "--find"], capture_output=True, check=False).returncode:
+        pytest.skip("NOT TESTED: no loop devices here")
+    assert main(["--quick"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["flash: wrong devices written to"]["value"] == 0
+    assert rows["flash: resident memory"]["value"] < 64
