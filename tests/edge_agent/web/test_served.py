@@ -53,7 +53,7 @@ def test_an_agent_at_work_shows_its_parts_and_pictures(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "edge_agent", "run", "station.toml"]
     agent = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
-        assert wait_until(lambda: is_up(port))
+        assert wait_until(lambda: is_up(port), 90)
         view = json.loads(fetch(port, "/api/line"))
         assert view["rejects"].keys() == {"dark"}
         assert view["pictures"][0]["channel"] == "top"
