@@ -355,6 +355,21 @@ EXPECTED: dict[str, Expected] = {
     "attacks/trigger_storm.py": Expected(
         (r"^10000 triggers .* without any 0; .* gaps \[\]", r"holes in SEQ: 0"),
     ),
+    "attacks/two_agents.py": Expected(
+        (
+            r"^second on the same state_dir: None .*another agent uses this folder",
+            r"a second agent starts: None .*disarmed: .*state: another",
+            r"^first agent's last line: .* 0 wait",
+        ),
+        seconds=400,
+        # Of each epoch every number from 0 on has come.
+        figures=(
+            (
+                r"outbox\.db deleted .*: \{\d+: \(0, (\d+), (\d+)\), \d+: \(0, \d+, \d+\)\}",
+                lambda last, count: count == last + 1,
+            ),
+        ),
+    ),
     "attacks/throughput.py": Expected(
         (r"^received 12000 of 12000",),
         seconds=400,
