@@ -159,8 +159,8 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
             cure="hold out another value",
         )
     names = [_held_name(s, lone, config.held_out) for s in cut.samples]
-    said = f"; {', '.join(lone)} split by time" if lone else ""
-    protocol = f"{column} {', '.join(config.held_out)} held out{said}"
+    note = f"; {', '.join(lone)} split by time" if lone else ""
+    protocol = f"{column} {', '.join(config.held_out)} held out{note}"
     return _carve_val(cut, names, config, protocol)
 
 
@@ -206,8 +206,8 @@ def _by_groups(dataset: Dataset, config: FitConfig) -> Split:
         names[free] = np.where(assigned == 0, "test", np.where(assigned == 1, "val", "train"))
     column = dataset.config.group
     how = f"groups by {column!r}, stratified" if column else "stratified, no groups given"
-    said = f"; {', '.join(lone)} split by time" if lone else ""
-    return _split_of(_with_dropped(cut, dataset), list(names), how + said)
+    note = f"; {', '.join(lone)} split by time" if lone else ""
+    return _split_of(_with_dropped(cut, dataset), list(names), how + note)
 
 
 def _with_dropped(cut: Dataset, given: Dataset) -> Dataset:
@@ -215,8 +215,8 @@ def _with_dropped(cut: Dataset, given: Dataset) -> Dataset:
     names = sorted({sample.split for sample in given.samples} - {""})
     if not names:
         return cut
-    said = f"the given split has only {' and '.join(names)}, no test: all samples are split anew"
-    return cut.with_samples(cut.samples, said)
+    note = f"the given split has only {' and '.join(names)}, no test: all samples are split anew"
+    return cut.with_samples(cut.samples, note)
 
 
 def _carve_val(dataset: Dataset, names: list[str], config: FitConfig, protocol: str) -> Split:
@@ -278,8 +278,8 @@ def _cut_labels(dataset: Dataset, labels: list[str], config: FitConfig) -> Datas
         else:
             samples += _in_order(mine, config)
     what = "label has" if len(labels) == 1 else "labels have"
-    said = f"{what} too few groups to hold one out, split by time: {', '.join(labels)}"
-    return dataset.with_samples(samples, said)
+    note = f"{what} too few groups to hold one out, split by time: {', '.join(labels)}"
+    return dataset.with_samples(samples, note)
 
 
 def _thirds(sample: Sample, config: FitConfig) -> list[Sample]:

@@ -45,7 +45,7 @@ class _Numbers:
     rms: float
     edge_hz: float
     lasts_s: float
-    said: list[str]
+    doubts: list[str]
 
 
 def signal_doubts(dataset: Dataset) -> list[str]:
@@ -60,10 +60,10 @@ def signal_doubts(dataset: Dataset) -> list[str]:
         return []
     rms = np.array([numbers.rms for numbers in found])
     edges = np.array([numbers.edge_hz for numbers in found])
-    said = [f"{n.path}: {sentence}" for n in found for sentence in n.said]
-    said += _short([n.path for n in found], [n.lasts_s for n in found])
-    said += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
-    return said + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+    doubts = [f"{n.path}: {sentence}" for n in found for sentence in n.doubts]
+    doubts += _short([n.path for n in found], [n.lasts_s for n in found])
+    doubts += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
+    return doubts + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
 
 
 def short_doubts(dataset: Dataset) -> list[str]:
@@ -89,25 +89,25 @@ def _numbers(path: str, recording: Recording) -> _Numbers:
     power = (np.abs(np.fft.rfft(centred * np.hanning(len(signal))[:, None], axis=0)) ** 2).sum(1)
     total = np.cumsum(power)
     edge = int(np.searchsorted(total, EDGE_SHARE * total[-1]))
-    said = []
+    doubts = []
     for axis, name in enumerate(recording.axes):
-        said += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
+        doubts += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
     rms = float(np.sqrt(np.mean(centred**2)))
     lasts_s = len(signal) / recording.rate_hz
-    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, said)
+    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, doubts)
 
 
 def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:
-    said: list[str] = []
+    doubts: list[str] = []
     if np.ptp(signal) == 0:
-        return said
+        return doubts
     clipped = clipped_samples(signal)
     if clipped >= max(CLIPPED, CLIPPED_SHARE * len(signal)) and len(np.unique(signal)) > FINE:
-        said.append(f"axis {axis} is clipped at {np.abs(signal).max():.3g}, {clipped} samples")
+        doubts.append(f"axis {axis} is clipped at {np.abs(signal).max():.3g}, {clipped} samples")
     still = longest_still(signal)
     if still >= max(STILL_SAMPLES, STILL_S * rate_hz):
-        said.append(f"axis {axis} stands still for {1000 * still / rate_hz:.0f} ms: a dropout?")
-    return said
+        doubts.append(f"axis {axis} stands still for {1000 * still / rate_hz:.0f} ms: a dropout?")
+    return doubts
 
 
 def _short(paths: list[str], lasts_s: list[float]) -> list[str]:
