@@ -27,13 +27,12 @@ COMMANDS = {
 TEXTS = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".json", ".service", ".html", ""}
 
 STILL = {
-    "longest module": 430,
-    "functions longer than 40 lines": 14,
-    "import circles, late imports included": 1,
+    "longest module": 410,
+    "functions longer than 40 lines": 6,
     "files to touch for a message kind": 2,  # its class and its row, in one room
-    "broad handlers outside a worker's loop": 8,
-    "modules that no test imports": 85,
-    "public names that nothing uses": 12,
+    "broad handlers outside a worker's loop": 6,
+    "modules that no test imports": 60,
+    "public names that nothing uses": 4,
 }
 """Figures that are not yet what they must be: they may improve, and not get worse."""
 
