@@ -365,7 +365,7 @@ EXPECTED: dict[str, Expected] = {
         # Of each epoch every number from 0 on has come.
         figures=(
             (
-                r"outbox\.db deleted .*: \{\d+: \(0, (\d+), (\d+)\), \d+: \(0, \d+, \d+\)\}",
+                r"outbox\.db deleted .* epochs \{\d+: \(0, (\d+), (\d+)\), \d+: \(0, \d+, \d+\)\}",
                 lambda last, count: count == last + 1,
             ),
         ),
