@@ -15,8 +15,9 @@ from edge_agent.web.board import Board
 LOOK_S = 0.2
 PING_S = 10.0
 AGAIN_S = 2.0
-"""A picture is sent again after it: browsers show a multipart picture only when the next begins."""
+"""A picture is sent again after it: a viewer that has gone is noticed."""
 BOUNDARY = "lineside-picture"
+FIRST = f"\r\n--{BOUNDARY}\r\n".encode()
 FULL = "too many live views are open"
 
 
@@ -63,6 +64,7 @@ class Live:
         self.viewers += 1
         known, sent_ns = -1, 0
         try:
+            yield FIRST.lstrip()
             while not self.stopping.is_set() and may_go_on():
                 now_ns = self._clock.mono_ns()
                 found = await run_in_threadpool(self._board.pictures.jpeg, channel, heat=heat)
@@ -82,5 +84,6 @@ class Live:
 
 
 def _part(jpeg: bytes) -> bytes:
-    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-    return head.encode() + jpeg + b"\r\n"
+    """One picture and the boundary that ends it: without it a browser shows the one before."""
+    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+    return head.encode() + jpeg + FIRST

@@ -14,6 +14,8 @@ from edge_agent.contracts.core.types import Image, Verdict
 
 WIDEST_PX = 960
 """Wider pictures are made smaller for the page."""
+NARROWEST_PX = 320
+"""Narrower ones are made larger, so that their bar can be read."""
 QUALITY = 80
 COLOURS = {Verdict.PASS: (0, 150, 60), Verdict.FAIL: (210, 30, 30)}
 GREY = (110, 110, 110)
@@ -97,10 +99,12 @@ def encode(picture: Picture, *, heat: bool) -> bytes:
 
 def _fitted(image: Image) -> Image:
     height, width = image.shape[:2]
-    if width <= WIDEST_PX:
+    wanted = min(max(width, NARROWEST_PX), WIDEST_PX)
+    if width == wanted:
         return image
-    size = (WIDEST_PX, max(1, round(height * WIDEST_PX / width)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    size = (wanted, max(1, round(height * wanted / width)))
+    how = cv2.INTER_AREA if wanted < width else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=how).astype(np.uint8)
 
 
 def _with_heat(image: Image, heat: NDArray[np.float32], threshold: float | None) -> Image:

@@ -85,7 +85,7 @@ def test_an_operator_sees_a_reject_and_reports_a_missed_defect(
     assert tab.inner_text("#word") == "FAIL"
     assert tab.inner_text("#plain") == "Defect found: crack"
     picture = tab.locator("#live")
-    assert wait_until(lambda: picture.evaluate("(image) => image.naturalWidth") == 64)
+    assert wait_until(lambda: picture.evaluate("(image) => image.naturalWidth") == 320)
     seen.shot("line-fail")
     tab.keyboard.press("F9")
     seen.shot("missed")
