@@ -12,6 +12,7 @@ from edge_agent.audit.log import AuditLog
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import Outbound
 
 LOG = logging.getLogger("lineside.audit")
@@ -55,6 +56,20 @@ class AuditRecorder:
         """Record a verdict or a change of state; make records durable about once a second."""
         with self._lock:
             self._take(message)
+
+    def name_content(self, observation: Observation, sha256: str) -> None:
+        """Record the sha256 of the pixels, samples or tags that a channel judged of a part.
+
+        It stands before or after the part's verdict; captured_at_ns binds the two.
+        """
+        body = {
+            "part_id": observation.part_id,
+            "channel": observation.verdict.channel,
+            "captured_at_ns": observation.item.captured_at_ns,
+            "sha256": sha256,
+        }
+        with self._lock:
+            self._record("content", body)
 
     def close(self) -> None:
         """Make everything durable; closing twice is fine."""

@@ -75,14 +75,21 @@ def _head(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from edge_agent.audit.segments import records, verify
+    from edge_agent.evidence.folder import find_object
 
     whole = verify(args.folder).whole
-    found, context = _find(records(args.folder), args.part)
+    found, context, contents = _find(records(args.folder), args.part)
+    for content in contents:
+        kept = find_object(args.folder.parent / "evidence", content["sha256"])
+        content["kept"] = None if kept is None else str(kept)
     if args.json:
-        print(json.dumps({"whole": whole, "verdicts": found, "context": context}))
+        shown = {"whole": whole, "verdicts": found, "context": context, "contents": contents}
+        print(json.dumps(shown))
     else:
         for record in found:
             print("\n".join(_lines(record)))
+        for content in contents:
+            print(f"  {content['channel']} judged {content['sha256']}, {_place(content)}")
         for record in context.values():
             print(f"{_time(record)} {record['kind']}: {_short(record)}")
     if not whole:
@@ -94,18 +101,27 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _find(records: Any, part: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The verdicts on a part, and what was in force at the first of them."""
+def _find(
+    records: Any, part: str
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """The verdicts on a part, what was in force at the first of them, and what was judged."""
     found: list[dict[str, Any]] = []
     latest: dict[str, dict[str, Any]] = {}
     context: dict[str, dict[str, Any]] = {}
+    contents: list[dict[str, Any]] = []
     for record in records:
         if record["kind"] in CONTEXT:
             latest[record["kind"]] = record
-        elif record["kind"] == "verdict" and record.get("part_id") == part:
+        elif record.get("part_id") == part and record["kind"] == "content":
+            contents.append(record)
+        elif record.get("part_id") == part and record["kind"] == "verdict":
             found.append(record)
             context = context or dict(latest)
-    return found, context
+    return found, context, contents
+
+
+def _place(content: dict[str, Any]) -> str:
+    return f"kept in {content['kept']}" if content["kept"] else "not kept"
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

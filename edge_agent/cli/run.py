@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.clock import Clock
     from edge_agent.decide.hold import Hold
+    from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
     from edge_agent.web.page import Page
@@ -73,11 +74,12 @@ def _run(args: argparse.Namespace) -> int:
     hold = Hold(config.station.state_dir, config.station.safe_action)
     hold.load()
     page = build_page(config, clock, hold, audit) if config.web.enabled else None
+    evidence = _evidence_recorder(config, audit)
     station = Station(
         config,
         clock=clock,
         listeners=[listener for listener in (audit, page) if listener],
-        observers=[page] if page else [],
+        observers=[observer for observer in (evidence, page) if observer],
         hold=hold,
         audit_head=lambda: audit.head if audit else "",
         output=console.write if shown else log_fail,
@@ -108,6 +110,19 @@ def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRec
     recorder = AuditRecorder(folder, config.audit, clock=clock)
     recorder.start({"version": version("lineside"), "station_toml": sha256_hex(path.read_bytes())})
     return recorder
+
+
+def _evidence_recorder(
+    config: StationConfig, audit: AuditRecorder | None
+) -> EvidenceRecorder | None:
+    """What keeps evidence and names contents for the audit log; None where neither is wanted."""
+    if audit is None and not config.evidence.enabled:
+        return None
+    from edge_agent.evidence.recorder import EvidenceRecorder
+
+    folder = config.station.state_dir / "evidence"
+    named = audit.name_content if audit else None
+    return EvidenceRecorder(folder, config.evidence, name_content=named)
 
 
 def build_page(

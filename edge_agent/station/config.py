@@ -14,6 +14,7 @@ from edge_agent.contracts.model.alarm_rule import Persistence
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
+from edge_agent.evidence.config import EvidenceTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.outputs.output import OutputField, OutputTable
@@ -160,6 +161,9 @@ class StationConfig(Table):
     outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
     trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
     audit: AuditTable = Field(default=AuditTable(), description="the log that proves verdicts")
+    evidence: EvidenceTable = Field(
+        default=EvidenceTable(), description="what is kept of judged items, to look at and to learn"
+    )
     web: WebTable = Field(default=WebTable(), description="the station's local page")
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"

@@ -1,0 +1,69 @@
+"""Which of the judged items are worth keeping, and why."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Literal, TypeAlias
+
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.evidence.config import EvidenceTable
+
+Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample"]
+"""Why an item is kept; unsure: a PASS near the threshold; sample: a PASS taken at random."""
+
+MINUTE_NS = 60_000_000_000
+
+
+class Choice:
+    """Chooses what to keep, within a number a minute for each channel and cause.
+
+    dice: the randomness of the samples.
+    """
+
+    def __init__(self, table: EvidenceTable, dice: random.Random) -> None:
+        self.beyond_limit = 0
+        self._table = table
+        self._dice = dice
+        self._minute_ns = 0
+        self._counts: Counter[tuple[str, Cause]] = Counter()
+
+    def cause(self, verdict: ChannelVerdict, mono_ns: int) -> Cause | None:
+        """Why the item is to be kept; None: it is not."""
+        found = self._wanted(verdict)
+        if found is None:
+            return None
+        if mono_ns - self._minute_ns >= MINUTE_NS:
+            self._minute_ns = mono_ns
+            self._counts.clear()
+        key = (verdict.channel, found)
+        if self._counts[key] >= self._table.most_per_minute:
+            self.beyond_limit += 1
+            return None
+        self._counts[key] += 1
+        return found
+
+    def _wanted(self, verdict: ChannelVerdict) -> Cause | None:
+        if verdict.verdict == Verdict.FAIL:
+            return "fail" if self._drawn(self._table.fail_share) else None
+        if verdict.verdict == Verdict.NO_VERDICT:
+            return "no-verdict" if self._drawn(self._table.no_verdict_share) else None
+        if is_unsure(verdict, self._table.unsure_margin):
+            return "unsure"
+        return "sample" if self._drawn(self._table.pass_share) else None
+
+    def _drawn(self, share: float) -> bool:
+        return self._dice.random() < share
+
+
+def is_unsure(verdict: ChannelVerdict, margin: float) -> bool:
+    """Whether the threshold lies in the interval, or within `margin` of itself from the score."""
+    if verdict.threshold is None:
+        return False
+    if verdict.interval is not None:
+        low, high = verdict.interval
+        return low <= verdict.threshold <= high
+    if verdict.score is None:
+        return False
+    return abs(verdict.score - verdict.threshold) < margin * abs(verdict.threshold)

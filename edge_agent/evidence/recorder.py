@@ -1,0 +1,115 @@
+"""Looks at what was judged, names its content, and keeps what is worth another look."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.contracts.core.errors import InputError, StorageError
+from edge_agent.contracts.core.types import Frame, Item, Reading
+from edge_agent.contracts.wire.observation import Observation
+from edge_agent.evidence.choice import Cause, Choice
+from edge_agent.evidence.config import EvidenceTable
+from edge_agent.evidence.content import Content, encode, encode_heat, kind_of, raw_sha256
+from edge_agent.evidence.folder import HEAT, object_path, records_folder, stem_of
+from edge_agent.evidence.record import EvidenceRecord
+from edge_agent.evidence.store import EvidenceStore
+
+LOG = logging.getLogger("lineside.evidence")
+
+
+class EvidenceRecorder:
+    """The observer of one station; called by one thread.
+
+    name_content: is told (part_id, observation's verdict, sha256) of every readable item, for the
+    audit log. dice: the randomness of the samples. A disk that is full is logged once; what could
+    not be kept is counted in `lost`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: EvidenceTable,
+        *,
+        name_content: Callable[[Observation, str], None] | None = None,
+        dice: random.Random | None = None,
+    ) -> None:
+        self.kept = 0
+        self.lost = 0
+        self._folder = folder
+        self._table = table
+        self._name_content = name_content
+        self._choice = Choice(table, dice or random.Random())
+        self._store = EvidenceStore(folder, table)
+        self._open = False
+        self._fault = ""
+
+    def observe(self, observation: Observation) -> None:
+        """Name the content of an item, and keep it where it is worth it."""
+        sha256 = raw_sha256(observation.item)
+        if not sha256:
+            return
+        if self._name_content is not None:
+            self._name_content(observation, sha256)
+        if not self._table.enabled:
+            return
+        cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
+        if cause is not None:
+            self._keep(observation, sha256, cause)
+
+    def _keep(self, observation: Observation, sha256: str, cause: Cause) -> None:
+        try:
+            if not self._open:
+                self._store.open()
+                self._open = True
+            content = encode(observation.item, self._table)
+            heat = self._heat(observation)
+            record = self._record(observation, sha256, cause, content, heat is not None)
+            self._store.add(record, content, heat)
+        except (StorageError, InputError, OSError) as error:
+            self.lost += 1
+            if not self._fault:
+                LOG.error("evidence is not kept: %s", error)  # noqa: TRY400
+            self._fault = str(error)
+            return
+        self.kept += 1
+        if self._fault:
+            LOG.warning("evidence is kept again; %d items are missing", self.lost)
+            self._fault = ""
+
+    def _heat(self, observation: Observation) -> bytes | None:
+        judgement = observation.judgement
+        if judgement is None or judgement.heat is None or not self._table.heat_map:
+            return None
+        return encode_heat(judgement.heat, judgement.threshold)
+
+    def _record(
+        self, observation: Observation, sha256: str, cause: Cause, content: Content, mapped: bool
+    ) -> EvidenceRecord:
+        item = observation.item
+        path = object_path(self._folder, sha256, content.suffix)
+        reading = item if isinstance(item, Reading) else None
+        record = EvidenceRecord(
+            part_id=observation.part_id,
+            kind=kind_of(item),
+            cause=cause,
+            sha256=sha256,
+            file=path.relative_to(self._folder).as_posix(),
+            captured_at_ns=item.captured_at_ns,
+            verdict=observation.verdict,
+            rate_hz=reading.rate_hz if reading else None,
+            rpm=reading.rpm if reading else None,
+            shape=_shape(item),
+        )
+        if not mapped:
+            return record
+        heat = records_folder(self._folder) / f"{stem_of(record)}{HEAT}"
+        return record.model_copy(update={"heat_map": heat.relative_to(self._folder).as_posix()})
+
+
+def _shape(item: Item) -> list[int]:
+    if isinstance(item, Frame):
+        return list(item.image.shape)
+    return list(item.signal.shape) if isinstance(item, Reading) else []
