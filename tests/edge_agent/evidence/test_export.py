@@ -89,7 +89,8 @@ def test_recordings_and_rows_are_exported_too(
         signal = noise.normal(size=(2000, 1)).astype(np.float32)
         reading = Reading(signal, 1000.0, number, 0, number, "", f"m{number}")
         recorder.observe(Observation(reading.part_id, reading, verdict_on(number, "motor", number)))
-        tags = {"torque [Nm]": float(noise.normal(20 + 5 * (number % 2), 5)), "speed [rpm]": 1500.0}
+        torque, speed = noise.normal(20 + 5 * (number % 2), 5), noise.normal(1500, 50)
+        tags = {"torque [Nm]": float(torque), "speed [rpm]": float(speed)}
         row = ProcessRow(tags, number, 0, number, "", f"r{number}")
         recorder.observe(Observation(row.part_id, row, verdict_on(number, "press", number)))
     state = str(tmp_path)
