@@ -25,6 +25,10 @@ DEFAULT = "mobilenet_v2"
 AUTO = "auto"
 
 
+NETWORK = "backbone"
+"""The name of the frozen network inside a detector, by which its layers are found again."""
+
+
 @dataclass(frozen=True)
 class Backbone:
     """One row of the table of backbones.
@@ -197,7 +201,7 @@ def features(network: keras.Model, taps: Sequence[str]) -> keras.Model:
     import keras
 
     outputs = [network.get_layer(tap).output for tap in taps]
-    return keras.Model(network.input, outputs, name="backbone")
+    return keras.Model(network.input, outputs, name=NETWORK)
 
 
 def level_names(weights: str, taps: Sequence[str]) -> list[str]:

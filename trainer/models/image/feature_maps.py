@@ -44,7 +44,7 @@ class TappedBackbone:
     pixels: keras.KerasTensor
     taps: list[keras.KerasTensor]
 
-    def model(self, outputs: Sequence[keras.KerasTensor], name: str = "eye") -> keras.Model:
+    def model(self, outputs: Sequence[keras.KerasTensor], name: str = "detector") -> keras.Model:
         """The network from the pixels to `outputs`."""
         import keras
 

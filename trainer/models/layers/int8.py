@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from edge_agent.contracts.core.types import Tensor
 from trainer.console.tf_log import silent_descriptor
-from trainer.models.image.backbone import scaled_rgb
+from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import BATCH, SENSES, Floats, listed, planted_inputs, rows_of
 from trainer.training.api import Training
 
@@ -123,7 +123,7 @@ def _sight(network: keras.Model, training: Training) -> keras.Model:
     import keras
 
     pixels = keras.Input(training.spec.shape)
-    return keras.Model(pixels, network.get_layer("eye")(scaled_rgb(pixels)))
+    return keras.Model(pixels, network.get_layer(NETWORK)(scaled_rgb(pixels)))
 
 
 def _real(values: Tensor, quantization: tuple[float, int]) -> Floats:
