@@ -161,7 +161,7 @@ def _sensed(network: keras.Model) -> keras.Model:
 
     pixels = keras.Input(network.input_shape[1:])
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer("eye")(x)))
+    return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer(NETWORK)(x)))
 
 
 def test_rows_and_columns_see_what_runs_along_them() -> None:
