@@ -109,7 +109,7 @@ def test_the_default_run_folder_is_named_after_data_and_model(
     there.mkdir(parents=True)
     (there / "config.toml").write_text("")
     monkeypatch.chdir(tmp_path)
-    assert main(["fit", str(plates)]) == 2
+    assert main(["fit", str(plates), "--weights", "none"]) == 2
     assert f"{there}: this run exists" in capsys.readouterr().err
 
 
