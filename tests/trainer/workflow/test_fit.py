@@ -199,7 +199,9 @@ def test_the_same_seed_gives_the_same_weights(plates: Path) -> None:
     from trainer.data.split import plan_split
     from trainer.workflow.experiment import run_experiment
 
-    config = FitConfig.model_validate({"seed": 5, "epochs": 1, "image": {"size_px": 24}})
+    config = FitConfig.model_validate(
+        {"seed": 5, "epochs": 1, "weights": "none", "image": {"size_px": 24}}
+    )
     split = plan_split(load_dataset(plates), config)
     first, again = (
         run_experiment(split, config, "plates").fitted.model.get_weights() for _ in range(2)

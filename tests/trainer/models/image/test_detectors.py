@@ -18,6 +18,7 @@ from trainer.models.image import auto_anomaly as detector
 from trainer.models.image import autoencoder
 from trainer.models.image import padim as gaussian
 from trainer.models.image import patchcore as patches
+from trainer.models.image.backbone import NETWORK
 from trainer.models.image.feature_maps import SENSES, scale_of
 from trainer.models.image.padim import fit_places
 from trainer.models.image.patchcore import choose_prototypes, distances, mixing, remember
