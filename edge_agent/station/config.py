@@ -164,7 +164,9 @@ class StationConfig(Table):
     evidence: EvidenceTable = Field(
         default=EvidenceTable(), description="what is kept of judged items, to look at and to learn"
     )
-    web: WebTable = Field(default=WebTable(), description="the station's local page")
+    web: WebTable = Field(
+        default_factory=dict, validate_default=True, description="the station's local page"
+    )
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"
     )

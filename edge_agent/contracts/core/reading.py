@@ -28,11 +28,18 @@ def reading(where: str, what: str, cure: str = "write it again") -> Iterator[Non
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text", where=where, cure="save it as UTF-8") from error
     except OSError as error:
+        # pyarrow raises OSError for damaged bytes; only the system's own errors have a number.
+        if error.errno is None:
+            raise _not(what, where, cure, error) from error
         raise InputError(
             f"cannot be read ({error.strerror or error})", where=where, cure="check the path"
         ) from error
     except MemoryError as error:
         raise InputError("needs more memory than there is", where=where, cure=cure) from error
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(f"not {what} ({reason})", where=where, cure=cure) from error
+        raise _not(what, where, cure, error) from error
+
+
+def _not(what: str, where: str, cure: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return InputError(f"not {what} ({reason})", where=where, cure=cure)

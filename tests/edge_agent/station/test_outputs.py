@@ -162,7 +162,8 @@ def test_output_that_breaks_disarms_the_station(bench: Path) -> None:
 
 
 def test_output_that_hangs_is_told_and_every_part_is_decided_when_it_goes_on(bench: Path) -> None:
-    path = write_station(bench, 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "wait"')
+    source = 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "wait"'
+    path = write_station(bench, source, line="deadline_ms = 1000")
     hang, free = threading.Event(), threading.Event()
 
     def output(decision: Decision) -> None:

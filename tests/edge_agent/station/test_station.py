@@ -324,7 +324,8 @@ def test_channel_whose_thread_dies_is_told_and_does_not_end_the_station(bench: P
         armed.append(arm_channel(channel, config, clock, memory))
         return armed[0]
 
-    path = write_station(bench, f'{FOLDER}\nrate_hz = 20\nat_end = "wait"')
+    source = f'{FOLDER}\nrate_hz = 20\nat_end = "wait"'
+    path = write_station(bench, source, line="deadline_ms = 1000")
     station = Station(read_config(path), clock=SystemClock(), arm=arm)
     thread = threading.Thread(target=station.run, args=[stop])
     thread.start()

@@ -168,7 +168,7 @@ def test_verb_ends_with_its_code_and_words(
         (["deploy", "pusch", "a.bundle"], "did you mean push?"),
         (["deploy", "push", "a.bundle", "--to", "b", "--dryrun"], "did you mean --dry-run?"),
         (["deploy", "keys", "inti", "keys"], "did you mean init?"),
-        (["edge_agent", "xyz"], "(choose from 'baseline',"),
+        (["edge_agent", "xyz"], "(choose from 'audit',"),
     ],
     ids=str,
 )
