@@ -88,13 +88,16 @@ def _speed_rows(image: Path, card: Path, device: str, rounds: int) -> list[Row]:
 
 
 def _run(command: list[str]) -> Took:
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(child.pid, 0)
-    wall_s = time.perf_counter() - began
-    if status:
-        text = child.stderr.read().decode(errors="replace") if child.stderr else ""
-        raise SystemExit(f"{command[0]} failed: {text[-500:]}")
+    with tempfile.TemporaryFile() as words:
+        began = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall_s = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if status:
+            words.seek(0)
+            text = words.read().decode(errors="replace")
+            raise SystemExit(f"{command[0]} failed: {text[-500:]}")
     return Took(wall_s, usage.ru_maxrss / 1024)
 
 
