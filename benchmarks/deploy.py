@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import hashlib
 import io
-import os
 import random
 import shutil
 import statistics
@@ -87,18 +86,25 @@ def _speed_rows(image: Path, card: Path, device: str, rounds: int) -> list[Row]:
     return rows
 
 
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+"""Prints the peak of a command in kB. The kernel counts a parent's memory as its child's until the
+child's exec, so that the parent must be a small process of its own."""
+
+
 def _run(command: list[str]) -> Took:
-    with tempfile.TemporaryFile() as words:
-        began = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words)
-        _, status, usage = os.wait4(child.pid, 0)
-        wall_s = time.perf_counter() - began
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if status:
-            words.seek(0)
-            text = words.read().decode(errors="replace")
-            raise SystemExit(f"{command[0]} failed: {text[-500:]}")
-    return Took(wall_s, usage.ru_maxrss / 1024)
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *command], capture_output=True, text=True, check=False
+    )
+    wall_s = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed: {done.stderr[-500:]}")
+    return Took(wall_s, int(done.stdout) / 1024)
 
 
 def _refusal_row(folder: Path, image: Path, count: int) -> Row:

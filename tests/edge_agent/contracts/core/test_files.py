@@ -48,8 +48,10 @@ def test_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 
 def test_interrupted_twin_leaves_no_half_data_set(tmp_path: Path) -> None:
     words = ["edge_agent", "simulate", "images", "--out", "caps", "--count", "100000"]
+    # A shell's background ignores SIGINT, and the program leaves what it inherits alone.
+    attended = ["env", "--default-signal=INT", sys.executable, "-m"]
     with subprocess.Popen(
-        [sys.executable, "-m", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [*attended, *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as twin:
         assert wait_until(lambda: list(tmp_path.glob(".caps.*/good/*.png")))
         twin.send_signal(signal.SIGINT)
