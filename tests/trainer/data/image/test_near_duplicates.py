@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_agent.simulator.scene import render
 from trainer.data.image.picture_match import Duplicate, connect, find_near_duplicates, fingerprint
 
 COUNT = 24
@@ -61,6 +62,16 @@ def test_planted_copies_are_found(name: str, parts: list[np.ndarray]) -> None:
     found = sum(groups[place] == groups[COUNT + place] for place in range(8))
     assert found >= 7
     assert len(np.unique(groups)) >= COUNT
+
+
+def test_simulated_parts_of_one_design_stay_apart_and_their_copies_are_found() -> None:
+    count = 40
+    images = [render(11, k, 320, 240) for k in range(count)]
+    kinds = ("quarter turn", "mirrored", "brighter", "jpeg 50")
+    planted = [VARIANTS[kind](image) for kind in kinds for image in images[:5]]
+    groups = connect(count + len(planted), find_near_duplicates(fingerprint(images + planted)))
+    assert len(np.unique(groups[:count])) == count
+    assert (groups[count:] == np.tile(groups[:5], len(kinds))).mean() >= 0.95
 
 
 def test_copies_of_copies_share_a_group() -> None:
