@@ -124,7 +124,7 @@ def _known_groups(root: Path, column: str) -> list[Row]:
     one = np.array([row[column] for row in known])
     pairs = np.triu(one[:, None] == one[None, :], 1)
     together = groups[:, None] == groups[None, :]
-    labels = defaultdict(set)
+    labels: dict[int, set[str]] = defaultdict(set)
     for group, row in zip(groups.tolist(), known, strict=True):
         labels[group].add(row["label"])
     mixed = sum(len(found) > 1 for found in labels.values())
