@@ -23,8 +23,8 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import VECTORS, Bundle
 from edge_agent.contracts.model.manifest import Sha256, parse_json
 
-MOST_BYTES = 1 << 30
-"""Unpacked; a bundle's vectors have some megabytes."""
+MOST_BYTES = 1 << 28
+"""Unpacked; a bundle's vectors have some megabytes, and a bomb of zeros is refused at once."""
 
 
 class VectorEntry(Strict):
