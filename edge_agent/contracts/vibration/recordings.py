@@ -1,7 +1,7 @@
 """Vibration recordings from files: .wav .csv .npz .mat (v5) .parquet -> Recording.
 
-The workshop and the station read the same file to the same samples. scipy (for .mat) and pyarrow
-(for .parquet) are loaded only when such a file comes; a station without them is told what to do.
+The workshop and the station read the same file to the same samples. pyarrow (for .parquet) is
+loaded only when such a file comes; a station without it is told what to do.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
-from edge_agent.contracts.core.reading import UNREADABLE, reading
+from edge_agent.contracts.core.reading import reading
 from edge_agent.contracts.core.text import decode_text
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.vibration.mat import read_mat
 from edge_agent.contracts.vibration.wav import Columns, holds_fractions, read_wav
 
 MOST_BYTES = 1 << 31
@@ -168,11 +169,7 @@ def _rpm_within(path: Path) -> float | None:
         with content:
             named = {name: content[name] for name in content.files if _is_rpm(name)}
     elif path.suffix.lower() == ".mat":
-        from scipy.io import loadmat, whosmat
-
-        names = [name for name, _, _ in whosmat(str(path)) if _is_rpm(name)]
-        named = loadmat(str(path), variable_names=names) if names else {}
-        named = {name: named[name] for name in names}
+        named = {name: value for name, value in read_mat(path).items() if _is_rpm(name)}
     numbers = [_speed(name, value, path) for name, value in named.items() if value.size == 1]
     return numbers[0] if len(numbers) == 1 else None
 
@@ -277,20 +274,7 @@ def _read_npz(path: Path) -> tuple[Columns, float | None]:
 
 
 def _read_mat(path: Path) -> tuple[Columns, float | None]:
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError as error:
-        raise InputError(
-            "reading .mat needs scipy", where=str(path), cure="pip install scipy, or save as .npz"
-        ) from error
-    try:
-        content = loadmat(str(path))
-    except (*UNREADABLE, MatReadError) as error:
-        raise InputError(
-            f"not a readable MATLAB 5 file ({error})", where=str(path), cure="save with -v6 or -v7"
-        ) from error
-    return _columns({k: v for k, v in content.items() if not k.startswith("__")}, path)
+    return _columns(read_mat(path), path)
 
 
 def _read_parquet(path: Path) -> tuple[Columns, float | None]:
@@ -321,7 +305,15 @@ def _columns(arrays: dict[str, Any], path: Path) -> tuple[Columns, float | None]
             for axis in range(matrix.shape[1]):
                 columns[f"{name}.{axis}"] = matrix[:, axis].astype(np.float32)
     if not columns:
-        raise InputError("no numeric arrays", where=str(path), cure="save the signal as numbers")
+        others = {
+            name: array for name, value in arrays.items() if (array := np.asarray(value)).size
+        }
+        names = ", ".join(f"{name} ({array.flat[0]})"[:60] for name, array in others.items())
+        raise InputError(
+            f"no numeric arrays{names and f': only {names[:200]}'}",
+            where=str(path),
+            cure="save the signal as numbers",
+        )
     return columns, rate
 
 
