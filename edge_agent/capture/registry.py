@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import SerializeAsAny
 
-from edge_agent.capture.source import Source, SourceDriver, SourceTable, VibrationSourceTable
+from edge_agent.capture.source import (
+    FoundDevice,
+    Source,
+    SourceDriver,
+    SourceTable,
+    VibrationSourceTable,
+)
 from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
@@ -62,6 +68,20 @@ ProcessSource: TypeAlias = Annotated[
 def build_source(kind: str, config: SourceTable, *, name: str, clock: Clock) -> Source:
     """The closed source that a validated `[channel.source]` table describes."""
     return REGISTRIES[kind].find(config.driver).build(config, name=name, clock=clock)
+
+
+def find_devices(kinds: Sequence[str], driver: str = "") -> Iterator[tuple[str, FoundDevice]]:
+    """(kind, device) of every device that the drivers of these kinds find on this machine.
+
+    driver: ask this one alone; raises ConfigError for one that no kind has.
+    """
+    named = [kind for kind in kinds if driver in REGISTRIES[kind].names()]
+    if driver and not named:
+        REGISTRIES[kinds[0]].find(driver)
+    for kind in named if driver else kinds:
+        rows = REGISTRIES[kind].rows()
+        for name in [driver] if driver else rows:
+            yield from ((kind, device) for device in rows[name].finds())
 
 
 def replay_table(kind: str, path: Path) -> dict[str, object]:

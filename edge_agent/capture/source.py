@@ -6,8 +6,8 @@ A driver is one file of camera/, vibration/ or process/. It holds the schema of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -133,12 +133,35 @@ def replays_nothing(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class FoundDevice:
+    """A device that a driver found on this machine, or the reason why the driver cannot look.
+
+    able: what it can do, one line each; table: the `[channel.source]` that uses it; fault: why it
+    cannot be used, with the cure, or empty.
+    """
+
+    driver: str
+    name: str
+    where: str = ""
+    able: tuple[str, ...] = ()
+    table: Mapping[str, object] = field(default_factory=dict)
+    fault: str = ""
+
+
+def finds_nothing() -> list[FoundDevice]:
+    """For a driver whose devices cannot be listed."""
+    return []
+
+
+@dataclass(frozen=True)
 class SourceDriver:
     """The row of a driver. build: (config, name=, clock=) -> a closed Source.
 
-    replays: whether the driver can replay that file or folder (`lineside-agent replay`).
+    replays: whether the driver can replay that file or folder (`lineside-agent replay`); finds:
+    lists the devices there are, and never raises for one that is absent.
     """
 
     config: type[SourceTable]
     build: Callable[..., Source]
     replays: Callable[[Path], bool] = replays_nothing
+    finds: Callable[[], list[FoundDevice]] = finds_nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from edge_agent.capture.gobject import glib_error, import_namespace
 from edge_agent.capture.live_reader import LiveFrame, LiveReader
-from edge_agent.capture.source import SourceDriver, SourceTable
+from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Unreadable
@@ -183,4 +184,57 @@ class AravisCamera:
         return DeviceError(what, where=self._where, cure=cure)
 
 
-DRIVER = SourceDriver(AravisTable, AravisCamera)
+def find_cameras() -> list[FoundDevice]:
+    """Every camera that Aravis discovers, or why it cannot look."""
+    try:
+        aravis = import_namespace("Aravis", "0.8", "gir1.2-aravis-0.8", "GigE and USB3 Vision")
+    except DeviceError as error:
+        return [FoundDevice("aravis", "GigE and USB3 Vision", fault=f"{error.what}: {error.cure}")]
+    aravis.update_device_list()
+    return [_look(aravis, at) for at in range(aravis.get_n_devices())]
+
+
+def _look(aravis: Any, at: int) -> FoundDevice:
+    name = aravis.get_device_id(at)
+    where = aravis.get_device_address(at) or ""
+    try:
+        camera = aravis.Camera.new(name)
+        able = tuple(_able(camera))
+        _, _, width, height = camera.get_region()
+        formats = [
+            one for one in camera.dup_available_pixel_formats_as_strings() if one in CHANNELS
+        ]
+    except glib_error(name) as error:
+        return FoundDevice("aravis", name, where, fault=f"cannot be opened ({error})")
+    table = {"driver": "aravis", "device": name, "width_px": width, "height_px": height}
+    fault = "" if formats else f"has none of the formats {', '.join(CHANNELS)}"
+    return FoundDevice(
+        "aravis", name, where, able, table | {"pixel_format": (formats or ["Mono8"])[0]}, fault
+    )
+
+
+def _able(camera: Any) -> Iterator[str]:
+    """Formats, and the bounds of what can be set and read back."""
+    yield f"model {camera.get_vendor_name()} {camera.get_model_name()}"
+    for form in camera.dup_available_pixel_formats_as_strings():
+        yield f"format {form}{'' if form in CHANNELS else ' (not read)'}"
+    yield "size to {}x{}".format(*camera.get_sensor_size())
+    for key, there, bounds, value in (
+        ("rate_hz", camera.is_frame_rate_available, camera.get_frame_rate_bounds, "frame_rate"),
+        (
+            "exposure_us",
+            camera.is_exposure_time_available,
+            camera.get_exposure_time_bounds,
+            "exposure_time",
+        ),
+        ("gain_db", camera.is_gain_available, camera.get_gain_bounds, "gain"),
+    ):
+        if there():
+            low, high = bounds()
+            now = getattr(camera, f"get_{value}")()
+            yield f"control {key}: {low:g} to {high:g}, now {now:g}"
+        else:
+            yield f"has no control for {key}"
+
+
+DRIVER = SourceDriver(AravisTable, AravisCamera, finds=find_cameras)

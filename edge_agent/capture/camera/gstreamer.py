@@ -9,7 +9,7 @@ from pydantic import Field
 
 from edge_agent.capture.gobject import glib_error, import_namespace
 from edge_agent.capture.live_reader import LiveFrame, LiveReader
-from edge_agent.capture.source import SourceDriver, SourceTable
+from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
@@ -137,4 +137,31 @@ class GstreamerCamera:
         return DeviceError(what, where=self._where, cure=cure)
 
 
-DRIVER = SourceDriver(GstreamerTable, GstreamerCamera)
+def find_cameras() -> list[FoundDevice]:
+    """The video sources that GStreamer's own monitor lists, or why it cannot look."""
+    try:
+        gst = import_namespace("Gst", "1.0", "gir1.2-gstreamer-1.0", "GStreamer")
+    except DeviceError as error:
+        return [FoundDevice("gstreamer", "GStreamer", fault=f"{error.what}: {error.cure}")]
+    gst.init(None)
+    monitor = gst.DeviceMonitor.new()
+    monitor.add_filter("Video/Source", None)
+    found = [_found(gst, device) for device in monitor.get_devices() or ()]
+    if gst.ElementFactory.find("nvarguscamerasrc") is not None:
+        table = {"driver": "gstreamer", "pipeline": "nvarguscamerasrc ! nvvidconv"}
+        found.append(FoundDevice("gstreamer", "Jetson CSI", "nvarguscamerasrc", (), table))
+    return found
+
+
+def _found(gst: Any, device: Any) -> FoundDevice:
+    element = device.create_element(None)
+    source = element.get_factory().get_name() if element is not None else "autovideosrc"
+    path = device.get_properties()
+    where = (path.get_string("device.path") if path is not None else None) or ""
+    pipeline = f"{source} device={where}" if where else source
+    caps = device.get_caps().to_string().split("; ")[:12] if device.get_caps() else []
+    table = {"driver": "gstreamer", "pipeline": pipeline}
+    return FoundDevice("gstreamer", device.get_display_name(), where, tuple(caps), table)
+
+
+DRIVER = SourceDriver(GstreamerTable, GstreamerCamera, finds=find_cameras)

@@ -1,33 +1,41 @@
-"""A V4L2 camera (USB, CSI) through OpenCV; what was set is read back, and a mismatch refused.
+"""A V4L2 camera (USB, CSI): mode and settings are read back, and a mismatch is refused.
 
-A camera that sends JPEG is read as it sends, and its pictures are decoded here: OpenCV's own
-decoder fills what a USB cable lost with grey and says nothing.
+Frames have the driver's number and time: what the driver lost leaves a hole in `seq`, and a frame
+is as old as its exposure, not as its reading.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from edge_agent.capture.source import SourceDriver, SourceTable
+from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
+from edge_agent.capture.video4linux.listing import find_cameras
+from edge_agent.capture.video4linux.node import VideoFormat, VideoFrame, VideoMode, VideoNode
+from edge_agent.capture.video4linux.pixels import READABLE, to_rgb
+from edge_agent.capture.video4linux.settings import ControlPort, SettingsLock
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError, InputError
-from edge_agent.contracts.core.types import Frame, Image, Unreadable
-from edge_agent.contracts.image.decode import decode_image
+from edge_agent.contracts.core.types import Frame, Unreadable
+
+STALL_S = 1.5
+"""A camera that gives nothing for so long is lost."""
+SETTLING = 3
+"""Frames after a start that are left out: a new exposure takes so many to act."""
+OLDEST_S = 2.0
+"""A driver's stamp further back, or ahead of now, is none."""
 
 
 class V4l2Table(SourceTable):
-    """A USB or CSI camera under Linux (V4L2 through OpenCV)."""
+    """A USB or CSI camera under Linux (V4L2)."""
 
     driver: Literal["v4l2"]
-    device: int | str = Field(default=0, description="number, or path such as /dev/video0")
+    device: int | str = Field(
+        default=0, description="number, or path such as /dev/video0 or /dev/v4l/by-id/..."
+    )
     width_px: int = Field(ge=16, le=16384, description="width; another one is refused")
     height_px: int = Field(ge=16, le=16384, description="height; another one is refused")
     rate_hz: float = Field(
@@ -36,31 +44,63 @@ class V4l2Table(SourceTable):
     pixel_format: str = Field(
         default="", pattern=r"^([A-Z0-9]{4})?$", description="FOURCC such as MJPG; empty: its own"
     )
+    exposure_us: float = Field(
+        default=0, ge=0, le=60_000_000, description="exposure, locked; 0: the camera's own"
+    )
+    gain: float = Field(
+        default=-1, ge=-1, le=1e6, description="gain in the camera's units, locked; -1: its own"
+    )
+    white_balance_k: float = Field(
+        default=0, ge=0, le=20_000, description="colour temperature, locked; 0: the camera's own"
+    )
+    focus: float = Field(
+        default=-1, ge=-1, le=1e6, description="focus in the camera's units, locked; -1: its own"
+    )
+    controls: dict[str, int] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="further controls by the names that `lineside-agent cameras` shows, locked",
+    )
+    check_every: int = Field(
+        default=30, ge=1, le=100_000, description="frames between two read-backs of the settings"
+    )
 
     @property
     def names_parts(self) -> bool:
         """A camera only counts its frames."""
         return False
 
+    @property
+    def path(self) -> str:
+        """The path of the device."""
+        return f"/dev/video{self.device}" if isinstance(self.device, int) else self.device
 
-JPEG = ("MJPG", "JPEG")
-"""Pixel formats whose frames are JPEG pictures."""
-STALL_S = 2
-"""A camera that gives nothing for so long is lost."""
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """What is to be set and locked."""
+        named = {
+            "exposure_us": self.exposure_us or -1,
+            "gain": self.gain,
+            "white_balance_k": self.white_balance_k or -1,
+            "focus": self.focus,
+        }
+        return {key: value for key, value in named.items() if value >= 0} | self.controls
 
 
-class Port(Protocol):
-    """The part of cv2.VideoCapture that a camera needs."""
+class Port(ControlPort, Protocol):
+    """The part of a VideoNode that a camera needs."""
 
-    def isOpened(self) -> bool: ...  # noqa: N802
+    def open(self) -> None: ...
 
-    def set(self, prop: int, value: float) -> bool: ...
+    def formats(self) -> list[VideoFormat]: ...
 
-    def get(self, prop: int) -> float: ...
+    def set_mode(self, wanted: VideoMode) -> VideoMode: ...
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]: ...
+    def start(self) -> None: ...
 
-    def release(self) -> None: ...
+    def read(self, timeout_s: float) -> VideoFrame | None: ...
+
+    def close(self) -> None: ...
 
 
 class V4l2Camera:
@@ -74,115 +114,134 @@ class V4l2Camera:
         *,
         name: str,
         clock: Clock,
-        open_port: Callable[[str], Port] | None = None,
+        open_port: Callable[[str], Port] = VideoNode,
     ) -> None:
         self._config = config
         self._name = name
+        self._where = f"camera {name} ({config.path})"
         self._clock = clock
-        self._open_port = open_port or open_device
+        self._open_port = open_port
         self._port: Port | None = None
-        self._is_jpeg = False
+        self._mode = VideoMode(0, 0, "")
         self._seq = 0
-
-    @property
-    def device(self) -> str:
-        """The path of the device."""
-        device = self._config.device
-        return f"/dev/video{device}" if isinstance(device, int) else device
+        self._sequence: int | None = None
+        self._taken = 0
+        self._heard_ns = 0
 
     def open(self) -> None:
         """Open, set, read back; raises DeviceError when absent or not as asked."""
         self.close()
-        port = self._open_port(self.device)
+        if self._open_port is VideoNode:
+            _refuse_absent(self._config.path)
+        port = self._open_port(self._config.path)
+        port.open()
         try:
-            self._set(port)
-            self._read_back(port)
+            self._mode = self._set_mode(port)
+            self._lock = SettingsLock(port, self._config.settings, self._where)
+            self._lock.set()
+            port.start()
         except DeviceError:
-            port.release()
+            port.close()
             raise
-        self._port = port
+        self._port, self._sequence, self._taken = port, None, 0
+        self._heard_ns = self._clock.mono_ns()
 
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
-        """The next frame; OpenCV itself gives up after STALL_S. A damaged one is Unreadable."""
+        """The next frame; a damaged one, or one with a setting that moved, is Unreadable.
+
+        Raises DeviceError when none came for STALL_S.
+        """
         if self._port is None:
-            raise DeviceError("not open", where=self.device, cure="open it first")
-        there, pixels = self._port.read()
-        at_ns, mono_ns = self._clock.utc_ns(), self._clock.mono_ns()
-        if not there or pixels is None:
-            raise DeviceError(
-                "gives no more frames", where=self.device, cure="check cable and power"
-            )
-        device_ns = round(self._port.get(cv2.CAP_PROP_POS_MSEC) * 1e6) or None
-        seq, self._seq = self._seq, self._seq + 1
-        stamp = (at_ns, mono_ns, seq, self._name, str(seq))
-        try:
-            image = self._image(pixels)
-        except InputError as error:
-            return Unreadable(str(error), *stamp)
-        self._refuse_other_size(image.shape[1], image.shape[0])
-        return Frame(image, *stamp, device_ns)
+            raise DeviceError("not open", where=self._where, cure="open it first")
+        frame = self._port.read(timeout_s)
+        now = self._clock.mono_ns()
+        if frame is None:
+            if now - self._heard_ns >= STALL_S * 1e9:
+                raise self._error(f"gave nothing for {STALL_S:g} s", "check cable and power")
+            return None
+        self._heard_ns = now
+        self._taken += 1
+        if self._taken <= SETTLING:
+            return None
+        return self._item(frame, now)
 
     def close(self) -> None:
         """Release the device."""
-        if self._port is not None:
-            self._port.release()
-            self._port = None
+        port, self._port = self._port, None
+        if port is not None:
+            port.close()
 
-    def _image(self, pixels: NDArray[np.uint8]) -> Image:
-        if self._is_jpeg:
-            return decode_image(pixels.tobytes(), self.device)
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    def _item(self, frame: VideoFrame, now: int) -> Frame | Unreadable:
+        last, self._sequence = self._sequence, frame.sequence
+        lost = max(0, frame.sequence - last - 1) if last is not None else 0
+        seq = self._seq + lost
+        self._seq = seq + 1
+        age_ns = 0 if frame.mono_ns is None else now - frame.mono_ns
+        age_ns = age_ns if 0 <= age_ns <= OLDEST_S * 1e9 else 0
+        stamp = (self._clock.utc_ns() - age_ns, now - age_ns, seq, self._name, str(seq))
+        if frame.damaged:
+            return Unreadable("damaged frame (the driver says so)", *stamp)
+        moved = self._lock.moved() if self._taken % self._config.check_every == 0 else ""
+        if moved:
+            return Unreadable(moved, *stamp)
+        try:
+            image = to_rgb(frame.payload, self._mode, self._config.path)
+        except InputError as error:
+            return Unreadable(str(error), *stamp)
+        self._refuse_other_size(image.shape[1], image.shape[0])
+        return Frame(image, *stamp, frame.device_ns or None)
 
-    def _set(self, port: Port) -> None:
+    def _set_mode(self, port: Port) -> VideoMode:
         wanted = self._config
-        if wanted.pixel_format:
-            port.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wanted.pixel_format))
-        port.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width_px)
-        port.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height_px)
-        if wanted.rate_hz:
-            port.set(cv2.CAP_PROP_FPS, wanted.rate_hz)
+        pixel_format = wanted.pixel_format or self._own_format(port)
+        asked = VideoMode(wanted.width_px, wanted.height_px, pixel_format, rate_hz=wanted.rate_hz)
+        mode = port.set_mode(asked)
+        self._refuse_other_size(mode.width_px, mode.height_px)
+        if mode.pixel_format != pixel_format:
+            self._refuse(f"pixel format {mode.pixel_format!r}", pixel_format, "pixel_format")
+        if wanted.rate_hz and abs(mode.rate_hz / wanted.rate_hz - 1) > 0.01:
+            self._refuse(f"{mode.rate_hz:g} frames a second", f"{wanted.rate_hz:g}", "rate_hz")
+        if mode.pixel_format not in READABLE:
+            self._refuse(f"pixel format {mode.pixel_format!r}", "one that is read", "pixel_format")
+        return mode
 
-    def _read_back(self, port: Port) -> None:
-        self._refuse_other_size(
-            round(port.get(cv2.CAP_PROP_FRAME_WIDTH)), round(port.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        )
-        rate_hz = port.get(cv2.CAP_PROP_FPS)
-        if self._config.rate_hz and abs(rate_hz / self._config.rate_hz - 1) > 0.01:
-            self._refuse(f"{rate_hz:g} frames a second", f"{self._config.rate_hz:g}", "rate_hz")
-        code = round(port.get(cv2.CAP_PROP_FOURCC))
-        found = bytes((code >> shift) & 0xFF for shift in (0, 8, 16, 24)).decode("latin-1")
-        if self._config.pixel_format and found != self._config.pixel_format:
-            self._refuse(f"pixel format {found!r}", self._config.pixel_format, "pixel_format")
-        self._is_jpeg = found in JPEG and port.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+    def _own_format(self, port: Port) -> str:
+        """The first format of the camera that has this size and is read."""
+        size = f"{self._config.width_px}x{self._config.height_px}"
+        able = [one for one in port.formats() if one.pixel_format in READABLE]
+        exact = [one for one in able if size in one.sizes]
+        found = exact or able
+        if not found:
+            self._refuse("no pixel format that is read", "one", "pixel_format")
+        return found[0].pixel_format
 
     def _refuse_other_size(self, width_px: int, height_px: int) -> None:
         wanted = (self._config.width_px, self._config.height_px)
         if (width_px, height_px) != wanted:
-            self._refuse(
-                f"{width_px}x{height_px}", f"{wanted[0]}x{wanted[1]}", "width_px/height_px"
-            )
+            asked = f"{wanted[0]}x{wanted[1]}"
+            self._refuse(f"{width_px}x{height_px}", asked, "width_px/height_px")
 
     def _refuse(self, found: str, wanted: str, field: str) -> None:
-        raise DeviceError(
-            f"gave {found}, station.toml asks {wanted}",
-            where=f"camera {self._name} ({self.device})",
-            cure=f"set {field} to what the camera can do (`v4l2-ctl --list-formats-ext`)",
-        )
+        cure = f"set {field} to what the camera can do (`lineside-agent cameras`)"
+        raise self._error(f"gave {found}, station.toml asks {wanted}", cure)
+
+    def _error(self, what: str, cure: str) -> DeviceError:
+        return DeviceError(what, where=self._where, cure=cure)
 
 
-def open_device(device: str) -> Port:
-    """Open a V4L2 device; raises DeviceError that names the devices there are."""
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(STALL_S))
-    port = cv2.VideoCapture(device, cv2.CAP_V4L2) if Path(device).exists() else None
-    if port is None or not port.isOpened():
-        found = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*")))
-        fault = "no such camera" if port is None else "is not a camera that can be opened"
+def _refuse_absent(path: str) -> None:
+    """Raise DeviceError that names the devices there are."""
+    if not Path(path).exists():
+        found = ", ".join(sorted(str(one) for one in Path("/dev").glob("video*")))
         raise DeviceError(
-            f"{fault}; found {found or 'no /dev/video* at all'}",
-            where=device,
+            f"no such camera; found {found or 'no /dev/video* at all'}",
+            where=path,
             cure="plug the camera in, or correct `device` in station.toml",
         )
-    return port  # type: ignore[return-value]
 
 
-DRIVER = SourceDriver(V4l2Table, V4l2Camera)
+def _list() -> list[FoundDevice]:
+    return find_cameras(Path("/sys/class/video4linux"))
+
+
+DRIVER = SourceDriver(V4l2Table, V4l2Camera, finds=_list)

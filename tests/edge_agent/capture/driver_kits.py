@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -54,10 +55,16 @@ def video(room: Path) -> Iterator[Kit]:
 @contextmanager
 def v4l2(room: Path) -> Iterator[Kit]:
     def plug_in(device: str) -> Webcam:
-        return Webcam([(640, 480)], frames=8)
+        return Webcam([(640, 480)], frames=20)
 
     size = {"width_px": 640, "height_px": 480}
     yield Kit(size, {"device": "/dev/video99"}, {"open_port": plug_in})
+
+
+@contextmanager
+def picamera2(room: Path) -> Iterator[Kit]:
+    size = {"width_px": 640, "height_px": 480}
+    yield Kit(size, missing="" if find_spec("libcamera") else "no libcamera on this machine")
 
 
 @contextmanager
@@ -128,6 +135,7 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "folder"): folder,
     ("image", "video"): video,
     ("image", "v4l2"): v4l2,
+    ("image", "picamera2"): picamera2,
     ("image", "rtsp"): rtsp,
     ("image", "gstreamer"): gstreamer,
     ("image", "aravis"): aravis,
