@@ -20,16 +20,19 @@ MODULES = {
     "edge_agent.contracts.errors": "edge_agent.contracts.core.errors",
     "edge_agent.contracts.messages": "edge_agent.contracts.wire.messages",
     "edge_agent.contracts.signature": "edge_agent.contracts.model.signature",
-    "edge_agent.decide.assembly": "edge_agent.decide.parts",
+    "edge_agent.decide.assembly": "edge_agent.decide.open_parts",
     "edge_agent.decide.health": "edge_agent.health.frame",
-    "edge_agent.report.ledger": "edge_agent.report.outbox_store",
-    "edge_agent.report.mqtt": "edge_agent.report.mqtt.sender",
+    "edge_agent.infer.inspector": "edge_agent.infer.bundle_inspector",
+    "edge_agent.report.ledger": "edge_agent.messaging.outbox_store",
+    "edge_agent.report.mqtt": "edge_agent.messaging.mqtt.sender",
+    "edge_agent.report.outbox": "edge_agent.messaging.outbox",
     "deploy.keys": "deploy.signing.keys",
     "deploy.sign": "deploy.signing.sign",
 }
 """Module that a script imports -> where it is now."""
 
 NAMES = (
+    (r"import Assembler$", "import OpenParts as Assembler"),
     (r"import Ledger, Row", "import OutboxStore as Ledger, Row"),
     (r"import Ledger$", "import OutboxStore as Ledger"),
     (
@@ -38,7 +41,7 @@ NAMES = (
     ),
     (
         r"from edge_agent\.station\.config import MqttTable",
-        "from edge_agent.report.config import MqttTable",
+        "from edge_agent.messaging.config import MqttTable",
     ),
     (
         r"from edge_agent\.station\.config import FrameHealthTable",
@@ -50,8 +53,8 @@ NAMES = (
     ),
     (r"Outbox\(Ledger\((\w+),64\),", r"Outbox(Ledger(\1,64),ActedCounter(Path(\1)),"),
     (
-        r"^(from edge_agent\.report\.outbox import Outbox)$",
-        r"\1; from edge_agent.report.acted_counter import ActedCounter",
+        r"^(from edge_agent\.messaging\.outbox import Outbox)$",
+        r"\1; from edge_agent.messaging.acted_counter import ActedCounter",
     ),
     (r"\$PROJECT/demo-output", "$WORK/demo"),
     (r'o\.put\("verdict",verdict\)', "o.put(verdict())"),
@@ -100,7 +103,7 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         (
             r"^(v=lambda .*)$",
             r"\1"
-            "\nfrom edge_agent.decide.parts import Grab"
+            "\nfrom edge_agent.decide.open_parts import Grab"
             "\ndef once(verdict,part,at): g=Grab(verdict.channel,part,at); a.begin(g); "
             "return a.add(verdict,g)",
         ),
@@ -117,7 +120,10 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
             r'^time\.sleep\(1\); (?=print\("received")',
             "end=time.time()+60\nwhile len(a.events)<2*N and time.time()<end: time.sleep(.1)\n",
         ),
-        (r"e=l\.open\(5\); from \S+ import Row", "l.open(); from edge_agent.report.row import Row"),
+        (
+            r"e=l\.open\(5\); from \S+ import Row",
+            "l.open(); from edge_agent.messaging.row import Row",
+        ),
         (
             r'l\.commit\(e,n\+1,\[Row\(e,n,"verdict",pay\)\]\)',
             'l.commit([Row(n+1,"1",n,"verdict",pay)],[])',
@@ -125,6 +131,7 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "attacks/stuck_worker.py": (
         (r"inspect_image", "inspect"),
+        (r"I\.Inspector\b", "I.BundleInspector"),
         # The station, not the clock, knows how many of the 60 files were grabbed in 8 s.
         (r"60-len\(", "st.grabbed-len("),
     ),

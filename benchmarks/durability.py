@@ -32,11 +32,11 @@ from benchmarks.rows import Row, print_rows, say
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
-from edge_agent.report.acted_counter import ActedCounter
-from edge_agent.report.config import MqttTable
-from edge_agent.report.mqtt.sender import Sender
-from edge_agent.report.outbox import Outbox
-from edge_agent.report.outbox_store import OutboxStore
+from edge_agent.messaging.acted_counter import ActedCounter
+from edge_agent.messaging.config import MqttTable
+from edge_agent.messaging.mqtt.sender import Sender
+from edge_agent.messaging.outbox import Outbox
+from edge_agent.messaging.outbox_store import OutboxStore
 
 WINDOW = 100
 LIMIT_S = 120.0

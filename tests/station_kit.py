@@ -27,7 +27,7 @@ from edge_agent.contracts.vibration.baseline import standard_of
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import SpectrumView
 from edge_agent.contracts.wire.messages import ChannelVerdict, HealthMessage, VerdictMessage
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from edge_agent.infer.runtime_choice import open_runtime
 from edge_agent.infer.self_test import tensor_hash
@@ -277,7 +277,7 @@ def _write(
         ),
         files={},
     )
-    inspector = Inspector(manifest, runtime)
+    inspector = BundleInspector(manifest, runtime)
     vectors = pack_vectors(*_computed(inspector, vector, prepared, score_off))
     inspector.close()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -285,7 +285,7 @@ def _write(
 
 
 def _computed(
-    inspector: Inspector, vector: Vector, prepared: list[np.ndarray], score_off: float
+    inspector: BundleInspector, vector: Vector, prepared: list[np.ndarray], score_off: float
 ) -> tuple[VectorIndex, list[Vector]]:
     spec = inspector.spec
     tensors = [inspector.tensor(one) for one in prepared]

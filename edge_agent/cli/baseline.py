@@ -61,7 +61,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.vibration.baseline import RESTLESS
     from edge_agent.decide.vibration import take_baseline, write_baseline
-    from edge_agent.infer.inspector import load_inspector
+    from edge_agent.infer.bundle_inspector import load_inspector
 
     bundle, recordings, out = _from_sensor(args) if args.config else _from_files(args)
     inspector = load_inspector(bundle)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edge_agent.contracts.core.errors import InputError
     from edge_agent.contracts.core.types import Judgement
     from edge_agent.decide.vibration import VibrationInspector
-    from edge_agent.infer.inspector import Inspector
+    from edge_agent.infer.bundle_inspector import BundleInspector
 
 EXAMPLES = """examples:
   lineside-agent predict caps-1.0.0.bundle part.png
@@ -61,7 +61,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.errors import InputError
     from edge_agent.contracts.model.bundle import read_bundle
-    from edge_agent.infer.inspector import load_inspector
+    from edge_agent.infer.bundle_inspector import load_inspector
     from edge_agent.station.build import bundle_file
 
     bundle = read_bundle(bundle_file(args.bundle))
@@ -87,20 +87,20 @@ def _run(args: argparse.Namespace) -> int:
     return 3 if failed else 0
 
 
-def _machine(inspector: Inspector, baseline: Path | None) -> VibrationInspector | None:
+def _machine(inspector: BundleInspector, baseline: Path | None) -> VibrationInspector | None:
     """The bundle standing on a machine's baseline; every recording is judged alone."""
-    from edge_agent.contracts.model.alarm_rule import Persistence
-    from edge_agent.decide.alarm_rule import AlarmRule
+    from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
+    from edge_agent.decide.alarm_history import AlarmRule
     from edge_agent.decide.vibration import VibrationInspector, read_baseline
 
     if baseline is None:
         return None
     found = read_baseline(baseline, inspector.spec)
-    return VibrationInspector(inspector, baseline=found, alarm=AlarmRule(Persistence()))
+    return VibrationInspector(inspector, baseline=found, alarm=AlarmRule(AlarmRuleSpec()))
 
 
 def _judgements(
-    inspector: Inspector,
+    inspector: BundleInspector,
     machine: VibrationInspector | None,
     paths: list[Path],
     args: argparse.Namespace,
@@ -125,7 +125,7 @@ def _judgements(
             yield str(path), error, 0.0
 
 
-def _files(paths: list[Path], inspector: Inspector) -> tuple[list[Path], list[str]]:
+def _files(paths: list[Path], inspector: BundleInspector) -> tuple[list[Path], list[str]]:
     """The paths, folders replaced by the files in them that the bundle can judge; and a sentence
     for each kind of file there that is not judged."""
     from edge_agent.contracts.core.folder_scan import count_by_reason, scan_folder
@@ -151,7 +151,10 @@ def _files(paths: list[Path], inspector: Inspector) -> tuple[list[Path], list[st
 
 
 def _judge(
-    inspector: Inspector, machine: VibrationInspector | None, path: Path, args: argparse.Namespace
+    inspector: BundleInspector,
+    machine: VibrationInspector | None,
+    path: Path,
+    args: argparse.Namespace,
 ) -> tuple[Judgement, float]:
     """The judgement and the time from the samples in memory to it."""
     from edge_agent.contracts.image.decode import read_image

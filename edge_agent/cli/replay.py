@@ -113,7 +113,7 @@ def _bench(args: argparse.Namespace) -> StationConfig:
 
 def _source(path: Path, kind: str, args: argparse.Namespace) -> dict[str, object]:
     """The `[channel.source]` table that replays `path`."""
-    from edge_agent.capture.registry import replay_table
+    from edge_agent.capture.drivers import replay_table
 
     speeds = {"sample_rate_hz": args.rate_hz, "rpm": args.rpm} if kind == "vibration" else {}
     return replay_table(kind, path) | speeds

@@ -41,7 +41,7 @@ def register(verbs: Verbs) -> None:
 
 def self_test(bundle: Bundle) -> None:
     """Load the model and run its parity vectors on this machine."""
-    from edge_agent.infer.inspector import load_inspector
+    from edge_agent.infer.bundle_inspector import load_inspector
     from edge_agent.infer.trial import Trials
 
     load_inspector(bundle, trials=Trials()).close()

@@ -24,7 +24,7 @@ class Inspector(Protocol):
 
 
 class Network(Protocol):
-    """A bundle made ready to judge (edge_agent.infer.inspector)."""
+    """A bundle made ready to judge (edge_agent.infer.bundle_inspector)."""
 
     @property
     def spec(self) -> ModelSpec: ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.decide.alarm_rule import AlarmHistory
+from edge_agent.decide.alarm_history import AlarmHistory
 from edge_agent.health.frame import FrameHistory
 
 

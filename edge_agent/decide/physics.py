@@ -7,7 +7,7 @@ from typing import Literal
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Item, Judgement, Recording, Verdict
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing
 from edge_agent.decide.severity import LIMITS_MM_S, MachineGroup, measure, zone_of
 from edge_agent.decide.vibration import recording_of, refuse_still, why

@@ -18,7 +18,7 @@ from edge_agent.contracts.core.types import Item, Judgement, ProcessRow
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.process.input import TabularInput, find_column, prepare_rows
 from edge_agent.contracts.process.tables import Row, numbers, table_of_rows, texts
-from edge_agent.decide.alarm_rule import MOST_SERIES, AlarmRule
+from edge_agent.decide.alarm_history import MOST_SERIES, AlarmRule
 from edge_agent.decide.inspector import Network, wrong_item
 
 CURE = "check the sensor, or judge the part by hand"

@@ -30,7 +30,7 @@ from edge_agent.contracts.vibration.baseline import (
 )
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import Standard, standardise
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing, fault_lines
 from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.decide.severity import MachineGroup, Zone, measure

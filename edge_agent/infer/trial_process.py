@@ -11,7 +11,7 @@ import sys
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.isolation import bound_this_process
 from edge_agent.contracts.model.bundle import parse_bundle
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.runtime_choice import open_runtime
 from edge_agent.infer.self_test import verify_parity
 
@@ -21,7 +21,9 @@ def main(runtime: str, threads: str) -> int:
     bound_this_process()
     try:
         bundle = parse_bundle(sys.stdin.buffer.read(), "bundle")
-        inspector = Inspector(bundle.manifest, open_runtime(bundle.model, runtime, int(threads)))
+        inspector = BundleInspector(
+            bundle.manifest, open_runtime(bundle.model, runtime, int(threads))
+        )
         verify_parity(inspector, bundle)
     except LinesideError as error:
         kind = type(error).__name__

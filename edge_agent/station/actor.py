@@ -15,7 +15,7 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import VerdictMessage, wire_text
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.decide.hold import Hold
-from edge_agent.report.publisher import Publisher
+from edge_agent.messaging.publisher import Publisher
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.relay import Relay

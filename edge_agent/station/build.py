@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.capture.drivers import build_source
 from edge_agent.capture.queue import ItemQueue, build_queue
-from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.channel_judge import ChannelJudge
 from edge_agent.decide.image import ImageInspector
@@ -26,8 +26,7 @@ from edge_agent.decide.process import ProcessInspector
 from edge_agent.decide.vibration import VibrationInspector, read_baseline
 from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
-from edge_agent.infer.inspector import Inspector as Network
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from edge_agent.infer.trial import Trials
 from edge_agent.station.config import (
     Channel,
@@ -52,7 +51,7 @@ class LoadedBundle:
     file: Path
     title: str
     judge: ChannelJudge
-    network: Network | None
+    network: BundleInspector | None
 
     @property
     def spec(self) -> ModelSpec | None:
@@ -169,7 +168,7 @@ def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:
 
 
 def build_inspector(
-    channel: Channel, network: Network, memory: ChannelMemory, golden: Sequence[Image] = ()
+    channel: Channel, network: BundleInspector, memory: ChannelMemory, golden: Sequence[Image] = ()
 ) -> Inspector:
     """The inspector of a channel with a bundle; the kind of the channel chooses it.
 
@@ -198,7 +197,7 @@ def physics_inspector(channel: VibrationChannel, memory: ChannelMemory) -> Physi
     """The inspector of a channel without a bundle: the zones of ISO 20816-3."""
     return PhysicsInspector(
         channel.machine_group,
-        alarm=AlarmRule(channel.persistence or Persistence(), memory.alarms),
+        alarm=AlarmRule(channel.persistence or AlarmRuleSpec(), memory.alarms),
         alarm_zone=channel.alarm_zone,
         bearing=BEARINGS.get(channel.bearing),
         signal=(channel.source.axis_names, channel.source.signal_unit),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
+from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.output import build_output
-from edge_agent.report.publisher import Publisher
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet

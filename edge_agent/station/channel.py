@@ -1,4 +1,4 @@
-"""The thread of one channel: take an item, judge it, give the verdict to the line."""
+"""The thread of one channel: take an item, judge it, give the verdict to the part tracker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from edge_agent.contracts.core.types import Item
 from edge_agent.decide.channel_judge import Examined
 from edge_agent.station.build import ArmedChannel, LoadedBundle
 from edge_agent.station.counts import StationCounts
-from edge_agent.station.line import Line
 from edge_agent.station.memory_store import MemoryStore
+from edge_agent.station.part_tracker import PartTracker
 
 LOG = logging.getLogger("lineside.station")
 
@@ -31,7 +31,7 @@ class ChannelThread:
     def __init__(
         self,
         channel: ArmedChannel,
-        line: Line,
+        tracker: PartTracker,
         *,
         fresh_bundle: Callable[[str], LoadedBundle | None],
         memories: MemoryStore,
@@ -41,7 +41,7 @@ class ChannelThread:
         self.channel = channel
         self.beat_ns = clock.mono_ns()
         self.ended = False
-        self._line = line
+        self._tracker = tracker
         self._fresh_bundle = fresh_bundle
         self._memories = memories
         self._counts = counts
@@ -91,15 +91,15 @@ class ChannelThread:
             return
         old, self.channel.bundle = self.channel.bundle, fresh
         LOG.info("channel %s: %s in the place of %s", self.channel.name, fresh.title, old.title)
-        self._line.rename(self.channel.name, fresh.title)
+        self._tracker.rename(self.channel.name, fresh.title)
         old.close()
 
     def _inspect(self, item: Item) -> None:
         judge = self.channel.bundle.judge
         # What waited too long has been decided already: judging it would only delay the next ones.
-        if judge.needs_every_item or self._line.is_open(self.channel.name, item):
+        if judge.needs_every_item or self._tracker.is_open(self.channel.name, item):
             examined = judge.examine(item)
             self._memories.note(self.channel.name, self.channel.memory)
         else:
             examined = Examined(judge.refuse("stale: its part was decided without it", item))
-        self._line.judged(item, examined.verdict, examined.judgement)
+        self._tracker.judged(item, examined.verdict, examined.judgement)

@@ -19,7 +19,7 @@ from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from edge_agent.contracts.process.tables import table_of_rows
 from edge_agent.contracts.wire.messages import ChannelVerdict
 from edge_agent.decide.vibration import read_baseline
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from edge_agent.infer.trial import Trials
 from edge_agent.station.build import arm_channel, trusted_bundle
 from edge_agent.station.config import Channel, StationConfig, VibrationChannel

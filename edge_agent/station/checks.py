@@ -10,8 +10,8 @@ from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.files import write_atomic
-from edge_agent.report.ballast import BALLAST_BYTES
-from edge_agent.report.mqtt.probe import probe_broker
+from edge_agent.messaging.ballast import BALLAST_BYTES
+from edge_agent.messaging.mqtt.probe import probe_broker
 from edge_agent.station.check_channel import ITEMS, check_channel, failure, guarded
 from edge_agent.station.config import StationConfig
 

@@ -8,17 +8,17 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from edge_agent.audit.config import AuditTable
-from edge_agent.capture.registry import ImageSource, ProcessSource, VibrationSource
+from edge_agent.capture.drivers import ImageSource, ProcessSource, VibrationSource
 from edge_agent.contracts.core.toml import read_toml
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
+from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.outputs.output import OutputField, OutputTable
-from edge_agent.report.config import MqttTable, OutboxTable
 from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
@@ -107,7 +107,7 @@ class VibrationChannel(ChannelTable):
     baseline: StationPath | None = Field(
         default=None, description="this machine's own normal, from `lineside-agent baseline`"
     )
-    persistence: Persistence | None = Field(
+    persistence: AlarmRuleSpec | None = Field(
         default=None,
         description="alarm when k of the last n readings are over; absent: as the bundle says",
     )
@@ -141,7 +141,7 @@ class ProcessChannel(ChannelTable):
         default=64, ge=1, le=4096, description="rows that may wait; a full queue drops the oldest"
     )
     source: ProcessSource = Field(description="where the tags come from")
-    persistence: Persistence | None = Field(
+    persistence: AlarmRuleSpec | None = Field(
         default=None,
         description="alarm when k of the last n rows are over; absent: as the bundle says",
     )

@@ -27,8 +27,8 @@ from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.channel import ChannelThread
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
-from edge_agent.station.line import Line
 from edge_agent.station.memory_store import MemoryStore
+from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.relay import WAITING_ITEMS, Relay
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
@@ -108,7 +108,7 @@ class Station:
             for observer in observers
         ]
         self._grabbed_before = 0
-        self._line = self._new_line()
+        self._tracker = self._new_tracker()
         self._deadlines_beat_ns = clock.mono_ns()
         self._ended = threading.Event()
 
@@ -135,7 +135,7 @@ class Station:
     @property
     def grabbed(self) -> int:
         """Parts of which an item was grabbed."""
-        return self._grabbed_before + self._line.begun
+        return self._grabbed_before + self._tracker.begun
 
     @property
     def unobserved(self) -> int:
@@ -186,12 +186,12 @@ class Station:
                 memory = self._memories.load(table.name)
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
             self._channels = armed
-            self._grabbed_before += self._line.begun
-            self._line = self._new_line()
+            self._grabbed_before += self._tracker.begun
+            self._tracker = self._new_tracker()
             if self._trigger is not None:
-                self._trigger.start(self._line)
+                self._trigger.start(self._tracker)
             for channel in armed:
-                channel.feed.start(self._line.watch(channel.name))
+                channel.feed.start(self._tracker.watch(channel.name))
         except LinesideError:
             self._channels = []
             if self._trigger is not None:
@@ -199,7 +199,7 @@ class Station:
             for channel in armed:
                 channel.feed.close()
                 channel.bundle.close()
-            self._line.flush("the station could not arm")
+            self._tracker.flush("the station could not arm")
             raise
         self._start_threads()
         if self.config.trust.allow_unsigned:
@@ -212,7 +212,7 @@ class Station:
         self._threads = [
             ChannelThread(
                 channel,
-                self._line,
+                self._tracker,
                 fresh_bundle=self._bundle_watch.take,
                 memories=self._memories,
                 counts=self.counts,
@@ -225,8 +225,8 @@ class Station:
         self._bundle_watch.start(self._channels)
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
-    def _new_line(self) -> Line:
-        return Line(
+    def _new_tracker(self) -> PartTracker:
+        return PartTracker(
             {channel.name: channel.bundle.title for channel in self._channels},
             self.config.line,
             self.config.station.safe_action,
@@ -248,7 +248,7 @@ class Station:
         tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
         while not self._ended.wait(tick_s):
             self._deadlines_beat_ns = self._clock.mono_ns()
-            self._line.guarded(self._line.expire, "of a deadline")
+            self._tracker.guarded(self._tracker.expire, "of a deadline")
 
     def _watch(self, stop: threading.Event) -> None:
         """Sources, state, health and signs of life, until the sources end or `stop` is set."""
@@ -280,7 +280,7 @@ class Station:
             for thread in self._threads
             if not thread.alive and not thread.ended
         ]
-        faults += self._line.overdue()
+        faults += self._tracker.overdue()
         if self._trigger is not None and self._trigger.fault:
             faults.append(f"trigger: {self._trigger.fault}")
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
@@ -319,7 +319,7 @@ class Station:
                 no_verdict=self.counts.no_verdict,
                 frames_dropped=sum(channel.feed.dropped for channel in self._channels),
                 grabbed=self.grabbed,
-                repeats=self._line.repeats,
+                repeats=self._tracker.repeats,
                 late_fails=self.counts.late_fails,
                 outbox_waiting=self.waiting,
                 rss_mb=rss_mb(),
@@ -343,7 +343,7 @@ class Station:
         for thread in self._threads:
             thread.join(self._timing.join_s)
         self._ended.set()
-        self._line.flush("no verdict before the agent ended")
+        self._tracker.flush("no verdict before the agent ended")
         self._outputs.close()
         self._publish_health()
         self._memories.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.station.bundle_watch import LOOK_S, RETRY_S
-from edge_agent.station.line import QUIET_S
+from edge_agent.station.part_tracker import QUIET_S
 
 
 @dataclass(frozen=True)

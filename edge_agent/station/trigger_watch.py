@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.station.counts import StationCounts
-from edge_agent.station.line import Line
+from edge_agent.station.part_tracker import PartTracker
 from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerStatus
 
 LOG = logging.getLogger("lineside.station")
@@ -20,7 +20,7 @@ REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 
 
 class TriggerWatch:
-    """Opens a trigger and tells the line of every event; start() and stop() own its thread.
+    """Opens a trigger and tells the part tracker of every event; start() and stop() own its thread.
 
     fault: what is lost, or empty.
     """
@@ -43,11 +43,13 @@ class TriggerWatch:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, line: Line) -> None:
+    def start(self, tracker: PartTracker) -> None:
         """Open the trigger and begin to listen to it; raises DeviceError."""
         self._trigger.open()
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, args=[line], name="trigger", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=[tracker], name="trigger", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,10 +64,10 @@ class TriggerWatch:
         """What the device counted."""
         return self._trigger.status()
 
-    def _run(self, line: Line) -> None:
+    def _run(self, tracker: PartTracker) -> None:
         while not self._stopping.is_set():
             try:
-                self._step(line)
+                self._step(tracker)
             except EndOfTrigger:
                 return
             except DeviceError as error:
@@ -75,7 +77,7 @@ class TriggerWatch:
                     LOG.exception("the trigger failed; going on")
                 self._lose(repr(error))
 
-    def _step(self, line: Line) -> None:
+    def _step(self, tracker: PartTracker) -> None:
         if self.fault:
             self._trigger.open()
             LOG.warning("the trigger is there again")
@@ -84,7 +86,7 @@ class TriggerWatch:
         self._attempts = 0
         self._tell_missed()
         if event is not None and event.part_id:
-            line.expect(event.part_id, event.mono_ns)
+            tracker.expect(event.part_id, event.mono_ns)
 
     def _tell_missed(self) -> None:
         """A part that the device counted and nobody took went by without a verdict of its own."""

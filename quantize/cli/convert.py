@@ -16,7 +16,7 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.manifest import VERSION_PATTERN
 from quantize.convert.variants import VARIANTS
 from quantize.prove.gate import Comparison, Limits
-from quantize.targets.registry import DEFAULT, all_targets
+from quantize.targets.all_targets import DEFAULT, all_targets
 
 if TYPE_CHECKING:
     from quantize.prove.compare_models import OutputComparison

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import CPU_LIMIT_S, isolate
 from edge_agent.contracts.core.errors import BundleError
-from quantize.targets.registry import DEFAULT, all_targets, find_target
+from quantize.targets.all_targets import DEFAULT, all_targets, find_target
 
 if TYPE_CHECKING:
     from quantize.graph.read import Graph, Op

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_agent.contracts.core.argument_types import threads
 from edge_agent.contracts.core.command import CPU_LIMIT_S, isolate
 from edge_agent.infer.runtime_names import AUTO, runtime_names
-from quantize.targets.registry import all_targets
+from quantize.targets.all_targets import all_targets
 from quantize.targets.target import Target
 
 
@@ -38,7 +38,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _verify(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.model.bundle import read_bundle
-    from edge_agent.infer.inspector import load_inspector
+    from edge_agent.infer.bundle_inspector import load_inspector
 
     bundle = read_bundle(arguments.bundle)
     inspector = load_inspector(bundle, runtime=arguments.runtime, threads=arguments.threads)

@@ -11,7 +11,7 @@ from packaging.version import Version
 from edge_agent.contracts.model.bundle import MODEL, write_bundle
 from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
 from edge_agent.contracts.run_folder.run import RunFolder
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.targets.target import Target
 
@@ -28,9 +28,9 @@ class Draft:
     manifest: Manifest
     model: bytes
 
-    def inspector(self, threads: int = 1) -> Inspector:
+    def inspector(self, threads: int = 1) -> BundleInspector:
         """The model in this machine's runtime; close it after use."""
-        return Inspector(self.manifest, open_runtime(self.model, threads=threads))
+        return BundleInspector(self.manifest, open_runtime(self.model, threads=threads))
 
 
 def draft(run: RunFolder, target: Target, model: bytes, version: str) -> Draft:

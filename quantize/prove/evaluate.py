@@ -14,13 +14,13 @@ from edge_agent.contracts.run_folder.files import FIT_AGAIN
 from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.contracts.run_folder.verdicts import judged_by
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 
 TIES = 0.02
 """Of the labels, so many may be ties that another machine decides otherwise."""
 
 
-def judge_heldout(run: RunFolder, inspector: Inspector) -> list[Prediction]:
+def judge_heldout(run: RunFolder, inspector: BundleInspector) -> list[Prediction]:
     """The held-out samples as `inspector` judges them, in the order of run.predictions."""
     raw = inspector.raw_outputs(run.held_out.inputs)
     return _joined(run, lambda rows: inspector.judge([output[rows] for output in raw]))

@@ -24,7 +24,7 @@ from edge_agent.contracts.run_folder.golden import (
 from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 
 WINDOWS = 4
 """Windows kept of a golden recording: bundles travel over thin lines."""
@@ -52,7 +52,7 @@ def read_golden(run: RunFolder) -> list[Golden]:
     return [_image(run.path, one) for one in run.golden()]
 
 
-def judge_golden(inspector: Inspector, one: Golden) -> Judgement:
+def judge_golden(inspector: BundleInspector, one: Golden) -> Judgement:
     """What the model says of a golden sample."""
     if one.recording is not None:
         return inspector.inspect(one.recording)
@@ -67,14 +67,14 @@ def decode_golden(one: Golden, spec: InputSpec) -> Image:
     return decode_image(one.payload, one.name, depth)
 
 
-def golden_files(inspector: Inspector, golden: list[Golden]) -> dict[str, bytes]:
+def golden_files(inspector: BundleInspector, golden: list[Golden]) -> dict[str, bytes]:
     """The golden files of a bundle by name, with golden.json: what each must be judged as."""
     entries = [_entry(inspector, one) for one in golden]
     files = {one.name: one.payload for one in golden}
     return {**files, GOLDEN: document_bytes(GoldenEntries(entries), exclude_none=True)}
 
 
-def _entry(inspector: Inspector, one: Golden) -> GoldenEntry:
+def _entry(inspector: BundleInspector, one: Golden) -> GoldenEntry:
     judgement = judge_golden(inspector, one)
     recording = one.recording
     return GoldenEntry(

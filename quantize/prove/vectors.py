@@ -14,7 +14,7 @@ from edge_agent.contracts.core.types import Image, Recording, Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.infer.inspector import Inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from edge_agent.infer.self_test import quantum_of, raw_tensors, tensor_hash
 from quantize.prove.golden import Golden, decode_golden
@@ -29,7 +29,7 @@ ODD_PX = (173, 131)
 Unit = NDArray[np.float64]
 
 
-def make_vectors(inspector: Inspector, golden: list[Golden]) -> bytes:
+def make_vectors(inspector: BundleInspector, golden: list[Golden]) -> bytes:
     """vectors.npz for the model loaded in `inspector`."""
     spec = inspector.spec
     if isinstance(spec.input, TabularInput):
@@ -136,7 +136,7 @@ def _stripes(height: int, width: int) -> Image:
     return np.stack([phase * 36, 255 - phase * 20, phase * 9], axis=2).astype(np.uint8)
 
 
-def _computed(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> Vector:
+def _computed(inspector: BundleInspector, files: Mapping[str, bytes], vector: Vector) -> Vector:
     """The vector with everything that the workshop computes from its raw input."""
     if vector.entry.refused:
         _prove_refused(inspector, files, vector)
@@ -157,7 +157,7 @@ def _computed(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) 
     return replace(vector, entry=entry, tensor=np.stack(tensors), outputs=outputs)
 
 
-def _prove_refused(inspector: Inspector, files: Mapping[str, bytes], vector: Vector) -> None:
+def _prove_refused(inspector: BundleInspector, files: Mapping[str, bytes], vector: Vector) -> None:
     try:
         raw_tensors(inspector, files, vector)
     except InputError:
@@ -167,7 +167,7 @@ def _prove_refused(inspector: Inspector, files: Mapping[str, bytes], vector: Vec
     )
 
 
-def _is_steady(inspector: Inspector, outputs: list[Tensor], verdict: str) -> bool:
+def _is_steady(inspector: BundleInspector, outputs: list[Tensor], verdict: str) -> bool:
     """Whether no output difference that the manifest allows can change the verdict."""
     spec = inspector.spec
     push = np.ones(outputs[0].shape[-1])

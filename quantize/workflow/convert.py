@@ -33,8 +33,8 @@ from quantize.prove.page import with_comparison
 from quantize.prove.threshold_margin import Lowered, lower_threshold
 from quantize.prove.trial import VariantTrial
 from quantize.prove.vectors import make_vectors
+from quantize.targets.all_targets import DEFAULT, find_target
 from quantize.targets.op_support import refuse_unfit
-from quantize.targets.registry import DEFAULT, find_target
 from quantize.targets.target import Target
 from quantize.workflow.variants import Chosen, try_variants
 

@@ -61,9 +61,9 @@ def test_a_filed_case_is_right(name: str) -> None:
 
 
 def test_a_script_calls_what_has_moved_by_its_new_name() -> None:
-    text = "from edge_agent.config import MqttTable\nimport edge_agent.infer.inspector as I\n"
+    text = "from edge_agent.config import MqttTable\nimport edge_agent.web as W\n"
     moved = replaced(text, "attacks/x.py")
-    assert moved.splitlines()[0] == "from edge_agent.report.config import MqttTable"
+    assert moved.splitlines()[0] == "from edge_agent.messaging.config import MqttTable"
     assert moved.splitlines()[1] == text.splitlines()[1]
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.quantize import main
 from benchmarks.quantize_cases import CASES, screws
 from trainer.data.load import load_dataset
-from trainer.models.registry import architectures
+from trainer.models.architectures import architectures
 
 FAULTS = ["Pastry", "Scratch", "Stains", "Bumps", "Dirt", "Other", "Break"]
 

@@ -116,7 +116,7 @@ def _acts(lines: bytes) -> list[Act]:
 def nest(output: int) -> None:
     """Fork a station for each line of stdin; "ended" waits for the last one."""
     from edge_agent.contracts.core import clock
-    from edge_agent.report import outbox_store
+    from edge_agent.messaging import outbox_store
     from edge_agent.station import config, station
 
     def run(path: str, slow_ms: int) -> None:

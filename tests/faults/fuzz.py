@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import edge_agent.infer.inspector  # noqa: F401  what is imported here, no fork has to import
+import edge_agent.infer.bundle_inspector  # noqa: F401  what is imported here, no fork has to import
 import quantize.graph.read
-import quantize.targets.registry
+import quantize.targets.all_targets
 from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.isolation import NATIVE_LIMIT, bound_this_process
 from edge_agent.contracts.model.bundle import Bundle, archive, list_files, read_bundle

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.report.acted_counter import ActedCounter
-from edge_agent.report.outbox import Outbox
-from edge_agent.report.outbox_store import OutboxStore
+from edge_agent.messaging.acted_counter import ActedCounter
+from edge_agent.messaging.outbox import Outbox
+from edge_agent.messaging.outbox_store import OutboxStore
 from tests.station_kit import verdict
 
 

@@ -17,10 +17,10 @@ import pytest
 from benchmarks.subscriber import Subscriber
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.report.acted_counter import ActedCounter
-from edge_agent.report.ballast import BALLAST_BYTES
-from edge_agent.report.outbox import Outbox
-from edge_agent.report.outbox_store import OutboxStore
+from edge_agent.messaging.acted_counter import ActedCounter
+from edge_agent.messaging.ballast import BALLAST_BYTES
+from edge_agent.messaging.outbox import Outbox
+from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from edge_agent.station.timing import Timing

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.edge_agent.report.outbox_kit import gaps_of, on_disk, open_outbox, verdicts_of
+from tests.edge_agent.messaging.outbox_kit import gaps_of, on_disk, open_outbox, verdicts_of
 from tests.faults.byte_disk import ByteDisk, Call, record_bytes
 from tests.faults.power_cut import missing
 

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.contracts.core.types import Image, Verdict
 from edge_agent.contracts.image.familiarity import image_statistics
 from edge_agent.contracts.model.bundle import read_bundle
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from tests.station_kit import IMAGE_SPEC, write_image_bundle
 from trainer.thresholds.familiarity import fit_familiarity
 

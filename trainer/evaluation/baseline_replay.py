@@ -26,7 +26,7 @@ from trainer.console.progress import Silent
 from trainer.data.prepare import prepare
 from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut
-from trainer.thresholds.alarm_rule import Run, Runs, apart, runs_of
+from trainer.thresholds.alarm_rule_choice import Run, Runs, apart, runs_of
 from trainer.training.predict import predict
 
 LEAST_OF_FOLDS = 25

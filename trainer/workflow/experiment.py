@@ -28,9 +28,9 @@ from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
+from trainer.models.architectures import find_architecture
 from trainer.models.image.backbone import resolve_weights
-from trainer.models.registry import find_architecture
-from trainer.thresholds.alarm_rule import with_alarm_rule
+from trainer.thresholds.alarm_rule_choice import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
 from trainer.thresholds.familiarity import fit_familiarity
 from trainer.training.api import Architecture, Fitted, Training

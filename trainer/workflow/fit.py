@@ -16,14 +16,14 @@ from trainer.data.samples import Dataset
 from trainer.data.split_guard import Guarded, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
-from trainer.models.image.backbone import resolve_weights
-from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
-from trainer.models.registry import (
+from trainer.models.architectures import (
     DEFAULTS_ON_WEIGHTS,
     USES_WEIGHTS,
     current_name,
     find_architecture,
 )
+from trainer.models.image.backbone import resolve_weights
+from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
 from trainer.report.words import result_sentence, warnings_of
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug

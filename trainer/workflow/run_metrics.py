@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edge_agent.contracts.core.types import Judgement
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.process.input import TabularInput, find_column
 from edge_agent.contracts.run_folder.metrics import (
@@ -37,7 +37,7 @@ from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figu
 from trainer.evaluation.predictions import Judged
 from trainer.models.process.features import sample_table
 from trainer.statistics.metrics import auroc_figure, bootstrapped, wilson
-from trainer.thresholds.alarm_rule import is_watched, tally
+from trainer.thresholds.alarm_rule_choice import is_watched, tally
 from trainer.workflow.experiment import Experiment
 
 
@@ -139,14 +139,14 @@ def alarm_rule_metrics(experiment: Experiment) -> AlarmRuleMetrics | None:
         return None
     runs = held_out_runs(experiment.judged_held_out)
 
-    def counts(rule: Persistence) -> AlarmRuleCounts:
+    def counts(rule: AlarmRuleSpec) -> AlarmRuleCounts:
         return AlarmRuleCounts.model_validate(tally(rule, runs, scoring.threshold).as_json())
 
     return AlarmRuleMetrics(
         asked=allowed,
         chosen_by=scoring.persistence_chosen_by,
         chosen=counts(scoring.persistence),
-        alone=counts(Persistence()),
+        alone=counts(AlarmRuleSpec()),
     )
 
 

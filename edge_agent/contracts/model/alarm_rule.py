@@ -15,20 +15,20 @@ MOST_WINDOWS = 100
 """The longest history that a rule looks back on."""
 
 
-class Persistence(Strict):
+class AlarmRuleSpec(Strict):
     """An alarm when at least k of the last n windows reached the threshold."""
 
     k: int = Field(default=1, ge=1, le=MOST_WINDOWS, description="readings over the threshold")
     n: int = Field(default=1, ge=1, le=MOST_WINDOWS, description="among the last so many")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Persistence:
+    def _ordered(self) -> AlarmRuleSpec:
         if self.k > self.n:
             raise ValueError(f"k {self.k} is above n {self.n}")
         return self
 
 
-def alarms(scores: Scores, threshold: float, rule: Persistence) -> NDArray[np.bool_]:
+def alarms(scores: Scores, threshold: float, rule: AlarmRuleSpec) -> NDArray[np.bool_]:
     """Whether the rule alarms after each window: (T,); before n windows fewer count."""
     over = (np.asarray(scores) >= threshold).astype(np.int64)
     total = np.cumsum(np.concatenate([np.zeros(1, np.int64), over]))

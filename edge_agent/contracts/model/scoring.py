@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Judgement, Verdict
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 
 Float = NDArray[np.float32]
 
@@ -36,8 +36,8 @@ class Scoring(Strict):
     unsure_high: float | None = None
     windows: Literal["mean", "max"] = "mean"
     chosen_by: str = Field(default="default", description="rule and data behind the threshold")
-    persistence: Persistence = Field(
-        default=Persistence(), description="alarm when k of the last n readings are over"
+    persistence: AlarmRuleSpec = Field(
+        default=AlarmRuleSpec(), description="alarm when k of the last n readings are over"
     )
     persistence_chosen_by: str = Field(default="default", description="data behind k and n")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.history.collector import Broker, Collector
 from deploy.history.store import HistoryStore
 from edge_agent.contracts.core.types import Verdict
-from tests.edge_agent.report.mqtt_kit import Client, Line
+from tests.edge_agent.messaging.mqtt_kit import Client, Line
 from tests.station_kit import mosquitto, verdict, wait_until
 
 

@@ -17,8 +17,8 @@ from edge_agent.broker.tls import tls_cure
 from edge_agent.capture.process.mqtt_tags import MqttTags, MqttTagsTable
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.report.config import MqttTable
-from edge_agent.report.mqtt.probe import probe_broker
+from edge_agent.messaging.config import MqttTable
+from edge_agent.messaging.mqtt.probe import probe_broker
 
 
 @pytest.fixture

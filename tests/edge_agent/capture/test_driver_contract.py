@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.registry import REGISTRIES
+from edge_agent.capture.drivers import REGISTRIES
 from edge_agent.capture.source import EndOfSource, Source, SourceDriver
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError

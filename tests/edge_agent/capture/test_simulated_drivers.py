@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.camera.simulated import SimulatedCameraTable
-from edge_agent.capture.registry import build_source
+from edge_agent.capture.drivers import build_source
 from edge_agent.capture.source import EndOfSource
 from edge_agent.capture.vibration.simulated import SimulatedSensorTable
 from edge_agent.contracts.core.clock import ManualClock

@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Recording, Verdict
-from edge_agent.contracts.model.alarm_rule import Persistence
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.physics import PhysicsInspector
 from edge_agent.decide.severity import LIMITS_MM_S, MachineGroup
 
@@ -27,7 +27,7 @@ def sine(rms_mm_s: float, hz: float = 100.0) -> Recording:
 
 
 def inspector(alarm_zone: Literal["C", "D"] = "D") -> PhysicsInspector:
-    alarm = AlarmRule(Persistence(k=1, n=1))
+    alarm = AlarmRule(AlarmRuleSpec(k=1, n=1))
     return PhysicsInspector(GROUP, alarm=alarm, alarm_zone=alarm_zone)
 
 

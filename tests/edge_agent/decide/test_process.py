@@ -9,18 +9,18 @@ import pytest
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Judgement, ProcessRow, Verdict
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Row, table_of_rows
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.process import ProcessInspector
-from edge_agent.infer.inspector import Inspector, load_inspector
+from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from tests.station_kit import DRIFT_SPEC, POWER_SPEC, write_process_bundle
 
 
-def reader(folder: Path, spec: ModelSpec) -> Inspector:
+def reader(folder: Path, spec: ModelSpec) -> BundleInspector:
     return load_inspector(read_bundle(write_process_bundle(folder / "one.bundle", spec)))
 
 
@@ -95,7 +95,7 @@ def test_series_do_not_mix(tmp_path: Path) -> None:
 def test_an_alarm_persists_in_its_own_series_and_over_a_hole(tmp_path: Path) -> None:
     taken = DRIFT_SPEC.input
     assert isinstance(taken, TabularInput)
-    scoring = DRIFT_SPEC.scoring.model_copy(update={"persistence": Persistence(k=2, n=3)})
+    scoring = DRIFT_SPEC.scoring.model_copy(update={"persistence": AlarmRuleSpec(k=2, n=3)})
     update = {"input": taken.model_copy(update={"series": "oven"}), "scoring": scoring}
     bundle = reader(tmp_path, DRIFT_SPEC.model_copy(update=update))
     inspector = ProcessInspector(bundle)
@@ -109,14 +109,14 @@ def test_an_alarm_persists_in_its_own_series_and_over_a_hole(tmp_path: Path) -> 
         with pytest.raises(InputError, match="rows in a row so far"):
             inspector.inspect(ProcessRow(rows[0], 0, 0, seq))
     assert inspector.inspect(ProcessRow(rows[0], 0, 0, 18)).verdict == Verdict.FAIL
-    alone = ProcessInspector(bundle, alarm=AlarmRule(Persistence()))
+    alone = ProcessInspector(bundle, alarm=AlarmRule(AlarmRuleSpec()))
     first = [one for one in judge_all(alone, rows) if isinstance(one, Judgement)]
     assert first[0].verdict == Verdict.FAIL
 
 
 def test_an_alarm_comes_although_every_second_row_is_lost(tmp_path: Path) -> None:
     inspector = ProcessInspector(
-        reader(tmp_path, POWER_SPEC), alarm=AlarmRule(Persistence(k=2, n=3))
+        reader(tmp_path, POWER_SPEC), alarm=AlarmRule(AlarmRuleSpec(k=2, n=3))
     )
     hot: Row = {"torque [Nm]": 100, "speed [rpm]": 1200}
     found = [inspector.inspect(ProcessRow(hot, 0, 0, seq)).verdict for seq in (0, 2, 4, 6)]

@@ -8,13 +8,13 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.core.types import Judgement, Recording, Tensor, Verdict
-from edge_agent.contracts.model.alarm_rule import Persistence
+from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring, judge
 from edge_agent.contracts.vibration.baseline import standard_of
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import SpectrumView
-from edge_agent.decide.alarm_rule import AlarmRule
+from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.vibration import (
     VibrationInspector,
@@ -91,7 +91,7 @@ def test_a_missing_baseline_names_the_command_that_makes_one(tmp_path: Path) -> 
 
 
 def test_a_lone_alarm_waits_for_the_second() -> None:
-    patient = VibrationInspector(MeanMagnitude(), alarm=AlarmRule(Persistence(k=2, n=3)))
+    patient = VibrationInspector(MeanMagnitude(), alarm=AlarmRule(AlarmRuleSpec(k=2, n=3)))
     levels = [QUIET, LOUD, QUIET, LOUD, QUIET, QUIET, LOUD]
     found = [patient.inspect_recording(running(level)) for level in levels]
     assert [one.verdict == Verdict.FAIL for one in found] == [0, 0, 0, 1, 0, 0, 0]

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import BundleError, ConfigError, ParityError
 from edge_agent.contracts.model.bundle import Bundle, parse_bundle, read_bundle
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from edge_agent.infer.trial import Trials
 from tests import station_kit
 from tests.faults.test_fuzz import crashing

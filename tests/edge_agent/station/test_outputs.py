@@ -12,14 +12,14 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.messaging.config import OutboxTable
+from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.simulated import (
     Movement,
     SimulatedGate,
     SimulatedOutput,
     SimulatedOutputTable,
 )
-from edge_agent.report.config import OutboxTable
-from edge_agent.report.publisher import Publisher
 from edge_agent.station.actor import Actor
 from edge_agent.station.build_devices import build_outputs
 from edge_agent.station.config import read_config

@@ -13,7 +13,7 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
-from edge_agent.station.line import Line
+from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.station import Station
 from edge_agent.station.trigger_watch import TriggerWatch
 from edge_agent.trigger.trigger import TriggerEvent, TriggerStatus
@@ -85,7 +85,7 @@ class Barrier:
         self._given = False
 
 
-class Expecting(Line):
+class Expecting(PartTracker):
     """Remembers what is expected."""
 
     def __init__(self) -> None:

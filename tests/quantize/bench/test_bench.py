@@ -13,7 +13,7 @@ import pytest
 
 from deploy.__main__ import main as deploy
 from edge_agent.contracts.model.bundle import read_bundle
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from quantize.__main__ import main
 from tests.deploy import sshd
 from tests.station_kit import write_image_bundle

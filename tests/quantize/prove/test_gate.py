@@ -27,7 +27,7 @@ from quantize.prove.gate import (
 )
 from quantize.prove.page import with_comparison
 from quantize.prove.threshold_margin import Lowered
-from quantize.targets.registry import find_target
+from quantize.targets.all_targets import find_target
 from quantize.workflow.variants import try_variants
 
 NO_OUTPUTS = FloatOutputs(np.zeros((1, 2)), np.zeros((1, 2)))

@@ -15,7 +15,7 @@ from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.contracts.model.scoring import quantise
 from edge_agent.infer import self_test as parity
-from edge_agent.infer.inspector import Inspector, load_inspector
+from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from edge_agent.infer.parity_vectors import read_vectors
 from edge_agent.infer.runtime_choice import open_runtime
 from edge_agent.infer.self_test import verify_parity
@@ -118,7 +118,7 @@ def test_a_grey_level_of_rounding_is_no_mismatch_in_finer_networks(
         verify_parity(inspector, bundle, prepare=off_by(3))
 
 
-class OtherStation(Inspector):
+class OtherStation(BundleInspector):
     """An inspector whose arithmetic differs by one mistake from the workshop's."""
 
     scores_by: Any = np.float32(1)
@@ -134,7 +134,7 @@ class OtherStation(Inspector):
         return quantise(values, given.scale, given.zero_point + self.zero_point_by, given.dtype)
 
 
-def other_station(bundle: Bundle, **mistake: Any) -> Inspector:
+def other_station(bundle: Bundle, **mistake: Any) -> BundleInspector:
     """The bundle on a station with that mistake."""
     inspector = OtherStation(bundle.manifest, open_runtime(bundle.model))
     vars(inspector).update(mistake)

@@ -18,7 +18,7 @@ from quantize.convert.conversion_process import Converted
 from quantize.pack.bundle import Draft
 from quantize.prove.gate import Comparison, Limits, enforce
 from quantize.prove.threshold_margin import lower_threshold
-from quantize.targets.registry import find_target
+from quantize.targets.all_targets import find_target
 from quantize.workflow.convert import ConvertRequest, attempt, convert
 
 

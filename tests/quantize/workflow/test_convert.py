@@ -10,7 +10,7 @@ from edge_agent.contracts.core.errors import ConfigError, GateError
 from edge_agent.contracts.image.decode import decode_image
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from edge_agent.contracts.vibration.recordings import read_recording
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from quantize.__main__ import main
 from quantize.convert.conversion_process import convert_in_subprocess
 from quantize.graph.read import parse_graph

@@ -31,7 +31,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from edge_agent.contracts.model.bundle import read_bundle
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 import platform
 for path in sys.argv[1:]:
     inspector = load_inspector(read_bundle(Path(path)))

@@ -11,7 +11,7 @@ from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.evaluation.baseline_replay import held_out_runs
-from trainer.thresholds.alarm_rule import tally
+from trainer.thresholds.alarm_rule_choice import tally
 from trainer.workflow.experiment import run_experiment
 
 RATE_HZ = 200

@@ -12,9 +12,9 @@ from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
+from trainer.models.architectures import architectures, find_architecture
 from trainer.models.image import cnn
 from trainer.models.layers.preprocessing import vibration_spec
-from trainer.models.registry import architectures, find_architecture
 from trainer.models.vibration import conv1d
 
 CONFIG = FitConfig()

@@ -19,7 +19,7 @@ from trainer.data.prepare import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.models.vibration.features import detector_views, window_spec, with_views
-from trainer.thresholds.alarm_rule import Runs, apart, with_rule
+from trainer.thresholds.alarm_rule_choice import Runs, apart, with_rule
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
 from trainer.training.api import Fitted, Training
 from trainer.training.predict import predict

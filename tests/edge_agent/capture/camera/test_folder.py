@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.camera.folder import FolderTable
+from edge_agent.capture.drivers import build_source
 from edge_agent.capture.folder_watch import FolderWatch
-from edge_agent.capture.registry import build_source
 from edge_agent.capture.source import Source
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError

@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.capture.camera.simulated import SimulatedCameraTable
+from edge_agent.capture.drivers import ImageSource, ProcessSource, VibrationSource
 from edge_agent.capture.process.rows import RowsTable
-from edge_agent.capture.registry import ImageSource, ProcessSource, VibrationSource
 from edge_agent.capture.vibration.replay import ReplayTable
 
 IMAGE = TypeAdapter(ImageSource)
@@ -42,7 +42,7 @@ def test_a_relative_path_of_a_driver_is_beside_the_file(tmp_path: Path) -> None:
 def test_the_driver_that_is_named_is_the_only_one_imported() -> None:
     code = (
         "import sys; from pydantic import TypeAdapter; "
-        "from edge_agent.capture.registry import ImageSource; "
+        "from edge_agent.capture.drivers import ImageSource; "
         "TypeAdapter(ImageSource).validate_python({'driver': 'simulated'}); "
         "print(sorted(m for m in sys.modules if m.startswith('edge_agent.capture.camera.')))"
     )

@@ -15,7 +15,7 @@ from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
-from edge_agent.infer.inspector import load_inspector
+from edge_agent.infer.bundle_inspector import load_inspector
 from edge_agent.infer.runtime import Runtime
 from edge_agent.infer.runtime_choice import Fallback, open_bundle, open_runtime
 from edge_agent.infer.runtimes import edgetpu

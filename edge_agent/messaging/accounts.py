@@ -1,0 +1,139 @@
+"""Finds, when a run begins, what earlier runs lost: every number that was given is accounted for.
+
+Three witnesses are compared: the books in the database, the note beside it (which knows how many
+rows waited when the database itself is gone), and the counter of given numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.messaging.acted_counter import LastRun
+from edge_agent.messaging.row import Book, Gap, Row
+
+LOG = logging.getLogger("lineside.outbox")
+
+DAMAGED = "the outbox on disk was damaged"
+UNRECORDED = "the agent ended before these parts were recorded"
+
+
+class EpochNote(BaseModel):
+    """An epoch as the note knows it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    next_seq: int = Field(ge=0)
+    waiting: int = Field(ge=0)
+
+
+class Note(BaseModel):
+    """The file `epoch` beside the database. clean: written at an orderly end, so it is exact."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    last: str = Field(pattern=r"^\d{1,40}$")
+    clean: bool
+    epochs: dict[str, EpochNote]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A gap, and the next number of its epoch, which the gap message takes."""
+
+    gap: Gap
+    next_seq: int
+
+
+def read_note(folder: Path) -> Note | None:
+    """The note; None where there is none, or it is not readable."""
+    try:
+        return Note.model_validate_json((folder / "epoch").read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        LOG.warning("%s cannot be read: %s", folder / "epoch", error)
+        return None
+
+
+def write_note(folder: Path, books: Iterable[Book], last: str, *, clean: bool) -> None:
+    """Write the note of every epoch that has rows on disk; raises StorageError."""
+    epochs = {
+        book.epoch: EpochNote(next_seq=book.next_seq, waiting=max(0, book.waiting))
+        for book in books
+        if book.waiting > 0 or book.epoch == last
+    }
+    note = Note(last=last, clean=clean, epochs=epochs)
+    write_atomic(folder / "epoch", note.model_dump_json().encode())
+
+
+def complete_books(
+    books: dict[str, Book], note: Note | None, rows: Mapping[str, list[int]]
+) -> set[str]:
+    """Add a book for each epoch that only the note or the rows know.
+
+    Returns the epochs whose losses can only be bounded.
+    """
+    doubtful = set()
+    for epoch, known in (note.epochs if note else {}).items():
+        if epoch not in books:
+            books[epoch] = Book(epoch, known.next_seq, waiting=known.waiting)
+            doubtful |= {epoch} if note and not note.clean else set()
+    for epoch, numbers in rows.items():
+        if epoch not in books:
+            books[epoch] = Book(epoch, max(numbers) + 1, waiting=len(numbers))
+            doubtful.add(epoch)
+    return doubtful
+
+
+def unrecorded(books: dict[str, Book], last: LastRun | None, doubtful: Iterable[str]) -> list[Gap]:
+    """The numbers of the last run that were given, and of which no row was ever committed.
+
+    doubtful: epochs whose book is lost; their count is an upper bound.
+    """
+    if last is None:
+        return []
+    epoch = str(last.epoch)
+    book = books.setdefault(epoch, Book(epoch))
+    missing = last.given - book.settled
+    if missing <= 0:
+        return []
+    exact = last.exact and epoch not in set(doubtful)
+    return [Gap(epoch, book.low, last.given - 1, missing, UNRECORDED, exact)]
+
+
+def vanished(
+    books: Mapping[str, Book], rows: Mapping[str, list[int]], doubtful: Iterable[str]
+) -> list[Gap]:
+    """What waited by the books and is not there any more. rows: epoch -> numbers that are there."""
+    gaps = []
+    for epoch, book in books.items():
+        there = rows.get(epoch, [])
+        missing = book.waiting - len(there)
+        if missing > 0:
+            first, last = _range(there, book.next_seq, missing)
+            exact = epoch not in set(doubtful)
+            gaps.append(Gap(epoch, first, last, missing, DAMAGED, exact))
+    return gaps
+
+
+def lost_in_log(logged: Iterable[Row], books: Mapping[str, Book]) -> list[Row]:
+    """Rows of the log that SQLite did not see: their numbers come after all that their book knows.
+
+    A row with a lower number was confirmed and removed.
+    """
+    return [r for r in logged if r.epoch not in books or r.seq >= books[r.epoch].next_seq]
+
+
+def _range(there: list[int], next_seq: int, missing: int) -> tuple[int, int]:
+    """The first and last number that may be missing: the holes after the oldest row that is there,
+    where these are as many as are missing; otherwise any number of the epoch.
+    """
+    known = set(there)
+    holes = [seq for seq in range(min(there, default=0), next_seq) if seq not in known]
+    if len(holes) == missing:
+        return holes[0], holes[-1]
+    return 0, max(0, next_seq - 1)

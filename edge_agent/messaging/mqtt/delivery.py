@@ -1,0 +1,291 @@
+"""Which row is sent next, and what an answer to it means: no I/O, time is an argument.
+
+A row leaves the outbox when it is confirmed, by a PUBACK with success or by a receiver. Anything
+else keeps it: a refused row is set apart, named, and tried again ever more seldom, while the rows
+behind it go on. A topic that takes nothing at all is paused, and asked with one row at a time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.broker.packets import FAILURE, NO_SUBSCRIBER
+from edge_agent.messaging.row import Row
+
+REFUSALS_IN_A_ROW = 10
+"""A topic that refuses so many rows, and takes none, is paused."""
+STRIKES = 3
+"""A row on which the connection broke so often is set apart."""
+REFUSED_WAIT_S, REFUSED_WAIT_MAX_S = 60.0, 3600.0
+PAUSE_S, PAUSE_MAX_S = 1.0, 10.0
+SET_APART_MAX = 10_000
+"""With more rows set apart, no new ones are read: memory stays bounded."""
+RESEND_MAX_S = 600.0
+ROUNDS = 10
+"""Rows that a receiver has not confirmed yet: at most so many windows of them."""
+
+REASONS = {
+    NO_SUBSCRIBER: "nobody subscribes to it",
+    0x80: "unspecified error",
+    0x83: "implementation specific error",
+    0x87: "not authorized",
+    0x90: "topic name invalid",
+    0x95: "packet too large",
+    0x97: "quota exceeded",
+    0x99: "payload format invalid",
+}
+
+
+@dataclass
+class Refusal:
+    """A row that is set apart."""
+
+    row: Row
+    reason: str
+    due_s: float
+    wait_s: float
+
+
+@dataclass
+class Pause:
+    """A topic that takes nothing: `begin` is where reading goes on for it."""
+
+    begin: int
+    due_s: float
+    wait_s: float
+    reason: str
+    probing: bool = False
+
+
+@dataclass
+class Sent:
+    """A row that waits for a receiver's confirmation."""
+
+    row: Row
+    at_s: float
+
+
+@dataclass
+class Delivery:
+    """The state of everything that was sent and is not confirmed. One thread owns it.
+
+    window: rows under way at most. by_receiver: a PUBACK is no confirmation.
+    keep_unheard: a PUBACK 0x10 (no matching subscriber) is no confirmation.
+    cursor: all rows up to this id were read, but for those of `pauses` and `behind`; ahead: rows
+    that were read and not sent yet.
+    """
+
+    window: int
+    by_receiver: bool
+    keep_unheard: bool
+    ack_timeout_s: float
+    cursor: int = 0
+    ahead: deque[Row] = field(default_factory=deque)
+    behind: dict[str, int] = field(default_factory=dict)
+    again: deque[int] = field(default_factory=deque)
+    under_way: dict[int, Row] = field(default_factory=dict)
+    unconfirmed: OrderedDict[tuple[str, int], Sent] = field(default_factory=OrderedDict)
+    set_apart: OrderedDict[int, Refusal] = field(default_factory=OrderedDict)
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    confirmed_any: bool = False
+    refused_any: bool = False
+    _open_window: int = 0
+    _refusals: dict[str, int] = field(default_factory=dict)
+    _strikes: dict[int, int] = field(default_factory=dict)
+    _repeated: set[int] = field(default_factory=set)
+    _receiver_answers: bool = False
+    _receiver_wait_s: float = 0.0
+    _receiver_due_s: float = 0.0
+
+    # --- a connection
+
+    def connected(self, receive_maximum: int, now_s: float) -> None:
+        """A new connection: what was under way is sent again, the oldest first."""
+        self.again = deque(sorted({*self.again, *(row.id for row in self.under_way.values())}))
+        self.under_way = {}
+        self.confirmed_any = self.refused_any = False
+        for pause in self.pauses.values():
+            pause.probing, pause.due_s = False, now_s + pause.wait_s
+        limit = max(1, min(self.window, receive_maximum - 1))
+        self._open_window = min(self._open_window or limit, limit)
+
+    def lost(self, now_s: float) -> int | None:
+        """The connection broke; returns the id of the first row that had no answer yet.
+
+        Brokers answer in order, so a row that breaks connections is always that one. Where nothing
+        was confirmed at all, rows go one by one from now on.
+        """
+        if not self.under_way:
+            return None
+        if not self.confirmed_any:
+            self._open_window = 1
+        number, row = next(iter(self.under_way.items()))
+        self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
+        if self._strikes[row.id] >= STRIKES:
+            del self._strikes[row.id], self.under_way[number]
+            self.refuse(row, "the connection breaks on it", now_s)
+        return row.id
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether this connection confirmed something and refused nothing."""
+        return self.confirmed_any and not self.refused_any
+
+    # --- what to send
+
+    @property
+    def room(self) -> int:
+        """How many more rows may be under way."""
+        return max(0, self._open_window - len(self.under_way))
+
+    @property
+    def room_for_new(self) -> int:
+        """How many rows that were never sent may be under way."""
+        if len(self.set_apart) >= SET_APART_MAX:
+            return 0
+        if self.by_receiver:
+            return min(self.room, max(0, ROUNDS * self.window - len(self.unconfirmed)))
+        return self.room
+
+    def look_back(self, now_s: float) -> None:
+        """Put those rows in line again whose time has come."""
+        for stream, pause in list(self.pauses.items()):
+            if not pause.probing and now_s >= pause.due_s:
+                self._probe(stream, pause)
+        for number, refusal in self.set_apart.items():
+            if now_s >= refusal.due_s and refusal.row.stream not in self.pauses:
+                refusal.due_s = now_s + refusal.wait_s
+                self.again.append(number)
+        if self.unconfirmed and now_s >= self._receiver_due_s:
+            self._repeat_unconfirmed(now_s)
+
+    def sent(self, row: Row, number: int) -> None:
+        """A row went out with this packet number."""
+        self.under_way[number] = row
+
+    # --- answers
+
+    def answered(self, number: int, code: int, reason: str, now_s: float) -> Row | None:
+        """A PUBACK came; returns the row where that confirms it."""
+        row = self.under_way.pop(number, None)
+        if row is None:
+            return None
+        self._strikes.pop(row.id, None)
+        if code >= FAILURE or (code == NO_SUBSCRIBER and self.keep_unheard):
+            self.refuse(row, reason or REASONS.get(code, f"reason code {code:#x}"), now_s, code)
+            return None
+        self._accept(row)
+        if not self.by_receiver:
+            return row
+        key = row.epoch, row.seq
+        if row.id in self._repeated:
+            self._repeated.discard(row.id)
+            if key not in self.unconfirmed:
+                return None  # the receiver confirmed the first copy meanwhile
+        if not self.unconfirmed:
+            self._receiver_wait_s = self.ack_timeout_s
+            self._receiver_due_s = now_s + self.ack_timeout_s
+        self.unconfirmed[key] = Sent(row, now_s)
+        return None
+
+    def acknowledged(
+        self, keys: Iterable[tuple[str, int]], through: Iterable[tuple[str, int]], now_s: float
+    ) -> list[Row]:
+        """A receiver has these, and everything of an epoch up to `through`; returns the rows.
+
+        Only what was sent and waits for it counts: whoever names other events changes nothing.
+        """
+        found = [sent.row for key in keys if (sent := self.unconfirmed.pop(key, None))]
+        for epoch, last in through:
+            known = [key for key in self.unconfirmed if key[0] == epoch and key[1] <= last]
+            found += [self.unconfirmed.pop(key).row for key in known]
+        if found:
+            self.confirmed_any = self._receiver_answers = True
+            self._receiver_wait_s = self.ack_timeout_s
+            self._receiver_due_s = min(self._receiver_due_s, now_s + self.ack_timeout_s)
+        return found
+
+    def refuse(self, row: Row, reason: str, now_s: float, code: int = FAILURE) -> None:
+        """Set a row apart; pause its topic where that takes nothing."""
+        self.refused_any = True
+        before = self.set_apart.pop(row.id, None)
+        wait_s = REFUSED_WAIT_S if before is None else min(REFUSED_WAIT_MAX_S, 2 * before.wait_s)
+        # At the end: a pause asks with the row that was tried longest ago.
+        self.set_apart[row.id] = Refusal(row, reason, now_s + wait_s, wait_s)
+        in_a_row = self._refusals[row.stream] = self._refusals.get(row.stream, 0) + 1
+        pause = self.pauses.get(row.stream)
+        if pause is not None and pause.probing:
+            pause.probing, pause.wait_s = False, min(PAUSE_MAX_S, 2 * pause.wait_s)
+            pause.due_s, pause.reason = now_s + pause.wait_s, reason
+        elif pause is None and (code == NO_SUBSCRIBER or in_a_row >= REFUSALS_IN_A_ROW):
+            if self.ahead:  # rows of the paused topic may be among them
+                self.cursor = self.ahead[0].id - 1
+                self.ahead.clear()
+            begin = self.behind.pop(row.stream, self.cursor)
+            self.pauses[row.stream] = Pause(begin, now_s + PAUSE_S, PAUSE_S, reason)
+
+    def faults(self) -> list[str]:
+        """Sentences on what is kept because nobody takes it."""
+        found = [
+            f"{name} messages stay on disk: {pause.reason}" for name, pause in self.pauses.items()
+        ]
+        apart = [r for r in self.set_apart.values() if r.row.stream not in self.pauses]
+        if apart:
+            row, reason = apart[0].row, apart[0].reason
+            found.append(
+                f"{len(apart)} refused messages stay on disk, such as "
+                f"{row.stream} {row.epoch}/{row.seq}: {reason}"
+            )
+        if self.unconfirmed and self._receiver_wait_s > self.ack_timeout_s:
+            found.append(f"no receiver confirms {len(self.unconfirmed)} messages that were sent")
+        return found
+
+    def _accept(self, row: Row) -> None:
+        """The broker took a row: the connection, its topic and the window are good again."""
+        self.confirmed_any = True
+        self._open_window = min(self.window, 2 * self._open_window)
+        self._refusals[row.stream] = 0
+        self.set_apart.pop(row.id, None)
+        pause = self.pauses.pop(row.stream, None)
+        if pause is not None:
+            self._resume(row.stream, pause)
+
+    def _probe(self, stream: str, pause: Pause) -> None:
+        """Ask a paused topic with one row."""
+        for number, refusal in self.set_apart.items():
+            if refusal.row.stream == stream:
+                pause.probing = True
+                self.again.append(number)
+                return
+        del self.pauses[stream]
+        self._resume(stream, pause)
+
+    def _resume(self, stream: str, pause: Pause) -> None:
+        """A topic takes rows again: first those set apart, then those not read meanwhile."""
+        for refusal in self.set_apart.values():
+            if refusal.row.stream == stream:
+                refusal.due_s = 0.0
+        if pause.begin < self.cursor:
+            self.behind[stream] = pause.begin
+
+    def _repeat_unconfirmed(self, now_s: float) -> None:
+        """Repeat what no receiver confirmed.
+
+        A receiver that answers gets all that has waited too long. One that is silent is asked with
+        the oldest row alone, ever more seldom: it is away, and finds the others in its queue.
+        """
+        if self._receiver_answers:
+            late = [s.row.id for s in self.unconfirmed.values() if s.at_s <= self._late_s(now_s)]
+            self._receiver_answers = False
+        else:
+            late = [next(iter(self.unconfirmed.values())).row.id]
+            self._receiver_wait_s = min(RESEND_MAX_S, 2 * self._receiver_wait_s)
+        fresh = [number for number in late if number not in self._repeated]
+        self._repeated.update(fresh)
+        self.again.extend(fresh)
+        self._receiver_due_s = now_s + self._receiver_wait_s
+
+    def _late_s(self, now_s: float) -> float:
+        return now_s - self.ack_timeout_s

@@ -1,0 +1,390 @@
+"""The sender: from the outbox to the broker, at least once and in order.
+
+A message leaves the outbox only after a PUBACK with success or, with ack = "application", after a
+receiver confirmed its event id. One thread owns the connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import threading
+from collections.abc import Iterable
+
+from edge_agent.broker import packets
+from edge_agent.broker.client import CONNECT_S, address
+from edge_agent.broker.packets import Answer, Incoming, Login, Packet, Will
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.log_limit import LogLimit
+from edge_agent.contracts.wire.budget import payload_of
+from edge_agent.contracts.wire.messages import LatestMessage, StateMessage
+from edge_agent.contracts.wire.streams import STREAMS, stream_of
+from edge_agent.messaging.config import MqttTable
+from edge_agent.messaging.mqtt.acks import is_check, read_ack
+from edge_agent.messaging.mqtt.backoff import Backoff
+from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError
+from edge_agent.messaging.mqtt.delivery import Delivery
+from edge_agent.messaging.outbox import Outbox
+from edge_agent.messaging.row import Row
+from edge_agent.messaging.sqlite_faults import StoreDamagedError
+
+LOG = logging.getLogger("lineside.mqtt")
+
+TICK_S = 0.5
+FAREWELL_S = 2.0
+"""Longest wait for the broker's answer to the last state message."""
+UNSENT_MAX = 1 << 20
+"""Bytes that may wait for the network before more rows are read."""
+READ_AHEAD = 500
+"""Rows of one read: each read waits for the interpreter, which the line's threads need too."""
+
+
+class Sender:
+    """Sends the outbox, the state (retained, also as last will) and the health.
+
+    fault: why nothing is sent; empty while the broker takes messages. confirmed: durable messages
+    that the broker (or the receiver) confirmed.
+    """
+
+    def __init__(
+        self,
+        config: MqttTable,
+        *,
+        station: str,
+        client_id: str,
+        outbox: Outbox,
+        clock: Clock,
+        tick_s: float = TICK_S,
+    ) -> None:
+        self.fault = "not connected yet"
+        self.confirmed = 0
+        self._config = config
+        self._station = station
+        self._client_id = client_id
+        self._outbox = outbox
+        self._clock = clock
+        self._tick_s = tick_s
+        self._reader = outbox.reader()
+        self._log = LogLimit(LOG, clock)
+        self._delivery = Delivery(
+            window=config.window,
+            by_receiver=config.ack == "application",
+            keep_unheard=config.no_subscriber == "keep",
+            ack_timeout_s=config.ack_timeout_s,
+        )
+        self._news: dict[str, LatestMessage] = {}
+        self._state: StateMessage | None = None
+        self._state_number = 0
+        self._heads = {
+            name: packets.publish_head(
+                stream.topic(config.topic_prefix, station), qos=stream.qos, retain=stream.retain
+            )
+            for name, stream in STREAMS.items()
+        }
+        self._retains = True
+        self._backoff = Backoff(config.reconnect_max_s, random.random)
+        self._opened = False
+        self._suspect: int | None = None
+        self._number = 0
+        self._connected_s = 0.0
+        self._faults: list[str] = []
+        self._stop_at_s: float | None = None
+        self._stopping = threading.Event()
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def faults(self) -> list[str]:
+        """What stays on disk because nobody takes it, and who else uses our client id."""
+        return self._faults
+
+    def start(self) -> None:
+        """Start the thread; a broker that is away is waited for, not an error."""
+        for end in (self._wake_r, self._wake_w):
+            end.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+
+    def stop(self, drain_s: float) -> None:
+        """Send what waits, for at most `drain_s` and while connected; say goodbye; disconnect."""
+        self._stop_at_s = self._now_s() + drain_s
+        self._stopping.set()
+        self.wake()
+        if self._thread is not None:
+            self._thread.join(timeout=drain_s + FAREWELL_S + 2 * CONNECT_S)
+            self._thread = None
+        self._wake_r.close()
+        self._wake_w.close()
+
+    def publish(self, message: LatestMessage) -> None:
+        """Send the newest message of a stream that is not durable, once; a state also again after
+        each reconnection.
+        """
+        self._news[stream_of(message).name] = message
+        if isinstance(message, StateMessage):
+            self._state = message
+        self.wake()
+
+    def wake(self) -> None:
+        """Something waits to be sent."""
+        try:
+            self._wake_w.send(b"\0")
+        except OSError:
+            return  # the pipe is full (awake anyway) or closed
+
+    # --- the thread
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._serve()
+            except ConnectionLostError as lost:
+                self._backoff.lost(
+                    taken_over=lost.code == packets.TAKEN_OVER,
+                    sound=self._opened and self._delivery.is_sound,
+                    suspect=self._suspect,
+                )
+                self._note(str(lost))
+            except LinesideError as error:
+                self._note(str(error))
+            except Exception as error:
+                if self._backoff.attempts.bit_count() <= 1:
+                    LOG.exception("the sender failed; connecting again")
+                self._note(repr(error))
+            if self._stopping.is_set():
+                break
+            self._stopping.wait(self._backoff.wait_s())
+        self._reader.close()
+
+    def _serve(self) -> None:
+        """One connection, from CONNECT until it ends; raises ConnectionLostError."""
+        connection = Connection(self._config, self._login(), self._clock)
+        self._opened = False
+        try:
+            connection.open(self._wake_r)
+            self._opened = True
+            self._begin(connection)
+            while not self._finished():
+                self._send_news(connection)
+                self._delivery.look_back(self._now_s())
+                self._send_rows(connection)
+                self._take(connection.exchange(self._tick_s, self._wake_r), connection)
+                self._notice()
+            self._farewell(connection)
+        except ConnectionLostError as lost:
+            if lost.code == packets.RETAIN_REFUSED or not (self._opened or lost.answered):
+                # Without retained messages a broker refuses our will, and 3.1.1 has no word for it.
+                self._retains = not self._retains and lost.code != packets.RETAIN_REFUSED
+            raise
+        finally:
+            connection.close()
+            if self._opened:
+                self._suspect = self._delivery.lost(self._now_s())
+
+    def _login(self) -> Login:
+        stream = STREAMS["state"]
+        will = StateMessage(
+            station=self._station,
+            state="offline",
+            reason="the connection was lost",
+            at_ns=self._clock.utc_ns(),
+        )
+        return Login(
+            client_id=self._client_id,
+            keepalive_s=self._config.keepalive_s,
+            username=self._config.username,
+            password=self._config.password(),
+            will=Will(
+                stream.topic(self._config.topic_prefix, self._station),
+                payload_of(will),
+                stream.qos,
+                stream.retain and self._retains,
+            ),
+            properties={
+                packets.SESSION_EXPIRY: self._config.session_expiry_s,
+                packets.RECEIVE_MAXIMUM: 64,
+                packets.MAXIMUM_PACKET: STREAMS["ack"].max_bytes + 1024,
+            },
+        )
+
+    def _begin(self, connection: Connection) -> None:
+        self._connected_s = self._now_s()
+        self._delivery.connected(connection.receive_maximum, self._now_s())
+        if self._config.ack == "application":
+            topic = STREAMS["ack"].topic(self._config.topic_prefix, self._station)
+            connection.send(packets.subscribe_packet(self._next_number(), topic, v5=connection.v5))
+        if self._state is not None:
+            self._news["state"] = self._state
+        self._log.log(logging.INFO, "connected", f"connected to {address(self._config)}")
+
+    def _finished(self) -> bool:
+        if self._stop_at_s is None:
+            return False
+        sent = self._outbox.waiting == 0 and not self._news
+        return sent or self._now_s() > self._stop_at_s
+
+    # --- sending
+
+    def _send_news(self, connection: Connection) -> None:
+        while self._news:
+            name, message = self._news.popitem()
+            number = self._next_number() if STREAMS[name].qos else 0
+            if name == "state":
+                self._state_number = number
+            head = self._heads[name]
+            if not self._retains:
+                head = bytes([head[0] & 0xFE]) + head[1:]
+            packet = packets.publish_packet(head, number, payload_of(message), v5=connection.v5)
+            if len(packet) <= connection.maximum_packet:
+                connection.send(packet)
+
+    def _send_rows(self, connection: Connection) -> None:
+        delivery = self._delivery
+        if connection.unsent > UNSENT_MAX:
+            return
+        if delivery.again and delivery.room:
+            count = min(delivery.room, len(delivery.again))
+            for row in self._read([delivery.again.popleft() for _ in range(count)]):
+                self._send_row(connection, row)
+        # Half a window at a time: one read and one write for many rows.
+        room = delivery.room_for_new
+        if not room or (room < self._config.window // 2 and len(delivery.under_way) > room):
+            return
+        if not delivery.ahead:
+            delivery.ahead.extend(self._next_rows(READ_AHEAD))
+        # Not a loop over `ahead`: a row that cannot be sent may pause its topic and empty it.
+        while room and delivery.ahead:
+            self._send_row(connection, delivery.ahead.popleft())
+            room -= 1
+
+    def _read(self, numbers: list[int]) -> list[Row]:
+        try:
+            return self._reader.rows(numbers)
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            self._delivery.again.extend(numbers)
+            return []
+
+    def _next_rows(self, limit: int) -> list[Row]:
+        """New rows: of topics that were paused first, then all that are not paused."""
+        delivery = self._delivery
+        try:
+            for stream, begin in list(delivery.behind.items()):
+                page = self._reader.after(begin, limit, until=delivery.cursor, only=stream)
+                delivery.behind[stream] = page.end
+                if not page.full:
+                    del delivery.behind[stream]
+                if page.rows:
+                    return page.rows
+            page = self._reader.after(delivery.cursor, limit, without=list(delivery.pauses))
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            return []
+        delivery.cursor = page.end
+        return page.rows
+
+    def _send_row(self, connection: Connection, row: Row) -> None:
+        number = self._next_number()
+        packet = packets.publish_packet(
+            self._heads[row.stream], number, row.payload, v5=connection.v5
+        )
+        if len(packet) > connection.maximum_packet:
+            reason = f"the broker takes {connection.maximum_packet} bytes, it has {len(packet)}"
+            self._delivery.refuse(row, reason, self._now_s())
+            return
+        connection.send(packet)
+        self._delivery.sent(row, number)
+
+    def _next_number(self) -> int:
+        while True:
+            self._number = self._number % 65535 + 1
+            if self._number not in self._delivery.under_way:
+                return self._number
+
+    # --- answers
+
+    def _take(self, found: Iterable[Packet], connection: Connection) -> None:
+        now_s = self._now_s()
+        confirmed: list[Row] = []
+        for packet in found:
+            if isinstance(packet, Answer):
+                self._answer(packet, now_s, confirmed)
+            elif isinstance(packet, Incoming):
+                if packet.number:
+                    connection.send(packets.puback_packet(packet.number))
+                confirmed += self._acknowledged(packet, now_s)
+        if confirmed:
+            self.confirmed += len(confirmed)
+            self._outbox.confirm(confirmed)
+            self._recover()
+
+    def _answer(self, answer: Answer, now_s: float, confirmed: list[Row]) -> None:
+        if answer.kind == packets.SUBACK:
+            if answer.code >= packets.FAILURE:
+                self._log.log(
+                    logging.ERROR, "suback", "the broker refuses our subscription to confirmations"
+                )
+            return
+        if answer.number == self._state_number and answer.number not in self._delivery.under_way:
+            self._state_number = 0
+            if answer.code >= packets.FAILURE:
+                self._log.log(logging.ERROR, "state", "the broker refuses our state message")
+            return
+        row = self._delivery.answered(answer.number, answer.code, answer.reason, now_s)
+        if row is not None:
+            confirmed.append(row)
+
+    def _acknowledged(self, packet: Incoming, now_s: float) -> list[Row]:
+        ack = read_ack(packet.payload, self._station)
+        if ack is None:
+            if not is_check(packet.payload):
+                text = f"an unreadable confirmation on {packet.topic[:80]!r} is ignored"
+                self._log.log(logging.WARNING, "rubbish", text)
+            return []
+        return self._delivery.acknowledged(ack.keys, ack.through, now_s)
+
+    # --- what is wrong
+
+    def _notice(self) -> None:
+        """Tell what is not taken, once; a connection that lasts is sound."""
+        faults = self._delivery.faults()
+        if self._backoff.lasts(self._now_s() - self._connected_s):
+            self._recover()
+        if self._backoff.rivals:
+            faults.append(
+                f"it seems that another client uses the id {self._client_id!r}: give each station "
+                "an own station.id, or mqtt.client_id"
+            )
+        for fault in faults:
+            self._log.log(logging.WARNING, fault.split(" ", 1)[1], fault)
+        self._faults = faults
+
+    def _recover(self) -> None:
+        if self.fault and self._backoff.attempts:
+            self._log.log(
+                logging.WARNING, "recovered", f"{address(self._config)} takes our messages again"
+            )
+        self.fault = ""
+        self._backoff.confirmed()
+
+    def _note(self, fault: str) -> None:
+        if not self.fault or self._backoff.attempts == 0:
+            self._log.log(
+                logging.ERROR, "lost", f"nothing is sent for now, verdicts are kept: {fault}"
+            )
+        self.fault = fault
+
+    def _farewell(self, connection: Connection) -> None:
+        if self._state is not None:
+            why = f": {self._state.reason}" if self._state.reason else ""
+            gone = {"state": "offline", "reason": f"stopped{why}", "at_ns": self._clock.utc_ns()}
+            self._news["state"] = self._state.model_copy(update=gone)
+            self._send_news(connection)
+        until_s = self._now_s() + FAREWELL_S
+        while self._now_s() < until_s and (self._state_number or connection.unsent):
+            self._take(connection.exchange(0.1, self._wake_r), connection)
+
+    def _now_s(self) -> float:
+        return self._clock.mono_ns() / 1e9
