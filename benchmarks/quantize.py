@@ -92,7 +92,7 @@ def tiny(options: Options, folder: Path) -> list[Row]:
         if not all(path.is_file() for path in files):
             continue
         report = json.loads(Workshop(folder).call("lineside-quantize", "compare", *files, "--json"))
-        agreement = report["agreement"]
+        agreement = report["outputs"][0]["agreement"]
         rows.append(Row(f"{name} int8 agreement", agreement, "higher", n=report["n"], reach=0.97))
     return rows
 

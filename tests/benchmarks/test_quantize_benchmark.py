@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from benchmarks.quantize_cases import CASES, screws
 from trainer.data.load import load_dataset
 from trainer.models.architectures import architectures
 
+NETWORK = Path(__file__).parents[1] / "edge_agent" / "models" / "brightness.tflite"
 FAULTS = ["Pastry", "Scratch", "Stains", "Bumps", "Dirt", "Other", "Break"]
 
 
@@ -54,6 +56,18 @@ def test_a_photo_of_four_screws_is_complete(tmp_path: Path) -> None:
     assert [sample.label for sample in dataset.samples] == ["complete", "missing"]
 
 
+def test_pair_of_float_and_int8_is_compared_by_its_first_output(
+    tmp_path: Path, capsys: Any
+) -> None:
+    folder = tmp_path / "mlperf_tiny_models" / "visual_wake_words" / "trained_models"
+    folder.mkdir(parents=True)
+    for suffix in ("float", "int8"):
+        shutil.copy(NETWORK, folder / f"vww_96_{suffix}.tflite")
+    assert main([str(tmp_path), "--only", "tiny"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["name"], row["value"], row["n"]) == ("vww int8 agreement", 1.0, 200)
+
+
 def test_tiny_pairs_are_compared(data_dir: Path, capsys: Any) -> None:
     assert main([str(data_dir), "--only", "tiny"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
@@ -61,7 +75,6 @@ def test_tiny_pairs_are_compared(data_dir: Path, capsys: Any) -> None:
     assert all(row["value"] >= row["reach"] for row in rows)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_sets_are_trained_converted_and_told(tmp_path: Path, capsys: Any) -> None:
     random = np.random.default_rng(0)
