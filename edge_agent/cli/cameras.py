@@ -47,7 +47,7 @@ def register(verbs: Verbs) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.capture.registry import find_devices
+    from edge_agent.capture.drivers import find_devices
 
     usable = 0
     for kind, device in find_devices(args.kinds, args.driver):
