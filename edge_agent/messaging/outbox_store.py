@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.core.files import storage_error
+from edge_agent.contracts.core.files import remove_unfinished, storage_error
 from edge_agent.messaging import sqlite_faults
 from edge_agent.messaging.ballast import PAGE_BYTES, WAL_PAGES, Ballast
 from edge_agent.messaging.outbox_rebuild import finish_rebuild, rebuild, sqlite_rows, wal_rows
@@ -34,6 +34,8 @@ from edge_agent.messaging.row import (
 
 VERSION = 2
 EPOCHS_KEPT = 10_000
+UNFINISHED_S = 60.0
+"""What is older is no longer being written."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL, stream TEXT NOT NULL,
@@ -333,6 +335,7 @@ class OutboxStore:
                 where=str(self.folder),
                 cure="stop it, or give this station its own state_dir",
             ) from error
+        remove_unfinished(self.folder, os.fstat(self._lock.fileno()).st_mtime - UNFINISHED_S)
 
 
 def _write_books(base: sqlite3.Connection, books: Iterable[Book]) -> None:

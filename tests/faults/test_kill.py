@@ -126,7 +126,11 @@ def kill_and_audit(folder: Path, kills: int, seed: int, slow_ms: int = 0) -> dic
         auditor = Auditor(broker.port)
         flapping = Flapping(broker, rng)
         flapping.start()
-        runs = [nest.run_and_kill(station, rng, slow_ms) for _ in range(kills)]
+        runs = []
+        for place in range(kills):
+            runs.append(nest.run_and_kill(station, rng, slow_ms))
+            if place % 100 == 99:
+                sys.stderr.write(f"{place + 1} kills\n")
         flapping.leave_running()
         write_station(folder, 'driver = "folder"\npath = "frames"', mqtt=mqtt)
         runs.append(nest.run_to_the_end(station))
@@ -143,6 +147,7 @@ def kill_and_audit(folder: Path, kills: int, seed: int, slow_ms: int = 0) -> dic
         "counted by gaps": auditor.dropped,
         "repeats": auditor.repeats,
         "restarts": flapping.restarts,
+        "unfinished files": len([*(folder / "state").rglob(".*")]),
     }
     sys.stderr.write(f"{found}\n")
     return found

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.folder_scan import scan_folder
+
+_UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""Names that mkstemp gives: a dot, the file's own name, a random part."""
 
 
 def sha256_hex(payload: bytes) -> str:
@@ -38,6 +42,17 @@ def write_atomic(path: Path, payload: bytes, mode: int = 0o644) -> None:
         fsync_dir(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def remove_unfinished(folder: Path, before_s: float) -> None:
+    """Remove what writes of write_atomic left in `folder` and its folders when they were killed.
+
+    before_s: time of the file system; a file that is younger may still be written.
+    """
+    for path in (*folder.glob(".*"), *folder.glob("*/.*")):
+        with contextlib.suppress(OSError):
+            if _UNFINISHED.fullmatch(path.name) and path.lstat().st_mtime < before_s:
+                path.unlink()
 
 
 @contextlib.contextmanager

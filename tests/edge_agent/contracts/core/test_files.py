@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.core.files import files_below, whole_folder
+from edge_agent.contracts.core.files import (
+    files_below,
+    remove_unfinished,
+    whole_folder,
+    write_atomic,
+)
 from tests.station_kit import wait_until
 
 
@@ -93,3 +98,13 @@ def test_what_this_user_may_not_read_is_named(tmp_path: Path, words: list[str], 
     assert done.returncode != 0
     assert said in done.stderr.replace(f"{tmp_path}/", "") + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "channels" / "top.json", b"{}")
+    for name in ("channels/.top.json.1jgn1hzf", ".epoch.6chm_99a", ".young.00000000", ".profile"):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (1000, 1000 if "young" not in name else 3000))
+    remove_unfinished(tmp_path, before_s=2000)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == [".profile", ".young.00000000", "channels", "channels/top.json"]
