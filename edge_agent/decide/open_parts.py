@@ -27,13 +27,17 @@ BADNESS = {Verdict.PASS: 0, Verdict.NO_VERDICT: 1, Verdict.FAIL: 2}
 
 @dataclass(frozen=True)
 class Grab:
-    """Which part an item belongs to. mono_ns, seq, captured_at_ns: the item's own."""
+    """Which part an item belongs to. mono_ns, seq, captured_at_ns: the item's own.
+
+    taken_ns: monotonic time at which it was taken, where that is known apart from its arrival.
+    """
 
     channel: str
     part_id: str
     mono_ns: int
     seq: int = 0
     captured_at_ns: int | None = None
+    taken_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,10 +175,14 @@ class OpenParts:
                 return None
             return self._close(key)
 
-    def is_open(self, grab: Grab) -> bool:
-        """Whether the grabbed item can still change its part's decision."""
+    def wants(self, grab: Grab) -> bool:
+        """Whether a verdict on the item can still decide its part."""
         with self._lock:
             return self._key(grab) in self._open
+
+    def part_of(self, grab: Grab) -> str:
+        """The id of the item's part."""
+        return grab.part_id
 
     def rename(self, channel: str, bundle: str) -> None:
         """The channel judges by another bundle from now on."""
@@ -284,9 +292,9 @@ class OpenParts:
         )
 
 
-def grab_of(channel: str, item: Item, part_id: str) -> Grab:
+def grab_of(channel: str, item: Item, part_id: str, taken_ns: int | None = None) -> Grab:
     """The grab of an item."""
-    return Grab(channel, part_id, item.mono_ns, item.seq, item.captured_at_ns)
+    return Grab(channel, part_id, item.mono_ns, item.seq, item.captured_at_ns, taken_ns)
 
 
 def replace_verdict(known: ChannelVerdict, verdict: Verdict, reason: str) -> ChannelVerdict:

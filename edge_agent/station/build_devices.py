@@ -11,6 +11,7 @@ from edge_agent.outputs.output import build_output
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
+from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.trigger_watch import TriggerWatch
 from edge_agent.trigger.trigger import build_trigger
 
@@ -40,4 +41,10 @@ def build_trigger_watch(
     """The closed trigger; None without [trigger]."""
     if config.trigger is None:
         return None
-    return TriggerWatch(build_trigger(config.trigger, clock=clock), clock=clock, counts=counts)
+    matched = config.line.join == "trigger"
+    return TriggerWatch(
+        build_trigger(config.trigger, clock=clock),
+        clock=clock,
+        counts=counts,
+        numbers=PartNumbers(config.station.state_dir) if matched else None,
+    )

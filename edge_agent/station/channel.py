@@ -19,6 +19,8 @@ LOG = logging.getLogger("lineside.station")
 
 TAKE_S = 0.1
 """Longest wait for an item, so that a stop is obeyed soon."""
+UNTRIGGERED_S = 0.001
+"""Between two looks whether an item's trigger has been reported."""
 
 
 class ChannelThread:
@@ -97,9 +99,15 @@ class ChannelThread:
     def _inspect(self, item: Item) -> None:
         judge = self.channel.bundle.judge
         # What waited too long has been decided already: judging it would only delay the next ones.
-        if judge.needs_every_item or self._tracker.is_open(self.channel.name, item):
+        if judge.needs_every_item or self._is_wanted(item):
             examined = judge.examine(item)
             self._memories.note(self.channel.name, self.channel.memory)
         else:
             examined = Examined(judge.refuse("stale: its part was decided without it", item))
         self._tracker.judged(item, examined.verdict, examined.judgement)
+
+    def _is_wanted(self, item: Item) -> bool:
+        """Whether a part waits for the item; its trigger may be reported a little later."""
+        while (wanted := self._tracker.wants(self.channel.name, item)) is None:
+            self._clock.sleep_s(UNTRIGGERED_S)
+        return wanted

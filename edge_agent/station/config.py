@@ -13,6 +13,7 @@ from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
+from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.health.frame import FrameHealthTable
@@ -53,9 +54,27 @@ class LineTable(Table):
     deadline_ms: float = Field(
         default=200, gt=0, le=3_600_000, description="grab to verdict; later is NO-VERDICT"
     )
-    join: Literal["none", "part_id"] = Field(
+    join: Literal["none", "part_id", "trigger"] = Field(
         default="none",
-        description="none: each item is a part; part_id: a part has one item of every channel",
+        description="none: each item is a part; part_id: a part has one item of every channel; "
+        "trigger: [trigger] reports the parts, and items are matched to them by time",
+    )
+    debounce_ms: float = Field(
+        default=5,
+        ge=0,
+        le=60_000,
+        description="two triggers so close cannot be two parts: neither passes",
+    )
+    report_ms: float = Field(
+        default=5,
+        ge=0,
+        le=60_000,
+        description="longest time from an edge to its report; no part passes before it is over",
+    )
+    untriggered: Literal["ignore", "no-verdict"] = Field(
+        default="ignore",
+        description="an item without a trigger: ignore it (a camera that runs free), or it is a "
+        "part with NO-VERDICT (a camera that is triggered)",
     )
     late_fail: Literal["report", "act"] = Field(
         default="report",
@@ -80,6 +99,9 @@ class ChannelTable(Table):
     threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
     queue: int = Field(
         default=2, ge=1, le=256, description="items that may wait; a full queue drops the oldest"
+    )
+    match: MatchTable = Field(
+        default=MatchTable(), description="how its items find their part (line.join = trigger)"
     )
 
 
@@ -210,14 +232,32 @@ class StationConfig(Table):
     def _trigger_names_its_parts(self) -> Self:
         """Its events find the items of their part by the part id."""
         trigger = self.trigger
+        if self.line.join == "trigger":
+            if trigger is None:
+                raise ValueError('line.join = "trigger" needs a [trigger] that reports the parts')
+            return self
         if trigger is None or (TRIGGERS.find(trigger.driver).names_parts and self._is_joined):
             return self
         if trigger.driver == "free_run" and not getattr(trigger, "period_s", 0):
             return self
         raise ValueError(
-            f'[trigger] driver = "{trigger.driver}" needs line.join = "part_id" and a driver that '
-            "names its parts, so that an event finds the items of its part"
+            f'[trigger] driver = "{trigger.driver}" needs line.join = "trigger", or "part_id" and '
+            "a driver that names its parts, so that an event finds the items of its part"
         )
+
+    @model_validator(mode="after")
+    def _parts_settle_before_the_deadline(self) -> Self:
+        """A part passes only when nothing else can be its frame, or take its frame from it."""
+        if self.line.join != "trigger":
+            return self
+        settled_ms = max(channel.match.window_ms[1] for channel in self.channel)
+        settled_ms = max(settled_ms, self.line.debounce_ms) + self.line.report_ms
+        if settled_ms >= self.line.deadline_ms:
+            raise ValueError(
+                f"match.window_ms and line.report_ms end {settled_ms:g} ms after the trigger, and "
+                f"line.deadline_ms is {self.line.deadline_ms:g}: no part could pass in time"
+            )
+        return self
 
     @property
     def _is_joined(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -19,7 +19,10 @@ from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.messages import Action, ChannelVerdict, wire_text
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.fusion import action_for, fuse
-from edge_agent.decide.open_parts import ClosedPart, OpenParts, grab_of
+from edge_agent.decide.item_time import ItemTime, MatchTable
+from edge_agent.decide.matching import MatchCounts, MatchRule, Window
+from edge_agent.decide.open_parts import ClosedPart, Grab, OpenParts, grab_of
+from edge_agent.decide.triggered_parts import TriggeredParts
 from edge_agent.station.actor import Actor
 from edge_agent.station.config import LineTable
 from edge_agent.station.counts import StationCounts
@@ -27,6 +30,8 @@ from edge_agent.station.counts import StationCounts
 LOG = logging.getLogger("lineside.station")
 
 PART_ID_CHARACTERS = 1000
+ENOUGH_UNTIMED = 32
+"""So many items without a moment are more than a camera whose clock is not known yet."""
 QUIET_S = 1.0
 """A channel that missed a deadline is trusted again after this long without another miss."""
 
@@ -48,7 +53,8 @@ class PartTracker:
     """The parts under way. Captures, channels and the watch of deadlines call it.
 
     bundles: channel -> title of its bundle. observe: takes what was judged or dropped, after its
-    part was decided; it must not wait. quiet_s: as QUIET_S.
+    part was decided; it must not wait. quiet_s: as QUIET_S. match: of each channel, where parts
+    are matched to a trigger.
     """
 
     def __init__(
@@ -62,7 +68,9 @@ class PartTracker:
         clock: Clock,
         observe: Callable[[Observation], None] | None = None,
         quiet_s: float = QUIET_S,
+        match: Mapping[str, MatchTable] | None = None,
     ) -> None:
+        match = match or {name: MatchTable() for name in bundles}
         self._observe = observe
         self._bundles = dict(bundles)
         self._table = table
@@ -71,7 +79,18 @@ class PartTracker:
         self._counts = counts
         self._clock = clock
         self._quiet_ns = round(quiet_s * 1e9)
-        self._parts = OpenParts(bundles, join=table.join, deadline_ms=table.deadline_ms)
+        self._times: dict[str, ItemTime] = {}
+        self._parts: OpenParts | TriggeredParts
+        if table.join == "trigger":
+            self._times = {name: ItemTime(match[name].stamp) for name in bundles}
+            self._parts = TriggeredParts(
+                bundles,
+                match_rule(table, match),
+                clock=clock,
+                untriggered=table.untriggered == "no-verdict",
+            )
+        else:
+            self._parts = OpenParts(bundles, join=table.join, deadline_ms=table.deadline_ms)
         self._missed: dict[str, Missed] = {}
         self._lock = threading.Lock()
 
@@ -85,13 +104,25 @@ class PartTracker:
         """Second and further items that a channel gave of one part."""
         return self._parts.repeats
 
+    @property
+    def match_counts(self) -> MatchCounts:
+        """What of triggers and items did not fit; zeros where no trigger is matched."""
+        parts = self._parts
+        return parts.counts if isinstance(parts, TriggeredParts) else MatchCounts()
+
     def watch(self, channel: str) -> ChannelWatch:
         """What the source of a channel tells at each grab."""
         return ChannelWatch(self, channel)
 
     def grabbed(self, channel: str, item: Item) -> None:
         """An item is here: its part's deadline runs."""
-        part = self._parts.begin(grab_of(channel, item, part_id_of(item)))
+        taken_ns = None
+        if self._times:
+            taken_ns = self._times[channel].taken_ns(item)
+            if taken_ns is None:
+                self._count_untimed(channel)
+                return
+        part = self._parts.begin(grab_of(channel, item, part_id_of(item), taken_ns))
         if part is not None:
             self._decide(part)
 
@@ -103,18 +134,22 @@ class PartTracker:
 
     def dropped(self, channel: str, item: Item) -> None:
         """A full queue gave the item up: its part is decided without it."""
+        if self._times and self.wants(channel, item) is not True:
+            return
         self._miss(channel, part_id_of(item), dropped=True)
         self._add(item, self._unseen(channel, item), None)
 
-    def is_open(self, channel: str, item: Item) -> bool:
-        """Whether a verdict on the item can still change its part's decision."""
-        return self._parts.is_open(grab_of(channel, item, part_id_of(item)))
+    def wants(self, channel: str, item: Item) -> bool | None:
+        """Whether a verdict on the item can still decide its part; None: not known yet."""
+        return self._parts.wants(self._grab(channel, item))
 
     def judged(
         self, item: Item, verdict: ChannelVerdict, judgement: Judgement | None = None
     ) -> None:
         """The verdict on a grabbed item, with the judgement behind it for the observers."""
         self._add(item, verdict, judgement)
+        if self._times and not self._parts.part_of(self._grab(verdict.channel, item)):
+            return
         late = verdict.latency_ms is not None and verdict.latency_ms > self._table.deadline_ms
         if late:
             self._miss(verdict.channel, part_id_of(item))
@@ -155,12 +190,22 @@ class PartTracker:
                 LOG.exception("part %s failed; going on", part_id)
 
     def _add(self, item: Item, verdict: ChannelVerdict, judgement: Judgement | None) -> None:
-        part_id = part_id_of(item)
-        part = self._parts.add(verdict, grab_of(verdict.channel, item, part_id))
+        grab = self._grab(verdict.channel, item)
+        part = self._parts.add(verdict, grab)
         if part is not None:
             self._decide(part)
-        if self._observe is not None:
+        part_id = self._parts.part_of(grab)
+        if self._observe is not None and part_id:
             self._observe(Observation(part_id, item, verdict, judgement))
+
+    def _grab(self, channel: str, item: Item) -> Grab:
+        return grab_of(channel, item, part_id_of(item))
+
+    def _count_untimed(self, channel: str) -> None:
+        counts = self.match_counts
+        counts.untimed += 1
+        if counts.untimed == ENOUGH_UNTIMED:
+            LOG.error("channel %s: its driver gives no time stamp to match triggers by", channel)
 
     def _unseen(self, channel: str, item: Item) -> ChannelVerdict:
         return ChannelVerdict(
@@ -263,6 +308,20 @@ def part_id_of(item: Item) -> str:
     # Two long names that begin alike are two parts.
     digest = blake2b(part_id.encode(), digest_size=8).hexdigest()
     return f"{part_id[: PART_ID_CHARACTERS - 17]}…{digest}"
+
+
+def match_rule(table: LineTable, match: Mapping[str, MatchTable]) -> MatchRule:
+    """The rule by which items find their trigger."""
+    windows = {
+        name: Window(round(one.window_ms[0] * 1e6), round(one.window_ms[1] * 1e6))
+        for name, one in match.items()
+    }
+    return MatchRule(
+        windows,
+        deadline_ns=round(table.deadline_ms * 1e6),
+        debounce_ns=round(table.debounce_ms * 1e6),
+        report_ns=round(table.report_ms * 1e6),
+    )
 
 
 def _repeats(part: ClosedPart) -> str:

@@ -235,6 +235,7 @@ class Station:
             clock=self._clock,
             observe=self._observe if self._observers else None,
             quiet_s=self._timing.quiet_s,
+            match={table.name: table.match for table in self.config.channel},
         )
 
     def _observe(self, observation: Observation) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerStatus
 
@@ -22,7 +23,8 @@ REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 class TriggerWatch:
     """Opens a trigger and tells the part tracker of every event; start() and stop() own its thread.
 
-    fault: what is lost, or empty.
+    fault: what is lost, or empty. numbers: name the parts that the trigger does not name; without
+    them those are passed over.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class TriggerWatch:
         clock: Clock,
         counts: StationCounts,
         reopen_s: Sequence[float] = REOPEN_S,
+        numbers: PartNumbers | None = None,
     ) -> None:
         self.fault = ""
+        self._numbers = numbers
         self._trigger = trigger
         self._clock = clock
         self._counts = counts
@@ -44,7 +48,9 @@ class TriggerWatch:
         self._thread: threading.Thread | None = None
 
     def start(self, tracker: PartTracker) -> None:
-        """Open the trigger and begin to listen to it; raises DeviceError."""
+        """Open the trigger and begin to listen to it; raises DeviceError or StorageError."""
+        if self._numbers is not None:
+            self._numbers.open()
         self._trigger.open()
         self._stopping.clear()
         self._thread = threading.Thread(
@@ -85,8 +91,11 @@ class TriggerWatch:
         event = self._trigger.next(TICK_S)
         self._attempts = 0
         self._tell_missed()
-        if event is not None and event.part_id:
-            tracker.expect(event.part_id, event.mono_ns)
+        if event is None:
+            return
+        part_id = event.part_id or (self._numbers.next() if self._numbers else "")
+        if part_id:
+            tracker.expect(part_id, event.mono_ns)
 
     def _tell_missed(self) -> None:
         """A part that the device counted and nobody took went by without a verdict of its own."""
