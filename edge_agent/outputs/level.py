@@ -6,9 +6,9 @@ Coil, register and pin drivers differ only in how a number is set and read back.
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Protocol, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.wire.decision import Decision
@@ -31,6 +31,12 @@ class LevelTable(OutputTable):
     read_back: bool = Field(
         default=True, description="read the value after each write; another one is a fault"
     )
+
+    @model_validator(mode="after")
+    def _one_width(self) -> Self:
+        if self.gate is not None and self.pulse_ms:
+            raise ValueError("pulse_ms and gate exclude each other: gate.width_ms is the pulse")
+        return self
 
     def value_of(self, action: Action) -> int:
         """The value of an action."""

@@ -13,6 +13,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.messages import Action
+from edge_agent.outputs.gate import GateTable
 from edge_agent.settings.toml import Table
 
 
@@ -27,6 +28,9 @@ class OutputTable(Table):
         default="reject",
         description="what the output shows on start, while the station is disarmed, and at its end",
     )
+    gate: GateTable | None = Field(
+        default=None, description="acts when the part is there; absent: at once"
+    )
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class OutputStatus:
 
     commanded: the last action asked of it; None before open(); read_back: the action that the
     device itself reports, None where it cannot; fault: what is wrong with the device, or empty;
-    written: decisions that the device took; failed: decisions that it did not take.
+    written: decisions that the device took; failed: decisions that it did not take; late:
+    decisions that came when their part was at the gate already; went_through: bad parts among them.
     """
 
     commanded: Action | None = None
@@ -43,6 +48,8 @@ class OutputStatus:
     fault: str = ""
     written: int = 0
     failed: int = 0
+    late: int = 0
+    went_through: int = 0
 
 
 class Output(Protocol):
@@ -77,7 +84,7 @@ class OutputDriver:
 
 
 OUTPUTS: Registry[OutputDriver] = Registry(
-    "edge_agent.outputs", OutputDriver, noun="output", besides=("output", "level")
+    "edge_agent.outputs", OutputDriver, noun="output", besides=("gate", "level", "output", "timed")
 )
 
 

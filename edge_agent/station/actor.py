@@ -61,13 +61,22 @@ class Actor:
         # so the order of the numbers is the order in which the outputs acted.
         self._lock = threading.Lock()
 
+    def expect(self, part_id: str, trigger_ns: int) -> None:
+        """A part passed the trigger: the gates wait for its decision."""
+        self._outputs.expect(part_id, trigger_ns)
+
     def act(self, decision: Decision, *, write: bool = True) -> None:
-        """Let the outputs act (write) and record the decision; never waits for disk or network."""
+        """Let the outputs act (write) and record the decision; never waits for disk or network.
+
+        write: False for a late FAIL, which moves only the gates that the part has not reached.
+        """
         with self._lock:
             decision = self._hold.applied(decision)
             number = self._publisher.take()
             if write:
                 self._outputs.write(decision)
+            else:
+                self._outputs.correct(decision)
             self._count(decision)
             self._publish(self._message(decision), number)
 

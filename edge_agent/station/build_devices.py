@@ -7,7 +7,8 @@ from collections.abc import Callable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.messaging.publisher import Publisher
-from edge_agent.outputs.output import build_output
+from edge_agent.outputs.output import Output, OutputTable, build_output
+from edge_agent.outputs.timed import TimedOutput
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.output_set import OutputSet
@@ -21,7 +22,15 @@ def build_outputs(
 ) -> OutputSet:
     """The closed outputs of station.toml, and `also`."""
     named = config.output_names.items()
-    return OutputSet({name: build_output(table, clock=clock) for name, table in named}, also)
+    return OutputSet({name: _output(table, name, clock) for name, table in named}, also)
+
+
+def _output(table: OutputTable, name: str, clock: Clock) -> Output:
+    """The output, behind its gate where it has one."""
+    device = build_output(table, clock=clock)
+    if table.gate is None:
+        return device
+    return TimedOutput(device, table.gate, table.safe_state, name=name, clock=clock)
 
 
 def build_publisher(config: StationConfig, clock: Clock) -> Publisher:

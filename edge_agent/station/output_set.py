@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.outputs.output import Output, OutputStatus
+from edge_agent.outputs.timed import TimedOutput
 
 LOG = logging.getLogger("lineside.station")
 
@@ -30,6 +32,7 @@ class OutputSet:
         self._outputs = dict(outputs)
         self._also = also
         self._opened: list[str] = []
+        self._timed = {n: o for n, o in outputs.items() if isinstance(o, TimedOutput)}
         # An output is called by one thread at a time; decisions come from several.
         self._lock = threading.Lock()
 
@@ -40,6 +43,18 @@ class OutputSet:
                 if name not in self._opened:
                     output.open()
                     self._opened.append(name)
+
+    def expect(self, part_id: str, trigger_ns: int) -> None:
+        """A part passed the trigger: tell the gates, which any thread may."""
+        for output in self._timed.values():
+            output.expect(part_id, trigger_ns)
+
+    def correct(self, decision: Decision) -> None:
+        """A part that was decided otherwise is bad: reject it where it is not at a gate yet."""
+        bad = replace(decision, action="reject")
+        with self._lock:
+            for name, output in self._timed.items():
+                self._try(f"output {name}", partial(output.write, bad))
 
     def write(self, decision: Decision) -> None:
         """Let every output act on a decision; what fails is in `faults` until it works again."""

@@ -128,7 +128,9 @@ class PartTracker:
 
     def expect(self, part_id: str, mono_ns: int) -> None:
         """The trigger reports a part: its deadline runs, whether or not an item comes."""
-        part = self._parts.expect(wire_text(part_id, PART_ID_CHARACTERS), mono_ns)
+        part_id = wire_text(part_id, PART_ID_CHARACTERS)
+        self._actor.expect(part_id, mono_ns)
+        part = self._parts.expect(part_id, mono_ns)
         if part is not None:
             self._decide(part)
 
@@ -260,6 +262,7 @@ class PartTracker:
             channels=part.channels,
             at_ns=self._clock.utc_ns(),
             late_fail=late_fail,
+            trigger_ns=part.mono_ns,
         )
 
     def _age_ms(self, part: ClosedPart) -> float:

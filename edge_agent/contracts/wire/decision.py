@@ -17,7 +17,8 @@ class Decision:
     """The decision on one part.
 
     latency_ms: from its first grab; at_ns: UTC of the decision; late_fail: the part was decided
-    otherwise before this FAIL came, and `action` is what is done about it now.
+    otherwise before this FAIL came, and `action` is what is done about it now; trigger_ns:
+    monotonic time of the part's trigger, or of its first grab; 0: not known.
     """
 
     part_id: str
@@ -28,3 +29,4 @@ class Decision:
     channels: tuple[ChannelVerdict, ...]
     at_ns: int = 0
     late_fail: bool = False
+    trigger_ns: int = 0

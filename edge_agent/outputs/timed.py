@@ -1,0 +1,218 @@
+"""An output that acts when the part is at the gate: a thread that follows a GateSchedule."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.decision import Decision
+from edge_agent.contracts.wire.messages import Action
+from edge_agent.outputs.gate import MOST_SLOTS, GateSchedule, GateTable, Shown
+from edge_agent.outputs.output import Output, OutputStatus
+
+LOG = logging.getLogger("lineside.outputs")
+
+IDLE_S = 0.05
+"""Longest sleep of the thread, also while no part is on its way."""
+FOLLOW_S = 0.002
+"""Between two looks at the way of the belt."""
+STALL_S = 1.0
+"""A thread that gave no sign of life for so long hangs in its device."""
+ALARM_NS = 1_000_000_000
+"""For so long a bad part that went through is a fault."""
+RETRY_S = 0.1
+"""After a failed movement the device is tried again."""
+END_S = 5.0
+"""Longest wait for the thread at close()."""
+
+Place = Callable[[int], int | None]
+"""Monotonic ns -> how far the belt has moved, in um; None while the encoder is lost."""
+
+
+class TimedOutput:
+    """Moves `device` for each part when the part is at the gate. Any thread may call it.
+
+    place: where the belt is, for a gate whose delay is a way; else the clock counts.
+    safe_state: as in the device's own table; parts that are not decided in time take it too.
+    """
+
+    def __init__(
+        self,
+        device: Output,
+        gate: GateTable,
+        safe_state: Action,
+        *,
+        name: str,
+        clock: Clock,
+        place: Place | None = None,
+    ) -> None:
+        self._device = device
+        self._gate = gate
+        self._safe_state: Action = safe_state
+        self._name = name
+        self._clock = clock
+        self._place = place or _time
+        self._schedule = self._new_schedule()
+        self._written = self._failed = 0
+        self._shown: Shown | None = None
+        self._fault = self._stopped = self._alarm = ""
+        self._alarm_until_ns = self._beat_ns = self._told_ns = 0
+        self._stopping = self._changed = False
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Open the device in its safe state, and follow the parts from now on."""
+        self.close()
+        self._device.open()
+        self._schedule = self._new_schedule()
+        self._schedule.show_safe_state(self._safe_state, self._now() or 0)
+        self._shown, self._fault, self._stopped, self._alarm = None, "", "", ""
+        self._stopping, self._beat_ns = False, self._clock.mono_ns()
+        self._thread = threading.Thread(target=self._run, name=f"gate-{self._name}", daemon=True)
+        self._thread.start()
+
+    def expect(self, part_id: str, trigger_ns: int) -> None:
+        """A part passed the trigger: if nobody decides it, it takes the safe state."""
+        trigger = self._place(trigger_ns)
+        with self._change:
+            if trigger is not None and not self._schedule.expect(part_id, trigger):
+                self._raise_alarm(f"more than {MOST_SLOTS} parts are on their way", "stop")
+            self._notify()
+
+    def write(self, decision: Decision) -> None:
+        """The part is decided: it is acted on when it is at the gate.
+
+        Raises DeviceError for as long as the device does not follow, or a bad part went through.
+        """
+        trigger = self._place(decision.trigger_ns or self._clock.mono_ns())
+        now = self._now()
+        with self._change:
+            if trigger is not None and now is not None:
+                action = self._gate.action_on(decision)
+                late = self._schedule.decide(decision.part_id, trigger, action, now)
+                if late is not None and late.went_through:
+                    words = f"part {late.part_id} ({decision.verdict}) went through undecided"
+                    self._raise_alarm(words, self._gate.late)
+            self._notify()
+            fault = self._now_wrong()
+            self._failed += bool(fault)
+            self._written += not fault
+        if fault:
+            cure = "set delay and line.deadline_ms so that a verdict comes before the gate"
+            raise DeviceError(fault, where=f"output {self._name}", cure=cure)
+
+    def show_safe_state(self) -> None:
+        """The safe state, from now until a part that comes later is decided and at the gate."""
+        with self._change:
+            self._schedule.show_safe_state(self._safe_state, self._now() or 0)
+            self._notify()
+
+    def status(self) -> OutputStatus:
+        """What the device shows, and how many decisions came too late for it."""
+        device = self._device.status()
+        with self._change:
+            fault = self._now_wrong() or device.fault
+            schedule = self._schedule
+            return replace(
+                device,
+                fault=fault,
+                written=self._written,
+                failed=self._failed,
+                late=schedule.late,
+                went_through=schedule.went_through,
+            )
+
+    def close(self) -> None:
+        """End the thread and leave the safe state behind."""
+        with self._change:
+            self._stopping = True
+            self._notify()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(END_S)
+        self._device.close()
+
+    def _new_schedule(self) -> GateSchedule:
+        gate = self._gate
+        return GateSchedule(
+            gate.delay_steps, gate.width_steps, rest=gate.rest, undecided=self._safe_state
+        )
+
+    def _now(self, ahead_ns: int = 0) -> int | None:
+        return self._place(self._clock.mono_ns() + ahead_ns)
+
+    def _notify(self) -> None:
+        self._changed = True
+        self._change.notify_all()
+
+    def _raise_alarm(self, words: str, kind: str) -> None:
+        LOG.error("output %s: %s", self._name, words)
+        self._alarm, self._alarm_until_ns = words, self._clock.mono_ns() + ALARM_NS
+        if kind == "stop":
+            self._stopped = words
+
+    def _now_wrong(self) -> str:
+        now_ns = self._clock.mono_ns()
+        if self._stopped:
+            return f"stopped: {self._stopped}"
+        if self._alarm and now_ns < self._alarm_until_ns:
+            return self._alarm
+        if self._thread is not None and now_ns - self._beat_ns > STALL_S * 1e9:
+            return "the device hangs"
+        return self._fault
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._beat_ns = self._clock.mono_ns()
+            shown, wait_s = self._look()
+            try:
+                self._show(shown)
+                self._fault = self._lost_place()
+            except DeviceError as error:
+                self._fault, self._shown, wait_s = str(error), None, RETRY_S
+            except Exception as error:
+                LOG.exception("output %s failed; going on", self._name)
+                self._fault, self._shown, wait_s = repr(error), None, RETRY_S
+            with self._change:
+                self._change.wait_for(lambda: self._changed or self._stopping, wait_s)
+                self._changed = False
+
+    def _look(self) -> tuple[Shown, float]:
+        """What the device must show now, and when to look again."""
+        ahead_ns = round(self._gate.lead_ms * 1e6)
+        with self._change:
+            now = self._now(ahead_ns)
+            if now is None:
+                self._schedule.show_safe_state(self._safe_state, 0)
+                return Shown(self._safe_state), FOLLOW_S
+            shown = self._schedule.shown(now)
+            change = self._schedule.next_change(now)
+        if self._stopped:
+            shown = Shown("stop")
+        wait_s = IDLE_S
+        if change is not None:
+            wait_s = FOLLOW_S if self._gate.by_way else min(IDLE_S, (change - now) / 1e9)
+        return shown, min(wait_s, self._gate.refresh_ms / 1e3 or IDLE_S)
+
+    def _show(self, shown: Shown) -> None:
+        """Move the device where it must move, or be told that we are alive."""
+        now_ns, refresh_ns = self._clock.mono_ns(), self._gate.refresh_ms * 1e6
+        moved = self._shown is None or shown.action != self._shown.action
+        if moved or (refresh_ns and now_ns - self._told_ns >= refresh_ns):
+            verdict = Verdict.PASS if shown.action == "accept" else Verdict.NO_VERDICT
+            self._device.write(Decision(shown.part_id, verdict, shown.action, "", 0.0, ()))
+            self._shown, self._told_ns = shown, now_ns
+
+    def _lost_place(self) -> str:
+        return "the encoder is lost: where the belt is, is not known" if self._now() is None else ""
+
+
+def _time(mono_ns: int) -> int:
+    """The place of a gate whose delay is a time."""
+    return mono_ns
