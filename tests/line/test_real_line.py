@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,18 @@ from benchmarks.real_line import SETS, run_set
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
-SMALL = "[image]\nsize_px = 64\n[vibration]\nwindow_samples = 512\n"
+SMALL = "[image]\nsize_px = 64\n"
 FOLD_PICTURES = 60
 """Of each of the five folds: enough for a held-out set of which one flip is less than 2 %."""
 
 
 def test_every_verdict_on_real_recordings_arrives_once(data_dir: Path, tmp_path: Path) -> None:
-    judged_once("cwru", data_dir, tmp_path, ("--epochs", "2"))
+    copy_some(data_dir / "cwru", tmp_path / "data" / "cwru", "labels.csv", two_loads)
+    judged_once("cwru", tmp_path / "data", tmp_path, ("--epochs", "2"))
 
 
 def test_every_verdict_on_real_pictures_arrives_once(data_dir: Path, tmp_path: Path) -> None:
-    some_pictures(data_dir / "casting", tmp_path / "data" / "casting")
+    copy_some(data_dir / "casting", tmp_path / "data" / "casting", "groups.csv", pictures_of_fold())
     fit = ("--model", "cnn", "--weights", "none", "--epochs", "2")
     judged_once("casting", tmp_path / "data", tmp_path, fit)
 
@@ -40,18 +42,33 @@ def judged_once(name: str, data: Path, folder: Path, fit: tuple[str, ...]) -> No
     assert abs(rows[f"{name} float minus int8 accuracy"].value) <= 0.02
 
 
-def some_pictures(source: Path, copy: Path) -> None:
-    """The first pictures of each fold, with the groups and folds that they have in the set."""
+def two_loads(row: dict[str, str]) -> bool:
+    """Those held out, one more to learn from, and the recording of the sound bearing."""
+    return row["load"] in ("0", "3") or row["label"] == "N"
+
+
+def pictures_of_fold() -> Callable[[dict[str, str]], bool]:
+    """The first pictures of each class and fold."""
     taken: Counter[str] = Counter()
+
+    def wanted(row: dict[str, str]) -> bool:
+        taken[row["fold98"] + row["label"]] += 1
+        return taken[row["fold98"] + row["label"]] <= FOLD_PICTURES // 2
+
+    return wanted
+
+
+def copy_some(
+    source: Path, copy: Path, table: str, wanted: Callable[[dict[str, str]], bool]
+) -> None:
+    """A part of a data set, with the groups and folds that its samples have in the whole."""
     copy.mkdir(parents=True)
     shutil.copy(source / "dataset.toml", copy)
-    with (source / "groups.csv").open(newline="") as whole, (copy / "groups.csv").open("w") as part:
+    with (source / table).open(newline="") as whole, (copy / table).open("w") as part:
         rows = csv.DictReader(whole)
-        table = csv.DictWriter(part, rows.fieldnames or [])
-        table.writeheader()
-        for row in rows:
-            taken[row["fold98"] + row["label"]] += 1
-            if taken[row["fold98"] + row["label"]] <= FOLD_PICTURES // 2:
-                table.writerow(row)
-                (copy / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source / row["path"], copy / row["path"])
+        writer = csv.DictWriter(part, rows.fieldnames or [])
+        writer.writeheader()
+        for row in filter(wanted, rows):
+            writer.writerow(row)
+            (copy / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+            (copy / row["path"]).symlink_to(source / row["path"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 FIRST_WAIT_S = 0.2
@@ -28,7 +28,7 @@ class Backoff:
     attempts: int = 0
     rivals: int = 0
     _cut_offs: int = 0
-    _suspect: int | None = None
+    _suspects: frozenset[int | str] = frozenset()
 
     def wait_s(self) -> float:
         """The wait before the next attempt; not in step with other stations."""
@@ -51,16 +51,18 @@ class Backoff:
             self.attempts = 0
         return sound
 
-    def lost(self, *, taken_over: bool, sound: bool, suspect: int | None) -> None:
+    def lost(self, *, taken_over: bool, sound: bool, pending: Iterable[int | str]) -> None:
         """A connection ended. taken_over: the broker says that another client has our id (MQTT 5).
-        sound: something was confirmed on it, and nothing refused. suspect: the row that had no
-        answer yet.
+        sound: something was accepted on it, and nothing refused. pending: the messages that the
+        broker may not have survived, by row or by stream.
 
         Without the broker's word, a second client is seen by this: we are cut off again and again,
-        are let in at once, are sound, and it is not one certain message on which it breaks.
+        are let in at once, are sound, and no message was pending at each of these ends. Which of
+        the pending ones a broker breaks on is unknown: their answers are lost with the connection.
         """
-        same_row = suspect is not None and suspect == self._suspect
-        self._suspect = suspect
-        self._cut_offs = self._cut_offs + 1 if sound and not same_row else 0
+        pending = frozenset(pending)
+        common = pending & self._suspects
+        self._suspects = common or pending
+        self._cut_offs = self._cut_offs + 1 if sound and not common else 0
         if taken_over or self._cut_offs >= CUT_OFFS:
             self.rivals += 1

@@ -38,15 +38,24 @@ FAILURES = {
 class ConnectionLostError(BrokerError):
     """The connection ended, or was refused. code: the broker's reason code; 0 where it gave none.
 
-    answered: whether the broker had accepted CONNECT.
+    answered: whether the broker had accepted CONNECT. closed: whether it was the other side that
+    ended the connection, and not a silence.
     """
 
     def __init__(
-        self, what: str, *, where: str, cure: str, code: int = 0, answered: bool = False
+        self,
+        what: str,
+        *,
+        where: str,
+        cure: str,
+        code: int = 0,
+        answered: bool = False,
+        closed: bool = False,
     ) -> None:
         super().__init__(what, where=where, cure=cure)
         self.code = code
         self.answered = answered
+        self.closed = closed
 
 
 class Connection:
@@ -66,6 +75,7 @@ class Connection:
         self._keepalive_s = float(login.keepalive_s)
         self._wrote_s = self._read_s = self._stuck_since_s = 0.0
         self._pinged_s: float | None = None
+        self._end: ConnectionLostError | None = None
 
     def open(self, wake: socket.socket) -> None:
         """Connect, and wait for the broker's answer for at most CONNECT_S."""
@@ -95,20 +105,28 @@ class Connection:
         return len(self._outgoing)
 
     def exchange(self, timeout_s: float, wake: socket.socket) -> Sequence[Packet]:
-        """Write and read what is ready, waiting for at most `timeout_s` or a byte on `wake`."""
+        """Write and read what is ready, waiting for at most `timeout_s` or a byte on `wake`.
+
+        What came before the end of a connection is returned; the next call raises.
+        """
+        if self._end is not None:
+            raise self._end
         if self._outgoing:
             self._write()
         link = self._alive()
-        ready = isinstance(link, ssl.SSLSocket) and link.pending() > 0
+        ready = self._end is not None or (isinstance(link, ssl.SSLSocket) and link.pending() > 0)
         reading, _, _ = select.select(
             [link, wake], [link] if self._outgoing else [], [], 0 if ready else timeout_s
         )
         if wake in reading:
             wake.recv(4096)
-        if self._outgoing:
+        if self._outgoing and self._end is None:
             self._write()
-        found = self._read() if ready or link in reading else []
-        self._show_life()
+        found = self._read() if ready or self._end is not None or link in reading else []
+        if self._end is None:
+            self._show_life()
+        elif not found:
+            raise self._end
         return found
 
     def close(self) -> None:
@@ -169,40 +187,32 @@ class Connection:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError as error:
-            # The broker's DISCONNECT says why, and may be there to be read.
-            self._read_last_words()
-            raise self._lost(f"the connection was lost ({error.strerror or error})") from error
+            # Its answers, and the DISCONNECT that says why, may be there to be read.
+            self._end = self._broken(error)
 
     def _read(self) -> Sequence[Packet]:
-        link = self._alive()
-        ended = False
+        """The packets that came before the end of the connection, if it ended."""
         try:
-            content = link.recv(READ_BYTES)
-            ended = not content
+            content = self._alive().recv(READ_BYTES)
+            if not content:
+                self._end = self._end or self._lost("closed the connection", closed=True)
             self._incoming += content
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
-            raise self._lost(f"the connection was lost ({error.strerror or error})") from error
+            self._end = self._end or self._broken(error)
         try:
             found = packets.parse_packets(self._incoming, v5=self.v5, limit=INCOMING_MAX)
         except MalformedPacketError as error:
             raise self._lost(f"does not speak MQTT ({error})", "check port and protocol") from error
-        for packet in found:
+        for place, packet in enumerate(found):
             if isinstance(packet, Goodbye):
-                raise self._ended(packet)
-        if ended:
-            raise self._lost("closed the connection", "see the broker's log")
+                self._end = self._ended(packet)
+                found = found[:place]
+                break
         if found:
             self._read_s, self._pinged_s = self._now_s(), None
         return [packet for packet in found if not isinstance(packet, Pong)]
-
-    def _read_last_words(self) -> None:
-        try:
-            self._read()
-        except ConnectionLostError as lost:
-            if lost.code:
-                raise
 
     def _show_life(self) -> None:
         """PINGREQ in a silence; a broker that does not answer, or takes nothing, is lost."""
@@ -233,10 +243,19 @@ class Connection:
             cure=cure,
             code=last.code,
             answered=True,
+            closed=True,
         )
 
-    def _lost(self, what: str, cure: str = "see the broker's log") -> ConnectionLostError:
-        return ConnectionLostError(what, where=self._where, cure=cure)
+    def _broken(self, error: OSError) -> ConnectionLostError:
+        what = f"the connection was lost ({error.strerror or error})"
+        lost = self._lost(what, closed=isinstance(error, ConnectionError))
+        lost.__cause__ = error
+        return lost
+
+    def _lost(
+        self, what: str, cure: str = "see the broker's log", *, closed: bool = False
+    ) -> ConnectionLostError:
+        return ConnectionLostError(what, where=self._where, cure=cure, closed=closed)
 
     def _alive(self) -> socket.socket:
         if self._link is None:

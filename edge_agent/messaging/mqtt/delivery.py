@@ -111,14 +111,16 @@ class Delivery:
         limit = max(1, min(self.window, receive_maximum - 1))
         self._open_window = min(self._open_window or limit, limit)
 
-    def lost(self, now_s: float) -> int | None:
-        """The connection broke; returns the id of the first row that had no answer yet.
+    def lost(self, now_s: float) -> list[int]:
+        """The connection broke; returns the ids of the rows that had no answer yet.
 
-        Brokers answer in order, so a row that breaks connections is always that one. Where nothing
-        was confirmed at all, rows go one by one from now on.
+        Brokers answer in order, so a row that breaks connections is always the first of them, but
+        for answers that were lost on the way. Where nothing was confirmed at all, rows go one by
+        one from now on.
         """
-        if not self.under_way:
-            return None
+        pending = [row.id for row in self.under_way.values()]
+        if not pending:
+            return []
         if not self.confirmed_any:
             self._open_window = 1
         number, row = next(iter(self.under_way.items()))
@@ -126,12 +128,7 @@ class Delivery:
         if self._strikes[row.id] >= STRIKES:
             del self._strikes[row.id], self.under_way[number]
             self.refuse(row, "the connection breaks on it", now_s)
-        return row.id
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether this connection confirmed something and refused nothing."""
-        return self.confirmed_any and not self.refused_any
+        return pending
 
     # --- what to send
 

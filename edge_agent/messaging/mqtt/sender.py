@@ -23,6 +23,7 @@ from edge_agent.contracts.wire.messages import LatestMessage, StateMessage
 from edge_agent.contracts.wire.streams import STREAMS, stream_of
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.acks import is_check, read_ack
+from edge_agent.messaging.mqtt.answers import Answers
 from edge_agent.messaging.mqtt.backoff import Backoff
 from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError
 from edge_agent.messaging.mqtt.delivery import Delivery
@@ -86,7 +87,8 @@ class Sender:
         self._retains = True
         self._backoff = Backoff(config.reconnect_max_s, random.random)
         self._opened = False
-        self._suspect: int | None = None
+        self._answers = Answers()
+        self._pending: set[int | str] = set()
         self._number = 0
         self._connected_s = 0.0
         self._faults: list[str] = []
@@ -141,10 +143,11 @@ class Sender:
             try:
                 self._serve()
             except ConnectionLostError as lost:
+                sound = self._answers.is_sound and not self._delivery.refused_any
                 self._backoff.lost(
                     taken_over=lost.code == packets.TAKEN_OVER,
-                    sound=self._opened and self._delivery.is_sound,
-                    suspect=self._suspect,
+                    sound=self._opened and lost.closed and sound,
+                    pending=self._pending,
                 )
                 self._note(str(lost))
             except LinesideError as error:
@@ -181,7 +184,8 @@ class Sender:
         finally:
             connection.close()
             if self._opened:
-                self._suspect = self._delivery.lost(self._now_s())
+                rows = self._delivery.lost(self._now_s())
+                self._pending = {*rows, *self._answers.open_streams}
 
     def _login(self) -> Login:
         stream = STREAMS["state"]
@@ -211,10 +215,12 @@ class Sender:
 
     def _begin(self, connection: Connection) -> None:
         self._connected_s = self._now_s()
+        self._answers = Answers()
         self._delivery.connected(connection.receive_maximum, self._now_s())
         if self._config.ack == "application":
             topic = STREAMS["ack"].topic(self._config.topic_prefix, self._station)
             connection.send(packets.subscribe_packet(self._next_number(), topic, v5=connection.v5))
+            self._answers.asked()
         if self._state is not None:
             self._news["state"] = self._state
         self._log.log(logging.INFO, "connected", f"connected to {address(self._config)}")
@@ -239,6 +245,7 @@ class Sender:
             packet = packets.publish_packet(head, number, payload_of(message), v5=connection.v5)
             if len(packet) <= connection.maximum_packet:
                 connection.send(packet)
+                self._answers.published(name, STREAMS[name].qos)
 
     def _send_rows(self, connection: Connection) -> None:
         delivery = self._delivery
@@ -295,6 +302,7 @@ class Sender:
             self._delivery.refuse(row, reason, self._now_s())
             return
         connection.send(packet)
+        self._answers.asked()
         self._delivery.sent(row, number)
 
     def _next_number(self) -> int:
@@ -321,6 +329,7 @@ class Sender:
             self._recover()
 
     def _answer(self, answer: Answer, now_s: float, confirmed: list[Row]) -> None:
+        self._answers.answered(answer.code)
         if answer.kind == packets.SUBACK:
             if answer.code >= packets.FAILURE:
                 self._log.log(

@@ -28,7 +28,7 @@ def test_stations_are_not_in_step() -> None:
 def test_only_a_confirmation_or_a_lasting_connection_makes_waits_short() -> None:
     b = backoff()
     for _ in range(6):
-        b.lost(taken_over=False, sound=False, suspect=None)
+        b.lost(taken_over=False, sound=False, pending=())
         b.wait_s()
     assert not b.lasts(29)
     assert b.wait_s() > 10
@@ -43,7 +43,7 @@ def test_take_over_is_waited_out_also_where_messages_are_confirmed() -> None:
     b, waits = backoff(), []
     for _ in range(5):
         b.confirmed()
-        b.lost(taken_over=True, sound=True, suspect=None)
+        b.lost(taken_over=True, sound=True, pending=())
         waits.append(b.wait_s())
     assert waits == [4, 8, 16, 30, 30]
     b.lasts(301)
@@ -52,17 +52,24 @@ def test_take_over_is_waited_out_also_where_messages_are_confirmed() -> None:
 
 def test_second_client_is_seen_without_the_brokers_word() -> None:
     b = backoff()
-    for row in (None, 4, 9, None, 11):
+    for pending in ((), (4, 5), (9,), (), (11, "health")):
         assert b.rivals == 0
-        b.lost(taken_over=False, sound=True, suspect=row)
+        b.lost(taken_over=False, sound=True, pending=pending)
     assert b.rivals == 1
 
 
 def test_broker_that_restarts_or_breaks_on_one_message_is_no_second_client() -> None:
     b = backoff()
     for _ in range(10):
-        b.lost(taken_over=False, sound=True, suspect=None)
-        b.lost(taken_over=False, sound=False, suspect=None)
+        b.lost(taken_over=False, sound=True, pending=())
+        b.lost(taken_over=False, sound=False, pending=())
     for _ in range(10):
-        b.lost(taken_over=False, sound=True, suspect=7)
+        b.lost(taken_over=False, sound=True, pending=(7,))
+    assert b.rivals == 0
+
+
+def test_broker_that_breaks_on_one_message_and_loses_other_answers_is_no_second_client() -> None:
+    b = backoff()
+    for first in range(10):
+        b.lost(taken_over=False, sound=True, pending=range(first, 21))
     assert b.rivals == 0

@@ -53,7 +53,7 @@ def test_row_on_which_three_connections_break_is_set_apart() -> None:
         d.again.clear()
         d.sent(bad, 1)
         d.sent(rows(1, first=2)[0], 2)
-        assert d.lost(attempt) == bad.id
+        assert d.lost(attempt) == [bad.id, 2]
     d.connected(65535, 5)
     assert list(d.again) == [2]
     assert "the connection breaks on it" in " ".join(d.faults())

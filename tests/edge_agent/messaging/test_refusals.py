@@ -124,6 +124,21 @@ def test_second_client_of_the_same_id_is_named_and_makes_no_storm(tmp_path: Path
         assert connections <= 20, "the two throw each other out again and again"
 
 
+def test_second_client_is_named_without_the_brokers_word_and_without_verdicts(
+    tmp_path: Path,
+) -> None:
+    with mosquitto(tmp_path / "broker") as broker:
+        lines = [
+            Line(tmp_path / name, broker.port, client_id="twice", protocol="3.1.1")
+            for name in ("a", "b")
+        ]
+        for line in lines:
+            line.sender.publish(STATE)
+        assert wait_until(lambda: any("'twice'" in " ".join(x.sender.faults) for x in lines), 30)
+        for line in lines:
+            line.end(0)
+
+
 def test_refusals_write_a_bounded_number_of_log_lines(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
