@@ -105,9 +105,11 @@ def _collect(
     from edge_agent.station.collect import collect
 
     table = channel.source
-    is_vibration = isinstance(table, VibrationSourceTable)
-    named_axes = table.axis_names if is_vibration else ()
-    axes, unit = named_axes, table.signal_unit if is_vibration else "g"
+    named_axes: tuple[str, ...] = ()
+    unit = "g"
+    if isinstance(table, VibrationSourceTable):
+        named_axes, unit = table.axis_names, table.signal_unit
+    axes: tuple[str, ...] = named_axes
     for item, named in collect(source, asking, clock, _unfit):
         if isinstance(item, Unreadable):
             continue
@@ -153,7 +155,7 @@ def _source(
     channel: Channel, config: StationConfig, seconds_long: float | None, clock: Clock
 ) -> Source:
     """The channel's source with its own settings; a recording as long as was asked."""
-    from edge_agent.capture.registry import build_source
+    from edge_agent.capture.drivers import build_source
 
     table = channel.source.fitted_to(None, channel=channel.name, broker=config.mqtt)
     for key in ("window_s", "duration_s"):

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -68,7 +68,7 @@ class TrainingFolder:
                 where=str(self.folder),
                 cure="name another --out",
             )
-        table = known or self._new_table(axes, unit)
+        table: dict[str, Any] = known or self._new_table(axes, unit)
         good = [str(label) for label in table.get("good", [])]
         if self._good and self._label not in good:
             table["good"] = [*good, self._label]
