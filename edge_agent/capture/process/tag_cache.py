@@ -14,7 +14,7 @@ from edge_agent.contracts.process.tables import Row
 from edge_agent.settings.toml import Table
 
 Cell: TypeAlias = float | int | str | None
-"""A tag's value; None where its sender says that it has none."""
+"""A tag's value, which may be true or false; None where its sender says that it has none."""
 
 MOST_BYTES = 1 << 20
 """A larger payload is no set of tags, and many of them would be the station's memory."""
@@ -240,8 +240,6 @@ def _inside(document: Mapping[str, object], key: str) -> tuple[bool, object]:
 
 
 def _value(value: object, mono_ns: int) -> TagValue:
-    if isinstance(value, bool):
-        return TagValue(int(value), mono_ns)
     if isinstance(value, str) and len(value) > MOST_CHARACTERS:
         return TagValue(
             None, mono_ns, f"a text of {len(value)} characters, {MOST_CHARACTERS} are read,"

@@ -374,10 +374,22 @@ def _rows_before(table: Table, spec: TabularInput) -> NDArray[np.int64]:
     return before
 
 
+def _is_boolean(categories: Sequence[str]) -> bool:
+    """Whether they are true and false, in any case: each program writes them in its own."""
+    return sorted(category.lower() for category in categories) == ["false", "true"]
+
+
+def _as_cells(categories: Sequence[str]) -> list[str]:
+    lower = _is_boolean(categories)
+    return [category.lower() if lower else category for category in categories]
+
+
 def _one_hot(table: Table, tag: Tag, reasons: list[list[str]]) -> NDArray[np.float64]:
     column, _, _ = find_column(table, tag.name)
     cells = texts(table, column)
-    flags = np.stack([cells == category for category in tag.categories], axis=1)
+    if _is_boolean(tag.categories):
+        cells = np.char.lower(cells.astype(np.str_))
+    flags = np.stack([cells == category for category in _as_cells(tag.categories)], axis=1)
     for at in np.flatnonzero(~flags.any(axis=1)).tolist():
         what = f"{str(cells[at])!r} is unknown" if cells[at] else "is missing"
         reasons[at].append(f"{tag.name} {what}")

@@ -30,7 +30,8 @@ Column: TypeAlias = NDArray[np.str_] | NDArray[np.float64] | NDArray[np.object_]
 numbers with NaN where one is missing."""
 
 Row: TypeAlias = Mapping[str, float | int | str | None]
-"""One row of tags as a driver or a message gives it; None is a missing value."""
+"""One row of tags as a driver or a message gives it; None is a missing value. True and false are
+categories, `true` and `false`, and no numbers."""
 
 WIDEST = 1 << 18
 """Characters of a column up to which its cells may all be as wide as the longest."""
@@ -179,7 +180,7 @@ def _text_column(cells: Sequence[str]) -> Column:
 
 def _column(values: Sequence[float | int | str | None]) -> Column:
     """Numbers where every value is one that float64 holds, or missing; else text."""
-    if any(isinstance(value, str) or _is_long(value) for value in values):
+    if any(isinstance(value, str | bool) or _is_long(value) for value in values):
         return np.array([_cell(value) for value in values])
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
@@ -190,6 +191,8 @@ def _is_long(value: float | int | str | None) -> bool:
 
 def _cell(value: float | int | str | None) -> str:
     """A whole number without '.0', as `texts` writes it: a category is the same from any source."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return "" if value is None else str(value).strip()

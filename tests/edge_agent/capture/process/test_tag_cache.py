@@ -23,7 +23,7 @@ def values(fresh: dict[str, TagValue]) -> dict[str, Cell]:
     [
         (b"12.5", 12.5),
         (b" 7\n", 7),
-        (b"true", 1),
+        (b"true", True),
         (b"L", "L"),
         (b'"L"', "L"),
         (b"null", None),
@@ -35,7 +35,9 @@ def values(fresh: dict[str, TagValue]) -> dict[str, Cell]:
 )
 def test_a_plain_payload_is_the_value(payload: bytes, value: object) -> None:
     plain = cache(("x", "a/x", ""))
-    assert values(plain.take("a/x", payload, 0)) == {"x": value}
+    taken = values(plain.take("a/x", payload, 0))
+    assert taken == {"x": value}
+    assert type(taken["x"]) is type(value)
     assert plain.faults(["x"], 0) == []
 
 

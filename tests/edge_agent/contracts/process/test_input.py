@@ -90,6 +90,22 @@ def test_a_row_that_cannot_be_judged_says_why(change: dict[str, float], reason: 
     assert np.isfinite(rows.values[1]).all()
 
 
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize("others", [[], [GOOD]], ids=["alone", "after a good row"])
+def test_true_is_no_number(value: float, others: list[Row]) -> None:
+    table = table_of_rows([*others, {**GOOD, "torque [Nm]": value}])
+    words = rf"column 'torque \[Nm\]': '{str(value).lower()}' is not a number.*categories"
+    with pytest.raises(InputError, match=words):
+        prepare_rows(table, MILL)
+
+
+@pytest.mark.parametrize("names", [("false", "true"), ("False", "True"), ("FALSE", "TRUE")])
+def test_true_is_a_category_in_the_case_of_any_program(names: tuple[str, str]) -> None:
+    spec = TabularInput(tags=[Tag(name="open", categories=list(names))])
+    for cell, flags in ((True, [0, 1]), ("true", [0, 1]), ("False", [1, 0]), (False, [1, 0])):
+        assert prepare_one(spec, {"open": cell}) == flags
+
+
 def test_a_filled_value_is_reported() -> None:
     rows = prepare_rows(table_of_rows([{**GOOD, "torque [Nm]": None}]), MILL)
     assert rows.refused == ("",)
