@@ -20,6 +20,8 @@ from tests.edge_agent.capture.camera.gi_kit import missing
 from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_camera
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
 from tests.edge_agent.capture.camera.test_v4l2 import Webcam
+from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
+from tests.edge_agent.capture.signal_kit import Microcontroller
 from tests.station_kit import mosquitto, write_frame
 
 
@@ -113,6 +115,26 @@ def replay(room: Path) -> Iterator[Kit]:
 
 
 @contextmanager
+def serial_line(room: Path) -> Iterator[Kit]:
+    board = Microcontroller(1000)
+    table = {"device": board.path, "axes": ["x", "y", "z"], "rate_hz": 1000, "counter": True}
+    try:
+        yield Kit(table | {"window_s": 0.2}, {"device": "/dev/ttyGONE"})
+    finally:
+        board.unplug()
+
+
+@contextmanager
+def iio(room: Path) -> Iterator[Kit]:
+    chip = Accelerometer(room / "iio", 1000)
+    table = {"device": "adxl345", "axes": ["accel_x"], "rate_hz": 1000, "window_s": 0.2}
+    try:
+        yield Kit(table, {"device": "gone"}, {"sysfs": chip.sysfs, "dev": chip.dev})
+    finally:
+        chip.unplug()
+
+
+@contextmanager
 def rows(room: Path) -> Iterator[Kit]:
     path = room / "shift.csv"
     path.write_text("torque,speed\n" + "20,1200\n" * 8, encoding="utf-8")
@@ -142,6 +164,8 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "simulated"): simulated,
     ("vibration", "simulated"): simulated,
     ("vibration", "replay"): replay,
+    ("vibration", "serial_line"): serial_line,
+    ("vibration", "iio"): iio,
     ("tabular", "rows"): rows,
     ("tabular", "mqtt_tags"): mqtt_tags,
 }

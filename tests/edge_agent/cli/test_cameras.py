@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from edge_agent.__main__ import main
-from edge_agent.capture import registry
+from edge_agent.capture import drivers
 from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.capture.vibration.simulated import SimulatedSensor, SimulatedSensorTable
 from edge_agent.cli.cameras import register
@@ -31,8 +31,8 @@ class OneDriver(Registry[SourceDriver]):
 
 @pytest.fixture
 def _one_motor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.REGISTRIES, "vibration", OneDriver("x", SourceDriver))
-    monkeypatch.setitem(registry.REGISTRIES, "tabular", OneDriver("x", SourceDriver))
+    monkeypatch.setitem(drivers.REGISTRIES, "vibration", OneDriver("x", SourceDriver))
+    monkeypatch.setitem(drivers.REGISTRIES, "tabular", OneDriver("x", SourceDriver))
 
 
 @pytest.mark.usefixtures("_one_motor")
