@@ -1,6 +1,8 @@
-"""The memory of a station: what the audit log costs, and whether it finds what was changed.
+"""A station: what the audit log costs and finds, and what becomes of parts at a belt under kills.
 
-python -m benchmarks.station [--only audit] [--quick]
+    python -m benchmarks.station [--only audit|belt] [--quick]
+
+belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from benchmarks.belt import belt_rows, run_belt
 from benchmarks.rows import Row, print_rows, say
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
@@ -139,7 +142,18 @@ KINDS: list[Callable[[list[bytes], random.Random], bytes] | None] = [
 ]  # fmt: skip
 """None: an older copy of the file is put back."""
 
-PARTS = {"audit": audit_rows}
+
+def rows_of_belt(quick: bool) -> list[Row]:
+    """What became of the parts at a belt whose station is killed again and again."""
+    from tests.station_kit import write_image_bundle
+
+    parts, kills = (32, 1) if quick else (6000, 20)
+    with tempfile.TemporaryDirectory(prefix="lineside-belt-") as scratch:
+        bundle = write_image_bundle(Path(scratch) / "brightness.bundle")
+        return belt_rows(run_belt(Path(scratch), bundle, parts=parts, kills=kills))
+
+
+PARTS = {"audit": audit_rows, "belt": rows_of_belt}
 
 if __name__ == "__main__":
     main()

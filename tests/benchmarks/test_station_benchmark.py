@@ -13,3 +13,16 @@ def test_audit_finds_every_mutation(capsys: pytest.CaptureFixture[str]) -> None:
     station.main(["--only", "audit", "--quick"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
     assert rows["audit mutations not found"]["value"] == 0
+
+
+def test_killed_station_at_the_belt_lets_no_bad_part_through(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station.main(["--only", "belt", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["belt bad parts accepted"]["value"] == 0
+    assert rows["belt bad parts accepted"]["n"] > 5
+    assert rows["belt good parts lost, station up"]["value"] == 0
+    assert rows["belt kills survived"]["value"] == 1
+    lost = rows["belt good parts lost, station down"]
+    assert lost["value"] < lost["n"], "good parts passed while the station was up"

@@ -1,0 +1,144 @@
+"""The simulated belt with a station at it whose agent is killed: what became of each part.
+
+Belt and agent are processes of their own; the belt alone knows which parts are bad and what its
+gate did. See benchmarks.station.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.rows import Row, say
+
+STATION = """\
+[station]
+id = "belt"
+state_dir = "state"
+[trust]
+allow_unsigned = true
+[web]
+enabled = false
+[line]
+join = "trigger"
+deadline_ms = 230
+report_ms = 25
+[trigger]
+driver = "belt"
+port = {port}
+[[output]]
+driver = "belt"
+port = {port}
+[output.gate]
+delay_ms = 265
+width_ms = 70
+refresh_ms = 10
+[[channel]]
+name = "top"
+kind = "image"
+bundle = "{bundle}"
+[channel.match]
+window_ms = [0, 60]
+stamp = "monotonic"
+[channel.source]
+driver = "belt"
+port = {port}
+"""
+"""At 10 parts a second: camera 20 ms and gate 300 ms after the barrier, a part is 30 ms long."""
+
+GONE_S = 60.0
+
+
+@dataclass
+class BeltRun:
+    """What the belt tells of one run, and how often the agent was killed."""
+
+    tally: dict[str, int] = field(default_factory=dict)
+    outcomes: list[dict[str, object]] = field(default_factory=list)
+    kills: int = 0
+
+
+def run_belt(folder: Path, bundle: Path, *, parts: int, kills: int, rate_hz: float = 10) -> BeltRun:
+    """Move `parts` parts past a station that is killed `kills` times, evenly spread."""
+    port = _free_port()
+    station = folder / "station.toml"
+    station.write_text(STATION.format(port=port, bundle=bundle))
+    run = BeltRun()
+    every = parts // (kills + 1)
+    with _belt(port, parts, rate_hz) as belt:
+        agent = _start_agent(station)
+        try:
+            for line in belt:
+                told = json.loads(line)
+                if "k" not in told:
+                    run.tally = told
+                    break
+                run.outcomes.append(told)
+                if run.kills < kills and told["k"] == every * (run.kills + 1):
+                    agent.send_signal(signal.SIGKILL)
+                    agent.wait()
+                    run.kills += 1
+                    agent = _start_agent(station)
+        finally:
+            agent.kill()
+            agent.wait()
+    return run
+
+
+def belt_rows(run: BeltRun) -> list[Row]:
+    """The rows of a run."""
+    tally = run.tally
+    good = tally["good_accepted"] + tally["good_lost"] + tally["good_lost_down"]
+    say(f"belt: {run.kills} kills, {tally}")
+    return [
+        Row("belt bad parts accepted", tally["bad_accepted"], "lower", "", tally["bad"], reach=0),
+        Row("belt good parts lost, station up", tally["good_lost"], "lower", "", good, reach=0),
+        Row("belt good parts lost, station down", tally["good_lost_down"], "lower", "", good),
+        Row("belt kills survived", run.kills, "higher", "", tally["parts"]),
+    ]
+
+
+@contextmanager
+def _belt(port: int, parts: int, rate_hz: float) -> Iterator[Iterator[str]]:
+    """The lines of a belt of plain parts."""
+    words = ["--parts", str(parts), "--rate-hz", str(rate_hz), "--port", str(port)]
+    words += ["--look", "plain", "--json"]
+    command = [sys.executable, "-m", "edge_agent", "belt", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as belt:
+        try:
+            _wait_for(port)
+            yield iter(belt.stdout or ())
+        finally:
+            belt.kill()
+
+
+def _wait_for(port: int) -> None:
+    """Wait until somebody listens there; raises TimeoutError."""
+    until = time.monotonic() + GONE_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens at port {port}")
+
+
+def _start_agent(station: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "edge_agent", "run", str(station), "--quiet"]
+    with (station.parent / "agent.log").open("ab") as log:
+        return subprocess.Popen(command, stderr=log, stdout=log)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

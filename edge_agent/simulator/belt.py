@@ -1,0 +1,166 @@
+"""A belt with a light barrier, a camera and a gate: where its parts are, and what became of them.
+
+Places are mm from the barrier along the belt; times are ns of CLOCK_MONOTONIC, which all programs
+of a machine share.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from edge_agent.contracts.core.types import Image
+from edge_agent.simulator import parts, scene
+
+Look = Literal["parts", "plain"]
+"""parts: machined parts with their defects; plain: bright good parts and dark bad ones."""
+
+CYCLE = 100
+"""The parts of a belt look like the first hundred of the simulated line, again and again."""
+
+
+@dataclass(frozen=True)
+class BeltPlan:
+    """camera_mm, gate_mm: from the barrier; part_mm: length of a part; rate_hz: parts a second."""
+
+    seed: int = 1
+    rate_hz: float = 10.0
+    pitch_mm: float = 100.0
+    camera_mm: float = 20.0
+    gate_mm: float = 300.0
+    part_mm: float = 30.0
+    defect_rate: float = 0.25
+    look: Look = "parts"
+    size_px: tuple[int, int] = (320, 240)
+
+    @property
+    def speed_mm_s(self) -> float:
+        """Speed of the belt."""
+        return self.rate_hz * self.pitch_mm
+
+    def is_bad(self, k: int) -> bool:
+        """The truth of part k."""
+        return parts.truth(self.seed, k % CYCLE, self.defect_rate).label != parts.GOOD
+
+    def picture(self, k: int) -> Image:
+        """What the camera sees when part k is under it."""
+        if self.look == "plain":
+            return plain_part(self.seed, k, self.size_px, self.is_bad(k))
+        return _drawn(self.seed, k % CYCLE, self.size_px, self.defect_rate)
+
+    def ns_after(self, place_mm: float) -> int:
+        """Time from the barrier to a place."""
+        return round(place_mm / self.speed_mm_s * 1e9)
+
+    def happenings(self, start_ns: int) -> Iterator[tuple[int, Happening, int]]:
+        """(time, what, part) without end, in the order of time."""
+        offsets: dict[Happening, int] = {
+            "barrier": 0,
+            "camera": self.ns_after(self.camera_mm),
+            "gone": self.ns_after(self.gate_mm + self.part_mm),
+        }
+        streams = [self._stream(start_ns + offset, what) for what, offset in offsets.items()]
+        return heapq.merge(*streams)
+
+    def _stream(self, start_ns: int, what: Happening) -> Iterator[tuple[int, Happening, int]]:
+        k = 0
+        while True:
+            yield start_ns + round(k * 1e9 / self.rate_hz), what, k
+            k += 1
+
+
+Happening = Literal["barrier", "camera", "gone"]
+"""The part's edge, its picture, and the moment at which it has left the gate behind."""
+
+
+@dataclass
+class GateRecord:
+    """What a gate did. Any thread may call it; opened while it lets parts through."""
+
+    _times: list[int] = field(default_factory=lambda: [0])
+    _states: list[bool] = field(default_factory=lambda: [False])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets parts through now."""
+        return self._states[-1]
+
+    def set(self, is_open: bool, now_ns: int) -> None:
+        """It opens or shuts; what it does already is nothing."""
+        with self._lock:
+            if is_open != self._states[-1]:
+                self._times.append(max(now_ns, self._times[-1]))
+                self._states.append(is_open)
+
+    def states(self, from_ns: int, until_ns: int) -> set[bool]:
+        """Whether it was open, shut, or both in that time."""
+        with self._lock:
+            first = bisect_right(self._times, from_ns) - 1
+            last = bisect_right(self._times, until_ns)
+            return set(self._states[max(0, first) : last])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a part. accepted: the gate was open at some moment while the part was there;
+    rejected: shut at some moment (both: it moved under the part); followed: barrier, camera and
+    gate were connected from the part's edge until it had gone.
+    """
+
+    k: int
+    bad: bool
+    accepted: bool
+    rejected: bool
+    followed: bool
+
+    @property
+    def words(self) -> str:
+        """Of a line on a terminal."""
+        told = "accepted" if self.accepted else "rejected"
+        fault = "  A BAD PART WENT THROUGH" if self.bad and self.accepted else ""
+        lost = "" if self.followed else "  (no station)"
+        return f"part {self.k}: {'bad' if self.bad else 'good'}, {told}{lost}{fault}"
+
+
+@dataclass
+class BeltTally:
+    """Counts of outcomes. good_lost: good parts that were rejected though a station was there;
+    good_lost_down: while there was none.
+    """
+
+    parts: int = 0
+    bad: int = 0
+    bad_accepted: int = 0
+    good_accepted: int = 0
+    good_lost: int = 0
+    good_lost_down: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one part."""
+        lost = not outcome.bad and outcome.rejected
+        self.parts += 1
+        self.bad += outcome.bad
+        self.bad_accepted += outcome.bad and outcome.accepted
+        self.good_accepted += not outcome.bad and not outcome.rejected
+        self.good_lost += lost and outcome.followed
+        self.good_lost_down += lost and not outcome.followed
+
+
+def plain_part(seed: int, k: int, size_px: tuple[int, int], bad: bool) -> Image:
+    """A bright picture, or a dark one; each with noise of its own."""
+    width, height = size_px
+    noise = np.random.default_rng([seed, k, 11]).integers(-4, 5, (height, width, 3))
+    return np.clip(noise + (40 if bad else 200), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=CYCLE)
+def _drawn(seed: int, k: int, size_px: tuple[int, int], defect_rate: float) -> Image:
+    return scene.render(seed, k, *size_px, defect_rate)
