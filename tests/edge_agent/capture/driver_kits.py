@@ -21,6 +21,8 @@ from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_cam
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
 from tests.edge_agent.capture.camera.test_v4l2 import Webcam
 from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
+from tests.edge_agent.capture.process.test_opc_ua import missing_server as no_opc_ua
+from tests.edge_agent.capture.process.test_opc_ua import opc_ua_server
 from tests.edge_agent.capture.signal_kit import Microcontroller
 from tests.station_kit import mosquitto, write_frame
 
@@ -153,6 +155,19 @@ def mqtt_tags(room: Path) -> Iterator[Kit]:
         yield Kit(table, {"broker": address | {"port": 1}})
 
 
+@contextmanager
+def opc_ua(room: Path) -> Iterator[Kit]:
+    port = free_port()
+    tag = [{"name": "Force", "node": "ns=2;s=Press.Force"}]
+    reason = no_opc_ua()
+    if reason:
+        yield Kit({"url": "opc.tcp://127.0.0.1:1", "tag": tag}, missing=reason)
+        return
+    absent = {"url": f"opc.tcp://127.0.0.1:{free_port()}"}
+    with opc_ua_server(port):
+        yield Kit({"url": f"opc.tcp://127.0.0.1:{port}", "tag": tag, "period_s": 0.05}, absent)
+
+
 KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "folder"): folder,
     ("image", "video"): video,
@@ -168,7 +183,10 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("vibration", "iio"): iio,
     ("tabular", "rows"): rows,
     ("tabular", "mqtt_tags"): mqtt_tags,
+    ("tabular", "opc_ua"): opc_ua,
 }
 
-NEEDS_PEER = frozenset({("image", "rtsp"), ("image", "gstreamer"), ("image", "aravis")})
+NEEDS_PEER = frozenset(
+    {("image", "rtsp"), ("image", "gstreamer"), ("image", "aravis"), ("tabular", "opc_ua")}
+)
 """Drivers whose peer comes from Debian packages: `make test-drivers`."""

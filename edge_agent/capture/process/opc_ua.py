@@ -1,0 +1,152 @@
+"""Process values of an OPC UA server; the client is a process of its own.
+
+Its library takes 30 MB and seconds to start, and may block: none of that reaches the station.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import Field
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.capture.polled_rows import (
+    PolledRows,
+    PolledTable,
+    TagValues,
+    refuse_missing_tags,
+)
+from edge_agent.capture.source import SourceDriver
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.model.manifest import InputSpec
+from edge_agent.settings.toml import StationPath, Table
+
+START_S = 30.0
+"""The library alone takes seconds to load on a small device."""
+CLIENT = "edge_agent.fieldbus.opc_ua_client"
+
+
+class OpcUaTag(Table):
+    """One value of the server."""
+
+    name: str = Field(min_length=1, description="as the model calls it")
+    node: str = Field(min_length=3, description="its node id, such as ns=2;s=Press.Force")
+
+
+class OpcUaTable(PolledTable):
+    """Values of an OPC UA server, all read at once."""
+
+    driver: Literal["opc_ua"]
+    url: str = Field(pattern=r"^opc\.tcp://", description="such as opc.tcp://10.0.4.7:4840")
+    username: str = Field(default="", description="empty: anonymous")
+    password_file: StationPath | None = Field(
+        default=None, description="a file whose first line is the password"
+    )
+    timeout_s: float = Field(
+        default=1.5, gt=0, le=60, description="longest wait for an answer; then the server is lost"
+    )
+    tag: list[OpcUaTag] = Field(min_length=1, max_length=512, description="the values to read")
+
+    @property
+    def tag_names(self) -> Sequence[str]:
+        """The names of `tag`."""
+        return [tag.name for tag in self.tag]
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """Refuse a bundle that takes a tag which is not read."""
+        del broker
+        refuse_missing_tags(self.tag_names, taken, channel)
+        return self
+
+
+class OpcUaReader:
+    """Asks the client process: a line `read` in, a line of JSON out."""
+
+    def __init__(self, config: OpcUaTable) -> None:
+        self._config = config
+        self._client: subprocess.Popen[bytes] | None = None
+        self._rest = b""
+
+    def open(self) -> None:
+        """Start the client and wait until it is connected; raises DeviceError."""
+        self.close()
+        self._client = subprocess.Popen(
+            [sys.executable, "-m", CLIENT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._rest = b""
+        config = self._config
+        password = config.password_file.read_text().split("\n")[0] if config.password_file else ""
+        nodes = {tag.name: tag.node for tag in config.tag}
+        order = {"url": config.url, "username": config.username, "password": password}
+        self._send(json.dumps(order | {"nodes": nodes, "timeout_s": config.timeout_s}))
+        self._answer(START_S)
+
+    def read(self) -> TagValues:
+        """All values now; raises DeviceError when server or client is lost."""
+        self._send("read")
+        found = self._answer(2 * self._config.timeout_s)
+        return TagValues(found["values"], found["faults"])
+
+    def close(self) -> None:
+        """End the client: it ends by itself when its input does."""
+        client, self._client = self._client, None
+        if client is None or client.stdin is None or client.stdout is None:
+            return
+        client.stdin.close()
+        client.stdout.close()
+        try:
+            client.wait(2)
+        except subprocess.TimeoutExpired:
+            client.kill()
+            client.wait(5)
+
+    def _send(self, line: str) -> None:
+        if self._client is None or self._client.stdin is None:
+            raise self._error("not open", "open it first")
+        try:
+            self._client.stdin.write(line.encode() + b"\n")
+            self._client.stdin.flush()
+        except OSError as error:
+            raise self._error("its client has ended", "it is started again") from error
+
+    def _answer(self, limit_s: float) -> dict[str, dict[str, float | int | str | None]]:
+        until = time.monotonic() + limit_s
+        while b"\n" not in self._rest:
+            left_s = until - time.monotonic()
+            stream = None if self._client is None else self._client.stdout
+            if stream is None or left_s <= 0 or not select.select([stream], [], [], left_s)[0]:
+                raise self._error(
+                    f"does not answer within {limit_s:g} s", "check server and network"
+                )
+            more = stream.read1(1 << 16)  # type: ignore[attr-defined]
+            if not more:
+                raise self._error("its client has ended", "it is started again")
+            self._rest += more
+        line, _, self._rest = self._rest.partition(b"\n")
+        found = json.loads(line)
+        if "error" in found:
+            raise self._error(found["error"], found.get("cure", "check server and network"))
+        return dict(found)
+
+    def _error(self, what: str, cure: str) -> DeviceError:
+        return DeviceError(what, where=self._config.url, cure=cure)
+
+
+def build(config: OpcUaTable, *, name: str, clock: Clock) -> PolledRows:
+    """The source of a table."""
+    return PolledRows(OpcUaReader(config), config, name=name, clock=clock)
+
+
+DRIVER = SourceDriver(OpcUaTable, build)
