@@ -1,8 +1,8 @@
 """The process that reads an OPC UA server: one line of JSON in, then a line out for each `read`.
 
 Input: {"url", "username", "password", "timeout_s", "nodes": {name: node id}}, then lines `read`.
-Output: {} once connected; {"values": {name: value}, "faults": {name: reason}}; or {"error", "cure"},
-after which the process ends. It ends too when its input does.
+Output: {} once connected; {"values": {name: value}, "faults": {name: reason}}; or {"error", "cure"}
+and the end. It ends too when its input does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An OPC UA server with a press: `python opc_ua_server.py PORT`; prints `up` when it listens."""
+"""An OPC UA server with a press: `python opc_ua_server.py PORT`; writes `up` when it listens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ async def serve(port: int) -> None:
     bad = ua.DataValue(ua.Variant(1.0), ua.StatusCode(ua.StatusCodes.BadSensorFailure))
     await server.write_attribute_value(broken.nodeid, bad)
     async with server:
-        print("up", flush=True)
+        sys.stdout.write("up\n")
+        sys.stdout.flush()
         number = 0
         while True:
             await asyncio.sleep(0.1)
