@@ -18,7 +18,7 @@ MODULES = {
     "edge_agent.contracts.bundle": "edge_agent.contracts.model.bundle",
     "edge_agent.contracts.clock": "edge_agent.contracts.core.clock",
     "edge_agent.contracts.errors": "edge_agent.contracts.core.errors",
-    "edge_agent.contracts.messages": "edge_agent.contracts.wire.messages",
+    "edge_agent.contracts.messages": "edge_agent.contracts.wire.kinds.verdict",
     "edge_agent.contracts.signature": "edge_agent.contracts.model.signature",
     "edge_agent.decide.assembly": "edge_agent.decide.open_parts",
     "edge_agent.decide.health": "edge_agent.health.frame",

@@ -31,7 +31,7 @@ from benchmarks.brokers import Mosquitto
 from benchmarks.rows import Row, print_rows, say
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.sender import Sender

@@ -77,8 +77,8 @@ EXTENSIONS = (
 )
 NO_NAMES = {"simulated"}
 """Each room has a simulated member: the word alone leads to none of them."""
-MESSAGES = "edge_agent.contracts.wire.messages"
-"""The module with a class for each kind of message."""
+MESSAGES = "edge_agent.contracts.wire.kinds."
+"""The package with a file for each kind of message."""
 SHIPPED_FOR_TESTS = ("ManualClock",)
 """What the product does not use itself, but gives to the tests of whoever extends it."""
 
@@ -223,28 +223,17 @@ def _holds(module: Module, words: set[str]) -> bool:
 
 
 def _message_kind(modules: dict[str, Module]) -> Finding:
-    """Files that name a kind of message and do not send it: of the kind that the fewest know.
+    """A kind's own file, and every file that knows all kinds: it must be edited for a new one.
 
-    Whoever treats a kind in a way of its own names it too; a new kind needs nobody who does.
+    Whoever treats some kinds in a way of their own names those; a new kind needs nobody who does.
+    tests/deploy/history/test_new_kind.py sends a kind that no file of the product knows.
     """
-    kinds = [name for name in public_names(modules[MESSAGES]) if name.endswith("Message")]
-    knowing = {kind: _knowing(kind, modules) for kind in kinds if kind != "Message"}
-    known = {kind: names for kind, names in knowing.items() if len(names) > 1}
-    silent = min(known.values(), key=len)
-    return Finding("files to touch for a message kind", len(silent), 1, "", silent)
-
-
-def _knowing(kind: str, modules: dict[str, Module]) -> list[str]:
-    return [
-        module.name
-        for module in modules.values()
-        if (module.words[kind] or kind in public_names(module)) and not _calls(module, kind)
-    ]
-
-
-def _calls(module: Module, name: str) -> bool:
-    calls = (node.func for node in module.nodes if isinstance(node, ast.Call))
-    return any(isinstance(function, ast.Name) and function.id == name for function in calls)
+    files = [module for name, module in modules.items() if name.startswith(MESSAGES)]
+    kinds = [name for file in files for name in public_names(file) if name.endswith("Message")]
+    others = (module for module in modules.values() if module not in files)
+    knowing = [m.name for m in others if all(m.words[kind] for kind in kinds)]
+    own = [file.name for file in files[:1]]
+    return Finding("files to touch for a message kind", 1 + len(knowing), 1, "", own + knowing)
 
 
 def _broad_handlers(modules: dict[str, Module]) -> Finding:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Frame, Judgement, Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.hold import Hold
 from edge_agent.web.app import build_app

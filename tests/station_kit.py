@@ -26,7 +26,8 @@ from edge_agent.contracts.process.tables import parse_table
 from edge_agent.contracts.vibration.baseline import standard_of
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import SpectrumView
-from edge_agent.contracts.wire.messages import ChannelVerdict, HealthMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.parity_vectors import Vector, VectorEntry, VectorIndex, pack_vectors
 from edge_agent.infer.runtime_choice import open_runtime

@@ -1,4 +1,4 @@
-"""Collects verdicts and gaps of all stations: subscribe, de-duplicate, commit, then confirm.
+"""Collects the durable messages of all stations: subscribe, de-duplicate, commit, then confirm.
 
 Only after the commit a station is told (mqtt.ack = "application") that it may delete a message, so
 a verdict is safe in the plant's database and not only at a broker.
@@ -23,7 +23,8 @@ from pydantic import ValidationError
 
 from deploy.history.store import HistoryStore
 from edge_agent.contracts.core.errors import BrokerError
-from edge_agent.contracts.wire.messages import AckMessage, GapMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.ack import AckMessage
+from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import STREAMS
 
 LOG = logging.getLogger("lineside.collect")
@@ -34,8 +35,6 @@ GATHER_S = 0.1
 SESSION_S = 7 * 86400
 WAITING_MAX = 50_000
 """Messages that may wait for the disk; then the broker is not read until there is room."""
-
-Collected = VerdictMessage | GapMessage
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Collector:
             ack = AckMessage(event_ids=event_ids)
             self._client.publish(topic, ack.model_dump_json(), qos=1)
 
-    def _read(self, arrived: MQTTMessage) -> Collected | None:
+    def _read(self, arrived: MQTTMessage) -> DurableMessage | None:
         """A message that is what its topic says; a stranger's is counted and left out."""
         _, station, name = arrived.topic.rsplit("/", 2)
         try:
@@ -134,7 +133,7 @@ class Collector:
             self.unreadable += b'"kind":"check"' not in arrived.payload[:200]
             return None
         if (
-            not isinstance(message, VerdictMessage | GapMessage)
+            not isinstance(message, DurableMessage)
             or message.station != station
             or not message.event_id.startswith(f"{station}/")
         ):

@@ -1,4 +1,6 @@
-"""The plant's history in SQLite: every verdict and gap once, by event id, and views over them.
+"""The plant's history in SQLite: every durable message once, by event id, and views over them.
+
+Verdicts and gaps have tables of their own; every other kind is a row of `message`, as JSON.
 
 A commit is fsynced (synchronous=FULL): what is acknowledged to a station after it survives a power
 cut of this machine.
@@ -7,12 +9,18 @@ cut of this machine.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.wire.messages import GapMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.gap import GapMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
+from edge_agent.contracts.wire.messages import DurableMessage
+
+Row = tuple[object, ...]
+"""The values of one table row, in the order of its columns."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdict (
@@ -26,6 +34,11 @@ CREATE TABLE IF NOT EXISTS gap (
     first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, dropped INTEGER NOT NULL,
     exact INTEGER NOT NULL, reason TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message (
+    event_id TEXT PRIMARY KEY, kind TEXT NOT NULL, station TEXT NOT NULL, at_ns INTEGER NOT NULL,
+    payload TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS message_by_kind ON message (kind, station, at_ns);
 CREATE VIEW IF NOT EXISTS yield_by_hour AS
     SELECT station, strftime('%Y-%m-%dT%H:00Z', at_ns / 1000000000, 'unixepoch') AS hour,
         count(*) AS parts, sum(verdict = 'PASS') AS passed, sum(verdict = 'FAIL') AS failed,
@@ -78,20 +91,20 @@ class HistoryStore:
             self._base.close()
             self._base = None
 
-    def add(self, messages: Iterable[VerdictMessage | GapMessage]) -> Stored:
+    def add(self, messages: Iterable[DurableMessage]) -> Stored:
         """Commit a batch: all of it or nothing. What is there already is not written again."""
         given = list(messages)
-        verdicts = [_verdict_row(m) for m in given if isinstance(m, VerdictMessage)]
-        gaps = [_gap_row(m) for m in given if isinstance(m, GapMessage)]
+        rows: defaultdict[str, list[Row]] = defaultdict(list)
+        for table, row in map(_row, given):
+            rows[table].append(row)
         if self._base is None:
             raise StorageError("not open", where=str(self._path), cure="open it first")
         try:
             self._base.execute("BEGIN IMMEDIATE")
             before = self._base.total_changes
-            marks = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            self._base.executemany(f"INSERT OR IGNORE INTO verdict VALUES {marks}", verdicts)
-            marks = "(?, ?, ?, ?, ?, ?, ?, ?)"
-            self._base.executemany(f"INSERT OR IGNORE INTO gap VALUES {marks}", gaps)
+            for table, some in rows.items():
+                marks = ", ".join("?" * len(some[0]))
+                self._base.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", some)
             new = self._base.total_changes - before
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
@@ -106,7 +119,17 @@ class HistoryStore:
         )
 
 
-def _verdict_row(message: VerdictMessage) -> tuple[object, ...]:
+def _row(message: DurableMessage) -> tuple[str, Row]:
+    """The table of a message, and its row there."""
+    if isinstance(message, VerdictMessage):
+        return "verdict", _verdict_row(message)
+    if isinstance(message, GapMessage):
+        return "gap", _gap_row(message)
+    payload = message.model_dump_json(exclude_none=True)
+    return "message", (message.event_id, message.kind, message.station, message.at_ns, payload)
+
+
+def _verdict_row(message: VerdictMessage) -> Row:
     return (
         message.event_id,
         message.station,
@@ -120,7 +143,7 @@ def _verdict_row(message: VerdictMessage) -> tuple[object, ...]:
     )
 
 
-def _gap_row(message: GapMessage) -> tuple[object, ...]:
+def _gap_row(message: GapMessage) -> Row:
     return (
         message.event_id,
         message.station,

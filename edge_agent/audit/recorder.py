@@ -11,7 +11,9 @@ from edge_agent.audit.config import AuditTable
 from edge_agent.audit.log import AuditLog
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import Outbound
 

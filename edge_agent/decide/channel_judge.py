@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Item, Judgement, Unreadable, Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict, wire_text
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
+from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.decide.inspector import Inspector
 
 LOG = logging.getLogger("lineside.decide")

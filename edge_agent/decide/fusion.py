@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import SafeAction
-from edge_agent.contracts.wire.messages import Action, ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
 
 
 def fuse(

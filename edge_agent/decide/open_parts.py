@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge_agent.contracts.core.types import Item, Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 
 REMEMBERED = 4096
 """Joined parts that are remembered after their decision, and that may be open at once."""

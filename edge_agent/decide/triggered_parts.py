@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.matching import (
     ExpectedPart,
     MatchCounts,

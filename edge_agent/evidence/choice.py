@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Literal, TypeAlias
 
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.evidence.config import EvidenceTable
 
 Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample"]

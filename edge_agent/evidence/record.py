@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 
 Kind: TypeAlias = Literal["image", "vibration", "tabular"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

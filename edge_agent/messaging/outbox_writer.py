@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.wire.messages import GapMessage
+from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.messaging import accounts
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.hand_over import HandOver, Waiting

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import ChannelVerdict, wire_text
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
+from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.outputs.output import OutputDriver, OutputStatus, OutputTable
 
 LINE_CHARACTERS = 8000

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.settings.toml import Table
 
 MOST_SLOTS = 4096

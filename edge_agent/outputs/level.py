@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.output import OutputStatus, OutputTable
 
 

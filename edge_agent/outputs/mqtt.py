@@ -12,7 +12,7 @@ from edge_agent.broker.session import BrokerSession
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.output import OutputDriver, OutputStatus, OutputTable
 
 

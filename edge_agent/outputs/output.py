@@ -12,7 +12,7 @@ from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.gate import GateTable
 from edge_agent.settings.toml import Table
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.output import OutputDriver, OutputStatus, OutputTable
 
 

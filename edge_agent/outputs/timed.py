@@ -11,7 +11,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.gate import MOST_SLOTS, GateSchedule, GateTable, Shown
 from edge_agent.outputs.output import Output, OutputStatus
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import VerdictMessage, wire_text
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
+from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.decide.hold import Hold
 from edge_agent.messaging.publisher import Publisher

@@ -17,7 +17,7 @@ from edge_agent.contracts.core.types import Frame, Item, ProcessRow, Reading, Un
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from edge_agent.contracts.process.tables import table_of_rows
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.vibration import read_baseline
 from edge_agent.infer.bundle_inspector import load_inspector
 from edge_agent.infer.trial import Trials

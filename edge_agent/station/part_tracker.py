@@ -16,7 +16,8 @@ from hashlib import blake2b
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Item, Judgement, Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
-from edge_agent.contracts.wire.messages import Action, ChannelVerdict, wire_text
+from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
+from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.item_time import ItemTime, MatchTable

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.wire.messages import StateMessage, wire_text
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.messages import wire_text
 
 LOG = logging.getLogger("lineside.station")
 

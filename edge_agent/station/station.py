@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import HealthMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.observation import Observation, Observer
 from edge_agent.decide.hold import Hold
 from edge_agent.station.actor import Actor, Listener

@@ -10,7 +10,9 @@ import numpy as np
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import HealthMessage, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.web.api_models import LineView, PartRow, PictureRow
 from edge_agent.web.causes import cause_of, label_of, reason_of

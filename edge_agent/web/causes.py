@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import VerdictMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 
 STOPPED = "stopped by "
 """Begins the reason of a part that came while passing was stopped."""

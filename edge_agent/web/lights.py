@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_agent.contracts.wire.messages import HealthMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.web.api_models import Level, Light
 
 MANY_WAIT = 1000

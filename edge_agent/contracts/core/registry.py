@@ -27,8 +27,8 @@ NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 class Registry(Generic[Row]):
     """The drivers of one package; a driver's name is the name of its file.
 
-    row: the type that `DRIVER` must have; besides: files of the package that are no drivers;
-    aliases: former name -> name; noun: what a driver of this package is called in messages.
+    row: the type that `DRIVER` must have; attribute: another name than DRIVER; besides: files of
+    the package that are no drivers; aliases: former name -> name; noun: what messages call one.
     """
 
     def __init__(
@@ -39,12 +39,14 @@ class Registry(Generic[Row]):
         noun: str = "driver",
         besides: Collection[str] = (),
         aliases: Mapping[str, str] = NO_ALIASES,
+        attribute: str = "DRIVER",
     ) -> None:
         self.package = package
         self.noun = noun
         self._row = row
         self._besides = frozenset(besides)
         self._aliases = dict(aliases)
+        self._attribute = attribute
 
     def names(self) -> tuple[str, ...]:
         """The names of all drivers, sorted; no driver is imported."""
@@ -66,9 +68,10 @@ class Registry(Generic[Row]):
         module = self.canonical(name)
         if module not in self.names():
             raise ConfigError(f"unknown {self.noun} {name!r}, {did_you_mean(name, self.names())}")
-        row = getattr(import_module(f"{self.package}.{module}"), "DRIVER", None)
+        row = getattr(import_module(f"{self.package}.{module}"), self._attribute, None)
         if not isinstance(row, self._row):
-            raise TypeError(f"{self.package}.{module} has no DRIVER = {self._row.__name__}(...)")
+            wanted = f"{self._attribute} = {self._row.__name__}(...)"
+            raise TypeError(f"{self.package}.{module} has no {wanted}")
         return row
 
     def rows(self) -> dict[str, Row]:

@@ -11,7 +11,8 @@ import hashlib
 
 from pydantic import BaseModel
 
-from edge_agent.contracts.wire.messages import ChannelVerdict, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.streams import stream_of
 
 TEXTS = (200, 80, 30, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import Action, ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
 
 SafeAction: TypeAlias = Literal["reject", "pass-through", "stop"]
 """What happens to a part with NO-VERDICT."""

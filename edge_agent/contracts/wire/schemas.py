@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from edge_agent.contracts.wire.streams import STREAMS, Stream
+from edge_agent.contracts.wire.stream import Stream
+from edge_agent.contracts.wire.streams import STREAMS
 
 
 def schemas() -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from edge_agent.contracts.wire.messages import AckMessage
+from edge_agent.contracts.wire.kinds.ack import AckMessage
 from edge_agent.contracts.wire.streams import STREAMS
 
 CHECK_KIND = b'"kind":"check"'

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edge_agent.broker.packets import FAILURE, NO_SUBSCRIBER
+from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.row import Row
 
 REFUSALS_IN_A_ROW = 10
@@ -98,6 +99,16 @@ class Delivery:
     _receiver_answers: bool = False
     _receiver_wait_s: float = 0.0
     _receiver_due_s: float = 0.0
+
+    @classmethod
+    def of(cls, config: MqttTable) -> Delivery:
+        """As [mqtt] of station.toml says."""
+        return cls(
+            window=config.window,
+            by_receiver=config.ack == "application",
+            keep_unheard=config.no_subscriber == "keep",
+            ack_timeout_s=config.ack_timeout_s,
+        )
 
     # --- a connection
 

@@ -20,7 +20,8 @@ from edge_agent.broker.secrets import check_secrets
 from edge_agent.contracts.core.check_result import CheckResult, Grade
 from edge_agent.contracts.core.errors import BrokerError
 from edge_agent.contracts.wire.messages import CheckMessage
-from edge_agent.contracts.wire.streams import OUTBOUND, STREAMS, Stream
+from edge_agent.contracts.wire.stream import Stream
+from edge_agent.contracts.wire.streams import STREAMS, outbound
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.probe_client import WAIT_S, ProbeClient
 
@@ -47,7 +48,7 @@ def probe_broker(config: MqttTable, station: str, client_id: str) -> list[CheckR
         with ProbeClient(config, name) as client:
             found.append(CheckResult("broker lets us in", "OK", _how(config)))
             found.append(_limits(client.limits))
-        found += [_takes(config, name, station, stream) for stream in OUTBOUND.values()]
+        found += [_takes(config, name, station, stream) for stream in outbound().values()]
         found += _confirmations(config, name, station)
         if config.protocol == "5":
             found.append(_keeps_session(config, name, topic))
@@ -86,7 +87,7 @@ def _limits(properties: Properties | None) -> CheckResult:
     if limits.get("RetainAvailable", 1) == 0:
         detail = f"{text}: who subscribes later does not see the state"
         return CheckResult(what, "WARN", detail, "allow retained messages at the broker")
-    needed = max(stream.max_bytes for stream in OUTBOUND.values()) + 1024
+    needed = max(stream.max_bytes for stream in outbound().values()) + 1024
     if limits.get("MaximumPacketSize", 1 << 20) < needed:
         return CheckResult(what, "FAIL", text, f"allow packets of {needed} bytes")
     return CheckResult(what, "OK", text)

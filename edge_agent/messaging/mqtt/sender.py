@@ -19,7 +19,9 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.wire.budget import payload_of
-from edge_agent.contracts.wire.messages import LatestMessage, StateMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.messages import LatestMessage
+from edge_agent.contracts.wire.stream import topic_of
 from edge_agent.contracts.wire.streams import STREAMS, stream_of
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.acks import is_check, read_ack
@@ -69,21 +71,11 @@ class Sender:
         self._tick_s = tick_s
         self._reader = outbox.reader()
         self._log = LogLimit(LOG, clock)
-        self._delivery = Delivery(
-            window=config.window,
-            by_receiver=config.ack == "application",
-            keep_unheard=config.no_subscriber == "keep",
-            ack_timeout_s=config.ack_timeout_s,
-        )
+        self._delivery = Delivery.of(config)
         self._news: dict[str, LatestMessage] = {}
         self._state: StateMessage | None = None
         self._state_number = 0
-        self._heads = {
-            name: packets.publish_head(
-                stream.topic(config.topic_prefix, station), qos=stream.qos, retain=stream.retain
-            )
-            for name, stream in STREAMS.items()
-        }
+        self._heads: dict[str, bytes] = {}
         self._retains = True
         self._backoff = Backoff(config.reconnect_max_s, random.random)
         self._opened = False
@@ -239,7 +231,7 @@ class Sender:
             number = self._next_number() if STREAMS[name].qos else 0
             if name == "state":
                 self._state_number = number
-            head = self._heads[name]
+            head = self._head(name)
             if not self._retains:
                 head = bytes([head[0] & 0xFE]) + head[1:]
             packet = packets.publish_packet(head, number, payload_of(message), v5=connection.v5)
@@ -294,9 +286,8 @@ class Sender:
 
     def _send_row(self, connection: Connection, row: Row) -> None:
         number = self._next_number()
-        packet = packets.publish_packet(
-            self._heads[row.stream], number, row.payload, v5=connection.v5
-        )
+        head = self._head(row.stream)
+        packet = packets.publish_packet(head, number, row.payload, v5=connection.v5)
         if len(packet) > connection.maximum_packet:
             reason = f"the broker takes {connection.maximum_packet} bytes, it has {len(packet)}"
             self._delivery.refuse(row, reason, self._now_s())
@@ -304,6 +295,21 @@ class Sender:
         connection.send(packet)
         self._answers.asked()
         self._delivery.sent(row, number)
+
+    def _head(self, name: str) -> bytes:
+        """How every packet of a stream begins.
+
+        Also of a kind that this version does not know: an agent that was rolled back sends the
+        rows that the newer one left in the outbox.
+        """
+        if name not in self._heads:
+            stream = STREAMS.get(name, STREAMS["verdict"])
+            self._heads[name] = packets.publish_head(
+                topic_of(name, self._config.topic_prefix, self._station),
+                qos=stream.qos,
+                retain=stream.retain,
+            )
+        return self._heads[name]
 
     def _next_number(self) -> int:
         while True:

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.fusion import action_for, fuse
 
 PASS, FAIL, NONE = Verdict.PASS, Verdict.FAIL, Verdict.NO_VERDICT

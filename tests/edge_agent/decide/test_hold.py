@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.decide.hold import FILE, Hold
 
 

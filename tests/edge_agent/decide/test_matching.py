@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.matching import Matcher, MatchRule, Window
 from edge_agent.decide.open_parts import ClosedPart, Grab
 from edge_agent.decide.triggered_parts import TriggeredParts

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.open_parts import ClosedPart, Grab, OpenParts
 
 CHANNELS = {"top": "caps 1.0.0", "side": "caps 2.0.0"}

@@ -14,7 +14,7 @@ from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import ProcessRow, Reading, Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.recorder import EvidenceRecorder

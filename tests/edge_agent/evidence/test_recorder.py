@@ -19,7 +19,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Frame, Judgement, Reading, Verdict
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import encode_heat

@@ -15,7 +15,7 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.evidence.choice import Choice
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import Content

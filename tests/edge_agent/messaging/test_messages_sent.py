@@ -11,7 +11,7 @@ import paho.mqtt.client as paho
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.schemas import schemas
-from edge_agent.contracts.wire.streams import OUTBOUND
+from edge_agent.contracts.wire.streams import outbound
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from tests.station_kit import mosquitto, wait_until, write_station
@@ -39,12 +39,12 @@ def test_every_message_meets_its_schema_and_its_budget(bench: Path) -> None:
         assert wait_until(lambda: any(b'"offline"' in message.payload for message in heard))
         listener.disconnect()
         listener.loop_stop()
-    names = {name: json.loads(schemas()[f"{name}.schema.json"]) for name in OUTBOUND}
+    names = {name: json.loads(schemas()[f"{name}.schema.json"]) for name in outbound()}
     by_stream: dict[str, list[dict[str, object]]] = {}
     for message in heard:
         prefix, station, name = message.topic.split("/")
         assert (prefix, station) == ("lineside", "test")
-        assert len(message.payload) <= OUTBOUND[name].max_bytes
+        assert len(message.payload) <= outbound()[name].max_bytes
         document = json.loads(message.payload)
         jsonschema.validate(document, names[name])
         by_stream.setdefault(name, []).append(document)

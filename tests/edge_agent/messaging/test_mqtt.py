@@ -17,7 +17,8 @@ import pytest
 from benchmarks.brokers import EmbeddedBroker, Mosquitto, find_mosquitto, free_port, wait_for_port
 from benchmarks.subscriber import Subscriber
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.contracts.wire.messages import AckMessage, StateMessage
+from edge_agent.contracts.wire.kinds.ack import AckMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.sender import Sender

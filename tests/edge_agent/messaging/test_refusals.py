@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.contracts.wire.messages import GapMessage, StateMessage
+from edge_agent.contracts.wire.kinds.gap import GapMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from tests.edge_agent.messaging.mqtt_kit import Client, Line
 from tests.edge_agent.messaging.outbox_kit import on_disk
 from tests.station_kit import mosquitto, verdict, wait_until

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action, ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
 from edge_agent.outputs.gate import MOST_SLOTS, SEVERITY, GateSchedule, GateTable
 
 

@@ -7,7 +7,7 @@ import pytest
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.level import LevelOutput, LevelTable
 from tests.station_kit import wait_until
 

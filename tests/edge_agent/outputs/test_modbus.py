@@ -11,7 +11,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.modbus import ModbusOutput, ModbusOutputTable
 from tests.edge_agent.fieldbus.plc import Plc
 from tests.station_kit import wait_until

@@ -10,7 +10,7 @@ from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.console import Console, ConsoleTable
 from edge_agent.outputs.output import OUTPUTS, build_output
 from edge_agent.outputs.simulated import SimulatedOutput, SimulatedOutputTable

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.station.check_channel import check_channel, judged_result
 from edge_agent.station.config import read_config
 from tests.station_kit import write_frame, write_station

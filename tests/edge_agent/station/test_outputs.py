@@ -10,7 +10,7 @@ import pytest
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import ChannelVerdict, VerdictMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.config import OutboxTable
 from edge_agent.messaging.publisher import Publisher

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.types import Frame, Item, Judgement, Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.messaging.config import OutboxTable
 from edge_agent.messaging.publisher import Publisher

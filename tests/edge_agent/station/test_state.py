@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from edge_agent.contracts.core.clock import ManualClock
-from edge_agent.contracts.wire.messages import StateMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.station.state import StationState
 
 

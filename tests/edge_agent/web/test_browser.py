@@ -12,7 +12,7 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.contracts.wire.messages import StateMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.web.server import PageServer
 from edge_agent.web.users import Role
 from tests.page_kit import PASSWORD, PageKit

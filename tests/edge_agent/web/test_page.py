@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.contracts.wire.messages import HealthMessage, StateMessage
+from edge_agent.contracts.wire.kinds.health import HealthMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.web.log_tail import LogTail, without_secrets
 from edge_agent.web.pages import HERE
 from edge_agent.web.system import temperature_c

@@ -14,7 +14,7 @@ import pytest
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.messages import VerdictMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 from edge_agent.web.app import build_app
 from edge_agent.web.causes import cause_of, label_of
 from edge_agent.web.config import WebTable

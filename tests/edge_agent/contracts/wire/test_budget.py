@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.contracts.wire.budget import payload_of
-from edge_agent.contracts.wire.messages import ChannelVerdict, StateMessage, VerdictMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.schemas import schemas
 from edge_agent.contracts.wire.streams import STREAMS
 from tests.station_kit import verdict

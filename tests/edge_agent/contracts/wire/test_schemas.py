@@ -8,9 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edge_agent.contracts.wire.messages import AckMessage, GapMessage, StateMessage
+from edge_agent.contracts.wire.kinds.ack import AckMessage
+from edge_agent.contracts.wire.kinds.gap import GapMessage
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.schemas import schemas
-from edge_agent.contracts.wire.streams import OUTBOUND
+from edge_agent.contracts.wire.streams import outbound
 from tests.station_kit import HEALTH, verdict
 
 FOLDER = Path(__file__).parents[4] / "docs" / "schemas"
@@ -56,5 +58,5 @@ def test_page_on_mqtt_names_every_stream_as_it_is() -> None:
     word = {True: "yes", False: "no"}
     assert said == {
         s.name: (str(s.qos), word[s.retain], word[s.durable], f"{s.max_bytes} bytes")
-        for s in OUTBOUND.values()
+        for s in outbound().values()
     }

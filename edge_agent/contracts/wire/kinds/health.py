@@ -1,0 +1,38 @@
+"""Counts and conditions of the station."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edge_agent.contracts.wire.messages import LatestMessage
+from edge_agent.contracts.wire.stream import Stream
+
+
+class HealthMessage(LatestMessage):
+    """Counts and conditions since the agent started."""
+
+    kind: Literal["health"] = "health"
+    parts: int = Field(ge=0)
+    passed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    no_verdict: int = Field(ge=0)
+    frames_dropped: int = Field(ge=0)
+    grabbed: int = Field(default=0, ge=0, description="parts begun; grabbed - parts still wait")
+    repeats: int = Field(
+        default=0, ge=0, description="second items of a part, by a bounced trigger"
+    )
+    late_fails: int = Field(default=0, ge=0, description="FAILs after their part was decided")
+    outbox_waiting: int = Field(ge=0)
+    rss_mb: float = Field(ge=0)
+    audit_head: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]{1,18}:[0-9a-f]{64}$",
+        description="number and digest of the audit log's last record; a log without it was cut",
+    )
+
+
+STREAM = Stream(
+    "health", HealthMessage, "latest", qos=0, retain=True, max_bytes=1024, stale_after_s=60
+)
