@@ -14,7 +14,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import Action
+from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.belt import BeltOutput, BeltOutputTable
 from edge_agent.simulator.belt import BeltPlan, BeltTally, GateRecord, Outcome
 from edge_agent.simulator.belt_link import BeltAddress, BeltLink
