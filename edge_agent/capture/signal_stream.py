@@ -23,7 +23,7 @@ LOG = logging.getLogger("lineside.capture")
 
 EXACT = 0.001
 """Nearer to its nominal rate than this a sensor counts as exact: the regression knows no better."""
-AT_FULL_SCALE, CLIPPED = 0.999, 2
+AT_FULL_SCALE, CLIPPED = 0.995, 2
 """More samples of an axis than CLIPPED at this share of full scale are clipped."""
 STANDARD_GRAVITY = 9.80665
 """m/s2 of one g (CGPM 1901)."""

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from benchmarks.brokers import free_port
+from edge_agent.contracts.core.clock import SystemClock
 from tests.edge_agent.capture.camera.gi_kit import missing
 from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_camera
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
@@ -24,6 +25,8 @@ from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
 from tests.edge_agent.capture.process.test_opc_ua import missing_server as no_opc_ua
 from tests.edge_agent.capture.process.test_opc_ua import opc_ua_server
 from tests.edge_agent.capture.signal_kit import Microcontroller
+from tests.edge_agent.capture.vibration.chips import Adxl345OnBus, Adxl355OnBus
+from tests.edge_agent.capture.vibration.pulse_kit import missing_sound, tone
 from tests.station_kit import mosquitto, write_frame
 
 
@@ -137,6 +140,31 @@ def iio(room: Path) -> Iterator[Kit]:
 
 
 @contextmanager
+def adxl345(room: Path) -> Iterator[Kit]:
+    table = {"device": "/dev/i2c-71", "window_s": 0.2}
+    chip = Adxl345OnBus(800, SystemClock(), lambda number: (number, -number, 256))
+    yield Kit(table, {"device": "/dev/i2c-71"}, {"bus": chip})
+
+
+@contextmanager
+def adxl355(room: Path) -> Iterator[Kit]:
+    table = {"device": "/dev/spidev71.0", "window_s": 0.2}
+    chip = Adxl355OnBus(1000, SystemClock(), lambda number: (number, -number, 256))
+    yield Kit(table, {"device": "/dev/spidev71.0"}, {"bus": chip})
+
+
+@contextmanager
+def audio(room: Path) -> Iterator[Kit]:
+    table = {"device": "tone", "axes": ["x"], "full_scale": 1.0, "window_s": 0.2, "stall_s": 5}
+    reason = missing_sound()
+    if reason:
+        yield Kit(table, missing=reason)
+        return
+    with tone(room / "sound"):
+        yield Kit(table)
+
+
+@contextmanager
 def rows(room: Path) -> Iterator[Kit]:
     path = room / "shift.csv"
     path.write_text("torque,speed\n" + "20,1200\n" * 8, encoding="utf-8")
@@ -181,12 +209,21 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("vibration", "replay"): replay,
     ("vibration", "serial_line"): serial_line,
     ("vibration", "iio"): iio,
+    ("vibration", "adxl345"): adxl345,
+    ("vibration", "adxl355"): adxl355,
+    ("vibration", "audio"): audio,
     ("tabular", "rows"): rows,
     ("tabular", "mqtt_tags"): mqtt_tags,
     ("tabular", "opc_ua"): opc_ua,
 }
 
 NEEDS_PEER = frozenset(
-    {("image", "rtsp"), ("image", "gstreamer"), ("image", "aravis"), ("tabular", "opc_ua")}
+    {
+        ("image", "rtsp"),
+        ("image", "gstreamer"),
+        ("image", "aravis"),
+        ("vibration", "audio"),
+        ("tabular", "opc_ua"),
+    }
 )
 """Drivers whose peer comes from Debian packages: `make test-drivers`."""
