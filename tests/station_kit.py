@@ -259,7 +259,8 @@ def _image() -> ImageInput:
 def _write(
     path: Path, spec: ModelSpec, vector: Vector, prepared: list[np.ndarray], score_off: float
 ) -> None:
-    model = (MODELS / f"{spec.name}.tflite").read_bytes()
+    name = IMAGE_SPEC.name if isinstance(spec.input, ImageInput) else spec.name
+    model = (MODELS / f"{name}.tflite").read_bytes()
     runtime = open_runtime(model)
     manifest = Manifest(
         format=1,

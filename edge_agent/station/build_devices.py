@@ -45,9 +45,12 @@ def build_publisher(config: StationConfig, clock: Clock) -> Publisher:
 
 
 def build_trigger_watch(
-    config: StationConfig, counts: StationCounts, clock: Clock
+    config: StationConfig,
+    counts: StationCounts,
+    clock: Clock,
+    choose_job: Callable[[str], object],
 ) -> TriggerWatch | None:
-    """The closed trigger; None without [trigger]."""
+    """The closed trigger; None without [trigger]. choose_job: takes a job that it tells."""
     if config.trigger is None:
         return None
     matched = config.line.join == "trigger"
@@ -55,5 +58,7 @@ def build_trigger_watch(
         build_trigger(config.trigger, clock=clock),
         clock=clock,
         counts=counts,
+        job_prefix=config.line.job_prefix,
+        choose_job=choose_job,
         numbers=PartNumbers(config.station.state_dir) if matched else None,
     )

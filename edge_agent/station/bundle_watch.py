@@ -64,12 +64,16 @@ class BundleWatcher:
         self._retry_s = tuple(retry_s)
         self._ready: dict[str, LoadedBundle] = {}
         self._tried: dict[str, _Tried] = {}
+        self._tables: list[Channel] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, channels: Sequence[ArmedChannel]) -> None:
-        """Watch for `channels`, which are in the order of the configuration."""
+    def start(
+        self, channels: Sequence[ArmedChannel], tables: Sequence[Channel] | None = None
+    ) -> None:
+        """Watch for `channels`; tables: where the bundle of each lies, as configured by default."""
         self._stopping.clear()
+        self._tables = list(tables or self._config.channel)
         self._tried = {c.name: _Tried(c.bundle.file) for c in channels}
         self._thread = threading.Thread(
             target=self._watch, args=[channels], name="bundle-watch", daemon=True
@@ -93,7 +97,7 @@ class BundleWatcher:
         in_a_row = 0
         while not self._stopping.wait(self._look_s):
             try:
-                for table, channel in zip(self._config.channel, channels, strict=True):
+                for table, channel in zip(self._tables, channels, strict=True):
                     self._look(table, channel)
                 in_a_row = 0
             except Exception:
@@ -110,7 +114,7 @@ class BundleWatcher:
             if tried is None:
                 return
             fresh = load_bundle(table, self._config, self._clock, channel.memory)
-            _refuse_other_signal(fresh, channel.bundle)
+            refuse_other_signal(fresh, channel.bundle)
         except LinesideError as error:
             self._refuse(channel, str(error))
             if tried is not None:
@@ -137,8 +141,10 @@ class BundleWatcher:
         self.refused[channel.name] = reason
 
 
-def _refuse_other_signal(fresh: LoadedBundle, running: LoadedBundle) -> None:
-    """The source was built for the axes and the unit, or the tags, of the bundle that runs."""
+def refuse_other_signal(fresh: LoadedBundle, running: LoadedBundle) -> None:
+    """Close `fresh` and raise BundleError where it takes another input than `running`.
+
+    The source was built for the axes and the unit, or the tags, of the bundle that runs."""
     if fresh.spec is None or running.spec is None:
         return
     new, old = fresh.spec.input, running.spec.input

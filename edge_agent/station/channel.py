@@ -10,7 +10,8 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Item
 from edge_agent.decide.channel_judge import Examined
-from edge_agent.station.build import ArmedChannel, LoadedBundle
+from edge_agent.station.build import ArmedChannel
+from edge_agent.station.change_over import FreshBundle
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.part_tracker import PartTracker
@@ -35,7 +36,7 @@ class ChannelThread:
         channel: ArmedChannel,
         tracker: PartTracker,
         *,
-        fresh_bundle: Callable[[str], LoadedBundle | None],
+        fresh_bundle: Callable[[str], FreshBundle | None],
         memories: MemoryStore,
         counts: StationCounts,
         clock: Clock,
@@ -87,14 +88,16 @@ class ChannelThread:
         self.channel.feed.close()
 
     def _take_up_bundle(self) -> None:
-        """Judge by the newly installed bundle from the next item on, where there is one."""
+        """Judge by the bundle of a new job, or a newly installed one, from the next item on."""
         fresh = self._fresh_bundle(self.channel.name)
         if fresh is None:
             return
-        old, self.channel.bundle = self.channel.bundle, fresh
-        LOG.info("channel %s: %s in the place of %s", self.channel.name, fresh.title, old.title)
-        self._tracker.rename(self.channel.name, fresh.title)
-        old.close()
+        old, self.channel.bundle = self.channel.bundle, fresh.bundle
+        title = fresh.bundle.title
+        LOG.info("channel %s: %s in the place of %s", self.channel.name, title, old.title)
+        self._tracker.rename(self.channel.name, title)
+        if fresh.close_old:
+            old.close()
 
     def _inspect(self, item: Item) -> None:
         judge = self.channel.bundle.judge

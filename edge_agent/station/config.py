@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edge_agent.audit.config import AuditTable
 from edge_agent.capture.drivers import ImageSource, ProcessSource, VibrationSource
+from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
@@ -70,6 +71,12 @@ class LineTable(Table):
         ge=0,
         le=60_000,
         description="longest time from an edge to its report; no part passes before it is over",
+    )
+    job_prefix: str = Field(
+        default="",
+        max_length=20,
+        description="a part id of the trigger that begins so is no part: what follows is the job "
+        'to change over to ("JOB:" on a bar code); empty: none is',
     )
     untriggered: Literal["ignore", "no-verdict"] = Field(
         default="ignore",
@@ -174,6 +181,18 @@ Channel: TypeAlias = Annotated[
 ]
 
 
+class RecipeTable(Table):
+    """What a job is judged by."""
+
+    job: str = Field(
+        min_length=1, max_length=63, description="the job as PLC, barcode or command names it"
+    )
+    bundle: dict[str, StationPath] = Field(
+        default_factory=dict,
+        description="channel -> its bundle for this job; a channel that is not named keeps its own",
+    )
+
+
 class StationConfig(Table):
     """station.toml."""
 
@@ -195,6 +214,9 @@ class StationConfig(Table):
     output: list[OutputField] = Field(
         default_factory=list, max_length=16, description="what acts on a decision, one table each"
     )
+    recipe: list[RecipeTable] = Field(
+        default_factory=list, max_length=200, description="what each job is judged by"
+    )
     channel: list[Channel] = Field(
         min_length=1, max_length=64, description="cameras and sensors, one table each"
     )
@@ -215,6 +237,21 @@ class StationConfig(Table):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two channels are named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_differ_and_name_channels(self) -> Self:
+        jobs = [recipe.job for recipe in self.recipe]
+        names = [channel.name for channel in self.channel]
+        for recipe in self.recipe:
+            if jobs.count(recipe.job) > 1:
+                raise ValueError(f"two recipes are of job {recipe.job!r}")
+            for name in recipe.bundle:
+                if name not in names:
+                    raise ValueError(
+                        f"recipe {recipe.job!r} names no channel by {name!r}, "
+                        f"{did_you_mean(name, names)}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -37,6 +37,12 @@ QUIET_S = 1.0
 """A channel that missed a deadline is trusted again after this long without another miss."""
 
 
+def no_doubt(at_ns: int) -> str:
+    """For a station without change-over."""
+    del at_ns
+    return ""
+
+
 @dataclass
 class Missed:
     """The parts that a channel did not judge in time. first: the part id; dropped: a full queue
@@ -55,7 +61,7 @@ class PartTracker:
 
     bundles: channel -> title of its bundle. observe: takes what was judged or dropped, after its
     part was decided; it must not wait. quiet_s: as QUIET_S. match: of each channel, where parts
-    are matched to a trigger.
+    are matched to a trigger. doubt: why a part that came then cannot pass, or empty.
     """
 
     def __init__(
@@ -70,7 +76,9 @@ class PartTracker:
         observe: Callable[[Observation], None] | None = None,
         quiet_s: float = QUIET_S,
         match: Mapping[str, MatchTable] | None = None,
+        doubt: Callable[[int], str] = no_doubt,
     ) -> None:
+        self._doubt = doubt
         match = match or {name: MatchTable() for name in bundles}
         self._observe = observe
         self._bundles = dict(bundles)
@@ -228,6 +236,9 @@ class PartTracker:
             return
         latency_ms = self._age_ms(part)
         verdict, reason = fuse(part.channels, latency_ms, self._table.deadline_ms)
+        doubt = self._doubt(part.mono_ns)
+        if doubt and verdict == Verdict.PASS:
+            verdict, reason = Verdict.NO_VERDICT, doubt
         action = action_for(verdict, self._safe_action)
         told = "; ".join(text for text in (reason, _repeats(part)) if text)
         self._actor.act(self._decision(part, verdict, action, told))

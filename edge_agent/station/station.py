@@ -9,7 +9,6 @@ state. None of the first three waits for disk or network.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,16 +16,18 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.observation import Observation, Observer
 from edge_agent.decide.hold import Hold
 from edge_agent.station.actor import Actor, Listener
-from edge_agent.station.build import ArmedChannel, arm_channel
+from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
 from edge_agent.station.build_devices import build_outputs, build_publisher, build_trigger_watch
 from edge_agent.station.bundle_watch import BundleWatcher
+from edge_agent.station.change_over import ChangeOver, watched_tables
 from edge_agent.station.channel import ChannelThread
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.health_report import health_report
+from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.relay import WAITING_ITEMS, Relay
@@ -36,6 +37,8 @@ from edge_agent.station.timing import Timing
 
 LOG = logging.getLogger("lineside.station")
 
+SETTLE_TICK_S = 0.003
+"""Between two looks at parts that wait for the end of their window."""
 UNSIGNED = "bundles without a signature are run (trust.allow_unsigned)"
 
 
@@ -100,8 +103,16 @@ class Station:
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )
-        self._trigger = build_trigger_watch(config, self.counts, clock)
+        self._change_over = ChangeOver(
+            config.recipe,
+            clock=clock,
+            load=self._load_recipe,
+            take_installed=self._bundle_watch.take,
+        )
+        self._jobs = JobWatch(config.station.state_dir, self._change_over)
+        self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs.choose)
         self._channels: list[ArmedChannel] = []
+        self._recipe_bundles: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
         self._observers = [
             Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)
@@ -141,6 +152,10 @@ class Station:
     def unobserved(self) -> int:
         """Observations that an observer was too slow for."""
         return sum(relay.dropped for relay in self._observers)
+
+    def select_job(self, job: str) -> str:
+        """Change over to the recipe of `job`; gives the reason where it is unknown."""
+        return self._jobs.choose(job)
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -185,6 +200,7 @@ class Station:
                 self._supervisor.wait_for_us(self._timing.arming_s + self._timing.rearm_s)
                 memory = self._memories.load(table.name)
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
+            self._recipe_bundles = self._change_over.preload(armed, self._jobs.load())
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
@@ -199,6 +215,7 @@ class Station:
             for channel in armed:
                 channel.feed.close()
                 channel.bundle.close()
+            self._change_over.close()
             self._tracker.flush("the station could not arm")
             raise
         self._start_threads()
@@ -213,7 +230,7 @@ class Station:
             ChannelThread(
                 channel,
                 self._tracker,
-                fresh_bundle=self._bundle_watch.take,
+                fresh_bundle=self._change_over.take,
                 memories=self._memories,
                 counts=self.counts,
                 clock=self._clock,
@@ -222,7 +239,9 @@ class Station:
         ]
         for thread in self._threads:
             thread.start()
-        self._bundle_watch.start(self._channels)
+        tables = watched_tables(self.config)
+        self._bundle_watch.start([*self._channels, *self._recipe_bundles], tables)
+        self._jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
     def _new_tracker(self) -> PartTracker:
@@ -236,7 +255,13 @@ class Station:
             observe=self._observe if self._observers else None,
             quiet_s=self._timing.quiet_s,
             match={table.name: table.match for table in self.config.channel},
+            doubt=self._change_over.doubt,
         )
+
+    def _load_recipe(self, channel: ArmedChannel, path: Path) -> LoadedBundle:
+        table = next(one for one in self.config.channel if one.name == channel.name)
+        table = table.model_copy(update={"bundle": path})
+        return load_bundle(table, self.config, self._clock, channel.memory)
 
     def _observe(self, observation: Observation) -> None:
         for relay in self._observers:
@@ -247,6 +272,8 @@ class Station:
         that is asked for its state may delay a verdict.
         """
         tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
+        if self.config.line.join == "trigger":  # a part passes when its window is over
+            tick_s = SETTLE_TICK_S
         while not self._ended.wait(tick_s):
             self._deadlines_beat_ns = self._clock.mono_ns()
             self._tracker.guarded(self._tracker.expire, "of a deadline")
@@ -281,6 +308,7 @@ class Station:
             for thread in self._threads
             if not thread.alive and not thread.ended
         ]
+        faults += [self._change_over.fault] if self._change_over.fault else []
         faults += self._tracker.overdue()
         if self._trigger is not None and self._trigger.fault:
             faults.append(f"trigger: {self._trigger.fault}")
@@ -310,23 +338,21 @@ class Station:
         return self._state.change(state, reason, bundles)
 
     def _publish_health(self) -> None:
-        self._actor.publish(
-            HealthMessage(
-                station=self.config.station.id,
-                at_ns=self._clock.utc_ns(),
-                parts=self.counts.parts,
-                passed=self.counts.passed,
-                failed=self.counts.failed,
-                no_verdict=self.counts.no_verdict,
-                frames_dropped=sum(channel.feed.dropped for channel in self._channels),
-                grabbed=self.grabbed,
-                repeats=self._tracker.repeats,
-                late_fails=self.counts.late_fails,
-                outbox_waiting=self.waiting,
-                rss_mb=rss_mb(),
-                audit_head=self._audit_head() or None,
-            )
+        message = health_report(
+            self.config.station.id,
+            counts=self.counts,
+            matches=self._tracker.match_counts,
+            gates=self._outputs.status().values(),
+            clock=self._clock,
         )
+        found = {
+            "frames_dropped": sum(channel.feed.dropped for channel in self._channels),
+            "grabbed": self.grabbed,
+            "repeats": self._tracker.repeats,
+            "outbox_waiting": self.waiting,
+            "audit_head": self._audit_head() or None,
+        }
+        self._actor.publish(message.model_copy(update=found))
 
     def _end(self, reason: str) -> None:
         """Decide what was grabbed, send what waits, and close everything.
@@ -336,6 +362,7 @@ class Station:
         self._supervisor.stopping()
         self._supervisor.wait_for_us(self._timing.arming_s + self.config.line.drain_s)
         self._change("stopping", reason)
+        self._jobs.stop()
         self._bundle_watch.stop()
         if self._trigger is not None:
             self._trigger.stop()
@@ -356,9 +383,4 @@ class Station:
         for thread in self._threads:
             if not thread.alive:
                 thread.channel.bundle.close()
-
-
-def rss_mb() -> float:
-    """The resident memory of this process (proc(5), statm)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+        self._change_over.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
@@ -24,7 +24,7 @@ class TriggerWatch:
     """Opens a trigger and tells the part tracker of every event; start() and stop() own its thread.
 
     fault: what is lost, or empty. numbers: name the parts that the trigger does not name; without
-    them those are passed over.
+    them those are passed over. choose_job: takes what follows `job_prefix` in an event.
     """
 
     def __init__(
@@ -35,7 +35,11 @@ class TriggerWatch:
         counts: StationCounts,
         reopen_s: Sequence[float] = REOPEN_S,
         numbers: PartNumbers | None = None,
+        job_prefix: str = "",
+        choose_job: Callable[[str], object] = str,
     ) -> None:
+        self._job_prefix = job_prefix
+        self._choose_job = choose_job
         self.fault = ""
         self._numbers = numbers
         self._trigger = trigger
@@ -92,6 +96,9 @@ class TriggerWatch:
         self._attempts = 0
         self._tell_missed()
         if event is None:
+            return
+        if self._job_prefix and event.part_id.startswith(self._job_prefix):
+            self._choose_job(event.part_id.removeprefix(self._job_prefix).strip())
             return
         part_id = event.part_id or (self._numbers.next() if self._numbers else "")
         if part_id:

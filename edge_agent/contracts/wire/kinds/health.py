@@ -24,6 +24,21 @@ class HealthMessage(LatestMessage):
         default=0, ge=0, description="second items of a part, by a bounced trigger"
     )
     late_fails: int = Field(default=0, ge=0, description="FAILs after their part was decided")
+    items_missed: int = Field(
+        default=0, ge=0, description="triggers after which a channel took nothing in its window"
+    )
+    items_stale: int = Field(
+        default=0, ge=0, description="items that were taken before the trigger they came after"
+    )
+    items_double: int = Field(default=0, ge=0, description="second items in one trigger's window")
+    items_untriggered: int = Field(default=0, ge=0, description="items without a trigger")
+    triggers_double: int = Field(
+        default=0, ge=0, description="triggers too close to be two parts; neither passed"
+    )
+    late_at_gate: int = Field(
+        default=0, ge=0, description="decisions that came when the part was at the gate already"
+    )
+    went_through: int = Field(default=0, ge=0, description="bad parts among them, let through")
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
     audit_head: str | None = Field(
