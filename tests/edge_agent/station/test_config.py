@@ -77,7 +77,7 @@ def test_relative_paths_are_beside_the_file(
         (
             'driver = "replay"\n',
             "",
-            "source: needs driver; known are replay, simulated",
+            "source: needs driver; known are ",
         ),
         ('kind = "image"\n', "", "channel.0: needs kind"),
         ('bundle = "caps.bundle"\n', "", "channel.0.image.bundle: is missing"),
