@@ -28,22 +28,20 @@ CYCLE = 100
 
 @dataclass(frozen=True)
 class BeltPlan:
-    """camera_mm, gate_mm: from the barrier; part_mm: length of a part; rate_hz: parts a second."""
+    """camera_mm, gate_mm: from the barrier; part_mm: length of a part; rate_hz: parts a second.
+
+    The belt has the same speed at every rate: fewer parts lie farther apart.
+    """
 
     seed: int = 1
     rate_hz: float = 10.0
-    pitch_mm: float = 100.0
+    speed_mm_s: float = 1000.0
     camera_mm: float = 20.0
     gate_mm: float = 300.0
     part_mm: float = 30.0
     defect_rate: float = 0.25
     look: Look = "parts"
     size_px: tuple[int, int] = (320, 240)
-
-    @property
-    def speed_mm_s(self) -> float:
-        """Speed of the belt."""
-        return self.rate_hz * self.pitch_mm
 
     def is_bad(self, k: int) -> bool:
         """The truth of part k."""
@@ -93,7 +91,7 @@ class GateRecord:
         """Whether it lets parts through now."""
         return self._states[-1]
 
-    def set(self, is_open: bool, now_ns: int) -> None:
+    def switch(self, is_open: bool, now_ns: int) -> None:
         """It opens or shuts; what it does already is nothing."""
         with self._lock:
             if is_open != self._states[-1]:

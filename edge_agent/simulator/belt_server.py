@@ -136,7 +136,7 @@ class BeltServer:
                 got = client.recv(4096)
             except TimeoutError:
                 if role == "gate":
-                    self.gate.set(False, monotonic_ns())
+                    self.gate.switch(False, monotonic_ns())
                 continue
             except OSError:
                 break
@@ -144,7 +144,7 @@ class BeltServer:
                 break
             *orders, waiting = (waiting + got).split(b"\n")
             if role == "gate" and orders:
-                self.gate.set(orders[-1] == b"0", monotonic_ns())
+                self.gate.switch(orders[-1] == b"0", monotonic_ns())
                 with contextlib.suppress(OSError):
                     client.sendall(b"".join(order + b"\n" for order in orders))
         self._leave(role, client)
@@ -168,7 +168,7 @@ class BeltServer:
             if old is None:
                 return
             if role == "gate":
-                self.gate.set(False, monotonic_ns())
+                self.gate.switch(False, monotonic_ns())
             _hang_up(old)
 
     def _send(self, role: str, head: dict[str, int], payload: bytes = b"") -> None:

@@ -68,7 +68,10 @@ def test_late_result_is_counted_and_went_through_only_where_the_gate_was_open(
 
 def test_pulses_that_overlap_merge_and_the_worse_one_counts() -> None:
     gate = schedule()
-    for part, trigger, action in (("p1", 0, "accept"), ("p2", 5, "reject"), ("p3", 8, "accept")):
+    orders: list[tuple[str, int, Action]] = [
+        ("p1", 0, "accept"), ("p2", 5, "reject"), ("p3", 8, "accept"),
+    ]  # fmt: skip
+    for part, trigger, action in orders:
         gate.decide(part, trigger, action, 20)
     assert actions(gate, 100, 104, 105, 114, 115, 117, 118) == [
         "accept", "accept", "reject", "reject", "accept", "accept", "reject",

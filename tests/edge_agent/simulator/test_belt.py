@@ -55,9 +55,9 @@ def test_parts_look_like_the_simulated_line() -> None:
 
 def test_gate_record_tells_what_it_did_in_a_time() -> None:
     gate = GateRecord()
-    gate.set(True, 10)
-    gate.set(True, 15)
-    gate.set(False, 20)
+    gate.switch(True, 10)
+    gate.switch(True, 15)
+    gate.switch(False, 20)
     assert gate.states(0, 9) == {False}
     assert gate.states(5, 12) == {False, True}
     assert gate.states(12, 19) == {True}

@@ -166,3 +166,28 @@ def test_single_brackets_are_explained(tmp_path: Path) -> None:
     path = write(tmp_path, '[station]\nid = "demo"\n[channel]\nname = "top"\n')
     with pytest.raises(ConfigError, match=r"channel: write it as \[\[channel\]\], once for each"):
         read_config(path)
+
+
+def test_station_of_the_simulated_belt_is_valid() -> None:
+    config = read_config(ROOT / "docs" / "belt.toml")
+    assert config.line.join == "trigger"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('join = "trigger"', "needs a \\[trigger\\]"),
+        ('join = "trigger"\ndeadline_ms = 105', "no part could pass in time"),
+    ],
+)
+def test_triggered_line_that_could_pass_nothing_is_refused(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    trigger = '[trigger]\ndriver = "free_run"\nperiod_s = 1\n' if "ms" in line else ""
+    path = tmp_path / "station.toml"
+    path.write_text(
+        f'[station]\nid = "test"\n[line]\n{line}\n{trigger}[[channel]]\nname = "top"\n'
+        'kind = "image"\nbundle = "b.bundle"\n[channel.source]\ndriver = "simulated"\n'
+    )
+    with pytest.raises(ConfigError, match=words):
+        read_config(path)
