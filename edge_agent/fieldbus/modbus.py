@@ -5,6 +5,7 @@ Source: Modbus Application Protocol Specification V1.1b3, sections 6 and 7.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
@@ -15,6 +16,7 @@ from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
     from pymodbus.client import ModbusSerialClient, ModbusTcpClient
+    from pymodbus.pdu import ModbusPDU
 
 Area: TypeAlias = Literal["coil", "discrete_input", "holding_register", "input_register"]
 
@@ -47,19 +49,17 @@ class ModbusDevice(Table):
         return f"Modbus {place}, unit {self.unit}"
 
 
-class ModbusPoint:
-    """One address of a device. Used by one thread at a time; connects again when it was lost."""
+class ModbusLink:
+    """A connection to a device. Used by one thread at a time; connects again when it was lost."""
 
-    def __init__(self, device: ModbusDevice, area: Area, address: int) -> None:
-        self._device = device
-        self._area = area
-        self._address = address
+    def __init__(self, device: ModbusDevice) -> None:
+        self.device = device
         self._client: ModbusTcpClient | ModbusSerialClient | None = None
 
     def open(self) -> None:
         """Connect; raises DeviceError."""
         self.close()
-        device = self._device
+        device = self.device
         try:
             from pymodbus import FramerType
             from pymodbus.client import ModbusSerialClient, ModbusTcpClient
@@ -85,34 +85,32 @@ class ModbusPoint:
             raise DeviceError("cannot be reached", where=device.where, cure=cure)
         self._client = client
 
-    def read(self) -> int:
-        """The value now; raises DeviceError."""
-        client = self._connected()
-        read = {
-            "coil": client.read_coils,
-            "discrete_input": client.read_discrete_inputs,
-            "holding_register": client.read_holding_registers,
-            "input_register": client.read_input_registers,
-        }[self._area]
+    def ask(
+        self, request: Callable[[ModbusTcpClient | ModbusSerialClient], ModbusPDU], what: str
+    ) -> ModbusPDU:
+        """The answer to a request; raises DeviceError where there is none, or it is an exception
+        (Modbus, section 7). what: the address in words.
+        """
+        if self._client is None:
+            self.open()
+        if self._client is None:
+            raise DeviceError("not open", where=self.device.where, cure="open it first")
         try:
-            answer = read(self._address, count=1, device_id=self._device.unit)
+            answer = request(self._client)
         except Exception as error:
-            raise self._lost(error) from error
-        self._refuse(answer)
-        is_bit = self._area in ("coil", "discrete_input")
-        return int(answer.bits[0] if is_bit else answer.registers[0])
-
-    def write(self, value: int) -> None:
-        """Set a coil or a holding register; raises DeviceError."""
-        client = self._connected()
-        try:
-            if self._area == "coil":
-                answer = client.write_coil(self._address, bool(value), device_id=self._device.unit)
-            else:
-                answer = client.write_register(self._address, value, device_id=self._device.unit)
-        except Exception as error:
-            raise self._lost(error) from error
-        self._refuse(answer)
+            self.close()
+            raise DeviceError(
+                f"does not answer ({error})",
+                where=self.device.where,
+                cure="check the PLC and the network; it is tried again",
+            ) from error
+        if answer.isError():
+            raise DeviceError(
+                f"refuses {what} ({answer})",
+                where=self.device.where,
+                cure="correct `area`, `address` or `unit`",
+            )
+        return answer
 
     def close(self) -> None:
         """Disconnect."""
@@ -120,26 +118,64 @@ class ModbusPoint:
         if client is not None:
             client.close()  # type: ignore[no-untyped-call]
 
-    def _connected(self) -> ModbusTcpClient | ModbusSerialClient:
-        if self._client is None:
-            self.open()
-        if self._client is None:
-            raise DeviceError("not open", where=self._device.where, cure="open it first")
-        return self._client
 
-    def _refuse(self, answer: object) -> None:
-        """Raise DeviceError for an answer that is an exception (Modbus, section 7)."""
-        if getattr(answer, "isError")():  # noqa: B009 - pymodbus has no common type for answers
-            raise DeviceError(
-                f"refuses {self._area} {self._address} ({answer})",
-                where=self._device.where,
-                cure="correct `area`, `address` or `unit`",
-            )
+class ModbusPoint:
+    """One address of a device. Used by one thread at a time; connects again when it was lost."""
 
-    def _lost(self, error: Exception) -> DeviceError:
-        self.close()
-        return DeviceError(
-            f"does not answer ({error})",
-            where=self._device.where,
-            cure="check the PLC and the network; it is tried again",
-        )
+    def __init__(self, device: ModbusDevice, area: Area, address: int) -> None:
+        self._link = ModbusLink(device)
+        self._unit = device.unit
+        self._area = area
+        self._address = address
+        self._what = f"{area} {address}"
+
+    def open(self) -> None:
+        """Connect; raises DeviceError."""
+        self._link.open()
+
+    def read(self) -> int:
+        """The value now; raises DeviceError."""
+        answer = self._link.ask(self._read, self._what)
+        is_bit = self._area in ("coil", "discrete_input")
+        return int(answer.bits[0] if is_bit else answer.registers[0])
+
+    def write(self, value: int) -> None:
+        """Set a coil or a holding register; raises DeviceError."""
+        self._link.ask(lambda client: self._write(client, value), self._what)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._link.close()
+
+    def _read(self, client: ModbusTcpClient | ModbusSerialClient) -> ModbusPDU:
+        read = {
+            "coil": client.read_coils,
+            "discrete_input": client.read_discrete_inputs,
+            "holding_register": client.read_holding_registers,
+            "input_register": client.read_input_registers,
+        }[self._area]
+        return read(self._address, count=1, device_id=self._unit)
+
+    def _write(self, client: ModbusTcpClient | ModbusSerialClient, value: int) -> ModbusPDU:
+        if self._area == "coil":
+            return client.write_coil(self._address, bool(value), device_id=self._unit)
+        return client.write_register(self._address, value, device_id=self._unit)
+
+
+def read_words(link: ModbusLink, address: int, count: int) -> list[int]:
+    """Holding registers; raises DeviceError."""
+    answer = link.ask(
+        lambda client: client.read_holding_registers(
+            address, count=count, device_id=link.device.unit
+        ),
+        f"holding_register {address}",
+    )
+    return list(answer.registers)
+
+
+def write_words(link: ModbusLink, address: int, words: Sequence[int]) -> None:
+    """Set holding registers in one request; raises DeviceError."""
+    link.ask(
+        lambda client: client.write_registers(address, list(words), device_id=link.device.unit),
+        f"holding_register {address}",
+    )

@@ -22,7 +22,7 @@ MISSING = {
 def main() -> int:
     """Serve the lines of stdin."""
     try:
-        from asyncua.ua import UaError
+        from asyncua.ua.uaerrors import UaError
     except ImportError:
         return _end(MISSING)
     order = json.loads(sys.stdin.readline() or "{}")
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 async def _serve(order: Mapping[str, Any]) -> None:
-    from asyncua import Client
+    from asyncua.client.client import Client
 
     client = Client(order["url"], timeout=order["timeout_s"])
     if order["username"]:
@@ -54,10 +54,10 @@ async def _serve(order: Mapping[str, Any]) -> None:
 
 async def _read(client: Any, nodes: Mapping[str, Any]) -> dict[str, dict[str, object]]:
     """All values by one request; a status that is not good is a fault of that value."""
-    from asyncua import ua
+    from asyncua.ua.attribute_ids import AttributeIds
 
     answers = await client.uaclient.read_attributes(
-        [node.nodeid for node in nodes.values()], ua.AttributeIds.Value
+        [node.nodeid for node in nodes.values()], AttributeIds.Value
     )
     values: dict[str, object] = {}
     faults: dict[str, object] = {}

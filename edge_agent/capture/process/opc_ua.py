@@ -97,7 +97,8 @@ class OpcUaReader:
         """All values now; raises DeviceError when server or client is lost."""
         self._send("read")
         found = self._answer(2 * self._config.timeout_s)
-        return TagValues(found["values"], found["faults"])
+        faults = {name: str(fault) for name, fault in found["faults"].items()}
+        return TagValues(found["values"], faults)
 
     def close(self) -> None:
         """End the client: it ends by itself when its input does."""

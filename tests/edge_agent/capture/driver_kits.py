@@ -22,6 +22,7 @@ from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_cam
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
 from tests.edge_agent.capture.camera.test_v4l2 import Webcam
 from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
+from tests.edge_agent.capture.process.test_modbus_rows import modbus_server
 from tests.edge_agent.capture.process.test_opc_ua import missing_server as no_opc_ua
 from tests.edge_agent.capture.process.test_opc_ua import opc_ua_server
 from tests.edge_agent.capture.signal_kit import Microcontroller
@@ -184,6 +185,16 @@ def mqtt_tags(room: Path) -> Iterator[Kit]:
 
 
 @contextmanager
+def modbus(room: Path) -> Iterator[Kit]:
+    port = free_port()
+    device = {"host": "127.0.0.1", "port": port}
+    tag = [{"name": "torque", "address": 3}]
+    table = {"device": device, "tag": tag, "period_s": 0.02}
+    with modbus_server("tcp", str(port)):
+        yield Kit(table, {"device": device | {"port": 1}})
+
+
+@contextmanager
 def opc_ua(room: Path) -> Iterator[Kit]:
     port = free_port()
     tag = [{"name": "Force", "node": "ns=2;s=Press.Force"}]
@@ -214,6 +225,7 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("vibration", "audio"): audio,
     ("tabular", "rows"): rows,
     ("tabular", "mqtt_tags"): mqtt_tags,
+    ("tabular", "modbus"): modbus,
     ("tabular", "opc_ua"): opc_ua,
 }
 
