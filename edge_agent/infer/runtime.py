@@ -78,15 +78,24 @@ class Interpreted:
     def __init__(self, name: str, package: str, make: Any, model: bytes, threads: int) -> None:
         self.name = name
         self.version = version(package)
-        self._interpreter = _allocate(make, model, threads)
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
+        self._interpreter, inputs, outputs = _allocate(make, model, threads)
         self.inputs = [tensor_spec(detail) for detail in inputs]
         self.outputs = [tensor_spec(detail) for detail in outputs]
         self._input_ids = [int(detail["index"]) for detail in inputs]
         self._output_ids = [int(detail["index"]) for detail in outputs]
 
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Raises BundleError where the runtime cannot run the model, or it is closed."""
+        try:
+            return self._run(tensors)
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(
+                f"the runtime cannot run it ({_first_line(error)})",
+                where="model.tflite",
+                cure="convert the run again",
+            ) from error
+
+    def _run(self, tensors: list[Tensor]) -> list[Tensor]:
         interpreter = self._interpreter
         if interpreter is None:
             raise BundleError("the model is closed", where=self.name, cure="load the bundle again")
@@ -122,18 +131,21 @@ def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
     return TensorSpec(shape=shape, dtype=dtype, scale=float(scale), zero_point=int(zero_point))
 
 
-def _allocate(make: Any, model: bytes, threads: int) -> Any:
+def _allocate(
+    make: Any, model: bytes, threads: int
+) -> tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]:
+    """The interpreter, and what it says of inputs and outputs; a name in them may be no text."""
     try:
         with without_info_lines(), native_call():
             interpreter = make(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
+        return interpreter, interpreter.get_input_details(), interpreter.get_output_details()
     except (ValueError, RuntimeError, MemoryError) as error:
-        raise _load_error(str(error)) from error
-    return interpreter
+        raise _load_error(error) from error
 
 
-def _load_error(text: str) -> BundleError:
-    where = "model.tflite"
+def _load_error(error: Exception) -> BundleError:
+    text, where = str(error), "model.tflite"
     custom = re.search(r"unresolved custom op: ([\w-]+)", text)
     if custom:
         return BundleError(
@@ -141,7 +153,10 @@ def _load_error(text: str) -> BundleError:
             where=where,
             cure="convert a network of built-in operators only",
         )
-    first = text.strip().splitlines()[0] if text.strip() else "no message"
     return BundleError(
-        f"the runtime refuses it ({first})", where=where, cure="convert the run again"
+        f"the runtime refuses it ({_first_line(error)})", where=where, cure="convert the run again"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no message")

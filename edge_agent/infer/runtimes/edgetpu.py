@@ -48,7 +48,7 @@ class Accelerated(Interpreted):
 
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
         try:
-            return super().invoke(tensors)
+            return self._run(tensors)
         except RuntimeError as error:
             raise DeviceError(
                 f"a run fails ({_first_line(str(error))})", where="Edge TPU", cure=PLUG_IN

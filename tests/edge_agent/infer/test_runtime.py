@@ -55,3 +55,26 @@ def test_no_threads_is_no_fault_of_the_model() -> None:
 def test_missing_older_runtime_names_its_own_extra() -> None:
     with pytest.raises(ConfigError, match=r"no tflite_runtime is installed: .*extra \[tflite\]"):
         open_runtime(MODEL, prefer="tflite_runtime")
+
+
+def changed(model: bytes, at: int, value: int) -> bytes:
+    return model[:at] + bytes([value]) + model[at + 1 :]
+
+
+def test_a_tensor_whose_name_is_no_text_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"model\.tflite: the runtime refuses it \('utf-8'"):
+        open_runtime(changed(MODEL, 2145, 0xFF))
+
+
+def test_a_model_that_loads_and_cannot_be_run_is_an_error_of_the_bundle() -> None:
+    power = (Path(__file__).parents[1] / "models" / "power.tflite").read_bytes()
+    runtime = open_runtime(changed(power, 480, 0))
+    given = runtime.inputs[0]
+    with pytest.raises(BundleError, match=r"the runtime cannot run it \(Input tensor 1 lacks data"):
+        runtime.invoke([np.zeros(given.shape, given.dtype)])
+
+
+def test_a_tensor_of_another_shape_is_an_error() -> None:
+    runtime = open_runtime(MODEL)
+    with pytest.raises(BundleError, match="the runtime cannot run it"):
+        runtime.invoke([np.zeros((1, 2), np.uint8)])
