@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -40,6 +42,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     belt.set_defaults(run=_run)
 
 
+URGENT = -15
+"""Priority of the belt, where the system allows it."""
 LOOK = "parts: machined parts with their defects; plain: good ones bright, bad ones dark (parts)"
 
 
@@ -57,11 +61,14 @@ def _run(args: argparse.Namespace) -> int:
 
     def tell(outcome: Outcome) -> None:
         if not args.quiet:
-            print(json.dumps(asdict(outcome)) if args.json else outcome.words, flush=True)
+            fields = asdict(outcome) | {"accepted": outcome.accepted, "rejected": outcome.rejected}
+            print(json.dumps(fields) if args.json else outcome.words, flush=True)
 
     plan = BeltPlan(
         seed=args.seed, rate_hz=args.rate_hz, defect_rate=args.defect_rate, look=args.look
     )
+    with contextlib.suppress(OSError):  # a belt does not slow down because a computer is busy
+        os.nice(URGENT)
     belt = BeltServer(plan, port=args.port, tell=tell)
     stop = stop_on_signals()
     belt.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
@@ -17,21 +17,32 @@ from edge_agent.outputs.output import Output, OutputStatus
 
 LOG = logging.getLogger("lineside.outputs")
 
-IDLE_S = 0.05
+IDLE_MS = 50.0
 """Longest sleep of the thread, also while no part is on its way."""
-FOLLOW_S = 0.002
+FOLLOW_NS = 2_000_000
 """Between two looks at the way of the belt."""
 STALL_S = 1.0
 """A thread that gave no sign of life for so long hangs in its device."""
 ALARM_NS = 1_000_000_000
 """For so long a bad part that went through is a fault."""
-RETRY_S = 0.1
+RETRY_NS = 100_000_000
 """After a failed movement the device is tried again."""
 END_S = 5.0
 """Longest wait for the thread at close()."""
 
 Place = Callable[[int], int | None]
 """Monotonic ns -> how far the belt has moved, in um; None while the encoder is lost."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the device must show, until which place (None: no end is known), and the moment at
+    which to look again.
+    """
+
+    shown: Shown
+    until: int | None
+    wake_ns: int
 
 
 class TimedOutput:
@@ -170,39 +181,49 @@ class TimedOutput:
     def _run(self) -> None:
         while not self._stopping:
             self._beat_ns = self._clock.mono_ns()
-            shown, wait_s = self._look()
+            look = self._look()
+            wake_ns = look.wake_ns
             try:
-                self._show(shown)
+                self._show(look)
                 self._fault = self._lost_place()
             except DeviceError as error:
-                self._fault, self._shown, wait_s = str(error), None, RETRY_S
+                self._fault, self._shown = str(error), None
+                wake_ns = self._clock.mono_ns() + RETRY_NS
             except Exception as error:
                 LOG.exception("output %s failed; going on", self._name)
-                self._fault, self._shown, wait_s = repr(error), None, RETRY_S
+                self._fault, self._shown = repr(error), None
+                wake_ns = self._clock.mono_ns() + RETRY_NS
+            # From a moment, not for a time: a slow device must not make the next movement late.
+            wait_s = (wake_ns - self._clock.mono_ns()) / 1e9
             with self._change:
-                self._change.wait_for(lambda: self._changed or self._stopping, wait_s)
+                self._change.wait_for(lambda: self._changed or self._stopping, max(0.0, wait_s))
                 self._changed = False
 
-    def _look(self) -> tuple[Shown, float]:
-        """What the device must show now, and when to look again."""
-        ahead_ns = round(self._gate.lead_ms * 1e6)
+    def _look(self) -> Look:
+        """What the device must show now, until which place, and when to look again."""
+        ahead_ns, now_ns = round(self._gate.lead_ms * 1e6), self._clock.mono_ns()
+        idle_ns = now_ns + round(1e6 * (self._gate.refresh_ms or IDLE_MS))
         with self._change:
-            now = self._now(ahead_ns)
+            now = self._place(now_ns + ahead_ns)
             if now is None:
                 self._schedule.show_safe_state(self._safe_state, 0)
-                return Shown(self._safe_state), FOLLOW_S
+                return Look(Shown(self._safe_state), None, now_ns + FOLLOW_NS)
             shown = self._schedule.shown(now)
             change = self._schedule.next_change(now)
         if self._stopped:
             shown = Shown("stop")
-        wait_s = IDLE_S
-        if change is not None:
-            wait_s = FOLLOW_S if self._gate.by_way else min(IDLE_S, (change - now) / 1e9)
-        return shown, min(wait_s, self._gate.refresh_ms / 1e3 or IDLE_S)
+        if change is None:
+            return Look(shown, None, idle_ns)
+        wake_ns = now_ns + (FOLLOW_NS if self._gate.by_way else change - now)
+        return Look(shown, change, min(wake_ns, idle_ns))
 
-    def _show(self, shown: Shown) -> None:
+    def _show(self, look: Look) -> None:
         """Move the device where it must move, or be told that we are alive."""
         now_ns, refresh_ns = self._clock.mono_ns(), self._gate.refresh_ms * 1e6
+        now = self._now(round(self._gate.lead_ms * 1e6))
+        if look.until is not None and now is not None and now >= look.until:
+            return  # this thread was held up: what it wanted to show is over
+        shown = look.shown
         moved = self._shown is None or shown.action != self._shown.action
         if moved or (refresh_ns and now_ns - self._told_ns >= refresh_ns):
             verdict = Verdict.PASS if shown.action == "accept" else Verdict.NO_VERDICT

@@ -80,7 +80,10 @@ Happening = Literal["barrier", "camera", "gone"]
 
 @dataclass
 class GateRecord:
-    """What a gate did. Any thread may call it; opened while it lets parts through."""
+    """What a gate was told and what it did. Any thread may call it; open lets parts through.
+
+    It opens when it has been told so for OPENS_NS, as a valve needs to be, and shuts at once.
+    """
 
     _times: list[int] = field(default_factory=lambda: [0])
     _states: list[bool] = field(default_factory=lambda: [False])
@@ -88,36 +91,52 @@ class GateRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether it lets parts through now."""
+        """Whether it is told to let parts through."""
         return self._states[-1]
 
     def switch(self, is_open: bool, now_ns: int) -> None:
-        """It opens or shuts; what it does already is nothing."""
+        """It is told to open or to shut; what it does already is nothing."""
         with self._lock:
             if is_open != self._states[-1]:
                 self._times.append(max(now_ns, self._times[-1]))
                 self._states.append(is_open)
 
-    def states(self, from_ns: int, until_ns: int) -> set[bool]:
-        """Whether it was open, shut, or both in that time."""
+    def open_ns(self, from_ns: int, until_ns: int) -> int:
+        """For how long it was open in that time."""
         with self._lock:
-            first = bisect_right(self._times, from_ns) - 1
+            first = max(0, bisect_right(self._times, from_ns) - 1)
             last = bisect_right(self._times, until_ns)
-            return set(self._states[max(0, first) : last])
+            ends = [*self._times[first + 1 : last], until_ns]
+            spans = zip(self._times[first:last], self._states[first:last], ends, strict=True)
+            opened = [(begin + OPENS_NS, end) for begin, is_open, end in spans if is_open]
+        return sum(max(0, end - max(begin, from_ns)) for begin, end in opened)
+
+
+OPENS_NS = 5_000_000
+"""A gate that is told to open is open after this."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a part. accepted: the gate was open at some moment while the part was there;
-    rejected: shut at some moment (both: it moved under the part); followed: barrier, camera and
-    gate were connected from the part's edge until it had gone.
+    """What became of a part. open_ms: for how long the gate was open while the part was there,
+    present_ms; followed: barrier, camera and gate were connected from its edge until it had gone.
     """
 
     k: int
     bad: bool
-    accepted: bool
-    rejected: bool
+    open_ms: float
+    present_ms: float
     followed: bool
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the gate was open at any moment while the part was there."""
+        return self.open_ms > 0
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it was shut at any moment; both: it moved under the part."""
+        return self.open_ms < self.present_ms
 
     @property
     def words(self) -> str:

@@ -194,11 +194,11 @@ class BeltServer:
         edge_ns = gone_ns - plan.ns_after(plan.gate_mm + plan.part_mm)
         half_ns = plan.ns_after(plan.part_mm / 2)
         centre_ns = edge_ns + plan.ns_after(plan.gate_mm)
-        states = self.gate.states(centre_ns - half_ns, centre_ns + half_ns)
+        open_ns = self.gate.open_ns(centre_ns - half_ns, centre_ns + half_ns)
         with self._lock:
             there = len(self._clients) == len(ROLES)
             followed = there and max(self._absent_until_ns.values()) < edge_ns
-        outcome = Outcome(k, plan.is_bad(k), True in states, False in states, followed)
+        outcome = Outcome(k, plan.is_bad(k), open_ns / 1e6, 2 * half_ns / 1e6, followed)
         self.tally.add(outcome)
         self._tell(outcome)
 

@@ -23,6 +23,7 @@ from edge_agent.trigger.belt import BeltTrigger, BeltTriggerTable
 from tests.station_kit import wait_until
 
 CLOCK = SystemClock()
+MS = 1_000_000
 PLAN = BeltPlan(rate_hz=20, look="plain", size_px=(32, 24))
 
 
@@ -53,25 +54,28 @@ def test_parts_look_like_the_simulated_line() -> None:
     assert np.array_equal(plan.picture(3), plan.picture(103))
 
 
-def test_gate_record_tells_what_it_did_in_a_time() -> None:
+def test_gate_record_tells_for_how_long_it_was_open() -> None:
     gate = GateRecord()
-    gate.switch(True, 10)
-    gate.switch(True, 15)
-    gate.switch(False, 20)
-    assert gate.states(0, 9) == {False}
-    assert gate.states(5, 12) == {False, True}
-    assert gate.states(12, 19) == {True}
-    assert gate.states(20, 30) == {False}
+    gate.switch(True, 10 * MS)
+    gate.switch(True, 15 * MS)
+    gate.switch(False, 40 * MS)
+    gate.switch(True, 60 * MS)
+    gate.switch(False, 64 * MS)
+    assert gate.open_ns(0, 9 * MS) == 0
+    assert gate.open_ns(0, 20 * MS) == 5 * MS, "it needs 5 ms to open"
+    assert gate.open_ns(20 * MS, 30 * MS) == 10 * MS
+    assert gate.open_ns(30 * MS, 50 * MS) == 10 * MS
+    assert gate.open_ns(50 * MS, 90 * MS) == 0, "4 ms move no valve"
     assert not gate.is_open
 
 
 @pytest.mark.parametrize(
     ("outcome", "field"),
     [
-        (Outcome(0, True, True, True, True), "bad_accepted"),
-        (Outcome(0, False, True, False, True), "good_accepted"),
-        (Outcome(0, False, True, True, True), "good_lost"),
-        (Outcome(0, False, False, True, False), "good_lost_down"),
+        (Outcome(0, True, 1, 30, True), "bad_accepted"),
+        (Outcome(0, False, 30, 30, True), "good_accepted"),
+        (Outcome(0, False, 29, 30, True), "good_lost"),
+        (Outcome(0, False, 0, 30, False), "good_lost_down"),
     ],
 )
 def test_gate_that_moves_under_a_part_counts_against_the_station(
