@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from deploy.flash.card import Card
 from deploy.flash.image import HEAD_BYTES
@@ -31,16 +32,6 @@ class BootPartition:
         """The file `name`; raises StorageError where there is none."""
         return self._run(["mtype"], f"::/{name}")
 
-    def has(self, name: str) -> bool:
-        """Whether there is a file `name`."""
-        done = subprocess.run(
-            ["mtype", *self._image, f"::/{name}"],
-            env=_environment(),
-            capture_output=True,
-            check=False,
-        )
-        return done.returncode == 0
-
     def write(self, name: str, content: bytes | Path) -> None:
         """Write a file and its folders; an older one is replaced."""
         parts = name.split("/")[:-1]
@@ -48,9 +39,14 @@ class BootPartition:
             folder = "/".join(parts[:number])
             if not self._is_folder(folder):
                 self._run(["mmd"], f"::/{folder}")
-        source = str(content) if isinstance(content, Path) else "-"
-        stdin = content if isinstance(content, bytes) else b""
-        self._run(["mcopy", "-o"], source, f"::/{name}", stdin=stdin)
+        if isinstance(content, Path):
+            self._run(["mcopy", "-o"], str(content), f"::/{name}")
+            return
+        # Not by a pipe: from there mcopy fills a full partition and reports no error.
+        with NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            self._run(["mcopy", "-o"], file.name, f"::/{name}")
 
     def label(self, label: str) -> None:
         """Set the label of the volume."""
@@ -69,11 +65,15 @@ class BootPartition:
         )
         return done.returncode == 0
 
-    def _run(self, command: list[str], *names: str, stdin: bytes = b"") -> bytes:
+    def _run(self, command: list[str], *names: str) -> bytes:
         words = [*command, *self._image, *names]
         try:
             done = subprocess.run(
-                words, env=_environment(), input=stdin, capture_output=True, check=False
+                words,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
             )
         except FileNotFoundError as error:
             raise ConfigError(

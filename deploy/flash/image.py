@@ -72,8 +72,11 @@ def image_size(path: Path) -> int:
 
 def image_head(path: Path) -> bytes:
     """The first MiB; raises InputError for a file that is no disk image."""
+    head = b""
     with open_image(path) as stream:
-        head = stream.read(HEAD_BYTES)
+        # A pipe gives less than was asked for.
+        while len(head) < HEAD_BYTES and (piece := stream.read(HEAD_BYTES - len(head))):
+            head += piece
     if head[510:512] != b"\x55\xaa" or head.startswith(ARCHIVES):
         raise InputError(
             "no disk image: its first sector has no boot signature",

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from edge_agent.contracts.core.errors import ConfigError, StorageError
@@ -79,6 +83,19 @@ def read_keys(folder: Path) -> KeyPair:
         )
     private = _parse(payload, path)
     return KeyPair(private, key_id(_raw(private)))
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """Read a .pub file; raises ConfigError."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        cure = "name the .pub file that `lineside-deploy keys init` wrote"
+        raise ConfigError(f"no public key ({error})", where=str(path), cure=cure) from error
+    if not isinstance(key, Ed25519PublicKey):
+        cure = "name the .pub file that `lineside-deploy keys init` wrote"
+        raise ConfigError("a key of another kind", where=str(path), cure=cure)
+    return key
 
 
 def _parse(payload: bytes, path: Path) -> Ed25519PrivateKey:

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.clock import Clock
+    from edge_agent.contracts.wire.decision import Decision
     from edge_agent.decide.hold import Hold
     from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.station.config import StationConfig
@@ -54,9 +57,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.decide.hold import Hold
-    from edge_agent.outputs.console import Console, ConsoleTable
     from edge_agent.station.config import read_config
-    from edge_agent.station.log import flush_log, log_fail, start_log
+    from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
     from edge_agent.station.systemd import supervisor_of
 
@@ -64,41 +66,50 @@ def _run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_S)
     config = read_config(args.config)
     stop = stop_on_signals()
-    shown = (args.verbose or args.json or sys.stdout.isatty()) and not args.quiet
-    form: Literal["text", "json"] = "json" if args.json else "text"
     clock = SystemClock()
-    console = Console(ConsoleTable(driver="console", format=form), name="console", clock=clock)
-    if shown:
-        console.open()
-    audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
-    hold = Hold(config.station.state_dir, config.station.safe_action)
-    hold.load()
-    page = build_page(config, clock, hold, audit) if config.web.enabled else None
-    evidence = _evidence_recorder(config, audit)
-    station = Station(
-        config,
-        clock=clock,
-        listeners=[listener for listener in (audit, page) if listener],
-        observers=[observer for observer in (evidence, page) if observer],
-        hold=hold,
-        audit_head=lambda: audit.head if audit else "",
-        output=console.write if shown else log_fail,
-        keep_trying=not args.no_wait,
-        supervisor=supervisor_of(os.environ),
-    )
-    if page:
-        _open_page(page, station)
-    try:
-        station.run(stop)
-    finally:
-        console.close()
-        if page:
-            page.close()
+    with ExitStack() as ending:
+        ending.callback(flush_log)
+        audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
         if audit:
-            audit.close()
-        flush_log()
+            ending.callback(audit.close)
+        hold = Hold(config.station.state_dir, config.station.safe_action)
+        hold.load()
+        page = build_page(config, clock, hold, audit) if config.web.enabled else None
+        if page:
+            ending.callback(page.close)
+        evidence = _evidence_recorder(config, audit)
+        station = Station(
+            config,
+            clock=clock,
+            listeners=[listener for listener in (audit, page) if listener],
+            observers=[observer for observer in (evidence, page) if observer],
+            hold=hold,
+            audit_head=lambda: audit.head if audit else "",
+            output=_verdict_lines(args, clock, ending),
+            keep_trying=not args.no_wait,
+            supervisor=supervisor_of(os.environ),
+        )
+        if page:
+            _open_page(page, station)
+        station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
+
+
+def _verdict_lines(
+    args: argparse.Namespace, clock: Clock, ending: ExitStack
+) -> Callable[[Decision], None]:
+    """What shows decisions: all on stdout where somebody looks, else FAILs in the log."""
+    from edge_agent.outputs.console import Console, ConsoleTable
+    from edge_agent.station.log import log_fail
+
+    if args.quiet or not (args.verbose or args.json or sys.stdout.isatty()):
+        return log_fail
+    form: Literal["text", "json"] = "json" if args.json else "text"
+    console = Console(ConsoleTable(driver="console", format=form), name="console", clock=clock)
+    console.open()
+    ending.callback(console.close)
+    return console.write
 
 
 def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRecorder:

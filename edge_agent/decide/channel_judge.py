@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.errors import InputError, LinesideError
+from edge_agent.contracts.core.faults import convert_faults
 from edge_agent.contracts.core.types import Item, Judgement, Unreadable, Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.messages import wire_text
@@ -60,11 +61,12 @@ class ChannelJudge:
         if waited_ms > self._deadline_ms and not self.needs_every_item:
             return Examined(self.refuse(f"stale: waited {waited_ms:.0f} ms{self._limit()}", item))
         try:
-            judgement = self._inspector.inspect(item)
+            # A fault of the network or the driver's data must cost this part only.
+            with convert_faults():
+                judgement = self._inspector.inspect(item)
         except InputError as error:
             return Examined(self.refuse(str(error), item))
-        except Exception as error:
-            # A fault of the network or the driver's data must cost this part only.
+        except LinesideError as error:
             self._faults += 1
             if self._faults.bit_count() == 1:
                 LOG.exception(

@@ -118,7 +118,7 @@ class EvidenceStore:
                 cure=f"free some space: evidence.keep_free_mb is {self._table.keep_free_mb:g}",
             )
         limit = self.limit_bytes
-        while self._bytes + needed > limit:
+        while self.used_bytes + needed > limit:
             stem = self._oldest()
             if stem is None:
                 raise StorageError(

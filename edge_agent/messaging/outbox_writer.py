@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.errors import FaultError, LinesideError, StorageError
+from edge_agent.contracts.core.faults import convert_faults
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.messaging import accounts
 from edge_agent.messaging.acted_counter import ActedCounter
@@ -160,7 +161,8 @@ class OutboxWriter:
     def turn(self) -> None:
         """Write and remove what waits; never raises."""
         try:
-            self._work()
+            with convert_faults():
+                self._work()
         except StoreBusyError as error:
             self._wait_for_other(error)
         except StoreDamagedError as error:
@@ -169,7 +171,7 @@ class OutboxWriter:
             self._survive(error)
         except StorageError as error:
             self._fill_up(error)
-        except Exception as error:
+        except LinesideError as error:
             if not self._failures:
                 LOG.exception("the outbox failed; trying again")
             self._survive(error)
@@ -319,10 +321,10 @@ class OutboxWriter:
         self._store.commit([], self._books.values())
         self._report_gaps([book for book in self._books.values() if book.epoch != self.epoch])
 
-    def _survive(self, error: Exception) -> None:
+    def _survive(self, error: LinesideError) -> None:
         """A fault of our own: try again, then leave out what cannot be written."""
         self._failures += 1
-        self.fault = f"a fault in the agent: {error!r}"
+        self.fault = f"a fault in the agent: {_cause(error)!r}"
         if self._failures >= TRIES:
             self._failures = 0
             self._queue.removed(self._queue.confirmed(), 0)  # they are sent once more
@@ -331,12 +333,18 @@ class OutboxWriter:
     def _write_singly(self) -> None:
         for message in self._queue.batch():
             try:
-                self._commit([message], taken=1)
+                with convert_faults():
+                    self._commit([message], taken=1)
             except StoreRefusedError as error:
                 LOG.warning("message %s/%d is left out: %s", message.epoch, message.seq, error)
                 self._queue.drop(1, f"it could not be written: {error.what}")
             except StorageError:
                 return
-            except Exception as error:
+            except LinesideError as error:
                 LOG.exception("message %s/%d cannot be written", message.epoch, message.seq)
-                self._queue.drop(1, f"it could not be written: {error!r}")
+                self._queue.drop(1, f"it could not be written: {_cause(error)!r}")
+
+
+def _cause(error: LinesideError) -> Exception:
+    """What was raised."""
+    return error.error if isinstance(error, FaultError) else error

@@ -18,7 +18,7 @@ ROW_COLUMNS = "id, epoch, seq, stream, payload, seal"
 """Of the table `message`, in the order of Row."""
 TIME_DIGITS, RANDOM_DIGITS = 10, 15
 _EVENT_ID = re.compile(rb'"event_id":"[^"/]+/(\d{1,40})/(\d{1,18})"')
-_KIND = re.compile(rb'"kind":"([a-z_]+)"')
+_KIND = re.compile(rb'"kind":"([a-z0-9_-]+)"')
 
 
 class Row(NamedTuple):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.errors import DeviceError, LinesideError
+from edge_agent.contracts.core.faults import convert_faults
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.outputs.output import Output, OutputStatus
 from edge_agent.outputs.timed import TimedOutput
@@ -109,13 +110,14 @@ class OutputSet:
 
     def _try(self, name: str, act: Callable[[], None]) -> None:
         try:
-            act()
-        except Exception as error:
             # Also a fault in a driver must cost neither the other outputs nor the record.
+            with convert_faults():
+                act()
+        except LinesideError as error:
             if name not in self.faults:
                 expected = isinstance(error, DeviceError)
                 LOG.log(logging.ERROR, "%s failed: %s", name, error, exc_info=not expected)
-            self.faults[name] = str(error) or type(error).__name__
+            self.faults[name] = str(error)
         else:
             if self.faults.pop(name, None) is not None:
                 LOG.warning("%s works again", name)

@@ -14,6 +14,8 @@ from functools import partial
 from hashlib import blake2b
 
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.faults import convert_faults
 from edge_agent.contracts.core.types import Item, Judgement, Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
@@ -195,8 +197,9 @@ class PartTracker:
     def guarded(self, work: Callable[[], object], part_id: str) -> None:
         """Do `work` for one part in a foreign thread: a fault over it is not the other parts'."""
         try:
-            work()
-        except Exception:
+            with convert_faults():
+                work()
+        except LinesideError:
             if self._counts.add_fault().bit_count() == 1:
                 LOG.exception("part %s failed; going on", part_id)
 

@@ -83,23 +83,9 @@ class Station:
         self._timing = timing or Timing()
         self._outputs = build_outputs(config, output, clock)
         self._publisher = build_publisher(config, clock)
-        self._actor = Actor(
-            self._outputs,
-            self._publisher,
-            station=config.station.id,
-            deadline_ms=config.line.deadline_ms,
-            counts=self.counts,
-            listeners=listeners,
-            hold=hold,
-        )
-        self._state = StationState(
-            config.station.id,
-            publish=self._actor.publish,
-            status=self._supervisor.status,
-            clock=clock,
-        )
-        folder = config.station.state_dir / "channels"
-        self._memories = MemoryStore(folder if remember else None, clock=clock)
+        self._actor = self._new_actor(listeners, hold)
+        self._state = self._new_state()
+        self._memories = self._new_memories(remember)
         self._bundle_watch = BundleWatcher(
             config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
         )
@@ -114,10 +100,7 @@ class Station:
         self._channels: list[ArmedChannel] = []
         self._recipe_bundles: list[ArmedChannel] = []
         self._threads: list[ChannelThread] = []
-        self._observers = [
-            Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)
-            for observer in observers
-        ]
+        self._observers = [_relay(observer) for observer in observers]
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
         self._deadlines_beat_ns = clock.mono_ns()
@@ -244,6 +227,29 @@ class Station:
         self._jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
+    def _new_memories(self, remember: bool) -> MemoryStore:
+        folder = self.config.station.state_dir / "channels"
+        return MemoryStore(folder if remember else None, clock=self._clock)
+
+    def _new_actor(self, listeners: Sequence[Listener], hold: Hold | None) -> Actor:
+        return Actor(
+            self._outputs,
+            self._publisher,
+            station=self.config.station.id,
+            deadline_ms=self.config.line.deadline_ms,
+            counts=self.counts,
+            listeners=listeners,
+            hold=hold,
+        )
+
+    def _new_state(self) -> StationState:
+        return StationState(
+            self.config.station.id,
+            publish=self._actor.publish,
+            status=self._supervisor.status,
+            clock=self._clock,
+        )
+
     def _new_tracker(self) -> PartTracker:
         return PartTracker(
             {channel.name: channel.bundle.title for channel in self._channels},
@@ -349,6 +355,7 @@ class Station:
             "frames_dropped": sum(channel.feed.dropped for channel in self._channels),
             "grabbed": self.grabbed,
             "repeats": self._tracker.repeats,
+            "unobserved": self.unobserved,
             "outbox_waiting": self.waiting,
             "audit_head": self._audit_head() or None,
         }
@@ -384,3 +391,7 @@ class Station:
             if not thread.alive:
                 thread.channel.bundle.close()
         self._change_over.close()
+
+
+def _relay(observer: Observer) -> Relay[Observation]:
+    return Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)

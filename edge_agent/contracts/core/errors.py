@@ -13,6 +13,7 @@
     |-- GateError              exit 1   a quantised network that lost more than was allowed
     |-- StorageError           exit 1   disk full, quota reached, a file that cannot be written
     |-- BrokerError            exit 1   the MQTT broker refuses or cannot be reached
+    |-- FaultError             exit 1   what nobody foresaw, in a driver, a library or our own code
     `-- DeviceError            exit 4   a camera, sensor or accelerator that is absent or wrong
 
 Every error says what is wrong, where, and how to mend it.
@@ -85,6 +86,14 @@ class StorageError(LinesideError):
 
 class BrokerError(LinesideError):
     """An MQTT broker that refuses or cannot be reached."""
+
+
+class FaultError(LinesideError):
+    """What nobody foresaw, in a driver, a library or our own code; `error` is what was raised."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(str(error) or type(error).__name__)
 
 
 class DeviceError(LinesideError):

@@ -93,6 +93,11 @@ def test_receipt_names_hashes_and_device_and_is_signed(
     altered = receipt.read_bytes().replace(b'"verified": true', b'"verified": false')
     with pytest.raises(SignatureError):
         check_receipt(altered, key)
+    check = ["receipt", str(receipt), "--key", str(public)]
+    assert main([*check, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    receipt.write_bytes(altered)
+    assert main(check) == 1
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, attach: Attach) -> None:

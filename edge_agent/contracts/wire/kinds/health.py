@@ -39,6 +39,9 @@ class HealthMessage(LatestMessage):
         default=0, ge=0, description="decisions that came when the part was at the gate already"
     )
     went_through: int = Field(default=0, ge=0, description="bad parts among them, let through")
+    unobserved: int = Field(
+        default=0, ge=0, description="items that evidence or the page were too slow to look at"
+    )
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
     audit_head: str | None = Field(
