@@ -1,16 +1,19 @@
-"""From station.toml to what surrounds the channels: outputs, trigger and publisher."""
+"""From station.toml to what surrounds the channels: outputs, trigger, publisher, memories."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
+from edge_agent.decide.hold import Hold
 from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.output import Output, OutputTable, build_output
 from edge_agent.outputs.timed import TimedOutput
+from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.trigger_watch import TriggerWatch
@@ -42,6 +45,31 @@ def build_publisher(config: StationConfig, clock: Clock) -> Publisher:
         state_dir=config.station.state_dir,
         clock=clock,
     )
+
+
+def build_actor(
+    config: StationConfig,
+    outputs: OutputSet,
+    publisher: Publisher,
+    counts: StationCounts,
+    listeners: Sequence[Listener],
+    hold: Hold | None,
+) -> Actor:
+    """What acts on decisions and publishes messages."""
+    return Actor(
+        outputs,
+        publisher,
+        station=config.station.id,
+        deadline_ms=config.line.deadline_ms,
+        counts=counts,
+        listeners=listeners,
+        hold=hold,
+    )
+
+
+def build_memories(config: StationConfig, clock: Clock, *, remember: bool) -> MemoryStore:
+    """Alarms and last frames of the channels; remember: from run to run, in the state folder."""
+    return MemoryStore(config.station.state_dir / "channels" if remember else None, clock=clock)
 
 
 def build_trigger_watch(

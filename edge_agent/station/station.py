@@ -18,9 +18,15 @@ from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.observation import Observation, Observer
 from edge_agent.decide.hold import Hold
-from edge_agent.station.actor import Actor, Listener
+from edge_agent.station.actor import Listener
 from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
-from edge_agent.station.build_devices import build_outputs, build_publisher, build_trigger_watch
+from edge_agent.station.build_devices import (
+    build_actor,
+    build_memories,
+    build_outputs,
+    build_publisher,
+    build_trigger_watch,
+)
 from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.change_over import ChangeOver, watched_tables
 from edge_agent.station.channel import ChannelThread
@@ -28,7 +34,6 @@ from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
-from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.relay import WAITING_ITEMS, Relay
 from edge_agent.station.state import State, StationState
@@ -83,23 +88,16 @@ class Station:
         self._timing = timing or Timing()
         self._outputs = build_outputs(config, output, clock)
         self._publisher = build_publisher(config, clock)
-        self._actor = self._new_actor(listeners, hold)
+        self._actor = build_actor(
+            config, self._outputs, self._publisher, self.counts, listeners, hold
+        )
         self._state = self._new_state()
-        self._memories = self._new_memories(remember)
-        self._bundle_watch = BundleWatcher(
-            config, clock, look_s=self._timing.look_s, retry_s=self._timing.retry_s
-        )
-        self._change_over = ChangeOver(
-            config.recipe,
-            clock=clock,
-            load=self._load_recipe,
-            take_installed=self._bundle_watch.take,
-        )
+        self._memories = build_memories(config, clock, remember=remember)
+        self._bundle_watch = self._new_bundle_watch()
+        self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
         self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs.choose)
-        self._channels: list[ArmedChannel] = []
-        self._recipe_bundles: list[ArmedChannel] = []
-        self._threads: list[ChannelThread] = []
+        self._forget_channels()
         self._observers = [_relay(observer) for observer in observers]
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
@@ -227,19 +225,21 @@ class Station:
         self._jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
-    def _new_memories(self, remember: bool) -> MemoryStore:
-        folder = self.config.station.state_dir / "channels"
-        return MemoryStore(folder if remember else None, clock=self._clock)
+    def _forget_channels(self) -> None:
+        self._channels: list[ArmedChannel] = []
+        self._recipe_bundles: list[ArmedChannel] = []
+        self._threads: list[ChannelThread] = []
 
-    def _new_actor(self, listeners: Sequence[Listener], hold: Hold | None) -> Actor:
-        return Actor(
-            self._outputs,
-            self._publisher,
-            station=self.config.station.id,
-            deadline_ms=self.config.line.deadline_ms,
-            counts=self.counts,
-            listeners=listeners,
-            hold=hold,
+    def _new_bundle_watch(self) -> BundleWatcher:
+        timing = self._timing
+        return BundleWatcher(self.config, self._clock, look_s=timing.look_s, retry_s=timing.retry_s)
+
+    def _new_change_over(self) -> ChangeOver:
+        return ChangeOver(
+            self.config.recipe,
+            clock=self._clock,
+            load=self._load_recipe,
+            take_installed=self._bundle_watch.take,
         )
 
     def _new_state(self) -> StationState:

@@ -26,7 +26,8 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.config import Channel, StationConfig, read_config
-from edge_agent.station.station import Station, rss_mb
+from edge_agent.station.health_report import rss_mb
+from edge_agent.station.station import Station
 from edge_agent.station.timing import Timing
 from tests.station_kit import (
     wait_until,
