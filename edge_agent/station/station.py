@@ -62,6 +62,10 @@ class Station:
     supervisor: hears when the station is armed and that every channel is at work.
     """
 
+    _channels: list[ArmedChannel]
+    _recipe_bundles: list[ArmedChannel]
+    _threads: list[ChannelThread]
+
     def __init__(
         self,
         config: StationConfig,
@@ -97,9 +101,8 @@ class Station:
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
         self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs.choose)
-        self._forget_channels()
+        self._begin_without_channels()
         self._observers = [_relay(observer) for observer in observers]
-        self._grabbed_before = 0
         self._tracker = self._new_tracker()
         self._deadlines_beat_ns = clock.mono_ns()
         self._ended = threading.Event()
@@ -225,10 +228,9 @@ class Station:
         self._jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
-    def _forget_channels(self) -> None:
-        self._channels: list[ArmedChannel] = []
-        self._recipe_bundles: list[ArmedChannel] = []
-        self._threads: list[ChannelThread] = []
+    def _begin_without_channels(self) -> None:
+        self._channels, self._recipe_bundles, self._threads = [], [], []
+        self._grabbed_before = 0
 
     def _new_bundle_watch(self) -> BundleWatcher:
         timing = self._timing
