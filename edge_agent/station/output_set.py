@@ -30,6 +30,7 @@ class OutputSet:
         self, outputs: Mapping[str, Output], also: Callable[[Decision], None] | None = None
     ) -> None:
         self.faults: dict[str, str] = {}
+        self._acting = ""
         self._outputs = dict(outputs)
         self._also = also
         self._opened: list[str] = []
@@ -97,6 +98,12 @@ class OutputSet:
             if fault:
                 self.faults[key] = fault
 
+    def why_still(self, still_s: float) -> str:
+        """Why nothing was decided for so long: an output that is written holds all others up."""
+        if acting := self._acting:
+            return f"{acting} hangs: nothing is decided"
+        return f"nothing was decided for {still_s:.1f} s: the machine is too busy, or was asleep"
+
     def close(self) -> None:
         """Close every output; they leave their safe state behind."""
         if not self._lock.acquire(timeout=BUSY_S):
@@ -109,6 +116,7 @@ class OutputSet:
             self._lock.release()
 
     def _try(self, name: str, act: Callable[[], None]) -> None:
+        self._acting = name
         try:
             # Also a fault in a driver must cost neither the other outputs nor the record.
             with convert_faults():
@@ -121,3 +129,5 @@ class OutputSet:
         else:
             if self.faults.pop(name, None) is not None:
                 LOG.warning("%s works again", name)
+        finally:
+            self._acting = ""

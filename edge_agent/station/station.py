@@ -321,8 +321,9 @@ class Station:
         if self._trigger is not None and self._trigger.fault:
             faults.append(f"trigger: {self._trigger.fault}")
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
-        if self._clock.mono_ns() - self._deadlines_beat_ns > self._timing.still_s * 1e9:
-            faults.append("an output hangs: nothing is decided")
+        still_s = (self._clock.mono_ns() - self._deadlines_beat_ns) / 1e9
+        if still_s > self._timing.still_s:
+            faults.append(self._outputs.why_still(still_s))
         if faults:
             if self._change("disarmed", "; ".join(faults)):
                 self._outputs.show_safe_state()

@@ -15,7 +15,7 @@ class Timing:
     rearm_s: a disarmed station tries again after this. arming_s: longest time that one channel's
     arming, or the end, may hang before the supervisor steps in (an Edge TPU that does not answer
     is waited for in each channel). join_s: longest wait for a channel's thread at the end.
-    still_s: an output is called hanging after the watch of deadlines gave no sign of life for so
+    still_s: the station is disarmed after the watch of deadlines gave no sign of life for so
     long. quiet_s, look_s, retry_s: as line.QUIET_S, bundle_watch.LOOK_S and RETRY_S.
     """
 

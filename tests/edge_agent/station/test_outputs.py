@@ -161,6 +161,15 @@ def test_output_that_breaks_disarms_the_station(bench: Path) -> None:
     thread.join(20)
 
 
+def test_only_an_output_that_is_written_is_said_to_hang() -> None:
+    within: list[str] = []
+    outputs = OutputSet({}, lambda decision: within.append(outputs.why_still(7)))
+    outputs.write(decision("p1"))
+    assert within == ["output hangs: nothing is decided"]
+    busy = "nothing was decided for 7.0 s: the machine is too busy, or was asleep"
+    assert outputs.why_still(7) == busy
+
+
 def test_output_that_hangs_is_told_and_every_part_is_decided_when_it_goes_on(bench: Path) -> None:
     source = 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "wait"'
     path = write_station(bench, source, line="deadline_ms = 1000")
@@ -178,7 +187,7 @@ def test_output_that_hangs_is_told_and_every_part_is_decided_when_it_goes_on(ben
     thread.start()
     assert wait_until(lambda: station.counts.parts > 2)
     hang.set()
-    assert wait_until(lambda: "an output hangs: nothing is decided" in station.reason)
+    assert wait_until(lambda: "output hangs: nothing is decided" in station.reason)
     free.set()
     assert wait_until(lambda: station.counts.parts == station.grabbed == 12)
     assert wait_until(lambda: station.state == "armed")
