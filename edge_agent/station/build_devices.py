@@ -10,6 +10,7 @@ from edge_agent.decide.hold import Hold
 from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.output import Output, OutputTable, build_output
 from edge_agent.outputs.timed import TimedOutput
+from edge_agent.plc.handshake_devices import Plc, build_plc
 from edge_agent.station.actor import Actor, Listener
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
@@ -17,15 +18,25 @@ from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.trigger_watch import TriggerWatch
-from edge_agent.trigger.trigger import build_trigger
+from edge_agent.trigger.trigger import Trigger, build_trigger
+
+
+def build_handshake(config: StationConfig, hold: Hold | None, clock: Clock) -> Plc | None:
+    """The closed handshake with a PLC; None without [plc]."""
+    if config.plc is None:
+        return None
+    return build_plc(config.plc, clock=clock, held=lambda: bool(hold and hold.by))
 
 
 def build_outputs(
-    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock
+    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock, plc: Plc | None
 ) -> OutputSet:
-    """The closed outputs of station.toml, and `also`."""
-    named = config.output_names.items()
-    return OutputSet({name: _output(table, name, clock) for name, table in named}, also)
+    """The closed outputs of station.toml, the handshake with a PLC first, and `also`."""
+    outputs: dict[str, Output] = {} if plc is None else {plc.name: plc.output}
+    for name, table in config.output_names.items():
+        own = f"{name}-2" if name in outputs else name
+        outputs[own] = _output(table, own, clock)
+    return OutputSet(outputs, also)
 
 
 def _output(table: OutputTable, name: str, clock: Clock) -> Output:
@@ -77,13 +88,20 @@ def build_trigger_watch(
     counts: StationCounts,
     clock: Clock,
     choose_job: Callable[[str], object],
+    plc: Plc | None,
 ) -> TriggerWatch | None:
-    """The closed trigger; None without [trigger]. choose_job: takes a job that it tells."""
-    if config.trigger is None:
+    """The closed trigger; None without [trigger] and without a PLC that triggers.
+
+    choose_job: takes a job that it tells.
+    """
+    trigger: Trigger | None = None if plc is None else plc.trigger
+    if config.trigger is not None:
+        trigger = build_trigger(config.trigger, clock=clock)
+    if trigger is None:
         return None
     matched = config.line.join == "trigger"
     return TriggerWatch(
-        build_trigger(config.trigger, clock=clock),
+        trigger,
         clock=clock,
         counts=counts,
         job_prefix=config.line.job_prefix,

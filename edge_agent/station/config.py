@@ -21,6 +21,7 @@ from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.outputs.output import OutputField, OutputTable
+from edge_agent.plc.driver import PlcField
 from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
@@ -217,6 +218,9 @@ class StationConfig(Table):
     recipe: list[RecipeTable] = Field(
         default_factory=list, max_length=200, description="what each job is judged by"
     )
+    plc: PlcField | None = Field(
+        default=None, description="a handshake with a PLC: it triggers parts and takes results"
+    )
     channel: list[Channel] = Field(
         min_length=1, max_length=64, description="cameras and sensors, one table each"
     )
@@ -270,8 +274,10 @@ class StationConfig(Table):
         """Its events find the items of their part by the part id."""
         trigger = self.trigger
         if self.line.join == "trigger":
-            if trigger is None:
-                raise ValueError('line.join = "trigger" needs a [trigger] that reports the parts')
+            if trigger is None and (self.plc is None or not self.plc.triggers):
+                raise ValueError(
+                    'line.join = "trigger" needs a [trigger], or a [plc], that reports the parts'
+                )
             return self
         if trigger is None or (TRIGGERS.find(trigger.driver).names_parts and self._is_joined):
             return self
@@ -294,6 +300,16 @@ class StationConfig(Table):
                 f"match.window_ms and line.report_ms end {settled_ms:g} ms after the trigger, and "
                 f"line.deadline_ms is {self.line.deadline_ms:g}: no part could pass in time"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Self:
+        if self.plc is None or not self.plc.triggers:
+            return self
+        if self.trigger is not None:
+            raise ValueError("[trigger] and [plc] both begin parts: set plc.triggers = false")
+        if self.line.join == "none":
+            raise ValueError('[plc] with triggers needs line.join = "trigger" or "part_id"')
         return self
 
     @property

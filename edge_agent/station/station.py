@@ -22,6 +22,7 @@ from edge_agent.station.actor import Listener
 from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
 from edge_agent.station.build_devices import (
     build_actor,
+    build_handshake,
     build_memories,
     build_outputs,
     build_publisher,
@@ -35,10 +36,12 @@ from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.part_tracker import PartTracker
+from edge_agent.station.plc_jobs import PlcJobs
 from edge_agent.station.relay import WAITING_ITEMS, Relay
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
 from edge_agent.station.timing import Timing
+from edge_agent.station.trigger_watch import TriggerWatch
 
 LOG = logging.getLogger("lineside.station")
 
@@ -90,7 +93,8 @@ class Station:
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
         self._timing = timing or Timing()
-        self._outputs = build_outputs(config, output, clock)
+        self._plc = build_handshake(config, hold, clock)
+        self._outputs = build_outputs(config, output, clock, self._plc)
         self._publisher = build_publisher(config, clock)
         self._actor = build_actor(
             config, self._outputs, self._publisher, self.counts, listeners, hold
@@ -100,7 +104,7 @@ class Station:
         self._bundle_watch = self._new_bundle_watch()
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
-        self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs.choose)
+        self._trigger = self._new_trigger()
         self._begin_without_channels()
         self._observers = [_relay(observer) for observer in observers]
         self._tracker = self._new_tracker()
@@ -236,6 +240,12 @@ class Station:
         timing = self._timing
         return BundleWatcher(self.config, self._clock, look_s=timing.look_s, retry_s=timing.retry_s)
 
+    def _new_trigger(self) -> TriggerWatch | None:
+        choose, config, plc = self._jobs.choose, self.config, self._plc
+        if plc is not None and config.recipe:
+            plc.follow(PlcJobs(self._change_over, choose))
+        return build_trigger_watch(config, self.counts, self._clock, choose, plc)
+
     def _new_change_over(self) -> ChangeOver:
         return ChangeOver(
             self.config.recipe,
@@ -344,6 +354,8 @@ class Station:
 
     def _change(self, state: State, reason: str) -> bool:
         bundles = {channel.name: channel.bundle.title for channel in self._channels}
+        if self._plc is not None:
+            self._plc.follow_state(state, is_running=bool(self._threads))
         return self._state.change(state, reason, bundles)
 
     def _publish_health(self) -> None:

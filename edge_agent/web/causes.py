@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
-
-STOPPED = "stopped by "
-"""Begins the reason of a part that came while passing was stopped."""
-
-CAUSES = (
-    (STOPPED, "stopped"),
-    ("stale", "late"),
-    ("late", "late"),
-    ("no verdict within the deadline", "late"),
-    ("no verdict before the agent ended", "ended"),
-    ("unfamiliar", "unfamiliar"),
-    ("unlike", "unfamiliar"),
-    ("unsure", "unsure"),
-    ("between", "unsure"),
-    ("fault", "fault"),
-    ("the queue", "late"),
-    ("dropped", "late"),
-    ("dark", "camera"),
-    ("bright", "camera"),
-    ("frozen", "camera"),
-    ("blur", "camera"),
-    ("frame", "camera"),
-    ("lens", "camera"),
-    ("camera", "camera"),
-    ("sensor", "sensor"),
-    ("tag", "sensor"),
-)
-"""Words of a reason, the first that is found counts."""
+from edge_agent.decide.causes import cause
 
 
 def cause_of(message: VerdictMessage) -> str:
     """`good`, `defect`, or why there is no verdict; `other` where no word is known."""
-    if message.verdict == Verdict.PASS:
-        return "good"
-    if message.verdict == Verdict.FAIL:
-        return "defect"
-    reason = reason_of(message).lower()
-    return next((cause for word, cause in CAUSES if word in reason), "other")
+    return cause(message.verdict, reason_of(message))
 
 
 def label_of(message: VerdictMessage) -> str:
