@@ -1,6 +1,6 @@
 """A station: what the audit log costs and finds, and what becomes of parts at a belt under kills.
 
-    python -m benchmarks.station [--only audit|belt] [--quick]
+    python -m benchmarks.station [--only NAME] [--quick]
 
 belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
 """
@@ -17,6 +17,7 @@ from statistics import median
 
 from benchmarks.belt import belt_rows, run_belt
 from benchmarks.rows import Row, print_rows, say
+from benchmarks.station_evidence import evidence_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
 from edge_agent.audit.segments import segments, verify
@@ -153,7 +154,11 @@ def rows_of_belt(quick: bool) -> list[Row]:
         return belt_rows(run_belt(Path(scratch), bundle, parts=parts, kills=kills))
 
 
-PARTS = {"audit": audit_rows, "belt": rows_of_belt}
+PARTS = {
+    "audit": audit_rows,
+    "belt": rows_of_belt,
+    "evidence": evidence_rows,
+}
 
 if __name__ == "__main__":
     main()
