@@ -17,6 +17,7 @@ from statistics import median
 
 from benchmarks.belt import belt_rows, run_belt
 from benchmarks.rows import Row, print_rows, say
+from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
@@ -157,6 +158,7 @@ def rows_of_belt(quick: bool) -> list[Row]:
 PARTS = {
     "audit": audit_rows,
     "belt": rows_of_belt,
+    "drift": drift_rows,
     "evidence": evidence_rows,
 }
 

@@ -27,3 +27,19 @@ def test_killed_station_at_the_belt_lets_no_bad_part_through(
     up = rows["belt good parts lost, station up"]
     lost = up["value"] + rows["belt good parts lost, station down"]["value"]
     assert lost < up["n"], "good parts passed while the station was up"
+
+
+def test_evidence_stays_in_its_quota(capsys: pytest.CaptureFixture[str]) -> None:
+    station.main(["--only", "evidence", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["evidence over its quota"]["value"] == 0
+    assert rows["protected evidence removed"]["value"] == 0
+    assert rows["evidence not kept"]["value"] == 0
+    assert rows["protected evidence removed"]["n"] > 0
+
+
+def test_drift_is_found_in_time_without_false_alarms(capsys: pytest.CaptureFixture[str]) -> None:
+    station.main(["--only", "drift", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["drift false alarms"]["value"] <= 1
+    assert rows["drift of 1.0 sigma found within 60 parts"]["value"] >= 0.9
