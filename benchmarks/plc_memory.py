@@ -64,7 +64,10 @@ class ModbusMemory:
     def stop(self) -> None:
         """Stop the server."""
         self._client.close()  # type: ignore[no-untyped-call]
-        asyncio.run_coroutine_threadsafe(self._server.shutdown(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(
+            self._server.shutdown(),  # type: ignore[no-untyped-call]
+            self._loop,
+        ).result(10)
         self._thread.join(10)
 
     async def _serve(self) -> None:

@@ -112,6 +112,20 @@ class Plc:
         self._link.jobs = jobs
 
 
+class NoPlc:
+    """A station without a PLC."""
+
+    name = ""
+    trigger = None
+    output = None
+
+    def follow_state(self, state: str, *, is_running: bool) -> None:
+        """Nobody wants to know."""
+
+    def follow(self, jobs: Jobs) -> None:
+        """Nobody chooses."""
+
+
 def build_plc(config: PlcTable, *, clock: Clock, held: Callable[[], bool]) -> Plc:
     """The closed handshake that a validated `[plc]` describes."""
     link = PlcLink(config, build_protocol(config), clock=clock, held=held)

@@ -10,29 +10,38 @@ from edge_agent.decide.hold import Hold
 from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.output import Output, OutputTable, build_output
 from edge_agent.outputs.timed import TimedOutput
-from edge_agent.plc.handshake_devices import Plc, build_plc
+from edge_agent.plc.handshake_devices import NoPlc, Plc, build_plc
 from edge_agent.station.actor import Actor, Listener
+from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.memory_store import MemoryStore
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.part_numbers import PartNumbers
+from edge_agent.station.plc_jobs import PlcJobs
+from edge_agent.station.timing import Timing
 from edge_agent.station.trigger_watch import TriggerWatch
 from edge_agent.trigger.trigger import Trigger, build_trigger
 
 
-def build_handshake(config: StationConfig, hold: Hold | None, clock: Clock) -> Plc | None:
-    """The closed handshake with a PLC; None without [plc]."""
+def build_bundle_watch(config: StationConfig, clock: Clock, timing: Timing) -> BundleWatcher:
+    """What looks for newly installed bundles."""
+    return BundleWatcher(config, clock, look_s=timing.look_s, retry_s=timing.retry_s)
+
+
+def build_handshake(config: StationConfig, hold: Hold | None, clock: Clock) -> Plc | NoPlc:
+    """The closed handshake with a PLC."""
     if config.plc is None:
-        return None
+        return NoPlc()
     return build_plc(config.plc, clock=clock, held=lambda: bool(hold and hold.by))
 
 
 def build_outputs(
-    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock, plc: Plc | None
+    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock, plc: Plc | NoPlc
 ) -> OutputSet:
     """The closed outputs of station.toml, the handshake with a PLC first, and `also`."""
-    outputs: dict[str, Output] = {} if plc is None else {plc.name: plc.output}
+    outputs: dict[str, Output] = {} if plc.output is None else {plc.name: plc.output}
     for name, table in config.output_names.items():
         own = f"{name}-2" if name in outputs else name
         outputs[own] = _output(table, own, clock)
@@ -87,14 +96,16 @@ def build_trigger_watch(
     config: StationConfig,
     counts: StationCounts,
     clock: Clock,
-    choose_job: Callable[[str], object],
-    plc: Plc | None,
+    jobs: JobWatch,
+    plc: Plc | NoPlc,
 ) -> TriggerWatch | None:
     """The closed trigger; None without [trigger] and without a PLC that triggers.
 
-    choose_job: takes a job that it tells.
+    jobs: what a trigger, or the PLC by its number, may choose.
     """
-    trigger: Trigger | None = None if plc is None else plc.trigger
+    if config.recipe:
+        plc.follow(PlcJobs(jobs.change_over, jobs.choose))
+    trigger: Trigger | None = plc.trigger
     if config.trigger is not None:
         trigger = build_trigger(config.trigger, clock=clock)
     if trigger is None:
@@ -105,6 +116,6 @@ def build_trigger_watch(
         clock=clock,
         counts=counts,
         job_prefix=config.line.job_prefix,
-        choose_job=choose_job,
+        choose_job=jobs.choose,
         numbers=PartNumbers(config.station.state_dir) if matched else None,
     )

@@ -46,7 +46,7 @@ class JobWatch:
 
     def __init__(self, folder: Path, change_over: ChangeOver, look_s: float = LOOK_S) -> None:
         self._folder = folder
-        self._change_over = change_over
+        self.change_over = change_over
         self._look_s = look_s
         self._seen: JobRequest | None = None
         self._answered: JobState | None = None
@@ -61,7 +61,7 @@ class JobWatch:
 
     def choose(self, job: str) -> str:
         """Change over now; gives the reason where the job is unknown. Never waits for the disk."""
-        reason = self._change_over.select(job)
+        reason = self.change_over.select(job)
         self._chosen.append(JobRequest(job=job[:63], request=token_hex(8)))
         return reason
 
@@ -97,12 +97,12 @@ class JobWatch:
         asked = read_request(self._folder)
         if asked is not None and asked != self._seen:
             self._seen = asked
-            self._change_over.select(asked.job)
+            self.change_over.select(asked.job)
         if self._seen is not None:
             self._answer(self._seen)
 
     def _answer(self, asked: JobRequest) -> None:
-        change_over = self._change_over
+        change_over = self.change_over
         active = change_over.is_done and change_over.job == asked.job
         reason = change_over.fault
         state = JobState(job=asked.job, request=asked.request, active=active, reason=reason)

@@ -22,13 +22,13 @@ from edge_agent.station.actor import Listener
 from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
 from edge_agent.station.build_devices import (
     build_actor,
+    build_bundle_watch,
     build_handshake,
     build_memories,
     build_outputs,
     build_publisher,
     build_trigger_watch,
 )
-from edge_agent.station.bundle_watch import BundleWatcher
 from edge_agent.station.change_over import ChangeOver, watched_tables
 from edge_agent.station.channel import ChannelThread
 from edge_agent.station.config import StationConfig
@@ -36,12 +36,10 @@ from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.part_tracker import PartTracker
-from edge_agent.station.plc_jobs import PlcJobs
 from edge_agent.station.relay import WAITING_ITEMS, Relay
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
 from edge_agent.station.timing import Timing
-from edge_agent.station.trigger_watch import TriggerWatch
 
 LOG = logging.getLogger("lineside.station")
 
@@ -101,10 +99,10 @@ class Station:
         )
         self._state = self._new_state()
         self._memories = build_memories(config, clock, remember=remember)
-        self._bundle_watch = self._new_bundle_watch()
+        self._bundle_watch = build_bundle_watch(config, clock, self._timing)
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
-        self._trigger = self._new_trigger()
+        self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs, self._plc)
         self._begin_without_channels()
         self._observers = [_relay(observer) for observer in observers]
         self._tracker = self._new_tracker()
@@ -236,16 +234,6 @@ class Station:
         self._channels, self._recipe_bundles, self._threads = [], [], []
         self._grabbed_before = 0
 
-    def _new_bundle_watch(self) -> BundleWatcher:
-        timing = self._timing
-        return BundleWatcher(self.config, self._clock, look_s=timing.look_s, retry_s=timing.retry_s)
-
-    def _new_trigger(self) -> TriggerWatch | None:
-        choose, config, plc = self._jobs.choose, self.config, self._plc
-        if plc is not None and config.recipe:
-            plc.follow(PlcJobs(self._change_over, choose))
-        return build_trigger_watch(config, self.counts, self._clock, choose, plc)
-
     def _new_change_over(self) -> ChangeOver:
         return ChangeOver(
             self.config.recipe,
@@ -354,8 +342,7 @@ class Station:
 
     def _change(self, state: State, reason: str) -> bool:
         bundles = {channel.name: channel.bundle.title for channel in self._channels}
-        if self._plc is not None:
-            self._plc.follow_state(state, is_running=bool(self._threads))
+        self._plc.follow_state(state, is_running=bool(self._threads))
         return self._state.change(state, reason, bundles)
 
     def _publish_health(self) -> None:

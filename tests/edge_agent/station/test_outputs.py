@@ -20,6 +20,7 @@ from edge_agent.outputs.simulated import (
     SimulatedOutput,
     SimulatedOutputTable,
 )
+from edge_agent.plc.handshake_devices import NoPlc
 from edge_agent.station.actor import Actor
 from edge_agent.station.build_devices import build_outputs
 from edge_agent.station.config import read_config
@@ -118,7 +119,7 @@ def test_station_drives_the_outputs_of_station_toml(bench: Path) -> None:
             "[[channel]]", '[[output]]\ndriver = "simulated"\nsafe_state = "stop"\n[[channel]]', 1
         )
     )
-    outputs = build_outputs(read_config(path), None, SystemClock())
+    outputs = build_outputs(read_config(path), None, SystemClock(), NoPlc())
     assert list(outputs.status()) == ["simulated"]
     station = Station(read_config(path), clock=SystemClock(), keep_trying=False)
     station.run(threading.Event())
