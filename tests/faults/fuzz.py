@@ -11,6 +11,7 @@ The last line is one JSON object: cases, what came of them, and the faults.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -23,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import edge_agent.infer.bundle_inspector  # noqa: F401  what is imported here, no fork has to import
 import quantize.graph.read
 import quantize.targets.all_targets
 from edge_agent.__main__ import main as agent
@@ -185,6 +185,26 @@ def run_in_fork(work: Callable[[], int], log: Path) -> int:
         os._exit(code)
 
 
+def import_what_forks_import(seeds: Seeds, folder: Path) -> None:
+    """Import here what the verbs import late: in each fork it would cost ten times the case."""
+    path, names = folder / "sound.bundle", folder / "modules"
+
+    def run_verbs() -> int:
+        for verb in ("verify", "inspect"):
+            quantize([verb, str(path)])
+        agent(["predict", str(path), str(seeds.frame)])
+        names.write_text("\n".join(sys.modules))
+        return 0
+
+    for bundle in seeds.bundles:
+        path.write_bytes(archive_whole(bundle))
+        if run_in_fork(run_verbs, folder / "log"):
+            raise SystemExit("a sound bundle fails")
+        for name in names.read_text().splitlines():
+            if name.startswith(("edge_agent.", "quantize.")):
+                importlib.import_module(name)
+
+
 def fault_of(kind: str, code: int, words: str) -> str:
     """What is wrong with how a case ended; empty where nothing is."""
     if "Traceback" in words:
@@ -207,6 +227,7 @@ def main(words: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="lineside-fuzz-") as name:
         folder = Path(name)
         seeds, log = make_seeds(folder), folder / "log"
+        import_what_forks_import(seeds, folder)
         work = folder / "case"
         for seed in range(options.first_seed, options.first_seed + options.count):
             work.mkdir(exist_ok=True)
