@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.belt import belt_rows, run_belt
+from benchmarks.change_over import change_over_rows
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
@@ -155,9 +156,19 @@ def rows_of_belt(quick: bool) -> list[Row]:
         return belt_rows(run_belt(Path(scratch), bundle, parts=parts, kills=kills))
 
 
+def rows_of_change_over(quick: bool) -> list[Row]:
+    """How long a change-over takes."""
+    from tests.station_kit import write_image_bundle
+
+    with tempfile.TemporaryDirectory(prefix="lineside-job-") as scratch:
+        bundle = write_image_bundle(Path(scratch) / "brightness.bundle")
+        return change_over_rows(Path(scratch), bundle, 4 if quick else 100)
+
+
 PARTS = {
     "audit": audit_rows,
     "belt": rows_of_belt,
+    "change_over": rows_of_change_over,
     "drift": drift_rows,
     "evidence": evidence_rows,
 }

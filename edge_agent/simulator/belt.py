@@ -50,7 +50,7 @@ class BeltPlan:
     def picture(self, k: int) -> Image:
         """What the camera sees when part k is under it."""
         if self.look == "plain":
-            return plain_part(self.seed, k, self.size_px, self.is_bad(k))
+            return plain_part(self.seed, k % CYCLE, self.size_px, self.is_bad(k))
         return _drawn(self.seed, k % CYCLE, self.size_px, self.defect_rate)
 
     def ns_after(self, place_mm: float) -> int:
@@ -82,9 +82,12 @@ Happening = Literal["barrier", "camera", "gone"]
 class GateRecord:
     """What a gate was told and what it did. Any thread may call it; open lets parts through.
 
-    It opens when it has been told so for OPENS_NS, as a valve needs to be, and shuts at once.
+    It opens when it has been told so for OPENS_NS, as a valve needs to be, and shuts at once. Its
+    own watchdog shuts it `watchdog_ns` after it was told last, however busy this computer is.
     """
 
+    watchdog_ns: int
+    _told_ns: int = 0
     _times: list[int] = field(default_factory=lambda: [0])
     _states: list[bool] = field(default_factory=lambda: [False])
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,15 +98,26 @@ class GateRecord:
         return self._states[-1]
 
     def switch(self, is_open: bool, now_ns: int) -> None:
-        """It is told to open or to shut; what it does already is nothing."""
+        """It is told to open or to shut."""
         with self._lock:
-            if is_open != self._states[-1]:
-                self._times.append(max(now_ns, self._times[-1]))
-                self._states.append(is_open)
+            self._let_watchdog(now_ns)
+            self._told_ns = now_ns
+            self._note(is_open, now_ns)
+
+    def _let_watchdog(self, now_ns: int) -> None:
+        shut_ns = self._told_ns + self.watchdog_ns
+        if now_ns > shut_ns:
+            self._note(False, shut_ns)
+
+    def _note(self, is_open: bool, now_ns: int) -> None:
+        if is_open != self._states[-1]:
+            self._times.append(max(now_ns, self._times[-1]))
+            self._states.append(is_open)
 
     def open_ns(self, from_ns: int, until_ns: int) -> int:
         """For how long it was open in that time."""
         with self._lock:
+            self._let_watchdog(until_ns)
             first = max(0, bisect_right(self._times, from_ns) - 1)
             last = bisect_right(self._times, until_ns)
             ends = [*self._times[first + 1 : last], until_ns]
@@ -171,6 +185,7 @@ class BeltTally:
         self.good_lost_down += lost and not outcome.followed
 
 
+@lru_cache(maxsize=CYCLE)
 def plain_part(seed: int, k: int, size_px: tuple[int, int], bad: bool) -> Image:
     """A bright picture, or a dark one; each with noise of its own."""
     width, height = size_px

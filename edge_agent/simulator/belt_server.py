@@ -44,10 +44,9 @@ class BeltServer:
         tell: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
         self.tally = BeltTally()
-        self.gate = GateRecord()
+        self.gate = GateRecord(round(watchdog_s * 1e9))
         self._plan = plan
         self._where = (host, port)
-        self._watchdog_s = watchdog_s
         self._tell = tell
         self._clients: dict[str, socket.socket] = {}
         self._absent_until_ns = dict.fromkeys(ROLES, monotonic_ns())
@@ -129,14 +128,12 @@ class BeltServer:
 
     def _serve(self, role: str, client: socket.socket) -> None:
         """Until the client is gone: read the gate's orders, or wait for the end."""
-        client.settimeout(self._watchdog_s if role == "gate" else 1.0)
+        client.settimeout(1.0)
         waiting = b""
         while True:
             try:
                 got = client.recv(4096)
             except TimeoutError:
-                if role == "gate":
-                    self.gate.switch(False, monotonic_ns())
                 continue
             except OSError:
                 break

@@ -107,7 +107,10 @@ class JobWatch:
         reason = change_over.fault
         state = JobState(job=asked.job, request=asked.request, active=active, reason=reason)
         if state != self._answered and (active or reason):
-            write_atomic(self._folder / ANSWERED, state.model_dump_json().encode())
+            path = self._folder / ANSWERED
+            fresh = path.with_suffix(".next")  # an answer need not outlive a power cut: no fsync
+            fresh.write_text(state.model_dump_json())
+            fresh.replace(path)
             self._answered = state
 
 

@@ -43,3 +43,12 @@ def test_drift_is_found_in_time_without_false_alarms(capsys: pytest.CaptureFixtu
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
     assert rows["drift false alarms"]["value"] <= 1
     assert rows["drift of 1.0 sigma found within 60 parts"]["value"] >= 0.9
+
+
+def test_change_over_takes_the_time_of_a_look_and_an_item(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station.main(["--only", "change_over", "--quick"])
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["n"] for row in rows] == [4, 4]
+    assert 0 < rows[0]["value"] <= rows[1]["value"]

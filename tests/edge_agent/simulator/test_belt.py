@@ -55,7 +55,7 @@ def test_parts_look_like_the_simulated_line() -> None:
 
 
 def test_gate_record_tells_for_how_long_it_was_open() -> None:
-    gate = GateRecord()
+    gate = GateRecord(watchdog_ns=100 * MS)
     gate.switch(True, 10 * MS)
     gate.switch(True, 15 * MS)
     gate.switch(False, 40 * MS)
@@ -67,6 +67,15 @@ def test_gate_record_tells_for_how_long_it_was_open() -> None:
     assert gate.open_ns(30 * MS, 50 * MS) == 10 * MS
     assert gate.open_ns(50 * MS, 90 * MS) == 0, "4 ms move no valve"
     assert not gate.is_open
+
+
+def test_watchdog_shuts_the_gate_at_its_time_however_late_that_is_noticed() -> None:
+    gate = GateRecord(watchdog_ns=40 * MS)
+    gate.switch(True, 100 * MS)
+    gate.switch(True, 120 * MS)
+    assert gate.open_ns(130 * MS, 500 * MS) == 30 * MS
+    gate.switch(True, 600 * MS)
+    assert gate.open_ns(160 * MS, 600 * MS) == 0
 
 
 @pytest.mark.parametrize(
@@ -100,7 +109,8 @@ def test_gate_that_is_not_told_again_shuts_by_itself(belt: BeltServer) -> None:
     gate.open()
     gate.write(order("accept"))
     assert gate.status().read_back == "accept"
-    assert wait_until(lambda: not belt.gate.is_open)
+    told_ns = CLOCK.mono_ns()
+    assert belt.gate.open_ns(told_ns + 41 * MS, told_ns + 500 * MS) == 0
     gate.write(order("accept"))
     gate.close()
     assert wait_until(lambda: not belt.gate.is_open), "shut when the station is gone"
