@@ -15,7 +15,7 @@ from edge_agent.audit.recorder import AuditRecorder
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Frame, Image, Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.messages import ChannelVerdict
+from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.folder import protect, read_kept
