@@ -1,0 +1,52 @@
+"""One boot of the guest: QEMU without KVM, the host's files read-only, the script's results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.rig.kernel import Rig
+
+HERE = Path(__file__).parent
+COMMAND = (
+    "console=ttyS0 quiet nokaslr panic=-1 mitigations=off tsc=reliable lpj=4000000 "
+    "no_timer_check rcupdate.rcu_expedited=1 random.trust_cpu=1 cryptomgr.notests"
+)
+
+
+@dataclass(frozen=True)
+class GuestRun:
+    """results: name of a check -> what it gave; log: everything that the guest wrote."""
+
+    results: dict[str, object] = field(default_factory=dict)
+    log: str = ""
+
+
+def run_guest(rig: Rig, limit_s: float = 240) -> GuestRun:
+    """Boot, run tests/rig/in_guest.py, switch off."""
+    words = [
+        "qemu-system-x86_64", "-M", "q35,usb=off,graphics=off", "-accel", "tcg,tb-size=512",
+        "-cpu", "max", "-smp", "1", "-m", "1024", "-display", "none", "-no-reboot", "-nodefaults",
+        "-serial", "stdio", "-kernel", str(rig.kernel), "-initrd", str(rig.initrd),
+        "-append", f"{COMMAND} python={sys.executable} script={HERE / 'in_guest.py'}",
+        "-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap",
+        "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
+    ]  # fmt: skip
+    try:
+        ended = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=False
+        )
+        out = ended.stdout + ended.stderr
+    except subprocess.TimeoutExpired as error:
+        out = (error.stdout or b"") + b"\nGUEST took too long"
+    log = out.decode("utf-8", "replace")
+    return GuestRun(dict(_results(log)), log)
+
+
+def _results(log: str) -> list[tuple[str, object]]:
+    lines = [line[line.index("RESULT ") :] for line in log.splitlines() if "RESULT " in line]
+    found = [line.split(" ", 2) for line in lines]
+    return [(words[1], json.loads(words[2])) for words in found if len(words) == 3]
