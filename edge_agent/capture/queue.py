@@ -52,6 +52,10 @@ class ItemQueue(Protocol):
         """Items that went by unseen."""
 
     @property
+    def lost(self) -> int:
+        """Items that the device itself lost."""
+
+    @property
     def fault(self) -> str:
         """What is lost, or nothing."""
 
@@ -71,7 +75,8 @@ class ItemQueue(Protocol):
 class ReconnectingSource:
     """A source whose lost device is reopened with growing waits; `fault` says what is lost.
 
-    reopen_s: the waits between attempts; the last one repeats.
+    reopen_s: the waits between attempts; the last one repeats. lost: items that a live device
+    numbered and never gave, by the holes in `seq`.
     """
 
     def __init__(
@@ -79,9 +84,11 @@ class ReconnectingSource:
     ) -> None:
         self.live = source.live
         self.fault = ""
+        self.lost = 0
         self._source = source
         self._name = name
         self._clock = clock
+        self._next_seq: int | None = None
         self._waits_s = tuple(reopen_s)
         self._attempts = 0
         self._retry_ns = 0
@@ -99,7 +106,9 @@ class ReconnectingSource:
         except DeviceError as error:
             self.lose(error)
             return None
-        self._attempts = 0 if item is not None else self._attempts
+        if item is not None:
+            self._attempts = 0
+            self._count_holes(item)
         return item
 
     def unfinished(self) -> list[Item]:
@@ -119,6 +128,13 @@ class ReconnectingSource:
         self._attempts += 1
         self._retry_ns = self._clock.mono_ns() + round(wait_s * 1e9)
         self._source.close()
+
+    def _count_holes(self, item: Item) -> None:
+        if self.live and self._next_seq is not None and item.seq > self._next_seq:
+            if not self.lost:
+                LOG.warning("channel %s: its device loses items", self._name)
+            self.lost += item.seq - self._next_seq
+        self._next_seq = item.seq + 1
 
     def _reopened(self, timeout_s: float) -> bool:
         left_s = (self._retry_ns - self._clock.mono_ns()) / 1e9
@@ -149,6 +165,11 @@ class DirectQueue:
     def fault(self) -> str:
         """What is lost, or nothing."""
         return self._source.fault
+
+    @property
+    def lost(self) -> int:
+        """Items that the device itself lost."""
+        return self._source.lost
 
     def start(self, watch: GrabWatch | None = None) -> None:
         """Open the source."""
@@ -198,6 +219,11 @@ class BoundedQueue:
     def fault(self) -> str:
         """What is lost, or nothing."""
         return self._source.fault
+
+    @property
+    def lost(self) -> int:
+        """Items that the device itself lost."""
+        return self._source.lost
 
     def start(self, watch: GrabWatch | None = None) -> None:
         """Open the source and begin to read."""

@@ -354,7 +354,9 @@ class Station:
             clock=self._clock,
         )
         found = {
-            "frames_dropped": sum(channel.feed.dropped for channel in self._channels),
+            "frames_dropped": sum(
+                channel.feed.dropped + channel.feed.lost for channel in self._channels
+            ),
             "grabbed": self.grabbed,
             "repeats": self._tracker.repeats,
             "unobserved": self.unobserved,

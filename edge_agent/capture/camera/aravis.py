@@ -48,8 +48,11 @@ class AravisTable(SourceTable):
         default=False,
         description="network cameras: read raw packets, which is faster and needs CAP_NET_RAW",
     )
+    check_every: int = Field(
+        default=100, ge=1, le=100_000, description="frames between two read-backs of the settings"
+    )
     stall_s: float = Field(
-        default=2, gt=0, le=60, description="a camera that gives nothing for so long is lost"
+        default=1.5, gt=0, le=60, description="a camera that gives nothing for so long is lost"
     )
 
     @property
@@ -70,6 +73,7 @@ class AravisCamera:
         self._camera: Any = None
         self._stream: Any = None
         self._frame_id: int | None = None
+        self._taken = 0
         self._reader = LiveReader(self._read, name, clock)
 
     def open(self) -> None:
@@ -108,13 +112,26 @@ class AravisCamera:
         config, camera = self._config, self._camera
         camera.set_pixel_format_from_string(config.pixel_format)
         camera.set_region(0, 0, config.width_px, config.height_px)
+        self._set_values()
+        self._read_back()
+
+    def _set_values(self) -> None:
+        config, camera = self._config, self._camera
         if config.rate_hz:
             camera.set_frame_rate(config.rate_hz)
         if config.exposure_us:
             camera.set_exposure_time(config.exposure_us)
         if config.gain_db >= 0:
             camera.set_gain(config.gain_db)
-        self._read_back()
+
+    def _moved(self) -> str:
+        """What somebody or the camera itself has moved, in a sentence; it is set again."""
+        try:
+            self._read_values()
+        except DeviceError as error:
+            self._set_values()
+            return f"camera setting moved: {error.what}"
+        return ""
 
     def _read_back(self) -> None:
         config, camera = self._config, self._camera
@@ -125,6 +142,10 @@ class AravisCamera:
             raise self._error(f"gave {width}x{height}, station.toml asks {asked}")
         if found_format != config.pixel_format:
             raise self._error(f"gave {found_format}, station.toml asks {config.pixel_format}")
+        self._read_values()
+
+    def _read_values(self) -> None:
+        config, camera = self._config, self._camera
         for field, wanted, read in (
             ("rate_hz", config.rate_hz, camera.get_frame_rate),
             ("exposure_us", config.exposure_us, camera.get_exposure_time),
@@ -156,9 +177,14 @@ class AravisCamera:
         if buffer is None:
             raise self._error(f"gave nothing for {self._config.stall_s:g} s")
         try:
-            return self._frame(buffer)
+            frame = self._frame(buffer)
         finally:
             stream.push_buffer(buffer)
+        self._taken += 1
+        if self._taken % self._config.check_every:
+            return frame
+        moved = self._moved()
+        return LiveFrame(None, moved, frame.device_ns, frame.lost) if moved else frame
 
     def _frame(self, buffer: Any) -> LiveFrame:
         frame_id = int(buffer.get_frame_id())

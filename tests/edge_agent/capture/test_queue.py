@@ -65,6 +65,18 @@ class Watch:
         self.drops.append(item.seq)
 
 
+@pytest.mark.parametrize(("live", "lost"), [(True, 3), (False, 0)])
+def test_holes_in_the_numbers_of_a_live_device_are_counted(live: bool, lost: int) -> None:
+    belt = Belt(8, live=live)
+    source = ReconnectingSource(belt, "top", ManualClock())
+    source.open()
+    source.next(1)
+    source.next(1)
+    belt._seq += 3
+    source.next(1)
+    assert source.lost == lost
+
+
 def test_full_queue_drops_the_oldest_and_every_part_is_accounted_for() -> None:
     belt = Belt(50, live=True)
     feed = build_queue(belt, name="top", size=2, clock=SystemClock())

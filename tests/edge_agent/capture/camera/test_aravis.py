@@ -13,7 +13,7 @@ import pytest
 from edge_agent.capture.camera.aravis import AravisCamera, AravisTable
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.types import Frame
+from edge_agent.contracts.core.types import Frame, Unreadable
 from tests.edge_agent.capture.camera.gi_kit import missing
 
 pytestmark = pytest.mark.drivers
@@ -103,3 +103,17 @@ def test_a_killed_camera_is_lost_in_two_seconds_and_comes_back() -> None:
         after = frames(source, 2)
         source.close()
     assert after[0].seq > before[-1].seq
+
+
+def test_a_setting_that_moved_is_named_and_set_again() -> None:
+    with fake_camera("LS08"):
+        source = camera("LS08", gain_db=3, check_every=1)
+        source.open()
+        frames(source, 2)
+        source._camera.set_gain(9)
+        found = [source.next(2) for _ in range(4)]
+        gain_db = source._camera.get_gain()
+        source.close()
+    reasons = [item.reason for item in found if isinstance(item, Unreadable)]
+    assert reasons == ["camera setting moved: gave gain_db = 9, station.toml asks 3"]
+    assert gain_db == pytest.approx(3)

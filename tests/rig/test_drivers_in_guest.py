@@ -1,0 +1,103 @@
+"""Drivers on the kernel's own devices, in one guest with Debian's stock kernel (QEMU, no KVM).
+
+The product's own programs run there: tests/rig/in_guest.py. LINESIDE_RIG names the cache folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rig.guest import GuestRun, run_guest
+from tests.rig.kernel import RigError, build_rig
+
+pytestmark = [pytest.mark.drivers, pytest.mark.timeout(900)]
+
+HERE = Path(__file__).parent
+NOTICED_S, BACK_S = 2.0, 10.0
+
+
+@pytest.fixture(scope="module")
+def guest() -> GuestRun:
+    try:
+        rig = build_rig(HERE / "init.sh")
+    except RigError as error:
+        pytest.skip(f"no guest for the kernel's test drivers: {error}")
+    return run_guest(rig)
+
+
+@pytest.fixture
+def result(guest: GuestRun, request: pytest.FixtureRequest) -> Any:
+    """What the check of the test's own name gave."""
+    name = request.node.name.removeprefix("test_")
+    assert name in guest.results, f"{name} gave nothing:\n{guest.log[-3000:]}"
+    found = guest.results[name]
+    if isinstance(found, dict) and "error" in found:
+        pytest.fail(f"{found['error']}\n{guest.log[-2000:]}")
+    return found
+
+
+def test_cameras(result: Any) -> None:
+    """`lineside-agent cameras` lists vivid with what it can do, and what it cannot hold."""
+    vivid = next(row for row in result["rows"] if "vivid" in row["name"])
+    assert result["code"] == 0
+    assert any(line.startswith("format YUYV: ") for line in vivid["able"])
+    assert any(line.startswith("control gain (key gain): 0 to 255") for line in vivid["able"])
+    assert any(line.startswith("has no control for exposure_us") for line in vivid["able"])
+    assert vivid["table"]["driver"] == "v4l2"
+
+
+def test_vivid_frames(result: Any) -> None:
+    """Frames are numbered and timed by the driver; settings hold, or the frame is not judged."""
+    assert result["shape"] == [360, 640, 3]
+    assert result["seqs"] == sorted(set(result["seqs"]))
+    assert all(step > 0 for step in result["steps_ns"])
+    assert result["gain"] == 100
+    assert "gain was 7, it is locked to 100" in result["moved"]
+    assert not result["gain_again"], "the setting was not set again"
+    assert result["holes"] > 0, "dropped buffers left no hole"
+    assert result["damaged"] == ["damaged frame (the driver says so)"]
+
+
+def test_vivid_refuses(result: Any) -> None:
+    assert "has no exposure_us; it has" in result
+
+
+def test_capture(result: Any) -> None:
+    """The pictures of the data set are those that were put into the V4L2 node."""
+    assert result["code"] == 0
+    assert result["rows"][-1]["count"] == 3
+    assert result["same"] == [True, True, True]
+
+
+def test_vivid_lost(result: Any) -> None:
+    assert result["noticed_s"] <= NOTICED_S
+    assert result["back_s"] <= BACK_S
+
+
+def test_iio(result: Any) -> None:
+    """The rate of a recording is the measured one; a rate that is far off is no reading."""
+    assert [row["name"] for row in result["listed"]] == ["accel"]
+    assert result["code"] == 0
+    assert 50 < result["rate_hz"] < 110
+    assert result["samples"] == 100
+    assert "the sensor samples at" in result["too_fast"] or "were lost" in result["too_fast"]
+
+
+def test_i2c(result: Any) -> None:
+    """The ADXL345 driver sets a chip on the kernel's I2C and reads its queue."""
+    assert result["set"] == {"0x2c": 13, "0x31": 11}
+    assert result["samples"] == [[1.0, -0.5, 0.25]] * 8
+
+
+def test_audio(result: Any) -> None:
+    assert result["pitch_hz"] == pytest.approx(500, rel=0.02)
+    assert result["rate_hz"] == pytest.approx(16_000, rel=0.05)
+
+
+def test_usb_serial(result: Any) -> None:
+    assert result["listed"]
+    assert result["noticed_s"] <= NOTICED_S
+    assert result["back_s"] <= BACK_S
