@@ -14,7 +14,7 @@ from edge_agent.contracts.model.scoring import bad_mass, softmax
 from trainer.config.fit import FitConfig
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.statistics.metrics import Figure, bootstrapped, macro_f1
+from trainer.statistics.metrics import Metric, bootstrapped, macro_f1
 from trainer.workflow.crossval import Choice, choose, window_figure, with_options
 from trainer.workflow.experiment import run_experiment
 from trainer.workflow.leave_out import Protocol, leave_out
@@ -98,12 +98,12 @@ def run_split(split: Split, config: FitConfig, value: str, chosen: Choice) -> Fo
     )
 
 
-def accuracy(folds: Sequence[Fold]) -> Figure:
+def accuracy(folds: Sequence[Fold]) -> Metric:
     """The mean over folds of the share of windows that int8 names right."""
     return window_figure([(fold.right, fold.owner) for fold in folds])
 
 
-def accuracy_over_seeds(seeds: Sequence[Sequence[Fold]]) -> Figure:
+def accuracy_over_seeds(seeds: Sequence[Sequence[Fold]]) -> Metric:
     """The mean over seeds of `accuracy`; the interval draws a recording once for all seeds."""
     return window_figure(
         [
@@ -118,7 +118,7 @@ def float_accuracy(folds: Sequence[Fold]) -> float:
     return float(np.mean([fold.float_right.mean() for fold in folds]))
 
 
-def fault_auroc(folds: Sequence[Fold]) -> Figure:
+def fault_auroc(folds: Sequence[Fold]) -> Metric:
     """The mean over folds of the area under the curve of fault against none."""
     from trainer.statistics.metrics import auroc
 

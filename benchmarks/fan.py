@@ -17,7 +17,7 @@ from edge_agent.contracts.vibration.baseline import folds_of, raised_threshold, 
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import standardise
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
@@ -119,7 +119,7 @@ def _station(dataset: Dataset, config: FitConfig, value: str) -> Station:
     normal = _in_time(dataset, np.flatnonzero(here & ~bad))
     spec, threshold = _baseline(experiment, dataset, normal[:BASELINE])
     scores = [
-        _scores(experiment, prepare(dataset, indices, spec, Silent(), "").inputs)
+        _scores(experiment, prepare(dataset, indices, spec, SilentProgress(), "").inputs)
         for indices in (normal[BASELINE:], np.flatnonzero(asked))
     ]
     station = Station(value, threshold, scores[0], scores[1])
@@ -137,7 +137,7 @@ def _baseline(
     spec = experiment.spec.input
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration model")
-    raw = prepare(dataset, indices, raw_features(spec), Silent(), "").inputs
+    raw = prepare(dataset, indices, raw_features(spec), SilentProgress(), "").inputs
     own = [_stand(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
     scores = _scores(experiment, np.concatenate(own))
     threshold = raised_threshold(scores, experiment.spec.scoring.threshold)

@@ -15,7 +15,7 @@ from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome, figures
-from trainer.statistics.metrics import Figure, auroc
+from trainer.statistics.metrics import Metric, auroc
 
 FOLDS = 5
 WATCHED = 8
@@ -165,7 +165,7 @@ def _pooled(outcomes: list[Outcome]) -> Outcome:
     )
 
 
-def _row(case: Case, name: str, figure: Figure) -> Row:
+def _row(case: Case, name: str, figure: Metric) -> Row:
     return Row(
         f"{case.name} {name.replace('_', ' ')} int8",
         figure.value,

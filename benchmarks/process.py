@@ -35,13 +35,13 @@ from edge_agent.contracts.core.types import Judgement
 from edge_agent.contracts.model.scoring import judge
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
 from trainer.data.split import Split, plan_split
 from trainer.evaluation.gbm_reference import boosted_scores, boosted_values
-from trainer.statistics.metrics import Figure, average_precision, bootstrapped, rmse
+from trainer.statistics.metrics import Metric, average_precision, bootstrapped, rmse
 from trainer.workflow.experiment import Experiment, run_experiment
 
 PARTS = ("ai4i2020", "cmapss", "skab")
@@ -194,7 +194,7 @@ def _pump(pump: PumpFile, folder: Path) -> tuple[Judged, Int8]:
     train = every[:SKAB_TRAIN_ROWS]
     split = Split(dataset, train, train[-20:], every[SKAB_TRAIN_ROWS:], "owner's protocol")
     experiment = run_experiment(split, FitConfig(), "skab")
-    prepared = prepare(dataset, every, experiment.spec.input, Silent(), "rows")
+    prepared = prepare(dataset, every, experiment.spec.input, SilentProgress(), "rows")
     int8 = run_int8(experiment.fitted.model, experiment.calibration, prepared.inputs)
     from trainer.training.predict import predict
 
@@ -235,19 +235,19 @@ def _concatenated(parts: Sequence[Judged]) -> Judged:
     return Judged(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _precision(bad: NDArray[np.bool_], scores: NDArray[np.float64]) -> Figure:
+def _precision(bad: NDArray[np.bool_], scores: NDArray[np.float64]) -> Metric:
     names = [str(place) for place in range(len(bad))]
     return bootstrapped(lambda rows: average_precision(bad[rows], scores[rows]), names)
 
 
 def _f1(
     bad: NDArray[np.bool_], rejected: NDArray[np.bool_], owners: Sequence[str] | None = None
-) -> Figure:
+) -> Metric:
     names = owners or [str(place) for place in range(len(bad))]
     return bootstrapped(lambda rows: _f1_of(bad[rows], rejected[rows]), names)
 
 
-def _agreement(judged: Judged, owners: Sequence[str]) -> Figure:
+def _agreement(judged: Judged, owners: Sequence[str]) -> Metric:
     """The share of rows that int8 judges as float does."""
     same = judged.rejected == judged.float_rejected
     return bootstrapped(lambda rows: float(same[rows].mean()), owners)
@@ -269,7 +269,7 @@ def _share(flags: NDArray[np.bool_]) -> float:
     return round(float(flags.mean()), 4)
 
 
-def _row(name: str, figure: Figure, reach: float | None = None, floor: float | None = None) -> Row:
+def _row(name: str, figure: Metric, reach: float | None = None, floor: float | None = None) -> Row:
     value, low, high = (round(number, 4) for number in (figure.value, *figure.ci95))
     return Row(name, value, "higher", "", figure.n, (low, high), reach, floor)
 

@@ -35,12 +35,16 @@ from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.statistics.metrics import Figure
+from trainer.statistics.metrics import Metric
 from trainer.workflow.crossval import Choice
 from trainer.workflow.leave_out import protocol_of
 
 PARTS = ("cwru", "hitsm_mfs", "ceiling_fan")
-CHOICES: tuple[Choice, ...] = ({"hear": "both"}, {"hear": "envelope"}, {"hear": "spectrum"})
+CHOICES: tuple[Choice, ...] = (
+    {"features": "both"},
+    {"features": "envelope"},
+    {"features": "spectrum"},
+)
 STRETCHES = 8
 
 
@@ -142,7 +146,7 @@ def leaky_split(dataset: Dataset) -> Split:
     return Split(cut, np.sort(train), np.sort(val), np.sort(test), "random stretches")
 
 
-def _row(name: str, figure: Figure, reach: float | None = None, floor: float | None = None) -> Row:
+def _row(name: str, figure: Metric, reach: float | None = None, floor: float | None = None) -> Row:
     value, low, high = (round(number, 4) for number in (figure.value, *figure.ci95))
     return Row(name, value, "higher", "", figure.n, (low, high), reach, floor)
 

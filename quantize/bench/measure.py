@@ -122,13 +122,13 @@ def time_on_station(bundle: Path, station: Station, words: list[str]) -> tuple[s
         command=shlex.join(command),
         words=shlex.join([*words, "--json"]),
     )
-    said = _there(station, script, bundle.read_bytes())
+    output = _there(station, script, bundle.read_bytes())
     try:
-        told = json.loads(said.splitlines()[-1])
-        return str(told["machine"]), [Timing(**one) for one in told["timings"]]
+        document = json.loads(output.splitlines()[-1])
+        return str(document["machine"]), [Timing(**one) for one in document["timings"]]
     except (ValueError, LookupError, TypeError) as error:
         raise DeviceError(
-            f"its bench answers {_last_line(said)[:80]!r}",
+            f"its bench answers {_last_line(output)[:80]!r}",
             where=station.host,
             cure="install the same version of Lineside there",
         ) from error
@@ -166,19 +166,19 @@ def _there(station: Station, script: str, payload: bytes) -> str:
     return _text(done.stdout)
 
 
-def _refusal(station: Station, code: int, said: str) -> LinesideError:
+def _refusal(station: Station, code: int, output: str) -> LinesideError:
     if code == SSH_FAILED:
         cure = f"make `ssh -o BatchMode=yes {station.host} true` work: host known, key accepted"
-        return DeviceError(f"cannot be reached by ssh ({said})", where=station.host, cure=cure)
+        return DeviceError(f"cannot be reached by ssh ({output})", where=station.host, cure=cure)
     if code == NOT_FOUND:
         cure = "install lineside[device] there, or give its path with --program"
-        return DeviceError(f"has no {station.program} ({said})", where=station.host, cure=cure)
+        return DeviceError(f"has no {station.program} ({output})", where=station.host, cure=cure)
     kind = DeviceError if code == DeviceError.exit_code else BundleError
-    return kind(f"bench fails there ({said})", where=station.host, cure="run it there by hand")
+    return kind(f"bench fails there ({output})", where=station.host, cure="run it there by hand")
 
 
-def _text(said: bytes) -> str:
-    return said.decode("utf-8", errors="replace")
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", errors="replace")
 
 
 def _last_line(text: str) -> str:

@@ -89,8 +89,8 @@ def _document(
         "parameter_bytes": graph.parameter_bytes,
         "macs": graph.total_macs,
         "subgraphs": graph.subgraphs,
-        "inputs": [_tensor(graph, place) for place in graph.inputs],
-        "outputs": [_tensor(graph, place) for place in graph.outputs],
+        "inputs": [_tensor(graph, index) for index in graph.inputs],
+        "outputs": [_tensor(graph, index) for index in graph.outputs],
         "operators": [_operator(graph, op) for op in graph.ops],
         "target": target.name,
         "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
@@ -98,8 +98,8 @@ def _document(
     }
 
 
-def _tensor(graph: Graph, place: int) -> dict[str, object]:
-    tensor = graph.tensors[place]
+def _tensor(graph: Graph, index: int) -> dict[str, object]:
+    tensor = graph.tensors[index]
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),
@@ -110,7 +110,7 @@ def _tensor(graph: Graph, place: int) -> dict[str, object]:
 
 
 def _operator(graph: Graph, op: Op) -> dict[str, object]:
-    weights = [graph.constant(op, place) for place in range(len(op.inputs))]
+    weights = [graph.constant(op, index) for index in range(len(op.inputs))]
     size = sum(len(one.data) for one in weights if one is not None)
     output = _tensor(graph, op.outputs[0]) if op.outputs else {}
     return {
@@ -133,8 +133,8 @@ def _lines(
         f"{graph.size_bytes / 1024:.0f} KiB, {graph.parameter_bytes / 1024:.0f} KiB of parameters, "
         f"{graph.total_macs / 1e6:.2f} million multiply-accumulates, {len(graph.ops)} operators"
     ]
-    for side, places in (("input", graph.inputs), ("output", graph.outputs)):
-        lines += [f"{side}  {_words(graph, place)}" for place in places]
+    for side, indices in (("input", graph.inputs), ("output", graph.outputs)):
+        lines += [f"{side}  {_words(graph, index)}" for index in indices]
     lines.append(f"{'':4} {'operator':24} {'MACs':>12} {'bytes':>9}  output")
     for op in graph.ops:
         row = _operator(graph, op)
@@ -148,8 +148,8 @@ def _lines(
     return [*lines, f"{target.name} refuses:", *(f"- {line}" for line in fault_lines(faults))]
 
 
-def _words(graph: Graph, place: int) -> str:
-    tensor = graph.tensors[place]
+def _words(graph: Graph, index: int) -> str:
+    tensor = graph.tensors[index]
     quantised = ""
     if len(tensor.scales) == 1:
         quantised = f" scale {tensor.scales[0]:.6g} zero point {tensor.zero_points[0]}"

@@ -68,8 +68,8 @@ def correct_biases(
     for op in layers:
         name = graph.tensors[op.outputs[0]].name
         if name in means:
-            found = (mean_of or int8_mean)(prefix(packed(tree), op.index), some)
-            _shift(tree, graph, op, means[name] - found)
+            mean = (mean_of or int8_mean)(prefix(packed(tree), op.index), some)
+            _shift(tree, graph, op, means[name] - mean)
     corrected = packed(tree)
     name = graph.tensors[graph.outputs[0]].name
     expected = _outputs(reference, others, name)
@@ -79,7 +79,7 @@ def correct_biases(
 
 def _layers(graph: Graph) -> list[Op]:
     """Integer layers with a bias of their own, in the order of computation."""
-    uses = Counter(place for op in graph.ops for place in op.inputs)
+    uses = Counter(index for op in graph.ops for index in op.inputs)
     return [
         op
         for op in graph.ops
@@ -99,14 +99,14 @@ def _float_means(reference: bytes, names: list[str], samples: Tensor) -> dict[st
             model_content=reference, num_threads=1, experimental_preserve_all_tensors=True
         )
     reader.allocate_tensors()
-    places = {one["name"]: one["index"] for one in reader.get_tensor_details()}
+    positions = {one["name"]: one["index"] for one in reader.get_tensor_details()}
     given = reader.get_input_details()[0]["index"]
-    sums: dict[str, Means] = {name: np.zeros(()) for name in names if name in places}
+    sums: dict[str, Means] = {name: np.zeros(()) for name in names if name in positions}
     for one in samples:
         reader.set_tensor(given, one[None])
         reader.invoke()
         for name in sums:
-            sums[name] = sums[name] + _by_channel(reader.get_tensor(places[name]))
+            sums[name] = sums[name] + _by_channel(reader.get_tensor(positions[name]))
     return {name: total / len(samples) for name, total in sums.items()}
 
 
@@ -118,7 +118,7 @@ def int8_mean(model: bytes, samples: Tensor) -> Means:
 
 def _shift(tree: schema.ModelT, graph: Graph, op: Op, apart: Means) -> None:
     """Add `apart` (real values, one for each channel) to the bias of `op`."""
-    given, weights = (graph.tensors[place] for place in op.inputs[:2])
+    given, weights = (graph.tensors[index] for index in op.inputs[:2])
     step = np.asarray(weights.scales) * given.scales[0]
     tensor: Any = tree.subgraphs[0].tensors[op.inputs[2]]
     old = np.frombuffer(graph.tensors[op.inputs[2]].data, np.int32)
@@ -154,6 +154,6 @@ def _by_channel(values: Tensor) -> Means:
     return np.asarray(values.reshape(-1, values.shape[-1]).mean(axis=0), np.float64)
 
 
-def _error(expected: Tensor, found: Tensor) -> float:
+def _error(expected: Tensor, actual: Tensor) -> float:
     spread = max(float(np.std(expected)), 1e-12)
-    return float(np.sqrt(np.mean((found - expected) ** 2))) / spread
+    return float(np.sqrt(np.mean((actual - expected) ** 2))) / spread

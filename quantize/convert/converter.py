@@ -217,9 +217,9 @@ def _cure(text: str) -> str:
 
 def _first_line(error: Exception) -> str:
     """The first line of an error; of an MLIR one the operator and the node it stands at."""
-    place = MLIR_PLACE.search(str(error))
-    if place:
-        return f"no int8 operator for {place[1]} at {place[2]}"
+    match = MLIR_PLACE.search(str(error))
+    if match:
+        return f"no int8 operator for {match[1]} at {match[2]}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 

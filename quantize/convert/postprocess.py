@@ -59,7 +59,7 @@ def _halve_constants(model: Any, graph: Any) -> None:
 
     shared = Counter(tensor.buffer for tensor in graph.tensors)
     widened = []
-    for place, tensor in enumerate(list(graph.tensors)):
+    for index, tensor in enumerate(list(graph.tensors)):
         data = model.buffers[tensor.buffer].data
         constant = tensor.type == schema.TensorType.FLOAT32 and data is not None
         if not constant or len(data) < HALVED_BYTES or shared[tensor.buffer] > 1:
@@ -75,7 +75,7 @@ def _halve_constants(model: Any, graph: Any) -> None:
         )
         tensor.buffer = 0
         graph.tensors.append(half)
-        widened.append((len(graph.tensors) - 1, place))
+        widened.append((len(graph.tensors) - 1, index))
     if widened:
         code = _dequantize_code(model)
         graph.operators = [_widen(code, half, full) for half, full in widened] + graph.operators
@@ -85,10 +85,10 @@ def _dequantize_code(model: Any) -> int:
     """The place of DEQUANTIZE among the model's operator codes, added where it is missing."""
     from tensorflow.lite.python import schema_py_generated as schema
 
-    for place, known in enumerate(model.operatorCodes):
+    for index, known in enumerate(model.operatorCodes):
         if known.builtinCode == schema.BuiltinOperator.DEQUANTIZE:
             known.version = max(known.version, 3)
-            return place
+            return index
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
     code.version = 3

@@ -32,8 +32,8 @@ def most_sensitive_tensors(
     from tensorflow.lite.python.convert import mlir_quantize
 
     debug = mlir_quantize(calibrated, enable_numeric_verify=True)
-    found = layer_damage(debug, samples[:SAMPLES])
-    damage = {name: value for name, value in found.items() if name not in exact}
+    all_damage = layer_damage(debug, samples[:SAMPLES])
+    damage = {name: value for name, value in all_damage.items() if name not in exact}
     worst = sorted(damage, key=lambda name: -damage[name])
     worst = worst[: max(1, math.ceil(SHARE * len(worst)))]
     notes += [f"kept in float: {name.split(';')[0]} ({damage[name]:.2f} quanta)" for name in worst]

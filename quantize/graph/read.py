@@ -70,18 +70,18 @@ class Graph:
     subgraphs: int
     size_bytes: int
 
-    def constant(self, op: Op, place: int) -> TensorInfo | None:
-        """The constant that `op` takes at `place`, or None."""
-        if place >= len(op.inputs) or op.inputs[place] < 0:
+    def constant(self, op: Op, position: int) -> TensorInfo | None:
+        """The constant that `op` takes at `position`, or None."""
+        if position >= len(op.inputs) or op.inputs[position] < 0:
             return None
-        tensor = self.tensors[op.inputs[place]]
+        tensor = self.tensors[op.inputs[position]]
         return tensor if tensor.constant else None
 
     def macs(self, op: Op) -> int:
         """Multiply-accumulates of one run of `op`; 0 for operators that have none to speak of."""
         if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
             steps = self.tensors[op.inputs[0]].elements // self.tensors[op.inputs[0]].shape[-1]
-            matrices = [self.constant(op, place) for place in LSTM_MATRICES]
+            matrices = [self.constant(op, index) for index in LSTM_MATRICES]
             return steps * sum(one.elements for one in matrices if one is not None)
         if op.name == "TRANSPOSE_CONV":
             weights, given = self.tensors[op.inputs[1]], self.tensors[op.inputs[2]]
@@ -133,8 +133,8 @@ def parse_graph(model: bytes, where: str) -> Graph:
     try:
         tree = schema.ModelT.InitFromPackedBuf(model)
         first = tree.subgraphs[0]
-        tensors = [_tensor(tree, place) for place in range(len(first.tensors))]
-        ops = [_op(tree, place) for place in range(len(first.operators or []))]
+        tensors = [_tensor(tree, index) for index in range(len(first.tensors))]
+        ops = [_op(tree, index) for index in range(len(first.operators or []))]
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"damaged ({error})", where=where, cure=CONVERT_AGAIN) from error
     inputs, outputs = list(map(int, first.inputs)), list(map(int, first.outputs))
@@ -154,8 +154,8 @@ def refuse_broken(model: bytes, where: str) -> None:
         return  # a whole file that this runtime cannot run may still be looked at
 
 
-def _tensor(tree: schema.ModelT, place: int) -> TensorInfo:
-    raw = tree.subgraphs[0].tensors[place]
+def _tensor(tree: schema.ModelT, index: int) -> TensorInfo:
+    raw = tree.subgraphs[0].tensors[index]
     data = tree.buffers[raw.buffer].data
     packed = b"" if data is None else bytes(bytearray(data))
     shape = raw.shape if raw.shapeSignature is None else raw.shapeSignature
@@ -163,7 +163,7 @@ def _tensor(tree: schema.ModelT, place: int) -> TensorInfo:
     scales = () if quantised is None or quantised.scale is None else quantised.scale
     zeros = () if quantised is None or quantised.zeroPoint is None else quantised.zeroPoint
     return TensorInfo(
-        index=place,
+        index=index,
         name=(raw.name or b"").decode(errors="replace"),
         shape=() if shape is None else tuple(int(size) for size in shape),
         dtype=DTYPES.get(raw.type, f"type {raw.type}"),
@@ -174,8 +174,8 @@ def _tensor(tree: schema.ModelT, place: int) -> TensorInfo:
     )
 
 
-def _op(tree: schema.ModelT, place: int) -> Op:
-    raw = tree.subgraphs[0].operators[place]
+def _op(tree: schema.ModelT, index: int) -> Op:
+    raw = tree.subgraphs[0].operators[index]
     code = tree.operatorCodes[raw.opcodeIndex]
     name = OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
     if code.customCode:
@@ -183,7 +183,7 @@ def _op(tree: schema.ModelT, place: int) -> Op:
     options = vars(raw.builtinOptions) if raw.builtinOptions is not None else {}
     inputs = () if raw.inputs is None else tuple(int(one) for one in raw.inputs)
     outputs = () if raw.outputs is None else tuple(int(one) for one in raw.outputs)
-    return Op(place, name, int(code.version), inputs, outputs, options)
+    return Op(index, name, int(code.version), inputs, outputs, options)
 
 
 def _names(enum: type) -> dict[int, str]:

@@ -56,24 +56,24 @@ def compare_models(before: bytes, after: bytes, n: int = 200, seed: int = 0) -> 
         n,
         [
             _compare_output(
-                place,
-                np.stack([old[place] for old, _ in rows]),
-                np.stack([new[place] for _, new in rows]),
+                index,
+                np.stack([old[index] for old, _ in rows]),
+                np.stack([new[index] for _, new in rows]),
             )
-            for place in range(len(rows[0][0]))
+            for index in range(len(rows[0][0]))
         ],
     )
 
 
-def _compare_output(place: int, old: Floats, new: Floats) -> OutputComparison:
-    """Output `place` of both models, (N, K) each."""
+def _compare_output(index: int, old: Floats, new: Floats) -> OutputComparison:
+    """Output `index` of both models, (N, K) each."""
     agreement = float((old.argmax(1) == new.argmax(1)).mean()) if old.shape[1] > 1 else None
     span = float(np.ptp(old))
     correlation = None
     if span > 0 and np.ptp(new) > 0:
         correlation = float(np.corrcoef(old.ravel(), new.ravel())[0, 1])
     worst = float(np.abs(old - new).max()) / max(span, 1e-12)
-    return OutputComparison(place, agreement, correlation, worst)
+    return OutputComparison(index, agreement, correlation, worst)
 
 
 def _run_both(

@@ -40,8 +40,8 @@ def float_samples(run: RunFolder) -> list[Prediction]:
 def refuse_other_model(run: RunFolder, recomputed: list[Prediction]) -> None:
     """predictions.csv must be what model.keras says; raises ConversionError."""
     apart = [
-        abs(listed.score - found.score) / max(1.0, abs(listed.score))
-        for listed, found in zip(run.predictions, recomputed, strict=True)
+        abs(listed.score - judgement.score) / max(1.0, abs(listed.score))
+        for listed, judgement in zip(run.predictions, recomputed, strict=True)
     ]
     worst = int(np.argmax(apart))
     if not apart[worst] <= 0.01:

@@ -18,8 +18,8 @@ MADE_ROWS = 3
 def row_raws(golden: list[Golden], spec: TabularInput) -> list[Vector]:
     """Golden samples, tables of lowest, middle and highest values, and one that must be refused."""
     real = [
-        _vector(f"golden-{place}", one.payload.decode())
-        for place, one in enumerate(golden[:REAL_SAMPLES])
+        _vector(f"golden-{index}", one.payload.decode())
+        for index, one in enumerate(golden[:REAL_SAMPLES])
     ]
     texts = {
         name: _table(spec, [share * (1 + 0.1 * row) for row in range(MADE_ROWS)])
@@ -49,15 +49,15 @@ def _table(spec: TabularInput, shares: list[float], *, gap: bool = False) -> str
     by a text that no category names and numbers out of range.
     """
     lines = [[f'"{tag.name}"' for tag in spec.tags]]
-    for place, share in enumerate(shares):
-        spoilt = gap and place == len(shares) - 1
-        lines.append([_cell(tag, share, place, spoilt) for tag in spec.tags])
+    for index, share in enumerate(shares):
+        spoilt = gap and index == len(shares) - 1
+        lines.append([_cell(tag, share, index, spoilt) for tag in spec.tags])
     return "\n".join(",".join(line) for line in lines) + "\n"
 
 
-def _cell(tag: Tag, share: float, place: int, spoilt: bool) -> str:
+def _cell(tag: Tag, share: float, index: int, spoilt: bool) -> str:
     if tag.categories:
-        return "no such category" if spoilt else tag.categories[place % len(tag.categories)]
+        return "no such category" if spoilt else tag.categories[index % len(tag.categories)]
     low = tag.low if tag.low is not None else 0.0
     high = tag.high if tag.high is not None else low + 1.0
     if spoilt:

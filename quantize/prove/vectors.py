@@ -51,8 +51,8 @@ def make_vectors(inspector: BundleInspector, golden: list[Golden]) -> bytes:
 
 def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
     real = [
-        Vector(VectorEntry(name=f"golden-{place}", kind="file", file=one.name))
-        for place, one in enumerate(_good_and_bad(golden))
+        Vector(VectorEntry(name=f"golden-{index}", kind="file", file=one.name))
+        for index, one in enumerate(_good_and_bad(golden))
     ]
     first = decode_golden(golden[0], spec)
     height, width = spec.height_px + 37, spec.width_px + 53
@@ -73,8 +73,8 @@ def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
 
 def _signal_raws(golden: list[Golden], spec: VibrationInput) -> list[Vector]:
     real = [
-        _signal_vector(f"golden-{place}", one.recording)
-        for place, one in enumerate(_good_and_bad(golden))
+        _signal_vector(f"golden-{index}", one.recording)
+        for index, one in enumerate(_good_and_bad(golden))
         if one.recording is not None
     ]
     length = spec.window_samples + spec.hop_samples

@@ -128,7 +128,7 @@ def predict(graph: Graph, resident_bytes: int = 0) -> Prediction:
         op_faults, mapped = _map_operators(graph)
         faults += op_faults
     total = max(1, graph.total_macs)
-    share = sum(graph.macs(graph.ops[place]) for place in mapped) / total
+    share = sum(graph.macs(graph.ops[index]) for index in mapped) / total
     size = graph.parameter_bytes
     fits = size + resident_bytes <= MEMORY_BYTES
     if not fits:
@@ -169,8 +169,8 @@ def _model_faults(graph: Graph) -> list[Fault]:
     dynamic = [tensor for tensor in graph.tensors if any(size < 0 for size in tensor.shape)]
     if dynamic:
         faults.append(Fault("static shapes", f"{dynamic[0].name} is {dynamic[0].shape}"))
-    for place in graph.inputs:
-        tensor = graph.tensors[place]
+    for index in graph.inputs:
+        tensor = graph.tensors[index]
         if len(tensor.shape) > 1 and tensor.shape[0] > 1:
             faults.append(Fault("batch of 1", f"input {tensor.name} is {tensor.shape}"))
     weights = [tensor for tensor in graph.tensors if tensor.constant and tensor.is_float]
@@ -186,8 +186,8 @@ def _supported(graph: Graph, op: Op) -> str | None:
 def _integer(graph: Graph, op: Op) -> str | None:
     """The LSTM's cell state alone may be INT16."""
     allowed = (*INTEGERS, "INT16") if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM" else INTEGERS
-    for place in (*op.inputs, *op.outputs):
-        tensor = graph.tensors[place] if place >= 0 else None
+    for index in (*op.inputs, *op.outputs):
+        tensor = graph.tensors[index] if index >= 0 else None
         if tensor is not None and tensor.dtype not in allowed:
             return f"{op.name} works on {tensor.dtype} ({tensor.name})"
     return None
@@ -202,8 +202,8 @@ def _version(graph: Graph, op: Op) -> str | None:
 
 def _rank(graph: Graph, op: Op) -> str | None:
     """Tensors are 1-, 2- or 3-D; of more dimensions only the innermost three exceed 1."""
-    for place in op.outputs:
-        shape = graph.tensors[place].shape
+    for index in op.outputs:
+        shape = graph.tensors[index].shape
         if any(size > 1 for size in shape[:-3]):
             several = ": fit with looks = 1" if len(shape) == 4 else ""
             return f"{op.name} gives a tensor of shape {shape}{several}"

@@ -128,7 +128,7 @@ def refuse_asymmetric(model: bytes, exact: Sequence[str] = ()) -> None:
 
     graph = parse_graph(model, "symmetric model")
     for op in graph.ops:
-        given = [graph.tensors[place] for place in op.outputs]
+        given = [graph.tensors[index] for index in op.outputs]
         free = [one for one in given if one.is_float and one.name not in exact]
         if op.name not in EITHER_WAY and free:
             raise ConversionError(
@@ -206,16 +206,17 @@ def _check(payload: bytes, symmetric: bytes, run: RunFolder, expected: Tensor) -
         raws = session.run(None, {name: tensor[None]})[0], runtime.invoke([tensor[None]])[0]
         both.append([dequantise(raw, gives.scale, gives.zero_point).reshape(-1) for raw in raws])
     runtime.close()
-    found, beside = (np.stack(rows) for rows in zip(*both, strict=True))
+    outputs, beside = (np.stack(rows) for rows in zip(*both, strict=True))
     quantum = gives.scale or max(float(np.ptp(beside)), 1e-6) / 255
-    worst = round(float(np.abs(found - beside).max()) / quantum)
+    worst = round(float(np.abs(outputs - beside).max()) / quantum)
     _refuse_apart(worst)
-    said = expected[: len(found)]
+    reference = expected[: len(outputs)]
     same = [
-        _judged(run, one) == _judged(run, other) for one, other in zip(found, said, strict=True)
+        _judged(run, one) == _judged(run, other)
+        for one, other in zip(outputs, reference, strict=True)
     ]
-    correlation = float(np.corrcoef(found.ravel(), said.ravel())[0, 1])
-    return Exported(len(payload), len(found), float(np.mean(same)), correlation, worst)
+    correlation = float(np.corrcoef(outputs.ravel(), reference.ravel())[0, 1])
+    return Exported(len(payload), len(outputs), float(np.mean(same)), correlation, worst)
 
 
 def _judged(run: RunFolder, output: Tensor) -> tuple[str, str]:

@@ -31,9 +31,9 @@ def fault_lines(faults: Sequence[Fault]) -> list[str]:
     """A line for each broken rule: the first operator that breaks it, and how many more do."""
     lines = []
     for rule in dict.fromkeys(fault.rule for fault in faults):
-        mine = [fault.what for fault in faults if fault.rule == rule]
-        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
-        lines.append(f"{rule}: {mine[0]}{more}")
+        of_rule = [fault.what for fault in faults if fault.rule == rule]
+        more = f" (and {len(of_rule) - 1} more)" if len(of_rule) > 1 else ""
+        lines.append(f"{rule}: {of_rule[0]}{more}")
     return lines
 
 
@@ -42,7 +42,7 @@ def refuse_unfit(graph: Graph, where: str) -> None:
 
     Floats are a fault only where the outputs are integers: a detector may end in a float head.
     """
-    integer = not any(graph.tensors[place].is_float for place in graph.outputs)
+    integer = not any(graph.tensors[index].is_float for index in graph.outputs)
     faults = [fault for fault in cpu_faults(graph) if integer or fault.rule != "integers only"]
     if faults:
         raise ConversionError(
@@ -57,8 +57,8 @@ def cpu_faults(graph: Graph) -> list[Fault]:
     network. A float head of more dimensions runs in the runtime's reference kernels.
     """
     faults = []
-    for place in graph.inputs:
-        tensor = graph.tensors[place]
+    for index in graph.inputs:
+        tensor = graph.tensors[index]
         # A free batch is one of 1 in every runtime: the interpreter allocates it so.
         if any(size < 0 for size in tensor.shape[1:]):
             faults.append(Fault("static shapes", f"input {tensor.name} is {tensor.shape}"))
@@ -67,7 +67,7 @@ def cpu_faults(graph: Graph) -> list[Fault]:
         if op.name.startswith("CUSTOM"):
             faults.append(Fault("built-in operators", f"operator {op.name}", op.index))
             continue
-        tensors = [graph.tensors[place] for place in (*op.inputs, *op.outputs) if place >= 0]
+        tensors = [graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
         deep = [one for one in tensors if len(one.shape) > MOST_DIMENSIONS and not one.is_float]
         if deep:
             what = f"{op.name} works on {len(deep[0].shape)}-D tensor {deep[0].name}"

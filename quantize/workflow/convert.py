@@ -143,15 +143,15 @@ def _chosen(
     known: list[FloatOutputs] = []
 
     def attempt_next(variant: Variant) -> tuple[Converted, Draft, Comparison]:
-        found = attempt_variant(variant, known[0] if known else None, request.samples)
-        known.append(found[0].float_outputs)
-        return found
+        trial = attempt_variant(variant, known[0] if known else None, request.samples)
+        known.append(trial[0].float_outputs)
+        return trial
 
     def lower(converted: Converted, ready: Draft) -> Lowered | None:
-        found = lower_threshold(run, converted, ready, request.samples)
-        if found is None:
+        lowered = lower_threshold(run, converted, ready, request.samples)
+        if lowered is None:
             return None
-        return Lowered(found[0], compare_draft(run, found[0], request.limits), found[1])
+        return Lowered(lowered[0], compare_draft(run, lowered[0], request.limits), lowered[1])
 
     variants = request.variants or target.variants
     return try_variants(variants, request.allowed, attempt_next, say, lower)

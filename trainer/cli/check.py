@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trainer.cli.fit import config_from
 
 if TYPE_CHECKING:
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.samples import Dataset
     from trainer.data.survey import Survey
     from trainer.evaluation.label_check import LabelCheck
@@ -44,31 +44,31 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset
     from trainer.data.survey import survey
 
     config = config_from(arguments)
     dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
-    talk = Terminal()
-    found = survey(dataset, config, talk)
-    judged = _judged(dataset, found, talk) if arguments.doubts else None
+    progress = TerminalProgress()
+    result = survey(dataset, config, progress)
+    judged = _judged(dataset, result, progress) if arguments.doubts else None
     if arguments.json:
-        print(json.dumps(found.as_json() | (_doubts_json(judged) if judged else {})))
+        print(json.dumps(result.as_json() | (_doubts_json(judged) if judged else {})))
     else:
-        _print_table(found, judged)
-    return 3 if found.faults or found.refusal else 0
+        _print_table(result, judged)
+    return 3 if result.faults or result.refusal else 0
 
 
-def _judged(dataset: Dataset, found: Survey, talk: Terminal) -> LabelCheck:
+def _judged(dataset: Dataset, result: Survey, progress: TerminalProgress) -> LabelCheck:
     """The quick judge's doubts; files that cannot be read are faults already."""
     from dataclasses import replace
 
     from trainer.evaluation.label_check import check_labels
 
-    broken = {fault.path for fault in found.faults}
+    broken = {fault.path for fault in result.faults}
     whole = tuple(sample for sample in dataset.samples if sample.path not in broken)
-    return check_labels(replace(dataset, samples=whole), talk)
+    return check_labels(replace(dataset, samples=whole), progress)
 
 
 def _doubts_json(judged: LabelCheck) -> dict[str, object]:
@@ -80,51 +80,51 @@ def _doubts_json(judged: LabelCheck) -> dict[str, object]:
     }
 
 
-def _print_table(found: Survey, judged: LabelCheck | None) -> None:
+def _print_table(result: Survey, judged: LabelCheck | None) -> None:
     from trainer.console.output import print_lines, print_table
 
-    config = found.dataset.config
+    config = result.dataset.config
     rows = [
         [
             row.label,
             "good" if row.good else "",
             *map(str, (row.samples, row.groups, row.train, row.val, row.test)),
         ]
-        for row in found.rows
+        for row in result.rows
     ]
-    title = f"{found.dataset.root.name}: {config.task}, {len(found.dataset.samples)} samples"
+    title = f"{result.dataset.root.name}: {config.task}, {len(result.dataset.samples)} samples"
     head = ("label", "", "samples", "groups", "train", "val", "test")
     print_table(title, head, rows, text_columns=2)
-    print_lines(*_sentences(found), *(_label_doubts(judged) if judged else []))
+    print_lines(*_sentences(result), *(_label_doubts(judged) if judged else []))
 
 
-def _sentences(found: Survey) -> list[str]:
-    config = found.dataset.config
+def _sentences(result: Survey) -> list[str]:
+    config = result.dataset.config
     tabular = f"column {config.tabular.label!r}" if config.tabular else ""
     lines = [f"labels   {tabular or config.labels or 'folder names'}"]
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
-    lines.append(f"split    {found.protocol or 'none can be made: ' + found.refusal}")
-    if found.rates_hz:
-        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in found.rates_hz)}")
-    if len(found.rates_hz) > 1:
+    lines.append(f"split    {result.protocol or 'none can be made: ' + result.refusal}")
+    if result.rates_hz:
+        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in result.rates_hz)}")
+    if len(result.rates_hz) > 1:
         lines.append("         recordings of another rate are resampled to the model's")
-    lines += [f"tag      {said}" for said in found.tags]
-    lines += [f"decided  {said}" for said in found.decisions]
-    if found.dataset.unlisted:
-        lines.append(f"note     {found.dataset.unlisted} files are not listed and not used")
-    lines += [f"note     {one}" for one in _harmless(found)]
-    lines += _cut([f"doubt    {said}" for said in found.doubts], "doubts")
-    pairs = [f"same     {' = '.join(paths)}" for paths in found.identical]
+    lines += [f"tag      {note}" for note in result.tags]
+    lines += [f"decided  {note}" for note in result.decisions]
+    if result.dataset.unlisted:
+        lines.append(f"note     {result.dataset.unlisted} files are not listed and not used")
+    lines += [f"note     {one}" for one in _harmless(result)]
+    lines += _cut([f"doubt    {note}" for note in result.doubts], "doubts")
+    pairs = [f"same     {' = '.join(paths)}" for paths in result.identical]
     lines += _cut(pairs, "sets of byte-identical files")
-    faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in found.faults]
-    return lines + _cut(faults, "faults") + ([] if faults or found.refusal else ["no faults"])
+    faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in result.faults]
+    return lines + _cut(faults, "faults") + ([] if faults or result.refusal else ["no faults"])
 
 
-def _harmless(found: Survey) -> list[str]:
+def _harmless(result: Survey) -> list[str]:
     """What lies in the folder and was never meant to be a sample."""
     from edge_agent.contracts.core.folder_scan import count_by_reason
 
-    return count_by_reason(one for one in found.dataset.left_out if one.harmless)
+    return count_by_reason(one for one in result.dataset.left_out if one.harmless)
 
 
 def _label_doubts(judged: LabelCheck) -> list[str]:
@@ -133,9 +133,11 @@ def _label_doubts(judged: LabelCheck) -> list[str]:
         f"({doubt.margin:.2f})"
         for doubt in judged.doubts
     ]
-    said = f"judge    {len(lines)} doubtful labels; out of fold it meets {judged.right:.1%} of all"
+    sentences = (
+        f"judge    {len(lines)} doubtful labels; out of fold it meets {judged.right:.1%} of all"
+    )
     rest = f", and knows nothing of {', '.join(judged.left_out)}" if judged.left_out else ""
-    return [said + rest, *_cut(lines, "doubtful labels")]
+    return [sentences + rest, *_cut(lines, "doubtful labels")]
 
 
 def _cut(lines: list[str], what: str) -> list[str]:

@@ -93,26 +93,30 @@ def _crossval(arguments: argparse.Namespace) -> int:
 
 
 def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.workflow.kfold_files import run_kfold
 
     config, folds, seeds = config_from(arguments), arguments.folds, arguments.seeds
-    return run_kfold(arguments.dataset, config, folds, seeds, arguments.out, Terminal())
+    return run_kfold(arguments.dataset, config, folds, seeds, arguments.out, TerminalProgress())
 
 
 def _leave_out(arguments: argparse.Namespace) -> dict[str, Any]:
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.workflow.crossval import cross_validate, sample_figures, window_figure
     from trainer.workflow.leave_out import protocol_of
 
-    choices, config, talk = choices_of(arguments.choices), config_from(arguments), Terminal()
+    choices, config, progress = (
+        choices_of(arguments.choices),
+        config_from(arguments),
+        TerminalProgress(),
+    )
     dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
     refuse_missing(dataset)
     protocol = protocol_of(dataset, arguments.leave_out)
-    talk.say(protocol.sentence)
+    progress.say(protocol.sentence)
     quiet_tensorflow()
-    folds = cross_validate(dataset, protocol, config, choices, talk)
+    folds = cross_validate(dataset, protocol, config, choices, progress)
     figures = {"window_accuracy": window_figure([fold.windows for fold in folds])}
     figures |= sample_figures(folds)
     return {
@@ -144,8 +148,8 @@ def _kfold_lines(document: dict[str, Any]) -> list[str]:
         rows.append(f"  {label}: {shares}, n = {row['n']}")
     rows += [f"baseline {name}: {share:.4f}" for name, share in document["baselines"].items()]
     for doubt in document["label_doubts"][:10]:
-        said = f"labelled {doubt['label']}, looks like {doubt['suggested']}"
-        rows.append(f"look at {doubt['path']}: {said} ({doubt['margin']:.2f})")
+        lines = f"labelled {doubt['label']}, looks like {doubt['suggested']}"
+        rows.append(f"look at {doubt['path']}: {lines} ({doubt['margin']:.2f})")
     rows.append(f"{len(document['label_doubts'])} doubtful labels; files in {document['folder']}")
     return rows
 
@@ -153,8 +157,10 @@ def _kfold_lines(document: dict[str, Any]) -> list[str]:
 def _lines(document: dict[str, object]) -> list[str]:
     rows = [str(document["protocol"])]
     for fold in document["folds"]:  # type: ignore[attr-defined]
-        said = f" with {fold['chosen']}" if fold["chosen"] else ""
-        rows.append(f"{fold['held_out']}: {fold['window_accuracy']:.3f} of {fold['windows']}{said}")
+        lines = f" with {fold['chosen']}" if fold["chosen"] else ""
+        rows.append(
+            f"{fold['held_out']}: {fold['window_accuracy']:.3f} of {fold['windows']}{lines}"
+        )
     for name, figure in document["figures"].items():  # type: ignore[attr-defined]
         low, high = figure["ci95"]
         rows.append(f"{name} {figure['value']:.3f} ({low:.3f}-{high:.3f}, n = {figure['n']})")

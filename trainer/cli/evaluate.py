@@ -71,7 +71,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.run_folder.run import open_fitted_run
     from trainer.workflow.reevaluate import evaluate_run, refuse_target
@@ -82,27 +82,27 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, group=arguments.group)
     refuse_missing(dataset)
     quiet_tensorflow()
-    found = evaluate_run(run, dataset, Terminal())
+    evaluation = evaluate_run(run, dataset, TerminalProgress())
     if arguments.predictions:
-        write_atomic(arguments.predictions, found.table())
+        write_atomic(arguments.predictions, evaluation.table())
     if arguments.json:
-        print(json.dumps(found.summary()))
+        print(json.dumps(evaluation.summary()))
     else:
-        _print_figures(run, found)
+        _print_figures(run, evaluation)
     return 0
 
 
-def _print_figures(run: FittedRun, found: Evaluation) -> None:
+def _print_figures(run: FittedRun, evaluation: Evaluation) -> None:
     from trainer.console.output import print_lines, print_table
     from trainer.report.words import interval_text, outcome_sentence, title_of, value_text
 
     rows = [
         [title_of(name), value_text(name, one.value), interval_text(name, one), str(one.n)]
-        for name, one in found.figures.present().items()
+        for name, one in evaluation.figures.present().items()
     ]
     head = ("figure", "value", "95 % interval", "n")
-    print_table(f"{run.spec.name} on {found.dataset}", head, rows)
-    truth = [one.label for one in found.predictions]
-    print_lines(outcome_sentence(found.figures, run.spec, truth))
-    if found.left_out:
-        print_lines(f"{found.left_out} samples left out: the run was trained on them")
+    print_table(f"{run.spec.name} on {evaluation.dataset}", head, rows)
+    truth = [one.label for one in evaluation.predictions]
+    print_lines(outcome_sentence(evaluation.figures, run.spec, truth))
+    if evaluation.left_out:
+        print_lines(f"{evaluation.left_out} samples left out: the run was trained on them")

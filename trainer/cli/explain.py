@@ -41,11 +41,11 @@ def _explain(arguments: argparse.Namespace) -> int:
         agreement = explain_for_report(run)
         write_report(run)
         document = {"sanity": agreement, "report": str(run.path / "report.html")}
-        said = f"maps of random weights agree by {agreement:.2f} (1: they show nothing learnt)"
+        summary = f"maps of random weights agree by {agreement:.2f} (1: they show nothing learnt)"
         if arguments.json:
             print(json.dumps(document))
         else:
-            print_lines(said, str(document["report"]))
+            print_lines(summary, str(document["report"]))
         return 0
     for row in explain_images(run, arguments.images, arguments.out):
         plain = f"{row['path']}: {row['verdict']} {row['label']} {row['score']} {row['overlay']}"

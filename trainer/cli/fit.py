@@ -82,7 +82,7 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.workflow.fit import FitRequest, fit
 
     request = FitRequest(
@@ -94,7 +94,7 @@ def _fit(arguments: argparse.Namespace) -> int:
         allow=arguments.allow,
         tensorboard=arguments.tensorboard,
     )
-    run = fit(request, Terminal())
+    run = fit(request, TerminalProgress())
     if run is not None:
         print(json.dumps(run.metrics.as_json()) if arguments.json else str(run.path))
     return 0

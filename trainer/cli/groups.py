@@ -33,30 +33,30 @@ def _groups(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from trainer.config.fit import FitConfig
     from trainer.console.output import print_lines
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.image.near_duplicates import cut_groups, survey_copies
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split import plan_split
 
     dataset = load_dataset(arguments.dataset, group=arguments.group, fold=arguments.fold)
     refuse_missing(dataset)
-    found = survey_copies(dataset, Terminal())
+    copies = survey_copies(dataset, TerminalProgress())
     split = plan_split(dataset, FitConfig())
     stretched = len(split.dataset.samples) != len(dataset.samples)
-    cut = None if stretched else cut_groups(split, found.groups)
+    cut = None if stretched else cut_groups(split, copies.groups)
     if arguments.out:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["path", "label", "near_duplicates"])
-        for sample, number in zip(dataset.samples, found.groups.tolist(), strict=True):
+        for sample, number in zip(dataset.samples, copies.groups.tolist(), strict=True):
             writer.writerow([sample.path, sample.label, number])
         write_atomic(arguments.out, stream.getvalue().encode())
     document = {
         "samples": len(dataset.samples),
-        "copied": found.copied,
-        "groups": int(found.groups.max()) + 1,
-        "exact": found.exact,
-        "alike": found.alike,
+        "copied": copies.copied,
+        "groups": int(copies.groups.max()) + 1,
+        "exact": copies.exact,
+        "alike": copies.alike,
         "shared_with_held_out": cut.shared if cut else 0,
         "held_out": len(split.test),
         "protocol": split.protocol,
@@ -64,7 +64,7 @@ def _groups(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(document))
     else:
-        print_lines(found.sentence())
-        said = cut.sentence() if cut else "no held-out sample has a copy in training"
-        print_lines(f"{split.protocol}: {said}")
+        print_lines(copies.sentence())
+        note = cut.sentence() if cut else "no held-out sample has a copy in training"
+        print_lines(f"{split.protocol}: {note}")
     return FOUND if cut else 0

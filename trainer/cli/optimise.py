@@ -47,44 +47,44 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset
     from trainer.report.process_settings import NO_CAUSES, optimised_page, result
     from trainer.workflow.process_settings import optimise, parse_setting
 
     settings = [parse_setting(text) for text in arguments.setting]
     dataset = load_dataset(arguments.dataset)
-    found = optimise(
+    optimum = optimise(
         dataset,
         settings,
-        Terminal(),
+        TerminalProgress(),
         maximise=arguments.maximise,
         trials=arguments.trials,
         seed=arguments.seed,
     )
-    page = optimised_page(found, f"Settings of {dataset.root.name}")
+    page = optimised_page(optimum, f"Settings of {dataset.root.name}")
     write_atomic(arguments.out, page.encode())
-    proposal = found.proposal
+    proposal = optimum.proposal
     if arguments.json:
-        print(json.dumps({**_document(found), "causes": NO_CAUSES, "report": str(arguments.out)}))
+        print(json.dumps({**_document(optimum), "causes": NO_CAUSES, "report": str(arguments.out)}))
         return 0
     for name, value in (proposal.settings if proposal else {}).items():
         print(f"{name} = {value:.5g}")
-    print(result(found))
+    print(result(optimum))
     print(f"No causes: {NO_CAUSES}", file=sys.stderr)
     print(f"report: {arguments.out}", file=sys.stderr)
     return 0
 
 
-def _document(found: Optimum) -> dict[str, Any]:
-    proposal = found.proposal
+def _document(optimum: Optimum) -> dict[str, Any]:
+    proposal = optimum.proposal
     return {
-        "outcome": found.outcome,
+        "outcome": optimum.outcome,
         "settings": dict(proposal.settings) if proposal else None,
         "now": proposal.now if proposal else None,
         "expected": proposal.then if proposal else None,
         "gain": proposal.gain if proposal else None,
         "gain_ci95": list(proposal.gain_ci95) if proposal else None,
-        "skill": {found.skill_name: found.skill},
-        "why": found.why,
+        "skill": {optimum.skill_name: optimum.skill},
+        "why": optimum.why,
     }

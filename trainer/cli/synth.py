@@ -37,19 +37,19 @@ def _synth(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.errors import ConfigError
     from edge_agent.contracts.core.files import write_atomic
     from trainer.console.output import print_lines
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.synthesis import added_score, synthesise
 
-    out, talk, config = arguments.out.absolute(), Terminal(), config_from(arguments)
+    out, progress, config = arguments.out.absolute(), TerminalProgress(), config_from(arguments)
     if out.exists() and any(out.iterdir()):
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    split = guard(dataset, config, [], talk).split
+    split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
-    samples = synthesise(split, arguments.method, arguments.count, out, config.seed, talk)
+    samples = synthesise(split, arguments.method, arguments.count, out, config.seed, progress)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["path", "label", "group", "split"])
@@ -65,7 +65,7 @@ def _synth(arguments: argparse.Namespace) -> int:
         "seed": config.seed,
     }
     if arguments.compare:
-        document["added"] = added_score(split, samples, config, talk)
+        document["added"] = added_score(split, samples, config, progress)
     write_atomic(out / "synth.json", (json.dumps(document, indent=1) + "\n").encode())
     if arguments.json:
         print(json.dumps(document))

@@ -79,8 +79,8 @@ def _threshold(arguments: argparse.Namespace) -> int:
     )
     if not arguments.dry_run:
         apply_choice(run, choice, band, costs, _limits(arguments, run.metrics.acceptance))
-    held = point_of(held_out_parts(run), choice)
-    policy = policy_of(choice, held, costs)
+    held_out = point_of(held_out_parts(run), choice)
+    policy = policy_of(choice, held_out, costs)
     if arguments.json:
         extra = {"source": parts.source, "unsure": band}
         print(json.dumps(policy.model_dump(mode="json") | extra))

@@ -32,17 +32,17 @@ def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from edge_agent.contracts.core.toml import toml_text
     from trainer.console.output import print_lines
-    from trainer.console.progress import Terminal
+    from trainer.console.progress import TerminalProgress
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.tune import search
 
-    config, talk = config_from(arguments), Terminal()
+    config, progress = config_from(arguments), TerminalProgress()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    split = guard(dataset, config, [], talk).split
+    split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
-    best, tried = search(split, config, arguments.trials, arguments.out, talk)
+    best, tried = search(split, config, arguments.trials, arguments.out, progress)
     file = arguments.out / "fit.toml"
     write_atomic(file, toml_text(best.model_dump(exclude_none=True)).encode())
     document = {

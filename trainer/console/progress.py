@@ -23,7 +23,7 @@ class Bar(Protocol):
     def advance(self, steps: int = 1, note: str = "") -> None: ...
 
 
-class Talk(Protocol):
+class Progress(Protocol):
     """Sentences and bars."""
 
     def say(self, sentence: str) -> None: ...
@@ -31,7 +31,7 @@ class Talk(Protocol):
     def steps(self, what: str, total: int) -> AbstractContextManager[Bar]: ...
 
 
-class Silent:
+class SilentProgress:
     """Says nothing: for libraries and tests."""
 
     def say(self, sentence: str) -> None:
@@ -43,7 +43,7 @@ class Silent:
         yield _NoBar()
 
 
-class Terminal:
+class TerminalProgress:
     """Bars by rich on stderr; lines where stderr is no terminal. clock: seconds, monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,18 +58,18 @@ class Terminal:
         if not self._console.is_terminal:
             yield _LineBar(self.say, what, total, self._clock)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+        from rich import progress as rich_progress
 
         columns = (
             "{task.description:<26}",
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            rich_progress.BarColumn(bar_width=30),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TimeElapsedColumn(),
             "{task.fields[note]}",
         )
-        with Progress(*columns, console=self._console) as progress:
-            task = progress.add_task(what, total=total, note="")
-            yield _RichBar(progress, task)
+        with rich_progress.Progress(*columns, console=self._console) as bars:
+            task = bars.add_task(what, total=total, note="")
+            yield _RichBar(bars, task)
 
 
 class _NoBar:
@@ -99,10 +99,10 @@ class _LineBar:
 
 
 class _RichBar:
-    def __init__(self, progress: object, task: object) -> None:
-        self._progress = progress
+    def __init__(self, bars: object, task: object) -> None:
+        self._bars = bars
         self._task = task
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         extra = {"note": note} if note else {}
-        self._progress.update(self._task, advance=steps, **extra)  # type: ignore[attr-defined]
+        self._bars.update(self._task, advance=steps, **extra)  # type: ignore[attr-defined]

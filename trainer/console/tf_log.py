@@ -1,4 +1,4 @@
-"""TensorFlow without its start-up talk."""
+"""TensorFlow without its start-up progress."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.image.decode import decode_image
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset, Sample
 
@@ -56,11 +56,11 @@ class Inspection:
     identical: list[list[str]]
 
 
-def inspect_files(dataset: Dataset, talk: Talk) -> Inspection:
+def inspect_files(dataset: Dataset, progress: Progress) -> Inspection:
     """Read every file once: a fault for each that cannot be trained on as it lies."""
     faults = [Fault(path, "missing", "listed, but not there") for path in dataset.missing]
     owners: dict[str, list[Sample]] = defaultdict(list)
-    with talk.steps("reading files", len(dataset.samples)) as bar:
+    with progress.steps("reading files", len(dataset.samples)) as bar:
         for index, sample in enumerate(dataset.samples):
             bar.advance()
             try:
@@ -90,9 +90,9 @@ def _file_faults(dataset: Dataset, index: int, payload: bytes) -> list[Fault]:
     if not payload:
         return [Fault(path, "empty", "0 bytes")]
     suffix = PurePosixPath(path).suffix.lower()
-    found = type_of(payload)
-    if suffix not in SUFFIXES.get(found, ()) and (found or suffix in KNOWN_SUFFIXES):
-        what = f"named {suffix}, but its content is {found or 'of another type'}"
+    file_type = type_of(payload)
+    if suffix not in SUFFIXES.get(file_type, ()) and (file_type or suffix in KNOWN_SUFFIXES):
+        what = f"named {suffix}, but its content is {file_type or 'of another type'}"
         return [Fault(path, "wrong type", what)]
     checks: dict[str, Callable[[], str]] = {
         "image": lambda: _image_fault(payload, path, dataset.config.image.bit_depth),

@@ -35,8 +35,8 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if fold is not None:
         config = config.model_copy(update={"fold": fold})
     if config.kind == "tabular":
-        found = process_dataset(root, config)
-        return _with_known_good(replace(found, decisions=(*decisions, *found.decisions)))
+        process = process_dataset(root, config)
+        return _with_known_good(replace(process, decisions=(*decisions, *process.decisions)))
     read = _from_csv if config.labels else _from_folders
     dataset = read(root, config, tuple(decisions))
     return _with_axes(_with_known_good(dataset))
@@ -93,11 +93,11 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
 
 def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
     listed = read_labels(root, config)
-    kept = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
-    there = tuple(sample for sample in kept if (root / sample.path).is_file())
-    missing = tuple(sample.path for sample in kept if not (root / sample.path).is_file())
-    _refuse_nothing(root, kept, there)
-    return Dataset(root, config, there, decisions, missing, _unlisted(root, config, kept))
+    included = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
+    there = tuple(sample for sample in included if (root / sample.path).is_file())
+    missing = tuple(sample.path for sample in included if not (root / sample.path).is_file())
+    _refuse_nothing(root, included, there)
+    return Dataset(root, config, there, decisions, missing, _unlisted(root, config, included))
 
 
 def _excluded(path: str, globs: list[str]) -> bool:
@@ -138,9 +138,9 @@ def _with_known_good(dataset: Dataset) -> Dataset:
 
 def _first_axes(dataset: Dataset) -> tuple[int, list[str]]:
     """The place of the first recording that can be read, and its axes."""
-    for place in range(len(dataset.samples)):
+    for index in range(len(dataset.samples)):
         try:
-            return place, recording_axes(dataset.file(place))
+            return index, recording_axes(dataset.file(index))
         except InputError as error:
             first = error
     raise DatasetError(first.what, where=first.where, cure=first.cure)
@@ -151,9 +151,9 @@ def _with_axes(dataset: Dataset) -> Dataset:
     columns = dataset.config.vibration
     if columns is None or columns.axes:
         return dataset
-    place, found = _first_axes(dataset)
+    index, axes = _first_axes(dataset)
     config = dataset.config.model_copy(
-        update={"vibration": columns.model_copy(update={"axes": list(found)})}
+        update={"vibration": columns.model_copy(update={"axes": list(axes)})}
     )
-    said = f"no axes named: all columns of {dataset.samples[place].path}: {', '.join(found)}"
-    return replace(dataset, config=config, decisions=(*dataset.decisions, said))
+    note = f"no axes named: all columns of {dataset.samples[index].path}: {', '.join(axes)}"
+    return replace(dataset, config=config, decisions=(*dataset.decisions, note))

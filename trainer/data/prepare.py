@@ -15,7 +15,7 @@ from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.recordings import read_recording
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.process.windows import prepare_at
 from trainer.data.samples import Dataset, Indices, Sample
 
@@ -35,17 +35,19 @@ class Prepared:
 
     def rows(self, indices: Indices) -> NDArray[np.int64]:
         """For every input the place of its sample in `indices`."""
-        place = {int(index): row for row, index in enumerate(indices)}
-        return np.array([place[int(sample)] for sample in self.sample], np.int64)
+        row_of = {int(index): row for row, index in enumerate(indices)}
+        return np.array([row_of[int(sample)] for sample in self.sample], np.int64)
 
 
-def prepare(dataset: Dataset, indices: Indices, spec: InputSpec, talk: Talk, what: str) -> Prepared:
+def prepare(
+    dataset: Dataset, indices: Indices, spec: InputSpec, progress: Progress, what: str
+) -> Prepared:
     """Read and prepare the samples at `indices`; one input per image, several per recording."""
     if isinstance(spec, TabularInput):
         return Prepared(prepare_at(dataset, indices, spec), np.asarray(indices, np.intp))
     pieces: list[Tensor] = []
     owners: list[Indices] = []
-    with talk.steps(f"reading {what}", len(indices)) as bar:
+    with progress.steps(f"reading {what}", len(indices)) as bar:
         for index in indices:
             piece = inputs_of(dataset, int(index), spec)
             pieces.append(piece)
@@ -103,5 +105,5 @@ def denser(spec: InputSpec, share: int) -> InputSpec:
 
 def read_durations(dataset: Dataset, indices: Sequence[int] | Indices) -> list[tuple[int, float]]:
     """(samples, rate_hz) of each recording."""
-    found = (read_sample(dataset, int(index)) for index in indices)
-    return [(len(recording.signal), recording.rate_hz) for recording in found]
+    recordings = (read_sample(dataset, int(index)) for index in indices)
+    return [(len(recording.signal), recording.rate_hz) for recording in recordings]

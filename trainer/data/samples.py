@@ -81,7 +81,7 @@ class Dataset:
     def groups(self) -> list[str]:
         """The group of every sample; one that stands alone is its own."""
         return [
-            sample.group or f"{sample.path}#{place}" for place, sample in enumerate(self.samples)
+            sample.group or f"{sample.path}#{index}" for index, sample in enumerate(self.samples)
         ]
 
     def is_bad(self) -> NDArray[np.bool_]:
@@ -90,13 +90,13 @@ class Dataset:
 
     def targets(self) -> NDArray[np.int64]:
         """The place of each sample's label in `labels`."""
-        place = {label: number for number, label in enumerate(self.labels)}
-        return np.array([place[sample.label] for sample in self.samples], np.int64)
+        number_of = {label: number for number, label in enumerate(self.labels)}
+        return np.array([number_of[sample.label] for sample in self.samples], np.int64)
 
     def values(self) -> NDArray[np.float64]:
         """What a regression foretells, of every sample; not a number where it has none."""
-        found = [np.nan if s.value is None else s.value for s in self.samples]
-        return np.array(found, np.float64)
+        values = [np.nan if s.value is None else s.value for s in self.samples]
+        return np.array(values, np.float64)
 
     def with_samples(self, samples: Iterable[Sample], *decisions: str) -> Dataset:
         """The same data set with other samples, and why."""

@@ -97,17 +97,17 @@ def group_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
     groups, targets = np.array(dataset.groups()), dataset.targets()
     order = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     assigned = np.zeros(len(targets), np.intp)
-    for fold, (_, held) in enumerate(order.split(targets, targets, groups)):
-        assigned[held] = fold
+    for fold, (_, test_rows) in enumerate(order.split(targets, targets, groups)):
+        assigned[test_rows] = fold
     return assigned
 
 
 def by_fold(dataset: Dataset, test: Sequence[str], val: Sequence[str], protocol: str) -> Split:
     """Given folds: those named `test` and `val`, all others train."""
     folds = np.array([sample.fold for sample in dataset.samples])
-    held, watched = np.isin(folds, list(test)), np.isin(folds, list(val))
-    train = np.flatnonzero(~held & ~watched)
-    return Split(dataset, train, np.flatnonzero(watched), np.flatnonzero(held), protocol)
+    in_test, in_val = np.isin(folds, list(test)), np.isin(folds, list(val))
+    train = np.flatnonzero(~in_test & ~in_val)
+    return Split(dataset, train, np.flatnonzero(in_val), np.flatnonzero(in_test), protocol)
 
 
 def _plan(dataset: Dataset, config: FitConfig) -> Split:
@@ -129,13 +129,15 @@ def _given_folds(dataset: Dataset, config: FitConfig) -> Split:
             where=str(dataset.root),
             cure="give at least three folds, or only a group column",
         )
-    held = config.held_out or values[:1]
-    _refuse_unknown(held, values, column)
-    rest = [value for value in values if value not in held]
-    after = [value for value in rest if _natural(value) > _natural(held[-1])]
+    held_out = config.held_out or values[:1]
+    _refuse_unknown(held_out, values, column)
+    rest = [value for value in values if value not in held_out]
+    after = [value for value in rest if _natural(value) > _natural(held_out[-1])]
     val = (after or rest)[0]
-    protocol = f"{column}: fold {', '.join(held)} held out, fold {val} chose epoch and threshold"
-    return by_fold(dataset, held, [val], protocol)
+    protocol = (
+        f"{column}: fold {', '.join(held_out)} held out, fold {val} chose epoch and threshold"
+    )
+    return by_fold(dataset, held_out, [val], protocol)
 
 
 def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
@@ -151,8 +153,8 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
     aside = _never_learnt(dataset)
     lone = [one for one in _labels_without(dataset, config.held_out) if one not in aside]
     cut = _cut_labels(dataset, lone, config)
-    kept = [s for s in cut.samples if s.label not in lone]
-    if not kept:
+    remaining = [s for s in cut.samples if s.label not in lone]
+    if not remaining:
         raise DatasetError(
             f"{column} {', '.join(config.held_out)} holds no label of its own",
             where=str(dataset.root),
@@ -170,17 +172,17 @@ def _never_learnt(dataset: Dataset) -> list[str]:
     return [label for label in dataset.labels if label not in good]
 
 
-def _labels_without(dataset: Dataset, held: Sequence[str]) -> list[str]:
+def _labels_without(dataset: Dataset, held_out: Sequence[str]) -> list[str]:
     """Labels that do not occur both inside and outside the held-out values."""
-    inside = {s.label for s in dataset.samples if s.group in held}
-    outside = {s.label for s in dataset.samples if s.group not in held}
+    inside = {s.label for s in dataset.samples if s.group in held_out}
+    outside = {s.label for s in dataset.samples if s.group not in held_out}
     return [label for label in dataset.labels if not (label in inside and label in outside)]
 
 
-def _held_name(sample: Sample, lone: list[str], held: Sequence[str]) -> str:
+def _held_name(sample: Sample, lone: list[str], held_out: Sequence[str]) -> str:
     if sample.label in lone:
         return sample.split
-    return "test" if sample.group in held else "train"
+    return "test" if sample.group in held_out else "train"
 
 
 def _given_splits(dataset: Dataset, config: FitConfig) -> Split:
@@ -223,19 +225,19 @@ def _carve_val(dataset: Dataset, names: list[str], config: FitConfig, protocol: 
     """Validation groups taken out of the training samples that have not been cut by time."""
     aside = _never_learnt(dataset)
     whole = [
-        place
-        for place, (sample, name) in enumerate(zip(dataset.samples, names, strict=True))
+        index
+        for index, (sample, name) in enumerate(zip(dataset.samples, names, strict=True))
         if name == "train" and sample.span == (0.0, 1.0) and sample.label not in aside
     ]
-    part = dataset.with_samples([dataset.samples[place] for place in whole])
+    part = dataset.with_samples([dataset.samples[index] for index in whole])
     counts = _groups_per_label(part) if whole else {}
     fewest = min(counts.values(), default=0)
     names = list(names)
     if fewest < 2:
         return _carve_val_by_time(dataset, names, config, protocol)
     folds = int(np.clip(round(1 / config.val_fraction), 2, fewest))
-    for place, fold in zip(whole, group_folds(part, folds, config.seed), strict=True):
-        names[place] = "val" if fold == 0 else "train"
+    for index, fold in zip(whole, group_folds(part, folds, config.seed), strict=True):
+        names[index] = "val" if fold == 0 else "train"
     return _split_of(dataset, names, protocol)
 
 
@@ -243,27 +245,27 @@ def _carve_val_by_time(
     dataset: Dataset, names: list[str], config: FitConfig, protocol: str
 ) -> Split:
     """Where a label has one training group, every training label gives its last stretch."""
-    samples, kept = list(dataset.samples), list(names)
+    samples, new_names = list(dataset.samples), list(names)
     for label in dataset.labels:
         if label in _never_learnt(dataset):
             continue
-        mine = [
-            place
-            for place, sample in enumerate(dataset.samples)
-            if sample.label == label and names[place] == "train"
+        of_label = [
+            index
+            for index, sample in enumerate(dataset.samples)
+            if sample.label == label and names[index] == "train"
         ]
         if dataset.config.kind == "vibration":
-            for place in mine:
-                first, last = _halves(dataset.samples[place], 1 - config.val_fraction)
-                samples[place] = first
+            for index in of_label:
+                first, last = _halves(dataset.samples[index], 1 - config.val_fraction)
+                samples[index] = first
                 samples.append(last)
-                kept.append("val")
+                new_names.append("val")
         else:
-            take = max(1, round(len(mine) * config.val_fraction)) if len(mine) > 1 else 0
-            for place in mine[len(mine) - take :]:
-                kept[place] = "val"
+            take = max(1, round(len(of_label) * config.val_fraction)) if len(of_label) > 1 else 0
+            for index in of_label[len(of_label) - take :]:
+                new_names[index] = "val"
     cut = dataset.with_samples(samples, "validation taken by time: a label has one group only")
-    return _split_of(cut, kept, protocol + "; validation by time")
+    return _split_of(cut, new_names, protocol + "; validation by time")
 
 
 def _cut_labels(dataset: Dataset, labels: list[str], config: FitConfig) -> Dataset:
@@ -272,11 +274,11 @@ def _cut_labels(dataset: Dataset, labels: list[str], config: FitConfig) -> Datas
         return dataset
     samples = [s for s in dataset.samples if s.label not in labels]
     for label in labels:
-        mine = [s for s in dataset.samples if s.label == label]
+        of_label = [s for s in dataset.samples if s.label == label]
         if dataset.config.kind == "vibration":
-            samples += [piece for sample in mine for piece in _thirds(sample, config)]
+            samples += [piece for sample in of_label for piece in _thirds(sample, config)]
         else:
-            samples += _in_order(mine, config)
+            samples += _in_order(of_label, config)
     what = "label has" if len(labels) == 1 else "labels have"
     note = f"{what} too few groups to hold one out, split by time: {', '.join(labels)}"
     return dataset.with_samples(samples, note)
@@ -309,10 +311,10 @@ def _in_order(samples: list[Sample], config: FitConfig) -> list[Sample]:
 
 
 def _groups_per_label(dataset: Dataset) -> dict[str, int]:
-    found: dict[str, set[str]] = defaultdict(set)
+    groups_of: dict[str, set[str]] = defaultdict(set)
     for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
-        found[sample.label].add(group)
-    return {label: len(groups) for label, groups in sorted(found.items())}
+        groups_of[sample.label].add(group)
+    return {label: len(groups) for label, groups in sorted(groups_of.items())}
 
 
 def _split_of(dataset: Dataset, names: Sequence[str], protocol: str) -> Split:
@@ -328,8 +330,8 @@ def _natural(value: str) -> tuple[int, float, str]:
         return 1, 0.0, value
 
 
-def _refuse_unknown(held: Sequence[str], values: list[str], column: str) -> None:
-    for value in held:
+def _refuse_unknown(held_out: Sequence[str], values: list[str], column: str) -> None:
+    for value in held_out:
         if value not in values:
             raise ConfigError(
                 f"{column} has no value {value!r}",
@@ -346,9 +348,9 @@ def _refuse_empty(split: Split) -> None:
                 where=str(split.dataset.root),
                 cure="add samples or groups, or hold out less",
             )
-    held = {split.dataset.samples[i].label for i in split.train}
+    trained = {split.dataset.samples[i].label for i in split.train}
     needed = split.dataset.config.good if split.dataset.config.good_only else split.dataset.labels
-    lacking = [label for label in needed if label not in held]
+    lacking = [label for label in needed if label not in trained]
     if lacking and split.dataset.config.task != "tabular-regression":
         raise DatasetError(
             f"label {lacking[0]!r} has no training sample",

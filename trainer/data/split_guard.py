@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edge_agent.contracts.core.errors import DatasetError
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.image.near_duplicates import (
     GROUP,
     CopySurvey,
@@ -32,7 +32,7 @@ class Guarded:
     survey: CopySurvey | None = None
 
 
-def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> Guarded:
+def guard(dataset: Dataset, config: FitConfig, allow: list[str], progress: Progress) -> Guarded:
     """Plan the split of `dataset` and see that no copy straddles it.
 
     `--group near_duplicates`, or no groups given: the copies become the groups. A given train and
@@ -41,31 +41,33 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], talk: Talk) -> 
     """
     refuse_single_label(dataset)
     if config.group == GROUP:
-        found = survey_copies(dataset, talk)
-        honest = plan_split(with_proposed_groups(dataset, found), config)
-        return Guarded(honest, None, (), found)
+        copies = survey_copies(dataset, progress)
+        honest = plan_split(with_proposed_groups(dataset, copies), config)
+        return Guarded(honest, None, (), copies)
     if dataset.config.kind != "image" or len(dataset.samples) > MOST_SAMPLES:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
         return Guarded(split, None, ())
-    found = survey_copies(dataset, talk)
+    copies = survey_copies(dataset, progress)
     if dataset.config.group or dataset.config.fold:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
-        cut = cut_groups(split, found.groups)
-        note = "the groups were given; still " + cut.sentence() if cut else found.sentence()
-        return Guarded(split, None, (note,), found)
-    return _guard_free(dataset, config, found, waived=WAIVER in allow)
+        cut = cut_groups(split, copies.groups)
+        note = "the groups were given; still " + cut.sentence() if cut else copies.sentence()
+        return Guarded(split, None, (note,), copies)
+    return _guard_free(dataset, config, copies, waived=WAIVER in allow)
 
 
-def _guard_free(dataset: Dataset, config: FitConfig, found: CopySurvey, *, waived: bool) -> Guarded:
+def _guard_free(
+    dataset: Dataset, config: FitConfig, copies: CopySurvey, *, waived: bool
+) -> Guarded:
     """The split of images of which nobody named groups or folds."""
     naive = plan_split(dataset, config)
     given = any(sample.split == "test" for sample in dataset.samples)
-    cut = cut_groups(naive, found.groups)
+    cut = cut_groups(naive, copies.groups)
     if cut is None:
-        return Guarded(naive, None, (found.sentence(),), found)
-    honest = plan_split(with_proposed_groups(dataset, found), config)
+        return Guarded(naive, None, (copies.sentence(),), copies)
+    honest = plan_split(with_proposed_groups(dataset, copies), config)
     if given and not waived:
         raise DatasetError(
             cut.sentence(),
@@ -73,13 +75,13 @@ def _guard_free(dataset: Dataset, config: FitConfig, found: CopySurvey, *, waive
             cure=f"--group {GROUP} splits by the copies; --allow {WAIVER} shows both scores",
         )
     if given:
-        return Guarded(honest, naive, (f"by the given split {cut.sentence()}",), found)
+        return Guarded(honest, naive, (f"by the given split {cut.sentence()}",), copies)
     regrouped = (
         f"a split without groups would have put a copy of {cut.shared} of {cut.test} held-out "
         f"samples into training, for example {cut.example[0]} and {cut.example[1]}; it was not "
         "used: the samples reported here are split by groups of copies"
     )
-    return Guarded(honest, None, (regrouped, found.sentence()), found)
+    return Guarded(honest, None, (regrouped, copies.sentence()), copies)
 
 
 def column_of(config: FitConfig) -> str | None:
@@ -89,10 +91,10 @@ def column_of(config: FitConfig) -> str | None:
 
 def _refuse_cut_groups(split: Split) -> None:
     """Raise where a named group lies on both sides; stretches of one recording are no such case."""
-    whole = [place for place in split.test if split.dataset.samples[place].span == (0.0, 1.0)]
+    whole = [index for index in split.test if split.dataset.samples[index].span == (0.0, 1.0)]
     samples = split.dataset.samples
-    known = {samples[place].group for place in (*split.train, *split.val)} - {""}
-    shared = [samples[place].group for place in whole if samples[place].group in known]
+    known = {samples[index].group for index in (*split.train, *split.val)} - {""}
+    shared = [samples[index].group for index in whole if samples[index].group in known]
     if shared and split.dataset.config.fold:
         raise DatasetError(
             f"group {shared[0]!r} lies on both sides of the split by {split.dataset.config.fold!r}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.folder_scan import printable
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.file_faults import Fault, Inspection, inspect_files
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
@@ -70,14 +70,14 @@ class Survey:
         }
 
 
-def survey(dataset: Dataset, config: FitConfig, talk: Talk) -> Survey:
+def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
     """Count, plan the split, and read every file."""
     tags: list[str] = []
     if dataset.config.kind == "tabular":
         tags, faults = inspect_tags(dataset)
         inspection = Inspection(faults, [])
     else:
-        inspection = inspect_files(dataset, talk)
+        inspection = inspect_files(dataset, progress)
     planned, protocol, refusal = dataset, "", ""
     names: Sequence[str] = [""] * len(dataset.samples)
     try:
@@ -145,5 +145,5 @@ def _rates(dataset: Dataset) -> list[float]:
     columns = dataset.config.vibration
     if columns is None:
         return []
-    found = {sample.rate_hz or columns.rate_hz for sample in dataset.samples}
-    return sorted(rate for rate in found if rate)
+    rates = {sample.rate_hz or columns.rate_hz for sample in dataset.samples}
+    return sorted(rate for rate in rates if rate)

@@ -22,7 +22,7 @@ from edge_agent.contracts.vibration.baseline import (
 )
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import standardise
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.prepare import prepare
 from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut
@@ -47,24 +47,24 @@ def held_out_runs(held_out: HeldOut) -> Runs:
     spec, scoring = held_out.spec.input, held_out.spec.scoring
     dataset = held_out.split.dataset
     if not isinstance(spec, VibrationInput) or scoring.kind != "anomaly" or spec.standard is None:
-        held, outputs = held_out.inputs, held_out.judged.outputs
-        return runs_of(dataset, held, outputs, spec, scoring)
+        inputs, outputs = held_out.inputs, held_out.judged.outputs
+        return runs_of(dataset, inputs, outputs, spec, scoring)
     groups, bad = np.array(dataset.groups()), dataset.is_bad()
     labels = np.array([sample.label for sample in dataset.samples])
     known = set(groups[held_out.split.train])
     runs = Runs([], [])
     for group in sorted(set(groups[held_out.split.test])):
-        mine = held_out.split.test[groups[held_out.split.test] == group]
+        indices = held_out.split.test[groups[held_out.split.test] == group]
         stood = Baselined(spec)
         if group not in known:
-            stood = _baseline(held_out, mine[~bad[mine]], spec)
-        for label in sorted(set(labels[mine])):
-            chosen = mine[labels[mine] == label]
+            stood = _baseline(held_out, indices[~bad[indices]], spec)
+        for label in sorted(set(labels[indices])):
+            chosen = indices[labels[indices] == label]
             is_bad = bool(bad[chosen[0]])
-            held = prepare(dataset, chosen, stood.spec, Silent(), "")
+            inputs = prepare(dataset, chosen, stood.spec, SilentProgress(), "")
             left = slice(0 if is_bad else stood.spent, None)
-            scores = _scores(held_out, held.inputs)[left] - stood.raised
-            scores = scores[apart(held.sample[left], spec)]
+            scores = _scores(held_out, inputs.inputs)[left] - stood.raised
+            scores = scores[apart(inputs.sample[left], spec)]
             if len(scores):
                 (runs.faulty if is_bad else runs.normal).append(scores)
     return runs
@@ -74,7 +74,7 @@ def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Basel
     """Standing on the first half of the windows, as on a station; as it was where they are few."""
     if not len(normal):
         return Baselined(spec)
-    raw = prepare(held_out.split.dataset, normal, raw_features(spec), Silent(), "").inputs
+    raw = prepare(held_out.split.dataset, normal, raw_features(spec), SilentProgress(), "").inputs
     half = len(raw) // 2
     if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
         return Baselined(spec)
@@ -89,8 +89,8 @@ def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Basel
 def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
     if spec.standard is None:
         raise TypeError("a detector without a standardisation")
-    held = [standardise(one.astype(np.float64), spec.standard) for one in raw]
-    return np.stack(held).astype(np.float32)
+    normalised = [standardise(one.astype(np.float64), spec.standard) for one in raw]
+    return np.stack(normalised).astype(np.float32)
 
 
 def _scores(held_out: HeldOut, inputs: Tensor) -> Run:

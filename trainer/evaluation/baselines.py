@@ -28,14 +28,14 @@ def majority(train: Labels, count: int) -> Labels:
 
 def nearest(train: Features, targets: Labels, test: Features) -> Labels:
     """The label of the nearest training sample in standardised features."""
-    found = [squares.argmin(axis=1) for squares in _squares(train, test)]
-    return np.asarray(targets[np.concatenate(found)])
+    indices = [squares.argmin(axis=1) for squares in _squares(train, test)]
+    return np.asarray(targets[np.concatenate(indices)])
 
 
 def nearest_distance(train: Features, test: Features) -> Scores:
     """The distance to the nearest training sample in standardised features."""
-    found = [squares.min(axis=1) for squares in _squares(train, test)]
-    return np.asarray(np.sqrt(np.maximum(np.concatenate(found), 0)))
+    distances = [squares.min(axis=1) for squares in _squares(train, test)]
+    return np.asarray(np.sqrt(np.maximum(np.concatenate(distances), 0)))
 
 
 def _squares(train: Features, test: Features) -> Iterator[Features]:
@@ -90,13 +90,13 @@ def baseline_predictions(
     targets = train.targets(dataset)
     rows, labels = test.rows(indices), len(dataset.labels)
     whole = dataset.targets()
-    found = {"majority": majority(whole[np.unique(train.sample)], len(indices))}
+    predictions = {"majority": majority(whole[np.unique(train.sample)], len(indices))}
     for name, features in FEATURES.get(dataset.config.kind, {}).items():
         guessed = nearest(features(train.inputs), targets, features(test.inputs))
         votes = np.zeros((len(indices), labels))
         np.add.at(votes, (rows, guessed), 1)
-        found[name] = votes.argmax(axis=1)
-    return found
+        predictions[name] = votes.argmax(axis=1)
+    return predictions
 
 
 def baseline_scores(
@@ -105,13 +105,13 @@ def baseline_scores(
     """Name -> how strange each sample at `indices` is, its strangest input counting."""
     if not dataset.config.good_only:
         return {}
-    rows, found = test.rows(indices), {}
+    rows, scores_of = test.rows(indices), {}
     for name, features in FEATURES.get(dataset.config.kind, {}).items():
         strange = nearest_distance(features(train.inputs), features(test.inputs))
         scores = np.zeros(len(indices))
         np.maximum.at(scores, rows, strange)
-        found[name.removesuffix(", nearest") + ", distance to good"] = scores
-    return found
+        scores_of[name.removesuffix(", nearest") + ", distance to good"] = scores
+    return scores_of
 
 
 def _over(inputs: Tensor, statistic: Callable[..., NDArray[np.floating]]) -> Features:

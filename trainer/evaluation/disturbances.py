@@ -59,10 +59,10 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     if not isinstance(held_out.spec.input, ImageInput) or not len(held_out.split.test):
         return {}
     indices = _some(held_out.split.test)
-    kept = np.isin(held_out.inputs.sample, indices)
-    calm = Prepared(held_out.inputs.inputs[kept], held_out.inputs.sample[kept])
+    chosen = np.isin(held_out.inputs.sample, indices)
+    calm = Prepared(held_out.inputs.inputs[chosen], held_out.inputs.sample[chosen])
     before = held_out.judge(calm, indices)
-    found: dict[str, dict[str, object]] = {}
+    figures_of: dict[str, dict[str, object]] = {}
     for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
         inputs = calm.inputs
         if disturb:
@@ -83,8 +83,8 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
             )
             row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
             row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
-        found[name] = row
-    return found
+        figures_of[name] = row
+    return figures_of
 
 
 def as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
@@ -95,8 +95,8 @@ def as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
 def _some(indices: np.ndarray) -> np.ndarray:
     if len(indices) <= MOST_SAMPLES:
         return indices
-    places = np.linspace(0, len(indices) - 1, MOST_SAMPLES).round().astype(int)
-    return np.asarray(indices[places])
+    positions = np.linspace(0, len(indices) - 1, MOST_SAMPLES).round().astype(int)
+    return np.asarray(indices[positions])
 
 
 def _moved(picture: Tensor, matrix: np.ndarray) -> Tensor:

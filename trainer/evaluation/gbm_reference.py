@@ -14,7 +14,7 @@ from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
 from trainer.models.process.features import plain_rows
-from trainer.statistics.metrics import Figure, average_precision, bootstrapped, rmse
+from trainer.statistics.metrics import Metric, average_precision, bootstrapped, rmse
 
 Numbers = NDArray[np.float64]
 NAME = "gradient boosting"
@@ -33,27 +33,27 @@ def gbm_report(split: Split, spec: TabularInput, outcome: Outcome, seed: int) ->
 
 def _compare(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
     if outcome.values is not None:
-        said = boosted_values(split, spec, seed)
-        truth, mine = outcome.values, outcome.scores
-        theirs = bootstrapped(lambda rows: rmse(truth[rows], said[rows]), outcome.groups)
+        boosted = boosted_values(split, spec, seed)
+        truth, scores = outcome.values, outcome.scores
+        figure = bootstrapped(lambda rows: rmse(truth[rows], boosted[rows]), outcome.groups)
         ahead = bootstrapped(
-            lambda rows: rmse(truth[rows], said[rows]) - rmse(truth[rows], mine[rows]),
+            lambda rows: rmse(truth[rows], boosted[rows]) - rmse(truth[rows], scores[rows]),
             outcome.groups,
         )
-        return _report("rmse", theirs, ahead)
+        return _report("rmse", figure, ahead)
     bad = outcome.bad
     if bad.all() or not bad.any() or split.dataset.config.good_only:
         return {}
-    said = boosted_scores(split, spec, seed)
-    theirs = bootstrapped(lambda rows: average_precision(bad[rows], said[rows]), outcome.groups)
+    boosted = boosted_scores(split, spec, seed)
+    figure = bootstrapped(lambda rows: average_precision(bad[rows], boosted[rows]), outcome.groups)
     ahead = bootstrapped(
         lambda rows: (
             average_precision(bad[rows], outcome.scores[rows])
-            - average_precision(bad[rows], said[rows])
+            - average_precision(bad[rows], boosted[rows])
         ),
         outcome.groups,
     )
-    return _report("average_precision", theirs, ahead)
+    return _report("average_precision", figure, ahead)
 
 
 def boosted_scores(split: Split, spec: TabularInput, seed: int) -> Numbers:
@@ -103,17 +103,17 @@ def _trailing_mean(rows: Numbers, window: int) -> Numbers:
     return np.asarray((sums[stop] - sums[start]) / (stop - start)[:, None])
 
 
-def _report(figure: str, theirs: Figure, ahead: Figure) -> dict[str, object]:
+def _report(name: str, figure: Metric, ahead: Metric) -> dict[str, object]:
     low, high = ahead.ci95
     word = "The network is ahead" if low > 0 else "Gradient boosting is ahead"
     if low <= 0 <= high:
         word = "Neither is proven better"
-    called = figure.replace("_", " ")
+    called = name.replace("_", " ")
     return {
         "name": NAME,
-        "figure": figure,
-        **{figure: theirs.as_json()},
+        "figure": name,
+        **{name: figure.as_json()},
         "ahead": ahead.as_json(),
         "sentence": f"{word}: the network's {called} is better by {ahead.value:+.4f} "
-        f"(95 % {low:+.4f} to {high:+.4f}) than {theirs.value:.4f} of gradient boosting.",
+        f"(95 % {low:+.4f} to {high:+.4f}) than {figure.value:.4f} of gradient boosting.",
     }

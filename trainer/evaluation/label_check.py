@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Image, Recording
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.prepare import read_picture, read_sample
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds
@@ -55,7 +55,7 @@ class LabelCheck:
     left_out: list[str]
 
 
-def check_labels(dataset: Dataset, talk: Talk, seed: int = 1) -> LabelCheck:
+def check_labels(dataset: Dataset, progress: Progress, seed: int = 1) -> LabelCheck:
     """Judge images or recordings out of fold. Raises ConfigError for other data and where fewer
     than two labels have three groups."""
     if dataset.config.kind not in ("image", "vibration"):
@@ -65,7 +65,7 @@ def check_labels(dataset: Dataset, talk: Talk, seed: int = 1) -> LabelCheck:
             cure="lineside-train crossval names doubtful labels of any class model",
         )
     known, left_out = _with_enough_groups(dataset)
-    rows = _features(known, talk)
+    rows = _features(known, progress)
     beliefs = _out_of_fold(known, rows, seed)
     given = known.targets()
     doubts = [
@@ -131,14 +131,14 @@ def _quantiles(values: Row) -> Row:
     return np.asarray(ordered[(np.array(SHARES) * (len(ordered) - 1)).round().astype(int)])
 
 
-def _features(dataset: Dataset, talk: Talk) -> NDArray[np.float32]:
+def _features(dataset: Dataset, progress: Progress) -> NDArray[np.float32]:
     rows = []
-    with talk.steps("features of samples", len(dataset.samples)) as bar:
-        for place in range(len(dataset.samples)):
+    with progress.steps("features of samples", len(dataset.samples)) as bar:
+        for index in range(len(dataset.samples)):
             if dataset.config.kind == "image":
-                rows.append(image_row(read_picture(dataset, place)))
+                rows.append(image_row(read_picture(dataset, index)))
             else:
-                rows.append(recording_row(read_sample(dataset, place)))
+                rows.append(recording_row(read_sample(dataset, index)))
             bar.advance()
     return np.stack(rows)
 
@@ -148,15 +148,15 @@ def _with_enough_groups(dataset: Dataset) -> tuple[Dataset, list[str]]:
     groups: dict[str, set[str]] = {}
     for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
         groups.setdefault(sample.label, set()).add(group)
-    rare = sorted(label for label, mine in groups.items() if len(mine) < LEAST_GROUPS)
+    rare = sorted(label for label, names in groups.items() if len(names) < LEAST_GROUPS)
     if len(groups) - len(rare) < 2:
         raise ConfigError(
             f"fewer than two labels have {LEAST_GROUPS} groups",
             where="--doubts",
             cure="collect more groups: a label can be doubted only beside another one",
         )
-    kept = tuple(sample for sample in dataset.samples if sample.label not in rare)
-    return replace(dataset, samples=kept), rare
+    samples = tuple(sample for sample in dataset.samples if sample.label not in rare)
+    return replace(dataset, samples=samples), rare
 
 
 def _out_of_fold(dataset: Dataset, rows: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
@@ -166,12 +166,12 @@ def _out_of_fold(dataset: Dataset, rows: NDArray[np.float32], seed: int) -> NDAr
     targets, groups = dataset.targets(), np.array(dataset.groups())
     fewest = min(len(set(groups[targets == label])) for label in set(targets.tolist()))
     folds = group_folds(dataset, min(MOST_FOLDS, fewest), seed)
-    beliefs = np.zeros((len(rows), len(dataset.labels)))
+    probabilities = np.zeros((len(rows), len(dataset.labels)))
     for fold in np.unique(folds):
-        held = folds == fold
-        mean, spread = rows[~held].mean(axis=0), rows[~held].std(axis=0) + 1e-6
+        left_out = folds == fold
+        mean, spread = rows[~left_out].mean(axis=0), rows[~left_out].std(axis=0) + 1e-6
         judge = LogisticRegression(C=STRENGTH, max_iter=500, class_weight="balanced")
-        judge.fit((rows[~held] - mean) / spread, targets[~held])
-        asked = (rows[held] - mean) / spread
-        beliefs[np.ix_(held, judge.classes_)] = judge.predict_proba(asked)
-    return beliefs
+        judge.fit((rows[~left_out] - mean) / spread, targets[~left_out])
+        asked = (rows[left_out] - mean) / spread
+        probabilities[np.ix_(left_out, judge.classes_)] = judge.predict_proba(asked)
+    return probabilities

@@ -32,15 +32,15 @@ def probable_label_errors(
     suggested = firm.argmax(axis=1)
     rows = np.flatnonzero((firm.max(axis=1) >= 0) & (suggested != given))
     margins = probabilities[rows, suggested[rows]] - probabilities[rows, given[rows]]
-    found = [
+    doubts = [
         Doubt(int(row), int(given[row]), int(suggested[row]), float(margin))
         for row, margin in zip(rows, margins, strict=True)
         if margin > 0
     ]
-    return sorted(found, key=lambda doubt: -doubt.margin)
+    return sorted(doubts, key=lambda doubt: -doubt.margin)
 
 
 def _usual(probabilities: NDArray[np.float64], given: NDArray[np.int64], label: int) -> float:
     """The mean belief in a label where it is given; 2 where it never is."""
-    mine = given == label
-    return float(probabilities[mine, label].mean()) if mine.any() else 2.0
+    of_label = given == label
+    return float(probabilities[of_label, label].mean()) if of_label.any() else 2.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from trainer.data.image.masks import as_picture, read_mask
 from trainer.evaluation.held_out import HeldOut
-from trainer.statistics.metrics import Figure, auroc, bootstrapped
+from trainer.statistics.metrics import Metric, auroc, bootstrapped
 
 Heat = NDArray[np.float32]
 """float32 (H, W), higher is worse."""
@@ -33,7 +33,7 @@ def fitted(heat: Heat, shape: tuple[int, ...]) -> Heat:
     )
 
 
-def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str]) -> Figure:
+def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str]) -> Metric:
     """Area under the ROC curve of single pixels; the interval draws groups of images."""
     thin_maps = [_thinned(heat) for heat in maps]
     thin_masks = [_thinned(mask) for mask in masks]
@@ -47,7 +47,7 @@ def pixel_auroc(maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[st
 
 def region_overlap_figure(
     maps: Sequence[Heat], masks: Sequence[Mask], groups: Sequence[str], limit: float = LIMIT
-) -> Figure:
+) -> Metric:
     """PRO: the mean over defects of the part found, averaged over false-alarm shares 0 to `limit`.
 
     After Bergmann et al., The MVTec Anomaly Detection Dataset (IJCV 129, 2021): each connected
@@ -78,15 +78,15 @@ def overlaps(maps: Sequence[Heat], masks: Sequence[Mask]) -> Overlaps:
     shares = np.unique(np.concatenate([np.linspace(0, LIMIT, STEPS), np.linspace(0, 1, STEPS)]))
     pooled = np.concatenate(good)
     cuts = np.quantile(pooled, 1 - shares, method="higher") if len(pooled) else 0 * shares
-    found = np.zeros((len(maps), len(cuts)))
+    above_cuts = np.zeros((len(maps), len(cuts)))
     regions = np.zeros(len(maps))
     for row, (heat, mask) in enumerate(zip(maps, masks, strict=True)):
         count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
         regions[row] = count - 1
         for number in range(1, count):
-            found[row] += _above(heat[labels == number], cuts) / (labels == number).sum()
+            above_cuts[row] += _above(heat[labels == number], cuts) / (labels == number).sum()
     alarms = np.stack([_above(values, cuts) for values in good])
-    return Overlaps(alarms, np.array([len(values) for values in good], float), found, regions)
+    return Overlaps(alarms, np.array([len(values) for values in good], float), above_cuts, regions)
 
 
 def _above(values: NDArray[np.float32], cuts: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -100,9 +100,9 @@ def _area(table: Overlaps, rows: NDArray[np.intp], limit: float) -> float:
     if not good or not regions:
         return float("nan")
     alarms = np.append(table.alarms[rows].sum(axis=0) / good, 1.0)
-    found = np.append(table.found[rows].sum(axis=0) / regions, 1.0)
+    overlap = np.append(table.found[rows].sum(axis=0) / regions, 1.0)
     shares = np.linspace(0, limit, STEPS)
-    return float(np.trapezoid(np.interp(shares, alarms, found), shares) / limit)
+    return float(np.trapezoid(np.interp(shares, alarms, overlap), shares) / limit)
 
 
 ROUNDS = 100
@@ -114,7 +114,7 @@ MOST_SIDE = 64
 def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     """pixel_auroc and pro of a detector whose held-out samples have masks; else nothing."""
     spec, dataset = held_out.spec.input, held_out.split.dataset
-    samples = [dataset.samples[int(place)] for place in held_out.split.test]
+    samples = [dataset.samples[int(index)] for index in held_out.split.test]
     bad = dataset.is_bad()[held_out.split.test]
     known = np.array([bool(sample.mask) for sample in samples]) | ~bad
     if not isinstance(spec, ImageInput) or spec.tiles.count > 1 or spec.align is not None:

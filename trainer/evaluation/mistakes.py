@@ -40,8 +40,8 @@ def rank_mistakes(
     """Up to `most` samples: wrong verdicts by their distance from the threshold, then wrong labels,
     then right ones by their distance from the threshold.
     """
-    found = [_mistake(spec, index, one) for index, one in enumerate(predictions)]
-    return sorted(found, key=lambda mistake: -mistake.severity)[:most]
+    mistakes = [_mistake(spec, index, one) for index, one in enumerate(predictions)]
+    return sorted(mistakes, key=lambda mistake: -mistake.severity)[:most]
 
 
 def _mistake(spec: ModelSpec, index: int, one: Prediction) -> Mistake:

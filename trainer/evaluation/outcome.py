@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.statistics import metrics
-from trainer.statistics.metrics import Figure
+from trainer.statistics.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Outcome:
         return self.values is None and bool((self.predicted >= 0).all())
 
 
-def figures(outcome: Outcome) -> dict[str, Figure]:
+def figures(outcome: Outcome) -> dict[str, Metric]:
     """All figures that make sense for the outcome, by name."""
-    found: dict[str, Figure] = {}
+    computed: dict[str, Metric] = {}
     if outcome.values is not None:
         return _value_figures(outcome, outcome.values)
     if outcome.classifies:
-        found |= _label_figures(outcome)
+        computed |= _label_figures(outcome)
     bad = outcome.bad
     if bad.any() and not bad.all():
-        found |= _verdict_figures(outcome)
-    return found
+        computed |= _verdict_figures(outcome)
+    return computed
 
 
 def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
@@ -63,24 +63,24 @@ def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
 
 
 def class_rankings(
-    labels: list[str], truth: NDArray[np.int64], beliefs: NDArray[np.float64]
+    labels: list[str], truth: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
     """Label -> auroc and average_precision of the belief in it, (N, K), against all others.
 
     A label that none or all of the samples bear has no ranking and is left out.
     """
-    found = {}
-    for place in range(beliefs.shape[1]):
-        mine = truth == place
-        if mine.any() and not mine.all():
-            found[labels[place]] = {
-                "auroc": metrics.auroc(mine, beliefs[:, place]),
-                "average_precision": metrics.average_precision(mine, beliefs[:, place]),
+    rankings = {}
+    for number in range(probabilities.shape[1]):
+        is_label = truth == number
+        if is_label.any() and not is_label.all():
+            rankings[labels[number]] = {
+                "auroc": metrics.auroc(is_label, probabilities[:, number]),
+                "average_precision": metrics.average_precision(is_label, probabilities[:, number]),
             }
-    return found
+    return rankings
 
 
-def _label_figures(outcome: Outcome) -> dict[str, Figure]:
+def _label_figures(outcome: Outcome) -> dict[str, Metric]:
     truth, predicted, count = outcome.truth, outcome.predicted, len(outcome.labels)
     right = truth == predicted
     return {
@@ -91,7 +91,7 @@ def _label_figures(outcome: Outcome) -> dict[str, Figure]:
     }
 
 
-def _verdict_figures(outcome: Outcome) -> dict[str, Figure]:
+def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
     bad, rejected, scores = outcome.bad, outcome.rejected, outcome.scores
     right = rejected == bad
     detected, refused = int((rejected & bad).sum()), int((rejected & ~bad).sum())
@@ -109,23 +109,23 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Figure]:
     }
 
 
-def _value_figures(outcome: Outcome, truth: NDArray[np.float64]) -> dict[str, Figure]:
-    said = outcome.scores
-    found = {
+def _value_figures(outcome: Outcome, truth: NDArray[np.float64]) -> dict[str, Metric]:
+    predicted = outcome.scores
+    figures = {
         "rmse": metrics.bootstrapped(
-            lambda rows: metrics.rmse(truth[rows], said[rows]), outcome.groups
+            lambda rows: metrics.rmse(truth[rows], predicted[rows]), outcome.groups
         ),
         "mae": metrics.bootstrapped(
-            lambda rows: float(np.abs(truth[rows] - said[rows]).mean()), outcome.groups
+            lambda rows: float(np.abs(truth[rows] - predicted[rows]).mean()), outcome.groups
         ),
     }
     if outcome.ends is not None:
         low, high = outcome.ends.T
         inside = (low <= truth) & (truth <= high)
-        found["interval_coverage"] = metrics.bootstrapped(
+        figures["interval_coverage"] = metrics.bootstrapped(
             lambda rows: float(inside[rows].mean()), outcome.groups
         )
-        found["interval_width"] = metrics.bootstrapped(
+        figures["interval_width"] = metrics.bootstrapped(
             lambda rows: float((high - low)[rows].mean()), outcome.groups
         )
-    return found
+    return figures

@@ -55,10 +55,10 @@ def judge_all(
     rows = prepared.rows(indices)
     judgements, logits = [], []
     for row in range(len(indices)):
-        mine = outputs[rows == row]
-        judgement = judge(mine, labels, good, scoring)
+        of_row = outputs[rows == row]
+        judgement = judge(of_row, labels, good, scoring)
         judgements.append(judgement)
-        logits.append(_logits(mine, judgement))
+        logits.append(_logits(of_row, judgement))
     return Judged(indices, outputs, rows, judgements, np.array(logits))
 
 

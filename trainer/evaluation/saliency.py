@@ -117,21 +117,21 @@ def _margin(logits: tf.Tensor, spec: ModelSpec) -> tf.Tensor:
 
 def _maps_of_head(network: keras.Model, spec: ModelSpec) -> list[keras.KerasTensor]:
     """Every map (N, h, w, C) that a layer turns into a vector: by pooling, or as a texture."""
-    found: dict[int, keras.KerasTensor] = {}
+    maps: dict[int, keras.KerasTensor] = {}
     for layer in network.layers:
         given = layer.input if not isinstance(layer.input, list) else None
         made = layer.output if not isinstance(layer.output, list) else None
         if given is None or made is None or given is network.inputs[0]:
             continue
         if len(given.shape) == 4 and len(made.shape) < 4:
-            found[id(given)] = given
-    if not found:
+            maps[id(given)] = given
+    if not maps:
         raise ConfigError(
             f"{spec.architecture} pools no places",
             where=spec.name,
             cure="explain a model that ends in global pooling, or a detector with a heat map",
         )
-    return list(found.values())
+    return list(maps.values())
 
 
 def _one_look(heats: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -44,4 +44,4 @@ class Optimum:
     dependences: list[Dependence]
     proposal: Proposal | None
     why: str
-    said: list[str]
+    notes: list[str]

@@ -46,13 +46,13 @@ OLD_NAMES = {
 
 def architectures() -> dict[str, Architecture[Any]]:
     """Name -> architecture, for every file of these rooms that holds one."""
-    found: dict[str, Architecture[Any]] = {}
+    rows: dict[str, Architecture[Any]] = {}
     rooms = import_module("trainer.models").__path__
     for module in pkgutil.walk_packages(rooms, "trainer.models."):
         row = getattr(import_module(module.name), "ARCHITECTURE", None)
         if isinstance(row, Architecture):
-            found[row.name] = row
-    return found
+            rows[row.name] = row
+    return rows
 
 
 def current_name(name: str) -> str:

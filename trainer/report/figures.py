@@ -137,17 +137,17 @@ def ranking_curves(bad: NDArray[np.bool_], scores: NDArray[np.float64], threshol
 
     figure, (roc, pr) = draw(8.6, 3.5, 2)
     rejected = scores >= threshold
-    found, refused = rejected[bad].mean(), rejected[~bad].mean()
+    detected_share, refused = rejected[bad].mean(), rejected[~bad].mean()
     false_rate, true_rate, _ = roc_curve(bad, scores)
     roc.plot([0, 1], [0, 1], color=GRID, lw=1)
     roc.plot(false_rate, true_rate, color=BLUE, lw=1.8)
-    roc.plot(refused, found, "o", color=RED, ms=7, label="chosen threshold", clip_on=False)
+    roc.plot(refused, detected_share, "o", color=RED, ms=7, label="chosen threshold", clip_on=False)
     _axes(roc, "ROC", "good parts rejected", "defects found")
     precision, recall, _ = precision_recall_curve(bad, scores)
     pr.axhline(bad.mean(), color=GRID, lw=1)
     pr.plot(recall, precision, color=BLUE, lw=1.8)
     if rejected.any():
-        pr.plot(found, bad[rejected].mean(), "o", color=RED, ms=7, clip_on=False)
+        pr.plot(detected_share, bad[rejected].mean(), "o", color=RED, ms=7, clip_on=False)
     _axes(pr, "Precision and recall", "defects found (recall)", "rejects that are defects")
     roc.legend(loc="lower right", frameon=False)
     return as_svg(figure)

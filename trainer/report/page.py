@@ -93,12 +93,12 @@ def page(run: FittedRun) -> str:
 
 
 def _tiles(run: FittedRun) -> list[dict[str, str]]:
-    held = run.metrics.held_out.present()
+    held_out = run.metrics.held_out.present()
     return [
         {
             "name": title_of(name),
-            "value": value_text(name, held[name].value),
-            "interval": interval_text(name, held[name]),
+            "value": value_text(name, held_out[name].value),
+            "interval": interval_text(name, held_out[name]),
         }
-        for name in [name for name in TILES if name in held][:MOST_TILES]
+        for name in [name for name in TILES if name in held_out][:MOST_TILES]
     ]

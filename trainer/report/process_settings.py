@@ -16,38 +16,38 @@ NO_CAUSES = (
 )
 
 
-def optimised_page(found: Optimum, title: str) -> str:
+def optimised_page(optimum: Optimum, title: str) -> str:
     """The whole document; it loads nothing from anywhere."""
     return str(
         render(
             "process_settings.html",
             title=title,
             style=Markup(style()),
-            result=result(found),
+            result=result(optimum),
             no_causes=NO_CAUSES,
-            proposal=_proposal(found),
-            why=found.why,
-            outcome=found.outcome,
-            curves=[dependence_curve(one, found.outcome) for one in found.dependences],
-            rows=found.rows,
-            skill_name=found.skill_name,
-            skill=found.skill,
-            findings=found.said,
+            proposal=_proposal(optimum),
+            why=optimum.why,
+            outcome=optimum.outcome,
+            curves=[dependence_curve(one, optimum.outcome) for one in optimum.dependences],
+            rows=optimum.rows,
+            skill_name=optimum.skill_name,
+            skill=optimum.skill,
+            findings=optimum.notes,
         )
     )
 
 
-def result(found: Optimum) -> str:
+def result(optimum: Optimum) -> str:
     """The result in one sentence."""
-    if found.proposal is None:
-        return f"Nothing is proposed: {found.why}."
-    low, high = found.proposal.gain_ci95
+    if optimum.proposal is None:
+        return f"Nothing is proposed: {optimum.why}."
+    low, high = optimum.proposal.gain_ci95
     text = (
-        f"{found.outcome} {found.proposal.now:.4g} as recorded, {found.proposal.then:.4g} expected "
-        f"with the proposed settings: better by {found.proposal.gain:.4g} "
+        f"{optimum.outcome} {optimum.proposal.now:.4g} as recorded, "
+        f"{optimum.proposal.then:.4g} expected with the proposed settings: better by {optimum.proposal.gain:.4g} "
         f"(95 % {low:.4g} to {high:.4g}) if the association holds"
     )
-    return f"{text}; {found.why}." if found.why else f"{text}."
+    return f"{text}; {optimum.why}." if optimum.why else f"{text}."
 
 
 def dependence_curve(one: Dependence, outcome: str) -> Markup:
@@ -60,8 +60,8 @@ def dependence_curve(one: Dependence, outcome: str) -> Markup:
     return as_svg(figure)
 
 
-def _proposal(found: Optimum) -> Table | None:
-    if found.proposal is None:
+def _proposal(optimum: Optimum) -> Table | None:
+    if optimum.proposal is None:
         return None
-    rows = [[name, f"{value:.5g}"] for name, value in found.proposal.settings.items()]
+    rows = [[name, f"{value:.5g}"] for name, value in optimum.proposal.settings.items()]
     return Table(["setting", "proposed"], rows)

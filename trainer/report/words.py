@@ -68,23 +68,26 @@ def result_sentence(run: RunFolder) -> str:
     return outcome_sentence(run.metrics.held_out, run.spec, truth)
 
 
-def outcome_sentence(held: HeldOutMetrics, spec: ModelSpec, truth: Sequence[str]) -> str:
+def outcome_sentence(held_out: HeldOutMetrics, spec: ModelSpec, truth: Sequence[str]) -> str:
     """The result in counts. truth: the label of every judged sample."""
-    found, refused = held.detected, held.false_reject
-    if found and refused and spec.good:
-        caught, rejected = round(found.value * found.n), round(refused.value * refused.n)
+    detected, refused = held_out.detected, held_out.false_reject
+    if detected and refused and spec.good:
+        caught, rejected = round(detected.value * detected.n), round(refused.value * refused.n)
         return (
-            f"Of {_count(found.n, 'defective sample')} not seen in training, {caught} "
-            f"{_was(caught)} found and {found.n - caught} escaped. "
+            f"Of {_count(detected.n, 'defective sample')} not seen in training, {caught} "
+            f"{_was(caught)} found and {detected.n - caught} escaped. "
             f"Of {_count(refused.n, 'good one')}, {rejected} {_was(rejected)} rejected."
         )
-    if held.accuracy:
-        hits = round(held.accuracy.value * held.accuracy.n)
-        text = f"{hits} of {_count(held.accuracy.n, 'sample')} not seen in training got the right "
+    if held_out.accuracy:
+        hits = round(held_out.accuracy.value * held_out.accuracy.n)
+        text = (
+            f"{hits} of {_count(held_out.accuracy.n, 'sample')} not seen in training got the right "
+        )
         return f"{text}label.{unknown_rates(spec, truth)}"
-    if held.rmse and held.mae:
-        error = value_text("mae", held.mae.value)
-        return f"On {held.rmse.n} rows not seen in training the value is off by {error} on average."
+    if held_out.rmse and held_out.mae:
+        error = value_text("mae", held_out.mae.value)
+        count = held_out.rmse.n
+        return f"On {count} rows not seen in training the value is off by {error} on average."
     return f"No held-out figure could be computed.{unknown_rates(spec, truth)}"
 
 
@@ -117,23 +120,23 @@ def untested_labels(run: RunFolder) -> str:
 
 def warnings_of(run: RunFolder) -> list[str]:
     """What must be read before the figures."""
-    found = baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)
-    return [warning for warning in found if warning]
+    warnings = baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)
+    return [warning for warning in warnings if warning]
 
 
-def baseline_warning(held: HeldOutMetrics, baselines: Mapping[str, BaselineMetrics]) -> str:
+def baseline_warning(held_out: HeldOutMetrics, baselines: Mapping[str, BaselineMetrics]) -> str:
     """A warning where a rule that needs no network does as well on the same samples; else ''."""
     for name in ("auroc", "accuracy"):
         metrics = {rule: getattr(row, name) for rule, row in baselines.items()}
         rules = {rule: metric.value for rule, metric in metrics.items() if metric is not None}
-        mine: Metric | None = getattr(held, name)
-        if mine is None or not rules:
+        own: Metric | None = getattr(held_out, name)
+        if own is None or not rules:
             continue
         best = max(rules, key=lambda rule: rules[rule])
-        if rules[best] >= mine.value:
+        if rules[best] >= own.value:
             return (
                 f"The rule '{best}', which needs no network, does as well ({title_of(name)} "
-                f"{value_text(name, rules[best])}, the network {value_text(name, mine.value)}): "
+                f"{value_text(name, rules[best])}, the network {value_text(name, own.value)}): "
                 "the network has learnt nothing of use yet, or the data are easier than they look."
             )
         break

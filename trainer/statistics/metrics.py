@@ -24,16 +24,12 @@ EDGE = 1e-9
 FEWEST_GROUPS = 5
 
 
-Figure = Metric
-"""The contract's metric by its older name."""
-
-
-def share(hits: int, n: int) -> Figure:
+def share(hits: int, n: int) -> Metric:
     """hits / n with the Clopper-Pearson interval (Biometrika 26, 1934)."""
     return _proportion(hits, n, "exact", "Clopper-Pearson")
 
 
-def wilson(hits: int, n: int) -> Figure:
+def wilson(hits: int, n: int) -> Metric:
     """hits / n with the score interval (Wilson, JASA 22, 1927)."""
     return _proportion(hits, n, "wilson", "Wilson")
 
@@ -43,16 +39,16 @@ def bootstrapped(
     groups: Sequence[str],
     seed: int = 0,
     rounds: int = ROUNDS,
-) -> Figure:
+) -> Metric:
     """statistic(all rows) with a percentile interval over groups drawn with replacement.
 
     With fewer than five groups (one held-out load, say) single rows are drawn instead.
     """
-    names, place = np.unique(np.array(groups), return_inverse=True)
+    names, group_of = np.unique(np.array(groups), return_inverse=True)
     what = "groups"
     if len(names) < FEWEST_GROUPS:
-        names, place, what = np.arange(len(place)), np.arange(len(place)), "samples"
-    members = [np.flatnonzero(place == number) for number in range(len(names))]
+        names, group_of, what = np.arange(len(group_of)), np.arange(len(group_of)), "samples"
+    members = [np.flatnonzero(group_of == number) for number in range(len(names))]
     rng = np.random.default_rng(seed)
     drawn = []
     for _ in range(rounds):
@@ -60,10 +56,10 @@ def bootstrapped(
         drawn.append(statistic(np.concatenate([members[number] for number in chosen])))
     values = np.array(drawn)
     values = values[np.isfinite(values)]
-    value = statistic(np.arange(len(place)))
+    value = statistic(np.arange(len(group_of)))
     edges = np.quantile(values, [0.025, 0.975]) if len(values) else (value, value)
     low, high = float(edges[0]), float(edges[1])
-    return Figure(value, (low, high), len(place), f"bootstrap over {len(names)} {what}")
+    return Metric(value, (low, high), len(group_of), f"bootstrap over {len(names)} {what}")
 
 
 def confusion(truth: Labels, predicted: Labels, labels: int) -> NDArray[np.int64]:
@@ -99,9 +95,9 @@ def macro_f1(truth: Labels, predicted: Labels, labels: int) -> float:
     return float(np.mean(present)) if present else float("nan")
 
 
-def rmse(truth: Scores, said: Scores) -> float:
+def rmse(truth: Scores, predicted: Scores) -> float:
     """The root of the mean squared difference."""
-    return float(np.sqrt(np.mean((truth - said) ** 2)))
+    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
 
 
 def auroc(bad: Flags, scores: Scores) -> float:
@@ -125,13 +121,13 @@ def average_precision(bad: Flags, scores: Scores) -> float:
     if bad.all() or not bad.any():
         return float("nan")
     order = np.argsort(-scores, kind="stable")
-    falling, found = scores[order], np.cumsum(bad[order])
+    falling, detected = scores[order], np.cumsum(bad[order])
     last = np.flatnonzero(np.append(np.diff(falling) != 0, True))
-    precision, recall = found[last] / (last + 1), found[last] / found[-1]
+    precision, recall = detected[last] / (last + 1), detected[last] / detected[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
-def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Figure:
+def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Metric:
     """`auroc` with an interval that knows how few samples there are, also where no pair is wrong.
 
     The hull of two intervals: a bootstrap over groups, which sees that samples of a group are
@@ -148,7 +144,7 @@ def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Figure:
     low, high = auroc_interval(figure.value, *sides)
     hull = min(low, figure.ci95[0]), max(high, figure.ci95[1])
     how = f"{figure.interval}; Newcombe for {sides[0]} and {sides[1]}"
-    return Figure(figure.value, hull, figure.n, how)
+    return Metric(figure.value, hull, figure.n, how)
 
 
 def auroc_interval(value: float, bad: int, good: int) -> tuple[float, float]:
@@ -178,8 +174,8 @@ def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:
     return float((scores[bad] > limit).mean())
 
 
-def _proportion(hits: int, n: int, method: Literal["exact", "wilson"], name: str) -> Figure:
+def _proportion(hits: int, n: int, method: Literal["exact", "wilson"], name: str) -> Metric:
     if n == 0:
-        return Figure(float("nan"), (0.0, 1.0), 0, "no samples")
+        return Metric(float("nan"), (0.0, 1.0), 0, "no samples")
     edges = binomtest(hits, n).proportion_ci(0.95, method=method)
-    return Figure(hits / n, (float(edges.low), float(edges.high)), n, name)
+    return Metric(hits / n, (float(edges.low), float(edges.high)), n, name)

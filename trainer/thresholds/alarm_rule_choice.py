@@ -90,8 +90,8 @@ def with_rule(scoring: Scoring, runs: Runs, limit: float | None) -> Scoring:
         return scoring
     normal = sum(len(run) for run in runs.normal)
     if normal < LEAST_NORMAL:
-        said = f"{normal} normal validation readings are too few: 1 of 1"
-        return scoring.model_copy(update={"persistence_chosen_by": said})
+        chosen_by = f"{normal} normal validation readings are too few: 1 of 1"
+        return scoring.model_copy(update={"persistence_chosen_by": chosen_by})
     tally = choose_rule(runs, scoring.threshold, limit)
     update = {
         "persistence": tally.rule,
@@ -200,11 +200,11 @@ def _delay(run: Run, threshold: float, rule: AlarmRuleSpec) -> float:
     """Readings until the alarm when the fault begins somewhere in `run`, which then repeats."""
     starts = np.unique(np.linspace(0, len(run), STARTS, endpoint=False).astype(int))
     repeated = np.tile(run, -(-(len(run) + PATIENCE) // len(run)))
-    found = []
+    delays = []
     for start in starts:
         raised = alarms(repeated[start : start + PATIENCE], threshold, rule)
-        found.append(int(raised.argmax()) + 1 if raised.any() else PATIENCE)
-    return float(np.mean(found))
+        delays.append(int(raised.argmax()) + 1 if raised.any() else PATIENCE)
+    return float(np.mean(delays))
 
 
 def _assumed(threshold: float) -> Run:
@@ -213,18 +213,18 @@ def _assumed(threshold: float) -> Run:
     return np.where(over, threshold + 1.0, threshold - 1.0)
 
 
-def _sentence(found: Tally, runs: Runs, threshold: float, limit: float) -> str:
-    kept = "asked" if found.share <= limit else "no rule holds the"
+def _sentence(tally: Tally, runs: Runs, threshold: float, limit: float) -> str:
+    reached = "asked" if tally.share <= limit else "no rule holds the"
     fault = (
-        f"{found.found} of {found.faulty} faulty runs (a machine in a state) are found"
+        f"{tally.found} of {tally.faulty} faulty runs (a machine in a state) are found"
         if runs.faulty
         else f"a fault that is over the threshold in {ASSUMED_HITS:.0%} of readings (assumed: no "
         "faulty validation readings) is found"
     )
     return (
-        f"{found.rule.k} of {found.rule.n} at {threshold:.4g}: {found.false_alarms} of "
-        f"{found.normal} normal validation readings raise an alarm (below {found.bound:.2%} with "
+        f"{tally.rule.k} of {tally.rule.n} at {threshold:.4g}: {tally.false_alarms} of "
+        f"{tally.normal} normal validation readings raise an alarm (below {tally.bound:.2%} with "
         "95 % confidence), "
-        f"{found.over} are over the threshold, {kept} {limit:.2%}; {fault} after "
-        f"{found.delay:.1f} readings on average"
+        f"{tally.over} are over the threshold, {reached} {limit:.2%}; {fault} after "
+        f"{tally.delay:.1f} readings on average"
     )

@@ -79,16 +79,16 @@ def good_quantile(scores: Scores, false_reject: float) -> tuple[float, str]:
     alone would be passed by one good part in n + 1.
     """
     cut = float(np.quantile(scores, 1 - false_reject, method="higher"))
-    said = f"at most {false_reject:.1%} of {len(scores)} good validation samples rejected"
+    rule = f"at most {false_reject:.1%} of {len(scores)} good validation samples rejected"
     if len(scores) * false_reject < 1:
         tail = gumbel_quantile(scores, 1 - false_reject)
         if tail > cut:
             cut = tail
-            said = (
+            rule = (
                 f"{false_reject:.1%} of good parts by a Gumbel tail through {len(scores)} of them"
             )
     cut = float(np.nextafter(np.float32(cut), np.float32(np.inf)))
-    return cut, said
+    return cut, rule
 
 
 def gumbel_quantile(scores: Scores, share: float) -> float:

@@ -87,17 +87,17 @@ def held_out_distances(
         zip(members[order].tolist(), (np.arange(len(members)) % FOLDS).tolist(), strict=True)
     )
     folds = np.array([fold_of[group] for group in groups.tolist()])
-    found = np.zeros(len(rows))
+    distances = np.zeros(len(rows))
     for fold in range(FOLDS):
         out = folds == fold
         if not out.any() or out.all():
             continue
         for name in np.unique(named[out]).tolist():
-            rest, mine = ~out & (named == name), out & (named == name)
+            rest, in_fold = ~out & (named == name), out & (named == name)
             mean = rows[rest if rest.any() else ~out].mean(axis=0)
             white = whitening_of(rows[~out], named[~out], name)
-            found[mine] = np.linalg.norm((rows[mine] - mean) @ white, axis=1)
-    return found
+            distances[in_fold] = np.linalg.norm((rows[in_fold] - mean) @ white, axis=1)
+    return distances
 
 
 def _refused(
@@ -109,13 +109,13 @@ def _refused(
 ) -> tuple[int, int]:
     """How many of the good images would have been refused, of how many."""
     limits = {row.label: row for row in learnt}
-    places = [n for n, name in enumerate(named.tolist()) if name in good]
+    indices = [n for n, name in enumerate(named.tolist()) if name in good]
     over = [
         distances[n] > limits[named[n]].distance_limit
         or sharp[n] < limits[named[n]].sharpness_limit
-        for n in places
+        for n in indices
     ]
-    return int(np.sum(over)), len(places)
+    return int(np.sum(over)), len(indices)
 
 
 def _sentence(refused: int, count: int) -> str:

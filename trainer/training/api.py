@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 from typing_extensions import TypeVar
 
 from edge_agent.contracts.core.strict import Strict
@@ -15,7 +16,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
@@ -24,6 +25,24 @@ from trainer.training.distributed import Cluster
 
 if TYPE_CHECKING:
     import keras
+
+
+class ModelOptions(Strict):
+    """The [options] of an architecture; the names of the release before are accepted for one more.
+
+    OLD_NAMES: old name -> name of today.
+    """
+
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename(cls, document: object) -> object:
+        """Give old names those of today; where both are there the old one stays, to be refused."""
+        if not isinstance(document, Mapping):
+            return document
+        names = {old: new for old, new in cls.OLD_NAMES.items() if new not in document}
+        return {names.get(name, name): value for name, value in document.items()}
 
 
 class NoOptions(Strict):
@@ -42,8 +61,8 @@ class Training(Generic[Options]):
     """All that a fit may see. The test split is not here.
 
     train, val: prepared inputs (uint8 images or float32 windows) with the sample of each;
-    train_targets, val_targets: (N,) label numbers in the order of `labels`; unfinished: where
-    finished epochs are kept; cluster: the machines that share the work.
+    train_targets, val_targets: (N,) label numbers in the order of `labels`; checkpoints: where
+    finished epochs are stored; cluster: the machines that share the work.
     """
 
     dataset: Dataset
@@ -54,8 +73,8 @@ class Training(Generic[Options]):
     val: Prepared
     config: FitConfig
     options: Options
-    talk: Talk
-    unfinished: CheckpointFolder = field(default_factory=CheckpointFolder)
+    progress: Progress
+    checkpoints: CheckpointFolder = field(default_factory=CheckpointFolder)
     cluster: Cluster | None = None
 
     @property
@@ -74,15 +93,15 @@ class Fitted:
     """A network of stock Keras layers (logits, or score and heat map) and how it got there.
 
     scoring: where the model chose its own threshold or interval; None: by validation scores.
-    unseen: (N_val, K), where the model learnt from validation inputs too: what models that saw
-    nothing of their groups say of them. Thresholds are chosen by it.
+    cross_fitted: (N_val, K) outputs where the model was fitted on validation inputs too, each from
+    a model that was fitted without the group of its input; thresholds are chosen on them.
     """
 
     model: keras.Model
     history: list[Mapping[str, float]]
     notes: tuple[str, ...] = ()
     scoring: Scoring | None = None
-    unseen: NDArray[np.float32] | None = None
+    cross_fitted: NDArray[np.float32] | None = None
 
 
 Calibration = Callable[["Training[Any]", Fitted], Tensor]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, CheckpointFiles, assign, values_of
 
 if TYPE_CHECKING:
     import keras
@@ -33,13 +33,13 @@ class CheckpointCallback:
 
     def __init__(
         self,
-        place: Place,
+        files: CheckpointFiles,
         network: keras.Model,
         shuffle: Shuffle,
         stop: keras.callbacks.EarlyStopping,
     ) -> None:
-        self._place, self._network, self._shuffle, self._stop = place, network, shuffle, stop
-        self._found = place.read()
+        self._place, self._network, self._shuffle, self._stop = files, network, shuffle, stop
+        self._found = files.read()
         facts = self._found.facts if self._found else {}
         self.rows: list[Mapping[str, float]] = list(facts.get("rows", []))
         self.ended = bool(facts.get("ended", False))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.split import Split
 
 Arrays = Sequence[NDArray[np.generic]]
@@ -41,7 +41,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckpointFiles:
     """Where one training keeps its epochs (`state`) and its TensorBoard logs; None: nowhere."""
 
     state: Path | None = None
@@ -79,15 +79,15 @@ class CheckpointFolder:
     logged: bool = False
     begun: int = field(default=0, init=False)
 
-    def next_training(self) -> Place:
+    def next_training(self) -> CheckpointFiles:
         """The place of the next training of this fit; the order is the same each time."""
         self.begun += 1
         if self.folder is None:
-            return Place()
+            return CheckpointFiles()
         logs = self.logs
         if logs is not None and self.begun > 1:
             logs = logs / str(self.begun)
-        return Place(self.folder / f"training-{self.begun}.npz", logs, self.mark)
+        return CheckpointFiles(self.folder / f"training-{self.begun}.npz", logs, self.mark)
 
     @property
     def logs(self) -> Path | None:
@@ -108,17 +108,17 @@ class CheckpointFolder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def open_checkpoints(run: Path, mark: str, logged: bool, talk: Talk) -> CheckpointFolder:
+def open_checkpoints(run: Path, mark: str, logged: bool, progress: Progress) -> CheckpointFolder:
     """The folder beside `run`; what another configuration or data set left there goes, and
-    `talk` says which of both it is."""
+    `progress` says which of both it is."""
     folder = run.with_name(f"{run.name}.unfinished")
     states = [_facts(path) for path in _states(folder)]
     if any(facts is None or facts["mark"] != mark for facts in states):
-        talk.say(f"{folder} is of another configuration, data set or version: starting afresh")
+        progress.say(f"{folder} is of another configuration, data set or version: starting afresh")
         shutil.rmtree(folder)
     elif states:
         epochs = sum(len(facts["rows"]) for facts in states if facts)
-        talk.say(f"an interrupted fit goes on after {epochs} finished epochs: {folder}")
+        progress.say(f"an interrupted fit goes on after {epochs} finished epochs: {folder}")
     return CheckpointFolder(folder, mark, logged)
 
 

@@ -103,12 +103,12 @@ def _all_reduce(strategy: tf.distribute.Strategy) -> Callable[[Array], Array]:
     """float32 (N,) of this machine -> the sum over all machines, as one graph for every N."""
     import tensorflow as tf
 
-    def together(mine: tf.Tensor) -> tf.Tensor:
+    def together(values: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(mine))
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
-    def total(mine: tf.Tensor) -> tf.Tensor:
-        return strategy.run(together, args=(mine,))
+    def total(values: tf.Tensor) -> tf.Tensor:
+        return strategy.run(together, args=(values,))
 
     signature = [tf.TensorSpec((None,), tf.float32)]
     graph: Callable[[Array], Array] = tf.function(total, input_signature=signature)
@@ -129,10 +129,10 @@ def _machines(text: str) -> int:
         document = json.loads(text)
         cluster, task = document["cluster"], document["task"]
         machines = [host for kind in CHIEFS for host in cluster.get(kind, [])]
-        mine = cluster[task["type"]][int(task["index"])]
+        own = cluster[task["type"]][int(task["index"])]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(f"{type(error).__name__}: {error}") from error
-    if mine not in machines or set(cluster) - set(CHIEFS):
+    if own not in machines or set(cluster) - set(CHIEFS):
         raise _unreadable(f"only {' and '.join(CHIEFS)} can train")
     return len(machines)
 

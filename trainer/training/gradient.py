@@ -46,7 +46,7 @@ def descend(
     """Train `network` in place with a falling rate; returns one row an epoch.
 
     With `training.cluster` all its machines share the work. Same seed, same data, same machine:
-    same weights, also where the training was interrupted and goes on from `training.unfinished`.
+    same weights, also where the training was interrupted and goes on from `training.checkpoints`.
     """
     import keras
 
@@ -63,13 +63,13 @@ def descend(
     )
     patience = config.patience or max(1, epochs // 2)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    place = training.unfinished.next_training()
-    checkpoint = CheckpointCallback(place, network, shuffle, stop)
+    files = training.checkpoints.next_training()
+    checkpoint = CheckpointCallback(files, network, shuffle, stop)
     first = checkpoint.first_epoch(epochs)
     events = TensorBoardLog(
-        place.logs, checkpoint.rows, lambda n: float(schedule(n * len(batches)))
+        files.logs, checkpoint.rows, lambda n: float(schedule(n * len(batches)))
     )
-    with training.talk.steps("training", epochs) as bar:
+    with training.progress.steps("training", epochs) as bar:
         bar.advance(len(checkpoint.rows))
         network.fit(
             batches,
@@ -101,10 +101,10 @@ def epoch_order(
     most = int(np.bincount(targets).max())
     drawn = []
     for label in np.unique(targets):
-        mine = np.flatnonzero(targets == label)
-        wanted = min(most, int(WEIGHT_LIMIT) * len(mine))
-        turns = [rng.permutation(mine) for _ in range(-(-wanted // len(mine)))]
-        drawn.append(np.concatenate(turns)[:wanted])
+        of_label = np.flatnonzero(targets == label)
+        wanted = min(most, int(WEIGHT_LIMIT) * len(of_label))
+        orders = [rng.permutation(of_label) for _ in range(-(-wanted // len(of_label)))]
+        drawn.append(np.concatenate(orders)[:wanted])
     return rng.permutation(np.concatenate(drawn))
 
 
@@ -118,9 +118,9 @@ def sample_weights(training: Training) -> NDArray[np.float32]:
     weights = np.ones(len(targets))
     if config.group_weights:
         groups = np.array(training.dataset.groups())[training.train.sample]
-        _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        _, group_of, counts = np.unique(groups, return_inverse=True, return_counts=True)
         several = np.bincount(training.train.sample)[training.train.sample]
-        weights = 1 / np.sqrt(counts[place] / several)
+        weights = 1 / np.sqrt(counts[group_of] / several)
     if config.class_weights and not config.oversample:
         mass = np.bincount(targets, weights, len(training.labels))
         share = mass.sum() / (len(training.labels) * np.maximum(mass, 1e-9))
@@ -143,11 +143,11 @@ def _descend_together(
     plan = _epoch_plan(network, training, cluster.index)
     steps = len(plan.batches(0, cluster.workers))
     schedule = _falling(learning_rate, epochs * steps)
-    place = training.unfinished.next_training()
-    shared = SharedTraining(cluster, network, plan, keras.optimizers.Adam(schedule), place)
-    events = TensorBoardLog(place.logs, [], lambda n: float(schedule(n * steps)))
+    files = training.checkpoints.next_training()
+    shared = SharedTraining(cluster, network, plan, keras.optimizers.Adam(schedule), files)
+    events = TensorBoardLog(files.logs, [], lambda n: float(schedule(n * steps)))
     patience = config.patience or max(1, epochs // 2)
-    with training.talk.steps(f"training on {cluster.workers}", epochs) as bar:
+    with training.progress.steps(f"training on {cluster.workers}", epochs) as bar:
         shown = _EpochBar(bar)
         rows = shared.learn(epochs, patience, shown.show)
     events.open()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, CheckpointFiles, assign, values_of
 from trainer.training.distributed import Array, Cluster, gone
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class EpochPlan:
     def batches(self, epoch: int, workers: int) -> list[NDArray[np.intp]]:
         """The epoch's batches; a last one with fewer rows than machines is left out."""
         order = self.order(epoch)
-        found = [order[at : at + self.batch] for at in range(0, len(order), self.batch)]
-        return [rows for rows in found if len(rows) >= workers]
+        batches = [order[at : at + self.batch] for at in range(0, len(order), self.batch)]
+        return [rows for rows in batches if len(rows) >= workers]
 
 
 class SharedTraining:
@@ -55,11 +55,11 @@ class SharedTraining:
         network: keras.Model,
         plan: EpochPlan,
         optimiser: keras.optimizers.Optimizer,
-        place: Place,
+        files: CheckpointFiles,
     ) -> None:
         self.rows: list[Mapping[str, float]] = []
         self._cluster, self._network, self._epoch_plan = cluster, network, plan
-        self._optimiser, self._place = optimiser, place
+        self._optimiser, self._place = optimiser, files
         self._best: list[Array] = [np.asarray(one) for one in network.get_weights()]
         self._least, self._wait = math.inf, 0
 
@@ -87,18 +87,20 @@ class SharedTraining:
     def _epoch(self, epoch: int, step: Step) -> dict[str, float]:
         loss, right, seen = 0.0, 0.0, 0
         for number, rows in enumerate(self._epoch_plan.batches(epoch, self._cluster.workers)):
-            mine = rows[self._cluster.index :: self._cluster.workers]
-            batch_loss, batch_right = step(*self._epoch_plan.share(mine, epoch, number), len(rows))
+            own_rows = rows[self._cluster.index :: self._cluster.workers]
+            batch_loss, batch_right = step(
+                *self._epoch_plan.share(own_rows, epoch, number), len(rows)
+            )
             loss, right, seen = loss + batch_loss * len(rows), right + batch_right, seen + len(rows)
         self._average_statistics()
         checked = self._epoch_plan.checked() if self._cluster.chief else (0.0, 0.0)
-        (told,) = self._cluster.of_chief([np.array(checked, np.float32)])
+        (validation,) = self._cluster.of_chief([np.array(checked, np.float32)])
         return {
             "epoch": epoch + 1,
             "accuracy": right / max(seen, 1),
             "loss": loss / max(seen, 1),
-            "val_accuracy": float(told[1]),
-            "val_loss": float(told[0]),
+            "val_accuracy": float(validation[1]),
+            "val_loss": float(validation[0]),
         }
 
     def _judge(self, val_loss: float) -> None:
@@ -117,14 +119,14 @@ class SharedTraining:
 
     def _agree(self) -> int:
         """Everybody takes what the chief has, kept or new; returns the epochs behind it."""
-        found = self._place.read() if self._cluster.chief else None
+        checkpoint = self._place.read() if self._cluster.chief else None
         self._optimiser.build(self._network.trainable_variables)
-        if found is not None:
-            assign(self._network.variables, found.variables)
-            assign(self._optimiser.variables, found.optimiser)
-            self._best = [np.asarray(one) for one in found.best]
-            self.rows = list(found.facts["rows"])
-            self._least, self._wait = found.facts["best"], found.facts["wait"]
+        if checkpoint is not None:
+            assign(self._network.variables, checkpoint.variables)
+            assign(self._optimiser.variables, checkpoint.optimiser)
+            self._best = [np.asarray(one) for one in checkpoint.best]
+            self.rows = list(checkpoint.facts["rows"])
+            self._least, self._wait = checkpoint.facts["best"], checkpoint.facts["wait"]
         least = self._least if math.isfinite(self._least) else 1e30
         counts = np.array([len(self.rows), self._wait, least], np.float32)
         (counts,) = self._cluster.of_chief([counts])
@@ -163,9 +165,9 @@ def _step_of(cluster: Cluster, network: keras.Model, optimiser: keras.optimizers
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss = tf.reduce_sum(each * weights) / count
         right = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == y, tf.float32))
-        mine = [loss, right, *tape.gradient(loss, network.trainable_variables)]
+        sums = [loss, right, *tape.gradient(loss, network.trainable_variables)]
         context = tf.distribute.get_replica_context()
-        return list(context.all_reduce(tf.distribute.ReduceOp.SUM, mine))
+        return list(context.all_reduce(tf.distribute.ReduceOp.SUM, sums))
 
     def step(x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor, count: tf.Tensor) -> list[tf.Tensor]:
         loss, right, *gradients = cluster.strategy.run(slopes, args=(x, y, weights, count))

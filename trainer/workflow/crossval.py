@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
 from trainer.evaluation.outcome import Outcome, figures
-from trainer.statistics.metrics import Figure, bootstrapped
+from trainer.statistics.metrics import Metric, bootstrapped
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.leave_out import Protocol, leave_out, without
 
@@ -42,21 +42,21 @@ def cross_validate(
     protocol: Protocol,
     config: FitConfig,
     choices: Sequence[Choice] = ({},),
-    talk: Talk | None = None,
+    progress: Progress | None = None,
 ) -> list[Fold]:
     """Hold each value out once.
 
     Of several choices the one is taken that does best when the remaining values are left out in
     turn; the held-out value has no say. The first of equals wins.
     """
-    talk = talk or Silent()
+    progress = progress or SilentProgress()
     folds = []
     for value in protocol.values:
         chosen, tried = choose(dataset, protocol, value, config, choices)
         split = leave_out(dataset, protocol, value)
-        experiment = run_experiment(split, with_options(config, chosen), "crossval", talk)
+        experiment = run_experiment(split, with_options(config, chosen), "crossval", progress)
         folds.append(Fold(value, experiment, chosen, tried))
-        talk.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} of the windows right")
+        progress.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} of the windows right")
     return folds
 
 
@@ -73,23 +73,23 @@ def choose(
 
 def window_figure(
     folds: Sequence[tuple[NDArray[np.bool_] | NDArray[np.floating], Sequence[str]]],
-) -> Figure:
+) -> Metric:
     """The mean over folds of the share of windows that are right, or of each window's share.
 
     The interval draws recordings with replacement within each fold.
     """
     right = np.concatenate([hits for hits, _ in folds])
-    place = np.concatenate([np.full(len(hits), n) for n, (hits, _) in enumerate(folds)])
+    fold_of = np.concatenate([np.full(len(hits), n) for n, (hits, _) in enumerate(folds)])
     owners = [f"{n} {owner}" for n, (_, recordings) in enumerate(folds) for owner in recordings]
 
     def mean(rows: NDArray[np.intp]) -> float:
-        shares = [right[rows][place[rows] == n] for n in range(len(folds))]
+        shares = [right[rows][fold_of[rows] == n] for n in range(len(folds))]
         return float(np.mean([share.mean() for share in shares if len(share)]))
 
     return bootstrapped(mean, owners)
 
 
-def sample_figures(folds: Sequence[Fold]) -> dict[str, Figure]:
+def sample_figures(folds: Sequence[Fold]) -> dict[str, Metric]:
     """The usual figures over the held-out samples of all folds together."""
     outcomes = [fold.experiment.outcome for fold in folds]
     joined = Outcome(

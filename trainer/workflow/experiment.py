@@ -19,7 +19,7 @@ from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import Prepared, denser, prepare
 from trainer.data.split import Split
@@ -82,25 +82,27 @@ def run_experiment(
     split: Split,
     config: FitConfig,
     name: str,
-    talk: Talk | None = None,
-    unfinished: CheckpointFolder | None = None,
+    progress: Progress | None = None,
+    checkpoints: CheckpointFolder | None = None,
     cluster: Cluster | None = None,
 ) -> Experiment:
     """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
 
-    `name` becomes ModelSpec.name; `unfinished` keeps finished epochs; the machines of
+    `name` becomes ModelSpec.name; `checkpoints` keeps finished epochs; the machines of
     `cluster` share the training. Raises ConfigError for an unknown model or option.
     """
-    talk = talk or Silent()
+    progress = progress or SilentProgress()
     architecture, config = resolve(split, config)
-    training = prepare_training(split, config, architecture, talk)
-    training = replace(training, unfinished=unfinished or CheckpointFolder(), cluster=cluster)
+    training = prepare_training(split, config, architecture, progress)
+    training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    unseen = fitted.unseen
-    val_outputs = predict(fitted.model, training.val.inputs) if unseen is None else unseen
+    cross_fitted = fitted.cross_fitted
+    val_outputs = (
+        predict(fitted.model, training.val.inputs) if cross_fitted is None else cross_fitted
+    )
     scoring = _scoring_of(architecture, fitted, training, val_outputs)
-    held_out = prepare(split.dataset, split.test, training.spec, talk, "held-out samples")
+    held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
     test_outputs = predict(fitted.model, held_out.inputs)
     test = _judged(test_outputs, held_out, split.test, training, scoring)
     spec = _spec_of(name, architecture, training, scoring)
@@ -139,16 +141,16 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConf
 
 
 def prepare_training(
-    split: Split, config: FitConfig, architecture: Architecture[Any], talk: Talk
+    split: Split, config: FitConfig, architecture: Architecture[Any], progress: Progress
 ) -> Training:
     """Read what the fit may see: train and val, never test."""
     options = validate(architecture.options, config.options, "options")
     spec = framed(architecture.spec_of(split, config, options), split, config)
     dense = denser(spec, architecture.train_hop_share)
-    train = prepare(split.dataset, split.train, dense, talk, "training samples")
-    val = prepare(split.dataset, split.val, spec, talk, "validation samples")
+    train = prepare(split.dataset, split.train, dense, progress, "training samples")
+    val = prepare(split.dataset, split.val, spec, progress, "validation samples")
     return Training(
-        split.dataset, split, spec, split.dataset.labels, train, val, config, options, talk
+        split.dataset, split, spec, split.dataset.labels, train, val, config, options, progress
     )
 
 

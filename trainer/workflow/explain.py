@@ -123,8 +123,8 @@ def _worth_showing(run: FittedRun, stored: set[int]) -> list[int]:
     ranked = rank_mistakes(run.spec, run.predictions, MOST_FOR_REPORT // 2)
     mistakes = [one.index for one in ranked if one.kind in MISTAKES]
     bad = [n for n, row in enumerate(run.predictions) if row.label not in run.spec.good]
-    found = sorted(set(bad) - set(mistakes), key=lambda n: -run.predictions[n].score)
-    rows = [row for row in mistakes + found if row in stored]
+    detected = sorted(set(bad) - set(mistakes), key=lambda n: -run.predictions[n].score)
+    rows = [row for row in mistakes + detected if row in stored]
     rows = rows or [row for row in range(len(run.predictions)) if row in stored]
     if not rows:
         raise damaged(run.path / files.HELD_OUT, "holds no input of predictions.csv")

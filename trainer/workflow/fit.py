@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.run_folder.metrics import HeldOutMetrics, SplitAsGiven
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.samples import Dataset
@@ -62,29 +62,29 @@ class _Plan:
     out: Path
 
 
-def fit(request: FitRequest, talk: Talk) -> FittedRun | None:
+def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
     """Fit, judge and write the run; None on a machine of a cluster that does not write it.
 
     Raises ConfigError, DatasetError and StorageError; nothing is written then.
     """
-    plan = _plan(request, talk)
+    plan = _plan(request, progress)
     quiet_tensorflow()
     mark = mark_of(plan.guarded.split, plan.config)
-    cluster = _cluster(mark, talk)
+    cluster = _cluster(mark, progress)
     chief = cluster is None or cluster.chief
-    unfinished = open_checkpoints(plan.out, mark, request.tensorboard, talk) if chief else None
-    run = _train(plan, unfinished or CheckpointFolder(), cluster, talk)
-    if unfinished is not None:
-        unfinished.remove()
+    checkpoints = open_checkpoints(plan.out, mark, request.tensorboard, progress) if chief else None
+    run = _train(plan, checkpoints or CheckpointFolder(), cluster, progress)
+    if checkpoints is not None:
+        checkpoints.remove()
     if cluster is not None:
         cluster.wait()
         if not cluster.used:
-            talk.say(
+            progress.say(
                 f"{plan.architecture} cannot be trained on several machines: every machine did "
                 "the whole work"
             )
     if run is not None:
-        _summarise(run, talk)
+        _summarise(run, progress)
     return run
 
 
@@ -92,36 +92,36 @@ def random_split_metrics(
     guarded: Guarded,
     config: FitConfig,
     name: str,
-    talk: Talk,
-    unfinished: CheckpointFolder | None = None,
+    progress: Progress,
+    checkpoints: CheckpointFolder | None = None,
     cluster: Cluster | None = None,
 ) -> SplitAsGiven | None:
     """The figures by the given split, through which copies leak, where the waiver was given."""
     if guarded.naive is None:
         return None
-    talk.say("first the split as given, through which copies leak")
-    inner = unfinished.within("naive") if unfinished else None
-    outcome = run_experiment(guarded.naive, config, name, talk, inner, cluster).outcome
+    progress.say("first the split as given, through which copies leak")
+    inner = checkpoints.within("naive") if checkpoints else None
+    outcome = run_experiment(guarded.naive, config, name, progress, inner, cluster).outcome
     given = HeldOutMetrics.of(figures(outcome))
     return SplitAsGiven(protocol=guarded.naive.protocol, figures=given)
 
 
-def _plan(request: FitRequest, talk: Talk) -> _Plan:
+def _plan(request: FitRequest, progress: Progress) -> _Plan:
     config = request.config
     dataset = load_dataset(request.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
     if current_name(config.model) != config.model:
-        talk.say(f"--model {config.model} is now called {current_name(config.model)}")
+        progress.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = find_architecture(config.model, dataset.config.task, config.weights).name
     if advice := missing_weights(config, dataset.config.task, architecture):
-        talk.say(advice)
+        progress.say(advice)
     name = slug(request.name or dataset.root.name)
     out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
     refuse_existing(out, request.force)
-    guarded = guard(dataset, config, list(request.allow), talk)
+    guarded = guard(dataset, config, list(request.allow), progress)
     split = guarded.split
     for line in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
-        talk.say(line)
+        progress.say(line)
     return _Plan(guarded, config, architecture, name, out)
 
 
@@ -141,32 +141,32 @@ def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
 
 
 def _train(
-    plan: _Plan, unfinished: CheckpointFolder, cluster: Cluster | None, talk: Talk
+    plan: _Plan, checkpoints: CheckpointFolder, cluster: Cluster | None, progress: Progress
 ) -> FittedRun | None:
-    if unfinished.logs:
-        talk.say(f"while it trains: tensorboard --logdir {unfinished.logs}")
+    if checkpoints.logs:
+        progress.say(f"while it trains: tensorboard --logdir {checkpoints.logs}")
     try:
         as_given = random_split_metrics(
-            plan.guarded, plan.config, plan.name, talk, unfinished, cluster
+            plan.guarded, plan.config, plan.name, progress, checkpoints, cluster
         )
         experiment: Experiment = run_experiment(
-            plan.guarded.split, plan.config, plan.name, talk, unfinished, cluster
+            plan.guarded.split, plan.config, plan.name, progress, checkpoints, cluster
         )
         if cluster is None or cluster.chief:
             findings = plan.guarded.findings
-            return publish_run(plan.out, experiment, findings, as_given, unfinished.logs)
+            return publish_run(plan.out, experiment, findings, as_given, checkpoints.logs)
     except KeyboardInterrupt:
-        if unfinished.interrupted():
-            talk.say("interrupted; the same command goes on after the last finished epoch")
+        if checkpoints.interrupted():
+            progress.say("interrupted; the same command goes on after the last finished epoch")
         raise
     return None
 
 
-def _summarise(run: FittedRun, talk: Talk) -> None:
-    talk.say(result_sentence(run))
+def _summarise(run: FittedRun, progress: Progress) -> None:
+    progress.say(result_sentence(run))
     for warning in warnings_of(run):
-        talk.say(warning)
-    talk.say(f"report: {run.path / 'report.html'}")
+        progress.say(warning)
+    progress.say(f"report: {run.path / 'report.html'}")
 
 
 def _short(dataset: Dataset) -> list[str]:
@@ -174,11 +174,11 @@ def _short(dataset: Dataset) -> list[str]:
     return short_doubts(dataset) if dataset.config.kind == "vibration" else []
 
 
-def _cluster(mark: str, talk: Talk) -> Cluster | None:
+def _cluster(mark: str, progress: Progress) -> Cluster | None:
     """The machines of TF_CONFIG, all of which do the same."""
     cluster = join_cluster()
     if cluster is not None:
         cluster.refuse_strangers(mark)
         part = "the chief, which writes the run" if cluster.chief else "the chief writes the run"
-        talk.say(f"machine {cluster.index + 1} of {cluster.workers}: {part}")
+        progress.say(f"machine {cluster.index + 1} of {cluster.workers}: {part}")
     return cluster

@@ -15,12 +15,12 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from edge_agent.contracts.model.scoring import softmax
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds, plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
-from trainer.statistics.metrics import Figure
+from trainer.statistics.metrics import Metric
 from trainer.workflow.experiment import run_experiment
 
 FOLD = "drawn"
@@ -44,12 +44,12 @@ class Judgements:
     def outcome(self) -> Outcome:
         """Truth beside what was said."""
         labels = [*self.labels, *sorted({r["label"] for r in self.rows} - set(self.labels))]
-        place = {label: number for number, label in enumerate(labels)}
+        number_of = {label: number for number, label in enumerate(labels)}
         return Outcome(
             labels=labels,
             good=self.good,
-            truth=np.array([place[row["label"]] for row in self.rows], np.int64),
-            predicted=np.array([place.get(r["predicted"], -1) for r in self.rows], np.int64),
+            truth=np.array([number_of[row["label"]] for row in self.rows], np.int64),
+            predicted=np.array([number_of.get(r["predicted"], -1) for r in self.rows], np.int64),
             scores=np.array([row["score"] for row in self.rows]),
             rejected=np.array([row["verdict"] == "FAIL" for row in self.rows]),
             groups=[row["group"] for row in self.rows],
@@ -82,60 +82,60 @@ def with_folds(dataset: Dataset, folds: int, seed: int) -> Dataset:
     drawn = group_folds(dataset, folds, seed)
     samples = [replace(s, fold=str(n)) for s, n in zip(dataset.samples, drawn, strict=True)]
     config = dataset.config.model_copy(update={"fold": FOLD})
-    said = f"{folds} folds drawn, stratified by label, no group in two of them"
-    return replace(dataset, config=config).with_samples(samples, said)
+    note = f"{folds} folds drawn, stratified by label, no group in two of them"
+    return replace(dataset, config=config).with_samples(samples, note)
 
 
 def judge_out_of_fold(
     dataset: Dataset,
     config: FitConfig,
     seeds: Sequence[int],
-    talk: Talk | None = None,
-    kept: Path | None = None,
+    progress: Progress | None = None,
+    folder: Path | None = None,
 ) -> list[Judgements]:
-    """Hold each fold out in turn, for each seed. `kept`: a folder from which an interrupted
+    """Hold each fold out in turn, for each seed. `folder`: a folder from which an interrupted
     cross-validation goes on."""
-    talk = talk or Silent()
+    progress = progress or SilentProgress()
     values = sorted({sample.fold for sample in dataset.samples})
     mark = sha256_hex((config.model_dump_json() + dataset.sha256()).encode())[:16]
-    found = []
+    judgements = []
     for seed in seeds:
         rows: list[Row] = []
         for value in values:
-            file = kept / f"{mark}-seed{seed}-fold{value}.json" if kept else None
+            file = folder / f"{mark}-seed{seed}-fold{value}.json" if folder else None
             if file is not None and file.is_file():
                 rows += json.loads(file.read_bytes())
                 continue
-            talk.say(f"seed {seed}, fold {value} of {len(values)}")
-            mine = _fold_rows(dataset, config.model_copy(update={"seed": seed}), value)
+            progress.say(f"seed {seed}, fold {value} of {len(values)}")
+            fold_rows = _fold_rows(dataset, config.model_copy(update={"seed": seed}), value)
             if file is not None:
-                write_atomic(file, json.dumps(mine).encode())
-            rows += mine
-        found.append(Judgements(seed, dataset.labels, dataset.good, rows))
-    return found
+                write_atomic(file, json.dumps(fold_rows).encode())
+            rows += fold_rows
+        judgements.append(Judgements(seed, dataset.labels, dataset.good, rows))
+    return judgements
 
 
-def over_seeds(found: Sequence[Judgements]) -> dict[str, Figure]:
+def over_seeds(judgements: Sequence[Judgements]) -> dict[str, Metric]:
     """Each figure's mean over seeds; its interval reaches over those of all seeds."""
-    each = [figures(one.outcome()) for one in found]
+    each = [figures(one.outcome()) for one in judgements]
     joined = {}
     for name, first in each[0].items():
-        mine = [figures_[name] for figures_ in each]
-        low, high = min(f.ci95[0] for f in mine), max(f.ci95[1] for f in mine)
-        spread = max(f.value for f in mine) - min(f.value for f in mine)
-        how = f"{first.interval}, over {len(mine)} seeds that differ by {spread:.4f}"
-        mean = float(np.mean([figure.value for figure in mine]))
-        joined[name] = Figure(mean, (low, high), first.n, how)
+        metrics = [figures_[name] for figures_ in each]
+        low, high = min(f.ci95[0] for f in metrics), max(f.ci95[1] for f in metrics)
+        spread = max(f.value for f in metrics) - min(f.value for f in metrics)
+        how = f"{first.interval}, over {len(metrics)} seeds that differ by {spread:.4f}"
+        mean = float(np.mean([figure.value for figure in metrics]))
+        joined[name] = Metric(mean, (low, high), first.n, how)
     return joined
 
 
-def label_doubts(found: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
+def label_doubts(judgements: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
     """Probable label errors by the mean belief over seeds, the surest first."""
-    beliefs = [one.probabilities() for one in found]
-    known = [belief for belief in beliefs if belief is not None]
+    probabilities = [one.probabilities() for one in judgements]
+    known = [belief for belief in probabilities if belief is not None]
     if not known:
         return []
-    first = found[0]
+    first = judgements[0]
     given = np.array([first.labels.index(row["label"]) for row in first.rows], np.int64)
     return [
         (doubt, first.rows[doubt.row])
@@ -154,30 +154,30 @@ def baseline_shares(one: Judgements) -> dict[str, float]:
     }
 
 
-def document_of(dataset: Dataset, found: Sequence[Judgements]) -> dict[str, Any]:
+def document_of(dataset: Dataset, judgements: Sequence[Judgements]) -> dict[str, Any]:
     """All figures of the cross-validation as JSON."""
-    outcome, beliefs = found[0].outcome(), found[0].probabilities()
+    outcome, probabilities = judgements[0].outcome(), judgements[0].probabilities()
     classes = class_rows(outcome) if outcome.classifies else {}
-    if beliefs is not None:
-        for label, ranking in class_rankings(outcome.labels, outcome.truth, beliefs).items():
+    if probabilities is not None:
+        for label, ranking in class_rankings(outcome.labels, outcome.truth, probabilities).items():
             classes[label] |= ranking
     return {
         "protocol": f"{dataset.config.fold}: each fold held out once",
         "decisions": list(dataset.decisions),
-        "seeds": [one.seed for one in found],
-        "samples": len(found[0].rows),
-        "groups": len({row["group"] for row in found[0].rows}),
-        "figures": {name: figure.as_json() for name, figure in over_seeds(found).items()},
+        "seeds": [one.seed for one in judgements],
+        "samples": len(judgements[0].rows),
+        "groups": len({row["group"] for row in judgements[0].rows}),
+        "figures": {name: figure.as_json() for name, figure in over_seeds(judgements).items()},
         "per_class": classes,
-        "baselines": baseline_shares(found[0]),
+        "baselines": baseline_shares(judgements[0]),
         "label_doubts": [
             {
                 "path": row["path"],
                 "label": row["label"],
-                "suggested": found[0].labels[doubt.suggested],
+                "suggested": judgements[0].labels[doubt.suggested],
                 "margin": round(doubt.margin, 4),
             }
-            for doubt, row in label_doubts(found)
+            for doubt, row in label_doubts(judgements)
         ],
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.run_folder.files import csv_bytes
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
 from trainer.data.load import load_dataset, refuse_missing
@@ -21,7 +21,7 @@ LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
 
 
 def run_kfold(
-    root: Path, config: FitConfig, folds: int, seeds: int, out: Path | None, talk: Talk
+    root: Path, config: FitConfig, folds: int, seeds: int, out: Path | None, progress: Progress
 ) -> dict[str, Any]:
     """Cross-validate the data set at `root` and write the files into `out`; returns crossval.json.
 
@@ -34,16 +34,16 @@ def run_kfold(
     wanted = config.group is not None and column_of(config) is None
     small_images = dataset.config.kind == "image" and len(dataset.samples) <= MOST_SAMPLES
     if wanted or (small_images and not named):
-        dataset = with_proposed_groups(dataset, survey_copies(dataset, talk))
+        dataset = with_proposed_groups(dataset, survey_copies(dataset, progress))
     folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
     dataset = with_folds(dataset, folds, config.seed)
-    for said in dataset.decisions:
-        talk.say(said)
+    for decision in dataset.decisions:
+        progress.say(decision)
     quiet_tensorflow()
     drawn = range(config.seed, config.seed + seeds)
-    found = judge_out_of_fold(dataset, config, drawn, talk, folder / "folds")
-    document = document_of(dataset, found) | {"folder": str(folder)}
-    rows = [{"seed": f.seed, **row} for f in found for row in f.rows]
+    judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds")
+    document = document_of(dataset, judgements) | {"folder": str(folder)}
+    rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
     write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]
     write_atomic(folder / "label_doubts.csv", csv_bytes(doubts))

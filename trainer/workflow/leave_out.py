@@ -36,8 +36,8 @@ class Protocol:
     @property
     def sentence(self) -> str:
         """The protocol in words, for reports."""
-        said = f"; {', '.join(self.by_time)} cut by time" if self.by_time else ""
-        return f"leave one {self.title} out ({', '.join(self.values)}){said}"
+        by_time = f"; {', '.join(self.by_time)} cut by time" if self.by_time else ""
+        return f"leave one {self.title} out ({', '.join(self.values)}){by_time}"
 
 
 def protocol_of(dataset: Dataset, leave_out: str) -> Protocol:
@@ -74,16 +74,16 @@ def leave_out(dataset: Dataset, protocol: Protocol, value: str) -> Split:
     names = np.array([name for _, name in pieces])
     train, val, test = (np.flatnonzero(names == name) for name in ("train", "val", "test"))
     cut = dataset.with_samples([sample for sample, _ in pieces])
-    said = f"; {', '.join(protocol.by_time)} cut by time" if protocol.by_time else ""
-    return Split(cut, train, val, test, f"{protocol.title} {value} held out{said}")
+    by_time = f"; {', '.join(protocol.by_time)} cut by time" if protocol.by_time else ""
+    return Split(cut, train, val, test, f"{protocol.title} {value} held out{by_time}")
 
 
 def without(dataset: Dataset, protocol: Protocol, value: str) -> tuple[Dataset, Protocol]:
     """What is left for choices when `value` is held out, and the same protocol on it."""
     split = leave_out(dataset, protocol, value)
-    kept = [split.dataset.samples[int(index)] for index in [*split.train, *split.val]]
+    remaining = [split.dataset.samples[int(index)] for index in [*split.train, *split.val]]
     rest = tuple(other for other in protocol.values if other != value)
-    return dataset.with_samples(_rejoin(kept)), replace(protocol, values=rest)
+    return dataset.with_samples(_rejoin(remaining)), replace(protocol, values=rest)
 
 
 def _condition(column: str, pattern: str) -> Condition:
@@ -102,8 +102,8 @@ def _condition(column: str, pattern: str) -> Condition:
 
     def value(sample: Sample) -> str:
         text = sample.conditions.get(column, "")
-        found = finder.search(text) if finder else None
-        return (found.group(1) if found else "") if finder else text
+        match = finder.search(text) if finder else None
+        return (match.group(1) if match else "") if finder else text
 
     return value
 
@@ -138,15 +138,15 @@ def _pieces(
 def _dealt(sample: Sample, dataset: Dataset, turns: int) -> tuple[Sample, str]:
     """Every `turns`-th group of a label is tested."""
     groups = sorted({s.group or s.path for s in dataset.samples if s.label == sample.label})
-    place = groups.index(sample.group or sample.path)
-    return sample, "test" if place % turns == 0 else "train"
+    index = groups.index(sample.group or sample.path)
+    return sample, "test" if index % turns == 0 else "train"
 
 
 def _stretches(sample: Sample, protocol: Protocol, value: str) -> list[tuple[Sample, str]]:
-    place, count = protocol.values.index(value), len(protocol.values)
+    index, count = protocol.values.index(value), len(protocol.values)
     start, stop = sample.span
     edges = np.linspace(start, stop, count + 1)
-    low, high = float(edges[place]), float(edges[place + 1])
+    low, high = float(edges[index]), float(edges[index + 1])
     pieces = [(replace(sample, span=(low, high)), "test")]
     if low > start:
         pieces.append((replace(sample, span=(start, low)), "train"))

@@ -20,7 +20,7 @@ from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Table
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.samples import Dataset
 from trainer.evaluation.setting_effects import Dependence, Numbers, Optimum, Proposal
 from trainer.models.process.features import (
@@ -55,7 +55,7 @@ class Setting:
 def optimise(
     dataset: Dataset,
     settings: Sequence[Setting],
-    talk: Talk,
+    progress: Progress,
     *,
     maximise: bool = False,
     trials: int = 200,
@@ -68,7 +68,7 @@ def optimise(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="openmp"):
-        return _optimise(dataset, settings, talk, maximise, trials, seed)
+        return _optimise(dataset, settings, progress, maximise, trials, seed)
 
 
 def parse_setting(text: str) -> Setting:
@@ -89,7 +89,7 @@ def parse_setting(text: str) -> Setting:
 def _optimise(
     dataset: Dataset,
     settings: Sequence[Setting],
-    talk: Talk,
+    progress: Progress,
     maximise: bool,
     trials: int,
     seed: int,
@@ -98,10 +98,10 @@ def _optimise(
     _refuse_few(dataset)
     spec = tabular_spec(dataset, every, span_edges)
     table = sample_table(dataset, every)
-    bounded, said = _within_records(settings, spec, table)
+    bounded, notes = _within_records(settings, spec, table)
     target, outcome, sign = _target(dataset, maximise)
     searching, pricing = _halves(dataset, seed)
-    with talk.steps("fitting models", 2 * MODELS) as bar:
+    with progress.steps("fitting models", 2 * MODELS) as bar:
         halves = [
             _bootstrap(plain_rows(table, spec), target, half, dataset, seed, bar)
             for half in (searching, pricing)
@@ -111,11 +111,11 @@ def _optimise(
     curves = [_dependence(setting, halves[0] + halves[1], shown, spec) for setting in bounded]
     if skill < LEAST_SKILL:
         why = f"the models foretell {outcome} hardly better than chance ({skill_name} {skill:.3f})"
-        return Optimum(outcome, skill, skill_name, len(table), curves, None, why, said)
-    found = _search(bounded, halves[0], shown, spec, table, sign, trials, seed, talk)
-    proposal = _price(found, halves[1], shown, spec, sign)
+        return Optimum(outcome, skill, skill_name, len(table), curves, None, why, notes)
+    best = _search(bounded, halves[0], shown, spec, table, sign, trials, seed, progress)
+    proposal = _price(best, halves[1], shown, spec, sign)
     why = "" if proposal.gain_ci95[0] > 0 else "the gain is not proven: its interval reaches zero"
-    return Optimum(outcome, skill, skill_name, len(table), curves, proposal, why, said)
+    return Optimum(outcome, skill, skill_name, len(table), curves, proposal, why, notes)
 
 
 def _target(dataset: Dataset, maximise: bool) -> tuple[Numbers, str, float]:
@@ -150,7 +150,7 @@ def _within_records(
     values = raw_values(table, spec.tags)
     if not settings:
         raise ConfigError("no setting", where="--setting", cure=f"name some of {', '.join(values)}")
-    bounded, said = [], []
+    bounded, notes = [], []
     for setting in settings:
         if setting.name not in values:
             raise ConfigError(
@@ -167,9 +167,9 @@ def _within_records(
                 cure=f"recorded is {low:g} to {high:g}",
             )
         if cut != setting:
-            said.append(f"{setting.name} searched in {cut.low:g}..{cut.high:g}, as recorded")
+            notes.append(f"{setting.name} searched in {cut.low:g}..{cut.high:g}, as recorded")
         bounded.append(cut)
-    return bounded, said
+    return bounded, notes
 
 
 def _halves(dataset: Dataset, seed: int) -> list[NDArray[np.int64]]:
@@ -192,9 +192,9 @@ def _bootstrap(
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     groups = np.array(dataset.groups())[half]
-    names, place = np.unique(groups, return_inverse=True)
-    starts = np.cumsum(np.bincount(place))[:-1]
-    members = np.split(half[np.argsort(place, kind="stable")], starts)
+    names, group_of = np.unique(groups, return_inverse=True)
+    starts = np.cumsum(np.bincount(group_of))[:-1]
+    members = np.split(half[np.argsort(group_of, kind="stable")], starts)
     rng = np.random.default_rng([seed, int(half[0])])
     regression = dataset.config.task == "tabular-regression"
     models = []
@@ -227,11 +227,11 @@ def _skill(
     dataset: Dataset,
 ) -> tuple[float, str]:
     """How well the searching half foretells the other half."""
-    said = np.mean([_predict(model, rows[other]) for model in models], axis=0)
+    predicted = np.mean([_predict(model, rows[other]) for model in models], axis=0)
     if dataset.config.task != "tabular-regression":
-        return auroc(target[other] > 0, said) - 0.5, "AUROC above one half"
+        return auroc(target[other] > 0, predicted) - 0.5, "AUROC above one half"
     spread = float(np.var(target[other])) or 1.0
-    return 1 - float(np.mean((target[other] - said) ** 2)) / spread, "variance explained"
+    return 1 - float(np.mean((target[other] - predicted) ** 2)) / spread, "variance explained"
 
 
 def _means(
@@ -249,9 +249,9 @@ def _dependence(
     setting: Setting, models: list[Any], shown: Table, spec: TabularInput
 ) -> Dependence:
     grid = np.linspace(setting.low, setting.high, GRID)
-    found = np.array([_means(models, shown, spec, {setting.name: value}) for value in grid])
-    low, high = np.quantile(found, [0.025, 0.975], axis=1)
-    return Dependence(setting.name, grid, found.mean(axis=1), low, high)
+    predictions = np.array([_means(models, shown, spec, {setting.name: value}) for value in grid])
+    low, high = np.quantile(predictions, [0.025, 0.975], axis=1)
+    return Dependence(setting.name, grid, predictions.mean(axis=1), low, high)
 
 
 def _search(
@@ -263,7 +263,7 @@ def _search(
     sign: float,
     trials: int,
     seed: int,
-    talk: Talk,
+    progress: Progress,
 ) -> dict[str, float]:
     """The settings whose expected outcome, less one standard deviation, is best."""
     import optuna
@@ -281,9 +281,9 @@ def _search(
         bar.advance()
         return float(means.mean() - means.std()) - 10.0 * beyond
 
-    with talk.steps("searching settings", trials) as bar:
+    with progress.steps("searching settings", trials) as bar:
         study.optimize(value, n_trials=trials)
-    return {name: float(found) for name, found in study.best_params.items()}
+    return {name: float(number) for name, number in study.best_params.items()}
 
 
 class _Support:

@@ -12,7 +12,7 @@ from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.run_folder.files import csv_bytes
 from edge_agent.contracts.run_folder.metrics import HeldOutMetrics
 from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
@@ -63,7 +63,7 @@ class Evaluation:
         )
 
 
-def evaluate_run(run: FittedRun, dataset: Dataset, talk: Talk) -> Evaluation:
+def evaluate_run(run: FittedRun, dataset: Dataset, progress: Progress) -> Evaluation:
     """Judge the samples that the run was not fitted on.
 
     Raises DatasetError for another kind of data, for labels the run never saw, and where
@@ -73,7 +73,7 @@ def evaluate_run(run: FittedRun, dataset: Dataset, talk: Talk) -> Evaluation:
     fresh, left_out = _not_fitted_on(run, dataset)
     network = run.network()
     split = _as_test(fresh)
-    prepared = prepare(fresh, split.test, run.spec.input, talk, "samples")
+    prepared = prepare(fresh, split.test, run.spec.input, progress, "samples")
     outputs = predict(network, prepared.inputs)
     spec = run.spec
     judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good)
@@ -91,16 +91,16 @@ def evaluate_run(run: FittedRun, dataset: Dataset, talk: Talk) -> Evaluation:
             zip(fresh.samples, judged.judgements, strict=True)
         )
     ]
-    held = HeldOutMetrics.of(figures(outcome))
-    return Evaluation(run.spec.name, str(dataset.root), left_out, held, predictions)
+    metrics = HeldOutMetrics.of(figures(outcome))
+    return Evaluation(run.spec.name, str(dataset.root), left_out, metrics, predictions)
 
 
-def refuse_target(path: Path, kept: Sequence[Path]) -> None:
+def refuse_target(path: Path, protected: Sequence[Path]) -> None:
     """Raise ConfigError or StorageError where predictions must not, or cannot, be written.
 
-    They go into no folder of `kept`, and replace no file but earlier predictions.
+    They go into no folder of `protected`, and replace no file but earlier predictions.
     """
-    for folder in kept:
+    for folder in protected:
         if path.resolve().is_relative_to(folder.resolve()):
             raise _no_target(path, f"lies in {folder}, which an evaluation leaves as it is")
     if path.exists() and not _is_predictions(path):
@@ -145,7 +145,7 @@ def _holds_its_files(run: FittedRun, dataset: Dataset, table: list[SplitRow]) ->
     """Whether all samples that the run was made from lie here with the same content."""
     samples = (Sample(row.path, row.label, row.group) for row in table)
     listed = dataset.with_samples(samples)
-    files = {listed.file(place) for place in range(len(listed.samples))}
+    files = {listed.file(index) for index in range(len(listed.samples))}
     return (
         all(file.is_file() for file in files) and listed.sha256() == run.provenance.dataset_sha256
     )

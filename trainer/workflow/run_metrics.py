@@ -56,13 +56,13 @@ def predictions_of(experiment: Experiment, judged: Judged) -> list[Prediction]:
     """
     dataset = experiment.split.dataset
     names = experiment.spec.labels if experiment.spec.scoring.kind == "logits" else ["score"]
-    found = []
+    predictions = []
     for row, index in enumerate(judged.indices):
         judgement, sample = judged.judgements[row], dataset.samples[int(index)]
         logits = zip(names, map(float, judged.logits[row]), strict=True)
         truth = sample.label if sample.value is None else f"{sample.value:.9g}"
-        found.append(_prediction(row, sample.path, truth, judgement, dict(logits)))
-    return found
+        predictions.append(_prediction(row, sample.path, truth, judgement, dict(logits)))
+    return predictions
 
 
 def _prediction(
@@ -166,27 +166,27 @@ def class_metrics(experiment: Experiment) -> dict[str, ClassMetrics]:
 def held_out_metrics(experiment: Experiment) -> HeldOutMetrics:
     """The figures of the samples, and of single windows where samples have several."""
     outcome = experiment.outcome
-    found = figures(outcome)
+    metrics = figures(outcome)
     several = len(experiment.held_out.sample) > len(experiment.split.test)
     if several and outcome.classifies:
         right, owners = experiment.window_accuracy()
-        found["window_accuracy"] = bootstrapped(lambda rows: float(right[rows].mean()), owners)
-    return HeldOutMetrics.of(found)
+        metrics["window_accuracy"] = bootstrapped(lambda rows: float(right[rows].mean()), owners)
+    return HeldOutMetrics.of(metrics)
 
 
 def baseline_metrics(
     outcome: Outcome, guesses: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray]
 ) -> dict[str, BaselineMetrics]:
     """Accuracy of each trivial guess and AUROC of each trivial score on the same samples."""
-    found: dict[str, dict[str, Metric]] = {}
+    metrics: dict[str, dict[str, Metric]] = {}
     if outcome.values is None:
         for name, guess in guesses.items():
             hits = int((guess == outcome.truth).sum())
-            found.setdefault(name, {})["accuracy"] = wilson(hits, len(outcome.truth))
+            metrics.setdefault(name, {})["accuracy"] = wilson(hits, len(outcome.truth))
     bad = outcome.bad
     for name, one in scores.items() if bad.any() and not bad.all() else ():
-        found.setdefault(name, {})["auroc"] = auroc_figure(bad, one, outcome.groups)
-    return {name: BaselineMetrics.model_validate(row) for name, row in found.items()}
+        metrics.setdefault(name, {})["auroc"] = auroc_figure(bad, one, outcome.groups)
+    return {name: BaselineMetrics.model_validate(row) for name, row in metrics.items()}
 
 
 def _acceptance(experiment: Experiment) -> AcceptanceLimits:
@@ -195,5 +195,5 @@ def _acceptance(experiment: Experiment) -> AcceptanceLimits:
 
 
 def _gbm_reference(experiment: Experiment) -> GbmReference | None:
-    found = experiment.opponent
-    return GbmReference.model_validate(found) if found else None
+    reference = experiment.opponent
+    return GbmReference.model_validate(reference) if reference else None

@@ -13,7 +13,7 @@ from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Image
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.cut_paste import cut_paste, guess_mask
 from trainer.data.image.masks import read_mask
 from trainer.data.image.perlin_noise import blotched
@@ -23,7 +23,7 @@ from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
 from trainer.models.image.gan import draw, train_generator
 from trainer.statistics import metrics
-from trainer.statistics.metrics import Figure
+from trainer.statistics.metrics import Metric
 from trainer.workflow.experiment import run_experiment
 
 GAN_STEPS = 1500
@@ -39,7 +39,7 @@ class Sources:
     bad: list[Image]
     masks: list[np.ndarray]
     seed: int
-    talk: Talk
+    progress: Progress
 
 
 Method = Callable[[Sources, int], list[Image]]
@@ -51,9 +51,9 @@ def by_cutpaste(sources: Sources, count: int) -> list[Image]:
     rng = np.random.default_rng(sources.seed)
     made = []
     for _ in range(count):
-        place = int(rng.integers(len(sources.bad)))
+        index = int(rng.integers(len(sources.bad)))
         good = sources.good[int(rng.integers(len(sources.good)))]
-        made.append(cut_paste(sources.bad[place], good, sources.masks[place], rng))
+        made.append(cut_paste(sources.bad[index], good, sources.masks[index], rng))
     return made
 
 
@@ -74,7 +74,7 @@ def by_perlin(sources: Sources, count: int) -> list[Image]:
 def by_gan(sources: Sources, count: int) -> list[Image]:
     """What a DCGAN has learnt of the defective pictures."""
 
-    maker = train_generator(sources.bad, GAN_STEPS, sources.seed, sources.talk)
+    maker = train_generator(sources.bad, GAN_STEPS, sources.seed, sources.progress)
     return draw(maker, count, sources.bad[0].shape[:2], sources.seed)
 
 
@@ -83,7 +83,7 @@ METHODS: dict[str, Method] = {"cutpaste": by_cutpaste, "perlin": by_perlin, "gan
 
 
 def synthesise(
-    split: Split, method: str, count: int, out: Path, seed: int, talk: Talk | None = None
+    split: Split, method: str, count: int, out: Path, seed: int, progress: Progress | None = None
 ) -> list[Sample]:
     """Write `count` pictures of every defect label into `out`; returns their samples.
 
@@ -98,8 +98,8 @@ def synthesise(
             cure='task = "image-class", and name the good labels in dataset.toml',
         )
     samples = []
-    for place, label in enumerate(bad):
-        sources = _sources(split, label, seed + place, talk or Silent())
+    for index, label in enumerate(bad):
+        sources = _sources(split, label, seed + index, progress or SilentProgress())
         for number, picture in enumerate(METHODS[method](sources, count)):
             path = out / label / f"{method}_{number:04d}.png"
             _, payload = cv2.imencode(".png", picture[:, :, ::-1])
@@ -119,21 +119,21 @@ def with_training_samples(split: Split, samples: list[Sample]) -> Split:
 
 
 def added_score(
-    split: Split, samples: list[Sample], config: FitConfig, talk: Talk | None = None
+    split: Split, samples: list[Sample], config: FitConfig, progress: Progress | None = None
 ) -> dict[str, dict[str, object]]:
     """Figure -> without, with, and the difference with its interval over groups of held-out parts.
 
     The same seed and configuration fit both; the difference is paired part by part.
     """
-    without = run_experiment(split, config, "without", talk).outcome
-    more = run_experiment(with_training_samples(split, samples), config, "with", talk).outcome
-    found = {}
+    without = run_experiment(split, config, "without", progress).outcome
+    more = run_experiment(with_training_samples(split, samples), config, "with", progress).outcome
+    scores = {}
     for name, statistic in _statistics(without, more).items():
         before = statistic(without, np.arange(len(without.truth)))
         after = statistic(more, np.arange(len(more.truth)))
         difference = _paired(statistic, without, more)
-        found[name] = {"without": before, "with": after, "added": difference.as_json()}
-    return found
+        scores[name] = {"without": before, "with": after, "added": difference.as_json()}
+    return scores
 
 
 Statistic = Callable[[Outcome, np.ndarray], float]
@@ -141,32 +141,32 @@ Statistic = Callable[[Outcome, np.ndarray], float]
 
 def _statistics(without: Outcome, more: Outcome) -> Mapping[str, Statistic]:
     del more
-    found: dict[str, Statistic] = {
+    statistics: dict[str, Statistic] = {
         "accuracy": lambda o, rows: float((o.truth[rows] == o.predicted[rows]).mean()),
         "macro_f1": lambda o, rows: metrics.macro_f1(
             o.truth[rows], o.predicted[rows], len(o.labels)
         ),
     }
     if without.bad.any() and not without.bad.all():
-        found["auroc"] = lambda o, rows: metrics.auroc(o.bad[rows], o.scores[rows])
-        found["recall_at_1pct_false_reject"] = lambda o, rows: metrics.recall_at(
+        statistics["auroc"] = lambda o, rows: metrics.auroc(o.bad[rows], o.scores[rows])
+        statistics["recall_at_1pct_false_reject"] = lambda o, rows: metrics.recall_at(
             o.bad[rows], o.scores[rows], 0.01
         )
-    return found
+    return statistics
 
 
-def _paired(statistic: Statistic, without: Outcome, more: Outcome) -> Figure:
+def _paired(statistic: Statistic, without: Outcome, more: Outcome) -> Metric:
     return metrics.bootstrapped(
         lambda rows: statistic(more, rows) - statistic(without, rows), without.groups
     )
 
 
-def _sources(split: Split, label: str, seed: int, talk: Talk) -> Sources:
+def _sources(split: Split, label: str, seed: int, progress: Progress) -> Sources:
     dataset = split.dataset
     rng = np.random.default_rng(seed)
-    train = [int(place) for place in split.train]
-    good = [place for place in train if dataset.samples[place].label in dataset.good]
-    bad = [place for place in train if dataset.samples[place].label == label]
+    train = [int(index) for index in split.train]
+    good = [index for index in train if dataset.samples[index].label in dataset.good]
+    bad = [index for index in train if dataset.samples[index].label == label]
     if not good or not bad:
         raise DatasetError(
             f"no training picture of {label if good else 'a good part'}",
@@ -175,15 +175,15 @@ def _sources(split: Split, label: str, seed: int, talk: Talk) -> Sources:
         )
     good = rng.permutation(good)[:MOST_GOOD].tolist()
     size = _size(read_picture(dataset, bad[0]))
-    pictures = {place: _sized(read_picture(dataset, place), size) for place in (*good, *bad)}
+    pictures = {index: _sized(read_picture(dataset, index), size) for index in (*good, *bad)}
     masks = []
-    for place in bad:
-        mask = dataset.samples[place].mask
+    for index in bad:
+        mask = dataset.samples[index].mask
         if mask:
             masks.append(_sized(read_mask(dataset.root / mask), size))
         else:
-            masks.append(guess_mask(pictures[place], [pictures[g] for g in good[:50]]))
-    return Sources([pictures[g] for g in good], [pictures[b] for b in bad], masks, seed, talk)
+            masks.append(guess_mask(pictures[index], [pictures[g] for g in good[:50]]))
+    return Sources([pictures[g] for g in good], [pictures[b] for b in bad], masks, seed, progress)
 
 
 def _size(image: Image) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.split import Split
 from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
@@ -47,7 +47,7 @@ class Tried:
 
 
 def search(
-    split: Split, config: FitConfig, trials: int, folder: Path, talk: Talk | None = None
+    split: Split, config: FitConfig, trials: int, folder: Path, progress: Progress | None = None
 ) -> tuple[FitConfig, list[Tried]]:
     """Try `trials` settings at random; returns the best configuration and all.
 
@@ -67,7 +67,7 @@ def search(
     )
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
-        tuner = _search_class(split, config, talk or Silent())(
+        tuner = _search_class(split, config, progress or SilentProgress())(
             oracle=oracle, directory=str(folder), project_name="trials", overwrite=False
         )
         settings_of(oracle.hyperparameters, image)
@@ -77,7 +77,7 @@ def search(
     return configured(config, tried[0].settings, image), tried
 
 
-def _search_class(split: Split, config: FitConfig, talk: Talk) -> type[BaseTuner]:
+def _search_class(split: Split, config: FitConfig, progress: Progress) -> type[BaseTuner]:
     """A tuner that fits on training samples and scores on validation samples."""
     from keras_tuner.engine.base_tuner import BaseTuner
 
@@ -88,7 +88,9 @@ def _search_class(split: Split, config: FitConfig, talk: Talk) -> type[BaseTuner
             del args, kwargs
             tried = configured(config, settings_of(trial.hyperparameters, image), image)
             score = _validation_score(split, tried)
-            talk.say(f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}")
+            progress.say(
+                f"trial {trial.trial_id}: {score:.4f} {dict(trial.hyperparameters.values)}"
+            )
             return {OBJECTIVE: score}
 
         def load_model(self, trial: Trial) -> None:

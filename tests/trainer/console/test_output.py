@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainer.console.output import print_lines, print_table
-from trainer.console.progress import Terminal
+from trainer.console.progress import TerminalProgress
 
 HOSTILE = "[red]a[/red] [/] :smile: \x1b[2J\x1b]0;owned\x07 \u202eb"
 SHOWN = r"[red]a[/red] [/] :smile: \x1b[2J\x1b]0;owned\x07 \u202eb"
@@ -20,7 +20,7 @@ def test_a_label_with_markup_is_shown_whole_in_a_table(capsys: pytest.CaptureFix
 
 def test_a_hostile_name_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_lines(HOSTILE, "a\nb")
-    Terminal().say(HOSTILE)
+    TerminalProgress().say(HOSTILE)
     print_table(HOSTILE, ("x",), [["y"]])
     captured = capsys.readouterr()
     assert captured.out.splitlines()[:2] == [SHOWN, "a\\x0ab"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.console.progress import LINE_S, Terminal
+from trainer.console.progress import LINE_S, TerminalProgress
 
 
 class Seconds:
@@ -19,7 +19,7 @@ class Seconds:
 
 def test_a_long_step_writes_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Seconds()
-    with Terminal(clock).steps("training", 60) as bar:
+    with TerminalProgress(clock).steps("training", 60) as bar:
         for epoch in range(60):
             clock.now += 1.0
             bar.advance(note=f"loss {epoch}")
@@ -30,7 +30,7 @@ def test_a_long_step_writes_a_line_every_ten_seconds(capsys: pytest.CaptureFixtu
 
 
 def test_a_quick_step_writes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with Terminal(Seconds()).steps("reading", 3) as bar:
+    with TerminalProgress(Seconds()).steps("reading", 3) as bar:
         for _ in range(3):
             bar.advance()
     assert capsys.readouterr().err == "reading: 3 of 3, 0 s\n"

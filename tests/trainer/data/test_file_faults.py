@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.file_faults import Inspection, inspect_files, type_of
 from trainer.data.load import load_dataset
 from trainer.data.survey import survey
@@ -17,7 +17,7 @@ Make = Callable[[dict[str, int]], Path]
 
 
 def inspect(root: Path) -> Inspection:
-    return inspect_files(load_dataset(root), Silent())
+    return inspect_files(load_dataset(root), SilentProgress())
 
 
 def test_sound_files_have_no_fault(images: Make) -> None:
@@ -116,7 +116,7 @@ def test_types_are_told_by_their_first_bytes(start: bytes, name: str) -> None:
 
 
 def test_the_survey_counts_groups_and_plans_the_split(plates: Path) -> None:
-    found = survey(load_dataset(plates), FitConfig(), Silent())
+    found = survey(load_dataset(plates), FitConfig(), SilentProgress())
     ok = next(row for row in found.rows if row.label == "ok")
     assert (ok.samples, ok.groups, ok.good) == (30, 10, True)
     assert ok.train + ok.val + ok.test == 30
@@ -124,7 +124,7 @@ def test_the_survey_counts_groups_and_plans_the_split(plates: Path) -> None:
 
 
 def test_the_survey_says_why_nothing_can_be_split(images: Make) -> None:
-    found = survey(load_dataset(images({"ok": 1, "bad": 1})), FitConfig(), Silent())
+    found = survey(load_dataset(images({"ok": 1, "bad": 1})), FitConfig(), SilentProgress())
     assert "no sample is left for" in found.refusal
 
 
@@ -140,7 +140,7 @@ def table(root: Path, extra: str = "") -> Path:
 
 
 def test_the_survey_of_a_table_tells_its_tags(tmp_path: Path) -> None:
-    found = survey(load_dataset(table(tmp_path)), FitConfig(), Silent())
+    found = survey(load_dataset(table(tmp_path)), FitConfig(), SilentProgress())
     assert "speed [rpm]: 900 to 959 rpm" in found.tags
     assert "tool: A, B" in found.tags
     assert found.faults == []
@@ -148,6 +148,6 @@ def test_the_survey_of_a_table_tells_its_tags(tmp_path: Path) -> None:
 
 def test_values_outside_the_declared_range_are_a_fault(tmp_path: Path) -> None:
     root = table(tmp_path, '[tabular.tags."speed [rpm]"]\nhigh = 950.0\n')
-    (fault,) = survey(load_dataset(root), FitConfig(), Silent()).faults
+    (fault,) = survey(load_dataset(root), FitConfig(), SilentProgress()).faults
     assert fault.path == "rows.csv: speed [rpm]"
     assert fault.what.startswith("9 values outside")

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.survey import survey
 
@@ -89,7 +89,7 @@ def test_a_label_that_may_be_good_is_asked_for(tmp_path: Path, name: str) -> Non
 def test_a_task_of_one_verdict_is_refused(tmp_path: Path, labels: str, word: str) -> None:
     for label in labels.split():
         write(tmp_path, *numbered(label + "/{}.png", 6))
-    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    found = survey(load_dataset(tmp_path), FitConfig(), SilentProgress())
     assert f"every part would {word}" in found.refusal
     assert "good = [...]" in found.refusal
 
@@ -97,7 +97,7 @@ def test_a_task_of_one_verdict_is_refused(tmp_path: Path, labels: str, word: str
 def test_a_data_set_of_defects_alone_is_sorted_where_that_is_meant(tmp_path: Path) -> None:
     write(tmp_path, *numbered("scratch/{}.png", 6), *numbered("dent/{}.png", 6))
     (tmp_path / "dataset.toml").write_text('task = "image-class"\ngood = []\n')
-    assert survey(load_dataset(tmp_path), FitConfig(), Silent()).refusal == ""
+    assert survey(load_dataset(tmp_path), FitConfig(), SilentProgress()).refusal == ""
 
 
 def test_everything_that_is_not_read_is_a_fault(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_everything_that_is_not_read_is_a_fault(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "dent").mkdir()
     (tmp_path / "bad" / "gone.png").symlink_to("nowhere.png")
-    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    found = survey(load_dataset(tmp_path), FitConfig(), SilentProgress())
     assert sorted((fault.path, fault.kind) for fault in found.faults) == [
         ("bad/c.heic", "left out"),
         ("bad/d.gif", "left out"),
@@ -120,7 +120,7 @@ def test_everything_that_is_not_read_is_a_fault(tmp_path: Path) -> None:
 def test_a_given_split_without_test_is_dropped_and_that_is_noted(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         write(tmp_path, *numbered(split + "/ok/{}.png", 6), *numbered(split + "/bad/{}.png", 6))
-    found = survey(load_dataset(tmp_path), FitConfig(), Silent())
+    found = survey(load_dataset(tmp_path), FitConfig(), SilentProgress())
     assert any("train and val, no test: all samples are split anew" in d for d in found.decisions)
 
 

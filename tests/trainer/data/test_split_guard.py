@@ -10,7 +10,7 @@ import pytest
 from edge_agent.contracts.core.errors import DatasetError
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.image.near_duplicates import survey_copies
 from trainer.data.load import load_dataset
 from trainer.data.split_guard import guard
@@ -43,11 +43,11 @@ def leaking(tmp_path: Path) -> Path:
 def test_a_given_split_that_shares_copies_is_refused(leaking: Path) -> None:
     dataset = load_dataset(leaking)
     with pytest.raises(DatasetError, match=r"12 of 12 held-out .* --allow shared-copies"):
-        guard(dataset, FitConfig(), [], Silent())
+        guard(dataset, FitConfig(), [], SilentProgress())
 
 
 def test_the_waiver_gives_both_splits(leaking: Path) -> None:
-    found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], Silent())
+    found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], SilentProgress())
     assert found.naive is not None
     groups = found.split.dataset.groups()
     test = {groups[place] for place in found.split.test}
@@ -55,13 +55,13 @@ def test_the_waiver_gives_both_splits(leaking: Path) -> None:
 
 
 def test_group_twins_splits_by_the_copies_found(leaking: Path) -> None:
-    found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], Silent())
+    found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], SilentProgress())
     assert found.naive is None
     assert "groups by 'near_duplicates'" in found.split.protocol
 
 
 def test_named_groups_are_kept(plates: Path) -> None:
-    found = guard(load_dataset(plates), FitConfig(), [], Silent())
+    found = guard(load_dataset(plates), FitConfig(), [], SilentProgress())
     assert "groups by 'plate'" in found.split.protocol
 
 

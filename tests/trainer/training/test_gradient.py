@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.dataset_toml import DatasetConfig
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset, Sample
@@ -31,7 +31,7 @@ def training_of(samples: list[Sample], windows: int = 1, **config: bool) -> Trai
         Prepared(inputs[:0], nothing),
         FitConfig.model_validate(config),
         NoOptions(),
-        Silent(),
+        SilentProgress(),
     )
 
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from edge_agent.contracts.core.toml import read_toml
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import Bar, Silent
+from trainer.console.progress import Bar, SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
 from trainer.models.image import autoencoder
@@ -32,7 +32,7 @@ CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
 
 
 class Heard:
-    """A Talk that keeps its sentences."""
+    """A Progress that keeps its sentences."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -129,15 +129,15 @@ STATE = Checkpoint({"rows": [{"epoch": 1, "loss": 0.5}]}, [np.ones(3)], [np.zero
 def test_only_the_same_fit_goes_on(mark: str, tmp_path: Path) -> None:
     kept = CheckpointFolder(tmp_path / "run.unfinished", "same").next_training()
     kept.write(STATE)
-    talk = Heard()
-    found = open_checkpoints(tmp_path / "run", mark, False, talk).next_training().read()
+    progress = Heard()
+    found = open_checkpoints(tmp_path / "run", mark, False, progress).next_training().read()
     if mark == "same":
         assert found is not None
         np.testing.assert_array_equal(found.variables[0], np.ones(3))
-        assert "goes on after 1 finished epochs" in talk.said[0]
+        assert "goes on after 1 finished epochs" in progress.said[0]
     else:
         assert found is None
-        assert "starting afresh" in talk.said[0]
+        assert "starting afresh" in progress.said[0]
 
 
 def test_a_damaged_state_starts_afresh(tmp_path: Path) -> None:
@@ -145,9 +145,11 @@ def test_a_damaged_state_starts_afresh(tmp_path: Path) -> None:
     kept.write(STATE)
     assert kept.state is not None
     kept.state.write_bytes(kept.state.read_bytes()[:200])
-    talk = Heard()
-    assert open_checkpoints(tmp_path / "run", "same", False, talk).next_training().read() is None
-    assert "starting afresh" in talk.said[0]
+    progress = Heard()
+    assert (
+        open_checkpoints(tmp_path / "run", "same", False, progress).next_training().read() is None
+    )
+    assert "starting afresh" in progress.said[0]
 
 
 def test_every_training_of_a_fit_has_a_place_of_its_own(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_a_training_that_had_come_to_its_end_is_not_trained_again(tmp_path: Path
     assert bookmark.first_epoch(30) == 30
 
 
-class Interrupting(Silent):
+class Interrupting(SilentProgress):
     """Ctrl-C after the first finished epoch."""
 
     @contextmanager
@@ -193,12 +195,12 @@ def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     split = Split(dataset, good[:8], good[8:16], good[:0], "drawn")
     config = FitConfig(model="autoencoder", epochs=2, batch=8, image=ImageTable(size_px=32))
     architecture, config = resolve(split, config)
-    training = prepare_training(split, config, architecture, Silent())
+    training = prepare_training(split, config, architecture, SilentProgress())
     whole = autoencoder.fit(training)
-    broken = replace(training, unfinished=CheckpointFolder(tmp_path), talk=Interrupting())
+    broken = replace(training, checkpoints=CheckpointFolder(tmp_path), progress=Interrupting())
     with pytest.raises(KeyboardInterrupt):
         autoencoder.fit(broken)
-    resumed = autoencoder.fit(replace(training, unfinished=CheckpointFolder(tmp_path)))
+    resumed = autoencoder.fit(replace(training, checkpoints=CheckpointFolder(tmp_path)))
     assert resumed.history == whole.history
     for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -88,12 +88,12 @@ def test_a_wrong_condition_is_answered(rig: Dataset, text: str, said: str) -> No
 
 
 def test_choices_are_every_combination() -> None:
-    assert choices_of(["hear=both,raw", "level=shape"]) == [
-        {"hear": "both", "level": "shape"},
-        {"hear": "raw", "level": "shape"},
+    assert choices_of(["features=both,raw", "level=shape"]) == [
+        {"features": "both", "level": "shape"},
+        {"features": "raw", "level": "shape"},
     ]
     with pytest.raises(ConfigError, match="OPTION=A,B"):
-        choices_of(["hear"])
+        choices_of(["features"])
 
 
 def test_crossval_reports_each_value_and_the_protocol(

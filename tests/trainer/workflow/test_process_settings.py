@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.workflow.process_settings import Setting, optimise, parse_setting
 
@@ -40,7 +40,7 @@ def oven(root: Path, *, luck: bool = False) -> Path:
 def test_proposal_lies_where_few_parts_crack_and_says_how_sure_it_is(tmp_path: Path) -> None:
     dataset = load_dataset(oven(tmp_path))
     asked = [Setting("temperature [degC]", 100, 300)]
-    found = optimise(dataset, asked, Silent(), trials=45)
+    found = optimise(dataset, asked, SilentProgress(), trials=45)
     assert found.proposal is not None
     assert 180 < found.proposal.settings["temperature [degC]"] < 220
     assert found.proposal.then < found.proposal.now
@@ -53,7 +53,9 @@ def test_proposal_lies_where_few_parts_crack_and_says_how_sure_it_is(tmp_path: P
 
 def test_nothing_is_proposed_where_luck_decides(tmp_path: Path) -> None:
     dataset = load_dataset(oven(tmp_path, luck=True))
-    found = optimise(dataset, [Setting("temperature [degC]", 150, 250)], Silent(), trials=10)
+    found = optimise(
+        dataset, [Setting("temperature [degC]", 150, 250)], SilentProgress(), trials=10
+    )
     assert found.proposal is None
     assert "hardly better than chance" in found.why
 
@@ -85,7 +87,7 @@ def test_impossible_settings_are_refused(
     tmp_path: Path, asked: list[Setting], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        optimise(load_dataset(oven(tmp_path)), asked, Silent())
+        optimise(load_dataset(oven(tmp_path)), asked, SilentProgress())
 
 
 @pytest.mark.parametrize("text", ["heat", "heat=3", "heat=5:1", "=1:2", "heat=a:b"])

@@ -9,7 +9,7 @@ import pytest
 
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.image.cut_paste import cut_paste, guess_mask
 from trainer.data.image.perlin_noise import blotched, blotches, perlin
 from trainer.data.load import load_dataset
@@ -81,7 +81,7 @@ def test_synthetic_samples_train_and_nothing_else(
     method: str, plates: Path, tmp_path: Path
 ) -> None:
     split = plan_split(load_dataset(plates), FitConfig())
-    samples = synthesise(split, method, 5, tmp_path, 1, Silent())
+    samples = synthesise(split, method, 5, tmp_path, 1, SilentProgress())
     more = with_training_samples(split, samples)
     assert len(more.train) == len(split.train) + 5
     np.testing.assert_array_equal(more.test, split.test)

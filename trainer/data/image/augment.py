@@ -38,16 +38,16 @@ def rotate(batch: Tensor, rng: Generator) -> Tensor:
     turns = rng.integers(0, 4, len(batch)) if height == width else np.zeros(len(batch), int)
     tilt = rng.uniform(-TILT_DEG, TILT_DEG, len(batch))
     shift = rng.uniform(-SHIFT, SHIFT, (len(batch), 2)) * (width, height)
-    for place, image in enumerate(batch):
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), tilt[place], 1.0)
-        matrix[:, 2] += shift[place]
+    for index, image in enumerate(batch):
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), tilt[index], 1.0)
+        matrix[:, 2] += shift[index]
         turned = cv2.warpAffine(
-            np.ascontiguousarray(np.rot90(image, turns[place])),
+            np.ascontiguousarray(np.rot90(image, turns[index])),
             matrix,
             (width, height),
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        result[place] = turned.reshape(batch.shape[1:])
+        result[index] = turned.reshape(batch.shape[1:])
     return result
 
 

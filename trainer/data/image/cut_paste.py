@@ -54,9 +54,9 @@ def guess_mask(defective: Image, good: list[Image]) -> Mask:
     For parts that lie as they always lie; free parts need masks.
     """
     small = [_grey(image) for image in good]
-    mine = _grey(defective)
-    nearest = min(small, key=lambda other: float(np.abs(other - mine).mean()))
-    differs = cv2.GaussianBlur(np.abs(mine - nearest), (0, 0), 1.5)
+    defect_grey = _grey(defective)
+    nearest = min(small, key=lambda other: float(np.abs(other - defect_grey).mean()))
+    differs = cv2.GaussianBlur(np.abs(defect_grey - nearest), (0, 0), 1.5)
     inside = differs > max(float(np.quantile(differs, 0.97)), 0.5 * float(differs.max()))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
     if count > 1:
@@ -102,8 +102,8 @@ def _feathered(patch: Image, good: Image, shape: Mask, top: int, left: int) -> I
     result = good.astype(np.float32)
     tall, wide = shape.shape
     weight = cv2.GaussianBlur(shape.astype(np.float32) / 255, (0, 0), 1.5)[:, :, None]
-    place = np.s_[top : top + tall, left : left + wide]
-    result[place] = result[place] * (1 - weight) + patch * weight
+    area = np.s_[top : top + tall, left : left + wide]
+    result[area] = result[area] * (1 - weight) + patch * weight
     return np.asarray(result, np.uint8)
 
 

@@ -61,11 +61,11 @@ def glare(batch: Tensor, rng: Generator) -> Tensor:
     """A soft reflection of the lamp in one picture of two: at most 70 of 255, at most 18 % wide."""
     height, width = batch.shape[1:3]
     result = batch.copy()
-    for place in np.flatnonzero(rng.random(len(batch)) < 0.5):
+    for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
         middle = rng.uniform(0, 1, 2) * (height, width)
         size = rng.uniform(0.05, GLARE_SIZE) * width
         light = _spot(height, width, middle, size) * rng.uniform(20, GLARE)
-        result[place] = np.clip(batch[place] + light[..., None], 0, 255).astype(batch.dtype)
+        result[index] = np.clip(batch[index] + light[..., None], 0, 255).astype(batch.dtype)
     return result
 
 
@@ -73,13 +73,13 @@ def dust(batch: Tensor, rng: Generator) -> Tensor:
     """Up to 6 specks on the lens, soft and dark, each at most 1.2 % of the side wide."""
     height, width = batch.shape[1:3]
     result = batch.copy()
-    for place in range(len(batch)):
+    for index in range(len(batch)):
         shade = np.ones((height, width), np.float32)
         for _ in range(int(rng.integers(0, SPECKS + 1))):
             middle = rng.uniform(0, 1, 2) * (height, width)
             size = max(0.5, rng.uniform(0.3, 1.0) * SPECK_SIZE * width)
             shade *= 1 - rng.uniform(0.1, 0.35) * _spot(height, width, middle, size)
-        result[place] = (batch[place] * shade[..., None]).astype(batch.dtype)
+        result[index] = (batch[index] * shade[..., None]).astype(batch.dtype)
     return result
 
 

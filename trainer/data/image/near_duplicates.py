@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Image
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset
@@ -68,44 +68,44 @@ class Cut:
         )
 
 
-def survey_copies(dataset: Dataset, talk: Talk | None = None) -> CopySurvey:
+def survey_copies(dataset: Dataset, progress: Progress | None = None) -> CopySurvey:
     """Find copies: by bytes for any file, and by look for images."""
-    talk = talk or Silent()
+    progress = progress or SilentProgress()
     count = len(dataset.samples)
     sets = DisjointSet(range(count))
     exact = _same_bytes(dataset, sets) if dataset.config.kind != "tabular" else 0
     alike = 0
     if dataset.config.kind == "image" and count > 1:
-        prints = fingerprint(_pictures(dataset, talk))
-        talk.say("looking for turned, mirrored and cropped copies")
+        prints = fingerprint(_pictures(dataset, progress))
+        progress.say("looking for turned, mirrored and cropped copies")
         for duplicate in find_near_duplicates(prints):
             alike += sets.merge(duplicate.first, duplicate.second)
     return CopySurvey(numbered(sets, count), exact, alike)
 
 
-def with_proposed_groups(dataset: Dataset, found: CopySurvey) -> Dataset:
+def with_proposed_groups(dataset: Dataset, copies: CopySurvey) -> Dataset:
     """The data set grouped by what was found; its given folds and splits are dropped."""
     config = dataset.config.model_copy(update={"group": GROUP, "fold": None})
     samples = [
         replace(sample, group=f"{GROUP}-{number}", fold="", split="")
-        for sample, number in zip(dataset.samples, found.groups.tolist(), strict=True)
+        for sample, number in zip(dataset.samples, copies.groups.tolist(), strict=True)
     ]
     grouped = replace(dataset, config=config)
-    return grouped.with_samples(samples, f"groups proposed: {found.sentence()}")
+    return grouped.with_samples(samples, f"groups proposed: {copies.sentence()}")
 
 
 def cut_groups(split: Split, groups: NDArray[np.int64]) -> Cut | None:
     """How `split` cuts `groups` (one number a sample of split.dataset); None where it does not."""
     known = np.concatenate([split.train, split.val])
-    place_of = {int(groups[place]): int(place) for place in known}
+    index_of = {int(groups[index]): int(index) for index in known}
     pairs = [
-        (int(place), place_of[int(groups[place])])
-        for place in split.test
-        if int(groups[place]) in place_of
+        (int(index), index_of[int(groups[index])])
+        for index in split.test
+        if int(groups[index]) in index_of
     ]
     if not pairs:
         return None
-    paths = [split.dataset.samples[place].path for place in pairs[0]]
+    paths = [split.dataset.samples[index].path for index in pairs[0]]
     return Cut(len(pairs), len(split.test), (paths[0], paths[1]))
 
 
@@ -123,11 +123,11 @@ def _same_bytes(dataset: Dataset, sets: DisjointSet) -> int:
             zip(paths, workers.map(lambda path: _digest(dataset, path), paths), strict=True)
         )
     by_sum: dict[str, list[int]] = defaultdict(list)
-    for place, sample in enumerate(dataset.samples):
-        by_sum[sums[sample.path]].append(place)
+    for index, sample in enumerate(dataset.samples):
+        by_sum[sums[sample.path]].append(index)
     joins = 0
     for first, second in itertools.chain.from_iterable(
-        itertools.pairwise(places) for places in by_sum.values()
+        itertools.pairwise(indices) for indices in by_sum.values()
     ):
         joins += dataset.samples[first].path != dataset.samples[second].path
         sets.merge(first, second)
@@ -143,8 +143,8 @@ def _digest(dataset: Dataset, path: str) -> str:
         ) from error
 
 
-def _pictures(dataset: Dataset, talk: Talk) -> Iterator[Image]:
-    with talk.steps("fingerprints", len(dataset.samples)) as bar:
-        for place in range(len(dataset.samples)):
-            yield read_picture(dataset, place)
+def _pictures(dataset: Dataset, progress: Progress) -> Iterator[Image]:
+    with progress.steps("fingerprints", len(dataset.samples)) as bar:
+        for index in range(len(dataset.samples)):
+            yield read_picture(dataset, index)
             bar.advance()

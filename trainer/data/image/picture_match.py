@@ -176,7 +176,7 @@ def connect(count: int, duplicates: Sequence[Duplicate]) -> NDArray[np.int64]:
 
 def numbered(sets: DisjointSet, count: int) -> NDArray[np.int64]:
     """(count,): a number for every place, from 0; places of one set share it."""
-    roots = [int(sets[place]) for place in range(count)]
+    roots = [int(sets[index]) for index in range(count)]
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
@@ -186,18 +186,18 @@ def _candidates(prints: Fingerprints, neighbours: int) -> list[list[Candidate]]:
     keep = min(neighbours, count - 1)
     ranks: list[list[Candidate]] = [[] for _ in range(keep)]
     for start in range(0, count, 512):
-        places = np.arange(start, min(start + 512, count))
+        indices = np.arange(start, min(start + 512, count))
         views = [(0, z) for z in range(len(ZOOMS))] + [(z, 0) for z in range(1, len(ZOOMS))]
         likeness = np.stack(
-            [prints.descriptors[places, a] @ prints.descriptors[:, b].T for a, b in views]
+            [prints.descriptors[indices, a] @ prints.descriptors[:, b].T for a, b in views]
         )
         best = likeness.max(axis=0)
-        best[places - start, places] = -np.inf
+        best[indices - start, indices] = -np.inf
         nearest = np.argsort(-best, axis=1)[:, :keep]
-        for row, place in enumerate(places.tolist()):
+        for row, index in enumerate(indices.tolist()):
             for rank, other in enumerate(nearest[row].tolist()):
                 zooms = views[int(likeness[:, row, other].argmax())]
-                ranks[rank].append(Candidate(place, other, zooms))
+                ranks[rank].append(Candidate(index, other, zooms))
     return ranks
 
 
@@ -254,12 +254,12 @@ def _fitted(
     target = prints.shapes[pair.first]
     moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
     try:
-        fit, found = cv2.findTransformECC(
+        fit, transform = cv2.findTransformECC(
             target, moving, placed.copy(), cv2.MOTION_AFFINE, _LIMITS, _EVERYWHERE, 3
         )
     except cv2.error:
         return None
-    return np.asarray(found, np.float32) if fit > 0.4 else None
+    return np.asarray(transform, np.float32) if fit > 0.4 else None
 
 
 def _detail_correlation(

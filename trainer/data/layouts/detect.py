@@ -35,9 +35,9 @@ def scan_files(root: Path, kind: str, labels: str | None = None) -> FolderScan:
     """The images or recordings below `root`, and everything else that lies there."""
     suffixes = IMAGE_SUFFIXES if kind == "image" else frozenset(READERS)
     also = EXPECTED | ({labels.lower()} if labels else set())
-    found = scan_folder(root, suffixes, also)
-    found.files = [path for path in found.files if path not in also]
-    return found
+    scan = scan_folder(root, suffixes, also)
+    scan.files = [path for path in scan.files if path not in also]
+    return scan
 
 
 def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
@@ -74,16 +74,16 @@ def good_labels(root: Path, task: str, labels: set[str]) -> tuple[list[str], str
 
     Raises DatasetError for a label that is half a good one.
     """
-    said = {label: meaning(label) for label in sorted(labels)}
-    unsure = [label for label, what in said.items() if what == "unsure"]
+    meanings = {label: meaning(label) for label in sorted(labels)}
+    unsure = [label for label, what in meanings.items() if what == "unsure"]
     if unsure:
         raise DatasetError(
             f"the name of label {unsure[0]!r} does not say whether the part is good",
             where=str(root),
             cure=f'write dataset.toml with task = "{task}" and good = [...]',
         )
-    good = [label for label, what in said.items() if what == "good"]
-    bad = [label for label in said if label not in good]
+    good = [label for label, what in meanings.items() if what == "good"]
+    bad = [label for label in meanings if label not in good]
     if not good:
         return [], "no label sounds good"
     return good, f"good labels by their names: {', '.join(good)}; defects: {', '.join(bad) or None}"
@@ -94,11 +94,11 @@ def _configured(
 ) -> tuple[DatasetConfig, list[str]]:
     good, sentence = good_labels(root, task, labels)
     vibration = VibrationColumns(unit=_unit(root)) if kind == "vibration" else None
-    said = [sentence]
+    notes = [sentence]
     if vibration is not None and vibration.unit == FRACTION:
-        said.append("samples are fractions of full scale, not g: unit = 'fs'")
+        notes.append("samples are fractions of full scale, not g: unit = 'fs'")
     config = DatasetConfig(task=task, labels=csv, vibration=vibration)
-    return _with_good(config, good), said
+    return _with_good(config, good), notes
 
 
 def _with_good(config: DatasetConfig, good: list[str]) -> DatasetConfig:
@@ -206,7 +206,7 @@ def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
 def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], str]:
     """0 and 1 mean what the column's name says: 1 is bad in `failed`, and good in `passed`."""
     truth = {value: _truth(value) for value in values - {""}}
-    if any(said is None for said in truth.values()) or len(set(truth.values())) < 2:
+    if any(is_bad is None for is_bad in truth.values()) or len(set(truth.values())) < 2:
         return good_labels(root, "tabular-class", values - {""})
     wanted = {"bad": False, "good": True}.get(meaning(column))
     if wanted is None:
@@ -216,7 +216,7 @@ def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], 
             cure='write dataset.toml with task = "tabular-class", good = ["0"] or ["1"], and '
             "[tabular] with file and label",
         )
-    good = sorted(value for value, said in truth.items() if said is wanted)
+    good = sorted(value for value, is_bad in truth.items() if is_bad is wanted)
     return good, f"good labels by the name of column {column!r}: {', '.join(good)}"
 
 

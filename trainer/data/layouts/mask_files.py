@@ -95,10 +95,14 @@ def _owners(pictures: Sequence[str]) -> dict[str, list[str]]:
 def _owner(mask: str, owners: dict[str, list[str]]) -> str:
     """The picture of the same stem that shares most folders with the mask."""
     stem = PurePosixPath(mask).stem
-    found = owners.get(stem) or owners.get(_ENDING.sub("", stem)) or []
-    found = [path for path in found if meaning(PurePosixPath(path).parent.name) != "good"] or found
-    mine = {_bare(part) for part in PurePosixPath(mask).parts[:-1]} - MASK_FOLDERS
-    shared = [len(mine & {_bare(part) for part in PurePosixPath(p).parts[:-1]}) for p in found]
-    if not found or (shared.count(max(shared)) > 1 and len(found) > 1):
+    candidates = owners.get(stem) or owners.get(_ENDING.sub("", stem)) or []
+    candidates = [
+        path for path in candidates if meaning(PurePosixPath(path).parent.name) != "good"
+    ] or candidates
+    folders = {_bare(part) for part in PurePosixPath(mask).parts[:-1]} - MASK_FOLDERS
+    shared = [
+        len(folders & {_bare(part) for part in PurePosixPath(p).parts[:-1]}) for p in candidates
+    ]
+    if not candidates or (shared.count(max(shared)) > 1 and len(candidates) > 1):
         return ""
-    return found[shared.index(max(shared))]
+    return candidates[shared.index(max(shared))]

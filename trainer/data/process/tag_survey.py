@@ -38,10 +38,10 @@ def _wrong(tag: Tag, table: Table) -> list[str]:
     if tag.categories:
         return ["never changes"] if len(tag.categories) < 2 else []
     values = numbers(table, tag.name)
-    found = ["never changes"] if np.nanmin(values) == np.nanmax(values) else []
+    faults = ["never changes"] if np.nanmin(values) == np.nanmax(values) else []
     low = -np.inf if tag.low is None else tag.low
     high = np.inf if tag.high is None else tag.high
     outside = int(((values < low) | (values > high)).sum())
     if outside:
-        found.append(f"{outside} values outside {low:g} to {high:g} {tag.unit}".rstrip())
-    return found
+        faults.append(f"{outside} values outside {low:g} to {high:g} {tag.unit}".rstrip())
+    return faults

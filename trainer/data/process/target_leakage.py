@@ -45,10 +45,10 @@ def refuse_leaks(
 ) -> None:
     """Raise DatasetError that names every leaking column of `names` which is not trusted."""
     asked = [name for name in names if name not in columns.trusted]
-    found = find_leaks(table, asked, labels, values, ranking=ranking)
-    if found:
+    leaks = find_leaks(table, asked, labels, values, ranking=ranking)
+    if leaks:
         raise DatasetError(
-            "; ".join(f"column {leak.column!r} {leak.why}" for leak in found),
+            "; ".join(f"column {leak.column!r} {leak.why}" for leak in leaks),
             where=where,
             cure="add them to exclude in [tabular], or to trusted where they are known in time",
         )
@@ -67,7 +67,7 @@ def find_leaks(
     ranking: whether a number that ranks two labels is refused; a detector, which never learns from
     labels, may well have a sensor that shows every fault.
     """
-    found = []
+    leaks = []
     for name in names:
         why = _counts_rows(table, name) or (
             _foretells_label(table, name, labels, ranking=ranking)
@@ -75,8 +75,8 @@ def find_leaks(
             else _foretells_value(table, name, values)
         )
         if why:
-            found.append(Leak(name, why))
-    return found
+            leaks.append(Leak(name, why))
+    return leaks
 
 
 def _counts_rows(table: Table, name: str) -> str:

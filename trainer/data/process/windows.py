@@ -36,9 +36,9 @@ def prepare_at(dataset: Dataset, indices: Indices, spec: TabularInput) -> NDArra
     windows = prepare_windows(table.take(rows), spec.model_copy(update={"hop_rows": 1}))
     refused = {int(rows[end]): reason for end, reason in windows.refused.items()}
     _refuse_refused({row: refused.get(row, "") for row in wanted.tolist()}, table)
-    place = {int(rows[end]): at for at, end in enumerate(windows.ends)}
-    found = np.array([place[row] for row in wanted.tolist()], np.int64)
-    return windows.values[found]
+    position_of = {int(rows[end]): at for at, end in enumerate(windows.ends)}
+    positions = np.array([position_of[row] for row in wanted.tolist()], np.int64)
+    return windows.values[positions]
 
 
 def window_csv(dataset: Dataset, index: int, spec: TabularInput) -> str:

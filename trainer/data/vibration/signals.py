@@ -50,20 +50,24 @@ class _Numbers:
 
 def signal_doubts(dataset: Dataset) -> list[str]:
     """Sentences about recordings that differ from the others or have lost samples."""
-    found = []
+    recordings = []
     for index in range(len(dataset.samples)):
         try:
-            found.append(_numbers(dataset.samples[index].path, read_sample(dataset, index)))
+            recordings.append(_numbers(dataset.samples[index].path, read_sample(dataset, index)))
         except LinesideError:
             continue
-    if not found:
+    if not recordings:
         return []
-    rms = np.array([numbers.rms for numbers in found])
-    edges = np.array([numbers.edge_hz for numbers in found])
-    doubts = [f"{n.path}: {sentence}" for n in found for sentence in n.doubts]
-    doubts += _short([n.path for n in found], [n.lasts_s for n in found])
-    doubts += _off(found, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?")
-    return doubts + _off(found, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+    rms = np.array([numbers.rms for numbers in recordings])
+    edges = np.array([numbers.edge_hz for numbers in recordings])
+    doubts = [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
+    doubts += _short([n.path for n in recordings], [n.lasts_s for n in recordings])
+    doubts += _off(
+        recordings, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?"
+    )
+    return doubts + _off(
+        recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?"
+    )
 
 
 def short_doubts(dataset: Dataset) -> list[str]:
@@ -121,7 +125,7 @@ def _short(paths: list[str], lasts_s: list[float]) -> list[str]:
 
 
 def _off(
-    found: list[_Numbers], values: NDArray[np.float64], factor: float, what: str, doubt: str
+    recordings: list[_Numbers], values: NDArray[np.float64], factor: float, what: str, doubt: str
 ) -> list[str]:
     """Recordings whose value is `factor` times off the median of all."""
     usual = float(np.median(values))
@@ -129,7 +133,7 @@ def _off(
         return []
     return [
         f"{numbers.path}: {what.format(value)}, the others' {usual:.3g}: {doubt}"
-        for numbers, value in zip(found, values, strict=True)
+        for numbers, value in zip(recordings, values, strict=True)
         if value * factor < usual or value > usual * factor
     ]
 

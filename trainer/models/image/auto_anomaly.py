@@ -1,8 +1,8 @@
-"""Good-only, chosen by itself: `gaussian` or `patches`, whichever ranks planted defects higher.
+"""Good-only, chosen by itself: `padim` or `patchcore`, whichever ranks synthetic defects higher.
 
-Both learn from the same good training parts, but nothing of planted defects: these, on good
-validation parts, are what they are ranked by. No real defect, and nothing of the test split, takes
-part. Then the better one learns again, whole, from the validation parts too.
+Both are fitted on the same good training parts and without the synthetic defect head; synthetic
+defects on good validation parts then rank them. No real defect and nothing of the test split takes
+part. At last the better one is fitted with its default options on the validation parts too.
 """
 
 from __future__ import annotations
@@ -19,42 +19,44 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
-from trainer.models.image.cross_fitting import Learnt, fit_on_all
-from trainer.models.image.feature_maps import detector_spec, planted_calibration, rows_of
+from trainer.models.image.cross_fitting import FittedDetector, fit_on_all
+from trainer.models.image.feature_maps import calibration_with_defects, detector_spec, rows_of
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.synthetic_defects import plant
+from trainer.models.image.synthetic_defects import add_defects
 from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Architecture, Fitted, NoOptions, Training
 
 if TYPE_CHECKING:
     import keras
 
-PLANTED = 3
-"""Planted defects for each good validation part."""
+DEFECTS_A_PART = 3
+"""Images with a synthetic defect for each good validation part."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector. learn: from the training inputs alone; whole: its default options; untaught: the
-    same without a judge that planted defects teach.
+    """A detector. learn: fits it on the training inputs alone; without_head: its default options
+    without the synthetic defect head.
     """
 
     name: str
-    learn: Callable[[Training[Any]], Learnt]
-    whole: Strict
-    untaught: Strict
+    learn: Callable[[Training[Any]], FittedDetector]
+    defaults: Strict
+    without_head: Strict
 
 
 CANDIDATES = (
-    Candidate("padim", padim.learn, PadimOptions(), PadimOptions(taught=0)),
-    Candidate("patchcore", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(taught=0)),
+    Candidate("padim", padim.learn, PadimOptions(), PadimOptions(synthetic_share=0)),
+    Candidate(
+        "patchcore", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(synthetic_share=0)
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """How a candidate ranks planted defects above good parts."""
+    """How well a candidate ranks synthetic defects above good parts."""
 
     candidate: Candidate
     auroc: float
@@ -64,7 +66,7 @@ class Ranking:
         """For the log and the report."""
         return (
             f"{self.candidate.name}: AUROC {self.auroc:.3f}, recall {self.recall:.2f} at 1 % false "
-            "rejects on planted defects"
+            "rejects on synthetic defects"
         )
 
 
@@ -81,25 +83,25 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -
 
 
 def fit(training: Training) -> Fitted:
-    """Rank both candidates; the better one learns from all; ties go to the first."""
+    """Rank both candidates and fit the better one on all good parts; the first wins a tie."""
     rankings = [rank(candidate, training) for candidate in CANDIDATES]
     best = max(rankings, key=lambda one: (round(one.auroc, 3), one.recall)).candidate
-    said = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
-    for sentence in said:
-        training.talk.say(sentence)
-    fitted = fit_on_all(replace(training, options=best.whole), best.learn)
-    return replace(fitted, notes=(*fitted.notes, *said))
+    notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
+    for sentence in notes:
+        training.progress.say(sentence)
+    fitted = fit_on_all(replace(training, options=best.defaults), best.learn)
+    return replace(fitted, notes=(*fitted.notes, *notes))
 
 
 def rank(candidate: Candidate, training: Training) -> Ranking:
-    """Let one candidate learn from the training parts, untaught, and judge planted defects."""
+    """Fit one candidate on the training parts without the head, and score synthetic defects."""
 
-    network = candidate.learn(replace(training, options=candidate.untaught)).network
+    network = candidate.learn(replace(training, options=candidate.without_head)).network
     good = training.val.inputs
     rng = np.random.default_rng(training.config.seed)
-    planted = np.concatenate([plant(good, rng)[0] for _ in range(PLANTED)])
-    judged = np.concatenate([good, planted])
-    scores = rows_of(network, judged, training, f"planted defects, {candidate.name}")[0]
+    defective = np.concatenate([add_defects(good, rng)[0] for _ in range(DEFECTS_A_PART)])
+    judged = np.concatenate([good, defective])
+    scores = rows_of(network, judged, training, f"synthetic defects, {candidate.name}")[0]
     bad = np.arange(len(judged)) >= len(good)
     flat = scores.reshape(-1).astype(np.float64)
     return Ranking(candidate, auroc(bad, flat), recall_at(bad, flat, 0.01))
@@ -108,12 +110,12 @@ def rank(candidate: Candidate, training: Training) -> Ranking:
 ARCHITECTURE = Architecture(
     name="auto-anomaly",
     tasks=("image-anomaly",),
-    summary="good-only, chosen by itself: gaussian or patches, by planted defects",
+    summary="good-only, chosen by itself: padim or patchcore, by synthetic defects",
     spec_of=spec_of,
     build=build,
     epochs=1,
     fit=fit,
-    calibration=planted_calibration,
+    calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
     options=NoOptions,

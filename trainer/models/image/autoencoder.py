@@ -24,14 +24,14 @@ from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image.feature_maps import (
+    calibration_with_defects,
     detector_spec,
-    planted_calibration,
     rows_of,
     scale_of,
     smooth,
 )
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.checkpoints import Checkpoint, Place, assign, values_of
+from trainer.training.checkpoints import Checkpoint, CheckpointFiles, assign, values_of
 from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
@@ -99,36 +99,38 @@ def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
     drawer.compile(keras.optimizers.Adam(rate), loss="mse")
     drawer.optimizer.build(drawer.trainable_variables)
-    rng, place = np.random.default_rng(config.seed), training.unfinished.next_training()
-    rows, kept = _resumed(drawer, rng, place)
+    rng, checkpoint_files = np.random.default_rng(config.seed), training.checkpoints.next_training()
+    rows, weights = _resumed(drawer, rng, checkpoint_files)
     watched = _scaled(training.val.inputs)
     best = min((row["val_loss"] for row in rows), default=np.inf)
-    with training.talk.steps("training", config.epochs) as bar:
+    with training.progress.steps("training", config.epochs) as bar:
         bar.advance(len(rows))
         for epoch in range(len(rows) + 1, config.epochs + 1):
             loss = _epoch(drawer, training, rng)
             val_loss = float(np.mean(np.square(drawer.predict(watched, verbose=0) - watched)))
             rows.append({"epoch": epoch, "loss": loss, "val_loss": val_loss})
             if val_loss < best:
-                best, kept = val_loss, drawer.get_weights()
+                best, weights = val_loss, drawer.get_weights()
             facts = {"rows": rows, "generator": rng.bit_generator.state}
-            place.write(Checkpoint(facts, values_of(drawer), values_of(drawer.optimizer), kept))
+            checkpoint_files.write(
+                Checkpoint(facts, values_of(drawer), values_of(drawer.optimizer), weights)
+            )
             bar.advance(note=f"loss {val_loss:.4f}")
-    drawer.set_weights(kept)
+    drawer.set_weights(weights)
     return rows
 
 
 def _resumed(
-    drawer: keras.Model, rng: np.random.Generator, place: Place
+    drawer: keras.Model, rng: np.random.Generator, checkpoint_files: CheckpointFiles
 ) -> tuple[list[Mapping[str, float]], list[NDArray[np.generic]]]:
     """What an interrupted training left: its history, and the weights of its best epoch."""
-    found = place.read()
-    if found is None:
+    checkpoint = checkpoint_files.read()
+    if checkpoint is None:
         return [], drawer.get_weights()
-    assign(drawer.variables, found.variables)
-    assign(drawer.optimizer.variables, found.optimiser)
-    rng.bit_generator.state = found.facts["generator"]
-    return list(found.facts["rows"]), list(found.best)
+    assign(drawer.variables, checkpoint.variables)
+    assign(drawer.optimizer.variables, checkpoint.optimiser)
+    rng.bit_generator.state = checkpoint.facts["generator"]
+    return list(checkpoint.facts["rows"]), list(checkpoint.best)
 
 
 def _epoch(drawer: keras.Model, training: Training, rng: np.random.Generator) -> float:
@@ -170,7 +172,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=60,
     fit=fit,
-    calibration=planted_calibration,
+    calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
     options=AutoencoderOptions,

@@ -1,7 +1,7 @@
-"""Every good part teaches a detector, and each is judged by one that had not seen its group.
+"""Cross-fitting: each group of good parts is scored by a model that was fitted without that group.
 
-With the parts that would else only be watched, a detector knows more; and its scale and threshold
-stand on all good parts instead of a few.
+So validation parts can be used for fitting too, and the scale and the threshold rest on all good
+parts instead of a few.
 """
 
 from __future__ import annotations
@@ -27,51 +27,51 @@ FOLDS = 6
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """A detector of the training inputs, and what others, blind to their groups, say of them.
+class FittedDetector:
+    """A detector that was fitted on all training inputs, and their cross-fitted scores.
 
-    unseen: (2N,) scores; the first N are of what float sees, the last N of what int8 sees.
+    cross_fitted: (2N,) scores; the first N are of float features, the last N of int8 features.
     """
 
     network: keras.Model
-    unseen: Floats
+    cross_fitted: Floats
     notes: tuple[str, ...] = ()
 
     def history(self) -> list[Mapping[str, float]]:
         """One row: there are no epochs."""
-        return [{"epoch": 1, "good_parts": float(len(self.unseen) // 2)}]
+        return [{"epoch": 1, "good_parts": float(len(self.cross_fitted) // 2)}]
 
     def fitted(self) -> Fitted:
-        """The detector alone; others choose its threshold."""
+        """The detector without a threshold, which the validation scores then choose."""
         return Fitted(self.network, self.history(), self.notes)
 
 
-Judge = Callable[[Floats], Floats]
+Scorer = Callable[[Floats], Floats]
 """Cells (M, ...) -> heat (M, G, G)."""
 
-JudgeOf = Callable[[Floats], Judge]
-"""Cells of good parts -> the judge that knows them."""
+FitScorer = Callable[[Floats], Scorer]
+"""Cells of good parts -> the scorer that is fitted on them."""
 
 
 @dataclass(frozen=True)
 class Copies:
-    """of: (M,) the part each copy shows; cells: per sense (2M, ...), float first, then int8."""
+    """of: (M,) the part of each copy; cells: of each scorer (2M, ...), float first, then int8."""
 
     of: NDArray[np.intp]
     cells: list[Floats]
 
 
 def fit_on_all(
-    training: Training[AnyOptions], learn: Callable[[Training[AnyOptions]], Learnt]
+    training: Training[AnyOptions], learn: Callable[[Training[AnyOptions]], FittedDetector]
 ) -> Fitted:
     """`learn` from training and validation inputs, with a threshold from all of them."""
     both = everything(training)
-    learnt = learn(both)
+    detector = learn(both)
     first, count = len(training.train.inputs), len(both.train.inputs)
     return replace(
-        learnt.fitted(),
-        scoring=own_scoring(both, learnt.unseen),
-        unseen=learnt.unseen[first:count, None],
+        detector.fitted(),
+        scoring=own_scoring(both, detector.cross_fitted),
+        cross_fitted=detector.cross_fitted[first:count, None],
     )
 
 
@@ -82,31 +82,35 @@ def everything(training: Training[AnyOptions]) -> Training[AnyOptions]:
     return replace(training, train=Prepared(inputs, np.concatenate([first.sample, second.sample])))
 
 
-def own_scoring(training: Training, unseen: Floats) -> Scoring:
+def own_scoring(training: Training, cross_fitted: Floats) -> Scoring:
     """A threshold by every good part's worst tile; of float and int8 the worse counts."""
-    worse = unseen.reshape(2, -1).max(axis=0)
+    worse = cross_fitted.reshape(2, -1).max(axis=0)
     sample = training.train.sample
     parts = np.array([worse[sample == one].max() for one in np.unique(sample)], np.float64)
     threshold, rule = good_quantile(parts, GOOD_ONLY_FALSE_REJECT)
-    said = f"{rule}, each judged without its group"
-    return Scoring(kind="anomaly", windows="max", threshold=threshold, chosen_by=said)
+    chosen_by = f"{rule}, each scored without its group"
+    return Scoring(kind="anomaly", windows="max", threshold=threshold, chosen_by=chosen_by)
 
 
 def cross_fitted_heat(
-    training: Training, cells: Floats, copies: tuple[NDArray[np.intp], Floats], judge_of: JudgeOf
+    training: Training,
+    cells: Floats,
+    copies: tuple[NDArray[np.intp], Floats],
+    fit_scorer: FitScorer,
 ) -> Floats:
-    """Heat (2N, G, G) of cells (2N, ...), each by the judge of the other groups' parts.
+    """Heat (2N, G, G) of cells (2N, ...), each by the scorer of the other groups' parts.
 
-    copies: (M,) the part each copy shows, and the copies' cells (2M, ...), which teach with it.
+    copies: (M,) the part of each copy, and the cells (2M, ...) of the copies, which are left out
+    together with their part.
     """
-    found: list[tuple[NDArray[np.bool_], Floats]] = []
-    for held in held_out(training):
-        everything_held = bool(held.all())
-        mask, copied = np.tile(held, 2), np.tile(held[copies[0]], 2)
-        seen = [cells, copies[1]] if everything_held else [cells[~mask], copies[1][~copied]]
-        found.append((mask, judge_of(np.concatenate(seen))(cells[mask])))
-    heat = np.empty((len(cells), *found[0][1].shape[1:]), np.float32)
-    for mask, rows in found:
+    folds: list[tuple[NDArray[np.bool_], Floats]] = []
+    for left_out in held_out(training):
+        all_left_out = bool(left_out.all())
+        mask, copied = np.tile(left_out, 2), np.tile(left_out[copies[0]], 2)
+        fitted_on = [cells, copies[1]] if all_left_out else [cells[~mask], copies[1][~copied]]
+        folds.append((mask, fit_scorer(np.concatenate(fitted_on))(cells[mask])))
+    heat = np.empty((len(cells), *folds[0][1].shape[1:]), np.float32)
+    for mask, rows in folds:
         heat[mask] = rows
     return heat
 

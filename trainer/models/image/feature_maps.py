@@ -1,4 +1,4 @@
-"""What the detectors share: backbone features on one grid, float heads, planted calibration.
+"""Backbone features on one grid, float heads and calibration inputs of the detectors.
 
 Layers named FLOAT_PREFIX... stay in float when the network is quantised; all before them is int8.
 """
@@ -18,7 +18,7 @@ from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.models.image.backbone import features, level_names, load_backbone, scaled_rgb
-from trainer.models.image.synthetic_defects import plant
+from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Fitted, Training
 
@@ -33,7 +33,7 @@ BATCH = 16
 RARE = 0.99
 """The quantile of held-out good parts that becomes score 1."""
 
-SENSES = f"{FLOAT_PREFIX}senses"
+FEATURES = f"{FLOAT_PREFIX}features"
 """The float layer of a detector that makes its features of the backbone's taps."""
 
 
@@ -71,8 +71,8 @@ def tapped_backbone(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -
 
     pixels = keras.Input(shape, name="pixels")
     names = level_names(weights, taps)
-    found = features(load_backbone(weights, shape[0]), names)(scaled_rgb(pixels))
-    return TappedBackbone(pixels, found if isinstance(found, list) else [found])
+    outputs = features(load_backbone(weights, shape[0]), names)(scaled_rgb(pixels))
+    return TappedBackbone(pixels, outputs if isinstance(outputs, list) else [outputs])
 
 
 def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
@@ -109,7 +109,7 @@ def rows_of(
 ) -> list[Floats]:
     """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
     rows: list[list[Floats]] = []
-    with training.talk.steps(what, len(inputs)) as bar:
+    with training.progress.steps(what, len(inputs)) as bar:
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH].astype(np.float32)
             rows.append(listed(network.predict_on_batch(batch), dtype))
@@ -124,19 +124,19 @@ def listed(outputs: object, dtype: DTypeLike = np.float32) -> list[Floats]:
     return [np.asarray(one, dtype) for one in several]
 
 
-def planted_calibration(training: Training, fitted: Fitted) -> Tensor:
-    """Training inputs, half of them with a planted anomaly: ranges must reach beyond good parts."""
+def calibration_with_defects(training: Training, fitted: Fitted) -> Tensor:
+    """Training inputs, half of them with a synthetic defect: int8 ranges must include defects."""
     del fitted
-    return planted_inputs(training)
+    return inputs_with_defects(training)
 
 
-def planted_inputs(training: Training) -> Tensor:
-    """Up to MOST_CALIBRATION training inputs, every second one with a planted anomaly."""
+def inputs_with_defects(training: Training) -> Tensor:
+    """Up to MOST_CALIBRATION training inputs, every second one with a synthetic defect."""
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     chosen = inputs[rng.permutation(len(inputs))[:MOST_CALIBRATION]]
     result = chosen.copy()
-    result[::2] = plant(chosen, rng)[0][::2]
+    result[::2] = add_defects(chosen, rng)[0][::2]
     return result
 
 

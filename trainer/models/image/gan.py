@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.types import Image, Tensor
-from trainer.console.progress import Silent, Talk
+from trainer.console.progress import Progress, SilentProgress
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +30,7 @@ CUT_PX = 24
 
 
 def train_generator(
-    pictures: list[Image], steps: int, seed: int, talk: Talk | None = None
+    pictures: list[Image], steps: int, seed: int, progress: Progress | None = None
 ) -> keras.Model:
     """A generator (N, 100) -> (N, 64, 64, 3) in -1..1; raises DatasetError for too few pictures."""
     import keras
@@ -47,11 +47,11 @@ def train_generator(
     maker, judge = generator(), discriminator()
     graph = tf.function(_step_of(maker, judge))
     draws = np.random.default_rng(seed)
-    with (talk or Silent()).steps("adversaries", steps) as bar:
+    with (progress or SilentProgress()).steps("adversaries", steps) as bar:
         for _ in range(steps):
-            places = draws.integers(0, len(pictures), BATCH)
+            indices = draws.integers(0, len(pictures), BATCH)
             noise = draws.normal(size=(BATCH, NOISE)).astype(np.float32)
-            graph(tf.gather(real, places), tf.constant(noise), tf.constant(_shifts(draws)))
+            graph(tf.gather(real, indices), tf.constant(noise), tf.constant(_shifts(draws)))
             bar.advance()
     return maker
 
@@ -120,10 +120,10 @@ def _varied(batch: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
 
     light, down, right, cut = tf.unstack(shifts)
     moved = tf.roll(batch, [tf.cast(down, tf.int32), tf.cast(right, tf.int32)], axis=[1, 2])
-    places = tf.range(SIDE_PX, dtype=tf.float32)
-    inside = tf.logical_and(places >= cut, places < cut + CUT_PX)
-    kept = 1 - tf.cast(inside[:, None] & inside[None, :], tf.float32)
-    return (moved + light) * kept[None, :, :, None]
+    positions = tf.range(SIDE_PX, dtype=tf.float32)
+    inside = tf.logical_and(positions >= cut, positions < cut + CUT_PX)
+    visible = 1 - tf.cast(inside[:, None] & inside[None, :], tf.float32)
+    return (moved + light) * visible[None, :, :, None]
 
 
 def _shifts(rng: np.random.Generator) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.console.progress import Talk
+from trainer.console.progress import Progress
 from trainer.models.image.feature_maps import Floats
 from trainer.models.layers.softmax import solve, standardised
 
@@ -59,7 +59,7 @@ def choose(
     labels: int,
     candidates: Sequence[Layers],
     balanced: bool,
-    talk: Talk,
+    progress: Progress,
 ) -> Choice:
     """The layers and ridge that name most left-out inputs right, every class counting the same;
     where they tie, of the least log loss; the first candidate where no group can be left out.
@@ -70,7 +70,7 @@ def choose(
     if not folds:
         return Choice(candidates[0], RIDGES[0])
     best, likely = Choice(candidates[0], RIDGES[0]), -np.inf
-    with talk.steps("which features tell", len(candidates)) as bar:
+    with progress.steps("which features tell", len(candidates)) as bar:
         for layers in candidates:
             rows = [features[layer] for layer in layers]
             for ridge, logits in zip(
@@ -112,17 +112,17 @@ def _linear(
 ) -> list[tuple[Floats, Floats]]:
     """(F, labels) and (labels,) of the regression at each ridge, its standardisation folded in."""
     rows, mean, spread = standardised(layers)
-    seen, places = np.unique(targets, return_inverse=True)
+    seen, columns = np.unique(targets, return_inverse=True)
     if balanced:
-        weights = weights * (len(targets) / len(seen) / np.bincount(places))[places]
-    found = []
-    for slopes, lifts in solve(rows, places, weights, ridges, steps):
+        weights = weights * (len(targets) / len(seen) / np.bincount(columns))[columns]
+    solutions = []
+    for slopes, lifts in solve(rows, columns, weights, ridges, steps):
         kernel = np.zeros((rows.shape[1], labels), np.float32)
         bias = np.full(labels, float(lifts.min()) - 10.0, np.float32)
         kernel[:, seen] = slopes / spread[:, None]
         bias[seen] = lifts - mean @ kernel[:, seen]
-        found.append((kernel, bias))
-    return found
+        solutions.append((kernel, bias))
+    return solutions
 
 
 def _out_of_fold(
@@ -134,12 +134,12 @@ def _out_of_fold(
 ) -> list[Floats]:
     """For each of RIDGES (N, labels): each row's logits by the regression on the other folds."""
     logits = [np.zeros((len(targets), labels), np.float32) for _ in RIDGES]
-    for seen, held in folds:
+    for seen, left_out in folds:
         rows, even = [layer[seen] for layer in layers], np.ones(len(seen))
-        found = _linear(rows, targets[seen], even, labels, RIDGES, balanced, CHOICE_STEPS)
-        left = np.concatenate([layer[held] for layer in layers], axis=1)
-        for place, (kernel, bias) in enumerate(found):
-            logits[place][held] = left @ kernel + bias
+        solutions = _linear(rows, targets[seen], even, labels, RIDGES, balanced, CHOICE_STEPS)
+        left = np.concatenate([layer[left_out] for layer in layers], axis=1)
+        for number, (kernel, bias) in enumerate(solutions):
+            logits[number][left_out] = left @ kernel + bias
     return logits
 
 

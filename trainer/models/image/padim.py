@@ -1,11 +1,11 @@
-"""Good-only, for parts that lie alike and for surfaces: Gaussians over features of every place.
+"""Good-only, for aligned parts and for surfaces: a Gaussian of the features at each position.
 
 PaDiM (Defard et al., ICPR 2021): features of three layers of an ImageNet network, mixed down, and
-the Mahalanobis distance of every place from good parts. Four judges look: at cells, at the means of
-wide windows around them, and at those of whole rows and columns, where a defect shows that no
-single cell betrays (another grinding, another texture). A fifth, taught by planted defects, looks
-at cells of 8 px. All are scaled by good parts that they did not learn from: 0 is a usual good part
-and 1 a rare one; the heat map is their mean and the score its maximum. A global judge beside them
+the Mahalanobis distance of every position from good parts. Four scorers read cells, the means of
+wide windows around them, and the means of whole rows and columns, where a defect is visible that no
+single cell shows (another grinding, another texture). A fifth, fitted on synthetic defects, reads
+cells of 8 px. All are scaled by good parts that they were not fitted on: 0 is a typical good part
+and 1 a rare one; the heat map is their mean and the score its maximum. A global scorer beside them
 (Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
 """
 
@@ -13,31 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
-from trainer.models.image import synthetic_defect_head as taught_judge
-from trainer.models.image.cross_fitting import JudgeOf, Learnt, fit_on_all
+from trainer.models.image import synthetic_defect_head as defect_head
+from trainer.models.image.cross_fitting import FitScorer, FittedDetector, fit_on_all
 from trainer.models.image.feature_maps import (
+    FEATURES,
     RARE,
-    SENSES,
     Floats,
+    calibration_with_defects,
     detector_spec,
     on_one_grid,
-    planted_calibration,
     random_projection,
     tapped_backbone,
 )
-from trainer.models.image.score_fusion import Join, Scale, part_of, teach
-from trainer.training.api import Architecture, Fitted, Training
+from trainer.models.image.score_fusion import Join, Scale, fit_scorers, part_of
+from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
@@ -48,30 +47,35 @@ TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
 
-JUDGES = ("fine", "wide", "rows", "columns")
+SCORERS = ("fine", "wide", "rows", "columns")
 """Those that measure distances; each has the same share in the heat map."""
 
 WINDOW = 7
-"""Side of the windows of the wide judge, in steps of 16 px."""
+"""Side of the windows of the wide scorer, in steps of 16 px."""
 
 
-class PadimOptions(Strict):
-    """[options] of `gaussian`."""
+class PadimOptions(ModelOptions):
+    """[options] of `padim`."""
+
+    OLD_NAMES: ClassVar = {"taught": "synthetic_share"}
 
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
     block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
-    taught: float = Field(
-        default=0.2, ge=0, le=0.9, description="share of the judge that planted defects teach"
+    synthetic_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.9,
+        description="share of the scorer that is fitted on synthetic defects; 0: none",
     )
 
     def shares(self) -> list[float]:
-        """Of every judge in the heat map, the taught one last; they sum to 1."""
-        own = [(1 - self.taught) / len(JUDGES)] * len(JUDGES)
-        return [*own, self.taught] if self.taught else own
+        """The share of each scorer in the heat map, the defect head last; the sum is 1."""
+        own = [(1 - self.synthetic_share) / len(SCORERS)] * len(SCORERS)
+        return [*own, self.synthetic_share] if self.synthetic_share else own
 
 
 @dataclass(frozen=True)
-class Places:
+class Gaussians:
     """mean: (H, W, d); whiten: (H/B, W/B, d, d), so that |(x - mean) whiten| is the distance."""
 
     mean: Floats
@@ -96,17 +100,20 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
     from keras import layers
 
     del labels
-    eye = tapped_backbone(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
-    shapes = [tap.shape[1:] for tap in eye.taps]
-    cells = _senses(shapes, options.dimensions)(eye.taps)
-    heats = [_distance(one, options.block, name) for one, name in zip(cells, JUDGES, strict=True)]
+    taps = defect_head.TAPS if options.synthetic_share else TAPS
+    backbone = tapped_backbone(spec.shape, config.weights, taps)
+    shapes = [tap.shape[1:] for tap in backbone.taps]
+    cells = _feature_layer(shapes, options.dimensions)(backbone.taps)
+    heats = [_distance(one, options.block, name) for one, name in zip(cells, SCORERS, strict=True)]
     sides = heats[0].shape[1:3]
-    spread = [_spread(one, sides, name) for one, name in zip(heats, JUDGES, strict=True)]
-    if options.taught:
-        spread.append(taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), sides[0]))
+    spread = [_spread(one, sides, name) for one, name in zip(heats, SCORERS, strict=True)]
+    if options.synthetic_share:
+        spread.append(
+            defect_head.heat_of(defect_head.cell_features(shapes)(backbone.taps), sides[0])
+        )
     heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(spread)
     score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
-    return keras.Model(eye.pixels, [score, heat], name="padim")
+    return keras.Model(backbone.pixels, [score, heat], name="padim")
 
 
 def fit(training: Training[PadimOptions]) -> Fitted:
@@ -114,7 +121,7 @@ def fit(training: Training[PadimOptions]) -> Fitted:
     return fit_on_all(training, learn)
 
 
-def learn(training: Training[PadimOptions]) -> Learnt:
+def learn(training: Training[PadimOptions]) -> FittedDetector:
     """The same from the training inputs alone, without a threshold."""
 
     seed_everything(training.config.seed)
@@ -122,30 +129,31 @@ def learn(training: Training[PadimOptions]) -> Learnt:
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
 
-    def judge_of(rounding: float) -> JudgeOf:
-        return lambda seen: fit_places(seen, options.block, rounding).heat
+    def fit_scorer(rounding: float) -> FitScorer:
+        return lambda seen: fit_gaussians(seen, options.block, rounding).heat
 
     shares = options.shares()
-    taught = teach(
-        training, network, [judge_of] * len(JUDGES), shared(shares), planted=options.taught > 0
+    share = options.synthetic_share
+    fitted = fit_scorers(
+        training, network, [fit_scorer] * len(SCORERS), shared(shares), with_head=share > 0
     )
-    pairs = zip(taught.scales, shares, strict=True)
+    pairs = zip(fitted.scales, shares, strict=True)
     scales = [part_of(scale, share) for scale, share in pairs]
-    rows = zip(JUDGES, taught.cells, taught.rounding, scales[: len(JUDGES)], strict=True)
+    rows = zip(SCORERS, fitted.cells, fitted.rounding, scales[: len(SCORERS)], strict=True)
     for name, cells, rounding, scale in rows:
-        _set_places(network, name, fit_places(cells, options.block, rounding), scale)
-    if taught.planted:
-        taught_judge.set_head(network, taught.planted, scales[-1])
-    note = f"{taught.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
-    return Learnt(network, taught.unseen, (note,))
+        _set_gaussians(network, name, fit_gaussians(cells, options.block, rounding), scale)
+    if fitted.defect_head:
+        defect_head.set_head(network, fitted.defect_head, scales[-1])
+    note = f"{fitted.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
+    return FittedDetector(network, fitted.cross_fitted, (note,))
 
 
 def shared(shares: Sequence[float]) -> Join:
-    """The mean of the judges' heat by these shares."""
+    """The mean of the scorers' heat, weighted by these shares."""
     return lambda heats: np.tensordot(np.array(shares, np.float32), heats, axes=1)
 
 
-def fit_places(cells: Floats, block: int, rounding: float = 0.0) -> Places:
+def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians:
     """Means and whitenings of cells (N, H, W, d) with blocks of `block` x `block` cells.
 
     rounding: the variance that int8 adds to a feature anywhere. Where good parts hardly differ (a
@@ -158,16 +166,16 @@ def fit_places(cells: Floats, block: int, rounding: float = 0.0) -> Places:
     usual = max(float(np.trace(spread.mean(axis=(0, 1)))) / spread.shape[-1], 1e-6)
     ridge = RIDGE * usual + rounding
     inverse = np.linalg.inv(spread.astype(np.float64) + ridge * np.eye(spread.shape[-1]))
-    return Places(mean, np.linalg.cholesky(inverse).astype(np.float32))
+    return Gaussians(mean, np.linalg.cholesky(inverse).astype(np.float32))
 
 
-def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
+def _feature_layer(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
     """Taps -> mixed features of cells of 32 px; means of windows around these, rows and columns."""
     import keras
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    own = taught_judge.own_taps(given, TAPS)
+    own = defect_head.own_taps(given, TAPS)
     mixed = layers.Conv2D(dimensions, 1, use_bias=False, name=f"{FLOAT_PREFIX}mix")(
         on_one_grid(own)
     )
@@ -177,19 +185,19 @@ def _senses(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
     side = mixed.shape[1]
     rows = layers.AveragePooling2D((2, side), name=f"{FLOAT_PREFIX}rows")(mixed)
     columns = layers.AveragePooling2D((side, 2), name=f"{FLOAT_PREFIX}columns")(mixed)
-    return keras.Model(given, [fine, wide, rows, columns], name=SENSES)
+    return keras.Model(given, [fine, wide, rows, columns], name=FEATURES)
 
 
-def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTensor:
+def _distance(cells: keras.KerasTensor, block: int, scorer: str) -> keras.KerasTensor:
     from keras import layers
 
     high, wide, count = cells.shape[1:]
     block = _fitting_block((high, wide), block)
     split = (high // block, block, wide // block, block)
-    listed = layers.Reshape((high * wide, count, 1), name=f"{FLOAT_PREFIX}list_{judge}")(cells)
+    listed = layers.Reshape((high * wide, count, 1), name=f"{FLOAT_PREFIX}list_{scorer}")(cells)
     whitened = []
     for part, (outputs, skipped) in _halves(count).items():
-        name = f"{part}_{judge}"
+        name = f"{part}_{scorer}"
         x = layers.Cropping2D(((0, 0), (skipped, 0)), name=f"{FLOAT_PREFIX}crop_{name}")(listed)
         x = layers.Reshape((*split, count - skipped), name=f"{FLOAT_PREFIX}block_{name}")(x)
         x = layers.EinsumDense(
@@ -201,10 +209,10 @@ def _distance(cells: keras.KerasTensor, block: int, judge: str) -> keras.KerasTe
         whitened.append(
             layers.Reshape((high, wide, outputs), name=f"{FLOAT_PREFIX}unblock_{name}")(x)
         )
-    x = layers.Concatenate(name=f"{FLOAT_PREFIX}whitened_{judge}")(whitened)
-    unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}unit_{judge}")(x)
-    x = layers.Multiply(name=f"{FLOAT_PREFIX}length_{judge}")([x, unit])
-    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}distance_{judge}")(x)
+    x = layers.Concatenate(name=f"{FLOAT_PREFIX}whitened_{scorer}")(whitened)
+    unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}unit_{scorer}")(x)
+    x = layers.Multiply(name=f"{FLOAT_PREFIX}length_{scorer}")([x, unit])
+    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}distance_{scorer}")(x)
 
 
 def _halves(count: int) -> dict[str, tuple[int, int]]:
@@ -217,8 +225,8 @@ def _halves(count: int) -> dict[str, tuple[int, int]]:
     return {"first": (half, 0), "last": (count - half, half)}
 
 
-def _spread(heat: keras.KerasTensor, sides: tuple[int, int], judge: str) -> keras.KerasTensor:
-    """What is said of a row or column, said of all its cells: (N, H, W, 1).
+def _spread(heat: keras.KerasTensor, sides: tuple[int, int], scorer: str) -> keras.KerasTensor:
+    """Repeat the heat of a row or column at each of its cells: (N, H, W, 1).
 
     A sum of unlike shapes would do it too, but of one picture Keras takes such a summand for a
     bias, and may lay it along the other side.
@@ -228,29 +236,29 @@ def _spread(heat: keras.KerasTensor, sides: tuple[int, int], judge: str) -> kera
     for axis, side in enumerate(sides, start=1):
         if heat.shape[axis] < side:
             same = [heat] * side
-            heat = layers.Concatenate(axis=axis, name=f"{FLOAT_PREFIX}spread{axis}_{judge}")(same)
+            heat = layers.Concatenate(axis=axis, name=f"{FLOAT_PREFIX}spread{axis}_{scorer}")(same)
     return heat
 
 
 def _set_projection(network: keras.Model, seed: int) -> None:
-    layer = network.get_layer(SENSES).get_layer(f"{FLOAT_PREFIX}mix")
+    layer = network.get_layer(FEATURES).get_layer(f"{FLOAT_PREFIX}mix")
     inputs, outputs = layer.kernel.shape[2:]
     layer.set_weights([random_projection(inputs, outputs, seed)[None, None]])
 
 
-def _set_places(network: keras.Model, judge: str, places: Places, scale: Scale) -> None:
+def _set_gaussians(network: keras.Model, scorer: str, gaussians: Gaussians, scale: Scale) -> None:
     """scale: (gain, lift) of its distance, its share taken."""
-    high, wide, count = places.whiten.shape[:3]
-    block = len(places.mean) // high
-    lift = -np.matmul(_blocked(places.mean[None], block), places.whiten)
+    high, wide, count = gaussians.whiten.shape[:3]
+    block = len(gaussians.mean) // high
+    lift = -np.matmul(_blocked(gaussians.mean[None], block), gaussians.whiten)
     bias = lift.reshape(high, wide, block, block, count).transpose(0, 2, 1, 3, 4)
     for part, (outputs, skipped) in _halves(count).items():
         columns = slice(skipped, skipped + outputs)
-        weights = [places.whiten[:, :, skipped:, columns], bias[..., columns]]
-        network.get_layer(f"{FLOAT_PREFIX}whiten_{part}_{judge}").set_weights(weights)
+        weights = [gaussians.whiten[:, :, skipped:, columns], bias[..., columns]]
+        network.get_layer(f"{FLOAT_PREFIX}whiten_{part}_{scorer}").set_weights(weights)
     gain, lift = scale
     weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([lift], np.float32)]
-    network.get_layer(f"{FLOAT_PREFIX}distance_{judge}").set_weights(weights)
+    network.get_layer(f"{FLOAT_PREFIX}distance_{scorer}").set_weights(weights)
 
 
 def _blocked(cells: Floats, block: int) -> Floats:
@@ -285,7 +293,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=1,
     fit=fit,
-    calibration=planted_calibration,
+    calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
     options=PadimOptions,

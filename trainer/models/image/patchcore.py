@@ -4,39 +4,38 @@ PatchCore (Roth et al., CVPR 2022): features of two layers, mixed down, and for 
 distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a 1x1 convolution
 computes. Two memories look: one of cells, one of the means of windows around them, where another
 texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
-that no loud direction decides alone. A third judge, taught by planted defects, looks at cells of
-8 px. All are scaled by good parts outside the memory: 0 is a usual good part, 1 a rare one; the
-heat map is the larger distance, joined with what was taught, and the score its maximum.
+that no loud direction decides alone. A third scorer, fitted on synthetic defects, scores
+cells of 8 px. All are scaled by good parts outside the memory: 0 is a typical good part, 1 a rare
+one; the heat map is the larger distance joined with the third score; the score is its maximum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
-from trainer.models.image import synthetic_defect_head as taught_judge
-from trainer.models.image.cross_fitting import Judge, Learnt, fit_on_all
+from trainer.models.image import synthetic_defect_head as defect_head
+from trainer.models.image.cross_fitting import FittedDetector, Scorer, fit_on_all
 from trainer.models.image.feature_maps import (
-    SENSES,
+    FEATURES,
     Floats,
+    calibration_with_defects,
     detector_spec,
     on_one_grid,
-    planted_calibration,
     random_projection,
     tapped_backbone,
 )
-from trainer.models.image.score_fusion import Allowing, Join, Scale, part_of, teach
-from trainer.training.api import Architecture, Fitted, Training
+from trainer.models.image.score_fusion import FitByRounding, Join, Scale, fit_scorers, part_of
+from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
 
 if TYPE_CHECKING:
@@ -50,20 +49,25 @@ MOST_CELLS = 20_000
 RIDGE = 0.01
 """Added to the covariance before whitening, as a share of its mean variance."""
 
-JUDGES = ("fine", "wide")
+SCORERS = ("fine", "wide")
 WINDOW = 5
 """Side of the windows of the wide memory, in steps of 16 px."""
 
 
-class PatchcoreOptions(Strict):
-    """[options] of `patches`."""
+class PatchcoreOptions(ModelOptions):
+    """[options] of `patchcore`."""
+
+    OLD_NAMES: ClassVar = {"taught": "synthetic_share"}
 
     dimensions: int = Field(default=96, ge=4, le=128, description="features kept of each cell")
     prototypes: int = Field(
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
     )
-    taught: float = Field(
-        default=0.3, ge=0, le=0.9, description="share of the judge that planted defects teach"
+    synthetic_share: float = Field(
+        default=0.3,
+        ge=0,
+        le=0.9,
+        description="share of the scorer that is fitted on synthetic defects; 0: none",
     )
 
     def counts(self) -> tuple[int, int]:
@@ -98,17 +102,20 @@ def build(
     from keras import layers
 
     del labels
-    eye = tapped_backbone(spec.shape, config.weights, taught_judge.TAPS if options.taught else TAPS)
-    shapes = [tap.shape[1:] for tap in eye.taps]
-    senses = _senses(shapes)(eye.taps)
-    named = zip(senses, JUDGES, options.counts(), strict=True)
-    heats = [_distance(sense, options.dimensions, count, name) for sense, name, count in named]
+    taps = defect_head.TAPS if options.synthetic_share else TAPS
+    backbone = tapped_backbone(spec.shape, config.weights, taps)
+    shapes = [tap.shape[1:] for tap in backbone.taps]
+    features = _feature_layer(shapes)(backbone.taps)
+    named = zip(features, SCORERS, options.counts(), strict=True)
+    heats = [_distance(one, options.dimensions, count, name) for one, name, count in named]
     heat = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(heats)
-    if options.taught:
-        beside = taught_judge.heat_of(taught_judge.senses(shapes)(eye.taps), heat.shape[1])
+    if options.synthetic_share:
+        beside = defect_head.heat_of(
+            defect_head.cell_features(shapes)(backbone.taps), heat.shape[1]
+        )
         heat = layers.Add(name=f"{FLOAT_PREFIX}heat")([heat, beside])
     score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
-    return keras.Model(eye.pixels, [score, heat], name="patchcore")
+    return keras.Model(backbone.pixels, [score, heat], name="patchcore")
 
 
 def fit(training: Training[PatchcoreOptions]) -> Fitted:
@@ -116,32 +123,33 @@ def fit(training: Training[PatchcoreOptions]) -> Fitted:
     return fit_on_all(training, learn)
 
 
-def learn(training: Training[PatchcoreOptions]) -> Learnt:
+def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     """The same by the training inputs alone, without a threshold; no gradient."""
 
     seed_everything(training.config.seed)
     options, seed = training.options, training.config.seed
     network = build(training.spec, 1, training.config, options)
-    judges = [_allowing(options.dimensions, count, seed) for count in options.counts()]
-    taught = teach(training, network, judges, joined(options.taught), planted=options.taught > 0)
-    scales = taught.scales[: len(JUDGES)]
-    named = zip(JUDGES, options.counts(), taught.cells, scales, strict=True)
+    scorers = [_fit_by_rounding(options.dimensions, count, seed) for count in options.counts()]
+    share = options.synthetic_share
+    fitted = fit_scorers(training, network, scorers, joined(share), with_head=share > 0)
+    scales = fitted.scales[: len(SCORERS)]
+    named = zip(SCORERS, options.counts(), fitted.cells, scales, strict=True)
     for name, count, cells, scale in named:
         memory = remember(cells, options.dimensions, count, seed)
-        _set_memory(network, name, memory, part_of(scale, 1 - options.taught))
-    if taught.planted:
-        last = part_of(taught.scales[-1], options.taught)
-        taught_judge.set_head(network, taught.planted, last)
-    note = f"{taught.note()}, {sum(options.counts())} patches remembered"
-    return Learnt(network, taught.unseen, (note,))
+        _set_memory(network, name, memory, part_of(scale, 1 - share))
+    if fitted.defect_head:
+        last = part_of(fitted.scales[-1], share)
+        defect_head.set_head(network, fitted.defect_head, last)
+    note = f"{fitted.note()}, {sum(options.counts())} patches remembered"
+    return FittedDetector(network, fitted.cross_fitted, (note,))
 
 
-def joined(taught: float) -> Join:
-    """The larger distance, and what planted defects teach, the last judge, by its share."""
+def joined(synthetic_share: float) -> Join:
+    """The larger distance, joined with the heat of the defect head (the last) by its share."""
 
     def join(heats: Floats) -> Floats:
-        larger = heats[: len(JUDGES)].max(axis=0)
-        return np.asarray((1 - taught) * larger + taught * heats[-1], np.float32)
+        larger = heats[: len(SCORERS)].max(axis=0)
+        return np.asarray((1 - synthetic_share) * larger + synthetic_share * heats[-1], np.float32)
 
     return join
 
@@ -190,53 +198,53 @@ def distances(cells: Floats, prototypes: Floats) -> Floats:
     """(N, G, G, d) -> (N, G, G): the squared distance to the nearest prototype."""
     lengths = np.square(prototypes).sum(axis=1)
     heat = np.empty(cells.shape[:3], np.float32)
-    for place, image in enumerate(cells):
+    for index, image in enumerate(cells):
         likeness = 2 * (image @ prototypes.T) - lengths
-        heat[place] = np.square(image).sum(axis=2) - likeness.max(axis=2)
+        heat[index] = np.square(image).sum(axis=2) - likeness.max(axis=2)
     return heat
 
 
-def _allowing(dimensions: int, count: int, seed: int) -> Allowing:
+def _fit_by_rounding(dimensions: int, count: int, seed: int) -> FitByRounding:
     """Rounded cells are remembered beside the others: nothing more has to be allowed for."""
 
-    def judge_of(seen: Floats) -> Judge:
+    def fit_scorer(seen: Floats) -> Scorer:
         return remember(seen, dimensions, count, seed).heat
 
-    return lambda rounding: judge_of
+    return lambda rounding: fit_scorer
 
 
-def _senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
+def _feature_layer(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     """Taps -> their features in cells of 16 px, and the means of windows around these."""
     import keras
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    own = taught_judge.own_taps(given, TAPS)
+    own = defect_head.own_taps(given, TAPS)
     cells = on_one_grid(own)
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(cells)
-    return keras.Model(given, [cells, around], name=SENSES)
+    return keras.Model(given, [cells, around], name=FEATURES)
 
 
 def _distance(
-    sense: keras.KerasTensor, dimensions: int, count: int, judge: str
+    features: keras.KerasTensor, dimensions: int, count: int, scorer: str
 ) -> keras.KerasTensor:
     from keras import layers
 
-    cells = layers.Conv2D(dimensions, 1, name=f"{FLOAT_PREFIX}mix_{judge}")(sense)
-    likeness = layers.Conv2D(count, 1, name=f"{FLOAT_PREFIX}memory_{judge}")(cells)
+    cells = layers.Conv2D(dimensions, 1, name=f"{FLOAT_PREFIX}mix_{scorer}")(features)
+    likeness = layers.Conv2D(count, 1, name=f"{FLOAT_PREFIX}memory_{scorer}")(cells)
     side = cells.shape[1]
-    rows = layers.Reshape((side * side, count), name=f"{FLOAT_PREFIX}rows_{judge}")(likeness)
+    rows = layers.Reshape((side * side, count), name=f"{FLOAT_PREFIX}rows_{scorer}")(likeness)
     top = layers.GlobalMaxPooling1D(
-        data_format="channels_first", name=f"{FLOAT_PREFIX}near_{judge}"
+        data_format="channels_first", name=f"{FLOAT_PREFIX}near_{scorer}"
     )
-    nearest = layers.Reshape((side, side, 1), name=f"{FLOAT_PREFIX}nearest_{judge}")(top(rows))
-    square = layers.Multiply(name=f"{FLOAT_PREFIX}square_{judge}")([cells, cells])
-    length = layers.Conv2D(1, 1, use_bias=False, name=f"{FLOAT_PREFIX}length_{judge}")(square)
-    distance = layers.Subtract(name=f"{FLOAT_PREFIX}distance_{judge}")([length, nearest])
-    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}scale_{judge}")(distance)
+    nearest = layers.Reshape((side, side, 1), name=f"{FLOAT_PREFIX}nearest_{scorer}")(top(rows))
+    square = layers.Multiply(name=f"{FLOAT_PREFIX}square_{scorer}")([cells, cells])
+    length = layers.Conv2D(1, 1, use_bias=False, name=f"{FLOAT_PREFIX}length_{scorer}")(square)
+    distance = layers.Subtract(name=f"{FLOAT_PREFIX}distance_{scorer}")([length, nearest])
+    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}scale_{scorer}")(distance)
 
 
-def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) -> None:
+def _set_memory(network: keras.Model, scorer: str, memory: Memory, scale: Scale) -> None:
     prototypes = memory.prototypes
     length = np.ones((1, 1, prototypes.shape[1], 1), np.float32)
     weights = {
@@ -246,7 +254,7 @@ def _set_memory(network: keras.Model, judge: str, memory: Memory, scale: Scale) 
         "scale": [np.full((1, 1, 1, 1), scale[0], np.float32), np.array([scale[1]], np.float32)],
     }
     for layer, values in weights.items():
-        network.get_layer(f"{FLOAT_PREFIX}{layer}_{judge}").set_weights(values)
+        network.get_layer(f"{FLOAT_PREFIX}{layer}_{scorer}").set_weights(values)
 
 
 ARCHITECTURE = Architecture(
@@ -257,7 +265,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=1,
     fit=fit,
-    calibration=planted_calibration,
+    calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
     options=PatchcoreOptions,

@@ -1,8 +1,8 @@
-"""A transferred network from pixels to what its head reads: first what int8 computes, then floats.
+"""The feature extractor of a transferred network: an int8 part, then the float inputs of its head.
 
-Mean and maximum over all places of five layers from low to high, and the texture of a sixth. With
-four looks the picture is also seen mirrored left-right, up-down and both; what the head reads is
-the mean over them.
+Features are the mean and the maximum over all positions of five layers from low to high, and the
+texture of a sixth. With four test-time views the image is also computed mirrored left-right,
+up-down and both; the head reads the mean over the four.
 """
 
 from __future__ import annotations
@@ -25,69 +25,69 @@ from trainer.models.image.backbone import (
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.linear_head import Layers
 from trainer.models.image.texture import texture, triangle
-from trainer.models.layers.int8 import sights
+from trainer.models.layers.int8 import int8_outputs
 from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras
 
 TEXTURE = 5
-"""The place after the five pools: the texture of the tap at a sixteenth of the side."""
+"""The index after the five pools: the texture of the tap at a sixteenth of the side."""
 
 ALL: Layers = (0, 1, 2, 3, 4, TEXTURE)
 
 
-def sight(
-    spec: InputSpec, config: FitConfig, backbone: str, layers: Layers, looks: int
+def feature_extractor(
+    spec: InputSpec, config: FitConfig, backbone: str, layers: Layers, tta_views: int
 ) -> keras.Model:
-    """Pixels 0..255 -> (looks * N, C) mean and maximum of each chosen pool, and the tap itself.
+    """Pixels 0..255 -> (tta_views * N, C) mean and maximum of each chosen pool, and the tap itself.
 
-    What lies above the highest layer that is read is cut off.
+    Layers above the highest one that is read are cut off.
     """
     import keras
     from keras import layers as kinds
 
     pixels = keras.Input(spec.shape, name="pixels")
     x = scaled_rgb(pixels)
-    if looks > 1:
+    if tta_views > 1:
         x = kinds.Concatenate(axis=0)([x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]])
     row = find_backbone(backbone_name(backbone, config.weights))
     names = [row.taps[1] if layer == TEXTURE else row.pools[layer] for layer in layers]
-    found = features(load_backbone(config.weights, spec.shape[0], backbone), names)(x)
-    seen = []
-    for layer, one in zip(layers, found if isinstance(found, list) else [found], strict=True):
+    outputs = features(load_backbone(config.weights, spec.shape[0], backbone), names)(x)
+    pooled = []
+    for layer, one in zip(layers, outputs if isinstance(outputs, list) else [outputs], strict=True):
         if layer == TEXTURE:
-            seen.append(one)
+            pooled.append(one)
         else:
-            seen += [kinds.GlobalAveragePooling2D()(one), kinds.GlobalMaxPooling2D()(one)]
-    return keras.Model(pixels, seen, name="transfer")
+            pooled += [kinds.GlobalAveragePooling2D()(one), kinds.GlobalMaxPooling2D()(one)]
+    return keras.Model(pixels, pooled, name="transfer")
 
 
-def told(seen: list[keras.KerasTensor], looks: int) -> list[keras.KerasTensor]:
-    """What `sight` gave as (N, F) vectors for the head, in float: texture, and mean over looks."""
+def head_vectors(outputs: list[keras.KerasTensor], tta_views: int) -> list[keras.KerasTensor]:
+    """Outputs of `feature_extractor` -> float inputs (N, F) of the head, mean over the views."""
     import keras
 
-    vectors = [texture(one) if len(one.shape) == 4 else one for one in seen]
-    if looks == 1:
+    vectors = [texture(one) if len(one.shape) == 4 else one for one in outputs]
+    if tta_views == 1:
         return vectors
     given = [keras.Input(one.shape[1:]) for one in vectors]
-    parts = [keras.ops.reshape(one, (looks, -1, one.shape[1])) for one in given]
+    parts = [keras.ops.reshape(one, (tta_views, -1, one.shape[1])) for one in given]
     means = [keras.ops.mean(one, axis=0) for one in parts]
-    mean = keras.Model(given, means, name=f"{FLOAT_PREFIX}looks")
-    found = mean(vectors)
-    return found if isinstance(found, list) else [found]
+    mean = keras.Model(given, means, name=f"{FLOAT_PREFIX}tta_views")
+    averaged = mean(vectors)
+    return averaged if isinstance(averaged, list) else [averaged]
 
 
 def float_features(
-    eye: keras.Model, inputs: Tensor, looks: int, training: Training
+    extractor: keras.Model, inputs: Tensor, tta_views: int, training: Training
 ) -> list[Floats]:
-    """One (N, F) for each layer of `eye`, a `sight`, as float sees the inputs."""
+    """Features (N, F) of the inputs for each layer of `extractor`, computed in float."""
     import keras
 
-    whole = keras.Model(eye.input, told(eye.outputs, looks))
+    whole = keras.Model(extractor.input, head_vectors(extractor.outputs, tta_views))
     rows: list[list[Floats]] = []
-    each = BATCH // looks
-    with training.talk.steps("features", len(inputs)) as bar:
+    each = BATCH // tta_views
+    with training.progress.steps("features", len(inputs)) as bar:
         for start in range(0, len(inputs), each):
             batch = inputs[start : start + each].astype(np.float32)
             rows.append(by_layer(_arrays(whole.predict_on_batch(batch))))
@@ -97,21 +97,26 @@ def float_features(
 
 
 def int8_features(
-    eye: keras.Model, payload: bytes, inputs: Tensor, looks: int, training: Training, what: str
+    extractor: keras.Model,
+    payload: bytes,
+    inputs: Tensor,
+    tta_views: int,
+    training: Training,
+    what: str,
 ) -> list[Floats]:
-    """One (N, F) for each layer, as the converted `eye` sees the inputs and float reads it."""
+    """Features (N, F) of the inputs for each layer of the int8 `payload` of `extractor`."""
     import keras
 
-    given = [keras.Input(one.shape[1:]) for one in eye.outputs]
-    reading = keras.Model(given, told(given, looks))
+    given = [keras.Input(one.shape[1:]) for one in extractor.outputs]
+    reading = keras.Model(given, head_vectors(given, tta_views))
     rows: list[list[Floats]] = []
     waiting: list[list[Floats]] = []
-    with training.talk.steps(what, len(inputs)) as bar:
-        for place, seen in enumerate(sights(payload, inputs)):
-            waiting.append(seen)
+    with training.progress.steps(what, len(inputs)) as bar:
+        for index, outputs in enumerate(int8_outputs(payload, inputs)):
+            waiting.append(outputs)
             bar.advance()
-            if len(waiting) == BATCH or place == len(inputs) - 1:
-                batch = [_look_by_look(column) for column in zip(*waiting, strict=True)]
+            if len(waiting) == BATCH or index == len(inputs) - 1:
+                batch = [_view_by_view(column) for column in zip(*waiting, strict=True)]
                 rows.append(by_layer(_arrays(reading.predict_on_batch(batch))))
                 waiting = []
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
@@ -124,12 +129,12 @@ def by_layer(vectors: list[Floats]) -> list[Floats]:
     return paired + [triangle(one) for one in textures]
 
 
-def _look_by_look(column: tuple[Floats, ...]) -> Floats:
-    """Outputs (looks, ...) of N inputs as (looks * N, ...), all first looks first."""
+def _view_by_view(column: tuple[Floats, ...]) -> Floats:
+    """Outputs (tta_views, ...) of N inputs -> (tta_views * N, ...), ordered by view, then input."""
     stacked = np.stack(column, axis=1)
     return stacked.reshape(-1, *stacked.shape[2:])
 
 
-def _arrays(found: Floats | list[Floats]) -> list[Floats]:
-    several = found if isinstance(found, list | tuple) else [found]
+def _arrays(outputs: Floats | list[Floats]) -> list[Floats]:
+    several = outputs if isinstance(outputs, list | tuple) else [outputs]
     return [np.asarray(one, np.float32) for one in several]

@@ -1,7 +1,7 @@
-"""What judges of cells learn from good parts: from all of them, copies among them, and their scale.
+"""Fit the anomaly scorers of a detector on good parts, calibrate their scales and fuse them.
 
-A detector's judges look at the same picture by different senses. Their distances are scaled by good
-parts that they were not fitted on and then joined: 0 is a usual good part, 1 a rare one.
+The scorers of a detector read different features of the same image. Each one's distances are scaled
+by good parts that it was not fitted on, then joined: 0 is a typical good part, 1 a rare one.
 """
 
 from __future__ import annotations
@@ -12,87 +12,88 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.models.image.cross_fitting import JudgeOf, cross_fitted_heat
+from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
 from trainer.models.image.feature_maps import Floats, scale_of
 from trainer.models.image.symmetry import symmetric_copies
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
-from trainer.models.layers.int8 import Sight
+from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras
 
 STEADY = 0.95
-"""The quantile of good parts by which judges are made alike before they are joined."""
+"""The quantile of good parts by which the scales of the scorers are matched before the fusion."""
 
 Join = Callable[[Floats], Floats]
-"""Heat (K, N, G, G) of K judges -> (N, G, G); commutes with gains above 0 and with lifts."""
+"""Heat (K, N, G, G) of K scorers -> (N, G, G); commutes with gains above 0 and with lifts."""
 
 Scale = tuple[float, float]
 """(gain, lift)."""
 
 
 def part_of(scale: Scale, share: float) -> Scale:
-    """The scale of a judge that has this share of the heat."""
+    """The scale of a scorer that has this share of the heat."""
     gain, lift = scale
     return share * gain, share * lift
 
 
-Allowing = Callable[[float], JudgeOf]
-"""The variance that int8 adds to a feature of cells -> how a judge of such cells is made."""
+FitByRounding = Callable[[float], FitScorer]
+"""The variance that int8 adds to the features of cells -> what fits a scorer on such cells."""
 
 
 @dataclass(frozen=True)
-class Taught:
-    """cells: per sense all that teaches (M, ...), and the variance that int8 adds to them.
+class FittedScorers:
+    """What the scorers of a detector are built from.
 
-    scales: per judge; unseen: as in Learnt; planted: weights of the judge that planted defects
-    teach, the last one, where there is such.
+    cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
+    them; scales: of each scorer; cross_fitted: as in FittedDetector; defect_head: the weights of
+    the synthetic defect head, which is the last scorer, or None without one.
     """
 
     cells: list[Floats]
     rounding: list[float]
     scales: list[Scale]
-    unseen: Floats
+    cross_fitted: Floats
     copies: int
-    planted: Weights | None = None
+    defect_head: Weights | None = None
 
     def note(self) -> str:
-        """For the run: how many parts taught."""
+        """Return how many parts the scorers were fitted on, for the report of the run."""
         copies = f" and {self.copies} turned copies" if self.copies else ""
-        planted = ", one judge taught by planted defects" if self.planted else ""
-        return f"{len(self.unseen) // 2} good parts{copies}{planted}"
+        head = ", one scorer fitted on synthetic defects" if self.defect_head else ""
+        return f"{len(self.cross_fitted) // 2} good parts{copies}{head}"
 
 
-def teach(
+def fit_scorers(
     training: Training,
     network: keras.Model,
-    judges: Sequence[Allowing],
+    scorers: Sequence[FitByRounding],
     join: Join,
     *,
-    planted: bool,
-) -> Taught:
-    """Features of all good parts by the layer SENSES of `network`, and the scales of its judges.
+    with_head: bool,
+) -> FittedScorers:
+    """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
 
-    judges: one for each sense, in their order; planted: whether there is a last one, which planted
-    defects teach.
+    scorers: one for each output of that layer, in its order; with_head: whether the synthetic
+    defect head is the last scorer.
     """
-    sight = Sight(network, training)
-    cells = sight.twice(training.train.inputs, "good parts")
+    reader = FeatureReader(network, training)
+    cells = reader.read_both(training.train.inputs, "good parts")
     rounding = [rounding_of(one) for one in cells]
-    judges_of = [judge(noise) for judge, noise in zip(judges, rounding, strict=True)]
-    copies = symmetric_copies(training, sight, cells, judges_of)
+    fits = [by_rounding(noise) for by_rounding, noise in zip(scorers, rounding, strict=True)]
+    copies = symmetric_copies(training, reader, cells, fits)
     heats = [
-        cross_fitted_heat(training, one, (copies.of, copied), judge)
-        for one, copied, judge in zip(cells, copies.cells, judges_of, strict=True)
+        cross_fitted_heat(training, one, (copies.of, copied), fit)
+        for one, copied, fit in zip(cells, copies.cells, fits, strict=True)
     ]
     side = network.output_shape[1][1]
-    lesson = fit_head_on_defects(training, sight, side) if planted else None
-    heats += [lesson.heat] if lesson else []
-    scales, unseen = joined_scales(heats, join)
+    head = fit_head_on_defects(training, reader, side) if with_head else None
+    heats += [head.heat] if head else []
+    scales, cross_fitted = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
-    weights = lesson.weights if lesson else None
-    return Taught(known, rounding, scales, unseen, len(copies.of), weights)
+    weights = head.weights if head else None
+    return FittedScorers(known, rounding, scales, cross_fitted, len(copies.of), weights)
 
 
 def rounding_of(cells: Floats) -> float:
@@ -102,11 +103,11 @@ def rounding_of(cells: Floats) -> float:
 
 
 def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Floats]:
-    """The scale of each judge's heat, and the scores (N,) that come of them together.
+    """Return the scale of each scorer's heat, and the scores (N,) of the fused heat.
 
-    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each judge.
-    Judges are first made alike by the median and the STEADY quantile of their maxima; then the
-    maximum of what they say together is scaled by its median and RARE quantile.
+    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each scorer.
+    The scorers are first matched by the median and the STEADY quantile of their maxima; then the
+    maximum of the fused heat is scaled by its median and its RARE quantile.
     """
     alike = [scale_of(heat.max(axis=(1, 2)), STEADY) for heat in heats]
     pairs = zip(heats, alike, strict=True)

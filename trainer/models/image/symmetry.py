@@ -1,8 +1,8 @@
 """Turned and mirrored copies of good parts, where a turned good part is as usual as a good one.
 
-Parts that lie anyhow, and surfaces without a direction, teach a detector more by copies; of parts
-that always lie alike a turned copy is no good part. Which it is, good parts tell: held-out ones are
-judged as they are and turned, by a detector of the others.
+Copies help a detector of parts that lie in any direction and of surfaces without a direction; where
+parts always lie alike, a turned copy is not a good part. Held-out good parts decide: a detector of
+the other parts scores them as they are and turned.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from trainer.models.image.cross_fitting import Copies, JudgeOf, held_out
+from trainer.models.image.cross_fitting import Copies, FitScorer, held_out
 from trainer.models.image.feature_maps import Floats
-from trainer.models.layers.int8 import Sight
+from trainer.models.layers.int8 import FeatureReader
 from trainer.statistics.metrics import auroc
 from trainer.training.api import Training
 
@@ -38,37 +38,37 @@ MOST_COPIES = 400
 
 
 def symmetric_copies(
-    training: Training, sight: Sight, cells: Sequence[Floats], judges: Sequence[JudgeOf]
+    training: Training, reader: FeatureReader, cells: Sequence[Floats], scorers: Sequence[FitScorer]
 ) -> Copies:
-    """Copies of the training inputs in the turns that are usual; none where no turn is."""
-    names = usual_symmetries(training, sight, cells, judges)
+    """Copies of the training inputs under their symmetries; none where they have none."""
+    names = usual_symmetries(training, reader, cells, scorers)
     if not names:
         return Copies(np.zeros(0, np.intp), [one[:0] for one in cells])
-    training.talk.say(f"good parts may lie {', '.join(names)}: copies of them teach, too")
+    training.progress.say(f"good parts may lie {', '.join(names)}: turned copies are added")
     inputs = training.train.inputs
     rng = np.random.default_rng(training.config.seed)
     most = max(1, MOST_COPIES // len(names))
     chosen = [rng.permutation(len(inputs))[:most] for _ in names]
     pairs = zip(names, chosen, strict=True)
     turned = np.concatenate([SYMMETRIES[name](inputs[which]) for name, which in pairs])
-    return Copies(np.concatenate(chosen), sight.twice(turned, "turned copies"))
+    return Copies(np.concatenate(chosen), reader.read_both(turned, "turned copies"))
 
 
 def usual_symmetries(
-    training: Training, sight: Sight, cells: Sequence[Floats], judges: Sequence[JudgeOf]
+    training: Training, reader: FeatureReader, cells: Sequence[Floats], scorers: Sequence[FitScorer]
 ) -> list[str]:
-    """Names of the turns in which held-out good parts look no odder to any judge."""
-    turns = held_out(training)
-    held = np.any(turns[::2], axis=0)
-    places = np.flatnonzero(held)[:MOST]
-    if held.all() or len(places) < FEWEST:
+    """Names of the symmetries under which no scorer gives held-out good parts a higher score."""
+    folds = held_out(training)
+    left_out = np.any(folds[::2], axis=0)
+    indices = np.flatnonzero(left_out)[:MOST]
+    if left_out.all() or len(indices) < FEWEST:
         return []
-    known = [judge(one[~np.tile(held, 2)]) for judge, one in zip(judges, cells, strict=True)]
-    plain = [_peaks(judge(one[places])) for judge, one in zip(known, cells, strict=True)]
+    fitted = [fit(one[~np.tile(left_out, 2)]) for fit, one in zip(scorers, cells, strict=True)]
+    plain = [_peaks(scorer(one[indices])) for scorer, one in zip(fitted, cells, strict=True)]
     usual = []
     for name, turn in SYMMETRIES.items():
-        seen = sight.plain(turn(training.train.inputs[places]), f"good parts {name}")
-        odd = [_peaks(judge(one)) for judge, one in zip(known, seen, strict=True)]
+        features = reader.read_float(turn(training.train.inputs[indices]), f"good parts {name}")
+        odd = [_peaks(scorer(one)) for scorer, one in zip(fitted, features, strict=True)]
         if all(_odder(*pair) <= AS_USUAL for pair in zip(plain, odd, strict=True)):
             usual.append(name)
     return usual

@@ -1,9 +1,9 @@
-"""A judge of cells that planted defects teach: it knows what breaks a surface, not what is usual.
+"""A classifier of 8 px cells, fitted on good cells and on synthetic defects.
 
-Judges of distance call odd whatever is rare among good parts; this one tells small breaks from the
-usual by a small network on features of cells of 8 px, which saw good cells and planted ones (after
-DRAEM, Zavrtanik et al., ICCV 2021, and NSA, Schluter et al., ECCV 2022, which plant defects to the
-same end). Real defects are not like planted ones, so its share beside the others is small.
+It detects local damage; the other scorers of a detector measure distances and detect what is rare
+among good parts. It is a small network on backbone features (after DRAEM, Zavrtanik et al., ICCV
+2021, and NSA, Schluter et al., ECCV 2022, which use synthetic defects to the same end). Real
+defects differ from synthetic ones, so its share beside the other scorers is small.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import BATCH, Floats
-from trainer.models.image.synthetic_defects import plant
-from trainer.models.layers.int8 import Sight
+from trainer.models.image.synthetic_defects import add_defects
+from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 
 if TYPE_CHECKING:
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
 TAPS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
 """Two at a quarter and an eighth of the side, two at a sixteenth."""
 
-SENSES = f"{FLOAT_PREFIX}taught_senses"
+FEATURES = f"{FLOAT_PREFIX}defect_features"
 WIDTHS = (64, 32)
 """Of the hidden layers."""
 
 COPIES, MOST_COPIES = 2, 480
-"""Planted defects for each good part, and in all."""
+"""Synthetic defects for each good part, and the most in all."""
 
 GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 30, 30, 20
-"""Cells that teach: of a good part, of a planted defect, and of the good rest around it."""
+"""Training cells: of a good part, of a synthetic defect, and of the good area around it."""
 
 COVERED = 0.25
 """A cell is bad from this share of it on."""
 
 HOLD_OUT_ROUNDS = 3
-"""Judges that are blind to a part of the groups each."""
+"""Heads that are fitted without a share of the groups each."""
 
 EPOCHS, STEPS = 8, 300
-"""At least so many of both: few good parts are gone through more often."""
+"""At least so many epochs and steps: fewer good parts give more epochs."""
 RATE, DECAY, ROWS = 2e-3, 1e-3, 512
 NOISE, DROPOUT = 0.3, 0.2
 """Noise in standard deviations of each feature."""
@@ -58,8 +58,8 @@ Weights = dict[str, list[Floats]]
 
 
 @dataclass(frozen=True)
-class TrainingPictures:
-    """heat: (2N, G, G) of the good parts, float rows first, each by a judge blind to its group."""
+class FittedHead:
+    """heat: (2N, G, G) of good parts, float rows first, each by a head fitted without its group."""
 
     heat: Floats
     weights: Weights
@@ -67,28 +67,28 @@ class TrainingPictures:
 
 @dataclass(frozen=True)
 class Rows:
-    """Cells that teach. cells: (M, C); bad: (M,); part: (M,) the training input they come from."""
+    """Training cells. cells: (M, C); bad: (M,); part: (M,) the training input they come from."""
 
     cells: Floats
     bad: NDArray[np.float32]
     part: NDArray[np.intp]
 
     def of(self, parts: NDArray[np.bool_]) -> Rows:
-        """Those of the parts that are marked."""
-        kept = parts[self.part]
-        return Rows(self.cells[kept], self.bad[kept], self.part[kept])
+        """Return the cells of the marked parts."""
+        marked = parts[self.part]
+        return Rows(self.cells[marked], self.bad[marked], self.part[marked])
 
 
 def own_taps(taps: Sequence[keras.KerasTensor], wanted: Sequence[str]) -> list[keras.KerasTensor]:
-    """Of the outputs of TAPS those that a detector's other judges look at; all where it has no
-    others.
+    """Return those outputs of TAPS that the other scorers of the detector read; all of them where
+    the detector has no synthetic defect head.
     """
     if len(taps) == len(wanted):
         return list(taps)
     return [taps[TAPS.index(name)] for name in wanted]
 
 
-def senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
+def cell_features(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     """Taps (4, each (H, W, C)) -> features of cells of 8 px and of 16 px, each beside its mean over
     3x3 cells.
     """
@@ -96,84 +96,84 @@ def senses(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
-    shrunk = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}taught_shrink")(given[0])
-    sensed = []
+    shrunk = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}defect_shrink")(given[0])
+    features = []
     for grid, (first, second) in (("fine", (shrunk, given[1])), ("coarse", given[2:])):
-        joined = layers.Concatenate(name=f"{FLOAT_PREFIX}taught_{grid}_taps")([first, second])
-        around = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}taught_{grid}_around")(
+        joined = layers.Concatenate(name=f"{FLOAT_PREFIX}defect_{grid}_taps")([first, second])
+        around = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}defect_{grid}_around")(
             joined
         )
-        beside = layers.Concatenate(name=f"{FLOAT_PREFIX}taught_{grid}_cells")
-        sensed.append(beside([joined, around]))
-    return keras.Model(given, sensed, name=SENSES)
+        beside = layers.Concatenate(name=f"{FLOAT_PREFIX}defect_{grid}_cells")
+        features.append(beside([joined, around]))
+    return keras.Model(given, features, name=FEATURES)
 
 
-def heat_of(sensed: Sequence[keras.KerasTensor], side: int) -> keras.KerasTensor:
-    """What `senses` gave -> (N, side, side, 1): the judge's peak within each cell of the map."""
+def heat_of(features: Sequence[keras.KerasTensor], side: int) -> keras.KerasTensor:
+    """Outputs of `cell_features` -> (N, side, side, 1): the highest score in each map cell."""
     from keras import layers
 
-    fine, coarse = sensed
-    first = layers.Conv2D(WIDTHS[0], 1, name=f"{FLOAT_PREFIX}taught_first")(fine)
-    beside = layers.Conv2D(WIDTHS[0], 1, use_bias=False, name=f"{FLOAT_PREFIX}taught_beside")(
+    fine, coarse = features
+    first = layers.Conv2D(WIDTHS[0], 1, name=f"{FLOAT_PREFIX}defect_first")(fine)
+    beside = layers.Conv2D(WIDTHS[0], 1, use_bias=False, name=f"{FLOAT_PREFIX}defect_beside")(
         coarse
     )
-    beside = layers.UpSampling2D(2, name=f"{FLOAT_PREFIX}taught_grown")(beside)
-    x = layers.ReLU(name=f"{FLOAT_PREFIX}taught_relu0")(
-        layers.Add(name=f"{FLOAT_PREFIX}taught_sum")([first, beside])
+    beside = layers.UpSampling2D(2, name=f"{FLOAT_PREFIX}defect_grown")(beside)
+    x = layers.ReLU(name=f"{FLOAT_PREFIX}defect_relu0")(
+        layers.Add(name=f"{FLOAT_PREFIX}defect_sum")([first, beside])
     )
-    x = layers.Conv2D(WIDTHS[1], 1, name=f"{FLOAT_PREFIX}taught_second")(x)
-    x = layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}taught_odds")(
-        layers.ReLU(name=f"{FLOAT_PREFIX}taught_relu1")(x)
+    x = layers.Conv2D(WIDTHS[1], 1, name=f"{FLOAT_PREFIX}defect_second")(x)
+    x = layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}defect_odds")(
+        layers.ReLU(name=f"{FLOAT_PREFIX}defect_relu1")(x)
     )
-    x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}taught_smooth")(x)
-    return layers.MaxPooling2D(fine.shape[1] // side, name=f"{FLOAT_PREFIX}taught_heat")(x)
+    x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}defect_smooth")(x)
+    return layers.MaxPooling2D(fine.shape[1] // side, name=f"{FLOAT_PREFIX}defect_heat")(x)
 
 
 def set_head(network: keras.Model, weights: Weights, scale: tuple[float, float]) -> None:
     """Put `weights` into the head of `network`, its heat scaled by (gain above 0, lift)."""
     gain, lift = scale
-    kernel, bias = weights[f"{FLOAT_PREFIX}taught_odds"]
+    kernel, bias = weights[f"{FLOAT_PREFIX}defect_odds"]
     scaled = {
-        f"{FLOAT_PREFIX}taught_odds": [kernel * np.float32(gain), bias * np.float32(gain) + lift]
+        f"{FLOAT_PREFIX}defect_odds": [kernel * np.float32(gain), bias * np.float32(gain) + lift]
     }
     for name, values in {**weights, **scaled}.items():
         network.get_layer(name).set_weights(values)
 
 
-def fit_head_on_defects(training: Training, sight: Sight, side: int) -> TrainingPictures:
-    """Teach the judge by all training inputs, and let judges blind to their groups judge them."""
-    good = sight.twice(training.train.inputs, "good cells", SENSES, np.float16)
-    rows = _rows(training, sight, good)
+def fit_head_on_defects(training: Training, reader: FeatureReader, side: int) -> FittedHead:
+    """Fit the head on all training inputs, and score them by heads fitted without their groups."""
+    good = reader.read_both(training.train.inputs, "good cells", FEATURES, np.float16)
+    rows = _rows(training, reader, good)
     head = _head([one.shape[1:] for one in good], side)
     count = len(training.train.inputs)
     heat = np.empty((2 * count, side, side), np.float32)
-    turns = held_out(training)
-    for turn in range(min(HOLD_OUT_ROUNDS, len(turns))):
-        held = np.any(turns[turn::HOLD_OUT_ROUNDS], axis=0)
-        seen = held if held.all() else ~held
-        set_head(head, _fit_head(training, rows.of(seen), good[0].shape[3]), (1.0, 0.0))
-        mask = np.tile(held, 2)
+    folds = held_out(training)
+    for first in range(min(HOLD_OUT_ROUNDS, len(folds))):
+        left_out = np.any(folds[first::HOLD_OUT_ROUNDS], axis=0)
+        fitted_on = left_out if left_out.all() else ~left_out
+        set_head(head, _fit_head(training, rows.of(fitted_on), good[0].shape[3]), (1.0, 0.0))
+        mask = np.tile(left_out, 2)
         heat[mask] = _judged(head, [one[mask] for one in good])
-    return TrainingPictures(heat, _fit_head(training, rows, good[0].shape[3]))
+    return FittedHead(heat, _fit_head(training, rows, good[0].shape[3]))
 
 
-def _rows(training: Training, sight: Sight, good: Sequence[Tensor]) -> Rows:
-    """Cells of good parts and of planted defects, from what float and what int8 sees of them."""
+def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> Rows:
+    """Cells of good parts and of synthetic defects, by their float and by their int8 features."""
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     count = len(inputs)
-    turns = [rng.permutation(count) for _ in range(COPIES)]
-    of = np.concatenate(turns)[:MOST_COPIES]
-    images, masks = plant(inputs[of], rng)
-    planted = sight.twice(images, "planted defects", SENSES, np.float16)
+    orders = [rng.permutation(count) for _ in range(COPIES)]
+    of = np.concatenate(orders)[:MOST_COPIES]
+    images, masks = add_defects(inputs[of], rng)
+    defective = reader.read_both(images, "synthetic defects", FEATURES, np.float16)
     side = good[0].shape[1]
     covered = np.stack([_shares(mask, side) for mask in masks])
     near = np.stack([cv2.dilate(one, np.ones((5, 5), np.uint8)) for one in covered])
     everywhere = np.ones((count, side, side), np.bool_)
     parts = [
         _drawn(good, everywhere, np.arange(count), GOOD_CELLS, rng, bad=False),
-        _drawn(planted, covered > COVERED, of, BAD_CELLS, rng, bad=True),
-        _drawn(planted, near == 0, of, AROUND_CELLS, rng, bad=False),
+        _drawn(defective, covered > COVERED, of, BAD_CELLS, rng, bad=True),
+        _drawn(defective, near == 0, of, AROUND_CELLS, rng, bad=False),
     ]
     return Rows(
         np.concatenate([one.cells for one in parts]),
@@ -188,7 +188,7 @@ def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
 
 
 def _drawn(
-    sensed: Sequence[Tensor],
+    features: Sequence[Tensor],
     allowed: NDArray[np.bool_],
     part: NDArray[np.intp],
     most: int,
@@ -197,7 +197,7 @@ def _drawn(
     bad: bool,
 ) -> Rows:
     """Up to `most` allowed cells (N, G, G) of each picture, of the float and of the int8 rows."""
-    fine, coarse = sensed
+    fine, coarse = features
     cells_of: list[tuple[int, int, int]] = []
     for number, mask in enumerate(np.tile(allowed, (2, 1, 1))):
         free = np.argwhere(mask)
@@ -230,10 +230,10 @@ def _fit_head(training: Training, rows: Rows, fine: int) -> Weights:
     (first, bias), second, odds = [one.get_weights() for one in learner.layers if one.weights]
     first = first / spread[:, None]
     return {
-        f"{FLOAT_PREFIX}taught_first": [first[None, None, :fine], bias - mean @ first],
-        f"{FLOAT_PREFIX}taught_beside": [first[None, None, fine:]],
-        f"{FLOAT_PREFIX}taught_second": [second[0][None, None], second[1]],
-        f"{FLOAT_PREFIX}taught_odds": [odds[0][None, None], odds[1]],
+        f"{FLOAT_PREFIX}defect_first": [first[None, None, :fine], bias - mean @ first],
+        f"{FLOAT_PREFIX}defect_beside": [first[None, None, fine:]],
+        f"{FLOAT_PREFIX}defect_second": [second[0][None, None], second[1]],
+        f"{FLOAT_PREFIX}defect_odds": [odds[0][None, None], odds[1]],
     }
 
 
@@ -263,10 +263,10 @@ def _head(shapes: Sequence[tuple[int, ...]], side: int) -> keras.Model:
     return keras.Model(given, heat_of(given, side))
 
 
-def _judged(head: keras.Model, sensed: Sequence[Tensor]) -> Floats:
+def _judged(head: keras.Model, features: Sequence[Tensor]) -> Floats:
     """(N, side, side) of the features of N pictures."""
     heats = []
-    for start in range(0, len(sensed[0]), BATCH):
-        batch = [one[start : start + BATCH].astype(np.float32) for one in sensed]
+    for start in range(0, len(features[0]), BATCH):
+        batch = [one[start : start + BATCH].astype(np.float32) for one in features]
         heats.append(np.asarray(head.predict_on_batch(batch))[..., 0])
     return np.concatenate(heats)

@@ -1,4 +1,4 @@
-"""Defects planted on good images: to calibrate, to teach one judge and to choose a detector.
+"""Synthetic defects on good images: to calibrate, to fit one scorer and to choose a detector.
 
 They are crude on purpose: spots, scratches, stains, foreign texture, blur and noise of many sizes
 and contrasts. No real defect is needed.
@@ -24,19 +24,19 @@ LEAST_PX = 12
 """A smaller mask is drawn again: it could not be seen."""
 
 
-def plant(images: Tensor, rng: Generator) -> tuple[Tensor, NDArray[np.bool_]]:
+def add_defects(images: Tensor, rng: Generator) -> tuple[Tensor, NDArray[np.bool_]]:
     """uint8 (N, H, W, C) good images -> the same with a defect each, and masks (N, H, W)."""
-    planted = np.empty_like(images)
+    images_out = np.empty_like(images)
     masks = np.zeros(images.shape[:3], np.bool_)
     names = list(KINDS)
-    for place, image in enumerate(images):
+    for index, image in enumerate(images):
         kind = names[int(rng.integers(len(names)))]
         other = images[int(rng.integers(len(images)))]
-        planted[place], masks[place] = plant_one(image, other, kind, rng)
-    return planted, masks
+        images_out[index], masks[index] = add_defect(image, other, kind, rng)
+    return images_out, masks
 
 
-def plant_one(
+def add_defect(
     image: Tensor, other: Tensor, kind: str, rng: Generator
 ) -> tuple[Tensor, NDArray[np.bool_]]:
     """One defect of `kind` (a name of KINDS) on `image`; `other` lends texture."""

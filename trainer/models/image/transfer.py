@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
@@ -26,10 +25,17 @@ from trainer.data.split import Split
 from trainer.models.image.backbone import backbone_name, find_backbone
 from trainer.models.image.feature_maps import MOST_CALIBRATION, Floats, detector_spec
 from trainer.models.image.linear_head import Choice, Head, Layers, choose, left_out, regress
-from trainer.models.image.pooling import ALL, TEXTURE, float_features, int8_features, sight, told
+from trainer.models.image.pooling import (
+    ALL,
+    TEXTURE,
+    feature_extractor,
+    float_features,
+    head_vectors,
+    int8_features,
+)
 from trainer.models.image.texture import square
 from trainer.models.layers.int8 import converted
-from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import descend, seed_everything
 from trainer.training.predict import predict
 
@@ -48,8 +54,10 @@ LAYERS: dict[str, Layers] = {
 """Which of a backbone's five pools, and its texture, the head may read."""
 
 
-class TransferOptions(Strict):
+class TransferOptions(ModelOptions):
     """[options] of `transfer`."""
+
+    OLD_NAMES: ClassVar = {"looks": "tta_views", "views": "augmented_copies"}
 
     backbone: Literal[
         "auto", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "efficientnet_lite0"
@@ -60,15 +68,22 @@ class TransferOptions(Strict):
     layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
     )
-    looks: Literal[1, 4] = Field(
-        default=4, description="4: as it is and mirrored three ways, averaged; costs four times"
+    tta_views: Literal[1, 4] = Field(
+        default=4,
+        description="test-time views of each image. 4: as it is and mirrored three ways, averaged, "
+        "for four times the processor time",
     )
     tune: Literal["auto", "none", "upper", "all"] = Field(
         default="auto",
         description="what follows the head: nothing, the upper blocks, everything; auto: everything"
         " where the weights are random, else nothing",
     )
-    views: int = Field(default=2, ge=0, le=20, description="variations of each image for the head")
+    augmented_copies: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="augmented copies of each image that the head is fitted on",
+    )
     tune_rate: float = Field(default=2e-4, gt=0, le=0.1, description="the first learning rate")
 
 
@@ -81,8 +96,8 @@ def spec_of(split: Split, config: FitConfig, options: TransferOptions) -> ImageI
 def build(spec: InputSpec, labels: int, config: FitConfig, options: TransferOptions) -> keras.Model:
     """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
     layers = LAYERS["middle" if options.layers == "auto" else options.layers]
-    eye = sight(spec, config, options.backbone, layers, options.looks)
-    return _headed(eye, labels, options.looks)
+    extractor = feature_extractor(spec, config, options.backbone, layers, options.tta_views)
+    return _headed(extractor, labels, options.tta_views)
 
 
 def fit(training: Training[TransferOptions]) -> Fitted:
@@ -109,8 +124,8 @@ def fit(training: Training[TransferOptions]) -> Fitted:
     rows = descend(network, training, options.tune_rate)
     if head["val_loss"] <= min(row["val_loss"] for row in rows):
         network.set_weights(before)
-        kept = "fine-tuning did not improve on the head alone"
-        return Fitted(network, [head, *rows], (_sentence(choice), kept))
+        note = "fine-tuning did not improve on the head alone"
+        return Fitted(network, [head, *rows], (_sentence(choice), note))
     return Fitted(network, [head, *rows], (_sentence(choice),))
 
 
@@ -122,32 +137,38 @@ def fit_head(
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
     variations of an image together weigh as much as one of the two.
     """
-    eye = sight(training.spec, training.config, options.backbone, ALL, options.looks)
+    extractor = feature_extractor(
+        training.spec, training.config, options.backbone, ALL, options.tta_views
+    )
     targets, labels = training.train_targets, len(training.labels)
-    payload = converted(eye, calibration_of(training))
-    turns = [
-        float_features(eye, training.train.inputs, options.looks, training),
-        *_int8_turns(eye, payload, training, options),
+    payload = converted(extractor, calibration_of(training))
+    passes = [
+        float_features(extractor, training.train.inputs, options.tta_views, training),
+        *_int8_passes(extractor, payload, training, options),
     ]
     choice = choose(
-        turns[1],
+        passes[1],
         targets,
         _groups(training),
         labels,
         list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]],
         training.config.class_weights,
-        training.talk,
+        training.progress,
     )
     head = regress(
-        [np.concatenate(layer) for layer in zip(*turns, strict=True)],
-        np.tile(targets, len(turns)),
-        np.repeat([1, 1] + [1 / max(1, options.views)] * options.views, len(targets)),
+        [np.concatenate(layer) for layer in zip(*passes, strict=True)],
+        np.tile(targets, len(passes)),
+        np.repeat(
+            [1, 1] + [1 / max(1, options.augmented_copies)] * options.augmented_copies, len(targets)
+        ),
         labels,
         choice,
         training.config.class_weights,
     )
-    eye = sight(training.spec, training.config, options.backbone, choice.layers, options.looks)
-    network = _headed(eye, labels, options.looks)
+    extractor = feature_extractor(
+        training.spec, training.config, options.backbone, choice.layers, options.tta_views
+    )
+    network = _headed(extractor, labels, options.tta_views)
     _set_head(network, head)
     return network, choice
 
@@ -157,15 +178,18 @@ def _fit_on_all(training: Training[TransferOptions], options: TransferOptions) -
     first, second = training.train, training.val
     inputs = np.concatenate([first.inputs, second.inputs])
     both = Prepared(inputs, np.concatenate([first.sample, second.sample]))
-    everything = replace(training, train=both)
-    if not left_out(everything.train_targets, _groups(everything)):
+    joined = replace(training, train=both)
+    if not left_out(joined.train_targets, _groups(joined)):
         return None
-    network, choice = fit_head(everything, options)
+    network, choice = fit_head(joined, options)
     if choice.logits is None:
         return None
-    unseen = choice.logits[len(first.inputs) :]
-    notes = (_sentence(choice), "validation images taught the head; others judged them")
-    return Fitted(network, [_history(unseen, training)], notes, unseen=unseen)
+    cross_fitted = choice.logits[len(first.inputs) :]
+    notes = (
+        _sentence(choice),
+        "the head was fitted on validation images too; cross-fitted heads scored them",
+    )
+    return Fitted(network, [_history(cross_fitted, training)], notes, cross_fitted=cross_fitted)
 
 
 def _groups(training: Training) -> NDArray[np.str_]:
@@ -175,10 +199,10 @@ def _groups(training: Training) -> NDArray[np.str_]:
 def calibration_of(training: Training[TransferOptions], fitted: Fitted | None = None) -> Tensor:
     """Up to MOST_CALIBRATION training images, the same for the head and for the int8 file.
 
-    With four looks half as many: each then brings four pictures.
+    With four test-time views half as many: each image then gives four.
     """
     del fitted
-    most = MOST_CALIBRATION // (1 if training.options.looks == 1 else 2)
+    most = MOST_CALIBRATION // (1 if training.options.tta_views == 1 else 2)
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     return np.asarray(inputs[rng.permutation(len(inputs))[:most]])
@@ -196,8 +220,8 @@ def thaw(network: keras.Model, first: str) -> None:
         layer.trainable = reached and not isinstance(layer, keras.layers.BatchNormalization)
 
 
-def _headed(eye: keras.Model, labels: int, looks: int) -> keras.Model:
-    """Dense logits on every vector that is told, summed: each keeps an int8 range of its own.
+def _headed(extractor: keras.Model, labels: int, tta_views: int) -> keras.Model:
+    """Dense logits on every vector of the head, summed: each keeps an int8 range of its own.
 
     The logits stay in float: their weights differ by far more than int8 can tell apart.
     """
@@ -205,34 +229,39 @@ def _headed(eye: keras.Model, labels: int, looks: int) -> keras.Model:
     from keras import layers
 
     parts = [
-        layers.Dense(labels, use_bias=place == 0, name=f"{FLOAT_PREFIX}head{place}")(vector)
-        for place, vector in enumerate(told(eye.outputs, looks))
+        layers.Dense(labels, use_bias=index == 0, name=f"{FLOAT_PREFIX}head{index}")(vector)
+        for index, vector in enumerate(head_vectors(extractor.outputs, tta_views))
     ]
     logits = layers.Add(name=f"{FLOAT_PREFIX}logits")(parts) if len(parts) > 1 else parts[0]
-    return keras.Model(eye.input, logits, name="transfer")
+    return keras.Model(extractor.input, logits, name="transfer")
 
 
 def _set_head(network: keras.Model, head: Head) -> None:
     kernels: list[Floats] = []
     for layer, kernel in zip(head.layers, head.kernels, strict=True):
         kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
-    for place, kernel in enumerate(kernels):
-        weights = [kernel, head.bias] if place == 0 else [kernel]
-        network.get_layer(f"{FLOAT_PREFIX}head{place}").set_weights(weights)
+    for index, kernel in enumerate(kernels):
+        weights = [kernel, head.bias] if index == 0 else [kernel]
+        network.get_layer(f"{FLOAT_PREFIX}head{index}").set_weights(weights)
 
 
-def _int8_turns(
-    eye: keras.Model, payload: bytes, training: Training[TransferOptions], options: TransferOptions
+def _int8_passes(
+    extractor: keras.Model,
+    payload: bytes,
+    training: Training[TransferOptions],
+    options: TransferOptions,
 ) -> list[list[Floats]]:
-    """The int8 features of all training images, then of `views` variations of them."""
+    """The int8 features of all training images, then of `augmented_copies` variations of them."""
     rng = np.random.default_rng(training.config.seed)
     inputs, names = training.train.inputs, training.config.image.augment
-    turns = [int8_features(eye, payload, inputs, options.looks, training, "features in int8")]
-    for turn in range(options.views):
+    passes = [
+        int8_features(extractor, payload, inputs, options.tta_views, training, "features in int8")
+    ]
+    for number in range(options.augmented_copies):
         varied = augment(inputs, names, rng).astype(np.uint8)
-        what = f"variation {turn + 1}"
-        turns.append(int8_features(eye, payload, varied, options.looks, training, what))
-    return turns
+        what = f"variation {number + 1}"
+        passes.append(int8_features(extractor, payload, varied, options.tta_views, training, what))
+    return passes
 
 
 def _sentence(choice: Choice) -> str:

@@ -23,12 +23,12 @@ def joined_heads(members: Sequence[keras.Model], name: str) -> keras.Model:
         return members[0]
     inputs = keras.Input(members[0].input_shape[1:], name="input")
     heads = [member.layers[-1] for member in members]
-    heard = []
+    outputs = []
     for number, (member, head) in enumerate(zip(members, heads, strict=True)):
         body = keras.Model(member.input, head.input, name=f"{name}_{number}")
-        heard.append(body(inputs))
+        outputs.append(body(inputs))
     head = keras.layers.Dense(heads[0].units, name=heads[0].name)
-    model = keras.Model(inputs, head(keras.layers.Concatenate(name="heard")(heard)), name=name)
+    model = keras.Model(inputs, head(keras.layers.Concatenate(name="heard")(outputs)), name=name)
     kernels, biases = zip(*(one.get_weights() for one in heads), strict=True)
     head.set_weights([np.concatenate(kernels) / len(members), np.mean(biases, axis=0)])
     return model

@@ -1,9 +1,10 @@
-"""What the station's int8 backbone sees of the training images, beside what float sees.
+"""Features of the training images by the int8 backbone of the station, beside the float ones.
 
-Rounding shifts the features of a place by more than good parts differ where good parts hardly
-differ at all (a white background). Distances estimated from float features alone then call every
-part odd in int8; estimated from both, they allow for the rounding. A regression likewise learns not
-to lean on features that rounding spoils.
+Rounding shifts the features of a position by more than good parts differ where good parts hardly
+differ at all (a white background). Distances that were fitted
+on float features alone are then large for every part in int8; distances that were fitted on both
+allow for the rounding. A regression likewise learns to give little weight to features that
+rounding changes.
 """
 
 from __future__ import annotations
@@ -20,59 +21,66 @@ from numpy.typing import DTypeLike
 from edge_agent.contracts.core.types import Tensor
 from trainer.console.tf_log import silent_descriptor
 from trainer.models.image.backbone import NETWORK, scaled_rgb
-from trainer.models.image.feature_maps import BATCH, SENSES, Floats, listed, planted_inputs, rows_of
+from trainer.models.image.feature_maps import (
+    BATCH,
+    FEATURES,
+    Floats,
+    inputs_with_defects,
+    listed,
+    rows_of,
+)
 from trainer.training.api import Training
 
 if TYPE_CHECKING:
     import keras
 
 
-class Sight:
-    """What a detector's senses make of images, as float and as int8 sees them."""
+class FeatureReader:
+    """What a detector's layer make of images, as float and as int8 sees them."""
 
     def __init__(self, network: keras.Model, training: Training) -> None:
-        """`network`: a detector with a layer `eye` and layers that make senses of its outputs."""
+        """`network`: a detector with a layer `eye` and layers that make layer of its outputs."""
         self._network = network
-        self._wholes: dict[str, keras.Model] = {}
-        self._sight = _sight(network, training)
-        self._payload = converted(self._sight, planted_inputs(training))
+        self._models: dict[str, keras.Model] = {}
+        self._backbone = _backbone(network, training)
+        self._payload = converted(self._backbone, inputs_with_defects(training))
         self._training = training
 
-    def twice(
-        self, inputs: Tensor, what: str, senses: str = SENSES, dtype: DTypeLike = np.float32
+    def read_both(
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
     ) -> list[Floats]:
-        """uint8 (N, H, W, C) -> one (2N, ...) per sense: float rows first, then int8 rows.
+        """uint8 (N, H, W, C) -> (2N, ...) for each output of `layer`: float rows, then int8 rows.
 
-        senses: the layer that makes them; dtype: as which they are kept.
+        layer: the layer that computes the features; dtype: that of the returned arrays.
         """
-        rounded = self._rounded(inputs, what, senses, dtype)
-        pairs = zip(self.plain(inputs, what, senses, dtype), rounded, strict=True)
+        rounded = self._rounded(inputs, what, layer, dtype)
+        pairs = zip(self.read_float(inputs, what, layer, dtype), rounded, strict=True)
         return [np.concatenate(pair) for pair in pairs]
 
-    def plain(
-        self, inputs: Tensor, what: str, senses: str = SENSES, dtype: DTypeLike = np.float32
+    def read_float(
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
     ) -> list[Floats]:
-        """The same of the float backbone alone: one (N, ...) per sense."""
+        """The features of the float backbone alone: one (N, ...) for each output of `layer`."""
         import keras
 
-        if senses not in self._wholes:
-            sensed = self._network.get_layer(senses)(self._sight.outputs)
-            self._wholes[senses] = keras.Model(self._sight.input, sensed)
-        whole = self._wholes[senses]
+        if layer not in self._models:
+            features = self._network.get_layer(layer)(self._backbone.outputs)
+            self._models[layer] = keras.Model(self._backbone.input, features)
+        whole = self._models[layer]
         return rows_of(whole, inputs, self._training, f"features of {what}", dtype)
 
-    def _rounded(self, inputs: Tensor, what: str, senses: str, dtype: DTypeLike) -> list[Floats]:
-        """Of the int8 backbone; the senses stay in float."""
-        sensing = self._network.get_layer(senses)
+    def _rounded(self, inputs: Tensor, what: str, layer: str, dtype: DTypeLike) -> list[Floats]:
+        """The features of the int8 backbone; `layer` itself is computed in float."""
+        head = self._network.get_layer(layer)
         rows: list[list[Floats]] = []
         taps: list[list[Floats]] = []
-        with self._training.talk.steps(f"features of {what} in int8", len(inputs)) as bar:
-            for place, found in enumerate(sights(self._payload, inputs)):
-                taps.append(found)
+        with self._training.progress.steps(f"features of {what} in int8", len(inputs)) as bar:
+            for index, outputs in enumerate(int8_outputs(self._payload, inputs)):
+                taps.append(outputs)
                 bar.advance()
-                if len(taps) == BATCH or place == len(inputs) - 1:
+                if len(taps) == BATCH or index == len(inputs) - 1:
                     given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.append(listed(sensing.predict_on_batch(given), dtype))
+                    rows.append(listed(head.predict_on_batch(given), dtype))
                     taps = []
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
@@ -102,24 +110,24 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
         return bytes(converter.convert())
 
 
-def sights(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
+def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     """The dequantised outputs for each input, in the network's order, with a batch axis of 1."""
     from ai_edge_litert.interpreter import Interpreter
 
     with silent_descriptor(2):
         reader = Interpreter(model_content=payload, num_threads=1)
         reader.allocate_tensors()
-    place = reader.get_input_details()[0]["index"]
+    input_index = reader.get_input_details()[0]["index"]
     named = reader.get_signature_runner().get_output_details()
     outputs = [named[name] for name in sorted(named, key=lambda one: int(one.split("_")[-1]))]
     for image in inputs:
-        reader.set_tensor(place, image[None])
+        reader.set_tensor(input_index, image[None])
         reader.invoke()
         yield [_real(reader.get_tensor(one["index"]), one["quantization"]) for one in outputs]
 
 
-def _sight(network: keras.Model, training: Training) -> keras.Model:
-    """A detector's start: pixels 0..255 to the taps of its backbone."""
+def _backbone(network: keras.Model, training: Training) -> keras.Model:
+    """The backbone of a detector: pixels 0..255 to the taps of its backbone."""
     import keras
 
     pixels = keras.Input(training.spec.shape)

@@ -44,12 +44,14 @@ def solve(
     """
     seen, basis = _own_space(rows)
     start = np.zeros((seen.shape[1] + 1, int(targets.max()) + 1))
-    found = []
+    solutions = []
     for ridge in ridges:
         start = _descended(seen, targets, weights, ridge, steps, start)
         slopes = start[:-1].astype(np.float32)
-        found.append((slopes if basis is None else basis @ slopes, start[-1].astype(np.float32)))
-    return found
+        solutions.append(
+            (slopes if basis is None else basis @ slopes, start[-1].astype(np.float32))
+        )
+    return solutions
 
 
 def _descended(

@@ -49,9 +49,9 @@ def tabular_spec(
             "no tag changes among the training rows", where=columns.file, cure="name other features"
         )
     used = _used(columns.derived, {feature.of for feature in chosen})
-    kept = [tag for tag in tags if tag.categories or tag.name in used or tag.name not in known]
+    used_tags = [tag for tag in tags if tag.categories or tag.name in used or tag.name not in known]
     return TabularInput(
-        tags=kept,
+        tags=used_tags,
         derived=[feature for feature in columns.derived if feature.name in used],
         features=chosen,
         window_rows=window_rows,
@@ -86,9 +86,9 @@ def raw_values(table: Table, tags: list[Tag]) -> dict[str, Numbers]:
         if tag.categories:
             continue
         column, factor, offset = find_column(table, tag.name)
-        found = numbers(table, column) * factor + offset
-        fill = tag.fill if tag.fill is not None else float(np.nanmedian(found))
-        values[tag.name] = np.where(np.isfinite(found), found, fill)
+        readings = numbers(table, column) * factor + offset
+        fill = tag.fill if tag.fill is not None else float(np.nanmedian(readings))
+        values[tag.name] = np.where(np.isfinite(readings), readings, fill)
     return values
 
 

@@ -73,8 +73,8 @@ def cut_edges(
 def _neighbours(cuts: Numbers, values: Numbers) -> list[float]:
     """The training values next below and above each cut, at least FINEST of the span apart."""
     known = np.unique(values)
-    place = np.clip(np.searchsorted(known, cuts, side="right"), 1, len(known) - 1)
-    below, above = known[place - 1], known[place]
+    index = np.clip(np.searchsorted(known, cuts, side="right"), 1, len(known) - 1)
+    below, above = known[index - 1], known[index]
     narrow = np.maximum(FINEST * (known[-1] - known[0]) * 1.01 - (above - below), 0.0) / 2
     return [float(edge) for edge in np.unique(np.concatenate([below - narrow, above + narrow]))]
 
@@ -112,11 +112,11 @@ def _cuts(forest: RandomForestClassifier, feature: int) -> tuple[Numbers, Number
     gains: list[Numbers] = []
     for estimator in forest.estimators_:
         tree = estimator.tree_
-        mine = np.flatnonzero(tree.feature == feature)
+        nodes = np.flatnonzero(tree.feature == feature)
         weight = tree.weighted_n_node_samples * tree.impurity
-        cuts.append(tree.threshold[mine])
+        cuts.append(tree.threshold[nodes])
         gains.append(
-            weight[mine] - weight[tree.children_left[mine]] - weight[tree.children_right[mine]]
+            weight[nodes] - weight[tree.children_left[nodes]] - weight[tree.children_right[nodes]]
         )
     return np.concatenate(cuts), np.maximum(np.concatenate(gains), 0.0)
 
@@ -124,8 +124,8 @@ def _cuts(forest: RandomForestClassifier, feature: int) -> tuple[Numbers, Number
 def _spaced(edges: Sequence[float]) -> list[float]:
     low, high = edges[0], edges[-1]
     least = FINEST * (high - low)
-    kept = [low]
+    spaced = [low]
     for edge in edges[1:-1]:
-        if edge - kept[-1] > least and high - edge > least:
-            kept.append(float(edge))
-    return [*kept, high]
+        if edge - spaced[-1] > least and high - edge > least:
+            spaced.append(float(edge))
+    return [*spaced, high]

@@ -145,11 +145,11 @@ def _full_windows(training: Training) -> NDArray[np.bool_]:
     """(N,) whether a training window has no repeated row, whose mean would be noisier."""
     spec = tabular_input(training.spec)
     table = table_of(training.dataset)
-    place = np.zeros(len(table), np.int64)
+    position = np.zeros(len(table), np.int64)
     for series in series_rows(table, spec):
-        place[series] = np.arange(len(series))
+        position[series] = np.arange(len(series))
     rows = rows_of(training.dataset, training.train.sample)
-    return np.asarray(place[rows] >= spec.window_rows - 1)
+    return np.asarray(position[rows] >= spec.window_rows - 1)
 
 
 def deviations_of(spec: TabularInput) -> NDArray[np.float64]:

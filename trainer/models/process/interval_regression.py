@@ -60,7 +60,7 @@ def fit_values(training: Training[ValueOptions], build: Callable[[], keras.Model
     lessons = (truth[training.train.sample] / full_scale).astype(np.float32)
     checks = (truth[training.val.sample] / full_scale).astype(np.float32)
     members, history = [], []
-    with training.talk.steps("training", training.config.epochs * options.members) as bar:
+    with training.progress.steps("training", training.config.epochs * options.members) as bar:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build()
@@ -84,8 +84,8 @@ def with_short_history(inputs: Tensor, rng: np.random.Generator) -> Tensor:
         return inputs
     begins = rng.integers(0, inputs.shape[1] - LEAST_HISTORY + 1, len(inputs))
     begins[rng.random(len(inputs)) >= BEGUN_LATE] = 0
-    places = np.maximum(np.arange(inputs.shape[1])[None], begins[:, None])
-    return np.take_along_axis(inputs, places[:, :, None], axis=1)
+    positions = np.maximum(np.arange(inputs.shape[1])[None], begins[:, None])
+    return np.take_along_axis(inputs, positions[:, :, None], axis=1)
 
 
 def pooled_rows(rows: keras.KerasTensor, options: ValueOptions) -> keras.KerasTensor:

@@ -65,12 +65,12 @@ def spec_of(split: Split, config: FitConfig, options: MlpOptions) -> TabularInpu
         return plain
     rows = plain_rows(sample_table(dataset, train), plain)
     forest = grow(rows, dataset.targets()[train], config.seed, EDGE_TREES)
-    place = {feature.of: at for at, feature in enumerate(plain.features)}
+    column_of = {feature.of: at for at, feature in enumerate(plain.features)}
     values = dict(numeric_features(dataset, train, plain.tags))
     return tabular_spec(
         dataset,
         train,
-        lambda name, _: cut_edges(forest, place[name], values[name], options.pieces),
+        lambda name, _: cut_edges(forest, column_of[name], values[name], options.pieces),
     )
 
 
@@ -97,7 +97,7 @@ def fit(training: Training[MlpOptions]) -> Fitted:
     seed_everything(training.config.seed)
     lessons = _lessons(training, options)
     members, history = [], []
-    with training.talk.steps("training", training.config.epochs * options.members) as bar:
+    with training.progress.steps("training", training.config.epochs * options.members) as bar:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build(training.spec, len(training.labels), training.config, options)

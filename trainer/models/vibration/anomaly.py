@@ -14,7 +14,7 @@ from edge_agent.contracts.vibration.baseline import MIN_WINDOWS, raw_features, r
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import standardise
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.prepare import Prepared, prepare
 from trainer.data.samples import Indices
 from trainer.data.split import Split
@@ -84,11 +84,11 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
     the threshold until nothing is ever found.
     """
 
-    heard = [one for one in _by_condition(training) if len(one.inputs)]
-    scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in heard]
+    conditions = [one for one in _by_condition(training) if len(one.inputs)]
+    scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in conditions]
     threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
     scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
-    pairs = zip(scores, heard, strict=True)
+    pairs = zip(scores, conditions, strict=True)
     normal = [run[apart(one.sample, training.spec)] for run, one in pairs]
     return with_rule(scoring, Runs(normal, []), training.config.false_alarms)
 
@@ -97,15 +97,15 @@ def _by_condition(training: Training) -> list[Prepared]:
     """The validation inputs of each group, as a station with a baseline would hear them."""
     groups = np.array(training.dataset.groups())
     known = set(groups[training.split.train])
-    heard = []
+    conditions = []
     for group in sorted(set(groups[training.split.val])):
-        mine = training.split.val[groups[training.split.val] == group]
+        indices = training.split.val[groups[training.split.val] == group]
         if group in known:
-            chosen = np.isin(training.val.sample, mine)
-            heard.append(Prepared(training.val.inputs[chosen], training.val.sample[chosen]))
+            chosen = np.isin(training.val.sample, indices)
+            conditions.append(Prepared(training.val.inputs[chosen], training.val.sample[chosen]))
         else:
-            heard.append(_after_baseline(training, mine))
-    return heard
+            conditions.append(_after_baseline(training, indices))
+    return conditions
 
 
 def _after_baseline(training: Training, samples: Indices) -> Prepared:
@@ -113,14 +113,16 @@ def _after_baseline(training: Training, samples: Indices) -> Prepared:
     spec = training.spec
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration input")
-    whole = prepare(training.dataset, samples, raw_features(spec), Silent(), "")
-    half = len(whole.inputs) // 2
-    moved = rebase(spec, whole.inputs[:half]) if half >= MIN_WINDOWS else spec
+    prepared = prepare(training.dataset, samples, raw_features(spec), SilentProgress(), "")
+    half = len(prepared.inputs) // 2
+    moved = rebase(spec, prepared.inputs[:half]) if half >= MIN_WINDOWS else spec
     if moved.standard is None:
         raise TypeError("a detector without a standardisation")
     rest = slice(half if half >= MIN_WINDOWS else 0, None)
-    held = [standardise(one.astype(np.float64), moved.standard) for one in whole.inputs[rest]]
-    return Prepared(np.stack(held).astype(np.float32), whole.sample[rest])
+    normalised = [
+        standardise(one.astype(np.float64), moved.standard) for one in prepared.inputs[rest]
+    ]
+    return Prepared(np.stack(normalised).astype(np.float32), prepared.sample[rest])
 
 
 def planted(training: Training, fitted: Fitted) -> Tensor:

@@ -1,7 +1,7 @@
 """A 1-D convolution network on vibration: on views of each window, or on the raw signal.
 
-hear = "both" (the shape of the spectrum and the envelope's lines), "spectrum" or "envelope": see
-listening.py and listened.py. hear = "raw": a wide first kernel on the signal itself, after Zhang
+features = "both" (the shape of the spectrum and the lines of the envelope spectrum), "spectrum" or
+"envelope": see features.py. features = "raw": a wide first kernel on the signal itself, after Zhang
 et al., "A New Deep Learning Model for Fault Diagnosis with Good Anti-Noise and Domain Adaptation
 Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2), 2017. All kernels are (k, 1) of Conv2D,
 which the int8 converter folds without a reshape per layer.
@@ -9,11 +9,10 @@ which the int8 converter folds without a reshape per layer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
@@ -21,7 +20,7 @@ from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
 from trainer.models.vibration.features import (
     CLIP,
-    Hear,
+    FeatureSet,
     Level,
     class_views,
     speeds,
@@ -30,7 +29,7 @@ from trainer.models.vibration.features import (
     with_views,
 )
 from trainer.models.vibration.network import build_spectrum_network, fit_spectrum_network
-from trainer.training.api import Architecture, Fitted, Training
+from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import fit_network
 
 if TYPE_CHECKING:
@@ -39,10 +38,14 @@ if TYPE_CHECKING:
 WINDOW_SAMPLES = 2048
 
 
-class Conv1dOptions(Strict):
+class Conv1dOptions(ModelOptions):
     """[options] of conv1d."""
 
-    hear: Hear = Field(default="both", description="raw, spectrum, envelope, or both of the latter")
+    OLD_NAMES: ClassVar = {"hear": "features"}
+
+    features: FeatureSet = Field(
+        default="both", description="raw, spectrum, envelope, or both of the latter"
+    )
     level: Level = Field(
         default="shape", description="shape: gain and severity are not heard; absolute: they are"
     )
@@ -50,11 +53,11 @@ class Conv1dOptions(Strict):
 
 def spec_of(split: Split, config: FitConfig, options: Conv1dOptions) -> VibrationInput:
     """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
-    if options.hear == "raw":
+    if options.features == "raw":
         return vibration_spec(split, config, WINDOW_SAMPLES)
     spec = window_spec(split, config)
     top_rpm = top_speed(speeds(split, split.train))
-    views = class_views(spec, options.hear, options.level, top_rpm)
+    views = class_views(spec, options.features, options.level, top_rpm)
     return with_views(split, spec, views, CLIP, by_group=False)
 
 
@@ -63,7 +66,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: Conv1dOption
 
     del config
     bins, channels = spec.shape[0], spec.shape[-1]
-    if options.hear == "raw":
+    if options.features == "raw":
         return _build_raw(bins, channels, labels)
     return build_spectrum_network((bins, channels), labels)
 
@@ -71,7 +74,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: Conv1dOption
 def fit(training: Training[Conv1dOptions]) -> Fitted:
     """By gradient descent with early stopping (raw), or for a fixed time under noise (views)."""
 
-    if training.options.hear == "raw":
+    if training.options.features == "raw":
         return fit_network(ARCHITECTURE, training)
     return fit_spectrum_network(training)
 

@@ -69,8 +69,8 @@ def _rebuilder(bins: int, channels: int) -> keras.Model:
     import keras
     from keras import layers
 
-    heard = keras.Input((bins, channels), name="views")
-    x = layers.Reshape((bins, 1, channels))(heard)
+    inputs = keras.Input((bins, channels), name="views")
+    x = layers.Reshape((bins, 1, channels))(inputs)
     for filters, stride in ((16, 2), (16, 2)):
         x = layers.Conv2D(filters, (5, 1), (stride, 1), padding="same")(x)
         x = layers.ReLU(6.0)(x)
@@ -79,7 +79,7 @@ def _rebuilder(bins: int, channels: int) -> keras.Model:
     bias = keras.initializers.Constant(BOUND)
     x = layers.Dense(bins * channels, kernel_initializer="zeros", bias_initializer=bias)(x)
     x = layers.ReLU(6.0)(x)
-    return keras.Model(heard, layers.Reshape((bins, channels), name="rebuilt")(x))
+    return keras.Model(inputs, layers.Reshape((bins, channels), name="rebuilt")(x))
 
 
 def _train(rebuild: keras.Model, training: Training) -> list[Mapping[str, float]]:
@@ -90,7 +90,7 @@ def _train(rebuild: keras.Model, training: Training) -> list[Mapping[str, float]
     rows: list[Mapping[str, float]] = []
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * STEPS)
     rebuild.compile(keras.optimizers.Adam(rate), "mse")
-    with training.talk.steps("training", config.epochs) as bar:
+    with training.progress.steps("training", config.epochs) as bar:
         for epoch in range(config.epochs):
             losses = []
             for _ in range(STEPS):

@@ -28,7 +28,7 @@ from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
 
-Hear = Literal["raw", "spectrum", "envelope", "both"]
+FeatureSet = Literal["raw", "spectrum", "envelope", "both"]
 Level = Literal["shape", "absolute"]
 
 WINDOW_S = 1.0
@@ -75,28 +75,30 @@ def with_views(
 
     by_group: a centre for each group, spread within the groups; else one centre for all.
     """
-    heard = spec.model_copy(update={"views": views})
-    dense = denser(heard, 2)
+    with_new_views = spec.model_copy(update={"views": views})
+    dense = denser(with_new_views, 2)
     if not isinstance(dense, VibrationInput):
         raise TypeError("views need a vibration input")
     groups = np.array(split.dataset.groups())[split.train]
     features = [_features(split, int(index), dense) for index in split.train]
     single = not by_group or len(set(groups)) > MOST_CENTRES
     names = np.zeros(len(groups)) if single else groups
-    return heard.model_copy(update={"standard": _standard(features, names, views, spec, clip)})
+    return with_new_views.model_copy(
+        update={"standard": _standard(features, names, views, spec, clip)}
+    )
 
 
 def class_views(
-    spec: VibrationInput, hear: Hear, level: Level, top_rpm: float | None
+    spec: VibrationInput, features: FeatureSet, level: Level, top_rpm: float | None
 ) -> list[AnyView]:
     """The views of a classifier: the spectrum's shape, the envelope's lines, or both.
 
     top_rpm: the highest speed of the training samples; None where not all are known.
     """
     views: list[AnyView] = []
-    if hear in ("spectrum", "both"):
+    if features in ("spectrum", "both"):
         views.append(SpectrumView(bins=BINS, high_hz=spec.rate_hz / 2, level=level))
-    if hear in ("envelope", "both"):
+    if features in ("envelope", "both"):
         low, high = ORDERS if top_rpm else _envelope_hz(spec.rate_hz)
         top_hz = high * (top_rpm / 60 if top_rpm else 1.0)
         views.append(
@@ -115,8 +117,8 @@ def class_views(
 def detector_views(spec: VibrationInput, bins: int, posture: bool) -> list[AnyView]:
     """The views of a detector: the spectrum at its absolute level, and how the sensor leans."""
     low = spec.rate_hz / spec.window_samples
-    heard = SpectrumView(bins=bins, low_hz=low, high_hz=spec.rate_hz / 2)
-    return [heard, PostureView(bins=bins)] if posture else [heard]
+    spectrum = SpectrumView(bins=bins, low_hz=low, high_hz=spec.rate_hz / 2)
+    return [spectrum, PostureView(bins=bins)] if posture else [spectrum]
 
 
 def bands_hz(rate_hz: float, modulation_hz: float) -> list[tuple[float, float]]:
@@ -136,15 +138,15 @@ def speeds(split: Split, indices: Indices) -> list[float | None]:
     return [read_sample(split.dataset, int(index)).rpm for index in indices]
 
 
-def top_speed(found: Sequence[float | None]) -> float | None:
+def top_speed(speeds: Sequence[float | None]) -> float | None:
     """The highest of the speeds; None where not every recording says how fast its shaft turns."""
-    known = [rpm for rpm in found if rpm is not None]
-    return max(known) if known and len(known) == len(found) else None
+    known = [rpm for rpm in speeds if rpm is not None]
+    return max(known) if known and len(known) == len(speeds) else None
 
 
-def _turns_s(found: Sequence[float | None]) -> float:
-    known = [rpm for rpm in found if rpm is not None]
-    return WINDOW_TURNS * 60 / min(known) if top_speed(found) else 0.0
+def _turns_s(speeds: Sequence[float | None]) -> float:
+    known = [rpm for rpm in speeds if rpm is not None]
+    return WINDOW_TURNS * 60 / min(known) if top_speed(speeds) else 0.0
 
 
 def _envelope_hz(rate_hz: float) -> tuple[float, float]:

@@ -63,12 +63,12 @@ def build(
     from keras import layers
 
     del config
-    heard = keras.Input(spec.shape, name="frames")
-    x = layers.Reshape((spec.shape[0], 1, spec.shape[-1]))(heard)
+    inputs = keras.Input(spec.shape, name="frames")
+    x = layers.Reshape((spec.shape[0], 1, spec.shape[-1]))(inputs)
     x = layers.ReLU(6.0)(layers.Conv2D(options.units, 1, name="frame")(x))
     x = layers.Reshape((spec.shape[0], options.units))(x)
     x = layers.GRU(options.units, unroll=True)(x)
-    return keras.Model(heard, decaying_logits(x, labels), name="gru-spectra")
+    return keras.Model(inputs, decaying_logits(x, labels), name="gru-spectra")
 
 
 def fit(training: Training[GruSpectraOptions]) -> Fitted:

@@ -35,10 +35,10 @@ def build(
     import keras
     from keras import layers
 
-    heard = keras.Input(spec.shape, name="views")
+    inputs = keras.Input(spec.shape, name="views")
     features = int(np.prod(spec.shape))
-    white = layers.Dense(features, name="whitening")(layers.Flatten()(heard))
-    return keras.Model(heard, excess(white), name="mahalanobis")
+    white = layers.Dense(features, name="whitening")(layers.Flatten()(inputs))
+    return keras.Model(inputs, excess(white), name="mahalanobis")
 
 
 def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:

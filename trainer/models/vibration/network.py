@@ -36,7 +36,7 @@ STEPS = 8
 NOISE = 0.5
 """Standard deviations of noise on standardised features."""
 
-HASTE = 2.5
+RATE_FACTOR = 2.5
 """Times the configured learning rate: 320 steps suffice for what starts at zero."""
 
 BEND = 1.0
@@ -57,16 +57,16 @@ def build_spectrum_network(shape: tuple[int, int], labels: int) -> keras.Model:
     from keras import layers
 
     bins, channels = shape
-    heard = keras.Input((bins, channels), name="views")
-    x = layers.Reshape((bins, 1, channels))(heard)
+    inputs = keras.Input((bins, channels), name="views")
+    x = layers.Reshape((bins, 1, channels))(inputs)
     for filters, kernel, stride in FILTERS:
         x = layers.Conv2D(filters, (kernel, 1), (stride, 1), padding="same", use_bias=False)(x)
         x = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
-    joined = layers.Concatenate()([layers.Flatten()(heard), layers.Flatten()(x)])
-    return keras.Model(heard, decaying_logits(joined, labels), name="conv1d")
+    joined = layers.Concatenate()([layers.Flatten()(inputs), layers.Flatten()(x)])
+    return keras.Model(inputs, decaying_logits(joined, labels), name="conv1d")
 
 
-def decaying_logits(heard: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+def decaying_logits(features: keras.KerasTensor, labels: int) -> keras.KerasTensor:
     """Dense logits that begin at zero and are drawn back to it."""
     import keras
 
@@ -75,7 +75,7 @@ def decaying_logits(heard: keras.KerasTensor, labels: int) -> keras.KerasTensor:
         kernel_initializer="zeros",
         kernel_regularizer=keras.regularizers.l2(DECAY),
         name="logits",
-    )(heard)
+    )(features)
 
 
 def fit_spectrum_network(training: Training) -> Fitted:
@@ -95,9 +95,9 @@ def fit_spectrum_network(training: Training) -> Fitted:
 
 def balanced(targets: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """`count` places in `targets`, every label as often as any other."""
-    places = [np.flatnonzero(targets == label) for label in np.unique(targets)]
-    drawn = rng.integers(0, len(places), count)
-    return np.array([rng.choice(places[label]) for label in drawn], np.intp)
+    indices = [np.flatnonzero(targets == label) for label in np.unique(targets)]
+    drawn = rng.integers(0, len(indices), count)
+    return np.array([rng.choice(indices[label]) for label in drawn], np.intp)
 
 
 def varied(
@@ -124,15 +124,15 @@ def train_varied(network: keras.Model, training: Training, vary: Vary) -> list[M
     targets = training.train_targets
     rows: list[Mapping[str, float]] = []
     rate = keras.optimizers.schedules.CosineDecay(
-        HASTE * config.learning_rate, config.epochs * STEPS
+        RATE_FACTOR * config.learning_rate, config.epochs * STEPS
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(rate), loss)
-    with training.talk.steps("training", config.epochs) as bar:
+    with training.progress.steps("training", config.epochs) as bar:
         for epoch in range(config.epochs):
-            found = [_step(network, training, targets, vary, rng) for _ in range(STEPS)]
-            rows.append({"epoch": epoch + 1, "loss": float(np.mean(found))})
-            bar.advance(note=f"loss {found[-1]:.3f}")
+            losses = [_step(network, training, targets, vary, rng) for _ in range(STEPS)]
+            rows.append({"epoch": epoch + 1, "loss": float(np.mean(losses))})
+            bar.advance(note=f"loss {losses[-1]:.3f}")
     return rows
 
 

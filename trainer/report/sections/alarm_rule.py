@@ -11,13 +11,13 @@ from trainer.run_folder.run import FittedRun
 
 def alarm_rule(run: FittedRun) -> Markup:
     """Held-out alarms and delays with the rule and without; nothing where none was asked for."""
-    found = run.metrics.alarm_rule
-    if found is None:
+    tally = run.metrics.alarm_rule
+    if tally is None:
         return Markup()
     head = ["held-out readings", "rule", "normal", "false alarms", "share below", "faulty runs"]
-    rows = [_cells("as chosen", found.chosen), _cells("each reading alone", found.alone)]
+    rows = [_cells("as chosen", tally.chosen), _cells("each reading alone", tally.alone)]
     counts = Table([*head, "found", "mean delay"], rows)
-    return render("alarm_rule.html", chosen_by=found.chosen_by, counts=counts)
+    return render("alarm_rule.html", chosen_by=tally.chosen_by, counts=counts)
 
 
 def _cells(name: str, row: AlarmRuleCounts) -> list[str]:

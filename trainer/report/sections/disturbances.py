@@ -14,20 +14,20 @@ TITLES = {"pixel_auroc": "AUROC of pixels", "pro": "PRO up to 30 % false alarms"
 
 def disturbances(run: FittedRun) -> Markup:
     """What light, motion and other disturbances do to the held-out verdicts."""
-    found = run.metrics.disturbances
-    if not found:
+    figures = run.metrics.disturbances
+    if not figures:
         return Markup()
-    shown = [key for key in SHOWN if all(getattr(row, key) is not None for row in found.values())]
+    shown = [key for key in SHOWN if all(getattr(row, key) is not None for row in figures.values())]
     rows = [
         [
             name,
             f"{100 * row.verdicts_changed:.1f} %",
             *(value_text(key, getattr(row, key)) for key in shown),
         ]
-        for name, row in found.items()
+        for name, row in figures.items()
     ]
     head = ["", "Verdicts that change", *(title_of(key) for key in shown)]
-    count = next(iter(found.values())).n
+    count = next(iter(figures.values())).n
     gate = run.spec.familiarity
     return render(
         "disturbances.html",
@@ -64,11 +64,11 @@ def _strange_images(run: FittedRun) -> Table | None:
 
 def localisation(run: FittedRun) -> Markup:
     """How well the heat map finds the defect, where masks say where it is."""
-    found = run.metrics.localisation
+    figures = run.metrics.localisation
     rows = [
         [title, value_text(key, metric.value), interval_text(key, metric), str(metric.n)]
         for key, title in TITLES.items()
-        if (metric := getattr(found, key)) is not None
+        if (metric := getattr(figures, key)) is not None
     ]
     if not rows:
         return Markup()

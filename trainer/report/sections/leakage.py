@@ -23,11 +23,11 @@ def _comparison(run: FittedRun) -> Table | None:
     given = run.metrics.split_as_given
     if given is None:
         return None
-    held = run.metrics.held_out.present()
+    held_out = run.metrics.held_out.present()
     rows = [
-        [title_of(name), _cell(name, metric), _cell(name, held[name])]
+        [title_of(name), _cell(name, metric), _cell(name, held_out[name])]
         for name, metric in given.figures.present().items()
-        if name in held
+        if name in held_out
     ]
     head = ["", "as the folders split it", "grouped: no near-duplicate on both sides"]
     return Table(head, rows)

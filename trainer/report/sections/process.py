@@ -24,5 +24,5 @@ def values(run: FittedRun) -> Markup:
 
 def gbm_reference(run: FittedRun) -> Markup:
     """The network against gradient boosting on the same rows."""
-    found = run.metrics.gbm_reference
-    return render("gbm_reference.html", sentence=found.sentence) if found else Markup()
+    reference = run.metrics.gbm_reference
+    return render("gbm_reference.html", sentence=reference.sentence) if reference else Markup()

@@ -13,12 +13,12 @@ from trainer.run_folder.run import FittedRun
 
 def results(run: FittedRun) -> Markup:
     """All figures, and the trivial baselines beside the model."""
-    held = run.metrics.held_out.present()
-    if not held:
+    held_out = run.metrics.held_out.present()
+    if not held_out:
         return Markup()
     rows = [
         [title_of(n), value_text(n, m.value), interval_text(n, m), str(m.n), m.interval]
-        for n, m in held.items()
+        for n, m in held_out.items()
     ]
     figures = Table(["", "value", "95 % interval", "n", "interval by"], rows)
     return render("results.html", figures=figures, baselines=_baselines(run))
@@ -36,13 +36,13 @@ def _baselines(run: FittedRun) -> Table | None:
     baselines = run.metrics.baselines
     ranked = any(row.auroc for row in baselines.values())
     key = "auroc" if ranked else "accuracy"
-    found: dict[str, Metric | None] = {
+    metrics: dict[str, Metric | None] = {
         f"this network ({run.spec.architecture})": getattr(run.metrics.held_out, key),
         **{name: row.auroc if ranked else row.accuracy for name, row in baselines.items()},
     }
     rows = [
         [name, value_text(key, metric.value), interval_text(key, metric)]
-        for name, metric in found.items()
+        for name, metric in metrics.items()
         if metric is not None
     ]
     return Table(["", title_of(key), "95 % interval"], rows) if baselines else None

@@ -18,14 +18,14 @@ SUSPICIOUS = 0.7
 
 def saliency(run: FittedRun) -> Markup:
     """The overlays of `fit` or `explain RUN`, and whether random weights give other maps."""
-    found = run.saliency()
-    if found is None:
+    maps = run.saliency()
+    if maps is None:
         return Markup()
     return render(
         "saliency.html",
-        overlays=[_overlay(run, one) for one in found.pictures],
-        sanity=found.sanity,
-        suspicious=found.sanity > SUSPICIOUS,
+        overlays=[_overlay(run, one) for one in maps.pictures],
+        sanity=maps.sanity,
+        suspicious=maps.sanity > SUSPICIOUS,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.image.input import ImageInput, Region
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.image.region_of_interest import framed, typical
 from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
@@ -38,7 +38,7 @@ def test_every_tile_of_a_detector_is_an_input_of_its_sample(plates: Path) -> Non
     split = _split(plates, "image-anomaly")
     config = FitConfig(image=ImageTable(tile_rows=2, tile_columns=3))
     spec = framed(SPEC, split, config)
-    prepared = prepare(split.dataset, split.train, spec, Silent(), "plates")
+    prepared = prepare(split.dataset, split.train, spec, SilentProgress(), "plates")
     assert prepared.inputs.shape == (72, 32, 32, 3)
     assert (np.bincount(prepared.sample)[split.train] == 6).all()
 

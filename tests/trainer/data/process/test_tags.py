@@ -11,7 +11,7 @@ import pytest
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.process.input import Feature, TabularInput
 from edge_agent.contracts.process.tables import parse_table
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
 from trainer.data.process.tags import tags_of
@@ -144,7 +144,7 @@ def test_windows_end_with_their_row_and_repeat_the_first(written: Write) -> None
         short="repeat-first",
         series="pump",
     )
-    found = prepare(dataset, np.array([8, 5, 2]), spec, Silent(), "rows")
+    found = prepare(dataset, np.array([8, 5, 2]), spec, SilentProgress(), "rows")
     expected = np.array([[11, 12, 13], [10, 10, 10], [0, 1, 2]]) / 20
     np.testing.assert_allclose(found.inputs[:, :, 0], expected, atol=1e-6)
     assert found.sample.tolist() == [8, 5, 2]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import (
-    Judge,
+    Scorer,
     cross_fitted_heat,
     everything,
     held_out,
@@ -25,7 +25,7 @@ from trainer.models.image.cross_fitting import (
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
 from trainer.models.image.symmetry import SYMMETRIES, symmetric_copies, usual_symmetries
-from trainer.models.layers.int8 import Sight
+from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, run_experiment
 
@@ -41,10 +41,10 @@ def training(plates: Path) -> Training:
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:18], good[18:24], good[24:], "drawn")
     fit = FitConfig(model="patchcore", image=ImageTable(size_px=SIZE_PX, standardise=False))
-    return prepare_training(split, fit, ARCHITECTURE, Silent())
+    return prepare_training(split, fit, ARCHITECTURE, SilentProgress())
 
 
-def brightness(cells: Floats) -> Judge:
+def brightness(cells: Floats) -> Scorer:
     """A judge of (N, G, G, 1): how far a cell is from the mean of those it knows."""
     mean = cells.mean()
     return lambda held: np.abs(held[..., 0] - mean)
@@ -67,10 +67,10 @@ def test_no_part_is_judged_by_one_that_knew_it(training: Training) -> None:
     own = np.tile(np.arange(count, dtype=np.float32), 2)[:, None, None, None]
     copies = (np.arange(count), own)
 
-    def judge_of(seen: Floats) -> Judge:
+    def fit_scorer(seen: Floats) -> Scorer:
         return lambda held: np.abs(held - seen.reshape(1, 1, -1)).min(axis=2, keepdims=True)
 
-    assert cross_fitted_heat(training, own, copies, judge_of).min() >= 1
+    assert cross_fitted_heat(training, own, copies, fit_scorer).min() >= 1
 
 
 def test_a_lone_group_judges_itself(training: Training) -> None:
@@ -117,17 +117,17 @@ def test_a_turn_keeps_the_shape_and_moves_the_pixels(name: str) -> None:
 
 
 class Mean:
-    """A sight of one sense: the brightness of the four corners of an image."""
+    """A reader of one features: the brightness of the four corners of an image."""
 
-    def plain(self, inputs: np.ndarray, what: str) -> list[Floats]:
+    def read_float(self, inputs: np.ndarray, what: str) -> list[Floats]:
         corners = inputs[:, :: SIZE_PX - 1, :: SIZE_PX - 1].mean(axis=3, keepdims=True)
         return [corners.astype(np.float32)]
 
-    def twice(self, inputs: np.ndarray, what: str) -> list[Floats]:
-        return [np.tile(one, (2, 1, 1, 1)) for one in self.plain(inputs, what)]
+    def read_both(self, inputs: np.ndarray, what: str) -> list[Floats]:
+        return [np.tile(one, (2, 1, 1, 1)) for one in self.read_float(inputs, what)]
 
 
-def places(cells: Floats) -> Judge:
+def places(cells: Floats) -> Scorer:
     """A judge that knows what is usual at every place."""
     mean = cells.mean(axis=0)
     return lambda held: np.abs(held - mean)[..., 0]
@@ -146,9 +146,9 @@ def lit(training: Training, image: np.ndarray) -> Training:
 
 def test_parts_that_lie_anyhow_teach_by_turned_copies(training: Training) -> None:
     flat = lit(training, np.full((SIZE_PX, SIZE_PX, 3), 120.0))
-    sight = cast("Sight", Mean())
-    cells = sight.twice(flat.train.inputs, "")
-    copies = symmetric_copies(flat, sight, cells, [places])
+    reader = cast("FeatureReader", Mean())
+    cells = reader.read_both(flat.train.inputs, "")
+    copies = symmetric_copies(flat, reader, cells, [places])
     assert len(copies.of) == len(SYMMETRIES) * 40
     assert copies.cells[0].shape == (2 * len(SYMMETRIES) * 40, 2, 2, 1)
 
@@ -157,16 +157,16 @@ def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
     shaded = np.full((SIZE_PX, SIZE_PX, 3), 120.0)
     shaded[:, : SIZE_PX // 2] = 200
     one_sided = lit(training, shaded)
-    sight = cast("Sight", Mean())
-    cells = sight.twice(one_sided.train.inputs, "")
-    assert usual_symmetries(one_sided, sight, cells, [places]) == ["upside down"]
+    reader = cast("FeatureReader", Mean())
+    cells = reader.read_both(one_sided.train.inputs, "")
+    assert usual_symmetries(one_sided, reader, cells, [places]) == ["upside down"]
 
 
 def test_few_parts_are_not_turned(training: Training) -> None:
-    sight = cast("Sight", Mean())
+    reader = cast("FeatureReader", Mean())
     few = replace(training, train=Prepared(training.train.inputs[:8], training.train.sample[:8]))
-    cells = sight.twice(few.train.inputs, "")
-    copies = symmetric_copies(few, sight, cells, [places])
+    cells = reader.read_both(few.train.inputs, "")
+    copies = symmetric_copies(few, reader, cells, [places])
     assert len(copies.of) == 0
     assert copies.cells[0].shape == (0, 2, 2, 1)
 
@@ -175,7 +175,7 @@ def test_few_parts_are_not_turned(training: Training) -> None:
 def test_a_detector_is_judged_by_parts_unseen(
     model: str, training: Training, lively_weights: str
 ) -> None:
-    options = {"dimensions": 8, "taught": 0}
+    options = {"dimensions": 8, "synthetic_share": 0}
     if model == "patchcore":
         options["prototypes"] = 32
     config = FitConfig(
@@ -186,10 +186,10 @@ def test_a_detector_is_judged_by_parts_unseen(
     )
     experiment = run_experiment(training.split, config, "plates")
     fitted, scoring = experiment.fitted, experiment.spec.scoring
-    assert fitted.unseen is not None
-    assert fitted.unseen.shape == (6, 1)
-    np.testing.assert_allclose(experiment.val.scores, fitted.unseen[:, 0], rtol=1e-6)
+    assert fitted.cross_fitted is not None
+    assert fitted.cross_fitted.shape == (6, 1)
+    np.testing.assert_allclose(experiment.val.scores, fitted.cross_fitted[:, 0], rtol=1e-6)
     own = fitted.model.predict(training.val.inputs.astype(np.float32), verbose=0)[0]
-    assert own.mean() < fitted.unseen.mean(), "the final detector learnt from them"
+    assert own.mean() < fitted.cross_fitted.mean(), "the final detector learnt from them"
     assert "24 of them" in scoring.chosen_by
     assert "24 good parts" in fitted.notes[0]

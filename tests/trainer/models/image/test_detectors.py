@@ -15,12 +15,10 @@ from trainer.config.fit import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import auto_anomaly as detector
-from trainer.models.image import autoencoder
-from trainer.models.image import padim as gaussian
-from trainer.models.image import patchcore as patches
+from trainer.models.image import autoencoder, padim, patchcore
 from trainer.models.image.backbone import NETWORK
-from trainer.models.image.feature_maps import SENSES, scale_of
-from trainer.models.image.padim import fit_places
+from trainer.models.image.feature_maps import FEATURES, scale_of
+from trainer.models.image.padim import fit_gaussians
 from trainer.models.image.patchcore import choose_prototypes, distances, mixing, remember
 from trainer.models.image.score_fusion import joined_scales, rounding_of
 from trainer.workflow.experiment import Experiment, run_experiment
@@ -107,7 +105,7 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 ) -> None:
     from benchmarks.int8 import convert_images
 
-    experiment = fitted(plates, "padim", lively_weights, taught=0)
+    experiment = fitted(plates, "padim", lively_weights, synthetic_share=0)
     good_only_calibration = experiment.held_out.inputs[:2]
     runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
     noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)
@@ -122,57 +120,57 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 @pytest.mark.parametrize("dimensions", [8, 7])
 def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.PadimOptions(dimensions=dimensions, taught=0)
-    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
-    network = gaussian.build(spec, 1, config, options)
-    gaussian._set_projection(network, 1)
+    options = padim.PadimOptions(dimensions=dimensions, synthetic_share=0)
+    spec = padim.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = padim.build(spec, 1, config, options)
+    padim._set_projection(network, 1)
     pixels = np.random.default_rng(0).integers(0, 256, (30, *spec.shape)).astype(np.float32)
-    senses = _sensed(network)
+    features = _features_of(network)
     heats = []
     shares = options.shares()
-    named = zip(gaussian.JUDGES, shares, senses.predict(pixels, verbose=0), strict=True)
+    named = zip(padim.SCORERS, shares, features.predict(pixels, verbose=0), strict=True)
     for name, share, cells in named:
-        places = fit_places(cells, 1)
-        gaussian._set_places(network, name, places, (2.0 * share, -1.0 * share))
+        places = fit_gaussians(cells, 1)
+        padim._set_gaussians(network, name, places, (2.0 * share, -1.0 * share))
         heats.append(2 * places.heat(cells) - 1)
     heat = network.predict(pixels, verbose=0)[1]
-    together = gaussian.shared(shares)(np.stack(np.broadcast_arrays(*heats)))
+    together = padim.shared(shares)(np.stack(np.broadcast_arrays(*heats)))
     np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
 def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = patches.PatchcoreOptions(dimensions=8, prototypes=16, taught=0)
-    spec = patches.spec_of(None, config, options)  # type: ignore[arg-type]
-    network = patches.build(spec, 1, config, options)
+    options = patchcore.PatchcoreOptions(dimensions=8, prototypes=16, synthetic_share=0)
+    spec = patchcore.spec_of(None, config, options)  # type: ignore[arg-type]
+    network = patchcore.build(spec, 1, config, options)
     pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
     heats = []
-    sensed = _sensed(network).predict(pixels, verbose=0)
-    for name, count, cells in zip(patches.JUDGES, options.counts(), sensed, strict=True):
+    features = _features_of(network).predict(pixels, verbose=0)
+    for name, count, cells in zip(patchcore.SCORERS, options.counts(), features, strict=True):
         memory = remember(cells[:4], 8, count, seed=1)
-        patches._set_memory(network, name, memory, (0.5, 1.0))
+        patchcore._set_memory(network, name, memory, (0.5, 1.0))
         heats.append(0.5 * memory.heat(cells) + 1)
     heat = network.predict(pixels, verbose=0)[1]
     np.testing.assert_allclose(heat[..., 0], np.max(heats, axis=0), rtol=2e-3, atol=2e-3)
 
 
-def _sensed(network: keras.Model) -> keras.Model:
-    """Pixels to the senses of a detector."""
+def _features_of(network: keras.Model) -> keras.Model:
+    """Pixels to the features of a detector."""
     import keras
 
     pixels = keras.Input(network.input_shape[1:])
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, network.get_layer(SENSES)(network.get_layer(NETWORK)(x)))
+    return keras.Model(pixels, network.get_layer(FEATURES)(network.get_layer(NETWORK)(x)))
 
 
 def test_rows_and_columns_see_what_runs_along_them() -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = gaussian.PadimOptions(dimensions=4)
-    spec = gaussian.spec_of(None, config, options)  # type: ignore[arg-type]
-    senses = gaussian.build(spec, 1, config, options).get_layer(SENSES)
-    taps = [np.zeros((1, *shape[1:]), np.float32) for shape in senses.input_shape]
+    options = padim.PadimOptions(dimensions=4)
+    spec = padim.spec_of(None, config, options)  # type: ignore[arg-type]
+    features = padim.build(spec, 1, config, options).get_layer(FEATURES)
+    taps = [np.zeros((1, *shape[1:]), np.float32) for shape in features.input_shape]
     taps[2][:, 0] = 1
-    fine, _, rows, columns = senses.predict(taps, verbose=0)
+    fine, _, rows, columns = features.predict(taps, verbose=0)
     assert rows.shape == (1, 2, 1, 4)
     assert columns.shape == (1, 1, 2, 4)
     np.testing.assert_allclose(rows[:, :, 0], fine.mean(axis=2), rtol=1e-4)
@@ -188,14 +186,16 @@ def test_rounding_is_allowed_for_where_good_parts_hardly_differ() -> None:
     rounding = rounding_of(np.concatenate([plain, rounded]))
     assert rounding == pytest.approx(0.01, rel=1e-3)
     unlike = plain.mean(axis=0) + 0.1
-    strict, allowing = (fit_places(plain, 1, noise).heat(unlike[None]) for noise in (0.0, rounding))
+    strict, allowing = (
+        fit_gaussians(plain, 1, noise).heat(unlike[None]) for noise in (0.0, rounding)
+    )
     assert (allowing[0, 2:] < 3).all()
     assert allowing[0, 2:].max() < 0.5 * strict[0, 2:].min()
 
 
 def test_a_block_fits_rows_and_columns_too() -> None:
     cells = np.random.default_rng(0).normal(size=(40, 4, 1, 3)).astype(np.float32)
-    places = fit_places(cells, 2)
+    places = fit_gaussians(cells, 2)
     assert places.whiten.shape == (4, 1, 3, 3)
     assert places.heat(cells).shape == (40, 4, 1)
 
@@ -249,7 +249,7 @@ def test_distances_are_mahalanobis_distances() -> None:
     rng = np.random.default_rng(0)
     spread = np.array([1.0, 10.0], np.float32)
     cells = (rng.normal(size=(4000, 2, 2, 2)) * spread).astype(np.float32)
-    places = fit_places(cells, 1)
+    places = fit_gaussians(cells, 1)
     off = np.zeros((1, 2, 2, 2), np.float32) + places.mean
     off[..., 0] += 3
     near = places.heat(off)
@@ -270,15 +270,15 @@ def test_the_scale_takes_the_usual_to_0_and_the_rare_to_1() -> None:
 def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights: str) -> None:
     experiment = fitted(plates, "auto-anomaly", lively_weights)
     notes = experiment.fitted.notes
-    assert sum("on planted defects" in note for note in notes) == 2
-    assert experiment.fitted.unseen is not None
+    assert sum("on synthetic defects" in note for note in notes) == 2
+    assert experiment.fitted.cross_fitted is not None
     assert notes[-1] in ("gaussian was chosen", "patches was chosen")
 
 
 def test_a_size_that_no_grid_fits_is_refused() -> None:
     config = FitConfig(image=ImageTable(size_px=100))
     with pytest.raises(ConfigError, match=r"100 px is no multiple of 32.*take 96"):
-        gaussian.spec_of(None, config, gaussian.PadimOptions())  # type: ignore[arg-type]
+        padim.spec_of(None, config, padim.PadimOptions())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("weights", ["missing.h5", "torn"])
@@ -287,12 +287,12 @@ def test_wrong_weights_are_refused_by_name(weights: str, tmp_path: Path) -> None
     path.write_bytes(b"no weights")
     chosen = str(path) if weights == "torn" else weights
     config = FitConfig(weights=chosen)
-    spec = patches.spec_of(None, config, patches.PatchcoreOptions())  # type: ignore[arg-type]
+    spec = patchcore.spec_of(None, config, patchcore.PatchcoreOptions())  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="weights"):
-        patches.build(spec, 1, config, patches.PatchcoreOptions())
+        patchcore.build(spec, 1, config, patchcore.PatchcoreOptions())
 
 
-@pytest.mark.parametrize("module", [gaussian, patches, autoencoder, detector])
+@pytest.mark.parametrize("module", [padim, patchcore, autoencoder, detector])
 def test_a_detector_learns_from_good_parts_alone(module: object) -> None:
     row = module.ARCHITECTURE  # type: ignore[attr-defined]
     assert row.tasks == ("image-anomaly",)

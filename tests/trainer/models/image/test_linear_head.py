@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.models.image.linear_head import Choice, choose, regress
 
 RNG = np.random.default_rng(0)
@@ -21,7 +21,7 @@ def _groups(each: int) -> NDArray[np.str_]:
 
 
 def test_the_layer_that_tells_is_chosen() -> None:
-    choice = choose([NOISE, TELLING], TARGETS, _groups(1), 3, LAYERS, True, Silent())
+    choice = choose([NOISE, TELLING], TARGETS, _groups(1), 3, LAYERS, True, SilentProgress())
     assert choice.layers == (1,)
     assert choice.right > 0.9
     assert choice.logits is not None
@@ -32,19 +32,19 @@ def test_a_layer_that_only_knows_the_group_is_not() -> None:
     groups = _groups(10)
     names = np.unique(groups, return_inverse=True)[1]
     fingerprint = RNG.normal(size=(12, 3))[names].astype(np.float32)
-    choice = choose([fingerprint, TELLING], TARGETS, groups, 3, LAYERS, True, Silent())
+    choice = choose([fingerprint, TELLING], TARGETS, groups, 3, LAYERS, True, SilentProgress())
     assert choice.layers == (1,)
 
 
 def test_a_class_of_one_group_leaves_the_first_choice() -> None:
     groups = np.where(TARGETS == 2, "lot", _groups(1))
-    choice = choose([NOISE, TELLING], TARGETS, groups, 3, LAYERS, True, Silent())
+    choice = choose([NOISE, TELLING], TARGETS, groups, 3, LAYERS, True, SilentProgress())
     assert choice.layers == (0,)
     assert np.isnan(choice.right)
 
 
 def test_the_regression_answers_and_never_with_a_label_it_has_not_seen() -> None:
-    choice = choose([TELLING], TARGETS, _groups(1), 3, [(0,)], True, Silent())
+    choice = choose([TELLING], TARGETS, _groups(1), 3, [(0,)], True, SilentProgress())
     head = regress([TELLING], TARGETS, np.ones(120), 4, choice, True)
     logits = TELLING @ head.kernels[0] + head.bias
     assert (logits.argmax(axis=1) == TARGETS).mean() > 0.95
@@ -52,7 +52,7 @@ def test_the_regression_answers_and_never_with_a_label_it_has_not_seen() -> None
 
 
 def test_a_heavy_sample_pulls_more() -> None:
-    choice = choose([TELLING], TARGETS, _groups(1), 3, [(0,)], False, Silent())
+    choice = choose([TELLING], TARGETS, _groups(1), 3, [(0,)], False, SilentProgress())
     weights = np.where(TARGETS == 0, 50.0, 1.0)
     even = regress([TELLING], TARGETS, np.ones(120), 3, choice, False)
     heavy = regress([TELLING], TARGETS, weights, 3, choice, False)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import padim as gaussian
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
-    SENSES,
+    FEATURES,
     Rows,
     TrainingPictures,
     _drawn,
@@ -26,7 +26,7 @@ from trainer.models.image.synthetic_defect_head import (
     fit_head_on_defects,
     set_head,
 )
-from trainer.models.layers.int8 import Sight
+from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, resolve
 
@@ -43,24 +43,24 @@ def training(plates: Path, lively_weights: str) -> Training:
     image = ImageTable(size_px=SIZE_PX)
     fit = FitConfig(model="padim", weights=lively_weights, image=image)
     architecture, fit = resolve(split, fit)
-    return prepare_training(split, fit, architecture, Silent())
+    return prepare_training(split, fit, architecture, SilentProgress())
 
 
 @pytest.fixture(scope="module")
-def sight(training: Training) -> Sight:
+def feature_extractor(training: Training) -> FeatureReader:
     network = gaussian.build(training.spec, 1, training.config, PadimOptions(dimensions=8))
-    return Sight(network, training)
+    return FeatureReader(network, training)
 
 
 @pytest.fixture(scope="module")
-def lesson(training: Training, sight: Sight) -> TrainingPictures:
-    return fit_head_on_defects(training, sight, SIDE)
+def lesson(training: Training, reader: FeatureReader) -> TrainingPictures:
+    return fit_head_on_defects(training, reader, SIDE)
 
 
-def judge(lesson: TrainingPictures, sensed: list[Floats], scale: tuple[float, float]) -> Floats:
-    head = _head([one.shape[1:] for one in sensed], SIDE)
+def judge(lesson: TrainingPictures, features: list[Floats], scale: tuple[float, float]) -> Floats:
+    head = _head([one.shape[1:] for one in features], SIDE)
     set_head(head, lesson.weights, scale)
-    return np.asarray(head.predict_on_batch(sensed))
+    return np.asarray(head.predict_on_batch(features))
 
 
 def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
@@ -94,18 +94,18 @@ def test_good_parts_are_judged_as_float_and_as_int8(
 
 
 def test_a_scale_moves_the_heat_and_nothing_else(
-    training: Training, sight: Sight, lesson: TrainingPictures
+    training: Training, reader: FeatureReader, lesson: TrainingPictures
 ) -> None:
-    sensed = sight.plain(training.val.inputs, "x", SENSES)
-    plain, scaled = (judge(lesson, sensed, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
+    features = reader.read_float(training.val.inputs, "x", FEATURES)
+    plain, scaled = (judge(lesson, features, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
     np.testing.assert_allclose(scaled, 0.5 * plain + 2, rtol=1e-3, atol=1e-3)
 
 
-def test_rows_name_the_part_they_come_from(training: Training, sight: Sight) -> None:
+def test_rows_name_the_part_they_come_from(training: Training, reader: FeatureReader) -> None:
     """So that a judge is blind to a part, its planted copies too."""
-    good = sight.twice(training.train.inputs, "x", SENSES, np.float16)
+    good = reader.read_both(training.train.inputs, "x", FEATURES, np.float16)
     assert good[0].dtype == np.float16
-    rows = _rows(training, sight, good)
+    rows = _rows(training, reader, good)
     count = len(training.train.inputs)
     assert set(rows.part) == set(range(count))
     assert set(rows.part[rows.bad > 0]) == set(range(count))

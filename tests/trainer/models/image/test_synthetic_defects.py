@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.models.image.synthetic_defects import KINDS, plant, plant_one
+from trainer.models.image.synthetic_defects import KINDS, add_defect, add_defects
 
 
 def _plates(channels: int = 3) -> np.ndarray:
@@ -17,7 +17,7 @@ def _plates(channels: int = 3) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_defect_changes_the_image_inside_its_mask_only(kind: str, channels: int) -> None:
     images = _plates(channels)
-    planted, mask = plant_one(images[0], images[1], kind, np.random.default_rng(3))
+    planted, mask = add_defect(images[0], images[1], kind, np.random.default_rng(3))
     changed = (planted != images[0]).any(axis=2)
     near = np.asarray(
         [np.roll(mask, (y, x), (0, 1)) for y in range(-5, 6) for x in range(-5, 6)]
@@ -29,7 +29,7 @@ def test_a_defect_changes_the_image_inside_its_mask_only(kind: str, channels: in
 
 def test_the_same_seed_plants_the_same_defects() -> None:
     images = _plates()
-    once, again = (plant(images, np.random.default_rng(5)) for _ in range(2))
+    once, again = (add_defects(images, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(once[0], again[0])
     np.testing.assert_array_equal(once[1], again[1])
 
@@ -37,5 +37,5 @@ def test_the_same_seed_plants_the_same_defects() -> None:
 def test_the_good_images_stay_as_they_are() -> None:
     images = _plates()
     before = images.copy()
-    plant(images, np.random.default_rng(5))
+    add_defects(images, np.random.default_rng(5))
     np.testing.assert_array_equal(images, before)

@@ -12,7 +12,7 @@ from trainer.models.layers.softmax import solve
 RNG = np.random.default_rng(3)
 
 
-def told(tap: NDArray[np.float32]) -> NDArray[np.float32]:
+def head_vectors(tap: NDArray[np.float32]) -> NDArray[np.float32]:
     given = keras.Input(tap.shape[1:])
     network = keras.Model(given, texture(given))
     found = network.predict_on_batch(tap)
@@ -22,14 +22,14 @@ def told(tap: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_squared_it_is_the_correlation_matrix() -> None:
     mixing = np.eye(4) + 0.2 * RNG.normal(size=(4, 4))
     tap = (RNG.normal(size=(2, 12, 12, 4)) @ mixing * [1, 5, 1, 9] + 3).astype(np.float32)
-    for root, one in zip(told(tap), tap.reshape(2, 144, 4), strict=True):
+    for root, one in zip(head_vectors(tap), tap.reshape(2, 144, 4), strict=True):
         np.testing.assert_allclose(root @ root, np.corrcoef(one.T), atol=2e-3)
 
 
 def test_a_channel_that_never_varies_tells_nothing() -> None:
     tap = RNG.normal(size=(1, 6, 6, 3)).astype(np.float32)
     tap[..., 1] = 7.0
-    (root,) = told(tap)
+    (root,) = head_vectors(tap)
     assert np.isfinite(root).all()
     np.testing.assert_allclose(root[1], 0, atol=1e-3)
 

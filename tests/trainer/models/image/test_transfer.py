@@ -14,7 +14,7 @@ from edge_agent.contracts.image.input import ImageInput
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.graph.read import parse_graph
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.image import transfer
@@ -26,7 +26,7 @@ from trainer.workflow.experiment import Experiment, prepare_training, resolve, r
 CONFIG = FitConfig(
     model="transfer", weights="none", epochs=1, batch=8, image=ImageTable(size_px=64)
 )
-OPTIONS = transfer.TransferOptions(views=1, looks=1)
+OPTIONS = transfer.TransferOptions(augmented_copies=1, tta_views=1)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def training(plates: Path, lively_weights: str) -> Training:
     chosen = CONFIG.model_copy(update={"weights": lively_weights})
     split = plan_split(load_dataset(plates), chosen)
     architecture, config = resolve(split, chosen)
-    return prepare_training(split, config, architecture, Silent())
+    return prepare_training(split, config, architecture, SilentProgress())
 
 
 def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
@@ -76,7 +76,7 @@ def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_
 ) -> None:
     import keras
 
-    four = OPTIONS.model_copy(update={"looks": 4, "layers": "mixed"})
+    four = OPTIONS.model_copy(update={"tta_views": 4, "layers": "mixed"})
     network = transfer.build(training.spec, 2, training.config, four)
     network.save(tmp_path / "model.keras")
     network = keras.models.load_model(tmp_path / "model.keras")
@@ -97,17 +97,17 @@ def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own
     training: Training,
 ) -> None:
     fit = transfer.fit(replace(training, options=OPTIONS.model_copy(update={"layers": "lower"})))
-    assert fit.unseen is not None
-    assert fit.unseen.shape == (len(training.val.inputs), 2)
+    assert fit.cross_fitted is not None
+    assert fit.cross_fitted.shape == (len(training.val.inputs), 2)
     own = predict(fit.model, training.val.inputs)
     assert (own.argmax(axis=1) == training.val_targets).mean() > 0.9
-    assert np.abs(own - fit.unseen).max() > 0.01
+    assert np.abs(own - fit.cross_fitted).max() > 0.01
 
 
 @pytest.fixture(scope="module")
 def fitted(plates: Path, lively_weights: str) -> Callable[[], Experiment]:
     def fit() -> Experiment:
-        options = {"views": 0, "tune": "upper", "layers": "lower", "looks": 1}
+        options = {"augmented_copies": 0, "tune": "upper", "layers": "lower", "tta_views": 1}
         config = CONFIG.model_copy(update={"options": options, "weights": lively_weights})
         return run_experiment(plan_split(load_dataset(plates), config), config, "plates")
 

@@ -193,7 +193,7 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     train = np.arange(250)
     split = Split(dataset, train, train[-20:], np.arange(250, 360), "by time")
     found = run_experiment(split, FitConfig.model_validate({"options": {"window_rows": 20}}), "p")
-    from trainer.console.progress import Silent
+    from trainer.console.progress import SilentProgress
     from trainer.data.prepare import prepare
     from trainer.models.process.hotelling import deviations_of, window_means
 
@@ -201,7 +201,7 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     assert isinstance(spec, TabularInput)
     pieces = deviations_of(spec)
     full = train[19:]
-    means = window_means(prepare(dataset, full, spec, Silent(), "rows").inputs, pieces)
+    means = window_means(prepare(dataset, full, spec, SilentProgress(), "rows").inputs, pieces)
     limit = crossfit_limit(means, 0.02)
     asked = window_means(found.held_out.inputs, pieces)
     plain = 3.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2

@@ -11,7 +11,7 @@ from benchmarks.int8 import run_int8
 from edge_agent.contracts.vibration.baseline import raw_features, rebase
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
-from trainer.console.progress import Silent
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset
@@ -123,18 +123,18 @@ def test_recordings_without_speed_are_heard_in_hertz(bearings: Dataset) -> None:
     from dataclasses import replace
 
     blind = [replace(s, conditions={}) for s in bearings.samples]
-    spec = heard(bearings.with_samples(blind), hear="envelope")
+    spec = heard(bearings.with_samples(blind), features="envelope")
     assert "orders" not in {getattr(view, "scale", "") for view in spec.views}
     assert spec.shape == (128, 3)
 
 
 @pytest.mark.parametrize(
-    ("hear", "shape"), [("spectrum", (128, 1)), ("both", (128, 3)), ("raw", (2048, 1))]
+    ("features", "shape"), [("spectrum", (128, 1)), ("both", (128, 3)), ("raw", (2048, 1))]
 )
 def test_what_is_heard_is_chosen_by_name(
-    bearings: Dataset, hear: str, shape: tuple[int, int]
+    bearings: Dataset, features: str, shape: tuple[int, int]
 ) -> None:
-    assert heard(bearings, hear=hear).shape == shape
+    assert heard(bearings, features=features).shape == shape
 
 
 @pytest.mark.parametrize("model", ["mahalanobis", "conv1d-autoencoder"])
@@ -155,12 +155,13 @@ def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) 
         if s.label == "normal" and s.conditions["speed"] == "fast"
     ]
     spec, threshold = experiment.spec.input, experiment.spec.scoring.threshold
-    raw = prepare(fans, np.array(fast[:20]), raw_features(spec), Silent(), "").inputs
+    raw = prepare(fans, np.array(fast[:20]), raw_features(spec), SilentProgress(), "").inputs
     for_station = rebase(spec, raw)
     alarms = [
         (
             predict(
-                experiment.fitted.model, prepare(fans, np.array(fast[20:]), s, Silent(), "").inputs
+                experiment.fitted.model,
+                prepare(fans, np.array(fast[20:]), s, SilentProgress(), "").inputs,
             )
         )
         for s in (spec, for_station)
