@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from benchmarks.int8 import run_int8
 from edge_agent.contracts.model.scoring import bad_mass, softmax
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.statistics.metrics import Metric, bootstrapped, macro_f1
+from trainer.statistics.metrics import bootstrapped, macro_f1
 from trainer.workflow.crossval import Choice, choose, window_figure, with_options
 from trainer.workflow.experiment import run_experiment
 from trainer.workflow.leave_out import Protocol, leave_out

@@ -79,7 +79,7 @@ PARTS_CONFIG = """\
 fit = "crop"           # the parts lie in the middle of the frame
 augment = ["flip", "rotate"]
 [options]
-looks = 1              # one look at each part: four times as fast as the default
+tta_views = 1          # one view of each part: four times as fast as the default
 """
 FAST_PARTS_CONFIG = """\
 model = "cnn"

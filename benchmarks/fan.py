@@ -138,13 +138,13 @@ def _baseline(
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration model")
     raw = prepare(dataset, indices, raw_features(spec), SilentProgress(), "").inputs
-    own = [_stand(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
+    own = [_normalised(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
     scores = _scores(experiment, np.concatenate(own))
     threshold = raised_threshold(scores, experiment.spec.scoring.threshold)
     return rebase(spec, raw), threshold
 
 
-def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
+def _normalised(raw: Tensor, spec: VibrationInput) -> Tensor:
     if spec.standard is None:
         raise TypeError("a detector without a standardisation")
     held = [standardise(one.astype(np.float64), spec.standard) for one in raw]

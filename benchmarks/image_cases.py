@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rows import Row
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome, figures
-from trainer.statistics.metrics import Metric, auroc
+from trainer.statistics.metrics import auroc
 
 FOLDS = 5
 WATCHED = 8

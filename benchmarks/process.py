@@ -34,6 +34,7 @@ from benchmarks.rows import Row, print_rows, say
 from edge_agent.contracts.core.types import Judgement
 from edge_agent.contracts.model.scoring import judge
 from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.console.tf_log import quiet_tensorflow
@@ -41,7 +42,7 @@ from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
 from trainer.data.split import Split, plan_split
 from trainer.evaluation.gbm_reference import boosted_scores, boosted_values
-from trainer.statistics.metrics import Metric, average_precision, bootstrapped, rmse
+from trainer.statistics.metrics import average_precision, bootstrapped, rmse
 from trainer.workflow.experiment import Experiment, run_experiment
 
 PARTS = ("ai4i2020", "cmapss", "skab")

@@ -30,12 +30,12 @@ from benchmarks.conditions import (
 )
 from benchmarks.fan import fan_rows
 from benchmarks.rows import Row, print_rows, say
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.statistics.metrics import Metric
 from trainer.workflow.crossval import Choice
 from trainer.workflow.leave_out import protocol_of
 

@@ -205,7 +205,7 @@ def _rank(graph: Graph, op: Op) -> str | None:
     for index in op.outputs:
         shape = graph.tensors[index].shape
         if any(size > 1 for size in shape[:-3]):
-            several = ": fit with looks = 1" if len(shape) == 4 else ""
+            several = ": fit with tta_views = 1" if len(shape) == 4 else ""
             return f"{op.name} gives a tensor of shape {shape}{several}"
     return None
 

@@ -13,8 +13,8 @@ from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import recording_axes
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.labels_csv import read_labels
+from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
-from trainer.data.layouts.place import place_files
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 
@@ -77,13 +77,13 @@ def _refuse_columns_without_csv(root: Path, config: DatasetConfig) -> None:
 def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
     """The samples of class folders, and everything that lies there and is none."""
     _refuse_columns_without_csv(root, config)
-    places = place_files(root, scan_files(root, config.kind), config.kind)
+    layout = read_class_folders(root, scan_files(root, config.kind), config.kind)
     samples = tuple(
         Sample(one.path, one.label, split=one.split, mask=one.mask)
-        for one in places.placed
+        for one in layout.samples
         if not _excluded(one.path, config.exclude)
     )
-    left_out = tuple(one for one in places.left_out if not _excluded(one.path, config.exclude))
+    left_out = tuple(one for one in layout.left_out if not _excluded(one.path, config.exclude))
     if not samples:
         reasons = "; ".join(count_by_reason(left_out)[:3])
         what = f"no samples ({reasons})" if reasons else "no samples"

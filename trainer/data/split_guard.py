@@ -23,7 +23,7 @@ MOST_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
-class Guarded:
+class GuardedSplit:
     """The split to report on; `naive` is the leaking one beside it, where the waiver was given."""
 
     split: Split
@@ -32,7 +32,9 @@ class Guarded:
     survey: CopySurvey | None = None
 
 
-def guard(dataset: Dataset, config: FitConfig, allow: list[str], progress: Progress) -> Guarded:
+def guard(
+    dataset: Dataset, config: FitConfig, allow: list[str], progress: Progress
+) -> GuardedSplit:
     """Plan the split of `dataset` and see that no copy straddles it.
 
     `--group near_duplicates`, or no groups given: the copies become the groups. A given train and
@@ -42,32 +44,32 @@ def guard(dataset: Dataset, config: FitConfig, allow: list[str], progress: Progr
     refuse_single_label(dataset)
     if config.group == GROUP:
         copies = survey_copies(dataset, progress)
-        honest = plan_split(with_proposed_groups(dataset, copies), config)
-        return Guarded(honest, None, (), copies)
+        grouped = plan_split(with_proposed_groups(dataset, copies), config)
+        return GuardedSplit(grouped, None, (), copies)
     if dataset.config.kind != "image" or len(dataset.samples) > MOST_SAMPLES:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
-        return Guarded(split, None, ())
+        return GuardedSplit(split, None, ())
     copies = survey_copies(dataset, progress)
     if dataset.config.group or dataset.config.fold:
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
         cut = cut_groups(split, copies.groups)
         note = "the groups were given; still " + cut.sentence() if cut else copies.sentence()
-        return Guarded(split, None, (note,), copies)
+        return GuardedSplit(split, None, (note,), copies)
     return _guard_free(dataset, config, copies, waived=WAIVER in allow)
 
 
 def _guard_free(
     dataset: Dataset, config: FitConfig, copies: CopySurvey, *, waived: bool
-) -> Guarded:
+) -> GuardedSplit:
     """The split of images of which nobody named groups or folds."""
     naive = plan_split(dataset, config)
     given = any(sample.split == "test" for sample in dataset.samples)
     cut = cut_groups(naive, copies.groups)
     if cut is None:
-        return Guarded(naive, None, (copies.sentence(),), copies)
-    honest = plan_split(with_proposed_groups(dataset, copies), config)
+        return GuardedSplit(naive, None, (copies.sentence(),), copies)
+    grouped = plan_split(with_proposed_groups(dataset, copies), config)
     if given and not waived:
         raise DatasetError(
             cut.sentence(),
@@ -75,13 +77,13 @@ def _guard_free(
             cure=f"--group {GROUP} splits by the copies; --allow {WAIVER} shows both scores",
         )
     if given:
-        return Guarded(honest, naive, (f"by the given split {cut.sentence()}",), copies)
+        return GuardedSplit(grouped, naive, (f"by the given split {cut.sentence()}",), copies)
     regrouped = (
         f"a split without groups would have put a copy of {cut.shared} of {cut.test} held-out "
         f"samples into training, for example {cut.example[0]} and {cut.example[1]}; it was not "
         "used: the samples reported here are split by groups of copies"
     )
-    return Guarded(honest, None, (regrouped, copies.sentence()), copies)
+    return GuardedSplit(grouped, None, (regrouped, copies.sentence()), copies)
 
 
 def column_of(config: FitConfig) -> str | None:

@@ -1,7 +1,7 @@
-"""Held-out readings as a watched machine gives them: a strange condition after a baseline.
+"""Evaluate as on a station: held-out readings of a new condition, after a baseline.
 
 A detector that knows the training's conditions takes another speed or mounting for a fault, and so
-a station is given a baseline (edge_agent.contracts.vibration.baseline). The first half of a strange
+a station is given a baseline (edge_agent.contracts.vibration.baseline). The first half of a new
 condition's normal readings is that baseline here, which moves the features and may raise the
 threshold; the rest is scored.
 """
@@ -34,7 +34,7 @@ LEAST_OF_FOLDS = 25
 
 
 @dataclass(frozen=True)
-class Baselined:
+class Baseline:
     """What a condition is heard by: its input, windows spent on it, and the threshold's rise."""
 
     spec: VibrationInput
@@ -55,38 +55,39 @@ def held_out_runs(held_out: HeldOut) -> Runs:
     runs = Runs([], [])
     for group in sorted(set(groups[held_out.split.test])):
         indices = held_out.split.test[groups[held_out.split.test] == group]
-        stood = Baselined(spec)
+        baseline = Baseline(spec)
         if group not in known:
-            stood = _baseline(held_out, indices[~bad[indices]], spec)
+            baseline = _baseline(held_out, indices[~bad[indices]], spec)
         for label in sorted(set(labels[indices])):
             chosen = indices[labels[indices] == label]
             is_bad = bool(bad[chosen[0]])
-            inputs = prepare(dataset, chosen, stood.spec, SilentProgress(), "")
-            left = slice(0 if is_bad else stood.spent, None)
-            scores = _scores(held_out, inputs.inputs)[left] - stood.raised
+            inputs = prepare(dataset, chosen, baseline.spec, SilentProgress(), "")
+            left = slice(0 if is_bad else baseline.spent, None)
+            scores = _scores(held_out, inputs.inputs)[left] - baseline.raised
             scores = scores[apart(inputs.sample[left], spec)]
             if len(scores):
                 (runs.faulty if is_bad else runs.normal).append(scores)
     return runs
 
 
-def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Baselined:
+def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Baseline:
     """Standing on the first half of the windows, as on a station; as it was where they are few."""
     if not len(normal):
-        return Baselined(spec)
+        return Baseline(spec)
     raw = prepare(held_out.split.dataset, normal, raw_features(spec), SilentProgress(), "").inputs
     half = len(raw) // 2
     if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
-        return Baselined(spec)
+        return Baseline(spec)
     own = [
-        _stand(raw[:half][judged], rebase(spec, raw[:half][on])) for on, judged in folds_of(half)
+        _normalised(raw[:half][judged], rebase(spec, raw[:half][on]))
+        for on, judged in folds_of(half)
     ]
     threshold = held_out.spec.scoring.threshold
     raised = raised_threshold(_scores(held_out, np.concatenate(own)), threshold)
-    return Baselined(rebase(spec, raw[:half]), half, raised - threshold)
+    return Baseline(rebase(spec, raw[:half]), half, raised - threshold)
 
 
-def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
+def _normalised(raw: Tensor, spec: VibrationInput) -> Tensor:
     if spec.standard is None:
         raise TypeError("a detector without a standardisation")
     normalised = [standardise(one.astype(np.float64), spec.standard) for one in raw]

@@ -15,15 +15,15 @@ from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import share
 from trainer.training.predict import predict
 
-Strange = Callable[[Tensor, np.random.Generator], Tensor]
-"""One tile uint8 (H, W, C) of a part -> a strange one of the same shape."""
+MakeUnfamiliar = Callable[[Tensor, np.random.Generator], Tensor]
+"""One tile uint8 (H, W, C) of a part -> an unfamiliar one of the same shape."""
 
 MOST_IMAGES = 100
 """Held-out images in each row of the table, evenly spaced."""
 DEFOCUS_PX = (1, 2, 4, 8)
 
 
-def defocused(sigma_px: float) -> Strange:
+def defocused(sigma_px: float) -> MakeUnfamiliar:
     """The part out of focus; sigma_px: of a Gaussian, in pixels of the network's input."""
 
     def blur(tile: Tensor, rng: np.random.Generator) -> Tensor:
@@ -49,19 +49,19 @@ def another_part(tile: Tensor, rng: np.random.Generator) -> Tensor:
     return np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[:, :, None], tile.shape[2], axis=2)
 
 
-def no_part(tile: Tensor, rng: np.random.Generator) -> Tensor:
+def empty_scene(tile: Tensor, rng: np.random.Generator) -> Tensor:
     """An empty place: one grey level with a camera's noise."""
     level = rng.uniform(10, 245)
     return np.clip(rng.normal(level, 2, tile.shape), 0, 255).astype(np.uint8)
 
 
-STRANGE: dict[str, Strange] = {
+UNFAMILIAR: dict[str, MakeUnfamiliar] = {
     **{f"out of focus, {sigma} px": defocused(sigma) for sigma in DEFOCUS_PX},
     "white noise": white_noise,
     "another part (drawn)": another_part,
-    "no part": no_part,
+    "no part": empty_scene,
 }
-"""Name -> strange image."""
+"""Name -> how to make an unfamiliar image."""
 
 
 def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
@@ -77,10 +77,10 @@ def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         if chosen.any():
             rows[name] = _row(held_out, [_tiles(held_out, int(n)) for n in samples[chosen]])
     some = samples[np.unique(np.linspace(0, len(samples) - 1, MOST_IMAGES).round().astype(int))]
-    for name, strange in STRANGE.items():
+    for name, make in UNFAMILIAR.items():
         rng = np.random.default_rng(len(name))
         pictures = (_tiles(held_out, int(sample)) for sample in some)
-        rows[name] = _row(held_out, list(_made_strange(pictures, strange, spec, rng)))
+        rows[name] = _row(held_out, list(_unfamiliar(pictures, make, spec, rng)))
     return rows
 
 
@@ -88,11 +88,11 @@ def _tiles(held_out: HeldOut, sample: int) -> Tensor:
     return np.asarray(held_out.inputs.inputs[held_out.inputs.sample == sample])
 
 
-def _made_strange(
-    pictures: Iterator[Tensor], strange: Strange, spec: ImageInput, rng: np.random.Generator
+def _unfamiliar(
+    pictures: Iterator[Tensor], make: MakeUnfamiliar, spec: ImageInput, rng: np.random.Generator
 ) -> Iterator[Tensor]:
     for tiles in pictures:
-        yield np.stack([as_prepared(strange(tile, rng), spec) for tile in tiles])
+        yield np.stack([as_prepared(make(tile, rng), spec) for tile in tiles])
 
 
 def _row(held_out: HeldOut, pictures: list[Tensor]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The honest opponent of a network on process data: gradient boosting on the same rows.
+"""The reference for a network on process data: gradient boosting on the same rows.
 
 Trees are hard to beat on tables (Grinsztajn et al., NeurIPS 2022), so every run says who won.
 """
@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.process.input import TabularInput, series_rows
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.process.columns import rows_of, table_of
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
 from trainer.models.process.features import plain_rows
-from trainer.statistics.metrics import Metric, average_precision, bootstrapped, rmse
+from trainer.statistics.metrics import average_precision, bootstrapped, rmse
 
 Numbers = NDArray[np.float64]
 NAME = "gradient boosting"
 
 
 def gbm_report(split: Split, spec: TabularInput, outcome: Outcome, seed: int) -> dict[str, object]:
-    """Name, figure of both, who won and the paired interval of the difference; {} without a duel.
+    """Name, both figures, which is better, and the paired interval of the difference; {} without
+    a comparison.
 
     Classes with good and bad labels are compared by average precision, values by RMSE.
     """
@@ -86,11 +88,11 @@ def boosted_rows(dataset: Dataset, indices: Indices, spec: TabularInput) -> Numb
         return plain[wanted]
     views = np.empty((len(plain), 3 * plain.shape[1]))
     for series in series_rows(table, spec):
-        views[series] = _looked_back(plain[series], spec.window_rows)
+        views[series] = _window_features(plain[series], spec.window_rows)
     return views[wanted]
 
 
-def _looked_back(rows: Numbers, window: int) -> Numbers:
+def _window_features(rows: Numbers, window: int) -> Numbers:
     half = max(1, window // 2)
     recent = _trailing_mean(rows, half)
     return np.concatenate([rows, _trailing_mean(rows, window), recent - rows[:1]], axis=1)

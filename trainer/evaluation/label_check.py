@@ -66,7 +66,7 @@ def check_labels(dataset: Dataset, progress: Progress, seed: int = 1) -> LabelCh
         )
     known, left_out = _with_enough_groups(dataset)
     rows = _features(known, progress)
-    beliefs = _out_of_fold(known, rows, seed)
+    probabilities = _out_of_fold(known, rows, seed)
     given = known.targets()
     doubts = [
         LabelDoubt(
@@ -75,9 +75,9 @@ def check_labels(dataset: Dataset, progress: Progress, seed: int = 1) -> LabelCh
             known.labels[one.suggested],
             one.margin,
         )
-        for one in probable_label_errors(beliefs, given)
+        for one in probable_label_errors(probabilities, given)
     ]
-    return LabelCheck(doubts, float((beliefs.argmax(axis=1) == given).mean()), left_out)
+    return LabelCheck(doubts, float((probabilities.argmax(axis=1) == given).mean()), left_out)
 
 
 def image_row(image: Image) -> Row:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.image.masks import as_picture, read_mask
 from trainer.evaluation.held_out import HeldOut
-from trainer.statistics.metrics import Metric, auroc, bootstrapped
+from trainer.statistics.metrics import auroc, bootstrapped
 
 Heat = NDArray[np.float32]
 """float32 (H, W), higher is worse."""

@@ -48,17 +48,17 @@ def _mistake(spec: ModelSpec, index: int, one: Prediction) -> Mistake:
     distance = abs(one.score - spec.scoring.threshold)
     kind: Kind = "close call" if _is_close(spec, distance) else "right"
     severity = -distance
-    knows_good = bool(spec.good) and len(spec.good) < len(spec.labels)
+    has_good = bool(spec.good) and len(spec.good) < len(spec.labels)
     is_good = one.label in spec.good
-    if knows_good and one.verdict == "PASS" and not is_good:
+    if has_good and one.verdict == "PASS" and not is_good:
         kind, severity = "escape", 3 + distance
-    elif knows_good and one.verdict == "FAIL" and is_good:
+    elif has_good and one.verdict == "FAIL" and is_good:
         kind, severity = "false reject", 3 + distance
     elif one.verdict == "NO-VERDICT":
         kind, severity = "undecided", 2.0
     elif one.predicted in spec.labels and one.predicted != one.label:
         kind, severity = "wrong label", 1 + _confidence(one)
-    elif not knows_good:
+    elif not has_good:
         margin = _margin(one)
         kind, severity = "close call" if margin < 1 else "right", -margin
     return Mistake(index, kind, severity, one)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.statistics import metrics
-from trainer.statistics.metrics import Metric
 
 
 @dataclass(frozen=True)

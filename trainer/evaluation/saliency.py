@@ -1,4 +1,4 @@
-"""Where a network looked: its head's contributions, or the detector's own heat map.
+"""Saliency maps: its head's contributions, or the detector's own heat map.
 
 Gradient times activation, place by place (HiResCAM, Draelos & Carin, arXiv 2011.08891), of the
 score's own margin: how much more the defects' logits weigh than the good ones'. All maps that the
@@ -37,7 +37,7 @@ MIRRORED = (
     (slice(None, None, -1), slice(None)),
     (slice(None, None, -1), slice(None, None, -1)),
 )
-"""The looks of `transfer`, in the order of trainer.models.image.pooling.sight."""
+"""The test-time views of `transfer`, in the order of pooling.feature_extractor."""
 
 
 def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
@@ -97,7 +97,7 @@ def _contributions(network: keras.Model, spec: ModelSpec, batch: NDArray[np.floa
         margin = _margin(head(maps, training=False)[0], spec)
     slopes = tape.gradient(margin, maps)
     heats = [
-        _one_look((slope * seen).numpy().sum(axis=3))
+        _mean_over_views((slope * seen).numpy().sum(axis=3))
         for slope, seen in zip(slopes, maps, strict=True)
     ]
     height, width = batch.shape[1:3]
@@ -134,8 +134,8 @@ def _maps_of_head(network: keras.Model, spec: ModelSpec) -> list[keras.KerasTens
     return list(maps.values())
 
 
-def _one_look(heats: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(looks, h, w) -> (h, w): of the picture as it is and mirrored three ways, mirrored back."""
+def _mean_over_views(heats: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(views, h, w) -> (h, w): of the picture as it is and mirrored three ways, mirrored back."""
     if len(heats) != len(MIRRORED):
         return np.asarray(heats.sum(axis=0))
     back = [heat[down, across] for heat, (down, across) in zip(heats, MIRRORED, strict=True)]

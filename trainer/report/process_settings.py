@@ -39,12 +39,13 @@ def optimised_page(optimum: Optimum, title: str) -> str:
 
 def result(optimum: Optimum) -> str:
     """The result in one sentence."""
-    if optimum.proposal is None:
+    proposal = optimum.proposal
+    if proposal is None:
         return f"Nothing is proposed: {optimum.why}."
-    low, high = optimum.proposal.gain_ci95
+    low, high = proposal.gain_ci95
     text = (
-        f"{optimum.outcome} {optimum.proposal.now:.4g} as recorded, "
-        f"{optimum.proposal.then:.4g} expected with the proposed settings: better by {optimum.proposal.gain:.4g} "
+        f"{optimum.outcome} {proposal.now:.4g} as recorded, "
+        f"{proposal.then:.4g} expected with the proposed settings: better by {proposal.gain:.4g} "
         f"(95 % {low:.4g} to {high:.4g}) if the association holds"
     )
     return f"{text}; {optimum.why}." if optimum.why else f"{text}."

@@ -38,7 +38,7 @@ class CheckpointCallback:
         shuffle: Shuffle,
         stop: keras.callbacks.EarlyStopping,
     ) -> None:
-        self._place, self._network, self._shuffle, self._stop = files, network, shuffle, stop
+        self._files, self._network, self._shuffle, self._stop = files, network, shuffle, stop
         self._found = files.read()
         facts = self._found.facts if self._found else {}
         self.rows: list[Mapping[str, float]] = list(facts.get("rows", []))
@@ -75,7 +75,7 @@ class CheckpointCallback:
     def _keep(self, epoch: int, logs: Mapping[str, float]) -> None:
         stop = self._stop
         self.rows.append({"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}})
-        if self._place.state is None:
+        if self._files.state is None:
             return
         facts = {
             "rows": self.rows,
@@ -88,4 +88,4 @@ class CheckpointCallback:
             "order": self._shuffle.order.tolist(),
         }
         variables, optimiser = values_of(self._network), values_of(self._network.optimizer)
-        self._place.write(Checkpoint(facts, variables, optimiser, stop.best_weights or []))
+        self._files.write(Checkpoint(facts, variables, optimiser, stop.best_weights or []))

@@ -54,7 +54,7 @@ class Cluster:
         try:
             total = self._all_reduce(np.concatenate([array.ravel() for array in arrays]))
         except tf.errors.OpError as error:
-            raise gone(error) from error
+            raise lost_machine(error) from error
         parts = np.split(np.asarray(total, np.float32), ends)
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
@@ -115,7 +115,7 @@ def _all_reduce(strategy: tf.distribute.Strategy) -> Callable[[Array], Array]:
     return graph
 
 
-def gone(error: Exception) -> LinesideError:
+def lost_machine(error: Exception) -> LinesideError:
     """What is said where another machine does not answer."""
     return LinesideError(
         f"another machine of the cluster is gone ({type(error).__name__})",

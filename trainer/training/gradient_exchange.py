@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from trainer.training.checkpoints import Checkpoint, CheckpointFiles, assign, values_of
-from trainer.training.distributed import Array, Cluster, gone
+from trainer.training.distributed import Array, Cluster, lost_machine
 
 if TYPE_CHECKING:
     import keras
@@ -59,14 +59,14 @@ class SharedTraining:
     ) -> None:
         self.rows: list[Mapping[str, float]] = []
         self._cluster, self._network, self._epoch_plan = cluster, network, plan
-        self._optimiser, self._place = optimiser, files
+        self._optimiser, self._files = optimiser, files
         self._best: list[Array] = [np.asarray(one) for one in network.get_weights()]
         self._least, self._wait = math.inf, 0
 
     def learn(
-        self, epochs: int, patience: int, told: Callable[[Mapping[str, float]], None]
+        self, epochs: int, patience: int, on_epoch: Callable[[Mapping[str, float]], None]
     ) -> list[Mapping[str, float]]:
-        """Train up to `epochs`; the best epoch stays. Returns a row an epoch, `told` as they come.
+        """Train up to `epochs` and take the best; return all rows, which `on_epoch` receives too.
 
         Goes on after the last epoch that the chief kept.
         """
@@ -80,7 +80,7 @@ class SharedTraining:
             self.rows.append(row)
             self._judge(row["val_loss"])
             self._keep()
-            told(row)
+            on_epoch(row)
         self._network.set_weights(self._best)
         return self.rows
 
@@ -119,7 +119,7 @@ class SharedTraining:
 
     def _agree(self) -> int:
         """Everybody takes what the chief has, kept or new; returns the epochs behind it."""
-        checkpoint = self._place.read() if self._cluster.chief else None
+        checkpoint = self._files.read() if self._cluster.chief else None
         self._optimiser.build(self._network.trainable_variables)
         if checkpoint is not None:
             assign(self._network.variables, checkpoint.variables)
@@ -142,7 +142,7 @@ class SharedTraining:
     def _keep(self) -> None:
         facts = {"rows": self.rows, "wait": self._wait, "best": self._least}
         variables, optimiser = values_of(self._network), values_of(self._optimiser)
-        self._place.write(Checkpoint(facts, variables, optimiser, self._best))
+        self._files.write(Checkpoint(facts, variables, optimiser, self._best))
 
 
 Step = Callable[[Tensor, NDArray[np.int64], NDArray[np.float32], int], tuple[float, float]]
@@ -182,7 +182,7 @@ def _step_of(cluster: Cluster, network: keras.Model, optimiser: keras.optimizers
         try:
             loss, right = graph(x.astype(np.float32), y, weights, np.float32(count))
         except tf.errors.OpError as error:
-            raise gone(error) from error
+            raise lost_machine(error) from error
         return float(loss), float(right)
 
     return taken

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
 from trainer.evaluation.outcome import Outcome, figures
-from trainer.statistics.metrics import Metric, bootstrapped
+from trainer.statistics.metrics import bootstrapped
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.leave_out import Protocol, leave_out, without
 

@@ -58,7 +58,7 @@ class Experiment:
     val: Judged
     calibration: Tensor
     baselines: dict[str, np.ndarray]
-    opponent: dict[str, object] = field(default_factory=dict)
+    gbm_reference: dict[str, object] = field(default_factory=dict)
     baseline_scores: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -117,7 +117,7 @@ def run_experiment(
         val=_judged(val_outputs, training.val, split.val, training, scoring),
         calibration=_calibration(architecture, training, fitted),
         baselines=baseline_predictions(split.dataset, training.train, held_out, split.test),
-        opponent=_opponent(spec, training, test),
+        gbm_reference=_gbm_report(spec, training, test),
         baseline_scores=baseline_scores(split.dataset, training.train, held_out, split.test),
     )
 
@@ -233,7 +233,7 @@ def _evenly(samples: np.ndarray, most: int) -> np.ndarray:
     return np.asarray(samples[np.linspace(0, len(samples) - 1, most).round().astype(int)])
 
 
-def _opponent(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:
+def _gbm_report(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:
     """What gradient boosting says of the same held-out rows; nothing beside images and signals."""
     if not isinstance(training.spec, TabularInput):
         return {}

@@ -13,7 +13,7 @@ from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.samples import Dataset
-from trainer.data.split_guard import Guarded, column_of, guard
+from trainer.data.split_guard import GuardedSplit, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
 from trainer.models.architectures import (
@@ -55,7 +55,7 @@ class FitRequest:
 class _Plan:
     """A fit that may begin: the data are read, the split is planned, `out` is free."""
 
-    guarded: Guarded
+    guarded: GuardedSplit
     config: FitConfig
     architecture: str
     name: str
@@ -89,7 +89,7 @@ def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
 
 
 def random_split_metrics(
-    guarded: Guarded,
+    guarded: GuardedSplit,
     config: FitConfig,
     name: str,
     progress: Progress,

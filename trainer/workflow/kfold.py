@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from edge_agent.contracts.model.scoring import softmax
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
 from trainer.data.split import group_folds, plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
-from trainer.statistics.metrics import Metric
 from trainer.workflow.experiment import run_experiment
 
 FOLD = "drawn"
@@ -130,9 +130,9 @@ def over_seeds(judgements: Sequence[Judgements]) -> dict[str, Metric]:
 
 
 def label_doubts(judgements: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
-    """Probable label errors by the mean belief over seeds, the surest first."""
+    """Probable label errors by the mean probability over seeds, the surest first."""
     probabilities = [one.probabilities() for one in judgements]
-    known = [belief for belief in probabilities if belief is not None]
+    known = [one for one in probabilities if one is not None]
     if not known:
         return []
     first = judgements[0]
@@ -202,8 +202,8 @@ def _fold_rows(dataset: Dataset, config: FitConfig, value: str) -> list[Row]:
             "verdict": judgement.verdict.value,
         }
         if experiment.spec.scoring.kind == "logits":
-            beliefs = softmax(experiment.test.logits[row]).tolist()
-            line |= {f"p_{name}": belief for name, belief in zip(labels, beliefs, strict=True)}
+            probabilities = softmax(experiment.test.logits[row]).tolist()
+            line |= {f"p_{name}": value for name, value in zip(labels, probabilities, strict=True)}
         for name, guess in experiment.baselines.items():
             line[f"baseline_{name}"] = split.dataset.labels[int(guess[row])]
         rows.append(line)

@@ -157,8 +157,8 @@ def class_metrics(experiment: Experiment) -> dict[str, ClassMetrics]:
         return {}
     rows = class_rows(outcome)
     if experiment.spec.scoring.kind == "logits":
-        beliefs = softmax(experiment.test.logits)
-        for label, ranking in class_rankings(outcome.labels, outcome.truth, beliefs).items():
+        probabilities = softmax(experiment.test.logits)
+        for label, ranking in class_rankings(outcome.labels, outcome.truth, probabilities).items():
             rows[label] |= ranking
     return {label: ClassMetrics.model_validate(row) for label, row in rows.items()}
 
@@ -195,5 +195,5 @@ def _acceptance(experiment: Experiment) -> AcceptanceLimits:
 
 
 def _gbm_reference(experiment: Experiment) -> GbmReference | None:
-    reference = experiment.opponent
+    reference = experiment.gbm_reference
     return GbmReference.model_validate(reference) if reference else None

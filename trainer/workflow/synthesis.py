@@ -12,6 +12,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.cut_paste import cut_paste, guess_mask
@@ -23,7 +24,6 @@ from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome
 from trainer.models.image.gan import draw, train_generator
 from trainer.statistics import metrics
-from trainer.statistics.metrics import Metric
 from trainer.workflow.experiment import run_experiment
 
 GAN_STEPS = 1500

@@ -140,7 +140,7 @@ def test_what_follows_an_unmapped_operator_stays_on_the_cpu() -> None:
 
 def test_several_looks_at_once_are_named_with_their_cure() -> None:
     found = predict(BROKEN["three dimensions"]).faults
-    assert found[0].what == "ADD gives a tensor of shape (2, 8, 8, 4): fit with looks = 1"
+    assert found[0].what == "ADD gives a tensor of shape (2, 8, 8, 4): fit with tta_views = 1"
 
 
 def test_a_rule_that_many_operators_break_is_said_once() -> None:

@@ -1,4 +1,4 @@
-"""The parts of layout detection alone: masks, foreign formats, places, and the task."""
+"""The parts of layout detection alone: masks, foreign formats, layout, and the task."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.folder_scan import scan_folder
+from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.foreign import foreign_format
 from trainer.data.layouts.mask_files import find_masks
-from trainer.data.layouts.place import place_files
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 
@@ -61,18 +61,18 @@ def test_a_good_part_has_no_mask_of_a_defect(tmp_path: Path) -> None:
 
 def test_files_get_label_and_split_from_their_folders(tmp_path: Path) -> None:
     root = written(tmp_path, "train/good/1.png", "test/bad/2.png", "stray.png")
-    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
-    assert {(p.path, p.label, p.split) for p in places.placed} == {
+    layout = read_class_folders(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {(p.path, p.label, p.split) for p in layout.samples} == {
         ("train/good/1.png", "good", "train"),
         ("test/bad/2.png", "bad", "test"),
     }
-    assert [one.path for one in places.left_out] == ["stray.png"]
+    assert [one.path for one in layout.left_out] == ["stray.png"]
 
 
 def test_a_wrapper_folder_is_no_class(tmp_path: Path) -> None:
     root = written(tmp_path, "images/good/1.png", "images/bad/2.png")
-    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
-    assert {one.label for one in places.placed} == {"good", "bad"}
+    layout = read_class_folders(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {one.label for one in layout.samples} == {"good", "bad"}
 
 
 def test_the_task_of_two_class_folders_and_its_good_label(tmp_path: Path) -> None:

@@ -6,14 +6,20 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from trainer.evaluation.familiarity import STRANGE, another_part, defocused, no_part, white_noise
+from trainer.evaluation.familiarity import (
+    UNFAMILIAR,
+    another_part,
+    defocused,
+    empty_scene,
+    white_noise,
+)
 
 TILE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", UNFAMILIAR)
 def test_a_strange_picture_has_shape_and_type_of_the_tile(name: str) -> None:
-    strange = STRANGE[name](TILE, np.random.default_rng(1))
+    strange = UNFAMILIAR[name](TILE, np.random.default_rng(1))
     assert (strange.shape, strange.dtype) == (TILE.shape, TILE.dtype)
 
 
@@ -26,7 +32,7 @@ def test_a_defocus_is_a_gaussian_of_its_width() -> None:
 def test_noise_fills_the_range_and_an_empty_place_does_not() -> None:
     random = np.random.default_rng(1)
     assert white_noise(TILE, random).std() == pytest.approx(255 / np.sqrt(12), rel=0.05)
-    assert no_part(TILE, random).std() < 4
+    assert empty_scene(TILE, random).std() < 4
 
 
 def test_a_drawn_part_is_bright_on_dark_in_the_middle() -> None:

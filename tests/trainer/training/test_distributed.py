@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.run_folder.run import open_fitted_run
-from trainer.training.checkpoints import Place
+from trainer.training.checkpoints import CheckpointFiles
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.training.gradient_exchange import EpochPlan, SharedTraining
 
@@ -131,8 +131,8 @@ def test_one_machine_alone_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_training_goes_on_from_what_the_chief_kept(tmp_path: Path) -> None:
-    whole = learnt(Place(), epochs=4)
-    place = Place(tmp_path / "training-1.npz")
+    whole = learnt(CheckpointFiles(), epochs=4)
+    place = CheckpointFiles(tmp_path / "training-1.npz")
     learnt(place, epochs=2)
     resumed = learnt(place, epochs=4)
     assert resumed[0] == whole[0]
@@ -140,7 +140,9 @@ def test_a_training_goes_on_from_what_the_chief_kept(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def learnt(place: Place, epochs: int) -> tuple[list[Mapping[str, float]], list[np.ndarray]]:
+def learnt(
+    place: CheckpointFiles, epochs: int
+) -> tuple[list[Mapping[str, float]], list[np.ndarray]]:
     """A cluster of this machine alone learns which of two numbers is larger."""
     keras.utils.set_random_seed(1)
     x = np.random.default_rng(1).normal(size=(24, 2)).astype(np.float32)
@@ -156,5 +158,5 @@ def learnt(place: Place, epochs: int) -> tuple[list[Mapping[str, float]], list[n
     )
     alone = Cluster(tf.distribute.get_strategy(), 0)
     together = SharedTraining(alone, network, plan, keras.optimizers.Adam(0.05), place)
-    rows = together.learn(epochs, patience=9, told=lambda row: None)
+    rows = together.learn(epochs, patience=9, on_epoch=lambda row: None)
     return rows, network.get_weights()

@@ -25,7 +25,12 @@ from trainer.data.split import Split, plan_split
 from trainer.models.image import autoencoder
 from trainer.run_folder.run import open_fitted_run
 from trainer.training.checkpoint_callback import CheckpointCallback, Shuffle
-from trainer.training.checkpoints import Checkpoint, CheckpointFolder, Place, open_checkpoints
+from trainer.training.checkpoints import (
+    Checkpoint,
+    CheckpointFiles,
+    CheckpointFolder,
+    open_checkpoints,
+)
 from trainer.workflow.experiment import prepare_training, resolve, run_experiment
 
 CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
@@ -54,14 +59,14 @@ def kill_after_epochs(command: list[str], state: Path, epochs: int) -> int:
     deadline = time.monotonic() + 300  # a busy machine takes a minute to start TensorFlow
     try:
         while time.monotonic() < deadline and child.poll() is None:
-            found = Place(state).read()
+            found = CheckpointFiles(state).read()
             if found and len(found.facts["rows"]) >= epochs:
                 break
             time.sleep(0.005)
     finally:
         child.kill()
     assert child.wait() == -signal.SIGKILL
-    found = Place(state).read()
+    found = CheckpointFiles(state).read()
     assert found is not None
     return len(found.facts["rows"])
 

@@ -52,7 +52,7 @@ class CopySurvey:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutGroups:
     """How a split cuts groups. shared: test samples with a copy in training or validation."""
 
     shared: int
@@ -94,7 +94,7 @@ def with_proposed_groups(dataset: Dataset, copies: CopySurvey) -> Dataset:
     return grouped.with_samples(samples, f"groups proposed: {copies.sentence()}")
 
 
-def cut_groups(split: Split, groups: NDArray[np.int64]) -> Cut | None:
+def cut_groups(split: Split, groups: NDArray[np.int64]) -> CutGroups | None:
     """How `split` cuts `groups` (one number a sample of split.dataset); None where it does not."""
     known = np.concatenate([split.train, split.val])
     index_of = {int(groups[index]): int(index) for index in known}
@@ -106,13 +106,7 @@ def cut_groups(split: Split, groups: NDArray[np.int64]) -> Cut | None:
     if not pairs:
         return None
     paths = [split.dataset.samples[index].path for index in pairs[0]]
-    return Cut(len(pairs), len(split.test), (paths[0], paths[1]))
-
-
-def unseen(split: Split, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(M,): held-out samples whose group is neither in training nor in validation."""
-    known = groups[np.concatenate([split.train, split.val])]
-    return np.asarray(~np.isin(groups[split.test], known))
+    return CutGroups(len(pairs), len(split.test), (paths[0], paths[1]))
 
 
 def _same_bytes(dataset: Dataset, sets: DisjointSet) -> int:

@@ -32,7 +32,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from edge_agent.contracts.core.types import Image
 
 Float = NDArray[np.float32]
-Placed = NDArray[np.float32]
+Affine = NDArray[np.float32]
 """float32 (2, 3): an affine map from places of one image to places of another."""
 
 SIDE_PX = 96
@@ -157,8 +157,8 @@ def agreement(prints: Fingerprints, pair: Candidate, enough: float = 2.0) -> flo
     starts = [(flipped, *_start(prints, pair, flipped=flipped)) for flipped in (False, True)]
     starts.sort(key=lambda start: -start[2])
     best = -1.0
-    for flipped, placed, _ in starts:
-        fitted = _fitted(prints, pair, placed, flipped=flipped)
+    for flipped, transform, _ in starts:
+        fitted = _fitted(prints, pair, transform, flipped=flipped)
         if fitted is not None:
             best = max(best, _detail_correlation(prints, pair, fitted, flipped=flipped))
         if best >= enough:
@@ -219,7 +219,7 @@ def _still_open(
     return chosen
 
 
-def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Placed, float]:
+def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Affine, float]:
     """Where the second image lies on the first by its turn, zoom and shift, and how well."""
     target = prints.shapes[pair.first]
     moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
@@ -227,20 +227,20 @@ def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Pla
     other = prints.turns[pair.second, pair.zooms[1]]
     peaks = np.fft.irfft((one * (other if flipped else np.conj(other))).sum(axis=1), ANGLES)
     angle = float(np.argmax(peaks)) * 2 * np.pi / ANGLES
-    placed = _similarity(angle, ZOOMS[pair.zooms[1]] / ZOOMS[pair.zooms[0]])
-    return _shifted(target, moving, placed)
+    transform = _similarity(angle, ZOOMS[pair.zooms[1]] / ZOOMS[pair.zooms[0]])
+    return _shifted(target, moving, transform)
 
 
-def _shifted(target: Float, moving: Float, placed: Placed) -> tuple[Placed, float]:
-    """`placed` with the shift that phase correlation finds, where that fits better."""
-    turned = _warped(moving, placed, FIT_PX)
+def _shifted(target: Float, moving: Float, transform: Affine) -> tuple[Affine, float]:
+    """`transform` with the shift that phase correlation finds, where that fits better."""
+    turned = _warped(moving, transform, FIT_PX)
     window = cv2.createHanningWindow((FIT_PX, FIT_PX), cv2.CV_32F)
     # OpenCV 5 multiplies the window into its arguments, hence the copies
     (right, down), _ = cv2.phaseCorrelate(target.copy(), turned.copy(), window)
-    moved = placed.copy()
-    moved[:, 2] += placed[:, :2] @ np.array([right, down], np.float32)
+    moved = transform.copy()
+    moved[:, 2] += transform[:, :2] @ np.array([right, down], np.float32)
     fits = [_likeness(target, turned), _likeness(target, _warped(moving, moved, FIT_PX))]
-    return (moved, fits[1]) if fits[1] > fits[0] else (placed, fits[0])
+    return (moved, fits[1]) if fits[1] > fits[0] else (transform, fits[0])
 
 
 def _likeness(target: Float, moved: Float) -> float:
@@ -248,25 +248,25 @@ def _likeness(target: Float, moved: Float) -> float:
 
 
 def _fitted(
-    prints: Fingerprints, pair: Candidate, placed: Placed, *, flipped: bool
-) -> Placed | None:
+    prints: Fingerprints, pair: Candidate, transform: Affine, *, flipped: bool
+) -> Affine | None:
     """The affine map (2, 3) from places of the first to places of the second at FIT_PX."""
     target = prints.shapes[pair.first]
     moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
     try:
-        fit, transform = cv2.findTransformECC(
-            target, moving, placed.copy(), cv2.MOTION_AFFINE, _LIMITS, _EVERYWHERE, 3
+        fit, fitted = cv2.findTransformECC(
+            target, moving, transform.copy(), cv2.MOTION_AFFINE, _LIMITS, _EVERYWHERE, 3
         )
     except cv2.error:
         return None
-    return np.asarray(transform, np.float32) if fit > 0.4 else None
+    return np.asarray(fitted, np.float32) if fit > 0.4 else None
 
 
 def _detail_correlation(
-    prints: Fingerprints, pair: Candidate, placed: Placed, *, flipped: bool
+    prints: Fingerprints, pair: Candidate, transform: Affine, *, flipped: bool
 ) -> float:
     """Pearson correlation of the detail at equal local contrast, over the overlap."""
-    wide = placed.copy()
+    wide = transform.copy()
     ratio = SIDE_PX / FIT_PX
     wide[:, 2] = wide[:, 2] * ratio + (ratio - 1) / 2 * (1 - wide[:, :2].sum(axis=1))
     moving = _mirrored(prints.thumbnails[pair.second], flipped=flipped)
@@ -293,16 +293,16 @@ def _local_contrast(one: Float, other: Float) -> Float:
     return np.asarray(np.sqrt(energy + LEAST_CONTRAST), np.float32)
 
 
-def _warped(picture: Float, placed: Placed, side: int) -> Float:
+def _warped(picture: Float, transform: Affine, side: int) -> Float:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(picture, placed, (side, side), flags=flags), np.float32)
+    return np.asarray(cv2.warpAffine(picture, transform, (side, side), flags=flags), np.float32)
 
 
 def _mirrored(picture: Float, *, flipped: bool) -> Float:
     return np.ascontiguousarray(picture[::-1]) if flipped else picture
 
 
-def _similarity(angle: float, zoom: float) -> Placed:
+def _similarity(angle: float, zoom: float) -> Affine:
     """Turn about the middle and zoom, at FIT_PX."""
     middle = (FIT_PX - 1) / 2
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)

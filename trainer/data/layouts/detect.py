@@ -16,9 +16,9 @@ from edge_agent.contracts.vibration.recordings import FRACTION, READERS
 from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 from trainer.data.labels_csv import read_table_here
+from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_class_folders
 from trainer.data.layouts.foreign import foreign_format
 from trainer.data.layouts.good_names import meaning
-from trainer.data.layouts.place import Placed, Places, place_files
 
 LABEL_CSVS = ("labels.csv", "groups.csv")
 LABEL_COLUMNS = ("label", "target", "class")
@@ -54,18 +54,18 @@ def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
     csv = _labels_csv(root, images if kind == "image" else scan)
     if csv is not None:
         return _detect_listed(root, kind, csv)
-    places = place_files(root, scan, kind)
-    _refuse_foreign(root, scan, places)
-    if not places.placed:
+    layout = read_class_folders(root, scan, kind)
+    _refuse_foreign(root, scan, layout)
+    if not layout.samples:
         raise DatasetError(
             f"{len(scan.files)} {kind} files, but no class folders",
             where=str(root),
             cure="put them into one folder per class, or write labels.csv with path,label",
         )
-    task, why = _task(kind, places.placed)
-    config, decisions = _configured(root, task, kind, {one.label for one in places.placed}, None)
-    if places.masks:
-        decisions.append(f"{places.masks} masks recognised; they are no samples")
+    task, why = _task(kind, layout.samples)
+    config, decisions = _configured(root, task, kind, {one.label for one in layout.samples}, None)
+    if layout.masks:
+        decisions.append(f"{layout.masks} masks recognised; they are no samples")
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
 
 
@@ -122,7 +122,7 @@ def _detect_listed(root: Path, kind: str, csv: str) -> tuple[DatasetConfig, list
                     *decisions]  # fmt: skip
 
 
-def _task(kind: str, placed: list[Placed]) -> tuple[Task, str]:
+def _task(kind: str, placed: list[FolderSample]) -> tuple[Task, str]:
     training = {item.label for item in placed if item.split == "train"}
     if len(training) == 1 and meaning(next(iter(training))) == "good":
         task: Task = "image-anomaly" if kind == "image" else "vibration-anomaly"
@@ -171,9 +171,9 @@ def _labels_csv(root: Path, scan: FolderScan) -> str | None:
     return None
 
 
-def _refuse_foreign(root: Path, scan: FolderScan, places: Places) -> None:
+def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout) -> None:
     """Another tool's layout is refused, unless class folders are there all the same."""
-    if len({one.label for one in places.placed}) > 1:
+    if len({one.label for one in layout.samples}) > 1:
         return
     paths = [*scan.files, *(one.path for one in scan.left_out)]
     name, cure = foreign_format(paths)

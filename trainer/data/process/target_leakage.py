@@ -70,9 +70,9 @@ def find_leaks(
     leaks = []
     for name in names:
         why = _counts_rows(table, name) or (
-            _foretells_label(table, name, labels, ranking=ranking)
+            _predicts_label(table, name, labels, ranking=ranking)
             if values is None
-            else _foretells_value(table, name, values)
+            else _predicts_value(table, name, values)
         )
         if why:
             leaks.append(Leak(name, why))
@@ -87,7 +87,7 @@ def _counts_rows(table: Table, name: str) -> str:
     return "counts the rows" if len(cells) > 50 and (np.diff(cells) == 1).all() else ""
 
 
-def _foretells_label(
+def _predicts_label(
     table: Table, name: str, labels: NDArray[np.str_], *, ranking: bool = True
 ) -> str:
     known = labels != ""
@@ -118,7 +118,7 @@ def _pure_value(
     return ""
 
 
-def _foretells_value(table: Table, name: str, values: NDArray[np.float64]) -> str:
+def _predicts_value(table: Table, name: str, values: NDArray[np.float64]) -> str:
     numeric = _numbers(table, name)
     if numeric is None:
         return ""

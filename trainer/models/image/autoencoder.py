@@ -3,7 +3,7 @@
 UpSampling and convolution instead of transposed convolution, which int8 kernels of several
 runtimes refuse. The heat map is the smoothed squared error at a quarter of the resolution; the
 score is its maximum, scaled by good validation parts: 0 is usual, 1 is rare. Where weights can be
-had, `gaussian` and `patches` are far better; this one is for cameras that see nothing natural.
+had, `padim` and `patchcore` are far better; this one is for cameras that see nothing natural.
 """
 
 from __future__ import annotations

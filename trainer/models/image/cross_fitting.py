@@ -65,7 +65,7 @@ def fit_on_all(
     training: Training[AnyOptions], learn: Callable[[Training[AnyOptions]], FittedDetector]
 ) -> Fitted:
     """`learn` from training and validation inputs, with a threshold from all of them."""
-    both = everything(training)
+    both = with_validation(training)
     detector = learn(both)
     first, count = len(training.train.inputs), len(both.train.inputs)
     return replace(
@@ -75,7 +75,7 @@ def fit_on_all(
     )
 
 
-def everything(training: Training[AnyOptions]) -> Training[AnyOptions]:
+def with_validation(training: Training[AnyOptions]) -> Training[AnyOptions]:
     """The same with the validation inputs among the training inputs, at their end."""
     first, second = training.train, training.val
     inputs = np.concatenate([first.inputs, second.inputs])

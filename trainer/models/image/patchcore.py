@@ -135,7 +135,7 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     scales = fitted.scales[: len(SCORERS)]
     named = zip(SCORERS, options.counts(), fitted.cells, scales, strict=True)
     for name, count, cells, scale in named:
-        memory = remember(cells, options.dimensions, count, seed)
+        memory = fit_memory(cells, options.dimensions, count, seed)
         _set_memory(network, name, memory, part_of(scale, 1 - share))
     if fitted.defect_head:
         last = part_of(fitted.scales[-1], share)
@@ -154,7 +154,7 @@ def joined(synthetic_share: float) -> Join:
     return join
 
 
-def remember(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
+def fit_memory(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
     """A memory of `count` patches of cells (N, G, G, C)."""
     kernel, bias = mixing(cells, dimensions, seed)
     return Memory(kernel, bias, choose_prototypes(cells @ kernel + bias, count, seed))
@@ -208,7 +208,7 @@ def _fit_by_rounding(dimensions: int, count: int, seed: int) -> FitByRounding:
     """Rounded cells are remembered beside the others: nothing more has to be allowed for."""
 
     def fit_scorer(seen: Floats) -> Scorer:
-        return remember(seen, dimensions, count, seed).heat
+        return fit_memory(seen, dimensions, count, seed).heat
 
     return lambda rounding: fit_scorer
 

@@ -27,7 +27,7 @@ SYMMETRIES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Name -> images (N, H, W, C) turned; H equals W."""
 
-AS_USUAL = 0.6
+MOST_SEPARATION = 0.6
 """The AUROC of turned against unturned good parts up to which they are held to be alike."""
 
 FEWEST, MOST = 16, 100
@@ -41,7 +41,7 @@ def symmetric_copies(
     training: Training, reader: FeatureReader, cells: Sequence[Floats], scorers: Sequence[FitScorer]
 ) -> Copies:
     """Copies of the training inputs under their symmetries; none where they have none."""
-    names = usual_symmetries(training, reader, cells, scorers)
+    names = find_symmetries(training, reader, cells, scorers)
     if not names:
         return Copies(np.zeros(0, np.intp), [one[:0] for one in cells])
     training.progress.say(f"good parts may lie {', '.join(names)}: turned copies are added")
@@ -54,7 +54,7 @@ def symmetric_copies(
     return Copies(np.concatenate(chosen), reader.read_both(turned, "turned copies"))
 
 
-def usual_symmetries(
+def find_symmetries(
     training: Training, reader: FeatureReader, cells: Sequence[Floats], scorers: Sequence[FitScorer]
 ) -> list[str]:
     """Names of the symmetries under which no scorer gives held-out good parts a higher score."""
@@ -65,20 +65,20 @@ def usual_symmetries(
         return []
     fitted = [fit(one[~np.tile(left_out, 2)]) for fit, one in zip(scorers, cells, strict=True)]
     plain = [_peaks(scorer(one[indices])) for scorer, one in zip(fitted, cells, strict=True)]
-    usual = []
+    names = []
     for name, turn in SYMMETRIES.items():
         features = reader.read_float(turn(training.train.inputs[indices]), f"good parts {name}")
-        odd = [_peaks(scorer(one)) for scorer, one in zip(fitted, features, strict=True)]
-        if all(_odder(*pair) <= AS_USUAL for pair in zip(plain, odd, strict=True)):
-            usual.append(name)
-    return usual
+        turned = [_peaks(scorer(one)) for scorer, one in zip(fitted, features, strict=True)]
+        if all(_separation(*pair) <= MOST_SEPARATION for pair in zip(plain, turned, strict=True)):
+            names.append(name)
+    return names
 
 
 def _peaks(heat: Floats) -> NDArray[np.float64]:
     return np.asarray(heat.reshape(len(heat), -1).max(axis=1), np.float64)
 
 
-def _odder(plain: NDArray[np.float64], turned: NDArray[np.float64]) -> float:
+def _separation(plain: NDArray[np.float64], turned: NDArray[np.float64]) -> float:
 
     truth = np.repeat([False, True], [len(plain), len(turned)])
     return auroc(truth, np.concatenate([plain, turned]))

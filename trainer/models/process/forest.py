@@ -31,8 +31,8 @@ FINEST = 1e-3
 
 
 @dataclass(frozen=True)
-class Moved:
-    """How training rows are moved: with noise of up to 4 x `share` of each tag's spread."""
+class Jitter:
+    """How training rows are varied: with noise of up to 4 x `share` of each tag's spread."""
 
     rows: int = 40_000
     share: float = 0.15
@@ -80,12 +80,12 @@ def _neighbours(cuts: Numbers, values: Numbers) -> list[float]:
 
 
 def moved_table(
-    table: Table, spec: TabularInput, targets: Labels, moved: Moved, rng: np.random.Generator
+    table: Table, spec: TabularInput, targets: Labels, jitter: Jitter, rng: np.random.Generator
 ) -> Table:
-    """Training rows drawn and moved within each tag's range; rare labels are drawn oftener."""
+    """Training rows drawn and varied within each tag's range; rare labels are drawn oftener."""
 
-    chosen = _drawn(targets, moved, rng)
-    step = moved.share * rng.choice([0.0, 1.0, 2.0, 4.0], len(chosen))
+    chosen = _drawn(targets, jitter, rng)
+    step = jitter.share * rng.choice([0.0, 1.0, 2.0, 4.0], len(chosen))
     values = raw_values(table, spec.tags)
     columns: dict[str, Any] = {}
     for tag in spec.tags:
@@ -98,13 +98,13 @@ def moved_table(
     return Table(columns, table.source)
 
 
-def _drawn(targets: Labels, moved: Moved, rng: np.random.Generator) -> NDArray[np.int64]:
+def _drawn(targets: Labels, jitter: Jitter, rng: np.random.Generator) -> NDArray[np.int64]:
     """Positions of training rows: a share `rare` of them even over the labels, the rest as is."""
     counts = np.bincount(targets)
     even = 1.0 / (np.count_nonzero(counts) * np.maximum(counts, 1))
     plain = 1.0 / len(targets)
-    chance = moved.rare * even[targets] + (1 - moved.rare) * plain
-    return rng.choice(len(targets), moved.rows, p=chance / chance.sum())
+    chance = jitter.rare * even[targets] + (1 - jitter.rare) * plain
+    return rng.choice(len(targets), jitter.rows, p=chance / chance.sum())
 
 
 def _cuts(forest: RandomForestClassifier, feature: int) -> tuple[Numbers, Numbers]:

@@ -57,14 +57,14 @@ def fit_values(training: Training[ValueOptions], build: Callable[[], keras.Model
     options = training.options
     full_scale = _full_scale(training)
     truth = training.dataset.values()
-    lessons = (truth[training.train.sample] / full_scale).astype(np.float32)
+    targets = (truth[training.train.sample] / full_scale).astype(np.float32)
     checks = (truth[training.val.sample] / full_scale).astype(np.float32)
     members, history = [], []
     with training.progress.steps("training", training.config.epochs * options.members) as bar:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build()
-            history += _descend(network, training, lessons, checks, bar, member)
+            history += _descend(network, training, targets, checks, bar, member)
             members.append(network)
     model = joined_heads(members, training.spec.kind)
     outputs = predict(model, training.val.inputs) * full_scale
@@ -150,7 +150,7 @@ def pinball(coverage: float) -> Callable[[Any, Any], Any]:
 def _descend(
     network: keras.Model,
     training: Training[ValueOptions],
-    lessons: NDArray[np.float32],
+    targets: NDArray[np.float32],
     checks: NDArray[np.float32],
     bar: Bar,
     member: int,
@@ -158,14 +158,14 @@ def _descend(
     import keras
 
     options, epochs = training.options, training.config.epochs
-    learner = _learner(network, options, epochs * (len(lessons) // BATCH + 1))
+    learner = _learner(network, options, epochs * (len(targets) // BATCH + 1))
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
     rng = np.random.default_rng(member)
     rows: list[Mapping[str, float]] = []
     for start in range(0, epochs, CUT_EPOCHS):
         result = learner.fit(
             with_short_history(training.train.inputs, rng),
-            lessons[:, None],
+            targets[:, None],
             validation_data=(training.val.inputs, checks[:, None]),
             initial_epoch=start,
             epochs=min(start + CUT_EPOCHS, epochs),

@@ -1,4 +1,4 @@
-"""A multi-layer perceptron for rows of process tags, taught by a forest; 8-12-8-1 is a choice.
+"""A perceptron for rows of process tags, distilled from a random forest; 8-12-8-1 is a choice.
 
 Sharp rules (a power above 9 kW, torque times wear above a limit) are what trees find and small
 networks miss; pieces between a forest's cuts and its probabilities on moved training rows carry
@@ -32,7 +32,7 @@ from trainer.models.process.features import (
     tabular_input,
     tabular_spec,
 )
-from trainer.models.process.forest import Moved, cut_edges, grow, moved_table
+from trainer.models.process.forest import Jitter, cut_edges, grow, moved_table
 from trainer.thresholds.choose import best_f1
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.gradient import seed_everything
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 EDGE_TREES = 100
 BATCH = 512
 LEAST_TEACHING = 50
-"""Fewer training rows teach no forest worth following."""
+"""With fewer training rows the forest is too weak to be a teacher."""
 
 
 class MlpOptions(Strict):
@@ -95,24 +95,24 @@ def fit(training: Training[MlpOptions]) -> Fitted:
 
     options = training.options
     seed_everything(training.config.seed)
-    lessons = _lessons(training, options)
+    rows = _training_rows(training, options)
     members, history = [], []
     with training.progress.steps("training", training.config.epochs * options.members) as bar:
         for member in range(options.members):
             seed_everything(training.config.seed + member)
             network = build(training.spec, len(training.labels), training.config, options)
-            history += _descend(network, training, lessons, bar, member)
+            history += _descend(network, training, rows, bar, member)
             members.append(network)
-    return Fitted(joined_heads(members, "mlp"), history, lessons.notes, lessons.scoring)
+    return Fitted(joined_heads(members, "mlp"), history, rows.notes, rows.scoring)
 
 
 def _descend(
-    network: keras.Model, training: Training, lessons: Lessons, bar: Bar, member: int
+    network: keras.Model, training: Training, rows: TrainingRows, bar: Bar, member: int
 ) -> list[Mapping[str, float]]:
     import keras
 
     epochs = training.config.epochs
-    steps = epochs * (len(lessons.inputs) // BATCH + 1)
+    steps = epochs * (len(rows.inputs) // BATCH + 1)
     schedule = keras.optimizers.schedules.CosineDecay(0.003, steps)
     network.compile(
         keras.optimizers.AdamW(schedule, weight_decay=1e-4),
@@ -121,8 +121,8 @@ def _descend(
     truth = np.eye(len(training.labels), dtype=np.float32)[training.val_targets]
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
     result = network.fit(
-        lessons.inputs,
-        lessons.targets,
+        rows.inputs,
+        rows.targets,
         validation_data=(training.val.inputs, truth),
         epochs=epochs,
         batch_size=BATCH,
@@ -139,7 +139,7 @@ def _descend(
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingRows:
     """What the network learns from: inputs (N, width), targets (N, labels), and the threshold."""
 
     inputs: Tensor
@@ -148,25 +148,27 @@ class Lessons:
     scoring: Scoring | None = None
 
 
-def _lessons(training: Training, options: MlpOptions) -> Lessons:
+def _training_rows(training: Training, options: MlpOptions) -> TrainingRows:
     truth = np.eye(len(training.labels), dtype=np.float32)[training.train_targets]
     inputs = training.train.inputs
     if not options.teacher_rows or len(inputs) < LEAST_TEACHING:
-        return Lessons(inputs, truth, ("no teacher",))
+        return TrainingRows(inputs, truth, ("no teacher",))
     spec = tabular_input(training.spec)
     table = sample_table(training.dataset, training.train.sample)
     forest = grow(plain_rows(table, spec), training.train_targets, training.config.seed)
     rng = np.random.default_rng(training.config.seed)
-    moved = Moved(options.teacher_rows, options.teacher_noise)
-    seen = moved_table(table, spec, training.train_targets, moved, rng)
-    taught = np.zeros((moved.rows, len(training.labels)), np.float32)
-    taught[:, forest.classes_] = forest.predict_proba(plain_rows(seen, spec))
+    jitter = Jitter(options.teacher_rows, options.teacher_noise)
+    seen = moved_table(table, spec, training.train_targets, jitter, rng)
+    soft_targets = np.zeros((jitter.rows, len(training.labels)), np.float32)
+    soft_targets[:, forest.classes_] = forest.predict_proba(plain_rows(seen, spec))
     values = prepare_rows(seen, spec).values
     whole = np.isfinite(values).all(axis=1)
-    note = f"taught by a forest of {len(forest.estimators_)} trees on {whole.sum()} moved rows"
-    return Lessons(
+    note = (
+        f"distilled from a forest of {len(forest.estimators_)} trees on {whole.sum()} jittered rows"
+    )
+    return TrainingRows(
         np.concatenate([inputs, values[whole]]),
-        np.concatenate([truth, taught[whole]]),
+        np.concatenate([truth, soft_targets[whole]]),
         (note,),
         _out_of_bag(forest, training),
     )
@@ -187,7 +189,7 @@ def _out_of_bag(forest: RandomForestClassifier, training: Training) -> Scoring |
 ARCHITECTURE = Architecture(
     name="mlp",
     tasks=("tabular-class",),
-    summary="perceptron on a row of process tags, taught by a forest",
+    summary="perceptron on a row of process tags, distilled from a random forest",
     spec_of=spec_of,
     build=build,
     epochs=25,

@@ -125,7 +125,7 @@ def _after_baseline(training: Training, samples: Indices) -> Prepared:
     return Prepared(np.stack(normalised).astype(np.float32), prepared.sample[rest])
 
 
-def planted(training: Training, fitted: Fitted) -> Tensor:
+def calibration_with_faults(training: Training, fitted: Fitted) -> Tensor:
     """Training inputs, half of them made abnormal, so that int8 covers what an alarm looks like.
 
     Calibrated on normal inputs alone the score saturates where it begins to matter.

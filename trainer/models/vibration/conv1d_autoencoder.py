@@ -16,9 +16,9 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.vibration.anomaly import (
     VibrationAnomalyOptions,
+    calibration_with_faults,
     excess,
     own_scoring,
-    planted,
     spec_of,
 )
 from trainer.training.api import Architecture, Fitted, Training
@@ -111,7 +111,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=80,
     fit=fit,
-    calibration=planted,
+    calibration=calibration_with_faults,
     scoring="anomaly",
     train_hop_share=4,
     options=VibrationAnomalyOptions,

@@ -18,13 +18,13 @@ from trainer.data.split import Split
 from trainer.models.image.cross_fitting import (
     Scorer,
     cross_fitted_heat,
-    everything,
     held_out,
     own_scoring,
+    with_validation,
 )
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
-from trainer.models.image.symmetry import SYMMETRIES, symmetric_copies, usual_symmetries
+from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, symmetric_copies
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.workflow.experiment import prepare_training, run_experiment
@@ -82,7 +82,7 @@ def test_a_lone_group_judges_itself(training: Training) -> None:
 
 
 def test_validation_parts_are_the_last_of_everything(training: Training) -> None:
-    both = everything(training).train
+    both = with_validation(training).train
     assert np.array_equal(both.inputs[18:], training.val.inputs)
     assert np.array_equal(both.sample[18:], training.val.sample)
 
@@ -159,7 +159,7 @@ def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
     one_sided = lit(training, shaded)
     reader = cast("FeatureReader", Mean())
     cells = reader.read_both(one_sided.train.inputs, "")
-    assert usual_symmetries(one_sided, reader, cells, [places]) == ["upside down"]
+    assert find_symmetries(one_sided, reader, cells, [places]) == ["upside down"]
 
 
 def test_few_parts_are_not_turned(training: Training) -> None:

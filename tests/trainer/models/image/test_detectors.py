@@ -19,7 +19,7 @@ from trainer.models.image import autoencoder, padim, patchcore
 from trainer.models.image.backbone import NETWORK
 from trainer.models.image.feature_maps import FEATURES, scale_of
 from trainer.models.image.padim import fit_gaussians
-from trainer.models.image.patchcore import choose_prototypes, distances, mixing, remember
+from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
 from trainer.models.image.score_fusion import joined_scales, rounding_of
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import baseline_metrics
@@ -147,7 +147,7 @@ def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     heats = []
     features = _features_of(network).predict(pixels, verbose=0)
     for name, count, cells in zip(patchcore.SCORERS, options.counts(), features, strict=True):
-        memory = remember(cells[:4], 8, count, seed=1)
+        memory = fit_memory(cells[:4], 8, count, seed=1)
         patchcore._set_memory(network, name, memory, (0.5, 1.0))
         heats.append(0.5 * memory.heat(cells) + 1)
     heat = network.predict(pixels, verbose=0)[1]

@@ -1,4 +1,4 @@
-"""The judge that planted defects teach: what its graph computes, and that it learns from them."""
+"""The synthetic defect head: what its graph computes, and that it learns from the defects."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from trainer.models.image.feature_maps import Floats
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
     FEATURES,
+    FittedHead,
     Rows,
-    TrainingPictures,
     _drawn,
     _fit_head,
     _head,
@@ -47,19 +47,19 @@ def training(plates: Path, lively_weights: str) -> Training:
 
 
 @pytest.fixture(scope="module")
-def feature_extractor(training: Training) -> FeatureReader:
+def reader(training: Training) -> FeatureReader:
     network = gaussian.build(training.spec, 1, training.config, PadimOptions(dimensions=8))
     return FeatureReader(network, training)
 
 
 @pytest.fixture(scope="module")
-def lesson(training: Training, reader: FeatureReader) -> TrainingPictures:
+def fitted(training: Training, reader: FeatureReader) -> FittedHead:
     return fit_head_on_defects(training, reader, SIDE)
 
 
-def judge(lesson: TrainingPictures, features: list[Floats], scale: tuple[float, float]) -> Floats:
+def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float]) -> Floats:
     head = _head([one.shape[1:] for one in features], SIDE)
-    set_head(head, lesson.weights, scale)
+    set_head(head, fitted.weights, scale)
     return np.asarray(head.predict_on_batch(features))
 
 
@@ -75,34 +75,30 @@ def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
     fine[1, :3, :3, 1] += 27
     coarse[1, 0, 0, 1] += 0.3
     fine[2, :, :, 0] += 1
-    usual, strange, other = judge(
-        TrainingPictures(np.zeros(0), weights), [fine, coarse], (1.0, 0.0)
-    )
-    assert strange[0, 0] > 1 > usual.max()
-    assert strange[1, 1] < 0
+    good, defective, other = heat(FittedHead(np.zeros(0), weights), [fine, coarse], (1.0, 0.0))
+    assert defective[0, 0] > 1 > good.max()
+    assert defective[1, 1] < 0
     assert other.max() < 0
 
 
-def test_good_parts_are_judged_as_float_and_as_int8(
-    training: Training, lesson: TrainingPictures
-) -> None:
+def test_good_parts_are_judged_as_float_and_as_int8(training: Training, fitted: FittedHead) -> None:
     count = len(training.train.inputs)
-    assert lesson.heat.shape == (2 * count, SIDE, SIDE)
-    plain, rounded = np.split(lesson.heat, 2)
+    assert fitted.heat.shape == (2 * count, SIDE, SIDE)
+    plain, rounded = np.split(fitted.heat, 2)
     assert np.abs(plain - rounded).max() > 0
     assert np.corrcoef(plain.ravel(), rounded.ravel())[0, 1] > 0.5
 
 
 def test_a_scale_moves_the_heat_and_nothing_else(
-    training: Training, reader: FeatureReader, lesson: TrainingPictures
+    training: Training, reader: FeatureReader, fitted: FittedHead
 ) -> None:
     features = reader.read_float(training.val.inputs, "x", FEATURES)
-    plain, scaled = (judge(lesson, features, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
+    plain, scaled = (heat(fitted, features, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
     np.testing.assert_allclose(scaled, 0.5 * plain + 2, rtol=1e-3, atol=1e-3)
 
 
 def test_rows_name_the_part_they_come_from(training: Training, reader: FeatureReader) -> None:
-    """So that a judge is blind to a part, its planted copies too."""
+    """So a head that is fitted without a part is fitted without its synthetic defects too."""
     good = reader.read_both(training.train.inputs, "x", FEATURES, np.float16)
     assert good[0].dtype == np.float16
     rows = _rows(training, reader, good)

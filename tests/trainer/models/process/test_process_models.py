@@ -16,7 +16,7 @@ from trainer.data.split import Split, plan_split
 from trainer.evaluation.outcome import figures
 from trainer.models.layers.ensemble import joined_heads
 from trainer.models.process.features import plain_rows, sample_table, span_edges, tabular_spec
-from trainer.models.process.forest import Moved, cut_edges, grow, moved_table
+from trainer.models.process.forest import Jitter, cut_edges, grow, moved_table
 from trainer.models.process.hotelling import crossfit_limit, hotelling_t, shared_out
 from trainer.models.process.interval_regression import (
     ValueOptions,
@@ -113,8 +113,8 @@ def test_perceptron_learns_a_rule_of_a_derived_feature_from_its_forest(mill: Pat
     found = fitted(mill, epochs=12, options=options)
     assert figures(found.outcome)["auroc"].value > 0.98
     assert "out-of-bag" in found.spec.scoring.chosen_by
-    assert found.opponent["name"] == "gradient boosting"
-    assert "gradient boosting" in str(found.opponent["sentence"]).lower()
+    assert found.gbm_reference["name"] == "gradient boosting"
+    assert "gradient boosting" in str(found.gbm_reference["sentence"]).lower()
     shown, first = tag_rows(found), found.split.dataset.samples[int(found.test.indices[0])]
     cells = (mill / "mill.csv").read_text().splitlines()[1 + first.row].split(",")
     assert len(shown) == len(found.test.indices)
@@ -167,7 +167,7 @@ def test_moved_rows_stay_within_the_range_of_each_tag(mill: Path) -> None:
     every = np.arange(len(dataset.samples))
     spec = tabular_spec(dataset, every, span_edges)
     table = sample_table(dataset, every)
-    moved = moved_table(table, spec, dataset.targets(), Moved(500, 0.5), np.random.default_rng(0))
+    moved = moved_table(table, spec, dataset.targets(), Jitter(500, 0.5), np.random.default_rng(0))
     torque = np.asarray(moved.columns["torque [Nm]"], np.float64)
     known = table.columns["torque [Nm]"].astype(np.float64)
     assert len(torque) == 500
@@ -259,7 +259,7 @@ def test_remaining_life_is_foretold_with_an_interval(lives: Path, model: str, ep
     assert held["interval_coverage"].value > 0.7
     assert isinstance(found.spec.input, TabularInput)
     assert (found.spec.scoring.worse, found.spec.scoring.threshold) == ("low", 10)
-    assert found.opponent["figure"] == "rmse"
+    assert found.gbm_reference["figure"] == "rmse"
     found.fitted.model.save(lives / f"{model}.keras")
     loaded = keras.models.load_model(lives / f"{model}.keras", compile=False)
     given = found.held_out.inputs[:4]

@@ -15,7 +15,7 @@ WRAPPERS = frozenset({"images", "image", "imgs", "img", "pictures", "data", "jpe
 
 
 @dataclass(frozen=True)
-class Placed:
+class FolderSample:
     """A file with what its folders say."""
 
     path: str
@@ -25,15 +25,15 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Places:
-    """placed: the samples; left_out: what is none; masks: how many belong to a sample."""
+class FolderLayout:
+    """samples; left_out: the files that are none; masks: how many belong to a sample."""
 
-    placed: list[Placed]
+    samples: list[FolderSample]
     left_out: list[LeftOut]
     masks: int = 0
 
 
-def place_files(root: Path, scan: FolderScan, kind: str) -> Places:
+def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     """What the folders of `scan` say of its files."""
     masks = find_masks(root, scan.files) if kind == "image" else {}
     pictures = [path for path in scan.files if path not in masks]
@@ -41,7 +41,7 @@ def place_files(root: Path, scan: FolderScan, kind: str) -> Places:
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
     mask_of = {picture: mask for mask, picture in masks.items() if picture}
-    placed: list[Placed] = []
+    samples: list[FolderSample] = []
     left_out = list(scan.left_out)
     for path in pictures:
         split, folders = steps[path]
@@ -52,14 +52,14 @@ def place_files(root: Path, scan: FolderScan, kind: str) -> Places:
             where = f"in {split} without" if split else "outside any"
             left_out.append(LeftOut(path, f"lies {where} class folder"))
         else:
-            placed.append(Placed(path, folders[0], split, mask_of.get(path, "")))
+            samples.append(FolderSample(path, folders[0], split, mask_of.get(path, "")))
     left_out += [
         LeftOut(mask, "looks like a mask, but of no picture that is there")
         for mask, picture in masks.items()
         if not picture
     ]
     left_out += [LeftOut(folder, "a folder without a file") for folder in scan.empty]
-    return Places(placed, left_out, len(mask_of))
+    return FolderLayout(samples, left_out, len(mask_of))
 
 
 def _steps(path: str) -> tuple[str, tuple[str, ...]]:
