@@ -45,7 +45,7 @@ def test_proposal_lies_where_few_parts_crack_and_says_how_sure_it_is(tmp_path: P
     assert 180 < found.proposal.settings["temperature [degC]"] < 220
     assert found.proposal.then < found.proposal.now
     assert found.proposal.gain_ci95[0] > 0
-    assert found.said[0].startswith("temperature [degC] searched in 15")
+    assert found.notes[0].startswith("temperature [degC] searched in 15")
     curve = found.dependences[0]
     assert curve.mean[0] > curve.mean[len(curve.mean) // 2] < curve.mean[-1]
     assert (curve.low <= curve.high).all()

@@ -118,7 +118,7 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
 
 
 @pytest.mark.parametrize("dimensions", [8, 7])
-def test_the_graph_of_gaussian_computes_what_its_estimates_say(dimensions: int) -> None:
+def test_the_graph_of_padim_computes_what_its_estimates_say(dimensions: int) -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
     options = padim.PadimOptions(dimensions=dimensions, synthetic_share=0)
     spec = padim.spec_of(None, config, options)  # type: ignore[arg-type]

@@ -71,7 +71,7 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
 
 
 @pytest.mark.slow
-def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_int8(
+def test_four_test_time_views_give_the_same_for_a_mirrored_image_also_from_a_file_and_in_int8(
     training: Training, tmp_path: Path
 ) -> None:
     import keras
@@ -85,7 +85,7 @@ def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_
     for mirrored in (inputs[:, ::-1], inputs[:, :, ::-1]):
         np.testing.assert_allclose(predict(network, mirrored), logits, rtol=1e-3, atol=1e-3)
     payload = convert_images(network, transfer.calibration_of(training))
-    means = [one for one in parse_graph(payload, "four").tensors if "float_looks" in one.name]
+    means = [one for one in parse_graph(payload, "four").tensors if "float_tta_views" in one.name]
     assert {one.dtype for one in means if not one.constant} == {"FLOAT32"}
     runtime = open_runtime(payload)
     coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
@@ -93,7 +93,7 @@ def test_four_looks_tell_the_same_of_a_mirrored_picture_also_from_a_file_and_in_
 
 
 @pytest.mark.slow
-def test_the_head_alone_learns_from_validation_images_but_no_head_judges_its_own(
+def test_the_head_is_fitted_on_validation_images_too_and_scored_by_cross_fitted_heads(
     training: Training,
 ) -> None:
     fit = transfer.fit(replace(training, options=OPTIONS.model_copy(update={"layers": "lower"})))
