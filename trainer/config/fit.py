@@ -20,7 +20,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageTable(Strict):
-    """[image]: what an image model sees, and how training images are varied."""
+    """[image]: the input of an image model, and the augmentation of training images."""
 
     size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
     channels: Literal[1, 3] = Field(default=3, description="3 RGB, 1 grey")
@@ -52,7 +52,7 @@ class ImageTable(Strict):
 
 
 class VibrationTable(Strict):
-    """[vibration]: what a vibration model hears, and how training windows are varied."""
+    """[vibration]: the input of a vibration model, and the augmentation of training windows."""
 
     rate_hz: float = Field(default=0, ge=0, description="the model's rate; 0: the data set's own")
     window_samples: int = Field(default=0, ge=0, le=1 << 17, description="0: the model's own")
@@ -116,5 +116,5 @@ class FitConfig(Strict):
     vibration: VibrationTable = VibrationTable()
     acceptance: AcceptanceTable = AcceptanceTable()
     options: dict[str, Scalar | list[Scalar]] = Field(
-        default={}, description="what only the chosen model knows"
+        default={}, description="options of the chosen model"
     )

@@ -62,16 +62,16 @@ class TagBounds(Strict):
 
 
 class TabularColumns(Strict):
-    """[tabular]: which columns of a process table are tags, and which is to be foretold."""
+    """[tabular]: which columns of a process table are tags, and which is to be predicted."""
 
     file: str = Field(description="CSV or Parquet, relative to dataset.toml")
     header: list[str] = Field(default=[], description="column names of a file without header line")
-    label: str = Field(description="column of the label, or of the value that is foretold")
+    label: str = Field(description="column of the label, or of the value that is predicted")
     features: list[str] = Field(default=[], description="empty: every column not excluded")
     exclude: list[str] = Field(default=[], description="identifiers, and columns that leak")
     trusted: list[str] = Field(
         default=[],
-        description="columns known before the label, although they foretell it perfectly",
+        description="columns known before the label, although they predict it perfectly",
     )
     derived: list[Derived] = Field(default=[], description="features computed from tags")
     tags: dict[str, TagBounds] = Field(default={}, description="units and plausible ranges")

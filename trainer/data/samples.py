@@ -26,7 +26,7 @@ class Sample:
 
     group: no split may cut it (empty: the sample stands alone); fold, split: as given, or empty;
     span: the part of the recording, as fractions of its length; mask: a picture of the defect;
-    value: what a regression foretells, its label being the name of that quantity;
+    value: what a regression predicts, its label being the name of that quantity;
     row: its row in the process table, from 0.
     """
 
@@ -94,7 +94,7 @@ class Dataset:
         return np.array([number_of[sample.label] for sample in self.samples], np.int64)
 
     def values(self) -> NDArray[np.float64]:
-        """What a regression foretells, of every sample; not a number where it has none."""
+        """The true value of every sample for a regression; not a number where it has none."""
         values = [np.nan if s.value is None else s.value for s in self.samples]
         return np.array(values, np.float64)
 

@@ -13,11 +13,11 @@ from trainer.statistics import metrics
 
 @dataclass(frozen=True)
 class Outcome:
-    """Held-out samples and what was said of them.
+    """Held-out samples and their judgements.
 
     truth, predicted: label numbers (predicted is -1 where a detector names no class);
     scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT.
-    values: (M,) true values of a regression, whose foretold ones are `scores` and whose intervals
+    values: (M,) true values of a regression, whose predicted ones are `scores` and whose intervals
     are `ends`, (M, 2); None for labels.
     """
 

@@ -110,7 +110,7 @@ def _optimise(
     shown = table.take(np.sort(np.random.default_rng(seed).permutation(len(table))[:ROWS]))
     curves = [_dependence(setting, halves[0] + halves[1], shown, spec) for setting in bounded]
     if skill < LEAST_SKILL:
-        why = f"the models foretell {outcome} hardly better than chance ({skill_name} {skill:.3f})"
+        why = f"the models predict {outcome} hardly better than chance ({skill_name} {skill:.3f})"
         return Optimum(outcome, skill, skill_name, len(table), curves, None, why, notes)
     best = _search(bounded, halves[0], shown, spec, table, sign, trials, seed, progress)
     proposal = _price(best, halves[1], shown, spec, sign)
@@ -119,7 +119,7 @@ def _optimise(
 
 
 def _target(dataset: Dataset, maximise: bool) -> tuple[Numbers, str, float]:
-    """(N,) what is foretold, its name, and +1 where more of it is better."""
+    """(N,) what is predicted, its name, and +1 where more of it is better."""
     if dataset.config.task == "tabular-regression":
         name = dataset.labels[0]
         return dataset.values(), name, 1.0 if maximise else -1.0
@@ -226,7 +226,7 @@ def _skill(
     other: NDArray[np.int64],
     dataset: Dataset,
 ) -> tuple[float, str]:
-    """How well the searching half foretells the other half."""
+    """How well the searching half predicts the other half."""
     predicted = np.mean([_predict(model, rows[other]) for model in models], axis=0)
     if dataset.config.task != "tabular-regression":
         return auroc(target[other] > 0, predicted) - 0.5, "AUROC above one half"

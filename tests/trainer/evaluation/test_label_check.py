@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from edge_agent.__main__ import main as agent
+from edge_agent.contracts.core.types import Recording
 from trainer.__main__ import main
+from trainer.evaluation.label_check import image_row, recording_row
 
 SWAPPED = 10
 
@@ -83,3 +85,28 @@ def test_one_label_alone_cannot_be_doubted(
 ) -> None:
     assert main(["check", str(machines), "--doubts"]) == 2
     assert "fewer than two labels have 3 groups" in capsys.readouterr().err
+
+
+def test_a_sine_has_the_level_crest_and_kurtosis_of_a_sine() -> None:
+    time_s = np.arange(2000) / 1000
+    sine = 3.0 * np.sin(2 * np.pi * 50 * time_s) + 7.0
+    signal = np.stack([sine, 2 * sine], axis=1).astype(np.float32)
+    row = recording_row(Recording(signal, 1000.0, ("x", "y"), "g", "made here"))
+    rms, crest, kurtosis = row[:2], row[2:4], row[4:6]
+    np.testing.assert_allclose(np.exp(rms), [3 / np.sqrt(2), 6 / np.sqrt(2)], rtol=1e-3)
+    np.testing.assert_allclose(np.exp(crest), np.sqrt(2), rtol=1e-3)
+    np.testing.assert_allclose(np.exp(kurtosis), 1.5, rtol=1e-3)
+
+
+def test_features_of_a_constant_signal_and_of_a_grey_image_are_finite() -> None:
+    still = Recording(np.ones((64, 1), np.float32), 1000.0, ("x",), "g", "made here")
+    assert np.isfinite(recording_row(still)).all()
+    assert np.isfinite(image_row(np.full((9, 5, 3), 128, np.uint8))).all()
+
+
+def test_a_turned_image_keeps_the_quantiles_of_its_colours() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (128, 128, 3), np.uint8)
+    plain, turned = image_row(image), image_row(np.ascontiguousarray(image[::-1, ::-1]))
+    np.testing.assert_allclose(turned[:64], plain[:64])
+    np.testing.assert_allclose(turned[128:161], plain[128:161], atol=1e-3)
+    assert np.abs(turned[64:128] - plain[64:128]).max() > 1, "the thumbnail is turned"

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.run_folder.metrics import HeldOutMetrics
+from edge_agent.contracts.run_folder.rows import Prediction
 from trainer.__main__ import main
+from trainer.workflow.reevaluate import HEAD as HEAD_BYTES
+from trainer.workflow.reevaluate import Evaluation, refuse_target
 
 HEAD = "path,label,predicted,score,verdict\n"
 
@@ -91,3 +96,35 @@ def test_a_moved_set_of_cut_recordings_is_known_again(
     copy = Path(shutil.copytree(machines, tmp_path / "copy"))
     assert own > 0
     assert left_out(machines_run, copy, capsys) == own
+
+
+def test_predictions_replace_only_earlier_predictions(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    refuse_target(path, [])
+    path.write_text("path,label,predicted,score,verdict\r\na.png,ok,ok,0.1,PASS\r\n")
+    refuse_target(path, [])
+    for content in ("", "path,label\n", "path,label,predicted,score,verdict,more\n"):
+        path.write_text(content)
+        with pytest.raises(ConfigError, match="holds no predictions"):
+            refuse_target(path, [])
+        assert path.read_text() == content
+    with pytest.raises(ConfigError, match="holds no predictions"):
+        refuse_target(tmp_path, [])
+
+
+def test_no_file_is_written_into_a_protected_folder_by_any_way(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (tmp_path / "link").symlink_to(run)
+    for path in (run / "new.csv", run / "deep" / ".." / "new.csv", tmp_path / "link" / "new.csv"):
+        with pytest.raises(ConfigError, match="which an evaluation leaves as it is"):
+            refuse_target(path, [tmp_path / "other", run])
+
+
+def test_a_table_of_predictions_begins_with_its_head() -> None:
+    one = Prediction(0, "a,b.png", "ok", "dent", 0.123456789, "FAIL")
+    evaluation = Evaluation("plates", "data", 3, HeldOutMetrics(), [one])
+    head, row = evaluation.table().decode().splitlines()
+    assert head.encode() == HEAD_BYTES
+    assert row == '"a,b.png",ok,dent,0.12345679,FAIL'
+    assert evaluation.summary()["left_out"] == 3

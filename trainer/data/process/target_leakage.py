@@ -62,7 +62,7 @@ def find_leaks(
     *,
     ranking: bool = True,
 ) -> list[Leak]:
-    """The columns of `names` that count rows or foretell the label almost perfectly alone.
+    """The columns of `names` that count rows or predict the label almost perfectly alone.
 
     ranking: whether a number that ranks two labels is refused; a detector, which never learns from
     labels, may well have a sensor that shows every fault.

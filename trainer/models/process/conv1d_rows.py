@@ -1,4 +1,4 @@
-"""1-D convolutions over the last rows of process tags: remaining life, or any value, foretold."""
+"""1-D convolutions over the last rows of process tags predict remaining life or any value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting a network that foretells a value with an interval: its low, middle and high estimate.
+"""Fit a network that predicts a value with an interval: its low, middle and high estimate.
 
 The middle is fitted by squares, the ends by the pinball loss of their quantiles (Koenker and
 Bassett, 1978), and the interval is then widened by what the validation samples ask for

@@ -1,4 +1,4 @@
-"""What the detectors of vibration share: what they hear, their score in the graph, calibration."""
+"""Shared by the vibration detectors: their views, the score in the graph, calibration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class VibrationAnomalyOptions(Strict):
 
     bins: int = Field(default=24, ge=4, le=256, description="bands of the spectrum")
     posture: bool = Field(
-        default=True, description="hear how the sensor leans; false for AC-coupled sensors"
+        default=True, description="use the tilt of the sensor; false for AC-coupled sensors"
     )
 
 
@@ -94,7 +94,7 @@ def own_scoring(training: Training, network: keras.Model) -> Scoring:
 
 
 def _by_condition(training: Training) -> list[Prepared]:
-    """The validation inputs of each group, as a station with a baseline would hear them."""
+    """The validation inputs of each group, computed as by a station with a baseline."""
     groups = np.array(training.dataset.groups())
     known = set(groups[training.split.train])
     conditions = []

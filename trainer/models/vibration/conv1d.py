@@ -47,7 +47,8 @@ class Conv1dOptions(ModelOptions):
         default="both", description="raw, spectrum, envelope, or both of the latter"
     )
     level: Level = Field(
-        default="shape", description="shape: gain and severity are not heard; absolute: they are"
+        default="shape",
+        description="shape: without the level; absolute: with it, so gain and severity count",
     )
 
 

@@ -1,6 +1,6 @@
-"""What a vibration model hears: views and their fixed standardisation, learnt on training samples.
+"""The inputs of a vibration model: views and their fixed scaler, fitted on training samples.
 
-Recordings whose speed is known are heard in orders of the shaft, others in hertz.
+Views of recordings with a known speed are in orders of the shaft, of others in hertz.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Level = Literal["shape", "absolute"]
 
 WINDOW_S = 1.0
 WINDOW_TURNS = 10
-"""A window lasts a second, and ten turns of the slowest shaft: orders 1/10 apart are then told."""
+"""A window lasts a second, and ten turns of the slowest shaft: this separates orders 1/10 apart."""
 
 BINS = 128
 BANDS = 5
@@ -44,7 +44,7 @@ ORDERS = (0.5, 16.5)
 ENVELOPE_HZ = (2.0, 258.0)
 WHITEN_BINS = 49
 TOP = 0.49
-"""Share of the rate up to which is listened: just below Nyquist's half."""
+"""The highest frequency as a share of the rate: just below Nyquist's half."""
 
 CLIP = 3.0
 LEAST_SPREAD = 0.001
@@ -71,7 +71,7 @@ def window_spec(split: Split, config: FitConfig) -> VibrationInput:
 def with_views(
     split: Split, spec: VibrationInput, views: list[AnyView], clip: float, by_group: bool
 ) -> VibrationInput:
-    """`spec` hearing `views`, standardised on the training samples.
+    """`spec` with `views`, standardised on the training samples.
 
     by_group: a centre for each group, spread within the groups; else one centre for all.
     """
@@ -115,7 +115,7 @@ def class_views(
 
 
 def detector_views(spec: VibrationInput, bins: int, posture: bool) -> list[AnyView]:
-    """The views of a detector: the spectrum at its absolute level, and how the sensor leans."""
+    """The views of a detector: the spectrum at its absolute level, and the tilt of the sensor."""
     low = spec.rate_hz / spec.window_samples
     spectrum = SpectrumView(bins=bins, low_hz=low, high_hz=spec.rate_hz / 2)
     return [spectrum, PostureView(bins=bins)] if posture else [spectrum]
@@ -139,7 +139,7 @@ def speeds(split: Split, indices: Indices) -> list[float | None]:
 
 
 def top_speed(speeds: Sequence[float | None]) -> float | None:
-    """The highest of the speeds; None where not every recording says how fast its shaft turns."""
+    """The highest of the speeds; None where a recording does not state the speed of its shaft."""
     known = [rpm for rpm in speeds if rpm is not None]
     return max(known) if known and len(known) == len(speeds) else None
 

@@ -1,7 +1,7 @@
 """A gated recurrent unit over the spectra of consecutive frames of a vibration window, unrolled.
 
 For what happens in an order: a run-up, a valve's stroke, a press cycle, an impact that rings down.
-Spectrum and envelope of the whole window (conv1d) do not hear which came first. Cho et al.,
+Spectrum and envelope of the whole window (conv1d) do not contain which came first. Cho et al.,
 Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014.
 """
 
@@ -38,7 +38,8 @@ class GruSpectraOptions(Strict):
     bands: int = Field(default=24, ge=4, le=64, description="bands of each frame's spectrum")
     units: int = Field(default=16, ge=4, le=24)
     level: Level = Field(
-        default="shape", description="shape: gain and severity are not heard; absolute: they are"
+        default="shape",
+        description="shape: without the level; absolute: with it, so gain and severity count",
     )
 
 
@@ -54,7 +55,7 @@ def spec_of(split: Split, config: FitConfig, options: GruSpectraOptions) -> Vibr
 def build(
     spec: InputSpec, labels: int, config: FitConfig, options: GruSpectraOptions
 ) -> keras.Model:
-    """(frames, bands) in, logits out: what is heard in each frame, an unrolled GRU over the frames.
+    """(frames, bands) in, logits out: a dense layer on each frame, an unrolled GRU over the frames.
 
     The first layer is stored once, while each step of the GRU carries its weights anew: it keeps
     the model small whatever the number of axes.

@@ -1,0 +1,80 @@
+"""Parity vectors: which hard cases are made, and how far an output is pushed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.vibration.input import VibrationInput
+from quantize.prove.golden import Golden
+from quantize.prove.vectors import (
+    ODD_PX,
+    REAL_SAMPLES,
+    _good_and_bad,
+    _image_raws,
+    _pushed,
+    _signal_raws,
+)
+
+IMAGE = ImageInput(width_px=32, height_px=24)
+SIGNAL = VibrationInput(
+    rate_hz=1000, axes=["x"], window_samples=128, hop_samples=64, full_scale=2.0
+)
+
+
+def pictures(*labels: str) -> list[Golden]:
+    payload = cv2.imencode(".png", np.full((40, 50, 3), 90, np.uint8))[1].tobytes()
+    return [Golden(f"golden/{n}.png", label, payload) for n, label in enumerate(labels)]
+
+
+def test_real_samples_take_the_labels_in_turn() -> None:
+    chosen = _good_and_bad(pictures("ok", "ok", "ok", "ok", "dent", "stain"))
+    assert len(chosen) == REAL_SAMPLES
+    assert Counter(one.label for one in chosen) == {"ok": 2, "dent": 1, "stain": 1}
+    assert [one.label for one in _good_and_bad(pictures("ok"))] == ["ok"]
+
+
+def test_made_images_are_black_saturated_noisy_small_and_an_odd_jpeg() -> None:
+    vectors = {one.entry.name: one for one in _image_raws(pictures("ok", "dent"), IMAGE)}
+    assert list(vectors) == [
+        "golden-0",
+        "golden-1",
+        "odd-jpeg",
+        "black",
+        "saturated",
+        "noisy",
+        "small",
+    ]
+    black, small = vectors["black"].raw, vectors["small"].raw
+    assert black is not None
+    assert small is not None
+    assert black.shape == (24 + 37, 32 + 53, 3), "larger than the input, and no multiple of it"
+    assert small.shape == (8, 10, 3), "smaller than the input"
+    assert not np.array_equal(small, small[:, :, ::-1]), "a swap of channels is seen"
+    encoded = vectors["odd-jpeg"].raw
+    assert encoded is not None
+    assert cv2.imdecode(encoded, cv2.IMREAD_COLOR).shape == (ODD_PX[1], ODD_PX[0], 3)
+
+
+def test_made_signals_are_silent_saturated_noisy_and_one_that_must_be_refused() -> None:
+    real = Recording(np.ones((200, 1), np.float32), 1000.0, ("x",), "g", "made here", 1500.0)
+    vectors = {one.entry.name: one for one in _signal_raws([Golden("a", "ok", b"", real)], SIGNAL)}
+    assert list(vectors) == ["golden-0", "silent", "saturated", "noisy", "not-a-number"]
+    assert [one.entry.refused for one in vectors.values()] == [False] * 4 + [True]
+    loud, broken = vectors["saturated"].raw, vectors["not-a-number"].raw
+    assert loud is not None
+    assert broken is not None
+    assert np.abs(loud).max() == 8 * SIGNAL.full_scale
+    assert np.isnan(broken).sum() == 1
+    assert len(loud) == 128 + 64, "two windows"
+
+
+def test_a_push_ends_at_the_limits_of_int8_and_moves_a_float_freely() -> None:
+    output = np.array([[126, -128, 0]], np.int8)
+    np.testing.assert_array_equal(_pushed(output, np.array([3.0, -3.0, 1.0])), [[127, -128, 1]])
+    exact = np.array([[0.25]], np.float32)
+    np.testing.assert_allclose(_pushed(exact, np.array([0.5])), [[0.75]])

@@ -1,0 +1,88 @@
+"""Cross-validation goes on from its finished folds, and writes what it found."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from edge_agent.contracts.core.hashing import sha256_hex
+
+from edge_agent.contracts.core.errors import ConfigError
+from trainer.config.fit import FitConfig
+from trainer.console.progress import SilentProgress
+from trainer.data.load import load_dataset
+from trainer.workflow.kfold import with_folds
+from trainer.workflow.kfold_files import run_kfold
+
+LABELS = ("bad", "good")
+WRONG = 4
+"""The row whose label the models doubt."""
+
+
+def write_table(root: Path) -> Path:
+    """24 process rows of two labels, each a group of its own."""
+    root.mkdir()
+    lines = [f"{n / 7:.3f},{LABELS[n % 2]},{n}" for n in range(24)]
+    (root / "rows.csv").write_text("\n".join(["speed,label,part", *lines, ""]))
+    (root / "dataset.toml").write_text(
+        'task = "tabular-class"\ngood = ["good"]\ngroup = "part"\n'
+        '[tabular]\nfile = "rows.csv"\nlabel = "label"\ntags = ["speed"]\n'
+    )
+    return root
+
+
+def write_finished_folds(root: Path, config: FitConfig, folder: Path, seeds: int) -> None:
+    """What a cross-validation leaves of each fold, its models sure of all labels but one."""
+    dataset = with_folds(load_dataset(root), 3, config.seed)
+    mark = sha256_hex((config.model_dump_json() + dataset.sha256()).encode())[:16]
+    folder.mkdir(parents=True)
+    for seed in range(config.seed, config.seed + seeds):
+        for fold in "012":
+            rows = [
+                row_of(n, sample.path, sample.label)
+                for n, sample in enumerate(dataset.samples)
+                if sample.fold == fold
+            ]
+            (folder / f"{mark}-seed{seed}-fold{fold}.json").write_text(json.dumps(rows))
+
+
+def row_of(number: int, path: str, label: str) -> dict[str, object]:
+    says_bad = (label == "bad") != (number == WRONG)
+    score = 0.9 if says_bad else 0.1
+    return {
+        "path": path,
+        "label": label,
+        "group": str(number),
+        "predicted": "bad" if says_bad else "good",
+        "score": score,
+        "verdict": "FAIL" if says_bad else "PASS",
+        "p_bad": score,
+        "p_good": 1 - score,
+        "baseline_majority": "bad",
+    }
+
+
+def test_finished_folds_are_taken_and_the_files_name_the_doubtful_label(tmp_path: Path) -> None:
+    root, out = write_table(tmp_path / "press"), tmp_path / "out"
+    config = FitConfig(seed=5)
+    write_finished_folds(root, config, out / "folds", seeds=2)
+    document = run_kfold(root, config, 3, 2, out, SilentProgress())
+    assert document == json.loads((out / "crossval.json").read_text()) | {"folder": str(out)}
+    assert document["seeds"] == [5, 6]
+    assert document["figures"]["accuracy"]["value"] == pytest.approx(23 / 24)
+    with (out / "out_of_fold.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 * 24
+    assert {row["seed"] for row in rows} == {"5", "6"}
+    with (out / "label_doubts.csv").open() as stream:
+        doubts = list(csv.DictReader(stream))
+    assert [(one["label"], one["suggested"]) for one in doubts] == [("bad", "good")]
+
+
+def test_too_few_folds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    root = write_table(tmp_path / "press")
+    with pytest.raises(ConfigError, match="2 folds"):
+        run_kfold(root, FitConfig(), 2, 1, tmp_path / "out", SilentProgress())
+    assert not (tmp_path / "out").exists()
