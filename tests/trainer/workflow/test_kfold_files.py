@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from edge_agent.contracts.core.hashing import sha256_hex
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.files import sha256_hex
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
