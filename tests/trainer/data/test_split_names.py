@@ -12,6 +12,9 @@ from trainer.data.layouts.split_names import split_of
         ("Validation", "val"), ("dev", "val"), ("Testing", "test"), ("test_set", "test"),
         ("eval", "test"), ("hold-out", "test"), ("test_public", "test"), ("", ""), ("good", ""),
         ("trainer", ""), ("contest", ""), ("test2", ""),
+        ("train_images", "train"), ("Trainingsdaten", "train"), ("训练集", "train"),
+        ("entraînement", "train"), ("Testdaten", "test"), ("tests", "test"), ("テスト", "test"),
+        ("val_images", "val"), ("validación", "val"), ("images", ""), ("data", ""), ("set", ""),
     ],
 )  # fmt: skip
 def test_a_split_is_known_by_its_whole_name(name: str, split: str) -> None:

@@ -14,26 +14,30 @@ Meaning = Literal["good", "bad", "unsure", "unknown"]
 _GOOD = """
 ok okay good goods normal healthy pass passed passing intact flawless undamaged acceptable accepted
 accept conforming conform faultless faultfree defectfree nodefect nodefects nofault nofaults
-nonedefect nondefective notdefective undefective free clean
+nonedefect nondefective notdefective undefective free clean goodparts okparts nodamage nodamages
+noanomaly noanomalies zerodefect zerodefects freeofdefects withoutdefect withoutdefects
+withoutfault withoutfaults
 gut gute guter gutes gutteil gutteile io inordnung fehlerfrei einwandfrei bestanden mangelfrei
-bon bonne bons bonnes conforme conformes accepte acceptee sansdefaut
-bueno buena buenos buenas bien correcto correcta apto apta aprobado aceptado sindefecto sano
-buono buona buoni buone idoneo accettato integro sano senzadifetti
-bom boa bons boas aprovado aprovada semdefeito
+ohnefehler keinfehler keinefehler ohnemangel ohnemängel unbeschädigt gesund
+bon bonne bons bonnes conforme conformes accepte acceptee sansdefaut sansdefauts
+bueno buena buenos buenas bien correcto correcta apto apta aprobado aceptado sindefecto sindefectos
+sano
+buono buona buoni buone idoneo accettato integro sano senzadifetti senzadifetto
+bom boa bons boas aprovado aprovada semdefeito semdefeitos
 dobry dobra dobre poprawny poprawna zgodny zgodna bezwad
 iyi saglam sağlam uygun kabul hatasız hatasiz
 goed goede goedgekeurd
 dobrý shodny vyhovujici
 bra godkänd godkand felfri
-godkjent godkendt
+godkjent godkendt godt
 jo jó megfelelo megfelelő hibatlan
 bun bune acceptat
 hyva hyvä hyväksytty
 dat đạt tot tốt
-годен годная годный годные годно норма нормальный хорошо хороший исправен исправный исправно
+ок годен годная годный годные годно норма нормальный хорошо хороший исправен исправный исправно
 добре справний придатний
 合格 合格品 良品 正常 正常品 好 好品 良 良好 通过 通過 完好 无缺陷 無缺陷 正品
-問題なし 異常なし 欠陥なし 可
+問題なし 異常なし 欠陥なし 異常無し 欠陥無し 問題無し 無欠陥 无异常 無異常 异常无 ok品 ok件 可
 양품 정상 정상품 합격 합격품 양호
 سليم جيد मानक अच्छा ดี ปกติ
 """
@@ -42,9 +46,9 @@ _BAD = """
 ng nok nogood notgood notok nonok unok bad defect defects defective fail failed failing faulty fault
 faults reject rejected rejects abnormal anomaly anomalous anomalies unhealthy nonhealthy damaged
 damage broken scrap nonconforming nonconform nonconformity notpassed unacceptable notacceptable
-nonnormal notnormal unnormal nothealthy failure failures nogo def
+badparts ngparts nonnormal notnormal unnormal nothealthy failure failures nogo def
 schlecht schlechte schlechtteil schlechtteile nio nichtio nichtinordnung nichtok nichtgut ungut
-ausschuss defekt defekte fehler fehlerhaft mangelhaft nichtbestanden kaputt
+ausschuss defekt defekte fehler fehlerhaft mangelhaft nichtbestanden kaputt beschädigt krank
 mauvais mauvaise mauvaises nonconforme nonconformes defaut defauts defectueux defectueuse rebut
 rejete rejetee ko
 malo mala malos malas noconforme nobueno defecto defectos defectuoso defectuosa rechazado noapto
@@ -53,7 +57,7 @@ cattivo cattiva difettoso difettosa difetto difetti scarto scarti nonidoneo guas
 ruim mau ma defeito defeitos defeituoso defeituosa reprovado reprovada naoconforme rejeitado
 zly zla zle wadliwy wadliwa wada wady niezgodny niezgodna brak braki niedobry
 kotu kötü hatali hatalı hata uygunsuz uygundegil uygundeğil ret hurda kusurlu bozuk
-slecht slechte fout fouten afgekeurd nietgoed
+slecht slechte fout fouten afgekeurd afkeur nietgoed
 vadny vadná vadny zmetek neshodny
 dalig dålig underkand underkänd fel
 rossz hibas hibás selejt
@@ -63,7 +67,7 @@ loi lỗi hong hỏng khongdat khôngđạt
 брак негоден негодный негодные дефект дефекты плохо плохой неисправен неисправный нетгодности
 некондиция поганий несправний
 不合格 不合格品 不良 不良品 异常 異常 异常品 缺陷 缺陷品 次品 废品 廢品 坏 壞 坏品 有缺陷 失败
-不通过 欠陥 欠陥品 異常あり 不可 キズ
+不通过 欠陥 欠陥品 異常あり 不可 キズ ng品 ng件
 불량 불량품 불합격 불합격품 비정상 이상 결함
 تالف معيب खराब เสีย
 """
@@ -121,6 +125,8 @@ _NEGATIONS = frozenset(
         "un",
         "never",
         "without",
+        "zero",
+        "0",
         "kein",
         "keine",
         "ohne",
@@ -164,16 +170,17 @@ def meaning(label: str) -> Meaning:
     words = [_plain(word) for word in re.split(r"[\W_]+", label) if word]
     joined = "".join(words)
     if joined in GOOD_WORDS:
-        return "unsure" if joined in BAD_WORDS else "good"
+        return "unsure" if joined in BAD_WORDS or re.search("[?？]", label) else "good"
     if joined in BAD_WORDS:
         return "bad"
     telling = [word for word in words if word not in _NEUTRAL and not word.isdigit()]
     telling = [word.rstrip("0123456789") for word in telling]
     if telling and all(word in GOOD_WORDS for word in telling):
         return "good"
-    if telling and all(word in BAD_WORDS for word in telling):
+    negated = any(word in _NEGATIONS for word in words)
+    if telling and not negated and all(word in BAD_WORDS for word in telling):
         return "bad"
-    if any(word in _NEGATIONS for word in words):
+    if negated:
         told = [word for word in words if word in GOOD_WORDS or word in BAD_WORDS]
         return "unsure" if told else "unknown"
     if any(word in GOOD_WORDS or word.endswith(_GOOD_ENDINGS) for word in telling):

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _NAMES = {
-    "train": ("train", "training", "trainset", "trainingset", "traindata", "trn", "learn"),
-    "val": ("val", "valid", "validation", "valset", "validationset", "dev", "devset"),
+    "train": (
+        "train", "training", "trainings", "trn", "learn", "lernen", "entrenamiento", "entrainement",
+        "apprentissage", "addestramento", "treino", "обучение", "训练", "訓練", "学習",
+    ),
+    "val": (
+        "val", "valid", "validate", "validation", "validierung", "validierungs", "dev",
+        "validacion", "validazione", "validacao", "валидация", "验证", "驗證", "検証",
+    ),
     "test": (
-        "test", "testing", "testset", "testdata", "testingset", "eval", "evaluation", "evalset",
-        "holdout", "heldout", "testpublic",
+        "test", "tests", "testing", "eval", "evaluation", "holdout", "heldout", "testpublic",
+        "prueba", "pruebas", "teste", "тест", "测试", "測試", "テスト", "評価",
     ),
 }  # fmt: skip
+_WHAT = re.compile(r"(sets?|data|daten|images?|imgs?|bilder|pictures|photos|samples|split|集|用)$")
+"""What a split is of, behind its name: train_images, Testdaten, 训练集."""
 
 
 def split_of(name: str) -> str:
     """train, val or test; empty where the name is none of a split."""
-    plain = re.sub(r"[\W_]+", "", name.casefold())
-    return next((split for split, names in _NAMES.items() if plain in names), "")
+    plain = re.sub(r"[\W_]+", "", _without_accents(name.casefold()))
+    bare = _WHAT.sub("", plain)
+    return next((split for split, names in _NAMES.items() if plain in names or bare in names), "")
+
+
+def _without_accents(text: str) -> str:
+    latin = (
+        unicodedata.normalize("NFD", c)[0] if c.isalpha() and ord(c) < 0x250 else c for c in text
+    )
+    return "".join(latin)
