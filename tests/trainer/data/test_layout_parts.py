@@ -33,6 +33,15 @@ def written(root: Path, *names: str) -> Path:
         (["images/1.jpg", "labels/1.txt"], "YOLO labels"),
         (["candle/split_csv/1cls.csv"], "the layout of VisA"),
         (["part.tfrecord"], "TFRecord files"),
+        (["images/1.jpg", "annotations.json"], "annotations of a labelling tool"),
+        (["images/1.jpg", "annotations.xml"], "annotations of a labelling tool"),
+        (["1.jpg", "via_region_data.json"], "annotations of VGG Image Annotator"),
+        (["1.jpg", "1.json"], "a .json beside each picture, as labelme writes them"),
+        (["1.JPG", "1.xml"], "a .xml beside each picture, as Pascal VOC or LabelImg writes them"),
+        (["a/1.jpg", "a/1.txt"], "a .txt beside each picture, as YOLO writes them"),
+        (["1.jpg", "2.txt", "notes.json"], ""),
+        (["images/1.jpg", "labels.xlsx"], "a spreadsheet"),
+        (["images/1.jpg", "train.txt"], "lists of files"),
         (["good/1.png", "bad/2.png"], ""),
     ],
 )
@@ -47,11 +56,43 @@ def test_a_foreign_layout_is_named(paths: list[str], name: str) -> None:
     [
         ("ground_truth/cut/000_mask.png", "test/cut/000.png"),
         ("test/cut/000_GT.png", "test/cut/000.png"),
+        ("test/cut/mask_000.png", "test/cut/000.png"),
+        ("Masken/000.png", "test/cut/000.png"),
         ("ground_truth/cut/999_mask.png", ""),
     ],
 )
 def test_a_mask_belongs_to_the_picture_of_its_stem(tmp_path: Path, mask: str, picture: str) -> None:
     assert find_masks(tmp_path, ["test/cut/000.png", mask]) == {mask: picture}
+
+
+def test_a_folder_of_drawings_with_the_names_of_pictures_holds_masks(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for place in range(3):
+        for folder in ("good", "cut", "zeichnung"):
+            picture = rng.integers(0, 255, (24, 24, 3), np.uint8)
+            if folder == "zeichnung":
+                picture = np.where(picture > 200, np.uint8(255), np.uint8(0))
+            (tmp_path / folder).mkdir(exist_ok=True)
+            name = f"{'g' if folder == 'good' else 'c'}{place}.png"
+            cv2.imwrite(str(tmp_path / folder / name), picture)
+    paths = scan_folder(tmp_path, frozenset({".png"})).files
+    assert find_masks(tmp_path, paths) == {
+        f"zeichnung/c{place}.png": f"cut/c{place}.png" for place in range(3)
+    }
+
+
+def test_yolo_pictures_in_folders_of_a_split_are_no_classes(tmp_path: Path) -> None:
+    root = written(tmp_path, "images/train/1.png", "images/val/2.png")
+    (root / "labels" / "train").mkdir(parents=True)
+    (root / "labels" / "train" / "1.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(DatasetError, match=r"YOLO labels: not read: write labels\.csv"):
+        detect(root)
+
+
+def test_a_split_inside_a_wrapper_folder_is_a_split(tmp_path: Path) -> None:
+    root = written(tmp_path, "images/train/good/1.png", "images/test/bad/2.png")
+    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {(p.label, p.split) for p in places.placed} == {("good", "train"), ("bad", "test")}
 
 
 def test_a_good_part_has_no_mask_of_a_defect(tmp_path: Path) -> None:

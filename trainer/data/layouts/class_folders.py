@@ -37,7 +37,8 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     """What the folders of `scan` say of its files."""
     masks = find_masks(root, scan.files) if kind == "image" else {}
     pictures = [path for path in scan.files if path not in masks]
-    steps = {path: _steps(path) for path in pictures}
+    outer = _wrapper([PurePosixPath(path).parts[:-1] for path in pictures])
+    steps = {path: _steps(path, int(outer)) for path in pictures}
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
     mask_of = {picture: mask for mask, picture in masks.items() if picture}
@@ -62,9 +63,9 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     return FolderLayout(samples, left_out, len(mask_of))
 
 
-def _steps(path: str) -> tuple[str, tuple[str, ...]]:
-    """The split that the first folder names, and the folders below it."""
-    folders = PurePosixPath(path).parts[:-1]
+def _steps(path: str, outer: int) -> tuple[str, tuple[str, ...]]:
+    """The split that the first folder below `outer` others names, and the folders below it."""
+    folders = PurePosixPath(path).parts[outer:-1]
     split = split_of(folders[0]) if folders else ""
     return split, folders[1:] if split else folders
 

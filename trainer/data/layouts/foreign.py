@@ -15,7 +15,18 @@ _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", "the layout of DAGM", _LABELS),
     (r"(^|/)(masks|mask|groundtruth|ground_truth)/", "pictures and masks, but no classes", _LABELS),
     (r"\.tfrecords?$", "TFRecord files", "export the pictures as files in class folders"),
+    (r"(^|/)[^/]*annotations?\.(json|xml)$", "annotations of a labelling tool", _LABELS),
+    (r"(^|/)via_[^/]*\.json$", "annotations of VGG Image Annotator", _LABELS),
+    (r"\.(xlsx?|ods)$", "a spreadsheet", "save it as labels.csv with the columns path,label"),
+    (r"\.csv$", "a table without the columns path and label", "name its columns path and label"),
+    (
+        r"(^|/)(train|val|valid|test)[^/]*\.txt$",
+        "lists of files",
+        "write labels.csv with path,label,split",
+    ),
 )
+_BESIDE = {".xml": "Pascal VOC or LabelImg", ".json": "labelme", ".txt": "YOLO"}
+"""Suffix of a file with a picture's stem, and the tools that write such files."""
 
 
 def foreign_format(paths: Iterable[str]) -> tuple[str, str]:
@@ -24,4 +35,8 @@ def foreign_format(paths: Iterable[str]) -> tuple[str, str]:
     for pattern, name, cure in _FORMATS:
         if any(re.search(pattern, path) for path in lower):
             return name, cure
+    stems = {path.rpartition(".")[0] for path in lower if not path.endswith(tuple(_BESIDE))}
+    for suffix, tools in _BESIDE.items():
+        if any(path.removesuffix(suffix) in stems for path in lower if path.endswith(suffix)):
+            return f"a {suffix} beside each picture, as {tools} writes them", _LABELS
     return "", ""

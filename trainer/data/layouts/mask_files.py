@@ -1,7 +1,8 @@
 """Which pictures of a folder are masks of others: they show where a defect is, and are no samples.
 
-Known: MVTec's ground_truth, folders masks/ or Label/, names like `x_mask.png` or `x_GT.png`
-(KolektorSDD2) and `x_label.bmp` (KolektorSDD), and `x.png` beside `x.jpg` (magnetic tile).
+Known: MVTec's ground_truth, folders masks/ or Label/, names like `x_mask.png`, `mask_x.png` or
+`x_GT.png` (KolektorSDD2) and `x_label.bmp` (KolektorSDD), `x.png` beside `x.jpg` (magnetic tile),
+and any folder of drawn pictures whose names are those of pictures in another folder.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ MASK_FOLDERS = frozenset(
     {
         "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations", "segmentationclass",
         "segmentationobject", "labelmasks", "annotationmasks", "defectmasks", "annotation",
-        "annotations", "label", "labels",
+        "annotations", "label", "labels", "masken", "maske", "masque", "masques", "mascara",
+        "mascaras", "máscaras", "maschere", "maschera", "маски", "маска", "掩码", "掩膜", "マスク",
     }
 )  # fmt: skip
 _ENDING = re.compile(r"[_\-. ](mask|masks|label|labels|gt|seg|segmentation|groundtruth)$", re.I)
+_BEGINNING = re.compile(r"^(mask|masks|label|gt|seg|segmentation)[_\-. ]", re.I)
 LOOKED_AT = 8
 """Pairs of one stem that are opened to see whether one of each is a mask."""
 FEW_LEVELS = 8
@@ -38,11 +41,12 @@ def find_masks(root: Path, paths: Sequence[str]) -> dict[str, str]:
     for path in pictures:
         stems[_key(path)].append(path)
     for path in pictures:
-        bare = _ENDING.sub("", PurePosixPath(path).stem)
+        bare = _bare_stem(path)
         owners = stems.get((str(PurePosixPath(path).parent), bare), [])
         if bare != PurePosixPath(path).stem and owners:
             masks[path] = owners[0]
     masks |= _beside(root, stems, masks)
+    masks |= dict.fromkeys(_drawn_folders(root, pictures, masks), "")
     owners_of = _owners([path for path in pictures if path not in masks])
     return {mask: owner or _owner(mask, owners_of) for mask, owner in sorted(masks.items())}
 
@@ -76,6 +80,32 @@ def _beside(
     return {mask: picture for picture, mask in pairs}
 
 
+def _bare_stem(path: str) -> str:
+    """The stem without what marks a mask."""
+    return _BEGINNING.sub("", _ENDING.sub("", PurePosixPath(path).stem))
+
+
+def _drawn_folders(root: Path, pictures: Sequence[str], known: dict[str, str]) -> list[str]:
+    """The pictures of folders that hold drawings of what lies in other folders, name by name."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in pictures:
+        if path not in known:
+            folders[str(PurePosixPath(path).parent)].append(path)
+    found: list[str] = []
+    for folder, paths in folders.items():
+        others = {
+            PurePosixPath(path).stem: path
+            for other, rest in folders.items()
+            if other != folder
+            for path in rest
+        }
+        pairs = [(others.get(_bare_stem(path), ""), path) for path in paths]
+        step = max(1, len(pairs) // LOOKED_AT)
+        if all(owner for owner, _ in pairs) and all(_is_drawn(root, *p) for p in pairs[::step]):
+            found += paths
+    return found
+
+
 def _is_drawn(root: Path, picture: str, mask: str) -> bool:
     """Whether one of the two has a few levels and the other many."""
     try:
@@ -95,7 +125,7 @@ def _owners(pictures: Sequence[str]) -> dict[str, list[str]]:
 def _owner(mask: str, owners: dict[str, list[str]]) -> str:
     """The picture of the same stem that shares most folders with the mask."""
     stem = PurePosixPath(mask).stem
-    candidates = owners.get(stem) or owners.get(_ENDING.sub("", stem)) or []
+    candidates = owners.get(stem) or owners.get(_bare_stem(mask)) or []
     candidates = [
         path for path in candidates if meaning(PurePosixPath(path).parent.name) != "good"
     ] or candidates
