@@ -91,8 +91,8 @@ def test_yolo_pictures_in_folders_of_a_split_are_no_classes(tmp_path: Path) -> N
 
 def test_a_split_inside_a_wrapper_folder_is_a_split(tmp_path: Path) -> None:
     root = written(tmp_path, "images/train/good/1.png", "images/test/bad/2.png")
-    places = place_files(root, scan_folder(root, frozenset({".png"})), "image")
-    assert {(p.label, p.split) for p in places.placed} == {("good", "train"), ("bad", "test")}
+    layout = read_class_folders(root, scan_folder(root, frozenset({".png"})), "image")
+    assert {(p.label, p.split) for p in layout.samples} == {("good", "train"), ("bad", "test")}
 
 
 def test_a_good_part_has_no_mask_of_a_defect(tmp_path: Path) -> None:
