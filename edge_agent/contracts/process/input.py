@@ -256,7 +256,7 @@ def derive(
     """Add every derived feature to `values`, in order; a result that is no number is a reason."""
     for feature in derived:
         arguments = [values[name] for name in feature.of]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             result = feature.times * OPERATIONS[feature.op](arguments)
         given = np.isfinite(np.stack(arguments)).all(axis=0)
         values[feature.name] = np.where(np.isfinite(result), result, np.nan)
@@ -341,7 +341,8 @@ def _tag_values(
     values = _complete(values, tag, before, reasons, fills)
     low = -np.inf if tag.low is None else tag.low
     high = np.inf if tag.high is None else tag.high
-    for at in np.flatnonzero((values < low) | (values > high)).tolist():
+    outside = np.isfinite(values) & ((values < low) | (values > high))
+    for at in np.flatnonzero(outside).tolist():
         reasons[at].append(f"{tag.name} = {values[at]:g} lies outside {low:g}..{high:g}")
     return values
 
@@ -354,7 +355,9 @@ def _complete(
     fills: list[list[str]],
 ) -> NDArray[np.float64]:
     whole = values.copy()
-    for at in np.flatnonzero(~np.isfinite(values)).tolist():
+    for at in np.flatnonzero(np.isinf(values)).tolist():  # it is there: nothing fills its place
+        reasons[at].append(f"{tag.name} = {values[at]:g} is beyond every range")
+    for at in np.flatnonzero(np.isnan(values)).tolist():
         if tag.missing == "fill" and tag.fill is not None:
             whole[at] = tag.fill
         elif tag.missing == "hold" and before[at] >= 0:

@@ -79,9 +79,19 @@ def prepare_one(spec: TabularInput, row: Row) -> list[float]:
         ({"air [K]": None}, "air [K] is missing"),
         ({"type": "X"}, "type 'X' is unknown"),
         ({"type": None}, "type is missing"),
-        ({"speed [rpm]": "inf"}, "speed [rpm] is missing"),
+        ({"speed [rpm]": "inf"}, "speed [rpm] = inf is beyond every range"),
+        ({"torque [Nm]": "Infinity"}, "torque [Nm] = inf is beyond every range"),
+        ({"air [K]": "-inf"}, "air [K] = -inf is beyond every range"),
     ],
-    ids=["out of range", "missing", "unknown category", "missing category", "infinite"],
+    ids=[
+        "out of range",
+        "missing",
+        "unknown category",
+        "missing category",
+        "infinite",
+        "infinite, where a missing one is filled",
+        "infinite, with bounds",
+    ],
 )
 def test_a_row_that_cannot_be_judged_says_why(change: dict[str, float], reason: str) -> None:
     rows = prepare_rows(table_of_rows([{**GOOD, **change}, GOOD]), MILL)
