@@ -135,10 +135,18 @@ class PlcLine:
     """The line; `with` stops what still runs. bundle: a model that fails dark pictures."""
 
     def __init__(
-        self, folder: Path, protocol: str, bundle: bytes, *, parts: int, pitch_s: float = 0.1
+        self,
+        folder: Path,
+        protocol: str,
+        bundle: bytes,
+        *,
+        parts: int,
+        pitch_s: float = 0.1,
+        gate_s: float = 0.8,
     ) -> None:
         self.parts = parts
         self.pitch_s = pitch_s
+        self.gate_s = gate_s
         self.gated: list[Gated] = []
         self.arming_s: list[float] = []
         self._folder = folder
@@ -180,7 +188,7 @@ class PlcLine:
         words = [sys.executable, "-m", "benchmarks.plc_program", self._protocol, str(self._port)]
         words += ["--pictures", str(self._folder / "pictures"), "--began", str(self._began)]
         words += ["--samples", str(self._folder / "samples"), "--parts", str(self.parts)]
-        words += ["--pitch", str(self.pitch_s)]
+        words += ["--pitch", str(self.pitch_s), "--gate", str(self.gate_s)]
         with (self._folder / "plc.log").open("ab") as log:
             self._plc = subprocess.Popen(
                 words,
@@ -190,8 +198,9 @@ class PlcLine:
                 text=True,
                 start_new_session=True,
             )
-        self._reader = threading.Thread(target=self._read, args=[self._plc.stdout], daemon=True)
-        self._reader.start()
+        if self._plc.stdout is not None:
+            self._reader = threading.Thread(target=self._read, args=[self._plc.stdout], daemon=True)
+            self._reader.start()
 
     def start_agent(self, wait_s: float = 40) -> None:
         """Start the agent and wait until it is armed."""
@@ -247,11 +256,12 @@ class PlcLine:
         accepted = {one.part for one in self.gated if one.accepted}
         return len(accepted & set(good)) / max(1, len(good))
 
-    def _read(self, stream: IO[str] | None) -> None:
-        for line in stream or ():
-            part, word, acquisition, result_ms = line.split()
-            gated = Gated(int(part), word == "accept", int(acquisition), int(result_ms))
-            self.gated.append(gated)
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                part, word, acquisition, result_ms = line.split()
+                gated = Gated(int(part), word == "accept", int(acquisition), int(result_ms))
+                self.gated.append(gated)
 
 
 def _draw(path: Path, level: int, seed: int) -> None:

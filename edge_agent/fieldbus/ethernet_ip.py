@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TagType: TypeAlias = Literal["BOOL", "SINT", "INT", "DINT"]
 CODES: dict[TagType, int] = {"BOOL": 0xC1, "SINT": 0xC2, "INT": 0xC3, "DINT": 0xC4}
 """Source: The CIP Networks Library, volume 1, appendix C-6.1."""
+VALUES: dict[TagType, int] = {"BOOL": 0, "SINT": 1 << 8, "INT": 1 << 16, "DINT": 1 << 32}
+"""After so many steps a counter begins again; a BOOL is none. Numbers are read as 0 and above."""
 
 
 class EthernetIpDevice(Table):
@@ -132,15 +134,22 @@ class EthernetIpPoint:
     def open(self) -> None:
         """Connect; raises DeviceError."""
         self._link.open()
-        self.read()
+        try:
+            self.read()
+        except DeviceError:
+            self._link.close()
+            raise
 
     def read(self) -> int:
         """The value now; raises DeviceError."""
-        return self._link.read(self._tag, self._type)[0]
+        value = self._link.read(self._tag, self._type)[0]
+        return value % VALUES[self._type] if self._type != "BOOL" else int(bool(value))
 
     def write(self, value: int) -> None:
         """Set it; raises DeviceError."""
-        self._link.write(self._tag, self._type, [value])
+        values = VALUES[self._type]
+        signed = value - values if values and value >= values // 2 else value
+        self._link.write(self._tag, self._type, [signed])
 
     def close(self) -> None:
         """Disconnect."""

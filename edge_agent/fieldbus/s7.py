@@ -149,6 +149,11 @@ class S7Point:
         self._bit = None if found["bit"] is None else int(found["bit"])
         self._bytes = 2 if "W" in (found["kind"], found["size"]) else 1
 
+    @property
+    def values(self) -> int:
+        """After so many steps a counter there begins again; 0: it is a bit."""
+        return 0 if self._bit is not None else 1 << 8 * self._bytes
+
     def open(self) -> None:
         """Connect; raises DeviceError."""
         self._link.open()
@@ -169,6 +174,11 @@ class S7Point:
         from snap7.type import Area, WordLen
 
         area = Area[self._area]
+        if self._bit is None and value >= self.values:
+            cure = "give the word's address (W), or smaller values"
+            raise DeviceError(
+                f"{value} does not fit {self._what}", where=self._link.where, cure=cure
+            )
         if self._bit is None:
             raw = bytearray(value.to_bytes(self._bytes, "big"))
             self._link.ask(lambda c: c.write_area(area, self._db, self._byte, raw), self._what)

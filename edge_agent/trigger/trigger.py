@@ -87,7 +87,7 @@ class TriggerDriver:
 
 
 TRIGGERS: Registry[TriggerDriver] = Registry(
-    "edge_agent.trigger", TriggerDriver, noun="trigger", besides=("trigger",)
+    "edge_agent.trigger", TriggerDriver, noun="trigger", besides=("polled", "trigger")
 )
 
 

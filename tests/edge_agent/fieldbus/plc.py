@@ -6,7 +6,9 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
+import pytest
 from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -65,3 +67,9 @@ class Plc:
             value = int((bits or words or [0])[0])
             self.written.append((time.monotonic(), pdu.address, value))  # type: ignore[attr-defined]
         return pdu
+
+
+def skip_without_ethernet_ip() -> None:
+    """Skip the test where the simulated PLC is not installed; it runs in a process of its own."""
+    if find_spec("cpppo") is None:
+        pytest.skip("EtherNet/IP: no simulated PLC (pip install cpppo)")

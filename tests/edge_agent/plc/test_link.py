@@ -22,6 +22,7 @@ from edge_agent.plc.protocols.modbus import ModbusPlcTable
 from edge_agent.plc.protocols.s7 import S7PlcTable
 from edge_agent.plc.reasons import JobAnswer, OfflineReason
 from edge_agent.plc.registers import Command, Status, decode_status, encode_command
+from tests.edge_agent.fieldbus.plc import skip_without_ethernet_ip
 from tests.station_kit import wait_until
 
 KEYS: dict[str, dict[str, object]] = {
@@ -113,7 +114,7 @@ def port() -> int:
 def protocol(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if name == "ethernet_ip":
-        pytest.importorskip("cpppo", reason="EtherNet/IP: no simulated PLC (pip install cpppo)")
+        skip_without_ethernet_ip()
     return name
 
 
