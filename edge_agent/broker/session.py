@@ -33,7 +33,8 @@ class BrokerSession:
     """Connects, subscribes and publishes with QoS 1; `lost` says why the connection is gone.
 
     on_message: called in the client's thread. will: (topic, payload) that the broker publishes
-    when this program dies.
+    when this program dies. change: is notified when `lost` changes, for a caller that waits for
+    more than the connection.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class BrokerSession:
         topics: Sequence[str] = (),
         on_message: OnMessage = ignore,
         will: tuple[str, bytes] | None = None,
+        change: threading.Condition | None = None,
     ) -> None:
         self.lost = "not open"
         self._broker = broker
@@ -54,7 +56,7 @@ class BrokerSession:
         self._client: Client | None = None
         self._answer: ReasonCode | None = None
         self._granted: list[ReasonCode] | None = None
-        self._change = threading.Condition()
+        self._change = change or threading.Condition()
 
     @property
     def where(self) -> str:
@@ -97,8 +99,10 @@ class BrokerSession:
 
     def close(self) -> None:
         """Leave the broker; the will is not sent."""
-        client, self._client = self._client, None
-        self.lost = "not open"
+        with self._change:
+            client, self._client = self._client, None
+            self.lost = "not open"
+            self._change.notify_all()
         if client is not None:
             client.disconnect()
             client.loop_stop()

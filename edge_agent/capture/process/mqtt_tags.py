@@ -7,30 +7,20 @@ is of no use. Nothing is published.
 from __future__ import annotations
 
 import threading
-import uuid
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.client import MQTTMessage
 from pydantic import Field, model_validator
 
-from edge_agent.broker.client import (
-    CONNECT_S,
-    address,
-    build_client,
-    connect,
-    refusal,
-    refuse_unless_connected,
-)
 from edge_agent.broker.config import BrokerTable
+from edge_agent.broker.session import BrokerSession
 from edge_agent.capture.process.tag_cache import Cell, TagCache, TagTopic, TagValue
 from edge_agent.capture.process.tag_mapping import map_tags
 from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import BrokerError, DeviceError
+from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
@@ -142,40 +132,30 @@ class MqttTags:
 
     def __init__(self, config: MqttTagsTable, *, name: str, clock: Clock) -> None:
         self._config = config
-        self._broker = _broker(config, name)
         self._name = name
         self._clock = clock
         self._wanted = [tag.name for tag in config.tag]
         self._tags = TagCache(config.tag, config.stale_s, config.trigger_tag)
         self._triggers: deque[RowRequest] = deque()
         self._level: Cell = None
-        self._client: Client | None = None
-        self._answer: ReasonCode | None = None
-        self._granted: list[ReasonCode] | None = None
-        self._lost = ""
         self._due_ns: int | None = None
         self._start_ns = 0
         self._begun = False
         self._seq = 0
         self._change = threading.Condition()
+        self._session = BrokerSession(
+            _broker(config, name),
+            name,
+            topics=self._tags.topics,
+            on_message=self._on_message,
+            change=self._change,
+        )
 
     def open(self) -> None:
         """Connect and subscribe; raises DeviceError when the broker is not there or refuses."""
+        self._session.close()
         self._forget()
-        client = build_client(self._broker, f"lineside-{self._name}-{uuid.uuid4().hex[:8]}")
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.on_disconnect = self._on_disconnect
-        self._client = client
-        try:
-            connect(client, self._broker, session_expiry_s=0, fresh=True)
-            client.loop_start()
-            self._await_connection()
-            self._subscribe(client)
-        except BrokerError as error:
-            self.close()
-            raise DeviceError(error.what, where=error.where, cure=error.cure) from error
+        self._session.open()
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row that is due; raises DeviceError when the connection is lost, after the rows
@@ -183,14 +163,15 @@ class MqttTags:
         """
         with self._change:
             wait_s = min(timeout_s, self._until_due_s())
-            due = self._change.wait_for(lambda: self._lost or self._until_due_s() <= 0, wait_s)
-            if self._lost and self._triggers:
-                lost = f"the connection was lost before the values settled ({self._lost})"
+            session = self._session
+            due = self._change.wait_for(lambda: session.lost or self._until_due_s() <= 0, wait_s)
+            if session.lost and self._triggers:
+                lost = f"the connection was lost before the values settled ({session.lost})"
                 return self._unsettled(self._triggers.popleft(), lost)
-            if self._lost:
+            if session.lost:
                 raise DeviceError(
-                    f"the connection is lost ({self._lost})",
-                    where=address(self._broker),
+                    f"the connection is lost ({session.lost})",
+                    where=session.where,
                     cure="start the broker again; the channel goes on by itself",
                 )
             return self._take() if due else None
@@ -206,12 +187,7 @@ class MqttTags:
 
     def close(self) -> None:
         """Leave the broker."""
-        with self._change:
-            client, self._client = self._client, None
-            self._change.notify_all()
-        if client is not None:
-            client.disconnect()
-            client.loop_stop()
+        self._session.close()
 
     def _forget(self) -> None:
         """A new connection starts without the values of the old one."""
@@ -219,28 +195,8 @@ class MqttTags:
             self._tags.clear()
             self._seq += bool(self._seq and self._config.trigger_tag)
             self._triggers.clear()
-            self._level, self._lost, self._begun = None, "", False
-            self._answer, self._granted = None, None
+            self._level, self._begun = None, False
             self._start_ns = self._clock.mono_ns() + round(self._config.start_s * 1e9)
-
-    def _await_connection(self) -> None:
-        with self._change:
-            self._change.wait_for(lambda: self._answer is not None or self._lost, CONNECT_S)
-            refuse_unless_connected(self._broker, self._answer, closed=bool(self._lost))
-
-    def _subscribe(self, client: Client) -> None:
-        topics = self._tags.topics
-        client.subscribe([(topic, 1) for topic in topics])
-        with self._change:
-            self._change.wait_for(lambda: self._granted is not None, CONNECT_S)
-            granted = self._granted or []
-        for topic, reason in zip(topics, granted, strict=False):
-            if reason.is_failure:
-                raise refusal(self._broker, reason, f"refuses the subscription to {topic}")
-        if not granted:
-            raise BrokerError(
-                "does not answer a subscription", where=address(self._broker), cure="see its log"
-            )
 
     def _until_due_s(self) -> float:
         """Seconds until a row is due; beyond every timeout where none is in sight."""
@@ -302,10 +258,8 @@ class MqttTags:
         value = self._tags.value(self._config.part_tag) if self._config.part_tag else None
         return "" if value is None else str(value)
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+    def _on_message(self, message: MQTTMessage) -> None:
         with self._change:
-            if client is not self._client:
-                return
             now = self._clock.mono_ns()
             payload = bytes(message.payload)
             fresh = self._tags.take(message.topic, payload, now, retained=message.retain)
@@ -324,8 +278,7 @@ class MqttTags:
         self._triggers.append(trigger)
         # Every trigger is a part, so none may be lost. While this thread waits, it neither reads
         # nor confirms: the broker keeps what comes meanwhile.
-        client = self._client
-        while len(self._triggers) >= WAITING and self._client is client and not self._lost:
+        while len(self._triggers) >= WAITING and not self._session.lost:
             self._change.notify_all()
             self._change.wait(ROOM_S)
 
@@ -340,43 +293,6 @@ class MqttTags:
         if self._config.trigger_on == "rise":
             return _is_set(level) and not _is_set(before)
         return True
-
-    def _on_connect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        with self._change:
-            self._answer = reason
-            self._change.notify_all()
-
-    def _on_subscribe(
-        self,
-        client: Client,
-        userdata: object,
-        mid: int,
-        reasons: list[ReasonCode],
-        properties: Properties | None,
-    ) -> None:
-        with self._change:
-            self._granted = reasons
-            self._change.notify_all()
-
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        with self._change:
-            if client is self._client:
-                self._lost = str(reason)
-                self._change.notify_all()
 
 
 def _is_set(value: Cell) -> bool:
