@@ -31,7 +31,8 @@ FUZZ ?= 100000
 test-faults: $(STAMP)
 	LINESIDE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m faults --timeout=5400
 
-# drivers against real peers from Debian packages: RTSP, GigE Vision, Modbus, GPIO
+# drivers against real peers from Debian packages (RTSP, GigE Vision, OPC UA, sound), and in a guest
+# with Debian's kernel and its test drivers (cameras, IIO, I2C, sound card, USB serial)
 test-drivers: $(STAMP)
 	$(BIN)/python -m pytest -m drivers -rs --timeout=300
 

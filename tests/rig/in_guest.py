@@ -252,9 +252,9 @@ def iio() -> object:
     (IIO / "triggers/hrtimer/tick").mkdir()
     _, listed = run("sensors", "--driver", "iio")
     table = 'driver = "iio"\ndevice = "accel"\naxes = ["accel_x"]\ntrigger = "tick"\n'
-    config = station("vibration", table + "rate_hz = 100\nrate_off = 0.5")
+    config = station("vibration", table + "rate_hz = 50\nrate_off = 0.5")
     words = ["record", "--config", config, "--out", str(ROOM / "motor"), "--label", "ok"]
-    code, _ = run(*words, "--seconds", "1", "--count", "2")
+    code, _ = run(*words, "--seconds", "0.5", "--count", "1")
     files = sorted((ROOM / "motor" / "ok").glob("*.npz"))
     with np.load(files[0]) as content:
         recorded = {name: content[name].tolist() for name in content.files}
@@ -309,7 +309,7 @@ def audio() -> object:
     player = subprocess.Popen([*words, "-c", "1", str(ROOM / "tone")])
     sensor = source(
         "vibration", driver="audio", device="hw:Loopback,1,0", axes=["x"], full_scale=1.0,
-        rate_hz=16_000, window_s=0.5,
+        rate_hz=16_000, window_s=0.5, stall_s=20,
     )  # fmt: skip
     sensor.open()
     found = take(sensor, 2)

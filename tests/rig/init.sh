@@ -34,5 +34,5 @@ for file in $(grep "^g_serial " /m/order | cut -d' ' -f2-); do
 done
 ip link set lo up 2>/dev/null || ifconfig lo up
 echo "GUEST $(uname -r) is up after $(cut -d' ' -f1 /proc/uptime) s"
-HOME=/run PYTHONDONTWRITEBYTECODE=1 chroot /host "$(word python)" "$(word script)"
+PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run PYTHONDONTWRITEBYTECODE=1 /bin/chroot /host "$(word python)" "$(word script)"
 poweroff -f

@@ -170,7 +170,7 @@ def _collect_modules(room: Path, version: str) -> None:
 
 def _write_initrd(out: Path, room: Path, init: Path) -> None:
     """A cpio archive (newc) of busybox, the modules and the init script."""
-    busybox = next((room / "root").rglob("busybox"))
+    busybox = next((room / "root").rglob("bin/busybox"))
     files: list[tuple[str, int, bytes]] = [
         (name, 0o040755, b"") for name in ("bin", "m", "proc", "sys", "dev", "host", "run")
     ]

@@ -81,8 +81,8 @@ def test_iio(result: Any) -> None:
     """The rate of a recording is the measured one; a rate that is far off is no reading."""
     assert [row["name"] for row in result["listed"]] == ["accel"]
     assert result["code"] == 0
-    assert 50 < result["rate_hz"] < 110
-    assert result["samples"] == 100
+    assert 25 < result["rate_hz"] < 55
+    assert result["samples"] == 25
     assert "the sensor samples at" in result["too_fast"] or "were lost" in result["too_fast"]
 
 

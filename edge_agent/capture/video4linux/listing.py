@@ -44,8 +44,10 @@ def _look(path: str, name: str, open_node: Callable[[str], VideoNode]) -> FoundD
         return None if is_other else FoundDevice("v4l2", name, path, fault=f"{error.what}")
     finally:
         node.close()
-    able = [_format_line(one) for one in formats] + [_line(one) for one in controls.values()]
-    able += _warnings(controls)
+    able = [_format_line(one) for one in formats if one.pixel_format in READABLE]
+    unread = [one.pixel_format for one in formats if one.pixel_format not in READABLE]
+    able += [f"formats that are not read: {', '.join(unread)}"] if unread else []
+    able += [_line(one) for one in controls.values()] + _warnings(controls)
     return FoundDevice("v4l2", name, path, tuple(able), _table(path, formats))
 
 
@@ -55,8 +57,7 @@ def _format_line(one: VideoFormat) -> str:
         for size, rates in one.sizes.items()
     ]
     more = f"; {len(shown) - MOST_SIZES} more" if len(shown) > MOST_SIZES else ""
-    unread = "" if one.pixel_format in READABLE else " (not read)"
-    return f"format {one.pixel_format}{unread}: {'; '.join(shown[:MOST_SIZES])}{more}"
+    return f"format {one.pixel_format}: {'; '.join(shown[:MOST_SIZES])}{more}"
 
 
 def _line(one: VideoControl) -> str:
