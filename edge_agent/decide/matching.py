@@ -15,6 +15,8 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.open_parts import BADNESS, Grab, replace_verdict
 
+CODES = ""
+"""The window of the codes that name parts; no channel has this name."""
 KEEP_NS = 10_000_000_000
 """Events and items are remembered for so long (or ten deadlines), for what comes late."""
 
@@ -36,13 +38,15 @@ class MatchRule:
     """windows: of each channel. debounce_ns: two triggers so close cannot be two parts.
 
     report_ns: longest time from an edge to its report. A part passes no earlier than when every
-    event whose window could hold its items has been reported.
+    event whose window could hold its items has been reported. The window CODES, where there is
+    one, is that of the codes that name parts; needs_code: a part without one does not pass.
     """
 
     windows: Mapping[str, Window]
     deadline_ns: int
     debounce_ns: int = 0
     report_ns: int = 0
+    needs_code: bool = False
 
     @property
     def settled_ns(self) -> int:
@@ -64,7 +68,8 @@ class MatchCounts:
     missed: parts without an item of a channel; stale: items that were taken before the trigger
     after which they came; untriggered: other items without a trigger; double_items,
     double_triggers: two of them where there is one part; shared: items within two windows;
-    late_reports: triggers that were reported too late; untimed: items whose moment is not known.
+    late_reports: triggers that were reported too late; untimed: items whose moment is not known;
+    unclaimed_codes: codes that were read when no part was there.
     """
 
     missed: int = 0
@@ -75,6 +80,7 @@ class MatchCounts:
     shared: int = 0
     late_reports: int = 0
     untimed: int = 0
+    unclaimed_codes: int = 0
 
 
 @dataclass(eq=False)
@@ -89,6 +95,13 @@ class ExpectedPart:
     verdict: Verdict | None = None
     items: dict[str, list[TakenItem]] = field(default_factory=dict)
     stale: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its code, where there is exactly one, else what the trigger or the counter named it."""
+        codes = self.items.get(CODES, ())
+        is_sure = len(codes) == 1 and len(codes[0].owners) == 1
+        return codes[0].grab.part_id if is_sure else self.part_id
 
     def is_judged(self, channel: str) -> bool:
         """Whether the channel has an item of it, and has judged all of them."""
@@ -208,13 +221,22 @@ class Matcher:
         items = event.items.get(channel, [])
         if not items:
             return self._missed(event, channel)
-        if event.doubt:
-            return event.doubt
+        if event.doubt or self._code_doubt(event):
+            return event.doubt or self._code_doubt(event)
         if len(items) > 1:
             return f"double: {len(items)} items for one trigger"
         if len(items[0].owners) > 1:
             return f"one item for {len(items[0].owners)} triggers"
         return "" if items[0].verdict is not None else reason
+
+    def _code_doubt(self, event: ExpectedPart) -> str:
+        """Why it is not known which part this is."""
+        codes = event.items.get(CODES, [])
+        if len(codes) > 1:
+            return f"{len(codes)} codes were read for one part"
+        if codes and len(codes[0].owners) > 1:
+            return f"one code for {len(codes[0].owners)} parts"
+        return "no code was read" if self.rule.needs_code and not codes else ""
 
     def _missed(self, event: ExpectedPart, channel: str) -> str:
         self.counts.missed += 1
@@ -228,7 +250,8 @@ class Matcher:
     def _join(self, event: ExpectedPart, item: TakenItem) -> None:
         channel = item.grab.channel
         if not self.rule.windows[channel].holds(event.at_ns, item.taken_ns):
-            if not item.owners and item.taken_ns < event.at_ns <= item.grab.mono_ns:
+            came_after = item.taken_ns < event.at_ns <= item.grab.mono_ns
+            if came_after and not item.owners and channel != CODES:
                 event.stale.setdefault(channel, event.at_ns - item.taken_ns)
             return
         items = event.items.setdefault(channel, [])
@@ -239,6 +262,9 @@ class Matcher:
 
     def _classify(self, item: TakenItem) -> None:
         """Stale is what came after a trigger and was taken before it."""
+        if item.grab.channel == CODES:
+            self.counts.unclaimed_codes += 1
+            return
         stale = any(item.taken_ns < e.at_ns <= item.grab.mono_ns for e in self._events)
         self.counts.stale += stale
         self.counts.untriggered += not stale

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import count
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.matching import (
+    CODES,
     ExpectedPart,
     MatchCounts,
     Matcher,
@@ -37,6 +39,7 @@ class TriggeredParts:
         self._untriggered = untriggered
         # The trigger expects parts, captures and channels add to them, the watch closes them.
         self._lock = threading.Lock()
+        self._code_numbers = count()
 
     @property
     def counts(self) -> MatchCounts:
@@ -54,6 +57,11 @@ class TriggeredParts:
             event = self._matcher.expect(part_id, at_ns, self._clock.mono_ns())
             self.begun += event is not None
         return None
+
+    def name(self, code: str, read_ns: int) -> None:
+        """A reader read `code` at that time: it names the part whose window holds it."""
+        with self._lock:
+            self._matcher.take(Grab(CODES, code, read_ns, next(self._code_numbers)))
 
     def begin(self, grab: Grab) -> ClosedPart | None:
         """An item was grabbed."""
@@ -90,7 +98,7 @@ class TriggeredParts:
         """The id of the part that an item shows; empty where there is none."""
         with self._lock:
             item = self._matcher.find(grab)
-            return item.owners[0].part_id if item and item.owners else ""
+            return item.owners[0].name if item and item.owners else ""
 
     def rename(self, channel: str, bundle: str) -> None:
         """The channel judges by another bundle from now on."""
@@ -131,7 +139,7 @@ class TriggeredParts:
         unjudged = [
             name for name in self._channels if event.items.get(name) and not event.is_judged(name)
         ]
-        return ClosedPart(event.part_id, event.at_ns, tuple(verdicts), tuple(unjudged))
+        return ClosedPart(event.name, event.at_ns, tuple(verdicts), tuple(unjudged))
 
     def _late(self, item: TakenItem, verdict: ChannelVerdict) -> ClosedPart | None:
         """The first of the item's decided parts that turns out bad."""
@@ -141,13 +149,14 @@ class TriggeredParts:
             before = event.verdict
             if verdict.verdict == Verdict.FAIL and before not in (None, Verdict.FAIL):
                 event.verdict = Verdict.FAIL
-                return ClosedPart(event.part_id, event.at_ns, (verdict,), after=before)
+                return ClosedPart(event.name, event.at_ns, (verdict,), after=before)
         return None
 
     def _unclaimed(self, loose: list[TakenItem]) -> list[ClosedPart]:
         """Parts of which only an item is known."""
-        self.begun += len(loose)
-        return [self._unclaimed_part(item.grab, item.taken_ns) for item in loose]
+        items = [item for item in loose if item.grab.channel != CODES]
+        self.begun += len(items)
+        return [self._unclaimed_part(item.grab, item.taken_ns) for item in items]
 
     def _unclaimed_part(self, grab: Grab, taken_ns: int) -> ClosedPart:
         verdict = ChannelVerdict(

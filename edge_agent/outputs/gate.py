@@ -109,12 +109,15 @@ class GateTable(Table):
 
 @dataclass(eq=False)
 class Slot:
-    """A part on its way to the gate. action: None until it is decided."""
+    """A part on its way to the gate. action: None until it is decided; trigger_ns: the moment of
+    its trigger, by which it is found when its name has changed; 0: not known.
+    """
 
     part_id: str
     trigger: int
     due: int
     action: Action | None = None
+    trigger_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,24 +155,27 @@ class GateSchedule:
     _safe: Action | None = None
     _safe_from: int = 0
 
-    def expect(self, part_id: str, trigger: int) -> bool:
+    def expect(self, part_id: str, trigger: int, trigger_ns: int = 0) -> bool:
         """A part passed the trigger there; False where too many are on their way."""
         if len(self._slots) >= MOST_SLOTS:
             return False
-        self._slots.append(Slot(part_id, trigger, trigger + self.delay))
+        due = trigger + self.delay
+        self._slots.append(Slot(part_id, trigger, due, trigger_ns=trigger_ns))
         return True
 
-    def decide(self, part_id: str, trigger: int, action: Action, now: int) -> LateResult | None:
+    def decide(
+        self, part_id: str, trigger: int, action: Action, now: int, trigger_ns: int = 0
+    ) -> LateResult | None:
         """The part is decided; a worse action takes the place of an earlier one.
 
         A part that was not expected gets its slot now. Gives a LateResult where it is too late.
         """
-        slot = self._find(part_id)
+        slot = self._find(part_id, trigger_ns)
         due = trigger + self.delay if slot is None else slot.due
         if now >= due:
             return self._decide_late(part_id, slot, action)
         if slot is None:
-            slot = Slot(part_id, trigger, due)
+            slot = Slot(part_id, trigger, due, trigger_ns=trigger_ns)
             self._slots.append(slot)
         if slot.action is None or SEVERITY[action] > SEVERITY[slot.action]:
             slot.action = action
@@ -199,9 +205,10 @@ class GateSchedule:
         places = [place for s in self._slots for place in (s.due, s.due + self.width)]
         return min((place for place in places if place > now), default=None)
 
-    def _find(self, part_id: str) -> Slot | None:
-        """The part's slot that waits for a decision, else the last one of that name."""
-        named = [slot for slot in self._slots if slot.part_id == part_id]
+    def _find(self, part_id: str, trigger_ns: int) -> Slot | None:
+        """The slot of that trigger, else the part's that waits, else the last one of that name."""
+        same = [slot for slot in self._slots if trigger_ns and slot.trigger_ns == trigger_ns]
+        named = same or [slot for slot in self._slots if slot.part_id == part_id]
         waiting = [slot for slot in named if slot.action is None]
         return waiting[0] if waiting else named[-1] if named else None
 

@@ -92,7 +92,7 @@ class TimedOutput:
         """A part passed the trigger: if nobody decides it, it takes the safe state."""
         trigger = self._place(trigger_ns)
         with self._change:
-            if trigger is not None and not self._schedule.expect(part_id, trigger):
+            if trigger is not None and not self._schedule.expect(part_id, trigger, trigger_ns):
                 self._raise_alarm(f"more than {MOST_SLOTS} parts are on their way", "stop")
             self._notify()
 
@@ -106,7 +106,9 @@ class TimedOutput:
         with self._change:
             if trigger is not None and now is not None:
                 action = self._gate.action_on(decision)
-                late = self._schedule.decide(decision.part_id, trigger, action, now)
+                late = self._schedule.decide(
+                    decision.part_id, trigger, action, now, decision.trigger_ns
+                )
                 if late is not None and late.went_through:
                     words = f"part {late.part_id} ({decision.verdict}) went through undecided"
                     self._raise_alarm(words, self._gate.late)

@@ -21,7 +21,7 @@ from edge_agent.station.output_set import OutputSet
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.plc_jobs import PlcJobs
 from edge_agent.station.timing import Timing
-from edge_agent.station.trigger_watch import TriggerWatch
+from edge_agent.station.trigger_watch import CodeWatch, JobChoice, TriggerSet, TriggerWatch
 from edge_agent.trigger.trigger import Trigger, build_trigger
 
 
@@ -92,16 +92,16 @@ def build_memories(config: StationConfig, clock: Clock, *, remember: bool) -> Me
     return MemoryStore(config.station.state_dir / "channels" if remember else None, clock=clock)
 
 
-def build_trigger_watch(
+def build_triggers(
     config: StationConfig,
     counts: StationCounts,
     clock: Clock,
     jobs: JobWatch,
     plc: Plc | NoPlc,
-) -> TriggerWatch | None:
-    """The closed trigger; None without [trigger] and without a PLC that triggers.
+) -> TriggerSet:
+    """What reports parts, closed: [trigger] or a PLC; and the reader that names them.
 
-    jobs: what a trigger, or the PLC by its number, may choose.
+    jobs: what a trigger, a reader, or the PLC by its number, may choose.
     """
     if config.recipe:
         plc.follow(PlcJobs(jobs.change_over, jobs.choose))
@@ -109,13 +109,15 @@ def build_trigger_watch(
     if config.trigger is not None:
         trigger = build_trigger(config.trigger, clock=clock)
     if trigger is None:
-        return None
-    matched = config.line.join == "trigger"
-    return TriggerWatch(
-        trigger,
-        clock=clock,
-        counts=counts,
-        job_prefix=config.line.job_prefix,
-        choose_job=jobs.choose,
-        numbers=PartNumbers(config.station.state_dir) if matched else None,
-    )
+        return TriggerSet({})
+    numbers = PartNumbers(config.station.state_dir) if config.line.join == "trigger" else None
+    chooses = JobChoice(config.line.job_prefix, jobs.choose)
+    watches = {
+        "trigger": TriggerWatch(
+            trigger, clock=clock, counts=counts, numbers=numbers, chooses=chooses
+        )
+    }
+    if config.part_id is not None:
+        reader = build_trigger(config.part_id.source, clock=clock)
+        watches["part_id"] = CodeWatch(reader, clock=clock, counts=counts, chooses=chooses)
+    return TriggerSet(watches)

@@ -182,6 +182,20 @@ Channel: TypeAlias = Annotated[
 ]
 
 
+class PartIdTable(Table):
+    """A reader whose codes name the parts that the trigger reports (line.join = trigger)."""
+
+    source: TriggerField = Field(description="the reader: a trigger driver that names parts")
+    window_ms: tuple[float, float] = Field(
+        default=(-100.0, 100.0),
+        description="first and last moment at which a part's code is read, from its trigger on",
+    )
+    missing: Literal["number", "no-verdict"] = Field(
+        default="no-verdict",
+        description="a part without a code: gets a number and may pass, or is NO-VERDICT",
+    )
+
+
 class RecipeTable(Table):
     """What a job is judged by."""
 
@@ -211,6 +225,9 @@ class StationConfig(Table):
     )
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"
+    )
+    part_id: PartIdTable | None = Field(
+        default=None, description="what names the parts; absent: the trigger, or a counter"
     )
     output: list[OutputField] = Field(
         default_factory=list, max_length=16, description="what acts on a decision, one table each"
@@ -293,7 +310,10 @@ class StationConfig(Table):
         """A part passes only when nothing else can be its frame, or take its frame from it."""
         if self.line.join != "trigger":
             return self
-        settled_ms = max(channel.match.window_ms[1] for channel in self.channel)
+        windows = [channel.match.window_ms for channel in self.channel]
+        windows += [self.part_id.window_ms] if self.part_id else []
+        early_ms = max(0.0, *(-first for first, _ in windows))
+        settled_ms = max(last for _, last in windows) + early_ms
         settled_ms = max(settled_ms, self.line.debounce_ms) + self.line.report_ms
         if settled_ms >= self.line.deadline_ms:
             raise ValueError(
@@ -310,6 +330,16 @@ class StationConfig(Table):
             raise ValueError("[trigger] and [plc] both begin parts: set plc.triggers = false")
         if self.line.join == "none":
             raise ValueError('[plc] with triggers needs line.join = "trigger" or "part_id"')
+        return self
+
+    @model_validator(mode="after")
+    def _codes_name_triggered_parts(self) -> Self:
+        if self.part_id is None:
+            return self
+        if self.line.join != "trigger":
+            raise ValueError('[part_id] needs line.join = "trigger": codes name triggered parts')
+        if not TRIGGERS.find(self.part_id.source.driver).names_parts:
+            raise ValueError(f"part_id.source: {self.part_id.source.driver!r} names no parts")
         return self
 
     @property

@@ -23,11 +23,11 @@ from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.fusion import action_for, fuse
 from edge_agent.decide.item_time import ItemTime, MatchTable
-from edge_agent.decide.matching import MatchCounts, MatchRule, Window
+from edge_agent.decide.matching import CODES, MatchCounts, MatchRule, Window
 from edge_agent.decide.open_parts import ClosedPart, Grab, OpenParts, grab_of
 from edge_agent.decide.triggered_parts import TriggeredParts
 from edge_agent.station.actor import Actor
-from edge_agent.station.config import LineTable
+from edge_agent.station.config import LineTable, PartIdTable
 from edge_agent.station.counts import StationCounts
 
 LOG = logging.getLogger("lineside.station")
@@ -63,7 +63,8 @@ class PartTracker:
 
     bundles: channel -> title of its bundle. observe: takes what was judged or dropped, after its
     part was decided; it must not wait. quiet_s: as QUIET_S. match: of each channel, where parts
-    are matched to a trigger. doubt: why a part that came then cannot pass, or empty.
+    are matched to a trigger; codes: what names those parts. doubt: why a part that came then
+    cannot pass, or empty.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class PartTracker:
         quiet_s: float = QUIET_S,
         match: Mapping[str, MatchTable] | None = None,
         doubt: Callable[[int], str] = no_doubt,
+        codes: PartIdTable | None = None,
     ) -> None:
         self._doubt = doubt
         match = match or {name: MatchTable() for name in bundles}
@@ -96,7 +98,7 @@ class PartTracker:
             self._times = {name: ItemTime(match[name].stamp) for name in bundles}
             self._parts = TriggeredParts(
                 bundles,
-                match_rule(table, match),
+                match_rule(table, match, codes),
                 clock=clock,
                 untriggered=table.untriggered == "no-verdict",
             )
@@ -144,6 +146,11 @@ class PartTracker:
         part = self._parts.expect(part_id, mono_ns)
         if part is not None:
             self._decide(part)
+
+    def name(self, code: str, read_ns: int) -> None:
+        """A reader read the code of a part at that time."""
+        if isinstance(self._parts, TriggeredParts):
+            self._parts.name(wire_text(code, PART_ID_CHARACTERS), read_ns)
 
     def dropped(self, channel: str, item: Item) -> None:
         """A full queue gave the item up: its part is decided without it."""
@@ -328,17 +335,22 @@ def part_id_of(item: Item) -> str:
     return f"{part_id[: PART_ID_CHARACTERS - 17]}…{digest}"
 
 
-def match_rule(table: LineTable, match: Mapping[str, MatchTable]) -> MatchRule:
-    """The rule by which items find their trigger."""
+def match_rule(
+    table: LineTable, match: Mapping[str, MatchTable], codes: PartIdTable | None = None
+) -> MatchRule:
+    """The rule by which items, and codes, find their trigger."""
+    windows_ms = {name: one.window_ms for name, one in match.items()}
+    windows_ms |= {CODES: codes.window_ms} if codes else {}
     windows = {
-        name: Window(round(one.window_ms[0] * 1e6), round(one.window_ms[1] * 1e6))
-        for name, one in match.items()
+        name: Window(round(first * 1e6), round(last * 1e6))
+        for name, (first, last) in windows_ms.items()
     }
     return MatchRule(
         windows,
         deadline_ns=round(table.deadline_ms * 1e6),
         debounce_ns=round(table.debounce_ms * 1e6),
         report_ns=round(table.report_ms * 1e6),
+        needs_code=codes is not None and codes.missing == "no-verdict",
     )
 
 

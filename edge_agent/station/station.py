@@ -27,7 +27,7 @@ from edge_agent.station.build_devices import (
     build_memories,
     build_outputs,
     build_publisher,
-    build_trigger_watch,
+    build_triggers,
 )
 from edge_agent.station.change_over import ChangeOver, watched_tables
 from edge_agent.station.channel import ChannelThread
@@ -102,7 +102,7 @@ class Station:
         self._bundle_watch = build_bundle_watch(config, clock, self._timing)
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
-        self._trigger = build_trigger_watch(config, self.counts, clock, self._jobs, self._plc)
+        self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc)
         self._begin_without_channels()
         self._observers = [_relay(observer) for observer in observers]
         self._tracker = self._new_tracker()
@@ -190,14 +190,12 @@ class Station:
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
-            if self._trigger is not None:
-                self._trigger.start(self._tracker)
+            self._triggers.start(self._tracker)
             for channel in armed:
                 channel.feed.start(self._tracker.watch(channel.name))
         except LinesideError:
             self._channels = []
-            if self._trigger is not None:
-                self._trigger.stop()
+            self._triggers.stop()
             for channel in armed:
                 channel.feed.close()
                 channel.bundle.close()
@@ -262,6 +260,7 @@ class Station:
             quiet_s=self._timing.quiet_s,
             match={table.name: table.match for table in self.config.channel},
             doubt=self._change_over.doubt,
+            codes=self.config.part_id,
         )
 
     def _load_recipe(self, channel: ArmedChannel, path: Path) -> LoadedBundle:
@@ -316,8 +315,7 @@ class Station:
         ]
         faults += [self._change_over.fault] if self._change_over.fault else []
         faults += self._tracker.overdue()
-        if self._trigger is not None and self._trigger.fault:
-            faults.append(f"trigger: {self._trigger.fault}")
+        faults += self._triggers.faults
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
         still_s = (self._clock.mono_ns() - self._deadlines_beat_ns) / 1e9
         if still_s > self._timing.still_s:
@@ -375,8 +373,7 @@ class Station:
         self._change("stopping", reason)
         self._jobs.stop()
         self._bundle_watch.stop()
-        if self._trigger is not None:
-            self._trigger.stop()
+        self._triggers.stop()
         for channel in self._channels:
             channel.feed.stop()
         for thread in self._threads:

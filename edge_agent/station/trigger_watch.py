@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.part_tracker import PartTracker
-from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerStatus
+from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerEvent, TriggerStatus
 
 LOG = logging.getLogger("lineside.station")
 
@@ -20,11 +21,26 @@ REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 """Waits before a lost trigger is opened again; the last one repeats."""
 
 
+@dataclass(frozen=True)
+class JobChoice:
+    """Part ids that begin with `prefix` are no parts: what follows is given to `choose`."""
+
+    prefix: str = ""
+    choose: Callable[[str], object] = str
+
+    def takes(self, part_id: str) -> bool:
+        """Whether it was a job, which is chosen now."""
+        if not self.prefix or not part_id.startswith(self.prefix):
+            return False
+        self.choose(part_id.removeprefix(self.prefix).strip())
+        return True
+
+
 class TriggerWatch:
     """Opens a trigger and tells the part tracker of every event; start() and stop() own its thread.
 
     fault: what is lost, or empty. numbers: name the parts that the trigger does not name; without
-    them those are passed over. choose_job: takes what follows `job_prefix` in an event.
+    them those are passed over. chooses: which part ids are jobs.
     """
 
     def __init__(
@@ -35,11 +51,9 @@ class TriggerWatch:
         counts: StationCounts,
         reopen_s: Sequence[float] = REOPEN_S,
         numbers: PartNumbers | None = None,
-        job_prefix: str = "",
-        choose_job: Callable[[str], object] = str,
+        chooses: JobChoice | None = None,
     ) -> None:
-        self._job_prefix = job_prefix
-        self._choose_job = choose_job
+        self._chooses = chooses or JobChoice()
         self.fault = ""
         self._numbers = numbers
         self._trigger = trigger
@@ -95,10 +109,11 @@ class TriggerWatch:
         event = self._trigger.next(TICK_S)
         self._attempts = 0
         self._tell_missed()
-        if event is None:
-            return
-        if self._job_prefix and event.part_id.startswith(self._job_prefix):
-            self._choose_job(event.part_id.removeprefix(self._job_prefix).strip())
+        if event is not None:
+            self._tell(tracker, event)
+
+    def _tell(self, tracker: PartTracker, event: TriggerEvent) -> None:
+        if self._chooses.takes(event.part_id):
             return
         part_id = event.part_id or (self._numbers.next() if self._numbers else "")
         if part_id:
@@ -118,3 +133,33 @@ class TriggerWatch:
         self._trigger.close()
         self._stopping.wait(self._reopen_s[min(self._attempts, len(self._reopen_s) - 1)])
         self._attempts += 1
+
+
+class CodeWatch(TriggerWatch):
+    """Opens a reader and tells the part tracker of every code, by which parts get their names."""
+
+    def _tell(self, tracker: PartTracker, event: TriggerEvent) -> None:
+        if event.part_id and not self._chooses.takes(event.part_id):
+            tracker.name(event.part_id, event.mono_ns)
+
+
+class TriggerSet:
+    """What reports and names parts; names are for messages. A station without any has none."""
+
+    def __init__(self, watches: Mapping[str, TriggerWatch]) -> None:
+        self._watches = dict(watches)
+
+    def start(self, tracker: PartTracker) -> None:
+        """Listen to all of them; raises DeviceError or StorageError."""
+        for watch in self._watches.values():
+            watch.start(tracker)
+
+    def stop(self) -> None:
+        """Listen to none."""
+        for watch in self._watches.values():
+            watch.stop()
+
+    @property
+    def faults(self) -> list[str]:
+        """What is lost, with its name."""
+        return [f"{name}: {watch.fault}" for name, watch in self._watches.items() if watch.fault]

@@ -7,7 +7,7 @@ a picture shows the part that lay under the camera when it was taken.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
-from edge_agent.decide.matching import Matcher, MatchRule, Window
+from edge_agent.decide.matching import CODES, Matcher, MatchRule, Window
 from edge_agent.decide.open_parts import ClosedPart, Grab
 from edge_agent.decide.triggered_parts import TriggeredParts
 
@@ -194,6 +194,73 @@ def test_frame_waits_for_its_event_as_long_as_one_can_be_reported() -> None:
     line.expect("p1", 48 * MS)
     assert line.wants(grab(49, 50)) is True
     assert line.part_of(grab(49, 50)) == "p1"
+
+
+CODED = MatchRule(
+    {"top": WINDOW, CODES: Window(-50 * MS, 20 * MS)}, deadline_ns=200 * MS, report_ns=4 * MS
+)
+
+
+@pytest.mark.parametrize("code_first", [True, False])
+def test_code_names_the_part_whose_window_holds_it(code_first: bool) -> None:
+    line, clock = parts(CODED)
+    at(clock, 102)
+    shot = grab(115, 115)
+    steps = [lambda: line.name("A7", 80 * MS), lambda: line.expect("1", 100 * MS)]
+    for step in steps if code_first else reversed(steps):
+        step()
+    line.begin(shot)
+    line.add(of(Verdict.PASS), shot)
+    assert line.part_of(shot) == "A7"
+    (part,) = line.expire(at(clock, 300))
+    assert (part.part_id, part.channels[0].verdict) == ("A7", Verdict.PASS)
+
+
+@pytest.mark.parametrize(
+    ("codes", "needs", "name", "reason"),
+    [
+        ([], False, "1", ""),
+        ([], True, "1", "no code was read"),
+        ([("A7", 60)], True, "A7", ""),
+        ([("A7", 60), ("A8", 70)], True, "1", "2 codes were read for one part"),
+        ([("A7", 30)], True, "1", "no code was read"),
+    ],
+    ids=["none needed", "none", "one", "two", "of another part"],
+)
+def test_part_of_an_unsure_name_does_not_pass(
+    codes: list[tuple[str, int]], needs: bool, name: str, reason: str
+) -> None:
+    line, clock = parts(replace(CODED, needs_code=needs))
+    at(clock, 101)
+    for code, read_ms in codes:
+        line.name(code, read_ms * MS)
+    line.expect("1", 100 * MS)
+    line.begin(grab(115, 115))
+    line.add(of(Verdict.PASS), grab(115, 115))
+    (part,) = line.expire(at(clock, 300))
+    assert part.part_id == name
+    assert part.channels[0].reason == reason
+    assert part.channels[0].verdict == (Verdict.NO_VERDICT if reason else Verdict.PASS)
+
+
+def test_one_code_for_two_parts_names_neither() -> None:
+    line, clock = parts(CODED)
+    for edge in (100, 130):
+        at(clock, edge)
+        line.expect(str(edge), edge * MS)
+    line.name("A7", 95 * MS)
+    line.begin(grab(115, 116))
+    line.add(of(Verdict.PASS), grab(115, 116))
+    closed = line.expire(at(clock, 400))
+    assert {part.part_id for part in closed} == {"100", "130"}
+    assert closed[0].channels[0].reason == "one code for 2 parts"
+
+
+def test_code_without_a_part_is_counted_and_no_part() -> None:
+    line, clock = parts(CODED, untriggered=True)
+    line.name("A7", 10 * MS)
+    assert line.expire(at(clock, 200)) == []
+    assert line.counts.unclaimed_codes == 1
 
 
 def test_memory_does_not_grow_with_the_parts() -> None:

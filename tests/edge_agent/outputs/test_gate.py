@@ -104,6 +104,13 @@ def test_part_ids_that_come_again_are_decided_in_their_order() -> None:
     assert actions(gate, 100, 150) == ["reject", "accept"]
 
 
+def test_part_that_got_its_name_later_keeps_its_slot() -> None:
+    gate = schedule()
+    gate.expect("17", 0, trigger_ns=5)
+    gate.decide("A7", 0, "accept", 40, trigger_ns=5)
+    assert actions(gate, 99, 100, 109, 110) == ["reject", "accept", "accept", "reject"]
+
+
 def test_safe_state_stays_until_a_part_that_came_after_it_is_at_the_gate() -> None:
     gate = schedule(rest="accept")
     gate.decide("before", 0, "accept", 10)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import threading
+import tty
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,8 @@ from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.station import Station
-from edge_agent.station.trigger_watch import TriggerWatch
+from edge_agent.station.trigger_watch import CodeWatch, JobChoice, TriggerSet, TriggerWatch
+from edge_agent.trigger.bar_code import BarCodeTable, BarCodeTrigger
 from edge_agent.trigger.trigger import TriggerEvent, TriggerStatus
 from tests.station_kit import wait_until, write_station
 
@@ -105,3 +109,60 @@ def test_lost_trigger_is_a_fault_until_it_is_there_again() -> None:
     barrier.unplugged = False
     assert wait_until(lambda: not watch.fault and line.expected == ["p1", "p2"])
     watch.stop()
+
+
+class Named(PartTracker):
+    """Remembers what names parts."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.expected: list[str] = []
+
+    def name(self, code: str, read_ns: int) -> None:
+        self.names.append(code)
+
+    def expect(self, part_id: str, mono_ns: int) -> None:
+        self.expected.append(part_id)
+
+
+def test_codes_name_parts_and_job_codes_change_over() -> None:
+    line, codes = pty.openpty()
+    tty.setraw(codes)
+    table = BarCodeTable(driver="bar_code", device=os.ttyname(codes))
+    reader = BarCodeTrigger(table, name="codes", clock=SystemClock())
+    jobs: list[str] = []
+    watch = CodeWatch(
+        reader, clock=SystemClock(), counts=StationCounts(), chooses=JobChoice("JOB:", jobs.append)
+    )
+    tracker, watches = Named(), TriggerSet({"part_id": watch})
+    watches.start(tracker)
+    os.write(line, b"A1\r\nJOB: caps\r\nA2\r\n")
+    assert wait_until(lambda: tracker.names == ["A1", "A2"])
+    assert (jobs, tracker.expected, watches.faults) == (["caps"], [], [])
+    watches.stop()
+    os.close(line)
+    os.close(codes)
+
+
+READER = '[part_id]\n[part_id.source]\ndriver = "bar_code"\ndevice = "/dev/ttyUSB0"\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "reader", "words"),
+    [
+        (JOINED, READER, "codes name triggered parts"),
+        ('join = "trigger"', READER, "no part could pass in time"),
+        (
+            'join = "trigger"\ndeadline_ms = 900',
+            READER.replace('"bar_code"\ndevice = "/dev/ttyUSB0"', '"free_run"'),
+            "'free_run' names no parts",
+        ),
+    ],
+)
+def test_reader_that_could_name_nothing_is_refused(
+    bench: Path, line: str, reader: str, words: str
+) -> None:
+    path = write_station(bench, CAMERA, trigger=TRIGGER, line=line)
+    path.write_text(path.read_text() + reader)
+    with pytest.raises(ConfigError, match=words):
+        read_config(path)
