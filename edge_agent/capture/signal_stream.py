@@ -23,6 +23,8 @@ LOG = logging.getLogger("lineside.capture")
 
 EXACT = 0.001
 """Nearer to its nominal rate than this a sensor counts as exact: the regression knows no better."""
+STEADY = 0.0005
+"""A measured rate is kept until the next one is further away: resampling need not begin anew."""
 AT_FULL_SCALE, CLIPPED = 0.995, 2
 """More samples of an axis than CLIPPED at this share of full scale are clipped."""
 STANDARD_GRAVITY = 9.80665
@@ -141,6 +143,7 @@ class StreamSensor:
 
     def _forget(self) -> None:
         self._rate = SampleClock()
+        self._rate_hz = self._config.rate_hz
         self._blocks: list[Signal] = []
         self._waiting = 0
         self._last_ns = 0
@@ -182,9 +185,16 @@ class StreamSensor:
         fault = self._rate_fault(measured_hz) or self._clipping(window)
         if fault:
             return self._unreadable(fault)
-        is_exact = abs(measured_hz / self._config.rate_hz - 1) <= EXACT
-        rate_hz = self._config.rate_hz if is_exact else float(f"{measured_hz:.5g}")
+        rate_hz = self._steady_rate(measured_hz)
         return Reading(np.ascontiguousarray(window, np.float32), rate_hz, *self._stamp())
+
+    def _steady_rate(self, measured_hz: float) -> float:
+        """The rate of the readings; one that would change with every reading would be noise."""
+        if abs(measured_hz / self._config.rate_hz - 1) <= EXACT:
+            self._rate_hz = self._config.rate_hz
+        elif abs(measured_hz / self._rate_hz - 1) > STEADY:
+            self._rate_hz = float(f"{measured_hz:.5g}")
+        return self._rate_hz
 
     def _rate_fault(self, measured_hz: float) -> str:
         off = measured_hz / self._config.rate_hz - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,10 @@ from edge_agent.contracts.vibration.views import (
 
 Windows = NDArray[np.float32]
 """float32 (N, window_samples, C), or (N, bins, channels) where the model hears views."""
+
+
+AT_ONCE = 1 << 19
+"""Products of a resampling that are held at once (4 MB)."""
 
 
 class VibrationInput(Strict):
@@ -121,10 +126,7 @@ def resample(signal: Signal, from_hz: float, to_hz: float) -> Signal:
     if from_hz == to_hz:
         return np.asarray(signal, np.float32)
     ratio = Fraction(to_hz / from_hz).limit_denominator(2000)
-    up, down = ratio.numerator, ratio.denominator
-    taps = _low_pass(up, down)
-    columns = [_polyphase(signal[:, axis], taps, up, down) for axis in range(signal.shape[1])]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return _polyphase(np.asarray(signal, np.float64), ratio.numerator, ratio.denominator)
 
 
 def _low_pass(up: int, down: int) -> NDArray[np.float64]:
@@ -134,29 +136,31 @@ def _low_pass(up: int, down: int) -> NDArray[np.float64]:
     return np.asarray(up * cutoff * np.sinc(cutoff * steps) * np.kaiser(2 * half + 1, 8.6))
 
 
-def _polyphase(
-    column: NDArray[np.float32], taps: NDArray[np.float64], up: int, down: int
-) -> NDArray[np.float64]:
+def _polyphase(signal: NDArray[np.float64], up: int, down: int) -> Signal:
     """Sample the up-sampled, filtered signal at every `down`-th place without building it."""
-    half = (len(taps) - 1) // 2
-    places = np.arange(0, len(column) * up, down)
-    reach = half // up + 1
-    padded = np.pad(column.astype(np.float64), (reach, reach + 1))
-    result = np.empty(len(places))
-    phases = places % up
-    for phase in np.unique(phases):
-        chosen = np.flatnonzero(phases == phase)
-        kernel = _phase_kernel(taps, half, reach, up, int(phase))
-        first = places[chosen] // up
-        blocks = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-        result[chosen] = blocks[first] @ kernel
+    kernels = _phase_kernels(up, down)
+    width = kernels.shape[1]
+    reach = width // 2
+    places = np.arange(0, len(signal) * up, down)
+    first, phases = np.divmod(places, up)
+    padded = np.pad(signal, ((reach, reach + 1), (0, 0)))
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)
+    result = np.empty((len(places), signal.shape[1]), np.float32)
+    step = max(1, AT_ONCE // (width * signal.shape[1]))
+    for start in range(0, len(places), step):
+        part = slice(start, start + step)
+        chosen = blocks[first[part]]
+        result[part] = np.einsum("nck,nk->nc", chosen, kernels[phases[part]])
     return result
 
 
-def _phase_kernel(
-    taps: NDArray[np.float64], half: int, reach: int, up: int, phase: int
-) -> NDArray[np.float64]:
-    offsets = half + phase - up * np.arange(-reach, reach + 1)
+@lru_cache(maxsize=8)
+def _phase_kernels(up: int, down: int) -> NDArray[np.float64]:
+    """float64 (up, width): the taps that meet a sample at each phase between two of them."""
+    taps = _low_pass(up, down)
+    half = len(taps) // 2
+    reach = half // up + 1
+    offsets = half + np.arange(up)[:, None] - up * np.arange(-reach, reach + 1)[None, :]
     inside = (offsets >= 0) & (offsets < len(taps))
     return np.where(inside, taps[np.clip(offsets, 0, len(taps) - 1)], 0.0)
 
