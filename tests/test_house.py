@@ -27,10 +27,8 @@ COMMANDS = {
 TEXTS = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".json", ".service", ".html", ""}
 
 STILL = {
-    "longest module": 410,
-    "functions longer than 40 lines": 6,
-    "broad handlers outside a worker's loop": 6,
-    "modules that no test imports": 60,
+    "functions longer than 40 lines": 2,
+    "modules that no test imports": 3,
     "public names that nothing uses": 4,
 }
 """Figures that are not yet what they must be: they may improve, and not get worse."""

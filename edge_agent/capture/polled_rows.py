@@ -13,8 +13,9 @@ from edge_agent.capture.source import SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError, InputError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
-from edge_agent.contracts.process.input import TabularInput, find_column
+from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Table as Columns
+from edge_agent.contracts.process.tables import find_column
 
 Cell: TypeAlias = float | int | str | None
 """A value; None where the device has none."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Item, Judgement, ProcessRow
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.contracts.process.input import TabularInput, find_column, prepare_rows
-from edge_agent.contracts.process.tables import Row, numbers, table_of_rows, texts
+from edge_agent.contracts.process.input import TabularInput, prepare_rows
+from edge_agent.contracts.process.tables import Row, find_column, numbers, table_of_rows, texts
 from edge_agent.decide.alarm_history import MOST_SERIES, AlarmRule
 from edge_agent.decide.inspector import Network, wrong_item
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+
+from edge_agent.contracts.wire.observation import Observation, Observer
 
 LOG = logging.getLogger("lineside.station")
 
@@ -67,3 +69,33 @@ class Relay(Generic[T]):
                     LOG.exception("%s failed (%d)", self._name, failed)
             # A frame must not stay in memory until the next one comes.
             del thing
+
+
+class ObserverRelays:
+    """All observers of a station, each with a queue and a thread of its own."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._relays = [
+            Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)
+            for observer in observers
+        ]
+
+    @property
+    def any(self) -> bool:
+        """Whether somebody observes."""
+        return bool(self._relays)
+
+    @property
+    def dropped(self) -> int:
+        """Observations that an observer was too slow for."""
+        return sum(relay.dropped for relay in self._relays)
+
+    def put(self, observation: Observation) -> None:
+        """Show an item with its verdict to everybody; never waits."""
+        for relay in self._relays:
+            relay.put(observation)
+
+    def close(self) -> None:
+        """Let them have what waits."""
+        for relay in self._relays:
+            relay.close()

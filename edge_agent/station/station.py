@@ -16,7 +16,7 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.observation import Observation, Observer
+from edge_agent.contracts.wire.observation import Observer
 from edge_agent.decide.hold import Hold
 from edge_agent.station.actor import Listener
 from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
@@ -36,7 +36,7 @@ from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.part_tracker import PartTracker
-from edge_agent.station.relay import WAITING_ITEMS, Relay
+from edge_agent.station.relay import ObserverRelays
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
 from edge_agent.station.timing import Timing
@@ -66,6 +66,7 @@ class Station:
     _channels: list[ArmedChannel]
     _recipe_bundles: list[ArmedChannel]
     _threads: list[ChannelThread]
+    _tracker: PartTracker
 
     def __init__(
         self,
@@ -103,9 +104,8 @@ class Station:
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
         self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc)
+        self._observers = ObserverRelays(observers)
         self._begin_without_channels()
-        self._observers = [_relay(observer) for observer in observers]
-        self._tracker = self._new_tracker()
         self._deadlines_beat_ns = clock.mono_ns()
         self._ended = threading.Event()
 
@@ -137,7 +137,7 @@ class Station:
     @property
     def unobserved(self) -> int:
         """Observations that an observer was too slow for."""
-        return sum(relay.dropped for relay in self._observers)
+        return self._observers.dropped
 
     def select_job(self, job: str) -> str:
         """Change over to the recipe of `job`; gives the reason where it is unknown."""
@@ -231,6 +231,7 @@ class Station:
     def _begin_without_channels(self) -> None:
         self._channels, self._recipe_bundles, self._threads = [], [], []
         self._grabbed_before = 0
+        self._tracker = self._new_tracker()
 
     def _new_change_over(self) -> ChangeOver:
         return ChangeOver(
@@ -256,7 +257,7 @@ class Station:
             actor=self._actor,
             counts=self.counts,
             clock=self._clock,
-            observe=self._observe if self._observers else None,
+            observe=self._observers.put if self._observers.any else None,
             quiet_s=self._timing.quiet_s,
             match={table.name: table.match for table in self.config.channel},
             doubt=self._change_over.doubt,
@@ -267,10 +268,6 @@ class Station:
         table = next(one for one in self.config.channel if one.name == channel.name)
         table = table.model_copy(update={"bundle": path})
         return load_bundle(table, self.config, self._clock, channel.memory)
-
-    def _observe(self, observation: Observation) -> None:
-        for relay in self._observers:
-            relay.put(observation)
 
     def _watch_deadlines(self) -> None:
         """Decide what is overdue. A thread of its own: neither a slow disk of the log nor a device
@@ -384,15 +381,10 @@ class Station:
         self._publish_health()
         self._memories.stop()
         self._publisher.close(self.config.line.drain_s)
-        for relay in self._observers:
-            relay.close()
+        self._observers.close()
         self._actor.close()
         # A network that hangs still uses its memory: it is left to the end of the process.
         for thread in self._threads:
             if not thread.alive:
                 thread.channel.bundle.close()
         self._change_over.close()
-
-
-def _relay(observer: Observer) -> Relay[Observation]:
-    return Relay(observer.observe, type(observer).__name__, WAITING_ITEMS)

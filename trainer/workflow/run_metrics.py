@@ -9,7 +9,8 @@ import numpy as np
 from edge_agent.contracts.core.types import Judgement
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.scoring import softmax
-from edge_agent.contracts.process.input import TabularInput, find_column
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.process.tables import find_column
 from edge_agent.contracts.run_folder.metrics import (
     AcceptanceLimits,
     AlarmRuleCounts,

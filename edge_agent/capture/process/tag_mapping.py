@@ -8,8 +8,8 @@ import numpy as np
 
 from edge_agent.capture.process.tag_cache import TagTopic
 from edge_agent.contracts.core.errors import ConfigError, InputError
-from edge_agent.contracts.process.input import TabularInput, find_column
-from edge_agent.contracts.process.tables import Table
+from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.process.tables import Table, find_column
 from edge_agent.contracts.process.units import split_name
 
 

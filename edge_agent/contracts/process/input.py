@@ -19,8 +19,7 @@ from pydantic import Field, model_validator
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.process.tables import Table, numbers, texts
-from edge_agent.contracts.process.units import conversion, split_name
+from edge_agent.contracts.process.tables import Table, find_column, numbers, texts
 
 Values = dict[str, NDArray[np.float64]]
 """Name of a tag or derived feature -> float64 (N,), NaN where there is no value."""
@@ -271,33 +270,6 @@ def series_rows(table: Table, spec: TabularInput) -> list[NDArray[np.int64]]:
         return [np.arange(len(table))]
     keys = texts(table, spec.series)
     return [np.flatnonzero(keys == key) for key in dict.fromkeys(keys.tolist())]
-
-
-def find_column(table: Table, name: str) -> tuple[str, float, float]:
-    """The column that holds tag `name`, and (factor, offset) into the tag's unit.
-
-    Raises InputError that names the columns found, or the unit that cannot be converted.
-    """
-    if name in table.columns:
-        return name, 1.0, 0.0
-    base, unit = split_name(name)
-    for column in table.columns:
-        other, given = split_name(column)
-        if other != base or not unit or not given:
-            continue
-        change = conversion(given, unit)
-        if change is None:
-            raise InputError(
-                f"{column!r} is in {given}, the model takes {unit}",
-                where=table.source or "table",
-                cure=f"convert the column to {unit}, or train on {given}",
-            )
-        return column, *change
-    raise InputError(
-        f"no column {name!r}; the columns are {', '.join(list(table.columns)[:12])}",
-        where=table.source or "table",
-        cure="name the column as in training",
-    )
 
 
 Arguments = list[NDArray[np.float64]]

@@ -21,6 +21,7 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
 from edge_agent.contracts.core.text import decode_text
+from edge_agent.contracts.process.units import conversion, split_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,6 +136,33 @@ def is_missing(cells: Column) -> NDArray[np.bool_]:
     if cells.dtype == np.object_:
         return np.array([len(cell) < 8 and cell.lower() in MISSING for cell in cells], np.bool_)
     return np.isin(np.char.lower(cells.astype(np.str_)), list(MISSING))
+
+
+def find_column(table: Table, name: str) -> tuple[str, float, float]:
+    """The column that holds tag `name`, and (factor, offset) into the tag's unit.
+
+    Raises InputError that names the columns found, or the unit that cannot be converted.
+    """
+    if name in table.columns:
+        return name, 1.0, 0.0
+    base, unit = split_name(name)
+    for column in table.columns:
+        other, given = split_name(column)
+        if other != base or not unit or not given:
+            continue
+        change = conversion(given, unit)
+        if change is None:
+            raise InputError(
+                f"{column!r} is in {given}, the model takes {unit}",
+                where=table.source or "table",
+                cure=f"convert the column to {unit}, or train on {given}",
+            )
+        return column, *change
+    raise InputError(
+        f"no column {name!r}; the columns are {', '.join(list(table.columns)[:12])}",
+        where=table.source or "table",
+        cure="name the column as in training",
+    )
 
 
 def _blank_separated(text: str) -> list[list[str]]:

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.process.input import (
     TabularInput,
-    find_column,
     prepare_rows,
     prepare_windows,
     series_rows,
 )
-from edge_agent.contracts.process.tables import Table, texts
+from edge_agent.contracts.process.tables import Table, find_column, texts
 from trainer.data.process.columns import rows_of, table_of
 from trainer.data.samples import Dataset, Indices
 

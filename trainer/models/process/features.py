@@ -14,10 +14,9 @@ from edge_agent.contracts.process.input import (
     TabularInput,
     Tag,
     derive,
-    find_column,
     prepare_rows,
 )
-from edge_agent.contracts.process.tables import Table, numbers
+from edge_agent.contracts.process.tables import Table, find_column, numbers
 from trainer.data.prepare import InputSpec
 from trainer.data.process.columns import columns_of, rows_of, table_of
 from trainer.data.process.tags import tags_of
