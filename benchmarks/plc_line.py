@@ -140,11 +140,9 @@ class PlcLine:
         protocol: str,
         bundle: bytes,
         *,
-        parts: int,
         pitch_s: float = 0.1,
         gate_s: float = 0.8,
     ) -> None:
-        self.parts = parts
         self.pitch_s = pitch_s
         self.gate_s = gate_s
         self.gated: list[Gated] = []
@@ -187,7 +185,7 @@ class PlcLine:
         self._began = self._began or time.monotonic() + 2
         words = [sys.executable, "-m", "benchmarks.plc_program", self._protocol, str(self._port)]
         words += ["--pictures", str(self._folder / "pictures"), "--began", str(self._began)]
-        words += ["--samples", str(self._folder / "samples"), "--parts", str(self.parts)]
+        words += ["--samples", str(self._folder / "samples")]
         words += ["--pitch", str(self.pitch_s), "--gate", str(self.gate_s)]
         with (self._folder / "plc.log").open("ab") as log:
             self._plc = subprocess.Popen(
@@ -213,7 +211,7 @@ class PlcLine:
             self._agent = subprocess.Popen(words, cwd=ROOT, stdout=stream, stderr=stream)
         while log.read_text().count(" armed") == armed:
             if time.monotonic() - began > wait_s or self._agent.poll() is not None:
-                raise TimeoutError(f"not armed:\n{log.read_text()[-2000:]}")
+                raise TimeoutError(f"not armed:\n{self.log_tail}")
             time.sleep(0.05)
         self.arming_s.append(time.monotonic() - began)
 
@@ -239,12 +237,18 @@ class PlcLine:
         """Until that part is at the camera."""
         time.sleep(max(0.0, self._began + part * self.pitch_s - time.monotonic()))
 
-    def wait_for_end(self) -> None:
-        """Until every part has passed the gate."""
-        if self._plc is not None:
-            self._plc.wait(self.parts * self.pitch_s + 30)
-        if self._reader is not None:
-            self._reader.join(10)
+    def wait_until_passing(self, limit_s: float = 40) -> None:
+        """Until a part that comes to the camera from now on has passed the gate."""
+        first, until = self.part_now, time.monotonic() + limit_s
+        while not any(one.accepted and one.part >= first for one in self.gated[-100:]):
+            if time.monotonic() > until:
+                raise TimeoutError(f"nothing passes:\n{self.log_tail}")
+            time.sleep(0.05)
+
+    @property
+    def log_tail(self) -> str:
+        """What the agent logged last."""
+        return (self._folder / "agent.log").read_text()[-2000:]
 
     def bad_accepted(self) -> list[int]:
         """Bad parts that passed the gate."""

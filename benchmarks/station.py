@@ -3,6 +3,7 @@
     python -m benchmarks.station [--only NAME] [--quick]
 
 belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
+plc: the same with a PLC over Modbus; agent and PLC are killed and the link is cut in turn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from statistics import median
 
 from benchmarks.belt import belt_rows, run_belt
 from benchmarks.change_over import change_over_rows
+from benchmarks.plc import run_plc
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
@@ -165,12 +167,25 @@ def rows_of_change_over(quick: bool) -> list[Row]:
         return change_over_rows(Path(scratch), bundle, 4 if quick else 100)
 
 
+def rows_of_plc(quick: bool) -> list[Row]:
+    """Bad parts that a PLC accepted, whatever was killed or cut, and what it cost."""
+    from tests.station_kit import write_image_bundle
+
+    with tempfile.TemporaryDirectory(prefix="lineside-plc-") as scratch:
+        bundle = write_image_bundle(Path(scratch) / "brightness.bundle").read_bytes()
+        folder = Path(scratch) / "line"
+        folder.mkdir()
+        parts, every = (120, 40) if quick else (6000, 200)
+        return run_plc(folder, bundle, protocol="modbus", parts=parts, every=every, pitch_s=0.1)
+
+
 PARTS = {
     "audit": audit_rows,
     "belt": rows_of_belt,
     "change_over": rows_of_change_over,
     "drift": drift_rows,
     "evidence": evidence_rows,
+    "plc": rows_of_plc,
 }
 
 if __name__ == "__main__":

