@@ -19,6 +19,7 @@ from edge_agent.contracts.run_folder.metrics import RunMetrics, SampleCounts
 from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_window
 from tests.conftest import Shared
+from tests.quantize.conversion_cache import ConversionCache
 
 IMAGE = ImageInput(width_px=32, height_px=32)
 SIGNAL = VibrationInput(rate_hz=1000, axes=["x"], window_samples=128, hop_samples=64)
@@ -187,19 +188,24 @@ def recurrent_run(shared: Shared) -> Path:
 
 
 @pytest.fixture(scope="session")
-def image_bundle(image_run: Path, shared: Shared) -> Path:
-    return shared("discs.bundle", lambda out: make_bundle(image_run, out))
+def converter(shared: Shared) -> ConversionCache:
+    return ConversionCache(shared)
 
 
 @pytest.fixture(scope="session")
-def vibration_bundle(vibration_run: Path, shared: Shared) -> Path:
-    return shared("motor.bundle", lambda out: make_bundle(vibration_run, out))
+def image_bundle(image_run: Path, shared: Shared, converter: ConversionCache) -> Path:
+    return shared("discs.bundle", lambda out: make_bundle(image_run, out, converter))
 
 
-def make_bundle(run: Path, out: Path) -> None:
+@pytest.fixture(scope="session")
+def vibration_bundle(vibration_run: Path, shared: Shared, converter: ConversionCache) -> Path:
+    return shared("motor.bundle", lambda out: make_bundle(vibration_run, out, converter))
+
+
+def make_bundle(run: Path, out: Path, converter: ConversionCache) -> None:
     from quantize.workflow.convert import ConvertRequest, convert
 
-    convert(ConvertRequest(run, out, samples=64), lambda text: None)
+    convert(ConvertRequest(run, out), lambda text: None, converter)
 
 
 def make_image_run(path: Path, head: str = "head") -> None:

@@ -12,16 +12,18 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.run_folder.run import open_run
 from quantize.convert.bias import Means, correct_biases, int8_mean
-from quantize.convert.conversion_process import convert_in_subprocess
 from quantize.graph.flatbuffer import packed
 from quantize.graph.read import parse_graph
+from tests.quantize.conversion_cache import ConversionCache
 
 
 @pytest.fixture(scope="module")
-def discs(image_run: Path, image_bundle: Path) -> tuple[bytes, bytes, Tensor]:
+def discs(
+    image_run: Path, image_bundle: Path, converter: ConversionCache
+) -> tuple[bytes, bytes, Tensor]:
     """The int8 network, the float one, and calibration samples."""
     run = open_run(image_run)
-    reference = convert_in_subprocess(run, "float32").model
+    reference = converter(run, "float32").model
     return read_bundle(image_bundle).model, reference, run.calibration.astype(np.float32)
 
 

@@ -20,21 +20,25 @@ from quantize.prove.gate import Comparison, Limits, enforce
 from quantize.prove.threshold_margin import lower_threshold
 from quantize.targets.all_targets import find_target
 from quantize.workflow.convert import ConvertRequest, attempt, convert
+from tests.quantize.conversion_cache import ConversionCache
 
 
-def drafted(run: RunFolder, folder: Path) -> tuple[Converted, Draft, Comparison]:
-    return attempt(
-        run, find_target("x86"), ConvertRequest(folder, folder, variants=("int8",)), "1.0.0"
-    )
+def drafted(
+    run: RunFolder, folder: Path, converter: ConversionCache
+) -> tuple[Converted, Draft, Comparison]:
+    request = ConvertRequest(folder, folder, variants=("int8",))
+    return attempt(run, find_target("x86"), request, "1.0.0", converter=converter)
 
 
 @pytest.fixture(scope="module")
-def edged(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def edged(
+    image_run: Path, converter: ConversionCache, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run whose threshold is the score of a bad part from which int8 takes something."""
     folder = tmp_path_factory.mktemp("edged") / "run"
     shutil.copytree(image_run, folder)
     run = open_run(folder)
-    comparison = drafted(run, folder)[2]
+    comparison = drafted(run, folder, converter)[2]
     taken = [
         (old.score - new.score, old.score)
         for old, new in zip(comparison.before, comparison.after, strict=True)
@@ -46,9 +50,11 @@ def edged(image_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
+def test_the_threshold_is_lowered_by_what_rounding_takes(
+    edged: Path, converter: ConversionCache
+) -> None:
     run = open_run(edged)
-    converted, ready, comparison = drafted(run, edged)
+    converted, ready, comparison = drafted(run, edged, converter)
     with pytest.raises(GateError, match="bad parts newly passed"):
         enforce(comparison, [])
     found = lower_threshold(run, converted, ready, 200)
@@ -60,19 +66,24 @@ def test_the_threshold_is_lowered_by_what_rounding_takes(edged: Path) -> None:
     assert converted.float_outputs.calibration.shape == (min(200, len(run.calibration)), 2)
 
 
-def test_a_network_that_rounding_lifts_keeps_its_threshold(edged: Path) -> None:
+def test_a_network_that_rounding_lifts_keeps_its_threshold(
+    edged: Path, converter: ConversionCache
+) -> None:
     run = open_run(edged)
-    converted, ready, _ = drafted(run, edged)
+    converted, ready, _ = drafted(run, edged, converter)
     lower = np.zeros_like(converted.float_outputs.calibration)
     lower[:, run.spec.labels.index("good")] = 50
     lifted = replace(converted, float_outputs=replace(converted.float_outputs, calibration=lower))
     assert lower_threshold(run, lifted, ready, 200) is None
 
 
-def test_the_bundle_and_its_card_say_so(edged: Path, tmp_path: Path) -> None:
+def test_the_bundle_and_its_card_say_so(
+    edged: Path, tmp_path: Path, converter: ConversionCache
+) -> None:
     bundle = tmp_path / "edged.bundle"
     wide = Limits(accuracy=0.2, agreement=0.2)
-    (held,) = convert(ConvertRequest(edged, bundle, limits=wide), lambda text: None).trials
+    request = ConvertRequest(edged, bundle, limits=wide)
+    (held,) = convert(request, lambda text: None, converter).trials
     assert (held.variant, held.fault) == ("int8", "")
     card = read_bundle(bundle).files["card.md"].decode()
     assert f"threshold lowered by {held.lowered:.4f} for rounding" in card

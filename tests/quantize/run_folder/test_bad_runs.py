@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.contracts.core.errors import LinesideError
 from quantize.__main__ import main
 from quantize.convert import conversion_process as child
+from quantize.workflow.convert import ConvertRequest, convert
+from tests.quantize.conversion_cache import ConversionCache
 
 Spoil = Callable[[Path], None]
 
@@ -133,14 +136,27 @@ def spoilt(image_run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", SPOILT)
-def test_a_spoilt_run_is_refused(case: str, spoilt: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_spoilt_run_is_refused(
+    case: str, spoilt: Path, tmp_path: Path, converter: ConversionCache
+) -> None:
     spoil, words = SPOILT[case]
     spoil(spoilt)
     out = tmp_path / "out.bundle"
+    with pytest.raises(LinesideError) as refused:
+        convert(ConvertRequest(spoilt, out), lambda text: None, converter)
+    assert words in str(refused.value)
+    assert not out.exists()
+
+
+def test_a_refusal_ends_the_command_with_one_error(
+    spoilt: Path, tmp_path: Path, capsys: Any
+) -> None:
+    emptied("predictions.csv")(spoilt)
+    out = tmp_path / "out.bundle"
     assert main(["convert", str(spoilt), "--out", str(out)]) == 1
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.splitlines()[-1].startswith("error: ")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "predictions.csv: is empty" in last
     assert not out.exists()
 
 

@@ -50,7 +50,7 @@ def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     config.write_text("batch = 16\n[image]\nsize_px = 32\n")
     out = tmp_path / "cv"
     words = ["crossval", str(plates), "--folds", "3", "--epochs", "1", "--out", str(out)]
-    words += ["--config", str(config), "--json"]
+    words += ["--config", str(config), "--weights", "none", "--json"]
     assert main(words) == 0
     first = json.loads(capsys.readouterr().out)
     lines = (out / "out_of_fold.csv").read_text().splitlines()

@@ -96,6 +96,7 @@ def test_synth_says_what_it_added_with_an_interval(
     config.write_text("batch = 16\n[image]\nsize_px = 32\n")
     words = ["synth", str(plates), "--out", str(tmp_path / "made"), "--method", "cutpaste"]
     words += ["--count", "6", "--compare", "--epochs", "1", "--config", str(config), "--json"]
+    words += ["--weights", "none"]
     assert main(words) == 0
     said = json.loads(capsys.readouterr().out)
     row = said["added"]["accuracy"]
