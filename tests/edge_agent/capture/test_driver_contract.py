@@ -133,5 +133,5 @@ def test_a_stop_is_obeyed_within_a_tick(build) -> None:
         for _ in range(10):
             began = time.monotonic()
             source.next(0.05)
-            assert time.monotonic() - began < 1, "next() waited longer than it was told"
+            assert time.monotonic() - began < 3, "next() waited longer than it was told"
     source.close()

@@ -111,10 +111,10 @@ def test_source_that_is_not_live_is_never_dropped() -> None:
 
 
 def test_stopped_live_feed_still_gives_what_waits() -> None:
-    belt = Belt(2, live=True)
+    belt, watch = Belt(2, live=True), Watch()
     feed = build_queue(belt, name="top", size=2, clock=SystemClock())
-    feed.start()
-    time.sleep(0.1)
+    feed.start(watch)
+    assert wait_until(lambda: watch.grabs == [0, 1])
     feed.stop()
     assert [item.seq for item in take_all(feed.take)] == [0, 1]
     feed.close()

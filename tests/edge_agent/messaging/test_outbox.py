@@ -134,7 +134,7 @@ def test_disk_that_is_slow_never_holds_up_the_line(tmp_path: Path) -> None:
     started = time.monotonic()
     for _ in range(400):
         outbox.put(NOTE)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5, "it waited for the disk, which is held until here"
     held.execute("ROLLBACK")
     held.close()
     assert wait_until(lambda: any(row.stream == "gap" for row in rows_of(outbox)))

@@ -63,14 +63,14 @@ def test_a_register_takes_a_value_for_each_action(plc: Plc) -> None:
 
 
 def test_a_pulse_ends_by_itself_and_the_next_decision_ends_it_earlier(plc: Plc) -> None:
-    gate = output(plc.port, pulse_ms=60)
+    gate = output(plc.port, pulse_ms=500)
     gate.open()
     gate.write(decision("reject"))
     assert wait_until(lambda: values(plc) == [1, 1, 0], 5)
-    assert plc.written[-1][0] - plc.written[-2][0] >= 0.055
+    assert plc.written[-1][0] - plc.written[-2][0] >= 0.495
     gate.write(decision("reject"))
     gate.write(decision("accept"))
-    time.sleep(0.1)
+    time.sleep(0.6)
     assert values(plc) == [1, 1, 0, 1, 0], "the pulse that was ended came back"
     gate.close()
 
@@ -92,7 +92,7 @@ def test_a_plc_that_is_gone_is_a_fault_until_it_is_back() -> None:
     began = time.monotonic()
     with pytest.raises(DeviceError, match=r"Modbus 127\.0\.0\.1"):
         gate.write(decision("accept"))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert gate.status().failed == 1
     assert gate.status().fault
     again = Plc(plc.port).start()

@@ -125,11 +125,12 @@ def test_time_is_asked_for_each_channel_as_long_as_its_accelerator_may_hang(
 def test_channel_that_hangs_takes_the_signs_of_life_away(
     bench: Path, manager: Manager, tmp_path: Path
 ) -> None:
-    hang, free, stop = threading.Event(), threading.Event(), threading.Event()
+    hang, hangs, free, stop = (threading.Event() for _ in range(4))
 
     def output(decision: Decision) -> None:
         if hang.is_set():
-            free.wait(20)
+            hangs.set()
+            free.wait(60)
 
     station = Station(
         read_config(write_station(bench, LIVE)),
@@ -141,6 +142,7 @@ def test_channel_that_hangs_takes_the_signs_of_life_away(
     thread.start()
     assert wait_until(lambda: manager.signs_of_life() >= 3)
     hang.set()
+    assert hangs.wait(20)
     time.sleep(0.5)
     hung_s = time.monotonic()
     time.sleep(0.6)

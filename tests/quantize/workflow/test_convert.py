@@ -12,12 +12,12 @@ from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.infer.bundle_inspector import load_inspector
 from quantize.__main__ import main
-from quantize.convert.conversion_process import convert_in_subprocess
 from quantize.graph.read import parse_graph
 from quantize.pack.bundle import next_version
 from quantize.pack.output import bundle_there
 from quantize.prove.gate import Limits
 from quantize.workflow.convert import ConvertRequest, convert
+from tests.quantize.conversion_cache import ConversionCache
 
 
 def test_image_bundle_takes_pixels_as_they_are(image_bundle: Path) -> None:
@@ -42,12 +42,14 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(
     assert convert(request, lambda text: None).manifest.version == "0.1.0"
 
 
-def test_the_float_network_is_run_once_for_all_variants(image_run: Path, tmp_path: Path) -> None:
+def test_the_float_network_is_run_once_for_all_variants(
+    image_run: Path, tmp_path: Path, converter: ConversionCache
+) -> None:
     float_runs: list[bool] = []
 
     def observed(*given: Any, float_outputs: Any, **named: Any) -> Any:
         float_runs.append(float_outputs is None)
-        return convert_in_subprocess(*given, float_outputs=float_outputs, **named)
+        return converter(*given, float_outputs=float_outputs, **named)
 
     strict, out = Limits(accuracy=-1.0), tmp_path / "x.bundle"
     request = ConvertRequest(image_run, out, variants=("int8", "float32"), limits=strict)
@@ -57,12 +59,12 @@ def test_the_float_network_is_run_once_for_all_variants(image_run: Path, tmp_pat
 
 
 def test_for_a_coral_it_says_what_the_accelerator_will_run(
-    image_run: Path, tmp_path: Path, capsys: Any
+    image_run: Path, tmp_path: Path, converter: ConversionCache
 ) -> None:
-    words = ["--target", "coral-usb", "--out", str(tmp_path / "discs.bundle")]
-    assert main(["convert", str(image_run), *words]) == 0
-    said = capsys.readouterr()
-    assert "100% of the multiply-accumulates" in said.out + said.err
+    said: list[str] = []
+    request = ConvertRequest(image_run, tmp_path / "discs.bundle", target="coral-usb")
+    convert(request, said.append, converter)
+    assert "100% of the multiply-accumulates" in " ".join(said)
 
 
 def test_golden_samples_are_judged_as_the_bundle_says(image_bundle: Path) -> None:
@@ -132,9 +134,20 @@ def test_compare_fails_above_the_limits_and_names_the_sample(
 
 
 def test_convert_above_the_limits_writes_nothing(
-    image_run: Path, tmp_path: Path, capsys: Any
+    image_run: Path, tmp_path: Path, converter: ConversionCache
 ) -> None:
     """Predictions of a network that was never wrong by a hair: the limit is below zero."""
+    out = tmp_path / "out.bundle"
+    request = ConvertRequest(image_run, out, variants=("int8",), limits=Limits(accuracy=-0.5))
+    with pytest.raises(GateError, match="int8 against float on 260 held-out samples"):
+        convert(request, lambda text: None, converter)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_limits_of_the_command_line_are_those_of_the_gate(
+    image_run: Path, tmp_path: Path, capsys: Any
+) -> None:
     out = tmp_path / "out.bundle"
     words = ["convert", str(image_run), "--out", str(out), "--variant", "int8"]
     assert main([*words, "--max-accuracy-loss", "-0.5", "--calibration", "16"]) == 1
