@@ -187,10 +187,16 @@ class GateSchedule:
         """
         self._safe, self._safe_from = action, now
 
+    def forget(self) -> None:
+        """Where the parts are is not known any more: none of them has a slot."""
+        self._slots.clear()
+
     def shown(self, now: int) -> Shown:
         """What the gate does at `now`."""
-        self._slots = [slot for slot in self._slots if slot.due + self.width > now]
-        here = [slot for slot in self._slots if slot.due <= now]
+        # A slot is remembered for a while: a belt may go back a little, and a FAIL may come late.
+        oldest = now - self.delay - 2 * self.width
+        self._slots = [slot for slot in self._slots if slot.due > oldest]
+        here = [slot for slot in self._slots if slot.due <= now < slot.due + self.width]
         if self._safe is not None:
             if not any(s.trigger >= self._safe_from and s.action is not None for s in here):
                 return Shown(self._safe)

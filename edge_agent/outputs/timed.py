@@ -208,6 +208,7 @@ class TimedOutput:
         with self._change:
             now = self._place(now_ns + ahead_ns)
             if now is None:
+                self._schedule.forget()
                 self._schedule.show_safe_state(self._safe_state, 0)
                 return Look(Shown(self._safe_state), None, now_ns + FOLLOW_NS)
             shown = self._schedule.shown(now)

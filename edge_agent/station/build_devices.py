@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.decide.hold import Hold
+from edge_agent.encoder.encoder import build_encoder
+from edge_agent.encoder.follower import Follower
 from edge_agent.messaging.publisher import Publisher
 from edge_agent.outputs.output import Output, OutputTable, build_output
 from edge_agent.outputs.timed import TimedOutput
@@ -22,7 +24,7 @@ from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.plc_jobs import PlcJobs
 from edge_agent.station.timing import Timing
 from edge_agent.station.trigger_watch import CodeWatch, JobChoice, TriggerSet, TriggerWatch
-from edge_agent.trigger.trigger import Trigger, build_trigger
+from edge_agent.trigger.trigger import Following, Trigger, build_trigger
 
 
 def build_bundle_watch(config: StationConfig, clock: Clock, timing: Timing) -> BundleWatcher:
@@ -38,22 +40,38 @@ def build_handshake(config: StationConfig, hold: Hold | None, clock: Clock) -> P
 
 
 def build_outputs(
-    config: StationConfig, also: Callable[[Decision], None] | None, clock: Clock, plc: Plc | NoPlc
+    config: StationConfig,
+    also: Callable[[Decision], None] | None,
+    clock: Clock,
+    plc: Plc | NoPlc,
+    follower: Follower | None = None,
 ) -> OutputSet:
     """The closed outputs of station.toml, the handshake with a PLC first, and `also`."""
     outputs: dict[str, Output] = {} if plc.output is None else {plc.name: plc.output}
     for name, table in config.output_names.items():
         own = f"{name}-2" if name in outputs else name
-        outputs[own] = _output(table, own, clock)
+        outputs[own] = _output(table, own, clock, follower)
     return OutputSet(outputs, also)
 
 
-def _output(table: OutputTable, name: str, clock: Clock) -> Output:
+def build_follower(config: StationConfig, clock: Clock) -> Follower | None:
+    """What follows the belt, closed; None without [encoder]."""
+    table = config.encoder
+    if table is None:
+        return None
+    encoder = build_encoder(table, clock=clock)
+    return Follower(
+        encoder, um_per_count=table.um_per_count, poll_s=table.poll_ms / 1e3, clock=clock
+    )
+
+
+def _output(table: OutputTable, name: str, clock: Clock, follower: Follower | None) -> Output:
     """The output, behind its gate where it has one."""
     device = build_output(table, clock=clock)
     if table.gate is None:
         return device
-    return TimedOutput(device, table.gate, table.safe_state, name=name, clock=clock)
+    place = follower.track.at if follower and table.gate.by_way else None
+    return TimedOutput(device, table.gate, table.safe_state, name=name, clock=clock, place=place)
 
 
 def build_publisher(config: StationConfig, clock: Clock) -> Publisher:
@@ -98,6 +116,7 @@ def build_triggers(
     clock: Clock,
     jobs: JobWatch,
     plc: Plc | NoPlc,
+    follower: Follower | None = None,
 ) -> TriggerSet:
     """What reports parts, closed: [trigger] or a PLC; and the reader that names them.
 
@@ -109,7 +128,9 @@ def build_triggers(
     if config.trigger is not None:
         trigger = build_trigger(config.trigger, clock=clock)
     if trigger is None:
-        return TriggerSet({})
+        return TriggerSet({}, follower)
+    if follower is not None and isinstance(trigger, Following):
+        trigger.follow(follower.track)
     numbers = PartNumbers(config.station.state_dir) if config.line.join == "trigger" else None
     chooses = JobChoice(config.line.job_prefix, jobs.choose)
     watches = {
@@ -120,4 +141,4 @@ def build_triggers(
     if config.part_id is not None:
         reader = build_trigger(config.part_id.source, clock=clock)
         watches["part_id"] = CodeWatch(reader, clock=clock, counts=counts, chooses=chooses)
-    return TriggerSet(watches)
+    return TriggerSet(watches, follower)

@@ -16,6 +16,7 @@ from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.severity import MachineGroup
+from edge_agent.encoder.encoder import EncoderField
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
@@ -226,6 +227,9 @@ class StationConfig(Table):
     trigger: TriggerField | None = Field(
         default=None, description="what reports a part; absent: each item of a source is a part"
     )
+    encoder: EncoderField | None = Field(
+        default=None, description="how far the belt has moved; absent: the clock counts"
+    )
     part_id: PartIdTable | None = Field(
         default=None, description="what names the parts; absent: the trigger, or a counter"
     )
@@ -330,6 +334,16 @@ class StationConfig(Table):
             raise ValueError("[trigger] and [plc] both begin parts: set plc.triggers = false")
         if self.line.join == "none":
             raise ValueError('[plc] with triggers needs line.join = "trigger" or "part_id"')
+        return self
+
+    @model_validator(mode="after")
+    def _ways_have_an_encoder(self) -> Self:
+        """A place on the belt is counted by somebody."""
+        by_way = [name for name, t in self.output_names.items() if t.gate and t.gate.by_way]
+        if self.trigger is not None and self.trigger.driver == "encoder":
+            by_way.append("[trigger]")
+        if by_way and self.encoder is None:
+            raise ValueError(f"{by_way[0]} goes by the way of the belt, which needs an [encoder]")
         return self
 
     @model_validator(mode="after")

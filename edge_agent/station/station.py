@@ -23,6 +23,7 @@ from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, lo
 from edge_agent.station.build_devices import (
     build_actor,
     build_bundle_watch,
+    build_follower,
     build_handshake,
     build_memories,
     build_outputs,
@@ -93,7 +94,8 @@ class Station:
         self._supervisor = supervisor or Supervisor()
         self._timing = timing or Timing()
         self._plc = build_handshake(config, hold, clock)
-        self._outputs = build_outputs(config, output, clock, self._plc)
+        follower = build_follower(config, clock)
+        self._outputs = build_outputs(config, output, clock, self._plc, follower)
         self._publisher = build_publisher(config, clock)
         self._actor = build_actor(
             config, self._outputs, self._publisher, self.counts, listeners, hold
@@ -103,7 +105,7 @@ class Station:
         self._bundle_watch = build_bundle_watch(config, clock, self._timing)
         self._change_over = self._new_change_over()
         self._jobs = JobWatch(config.station.state_dir, self._change_over)
-        self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc)
+        self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc, follower)
         self._observers = ObserverRelays(observers)
         self._begin_without_channels()
         self._deadlines_beat_ns = clock.mono_ns()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.encoder.follower import Follower
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.part_tracker import PartTracker
@@ -144,13 +145,18 @@ class CodeWatch(TriggerWatch):
 
 
 class TriggerSet:
-    """What reports and names parts; names are for messages. A station without any has none."""
+    """What reports and names parts, and follows the belt; names are for messages."""
 
-    def __init__(self, watches: Mapping[str, TriggerWatch]) -> None:
+    def __init__(
+        self, watches: Mapping[str, TriggerWatch], follower: Follower | None = None
+    ) -> None:
         self._watches = dict(watches)
+        self._follower = follower
 
     def start(self, tracker: PartTracker) -> None:
         """Listen to all of them; raises DeviceError or StorageError."""
+        if self._follower is not None:
+            self._follower.start()
         for watch in self._watches.values():
             watch.start(tracker)
 
@@ -158,8 +164,12 @@ class TriggerSet:
         """Listen to none."""
         for watch in self._watches.values():
             watch.stop()
+        if self._follower is not None:
+            self._follower.stop()
 
     @property
     def faults(self) -> list[str]:
         """What is lost, with its name."""
-        return [f"{name}: {watch.fault}" for name, watch in self._watches.items() if watch.fault]
+        faults = {name: watch.fault for name, watch in self._watches.items()}
+        faults["encoder"] = self._follower.fault if self._follower else ""
+        return [f"{name}: {fault}" for name, fault in faults.items() if fault]

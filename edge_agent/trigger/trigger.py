@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import Field, SerializeAsAny
 
 from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
+from edge_agent.encoder.track import Track
 from edge_agent.settings.toml import Table
 
 
@@ -68,6 +69,14 @@ class Trigger(Protocol):
 
     def close(self) -> None:
         """Release the device. Never raises."""
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A trigger that goes by the way of the belt."""
+
+    def follow(self, track: Track) -> None:
+        """The way that the station's encoder notes, before open()."""
 
 
 class EndOfTrigger(Exception):  # noqa: N818 - an end, not an error

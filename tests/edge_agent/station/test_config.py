@@ -177,13 +177,14 @@ def test_station_of_the_simulated_belt_is_valid() -> None:
     ("line", "words"),
     [
         ('join = "trigger"', "needs a \\[trigger\\]"),
+        ('join = "trigger"\ndeadline_ms = 900', "needs an \\[encoder\\]"),
         ('join = "trigger"\ndeadline_ms = 105', "no part could pass in time"),
     ],
 )
 def test_triggered_line_that_could_pass_nothing_is_refused(
     tmp_path: Path, line: str, words: str
 ) -> None:
-    trigger = '[trigger]\ndriver = "free_run"\nperiod_s = 1\n' if "ms" in line else ""
+    trigger = '[trigger]\ndriver = "encoder"\nevery_mm = 50\n' if "ms" in line else ""
     path = tmp_path / "station.toml"
     path.write_text(
         f'[station]\nid = "test"\n[line]\n{line}\n{trigger}[[channel]]\nname = "top"\n'
