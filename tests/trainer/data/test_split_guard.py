@@ -79,19 +79,10 @@ def test_fit_shows_naive_and_honest_score(
     leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    words = [
-        "fit",
-        str(leaking),
-        "--out",
-        str(run),
-        "--epochs",
-        "1",
-        "--weights",
-        "none",
-        "--allow",
-        "shared-copies",
-    ]
-    assert main(words) == 0
+    small = tmp_path / "fit.toml"
+    small.write_text("[image]\nsize_px = 32\n")
+    words = ["fit", str(leaking), "--out", str(run), "--config", str(small), "--epochs", "1"]
+    assert main([*words, "--weights", "none", "--allow", "shared-copies"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["split_as_given"]["protocol"].startswith("train and test as given")
     assert "groups by 'near_duplicates'" in metrics["protocol"]

@@ -32,6 +32,7 @@ from trainer.training.checkpoints import (
     open_checkpoints,
 )
 from trainer.workflow.experiment import prepare_training, resolve, run_experiment
+from trainer.workflow.fit import FitRequest, fit
 
 CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
 
@@ -75,22 +76,67 @@ def weights_of(run: Path) -> list[np.ndarray]:
     return list(keras.saving.load_model(run / "model.keras", compile=False).get_weights())
 
 
+class Interrupting(SilentProgress):
+    """Ctrl-C after so many finished epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self._left = epochs
+
+    @contextmanager
+    def steps(self, what: str, total: int) -> Iterator[Bar]:
+        del total
+        yield self if what == "training" else _Patient()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if note:
+            self._left -= 1
+            if not self._left:
+                raise KeyboardInterrupt
+
+
+class _Patient:
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
+
+
 @pytest.fixture(scope="module")
-def resumed(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """A run that was killed once, and the epochs that were behind it then."""
-    out = tmp_path_factory.mktemp("killed") / "run"
+def resumed(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was interrupted once, after its second epoch."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
     command = words(plates, out, "--tensorboard")
-    done = kill_after_epochs(command, out.with_name("run.unfinished") / "training-1.npz", 2)
+    config = read_toml(out.with_name("fit.toml"), FitConfig)
+    config = config.model_copy(update={"weights": "none"})
+    request = FitRequest(plates, config, out, tensorboard=True)
+    with pytest.raises(KeyboardInterrupt):
+        fit(request, Interrupting(2))
+    found = CheckpointFiles(out.with_name("run.unfinished") / "training-1.npz").read()
+    assert found is not None
+    assert len(found.facts["rows"]) == 2
     assert not out.exists()
     assert main(command) == 0
-    return out, done
+    return out
 
 
-def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
-    resumed: tuple[Path, int], plates: Path
+def test_an_interrupted_fit_ends_with_the_weights_of_an_uninterrupted_one(
+    resumed: Path, plates: Path
 ) -> None:
-    run, done = resumed
+    ends_as_an_uninterrupted_one(resumed, plates)
+
+
+@pytest.mark.slow
+def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
+    plates: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = words(plates, out)
+    done = kill_after_epochs(command, out.with_name("run.unfinished") / "training-1.npz", 2)
+    assert not out.exists()
     assert 2 <= done < 8
+    assert main(command) == 0
+    ends_as_an_uninterrupted_one(out, plates)
+
+
+def ends_as_an_uninterrupted_one(run: Path, plates: Path) -> None:
     config = read_toml(run.with_name("fit.toml"), FitConfig)
     whole = run_experiment(plan_split(load_dataset(plates), config), config, "plates").fitted
     for one, other in zip(weights_of(run), whole.model.get_weights(), strict=True):
@@ -99,14 +145,13 @@ def test_a_killed_fit_ends_with_the_weights_of_an_uninterrupted_one(
     assert told == [row["val_loss"] for row in whole.history]
 
 
-def test_nothing_of_the_interruption_is_left(resumed: tuple[Path, int]) -> None:
-    run, _ = resumed
-    assert {path.name for path in run.parent.iterdir()} == {"run", "fit.toml"}
+def test_nothing_of_the_interruption_is_left(resumed: Path) -> None:
+    assert {path.name for path in resumed.parent.iterdir()} == {"run", "fit.toml"}
 
 
-def test_tensorboard_reads_every_epoch_once(resumed: tuple[Path, int]) -> None:
+def test_tensorboard_reads_every_epoch_once(resumed: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run, _ = resumed
+    run = resumed
     history = (run / "history.csv").read_text().splitlines()
     names = history[0].split(",")
     for side, tag, column in (
@@ -174,24 +219,6 @@ def test_a_training_that_had_come_to_its_end_is_not_trained_again(tmp_path: Path
     assert bookmark.first_epoch(30) == 30
 
 
-class Interrupting(SilentProgress):
-    """Ctrl-C after the first finished epoch."""
-
-    @contextmanager
-    def steps(self, what: str, total: int) -> Iterator[Bar]:
-        del total
-        yield self if what == "training" else _Patient()
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        if note:
-            raise KeyboardInterrupt
-
-
-class _Patient:
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        del steps, note
-
-
 @pytest.mark.slow
 def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     dataset = load_dataset(plates)
@@ -202,7 +229,7 @@ def test_an_autoencoder_goes_on_too(plates: Path, tmp_path: Path) -> None:
     architecture, config = resolve(split, config)
     training = prepare_training(split, config, architecture, SilentProgress())
     whole = autoencoder.fit(training)
-    broken = replace(training, checkpoints=CheckpointFolder(tmp_path), progress=Interrupting())
+    broken = replace(training, checkpoints=CheckpointFolder(tmp_path), progress=Interrupting(1))
     with pytest.raises(KeyboardInterrupt):
         autoencoder.fit(broken)
     resumed = autoencoder.fit(replace(training, checkpoints=CheckpointFolder(tmp_path)))

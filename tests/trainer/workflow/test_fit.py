@@ -193,6 +193,7 @@ def test_the_report_can_be_written_again(
     assert capsys.readouterr().out.strip() == str(plates_run / "report.html")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(plates: Path) -> None:
     from trainer.config.fit import FitConfig
     from trainer.data.load import load_dataset

@@ -10,7 +10,7 @@ from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
 from trainer.data.load import load_dataset
 from trainer.evaluation.label_errors import probable_label_errors
-from trainer.workflow.kfold import with_folds
+from trainer.workflow.kfold import Judgements, Row, document_of, with_folds
 
 
 def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
@@ -43,6 +43,28 @@ def test_planted_label_errors_come_first() -> None:
     assert right >= 10
 
 
+def test_figures_of_a_crossvalidation_are_those_of_all_its_folds(plates: Path) -> None:
+    dataset = with_folds(load_dataset(plates), 3, seed=1)
+    rows: list[Row] = []
+    for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
+        other = "scratch" if sample.label == "ok" else "ok"
+        wrong = sample.path == "ok/00_0.png"
+        row: Row = {"path": sample.path, "label": sample.label, "group": group}
+        row |= {"fold": sample.fold, "predicted": other if wrong else sample.label, "score": 0.5}
+        row |= {"verdict": "PASS", f"p_{sample.label}": 0.1 if wrong else 0.9}
+        row |= {f"p_{other}": 0.9 if wrong else 0.1, "baseline_majority": "ok"}
+        rows.append(row)
+    found = document_of(dataset, [Judgements(1, dataset.labels, dataset.good, rows)])
+    assert (found["samples"], found["groups"]) == (60, 20)
+    assert found["figures"]["accuracy"]["value"] == pytest.approx(59 / 60, abs=1e-4)
+    assert {"precision", "recall", "f1", "auroc", "average_precision"} < set(
+        found["per_class"]["scratch"]
+    )
+    assert found["baselines"] == {"majority": 0.5}
+    assert [doubt["path"] for doubt in found["label_doubts"]] == ["ok/00_0.png"]
+
+
+@pytest.mark.slow
 def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,17 @@ def test_synthetic_samples_train_and_nothing_else(
     assert cv2.imread(str(more.dataset.file(int(more.train[-1])))).shape == (48, 48, 3)
 
 
+def test_synth_writes_pictures_that_a_data_set_may_take(
+    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    words = ["synth", str(plates), "--out", str(made), "--method", "perlin", "--count", "3"]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == 3
+    assert len((made / "labels.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
 def test_synth_says_what_it_added_with_an_interval(
     plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
