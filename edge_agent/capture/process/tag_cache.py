@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from pydantic import Field
 
+from edge_agent.contracts.core.text import repeated_name
 from edge_agent.contracts.process.tables import Row
 from edge_agent.settings.toml import Table
 
@@ -210,8 +211,7 @@ class _TwiceError(Exception):
 def _object_of_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1)[:60])
+        raise _TwiceError((repeated_name(name for name, _ in pairs) or "")[:60])
     return found
 
 

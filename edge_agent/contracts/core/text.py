@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,3 +26,15 @@ def decode_text(payload: bytes) -> str:
         if payload.startswith(mark):
             return payload.decode(encoding)
     return payload.decode("utf-8")
+
+
+def repeated_name(names: Iterable[str]) -> str | None:
+    """The first name that was there before; in time that grows with their number, not its square:
+    a stranger's header may hold a hundred thousand.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
-from edge_agent.contracts.core.text import decode_text
+from edge_agent.contracts.core.text import decode_text, repeated_name
 from edge_agent.contracts.process.units import conversion, split_name
 
 if TYPE_CHECKING:
@@ -110,14 +110,21 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
         return np.asarray(cells, np.float64)
     gaps = is_missing(cells)
     try:
-        return np.where(gaps, "nan", cells).astype(np.float64)
-    except ValueError as error:
-        at = next(i for i, cell in enumerate(cells) if not gaps[i] and not _is_number(cell))
-        raise InputError(
-            f"row {at + 1}, column {name!r}: {str(cells[at])[:40]!r} is not a number",
-            where=table.source or "table",
-            cure="correct the cell, or declare the column's categories",
-        ) from error
+        found = np.where(gaps, "nan", cells).astype(np.float64)
+    except ValueError:
+        found = None
+    if found is not None and not _may_be_odd(cells):
+        return found
+    wrong = (at for at, cell in enumerate(cells) if not gaps[at] and not _is_number(cell))
+    at = next(wrong, None)
+    if found is not None and at is None:
+        return found
+    at = at or 0
+    raise InputError(
+        f"row {at + 1}, column {name!r}: {str(cells[at])[:40]!r} is not a number",
+        where=table.source or "table",
+        cure="correct the cell, or declare the column's categories",
+    )
 
 
 def texts(table: Table, name: str) -> NDArray[np.str_]:
@@ -226,19 +233,26 @@ def _cell(value: float | int | str | None) -> str:
     return "" if value is None else str(value).strip()
 
 
+def _may_be_odd(cells: Column) -> bool:
+    """Whether a cell may be a number to Python alone."""
+    text = "".join(cells.tolist())
+    return "_" in text or not text.isascii()
+
+
 def _is_number(cell: str) -> bool:
+    """Whether other programs read a number, too: not `2_0`, and no digits of another script."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return cell.isascii() and "_" not in cell
 
 
 def _refuse_bad_lines(names: list[str], lines: list[list[str]], where: str, first: int) -> None:
-    twice = [name for at, name in enumerate(names) if name in names[:at]]
-    if twice:
+    twice = repeated_name(names)
+    if twice is not None:
         raise InputError(
-            f"column {twice[0]!r} is there twice", where=where, cure="give each column one name"
+            f"column {twice!r} is there twice", where=where, cure="give each column one name"
         )
     if not lines:
         raise InputError("no rows below the header", where=where, cure="record at least one row")

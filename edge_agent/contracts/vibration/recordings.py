@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
-from edge_agent.contracts.core.text import decode_text
+from edge_agent.contracts.core.text import decode_text, repeated_name
 from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.mat import read_mat
 from edge_agent.contracts.vibration.wav import Columns, holds_fractions, read_wav
@@ -45,6 +45,7 @@ _TIME = re.compile(
     r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
     r"[ _\[(]*([mµu]?s|sec|seconds)?[\])]?$"
 )
+_HOLE = re.compile(r"\n[ \t]*\n")
 _TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -192,23 +193,35 @@ def _read_csv(path: Path) -> tuple[Columns, float | None]:
     text = decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     if text.lower().startswith("sep="):
         text = text.partition("\n")[2]
+    hole = _HOLE.search(text.strip("\n"))
+    if hole:
+        raise InputError(
+            f"line {text.count(chr(10), 0, hole.start()) + 2} is empty, between samples",
+            where=str(path),
+            cure="a sample may be lost there: record it again",
+        )
     head = text.split("\n", 2)[:2]
     delimiter = max(";\t,", key=head[0].count)
     first = [cell.strip() for cell in next(csv.reader(head[:1], delimiter=delimiter), [])]
     second = [cell.strip() for cell in next(csv.reader(head[1:], delimiter=delimiter), [])]
     header = not all(_is_number(cell) for cell in first) or _counts_columns(first, second)
     table = np.loadtxt(
-        io.StringIO(text), np.float64, delimiter=delimiter, skiprows=int(header), ndmin=2
+        io.StringIO(text),
+        np.float64,
+        comments=None,
+        delimiter=delimiter,
+        skiprows=int(header),
+        ndmin=2,
     )
     if not table.size:
         raise InputError("no rows", where=str(path), cure="record it again")
     names = first if header else [str(place) for place in range(len(first))]
-    twice = [name for at, name in enumerate(names) if name in names[:at]]
-    if twice:
+    twice = repeated_name(names)
+    if twice is not None:
         raise InputError(
-            f"column {twice[0]!r} is there twice", where=str(path), cure="give each one name"
+            f"column {twice!r} is there twice", where=str(path), cure="give each one name"
         )
-    columns = {name: table[:, place].astype(np.float32) for place, name in enumerate(names)}
+    columns = {name: _float32(table[:, place]) for place, name in enumerate(names)}
     units = {at: unit_s for at, name in enumerate(names) if (unit_s := time_unit_s(name))}
     if not units:
         return columns, None
@@ -279,10 +292,10 @@ def _read_mat(path: Path) -> tuple[Columns, float | None]:
 
 def _read_parquet(path: Path) -> tuple[Columns, float | None]:
     table = read_parquet_table(path)
-    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
-    if twice:
+    twice = repeated_name(table.column_names)
+    if twice is not None:
         raise InputError(
-            f"column {twice[0]!r} is there twice", where=str(path), cure="give each one name"
+            f"column {twice!r} is there twice", where=str(path), cure="give each one name"
         )
     return _columns({name: table[name].to_numpy() for name in table.column_names}, path)
 
@@ -297,13 +310,13 @@ def _columns(arrays: dict[str, Any], path: Path) -> tuple[Columns, float | None]
             continue
         squeezed = np.squeeze(array)
         if squeezed.ndim == 0:
-            rate = float(squeezed) if name in RATE_KEYS else rate
+            rate = _same_rate(name, float(squeezed), rate, path) if name in RATE_KEYS else rate
         elif squeezed.ndim == 1:
-            columns[name] = squeezed.astype(np.float32)
+            columns[name] = _float32(squeezed)
         elif squeezed.ndim == 2:
             matrix = squeezed if squeezed.shape[0] >= squeezed.shape[1] else squeezed.T
             for axis in range(matrix.shape[1]):
-                columns[f"{name}.{axis}"] = matrix[:, axis].astype(np.float32)
+                columns[f"{name}.{axis}"] = _float32(matrix[:, axis])
     if not columns:
         others = {
             name: array for name, value in arrays.items() if (array := np.asarray(value)).size
@@ -315,6 +328,22 @@ def _columns(arrays: dict[str, Any], path: Path) -> tuple[Columns, float | None]
             cure="save the signal as numbers",
         )
     return columns, rate
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """What float32 cannot hold becomes infinite, which no window takes."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
+
+
+def _same_rate(name: str, rate_hz: float, other_hz: float | None, path: Path) -> float:
+    if other_hz is not None and rate_hz != other_hz:
+        raise InputError(
+            f"{name} says {rate_hz:g} Hz, another of {', '.join(RATE_KEYS)} {other_hz:g} Hz",
+            where=str(path),
+            cure="save one rate",
+        )
+    return rate_hz
 
 
 READERS: dict[str, Callable[[Path], tuple[Columns, float | None]]] = {

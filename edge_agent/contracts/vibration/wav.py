@@ -16,6 +16,8 @@ Columns = dict[str, NDArray[np.float32]]
 
 NO_LENGTH = 0x7FFFF000
 """From here on the length of `data` is what a recorder writes before it knows it."""
+BITS = {1: (8, 16, 24, 32), 3: (32, 64)}
+"""WAVE format (1 PCM, 3 float) -> bits of a sample that are read."""
 
 
 def read_wav(path: Path) -> tuple[Columns, float | None]:
@@ -34,13 +36,17 @@ def read_wav(path: Path) -> tuple[Columns, float | None]:
         raise InputError(
             f"compressed .wav (format {code})", where=str(path), cure="save as PCM or float"
         )
+    if bits not in BITS[code]:
+        raise InputError(
+            f"WAVE format {code} with {bits} bits", where=str(path), cure="save as PCM or float"
+        )
     if not channels or not block or block != channels * bits // 8 or len(body) < block:
         raise InputError("truncated .wav", where=str(path), cure="copy the file again")
     if len(body) % block:
         if _says_its_length(payload):
             raise InputError("truncated .wav", where=str(path), cure="copy the file again")
         body = body[: len(body) - len(body) % block]
-    samples = _wav_samples(body, code, bits, path).reshape(-1, channels)
+    samples = _wav_samples(body, code, bits).reshape(-1, channels)
     return {str(axis): samples[:, axis] for axis in range(channels)}, float(rate)
 
 
@@ -85,19 +91,13 @@ def _long_size(ds64: bytes) -> int:
     return int(struct.unpack_from("<Q", ds64, 8)[0]) if len(ds64) >= 16 else 0
 
 
-def _wav_samples(body: bytes, code: int, bits: int, path: Path) -> NDArray[np.float32]:
-    if code == 3 and bits in (32, 64):
+def _wav_samples(body: bytes, code: int, bits: int) -> NDArray[np.float32]:
+    if code == 3:
         return np.frombuffer(body, f"<f{bits // 8}").astype(np.float32)
-    if code == 1 and bits == 8:
+    if bits == 8:
         return (np.frombuffer(body, np.uint8).astype(np.float32) - 128) / np.float32(128)
-    if code == 1 and bits in (16, 32):
-        return np.frombuffer(body, f"<i{bits // 8}").astype(np.float32) / np.float32(
-            2 ** (bits - 1)
-        )
-    if code == 1 and bits == 24:
+    if bits == 24:
         bytes3 = np.frombuffer(body, np.uint8).reshape(-1, 3)
         wide = np.concatenate([np.zeros((len(bytes3), 1), np.uint8), bytes3], axis=1)
         return (wide.copy().view("<i4")[:, 0] / np.float32(2**31)).astype(np.float32)
-    raise InputError(
-        f"WAVE format {code} with {bits} bits", where=str(path), cure="save as PCM or float"
-    )
+    return np.frombuffer(body, f"<i{bits // 8}").astype(np.float32) / np.float32(2 ** (bits - 1))

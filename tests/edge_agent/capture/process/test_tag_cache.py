@@ -164,3 +164,10 @@ def test_tags_sent_on_change_are_those_of_the_next_part_too() -> None:
     tags.take("a", b'{"part": 1, "x": 20}', 0)
     tags.take("a", b'{"part": 2}', 0)
     assert tags.faults(["x"], 0, tags.messages) == []
+
+
+def test_a_message_of_very_many_keys_one_of_them_twice_takes_no_time() -> None:
+    keys = [*(f'"k{at}": 1' for at in range(60_000)), '"k7": 2']
+    plain = cache(("x", "a", "x"))
+    plain.take("a", ("{" + ",".join(keys) + "}").encode(), 0)
+    assert plain.faults(["x"], 0) == ["x: a payload that holds the key 'k7' twice on a"]

@@ -161,3 +161,28 @@ def fuzz_tables(count: int, seed: int, folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_tables_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     fuzz_tables(100, seed, tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["1_0", "٥", "１２", "1_000.5"])
+def test_a_number_that_only_python_reads_is_none(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f"a,Größe\n7,8\n{cell},9\n")
+    table = read_table(tmp_path / "a.csv")
+    assert numbers(table, "Größe").tolist() == [8, 9]
+    with pytest.raises(InputError, match=f"row 2, column 'a': '{cell}' is not a number"):
+        numbers(table, "a")
+
+
+def test_a_missing_value_in_other_letters_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n\u00a0,1\n3,2\n")
+    assert np.isnan(numbers(read_table(tmp_path / "a.csv"), "a")).tolist() == [True, False]
+
+
+def test_a_hundred_thousand_columns_are_read_or_refused_in_no_time(tmp_path: Path) -> None:
+    names = [f"c{at}" for at in range(100_000)]
+    for header, words in ((names, ""), ([*names, "c7"], "column 'c7' is there twice")):
+        (tmp_path / "a.csv").write_text(",".join(header) + "\n" + ",".join("1" for _ in header))
+        if not words:
+            assert len(read_table(tmp_path / "a.csv").columns) == 100_000
+            continue
+        with pytest.raises(InputError, match=words):
+            read_table(tmp_path / "a.csv")

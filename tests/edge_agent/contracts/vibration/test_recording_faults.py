@@ -139,6 +139,49 @@ def test_axes_of_other_lengths_are_refused(tmp_path: Path) -> None:
         read_recording(tmp_path / "a.npz", ["x", "y"], 10)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x\n1\n\n3\n", "line 3 is empty, between samples"),
+        ("x\n1\n \t\n3\n", "line 3 is empty, between samples"),
+        ("x\n1\n#2\n3\n", "not a table of numbers"),
+        ("x\n1\n1_0\n3\n", "not a table of numbers"),
+    ],
+    ids=["blank line", "blanks", "comment", "underscore"],
+)
+def test_no_sample_of_a_csv_is_passed_over(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_recording(tmp_path / "a.csv", ["x"], 10)
+
+
+def test_a_blank_line_at_the_end_is_no_hole(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n2\n\n\n")
+    assert len(read_recording(tmp_path / "a.csv", ["x"], 10).signal) == 2
+
+
+def test_two_rates_that_contradict_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones(9), fs=100, rate_hz=50)
+    with pytest.raises(InputError, match=r"rate_hz says 50 Hz, another of .* 100 Hz"):
+        read_recording(tmp_path / "a.npz", ["x"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_sample_beyond_float32_is_infinite(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.array([1, 1e39, -1e300]))
+    signal = read_recording(tmp_path / "a.npz", ["x"], 10).signal[:, 0]
+    assert signal.tolist() == [1, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("bits", [0, 12, 20, 64])
+def test_bits_that_are_not_read_are_named(tmp_path: Path, bits: int) -> None:
+    payload = bytearray(wav(tmp_path))
+    payload[34:36] = struct.pack("<H", bits)
+    (tmp_path / "a.wav").write_bytes(payload)
+    with pytest.raises(InputError, match=rf"WAVE format 1 with {bits} bits: save as PCM"):
+        read_recording(tmp_path / "a.wav", ["0"], unit="fs")
+
+
 def wholes(folder: Path) -> dict[str, bytes]:
     np.savez(folder / "w.npz", x=np.arange(99.0), rpm=1500.0, fs=100.0)
     np.savez_compressed(folder / "c.npz", x=np.arange(99.0), rpm=1500.0)
