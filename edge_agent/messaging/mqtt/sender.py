@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from edge_agent.broker import packets
 from edge_agent.broker.client import CONNECT_S, address
-from edge_agent.broker.packets import Answer, Incoming, Login, Packet, Will
+from edge_agent.broker.packets import Answer, Incoming, Login, Packet
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.log_limit import LogLimit
@@ -29,6 +29,7 @@ from edge_agent.messaging.mqtt.answers import Answers
 from edge_agent.messaging.mqtt.backoff import Backoff
 from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError
 from edge_agent.messaging.mqtt.delivery import Delivery
+from edge_agent.messaging.mqtt.login import login_of
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.row import Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
@@ -180,29 +181,12 @@ class Sender:
                 self._pending = {*rows, *self._answers.open_streams}
 
     def _login(self) -> Login:
-        stream = STREAMS["state"]
-        will = StateMessage(
+        return login_of(
+            self._config,
             station=self._station,
-            state="offline",
-            reason="the connection was lost",
-            at_ns=self._clock.utc_ns(),
-        )
-        return Login(
             client_id=self._client_id,
-            keepalive_s=self._config.keepalive_s,
-            username=self._config.username,
-            password=self._config.password(),
-            will=Will(
-                stream.topic(self._config.topic_prefix, self._station),
-                payload_of(will),
-                stream.qos,
-                stream.retain and self._retains,
-            ),
-            properties={
-                packets.SESSION_EXPIRY: self._config.session_expiry_s,
-                packets.RECEIVE_MAXIMUM: 64,
-                packets.MAXIMUM_PACKET: STREAMS["ack"].max_bytes + 1024,
-            },
+            at_ns=self._clock.utc_ns(),
+            retains=self._retains,
         )
 
     def _begin(self, connection: Connection) -> None:
