@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections import Counter
-from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
@@ -39,12 +38,7 @@ class Subscriber:
             raise TimeoutError("the broker did not take the subscription within 10 s")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 

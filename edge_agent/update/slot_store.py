@@ -6,7 +6,6 @@ import contextlib
 import logging
 import re
 import secrets
-from types import TracebackType
 from typing import Self
 
 from packaging.version import Version as Order
@@ -55,12 +54,7 @@ class SlotStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import ConnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -41,9 +40,11 @@ class ProbeClient:
         self._codes: dict[tuple[str, int], ReasonCode] = {}
         self._change = threading.Condition()
         self._client = build_client(config, client_id)
-        self._client.on_connect = self._on_connect
-        self._client.on_message = self._on_message
-        self._client.on_disconnect = self._on_disconnect
+        self._client.on_connect = lambda _c, _u, flags, code, limits: self._connected(
+            flags, code, limits
+        )
+        self._client.on_message = lambda _c, _u, message: self._came(bytes(message.payload))
+        self._client.on_disconnect = lambda *_: self._ended()
         self._closed = False
         self._client.on_publish = lambda _c, _u, mid, code, _p: self._note("publish", mid, code)
         self._client.on_subscribe = lambda _c, _u, mid, codes, _p: self._note(
@@ -64,12 +65,7 @@ class ProbeClient:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave()
 
     def subscribe(self, topic: str) -> ReasonCode | None:
@@ -106,33 +102,21 @@ class ProbeClient:
             self._codes[kind, mid] = code
             self._change.notify_all()
 
-    def _on_connect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
+    def _connected(
+        self, flags: ConnectFlags, reason: ReasonCode, limits: Properties | None
     ) -> None:
         with self._change:
             self._answer = reason
             self.session_present = flags.session_present
-            self.limits = properties
+            self.limits = limits
             self._change.notify_all()
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+    def _came(self, payload: bytes) -> None:
         with self._change:
-            self.payloads.append(bytes(message.payload))
+            self.payloads.append(payload)
             self._change.notify_all()
 
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
+    def _ended(self) -> None:
         with self._change:
             self._closed = True
             self._change.notify_all()
