@@ -17,9 +17,6 @@ from edge_agent.contracts.core.extras import missing_extra
 if TYPE_CHECKING:
     from smbus2 import SMBus
 
-MOST_I2C = 32
-"""Bytes of one SMBus block."""
-
 
 class RegisterBus(Protocol):
     """A chip on a bus. Used by one thread; read and write raise DeviceError."""

@@ -25,13 +25,13 @@ class GuestRun:
     log: str = ""
 
 
-def run_guest(rig: Rig, limit_s: float = 240) -> GuestRun:
-    """Boot, run tests/rig/in_guest.py, switch off."""
+def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
+    """Boot, run tests/rig/in_guest.py, switch off. checks: names of some, with commas."""
     words = [
         "qemu-system-x86_64", "-M", "q35,usb=off,graphics=off", "-accel", "tcg,tb-size=512",
         "-cpu", "max", "-smp", "1", "-m", "1024", "-display", "none", "-no-reboot", "-nodefaults",
         "-serial", "stdio", "-kernel", str(rig.kernel), "-initrd", str(rig.initrd),
-        "-append", f"{COMMAND} python={sys.executable} script={HERE / 'in_guest.py'}",
+        "-append", f"{COMMAND} python={sys.executable} script={HERE / 'in_guest.py'} checks={checks}",
         "-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
     ]  # fmt: skip

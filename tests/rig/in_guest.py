@@ -347,7 +347,8 @@ def usb_serial() -> object:
     subprocess.run(["stty", "-F", "/dev/ttyGS0", "raw", "-echo"], check=False)
     thread = threading.Thread(target=speak, daemon=True)
     thread.start()
-    while not Path("/dev/ttyACM0").exists():
+    until = time.monotonic() + 15
+    while not Path("/dev/ttyACM0").exists() and time.monotonic() < until:
         time.sleep(0.1)
     _, listed = run("sensors", "--driver", "serial_line")
     sensor = source(
@@ -381,5 +382,5 @@ def report(check: Callable[[], object]) -> None:
 if __name__ == "__main__":
     chosen = sys.argv[1:]
     for one in CHECKS:
-        if not chosen or one.__name__ in chosen:
+        if "all" in chosen or one.__name__ in chosen:
             report(one)

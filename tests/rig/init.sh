@@ -26,7 +26,7 @@ load vivid n_devs=1 node_types=0x1 vid_cap_nr=1
 load v4l2loopback video_nr=7 card_label=line exclusive_caps=1
 load i2c-dev; load i2c-stub chip_addr=0x53
 load kfifo_buf; load iio-trig-hrtimer; load industrialio-sw-device; load iio_dummy
-load snd-aloop; load dummy_hcd; load cdc-acm; load gpio-sim
+load snd-aloop; load dummy_hcd; load cdc-acm; load usb_f_acm; load gpio-sim
 mkdir /host/run/modules
 cp /m/g_serial.ko /host/run/modules
 for file in $(grep "^g_serial " /m/order | cut -d' ' -f2-); do
@@ -34,5 +34,5 @@ for file in $(grep "^g_serial " /m/order | cut -d' ' -f2-); do
 done
 ip link set lo up 2>/dev/null || ifconfig lo up
 echo "GUEST $(uname -r) is up after $(cut -d' ' -f1 /proc/uptime) s"
-PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run PYTHONDONTWRITEBYTECODE=1 /bin/chroot /host "$(word python)" "$(word script)"
+PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run PYTHONDONTWRITEBYTECODE=1 /bin/chroot /host "$(word python)" "$(word script)" $(word checks | tr , " ")
 poweroff -f

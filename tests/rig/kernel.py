@@ -71,11 +71,17 @@ def build_rig(init: Path, *, room: Path | None = None) -> Rig:
             raise RigError(f"no {tool}: apt install {package}")
     version = _depends("linux-image-amd64", "linux-image-").removeprefix("linux-image-")
     room = (room or cache_folder()) / version
-    if not (room / "modules.order").exists():
+    if not _is_whole(room / "modules.order"):
         _prepare(room, version)
     initrd = room / "initrd"
     _write_initrd(initrd, room, init)
     return Rig(room / "vmlinux", initrd, version)
+
+
+def _is_whole(order: Path) -> bool:
+    """Whether every module that is asked for was collected."""
+    lines = order.read_text().splitlines() if order.exists() else []
+    return [line.split()[0] for line in lines] == [*STOCK, *BUILT]
 
 
 def _prepare(room: Path, version: str) -> None:
