@@ -27,11 +27,12 @@ class GuestRun:
 
 def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
     """Boot, run tests/rig/in_guest.py, switch off. checks: names of some, with commas."""
+    script = f"python={sys.executable} script={HERE / 'in_guest.py'} checks={checks}"
     words = [
         "qemu-system-x86_64", "-M", "q35,usb=off,graphics=off", "-accel", "tcg,tb-size=512",
         "-cpu", "max", "-smp", "1", "-m", "1024", "-display", "none", "-no-reboot", "-nodefaults",
         "-serial", "stdio", "-kernel", str(rig.kernel), "-initrd", str(rig.initrd),
-        "-append", f"{COMMAND} python={sys.executable} script={HERE / 'in_guest.py'} checks={checks}",
+        "-append", f"{COMMAND} {script}",
         "-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
     ]  # fmt: skip
