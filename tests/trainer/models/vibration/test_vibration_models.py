@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from trainer.data.load import load_dataset
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
+from trainer.models.vibration import conv1d
 from trainer.models.vibration.mahalanobis import whitening
 from trainer.models.vibration.network import balanced
 from trainer.statistics.metrics import auroc
@@ -98,11 +101,18 @@ def detector(
     return run_experiment(split, config, "fan")
 
 
-def heard(dataset: Dataset, model: str = "conv1d", **options: object) -> VibrationInput:
-    config = FitConfig(model=model, epochs=1, options=options)
-    spec = run_experiment(machine_left_out(dataset, "2"), config, "x").spec.input
-    assert isinstance(spec, VibrationInput)
-    return spec
+Detectors = Callable[[str], Experiment]
+
+
+@pytest.fixture(scope="module")
+def at_both_speeds(fans: Dataset) -> Detectors:
+    """`at_both_speeds(model)`: the detector that heard both speeds, fitted once."""
+    return cache(lambda model: detector(fans, model, ("slow", "fast")))
+
+
+def heard(dataset: Dataset, **options: object) -> VibrationInput:
+    chosen = conv1d.Conv1dOptions.model_validate(options)
+    return conv1d.spec_of(machine_left_out(dataset, "2"), FitConfig(model="conv1d"), chosen)
 
 
 def test_an_unseen_machine_at_an_unseen_speed_is_understood(bearings: Dataset) -> None:
@@ -138,8 +148,10 @@ def test_what_is_heard_is_chosen_by_name(
 
 
 @pytest.mark.parametrize("model", ["mahalanobis", "conv1d-autoencoder"])
-def test_detectors_tell_a_rattle_they_never_heard(fans: Dataset, model: str) -> None:
-    experiment = detector(fans, model, ("slow", "fast"))
+def test_detectors_tell_a_rattle_they_never_heard(
+    fans: Dataset, model: str, at_both_speeds: Detectors
+) -> None:
+    experiment = at_both_speeds(model)
     bad = np.array([fans.samples[i].label == "rattle" for i in experiment.test.indices])
     assert auroc(bad, experiment.test.scores) > 0.97
     assert len(experiment.spec.input.standard.centres) == 2
@@ -181,10 +193,12 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
     assert "after a baseline" in experiment.spec.scoring.chosen_by
 
 
-def test_the_score_of_normal_is_small_against_planted_anomalies(fans: Dataset) -> None:
+def test_the_score_of_normal_is_small_against_planted_anomalies(
+    at_both_speeds: Detectors,
+) -> None:
     from trainer.training.predict import predict
 
-    experiment = detector(fans, "conv1d-autoencoder", ("slow", "fast"))
+    experiment = at_both_speeds("conv1d-autoencoder")
     half = len(experiment.calibration) // 2
     scores = predict(experiment.fitted.model, experiment.calibration)[:, 0]
     assert np.median(scores[half:]) > 2 * np.median(scores[:half])
@@ -206,17 +220,16 @@ def test_rare_labels_are_drawn_as_often_as_common_ones() -> None:
     assert 400 < drawn.sum() < 600
 
 
-def test_models_hold_their_size(bearings: Dataset, tmp_path: Path) -> None:
-    experiment = run_experiment(machine_left_out(bearings, "2"), FitConfig(epochs=1), "bearings")
-    assert experiment.fitted.model.count_params() < 64_000
+def test_models_hold_their_size(bearings: Dataset) -> None:
+    network = conv1d.build(heard(bearings), 3, FitConfig(), conv1d.Conv1dOptions())
+    assert network.count_params() < 64_000
 
 
 def test_a_stated_false_alarm_rate_chooses_how_long_an_alarm_must_persist(
-    fans: Dataset, tmp_path: Path
+    fans: Dataset, tmp_path: Path, at_both_speeds: Detectors
 ) -> None:
-    speeds = ("slow", "fast")
-    assert detector(fans, "mahalanobis", speeds).spec.scoring.persistence.n == 1
-    stated = detector(fans, "mahalanobis", speeds, false_alarms=0.001)
+    assert at_both_speeds("mahalanobis").spec.scoring.persistence.n == 1
+    stated = detector(fans, "mahalanobis", ("slow", "fast"), false_alarms=0.001)
     run = publish_run(tmp_path / "fan", stated)
     scoring = run.spec.scoring
     rule, measured = scoring.persistence, run.metrics.alarm_rule
