@@ -254,12 +254,6 @@ class PlcLine:
         """Bad parts that passed the gate."""
         return [one.part for one in self.gated if one.accepted and is_bad(1, one.part)]
 
-    def good_accepted(self, first: int, last: int) -> float:
-        """The share of the good parts from `first` to `last` that passed the gate."""
-        good = [part for part in range(first, last) if not is_bad(1, part)]
-        accepted = {one.part for one in self.gated if one.accepted}
-        return len(accepted & set(good)) / max(1, len(good))
-
     def _read(self, stream: IO[str]) -> None:
         with stream:
             for line in stream:
