@@ -99,7 +99,7 @@ class ExpectedPart:
     @property
     def name(self) -> str:
         """Its code, where there is exactly one, else what the trigger or the counter named it."""
-        codes = self.items.get(CODES, ())
+        codes = self.items.get(CODES, [])
         is_sure = len(codes) == 1 and len(codes[0].owners) == 1
         return codes[0].grab.part_id if is_sure else self.part_id
 

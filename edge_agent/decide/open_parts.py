@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from edge_agent.contracts.core.types import Item, Verdict
@@ -93,7 +93,8 @@ class OpenParts:
     of each channel, or decided without the missing ones when its deadline is over. A channel's
     second item of the same part counts in `repeats`, and the worst verdict stays. An item that
     comes after the decision counts in `late`; a FAIL among them is given as a late FAIL.
-    `channels`: name -> bundle title. remembered: bounds the memory of joined parts.
+    `channels`: name -> bundle title. remembered: bounds the memory of joined parts. optional:
+    channels that are waited for no longer than `optional_wait_ns` where all others have judged.
     """
 
     def __init__(
@@ -103,7 +104,11 @@ class OpenParts:
         join: str,
         deadline_ms: float,
         remembered: int = REMEMBERED,
+        optional: Collection[str] = (),
+        optional_wait_ns: int = 0,
     ) -> None:
+        self._required = frozenset(channels) - frozenset(optional)
+        self._optional_wait_ns = optional_wait_ns
         self.begun = 0
         self.late = 0
         self.repeats = 0
@@ -192,11 +197,21 @@ class OpenParts:
     def expire(self, now_ns: int) -> list[ClosedPart]:
         """The parts whose deadline is over; the missing channels say so."""
         reason = f"no verdict within the deadline of {self._deadline_ns / 1e6:g} ms"
-        return self._close_all(reason, lambda part: now_ns - part.mono_ns > self._deadline_ns)
+        closed = self._close_all(reason, lambda part: now_ns - part.mono_ns > self._deadline_ns)
+        if not self._joined or len(self._required) == len(self._channels):
+            return closed
+        return closed + self._close_all(
+            "nothing came in time", lambda part: self._is_enough(part, now_ns)
+        )
 
     def flush(self, reason: str) -> list[ClosedPart]:
         """Every part that waits, to be decided now for `reason`."""
         return self._close_all(reason, lambda part: True)
+
+    def _is_enough(self, part: OpenPart, now_ns: int) -> bool:
+        """Whether only optional channels are missing, and have been waited for."""
+        waited = now_ns - part.mono_ns > self._optional_wait_ns
+        return waited and not part.pending.total() and part.verdicts.keys() >= self._required
 
     def _close_oldest(self) -> ClosedPart | None:
         if len(self._open) <= self._remembered:

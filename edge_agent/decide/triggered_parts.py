@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 
 from edge_agent.contracts.core.clock import Clock
@@ -25,12 +25,22 @@ class TriggeredParts:
 
     channels: name -> bundle title, in the order of the verdicts. A part's deadline counts from its
     trigger. untriggered: whether an item without a trigger is a part of its own, with NO-VERDICT
-    (a camera that is triggered); else it is passed over (a camera that runs free).
+    (a camera that is triggered); else it is passed over (a camera that runs free). optional:
+    channels that are waited for no longer than `optional_wait_ns` where nothing of them came.
     """
 
     def __init__(
-        self, channels: dict[str, str], rule: MatchRule, *, clock: Clock, untriggered: bool = False
+        self,
+        channels: dict[str, str],
+        rule: MatchRule,
+        *,
+        clock: Clock,
+        untriggered: bool = False,
+        optional: Collection[str] = (),
+        optional_wait_ns: int = 0,
     ) -> None:
+        self._optional = frozenset(optional)
+        self._optional_wait_ns = optional_wait_ns
         self.begun = 0
         self.late = 0
         self._channels = dict(channels)
@@ -123,8 +133,13 @@ class TriggeredParts:
             return self._close_all(reason, lambda event: True)
 
     def _is_ready(self, event: ExpectedPart, now_ns: int) -> bool:
-        settled = now_ns - event.at_ns > self._matcher.rule.settled_ns
-        return settled and all(event.is_judged(name) for name in self._channels)
+        age_ns = now_ns - event.at_ns
+        waited = age_ns > self._optional_wait_ns
+        return age_ns > self._matcher.rule.settled_ns and all(
+            event.is_judged(name)
+            or (waited and name in self._optional and not event.items.get(name))
+            for name in self._channels
+        )
 
     def _close_all(self, reason: str, due: Callable[[ExpectedPart], bool]) -> list[ClosedPart]:
         events = [event for event in self._matcher.undecided() if due(event)]

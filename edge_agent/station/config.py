@@ -14,6 +14,7 @@ from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
+from edge_agent.decide.fusion import ChannelFusionTable
 from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.encoder.encoder import EncoderField
@@ -24,6 +25,7 @@ from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.plc.driver import PlcField
 from edge_agent.settings.toml import CURE, StationPath, Table
+from edge_agent.station.line_table import LineTable
 from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
 from edge_agent.web.config import WebTable
@@ -51,52 +53,6 @@ class StationTable(Table):
     )
 
 
-class LineTable(Table):
-    """How channels become parts, and how fast a verdict must be."""
-
-    deadline_ms: float = Field(
-        default=200, gt=0, le=3_600_000, description="grab to verdict; later is NO-VERDICT"
-    )
-    join: Literal["none", "part_id", "trigger"] = Field(
-        default="none",
-        description="none: each item is a part; part_id: a part has one item of every channel; "
-        "trigger: [trigger] reports the parts, and items are matched to them by time",
-    )
-    debounce_ms: float = Field(
-        default=5,
-        ge=0,
-        le=60_000,
-        description="two triggers so close cannot be two parts: neither passes",
-    )
-    report_ms: float = Field(
-        default=5,
-        ge=0,
-        le=60_000,
-        description="longest time from an edge to its report; no part passes before it is over",
-    )
-    job_prefix: str = Field(
-        default="",
-        max_length=20,
-        description="a part id of the trigger that begins so is no part: what follows is the job "
-        'to change over to ("JOB:" on a bar code); empty: none is',
-    )
-    untriggered: Literal["ignore", "no-verdict"] = Field(
-        default="ignore",
-        description="an item without a trigger: ignore it (a camera that runs free), or it is a "
-        "part with NO-VERDICT (a camera that is triggered)",
-    )
-    late_fail: Literal["report", "act"] = Field(
-        default="report",
-        description="a FAIL after its part was decided: report it, or also let the outputs act",
-    )
-    health_every_s: float = Field(
-        default=10, gt=0, le=3600, description="time between two health messages"
-    )
-    drain_s: float = Field(
-        default=10, ge=0, le=3600, description="time to send what waits when the agent ends"
-    )
-
-
 class ChannelTable(Table):
     """What every channel has."""
 
@@ -111,6 +67,9 @@ class ChannelTable(Table):
     )
     match: MatchTable = Field(
         default=MatchTable(), description="how its items find their part (line.join = trigger)"
+    )
+    fusion: ChannelFusionTable = Field(
+        default=ChannelFusionTable(), description="what it counts for in the verdict on the part"
     )
 
 
@@ -277,6 +236,20 @@ class StationConfig(Table):
                         f"recipe {recipe.job!r} names no channel by {name!r}, "
                         f"{did_you_mean(name, names)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _a_part_needs_a_channel(self) -> Self:
+        optional = [channel.name for channel in self.channel if channel.fusion.optional]
+        if optional and self.line.join == "none":
+            raise ValueError(
+                f'channel {optional[0]!r} is optional, which needs line.join = "part_id" or '
+                '"trigger": each of its items is a part of its own'
+            )
+        if len(optional) == len(self.channel):
+            raise ValueError("every channel is optional: no part would need to be seen")
+        if optional and self.line.fusion.optional_wait_ms >= self.line.deadline_ms:
+            raise ValueError("line.fusion.optional_wait_ms must end before line.deadline_ms")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -22,13 +22,14 @@ from edge_agent.contracts.wire.kinds.verdict import Action, ChannelVerdict
 from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.fusion import action_for, fuse
-from edge_agent.decide.item_time import ItemTime, MatchTable
-from edge_agent.decide.matching import CODES, MatchCounts, MatchRule, Window
-from edge_agent.decide.open_parts import ClosedPart, Grab, OpenParts, grab_of
+from edge_agent.decide.item_time import ItemTime
+from edge_agent.decide.matching import MatchCounts
+from edge_agent.decide.open_parts import ClosedPart, Grab, grab_of
 from edge_agent.decide.triggered_parts import TriggeredParts
 from edge_agent.station.actor import Actor
-from edge_agent.station.config import LineTable, PartIdTable
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.line_table import LineTable
+from edge_agent.station.part_rules import PartRules, build_parts
 
 LOG = logging.getLogger("lineside.station")
 
@@ -37,12 +38,6 @@ ENOUGH_UNTIMED = 32
 """So many items without a moment are more than a camera whose clock is not known yet."""
 QUIET_S = 1.0
 """A channel that missed a deadline is trusted again after this long without another miss."""
-
-
-def no_doubt(at_ns: int) -> str:
-    """For a station without change-over."""
-    del at_ns
-    return ""
 
 
 @dataclass
@@ -62,9 +57,7 @@ class PartTracker:
     """The parts under way. Captures, channels and the watch of deadlines call it.
 
     bundles: channel -> title of its bundle. observe: takes what was judged or dropped, after its
-    part was decided; it must not wait. quiet_s: as QUIET_S. match: of each channel, where parts
-    are matched to a trigger; codes: what names those parts. doubt: why a part that came then
-    cannot pass, or empty.
+    part was decided; it must not wait. quiet_s: as QUIET_S. rules: what station.toml says of parts.
     """
 
     def __init__(
@@ -78,12 +71,9 @@ class PartTracker:
         clock: Clock,
         observe: Callable[[Observation], None] | None = None,
         quiet_s: float = QUIET_S,
-        match: Mapping[str, MatchTable] | None = None,
-        doubt: Callable[[int], str] = no_doubt,
-        codes: PartIdTable | None = None,
+        rules: PartRules | None = None,
     ) -> None:
-        self._doubt = doubt
-        match = match or {name: MatchTable() for name in bundles}
+        self._rules = rules or PartRules()
         self._observe = observe
         self._bundles = dict(bundles)
         self._table = table
@@ -92,18 +82,12 @@ class PartTracker:
         self._counts = counts
         self._clock = clock
         self._quiet_ns = round(quiet_s * 1e9)
+        match = self._rules.match
+        stamps = {name: match[name].stamp if name in match else "arrival" for name in bundles}
         self._times: dict[str, ItemTime] = {}
-        self._parts: OpenParts | TriggeredParts
         if table.join == "trigger":
-            self._times = {name: ItemTime(match[name].stamp) for name in bundles}
-            self._parts = TriggeredParts(
-                bundles,
-                match_rule(table, match, codes),
-                clock=clock,
-                untriggered=table.untriggered == "no-verdict",
-            )
-        else:
-            self._parts = OpenParts(bundles, join=table.join, deadline_ms=table.deadline_ms)
+            self._times = {name: ItemTime(stamp) for name, stamp in stamps.items()}
+        self._parts = build_parts(bundles, table, self._rules, clock)
         self._missed: dict[str, Missed] = {}
         self._lock = threading.Lock()
 
@@ -199,7 +183,8 @@ class PartTracker:
                 if missed.in_time and now - missed.last_ns >= self._quiet_ns:
                     del self._missed[name]
                     LOG.warning("channel %s is in time again: it missed %d", name, missed.count)
-            return [f"{name}: {self._words(missed)}" for name, missed in self._missed.items()]
+            known = {n: m for n, m in self._missed.items() if n not in self._rules.optional}
+            return [f"{name}: {self._words(missed)}" for name, missed in known.items()]
 
     def guarded(self, work: Callable[[], object], part_id: str) -> None:
         """Do `work` for one part in a foreign thread: a fault over it is not the other parts'."""
@@ -245,8 +230,11 @@ class PartTracker:
             self._tell_late_fail(part, part.after)
             return
         latency_ms = self._age_ms(part)
-        verdict, reason = fuse(part.channels, latency_ms, self._table.deadline_ms)
-        doubt = self._doubt(part.mono_ns)
+        table, rules = self._table, self._rules
+        verdict, reason = fuse(
+            part.channels, latency_ms, table.deadline_ms, table.fusion, rules.fusion
+        )
+        doubt = rules.doubt(part.mono_ns)
         if doubt and verdict == Verdict.PASS:
             verdict, reason = Verdict.NO_VERDICT, doubt
         action = action_for(verdict, self._safe_action)
@@ -333,25 +321,6 @@ def part_id_of(item: Item) -> str:
     # Two long names that begin alike are two parts.
     digest = blake2b(part_id.encode(), digest_size=8).hexdigest()
     return f"{part_id[: PART_ID_CHARACTERS - 17]}…{digest}"
-
-
-def match_rule(
-    table: LineTable, match: Mapping[str, MatchTable], codes: PartIdTable | None = None
-) -> MatchRule:
-    """The rule by which items, and codes, find their trigger."""
-    windows_ms = {name: one.window_ms for name, one in match.items()}
-    windows_ms |= {CODES: codes.window_ms} if codes else {}
-    windows = {
-        name: Window(round(first * 1e6), round(last * 1e6))
-        for name, (first, last) in windows_ms.items()
-    }
-    return MatchRule(
-        windows,
-        deadline_ns=round(table.deadline_ms * 1e6),
-        debounce_ns=round(table.debounce_ms * 1e6),
-        report_ns=round(table.report_ms * 1e6),
-        needs_code=codes is not None and codes.missing == "no-verdict",
-    )
 
 
 def _repeats(part: ClosedPart) -> str:

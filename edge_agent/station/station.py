@@ -36,6 +36,7 @@ from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
+from edge_agent.station.part_rules import part_rules
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.relay import ObserverRelays
 from edge_agent.station.state import State, StationState
@@ -261,9 +262,7 @@ class Station:
             clock=self._clock,
             observe=self._observers.put if self._observers.any else None,
             quiet_s=self._timing.quiet_s,
-            match={table.name: table.match for table in self.config.channel},
-            doubt=self._change_over.doubt,
-            codes=self.config.part_id,
+            rules=part_rules(self.config, self._change_over.doubt),
         )
 
     def _load_recipe(self, channel: ArmedChannel, path: Path) -> LoadedBundle:
@@ -306,7 +305,7 @@ class Station:
             self._supervisor.alive()
 
     def _update_state(self) -> None:
-        faults = [f"{c.name}: {c.feed.fault}" for c in self._channels if c.feed.fault]
+        faults = self._lost_channels(optional=False)
         faults += [
             f"{thread.channel.name}: its thread has died"
             for thread in self._threads
@@ -331,11 +330,18 @@ class Station:
         return "; ".join(
             [
                 *self._publisher.faults,
+                *self._lost_channels(optional=True),
                 *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
                 *self._bundle_watch.refused.copy().values(),
                 *([UNSIGNED] if self.config.trust.allow_unsigned else []),
             ]
         )
+
+    def _lost_channels(self, *, optional: bool) -> list[str]:
+        """Which channels have lost their sources; parts pass without the optional ones."""
+        named = {t.name for t in self.config.channel if t.fusion.optional == optional}
+        lost = [channel for channel in self._channels if channel.feed.fault]
+        return [f"{one.name}: {one.feed.fault}" for one in lost if one.name in named]
 
     def _change(self, state: State, reason: str) -> bool:
         bundles = {channel.name: channel.bundle.title for channel in self._channels}

@@ -196,6 +196,26 @@ def test_frame_waits_for_its_event_as_long_as_one_can_be_reported() -> None:
     assert line.part_of(grab(49, 50)) == "p1"
 
 
+def test_optional_channel_that_gave_nothing_is_waited_for_until_its_time() -> None:
+    clock = ManualClock()
+    windows = {"top": WINDOW, "side": WINDOW}
+    line = TriggeredParts(
+        {"top": "caps 1.0.0", "side": "caps 1.0.0"},
+        MatchRule(windows, deadline_ns=200 * MS, report_ns=4 * MS),
+        clock=clock,
+        optional=["side"],
+        optional_wait_ns=80 * MS,
+    )
+    at(clock, 100)
+    line.expect("p1", 100 * MS)
+    at(clock, 120)
+    line.begin(grab(115, 120))
+    line.add(of(Verdict.PASS), grab(115, 120))
+    assert line.expire(at(clock, 180)) == []
+    (part,) = line.expire(at(clock, 181))
+    assert [one.verdict for one in part.channels] == [Verdict.PASS, Verdict.NO_VERDICT]
+
+
 CODED = MatchRule(
     {"top": WINDOW, CODES: Window(-50 * MS, 20 * MS)}, deadline_ns=200 * MS, report_ns=4 * MS
 )
@@ -206,9 +226,11 @@ def test_code_names_the_part_whose_window_holds_it(code_first: bool) -> None:
     line, clock = parts(CODED)
     at(clock, 102)
     shot = grab(115, 115)
-    steps = [lambda: line.name("A7", 80 * MS), lambda: line.expect("1", 100 * MS)]
-    for step in steps if code_first else reversed(steps):
-        step()
+    if code_first:
+        line.name("A7", 80 * MS)
+    line.expect("1", 100 * MS)
+    if not code_first:
+        line.name("A7", 80 * MS)
     line.begin(shot)
     line.add(of(Verdict.PASS), shot)
     assert line.part_of(shot) == "A7"

@@ -251,3 +251,15 @@ def test_expected_part_takes_the_items_that_come() -> None:
     part = line.add(verdict("side"), Grab("side", "p1", 2 * MS))
     assert part is not None
     assert part.mono_ns == 0, "the deadline runs from the trigger"
+
+
+def test_optional_channel_is_waited_for_no_longer_than_its_time() -> None:
+    line = OpenParts(
+        CHANNELS, join="part_id", deadline_ms=100, optional=["side"], optional_wait_ns=40 * MS
+    )
+    line.add(verdict("top"), Grab("top", "p1", 0))
+    line.add(verdict("side"), Grab("side", "p2", 0))
+    assert line.expire(40 * MS) == []
+    (part,) = line.expire(41 * MS)
+    assert part.part_id == "p1", "the one that misses its required channel waits"
+    assert part.channels[1].reason == "nothing came in time"

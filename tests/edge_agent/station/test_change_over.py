@@ -132,7 +132,7 @@ def test_damaged_request_is_an_error_with_the_cure(tmp_path: Path) -> None:
 
 
 def test_choice_of_a_plc_reaches_the_file(tmp_path: Path) -> None:
-    jobs = ChangeOver([], clock=SystemClock(), load=lambda *_: None, take_installed=lambda _: None)  # type: ignore[arg-type, return-value]
+    jobs = ChangeOver([], clock=SystemClock(), load=lambda *_: None, take_installed=lambda _: None)  # type: ignore[arg-type]
     watch = JobWatch(tmp_path, jobs, look_s=0.01)
     watch.start()
     assert "there is no recipe" in watch.choose("A")

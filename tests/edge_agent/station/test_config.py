@@ -192,3 +192,23 @@ def test_triggered_line_that_could_pass_nothing_is_refused(
     )
     with pytest.raises(ConfigError, match=words):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "each of its items is a part of its own"),
+        ('[line]\njoin = "part_id"\n', "every channel is optional"),
+    ],
+)
+def test_optional_channel_that_no_part_could_do_without_is_refused(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(
+        f'[station]\nid = "test"\n{line}[[channel]]\nname = "top"\nkind = "image"\n'
+        'bundle = "b.bundle"\nfusion = { optional = true }\n[channel.source]\n'
+        'driver = "simulated"\n'
+    )
+    with pytest.raises(ConfigError, match=words):
+        read_config(path)

@@ -16,8 +16,9 @@ from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.messaging.config import OutboxTable
 from edge_agent.messaging.publisher import Publisher
 from edge_agent.station.actor import Actor
-from edge_agent.station.config import LineTable, read_config
+from edge_agent.station.config import read_config
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.line_table import LineTable
 from edge_agent.station.output_set import OutputSet
 from edge_agent.station.part_tracker import PartTracker
 from edge_agent.station.station import Station
