@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.decoder_words import decoder_words
+from edge_agent.contracts.image.picture_damage import refuse_damage
 from edge_agent.contracts.image.picture_header import (
     MOST_PIXELS,
     PictureHeader,
     read_header,
-    refuse_damage,
 )
 
 IMAGE_SUFFIXES = frozenset(
@@ -46,6 +47,17 @@ def decode_image(payload: bytes, where: str, bit_depth: int | None = None) -> Im
     refuse_damage(payload, header, where)
     if header.kind == "JPEG":
         return _jpeg(payload, header, where)
+    if header.kind != "TIFF":
+        return _other(payload, header, where, bit_depth)
+    with decoder_words() as words:
+        pixels = _other(payload, header, where, bit_depth)
+    if any(words):
+        reason = next(word for word in words if word)
+        raise InputError(f"damaged TIFF: {reason[-100:]}", where=where, cure=AGAIN)
+    return pixels
+
+
+def _other(payload: bytes, header: PictureHeader, where: str, bit_depth: int | None) -> Image:
     if header.bits > 8:
         return _deep(payload, header, where, bit_depth)
     return _by_opencv(payload, cv2.IMREAD_COLOR, where)

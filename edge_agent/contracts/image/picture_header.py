@@ -7,7 +7,6 @@ pictures: all that is known from its header, at no cost.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -50,29 +49,13 @@ def read_header(payload: bytes, where: str) -> PictureHeader:
         raise InputError(found, where=where, cure="give a JPEG, PNG, BMP, TIFF or WebP")
     try:
         header = reader(payload)
-    except (struct.error, IndexError, ValueError, OverflowError) as error:
+    except (struct.error, LookupError, ValueError, OverflowError) as error:
         raise InputError(
             f"truncated {kind}", where=where, cure="copy it again, or record it again"
         ) from error
     if header.width_px < 1 or header.height_px < 1:
         raise InputError(f"{kind} without pixels", where=where, cure="record it again")
     return header
-
-
-def refuse_damage(payload: bytes, header: PictureHeader, where: str) -> None:
-    """Raise InputError where a PNG's checksums, or the compressed strips of a TIFF, are wrong.
-
-    A decoder may fill what is lost with grey and go on.
-    """
-    what = ""
-    if header.kind == "PNG":
-        what = _png_damage(payload)
-    elif header.kind == "TIFF":
-        what = _tiff_damage(payload)
-    if what:
-        raise InputError(
-            f"damaged {header.kind}: {what}", where=where, cure="copy it again, or record it again"
-        )
 
 
 def _jpeg(payload: bytes) -> PictureHeader:
@@ -96,7 +79,7 @@ def _jpeg(payload: bytes) -> PictureHeader:
 
 def _exif_orientation(exif: bytes) -> int:
     try:
-        tags = next(_tiff_folders(exif))
+        tags = next(tiff_folders(exif))
         return int(tags.get(274, [1])[0])
     except (struct.error, IndexError, ValueError, StopIteration, OverflowError):
         return 1
@@ -105,7 +88,7 @@ def _exif_orientation(exif: bytes) -> int:
 def _png(payload: bytes) -> PictureHeader:
     width, height, bits, colour = struct.unpack_from(">IIBB", payload, 16)
     known = pictures = 0
-    for name, body in _png_chunks(payload):
+    for name, body in png_chunks(payload):
         if name == b"sBIT":
             known = 16  # the used bits are the highest ones (PNG, 3rd edition, 11.3.2.6)
         if name == b"acTL":
@@ -117,24 +100,13 @@ def _png(payload: bytes) -> PictureHeader:
     return PictureHeader("PNG", width, height, bits, known, pictures=max(1, pictures))
 
 
-def _png_chunks(payload: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def png_chunks(payload: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and body of each chunk; the last one may be cut."""
     at, view = 8, memoryview(payload)
     while at + 8 <= len(payload):
         size, name = struct.unpack_from(">I4s", payload, at)
         yield name, view[at + 8 : at + 8 + size]
         at += 12 + size
-
-
-def _png_damage(payload: bytes) -> str:
-    at = 8
-    for name, body in _png_chunks(payload):
-        stored = payload[at + 8 + len(body) : at + 12 + len(body)]
-        if stored != struct.pack(">I", zlib.crc32(body, zlib.crc32(name))):
-            return "it breaks off" if len(stored) < 4 else "a checksum is wrong"
-        if name == b"IEND":
-            return ""
-        at += 12 + len(body)
-    return "it has no end"
 
 
 def _bmp(payload: bytes) -> PictureHeader:
@@ -165,7 +137,7 @@ def _webp(payload: bytes) -> PictureHeader:
 def _tiff(payload: bytes) -> PictureHeader:
     first: dict[int, list[int]] = {}
     pictures = 0
-    for tags in _tiff_folders(payload):
+    for tags in tiff_folders(payload):
         first = first or tags
         pictures += not tags.get(254, [0])[0] & 1
     bits = max(first.get(258, [1]))
@@ -177,33 +149,7 @@ def _tiff(payload: bytes) -> PictureHeader:
     )
 
 
-def _tiff_damage(payload: bytes) -> str:
-    """The strips and tiles must lie in the file; compressed ones must be whole zlib streams."""
-    for tags in _tiff_folders(payload):
-        offsets = tags.get(273) or tags.get(324) or []
-        sizes = tags.get(279) or tags.get(325) or []
-        for offset, size in zip(offsets, sizes, strict=False):
-            if offset + size > len(payload):
-                return "it breaks off"
-            strip = payload[offset : offset + size]
-            if tags.get(259, [1])[0] in DEFLATE and not _is_zlib(strip):
-                return "a strip cannot be unpacked"
-    return ""
-
-
-def _is_zlib(packed: bytes) -> bool:
-    stream = zlib.decompressobj()
-    try:
-        rest = packed
-        while rest and not stream.eof:
-            stream.decompress(rest, 1 << 20)
-            rest = stream.unconsumed_tail
-    except zlib.error:
-        return False
-    return stream.eof
-
-
-def _tiff_folders(payload: bytes) -> Iterator[dict[int, list[int]]]:
+def tiff_folders(payload: bytes) -> Iterator[dict[int, list[int]]]:
     """The tags of each picture: number -> whole numbers (TIFF 6.0, 1992; BigTIFF)."""
     order = {b"II": "<", b"MM": ">"}.get(payload[:2])
     if order is None:
@@ -218,8 +164,6 @@ def _tiff_folders(payload: bytes) -> Iterator[dict[int, list[int]]]:
         yield tags
 
 
-DEFLATE = (8, 32946)
-"""Values of the tag Compression."""
 MOST_FOLDERS = 64
 MOST_VALUES = 1 << 16
 """Pictures of a TIFF and values of a tag that are looked at."""
