@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading, Unreadable
 
 ROOM = Path("/run")
+EDGES = 100
 IIO = Path("/sys/kernel/config/iio")
 CLOCK = SystemClock()
 
@@ -192,7 +194,6 @@ def vivid_lost() -> object:
 def capture() -> object:
     """`lineside-agent capture` of a picture that the test itself put into a V4L2 node."""
     import fcntl
-    import os
 
     import cv2
     import numpy as np
@@ -339,8 +340,10 @@ def usb_serial() -> object:
         began, sent = time.monotonic(), 0
         while not ended.wait(0.02):
             due = int((time.monotonic() - began) * 200)
-            with contextlib.suppress(OSError), open("/dev/ttyGS0", "wb", buffering=0) as line:  # noqa: PTH123
-                line.write(b"".join(b"%d,0.5\n" % k for k in range(sent, due)))
+            with contextlib.suppress(OSError):
+                line = os.open("/dev/ttyGS0", os.O_WRONLY | os.O_NOCTTY)  # "wb" would make a file
+                os.write(line, b"".join(b"%d,0.5\n" % k for k in range(sent, due)))
+                os.close(line)
             sent = due
 
     plug()
@@ -361,8 +364,47 @@ def usb_serial() -> object:
     return {"listed": [row["where"] for row in listed], **result}
 
 
+def gpio() -> object:
+    """Edges of a light barrier, and the line of a gate, on the kernel's simulated pins."""
+    from edge_agent.contracts.core.types import Verdict
+    from edge_agent.contracts.wire.decision import Decision
+    from edge_agent.contracts.wire.kinds.verdict import Action
+    from edge_agent.outputs.gpio import GpioOutput, GpioOutputTable
+    from edge_agent.trigger.gpio import GpioTrigger, GpioTriggerTable
+    from tests.edge_agent.fieldbus.gpio_kit import SimulatedChip
+
+    chip = SimulatedChip("rig")
+    keys = {"driver": "gpio", "chip": chip.path}
+    barrier = GpioTriggerTable.model_validate(keys | {"line": 5, "debounce_ms": 0})
+    trigger = GpioTrigger(barrier, name="barrier", clock=CLOCK)
+    gate = GpioOutput(GpioOutputTable.model_validate(keys | {"line": 3}), name="gate", clock=CLOCK)
+    trigger.open()
+    gate.open()
+    safe = chip.value(3)
+    late_ms = []
+    for number in range(EDGES):
+        chip.pull(5, True)
+        event = trigger.next(2)
+        if event is not None:
+            action: Action = "accept" if number % 2 else "reject"
+            gate.write(Decision(str(number), Verdict.FAIL, action, "", 1.0, ()))
+            late_ms.append((time.monotonic_ns() - event.mono_ns) / 1e6)
+        chip.pull(5, False)
+    accepted = chip.value(3)
+    gate.close()
+    trigger.close()
+    ordered = sorted(late_ms) or [0.0]
+    return {
+        "edges": len(late_ms),
+        "safe": safe,
+        "accepted": accepted,
+        "p50_ms": round(ordered[len(ordered) // 2], 2),
+        "p99_ms": round(ordered[-1], 2),
+    }
+
+
 CHECKS: tuple[Callable[[], object], ...] = (
-    cameras, vivid_frames, vivid_refuses, capture, vivid_lost, iio, i2c, audio, usb_serial,
+    cameras, vivid_frames, vivid_refuses, capture, vivid_lost, iio, i2c, audio, gpio, usb_serial,
 )  # fmt: skip
 
 

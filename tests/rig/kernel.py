@@ -17,7 +17,7 @@ from pathlib import Path
 
 STOCK = (
     "virtio_pci", "9pnet_virtio", "9p", "vivid", "i2c-dev", "i2c-stub", "snd-aloop", "dummy_hcd",
-    "g_serial", "cdc-acm", "kfifo_buf", "industrialio-triggered-buffer", "configfs",
+    "usb_f_acm", "g_serial", "cdc-acm", "kfifo_buf", "industrialio-triggered-buffer", "configfs",
 )  # fmt: skip
 SOURCES = (
     "drivers/iio/dummy/*", "drivers/iio/industrialio-sw-*.c", "drivers/iio/industrialio-configfs.c",

@@ -97,6 +97,12 @@ def test_audio(result: Any) -> None:
     assert result["rate_hz"] == pytest.approx(16_000, rel=0.05)
 
 
+def test_gpio(result: Any) -> None:
+    """Every edge is seen, and the gate's pin shows each decision and the safe state."""
+    assert result["edges"] == 100
+    assert (result["safe"], result["accepted"]) == (1, 0)
+
+
 def test_usb_serial(result: Any) -> None:
     assert result["listed"]
     assert result["noticed_s"] <= NOTICED_S

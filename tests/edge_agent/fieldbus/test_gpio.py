@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,33 +18,7 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.outputs.gpio import GpioOutput, GpioOutputTable
 from edge_agent.trigger.gpio import GpioTrigger, GpioTriggerTable
-
-CONFIGFS = Path("/sys/kernel/config/gpio-sim")
-
-
-class SimulatedChip:
-    """Eight lines; pull() is what the plant's wire does, value() what a meter shows."""
-
-    def __init__(self, name: str) -> None:
-        self._room = CONFIGFS / name
-        (self._room / "bank").mkdir(parents=True)
-        (self._room / "bank" / "num_lines").write_text("8")
-        (self._room / "live").write_text("1")
-        chip = (self._room / "bank" / "chip_name").read_text().strip()
-        device = (self._room / "dev_name").read_text().strip()
-        self.path = f"/dev/{chip}"
-        self._lines = Path(f"/sys/devices/platform/{device}/{chip}")
-
-    def pull(self, line: int, up: bool) -> None:
-        (self._lines / f"sim_gpio{line}" / "pull").write_text("pull-up" if up else "pull-down")
-
-    def value(self, line: int) -> int:
-        return int((self._lines / f"sim_gpio{line}" / "value").read_text())
-
-    def remove(self) -> None:
-        (self._room / "live").write_text("0")
-        (self._room / "bank").rmdir()
-        self._room.rmdir()
+from tests.edge_agent.fieldbus.gpio_kit import CONFIGFS, SimulatedChip
 
 
 @pytest.fixture
