@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.brokers import Mosquitto, find_mosquitto
 from edge_agent.capture.source import EndOfSource
-from edge_agent.contracts.core.types import Item, Recording
+from edge_agent.contracts.core.types import Item, Recording, Verdict
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.bundle import MODEL, VECTORS, write_bundle
 from edge_agent.contracts.model.manifest import Manifest, ModelSpec, Provenance
@@ -185,11 +185,11 @@ def verdict(event_id: str = "", part_id: str = "p") -> VerdictMessage:
         station="test",
         at_ns=1,
         part_id=part_id,
-        verdict="NO-VERDICT",
+        verdict=Verdict.NO_VERDICT,
         action="reject",
         latency_ms=1,
         deadline_ms=2,
-        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict="NO-VERDICT")],
+        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict=Verdict.NO_VERDICT)],
     )
     return message.model_copy(update={"event_id": event_id})
 

@@ -69,6 +69,7 @@ class Station:
     _recipe_bundles: list[ArmedChannel]
     _threads: list[ChannelThread]
     _tracker: PartTracker
+    _deadlines_beat_ns: int
 
     def __init__(
         self,
@@ -109,7 +110,6 @@ class Station:
         self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc, follower)
         self._observers = ObserverRelays(observers)
         self._begin_without_channels()
-        self._deadlines_beat_ns = clock.mono_ns()
         self._ended = threading.Event()
 
     @property
@@ -235,6 +235,7 @@ class Station:
         self._channels, self._recipe_bundles, self._threads = [], [], []
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
+        self._deadlines_beat_ns = self._clock.mono_ns()
 
     def _new_change_over(self) -> ChangeOver:
         return ChangeOver(
