@@ -40,7 +40,7 @@ class RtspTable(SourceTable):
     )
     open_s: float = Field(default=5, gt=0, le=60, description="longest wait for the connection")
     stall_s: float = Field(
-        default=2, gt=0, le=60, description="a camera that gives nothing for so long is lost"
+        default=1.5, gt=0, le=60, description="a camera that gives nothing for so long is lost"
     )
     width_px: int | None = Field(
         default=None, ge=16, le=16384, description="width; another one is refused"

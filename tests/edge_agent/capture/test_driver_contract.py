@@ -78,6 +78,11 @@ def test_the_table_names_its_driver_and_describes_every_key(
         assert key == "driver" or field.description, f"{driver}: {key} has no description"
 
 
+def test_a_loss_is_noticed_within_two_seconds_by_default(row: SourceDriver) -> None:
+    stall = row.config.model_fields.get("stall_s")
+    assert stall is None or stall.default <= 1.5, "half a second is left for waking up"
+
+
 def test_the_constructor_does_no_io(build, kit: Kit) -> None:
     handles, running = len(os.listdir("/proc/self/fd")), threads()
     source = build(absent=bool(kit.absent))
