@@ -44,6 +44,19 @@ class TappedBackbone:
     pixels: keras.KerasTensor
     taps: list[keras.KerasTensor]
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """(H, W, C) of every tap."""
+        return [tap.shape[1:] for tap in self.taps]
+
+    def scored(self, heat: keras.KerasTensor, name: str) -> keras.Model:
+        """The detector: score (N, 1), the maximum of the heat map, and the heat map itself."""
+        from keras import layers
+
+        return self.model(
+            [layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat), heat], name
+        )
+
     def model(self, outputs: Sequence[keras.KerasTensor], name: str = "detector") -> keras.Model:
         """The network from the pixels to `outputs`."""
         import keras

@@ -33,9 +33,9 @@ from trainer.models.image.feature_maps import (
     detector_spec,
     on_one_grid,
     random_projection,
-    tapped_backbone,
 )
 from trainer.models.image.score_fusion import Join, Scale, fit_scorers, part_of
+from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
 
@@ -61,12 +61,7 @@ class PadimOptions(ModelOptions):
 
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
     block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
-    synthetic_share: float = Field(
-        default=0.2,
-        ge=0,
-        le=0.9,
-        description="share of the scorer that is fitted on synthetic defects; 0: none",
-    )
+    synthetic_share: SyntheticShare = 0.2
 
     def shares(self) -> list[float]:
         """The share of each scorer in the heat map, the defect head last; the sum is 1."""
@@ -96,24 +91,18 @@ def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInpu
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty."""
-    import keras
     from keras import layers
 
     del labels
-    taps = defect_head.TAPS if options.synthetic_share else TAPS
-    backbone = tapped_backbone(spec.shape, config.weights, taps)
-    shapes = [tap.shape[1:] for tap in backbone.taps]
-    cells = _feature_layer(shapes, options.dimensions)(backbone.taps)
+    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
+    cells = _feature_layer(backbone.shapes, options.dimensions)(backbone.taps)
     heats = [_distance(one, options.block, name) for one, name in zip(cells, SCORERS, strict=True)]
     sides = heats[0].shape[1:3]
     spread = [_spread(one, sides, name) for one, name in zip(heats, SCORERS, strict=True)]
     if options.synthetic_share:
-        spread.append(
-            defect_head.heat_of(defect_head.cell_features(shapes)(backbone.taps), sides[0])
-        )
+        spread.append(defect_head.head_heat(backbone, sides[0]))
     heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(spread)
-    score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
-    return keras.Model(backbone.pixels, [score, heat], name="padim")
+    return backbone.scored(heat, "padim")
 
 
 def fit(training: Training[PadimOptions]) -> Fitted:

@@ -32,9 +32,9 @@ from trainer.models.image.feature_maps import (
     detector_spec,
     on_one_grid,
     random_projection,
-    tapped_backbone,
 )
 from trainer.models.image.score_fusion import FitByRounding, Join, Scale, fit_scorers, part_of
+from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
 
@@ -63,12 +63,7 @@ class PatchcoreOptions(ModelOptions):
     prototypes: int = Field(
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
     )
-    synthetic_share: float = Field(
-        default=0.3,
-        ge=0,
-        le=0.9,
-        description="share of the scorer that is fitted on synthetic defects; 0: none",
-    )
+    synthetic_share: SyntheticShare = 0.3
 
     def counts(self) -> tuple[int, int]:
         """Prototypes of the fine and of the wide memory."""
@@ -98,24 +93,18 @@ def build(
     spec: InputSpec, labels: int, config: FitConfig, options: PatchcoreOptions
 ) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty."""
-    import keras
     from keras import layers
 
     del labels
-    taps = defect_head.TAPS if options.synthetic_share else TAPS
-    backbone = tapped_backbone(spec.shape, config.weights, taps)
-    shapes = [tap.shape[1:] for tap in backbone.taps]
-    features = _feature_layer(shapes)(backbone.taps)
+    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
+    features = _feature_layer(backbone.shapes)(backbone.taps)
     named = zip(features, SCORERS, options.counts(), strict=True)
     heats = [_distance(one, options.dimensions, count, name) for one, name, count in named]
     heat = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(heats)
     if options.synthetic_share:
-        beside = defect_head.heat_of(
-            defect_head.cell_features(shapes)(backbone.taps), heat.shape[1]
-        )
+        beside = defect_head.head_heat(backbone, heat.shape[1])
         heat = layers.Add(name=f"{FLOAT_PREFIX}heat")([heat, beside])
-    score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
-    return keras.Model(backbone.pixels, [score, heat], name="patchcore")
+    return backbone.scored(heat, "patchcore")
 
 
 def fit(training: Training[PatchcoreOptions]) -> Fitted:

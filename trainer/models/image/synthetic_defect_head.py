@@ -11,16 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
+from trainer.config.fit import FitConfig
+from trainer.data.prepare import InputSpec
 from trainer.models.image.cross_fitting import held_out
-from trainer.models.image.feature_maps import BATCH, Floats
+from trainer.models.image.feature_maps import BATCH, Floats, TappedBackbone, tapped_backbone
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
@@ -53,6 +56,11 @@ RATE, DECAY, ROWS = 2e-3, 1e-3, 512
 NOISE, DROPOUT = 0.3, 0.2
 """Noise in standard deviations of each feature."""
 
+SyntheticShare = Annotated[
+    float,
+    Field(ge=0, le=0.9, description="share of the scorer fitted on synthetic defects; 0: none"),
+]
+
 Weights = dict[str, list[Floats]]
 """Layer of the head -> its weights."""
 
@@ -77,6 +85,18 @@ class Rows:
         """Return the cells of the marked parts."""
         marked = parts[self.part]
         return Rows(self.cells[marked], self.bad[marked], self.part[marked])
+
+
+def backbone_with_head(
+    spec: InputSpec, config: FitConfig, own: Sequence[str], share: float
+) -> TappedBackbone:
+    """The backbone of a detector: tapped at `own`, or at TAPS where the head has a share."""
+    return tapped_backbone(spec.shape, config.weights, TAPS if share else own)
+
+
+def head_heat(backbone: TappedBackbone, side: int) -> keras.KerasTensor:
+    """The heat (N, side, side, 1) of the head on a backbone that is tapped at TAPS."""
+    return heat_of(cell_features(backbone.shapes)(backbone.taps), side)
 
 
 def own_taps(taps: Sequence[keras.KerasTensor], wanted: Sequence[str]) -> list[keras.KerasTensor]:
