@@ -62,6 +62,7 @@ def test_the_float_head_leaves_a_uint8_input_and_a_float_output_near_the_network
     assert np.abs(coarse - exact).max() < 0.05 * np.ptp(exact)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_fifth_of_the_layers_and_at_least_one_is_named_with_its_damage_in_quanta(
     mixed: tuple[Any, Any, bytes],
 ) -> None:

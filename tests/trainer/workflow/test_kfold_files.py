@@ -28,7 +28,7 @@ def write_table(root: Path) -> Path:
     (root / "rows.csv").write_text("\n".join(["speed,label,part", *lines, ""]))
     (root / "dataset.toml").write_text(
         'task = "tabular-class"\ngood = ["good"]\ngroup = "part"\n'
-        '[tabular]\nfile = "rows.csv"\nlabel = "label"\ntags = ["speed"]\n'
+        '[tabular]\nfile = "rows.csv"\nlabel = "label"\nfeatures = ["speed"]\n'
     )
     return root
 

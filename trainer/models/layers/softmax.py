@@ -67,10 +67,11 @@ def solve(
 
 def _of_every_label(coefficients: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
     """(K, F) and (K,), or (1, F) and (1,) of two labels -> slopes (F, K) and lifts (K,)."""
-    if len(coefficients) == 1:
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    return coefficients.T.astype(np.float32), intercepts.astype(np.float32)
+    slopes, lifts = coefficients.astype(np.float32), intercepts.astype(np.float32)
+    if len(slopes) == 1:
+        half, lift = slopes / np.float32(2), lifts / np.float32(2)
+        return np.concatenate([-half, half]).T, np.concatenate([-lift, lift])
+    return slopes.T, lifts
 
 
 def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:

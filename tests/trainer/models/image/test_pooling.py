@@ -35,6 +35,6 @@ def test_mean_and_maximum_of_a_layer_stand_side_by_side_and_a_texture_as_its_tri
     first, second = by_layer([mean, maximum, other_mean, other_maximum])
     np.testing.assert_array_equal(first, [[1, 1, 2, 2]] * 2)
     np.testing.assert_array_equal(second, [[3, 4]] * 2)
-    texture = np.array([[[1.0, 2.0], [2.0, 5.0]]], np.float32)
+    texture = np.array([[1.0, 2.0, 2.0, 5.0]], np.float32)
     (flat,) = by_layer([texture])
     assert flat.shape == (1, 3)
