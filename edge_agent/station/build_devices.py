@@ -24,7 +24,7 @@ from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.plc_jobs import PlcJobs
 from edge_agent.station.timing import Timing
 from edge_agent.station.trigger_watch import CodeWatch, JobChoice, TriggerSet, TriggerWatch
-from edge_agent.trigger.trigger import Following, Trigger, build_trigger
+from edge_agent.trigger.trigger import Following, Seeing, Trigger, build_trigger
 
 
 def build_bundle_watch(config: StationConfig, clock: Clock, timing: Timing) -> BundleWatcher:
@@ -141,4 +141,4 @@ def build_triggers(
     if config.part_id is not None:
         reader = build_trigger(config.part_id.source, clock=clock)
         watches["part_id"] = CodeWatch(reader, clock=clock, counts=counts, chooses=chooses)
-    return TriggerSet(watches, follower)
+    return TriggerSet(watches, follower, trigger if isinstance(trigger, Seeing) else None)

@@ -320,6 +320,22 @@ class StationConfig(Table):
         return self
 
     @model_validator(mode="after")
+    def _part_in_view_is_its_own_frame(self) -> Self:
+        """The frame that shows that a part has come is the one that is judged."""
+        looked_at = getattr(self.trigger, "channel", None)
+        if looked_at is None:
+            return self
+        for channel in self.channel:
+            if channel.name == looked_at and isinstance(channel, ImageChannel):
+                if channel.match.window_ms != (0, 0) or channel.match.stamp != "arrival":
+                    raise ValueError(
+                        f"channel {looked_at!r} is looked at by [trigger], which needs its "
+                        'match.window_ms = [0, 0] and match.stamp = "arrival"'
+                    )
+                return self
+        raise ValueError(f"[trigger] looks at {looked_at!r}, which is no image channel")
+
+    @model_validator(mode="after")
     def _codes_name_triggered_parts(self) -> Self:
         if self.part_id is None:
             return self

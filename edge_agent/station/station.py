@@ -195,7 +195,7 @@ class Station:
             self._tracker = self._new_tracker()
             self._triggers.start(self._tracker)
             for channel in armed:
-                channel.feed.start(self._tracker.watch(channel.name))
+                channel.feed.start(self._triggers.watch(channel.name, self._tracker))
         except LinesideError:
             self._channels = []
             self._triggers.stop()

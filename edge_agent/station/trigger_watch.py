@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from edge_agent.capture.queue import GrabWatch
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.types import Item
 from edge_agent.encoder.follower import Follower
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.part_numbers import PartNumbers
 from edge_agent.station.part_tracker import PartTracker
-from edge_agent.trigger.trigger import EndOfTrigger, Trigger, TriggerEvent, TriggerStatus
+from edge_agent.trigger.trigger import EndOfTrigger, Seeing, Trigger, TriggerEvent, TriggerStatus
 
 LOG = logging.getLogger("lineside.station")
 
@@ -144,12 +146,35 @@ class CodeWatch(TriggerWatch):
             tracker.name(event.part_id, event.mono_ns)
 
 
+class SeenFirst:
+    """Shows each item to a trigger before the part tracker has it."""
+
+    def __init__(self, seeing: Seeing, watch: GrabWatch) -> None:
+        self._seeing = seeing
+        self._watch = watch
+
+    def grabbed(self, item: Item) -> None:
+        """The item is here."""
+        try:
+            self._seeing.see(item)
+        finally:
+            self._watch.grabbed(item)
+
+    def dropped(self, item: Item) -> None:
+        """The item goes by unseen."""
+        self._watch.dropped(item)
+
+
 class TriggerSet:
     """What reports and names parts, and follows the belt; names are for messages."""
 
     def __init__(
-        self, watches: Mapping[str, TriggerWatch], follower: Follower | None = None
+        self,
+        watches: Mapping[str, TriggerWatch],
+        follower: Follower | None = None,
+        seeing: Seeing | None = None,
     ) -> None:
+        self._seeing = seeing
         self._watches = dict(watches)
         self._follower = follower
 
@@ -159,6 +184,13 @@ class TriggerSet:
             self._follower.start()
         for watch in self._watches.values():
             watch.start(tracker)
+
+    def watch(self, channel: str, tracker: PartTracker) -> GrabWatch:
+        """What the source of a channel tells of each item: the trigger that looks at it first."""
+        watch = tracker.watch(channel)
+        if self._seeing is None or self._seeing.channel != channel:
+            return watch
+        return SeenFirst(self._seeing, watch)
 
     def stop(self) -> None:
         """Listen to none."""

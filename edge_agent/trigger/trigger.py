@@ -11,6 +11,7 @@ from pydantic import Field, SerializeAsAny
 from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
+from edge_agent.contracts.core.types import Item
 from edge_agent.encoder.track import Track
 from edge_agent.settings.toml import Table
 
@@ -77,6 +78,16 @@ class Following(Protocol):
 
     def follow(self, track: Track) -> None:
         """The way that the station's encoder notes, before open()."""
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A trigger that looks at the frames of a channel."""
+
+    channel: str
+
+    def see(self, item: Item) -> None:
+        """A frame was grabbed; called by the thread that grabs, before the frame is matched."""
 
 
 class EndOfTrigger(Exception):  # noqa: N818 - an end, not an error
