@@ -217,9 +217,19 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
 
 
 def _holds(module: Module, words: set[str]) -> bool:
-    """Whether a string of the module is one of the names; a docstring is no name."""
+    """Whether a string of the module is one of the names; a docstring is none, nor an extra."""
+    extras = {id(word) for node in module.nodes for word in _words_of_an_extra(node)}
     strings = (node for node in module.nodes if isinstance(node, ast.Constant))
-    return any(isinstance(node.value, str) and node.value in words for node in strings)
+    return any(
+        isinstance(node.value, str) and node.value in words and id(node) not in extras
+        for node in strings
+    )
+
+
+def _words_of_an_extra(node: ast.AST) -> list[ast.expr]:
+    """The arguments of missing_extra(): an extra of pyproject.toml may be called like a driver."""
+    is_one = isinstance(node, ast.Call) and _last_name(node.func) == "missing_extra"
+    return list(node.args) if is_one and isinstance(node, ast.Call) else []
 
 
 def _message_kind(modules: dict[str, Module]) -> Finding:
