@@ -80,6 +80,7 @@ def test_quick_pumps_find_a_plain_shift(tmp_path: Path, capsys: pytest.CaptureFi
     assert found["skab owner's protocol, 2 files, F1 int8"] > 0.7
 
 
+@pytest.mark.slow
 def test_quick_engines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_engines(tmp_path)
     found = rows_of(tmp_path, "cmapss", capsys)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tests.conftest import Shared
+
 
 @pytest.fixture(scope="session")
-def lively_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+def lively_weights(shared: Shared) -> str:
+    """A file of them."""
+    return str(shared("lively.weights.h5", write_lively_weights))
+
+
+def write_lively_weights(path: Path) -> None:
     """A weights file of MobileNetV2 without top whose random kernels keep the signal's size.
 
     Keras' own random start fades to 1e-13 at the last layer (He et al., ICCV 2015, says why).
@@ -26,6 +35,4 @@ def lively_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
             shape = layer.get_weights()[0].shape
             spread = np.sqrt(2 / np.prod(shape[:3]))
             layer.set_weights([rng.normal(size=shape).astype(np.float32) * spread])
-    path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
     network.save_weights(path)
-    return str(path)

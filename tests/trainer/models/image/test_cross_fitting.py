@@ -171,7 +171,7 @@ def test_few_parts_are_not_turned(training: Training) -> None:
     assert copies.cells[0].shape == (0, 2, 2, 1)
 
 
-@pytest.mark.parametrize("model", ["padim", "patchcore"])
+@pytest.mark.parametrize("model", ["padim", pytest.param("patchcore", marks=pytest.mark.slow)])
 def test_a_detector_is_judged_by_parts_unseen(
     model: str, training: Training, lively_weights: str
 ) -> None:

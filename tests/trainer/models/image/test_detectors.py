@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 SIZE_PX = 64
 OPTIONS: dict[str, dict[str, object]] = {
-    "padim": {"dimensions": 8},
+    "padim": {"dimensions": 8, "synthetic_share": 0},
+    "padim with planted defects": {"dimensions": 8},
     "patchcore": {"dimensions": 8, "prototypes": 32},
     "autoencoder": {"code": 4},
     "auto-anomaly": {},
@@ -46,21 +49,30 @@ def good_only(plates: Path) -> Split:
     return Split(dataset, good[:18], good[18:24], np.r_[good[24:], np.flatnonzero(bad)], "drawn")
 
 
-def fitted(plates: Path, model: str, weights: str, **options: float) -> Experiment:
+def fitted(plates: Path, model: str, weights: str) -> Experiment:
     config = FitConfig(
-        model=model,
+        model=model.split()[0],
         weights=weights,
         epochs=2,
         batch=8,
         image=ImageTable(size_px=SIZE_PX),
-        options=OPTIONS[model] | options,
+        options=OPTIONS[model],
     )
     return run_experiment(good_only(plates), config, "plates")
 
 
-@pytest.fixture(scope="module", params=["padim", "patchcore", "autoencoder"])
-def experiment(request: pytest.FixtureRequest, plates: Path, lively_weights: str) -> Experiment:
-    return fitted(plates, request.param, lively_weights)
+@pytest.fixture(scope="module")
+def fits(plates: Path, lively_weights: str) -> Callable[[str], Experiment]:
+    """`fits(model)`: its experiment, made once."""
+    return cache(lambda model: fitted(plates, model, lively_weights))
+
+
+PLANTED = pytest.param("padim with planted defects", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["padim", "patchcore", "autoencoder", PLANTED])
+def experiment(request: pytest.FixtureRequest, fits: Callable[[str], Experiment]) -> Experiment:
+    return fits(request.param)
 
 
 def test_a_detector_gives_a_score_and_a_heat_map_whose_peak_it_is(experiment: Experiment) -> None:
@@ -101,11 +113,11 @@ def test_trivial_baselines_of_a_detector_are_scores(experiment: Experiment) -> N
 
 
 def test_the_float_head_of_an_int8_file_does_not_saturate(
-    plates: Path, lively_weights: str
+    fits: Callable[[str], Experiment],
 ) -> None:
     from benchmarks.int8 import convert_images
 
-    experiment = fitted(plates, "padim", lively_weights, synthetic_share=0)
+    experiment = fits("padim")
     good_only_calibration = experiment.held_out.inputs[:2]
     runtime = open_runtime(convert_images(experiment.fitted.model, good_only_calibration))
     noise = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX, 3), np.uint8)
