@@ -136,14 +136,6 @@ class EthernetIpMemory:
         signed = struct.unpack(f"<{len(words)}h", struct.pack(f"<{len(words)}H", *words))
         self._plc.Write("LinesideCommand[0]", list(signed), 0xC3)
 
-    def tag(self, name: str) -> int:
-        """One of `tags`."""
-        return int(self._plc.Read(name).Value)
-
-    def set_tag(self, name: str, value: int, kind: str) -> None:
-        """What the plant's wires do."""
-        self._plc.Write(name, value, {"BOOL": 0xC1, "INT": 0xC3}[kind])
-
     def stop(self) -> None:
         """Stop the server."""
         self._plc.Close()

@@ -130,7 +130,7 @@ class PlcProgram:
         kind = self.samples["bad" if is_bad(self.options.seed, part.number) else "good"]
         picture = kind[part.number % len(kind)]
         folder: Path = self.options.pictures
-        name = f"plc-{part.number & 0xFFFF}-{part.acquisition}.png"
+        name = _picture(part)
         hidden = folder / f".{name}"
         hidden.write_bytes(picture)
         hidden.rename(folder / name)
@@ -138,8 +138,13 @@ class PlcProgram:
     def _move_gate(self, now: float) -> None:
         while self.belt and now >= self.belt[0].at_s + self.options.gate:
             part = self.belt.pop(0)
+            (self.options.pictures / _picture(part)).unlink(missing_ok=True)
             word = "accept" if part.passes else "reject"
             os.write(1, f"{part.number} {word} {part.acquisition} {part.result_ms}\n".encode())
+
+
+def _picture(part: BeltPart) -> str:
+    return f"plc-{part.number & 0xFFFF}-{part.acquisition}.png"
 
 
 def main() -> None:
@@ -163,6 +168,8 @@ def main() -> None:
         for kind in ("good", "bad")
     }
     program = PlcProgram(memory, options, samples)
+    for left in options.pictures.glob("*.png"):
+        left.unlink()
     program.start()
     while True:
         program.cycle()

@@ -8,6 +8,7 @@ from pathlib import Path
 EXAMPLES = """example:
   lineside-agent config station.toml        every value, defaults included; passwords as ****
   lineside-agent config --reference         every key with unit, default and bounds
+  lineside-agent config --registers         what the words of the PLC handshake mean
 """
 
 
@@ -20,6 +21,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     config.add_argument("config", type=Path, nargs="?", metavar="STATION.toml")
     config.add_argument("--reference", action="store_true", help="print docs/station-toml.md")
+    config.add_argument(
+        "--registers", action="store_true", help="print the register map of docs/plc-handshake.md"
+    )
     config.add_argument("--json", action="store_true", help="JSON in the place of TOML")
     config.set_defaults(run=_run)
 
@@ -32,6 +36,11 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.reference:
         print(reference(StationConfig, REFERENCE_HEAD), end="")
+        return 0
+    if args.registers:
+        from edge_agent.plc.registers import map_page
+
+        print(map_page(), end="")
         return 0
     if args.config is None:
         raise ConfigError("no file given", cure="lineside-agent config STATION.toml")

@@ -64,7 +64,7 @@ class ModbusLink:
             from pymodbus import FramerType
             from pymodbus.client import ModbusSerialClient, ModbusTcpClient
         except ImportError as error:
-            raise missing_extra("pymodbus", "modbus", device.where) from error
+            raise missing_pymodbus(device.where) from error
         client: ModbusTcpClient | ModbusSerialClient
         if device.host:
             client = ModbusTcpClient(
@@ -160,6 +160,11 @@ class ModbusPoint:
         if self._area == "coil":
             return client.write_coil(self._address, bool(value), device_id=self._unit)
         return client.write_register(self._address, value, device_id=self._unit)
+
+
+def missing_pymodbus(where: str) -> DeviceError:
+    """The error where pymodbus is not installed."""
+    return missing_extra("pymodbus", "modbus", where)
 
 
 def read_words(link: ModbusLink, address: int, count: int) -> list[int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.fieldbus.modbus import missing_pymodbus
 
 if TYPE_CHECKING:
     from pymodbus.constants import ExcCodes
@@ -56,7 +56,7 @@ class RegisterServer:
         try:
             import pymodbus.server  # noqa: F401
         except ImportError as error:
-            raise missing_extra("pymodbus", "modbus", self.where) from error
+            raise missing_pymodbus(self.where) from error
         self._started.clear()
         self._fault = ""
         self._thread = threading.Thread(target=self._run, name="modbus-server", daemon=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -88,9 +87,7 @@ class S7Link:
         logging.getLogger("snap7").setLevel(logging.CRITICAL)
         client = Client()
         try:
-            # The library waits 5 s for a PLC that is not there.
-            socket.create_connection((device.host, device.port), device.timeout_s).close()
-            client.connect(device.host, device.rack, device.slot, device.port)
+            _connect(client, device)
         except (OSError, S7Error) as error:
             client.disconnect()
             raise DeviceError(
@@ -98,9 +95,6 @@ class S7Link:
                 where=device.where,
                 cure="start the PLC, permit PUT/GET access, or correct host, rack or slot",
             ) from error
-        if client.connection is not None and client.connection.socket is not None:
-            client.connection.timeout = device.timeout_s
-            client.connection.socket.settimeout(device.timeout_s)
         self._client = client
 
     def ask(self, request: Callable[[Client], Answer], what: str) -> Answer:
@@ -132,6 +126,19 @@ class S7Link:
         client, self._client = self._client, None
         if client is not None:
             client.disconnect()
+
+
+def _connect(client: Client, device: S7Device) -> None:
+    """As client.connect(), which would wait 5 s for each answer of a silent PLC."""
+    from snap7.connection import ISOTCPConnection
+
+    tsap = client.connection_type << 8 | device.rack << 5 | device.slot
+    client.connection = ISOTCPConnection(
+        host=device.host, port=device.port, local_tsap=client.local_tsap, remote_tsap=tsap
+    )
+    client.connection.connect(device.timeout_s)
+    client._setup_communication()
+    client.connected = True
 
 
 class S7Point:

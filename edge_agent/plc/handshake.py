@@ -17,7 +17,7 @@ from edge_agent.plc.registers import Command, Status
 
 LARGEST = 0xFFFF
 REMEMBERED = 256
-"""Parts whose acquisition is remembered after their result, for a late FAIL."""
+"""Accepted parts that are remembered after their result, for a late FAIL."""
 ACCEPT, NO_VERDICT, REJECT = 1, 4, 2
 
 
@@ -78,7 +78,6 @@ class Handshake:
         self.offline = OfflineReason.STARTING
         self.armed = False
         self.job = JobState()
-        self.strangers = 0
         self._room = room
         self._triggers = triggers
         self._timeout_ns = timeout_ns
@@ -90,7 +89,7 @@ class Handshake:
         self._looked_ns: int | None = None
         self._trigger_ack = False
         self._open: OrderedDict[str, Acquisition] = OrderedDict()
-        self._recent: OrderedDict[str, Acquisition] = OrderedDict()
+        self._accepted: OrderedDict[str, Acquisition] = OrderedDict()
         self._results: deque[Result] = deque()
         self._shown: Result | None = None
         self._is_valid = False
@@ -153,14 +152,16 @@ class Handshake:
         if not self._triggers:
             return self._put(result.of(Acquisition(self._next_number(), 0, 0)))
         acquisition = self._open.pop(part_id, None)
-        if acquisition is not None:
+        if acquisition is None:
+            return self._decide_again(part_id, result)
+        if result.action == ACCEPT:
             self._remember(part_id, acquisition)
-            return self._put(result.of(acquisition))
-        decided = self._recent.get(part_id)
-        if decided is None or result.action == ACCEPT:
-            self.strangers += 1
-            return True
-        return self._put(result.of(decided))
+        return self._put(result.of(acquisition))
+
+    def _decide_again(self, part_id: str, result: Result) -> bool:
+        """A decision on a part that has one: only what takes an accept back is news for the PLC."""
+        accepted = None if result.action == ACCEPT else self._accepted.pop(part_id, None)
+        return accepted is None or self._put(result.of(accepted))
 
     def status(self, heartbeat: int) -> Status:
         """What the PLC may know now."""
@@ -243,6 +244,6 @@ class Handshake:
         return True
 
     def _remember(self, part_id: str, acquisition: Acquisition) -> None:
-        self._recent[part_id] = acquisition
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
+        self._accepted[part_id] = acquisition
+        if len(self._accepted) > REMEMBERED:
+            self._accepted.popitem(last=False)

@@ -150,12 +150,8 @@ def decode_status(words: Sequence[int]) -> Status:
 
 def encode_status(status: Status) -> list[int]:
     """The words of the status block."""
-    return _encode(STATUS, {field.name: getattr(status, field.name) for field in fields(status)})
-
-
-def encode_command(command: Command) -> list[int]:
-    """The words of the command block, as a PLC writes them."""
-    return _encode(COMMAND, {field.name: getattr(command, field.name) for field in fields(command)})
+    values = {field.name: getattr(status, field.name) for field in fields(status)}
+    return [_word(register, values) for register in STATUS]
 
 
 def _decode(block: tuple[Register, ...], words: Sequence[int]) -> dict[str, int]:
@@ -168,18 +164,12 @@ def _decode(block: tuple[Register, ...], words: Sequence[int]) -> dict[str, int]
     return found
 
 
-def _encode(block: tuple[Register, ...], values: dict[str, int]) -> list[int]:
-    words = []
-    for register in block:
-        if register.parts:
-            word = sum(
-                (int(values[part.name]) & (1 << part.width) - 1) << part.bit
-                for part in register.parts
-            )
-        else:
-            word = values[register.name]
-        words.append(word & 0xFFFF)
-    return words
+def _word(register: Register, values: dict[str, int]) -> int:
+    if not register.parts:
+        return values[register.name] & 0xFFFF
+    return sum(
+        (int(values[part.name]) & (1 << part.width) - 1) << part.bit for part in register.parts
+    )
 
 
 def map_page() -> str:

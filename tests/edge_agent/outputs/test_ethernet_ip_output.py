@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pylogix import PLC
 
 from benchmarks.brokers import free_port
 from benchmarks.plc_memory import EthernetIpMemory
@@ -26,6 +27,20 @@ def plc() -> Iterator[EthernetIpMemory]:
     plc = EthernetIpMemory(PORT, "Reject=BOOL", "Word=INT", "Parts=INT", "Barrier=BOOL")
     yield plc
     plc.stop()
+
+
+def read(tag: str) -> int:
+    """What the PLC itself holds, by a connection of its own."""
+    with PLC("127.0.0.1", port=PORT) as plant:
+        plant.conn.msg_socket.close()
+        return int(plant.Read(tag).Value)
+
+
+def write(tag: str, value: int, kind: str) -> None:
+    """What the plant's wires do."""
+    with PLC("127.0.0.1", port=PORT) as plant:
+        plant.conn.msg_socket.close()
+        assert plant.Write(tag, value, {"BOOL": 0xC1, "INT": 0xC3}[kind]).Status == "Success"
 
 
 def table(**keys: object) -> dict[str, object]:
@@ -64,14 +79,14 @@ def test_the_tag_shows_safe_state_decisions_and_safe_state_again(
 ) -> None:
     gate, tag = output(**keys), str(keys["tag"])
     gate.open()
-    seen = [plc.tag(tag)]
+    seen = [read(tag)]
     for action in ("accept", "reject"):
         gate.write(decision(action))
         assert gate.status().read_back == action
-        seen.append(plc.tag(tag))
+        seen.append(read(tag))
     gate.close()
     assert tuple(seen) == values
-    assert plc.tag(tag) == values[0]
+    assert read(tag) == values[0]
 
 
 @pytest.mark.drivers
@@ -84,11 +99,11 @@ def test_a_tag_that_is_not_there_is_refused_by_name(plc: EthernetIpMemory) -> No
 @pytest.mark.drivers
 def test_edges_and_steps_of_a_counter_are_parts(plc: EthernetIpMemory) -> None:
     barrier, counter = trigger(tag="Barrier"), trigger(tag="Parts", type="INT")
-    plc.set_tag("Parts", 32767, "INT")
+    write("Parts", 32767, "INT")
     barrier.open()
     counter.open()
-    plc.set_tag("Barrier", 1, "BOOL")
-    plc.set_tag("Parts", -32767, "INT")
+    write("Barrier", 1, "BOOL")
+    write("Parts", -32767, "INT")
     edge, step = barrier.next(2), counter.next(2)
     assert edge is not None
     assert step is not None

@@ -99,7 +99,8 @@ def test_a_part_without_a_decision_ends_as_no_verdict_and_a_late_pass_changes_no
     now = shown(made)
     assert (now.verdict, now.action, now.reason_class) == (4, 2, ReasonClass.NO_RESULT)
     assert made.decide(accepted.part_id, PASS)
-    assert shown(made).results_waiting == 1
+    assert made.decide(accepted.part_id, FAIL)
+    assert shown(made).results_waiting == 1, "it is rejected already"
 
 
 def test_a_late_fail_is_a_second_result_of_the_same_part() -> None:
@@ -107,6 +108,7 @@ def test_a_late_fail_is_a_second_result_of_the_same_part() -> None:
     accepted = made.scan(raised(), 1).accepted
     assert accepted is not None
     assert made.decide(accepted.part_id, PASS)
+    assert made.decide(accepted.part_id, FAIL)
     assert made.decide(accepted.part_id, FAIL)
     found = []
     for k in range(4):

@@ -17,11 +17,12 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.plc.driver import PLCS, PlcTable, build_protocol
 from edge_agent.plc.handshake_devices import Plc, build_plc
+from edge_agent.plc.link import PlcLink
 from edge_agent.plc.protocols.ethernet_ip import EthernetIpPlcTable
 from edge_agent.plc.protocols.modbus import ModbusPlcTable
 from edge_agent.plc.protocols.s7 import S7PlcTable
 from edge_agent.plc.reasons import JobAnswer, OfflineReason
-from edge_agent.plc.registers import Command, Status, decode_status, encode_command
+from edge_agent.plc.registers import Command, Status, decode_status
 from tests.edge_agent.fieldbus.plc import skip_without_ethernet_ip
 from tests.station_kit import wait_until
 
@@ -64,7 +65,9 @@ class Program:
     def write(self, **fields: int) -> None:
         values = {**self.command.__dict__, **fields}
         self.command = Command(**values)
-        self.memory.write_command(encode_command(self.command))
+        bits = ("enable", "trigger", "result_ack", "job_select", "reset_counts")
+        control = sum(values[name] << bit for bit, name in enumerate(bits))
+        self.memory.write_command([control, values["part_number"], values["job"]])
 
     @property
     def status(self) -> Status:
@@ -246,6 +249,14 @@ def test_a_block_that_is_not_there_is_refused_with_its_address(
         carrier.read_status()
     carrier.close()
     memory.stop()
+
+
+def test_a_link_that_never_began_ends_quietly_and_tells_nothing(port: int) -> None:
+    config = table("modbus", port)
+    link = PlcLink(config, build_protocol(config), clock=SystemClock())
+    link.stop()
+    assert link.told() == Status()
+    assert link.next_accepted(0) is None
 
 
 def test_keys_are_checked() -> None:
