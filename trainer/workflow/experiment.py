@@ -97,14 +97,12 @@ def run_experiment(
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    cross_fitted = fitted.cross_fitted
-    val_outputs = (
-        predict(fitted.model, training.val.inputs) if cross_fitted is None else cross_fitted
-    )
+    val_outputs = fitted.cross_fitted
+    if val_outputs is None:
+        val_outputs = predict(fitted.model, training.val.inputs)
     scoring = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
-    test_outputs = predict(fitted.model, held_out.inputs)
-    test = _judged(test_outputs, held_out, split.test, training, scoring)
+    test = _judged(predict(fitted.model, held_out.inputs), held_out, split.test, training, scoring)
     spec = _spec_of(name, architecture, training, scoring)
     return Experiment(
         split=split,

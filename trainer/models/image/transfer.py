@@ -137,9 +137,8 @@ def fit_head(
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
     variations of an image together weigh as much as one of the two.
     """
-    extractor = feature_extractor(
-        training.spec, training.config, options.backbone, ALL, options.tta_views
-    )
+    spec, config, views = training.spec, training.config, options.tta_views
+    extractor = feature_extractor(spec, config, options.backbone, ALL, views)
     targets, labels = training.train_targets, len(training.labels)
     payload = converted(extractor, calibration_of(training))
     passes = [
@@ -165,9 +164,7 @@ def fit_head(
         choice,
         training.config.class_weights,
     )
-    extractor = feature_extractor(
-        training.spec, training.config, options.backbone, choice.layers, options.tta_views
-    )
+    extractor = feature_extractor(spec, config, options.backbone, choice.layers, views)
     network = _headed(extractor, labels, options.tta_views)
     _set_head(network, head)
     return network, choice
