@@ -106,8 +106,8 @@ class Station:
         self._memories = build_memories(config, clock, remember=remember)
         self._bundle_watch = build_bundle_watch(config, clock, self._timing)
         self._change_over = self._new_change_over()
-        self._jobs = JobWatch(config.station.state_dir, self._change_over)
-        self._triggers = build_triggers(config, self.counts, clock, self._jobs, self._plc, follower)
+        self.jobs = JobWatch(config.station.state_dir, self._change_over)
+        self._triggers = build_triggers(config, self.counts, clock, self.jobs, self._plc, follower)
         self._observers = ObserverRelays(observers)
         self._begin_without_channels()
         self._ended = threading.Event()
@@ -141,10 +141,6 @@ class Station:
     def unobserved(self) -> int:
         """Observations that an observer was too slow for."""
         return self._observers.dropped
-
-    def select_job(self, job: str) -> str:
-        """Change over to the recipe of `job`; gives the reason where it is unknown."""
-        return self._jobs.choose(job)
 
     def run(self, stop: threading.Event) -> None:
         """Arm and decide until every source has ended or `stop` is set; nothing is lost."""
@@ -189,7 +185,7 @@ class Station:
                 self._supervisor.wait_for_us(self._timing.arming_s + self._timing.rearm_s)
                 memory = self._memories.load(table.name)
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
-            self._recipe_bundles = self._change_over.preload(armed, self._jobs.load())
+            self._recipe_bundles = self._change_over.preload(armed, self.jobs.load())
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
@@ -228,7 +224,7 @@ class Station:
             thread.start()
         tables = watched_tables(self.config)
         self._bundle_watch.start([*self._channels, *self._recipe_bundles], tables)
-        self._jobs.start()
+        self.jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
     def _begin_without_channels(self) -> None:
@@ -377,7 +373,7 @@ class Station:
         self._supervisor.stopping()
         self._supervisor.wait_for_us(self._timing.arming_s + self.config.line.drain_s)
         self._change("stopping", reason)
-        self._jobs.stop()
+        self.jobs.stop()
         self._bundle_watch.stop()
         self._triggers.stop()
         for channel in self._channels:

@@ -71,11 +71,11 @@ def judged_by(decisions: list[Decision], bundle: str) -> bool:
 def test_job_changes_the_bundle_of_a_running_line_within_half_a_second(bench: Path) -> None:
     with running(bench) as (station, decisions):
         began = time.monotonic()
-        assert station.select_job("dark") == ""
+        assert station.jobs.choose("dark") == ""
         assert wait_until(lambda: judged_by(decisions, "darkness"))
         took_s = time.monotonic() - began
         before = len(decisions)
-        assert station.select_job("bright") == ""
+        assert station.jobs.choose("bright") == ""
         assert wait_until(lambda: judged_by(decisions[before:] or decisions, "brightness"))
     assert took_s < 5, "half a second on a machine of its own"
     by_frame = {(d.part_id, d.channels[0].bundle.partition(" ")[0]): d for d in decisions}
@@ -86,13 +86,13 @@ def test_job_changes_the_bundle_of_a_running_line_within_half_a_second(bench: Pa
 
 def test_unknown_job_disarms_with_the_reason_and_nothing_passes(bench: Path) -> None:
     with running(bench) as (station, decisions):
-        assert "did you mean" in station.select_job("drak")
+        assert "did you mean" in station.jobs.choose("drak")
         assert wait_until(lambda: station.state == "disarmed")
         assert station.reason.startswith("job 'drak' is unknown")
         seen = len(decisions)
         assert wait_until(lambda: len(decisions) > seen + 5)
         assert Verdict.PASS not in {d.verdict for d in decisions[seen + 1 :]}
-        station.select_job("dark")
+        station.jobs.choose("dark")
         assert wait_until(lambda: station.state == "armed" and judged_by(decisions, "darkness"))
 
 
