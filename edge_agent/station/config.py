@@ -303,6 +303,8 @@ class StationConfig(Table):
     def _one_trigger(self) -> Self:
         if self.plc is None or not self.plc.triggers:
             return self
+        if self.plc.result_timeout_ms <= self.line.deadline_ms:
+            raise ValueError("plc.result_timeout_ms must be longer than line.deadline_ms")
         if self.trigger is not None:
             raise ValueError("[trigger] and [plc] both begin parts: set plc.triggers = false")
         if self.line.join == "none":

@@ -37,8 +37,9 @@ def test_a_plc_that_only_takes_results_goes_with_any_line(tmp_path: Path) -> Non
     [
         ("", {}, 'needs line.join = "trigger" or "part_id"'),
         ('join = "trigger"', {"trigger": 'driver = "simulated"'}, "both begin parts"),
+        ('join = "part_id"\ndeadline_ms = 5000', {}, "must be longer than line.deadline_ms"),
     ],
-    ids=["no join", "two triggers"],
+    ids=["no join", "two triggers", "a part ends before its verdict"],
 )
 def test_parts_begin_at_one_place(
     tmp_path: Path, line: str, tables: dict[str, str], words: str
