@@ -87,13 +87,17 @@ class FrameHealthTable(Table):
 class FrameLevels:
     """What is measured of one frame, or of several golden pictures the extreme.
 
-    mean: 0-255; cells: float64 (4, 4), means of its parts; saturated, flat: shares 0-1.
+    mean: 0-255; cells: float64 (4, 4), means of its parts; saturated, flat: shares 0-1; repeated:
+    share of the rows at its lower end that repeat the row above them; spread: int16 (channels,),
+    grey levels that each colour spans.
     """
 
     mean: float
     cells: NDArray[np.float64]
     saturated: float
     flat: float
+    repeated: float
+    spread: NDArray[np.int16]
 
 
 class FrameHistory:
@@ -188,9 +192,14 @@ class FrameHealth:
         if limits.flat_share < 1 and found.flat > flat:
             share = f"{found.flat:.0%} of its rows or columns have one single colour"
             return f"incomplete frame: {share}; look at the camera's cable and bandwidth"
-        if usual is not None and limits.dark_mean:
-            return _dark_part(found, usual)
-        return ""
+        if limits.flat_share < 1 and found.repeated > max(flat, usual.repeated if usual else 0):
+            share = f"its last {found.repeated:.0%} repeat one row"
+            return f"incomplete frame: {share}; look at the camera's cable and bandwidth"
+        if usual is None:
+            return ""
+        if limits.flat_share < 1 and (lost := _lost_colour(found, usual)):
+            return lost
+        return _dark_part(found, usual) if limits.dark_mean else ""
 
     def _stale(self, sample: Image) -> str:
         torn = self._history.compare(*block_hashes(sample), self._limits.frozen_share)
@@ -211,6 +220,8 @@ def usual_levels(golden: Sequence[Image]) -> FrameLevels | None:
         np.min([one.cells for one in found], axis=0),
         max(one.saturated for one in found),
         max(one.flat for one in found),
+        max(one.repeated for one in found),
+        np.min([one.spread for one in found], axis=0),
     )
 
 
@@ -233,6 +244,8 @@ def measure(sample: Image) -> FrameLevels:
         sums / (sizes * sample.shape[2]),
         float((sample >= SATURATED).mean()),
         max(_flat_share(planes, axis=2), _flat_share(planes, axis=1)),
+        _repeated_share(planes),
+        (planes.max(axis=(1, 2)).astype(np.int16) - planes.min(axis=(1, 2))),
     )
 
 
@@ -273,6 +286,26 @@ def _flat_share(planes: NDArray[np.uint8], axis: int) -> float:
     colour = np.median(low[:, flat], axis=1).reshape(-1, 1, 1)
     alike = (np.abs(rest - colour) <= ALIKE).all(axis=0).mean()
     return share if alike <= MOST_ALIKE else 0.0
+
+
+def _repeated_share(planes: NDArray[np.uint8]) -> float:
+    """Share of the rows at the lower end that equal the one above and show something: a decoder
+    that got no more data goes on with its last row, a sensor never gives two equal ones.
+    """
+    equal = (planes[:, 1:] == planes[:, :-1]).all(axis=(0, 2))[::-1]
+    count = len(equal) if equal.all() else int(equal.argmin())
+    last = planes[:, -1]
+    shows = (last.max(axis=1).astype(np.int16) - last.min(axis=1) > TEXTURE).any()
+    return count / planes.shape[1] if shows else 0.0
+
+
+def _lost_colour(found: FrameLevels, usual: FrameLevels) -> str:
+    """Whether a colour that varies in every golden picture is the same everywhere here."""
+    if found.spread.shape != usual.spread.shape or found.spread.max() <= TEXTURE:
+        return ""
+    if not ((found.spread == 0) & (usual.spread > TEXTURE)).any():
+        return ""
+    return "incomplete frame: one of its colours is lost; look at the camera's cable and format"
 
 
 def _dark_part(found: FrameLevels, usual: FrameLevels) -> str:

@@ -190,3 +190,39 @@ def test_switched_off_limits_let_everything_through() -> None:
     health = FrameHealth(limits)
     for level in (0, 0, 0, 255, 255, 255):
         assert health.fault(np.full((64, 64, 3), level, np.uint8)) == ""
+
+
+def live(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(90, 160, (96, 128, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.8])
+def test_a_frame_whose_last_row_is_repeated_is_incomplete(kept: float) -> None:
+    frame, rows = live(0), round(96 * kept)
+    frame[rows:] = frame[rows - 1]
+    fault = FrameHealth(FrameHealthTable()).fault(frame)
+    assert fault.startswith("incomplete frame: its last")
+    assert fault.endswith("repeat one row; look at the camera's cable and bandwidth")
+
+
+def test_a_white_lower_half_repeats_no_picture() -> None:
+    frame = live(0)
+    frame[48:] = 255
+    assert FrameHealth(FrameHealthTable()).fault(frame) == ""
+
+
+@pytest.mark.parametrize("channel", range(3))
+def test_a_colour_that_is_lost_is_seen_against_the_golden_pictures(channel: int) -> None:
+    health = FrameHealth(FrameHealthTable(), usual=usual_levels([live(1), live(2)]))
+    frame = live(3)
+    assert health.fault(frame) == ""
+    frame[..., channel] = 7
+    assert health.fault(frame).startswith("incomplete frame: one of its colours is lost")
+
+
+def test_a_line_under_red_light_has_no_other_colour_to_lose() -> None:
+    red = live(1)
+    red[..., 1:] = 0
+    frame = live(2)
+    frame[..., 1:] = 0
+    assert FrameHealth(FrameHealthTable(), usual=usual_levels([red])).fault(frame) == ""
