@@ -16,7 +16,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.types import Frame, Unreadable
+from edge_agent.contracts.core.types import Frame, Image, Unreadable
 
 STALL_S = 1.5
 """A camera that gives nothing for so long is lost."""
@@ -123,23 +123,27 @@ class Picamera2Camera:
         camera.start()
 
     def _read(self) -> LiveFrame:
+        for _ in range(SETTLING - self._taken):
+            self._take()
+        image, metadata = self._take()
+        stamp = int(metadata.get("SensorTimestamp", 0)) or None
+        last, self._device_ns = self._device_ns, stamp
+        lost = lost_frames(last, stamp, self._config.rate_hz)
+        moved = moved_settings(self._config, metadata)
+        return LiveFrame(None if moved else image, moved, stamp, lost)
+
+    def _take(self) -> tuple[Image, dict[str, Any]]:
+        """The next frame and what the sensor says of it."""
         try:
             request = self._camera.capture_request(wait=STALL_S)
         except TimeoutError as error:
             raise self._error(f"gave nothing for {STALL_S:g} s") from error
+        self._taken += 1
         try:
-            pixels, metadata = request.make_array("main"), request.get_metadata()
+            pixels = np.ascontiguousarray(request.make_array("main"), np.uint8)
+            return pixels, request.get_metadata()
         finally:
             request.release()
-        return self._frame(np.ascontiguousarray(pixels, np.uint8), metadata)
-
-    def _frame(self, image: Any, metadata: dict[str, Any]) -> LiveFrame:
-        stamp = int(metadata.get("SensorTimestamp", 0)) or None
-        last, self._device_ns = self._device_ns, stamp
-        self._taken += 1
-        lost = lost_frames(last, stamp, self._config.rate_hz)
-        moved = moved_settings(self._config, metadata) if self._taken > SETTLING else "settling"
-        return LiveFrame(None if moved else image, moved, stamp, lost)
 
     def _error(self, what: str) -> DeviceError:
         cure = "look at it with `rpicam-hello --list-cameras` and `lineside-agent cameras`"
