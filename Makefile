@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-page test-slow test-faults test-drivers test-device check bench wheel clean
+.PHONY: demo setup test test-page test-slow test-faults test-drivers test-arm test-device check bench wheel clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -40,6 +40,10 @@ test-drivers: $(STAMP)
 SCREENSHOTS ?=
 test-page: $(STAMP)
 	LINESIDE_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m browser -rs --timeout=300
+
+# a light barrier on a pin of an emulated arm64 board; needs root, mmdebstrap and qemu-system-arm
+test-arm: $(STAMP)
+	$(BIN)/python -m pytest -m device -rs --timeout=900 tests/rig
 
 # the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
 test-device: $(STAMP)

@@ -74,7 +74,7 @@ def build_rig(init: Path, *, room: Path | None = None) -> Rig:
     if not _is_whole(room / "modules.order"):
         _prepare(room, version)
     initrd = room / "initrd"
-    _write_initrd(initrd, room, init)
+    write_initrd(initrd, room, init)
     return Rig(room / "vmlinux", initrd, version)
 
 
@@ -92,13 +92,13 @@ def _prepare(room: Path, version: str) -> None:
     needed = [f"linux-image-{version}", headers, "linux-source-6.1", "busybox-static"]
     needed += [_depends(headers, "linux-headers-"), _depends(headers, "linux-kbuild-")]
     needed += ["v4l2loopback-dkms"]
-    _run(["apt-get", "download", *needed], room, "packages cannot be downloaded")
+    run_tool(["apt-get", "download", *needed], room, "packages cannot be downloaded")
     for package in sorted(room.glob("*.deb")):
-        _run(["dpkg-deb", "-x", str(package), str(root)], room, "a package cannot be unpacked")
+        run_tool(["dpkg-deb", "-x", str(package), str(root)], room, "a package cannot be unpacked")
         package.unlink()
     _unpack_kernel(root / "boot" / f"vmlinuz-{version}", room / "vmlinux")
     _build_modules(room, version)
-    _collect_modules(room, version)
+    _collect_own_modules(room, version)
     for big in ("usr/src", "usr/share", "lib/modules"):
         shutil.rmtree(root / big, ignore_errors=True)
 
@@ -136,7 +136,7 @@ def _build_modules(room: Path, version: str) -> None:
     build.mkdir()
     packed = source / "linux-source-6.1.tar.xz"
     words = ["tar", "-C", str(build), "--strip-components=1", "--wildcards", "-xJf", str(packed)]
-    _run([*words, *(f"*/{name}" for name in SOURCES)], room, "the source cannot be unpacked")
+    run_tool([*words, *(f"*/{name}" for name in SOURCES)], room, "the source cannot be unpacked")
     loop = next(source.glob("v4l2loopback-*"))
     for found in [*build.rglob("*.[ch]"), *loop.glob("*.[ch]")]:
         shutil.copy(found, build / found.name) if found.parent != build else None
@@ -150,31 +150,42 @@ def _build_modules(room: Path, version: str) -> None:
     makefile = headers / "Makefile"
     makefile.write_text(makefile.read_text().replace("/usr/src", str(source)))
     words = ["make", "-s", "-C", str(headers), f"M={build}", "modules"]
-    _run(words, room, "the modules cannot be built")
+    run_tool(words, room, "the modules cannot be built")
 
 
-def _collect_modules(room: Path, version: str) -> None:
-    """modules/: what the guest loads, stripped; modules.order: a line each, dependencies first."""
-    root, target = room / "root", room / "modules"
-    target.mkdir()
-    (root / "lib/modules" / version).mkdir(exist_ok=True)
+def _collect_own_modules(room: Path, version: str) -> None:
+    """modules/: those of the stock kernel and those that were built."""
+    root = room / "root"
     for name in BUILT:
         shutil.copy(room / "build" / f"{name}.ko", root / "lib/modules" / version)
-    _run(["depmod", "-b", str(root), version], room, "depmod failed")
+    collect_modules(root, version, (*STOCK, *BUILT), room, strip=True)
+
+
+def collect_modules(
+    root: Path, version: str, names: Iterable[str], room: Path, *, strip: bool
+) -> None:
+    """room/modules: what the guest loads; room/modules.order: a line each, dependencies first."""
+    target = room / "modules"
+    target.mkdir(exist_ok=True)
+    run_tool(["depmod", "-b", str(root), version], room, "depmod failed")
     lines = []
-    for name in (*STOCK, *BUILT):
+    for name in names:
         words = ["modprobe", "-S", version, "-d", str(root), "--show-depends", name]
         shown = subprocess.run(
             words, capture_output=True, text=True, check=False, env=_with_sbin()
         ).stdout
         paths = [Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod")]
         for path in paths:
-            _run(["strip", "-g", "-o", str(target / path.name), str(path)], room, "strip failed")
+            if strip:
+                words = ["strip", "-g", "-o", str(target / path.name), str(path)]
+                run_tool(words, room, "strip failed")
+            else:
+                shutil.copy(path, target)
         lines.append(" ".join([name, *(path.name for path in paths)]))
     (room / "modules.order").write_text("\n".join(lines) + "\n")
 
 
-def _write_initrd(out: Path, room: Path, init: Path) -> None:
+def write_initrd(out: Path, room: Path, init: Path) -> None:
     """A cpio archive (newc) of busybox, the modules and the init script."""
     busybox = next((room / "root").rglob("bin/busybox"))
     files: list[tuple[str, int, bytes]] = [
@@ -200,7 +211,8 @@ def _with_sbin() -> dict[str, str]:
     return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
 
-def _run(words: list[str], room: Path, what: str) -> None:
+def run_tool(words: list[str], room: Path, what: str) -> None:
+    """Run a tool in `room`; raises RigError with the end of what it said."""
     ended = subprocess.run(
         words, cwd=room, capture_output=True, text=True, check=False, env=_with_sbin()
     )
