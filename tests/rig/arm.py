@@ -25,7 +25,7 @@ from tests.rig.kernel import (
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
-PACKAGES = "python3,busybox-static,linux-image-arm64"
+PACKAGES = "python3,libstdc++6,busybox-static,linux-image-arm64"
 WHEELS = ("numpy", "pydantic", "gpiod")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
 MODULES = ("virtio_pci", "virtio_mmio", "9pnet_virtio", "9p")

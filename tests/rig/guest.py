@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,10 +20,13 @@ COMMAND = (
 
 @dataclass(frozen=True)
 class GuestRun:
-    """results: name of a check -> what it gave; log: everything that the guest wrote."""
+    """results: name of a check -> what it gave; log: everything that the guest wrote; cpu_s:
+    processor time of the whole boot.
+    """
 
     results: dict[str, object] = field(default_factory=dict)
     log: str = ""
+    cpu_s: float = 0.0
 
 
 def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
@@ -36,6 +40,7 @@ def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
         "-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
     ]  # fmt: skip
+    before_s = _children_s()
     try:
         ended = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=False
@@ -44,7 +49,12 @@ def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
     except subprocess.TimeoutExpired as error:
         out = (error.stdout or b"") + b"\nGUEST took too long"
     log = out.decode("utf-8", "replace")
-    return GuestRun(dict(_results(log)), log)
+    return GuestRun(dict(_results(log)), log, _children_s() - before_s)
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _results(log: str) -> list[tuple[str, object]]:

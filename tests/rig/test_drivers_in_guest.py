@@ -107,3 +107,8 @@ def test_usb_serial(result: Any) -> None:
     assert result["listed"]
     assert result["noticed_s"] <= NOTICED_S
     assert result["back_s"] <= BACK_S
+
+
+def test_a_family_of_drivers_costs_at_most_15_s_of_a_processor(guest: GuestRun) -> None:
+    families = len(guest.results)
+    assert guest.cpu_s <= 15 * families, f"{guest.cpu_s:.0f} s for {families}"
