@@ -1,6 +1,6 @@
-"""The process that reads an OPC UA server: one line of JSON in, then a line out for each `read`.
+"""The process that reads an OPC UA server: one line of JSON in, then a line out for each line.
 
-Input: {"url", "username", "password", "timeout_s", "nodes": {name: node id}}, then lines `read`.
+Input: {"url", "username", "password", "timeout_s", "nodes": {name: node id}}, then any lines.
 Output: {} once connected; {"values": {name: value}, "faults": {name: reason}}; or {"error", "cure"}
 and the end. It ends too when its input does.
 """

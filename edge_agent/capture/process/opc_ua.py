@@ -5,11 +5,6 @@ Its library takes 30 MB and seconds to start, and may block: none of that reache
 
 from __future__ import annotations
 
-import json
-import select
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -24,8 +19,8 @@ from edge_agent.capture.polled_rows import (
 )
 from edge_agent.capture.source import SourceDriver
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.model.manifest import InputSpec
+from edge_agent.fieldbus.line_process import LineProcess
 from edge_agent.settings.toml import StationPath, Table
 
 START_S = 30.0
@@ -69,80 +64,29 @@ class OpcUaTable(PolledTable):
 
 
 class OpcUaReader:
-    """Asks the client process: a line `read` in, a line of JSON out."""
+    """Asks the client process."""
 
     def __init__(self, config: OpcUaTable) -> None:
         self._config = config
-        self._client: subprocess.Popen[bytes] | None = None
-        self._rest = b""
+        self._client = LineProcess(CLIENT, config.url)
 
     def open(self) -> None:
         """Start the client and wait until it is connected; raises DeviceError."""
-        self.close()
-        self._client = subprocess.Popen(
-            [sys.executable, "-m", CLIENT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._rest = b""
         config = self._config
         password = config.password_file.read_text().split("\n")[0] if config.password_file else ""
         nodes = {tag.name: tag.node for tag in config.tag}
         order = {"url": config.url, "username": config.username, "password": password}
-        self._send(json.dumps(order | {"nodes": nodes, "timeout_s": config.timeout_s}))
-        self._answer(START_S)
+        self._client.open(order | {"nodes": nodes, "timeout_s": config.timeout_s}, START_S)
 
     def read(self) -> TagValues:
         """All values now; raises DeviceError when server or client is lost."""
-        self._send("read")
-        found = self._answer(2 * self._config.timeout_s)
+        found = self._client.ask({}, 2 * self._config.timeout_s)
         faults = {name: str(fault) for name, fault in found["faults"].items()}
         return TagValues(found["values"], faults)
 
     def close(self) -> None:
         """End the client: it ends by itself when its input does."""
-        client, self._client = self._client, None
-        if client is None or client.stdin is None or client.stdout is None:
-            return
-        client.stdin.close()
-        client.stdout.close()
-        try:
-            client.wait(2)
-        except subprocess.TimeoutExpired:
-            client.kill()
-            client.wait(5)
-
-    def _send(self, line: str) -> None:
-        if self._client is None or self._client.stdin is None:
-            raise self._error("not open", "open it first")
-        try:
-            self._client.stdin.write(line.encode() + b"\n")
-            self._client.stdin.flush()
-        except OSError as error:
-            raise self._error("its client has ended", "it is started again") from error
-
-    def _answer(self, limit_s: float) -> dict[str, dict[str, float | int | str | None]]:
-        until = time.monotonic() + limit_s
-        while b"\n" not in self._rest:
-            left_s = until - time.monotonic()
-            stream = None if self._client is None else self._client.stdout
-            if stream is None or left_s <= 0 or not select.select([stream], [], [], left_s)[0]:
-                raise self._error(
-                    f"does not answer within {limit_s:g} s", "check server and network"
-                )
-            more = stream.read1(1 << 16)  # type: ignore[attr-defined]
-            if not more:
-                raise self._error("its client has ended", "it is started again")
-            self._rest += more
-        line, _, self._rest = self._rest.partition(b"\n")
-        found = json.loads(line)
-        if "error" in found:
-            raise self._error(found["error"], found.get("cure", "check server and network"))
-        return dict(found)
-
-    def _error(self, what: str, cure: str) -> DeviceError:
-        return DeviceError(what, where=self._config.url, cure=cure)
+        self._client.close()
 
 
 def build(config: OpcUaTable, *, name: str, clock: Clock) -> PolledRows:
