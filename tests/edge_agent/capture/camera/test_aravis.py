@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from edge_agent.capture.camera.aravis import AravisCamera, AravisTable
+from edge_agent.capture.camera.aravis import AravisCamera, AravisTable, find_cameras
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame, Unreadable
@@ -117,3 +117,15 @@ def test_a_setting_that_moved_is_named_and_set_again() -> None:
     reasons = [item.reason for item in found if isinstance(item, Unreadable)]
     assert reasons == ["camera setting moved: gave gain_db = 9, station.toml asks 3"]
     assert gain_db == pytest.approx(3)
+
+
+def test_a_camera_is_listed_with_a_table_that_opens_it() -> None:
+    with fake_camera("LS07"):
+        found = next(one for one in find_cameras() if one.name.endswith("LS07"))
+        table = AravisTable.model_validate(dict(found.table))
+        source = AravisCamera(table, name="top", clock=SystemClock())
+        source.open()
+        source.close()
+    assert not found.fault
+    assert "format Mono8" in found.able
+    assert any(line.startswith("control exposure_us: ") for line in found.able)

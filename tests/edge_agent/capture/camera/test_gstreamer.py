@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.capture.camera.gstreamer import GstreamerCamera, GstreamerTable
+from edge_agent.capture.camera.gstreamer import GstreamerCamera, GstreamerTable, find_cameras
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Frame
@@ -82,3 +82,9 @@ def test_another_size_is_refused() -> None:
     with pytest.raises(DeviceError, match="gave 322x240"):
         drain(source)
     source.close()
+
+
+def test_listing_asks_gstreamers_own_monitor_and_never_fails() -> None:
+    found = find_cameras()
+    assert all(one.driver == "gstreamer" for one in found)
+    assert not [one.fault for one in found]
