@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from statistics import median
 
-from benchmarks.belt import UNIT_NICE
+from benchmarks.belt import hurry
 from benchmarks.rows import Row, say
 from edge_agent.station.job_watch import JobRequest, read_state, write_request
 
@@ -47,8 +45,7 @@ def change_over_rows(folder: Path, bundle: Path, switches: int) -> list[Row]:
     path.write_text(STATION.replace("BUNDLE", str(bundle)))
     command = [sys.executable, "-m", "edge_agent", "run", str(path), "--quiet"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as agent:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, agent.pid, UNIT_NICE)
+        hurry(agent.pid)
         try:
             _switch_ms(folder / "state", "first", START_S)
             jobs = ["second", "first"] * switches

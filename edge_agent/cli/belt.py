@@ -90,4 +90,4 @@ def _hurry() -> None:
     """A belt does not slow down because a computer is busy, where the system allows it."""
     sys.setswitchinterval(0.0005)
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))

@@ -25,6 +25,7 @@ STALL_S = 1.0
 """A thread that gave no sign of life for so long hangs in its device."""
 ALARM_NS = 1_000_000_000
 """For so long a bad part that went through is a fault."""
+LATE_CURE = "set delay and line.deadline_ms so that a verdict comes before the gate"
 RETRY_NS = 100_000_000
 """After a failed movement the device is tried again."""
 END_S = 5.0
@@ -117,7 +118,8 @@ class TimedOutput:
             self._failed += bool(fault)
             self._written += not fault
         if fault:
-            cure = "set delay and line.deadline_ms so that a verdict comes before the gate"
+            late = fault == self._alarm or self._stopped
+            cure = LATE_CURE if late else "check the device and its wiring; it is tried again"
             raise DeviceError(fault, where=f"output {self._name}", cure=cure)
 
     def show_safe_state(self) -> None:
