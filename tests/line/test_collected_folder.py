@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_agent.__main__ import main
 from edge_agent.capture.process.rows import RowReplay, RowsTable
@@ -22,6 +25,7 @@ from edge_agent.station.collect import (
     collect,
 )
 from edge_agent.station.training_folder import TrainingFolder, npz_bytes
+from tests.station_kit import mosquitto
 from trainer.data.load import load_dataset
 from trainer.data.prepare import read_picture, read_sample
 
@@ -150,3 +154,33 @@ def test_a_recording_holds_its_true_rate() -> None:
     reading = Reading(np.zeros((4, 1), np.float32), 552.25, 1, 1, 0, rpm=1480)
     content = np.load(io.BytesIO(npz_bytes(reading, ("x",))))
     assert (float(content["rate_hz"]), float(content["rpm"])) == (552.25, 1480)
+
+
+@pytest.mark.skipif(shutil.which("mosquitto") is None, reason="no mosquitto on this machine")
+def test_rows_of_tags_over_mqtt_are_recorded_without_a_bundle(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "broker") as broker:
+        text = (
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+            + HEAD
+            + (
+                'kind = "tabular"\nbundle = "none.bundle"\n[channel.source]\ndriver = "mqtt_tags"\n'
+                "period_s = 0.05\nstart_s = 0.2\nstale_s = 0\n"
+                'tag = [{name = "torque", topic = "plant/torque"}]\n'
+            )
+        )
+        publish(broker.port, "plant/torque", "21.5")
+        config, out = station(tmp_path, text), tmp_path / "press"
+        words = ["record", "--config", config, "--out", str(out), "--label", "ok", "--good"]
+        assert main([*words, "--count", "3"]) == 0
+    dataset = load_dataset(out)
+    assert dataset.counts() == {"ok": 3}
+
+
+def publish(port: int, topic: str, payload: str) -> None:
+    """A retained message, as a PLC's gateway leaves it."""
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    client.publish(topic, payload, qos=1, retain=True).wait_for_publish(5)
+    client.disconnect()
+    client.loop_stop()

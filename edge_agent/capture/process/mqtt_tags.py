@@ -20,7 +20,7 @@ from edge_agent.capture.process.tag_cache import Cell, TagCache, TagTopic, TagVa
 from edge_agent.capture.process.tag_mapping import map_tags
 from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
@@ -98,9 +98,18 @@ class MqttTagsTable(SourceTable):
     def fitted_to(
         self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
     ) -> Self:
-        """Map the tags of the model to topics; the broker of [mqtt] where none is named."""
+        """Map the tags of the model to topics; the broker of [mqtt] where none is named.
+
+        Without a bundle only the listed tags are known (`lineside-agent record`).
+        """
         if not isinstance(taken, TabularInput):
-            return self
+            if not self.tag:
+                raise ConfigError(
+                    "lists no tags, and no bundle says which there are",
+                    where=f"station.toml: channel {channel}",
+                    cure="list each as [[channel.source.tag]]",
+                )
+            return self.model_copy(update={"broker": self.broker or broker})
         tags = map_tags(self.tag, self.topic, (self.trigger_tag, self.part_tag), taken, channel)
         return self.model_copy(update={"tag": tags, "broker": self.broker or broker})
 
