@@ -10,15 +10,14 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.brokers import free_port, wait_for_port
 from benchmarks.rows import Row, say
 
 STATION = Path(__file__).parents[1] / "docs" / "belt.toml"
@@ -28,7 +27,8 @@ PRIORITY = 1
 """Real-time priority of the agent, where the system allows it: a line does not wait for a computer
 that is busy with other things. The belt's own is higher.
 """
-GONE_S = 60.0
+HANG_PARTS = 10
+"""A hang lasts for so many parts."""
 
 
 @dataclass
@@ -48,32 +48,48 @@ class BeltRun:
             say(f"belt: a good part was lost after {self.kills} kills: {outcome}")
 
 
-def run_belt(folder: Path, bundle: Path, *, parts: int, kills: int, rate_hz: float = 10) -> BeltRun:
-    """Move `parts` parts past a station that is killed `kills` times, evenly spread."""
-    port = _free_port()
+def run_belt(
+    folder: Path, bundle: Path, *, parts: int, kills: int = 0, hangs: int = 0, rate_hz: float = 10
+) -> BeltRun:
+    """Move `parts` parts past a station that is killed, or stopped for HANG_PARTS parts (SIGSTOP),
+    so often, evenly spread.
+    """
+    port = free_port()
     station = folder / "station.toml"
     text = STATION.read_text().replace("parts.bundle", str(bundle))
     station.write_text(text.replace('driver = "belt"', f'driver = "belt"\nport = {port}'))
     run = BeltRun()
-    kill_at = [parts * turn // (kills + 1) for turn in range(1, kills + 1)]
+    kill_at = _spread(parts, kills)
+    hang_at = _spread(parts, hangs)
+    go_on_at = [k + HANG_PARTS for k in hang_at]
     with _belt(port, parts, rate_hz) as belt:
         agent = _start_agent(station)
         try:
-            for line in belt:
-                told = json.loads(line)
+            for told in map(json.loads, belt):
                 if "k" not in told:
                     run.tally = told
                     break
                 run.note(told)
+                if told["k"] in hang_at:
+                    agent.send_signal(signal.SIGSTOP)
+                if told["k"] in go_on_at:
+                    agent.send_signal(signal.SIGCONT)
                 if told["k"] in kill_at:
-                    agent.send_signal(signal.SIGKILL)
-                    agent.wait()
                     run.kills += 1
+                    _kill(agent)
                     agent = _start_agent(station)
         finally:
-            agent.kill()
-            agent.wait()
+            _kill(agent)
     return run
+
+
+def _spread(parts: int, times: int) -> list[int]:
+    return [parts * turn // (times + 1) for turn in range(1, times + 1)]
+
+
+def _kill(agent: subprocess.Popen[bytes]) -> None:
+    agent.kill()
+    agent.wait()
 
 
 def belt_rows(run: BeltRun) -> list[Row]:
@@ -99,21 +115,10 @@ def _belt(port: int, parts: int, rate_hz: float) -> Iterator[Iterator[str]]:
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as belt:
         try:
-            _wait_for(port)
+            wait_for_port(port)
             yield iter(belt.stdout or ())
         finally:
             belt.kill()
-
-
-def _wait_for(port: int) -> None:
-    """Wait until somebody listens there; raises TimeoutError."""
-    until = time.monotonic() + GONE_S
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nobody listens at port {port}")
 
 
 def _start_agent(station: Path) -> subprocess.Popen[bytes]:
@@ -128,8 +133,3 @@ def hurry(process: int) -> None:
     """Let a process run before all that are not in a hurry, as `chrt -r 1` does."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(process, os.SCHED_RR, os.sched_param(PRIORITY))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -149,13 +149,18 @@ KINDS: list[Callable[[list[bytes], random.Random], bytes] | None] = [
 
 
 def rows_of_belt(quick: bool) -> list[Row]:
-    """What became of the parts at a belt whose station is killed again and again."""
+    """What became of the parts at a belt whose station is killed, and hangs, again and again."""
     from tests.station_kit import write_image_bundle
 
-    parts, kills = (32, 1) if quick else (6000, 20)
     with tempfile.TemporaryDirectory(prefix="lineside-belt-") as scratch:
-        bundle = write_image_bundle(Path(scratch) / "brightness.bundle")
-        return belt_rows(run_belt(Path(scratch), bundle, parts=parts, kills=kills))
+        folder = Path(scratch)
+        bundle = write_image_bundle(folder / "brightness.bundle")
+        if quick:
+            return belt_rows(run_belt(folder, bundle, parts=32, kills=1))
+        hung = run_belt(folder, bundle, parts=600, hangs=15).tally
+        rows = belt_rows(run_belt(folder, bundle, parts=6000, kills=20))
+    through, bad = hung["bad_accepted"], hung["bad"]
+    return [*rows, Row("belt bad parts accepted, 15 hangs", through, "lower", "", bad, reach=0)]
 
 
 def rows_of_change_over(quick: bool) -> list[Row]:
