@@ -1,0 +1,139 @@
+"""Limits of what is measured on a healthy line, and the watch whether they are kept.
+
+One part never decides: the median of the last WINDOW parts is compared with the level of
+commissioning, and with the median of the parts before them. So a defect of one part does not look
+like a fault of the station, and a lamp that breaks at once is seen although lamps also drift.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge_agent.contracts.core.strict import Strict
+
+Values = NDArray[np.float64]
+
+WINDOW = 8
+"""Parts whose median is compared."""
+BEFORE = 16
+"""Parts before them, whose median is what has just been usual."""
+MARGIN = 1.25
+"""A limit lies so far beyond the largest deviation of the healthy line."""
+SIGMAS, SIGMAS_OF_A_SWING = 5.0, 3.3
+"""And at least so many standard deviations of the medians from their mean; fewer where the value
+swings with the hour or the lot: a swing has ends, and its deviation measures its width."""
+LAGS = 16
+MOST_INFLATION = 2.0
+"""Sum of the autocorrelations up to LAGS, both ways, from which parts resemble their neighbours."""
+LEAST_PARTS = 60
+RULE_OF_THREE = 3.0
+"""What never happened in n trials has at most the rate 3 / n (95 %; Hanley and Lippman-Hand,
+JAMA 249, 1983, 1743-1745)."""
+
+
+class Limit(Strict):
+    """Of one measured value. level: the healthy median; reach, step: the largest deviation of a
+    window's median from it, and from the parts before, in the unit of the value."""
+
+    level: float
+    reach: float = Field(gt=0)
+    step: float = Field(gt=0)
+
+
+class LimitWatch:
+    """Takes one value a part; one thread may use it."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._values: deque[float] = deque(maxlen=WINDOW + BEFORE)
+        self._before: float | None = None
+
+    def add(self, value: float) -> float:
+        """How far the last parts are off, signed, in parts of the limit: beyond 1 is a fault.
+
+        A value that is not finite (it could not be measured) is left out.
+        """
+        if isfinite(value):
+            self._values.append(value)
+        values = list(self._values)
+        if len(values) < WINDOW:
+            return 0.0
+        level = _median(values[-WINDOW:])
+        found = (level - self._limit.level) / self._limit.reach
+        step = self._step(values, level)
+        return step if abs(step) > abs(found) else found
+
+    def _step(self, values: Sequence[float], level: float) -> float:
+        """Against the parts before; while that is a fault, against those before it began."""
+        before = self._before
+        if before is None:
+            if len(values) < WINDOW + BEFORE:
+                return 0.0
+            before = _median(values[:-WINDOW])
+        step = (level - before) / self._limit.step
+        if abs(step) > 1:
+            self._before = before
+        elif abs(step) < 0.5:
+            self._before = None
+        return step
+
+
+def learn_limit(values: Sequence[float], least: float) -> Limit:
+    """The limit of a healthy line's values in their order.
+
+    least: the smallest deviation that means anything, in the unit of the value. Raises ValueError
+    for fewer than LEAST_PARTS finite values.
+    """
+    given = np.asarray(values, np.float64)
+    given = given[np.isfinite(given)]
+    if len(given) < LEAST_PARTS:
+        raise ValueError(f"{len(given)} parts could be measured, {LEAST_PARTS} are needed")
+    medians = rolling_medians(given, WINDOW)
+    level = float(np.median(medians))
+    steps = medians[BEFORE:] - rolling_medians(given, BEFORE)[: len(medians) - BEFORE]
+    sigmas = SIGMAS_OF_A_SWING if is_correlated(given) else SIGMAS
+    return Limit(
+        level=float(f"{level:.5g}"),
+        reach=float(f"{_beyond(medians - level, sigmas, least):.4g}"),
+        step=float(f"{_beyond(steps, sigmas, least):.4g}"),
+    )
+
+
+def stated_rate(parts: int) -> float:
+    """The rate of false alarms a part that `parts` healthy ones prove, whatever the distribution.
+
+    The limits lie MARGIN beyond what was seen, so the true rate is lower.
+    """
+    return min(1.0, RULE_OF_THREE / max(parts, 1))
+
+
+def rolling_medians(values: Values, window: int) -> Values:
+    """Medians of each `window` values in a row: (N,) -> (N - window + 1,)."""
+    rows = np.lib.stride_tricks.sliding_window_view(values, window)
+    return np.asarray(np.median(rows, axis=1))
+
+
+def is_correlated(values: Values) -> bool:
+    """Whether parts resemble their neighbours, as they do where lamps swing and lots change."""
+    away = values - values.mean()
+    power = float(away @ away)
+    if power <= 0 or len(values) <= 2 * LAGS:
+        return False
+    sums = sum(float(away[lag:] @ away[:-lag]) for lag in range(1, LAGS + 1))
+    return 1 + 2 * sums / power > MOST_INFLATION
+
+
+def _beyond(deviations: Values, sigmas: float, least: float) -> float:
+    largest, spread = float(np.abs(deviations).max()), float(deviations.std())
+    return max(MARGIN * largest, sigmas * spread, least)
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

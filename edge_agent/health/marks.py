@@ -1,0 +1,204 @@
+"""Where the camera looks: the shift and the turn of what always stays in its place.
+
+A reference mark is any part of the picture that is the same in every healthy frame and has
+contrast: a fiducial, the nest's edge, or the part itself where a fixture holds it. It is found at
+commissioning, and its shift is measured by normalised correlation (J. P. Lewis, "Fast normalized
+cross-correlation", 1995) with a parabola through the peak; light does not move it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import degrees, hypot, nan
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.core.types import Image
+
+SMALL_PX = 320
+"""Width of the picture in which marks are looked for."""
+MARK_PX = 32
+SEARCH_PX = 16
+"""A mark is looked for so far from its place."""
+STRIDE_PX = 4
+MOST_MARKS = 2
+MEAN_GREY = 80.0
+"""Every frame is brought to this mean before it is added: light moves no mark."""
+APART = 0.3
+"""Marks lie at least this share of the picture's width from each other."""
+LEAST_CONTRAST = 4.0
+"""Grey levels, of detail that stays."""
+STEADIER = 2.5
+"""The detail that stays is so many times what changes from frame to frame."""
+LEAST_LIKENESS = 0.5
+"""Correlation below which the mark is hidden, or another thing is there."""
+
+Grey = NDArray[np.float32]
+
+
+class Mark(Strict):
+    """One mark: its place in a picture SMALL_PX wide, and what it looks like."""
+
+    left_px: int = Field(ge=0)
+    top_px: int = Field(ge=0)
+    png: str = Field(description="grey picture of MARK_PX x MARK_PX, PNG in base64")
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """How the picture has moved, in pixels of the full frame and degrees (clockwise on the screen).
+
+    NaN: not measured. likeness: the worst mark's correlation with what it was; NaN without marks.
+    """
+
+    right_px: float = nan
+    down_px: float = nan
+    turn_deg: float = nan
+    likeness: float = nan
+
+
+class MarkSearch:
+    """Collects healthy frames and finds what stays in its place."""
+
+    def __init__(self) -> None:
+        self._sum: Grey | None = None
+        self._squares: Grey | None = None
+        self._count = 0
+
+    def add(self, image: Image) -> None:
+        """Take a frame; all must have one size."""
+        grey = _shrink(image)
+        grey *= MEAN_GREY / max(float(grey.mean()), 1.0)
+        if self._sum is None or self._squares is None:
+            self._sum, self._squares = np.zeros_like(grey), np.zeros_like(grey)
+        self._sum += grey
+        self._squares += grey * grey
+        self._count += 1
+
+    def marks(self) -> list[Mark]:
+        """The best marks, at most MOST_MARKS; none where nothing stays in its place."""
+        if self._sum is None or self._squares is None or self._count < 2:
+            return []
+        mean = self._sum / self._count
+        moving = np.sqrt(np.maximum(self._squares / self._count - mean * mean, 0.25))
+        detail = mean - cv2.blur(mean, (31, 31))
+        return _best(mean, detail, moving)
+
+
+def camera_pose(image: Image, marks: Sequence[Mark]) -> CameraPose:
+    """The pose of the frame by its marks; turn_deg needs two of them."""
+    sought = [_shift(image, mark) for mark in marks]
+    if not sought:
+        return CameraPose()
+    likeness = min(like for _, like in sought)
+    found = [one for one, like in sought if like >= LEAST_LIKENESS]
+    scale = image.shape[1] / SMALL_PX
+    if not found or len(found) < len(marks):
+        return CameraPose(likeness=likeness)
+    right = sum(shift[0] for _, shift in found) / len(found)
+    down = sum(shift[1] for _, shift in found) / len(found)
+    if len(found) < 2:
+        return CameraPose(right * scale, down * scale, likeness=likeness)
+    turn = _turn(found)
+    middle = SMALL_PX / 2, image.shape[0] / 2 / scale
+    centre = [sum(place[axis] for place, _ in found) / len(found) for axis in (0, 1)]
+    # The shift of the picture's middle, not of the marks' middle, which a turn moves too.
+    right -= turn * (middle[1] - centre[1])
+    down += turn * (middle[0] - centre[0])
+    return CameraPose(right * scale, down * scale, degrees(turn), likeness)
+
+
+Found = tuple[tuple[float, float], tuple[float, float]]
+"""A mark's middle, and its shift to the right and down."""
+
+
+def _turn(found: Sequence[Found]) -> float:
+    """The angle (radians, clockwise on the screen) that fits the shifts best."""
+    count = len(found)
+    middle = [sum(place[axis] for place, _ in found) / count for axis in (0, 1)]
+    mean = [sum(shift[axis] for _, shift in found) / count for axis in (0, 1)]
+    crossed = squares = 0.0
+    for place, shift in found:
+        x, y = place[0] - middle[0], place[1] - middle[1]
+        crossed += x * (shift[1] - mean[1]) - y * (shift[0] - mean[0])
+        squares += x * x + y * y
+    return crossed / squares
+
+
+def _shift(image: Image, mark: Mark) -> tuple[Found, float]:
+    """Where a mark is found near its place, and how like it is."""
+    scale = image.shape[1] / SMALL_PX
+    height, width = image.shape[:2]
+    left, top = mark.left_px - SEARCH_PX, mark.top_px - SEARCH_PX
+    side = MARK_PX + 2 * SEARCH_PX
+    edges = [round(scale * edge) for edge in (left, top, left + side, top + side)]
+    inside = [max(edges[0], 0), max(edges[1], 0), min(edges[2], width), min(edges[3], height)]
+    crop = cv2.cvtColor(image[inside[1] : inside[3], inside[0] : inside[2]], cv2.COLOR_RGB2GRAY)
+    margins = (inside[1] - edges[1], edges[3] - inside[3], inside[0] - edges[0],
+               edges[2] - inside[2])  # fmt: skip
+    if any(margins):
+        crop = cv2.copyMakeBorder(crop, *margins, borderType=cv2.BORDER_REPLICATE)
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    found = cv2.matchTemplate(small, _decode(mark.png), cv2.TM_CCOEFF_NORMED)
+    _, likeness, _, (column, row) = cv2.minMaxLoc(found)
+    right = _between(found[row], column) - SEARCH_PX
+    down = _between(found[:, column], row) - SEARCH_PX
+    place = mark.left_px + MARK_PX / 2, mark.top_px + MARK_PX / 2
+    return (place, (right, down)), float(likeness)
+
+
+def _between(line: NDArray[np.floating], peak: int) -> float:
+    """The top of the parabola through a peak and its neighbours."""
+    if not 0 < peak < len(line) - 1:
+        return float(peak)
+    before, at, after = (float(value) for value in line[peak - 1 : peak + 2])
+    bend = before - 2 * at + after
+    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+
+
+def _best(mean: Grey, detail: Grey, moving: Grey) -> list[Mark]:
+    """The windows with the most steady detail, far from each other."""
+    size = (MARK_PX, MARK_PX)
+    stays = np.sqrt(cv2.boxFilter(detail * detail, -1, size, anchor=(0, 0)))
+    moves = np.sqrt(cv2.boxFilter(moving * moving, -1, size, anchor=(0, 0)))
+    height, width = mean.shape
+    places = [
+        (float(stays[y, x] / moves[y, x]), x, y)
+        for y in range(0, height - MARK_PX + 1, STRIDE_PX)
+        for x in range(0, width - MARK_PX + 1, STRIDE_PX)
+        if stays[y, x] >= LEAST_CONTRAST and stays[y, x] >= STEADIER * moves[y, x]
+    ]
+    chosen: list[Mark] = []
+    for _, x, y in sorted(places, reverse=True):
+        far = all(hypot(x - one.left_px, y - one.top_px) >= APART * width for one in chosen)
+        if far and len(chosen) < MOST_MARKS:
+            patch = mean[y : y + MARK_PX, x : x + MARK_PX]
+            chosen.append(Mark(left_px=x, top_px=y, png=_encode(patch)))
+    return chosen
+
+
+def _shrink(image: Image) -> Grey:
+    height = max(MARK_PX, round(image.shape[0] * SMALL_PX / image.shape[1]))
+    small = cv2.resize(image, (SMALL_PX, height), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _encode(patch: Grey) -> str:
+    _, payload = cv2.imencode(".png", np.rint(patch).astype(np.uint8))
+    return base64.b64encode(payload.tobytes()).decode("ascii")
+
+
+@lru_cache(maxsize=16)
+def _decode(text: str) -> NDArray[np.uint8]:
+    payload = np.frombuffer(base64.b64decode(text), np.uint8)
+    pixels = cv2.imdecode(payload, cv2.IMREAD_GRAYSCALE)
+    if pixels is None or pixels.shape != (MARK_PX, MARK_PX):
+        raise ValueError(f"a mark is no picture of {MARK_PX} x {MARK_PX} pixels")
+    return np.asarray(pixels, np.uint8)

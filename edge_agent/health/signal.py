@@ -1,0 +1,98 @@
+"""What is measured of a reading: level, the share of high frequencies, noise floor, clipping, rate.
+
+All of it is the sensor's own business: a bad bearing raises level and high frequencies, a loose
+sensor loses high frequencies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Reading
+
+HIGH_SHARE = 0.4
+"""Of half the sampling rate: a loose sensor does not follow above it."""
+FLOOR_QUANTILE = 0.1
+SHORTEST = 256
+"""Samples from which a spectrum says something."""
+RATE_REACH = 0.1
+"""The rate may be wrong by this share at most to be measured."""
+ORDERS = (1, 2, 3)
+"""Multiples of the shaft's speed at which a machine has lines."""
+STANDS_OUT = 6.0
+"""A line's power over the median of its neighbours."""
+TINY = 1e-12
+
+Spectrum = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SignalMeasures:
+    """Of all axes, the worst of each. level: log of the rms; high: log of the share of power above
+    HIGH_SHARE; floor: log of the quiet part of the spectrum; clipped: share of samples at the
+    extremes; rate: measured over stated sampling rate, by the shaft's lines; NaN: not measured.
+    """
+
+    level: float
+    high: float
+    floor: float
+    clipped: float
+    rate: float
+
+
+def measure_signal(reading: Reading) -> SignalMeasures:
+    """Measure a reading; raises ValueError for one that is shorter than SHORTEST samples."""
+    samples = reading.signal.astype(np.float64)
+    if len(samples) < SHORTEST:
+        raise ValueError(f"{len(samples)} samples, {SHORTEST} are needed")
+    samples -= samples.mean(axis=0)
+    window = np.hanning(len(samples))[:, None]
+    power = np.square(np.abs(np.fft.rfft(samples * window, axis=0)))
+    power[0] = 0
+    high = power[round(HIGH_SHARE * len(power)) :].sum(axis=0) / (power.sum(axis=0) + TINY)
+    return SignalMeasures(
+        level=log(float(np.sqrt(np.square(samples).mean(axis=0)).min()) + TINY),
+        high=log(float(high.min()) + TINY),
+        floor=log(float(np.quantile(power, FLOOR_QUANTILE, axis=0).min()) / len(samples) + TINY),
+        clipped=max(clipped_share(column) for column in reading.signal.T),
+        rate=nan if reading.rpm is None else _rate(power, reading.rate_hz, reading.rpm),
+    )
+
+
+def clipped_share(samples: NDArray[np.floating]) -> float:
+    """Share of samples that lie at the largest or the smallest value, in runs of two and more."""
+    share = 0.0
+    for extreme in (samples.max(), samples.min()):
+        at = samples == extreme
+        share += float((at[1:] & at[:-1]).sum()) / len(samples)
+    return share
+
+
+def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:
+    """Where the strongest line of the shaft is, over where it should be, inverted: a sensor that
+    takes its samples too slowly shows every line at too high a frequency.
+    """
+    step_hz = rate_hz / (2 * (len(power) - 1))
+    best, strength = nan, STANDS_OUT
+    for order in ORDERS:
+        place = order * rpm / 60 / step_hz
+        low, high = round(place * (1 - RATE_REACH)), round(place * (1 + RATE_REACH)) + 1
+        if low < 2 or high >= len(power) or high - low < 4:
+            continue
+        for axis in power.T:
+            peak = low + int(axis[low:high].argmax())
+            over = float(axis[peak] / (np.median(axis[low:high]) + TINY))
+            if over > strength:
+                best, strength = place / _between(axis, peak), over
+    return best
+
+
+def _between(axis: Spectrum, peak: int) -> float:
+    """The top of the parabola through the logarithms of a peak and its neighbours."""
+    before, at, after = (log(value + TINY) for value in axis[peak - 1 : peak + 2].tolist())
+    bend = before - 2 * at + after
+    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)

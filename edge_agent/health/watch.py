@@ -1,0 +1,195 @@
+"""The health of one channel at work: what commissioning learned, held against the last parts.
+
+A watch names a fault with its cure. Beyond SEVERE times its limit parts get NO-VERDICT; below it
+the station goes on and warns.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import expm1, isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.types import Image, Reading
+from edge_agent.health.commissioning import SPOT_WINDOW, ChannelCommissioning, darkest_spot
+from edge_agent.health.drift import DriftTest
+from edge_agent.health.limits import Limit, LimitWatch
+from edge_agent.health.marks import camera_pose
+from edge_agent.health.picture import measure_picture
+from edge_agent.health.signal import measure_signal
+
+SEVERE = 2.0
+"""Times a limit, from which parts get NO-VERDICT."""
+
+CURES = {
+    "focus": "clean the lens, focus it again and lock it",
+    "light": "look at the lamp, its supply and the exposure",
+    "tint": "look at the lamp and at the camera's white balance",
+    "noise": "look at gain and temperature of the camera",
+    "shift": "fix the camera's mount or the nest, then commission again",
+    "turn": "fix the camera's mount or the nest, then commission again",
+    "mark": "see whether the camera was moved far or something covers the mark",
+    "dirt": "clean lens and cover glass; if the spot is on the parts, look at the process before",
+    "loose": "tighten the sensor on its seat",
+    "level": "look at the sensor's seat, range and cable",
+    "floor": "look at the sensor's cable and supply",
+    "clipped": "take a larger range of the sensor",
+    "rate": "correct the sampling rate in station.toml, or repair the sensor's clock",
+    "drift": "look at rejects of the last hour; commission or train again if the parts are right",
+}
+"""Kind of a fault -> what to do."""
+
+NAMES = {"light": "the light", "focus": "focus", "level": "the level", "high": "high frequencies",
+         "score": "the scores of passed parts"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a station. kind: a key of CURES; excess: in parts of the limit, above 1."""
+
+    kind: str
+    text: str
+    excess: float
+
+    @property
+    def is_severe(self) -> bool:
+        """Whether parts get NO-VERDICT: a drift alone never does."""
+        return self.excess >= SEVERE and self.kind != "drift"
+
+    def __str__(self) -> str:
+        return f"{self.text}: {CURES[self.kind]}"
+
+
+class CameraWatch:
+    """Takes the frames of one channel in their order; one thread may use it."""
+
+    def __init__(self, learned: ChannelCommissioning) -> None:
+        self._learned = learned
+        self._healthy = learned.healthy()
+        self._residuals: deque[NDArray[np.float32]] = deque(maxlen=SPOT_WINDOW)
+        self._state = _Values(learned)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults after the last frame, the worst first."""
+        return self._state.faults
+
+    def add(self, image: Image) -> None:
+        """Take a frame that is fit to be judged; one of another size is a fault of its own."""
+        if [image.shape[1], image.shape[0]] != self._learned.frame_px:
+            size = "x".join(str(side) for side in self._learned.frame_px)
+            found = f"the frame is {image.shape[1]}x{image.shape[0]}, commissioned was {size}"
+            self._state.faults = (Fault("mark", found, SEVERE),)
+            return
+        seen = measure_picture(image, self._healthy)
+        self._residuals.append(seen.residual)
+        values = {name: float(getattr(seen, name)) for name in
+                  ("light", "red", "blue", "focus", "noise")}  # fmt: skip
+        if self._learned.marks:
+            values |= asdict(camera_pose(image, self._learned.marks))
+        if len(self._residuals) == SPOT_WINDOW:
+            values["spot"] = darkest_spot(tuple(self._residuals))
+        self._state.add(values)
+
+    def add_score(self, score: float) -> None:
+        """Take the score of a part that passed."""
+        self._state.add_score(score)
+
+
+class SensorWatch:
+    """Takes the readings of one channel in their order; one thread may use it."""
+
+    def __init__(self, learned: ChannelCommissioning) -> None:
+        self._state = _Values(learned)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults after the last reading, the worst first."""
+        return self._state.faults
+
+    def add(self, reading: Reading) -> None:
+        """Take a reading; one that is too short is left to the inspector."""
+        try:
+            seen = measure_signal(reading)
+        except ValueError:
+            return
+        self._state.add(asdict(seen))
+
+    def add_score(self, score: float) -> None:
+        """Take the score of a part that passed."""
+        self._state.add_score(score)
+
+
+class _Values:
+    """The watches of all values of a channel."""
+
+    def __init__(self, learned: ChannelCommissioning) -> None:
+        self.faults: tuple[Fault, ...] = ()
+        self._limits = learned.limits
+        self._watches = {name: LimitWatch(limit) for name, limit in learned.limits.items()}
+        self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
+
+    def add(self, values: Mapping[str, float]) -> None:
+        off = {
+            name: watch.add(values[name]) for name, watch in self._watches.items() if name in values
+        }
+        found = [
+            fault
+            for name, much in off.items()
+            if abs(much) > 1 and (fault := _fault(name, much, self._limits[name])) is not None
+        ]
+        for name, value in values.items():
+            if name in self._drifts and isfinite(value):
+                self._drifts[name].add(value)
+        self._sort(found)
+
+    def add_score(self, score: float) -> None:
+        if "score" in self._drifts and isfinite(score):
+            self._drifts["score"].add(score)
+
+    def _sort(self, found: list[Fault]) -> None:
+        """The worst of each kind first, then the drifts."""
+        kinds: dict[str, Fault] = {}
+        for fault in sorted(found, key=lambda one: -one.excess):
+            kinds.setdefault(fault.kind, fault)
+        drifts = [
+            Fault("drift", f"{NAMES[name]} {'rose' if test.direction > 0 else 'fell'} slowly", 1.0)
+            for name, test in self._drifts.items()
+            if test.direction
+        ]
+        self.faults = (*kinds.values(), *drifts)
+
+
+def _fault(name: str, much: float, limit: Limit) -> Fault | None:
+    """The fault that a deviation means, or None where it means none (more focus is none)."""
+    by = expm1(much * limit.reach)
+    excess = abs(much)
+    texts = {
+        "focus": ("focus", f"out of focus (sharpness {much * limit.reach:+.2f})"),
+        "light": ("light", f"the lamp is {abs(by):.0%} {'brighter' if by > 0 else 'darker'}"),
+        "red": ("tint", f"colour cast (red {by:+.0%})"),
+        "blue": ("tint", f"colour cast (blue {by:+.0%})"),
+        "noise": ("noise", "the frames are noisier"),
+        "right_px": ("shift", f"the picture moved {much * limit.reach:+.1f} px to the right"),
+        "down_px": ("shift", f"the picture moved {much * limit.reach:+.1f} px down"),
+        "turn_deg": ("turn", f"the picture turned {much * limit.reach:+.1f} degrees"),
+        "likeness": ("mark", "the reference mark is not found"),
+        "spot": ("dirt", "a dark spot stays in its place"),
+        "level": ("level", f"the level is {abs(by):.0%} lower"),
+        "high": ("loose", "loose sensor, high frequencies are missing"),
+        "floor": ("floor", "the noise floor fell"),
+        "clipped": ("clipped", "the signal is clipped"),
+        "rate": ("rate", f"the sampling rate is {much * limit.reach:+.1%} off"),
+    }
+    only_up, only_down = (
+        ("noise", "clipped"),
+        ("focus", "likeness", "spot", "level", "high", "floor"),
+    )
+    if (name in only_up and much < 0) or (name in only_down and much > 0):
+        return None
+    kind, text = texts[name]
+    return Fault(kind, text, excess)
