@@ -22,6 +22,7 @@ from benchmarks.plc import run_plc
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
+from benchmarks.station_health import health_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
 from edge_agent.audit.segments import segments, verify
@@ -191,6 +192,7 @@ PARTS = {
     "drift": drift_rows,
     "evidence": evidence_rows,
     "plc": rows_of_plc,
+    "health": health_rows,
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pydantic import Field
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.decide.alarm_history import AlarmHistory
 from edge_agent.health.frame import FrameHistory
+from edge_agent.health.watch import CameraWatch, SensorWatch
 
 
 class MemoryRecord(Strict):
@@ -24,11 +25,21 @@ class MemoryRecord(Strict):
 
 
 class ChannelMemory:
-    """One channel's memory; its thread alone changes it."""
+    """One channel's memory; its thread alone changes it.
+
+    watch: what commissioning learned, held against the last items; None where there was none. It is
+    not kept on disk: 20 items fill it again.
+    """
 
     def __init__(self) -> None:
+        self.watch: CameraWatch | SensorWatch | None = None
         self.alarms = AlarmHistory()
         self.frames = FrameHistory()
+
+    def warnings(self, channel: str) -> list[str]:
+        """The faults of the station that the channel sees; any thread may ask."""
+        faults = self.watch.faults if self.watch is not None else ()
+        return [f"{channel}: {fault}" for fault in sorted(faults, key=lambda one: one.kind)]
 
     def dump(self) -> MemoryRecord:
         """The memory as it goes to disk."""

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Reading
-from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.health.drift import LEAST_REFERENCE, Reference, learn_reference
 from edge_agent.health.limits import LEAST_PARTS, Limit, is_correlated, learn_limit, stated_rate
 from edge_agent.health.marks import CameraPose, Mark, MarkSearch, camera_pose
@@ -40,7 +39,7 @@ LEAST = {
     "down_px": 0.7,
     "turn_deg": 0.3,
     "likeness": 0.15,
-    "spot": 0.7,
+    "spot": 1.6,
     "level": 0.3,
     "high": 0.3,
     "floor": 0.7,
@@ -49,8 +48,9 @@ LEAST = {
 }
 """The smallest deviation that means anything, in the unit of each value (logarithms but for pixels,
 degrees, correlation, shares, and standard deviations of a spot)."""
-DRIFTING = ("light", "focus", "level", "high")
+DRIFTING = ("light", "focus")
 """Inputs whose distribution is watched beside the score's."""
+LEAST_INPUTS = 1000
 SPOT_WINDOW = 8
 """Frames over which a dark spot must stay in its place."""
 
@@ -229,7 +229,13 @@ def read_commissioning(path: Path) -> Commissioning:
         raise ConfigError(
             f"cannot be read ({error.strerror})", where=str(path), cure=cure
         ) from error
-    return parse_json(Commissioning, payload, str(path))
+    try:
+        return Commissioning.model_validate_json(payload)
+    except ValidationError as error:
+        cure = "run lineside-agent commission again"
+        raise ConfigError(
+            "is damaged, or of another version", where=str(path), cure=cure
+        ) from error
 
 
 def _limits(values: Mapping[str, Sequence[float]]) -> dict[str, Limit]:
@@ -238,7 +244,7 @@ def _limits(values: Mapping[str, Sequence[float]]) -> dict[str, Limit]:
     for name, series in values.items():
         measured = sum(isfinite(value) for value in series)
         if measured >= max(LEAST_PARTS, len(series) // 2):
-            found[name] = learn_limit(series, LEAST[name])
+            found[name] = learn_limit(series, LEAST[name], is_smooth=name == "spot")
     return found
 
 
@@ -246,9 +252,11 @@ def _references(
     values: Mapping[str, Sequence[float]], scores: Sequence[float]
 ) -> dict[str, Reference]:
     """Of the inputs and scores whose parts do not resemble their neighbours: the rate of false
-    alarms of the drift test holds for those alone. The others have their limits.
+    alarms of the drift test holds for those alone. The others have their limits, and so have
+    inputs that LEAST_INPUTS parts have not shown whole.
     """
-    series = {name: values[name] for name in DRIFTING if name in values} | {"score": scores}
+    series = {name: values[name] for name in DRIFTING if len(values.get(name, ())) >= LEAST_INPUTS}
+    series["score"] = scores
     return {
         name: learn_reference(given)
         for name, given in series.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,17 @@ WINDOW = 8
 """Parts whose median is compared."""
 BEFORE = 16
 """Parts before them, whose median is what has just been usual."""
+KEPT = 3
+"""Of the last parts, the newest that are surely healthy again when a fault ends."""
 MARGIN = 1.25
 """A limit lies so far beyond the largest deviation of the healthy line."""
 SIGMAS, SIGMAS_OF_A_SWING = 5.0, 3.3
 """And at least so many standard deviations of the medians from their mean; fewer where the value
 swings with the hour or the lot: a swing has ends, and its deviation measures its width."""
 LAGS = 16
-MOST_INFLATION = 2.0
-"""Sum of the autocorrelations up to LAGS, both ways, from which parts resemble their neighbours."""
+MOST_INFLATION, CHANCE = 2.0, 3.5
+"""Sum of the autocorrelations up to LAGS, both ways, from which parts resemble their neighbours; it
+must also be so many of its standard errors above that of parts that do not."""
 LEAST_PARTS = 60
 RULE_OF_THREE = 3.0
 """What never happened in n trials has at most the rate 3 / n (95 %; Hanley and Lippman-Hand,
@@ -79,16 +82,19 @@ class LimitWatch:
         step = (level - before) / self._limit.step
         if abs(step) > 1:
             self._before = before
-        elif abs(step) < 0.5:
+        elif abs(step) < 0.5 and self._before is not None:
+            # What came during the fault is not what was usual before the next one.
             self._before = None
+            self._values = deque(values[-KEPT:], maxlen=WINDOW + BEFORE)
         return step
 
 
-def learn_limit(values: Sequence[float], least: float) -> Limit:
+def learn_limit(values: Sequence[float], least: float, *, is_smooth: bool = False) -> Limit:
     """The limit of a healthy line's values in their order.
 
-    least: the smallest deviation that means anything, in the unit of the value. Raises ValueError
-    for fewer than LEAST_PARTS finite values.
+    least: the smallest deviation that means anything, in the unit of the value; is_smooth: each
+    value is taken over several parts already. Raises ValueError for fewer than LEAST_PARTS finite
+    values.
     """
     given = np.asarray(values, np.float64)
     given = given[np.isfinite(given)]
@@ -97,7 +103,10 @@ def learn_limit(values: Sequence[float], least: float) -> Limit:
     medians = rolling_medians(given, WINDOW)
     level = float(np.median(medians))
     steps = medians[BEFORE:] - rolling_medians(given, BEFORE)[: len(medians) - BEFORE]
-    sigmas = SIGMAS_OF_A_SWING if is_correlated(given) else SIGMAS
+    # The upper bound (95 %) of a standard deviation that n / WINDOW separate medians show.
+    sigmas = SIGMAS * (1 + 1.645 / sqrt(2 * len(given) / WINDOW))
+    if is_correlated(given) and not is_smooth:
+        sigmas = SIGMAS_OF_A_SWING
     return Limit(
         level=float(f"{level:.5g}"),
         reach=float(f"{_beyond(medians - level, sigmas, least):.4g}"),
@@ -126,7 +135,8 @@ def is_correlated(values: Values) -> bool:
     if power <= 0 or len(values) <= 2 * LAGS:
         return False
     sums = sum(float(away[lag:] @ away[:-lag]) for lag in range(1, LAGS + 1))
-    return 1 + 2 * sums / power > MOST_INFLATION
+    by_chance = 1 + CHANCE * 2 * sqrt(LAGS / len(values))
+    return 1 + 2 * sums / power > max(MOST_INFLATION, by_chance)
 
 
 def _beyond(deviations: Values, sigmas: float, least: float) -> float:

@@ -85,7 +85,7 @@ def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:
             continue
         for axis in power.T:
             peak = low + int(axis[low:high].argmax())
-            over = float(axis[peak] / (np.median(axis[low:high]) + TINY))
+            over = float(axis[peak] / (np.median(axis[low // 2 : 2 * high]) + TINY))
             if over > strength:
                 best, strength = place / _between(axis, peak), over
     return best

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import expm1, isfinite
 
 import numpy as np
@@ -33,17 +33,17 @@ CURES = {
     "shift": "fix the camera's mount or the nest, then commission again",
     "turn": "fix the camera's mount or the nest, then commission again",
     "mark": "see whether the camera was moved far or something covers the mark",
-    "dirt": "clean lens and cover glass; if the spot is on the parts, look at the process before",
+    "dirt": "clean lens and cover glass, or look at the process where the spot is on the parts",
     "loose": "tighten the sensor on its seat",
     "level": "look at the sensor's seat, range and cable",
     "floor": "look at the sensor's cable and supply",
     "clipped": "take a larger range of the sensor",
     "rate": "correct the sampling rate in station.toml, or repair the sensor's clock",
-    "drift": "look at rejects of the last hour; commission or train again if the parts are right",
+    "drift": "look at recent rejects, and commission or train again where parts are right",
 }
 """Kind of a fault -> what to do."""
 
-NAMES = {"light": "the light", "focus": "focus", "level": "the level", "high": "high frequencies",
+NAMES = {"light": "the light", "focus": "focus", "level": "the level",
          "score": "the scores of passed parts"}  # fmt: skip
 
 
@@ -124,12 +124,18 @@ class SensorWatch:
         self._state.add_score(score)
 
 
+def build_watch(learned: ChannelCommissioning) -> CameraWatch | SensorWatch:
+    """The watch of a channel of that kind."""
+    return CameraWatch(learned) if learned.kind == "image" else SensorWatch(learned)
+
+
 class _Values:
     """The watches of all values of a channel."""
 
     def __init__(self, learned: ChannelCommissioning) -> None:
         self.faults: tuple[Fault, ...] = ()
         self._limits = learned.limits
+        self._texts: dict[str, str] = {}
         self._watches = {name: LimitWatch(limit) for name, limit in learned.limits.items()}
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
 
@@ -152,10 +158,15 @@ class _Values:
             self._drifts["score"].add(score)
 
     def _sort(self, found: list[Fault]) -> None:
-        """The worst of each kind first, then the drifts."""
+        """The worst of each kind first, then the drifts.
+
+        A fault keeps the words that it began with: a state is told once, not with every part.
+        """
         kinds: dict[str, Fault] = {}
         for fault in sorted(found, key=lambda one: -one.excess):
-            kinds.setdefault(fault.kind, fault)
+            text = self._texts.get(fault.kind, fault.text)
+            kinds.setdefault(fault.kind, replace(fault, text=text))
+        self._texts = {kind: fault.text for kind, fault in kinds.items()}
         drifts = [
             Fault("drift", f"{NAMES[name]} {'rose' if test.direction > 0 else 'fell'} slowly", 1.0)
             for name, test in self._drifts.items()

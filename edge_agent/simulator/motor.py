@@ -9,7 +9,7 @@ Journal of Vibration and Acoustics 125 (2003) 282-289: strikes are never quite p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 
 import numpy as np
@@ -82,6 +82,13 @@ def trial(
     motor = draw_motor(seed, k // MOTOR)
     speed = motor.shaft_hz * (1 - 0.035 * load + rng.normal(0, 0.003))
     return Trial(seed, k, fault if is_bad else NORMAL, motor, severity, load, float(speed))
+
+
+def on_machine(run: Trial, machine: int) -> Trial:
+    """The same trial on another motor of the bench, at the same slip of its speed."""
+    other = draw_motor(run.seed, machine)
+    slip = run.shaft_hz / run.motor.shaft_hz
+    return replace(run, motor=other, shaft_hz=other.shaft_hz * slip)
 
 
 def draw_motor(seed: int, machine: int) -> Motor:

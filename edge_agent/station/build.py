@@ -24,8 +24,11 @@ from edge_agent.decide.memory import ChannelMemory
 from edge_agent.decide.physics import TITLE, PhysicsInspector
 from edge_agent.decide.process import ProcessInspector
 from edge_agent.decide.vibration import VibrationInspector, read_baseline
+from edge_agent.decide.watched import WatchedInspector
+from edge_agent.health.commissioning import read_commissioning
 from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
+from edge_agent.health.watch import build_watch
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from edge_agent.infer.trial import Trials
 from edge_agent.station.config import (
@@ -100,7 +103,7 @@ def load_bundle(
     Raises as arm_channel does.
     """
     if channel.bundle is None:
-        inspector: Inspector = physics_inspector(channel, memory)
+        inspector = watched(physics_inspector(channel, memory), channel, config, memory)
         return LoadedBundle(Path(), TITLE, _judge(channel, inspector, TITLE, config, clock), None)
     file = bundle_file(channel.bundle).resolve()
     bundle = trusted_bundle(file, config.trust)
@@ -109,8 +112,31 @@ def load_bundle(
         bundle, runtime=channel.runtime, threads=channel.threads, trials=TRIALS
     )
     inspector = build_inspector(channel, network, memory, golden_pictures(bundle))
+    inspector = watched(inspector, channel, config, memory)
     judge = _judge(channel, inspector, bundle.title, config, clock)
     return LoadedBundle(file, bundle.title, judge, network)
+
+
+def watched(
+    inspector: Inspector, channel: Channel, config: StationConfig, memory: ChannelMemory
+) -> Inspector:
+    """The inspector with what commissioning learned of its channel, where it learned anything.
+
+    The watch outlives the bundle. Raises ConfigError for what another kind of channel learned.
+    """
+    path = config.station.commissioning
+    learned = read_commissioning(path).channels.get(channel.name)
+    if learned is None:
+        return inspector
+    if learned.kind != channel.kind:
+        raise ConfigError(
+            f"channel {channel.name} is {channel.kind}, commissioned was {learned.kind}",
+            where=str(path),
+            cure="run `lineside-agent commission` again",
+        )
+    if memory.watch is None:
+        memory.watch = build_watch(learned)
+    return WatchedInspector(inspector, memory.watch)
 
 
 def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:

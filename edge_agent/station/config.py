@@ -48,6 +48,11 @@ class StationTable(Table):
     state_dir: StationPath = Field(
         default=Path("state"), validate_default=True, description="folder of the outbox"
     )
+    commissioning: StationPath = Field(
+        default=Path("commissioning.json"),
+        validate_default=True,
+        description="what `lineside-agent commission` learned of lenses, lamps and sensors",
+    )
     safe_action: SafeAction = Field(
         default="reject", description="what happens to a part with NO-VERDICT"
     )

@@ -330,6 +330,7 @@ class Station:
                 *self._lost_channels(optional=True),
                 *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
                 *self._bundle_watch.refused.copy().values(),
+                *(text for c in self._channels for text in c.memory.warnings(c.name)),
                 *([UNSIGNED] if self.config.trust.allow_unsigned else []),
             ]
         )

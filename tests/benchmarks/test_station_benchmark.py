@@ -61,3 +61,12 @@ def test_a_plc_accepts_no_bad_part_of_a_killed_station(capsys: pytest.CaptureFix
     assert rows["plc bad parts accepted"]["value"] == 0
     assert rows["plc bad parts accepted"]["n"] > 20
     assert rows["plc faults survived"]["value"] == rows["plc faults survived"]["n"] >= 1
+
+
+@pytest.mark.slow
+def test_planted_faults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    station.main(["--only", "health", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    for fault in ("camera turn", "camera defocus", "sensor loose"):
+        assert rows[f"{fault}, strength 3, named within 20 parts"]["value"] == 1
+    assert rows["sensor false alarms"]["value"] == 0

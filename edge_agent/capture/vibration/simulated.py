@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,12 @@ from edge_agent.capture.source import SourceDriver, VibrationSourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Reading
 from edge_agent.simulator import motor, parts
+from edge_agent.simulator.disturbance import (
+    WRONG_RATE,
+    SensorFault,
+    Strength,
+    disturbed_signal,
+)
 
 
 class SimulatedSensorTable(SimulatedLineTable, VibrationSourceTable):
@@ -21,6 +28,12 @@ class SimulatedSensorTable(SimulatedLineTable, VibrationSourceTable):
         default=12000, ge=2000, le=200_000, description="samples a second of the accelerometer"
     )
     duration_s: float = Field(default=1.0, ge=0.05, le=60, description="length of a reading")
+    one_machine: bool = Field(
+        default=False, description="every reading is of one motor, not of a bench of many"
+    )
+    fault: SensorFault = Field(default="none", description="what is wrong with the sensor")
+    fault_strength: Strength = Field(default=2, description="of the fault: 1 slight, 3 strong")
+    fault_from: int = Field(default=0, ge=0, description="number of the first faulty reading")
 
 
 class SimulatedSensor(SimulatedSource):
@@ -35,11 +48,18 @@ class SimulatedSensor(SimulatedSource):
         k, config = self.line.due_part(timeout_s), self._config
         if k is None:
             return None
-        rate_hz = config.sample_rate_hz
-        signal = motor.vibration(config.seed, k, config.duration_s, rate_hz, config.defect_rate)
-        rpm = 60 * motor.trial(config.seed, k, config.defect_rate).shaft_hz
+        rate_hz, fault = config.sample_rate_hz, config.fault
+        if k < config.fault_from:
+            fault = "none"
+        run = motor.trial(config.seed, k, config.defect_rate)
+        if config.one_machine:
+            run = motor.on_machine(run, 0)
+        samples = round(config.duration_s * rate_hz)
+        longer = 1 + (WRONG_RATE[config.fault_strength] if fault == "rate" else 0)
+        signal = motor.record(run, ceil(samples * longer), rate_hz)
+        signal = disturbed_signal(signal, fault, config.fault_strength, k)[:samples]
         part_id = parts.part_id(config.seed, k)
-        return Reading(signal, rate_hz, *self.line.counter.stamp(), part_id, rpm)
+        return Reading(signal, rate_hz, *self.line.counter.stamp(), part_id, 60 * run.shaft_hz)
 
 
 DRIVER = SourceDriver(SimulatedSensorTable, SimulatedSensor)

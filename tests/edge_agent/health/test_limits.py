@@ -1,0 +1,82 @@
+"""Limits of a healthy line: no part alone decides, a swing is not taken for a fault."""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+import pytest
+
+from edge_agent.health.limits import (
+    LEAST_PARTS,
+    WINDOW,
+    LimitWatch,
+    is_correlated,
+    learn_limit,
+    rolling_medians,
+    stated_rate,
+)
+
+
+def normal(seed: int, size: int) -> list[float]:
+    return np.random.default_rng(seed).normal(size=size).tolist()
+
+
+def swing(start: int, size: int) -> list[float]:
+    steps = np.arange(start, start + size)
+    noise = np.random.default_rng(start).normal(size=size)
+    return (np.sin(steps * 2 * np.pi / 170) + 0.2 * noise).tolist()
+
+
+def worst(watch: LimitWatch, values: list[float]) -> float:
+    return max(abs(watch.add(value)) for value in values)
+
+
+def test_a_healthy_line_stays_within_its_limits() -> None:
+    assert worst(LimitWatch(learn_limit(normal(3, 300), 0.01)), normal(2, 20_000)) < 1
+
+
+def test_a_swing_stays_within_its_limits_and_a_step_in_it_does_not() -> None:
+    watch = LimitWatch(learn_limit(swing(0, 500), 0.01))
+    assert is_correlated(np.array(swing(0, 500)))
+    assert not is_correlated(np.array(normal(1, 500)))
+    assert worst(watch, swing(500, 2000)) < 1
+    assert worst(watch, [value + 1.8 for value in swing(2500, 20)]) > 1
+
+
+def test_one_part_alone_and_three_of_eight_are_no_fault() -> None:
+    watch = LimitWatch(learn_limit(normal(1, 300), 0.01))
+    values = normal(3, 100)
+    values[40], values[60], values[62], values[64] = 50.0, 50.0, 50.0, 50.0
+    assert worst(watch, values) < 1.2
+
+
+@pytest.mark.parametrize("by", [-4.0, 4.0])
+def test_a_step_is_found_within_a_window_and_its_sign_is_told(by: float) -> None:
+    watch = LimitWatch(learn_limit(normal(1, 300), 0.01))
+    worst(watch, normal(2, 100))
+    found = [watch.add(value + by) for value in normal(3, WINDOW)]
+    assert abs(found[-1]) > 1
+    assert np.sign(found[-1]) == np.sign(by)
+    assert worst(watch, normal(4, 3)) > 1
+    assert abs([watch.add(value) for value in normal(5, 60)][-1]) < 1
+
+
+def test_what_could_not_be_measured_is_left_out_and_too_little_is_refused() -> None:
+    limit = learn_limit([*normal(1, 100), nan, nan], 5.0)
+    assert limit.reach == 5.0
+    assert LimitWatch(limit).add(nan) == 0
+    with pytest.raises(ValueError, match="60 are needed"):
+        learn_limit([nan] * 100 + normal(1, LEAST_PARTS - 1), 0.1)
+
+
+def test_the_stated_rate_is_the_rule_of_three() -> None:
+    assert stated_rate(300) == pytest.approx(0.01)
+    assert stated_rate(1) == 1.0
+
+
+def test_rolling_medians_are_those_of_numpy() -> None:
+    values = np.array(normal(1, 30))
+    found = rolling_medians(values, 8)
+    assert found[5] == np.median(values[5:13])
+    assert len(found) == 23

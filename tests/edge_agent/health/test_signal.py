@@ -1,0 +1,58 @@
+"""What is measured of a reading, against signals that were made for it."""
+
+from __future__ import annotations
+
+from math import isnan, log
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.types import Reading
+from edge_agent.health.signal import clipped_share, measure_signal
+from edge_agent.simulator.disturbance import disturbed_signal
+
+
+def reading(samples: np.ndarray, rpm: float | None = 1500.0) -> Reading:
+    return Reading(samples.astype(np.float32)[:, None], 8000.0, 0, 0, 0, rpm=rpm)
+
+
+def shaft(seconds: float = 1.0, rate_hz: float = 8000.0) -> np.ndarray:
+    """A line at 25 Hz over noise."""
+    times = np.arange(int(seconds * rate_hz)) / rate_hz
+    noise = np.random.default_rng(1).normal(0, 0.1, len(times))
+    return np.sin(2 * np.pi * 25 * times) + noise
+
+
+def test_level_is_that_of_the_signal() -> None:
+    expected = log(np.sqrt(0.5 + 0.01))
+    assert measure_signal(reading(shaft())).level == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("real_hz", [8000.0, 8240.0, 7760.0])
+def test_the_rate_is_measured_by_the_shafts_line(real_hz: float) -> None:
+    found = measure_signal(reading(shaft(rate_hz=real_hz))).rate
+    assert found == pytest.approx(real_hz / 8000, abs=0.003)
+
+
+def test_without_a_speed_there_is_no_rate() -> None:
+    assert isnan(measure_signal(reading(shaft(), rpm=None)).rate)
+
+
+def test_a_loose_sensor_loses_high_frequencies_and_a_bad_bearing_does_not() -> None:
+    healthy = reading(shaft())
+    loose = disturbed_signal(healthy.signal, "loose", 2)
+    rng = np.random.default_rng(3)
+    impacts = shaft() + 3 * (rng.random(8000) < 0.01) * rng.normal(size=8000)
+    before = measure_signal(healthy).high
+    assert measure_signal(reading(loose[:, 0])).high < before - 0.5
+    assert measure_signal(reading(impacts)).high > before
+
+
+def test_clipped_samples_are_counted_and_single_peaks_are_not() -> None:
+    assert clipped_share(shaft()) == 0
+    assert clipped_share(np.clip(shaft(), -0.9, 0.9)) > 0.1
+
+
+def test_a_short_reading_is_refused() -> None:
+    with pytest.raises(ValueError, match="256 are needed"):
+        measure_signal(reading(np.zeros(100)))

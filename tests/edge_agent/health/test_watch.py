@@ -1,0 +1,141 @@
+"""Faults of a station are named with their cure, and a bad part is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.types import Image, Reading
+from edge_agent.health.commissioning import (
+    CameraLearner,
+    ChannelCommissioning,
+    Commissioning,
+    SensorLearner,
+    read_commissioning,
+    write_commissioning,
+)
+from edge_agent.health.watch import CURES, CameraWatch, SensorWatch, build_watch
+from edge_agent.simulator.disturbance import CameraFault, disturbed_image, disturbed_signal
+from tests.health_frames import healthy_frame
+
+
+@pytest.fixture(scope="module")
+def learned() -> ChannelCommissioning:
+    learner = CameraLearner()
+    for k in range(130):
+        learner.add(healthy_frame(k), 0.1 + 0.01 * (k % 7))
+    return learner.learn()
+
+
+def after(learned: ChannelCommissioning, frames: list[Image]) -> CameraWatch:
+    watch = CameraWatch(learned)
+    for k in range(200, 226):
+        watch.add(healthy_frame(k))
+    assert watch.faults == ()
+    for frame in frames:
+        watch.add(frame)
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("defocus", "focus"),
+        ("lamp", "light"),
+        ("cast", "tint"),
+        ("shift", "shift"),
+        ("turn", "turn"),
+        ("dirt", "dirt"),
+    ],
+)
+def test_each_fault_is_named_within_20_parts(
+    learned: ChannelCommissioning, fault: CameraFault, kind: str
+) -> None:
+    frames = [healthy_frame(k) for k in range(300, 320)]
+    watch = after(learned, [disturbed_image(one, one, fault, 2) for one in frames])
+    assert watch.faults[0].kind == kind
+    assert CURES[kind] in str(watch.faults[0])
+
+
+def test_bad_parts_are_no_fault_of_the_station(learned: ChannelCommissioning) -> None:
+    frames = [healthy_frame(k) for k in range(300, 330)]
+    rng = np.random.default_rng(1)
+    for frame in frames[::3]:
+        x, y = (int(value) for value in rng.integers(120, 170, 2))
+        cv2.circle(frame, (x, min(y, 150)), 14, (10, 10, 10), -1)
+    assert after(learned, frames).faults == ()
+
+
+def test_a_fault_keeps_its_words_and_goes_with_its_cause(learned: ChannelCommissioning) -> None:
+    dark = [healthy_frame(k, 0.8) for k in range(300, 312)]
+    watch = after(learned, dark)
+    words = [str(fault) for fault in watch.faults]
+    watch.add(healthy_frame(312, 0.7))
+    assert [str(fault) for fault in watch.faults] == words
+    for k in range(400, 430):
+        watch.add(healthy_frame(k))
+    assert watch.faults == ()
+
+
+def test_a_frame_of_another_size_is_severe(learned: ChannelCommissioning) -> None:
+    watch = CameraWatch(learned)
+    watch.add(np.zeros((10, 10, 3), np.uint8))
+    assert watch.faults[0].is_severe
+    assert "commissioned was 320x240" in str(watch.faults[0])
+
+
+def test_scores_that_move_are_a_drift_and_never_severe(learned: ChannelCommissioning) -> None:
+    watch = CameraWatch(learned)
+    for _ in range(200):
+        watch.add_score(0.3)
+    watch.add(healthy_frame(1))
+    assert [fault.kind for fault in watch.faults] == ["drift"]
+    assert not watch.faults[0].is_severe
+
+
+def machine(k: int) -> Reading:
+    rng = np.random.default_rng([k, 5])
+    times = np.arange(4000) / 8000
+    wave = np.sin(2 * np.pi * 25 * times + k) * 0.3 + rng.normal(0, 0.2, 4000)
+    return Reading(wave.astype(np.float32)[:, None], 8000.0, 0, 0, k, rpm=1500.0)
+
+
+@pytest.mark.parametrize("fault", ["loose", "clipped"])
+def test_faults_of_a_sensor_are_named(fault: str) -> None:
+    learner = SensorLearner()
+    for k in range(80):
+        learner.add(machine(k))
+    watch = build_watch(learner.learn())
+    assert isinstance(watch, SensorWatch)
+    for k in range(100, 130):
+        watch.add(machine(k))
+    assert watch.faults == ()
+    for k in range(200, 220):
+        one = machine(k)
+        signal = disturbed_signal(one.signal, fault, 3, k)  # type: ignore[arg-type]
+        watch.add(Reading(signal, 8000.0, 0, 0, k, rpm=1500.0))
+    assert watch.faults[0].kind == fault
+
+
+def test_the_file_is_read_as_it_was_written(learned: ChannelCommissioning, tmp_path: Path) -> None:
+    path = tmp_path / "commissioning.json"
+    assert read_commissioning(path).channels == {}
+    found = Commissioning(channels={"top": learned})
+    write_commissioning(path, found)
+    assert read_commissioning(path) == found
+    path.write_text("{")
+    with pytest.raises(ConfigError, match=r"commissioning\.json"):
+        read_commissioning(path)
+
+
+def test_too_few_parts_and_another_size_are_refused() -> None:
+    learner = CameraLearner()
+    learner.add(healthy_frame(1))
+    with pytest.raises(ValueError, match="another size"):
+        learner.add(np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(ValueError, match="1 parts came, 120 are needed"):
+        learner.learn()
