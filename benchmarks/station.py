@@ -22,6 +22,7 @@ from benchmarks.plc import run_plc
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
+from benchmarks.station_golden import golden_rows
 from benchmarks.station_health import health_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
@@ -192,6 +193,7 @@ PARTS = {
     "drift": drift_rows,
     "evidence": evidence_rows,
     "plc": rows_of_plc,
+    "golden": golden_rows,
     "health": health_rows,
 }
 

@@ -27,6 +27,8 @@ start.
 """
 PARTS = 300
 DRIFT_PARTS = 2000
+LONG = {"cells", "steady", "spread", "focus", "marks", "references"}
+"""Left out of --json: the file has them."""
 GUIDE = """Commissioning of {channels}
   1. Clean the lens; set focus, exposure and white balance, and lock them. Tighten mount and sensor.
   2. Close the hood or doors: the light must be that of production.
@@ -76,12 +78,12 @@ def _run(args: argparse.Namespace) -> int:
         if not args.json:
             print("\n".join(_lines(channel.name, done)))
     if args.json:
-        names = {channel.name for channel in channels}
+        shown_names = {channel.name for channel in channels}
         shown_json = {
-            name: one.model_dump(exclude={"cells", "steady", "spread", "marks", "references"})
+            name: one.model_dump(exclude=LONG)
             | {"marks": len(one.marks), "false_alarm_rate": one.false_alarm_rate}
             for name, one in found.channels.items()
-            if name in names
+            if name in shown_names
         }
         print(json.dumps({"file": str(path), "channels": shown_json}))
     elif not args.quiet:

@@ -56,7 +56,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.decide.hold import Hold
+    from edge_agent.golden.gate import GoldenGate
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
@@ -72,8 +72,16 @@ def _run(args: argparse.Namespace) -> int:
         audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
         if audit:
             ending.callback(audit.close)
-        hold = Hold(config.station.state_dir, config.station.safe_action)
+        hold = GoldenGate(
+            config.station.state_dir,
+            config.station.safe_action,
+            config.golden,
+            clock=clock,
+            record=audit.change if audit else _recorded_in_the_log,
+        )
         hold.load()
+        hold.start()
+        ending.callback(hold.close)
         page = build_page(config, clock, hold, audit) if config.web.enabled else None
         if page:
             ending.callback(page.close)
@@ -81,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         station = Station(
             config,
             clock=clock,
-            listeners=[listener for listener in (audit, page) if listener],
+            listeners=[listener for listener in (audit, page, hold) if listener],
             observers=[observer for observer in (evidence, page) if observer],
             hold=hold,
             audit_head=lambda: audit.head if audit else "",

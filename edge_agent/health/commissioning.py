@@ -20,11 +20,13 @@ from edge_agent.health.marks import CameraPose, Mark, MarkSearch, camera_pose
 from edge_agent.health.picture import (
     CELLS_ACROSS,
     CELLS_DOWN,
+    TILES,
     Cells,
+    Detail,
     Healthy,
     cells_of,
     compare,
-    focus_of,
+    detail_of,
     healthy_line,
 )
 from edge_agent.health.signal import SignalMeasures, measure_signal
@@ -58,7 +60,7 @@ SPOT_WINDOW = 8
 class ChannelCommissioning(Strict):
     """What one channel is like on good parts.
 
-    cells, steady, spread: of the fields of a healthy frame, row by row (health/picture.py);
+    cells, steady, spread, focus: a healthy frame (health/picture.py), fields row by row;
     references: name -> distribution, for the drift test.
     """
 
@@ -69,6 +71,7 @@ class ChannelCommissioning(Strict):
     cells: list[float] = Field(default_factory=list)
     steady: list[int] = Field(default_factory=list)
     spread: list[float] = Field(default_factory=list)
+    focus: list[float] = Field(default_factory=list)
     marks: list[Mark] = Field(default_factory=list)
     limits: dict[str, Limit] = Field(default_factory=dict)
     references: dict[str, Reference] = Field(default_factory=dict)
@@ -85,6 +88,7 @@ class ChannelCommissioning(Strict):
             np.array(self.cells, np.float32).reshape(*shape, 3),
             np.array(self.steady, np.bool_).reshape(shape),
             np.array(self.spread, np.float32).reshape(shape),
+            np.array(self.focus, np.float32).reshape(TILES),
         )
 
 
@@ -104,7 +108,7 @@ class CameraLearner:
     def __init__(self) -> None:
         self._scores: list[float] = []
         self._cells: list[Cells] = []
-        self._details: list[tuple[float, float]] = []
+        self._details: list[Detail] = []
         self._poses: list[CameraPose] = []
         self._search = MarkSearch()
         self._marks: list[Mark] | None = None
@@ -122,7 +126,7 @@ class CameraLearner:
             raise ValueError(f"a frame of {size_px[0]}x{size_px[1]} among others of another size")
         self._size_px = size_px
         self._cells.append(cells_of(image))
-        self._details.append(focus_of(image))
+        self._details.append(detail_of(image))
         if self._marks is None:
             self._search.add(image)
             if self.parts == LEAST_PARTS // 2:
@@ -136,7 +140,7 @@ class CameraLearner:
         """The channel's commissioning; raises ValueError for too few parts."""
         if self._size_px is None or self._marks is None or self.parts < 2 * LEAST_PARTS:
             raise ValueError(f"{self.parts} parts came, {2 * LEAST_PARTS} are needed")
-        healthy = healthy_line(self._cells)
+        healthy = healthy_line(self._cells, self._details)
         found = [
             compare(one, healthy, detail)
             for one, detail in zip(self._cells, self._details, strict=True)
@@ -158,6 +162,7 @@ class CameraLearner:
             cells=_short(healthy.cells),
             steady=healthy.steady.astype(int).ravel().tolist(),
             spread=_short(healthy.spread),
+            focus=_short(healthy.focus),
             marks=self._marks,
             limits=_limits(values),
             references=_references(values, self._scores),

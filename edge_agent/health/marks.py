@@ -86,10 +86,10 @@ class MarkSearch:
         """The best marks, at most MOST_MARKS; none where nothing stays in its place."""
         if self._sum is None or self._squares is None or self._count < 2:
             return []
-        mean = self._sum / self._count
+        mean = np.asarray(self._sum / self._count, np.float32)
         moving = np.sqrt(np.maximum(self._squares / self._count - mean * mean, 0.25))
         detail = mean - cv2.blur(mean, (31, 31))
-        return _best(mean, detail, moving)
+        return _best(mean, np.asarray(detail, np.float32), np.asarray(moving, np.float32))
 
 
 def camera_pose(image: Image, marks: Sequence[Mark]) -> CameraPose:
@@ -146,7 +146,8 @@ def _shift(image: Image, mark: Mark) -> tuple[Found, float]:
     if any(margins):
         crop = cv2.copyMakeBorder(crop, *margins, borderType=cv2.BORDER_REPLICATE)
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-    found = cv2.matchTemplate(small, _decode(mark.png), cv2.TM_CCOEFF_NORMED)
+    scores = cv2.matchTemplate(small, _decode(mark.png), cv2.TM_CCOEFF_NORMED)
+    found = np.asarray(scores, np.float32)
     _, likeness, _, (column, row) = cv2.minMaxLoc(found)
     right = _between(found[row], column) - SEARCH_PX
     down = _between(found[:, column], row) - SEARCH_PX

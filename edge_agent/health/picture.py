@@ -18,7 +18,8 @@ CELLS_DOWN, CELLS_ACROSS = 18, 24
 """Fields of a frame whose mean colours are compared."""
 SAMPLED = 4
 """Pixels along a side of a field that are looked at."""
-TILES_DOWN, TILES_ACROSS, TILE_PX = 3, 5, 40
+TILES_DOWN, TILES_ACROSS, TILE_PX = 3, 6, 40
+TILES = TILES_DOWN * TILES_ACROSS
 """Small windows at full resolution in which focus is measured."""
 EDGE_PX = 4
 LEAST_ENERGY = 0.01
@@ -31,6 +32,15 @@ LEAST_SPREAD = 0.03
 
 Cells = NDArray[np.float32]
 """float32 (CELLS_DOWN, CELLS_ACROSS, 3): mean colour of each field, 0-255."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """focus: float32 (TILES,), log energy of an octave over the next coarser one; noise: log energy
+    of the finest octave where it is least."""
+
+    focus: NDArray[np.float32]
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -65,29 +75,33 @@ class Healthy:
 
     cells: its fields' colours; steady: bool (CELLS_DOWN, CELLS_ACROSS), the half of the fields that
     change least from part to part, mostly background: light and tint are measured there, for parts
-    of another lot may be brighter; spread: float32, how far each field's residual strays.
+    of another lot may be brighter; spread: float32, how far each field's residual strays;
+    focus: float32 (TILES,), of each tile.
     """
 
     cells: Cells
     steady: NDArray[np.bool_]
     spread: NDArray[np.float32]
+    focus: NDArray[np.float32]
 
 
 def measure_picture(image: Image, healthy: Healthy) -> PictureMeasures:
     """Measure a frame against the healthy line."""
-    return compare(cells_of(image), healthy, focus_of(image))
+    return compare(cells_of(image), healthy, detail_of(image))
 
 
-def compare(cells: Cells, healthy: Healthy, detail: tuple[float, float]) -> PictureMeasures:
-    """The measures of a frame of these cells; detail: its focus and noise."""
+def compare(cells: Cells, healthy: Healthy, detail: Detail) -> PictureMeasures:
+    """The measures of a frame of these cells and this detail."""
     logs = np.log(cells / healthy.cells)
     grey = logs.mean(axis=2)
     red, green, blue = np.median(logs[healthy.steady], axis=0).tolist()
     residual = _beside_neighbours(grey) / healthy.spread
-    return PictureMeasures((red + green + blue) / 3, red - green, blue - green, *detail, residual)
+    focus = float(np.median(detail.focus - healthy.focus))
+    light = (red + green + blue) / 3
+    return PictureMeasures(light, red - green, blue - green, focus, detail.noise, residual)
 
 
-def healthy_line(frames: Sequence[Cells]) -> Healthy:
+def healthy_line(frames: Sequence[Cells], details: Sequence[Detail]) -> Healthy:
     """What these frames of good parts, in their order, have in common."""
     stack = np.stack(frames)
     cells = np.median(stack, axis=0).astype(np.float32)
@@ -95,7 +109,8 @@ def healthy_line(frames: Sequence[Cells]) -> Healthy:
     strays = grey.std(axis=0)
     residuals = np.stack([_beside_neighbours(one) for one in grey])
     spread = np.maximum(residuals.std(axis=0), LEAST_SPREAD).astype(np.float32)
-    return Healthy(cells, strays <= np.median(strays), spread)
+    focus = np.median([detail.focus for detail in details], axis=0).astype(np.float32)
+    return Healthy(cells, strays <= np.median(strays), spread, focus)
 
 
 def _beside_neighbours(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -104,8 +119,8 @@ def _beside_neighbours(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(plane - cv2.medianBlur(plane, 5))
 
 
-def focus_of(image: Image) -> tuple[float, float]:
-    """Focus, the median over the tiles, and noise, their lower quartile."""
+def detail_of(image: Image) -> Detail:
+    """Focus of each tile, and noise, the lower quartile over them."""
     tiles, count = _tiles(image)
     grey = cv2.cvtColor(tiles, cv2.COLOR_RGB2GRAY).astype(np.float32)
     first = cv2.blur(grey, (3, 3))
@@ -113,8 +128,8 @@ def focus_of(image: Image) -> tuple[float, float]:
     third = cv2.blur(second, (9, 9))
     octaves = (grey - first, first - second, second - third)
     energies = [np.log(_energy(octave, count) + LEAST_ENERGY) for octave in octaves]
-    focus = float(np.median(energies[1] - energies[2]))
-    return focus, float(np.partition(energies[0], count // 4)[count // 4])
+    noise = float(np.partition(energies[0], count // 4)[count // 4])
+    return Detail(np.asarray(energies[1] - energies[2], np.float32), noise)
 
 
 def _tiles(image: Image) -> tuple[Image, int]:

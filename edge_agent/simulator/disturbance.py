@@ -63,17 +63,19 @@ def disturbed_image(image: Image, earlier: Image, fault: CameraFault, strength: 
     """
     height, width = image.shape[:2]
     if fault == "defocus":
-        return _with_noise(cv2.GaussianBlur(image, (0, 0), BLUR_SHARE[strength] * height))
+        blurred = cv2.GaussianBlur(image, (0, 0), BLUR_SHARE[strength] * height)
+        return _with_noise(np.asarray(blurred, np.uint8))
     if fault == "lamp":
         return np.asarray(cv2.convertScaleAbs(image, alpha=1 - DARKER[strength]), np.uint8)
     if fault == "cast":
-        return cv2.multiply(image, (1.0, 1.0, 1 - LESS_BLUE[strength], 0.0))
+        return (image * np.array([1, 1, 1 - LESS_BLUE[strength]])).astype(np.uint8)
     if fault in ("shift", "turn"):
         turn = TURN_DEG[strength] if fault == "turn" else 0.0
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
         if fault == "shift":
             matrix[:, 2] += SHIFT_SHARE[strength] * height * np.array([0.8, 0.6])
-        return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        moved = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(moved, np.uint8)
     if fault == "dirt":
         return _dirty(image, *SPOT[strength])
     if fault == "torn":
@@ -124,7 +126,7 @@ def _dirty(image: Image, radius_share: float, taken: float) -> Image:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     distance = np.hypot(x - 0.62 * width, y - 0.36 * height) / (radius_share * height)
     cover = 0.5 + 0.5 * np.cos(pi * np.clip(distance - 0.5, 0, 1))
-    return (image * (1 - taken * cover[:, :, None])).astype(np.uint8)
+    return np.asarray(image * (1 - taken * cover[:, :, None]), np.uint8)
 
 
 def _with_noise(image: Image) -> Image:

@@ -19,6 +19,7 @@ from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.encoder.encoder import EncoderField
 from edge_agent.evidence.config import EvidenceTable
+from edge_agent.golden.config import GoldenTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.messaging.config import MqttTable, OutboxTable
@@ -184,6 +185,9 @@ class StationConfig(Table):
     audit: AuditTable = Field(default=AuditTable(), description="the log that proves verdicts")
     evidence: EvidenceTable = Field(
         default=EvidenceTable(), description="what is kept of judged items, to look at and to learn"
+    )
+    golden: GoldenTable = Field(
+        default=GoldenTable(), description="known-good and known-bad parts past the station"
     )
     web: WebTable = Field(
         default_factory=dict, validate_default=True, description="the station's local page"

@@ -6,13 +6,20 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.health.picture import Healthy, cells_of, healthy_line, measure_picture
+from edge_agent.health.picture import (
+    Healthy,
+    cells_of,
+    detail_of,
+    healthy_line,
+    measure_picture,
+)
 from tests.health_frames import healthy_frame
 
 
 @pytest.fixture(scope="module")
 def healthy() -> Healthy:
-    return healthy_line([cells_of(healthy_frame(k)) for k in range(30)])
+    frames = [healthy_frame(k) for k in range(30)]
+    return healthy_line([cells_of(one) for one in frames], [detail_of(one) for one in frames])
 
 
 def test_light_and_tint_are_logarithms(healthy: Healthy) -> None:

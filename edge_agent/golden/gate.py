@@ -1,0 +1,182 @@
+"""Golden parts at the running station: a wrong decision on one blocks PASS before the next part."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.wire.decision import Decision, SafeAction
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.decide.hold import Hold
+from edge_agent.golden.check import GoldenCheck, GoldenRequest, GoldenResult
+from edge_agent.golden.config import GoldenTable
+from edge_agent.golden.folder import GoldenFolder
+
+LOG = logging.getLogger("lineside.golden")
+
+LOOK_S = 0.1
+"""Between two looks for a request."""
+DUE = "golden parts are due"
+
+Record = Callable[[str, str, dict[str, object], dict[str, object]], object]
+"""Records who changed what: (who, what, before, after)."""
+
+
+class GoldenGate(Hold):
+    """Stops passing when a golden part was decided wrongly, or when golden parts are due.
+
+    Any thread may call it; look() belongs to one. A person releases it as any other stop: on the
+    page, by `golden clear`, or by golden parts that are decided rightly. record: for the audit log.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        safe_action: SafeAction,
+        table: GoldenTable,
+        *,
+        clock: Clock,
+        record: Record = lambda *_: None,
+    ) -> None:
+        super().__init__(folder, safe_action)
+        self._files = GoldenFolder(folder)
+        self._table = table
+        self._clock = clock
+        self._record = record
+        self._check: GoldenCheck | None = None
+        self._until_ns = 0
+        self._ended: GoldenResult | None = None
+        self._bundles: dict[str, str] = {}
+        self._changed_over = False
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="golden", daemon=True)
+
+    def start(self) -> None:
+        """Look for requests from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def applied(self, decision: Decision) -> Decision:
+        """The decision as Hold gives it; a golden part is compared as the channels judged it.
+
+        Never waits for the disk: look() writes what was found.
+        """
+        with self._lock:
+            check = self._check
+            if check is not None and not decision.late_fail:
+                check.take(decision)
+                if check.is_whole:
+                    self._check = None
+                    self._end(check.result(self._clock.utc_ns()))
+        return super().applied(decision)
+
+    def publish(self, message: Outbound) -> None:
+        """Take a message of the station: another bundle is a change-over."""
+        if not isinstance(message, StateMessage) or not message.bundles:
+            return
+        before, self._bundles = self._bundles, dict(message.bundles)
+        if before and before != self._bundles and self._table.after_change_over:
+            self._changed_over = True
+
+    def look(self) -> None:
+        """Take up a request, end a check whose time is over, and write what was found."""
+        with self._lock:
+            check = self._check
+            if check is not None and self._clock.mono_ns() > self._until_ns:
+                self._check = None
+                missing = len(check.request.parts) - len(check.seen)
+                fault = f"{missing} golden parts did not come in {self._table.within_s:g} s"
+                self._end(check.result(self._clock.utc_ns(), fault))
+            ended, self._ended = self._ended, None
+        if ended is not None:
+            self._keep(ended)
+        request = self._files.take_request() if self._files.has_request() else None
+        if request is not None:
+            self._begin(request)
+        self._stop_when_due()
+
+    def last_result(self) -> GoldenResult | None:
+        """The end of the last check."""
+        return self._files.result()
+
+    def due(self) -> str:
+        """Why golden parts are due; empty where they are not."""
+        if self._changed_over:
+            return f"{DUE}: the bundle has changed"
+        if not self._table.every_h:
+            return ""
+        last = self._files.last_passed()
+        if last is None:
+            return f"{DUE}: none was seen yet"
+        hours = (self._clock.utc_ns() - last.at_ns) / 3.6e12
+        return f"{DUE}: {hours:.1f} h since the last" if hours >= self._table.every_h else ""
+
+    def _begin(self, request: GoldenRequest) -> None:
+        if request.clears:
+            self._let_pass(request.by, "golden clear")
+            self._files.put_result(
+                GoldenResult(
+                    number=request.number,
+                    by=request.by,
+                    at_ns=self._clock.utc_ns(),
+                    fault="cleared without golden parts",
+                )
+            )
+            return
+        with self._lock:
+            self._until_ns = self._clock.mono_ns() + round(self._table.within_s * 1e9)
+            self._check = GoldenCheck(request)
+        LOG.warning("the next %d parts are golden parts (%s)", len(request.parts), request.by)
+
+    def _end(self, result: GoldenResult) -> None:
+        """In memory, at once; the disk comes later."""
+        self._ended = result
+        if result.fault:
+            self._by = result.fault
+
+    def _keep(self, result: GoldenResult) -> None:
+        after: dict[str, object] = {"fault": result.fault, "parts": len(result.seen)}
+        self._record(result.by, "golden parts", {}, after)
+        if result.fault:
+            LOG.error("%s: nothing passes until golden parts are right", result.fault)
+            self.stop(result.fault)
+        else:
+            LOG.warning("all %d golden parts were decided rightly", len(result.seen))
+            self._changed_over = False
+            self._let_pass(result.by, "golden parts")
+        # Last: who waits for the result may send the next part at once.
+        self._files.put_result(result)
+
+    def _let_pass(self, who: str, what: str) -> None:
+        """End a stop that golden parts made; a person's stop stays."""
+        if self.by and (self.by.startswith(DUE) or "golden part" in self.by):
+            self._record(who, what, {"stopped": self.by}, {"stopped": ""})
+            self.release()
+
+    def _stop_when_due(self) -> None:
+        if self._table.block_when_due and not self.by and self._check is None:
+            reason = self.due()
+            if reason:
+                LOG.warning("%s", reason)
+                self.stop(reason)
+
+    def _run(self) -> None:
+        faults = 0
+        while not self._stopping.wait(LOOK_S):
+            try:
+                self.look()
+            except StorageError as error:
+                faults += 1
+                if faults.bit_count() == 1:
+                    LOG.error("golden parts: %s", error)  # noqa: TRY400
