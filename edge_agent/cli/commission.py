@@ -26,7 +26,7 @@ camera. The file lies beside station.toml (station.commissioning); the agent tak
 start.
 """
 PARTS = 300
-DRIFT_PARTS = 2000
+DRIFT = 0.3
 LONG = {"cells", "steady", "spread", "focus", "marks", "references"}
 """Left out of --json: the file has them."""
 GUIDE = """Commissioning of {channels}
@@ -120,6 +120,8 @@ def _progress(channel: str, args: argparse.Namespace) -> Callable[[int], None]:
 
 def _lines(name: str, done: Commissioned) -> list[str]:
     """What was learned, in words, with what is missing."""
+    from edge_agent.health.drift import GOOD_REFERENCE, parts_to_detect
+
     learned = done.learned
     lines = [f"{name}: {learned.parts} parts"]
     lines += [
@@ -138,8 +140,11 @@ def _lines(name: str, done: Commissioned) -> list[str]:
         )
     drifts = ", ".join(learned.references) or "nothing"
     lines.append(f"  drift is watched of: {drifts}")
-    if learned.references and learned.parts < DRIFT_PARTS:
-        lines.append(f"  {DRIFT_PARTS} parts would find a drift of 0.3 sigma within 500 parts")
+    for name, reference in learned.references.items():
+        parts = parts_to_detect(reference, DRIFT)
+        lines.append(f"  a drift of {name} of {DRIFT} sigma is found within {parts} parts")
+    if learned.references and learned.parts < GOOD_REFERENCE:
+        lines.append(f"  {GOOD_REFERENCE} parts would find it within 500")
     if done.no_scores:
         lines.append(f"  no scores: {done.no_scores}")
     if done.failed or done.unjudged:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image, Reading
 from edge_agent.health.commissioning import SPOT_WINDOW, ChannelCommissioning, darkest_spot
-from edge_agent.health.drift import DriftTest
+from edge_agent.health.drift import DriftTest, population_stability
 from edge_agent.health.limits import Limit, LimitWatch
 from edge_agent.health.marks import camera_pose
 from edge_agent.health.picture import measure_picture
@@ -24,6 +24,9 @@ from edge_agent.health.signal import measure_signal
 
 SEVERE = 2.0
 """Times a limit, from which parts get NO-VERDICT."""
+
+BLOCK = 500
+"""Scores whose distribution as a whole is compared with the reference's."""
 
 CURES = {
     "focus": "clean the lens, focus it again and lock it",
@@ -136,6 +139,9 @@ class _Values:
         self.faults: tuple[Fault, ...] = ()
         self._limits = learned.limits
         self._texts: dict[str, str] = {}
+        self._scores: list[float] = []
+        self._reshaped = False
+        self._reference = learned.references.get("score")
         self._watches = {name: LimitWatch(limit) for name, limit in learned.limits.items()}
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
 
@@ -154,8 +160,14 @@ class _Values:
         self._sort(found)
 
     def add_score(self, score: float) -> None:
-        if "score" in self._drifts and isfinite(score):
-            self._drifts["score"].add(score)
+        if self._reference is None or not isfinite(score):
+            return
+        self._drifts["score"].add(score)
+        self._scores.append(score)
+        if len(self._scores) == BLOCK:
+            index, limit = population_stability(self._reference, np.array(self._scores))
+            self._reshaped = index > limit
+            self._scores.clear()
 
     def _sort(self, found: list[Fault]) -> None:
         """The worst of each kind first, then the drifts.
@@ -172,6 +184,8 @@ class _Values:
             for name, test in self._drifts.items()
             if test.direction
         ]
+        if self._reshaped and not drifts:
+            drifts = [Fault("drift", f"{NAMES['score']} have another distribution", 1.0)]
         self.faults = (*kinds.values(), *drifts)
 
 

@@ -68,7 +68,7 @@ def disturbed_image(image: Image, earlier: Image, fault: CameraFault, strength: 
     if fault == "lamp":
         return np.asarray(cv2.convertScaleAbs(image, alpha=1 - DARKER[strength]), np.uint8)
     if fault == "cast":
-        return (image * np.array([1, 1, 1 - LESS_BLUE[strength]])).astype(np.uint8)
+        return np.asarray(image * np.array([1, 1, 1 - LESS_BLUE[strength]]), np.uint8)
     if fault in ("shift", "turn"):
         turn = TURN_DEG[strength] if fault == "turn" else 0.0
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)

@@ -97,6 +97,17 @@ def test_scores_that_move_are_a_drift_and_never_severe(learned: ChannelCommissio
     assert not watch.faults[0].is_severe
 
 
+def test_scores_of_another_shape_are_a_drift() -> None:
+    learner = CameraLearner()
+    for k in range(120):
+        learner.add(healthy_frame(k), 0.5 + 0.1 * np.sin(37.0 * k * k))
+    watch = CameraWatch(learner.learn())
+    for k in range(500):
+        watch.add_score(0.5 + 0.002 * np.sin(37.0 * k * k))
+    watch.add(healthy_frame(1))
+    assert "another distribution" in str(watch.faults[0])
+
+
 def machine(k: int) -> Reading:
     rng = np.random.default_rng([k, 5])
     times = np.arange(4000) / 8000
