@@ -61,13 +61,13 @@ def test_a_plc_accepts_no_bad_part_of_a_killed_station(capsys: pytest.CaptureFix
     assert rows["plc bad parts accepted"]["value"] == 0
     assert rows["plc bad parts accepted"]["n"] > 20
     assert rows["plc faults survived"]["value"] == rows["plc faults survived"]["n"] >= 1
+
+
 def test_golden_parts_block_passing(capsys: pytest.CaptureFixture[str]) -> None:
     station.main(["--only", "golden"])
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert len(rows) == 5
     assert {row["name"]: row["value"] for row in rows if row["value"] != row["reach"]} == {}
-
-
 
 
 @pytest.mark.slow
