@@ -20,6 +20,7 @@ def check_station(config: StationConfig, clock: Clock, items: int = ITEMS) -> It
     """Every result, as it is found; `items` of each channel are judged."""
     for channel in config.channel:
         yield from check_channel(channel, config, clock, items=items)
+    yield from check_gates(config)
     yield guarded("state folder", lambda: _check_disk(config))
     if config.mqtt is None:
         detail = "no [mqtt]: verdicts are shown, not sent"
@@ -31,6 +32,22 @@ def check_station(config: StationConfig, clock: Clock, items: int = ITEMS) -> It
         )
     except LinesideError as error:
         yield failure("broker", error)
+
+
+def check_gates(config: StationConfig) -> Iterator[CheckResult]:
+    """Whether a verdict comes before its part is at each gate that counts the time."""
+    for name, table in config.output_names.items():
+        gate = table.gate
+        if gate is None or gate.delay_ms is None:
+            continue
+        before_ms = gate.delay_ms - gate.lead_ms
+        detail = f"told {before_ms:g} ms after the trigger, a verdict comes within "
+        detail += f"{config.line.deadline_ms:g} ms"
+        if config.line.deadline_ms < before_ms:
+            yield CheckResult(f"output {name}", "OK", detail)
+            continue
+        cure = "lower line.deadline_ms: a part that is not decided in time takes the safe state"
+        yield CheckResult(f"output {name}", "WARN", detail, cure)
 
 
 def _check_disk(config: StationConfig) -> CheckResult:

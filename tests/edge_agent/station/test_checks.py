@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.brokers import free_port
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.station.checks import check_station
+from edge_agent.station.checks import check_gates, check_station
 from edge_agent.station.config import read_config
 from tests.station_kit import write_station
 
@@ -45,3 +47,14 @@ def test_a_state_folder_that_is_a_file_is_a_result(bench: Path) -> None:
     path = write_station(bench, FOLDER, station='state_dir = "taken"')
     (bench / "taken").write_bytes(b"not a folder")
     assert results(path)["state folder"].grade == "FAIL"
+
+
+@pytest.mark.parametrize(("deadline_ms", "expected"), [(220, "OK"), (240, "WARN")])
+def test_verdict_that_comes_after_its_part_is_warned_of(
+    tmp_path: Path, deadline_ms: int, expected: str
+) -> None:
+    belt = Path(__file__).parents[3] / "docs" / "belt.toml"
+    path = tmp_path / "station.toml"
+    path.write_text(belt.read_text().replace("deadline_ms = 220", f"deadline_ms = {deadline_ms}"))
+    (result,) = check_gates(read_config(path))
+    assert (result.what, result.grade) == ("output belt", expected)
