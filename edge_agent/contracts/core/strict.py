@@ -52,7 +52,8 @@ def fault_sentence(schema: type[BaseModel], error: ValidationError) -> str:
 def unknown_key(schema: type[BaseModel], steps: Sequence[str]) -> str:
     """`unknown key 'x', did you mean 'y'?`; `steps` lead from `schema` to the key."""
     known = sorted(_keys_at(schema, steps[:-1]))
-    return f"unknown key {steps[-1]!r}, {did_you_mean(steps[-1], known)}"
+    key = steps[-1][:MOST_SHOWN]
+    return f"unknown key {key!r}, {did_you_mean(key, known)}"
 
 
 def _sentence(schema: type[BaseModel], fault: ErrorDetails) -> str:
@@ -72,7 +73,7 @@ def _sentence(schema: type[BaseModel], fault: ErrorDetails) -> str:
 
 
 def _at(steps: Sequence[str], message: str) -> str:
-    return f"{'.'.join(steps)}: {message}" if steps else message
+    return f"{'.'.join(step[:MOST_SHOWN] for step in steps)}: {message}" if steps else message
 
 
 def _found(fault: ErrorDetails) -> str:

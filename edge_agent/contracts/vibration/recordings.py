@@ -193,7 +193,7 @@ def _read_csv(path: Path) -> tuple[Columns, float | None]:
     text = decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     if text.lower().startswith("sep="):
         text = text.partition("\n")[2]
-    hole = _HOLE.search(text.strip("\n"))
+    hole = _HOLE.search(text.rstrip())
     if hole:
         raise InputError(
             f"line {text.count(chr(10), 0, hole.start()) + 2} is empty, between samples",

@@ -113,7 +113,7 @@ def test_other_encodings_are_refused_with_the_cure(tmp_path: Path) -> None:
     [
         (lambda path: None, "cannot be read"),
         (lambda path: path.mkdir(), "cannot be read"),
-        (lambda path: path.write_bytes(b"#" * (MOST_BYTES + 1)), "is larger than 4 MB"),
+        (lambda path: path.write_bytes(b"#" * (MOST_BYTES + 1)), "is larger than 1 MB"),
         (lambda path: path.write_text("a = " + "[" * 5000), "is not TOML"),
         (lambda path: path.write_bytes(b"\xff\xfea"), "is not UTF-8 text"),
     ],
@@ -128,6 +128,23 @@ def test_what_is_no_toml_is_refused_by_name(tmp_path: Path, make, message: str) 
 SCALARS = st.one_of(
     st.text(), st.integers(-(2**62), 2**62), st.booleans(), st.floats(allow_nan=False)
 )
+
+
+@pytest.mark.parametrize("form", ["{key} = 1\n", "[{key}]\n", "[[{key}]]\n"])
+def test_a_key_of_very_many_steps_costs_nothing(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("a = 1\n" + form.format(key=".".join(["b"] * 20_000)))
+    with pytest.raises(ConfigError, match="line 2: a key of more than 100 steps"):
+        read_toml_document(path)
+    path.write_text(f'a = "{"." * 5000}"\n')
+    assert read_toml_document(path) == {"a": "." * 5000}
+
+
+def test_a_very_long_key_is_shown_by_its_beginning(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("k" * 100_000 + " = 1\n")
+    with pytest.raises(ConfigError, match="unknown key 'kkkk") as caught:
+        read_toml(tmp_path / "a.toml", Line)
+    assert len(str(caught.value)) < 1000
 
 
 @given(

@@ -156,7 +156,7 @@ def test_no_sample_of_a_csv_is_passed_over(tmp_path: Path, text: str, words: str
 
 
 def test_a_blank_line_at_the_end_is_no_hole(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("x\n1\n2\n\n\n")
+    (tmp_path / "a.csv").write_text("x\n1\n2\n\n \t\n")
     assert len(read_recording(tmp_path / "a.csv", ["x"], 10).signal) == 2
 
 
