@@ -206,7 +206,7 @@ def _read_csv(path: Path) -> tuple[Columns, float | None]:
     second = [cell.strip() for cell in next(csv.reader(head[1:], delimiter=delimiter), [])]
     header = not all(_is_number(cell) for cell in first) or _counts_columns(first, second)
     table = np.loadtxt(
-        io.StringIO(text),
+        io.StringIO(text.rstrip()),
         np.float64,
         comments=None,
         delimiter=delimiter,
