@@ -61,8 +61,8 @@ at_end = "wait"
 settle_s = 0.01
 """
 KEYS = {
-    "modbus": f"status_address = {STATUS_AT}",
-    "s7": f"db = {BLOCK}\nstatus_byte = {STATUS_AT}",
+    "modbus": f"status_address = {STATUS_AT}\ntimeout_s = 0.4",
+    "s7": f"db = {BLOCK}\nstatus_byte = {STATUS_AT}\ntimeout_s = 0.4",
     "ethernet_ip": "poll_ms = 20\ntimeout_s = 1.0\ntrigger_gap_ms = 400",
 }
 

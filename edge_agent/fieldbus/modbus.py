@@ -5,6 +5,7 @@ Source: Modbus Application Protocol Specification V1.1b3, sections 6 and 7.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
@@ -65,6 +66,8 @@ class ModbusLink:
             from pymodbus.client import ModbusSerialClient, ModbusTcpClient
         except ImportError as error:
             raise missing_pymodbus(device.where) from error
+        # It logs each request without an answer; what fails is told by our own error.
+        logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         client: ModbusTcpClient | ModbusSerialClient
         if device.host:
             client = ModbusTcpClient(
