@@ -111,15 +111,17 @@ class TimedOutput:
                     decision.part_id, trigger, action, now, decision.trigger_ns
                 )
                 if late is not None and late.went_through:
-                    words = f"part {late.part_id} ({decision.verdict}) went through undecided"
+                    words = (
+                        f"part {late.part_id} ({decision.verdict}) went through before its verdict"
+                    )
                     self._raise_alarm(words, self._gate.late)
             self._notify()
             fault = self._now_wrong()
             self._failed += bool(fault)
             self._written += not fault
         if fault:
-            late = fault == self._alarm or self._stopped
-            cure = LATE_CURE if late else "check the device and its wiring; it is tried again"
+            is_late = bool(self._stopped) or fault == self._alarm
+            cure = LATE_CURE if is_late else "check the device and its wiring; it is tried again"
             raise DeviceError(fault, where=f"output {self._name}", cure=cure)
 
     def show_safe_state(self) -> None:
