@@ -28,9 +28,9 @@ from tests.station_kit import write_image_bundle
 PARTS_A_S = 10
 REJECTS = 0.05
 WEEK_S = 7 * 86_400
-COMPRESSED = 100
+COMPRESSED = 400
 """One part stands for so many of the week: the quota still turns over seven times."""
-QUOTA_MB = 64
+QUOTA_MB = 16
 SCENES = 40
 """Different scenes of the simulated line; each part of the week is one of them with new noise."""
 

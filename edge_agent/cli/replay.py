@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edge_agent.contracts.wire.decision import Decision
     from edge_agent.station.config import StationConfig
 
 EXAMPLES = """examples:
@@ -15,8 +16,11 @@ EXAMPLES = """examples:
   lineside-agent replay runs.csv --config station.toml --channel motor
   lineside-agent replay shift.csv --config station.toml --channel mill
   lineside-agent replay frames/ --bundle caps-1.0.0.bundle --json
+  lineside-agent replay frames/ --config station.toml --against state/audit
 
-The channel's bundle, deadline and health limits apply; nothing is sent. exit code: 3 after a FAIL
+The channel's bundle, deadline and health limits apply; nothing is sent. --against holds every
+verdict, label, score, threshold and reason against the audit log's, part by part.
+exit code: 3 after a FAIL, or with --against when something differs
 """
 
 
@@ -40,6 +44,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     replay.add_argument("--rate-hz", type=float, help="of recordings that do not say")
     replay.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    replay.add_argument(
+        "--against", type=Path, metavar="STATE_DIR/audit", help="the log that it must agree with"
+    )
     replay.set_defaults(run=_run)
 
 
@@ -48,7 +55,6 @@ def _run(args: argparse.Namespace) -> int:
     import threading
 
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.contracts.wire.decision import Decision
     from edge_agent.outputs.console import as_json, as_text
     from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
@@ -56,7 +62,10 @@ def _run(args: argparse.Namespace) -> int:
     start_log(logging.WARNING)
     clock = SystemClock()
 
+    decisions: list[Decision] = []
+
     def show(decision: Decision) -> None:
+        decisions.append(decision)
         line = as_json(decision) if args.json else as_text(decision)
         print(line, flush=True)
 
@@ -66,7 +75,22 @@ def _run(args: argparse.Namespace) -> int:
     flush_log()
     counts = station.counts
     print(counts, file=sys.stderr)
+    if args.against:
+        return _compare(args, decisions, config.channel[0].name)
     return 3 if counts.failed else 1 if counts.no_verdict else 0
+
+
+def _compare(args: argparse.Namespace, decisions: list[Decision], channel: str) -> int:
+    """Whether the replay is what the log has, in words on stderr."""
+    from edge_agent.audit.compare import compare_verdicts
+    from edge_agent.audit.segments import records
+
+    found = compare_verdicts(records(args.against), decisions, channel)
+    for line in found.differences:
+        print(f"DIFFERENT {line}", file=sys.stderr)
+    told = f"{found.compared} parts compared, {len(found.differences)} fields differ"
+    print(f"{told}, {found.unknown} parts are not in the log", file=sys.stderr)
+    return 0 if found.identical else 3
 
 
 def _of_station(args: argparse.Namespace) -> StationConfig:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge_agent.contracts.wire.decision import Decision
     from edge_agent.decide.hold import Hold
     from edge_agent.evidence.recorder import EvidenceRecorder
+    from edge_agent.golden.gate import GoldenGate
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
     from edge_agent.web.page import Page
@@ -56,7 +57,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.golden.gate import GoldenGate
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
@@ -72,15 +72,7 @@ def _run(args: argparse.Namespace) -> int:
         audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
         if audit:
             ending.callback(audit.close)
-        hold = GoldenGate(
-            config.station.state_dir,
-            config.station.safe_action,
-            config.golden,
-            clock=clock,
-            record=audit.change if audit else _recorded_in_the_log,
-        )
-        hold.load()
-        hold.start()
+        hold = _golden_gate(config, clock, audit)
         ending.callback(hold.close)
         page = build_page(config, clock, hold, audit) if config.web.enabled else None
         if page:
@@ -102,6 +94,22 @@ def _run(args: argparse.Namespace) -> int:
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
+
+
+def _golden_gate(config: StationConfig, clock: Clock, audit: AuditRecorder | None) -> GoldenGate:
+    """By which a person, or a golden part that is decided wrongly, stops passing."""
+    from edge_agent.golden.gate import GoldenGate
+
+    gate = GoldenGate(
+        config.station.state_dir,
+        config.station.safe_action,
+        config.golden,
+        clock=clock,
+        record=audit.change if audit else _recorded_in_the_log,
+    )
+    gate.load()
+    gate.start()
+    return gate
 
 
 def _verdict_lines(
