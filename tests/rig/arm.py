@@ -41,6 +41,8 @@ def build_board() -> Path:
     room = cache_folder() / "arm64"
     if not (room / "kernel").exists():
         _prepare(room)
+    for name in ("dev", "proc", "sys", "tmp"):
+        (room / "root" / name).mkdir(exist_ok=True)
     repo = room / "root" / "repo"
     shutil.rmtree(repo, ignore_errors=True)
     shutil.copytree(REPO / "edge_agent", repo / "edge_agent")
@@ -60,8 +62,6 @@ def _prepare(room: Path) -> None:
     pins = ["-c", str(REPO / "constraints.txt")]
     words = [sys.executable, "-m", "pip", "install", "-q", *platforms, *target, *WHEELS, *pins]
     run_tool(words, room, "aarch64 wheels cannot be installed")
-    for name in ("repo", "host"):
-        (root / name).mkdir(exist_ok=True)
     kernel = next((root / "boot").glob("vmlinuz-*"))
     version = kernel.name.removeprefix("vmlinuz-")
     collect_modules(root, version, MODULES, room, strip=False)

@@ -40,7 +40,7 @@ def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
         "-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
     ]  # fmt: skip
-    before_s = _children_s()
+    before_s = children_s()
     try:
         ended = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=False
@@ -49,10 +49,11 @@ def run_guest(rig: Rig, checks: str = "all", limit_s: float = 600) -> GuestRun:
     except subprocess.TimeoutExpired as error:
         out = (error.stdout or b"") + b"\nGUEST took too long"
     log = out.decode("utf-8", "replace")
-    return GuestRun(dict(_results(log)), log, _children_s() - before_s)
+    return GuestRun(dict(_results(log)), log, children_s() - before_s)
 
 
-def _children_s() -> float:
+def children_s() -> float:
+    """Processor time of the processes that this one started and that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -12,7 +12,7 @@ for name in virtio_pci virtio_mmio 9pnet_virtio 9p; do
 done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host /host
 mount -t tmpfs tmpfs /host/tmp
-mount --bind /dev /host/dev
+for name in dev proc sys; do mount --bind /$name /host/$name; done
 echo "GUEST $(uname -r) $(uname -m) is up after $(cut -d' ' -f1 /proc/uptime) s"
 PATH=/usr/bin:/bin PYTHONPATH=/site:/repo HOME=/tmp PYTHONDONTWRITEBYTECODE=1 \
   /bin/chroot /host /usr/bin/python3 /repo/in_arm.py
