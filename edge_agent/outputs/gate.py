@@ -18,6 +18,8 @@ from edge_agent.settings.toml import Table
 
 MOST_SLOTS = 4096
 """Parts between trigger and gate."""
+RECENT = 16
+"""Slots among which a bounced trigger finds its own."""
 
 SEVERITY: dict[Action, int] = {"accept": 0, "reject": 1, "stop": 2}
 
@@ -156,7 +158,13 @@ class GateSchedule:
     _safe_from: int = 0
 
     def expect(self, part_id: str, trigger: int, trigger_ns: int = 0) -> bool:
-        """A part passed the trigger there; False where too many are on their way."""
+        """A part passed the trigger there; False where too many are on their way.
+
+        A trigger that bounces tells the same part again: within one width it is one slot.
+        """
+        recent = self._slots[-RECENT:]
+        if any(s.part_id == part_id and abs(trigger - s.trigger) < self.width for s in recent):
+            return True
         if len(self._slots) >= MOST_SLOTS:
             return False
         due = trigger + self.delay
