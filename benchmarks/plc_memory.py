@@ -82,6 +82,7 @@ class ModbusMemory:
         self._up.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self._server.serve_forever()
+        await asyncio.sleep(0.02)  # connections end in later turns of the loop
 
 
 class S7Memory:

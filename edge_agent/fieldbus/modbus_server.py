@@ -123,6 +123,7 @@ class RegisterServer:
         self._started.set()
         await self._end.wait()
         await server.shutdown()  # type: ignore[no-untyped-call]
+        await asyncio.sleep(0.02)  # connections end in later turns of the loop
 
     async def _act(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -56,10 +57,9 @@ class Plc:
             device, address=("127.0.0.1", self.port), trace_pdu=self._trace
         )
         self._up.set()
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await self._server.serve_forever()
-        except asyncio.CancelledError:
-            return
+        await asyncio.sleep(0.02)  # connections end in later turns of the loop
 
     def _trace(self, sending: bool, pdu: object) -> object:
         if not sending and getattr(pdu, "function_code", 0) in (5, 6):
