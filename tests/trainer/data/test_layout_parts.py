@@ -132,3 +132,10 @@ def test_a_labels_file_is_no_stray_file(tmp_path: Path) -> None:
 def test_pictures_without_folders_are_refused_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="one folder per class"):
         detect(written(tmp_path, "1.png", "2.png"))
+
+
+def test_several_tables_are_no_data_set_and_the_cure_is_named(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("torque,label\n1,ok\n")
+    with pytest.raises(DatasetError, match="2 tables, but no class folders: process data: join"):
+        detect(tmp_path)

@@ -55,8 +55,10 @@ def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
     if csv is not None:
         return _detect_listed(root, kind, csv)
     layout = read_class_folders(root, scan, kind)
-    _refuse_foreign(root, scan, layout)
+    if kind == "image":
+        _refuse_foreign(root, scan, layout)
     if not layout.samples:
+        _refuse_tables(root, scan.files)
         raise DatasetError(
             f"{len(scan.files)} {kind} files, but no class folders",
             where=str(root),
@@ -179,6 +181,17 @@ def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout) -> None:
     name, cure = foreign_format(paths)
     if name:
         raise DatasetError(f"{name}: not read", where=str(root), cure=cure)
+
+
+def _refuse_tables(root: Path, files: list[str]) -> None:
+    """Several tables and no class folders: process data is one table."""
+    if all(path.lower().endswith((".csv", ".parquet")) for path in files):
+        raise DatasetError(
+            f"{len(files)} tables, but no class folders",
+            where=str(root),
+            cure="process data: join them, or name one as `file` of [tabular] in dataset.toml; "
+            "recordings: one folder per class, or labels.csv with path,label",
+        )
 
 
 def _lone_table(root: Path, images: FolderScan) -> Path | None:
