@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ CELLS_DOWN, CELLS_ACROSS = 18, 24
 """Fields of a frame whose mean colours are compared."""
 SAMPLED = 4
 """Pixels along a side of a field that are looked at."""
-TILES_DOWN, TILES_ACROSS, TILE_PX = 3, 6, 40
+TILES_DOWN, TILES_ACROSS, TILE_PX = 3, 6, 36
 TILES = TILES_DOWN * TILES_ACROSS
 """Small windows at full resolution in which focus is measured."""
 EDGE_PX = 4
@@ -85,9 +86,10 @@ class Healthy:
     focus: NDArray[np.float32]
 
 
-def measure_picture(image: Image, healthy: Healthy) -> PictureMeasures:
-    """Measure a frame against the healthy line."""
-    return compare(cells_of(image), healthy, detail_of(image))
+def measure_picture(image: Image, healthy: Healthy, *, with_detail: bool = True) -> PictureMeasures:
+    """Measure a frame against the healthy line; without detail, focus and noise are NaN."""
+    detail = detail_of(image) if with_detail else Detail(np.full(TILES, nan, np.float32), nan)
+    return compare(cells_of(image), healthy, detail)
 
 
 def compare(cells: Cells, healthy: Healthy, detail: Detail) -> PictureMeasures:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from math import expm1, isfinite
+from math import expm1, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ from edge_agent.contracts.core.types import Image, Reading
 from edge_agent.health.commissioning import SPOT_WINDOW, ChannelCommissioning, darkest_spot
 from edge_agent.health.drift import DriftTest, population_stability
 from edge_agent.health.limits import Limit, LimitWatch
-from edge_agent.health.marks import camera_pose
-from edge_agent.health.picture import measure_picture
+from edge_agent.health.marks import MARK_PX, SMALL_PX, camera_pose
+from edge_agent.health.picture import CELLS_ACROSS, CELLS_DOWN, measure_picture
 from edge_agent.health.signal import measure_signal
 
 SEVERE = 2.0
@@ -73,6 +73,8 @@ class CameraWatch:
     def __init__(self, learned: ChannelCommissioning) -> None:
         self._learned = learned
         self._healthy = learned.healthy()
+        self._turn = False
+        self._beside_marks = _beside_marks(learned)
         self._residuals: deque[NDArray[np.float32]] = deque(maxlen=SPOT_WINDOW)
         self._state = _Values(learned)
 
@@ -88,11 +90,13 @@ class CameraWatch:
             found = f"the frame is {image.shape[1]}x{image.shape[0]}, commissioned was {size}"
             self._state.faults = (Fault("mark", found, SEVERE),)
             return
-        seen = measure_picture(image, self._healthy)
-        self._residuals.append(seen.residual)
+        # Detail and pose take turns, so that no frame costs more than a millisecond.
+        self._turn = not self._turn
+        seen = measure_picture(image, self._healthy, with_detail=self._turn)
+        self._residuals.append(seen.residual * self._beside_marks)
         values = {name: float(getattr(seen, name)) for name in
                   ("light", "red", "blue", "focus", "noise")}  # fmt: skip
-        if self._learned.marks:
+        if self._learned.marks and not self._turn:
             values |= asdict(camera_pose(image, self._learned.marks))
         if len(self._residuals) == SPOT_WINDOW:
             values["spot"] = darkest_spot(tuple(self._residuals))
@@ -127,6 +131,18 @@ class SensorWatch:
         self._state.add_score(score)
 
 
+def _beside_marks(learned: ChannelCommissioning) -> NDArray[np.float32]:
+    """0 for fields that a mark covers or may move into, else 1: a mark that moves is no dirt."""
+    field = np.ones((CELLS_DOWN, CELLS_ACROSS), np.float32)
+    width, height = learned.frame_px
+    wide, high = SMALL_PX / CELLS_ACROSS, SMALL_PX * height / width / CELLS_DOWN
+    for mark in learned.marks:
+        rows = slice(max(0, int(mark.top_px / high) - 1), int((mark.top_px + MARK_PX) / high) + 2)
+        across = int(mark.left_px / wide), int((mark.left_px + MARK_PX) / wide)
+        field[rows, max(0, across[0] - 1) : across[1] + 2] = 0
+    return field
+
+
 def build_watch(learned: ChannelCommissioning) -> CameraWatch | SensorWatch:
     """The watch of a channel of that kind."""
     return CameraWatch(learned) if learned.kind == "image" else SensorWatch(learned)
@@ -139,6 +155,7 @@ class _Values:
         self.faults: tuple[Fault, ...] = ()
         self._limits = learned.limits
         self._texts: dict[str, str] = {}
+        self._off: dict[str, float] = {}
         self._scores: list[float] = []
         self._reshaped = False
         self._reference = learned.references.get("score")
@@ -146,12 +163,12 @@ class _Values:
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
 
     def add(self, values: Mapping[str, float]) -> None:
-        off = {
-            name: watch.add(values[name]) for name, watch in self._watches.items() if name in values
-        }
+        for name, watch in self._watches.items():
+            if isfinite(values.get(name, nan)):
+                self._off[name] = watch.add(values[name])
         found = [
             fault
-            for name, much in off.items()
+            for name, much in self._off.items()
             if abs(much) > 1 and (fault := _fault(name, much, self._limits[name])) is not None
         ]
         for name, value in values.items():
