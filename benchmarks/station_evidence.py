@@ -31,6 +31,8 @@ WEEK_S = 7 * 86_400
 COMPRESSED = 400
 """One part stands for so many of the week: the quota still turns over seven times."""
 QUOTA_MB = 16
+SIZED = 10
+"""Items from whose sizes the bytes of a day are taken."""
 SCENES = 40
 """Different scenes of the simulated line; each part of the week is one of them with new noise."""
 
@@ -110,7 +112,7 @@ def _week_rows(folder: Path, quota_mb: int, parts: int) -> list[Row]:
             continue
         recorder.observe(_observation(number, scenes[number % SCENES], rejected, noise))
         judged += 1
-        if judged == 20:
+        if judged == SIZED:
             sizes = [_size(one) for one in _files(folder)]
         if judged % 200 == 100:
             newest = list(read_kept(folder))[-1]
@@ -120,7 +122,7 @@ def _week_rows(folder: Path, quota_mb: int, parts: int) -> list[Row]:
     say(f"evidence: {judged} items of {parts} parts, at most {largest / 1e6:.1f} MB")
     there = {one.stem for one in read_kept(folder)}
     share = REJECTS + (1 - REJECTS) * table.pass_share
-    a_day = sum(sizes) / 20 * share * PARTS_A_S * 86_400
+    a_day = sum(sizes) / SIZED * share * PARTS_A_S * 86_400
     over = max(0.0, largest - quota_mb * (1 << 20))
     gone = sum(stem not in there for stem in protected)
     return [
