@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -175,6 +176,11 @@ def test_trigger_without_an_encoder_is_an_error() -> None:
         EncoderTrigger(table, name="belt", clock=CLOCK).open()
 
 
+def shows(device: SimulatedOutput, action: str) -> bool:
+    """Whether the gate does that now."""
+    return device.gate.movements[-1].action == action
+
+
 def test_gate_moves_where_the_part_is_however_the_belt_runs_and_stops() -> None:
     wheel = Wheel()
     device = SimulatedOutput(SimulatedOutputTable(driver="simulated"), name="gate", clock=CLOCK)
@@ -193,5 +199,5 @@ def test_gate_moves_where_the_part_is_however_the_belt_runs_and_stops() -> None:
             wheel.counts = counts
             assert wait_until(lambda: place(follower) == wheel.counts * 1000)
             threading.Event().wait(0.06)
-            assert wait_until(lambda action=action: device.gate.movements[-1].action == action)
+            assert wait_until(partial(shows, device, action))
         gate.close()
