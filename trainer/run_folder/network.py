@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from edge_agent.contracts.run_folder.files import damaged, summary
 if TYPE_CHECKING:
     import keras
 
-UNREADABLE = (*UNREADABLE_ARRAYS, ArithmeticError, RuntimeError, struct.error)
+UNREADABLE = UNREADABLE_ARRAYS
 """What h5py and Keras raise for files with changed bytes."""
 
 

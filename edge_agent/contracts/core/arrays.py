@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ UNREADABLE_ARRAYS = (
     AttributeError,
     NotImplementedError,
     MemoryError,
+    ArithmeticError,
+    RuntimeError,  # an entry that says it is encrypted
+    struct.error,
     SyntaxError,
     tokenize.TokenError,
     zipfile.BadZipFile,
