@@ -19,21 +19,29 @@ LYING_CARD = Path(__file__).with_name("lying_card.py")
 @pytest.fixture
 def attach(tmp_path: Path) -> Iterator[Attach]:
     """`attach(file, *options)` gives a loop device over it; skipped where there is none."""
-    devices: list[str] = []
+    devices: dict[str, Path] = {}
 
     def _attach(file: Path, *options: str) -> str:
         command = ["losetup", "--find", "--show", *options, str(file)]
         for _ in range(20):  # other programs look for a free device too
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode == 0:
-                devices.append(done.stdout.strip())
-                return devices[-1]
+                device = done.stdout.strip()
+                devices[device] = file
+                return device
         pytest.skip(f"NOT TESTED: no loop device for a card here: {done.stderr.strip()}")
 
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: loop devices need root")
     yield _attach
-    for device in devices:
+    for device, file in devices.items():
+        _detach(device, file)
+
+
+def _detach(device: str, file: Path) -> None:
+    """Give the device back, unless it is another's: a free one is soon taken by someone else."""
+    backing = Path("/sys/block") / Path(device).name / "loop" / "backing_file"
+    if backing.exists() and backing.read_text().startswith(str(file)):
         subprocess.run(["losetup", "-d", device], check=False)
 
 

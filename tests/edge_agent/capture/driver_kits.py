@@ -6,6 +6,8 @@ A new driver adds one function to KITS; the contract test fails without it.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ import numpy as np
 
 from benchmarks.brokers import free_port
 from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.simulator.belt_link import BeltAddress, BeltLink
 from tests.edge_agent.capture.camera.gi_kit import missing
 from tests.edge_agent.capture.camera.test_aravis import fake_camera, missing_camera
 from tests.edge_agent.capture.camera.test_rtsp import missing_server, rtsp_server
@@ -28,7 +32,7 @@ from tests.edge_agent.capture.process.test_opc_ua import opc_ua_server
 from tests.edge_agent.capture.signal_kit import Microcontroller
 from tests.edge_agent.capture.vibration.chips import Adxl345OnBus, Adxl355OnBus
 from tests.edge_agent.capture.vibration.pulse_kit import missing_sound, tone
-from tests.station_kit import mosquitto, write_frame
+from tests.station_kit import mosquitto, wait_until, write_frame
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,31 @@ def aravis(room: Path) -> Iterator[Kit]:
 @contextmanager
 def simulated(room: Path) -> Iterator[Kit]:
     yield Kit({"seed": 3})
+
+
+@contextmanager
+def belt(room: Path) -> Iterator[Kit]:
+    port, absent = free_port(), free_port()
+    command = [sys.executable, "-m", "edge_agent", "belt", "--quiet", "--look", "plain"]
+    command += ["--rate-hz", "20", "--port", str(port)]
+    others = [BeltLink(BeltAddress(port=port), role) for role in ("barrier", "gate")]
+    with subprocess.Popen(command) as process:
+        try:
+            for link in others:
+                assert wait_until(lambda link=link: opens(link))
+            yield Kit({"port": port}, {"port": absent})
+        finally:
+            for link in others:
+                link.close()
+            process.terminate()
+
+
+def opens(link: BeltLink) -> bool:
+    try:
+        link.open()
+    except DeviceError:
+        return False
+    return True
 
 
 @contextmanager
@@ -216,6 +245,7 @@ KITS: dict[tuple[str, str], Callable[[Path], AbstractContextManager[Kit]]] = {
     ("image", "gstreamer"): gstreamer,
     ("image", "aravis"): aravis,
     ("image", "simulated"): simulated,
+    ("image", "belt"): belt,
     ("vibration", "simulated"): simulated,
     ("vibration", "replay"): replay,
     ("vibration", "serial_line"): serial_line,
