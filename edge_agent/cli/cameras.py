@@ -70,6 +70,8 @@ def _toml(kind: str, device: FoundDevice) -> Sequence[str]:
 
     if not device.table or device.fault:
         return []
-    head = ["", f'    [[channel]]\n    name = "{kind}"\n    kind = "{kind}"']
-    body = ["    [channel.source]", *tomli_w.dumps(dict(device.table)).strip().split("\n")]
-    return [*head, body[0], *(f"    {line}" for line in body[1:]), ""]
+    head = ["[[channel]]", f'name = "{kind}"', f'kind = "{kind}"']
+    if kind != "vibration":  # a sensor is judged by the zones of ISO 20816-3 without one
+        head.append(f'bundle = "{kind}.bundle"')
+    body = ["[channel.source]", *tomli_w.dumps(dict(device.table)).strip().split("\n")]
+    return ["", *(f"    {line}" for line in [*head, *body]), ""]

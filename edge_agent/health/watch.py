@@ -90,7 +90,7 @@ class CameraWatch:
             found = f"the frame is {image.shape[1]}x{image.shape[0]}, commissioned was {size}"
             self._state.faults = (Fault("mark", found, SEVERE),)
             return
-        # Detail and pose take turns, so that no frame costs more than a millisecond.
+        # Detail and pose take turns, so that no frame pays for both.
         self._turn = not self._turn
         seen = measure_picture(image, self._healthy, with_detail=self._turn)
         self._residuals.append(seen.residual * self._beside_marks)

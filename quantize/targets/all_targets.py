@@ -24,7 +24,7 @@ def find_target(name: str) -> Target:
     targets = all_targets()
     if name not in targets:
         raise ConfigError(
-            f"no target {name!r}{did_you_mean(name, targets)}",
+            f"no target {name!r}, {did_you_mean(name, targets)}",
             where="--target",
             cure=f"choose one of {', '.join(targets)}",
         )

@@ -2,8 +2,8 @@
 
 A file trainer/models/ROOM/NAME.py (ROOM: image, vibration or process; dashes of the name as
 underscores) that holds `ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains.
-Nothing else is edited, but the defaults for the model that `auto` takes. Keras is imported inside
-the functions only.
+Nothing else is edited, but the defaults for the model that `auto` takes, and USES_WEIGHTS for one
+that starts from ImageNet weights. Keras is imported inside the functions only.
 """
 
 from __future__ import annotations

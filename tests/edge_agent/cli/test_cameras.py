@@ -49,6 +49,17 @@ def test_a_device_is_shown_with_a_table_that_station_toml_takes(
 
 
 @pytest.mark.usefixtures("_one_motor")
+def test_a_channel_that_needs_a_bundle_is_shown_with_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sensors"]) == 0
+    shown = capsys.readouterr().out
+    toml = "\n".join(line for line in shown.split("\n") if line.startswith("    "))
+    bundles = {one["kind"]: one.get("bundle") for one in tomllib.loads(toml)["channel"]}
+    assert bundles == {"vibration": None, "tabular": "tabular.bundle"}
+
+
+@pytest.mark.usefixtures("_one_motor")
 def test_json_is_one_object_a_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sensors", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

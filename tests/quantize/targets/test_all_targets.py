@@ -20,7 +20,9 @@ def test_every_file_holds_targets_of_different_names() -> None:
 
 
 def test_an_unknown_target_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"no target 'rpi6'.*rpi.*choose one of"):
+    with pytest.raises(
+        ConfigError, match=r"no target 'rpi6', did you mean 'rpi\d'\?.*choose one of"
+    ):
         find_target("rpi6")
 
 
