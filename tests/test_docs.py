@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.source_tree import PACKAGES, read_tree
+from edge_agent.station.config import read_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -75,6 +77,28 @@ def test_every_command_of_a_page_is_one_that_the_program_takes(
         except SystemExit as ended:
             if ended.code:
                 pytest.fail(f"{shlex.join(words)}\n{capsys.readouterr().err}")
+
+
+def whole_stations() -> Iterator[tuple[str, str]]:
+    """(page, text) of every indented block that is a whole station.toml."""
+    for page in PAGES:
+        for block in re.findall(r"(?:^(?: {4}.*)?\n)+", page.read_text(), re.M):
+            if "[station]" in block and "[[channel]]" in block:
+                yield page.name, textwrap.dedent(block)
+
+
+@pytest.mark.parametrize(("page", "text"), list(whole_stations()))
+def test_every_station_toml_of_a_page_is_one_that_the_agent_takes(
+    page: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(text)
+    assert read_config(path).channel, page
+
+
+def test_the_pages_on_the_first_steps_have_a_whole_station_toml() -> None:
+    pages = {page for page, _ in whole_stations()}
+    assert {"first-station.md", "first-camera.md", "first-sensor.md"} <= pages
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
