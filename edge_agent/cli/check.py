@@ -64,8 +64,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _show(finding: CheckResult, *, as_json: bool) -> None:
     if as_json:
-        row = {"what": finding.what, "grade": finding.grade, "detail": finding.detail}
-        print(json.dumps(row | ({"cure": finding.cure} if finding.cure else {})), flush=True)
+        print(json.dumps(finding.row()), flush=True)
         return
     print(f"{finding.grade:<7}  {finding.what:<28}  {finding.detail}", flush=True)
     if finding.cure:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
 from edge_agent.encoder.encoder import EncoderDriver, EncoderTable
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class GpioEncoderTable(EncoderTable):
     chip: str = Field(default="/dev/gpiochip0", description="path of the chip")
     line_a: int = Field(ge=0, description="number of track A's pin")
     line_b: int | None = Field(default=None, ge=0, description="number of track B's pin")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (GPIOD,)
 
 
 class Quadrature:

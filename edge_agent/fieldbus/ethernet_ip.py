@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import Library, missing_extra
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
     from pylogix import PLC
 
+PYLOGIX = Library("pylogix", "pylogix", "ethernet-ip")
 TagType: TypeAlias = Literal["BOOL", "SINT", "INT", "DINT"]
 CODES: dict[TagType, int] = {"BOOL": 0xC1, "SINT": 0xC2, "INT": 0xC3, "DINT": 0xC4}
 """Source: The CIP Networks Library, volume 1, appendix C-6.1."""
@@ -32,6 +33,11 @@ class EthernetIpDevice(Table):
     timeout_s: float = Field(
         default=0.2, gt=0, le=10, description="longest wait for an answer; then the device is lost"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYLOGIX,)
 
     @property
     def where(self) -> str:

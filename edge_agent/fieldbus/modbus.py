@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import Library, missing_extra
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
     from pymodbus.client import ModbusSerialClient, ModbusTcpClient
     from pymodbus.pdu import ModbusPDU
 
+PYMODBUS = Library("pymodbus", "pymodbus", "modbus")
 Area: TypeAlias = Literal["coil", "discrete_input", "holding_register", "input_register"]
 
 
@@ -36,6 +37,11 @@ class ModbusDevice(Table):
     timeout_s: float = Field(
         default=0.2, gt=0, le=10, description="longest wait for an answer; then the device is lost"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYMODBUS,)
 
     @model_validator(mode="after")
     def _one_way_there(self) -> Self:

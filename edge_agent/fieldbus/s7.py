@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import Library, missing_extra
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+SNAP7 = Library("python-snap7", "snap7", "s7")
 ADDRESS = re.compile(
     r"(?:DB(?P<db>\d+)\.DB(?P<kind>[XBW])|(?P<area>[MQI])(?P<size>[BW]?))(?P<byte>\d+)"
     r"(?:\.(?P<bit>[0-7]))?"
@@ -41,6 +42,11 @@ class S7Device(Table):
     timeout_s: float = Field(
         default=0.2, gt=0, le=10, description="longest wait for an answer; then the device is lost"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (SNAP7,)
 
     @property
     def where(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
 from edge_agent.outputs.level import LevelOutput, LevelTable
 from edge_agent.outputs.output import OutputDriver
 
@@ -33,6 +33,11 @@ class GpioOutputTable(LevelTable):
     accept_value: int = Field(default=0, ge=0, le=1, description="value that lets a part pass")
     reject_value: int = Field(default=1, ge=0, le=1, description="value that rejects a part")
     stop_value: int = Field(default=1, ge=0, le=1, description="value that stops the line")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (GPIOD,)
 
 
 class GpioPin:

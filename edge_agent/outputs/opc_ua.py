@@ -9,6 +9,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import ASYNCUA, Library
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import Action
 from edge_agent.fieldbus.line_process import LineProcess
@@ -35,6 +36,16 @@ class OpcUaOutputTable(OutputTable):
     timeout_s: float = Field(
         default=0.5, gt=0, le=10, description="longest wait until the values are set"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (ASYNCUA,)
+
+    @property
+    def listens_on(self) -> tuple[int, ...]:
+        """The TCP ports that it opens on this station."""
+        return (self.port,)
 
 
 class OpcUaOutput:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import PYSERIAL, Library, missing_extra
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class BarCodeTable(TriggerTable):
         max_length=100,
         description="what the reader sends where it could read nothing: the part has no code",
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYSERIAL,)
 
 
 class CodeLines:

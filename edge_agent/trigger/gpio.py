@@ -9,7 +9,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class GpioTriggerTable(TriggerTable):
     dead_ms: float = Field(
         default=0, ge=0, le=60_000, description="edges so soon after a part are bounce"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (GPIOD,)
 
 
 class GpioTrigger:

@@ -35,6 +35,11 @@ class HttpTriggerTable(TriggerTable):
         description="file whose first line a request must carry as `Authorization: Bearer ...`",
     )
 
+    @property
+    def listens_on(self) -> tuple[int, ...]:
+        """The TCP ports that it opens on this station."""
+        return (self.port,) if self.port else ()
+
 
 class HttpTrigger:
     """Gives an event for each accepted request."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from edge_agent.contracts.core.extras import ARGON2, JINJA2, STARLETTE, UVICORN, Library
 from edge_agent.settings.toml import StationPath, Table
 
 
@@ -37,6 +38,16 @@ class WebTable(Table):
         default=5, gt=0, le=30, description="most live pictures in a second for one viewer"
     )
     viewers: int = Field(default=8, ge=1, le=64, description="most live views at a time")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (STARLETTE, UVICORN, JINJA2, ARGON2) if self.enabled else ()
+
+    @property
+    def listens_on(self) -> tuple[int, ...]:
+        """The TCP ports that it opens on this station."""
+        return (self.port,) if self.enabled else ()
 
     @property
     def is_local(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -13,12 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.health.board.heat import THERMAL, temperature_c
+from edge_agent.health.board.wall_clock import clock_synchronised
 from edge_agent.web.api_models import SystemView
 from edge_agent.web.log_tail import LogTail
-
-THERMAL = Path("/sys/class/thermal")
-UNSYNCHRONISED = 5
-"""adjtimex(2): TIME_ERROR, the clock is not synchronised."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +61,6 @@ class Machine:
             rss_mb=_rss_mb(),
             log=self._log.lines(),
         )
-
-
-def temperature_c(folder: Path = THERMAL) -> float | None:
-    """The hottest thermal zone; None where the kernel shows none."""
-    found = []
-    for path in sorted(folder.glob("thermal_zone*/temp")):
-        with contextlib.suppress(OSError, ValueError):
-            found.append(int(path.read_text()) / 1000)
-    return max(found, default=None)
-
-
-def clock_synchronised() -> bool | None:
-    """Whether the kernel's clock follows a reference, adjtimex(2); None where it is not told."""
-    buffer = ctypes.create_string_buffer(256)  # struct timex has 208 bytes; modes = 0 only reads
-    try:
-        state = ctypes.CDLL(None).adjtimex(buffer)
-    except (OSError, AttributeError):
-        return None
-    return None if state < 0 else state != UNSYNCHRONISED
 
 
 def _existing(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import GOBJECT, Library
 from edge_agent.contracts.core.types import Frame, Unreadable
 
 BUFFERS = 8
@@ -54,6 +55,11 @@ class AravisTable(SourceTable):
     stall_s: float = Field(
         default=1.5, gt=0, le=60, description="a camera that gives nothing for so long is lost"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (GOBJECT,)
 
     @property
     def names_parts(self) -> bool:

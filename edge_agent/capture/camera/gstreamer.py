@@ -12,6 +12,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import GOBJECT, Library
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
 
 SINK = "videoconvert ! video/x-raw,format=RGB ! appsink name=lineside max-buffers=2 drop=true"
@@ -36,6 +37,11 @@ class GstreamerTable(SourceTable):
     height_px: int | None = Field(
         default=None, ge=16, le=16384, description="height; another one is refused"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (GOBJECT,)
 
     @property
     def names_parts(self) -> bool:

@@ -16,6 +16,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import PICAMERA2, Library
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
 
 STALL_S = 1.5
@@ -55,6 +56,11 @@ class Picamera2Table(SourceTable):
     focus_dioptres: float = Field(
         default=-1, ge=-1, le=32, description="lens position, locked; -1: the camera's own"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PICAMERA2,)
 
     @property
     def names_parts(self) -> bool:

@@ -11,7 +11,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import PYAV, Library, missing_extra
 from edge_agent.contracts.core.types import Frame, Unreadable
 from edge_agent.settings.toml import StationPath
 
@@ -48,6 +48,11 @@ class RtspTable(SourceTable):
     height_px: int | None = Field(
         default=None, ge=16, le=16384, description="height; another one is refused"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYAV,)
 
     @property
     def names_parts(self) -> bool:

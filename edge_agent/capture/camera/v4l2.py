@@ -66,6 +66,11 @@ class V4l2Table(SourceTable):
     )
 
     @property
+    def device_nodes(self) -> tuple[str, ...]:
+        """The camera's node."""
+        return (self.path,)
+
+    @property
     def names_parts(self) -> bool:
         """A camera only counts its frames."""
         return False

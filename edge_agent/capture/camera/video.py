@@ -13,7 +13,7 @@ from edge_agent.capture.rate_limiter import RateLimiter
 from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import PYAV, Library, missing_extra
 from edge_agent.contracts.core.types import Frame, Unreadable
 from edge_agent.settings.toml import StationPath
 
@@ -32,6 +32,11 @@ class VideoTable(SourceTable):
     driver: Literal["video"]
     path: StationPath = Field(description="the file")
     rate_hz: RateHz = Field(default=0, description="frames a second; 0: as fast as the line takes")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYAV,)
 
 
 class VideoCamera:

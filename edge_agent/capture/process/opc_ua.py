@@ -19,6 +19,7 @@ from edge_agent.capture.polled_rows import (
 )
 from edge_agent.capture.source import SourceDriver
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.extras import ASYNCUA, Library
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.fieldbus.line_process import LineProcess
 from edge_agent.settings.toml import StationPath, Table
@@ -48,6 +49,11 @@ class OpcUaTable(PolledTable):
         default=1.5, gt=0, le=60, description="longest wait for an answer; then the server is lost"
     )
     tag: list[OpcUaTag] = Field(min_length=1, max_length=512, description="the values to read")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (ASYNCUA,)
 
     @property
     def tag_names(self) -> Sequence[str]:

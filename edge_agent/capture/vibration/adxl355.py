@@ -18,6 +18,7 @@ from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.capture.spi_i2c_nodes import find_nodes
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
+from edge_agent.contracts.core.extras import SMBUS2, Library
 from edge_agent.contracts.core.types import Signal
 
 DEVID_AD, PARTID, STATUS, FIFO_ENTRIES, FIFO_DATA = 0x00, 0x02, 0x04, 0x05, 0x11
@@ -50,6 +51,11 @@ class Adxl355Table(StreamTable):
     )
     range_g: Literal[2, 4, 8] = Field(default=8, description="largest acceleration in g")
     unit: Literal["g", "m/s2"] = Field(default="g", description="unit of the samples")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (SMBUS2,) if "i2c" in self.device else ()
 
 
 class Adxl355:

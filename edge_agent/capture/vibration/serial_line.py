@@ -18,7 +18,7 @@ from edge_agent.capture.signal_stream import SampleBlock, StreamSensor, StreamTa
 from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import PYSERIAL, Library, missing_extra
 from edge_agent.contracts.core.types import Signal
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class SerialLineTable(StreamTable):
     full_scale: float = Field(
         default=0, ge=0, description="largest magnitude of a sample, to name clipping; 0: unknown"
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYSERIAL,)
 
 
 class Parser(Protocol):

@@ -17,3 +17,8 @@ class CheckResult:
     detail: str
     cure: str = ""
     exit_code: int = 1
+
+    def row(self) -> dict[str, str]:
+        """The object that `--json` prints for it; without a cure where there is none."""
+        row = {"what": self.what, "grade": self.grade, "detail": self.detail}
+        return row | ({"cure": self.cure} if self.cure else {})

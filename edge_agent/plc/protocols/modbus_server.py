@@ -10,6 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.extras import Library
+from edge_agent.fieldbus.modbus import PYMODBUS
 from edge_agent.fieldbus.modbus_server import RegisterServer
 from edge_agent.plc.driver import PlcDriver, PlcTable
 from edge_agent.plc.registers import COMMAND, STATUS, Status, encode_status
@@ -40,6 +42,16 @@ class ModbusServerTable(PlcTable):
         le=60,
         description="a PLC that asked nothing for so long is gone: as if `enable` were 0",
     )
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (PYMODBUS,)
+
+    @property
+    def listens_on(self) -> tuple[int, ...]:
+        """The TCP ports that it opens on this station."""
+        return (self.port,)
 
     @model_validator(mode="after")
     def _blocks_lie_apart(self) -> Self:

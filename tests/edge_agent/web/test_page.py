@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import logging
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +15,6 @@ from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.web.log_tail import LogTail, without_secrets
 from edge_agent.web.pages import HERE
-from edge_agent.web.system import temperature_c
 from edge_agent.web.users import Role
 from tests.page_kit import PASSWORD, PageKit
 
@@ -216,14 +214,6 @@ def test_the_log_tail_shows_no_secret() -> None:
     assert len(tail.lines()) == 2
     assert "hunter2" not in "".join(tail.lines())
     assert without_secrets("api_key: abc") == "api_key: ****"
-
-
-def test_the_hottest_zone_counts(tmp_path: Path) -> None:
-    for k, text in enumerate(["41000", "55500", "broken"]):
-        (tmp_path / f"thermal_zone{k}").mkdir()
-        (tmp_path / f"thermal_zone{k}" / "temp").write_text(text)
-    assert temperature_c(tmp_path) == 55.5
-    assert temperature_c(tmp_path / "none") is None
 
 
 def test_an_engineer_sees_the_machine(kit: PageKit) -> None:
