@@ -84,12 +84,14 @@ class BrokerSession:
             self.close()
             raise DeviceError(error.what, where=error.where, cure=error.cure) from error
 
-    def publish(self, topic: str, payload: bytes, timeout_s: float) -> None:
+    def publish(
+        self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = False
+    ) -> None:
         """Publish; raises DeviceError when the broker does not confirm in time."""
         client = self._client
         if client is None or self.lost:
             raise self._error(f"the connection is lost ({self.lost})")
-        message = client.publish(topic, payload, qos=1)
+        message = client.publish(topic, payload, qos=1, retain=retain)
         try:
             message.wait_for_publish(timeout_s)
         except (RuntimeError, ValueError) as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.decide.hold import Hold
     from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.golden.gate import GoldenGate
+    from edge_agent.station.adapter_set import AdapterSet
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
     from edge_agent.web.page import Page
@@ -78,10 +79,11 @@ def _run(args: argparse.Namespace) -> int:
         if page:
             ending.callback(page.close)
         evidence = _evidence_recorder(config, audit)
+        adapters = _adapters(config, ending)
         station = Station(
             config,
             clock=clock,
-            listeners=[listener for listener in (audit, page, hold) if listener],
+            listeners=[*(x for x in (audit, page, hold) if x), *adapters.by_driver.values()],
             observers=[observer for observer in (evidence, page) if observer],
             hold=hold,
             audit_head=lambda: audit.head if audit else "",
@@ -89,8 +91,7 @@ def _run(args: argparse.Namespace) -> int:
             keep_trying=not args.no_wait,
             supervisor=supervisor_of(os.environ),
         )
-        if page:
-            _open_page(page, station)
+        _open_listeners(page, adapters, station)
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
@@ -171,6 +172,24 @@ def build_page(
         passing=hold,
         record=audit.change if audit else _recorded_in_the_log,
     )
+
+
+def _adapters(config: StationConfig, ending: ExitStack) -> AdapterSet:
+    """The closed adapters of station.toml."""
+    from edge_agent.station.adapter_set import AdapterSet
+
+    adapters = AdapterSet(config)
+    ending.callback(adapters.close)
+    return adapters
+
+
+def _open_listeners(page: Page | None, adapters: AdapterSet, station: Station) -> None:
+    """Begin what asks the station, which is built after its listeners."""
+    from edge_agent.messaging.adapter import Delivery
+
+    if page:
+        _open_page(page, station)
+    adapters.open(lambda: Delivery(station.waiting, station.sent))
 
 
 def _open_page(page: Page, station: Station) -> None:

@@ -22,6 +22,7 @@ from edge_agent.evidence.config import EvidenceTable
 from edge_agent.golden.config import GoldenTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
+from edge_agent.messaging.adapter import AdapterList
 from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.plc.driver import PlcField
@@ -204,6 +205,9 @@ class StationConfig(Table):
     output: list[OutputField] = Field(
         default_factory=list, max_length=16, description="what acts on a decision, one table each"
     )
+    adapter: AdapterList = Field(
+        default_factory=list, description="what else is told of verdicts, one table each"
+    )
     recipe: list[RecipeTable] = Field(
         default_factory=list, max_length=200, description="what each job is judged by"
     )
@@ -367,6 +371,9 @@ class StationConfig(Table):
                 raise ValueError(
                     f"channel {channel.name!r} needs [mqtt], or [channel.source.broker]"
                 )
+        for adapter in self.adapter:
+            if adapter.needs_broker and self.mqtt is None:
+                raise ValueError(f"adapter {adapter.driver!r} needs [mqtt]")
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,114 @@
+"""Serves metrics over HTTP to a few clients at a time; whoever is slow is cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from http.server import HTTPServer
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+
+from prometheus_client import CollectorRegistry, MetricsHandler
+
+from edge_agent.contracts.core.errors import DeviceError
+
+LOG = logging.getLogger("lineside.adapter")
+
+MOST_CLIENTS = 4
+"""Clients at a time; further ones are turned away, so that nobody fills the station's memory."""
+CLIENT_S = 5.0
+"""A client that has not taken its answer by then is cut off."""
+POLL_S = 0.1
+
+
+class ScrapeServer:
+    """One registry on one port, in threads of its own."""
+
+    def __init__(self, registry: CollectorRegistry, *, client_s: float = CLIENT_S) -> None:
+        self._handler = MetricsHandler.factory(registry)
+        self._client_s = client_s
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that was really taken; 0 while closed."""
+        return int(self._server.server_address[1]) if self._server else 0
+
+    def open(self, host: str, port: int) -> None:
+        """Take the port (0: any that is free) and serve; raises DeviceError where it is taken."""
+        self.close()
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            server = _Server((host, port), family, self._handler, self._client_s)
+        except OSError as error:
+            raise DeviceError(
+                f"port {port} on {host} cannot be taken: {error.strerror or error}",
+                where="station.toml: adapter",
+                cure="choose another host or port",
+            ) from error
+        self._server = server
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(POLL_S,), name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give the port back; closing twice is fine."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is not None and thread is not None:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class _Server(ThreadingMixIn, HTTPServer):
+    """A thread for each client, MOST_CLIENTS at a time."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 16
+
+    def __init__(
+        self, address: tuple[str, int], family: int, handler: type, client_s: float
+    ) -> None:
+        self.address_family = family
+        self._client_s = client_s
+        self._free = threading.BoundedSemaphore(MOST_CLIENTS)
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer asks for the host's full name, which waits for a DNS that a line may not have.
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        # A limit for each read would let a client that sends a byte now and then stay for ever.
+        cut = threading.Timer(self._client_s, _cut_off, (request,))
+        cut.daemon = True
+        cut.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            cut.cancel()
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        LOG.debug("a client of the metrics has gone", exc_info=True)
+
+
+def _cut_off(request: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it may have gone by itself at this moment
+        request.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,111 @@
+"""The port of the metrics against clients that do not behave."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.messaging.scrape_server import MOST_CLIENTS, ScrapeServer
+from tests.station_kit import wait_until
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    made = CollectorRegistry()
+    Gauge("answer", "An answer.", registry=made).set(42)
+    return made
+
+
+@pytest.fixture
+def server(registry: CollectorRegistry) -> Iterator[ScrapeServer]:
+    """Cuts clients off after 0.3 s."""
+    made = ScrapeServer(registry, client_s=0.3)
+    made.open("127.0.0.1", 0)
+    yield made
+    made.close()
+
+
+def scrape(port: int) -> str:
+    client = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        client.request("GET", "/metrics")
+        answer = client.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
+    finally:
+        client.close()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError, ConnectionError):
+        return "answer 42.0" in scrape(port)
+    return False
+
+
+def test_clients_that_send_nothing_are_bounded_and_cut_off(server: ScrapeServer) -> None:
+    before = threading.active_count()
+    with contextlib.ExitStack() as stalled:
+        clients = [
+            stalled.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(3 * MOST_CLIENTS)
+        ]
+        # Each that is served has a thread and a timer.
+        assert threading.active_count() <= before + 2 * MOST_CLIENTS
+        assert wait_until(lambda: answers(server.port), 5)
+        for client in clients:
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+    assert wait_until(lambda: threading.active_count() <= before, 5)
+
+
+def test_client_that_trickles_is_cut_off(server: ScrapeServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\n")
+        waits = threading.Event()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(100):
+                client.sendall(b"x: y\r\n")
+                waits.wait(0.02)
+            pytest.fail("the client was not cut off within 2 s")
+    assert wait_until(lambda: answers(server.port), 5)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"\x00\xff\r\n\r\n", b"POST /metrics HTTP/1.1\r\n\r\n", b"GET " + b"a" * 70000 + b"\r\n\r\n"],
+    ids=["garbage", "post", "long-line"],
+)
+def test_wrong_request_leaves_the_server_at_work(
+    server: ScrapeServer, request_bytes: bytes
+) -> None:
+    place = ("127.0.0.1", server.port)
+    with socket.create_connection(place, timeout=5) as client, contextlib.suppress(OSError):
+        client.sendall(request_bytes)
+        assert b"answer 42" not in client.recv(100_000)
+    assert wait_until(lambda: answers(server.port), 5)
+
+
+def test_taken_port_is_named_and_is_free_after_close(registry: CollectorRegistry) -> None:
+    first, second = ScrapeServer(registry), ScrapeServer(registry)
+    first.open("127.0.0.1", 0)
+    port = first.port
+    with pytest.raises(DeviceError, match=rf"port {port} on 127\.0\.0\.1 cannot be taken"):
+        second.open("127.0.0.1", port)
+    first.close()
+    first.close()
+    second.open("127.0.0.1", port)
+    assert answers(port)
+    second.close()
+
+
+def test_only_the_named_address_is_served(server: ScrapeServer) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", server.port), timeout=5)
