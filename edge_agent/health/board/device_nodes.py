@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.contracts.core.check_result import CheckResult
-from edge_agent.health.board.board import Board, rights
+from edge_agent.health.board.board import Board, User, rights
 
+UNIT = "etc/systemd/system/lineside-agent.service"
 ABSENT = 4
 """Exit code where a device is absent."""
 
 
 def check_device_nodes(board: Board) -> Iterator[CheckResult]:
     """One result for each node; nodes are looked at, none is opened."""
+    user = _as_service(board)
     for node in board.needs.device_nodes:
         path = board.root / node.lstrip("/")
         try:
@@ -24,18 +27,32 @@ def check_device_nodes(board: Board) -> Iterator[CheckResult]:
             cure = f"plug it in, or correct station.toml; {_cure_of(node)}"
             yield CheckResult(node, "FAIL", "no such device", cure, exit_code=ABSENT)
             continue
-        if rights(board.user, status) & 6 == 6:
+        if rights(user, status) & 6 == 6:
             yield CheckResult(node, "OK", f"{board.user.name} may use it")
             continue
         detail = f"{board.user.name} may not use it ({_mode(status)})"
         yield CheckResult(node, "FAIL", detail, _right(board, status))
 
 
+def _as_service(board: Board) -> User:
+    """The user with the groups that systemd gives the agent too (systemd.exec(5))."""
+    lines = [line.partition("=") for line in board.text(UNIT).splitlines()]
+    settings = {key: value for key, _, value in lines}
+    if settings.get("User") != board.user.name:
+        return board.user
+    named = settings.get("SupplementaryGroups", "").split()
+    given = (int(gid) for gid, name in _group_names(board).items() if name in named)
+    return replace(board.user, groups=board.user.groups | frozenset(given))
+
+
+def _group_names(board: Board) -> dict[str, str]:
+    rows = (line.split(":") for line in board.text("etc/group").splitlines())
+    return {row[2]: row[0] for row in rows if len(row) == 4 and row[2].isdigit()}
+
+
 def _right(board: Board, status: os.stat_result) -> str:
     """A group that may use the node, or a rule of udev where none may."""
-    rows = (line.split(":") for line in board.text("etc/group").splitlines())
-    names = {row[2]: row[0] for row in rows if len(row) == 4}
-    group = names.get(str(status.st_gid), str(status.st_gid))
+    group = _group_names(board).get(str(status.st_gid), str(status.st_gid))
     if status.st_mode & 0o060 == 0o060 and status.st_gid != 0:
         return f"sudo adduser {board.user.name} {group}, and start the agent anew"
     return f"a udev rule that gives it to a group, and {board.user.name} into that group"

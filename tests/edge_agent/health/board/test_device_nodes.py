@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.health.board.board import Needs, User, rights
-from edge_agent.health.board.device_nodes import check_device_nodes
+from edge_agent.health.board.device_nodes import UNIT, check_device_nodes
 from tests.board_trees import GROUPS, board, plant
 
 
@@ -39,6 +39,16 @@ def test_the_cure_is_the_group_of_the_node(tmp_path: Path) -> None:
     plant(tmp_path, {"etc/group": f"{GROUPS}cameras:x:{gid}:\n" if gid else GROUPS})
     cure = result(tmp_path, "/dev/video0").cure
     assert ("sudo adduser lineside cameras" in cure) if gid else ("udev rule" in cure)
+
+
+@pytest.mark.parametrize(("name", "grade"), [("lineside", "OK"), ("somebody", "FAIL")])
+def test_groups_that_the_service_gives_its_user_count(
+    tmp_path: Path, name: str, grade: str
+) -> None:
+    gid = make_node(tmp_path, 0o660).stat().st_gid
+    unit = f"[Service]\nUser={name}\nSupplementaryGroups=video cameras\nUMask=0027\n"
+    tree = {"etc/group": f"root:x:1:\ncameras:x:{gid}:\n", UNIT: unit}
+    assert result(plant(tmp_path, tree), "/dev/video0").grade == grade
 
 
 def test_root_may_and_an_owner_goes_by_its_own_bits(tmp_path: Path) -> None:
