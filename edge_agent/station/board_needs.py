@@ -44,8 +44,8 @@ def runtime_distributions() -> tuple[str, ...]:
 
 def _folders(config: StationConfig) -> Iterator[Folder]:
     yield state_folder(config)
-    if config.evidence.enabled:
-        path = config.station.state_dir / "evidence"
+    path = config.station.state_dir / "evidence"
+    if config.evidence.enabled and path.is_dir():  # the agent makes it, on the state's file system
         cure = "lower evidence.keep_free_mb: nothing is kept meanwhile"
         yield Folder("evidence folder", path, config.evidence.keep_free_mb, cure)
 

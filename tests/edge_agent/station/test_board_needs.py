@@ -49,6 +49,8 @@ device = "/dev/spidev0.0"
 def test_nodes_libraries_ports_and_folders_of_every_table(tmp_path: Path) -> None:
     path = tmp_path / "station.toml"
     path.write_text(STATION)
+    assert [folder.name for folder in needs_of(read_config(path)).folders] == ["state folder"]
+    (tmp_path / "state" / "evidence").mkdir(parents=True)
     needs = needs_of(read_config(path))
     nodes = {"/dev/video2", "/dev/spidev0.0", "/dev/gpiochip0", "/dev/ttyUSB7"}
     assert set(needs.device_nodes) == nodes
