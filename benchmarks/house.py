@@ -121,9 +121,7 @@ def findings(root: Path) -> list[Finding]:
 
 def _sizes(modules: dict[str, Module]) -> list[Finding]:
     longest = max(modules.values(), key=lambda module: module.lines)
-    sized = [
-        (_lines(f), f"{m.path.name}:{f.name}") for m in modules.values() for f in m.functions()
-    ]
+    sized = [(_lines(f), f"{m.path.name}:{f.name}") for m in modules.values() for f in m.functions]
     lengths = sorted(lines for lines, _ in sized)
     tenths = statistics.quantiles(lengths, n=10)
     long = sorted((one for one in sized if one[0] > LONG_FUNCTION), reverse=True)
@@ -148,7 +146,7 @@ def _lines(function: Function) -> int:
 def _annotations(modules: dict[str, Module]) -> Finding:
     bare, arguments = [], 0
     for module in modules.values():
-        for function in module.functions():
+        for function in module.functions:
             asked = [a for a in _arguments(function.args) if a.arg not in ("self", "cls")]
             arguments += len(asked)
             bare += [f"{module.name}:{function.name}({a.arg})" for a in asked if not a.annotation]
@@ -211,19 +209,22 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
         for module in modules.values()
         # A module of the same name is another room's own member: modbus is an output and a trigger.
         if module.name.rpartition(".")[2] != example.rpartition(".")[2]
-        and (example in module.imported() or _holds(module, words))
+        and (example in module.imported or _holds(module, words))
     ]
     return Finding(name, 1 + len(others), 1, "", [example, *others])
 
 
 def _holds(module: Module, words: set[str]) -> bool:
     """Whether a string of the module is one of the names; a docstring is none, nor an extra."""
+    named = [
+        node
+        for node in module.nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in words
+    ]
+    if not named:
+        return False
     extras = {id(word) for node in module.nodes for word in _words_of_an_extra(node)}
-    strings = (node for node in module.nodes if isinstance(node, ast.Constant))
-    return any(
-        isinstance(node.value, str) and node.value in words and id(node) not in extras
-        for node in strings
-    )
+    return any(id(node) not in extras for node in named)
 
 
 def _words_of_an_extra(node: ast.AST) -> list[ast.expr]:
@@ -279,7 +280,7 @@ def _loops(module: Module) -> list[ast.AST]:
         if isinstance(node, ast.Call)
     }
     loops: list[ast.AST] = [node for node in module.nodes if isinstance(node, ast.While)]
-    return loops + [function for function in module.functions() if function.name in started]
+    return loops + [function for function in module.functions if function.name in started]
 
 
 def _last_name(node: ast.expr) -> str:
@@ -300,7 +301,7 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 
 def _untested(modules: dict[str, Module], tests: dict[str, Module]) -> Finding:
     """Modules that no test imports. A verb is tested through its command."""
-    imported = {name for test in tests.values() for name in test.imported()}
+    imported = {name for test in tests.values() for name in test.imported}
     asked = [m for m in modules.values() if not m.is_init and not _is_verb(m.name)]
     found = [m.name for m in asked if m.name not in imported]
     return Finding("modules that no test imports", len(found), 0, "", found, len(asked))
@@ -312,7 +313,9 @@ def _is_verb(name: str) -> bool:
 
 def _unused(modules: dict[str, Module], scripts: dict[str, str]) -> Finding:
     """Public names and methods that no module uses; a test's use alone does not count."""
-    used = sum((m.words for m in modules.values()), Counter(_words(scripts.values())))
+    used = Counter(_words(scripts.values()))
+    for module in modules.values():
+        used.update(module.words)
     classes = class_names(modules)
     found, names = [], 0
     for module in modules.values():

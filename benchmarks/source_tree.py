@@ -48,10 +48,12 @@ class Module:
         """Whether this is an __init__.py."""
         return self.path.name == "__init__.py"
 
+    @cached_property
     def functions(self) -> list[Function]:
         """Every function and method."""
         return [node for node in self.nodes if isinstance(node, Function)]
 
+    @cached_property
     def imported(self) -> set[str]:
         """Dotted names of imports at any depth: a module, or a module and a name in it."""
         found: set[str] = set()
@@ -82,7 +84,7 @@ def read_tree(root: Path, folders: tuple[str, ...] = TREES) -> dict[str, Module]
 def import_graph(modules: dict[str, Module]) -> dict[str, set[str]]:
     """Module -> modules that it imports, late imports and those for type checkers included."""
     return {
-        name: {other for other in module.imported() if other in modules and other != name}
+        name: {other for other in module.imported if other in modules and other != name}
         for name, module in modules.items()
         if not module.is_init
     }

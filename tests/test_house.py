@@ -26,10 +26,7 @@ COMMANDS = {
 }
 TEXTS = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".json", ".service", ".html", ""}
 
-STILL = {
-    "modules that no test imports": 3,
-    "public names that nothing uses": 4,
-}
+STILL: dict[str, int] = {}
 """Figures that are not yet what they must be: they may improve, and not get worse."""
 
 ASK_EVERY_VERB = """

@@ -75,6 +75,7 @@ def test_groups_says_what_it_found_and_writes_it(
     assert len(out.read_text().splitlines()) == 3 * PARTS + 1
 
 
+@pytest.mark.slow
 def test_fit_shows_naive_and_honest_score(
     leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

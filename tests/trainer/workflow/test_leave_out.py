@@ -96,6 +96,7 @@ def test_choices_are_every_combination() -> None:
         choices_of(["features"])
 
 
+@pytest.mark.slow
 def test_crossval_reports_each_value_and_the_protocol(
     rig: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:

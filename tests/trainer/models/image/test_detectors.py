@@ -33,7 +33,7 @@ SIZE_PX = 64
 OPTIONS: dict[str, dict[str, object]] = {
     "padim": {"dimensions": 8, "synthetic_share": 0},
     "padim with planted defects": {"dimensions": 8},
-    "patchcore": {"dimensions": 8, "prototypes": 32},
+    "patchcore": {"dimensions": 8, "prototypes": 32, "synthetic_share": 0},
     "autoencoder": {"code": 4},
     "auto-anomaly": {},
 }
@@ -68,9 +68,10 @@ def fits(plates: Path, lively_weights: str) -> Callable[[str], Experiment]:
 
 
 PLANTED = pytest.param("padim with planted defects", marks=pytest.mark.slow)
+PATCHCORE = pytest.param("patchcore", marks=pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=["padim", "patchcore", "autoencoder", PLANTED])
+@pytest.fixture(scope="module", params=["padim", "autoencoder", PATCHCORE, PLANTED])
 def experiment(request: pytest.FixtureRequest, fits: Callable[[str], Experiment]) -> Experiment:
     return fits(request.param)
 
@@ -112,6 +113,7 @@ def test_trivial_baselines_of_a_detector_are_scores(experiment: Experiment) -> N
     assert all(row.auroc and 0 <= row.auroc.value <= 1 for row in figures.values())
 
 
+@pytest.mark.slow
 def test_the_float_head_of_an_int8_file_does_not_saturate(
     fits: Callable[[str], Experiment],
 ) -> None:

@@ -81,6 +81,7 @@ def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
     assert other.max() < 0
 
 
+@pytest.mark.slow
 def test_good_parts_are_judged_as_float_and_as_int8(training: Training, fitted: FittedHead) -> None:
     count = len(training.train.inputs)
     assert fitted.heat.shape == (2 * count, SIDE, SIDE)

@@ -37,6 +37,7 @@ def training(plates: Path, lively_weights: str) -> Training:
     return prepare_training(split, config, architecture, SilentProgress())
 
 
+@pytest.mark.slow
 def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
     network, choice = transfer.fit_head(training, OPTIONS)
     inputs, targets = training.train.inputs, training.train_targets

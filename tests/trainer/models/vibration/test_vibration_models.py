@@ -115,6 +115,7 @@ def heard(dataset: Dataset, **options: object) -> VibrationInput:
     return conv1d.spec_of(machine_left_out(dataset, "2"), FitConfig(model="conv1d"), chosen)
 
 
+@pytest.mark.slow
 def test_an_unseen_machine_at_an_unseen_speed_is_understood(bearings: Dataset) -> None:
     experiment = run_experiment(machine_left_out(bearings, "2"), FitConfig(), "bearings")
     right, _ = experiment.window_accuracy()
@@ -263,6 +264,7 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load_dataset(root)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
 def test_the_recurrent_network_hears_the_order_in_int8_within_its_budget(sweeps: Dataset) -> None:
     config = FitConfig(model="gru-spectra")
