@@ -150,16 +150,26 @@ class _LazyTensor:
     dtype: str
     offset: int
     shape: tuple[int, ...]
+    stride: tuple[int, ...]
 
     def array(self, storage: Array) -> Array:
-        count = int(np.prod(self.shape))
-        return storage[self.offset : self.offset + count].reshape(self.shape)
+        """The tensor in its own order: kernels that came from TensorFlow lie transposed."""
+        places = np.full((), self.offset)
+        for count, stride in zip(self.shape, self.stride, strict=True):
+            places = places[..., None] + np.arange(count) * stride
+        return storage[places]
 
 
-def _rebuild(storage: _Storage, offset: int, shape: tuple[int, ...], *rest: object) -> _LazyTensor:
-    """torch._utils._rebuild_tensor_v2 for contiguous tensors, which all of a state dict are."""
+def _rebuild(
+    storage: _Storage,
+    offset: int,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    *rest: object,
+) -> _LazyTensor:
+    """torch._utils._rebuild_tensor_v2; stride: steps in the storage of each dimension."""
     del rest
-    return _LazyTensor(storage.key, storage.dtype, offset, shape)
+    return _LazyTensor(storage.key, storage.dtype, offset, shape, stride)
 
 
 class _StateUnpickler(pickle.Unpickler):

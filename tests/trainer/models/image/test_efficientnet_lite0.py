@@ -6,15 +6,23 @@ import io
 import pickle
 from collections import OrderedDict
 
+import cv2
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.models.image import efficientnet_lite0
 from trainer.models.image.backbone import backbone_name, load_backbone, resolve_weights
-from trainer.models.image.efficientnet_lite0 import packaged_weights, parse_state, read_state
+from trainer.models.image.efficientnet_lite0 import (
+    _rebuild,
+    _Storage,
+    packaged_weights,
+    parse_state,
+    read_state,
+)
 from trainer.models.image.transfer import TransferOptions
 from trainer.workflow.fit import missing_weights
 
@@ -53,6 +61,27 @@ def test_every_layer_gets_the_packages_weights(payload: bytes) -> None:
     assert np.array_equal(kernel[:, :, 5, 0], state["_blocks.7._depthwise_conv.weight"][5, 0])
     mean = network.get_layer("block_7_project_bn").get_weights()[2]
     assert np.array_equal(mean, state["_blocks.7._bn2.running_mean"])
+
+
+PALACE, DAISY = 698, 985
+"""Numbers of the labels in ImageNet's list of 1,000."""
+
+
+def test_photographs_are_recognised(payload: bytes) -> None:
+    """The order of the weights: the pictures are scikit-learn's own, a palace and a flower."""
+    state = read_state(payload, "weights")
+    network = load_backbone(efficientnet_lite0.NAME, 224)
+    for picture, label in zip(load_sample_images().images, (PALACE, DAISY), strict=True):
+        left = (picture.shape[1] - picture.shape[0]) // 2
+        square = picture[:, left : left + picture.shape[0]]
+        pixels = cv2.resize(square, (224, 224), interpolation=cv2.INTER_AREA) / 127.5 - 1
+        features = np.asarray(network(pixels[None].astype(np.float32)))[0].mean(axis=(0, 1))
+        assert (state["_fc.weight"] @ features + state["_fc.bias"]).argmax() == label
+
+
+def test_a_transposed_tensor_is_read_in_its_own_order() -> None:
+    columns = _rebuild(_Storage("0", "<f4"), 1, (2, 3), (1, 2), False, OrderedDict())
+    assert columns.array(np.arange(7)).tolist() == [[1, 3, 5], [2, 4, 6]]
 
 
 def test_a_changed_file_is_refused(payload: bytes) -> None:
