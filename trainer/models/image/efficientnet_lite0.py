@@ -157,7 +157,7 @@ class _LazyTensor:
         places = np.full((), self.offset)
         for count, stride in zip(self.shape, self.stride, strict=True):
             places = places[..., None] + np.arange(count) * stride
-        return storage[places]
+        return np.asarray(storage[places])
 
 
 def _rebuild(
