@@ -102,6 +102,8 @@ host = "127.0.0.1"
 port = {port}
 [trust]
 root = "root"
+[line]
+deadline_ms = 5000              # what is judged is the row, not how busy the computer is
 [[channel]]
 name = "mill"
 kind = "tabular"
