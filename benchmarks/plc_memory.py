@@ -82,7 +82,10 @@ class ModbusMemory:
         self._up.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self._server.serve_forever()
-        await asyncio.sleep(0.02)  # connections end in later turns of the loop
+        await asyncio.sleep(0.02)  # connections end, and waiting ones come, in later turns
+        for connection in list(getattr(self._loop, "_transports", {}).values()):
+            connection.abort()  # the server's shutdown leaves accepted ones open
+        await asyncio.sleep(0.02)
 
 
 class S7Memory:

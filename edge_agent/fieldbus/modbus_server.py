@@ -123,7 +123,10 @@ class RegisterServer:
         self._started.set()
         await self._end.wait()
         await server.shutdown()  # type: ignore[no-untyped-call]
-        await asyncio.sleep(0.02)  # connections end in later turns of the loop
+        await asyncio.sleep(0.02)  # connections end, and waiting ones come, in later turns
+        for connection in list(getattr(self._loop, "_transports", {}).values()):
+            connection.abort()  # the server's shutdown leaves accepted ones open
+        await asyncio.sleep(0.02)
 
     async def _act(
         self,

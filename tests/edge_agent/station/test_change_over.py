@@ -83,8 +83,8 @@ def test_job_changes_the_bundle_of_a_running_line(bench: Path) -> None:
 def test_unknown_job_disarms_with_the_reason_and_nothing_passes(bench: Path) -> None:
     with running(bench) as (station, decisions):
         assert "did you mean" in station.jobs.choose("drak")
+        assert wait_until(lambda: station.reason.startswith("job 'drak' is unknown"))
         assert wait_until(lambda: station.state == "disarmed")
-        assert station.reason.startswith("job 'drak' is unknown")
         seen = len(decisions)
         assert wait_until(lambda: len(decisions) > seen + 5)
         assert Verdict.PASS not in {d.verdict for d in decisions[seen + 1 :]}
