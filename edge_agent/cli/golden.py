@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -50,7 +51,7 @@ def register(verbs: Verbs) -> None:
 def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, epilog=EXAMPLES)
     parser.add_argument("config", type=Path, metavar="STATION.toml")
-    parser.add_argument("--by", default=getpass.getuser(), metavar="NAME", help="who (the user)")
+    parser.add_argument("--by", default="", metavar="NAME", help="who (the user)")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.set_defaults(run=run)
     return parser
@@ -61,7 +62,7 @@ def _check(args: argparse.Namespace) -> int:
 
     config = read_config(args.config)
     parts, labels = _parts(args.parts)
-    files, request = _ask(args, parts, labels)
+    files, request = _ask(args, config.station.state_dir, parts, labels)
     if args.no_wait:
         return 0
     print(f"send {len(parts)} golden parts: {', '.join(args.parts)}", file=sys.stderr)
@@ -99,12 +100,14 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _clear(args: argparse.Namespace) -> int:
-    files, request = _ask(args, [], [])
+    from edge_agent.station.config import read_config
+
+    files, request = _ask(args, read_config(args.config).station.state_dir, [], [])
     if _wait(files, request.number, ANSWER_S) is None:
         print("error: the agent did not answer: does it run?", file=sys.stderr)
         return 1
     if args.json:
-        print(json.dumps({"cleared_by": args.by}))
+        print(json.dumps({"cleared_by": request.by}))
     return 0
 
 
@@ -121,18 +124,17 @@ def _parts(given: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _ask(
-    args: argparse.Namespace, parts: list[str], labels: list[str]
+    args: argparse.Namespace, state_dir: Path, parts: list[str], labels: list[str]
 ) -> tuple[GoldenFolder, GoldenRequest]:
     from edge_agent.golden.check import GoldenRequest
     from edge_agent.golden.folder import GoldenFolder
-    from edge_agent.station.config import read_config
 
-    files = GoldenFolder(read_config(args.config).station.state_dir)
+    files = GoldenFolder(state_dir)
     last = files.result()
     request = GoldenRequest.model_validate(
         {
             "number": 1 if last is None else last.number + 1,
-            "by": args.by,
+            "by": args.by or _user(),
             "parts": parts,
             "labels": labels,
             "at_ns": time.time_ns(),
@@ -140,6 +142,14 @@ def _ask(
     )
     files.ask(request)
     return files, request
+
+
+def _user() -> str:
+    """The name of the user who types; a user without a name, as in a container, by its number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # before Python 3.13 a KeyError
+        return str(os.getuid())
 
 
 def _wait(files: GoldenFolder, number: int, limit_s: float) -> GoldenResult | None:

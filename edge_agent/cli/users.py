@@ -51,13 +51,13 @@ def _action(actions: Verbs, name: str, text: str) -> argparse.ArgumentParser:
 
 def _file(args: argparse.Namespace) -> UserFile:
     from edge_agent.contracts.core.errors import DeviceError
-    from edge_agent.contracts.core.extras import missing_extra
+    from edge_agent.contracts.core.extras import ARGON2, missing
     from edge_agent.station.config import read_config
 
     try:
         from edge_agent.web.users import UserFile
     except ImportError as error:
-        raise missing_extra("argon2-cffi", "web", "users") from error
+        raise missing(ARGON2, "users") from error
     path = read_config(args.config).web.users_file
     if path.is_dir():
         raise DeviceError("users_file is a folder", where=str(path), cure="name a file")

@@ -12,7 +12,7 @@ from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.streams import Outbound
-from edge_agent.decide.hold import Hold
+from edge_agent.decide.hold import PERSON, Hold
 from edge_agent.golden.check import GoldenCheck, GoldenRequest, GoldenResult
 from edge_agent.golden.config import GoldenTable
 from edge_agent.golden.folder import GoldenFolder
@@ -22,6 +22,8 @@ LOG = logging.getLogger("lineside.golden")
 LOOK_S = 0.1
 """Between two looks for a request."""
 DUE = "golden parts are due"
+WRONG_PARTS, PARTS_DUE = "golden", "golden-due"
+"""The causes of its stops."""
 
 Record = Callable[[str, str, dict[str, object], dict[str, object]], object]
 """Records who changed what: (who, what, before, after)."""
@@ -53,9 +55,24 @@ class GoldenGate(Hold):
         self._ended: GoldenResult | None = None
         self._bundles: dict[str, str] = {}
         self._changed_over = False
+        self._seen_ns: int | None = None  # the last right check, or the last time a person let pass
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="golden", daemon=True)
+
+    def load(self) -> None:
+        """Go on as before the restart."""
+        super().load()
+        last = self._files.last_passed()
+        self._seen_ns = None if last is None else last.at_ns
+
+    def release(self, *causes: str) -> None:
+        """End stops as Hold does; parts that were due are due again only after the next period."""
+        was_due = bool(self.stopped_by(PARTS_DUE)) and (not causes or PARTS_DUE in causes)
+        super().release(*causes)
+        if was_due:
+            self._changed_over = False
+            self._seen_ns = self._clock.utc_ns()
 
     def start(self) -> None:
         """Look for requests from now on."""
@@ -116,10 +133,9 @@ class GoldenGate(Hold):
             return f"{DUE}: the bundle has changed"
         if not self._table.every_h:
             return ""
-        last = self._files.last_passed()
-        if last is None:
+        if self._seen_ns is None:
             return f"{DUE}: none was seen yet"
-        hours = (self._clock.utc_ns() - last.at_ns) / 3.6e12
+        hours = (self._clock.utc_ns() - self._seen_ns) / 3.6e12
         return f"{DUE}: {hours:.1f} h since the last" if hours >= self._table.every_h else ""
 
     def _begin(self, request: GoldenRequest) -> None:
@@ -143,33 +159,36 @@ class GoldenGate(Hold):
         """In memory, at once; the disk comes later."""
         self._ended = result
         if result.fault:
-            self._by = result.fault
+            self.stop_now(result.fault, WRONG_PARTS)
 
     def _keep(self, result: GoldenResult) -> None:
         after: dict[str, object] = {"fault": result.fault, "parts": len(result.seen)}
         self._record(result.by, "golden parts", {}, after)
         if result.fault:
             LOG.error("%s: nothing passes until golden parts are right", result.fault)
-            self.stop(result.fault)
+            self.stop(result.fault, WRONG_PARTS)
         else:
             LOG.warning("all %d golden parts were decided rightly", len(result.seen))
             self._changed_over = False
+            self._seen_ns = result.at_ns
             self._let_pass(result.by, "golden parts")
         # Last: who waits for the result may send the next part at once.
         self._files.put_result(result)
 
     def _let_pass(self, who: str, what: str) -> None:
-        """End a stop that golden parts made; a person's stop stays."""
-        if self.by and (self.by.startswith(DUE) or "golden part" in self.by):
-            self._record(who, what, {"stopped": self.by}, {"stopped": ""})
-            self.release()
+        """End the stops that golden parts made; a person's stop stays."""
+        stopped = self.stopped_by(WRONG_PARTS, PARTS_DUE)
+        if stopped:
+            self._record(who, what, {"stopped": stopped}, {"stopped": self.stopped_by(PERSON)})
+            self.release(WRONG_PARTS, PARTS_DUE)
 
     def _stop_when_due(self) -> None:
-        if self._table.block_when_due and not self.by and self._check is None:
-            reason = self.due()
-            if reason:
-                LOG.warning("%s", reason)
-                self.stop(reason)
+        if not self._table.block_when_due or self._check is not None:
+            return
+        reason = "" if self.stopped_by(WRONG_PARTS, PARTS_DUE) else self.due()
+        if reason:
+            LOG.warning("%s", reason)
+            self.stop(reason, PARTS_DUE)
 
     def _run(self) -> None:
         faults = 0

@@ -55,3 +55,27 @@ def test_a_restart_does_not_let_parts_pass(tmp_path: Path) -> None:
     again = Hold(tmp_path)
     again.load()
     assert not again.by
+
+
+def test_stops_of_two_causes_end_one_by_one(tmp_path: Path) -> None:
+    hold = Hold(tmp_path)
+    hold.stop("bert")
+    hold.stop("golden part 1 (bad) was PASS", "golden")
+    assert hold.by == "bert"
+    after = Hold(tmp_path)
+    after.load()
+    after.release("golden")
+    assert after.by == "bert"
+    again = Hold(tmp_path)
+    again.load()
+    assert (again.by, again.stopped_by("golden")) == ("bert", "")
+    again.release()
+    assert not (tmp_path / FILE).exists()
+
+
+@pytest.mark.parametrize("content", ["anna", "", "[]", "{}", "3"])
+def test_a_file_of_another_kind_counts_as_stopped(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content)
+    hold = Hold(tmp_path)
+    hold.load()
+    assert hold.by == "somebody before the restart"

@@ -145,6 +145,42 @@ def test_a_person_clears_and_a_persons_stop_stays(tmp_path: Path, clock: HandClo
     assert station.by == "bert"
 
 
+def test_a_right_check_leaves_the_stop_that_a_person_made_before_it(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    station = asked(tmp_path, clock, request("bad"))
+    station.stop("bert")
+    station.applied(PASS)
+    station.look()
+    GoldenFolder(tmp_path).ask(request("good", number=2))
+    station.look()
+    station.applied(PASS)
+    station.look()
+    assert station.by == "bert"
+    assert station.applied(PASS).reason == "stopped by bert"
+    station.release()
+    assert station.applied(PASS).verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize("on_the_page", [True, False], ids=["page", "golden clear"])
+def test_who_lets_parts_pass_is_not_stopped_again_at_once(
+    tmp_path: Path, clock: HandClock, on_the_page: bool
+) -> None:
+    station = gate(tmp_path, clock, every_h=8, block_when_due=True)
+    station.look()
+    assert "none was seen yet" in station.by
+    if on_the_page:
+        station.release()
+    else:
+        GoldenFolder(tmp_path).ask(request())
+    station.look()
+    station.look()
+    assert not station.by
+    clock.now_ns += 8 * 3600 * 10**9
+    station.look()
+    assert "8.0 h since the last" in station.by
+
+
 def test_golden_parts_are_due_by_the_hour_and_after_a_change_over(
     tmp_path: Path, clock: HandClock
 ) -> None:
