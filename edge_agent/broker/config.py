@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath, Table
 
 
@@ -51,12 +51,4 @@ class BrokerTable(Table):
         """The first line of password_file; raises ConfigError when it cannot be read."""
         if self.password_file is None:
             return None
-        try:
-            lines = self.password_file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"the password cannot be read ({error})",
-                where=str(self.password_file),
-                cure="write it there, readable by this user only (chmod 600)",
-            ) from error
-        return lines[0] if lines else ""
+        return first_line(self.password_file, "the password")

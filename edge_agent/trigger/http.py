@@ -14,6 +14,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
+from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
@@ -125,11 +126,7 @@ class HttpTrigger:
         path = self._config.token_file
         if path is None:
             return None
-        try:
-            token = path.read_text(encoding="utf-8-sig").partition("\n")[0].strip()
-        except (OSError, UnicodeDecodeError) as error:
-            cure = "write it there, readable by this user only (chmod 600)"
-            raise ConfigError(f"cannot be read ({error})", where=str(path), cure=cure) from error
+        token = first_line(path, "the token").strip()
         if not token:
             raise ConfigError("holds no token", where=str(path), cure="write one on its first line")
         return token

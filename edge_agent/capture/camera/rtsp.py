@@ -10,9 +10,10 @@ from pydantic import Field, field_validator
 from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import ConfigError, DeviceError
-from edge_agent.contracts.core.extras import PYAV, Library, missing_extra
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.extras import PYAV, Library, missing
 from edge_agent.contracts.core.types import Frame, Unreadable
+from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath
 
 if TYPE_CHECKING:
@@ -78,15 +79,7 @@ class RtspTable(SourceTable):
     def _password(self) -> str:
         if self.password_file is None:
             return ""
-        try:
-            lines = self.password_file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"the password cannot be read ({error})",
-                where=str(self.password_file),
-                cure="write it there, readable by this user only (chmod 600)",
-            ) from error
-        return lines[0] if lines else ""
+        return first_line(self.password_file, "the password")
 
 
 class RtspCamera:
@@ -111,7 +104,7 @@ class RtspCamera:
         try:
             from edge_agent.capture.ffmpeg import FfmpegStream
         except ImportError as error:
-            raise missing_extra("PyAV", "video", config.url) from error
+            raise missing(PYAV, config.url) from error
         # FFmpeg probes a stream for seconds by default: a camera's first key frame is enough.
         options = {"rtsp_transport": config.transport, "fflags": "nobuffer"}
         stream = FfmpegStream(

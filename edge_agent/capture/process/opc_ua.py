@@ -6,22 +6,20 @@ Its library takes 30 MB and seconds to start, and may block: none of that reache
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field
 
-from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.polled_rows import (
     PolledRows,
     PolledTable,
     TagValues,
-    refuse_missing_tags,
 )
 from edge_agent.capture.source import SourceDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.extras import ASYNCUA, Library
-from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.fieldbus.line_process import LineProcess
+from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath, Table
 
 START_S = 30.0
@@ -60,14 +58,6 @@ class OpcUaTable(PolledTable):
         """The names of `tag`."""
         return [tag.name for tag in self.tag]
 
-    def fitted_to(
-        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
-    ) -> Self:
-        """Refuse a bundle that takes a tag which is not read."""
-        del broker
-        refuse_missing_tags(self.tag_names, taken, channel)
-        return self
-
 
 class OpcUaReader:
     """Asks the client process."""
@@ -79,7 +69,7 @@ class OpcUaReader:
     def open(self) -> None:
         """Start the client and wait until it is connected; raises DeviceError."""
         config = self._config
-        password = config.password_file.read_text().split("\n")[0] if config.password_file else ""
+        password = first_line(config.password_file, "the password") if config.password_file else ""
         nodes = {tag.name: tag.node for tag in config.tag}
         order = {"url": config.url, "username": config.username, "password": password}
         self._client.open(order | {"nodes": nodes, "timeout_s": config.timeout_s}, START_S)
