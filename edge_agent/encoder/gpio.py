@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library
 from edge_agent.encoder.encoder import EncoderDriver, EncoderTable
-
-if TYPE_CHECKING:
-    import gpiod
-
-BUFFERED = 1024
-"""Edges that the kernel holds for us; what is lost beyond it is seen by its number."""
+from edge_agent.fieldbus.gpio_lines import GpioLines
 
 
 class GpioEncoderTable(EncoderTable):
@@ -67,59 +61,44 @@ class GpioEncoder:
     def __init__(self, config: GpioEncoderTable, *, clock: Clock) -> None:
         del clock
         self._config = config
-        self._where = f"encoder ({config.chip} line {config.line_a})"
-        self._request: gpiod.LineRequest | None = None
+        where = f"encoder ({config.chip} line {config.line_a})"
+        self._lines = GpioLines(config.chip, where=where, consumer="lineside-encoder")
         self._quadrature = Quadrature(config.line_a, config.line_b)
 
     def open(self) -> None:
         """Request the lines; raises DeviceError."""
         self.close()
-        try:
-            import gpiod
-            from gpiod.line import Direction, Edge, Value
-        except ImportError as error:
-            raise missing_extra("gpiod", "gpio", self._where) from error
+        self._lines.check_library()
+        import gpiod
+        from gpiod.line import Direction, Edge, Value
+
         config = self._config
         lines = [config.line_a] if config.line_b is None else [config.line_a, config.line_b]
         settings = gpiod.LineSettings(direction=Direction.INPUT, edge_detection=Edge.BOTH)
+        request = self._lines.request(dict.fromkeys(lines, settings))
         try:
-            request = gpiod.request_lines(
-                config.chip,
-                dict.fromkeys(lines, settings),
-                consumer="lineside-encoder",
-                event_buffer_size=BUFFERED,
-            )
             states = [request.get_value(line) == Value.ACTIVE for line in lines]
         except (OSError, ValueError) as error:
-            raise self._error(f"cannot be had ({error})") from error
-        self._request = request
+            raise self._lines.error(f"cannot be had ({error})") from error
         self._quadrature = Quadrature(config.line_a, config.line_b, states[0], states[-1])
 
     def read(self) -> int:
         """Counts since open(); raises DeviceError when the chip is gone or edges were lost."""
-        request = self._request
-        if request is None:
-            raise self._error("is not open")
+        request = self._lines.held
         try:
             while request.wait_edge_events(timedelta(0)):
                 for event in request.read_edge_events():
                     rising = event.event_type == event.Type.RISING_EDGE
                     self._quadrature.edge(event.line_offset, rising, event.global_seqno)
         except OSError as error:
-            raise self._error(f"cannot be read ({error})") from error
+            raise self._lines.error(f"cannot be read ({error})") from error
         if self._quadrature.lost:
-            raise self._error(f"was too fast: {self._quadrature.lost} edges are lost")
+            raise self._lines.error(f"was too fast: {self._quadrature.lost} edges are lost")
         return self._quadrature.counts
 
     def close(self) -> None:
         """Give the lines back."""
-        request, self._request = self._request, None
-        if request is not None:
-            request.release()
-
-    def _error(self, what: str) -> DeviceError:
-        cure = "look at it with `gpioinfo`; the user needs the group gpio"
-        return DeviceError(what, where=self._where, cure=cure)
+        self._lines.release()
 
 
 DRIVER = EncoderDriver(GpioEncoderTable, GpioEncoder)

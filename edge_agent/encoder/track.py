@@ -38,18 +38,20 @@ class Track:
         with self._lock:
             self._readings.clear()
 
-    def at(self, mono_ns: int) -> int | None:
-        """The place at that moment; None where the readings do not reach."""
+    def at(self, mono_ns: int, ahead_ns: int = 0) -> int | None:
+        """The place `ahead_ns` after that moment, if the belt goes on as it does; None where the
+        readings do not reach the moment.
+        """
         with self._lock:
             readings = self._readings
             if len(readings) < 2 or mono_ns < readings[0][0]:
                 return None
             if mono_ns - readings[-1][0] > STALE_NS:
                 return None
-            # The newest readings are asked for most: only their neighbourhood is looked at.
-            last = bisect_left(readings, mono_ns, key=itemgetter(0))
+            moment_ns = mono_ns + ahead_ns
+            last = bisect_left(readings, moment_ns, key=itemgetter(0))
             last = min(max(last, 1), len(readings) - 1)
-            return _between(readings[last - 1], readings[last], mono_ns)
+            return _between(readings[last - 1], readings[last], moment_ns)
 
     def when(self, um: int) -> int | None:
         """The moment at which the belt, going forwards, came to that place; None: not yet."""

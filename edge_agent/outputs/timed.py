@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
@@ -26,24 +26,32 @@ STALL_S = 1.0
 ALARM_NS = 1_000_000_000
 """For so long a bad part that went through is a fault."""
 LATE_CURE = "set delay and line.deadline_ms so that a verdict comes before the gate"
+LOST = "the encoder is lost: where the belt is, is not known"
 RETRY_NS = 100_000_000
 """After a failed movement the device is tried again."""
 END_S = 5.0
 """Longest wait for the thread at close()."""
 
-Place = Callable[[int], int | None]
-"""Monotonic ns -> how far the belt has moved, in um; None while the encoder is lost."""
+
+class Place(Protocol):
+    """How far the belt has moved, in um, `ahead_ns` after a moment (monotonic ns).
+
+    None while the encoder is lost.
+    """
+
+    def __call__(self, mono_ns: int, ahead_ns: int = 0) -> int | None: ...
 
 
 @dataclass(frozen=True)
 class Look:
     """What the device must show, until which place (None: no end is known), and the moment at
-    which to look again.
+    which to look again. fault: why it is the safe state.
     """
 
     shown: Shown
     until: int | None
     wake_ns: int
+    fault: str = ""
 
 
 class TimedOutput:
@@ -162,7 +170,7 @@ class TimedOutput:
         )
 
     def _now(self, ahead_ns: int = 0) -> int | None:
-        return self._place(self._clock.mono_ns() + ahead_ns)
+        return self._place(self._clock.mono_ns(), ahead_ns)
 
     def _notify(self) -> None:
         self._changed = True
@@ -191,7 +199,7 @@ class TimedOutput:
             wake_ns = look.wake_ns
             try:
                 self._show(look)
-                self._fault = self._lost_place()
+                self._fault = look.fault
             except DeviceError as error:
                 self._fault, self._shown = str(error), None
                 wake_ns = self._clock.mono_ns() + RETRY_NS
@@ -210,11 +218,11 @@ class TimedOutput:
         ahead_ns, now_ns = round(self._gate.lead_ms * 1e6), self._clock.mono_ns()
         idle_ns = now_ns + round(1e6 * (self._gate.refresh_ms or IDLE_MS))
         with self._change:
-            now = self._place(now_ns + ahead_ns)
+            now = self._place(now_ns, ahead_ns)
             if now is None:
                 self._schedule.forget()
                 self._schedule.show_safe_state(self._safe_state, 0)
-                return Look(Shown(self._safe_state), None, now_ns + FOLLOW_NS)
+                return Look(Shown(self._safe_state), None, now_ns + FOLLOW_NS, LOST)
             shown = self._schedule.shown(now)
             change = self._schedule.next_change(now)
         if self._stopped:
@@ -237,10 +245,7 @@ class TimedOutput:
             self._device.write(Decision(shown.part_id, verdict, shown.action, "", 0.0, ()))
             self._shown, self._told_ns = shown, now_ns
 
-    def _lost_place(self) -> str:
-        return "the encoder is lost: where the belt is, is not known" if self._now() is None else ""
 
-
-def _time(mono_ns: int) -> int:
+def _time(mono_ns: int, ahead_ns: int = 0) -> int:
     """The place of a gate whose delay is a time."""
-    return mono_ns
+    return mono_ns + ahead_ns

@@ -30,6 +30,13 @@ def test_place_is_unknown_before_the_first_reading_and_after_a_loss() -> None:
     assert belt.at(105 * MS) is None
 
 
+def test_place_ahead_is_known_as_long_as_the_readings_are_fresh() -> None:
+    belt = track((0, 0), (10, 1000))
+    assert belt.at(12 * MS, 500 * MS) == 51_200
+    assert belt.at(0, 5 * MS) == 500
+    assert belt.at(10 * MS + STALE_NS + 1, 5 * MS) is None
+
+
 def test_moment_of_a_place_is_found_between_the_readings() -> None:
     belt = track((0, 0), (10, 1000), (20, 3000))
     assert belt.when(500) == 5 * MS

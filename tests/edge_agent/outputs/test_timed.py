@@ -15,6 +15,7 @@ from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import Action
+from edge_agent.encoder.track import Track
 from edge_agent.outputs.gate import GateTable
 from edge_agent.outputs.gpio import GpioOutputTable
 from edge_agent.outputs.simulated import Movement, SimulatedOutput, SimulatedOutputTable
@@ -129,7 +130,9 @@ def test_lost_encoder_is_the_safe_state() -> None:
     lost = threading.Event()
     with gate(
         REAL,
-        place=lambda mono_ns: None if lost.is_set() else mono_ns // 1000,
+        place=lambda mono_ns, ahead_ns=0: (
+            None if lost.is_set() else (mono_ns + ahead_ns) // 1000
+        ),
         delay_ms=None, width_ms=None, delay_mm=150, width_mm=1000,
     ) as (timed, device):  # fmt: skip
         trigger_ns = REAL.mono_ns()
@@ -138,6 +141,31 @@ def test_lost_encoder_is_the_safe_state() -> None:
         lost.set()
         assert wait_until(lambda: moves(device)[-1].action == "reject")
         assert wait_until(lambda: "encoder is lost" in timed.status().fault)
+
+
+def test_slow_gate_by_way_acts_ahead_of_its_part_by_more_than_the_readings_reach() -> None:
+    belt, stopping = Track(), threading.Event()
+
+    def move() -> None:
+        while not stopping.wait(0.005):
+            belt.note(REAL.mono_ns(), REAL.mono_ns() // 1000)  # 1 m/s
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        assert wait_until(lambda: belt.at(REAL.mono_ns()) is not None)
+        with gate(
+            REAL, place=belt.at, delay_ms=None, width_ms=None, delay_mm=500, width_mm=400,
+            lead_ms=300,
+        ) as (timed, device):  # fmt: skip
+            trigger_ns = REAL.mono_ns()
+            timed.write(decided("p1", "accept", trigger_ns))
+            assert wait_until(lambda: moves(device)[-1].action == "accept")
+            assert REAL.mono_ns() - trigger_ns < 500 * MS + SETTLE_S * 1e9
+            assert timed.status().fault == ""
+    finally:
+        stopping.set()
+        mover.join()
 
 
 def test_set_of_outputs_tells_its_gates_of_triggers_and_late_fails() -> None:
