@@ -7,9 +7,10 @@ the station goes on and warns.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from math import expm1, isfinite, nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,38 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.text}: {CURES[self.kind]}"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What it means that a value is off. kind: a key of CURES; text: from the size of it."""
+
+    kind: str
+    text: Callable[[float], str]
+    only: Literal["up", "down", ""] = ""
+
+
+DEVIATIONS = {
+    "focus": Deviation("focus", lambda off: f"out of focus (sharpness {off:+.2f})", "down"),
+    "light": Deviation(
+        "light",
+        lambda off: f"the lamp is {abs(expm1(off)):.0%} {'brighter' if off > 0 else 'darker'}",
+    ),
+    "red": Deviation("tint", lambda off: f"colour cast (red {expm1(off):+.0%})"),
+    "blue": Deviation("tint", lambda off: f"colour cast (blue {expm1(off):+.0%})"),
+    "noise": Deviation("noise", lambda off: "the frames are noisier", "up"),
+    "right_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px to the right"),
+    "down_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px down"),
+    "turn_deg": Deviation("turn", lambda off: f"the picture turned {off:+.1f} degrees"),
+    "likeness": Deviation("mark", lambda off: "the reference mark is not found", "down"),
+    "spot": Deviation("dirt", lambda off: "a dark spot stays in its place", "down"),
+    "level": Deviation("level", lambda off: f"the level is {abs(expm1(off)):.0%} lower", "down"),
+    "high": Deviation("loose", lambda off: "loose sensor, high frequencies are missing", "down"),
+    "floor": Deviation("floor", lambda off: "the noise floor fell", "down"),
+    "clipped": Deviation("clipped", lambda off: "the signal is clipped", "up"),
+    "rate": Deviation("rate", lambda off: f"the sampling rate is {off:+.1%} off"),
+}
+"""Measured value -> what its deviation means; light, tint and level deviate by a logarithm."""
 
 
 class CameraWatch:
@@ -208,30 +241,7 @@ class _Values:
 
 def _fault(name: str, much: float, limit: Limit) -> Fault | None:
     """The fault that a deviation means, or None where it means none (more focus is none)."""
-    by = expm1(much * limit.reach)
-    excess = abs(much)
-    texts = {
-        "focus": ("focus", f"out of focus (sharpness {much * limit.reach:+.2f})"),
-        "light": ("light", f"the lamp is {abs(by):.0%} {'brighter' if by > 0 else 'darker'}"),
-        "red": ("tint", f"colour cast (red {by:+.0%})"),
-        "blue": ("tint", f"colour cast (blue {by:+.0%})"),
-        "noise": ("noise", "the frames are noisier"),
-        "right_px": ("shift", f"the picture moved {much * limit.reach:+.1f} px to the right"),
-        "down_px": ("shift", f"the picture moved {much * limit.reach:+.1f} px down"),
-        "turn_deg": ("turn", f"the picture turned {much * limit.reach:+.1f} degrees"),
-        "likeness": ("mark", "the reference mark is not found"),
-        "spot": ("dirt", "a dark spot stays in its place"),
-        "level": ("level", f"the level is {abs(by):.0%} lower"),
-        "high": ("loose", "loose sensor, high frequencies are missing"),
-        "floor": ("floor", "the noise floor fell"),
-        "clipped": ("clipped", "the signal is clipped"),
-        "rate": ("rate", f"the sampling rate is {much * limit.reach:+.1%} off"),
-    }
-    only_up, only_down = (
-        ("noise", "clipped"),
-        ("focus", "likeness", "spot", "level", "high", "floor"),
-    )
-    if (name in only_up and much < 0) or (name in only_down and much > 0):
+    row = DEVIATIONS[name]
+    if (row.only == "up" and much < 0) or (row.only == "down" and much > 0):
         return None
-    kind, text = texts[name]
-    return Fault(kind, text, excess)
+    return Fault(row.kind, row.text(much * limit.reach), abs(much))

@@ -2,8 +2,8 @@
 
 A file trainer/models/ROOM/NAME.py (ROOM: image, vibration or process; dashes of the name as
 underscores) that holds `ARCHITECTURE = Architecture(...)` is a model that `--model NAME` trains.
-Nothing else is edited, but the defaults for the model that `auto` takes, and USES_WEIGHTS for one
-that starts from ImageNet weights. Keras is imported inside the functions only.
+Nothing else is edited, but the defaults for the model that `auto` takes. Keras is imported inside
+the functions only.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ DEFAULTS: dict[Task, str] = {
 
 DEFAULTS_ON_WEIGHTS: dict[Task, str] = {"image-class": "transfer", "image-anomaly": "auto-anomaly"}
 """What it takes where there are weights to start from: far better than a start at random."""
-
-USES_WEIGHTS = frozenset({"transfer", "auto-anomaly", "padim", "patchcore"})
-"""Models that start from ImageNet weights where there are any."""
 
 OLD_NAMES = {
     "detector": "auto-anomaly",

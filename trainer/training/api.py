@@ -116,7 +116,8 @@ class Architecture(Generic[Options]):
     build: (spec, labels, config, options) -> an untrained network whose input is spec.shape;
     fit: None for gradient descent on the cross entropy of `build`'s logits;
     calibration: None for up to 500 training inputs, every class among them;
-    options: the schema of the configuration's [options] table.
+    options: the schema of the configuration's [options] table;
+    uses_weights: whether it starts from ImageNet weights where there are any.
     """
 
     name: str
@@ -133,3 +134,4 @@ class Architecture(Generic[Options]):
     scoring: Literal["logits", "anomaly", "value"] = "logits"
     windows: Literal["mean", "max"] = "mean"
     train_hop_share: int = 1
+    uses_weights: bool = False

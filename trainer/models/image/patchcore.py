@@ -257,5 +257,6 @@ ARCHITECTURE = Architecture(
     calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
+    uses_weights=True,
     options=PatchcoreOptions,
 )

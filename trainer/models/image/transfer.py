@@ -292,5 +292,6 @@ ARCHITECTURE = Architecture(
     epochs=12,
     fit=fit,
     calibration=calibration_of,
+    uses_weights=True,
     options=TransferOptions,
 )
