@@ -215,22 +215,11 @@ def _extension(extension: Extension, modules: dict[str, Module]) -> Finding:
 
 
 def _holds(module: Module, words: set[str]) -> bool:
-    """Whether a string of the module is one of the names; a docstring is none, nor an extra."""
-    named = [
-        node
+    """Whether a string of the module is one of the names."""
+    return any(
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in words
         for node in module.nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in words
-    ]
-    if not named:
-        return False
-    extras = {id(word) for node in module.nodes for word in _words_of_an_extra(node)}
-    return any(id(node) not in extras for node in named)
-
-
-def _words_of_an_extra(node: ast.AST) -> list[ast.expr]:
-    """The arguments of missing_extra(): an extra of pyproject.toml may be called like a driver."""
-    is_one = isinstance(node, ast.Call) and _last_name(node.func) == "missing_extra"
-    return list(node.args) if is_one and isinstance(node, ast.Call) else []
+    )
 
 
 def _message_kind(modules: dict[str, Module]) -> Finding:

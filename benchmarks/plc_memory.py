@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from benchmarks.brokers import wait_for_port
+from edge_agent.fieldbus.modbus_server import end_connections
 
 COMMAND_WORDS = 3
 STATUS_WORDS = 14
@@ -37,16 +38,51 @@ class PlcMemory(Protocol):
         """Stop the server."""
 
 
-class ModbusMemory:
-    """pymodbus' server, 256 holding registers; `coil` and the like are served too."""
+class ModbusPlc:
+    """pymodbus' server in a thread: 64 coils and discrete inputs, 256 holding and input registers.
 
-    def __init__(self, port: int) -> None:
+    trace: is shown every request and answer (sending, pdu), and gives it back.
+    """
+
+    def __init__(self, port: int, trace: Callable[[bool, Any], Any] | None = None) -> None:
         self._port = port
+        self._trace = trace
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         self._up.wait(10)
         wait_for_port(port)
+
+    def stop(self) -> None:
+        """Stop the server."""
+        asyncio.run_coroutine_threadsafe(
+            self._server.shutdown(),  # type: ignore[no-untyped-call]
+            self._loop,
+        ).result(10)
+        self._thread.join(10)
+
+    async def _serve(self) -> None:
+        from pymodbus.server import ModbusTcpServer
+        from pymodbus.simulator import DataType, SimData, SimDevice
+
+        bits = [SimData(0, count=64, values=False, datatype=DataType.BITS)]
+        words = [SimData(0, count=WORDS, values=0, datatype=DataType.REGISTERS)]
+        device = SimDevice(id=1, simdata=(bits, bits, words, words))
+        self._loop = asyncio.get_running_loop()
+        self._server = ModbusTcpServer(
+            device, address=("127.0.0.1", self._port), trace_pdu=self._trace
+        )
+        self._up.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._server.serve_forever()
+        await end_connections()
+
+
+class ModbusMemory:
+    """The holding registers of a ModbusPlc, through a client of the PLC's own."""
+
+    def __init__(self, port: int) -> None:
+        self._plc = ModbusPlc(port)
         from pymodbus.client import ModbusTcpClient
 
         self._client = ModbusTcpClient("127.0.0.1", port=port)
@@ -64,28 +100,7 @@ class ModbusMemory:
     def stop(self) -> None:
         """Stop the server."""
         self._client.close()  # type: ignore[no-untyped-call]
-        asyncio.run_coroutine_threadsafe(
-            self._server.shutdown(),  # type: ignore[no-untyped-call]
-            self._loop,
-        ).result(10)
-        self._thread.join(10)
-
-    async def _serve(self) -> None:
-        from pymodbus.server import ModbusTcpServer
-        from pymodbus.simulator import DataType, SimData, SimDevice
-
-        bits = [SimData(0, count=64, values=False, datatype=DataType.BITS)]
-        words = [SimData(0, count=WORDS, values=0, datatype=DataType.REGISTERS)]
-        device = SimDevice(id=1, simdata=(bits, bits, words, words))
-        self._loop = asyncio.get_running_loop()
-        self._server = ModbusTcpServer(device, address=("127.0.0.1", self._port))
-        self._up.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._server.serve_forever()
-        await asyncio.sleep(0.02)  # connections end, and waiting ones come, in later turns
-        for connection in list(getattr(self._loop, "_transports", {}).values()):
-            connection.abort()  # the server's shutdown leaves accepted ones open
-        await asyncio.sleep(0.02)
+        self._plc.stop()
 
 
 class S7Memory:

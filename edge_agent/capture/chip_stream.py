@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from edge_agent.capture.register_bus import RegisterBus
-from edge_agent.capture.signal_stream import SampleBlock
+from edge_agent.capture.signal_stream import (
+    STANDARD_GRAVITY,
+    SampleBlock,
+    StreamSensor,
+    StreamTable,
+)
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import ConfigError, DeviceError
+from edge_agent.contracts.core.extras import SMBUS2, Library
 from edge_agent.contracts.core.types import Signal
 
 SHARE = 4
 """The queue is looked at so often while it fills once."""
+AXES = ("x", "y", "z")
+
+
+class ChipTable(StreamTable):
+    """What the table of every accelerometer chip has."""
+
+    device: str = Field(
+        pattern=r"^/dev/(i2c-\d+|spidev\d+\.\d+)$", description="/dev/i2c-1 or /dev/spidev0.0"
+    )
+    axes: list[Annotated[str, Field(pattern="^[xyz]$")]] = Field(
+        default=["x", "y", "z"], min_length=1, max_length=3, description="which, in which order"
+    )
+    unit: Literal["g", "m/s2"] = Field(default="g", description="unit of the samples")
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """What it needs beyond the extra [device]."""
+        return (SMBUS2,) if "i2c" in self.device else ()
 
 
 class Chip(Protocol):
@@ -77,3 +103,26 @@ class ChipDevice:
             self._is_open = False
             self._chip.stop(self._bus)
         self._bus.close()
+
+
+def build_sensor(
+    chip: Chip, bus: RegisterBus, config: ChipTable, *, name: str, clock: Clock
+) -> StreamSensor:
+    """The chip on its bus as a sensor; raises ConfigError for an axis that is named twice."""
+    if len(set(config.axes)) < len(config.axes):
+        raise ConfigError("an axis is named twice", where=f"channel {name}", cure="correct `axes`")
+    factor = STANDARD_GRAVITY if config.unit == "m/s2" else 1.0
+    axes = tuple(AXES.index(axis) for axis in config.axes)
+    return StreamSensor(ChipDevice(chip, bus, axes, factor, clock), config, name=name, clock=clock)
+
+
+def set_register(bus: RegisterBus, register: int, code: int) -> None:
+    """Write a register and read it back; raises DeviceError where it holds something else."""
+    bus.write(register, code)
+    read = bus.read(register, 1)[0]
+    if read != code:
+        raise DeviceError(
+            f"register 0x{register:02x} gave 0x{read:02x}, 0x{code:02x} was set",
+            where=bus.where,
+            cure="check wiring and supply",
+        )

@@ -9,10 +9,12 @@ from typing import Literal, Protocol, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.source import SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError, InputError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
+from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.process.tables import Table as Columns
 from edge_agent.contracts.process.tables import find_column
@@ -41,6 +43,14 @@ class PolledTable(SourceTable):
     def tag_names(self) -> Sequence[str]:
         """The tags that are read."""
         return ()
+
+    def fitted_to(
+        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
+    ) -> Self:
+        """Refuse a bundle that takes a tag which is not read."""
+        del broker
+        refuse_missing_tags(self.tag_names, taken, channel)
+        return self
 
     @model_validator(mode="after")
     def _part_tag_is_read(self) -> Self:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import SMBUS2, missing
 
 if TYPE_CHECKING:
     from smbus2 import SMBus
@@ -46,7 +46,7 @@ class I2cBus:
         try:
             from smbus2 import SMBus
         except ImportError as error:
-            raise missing_extra("smbus2", "sensors", self.where) from error
+            raise missing(SMBUS2, self.where) from error
         try:
             self._bus = SMBus(self._path)
         except OSError as error:

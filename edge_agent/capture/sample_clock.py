@@ -26,11 +26,16 @@ class SampleClock:
         while mono_ns - self._points[0][1] > MOST_S * 1e9:
             self._points.popleft()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a second was seen, so that there is a rate."""
+        if len(self._points) < LEAST_POINTS:
+            return False
+        return self._points[-1][1] - self._points[0][1] >= LEAST_S * 1e9
+
     def rate_hz(self) -> float | None:
         """Samples a second by linear regression; None before a second was seen."""
-        if len(self._points) < LEAST_POINTS:
-            return None
-        if self._points[-1][1] - self._points[0][1] < LEAST_S * 1e9:
+        if not self.is_known:
             return None
         points = np.array(self._points, np.float64) - np.array(self._points[0], np.float64)
         counts, times_s = points[:, 0], points[:, 1] / 1e9

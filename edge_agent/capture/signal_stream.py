@@ -162,7 +162,7 @@ class StreamSensor:
         """Keep the block; what a gap cut off is no reading."""
         self._rate.add(block.lost + len(block.samples), block.mono_ns)
         self._last_ns = block.mono_ns
-        if self._rate.rate_hz() is None:
+        if not self._rate.is_known:
             return None
         was_cut = block.lost > 0
         if was_cut:

@@ -157,12 +157,13 @@ def build_page(
     config: StationConfig, clock: Clock, hold: Hold, audit: AuditRecorder | None
 ) -> Page:
     """The closed page; raises DeviceError where its libraries are not installed."""
-    from edge_agent.contracts.core.extras import missing_extra
+    from edge_agent.contracts.core.extras import Library, missing
 
     try:
         from edge_agent.web.page import Page
     except ImportError as error:
-        raise missing_extra("a library of the page", "web", "station.toml: web") from error
+        page = Library("a library of the page", "", "web")
+        raise missing(page, "station.toml: web") from error
     return Page(
         config.web,
         station=config.station.id,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import Library, missing_extra
+from edge_agent.contracts.core.extras import Library, missing
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class EthernetIpLink:
         try:
             from pylogix import PLC
         except ImportError as error:
-            raise missing_extra("pylogix", "ethernet-ip", device.where) from error
+            raise missing(PYLOGIX, device.where) from error
         self._plc = PLC(
             device.host, device.slot, device.timeout_s, Micro800=device.micro800, port=device.port
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import Library, missing_extra
+from edge_agent.contracts.core.extras import Library, missing
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ModbusLink:
             from pymodbus import FramerType
             from pymodbus.client import ModbusSerialClient, ModbusTcpClient
         except ImportError as error:
-            raise missing_pymodbus(device.where) from error
+            raise missing(PYMODBUS, device.where) from error
         # It logs each request without an answer; what fails is told by our own error.
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         client: ModbusTcpClient | ModbusSerialClient
@@ -169,11 +169,6 @@ class ModbusPoint:
         if self._area == "coil":
             return client.write_coil(self._address, bool(value), device_id=self._unit)
         return client.write_register(self._address, value, device_id=self._unit)
-
-
-def missing_pymodbus(where: str) -> DeviceError:
-    """The error where pymodbus is not installed."""
-    return missing_extra("pymodbus", "modbus", where)
 
 
 def read_words(link: ModbusLink, address: int, count: int) -> list[int]:

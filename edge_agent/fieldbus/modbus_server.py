@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.fieldbus.modbus import missing_pymodbus
+from edge_agent.contracts.core.extras import missing
+from edge_agent.fieldbus.modbus import PYMODBUS
 
 if TYPE_CHECKING:
     from pymodbus.constants import ExcCodes
 
 START_S = 5.0
+TURN_S = 0.02
 
 
 class RegisterServer:
@@ -56,7 +58,7 @@ class RegisterServer:
         try:
             import pymodbus.server  # noqa: F401
         except ImportError as error:
-            raise missing_pymodbus(self.where) from error
+            raise missing(PYMODBUS, self.where) from error
         self._started.clear()
         self._fault = ""
         self._thread = threading.Thread(target=self._run, name="modbus-server", daemon=True)
@@ -123,10 +125,7 @@ class RegisterServer:
         self._started.set()
         await self._end.wait()
         await server.shutdown()  # type: ignore[no-untyped-call]
-        await asyncio.sleep(0.02)  # connections end, and waiting ones come, in later turns
-        for connection in list(getattr(self._loop, "_transports", {}).values()):
-            connection.abort()  # the server's shutdown leaves accepted ones open
-        await asyncio.sleep(0.02)
+        await end_connections()
 
     async def _act(
         self,
@@ -150,3 +149,15 @@ class RegisterServer:
             registers[self._readable_at : self._readable_at + len(self._shown)] = self._shown
             self._asked_ns = self._clock.mono_ns()
         return None
+
+
+async def end_connections() -> None:
+    """Wait until the connections of this loop's servers have ended; call it after their shutdown.
+
+    pymodbus ends the connections that it knows. One that is accepted while the server closes has
+    no protocol yet, and would be left to the garbage collector.
+    """
+    await asyncio.sleep(TURN_S)  # connections end, and waiting ones come, in later turns
+    for connection in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
+        connection.abort()
+    await asyncio.sleep(TURN_S)

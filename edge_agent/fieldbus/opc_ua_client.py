@@ -8,15 +8,12 @@ and the end. It ends too when its input does.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-MISSING = {
-    "error": "asyncua is not installed",
-    "cure": "pip install 'lineside[opcua]'",
-}
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.fieldbus.line_program import NO_ASYNCUA, answer, read_order, refuse
 
 
 def main() -> int:
@@ -24,8 +21,8 @@ def main() -> int:
     try:
         from asyncua.ua.uaerrors import UaError
     except ImportError:
-        return _end(MISSING)
-    order = json.loads(sys.stdin.readline() or "{}")
+        return refuse(NO_ASYNCUA)
+    order = read_order()
     if not order:
         return 0
     try:
@@ -33,7 +30,7 @@ def main() -> int:
     except (OSError, TimeoutError, ValueError, UaError) as error:
         # What else the library raises ends the process: the station starts another one.
         text = str(error) or type(error).__name__
-        return _end({"error": text, "cure": "check server, user and node ids"})
+        return refuse(DeviceError(text, where=order["url"], cure="check server, user and node ids"))
     return 0
 
 
@@ -46,10 +43,10 @@ async def _serve(order: Mapping[str, Any]) -> None:
         client.set_password(order["password"])
     async with client:
         nodes = {name: client.get_node(node) for name, node in order["nodes"].items()}
-        _write({})
+        answer({})
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(None, sys.stdin.readline):
-            _write(await _read(client, nodes))
+            answer(await _read(client, nodes))
 
 
 async def _read(client: Any, nodes: Mapping[str, Any]) -> dict[str, dict[str, object]]:
@@ -61,10 +58,10 @@ async def _read(client: Any, nodes: Mapping[str, Any]) -> dict[str, dict[str, ob
     )
     values: dict[str, object] = {}
     faults: dict[str, object] = {}
-    for name, answer in zip(nodes, answers, strict=True):
-        value = None if answer.Value is None else answer.Value.Value
-        if not answer.StatusCode.is_good():
-            faults[name] = f"the server says {answer.StatusCode.name}"
+    for name, found in zip(nodes, answers, strict=True):
+        value = None if found.Value is None else found.Value.Value
+        if not found.StatusCode.is_good():
+            faults[name] = f"the server says {found.StatusCode.name}"
         elif isinstance(value, bool):
             values[name] = int(value)
         elif value is None or isinstance(value, int | float | str):
@@ -72,16 +69,6 @@ async def _read(client: Any, nodes: Mapping[str, Any]) -> dict[str, dict[str, ob
         else:
             faults[name] = f"a {type(value).__name__} is neither a number nor a text"
     return {"values": values, "faults": faults}
-
-
-def _end(message: Mapping[str, object]) -> int:
-    _write(message)
-    return 1
-
-
-def _write(message: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.fieldbus.line_program import NO_ASYNCUA, answer, read_order, refuse
+
 NAMESPACE = "urn:lineside"
-MISSING = {"error": "asyncua is not installed", "cure": "pip install 'lineside[opcua]'"}
 
 
 def main() -> int:
@@ -22,14 +24,16 @@ def main() -> int:
     try:
         import asyncua.server  # noqa: F401
     except ImportError:
-        return _end(MISSING)
-    order = json.loads(sys.stdin.readline() or "{}")
+        return refuse(NO_ASYNCUA)
+    order = read_order()
     if not order:
         return 0
     try:
         asyncio.run(_serve(order))
     except (OSError, ValueError) as error:
-        return _end({"error": str(error), "cure": "another program has the port"})
+        return refuse(
+            DeviceError(str(error), where=order["endpoint"], cure="another program has the port")
+        )
     return 0
 
 
@@ -49,22 +53,12 @@ async def _serve(order: Mapping[str, Any]) -> None:
         node = NodeId.from_string(f"ns={space};s={order['folder']}.{name}")
         nodes[name] = await folder.add_variable(node, name, value)
     async with server:
-        _write({})
+        answer({})
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             for name, value in json.loads(line)["values"].items():
                 await nodes[name].write_value(value)
-            _write({})
-
-
-def _end(message: Mapping[str, object]) -> int:
-    _write(message)
-    return 1
-
-
-def _write(message: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+            answer({})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import Library, missing_extra
+from edge_agent.contracts.core.extras import Library, missing
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class S7Link:
             from snap7.client import Client
             from snap7.error import S7Error
         except ImportError as error:
-            raise missing_extra("python-snap7", "s7", device.where) from error
+            raise missing(SNAP7, device.where) from error
         # It logs each connection; what fails is told by our own error.
         logging.getLogger("snap7").setLevel(logging.CRITICAL)
         client = Client()

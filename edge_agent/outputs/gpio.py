@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library
+from edge_agent.fieldbus.gpio_lines import GpioLines
 from edge_agent.outputs.level import LevelOutput, LevelTable
 from edge_agent.outputs.output import OutputDriver
-
-if TYPE_CHECKING:
-    import gpiod
 
 
 class GpioOutputTable(LevelTable):
@@ -45,18 +42,16 @@ class GpioPin:
 
     def __init__(self, config: GpioOutputTable, name: str) -> None:
         self._config = config
-        self._where = f"output {name} ({config.chip} line {config.line})"
-        self._name = name
-        self._request: gpiod.LineRequest | None = None
+        where = f"output {name} ({config.chip} line {config.line})"
+        self._lines = GpioLines(config.chip, where=where, consumer=f"lineside-{name}")
 
     def open(self) -> None:
         """Request the line, at once with the value of its safe state: no other is ever shown."""
         self.close()
-        try:
-            import gpiod
-            from gpiod.line import Direction, Drive, Value
-        except ImportError as error:
-            raise missing_extra("gpiod", "gpio", self._where) from error
+        self._lines.check_library()
+        import gpiod
+        from gpiod.line import Direction, Drive, Value
+
         config = self._config
         drives = {
             "push-pull": Drive.PUSH_PULL,
@@ -69,45 +64,29 @@ class GpioPin:
             drive=drives[config.drive],
             output_value=Value(config.value_of(config.safe_state)),
         )
-        try:
-            self._request = gpiod.request_lines(
-                config.chip, {config.line: settings}, consumer=f"lineside-{self._name}"
-            )
-        except (OSError, ValueError) as error:
-            raise self._error(f"cannot be had ({error})") from error
+        self._lines.request({config.line: settings})
 
     def write(self, value: int) -> None:
         """Set the line."""
         from gpiod.line import Value
 
         try:
-            self._line().set_value(self._config.line, Value(value))
+            self._lines.held.set_value(self._config.line, Value(value))
         except OSError as error:
-            raise self._error(f"cannot be set ({error})") from error
+            raise self._lines.error(f"cannot be set ({error})") from error
 
     def read(self) -> int:
         """Read the line."""
         from gpiod.line import Value
 
         try:
-            return int(self._line().get_value(self._config.line) == Value.ACTIVE)
+            return int(self._lines.held.get_value(self._config.line) == Value.ACTIVE)
         except OSError as error:
-            raise self._error(f"cannot be read ({error})") from error
+            raise self._lines.error(f"cannot be read ({error})") from error
 
     def close(self) -> None:
         """Give the line back."""
-        request, self._request = self._request, None
-        if request is not None:
-            request.release()
-
-    def _line(self) -> gpiod.LineRequest:
-        if self._request is None:
-            raise self._error("is not open")
-        return self._request
-
-    def _error(self, what: str) -> DeviceError:
-        cure = "look at it with `gpioinfo`; the user needs the group gpio"
-        return DeviceError(what, where=self._where, cure=cure)
+        self._lines.release()
 
 
 class GpioOutput(LevelOutput):

@@ -10,13 +10,15 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import PYSERIAL, Library, missing_extra
+from edge_agent.contracts.core.extras import PYSERIAL, Library
+from edge_agent.fieldbus.serial_port import open_port
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
 if TYPE_CHECKING:
     import serial
 
 MOST_CHARACTERS = 1000
+ABSENT = "plug it in, correct `device`, join the group dialout"
 FRAMING = "\x02\x03\r\n \t"
 """What readers put around a code: STX, ETX, line ends."""
 
@@ -83,16 +85,10 @@ class BarCodeTrigger:
         """Open and set the line; what was read before is no part."""
         self.close()
         try:
-            import serial
-        except ImportError as error:
-            raise missing_extra("pyserial", "sensors", self._config.device) from error
-        try:
-            self._line = serial.Serial(
-                self._config.device, self._config.baud, timeout=0, exclusive=True
-            )
-            self._line.reset_input_buffer()
-        except (OSError, ValueError) as error:
-            raise self._error(f"cannot be opened ({error})") from error
+            self._line = open_port(self._config.device, self._config.baud, cure=ABSENT)
+        except DeviceError as error:
+            self._fault = error.what
+            raise
         self._codes, self._fault = CodeLines(), ""
         self._waiting.clear()
 
@@ -132,8 +128,7 @@ class BarCodeTrigger:
 
     def _error(self, what: str) -> DeviceError:
         self._fault = what
-        cure = "plug it in, correct `device`, join the group dialout"
-        return DeviceError(what, where=self._config.device, cure=cure)
+        return DeviceError(what, where=self._config.device, cure=ABSENT)
 
 
 DRIVER = TriggerDriver(BarCodeTable, BarCodeTrigger, names_parts=True)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import GPIOD, Library, missing_extra
+from edge_agent.contracts.core.extras import GPIOD, Library
+from edge_agent.fieldbus.gpio_lines import GpioLines
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
-
-if TYPE_CHECKING:
-    import gpiod
-
-BUFFERED = 1024
-"""Edges that the kernel holds for us; further ones are lost, and their numbers tell it."""
 
 
 class GpioTriggerTable(TriggerTable):
@@ -49,8 +43,8 @@ class GpioTrigger:
         self._config = config
         self._name = name
         self._clock = clock
-        self._where = f"trigger {name} ({config.chip} line {config.line})"
-        self._request: gpiod.LineRequest | None = None
+        where = f"trigger {name} ({config.chip} line {config.line})"
+        self._lines = GpioLines(config.chip, where=where, consumer=f"lineside-{name}")
         self._waiting: list[tuple[int, int]] = []
         self._last_ns: int | None = None
         self._number = 0
@@ -60,12 +54,11 @@ class GpioTrigger:
     def open(self) -> None:
         """Request the line; edges before it are no parts."""
         self.close()
-        try:
-            import gpiod
-            from gpiod.line import Bias, Direction, Edge
-            from gpiod.line import Clock as EdgeClock
-        except ImportError as error:
-            raise missing_extra("gpiod", "gpio", self._where) from error
+        self._lines.check_library()
+        import gpiod
+        from gpiod.line import Bias, Direction, Edge
+        from gpiod.line import Clock as EdgeClock
+
         config = self._config
         biases = {
             "as-is": Bias.AS_IS,
@@ -79,15 +72,7 @@ class GpioTrigger:
             debounce_period=timedelta(milliseconds=config.debounce_ms),
             event_clock=EdgeClock.MONOTONIC,
         )
-        try:
-            self._request = gpiod.request_lines(
-                config.chip,
-                {config.line: settings},
-                consumer=f"lineside-{self._name}",
-                event_buffer_size=BUFFERED,
-            )
-        except (OSError, ValueError) as error:
-            raise self._error(f"cannot be had ({error})") from error
+        self._lines.request({config.line: settings})
         self._waiting, self._number, self._fault = [], 0, ""
 
     def next(self, timeout_s: float) -> TriggerEvent | None:
@@ -95,9 +80,7 @@ class GpioTrigger:
 
         A pulse inside the dead time is suppressed and counted.
         """
-        request = self._request
-        if request is None:
-            raise self._error("is not open")
+        request = self._lines.held
         if not self._waiting:
             try:
                 if request.wait_edge_events(timedelta(seconds=timeout_s)):
@@ -105,7 +88,7 @@ class GpioTrigger:
                     self._waiting = [(one.timestamp_ns, one.line_seqno) for one in read]
             except OSError as error:
                 self._fault = str(error)
-                raise self._error(f"cannot be read ({error})") from error
+                raise self._lines.error(f"cannot be read ({error})") from error
         while self._waiting:
             event = self._event(*self._waiting.pop(0))
             if event is not None:
@@ -118,9 +101,7 @@ class GpioTrigger:
 
     def close(self) -> None:
         """Give the line back."""
-        request, self._request = self._request, None
-        if request is not None:
-            request.release()
+        self._lines.release()
 
     def _event(self, mono_ns: int, number: int) -> TriggerEvent | None:
         lost, self._number = max(0, number - self._number - 1), number
@@ -136,10 +117,6 @@ class GpioTrigger:
         # The edge is older than this call: its UTC is reckoned back from its monotonic time.
         at_ns = self._clock.utc_ns() - (self._clock.mono_ns() - mono_ns)
         return TriggerEvent(at_ns, mono_ns, seq, self._name)
-
-    def _error(self, what: str) -> DeviceError:
-        cure = "look at it with `gpioinfo`; the user needs the group gpio"
-        return DeviceError(what, where=self._where, cure=cure)
 
 
 DRIVER = TriggerDriver(GpioTriggerTable, GpioTrigger)

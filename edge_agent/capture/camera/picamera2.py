@@ -16,7 +16,7 @@ from edge_agent.capture.live_reader import LiveFrame, LiveReader
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import PICAMERA2, Library
+from edge_agent.contracts.core.extras import PICAMERA2, Library, missing
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
 
 STALL_S = 1.5
@@ -27,10 +27,6 @@ SETTLING = 8
 """Frames after a start that are left out: the pipeline takes so many to obey a setting."""
 LATE = 1.5
 """A frame that comes so many periods after the last one came after lost ones."""
-LIBRARY_CURE = (
-    "on Raspberry Pi OS: apt install python3-picamera2, and make the environment with "
-    "--system-site-packages"
-)
 
 
 class Picamera2Table(SourceTable):
@@ -215,9 +211,7 @@ def _library(where: str) -> Any:
     try:
         return import_module("picamera2")
     except ImportError as error:
-        raise DeviceError(
-            f"picamera2 is not there ({error})", where=where, cure=LIBRARY_CURE
-        ) from error
+        raise missing(PICAMERA2, where) from error
 
 
 DRIVER = SourceDriver(Picamera2Table, Picamera2Camera, finds=find_cameras)

@@ -13,7 +13,7 @@ from edge_agent.capture.rate_limiter import RateLimiter
 from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import PYAV, Library, missing_extra
+from edge_agent.contracts.core.extras import PYAV, Library, missing
 from edge_agent.contracts.core.types import Frame, Unreadable
 from edge_agent.settings.toml import StationPath
 
@@ -69,7 +69,7 @@ class VideoCamera:
         try:
             from edge_agent.capture.ffmpeg import FfmpegStream
         except ImportError as error:
-            raise missing_extra("PyAV", "video", where) from error
+            raise missing(PYAV, where) from error
         stream = FfmpegStream(where)
         stream.open()
         self._stream = stream

@@ -9,21 +9,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 
-from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.polled_rows import (
     Cell,
     PolledRows,
     PolledTable,
     TagValues,
-    refuse_missing_tags,
 )
 from edge_agent.capture.source import SourceDriver
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.fieldbus.modbus import Area, ModbusDevice, ModbusLink
 from edge_agent.settings.toml import Table
 
@@ -71,14 +68,6 @@ class ModbusTable(PolledTable):
     def tag_names(self) -> Sequence[str]:
         """The names of `tag`."""
         return [tag.name for tag in self.tag]
-
-    def fitted_to(
-        self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
-    ) -> Self:
-        """Refuse a bundle that takes a tag which is not read."""
-        del broker
-        refuse_missing_tags(self.tag_names, taken, channel)
-        return self
 
 
 class ModbusReader:

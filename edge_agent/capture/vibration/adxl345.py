@@ -6,19 +6,18 @@ Source: Analog Devices, ADXL345 data sheet, revision G: register map, FIFO, "Dat
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from edge_agent.capture.chip_stream import ChipDevice
+from edge_agent.capture.chip_stream import ChipTable, build_sensor, set_register
 from edge_agent.capture.register_bus import RegisterBus, build_bus
-from edge_agent.capture.signal_stream import STANDARD_GRAVITY, StreamSensor, StreamTable
+from edge_agent.capture.signal_stream import StreamSensor
 from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.capture.spi_i2c_nodes import find_nodes
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import ConfigError, DeviceError
-from edge_agent.contracts.core.extras import SMBUS2, Library
+from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Signal
 
 DEVID, BW_RATE, POWER_CTL, INT_SOURCE, DATA_FORMAT = 0x00, 0x2C, 0x2D, 0x30, 0x31
@@ -29,32 +28,19 @@ RATES_HZ = {25: 8, 50: 9, 100: 10, 200: 11, 400: 12, 800: 13, 1600: 14}
 RANGES_G = {2: 0, 4: 1, 8: 2, 16: 3}
 FULL_RESOLUTION, STEPS_PER_G = 0x08, 256.0
 STREAM_MODE, MEASURE, OVERRUN, ENTRIES = 0x80, 0x08, 0x01, 0x3F
-AXES = ("x", "y", "z")
 
 
-class Adxl345Table(StreamTable):
+class Adxl345Table(ChipTable):
     """An accelerometer ADXL345 on I2C or SPI."""
 
     driver: Literal["adxl345"]
-    device: str = Field(
-        pattern=r"^/dev/(i2c-\d+|spidev\d+\.\d+)$", description="/dev/i2c-1 or /dev/spidev0.0"
-    )
     address: Literal[0x53, 0x1D] = Field(
         default=0x53, description="on I2C: 83 (0x53), or 29 (0x1d) with SDO high"
-    )
-    axes: list[Annotated[str, Field(pattern="^[xyz]$")]] = Field(
-        default=["x", "y", "z"], min_length=1, max_length=3, description="which, in which order"
     )
     rate_hz: Literal[25, 50, 100, 200, 400, 800, 1600] = Field(
         default=800, description="samples a second"
     )
     range_g: Literal[2, 4, 8, 16] = Field(default=16, description="largest acceleration in g")
-    unit: Literal["g", "m/s2"] = Field(default="g", description="unit of the samples")
-
-    @property
-    def libraries(self) -> tuple[Library, ...]:
-        """What it needs beyond the extra [device]."""
-        return (SMBUS2,) if "i2c" in self.device else ()
 
 
 class Adxl345:
@@ -83,14 +69,7 @@ class Adxl345:
             )
         bus.write(FIFO_CTL, 0)  # what the queue holds is older than the opening
         for register, code in self._codes.items():
-            bus.write(register, code)
-            read = bus.read(register, 1)[0]
-            if read != code:
-                raise DeviceError(
-                    f"register 0x{register:02x} gave 0x{read:02x}, 0x{code:02x} was set",
-                    where=bus.where,
-                    cure="check wiring and supply",
-                )
+            set_register(bus, register, code)
 
     def waiting(self, bus: RegisterBus) -> tuple[int, bool]:
         """(samples in the FIFO, whether it has run over)."""
@@ -113,17 +92,12 @@ def build(
     config: Adxl345Table, *, name: str, clock: Clock, bus: RegisterBus | None = None
 ) -> StreamSensor:
     """The sensor of a table."""
-    if len(set(config.axes)) < len(config.axes):
-        raise ConfigError("an axis is named twice", where=f"channel {name}", cure="correct `axes`")
     chip = Adxl345(config.rate_hz, config.range_g)
     # SPI mode 3; the first byte is read (0x80), several bytes (0x40), register.
     found = bus or build_bus(
         config.device, config.address, mode=3, speed_hz=5_000_000, shift=0, read_bits=0xC0
     )
-    factor = STANDARD_GRAVITY if config.unit == "m/s2" else 1.0
-    axes = tuple(AXES.index(axis) for axis in config.axes)
-    device = ChipDevice(chip, found, axes, factor, clock)
-    return StreamSensor(device, config, name=name, clock=clock)
+    return build_sensor(chip, found, config, name=name, clock=clock)
 
 
 def _list() -> list[FoundDevice]:

@@ -6,19 +6,18 @@ Source: Analog Devices, ADXL354/ADXL355 data sheet, revision C: register map, FI
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from edge_agent.capture.chip_stream import ChipDevice
+from edge_agent.capture.chip_stream import ChipTable, build_sensor, set_register
 from edge_agent.capture.register_bus import RegisterBus, build_bus
-from edge_agent.capture.signal_stream import STANDARD_GRAVITY, StreamSensor, StreamTable
+from edge_agent.capture.signal_stream import StreamSensor
 from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.capture.spi_i2c_nodes import find_nodes
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import ConfigError, DeviceError
-from edge_agent.contracts.core.extras import SMBUS2, Library
+from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Signal
 
 DEVID_AD, PARTID, STATUS, FIFO_ENTRIES, FIFO_DATA = 0x00, 0x02, 0x04, 0x05, 0x11
@@ -30,32 +29,19 @@ STEPS_PER_G = {2: 256_000.0, 4: 128_000.0, 8: 64_000.0}
 RANGE_BITS, OVERRUN, STANDBY = 0x03, 0x04, 0x01
 X_MARK, EMPTY = 0x01, 0x02
 """Lowest bits of a FIFO word: it is an x; there was none."""
-AXES = ("x", "y", "z")
 
 
-class Adxl355Table(StreamTable):
+class Adxl355Table(ChipTable):
     """A low-noise accelerometer ADXL355 on I2C or SPI."""
 
     driver: Literal["adxl355"]
-    device: str = Field(
-        pattern=r"^/dev/(i2c-\d+|spidev\d+\.\d+)$", description="/dev/i2c-1 or /dev/spidev0.0"
-    )
     address: Literal[0x1D, 0x53] = Field(
         default=0x1D, description="on I2C: 29 (0x1d), or 83 (0x53) with ASEL high"
-    )
-    axes: list[Annotated[str, Field(pattern="^[xyz]$")]] = Field(
-        default=["x", "y", "z"], min_length=1, max_length=3, description="which, in which order"
     )
     rate_hz: Literal[125, 250, 500, 1000, 2000, 4000] = Field(
         default=1000, description="samples a second; its filter ends at a quarter of it"
     )
     range_g: Literal[2, 4, 8] = Field(default=8, description="largest acceleration in g")
-    unit: Literal["g", "m/s2"] = Field(default="g", description="unit of the samples")
-
-    @property
-    def libraries(self) -> tuple[Library, ...]:
-        """What it needs beyond the extra [device]."""
-        return (SMBUS2,) if "i2c" in self.device else ()
 
 
 class Adxl355:
@@ -82,14 +68,7 @@ class Adxl355:
         bus.write(POWER_CTL, STANDBY)
         kept = bus.read(RANGE, 1)[0] & ~RANGE_BITS
         for register, code in ((FILTER, self._filter), (RANGE, kept | self._range)):
-            bus.write(register, code)
-            read = bus.read(register, 1)[0]
-            if read != code:
-                raise DeviceError(
-                    f"register 0x{register:02x} gave 0x{read:02x}, 0x{code:02x} was set",
-                    where=bus.where,
-                    cure="check wiring and supply",
-                )
+            set_register(bus, register, code)
         bus.write(POWER_CTL, 0)
 
     def waiting(self, bus: RegisterBus) -> tuple[int, bool]:
@@ -121,17 +100,12 @@ def build(
     config: Adxl355Table, *, name: str, clock: Clock, bus: RegisterBus | None = None
 ) -> StreamSensor:
     """The sensor of a table."""
-    if len(set(config.axes)) < len(config.axes):
-        raise ConfigError("an axis is named twice", where=f"channel {name}", cure="correct `axes`")
     chip = Adxl355(config.rate_hz, config.range_g)
     # SPI mode 0; the first byte is the register, and the lowest bit reads.
     found = bus or build_bus(
         config.device, config.address, mode=0, speed_hz=5_000_000, shift=1, read_bits=1
     )
-    factor = STANDARD_GRAVITY if config.unit == "m/s2" else 1.0
-    axes = tuple(AXES.index(axis) for axis in config.axes)
-    device = ChipDevice(chip, found, axes, factor, clock)
-    return StreamSensor(device, config, name=name, clock=clock)
+    return build_sensor(chip, found, config, name=name, clock=clock)
 
 
 def _number(word: bytes) -> int:

@@ -18,8 +18,9 @@ from edge_agent.capture.signal_stream import SampleBlock, StreamSensor, StreamTa
 from edge_agent.capture.source import FoundDevice, SourceDriver
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.contracts.core.extras import PYSERIAL, Library, missing_extra
+from edge_agent.contracts.core.extras import PYSERIAL, Library
 from edge_agent.contracts.core.types import Signal
+from edge_agent.fieldbus.serial_port import open_port
 
 if TYPE_CHECKING:
     from serial import Serial
@@ -132,6 +133,9 @@ class FrameParser:
         return 0 if last is None else (counter - last - 1) % 256
 
 
+ABSENT = "plug it in, correct `device` (`lineside-agent sensors`), join the group dialout"
+
+
 class SerialDevice:
     """The line, opened by pyserial for this process alone."""
 
@@ -145,18 +149,8 @@ class SerialDevice:
 
     def open(self) -> None:
         """Open and set the line; raises DeviceError."""
-        try:
-            import serial
-        except ImportError as error:
-            raise missing_extra("pyserial", "sensors", self._config.device) from error
-        try:
-            self._line = serial.Serial(
-                self._config.device, self._config.baud, timeout=0, exclusive=True
-            )
-            self._line.reset_input_buffer()
-        except (OSError, ValueError) as error:
-            cure = "plug it in, correct `device` (`lineside-agent sensors`), join the group dialout"
-            raise self._error(f"cannot be opened ({error})", cure) from error
+        config = self._config
+        self._line = open_port(config.device, config.baud, cure=ABSENT)
         self._parser, self._unread = self._new_parser(), 0
 
     def read(self, timeout_s: float) -> SampleBlock | None:

@@ -36,12 +36,11 @@ STARLETTE = Library("starlette", "starlette", "web")
 UVICORN = Library("uvicorn", "uvicorn", "web")
 JINJA2 = Library("jinja2", "jinja2", "web")
 ARGON2 = Library("argon2-cffi", "argon2", "web")
+PROMETHEUS = Library("prometheus_client", "prometheus_client", "prometheus")
 GOBJECT = Library("PyGObject", "gi", debian="python3-gi")
 PICAMERA2 = Library("picamera2", "picamera2", debian="python3-picamera2")
 
 
-def missing_extra(library: str, extra: str, where: str) -> DeviceError:
+def missing(library: Library, where: str) -> DeviceError:
     """The error where a driver's library is not installed."""
-    return DeviceError(
-        f"{library} is not installed", where=where, cure=f"pip install 'lineside[{extra}]'"
-    )
+    return DeviceError(f"{library.name} is not installed", where=where, cure=library.cure)

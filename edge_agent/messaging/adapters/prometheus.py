@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import PROMETHEUS, missing
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.adapter import AdapterDriver, AdapterStation, AdapterTable, Delivery
 
@@ -36,7 +36,7 @@ class PrometheusAdapter:
             from edge_agent.messaging.scrape_server import ScrapeServer
         except ImportError as error:
             where = "station.toml: adapter"
-            raise missing_extra("prometheus_client", "prometheus", where) from error
+            raise missing(PROMETHEUS, where) from error
         self._config = config
         self._metrics = Metrics(station)
         self._server = ScrapeServer(self._metrics.registry)

@@ -10,7 +10,7 @@ import tty
 from collections.abc import Callable
 
 from edge_agent.capture.signal_stream import SampleBlock
-from edge_agent.contracts.core.types import Signal
+from edge_agent.contracts.core.types import Item, Signal
 
 
 def text_line(number: int) -> bytes:
@@ -82,3 +82,12 @@ def blocks_of(
         SampleBlock(signal[at : at + size], start_ns + round((at + size) / rate_hz * 1e9))
         for at in range(0, len(signal) - size + 1, size)
     ]
+
+
+def take(feed: object, within_s: float = 8) -> Item | None:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        item = feed.take(0.2)  # type: ignore[attr-defined]
+        if item is not None:
+            return item
+    return None

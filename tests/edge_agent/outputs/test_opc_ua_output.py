@@ -17,7 +17,7 @@ from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.fieldbus.line_process import LineProcess
-from edge_agent.fieldbus.opc_ua_server import MISSING
+from edge_agent.fieldbus.line_program import NO_ASYNCUA
 from edge_agent.outputs.opc_ua import SERVER, OpcUaOutput, OpcUaOutputTable
 from tests.station_kit import wait_until
 
@@ -50,7 +50,7 @@ def read(port: int, *names: str) -> list[object]:
 
 def output(port: int, **keys: object) -> OpcUaOutput:
     if find_spec("asyncua") is None:
-        pytest.skip(f"OPC UA: {MISSING['error']}")
+        pytest.skip(f"OPC UA: {NO_ASYNCUA.what}")
     asked = {"driver": "opc_ua", "listen": "127.0.0.1", "port": port, "timeout_s": 5, **keys}
     return OpcUaOutput(OpcUaOutputTable.model_validate(asked), name="ua", clock=SystemClock())
 

@@ -19,14 +19,14 @@ from edge_agent.capture.queue import build_queue
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
-from edge_agent.fieldbus.opc_ua_client import MISSING
+from edge_agent.fieldbus.line_program import NO_ASYNCUA
 
 SERVER = Path(__file__).with_name("opc_ua_server.py")
 
 
 def missing_server() -> str:
     """Why there is no server here, or nothing."""
-    return "" if find_spec("asyncua") else MISSING["error"]
+    return "" if find_spec("asyncua") else NO_ASYNCUA.what
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading, Unreadable
 from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
+from tests.edge_agent.capture.signal_kit import take
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_chip_that_leaves_the_bus_is_noticed_in_time_and_found_again(
 ) -> None:
     feed = build_queue(sensor(chip), name="m", size=4, clock=SystemClock(), reopen_s=(0.2,))
     feed.start()
-    assert _take(feed, 8)
+    assert take(feed, 8)
     chip.unplug()
     began = time.monotonic()
     while not feed.fault and time.monotonic() - began < 5:
@@ -87,20 +88,11 @@ def test_a_chip_that_leaves_the_bus_is_noticed_in_time_and_found_again(
     chip.node.unlink()
     chip.dev.rmdir()
     again = Accelerometer(tmp_path / "a", 990)
-    assert _take(feed, 10), "back too late"
+    assert take(feed, 10), "back too late"
     assert not feed.fault
     feed.stop()
     feed.close()
     again.unplug()
-
-
-def _take(feed: object, within_s: float) -> Item | None:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        item = feed.take(0.2)  # type: ignore[attr-defined]
-        if item is not None:
-            return item
-    return None
 
 
 def test_a_chip_without_a_buffer_is_polled(chip: Accelerometer) -> None:

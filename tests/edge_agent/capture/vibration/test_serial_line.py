@@ -22,7 +22,7 @@ from edge_agent.capture.vibration.serial_line import (
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading
-from tests.edge_agent.capture.signal_kit import Microcontroller
+from tests.edge_agent.capture.signal_kit import Microcontroller, take
 
 
 def frame(number: int) -> bytes:
@@ -87,15 +87,6 @@ def test_a_line_that_is_unplugged_is_noticed_at_once_and_found_again(
     feed.stop()
     feed.close()
     again.unplug()
-
-
-def take(feed: object, within_s: float = 8) -> Item | None:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        item = feed.take(0.2)  # type: ignore[attr-defined]
-        if item is not None:
-            return item
-    return None
 
 
 def test_a_line_that_speaks_something_else_says_so(board: Microcontroller) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SerializeAsAny, ValidationError
 
 from edge_agent.contracts.core.by_driver import ByDriver
 from edge_agent.contracts.core.clock import ManualClock
-from edge_agent.contracts.core.extras import missing_extra
+from edge_agent.contracts.core.extras import GPIOD, missing
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.trigger.trigger import TRIGGERS, TriggerTable
 
@@ -30,7 +30,7 @@ def test_a_line_that_repeats_is_counted_until_its_time(caplog: pytest.LogCapture
 
 
 def test_a_missing_library_is_named_with_its_extra() -> None:
-    error = missing_extra("gpiod", "gpio", "output reject")
+    error = missing(GPIOD, "output reject")
     assert str(error) == "output reject: gpiod is not installed: pip install 'lineside[gpio]'"
     assert error.exit_code == 4
 
