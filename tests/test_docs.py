@@ -79,6 +79,17 @@ def test_every_command_of_a_page_is_one_that_the_program_takes(
                 pytest.fail(f"{shlex.join(words)}\n{capsys.readouterr().err}")
 
 
+@pytest.mark.parametrize("program", list(PROGRAMS))
+def test_the_readme_lists_every_verb(
+    program: str, parsers: dict[str, argparse.ArgumentParser]
+) -> None:
+    (row,) = re.findall(rf"^\| `{program}` \|.*$", (ROOT / "README.md").read_text(), re.M)
+    actions = parsers[program]._subparsers._group_actions  # type: ignore[union-attr]
+    verbs = next(action.choices for action in actions if action.choices)
+    names = {verb.prog.split()[-1] for verb in verbs.values()}  # type: ignore[union-attr]
+    assert set(re.findall(r"`([a-z-]+)`", row)) - {program} == names
+
+
 def whole_stations() -> Iterator[tuple[str, str]]:
     """(page, text) of every indented block that is a whole station.toml."""
     for page in PAGES:
