@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo setup test test-page test-slow test-faults test-drivers test-arm test-device check bench wheel clean
+.PHONY: demo setup test test-page test-slow test-faults test-drivers test-integrations test-arm test-device check bench wheel clean
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults and not drivers and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults and not drivers and not browser and not integrations"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout=1800
@@ -35,6 +35,11 @@ test-faults: $(STAMP)
 # with Debian's kernel and its test drivers (cameras, IIO, I2C, sound card, USB serial)
 test-drivers: $(STAMP)
 	$(BIN)/python -m pytest -m drivers -rs --timeout=300
+
+# against the plant's own programs: PostgreSQL (apt install postgresql postgresql-15-partman), brokers,
+# historians; a program that is not installed is a SKIP with the reason
+test-integrations: $(STAMP)
+	$(BIN)/python -m pytest -m integrations -rs --timeout=600
 
 # the station's page in Debian's Chromium (apt install chromium); SCREENSHOTS=folder keeps pictures
 SCREENSHOTS ?=
