@@ -112,6 +112,18 @@ class Problem(Strict):
     cure: str = ""
 
 
+class Heat(Strict):
+    """Whether a picture is shown under its heat map."""
+
+    heat: bool = True
+
+
+class Limit(Strict):
+    """How many parts."""
+
+    limit: int = Field(default=200, ge=1, le=2000)
+
+
 class History(Strict):
     """The last decided parts, the newest first."""
 

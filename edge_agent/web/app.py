@@ -18,11 +18,13 @@ from starlette.staticfiles import StaticFiles
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.web.access import Access, RefusedError
-from edge_agent.web.api import Api, Operation, Rooms
+from edge_agent.web.api import operations
 from edge_agent.web.api_models import Problem
 from edge_agent.web.headers import SafeHeaders
 from edge_agent.web.openapi import openapi
-from edge_agent.web.pages import pages
+from edge_agent.web.operation import Operation, json_response
+from edge_agent.web.pages import pages, words
+from edge_agent.web.rooms import Rooms
 
 LOG = logging.getLogger("lineside.web")
 
@@ -34,17 +36,22 @@ BODY_S = 10.0
 
 def build_app(rooms: Rooms) -> SafeHeaders:
     """The whole page."""
-    operations = Api(rooms).operations()
-    document = openapi(operations)
+    rows = operations(rooms)
+    document = openapi(rows)
+    spoken = words()
 
     async def describe(request: Request) -> Response:
         return JSONResponse(document)
 
+    async def speak(request: Request) -> Response:
+        return JSONResponse(spoken.get(request.path_params["language"], spoken["en"]))
+
     app = Starlette(
         routes=[
-            *(_route(row, rooms.access) for row in operations),
+            *(_route(row, rooms.access) for row in rows),
             Route("/api/openapi.json", describe),
-            *pages(rooms),
+            Route("/words/{language}.json", speak),
+            *pages(rooms, spoken),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={
@@ -64,30 +71,40 @@ def _route(row: Operation, access: Access) -> Route:
         caller = access.admit(request, row.role) if row.role else None
         if row.method != "GET":
             access.refuse_forged(request, caller)
-        body = await _body(request, row.body) if row.body else None
-        answer = await run_in_threadpool(row.run, request, caller, body)
-        if isinstance(answer, Response):
-            return answer
-        return Response(answer.model_dump_json(), media_type="application/json")
+        taken = await _taken(request, row.takes) if row.takes else None
+        answer = await run_in_threadpool(row.run, request, caller, taken)
+        return answer if isinstance(answer, Response) else json_response(answer)
 
     return Route(row.path, endpoint, methods=[row.method], name=row.name)
 
 
-async def _body(request: Request, model: type[BaseModel]) -> BaseModel:
-    """The validated JSON body; raises RefusedError."""
+async def _taken(request: Request, model: type[BaseModel]) -> BaseModel:
+    """The validated query of a GET, else the validated body; raises RefusedError."""
+    try:
+        if request.method in ("GET", "HEAD"):
+            return model.model_validate(_query(request), strict=False)
+        return model.model_validate_json(await _body(request))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise RefusedError(422, f"{place}: {first['msg']}".removeprefix(": ")) from None
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The words of a query; one that is empty is as good as none."""
+    return {name: word for name, word in request.query_params.items() if word}
+
+
+async def _body(request: Request) -> bytes:
+    """The JSON body; raises RefusedError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RefusedError(415, "the body is no JSON", cure="send application/json")
     try:
         async with asyncio.timeout(BODY_S):
-            raw = await _limited(request)
-        return model.model_validate_json(raw)
+            return await _limited(request)
     except TimeoutError:
         raise RefusedError(408, "the body came too slowly") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise RefusedError(422, f"{place}: {first['msg']}".removeprefix(": ")) from None
 
 
 async def _limited(request: Request) -> bytes:

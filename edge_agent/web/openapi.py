@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from edge_agent.web.access import COOKIE
-from edge_agent.web.api import Operation
 from edge_agent.web.api_models import Problem
+from edge_agent.web.operation import Operation
 
 REF = "#/components/schemas/{model}"
 
@@ -23,7 +23,7 @@ def openapi(operations: Iterable[Operation]) -> dict[str, Any]:
     models: set[type[BaseModel]] = {Problem}
     for row in rows:
         models |= {row.answer} if isinstance(row.answer, type) else set()
-        models |= {row.body} if row.body else set()
+        models |= {row.takes} if row.takes and row.method != "GET" else set()
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=REF)
     paths: dict[str, Any] = {}
@@ -52,7 +52,8 @@ def _operation(row: Operation) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)}", row.path)
-        ],
+        ]
+        + (_query(row.takes) if row.takes and row.method == "GET" else []),
         "responses": {
             "200": {"description": "done", "content": {media: {"schema": answer}}},
             "default": {
@@ -61,14 +62,22 @@ def _operation(row: Operation) -> dict[str, Any]:
             },
         },
     }
-    if row.body:
-        content = {"application/json": {"schema": _ref(row.body)}}
+    if row.takes and row.method != "GET":
+        content = {"application/json": {"schema": _ref(row.takes)}}
         found["requestBody"] = {"required": True, "content": content}
     if row.role:
         schemes: dict[str, list[str]] = {"session": []}
         found["security"] = [schemes | ({} if row.method == "GET" else {"csrf": []})]
         found["x-role"] = row.role.value
     return found
+
+
+def _query(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    return [
+        {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": one}
+        for name, one in schema["properties"].items()
+    ]
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from edge_agent.contracts.core.types import Frame
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.web.access import Access
-from edge_agent.web.api import Rooms
 from edge_agent.web.app import build_app
 from edge_agent.web.board import Board
 from edge_agent.web.changes import Changes, Passing, RecordChange
@@ -19,6 +18,7 @@ from edge_agent.web.config import WebTable
 from edge_agent.web.live import Live
 from edge_agent.web.log_tail import LogTail
 from edge_agent.web.pictures import Pictures
+from edge_agent.web.rooms import Rooms
 from edge_agent.web.server import PageServer
 from edge_agent.web.sessions import LockOut, Sessions
 from edge_agent.web.system import Machine, Traffic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,46 +12,70 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from edge_agent.web.access import Caller, RefusedError
-from edge_agent.web.api import Rooms
+from edge_agent.web.rooms import Rooms
 from edge_agent.web.users import Role
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "zh")
-SCREENS = {"/": "line", "/history": "history", "/system": "system", "/login": "login"}
-NEEDED = {"system": Role.ENGINEER}
 YEAR_S = 365 * 86_400
 
 
-def pages(rooms: Rooms) -> list[Route]:
-    """A route for every screen."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    words = {
-        language: json.loads((HERE / "static" / f"words-{language}.json").read_text("utf-8"))
+@dataclass(frozen=True)
+class Screen:
+    """One page. name: of its template, script and word in the menu; role: the least."""
+
+    path: str
+    name: str
+    role: Role
+
+
+SCREENS = (
+    Screen("/", "line", Role.VIEWER),
+    Screen("/history", "history", Role.VIEWER),
+    Screen("/system", "system", Role.ENGINEER),
+)
+"""In the order of the menu."""
+
+
+def words() -> dict[str, dict[str, str]]:
+    """The words of each language: every file of its folder together."""
+    return {
+        language: {
+            key: word
+            for path in sorted((HERE / "words" / language).glob("*.json"))
+            for key, word in json.loads(path.read_text("utf-8")).items()
+        }
         for language in LANGUAGES
     }
 
+
+def pages(rooms: Rooms, spoken: dict[str, dict[str, str]]) -> list[Route]:
+    """A route for every screen, and for the log-in; spoken: words()."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    by_path = {screen.path: screen for screen in SCREENS}
+
     def show(request: Request) -> Response:
-        screen = SCREENS[request.url.path]
+        screen = by_path.get(request.url.path)
         try:
             caller = rooms.access.caller(request)
         except RefusedError as error:
-            return _page(environment, words, request, "refused", None, 403, error=str(error))
-        if screen == "login":
-            return _page(environment, words, request, "login", caller)
+            return _page(environment, spoken, request, "refused", None, 403, error=str(error))
+        if screen is None:
+            return _page(environment, spoken, request, "login", caller)
         if caller is None:
             return RedirectResponse("/login", 303)
-        if not caller.role.includes(NEEDED.get(screen, Role.VIEWER)):
-            return _page(environment, words, request, "refused", caller, 403, error="")
-        return _page(environment, words, request, screen, caller)
+        if not caller.role.includes(screen.role):
+            return _page(environment, spoken, request, "refused", caller, 403, error="")
+        return _page(environment, spoken, request, screen.name, caller)
 
-    return [Route(path, show, methods=["GET"]) for path in SCREENS]
+    return [Route(path, show, methods=["GET"]) for path in (*by_path, "/login")]
 
 
 def _page(
     environment: Environment,
-    words: dict[str, dict[str, str]],
+    spoken: dict[str, dict[str, str]],
     request: Request,
     screen: str,
     caller: Caller | None,
@@ -61,13 +86,13 @@ def _page(
     language = asked or request.cookies.get("lang", "")
     language = language if language in LANGUAGES else "en"
     text = environment.get_template(f"{screen}.html").render(
-        w=words[language],
+        w=spoken[language],
         language=language,
         screen=screen,
         path=request.url.path,
         caller=caller,
-        may_change=caller is not None and caller.role.includes(Role.OPERATOR),
-        may_system=caller is not None and caller.role.includes(Role.ENGINEER),
+        may=[role.value for role in Role if caller is not None and caller.role.includes(role)],
+        screens=[one for one in SCREENS if caller is not None and caller.role.includes(one.role)],
         **more,
     )
     response = HTMLResponse(text, status)

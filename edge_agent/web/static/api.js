@@ -15,14 +15,17 @@ export async function address(name, path = {}, query = {}) {
   return words ? `${place}?${words}` : place;
 }
 
-export async function call(name, body) {
-  const row = (await known)[name];
-  const changes = row.method !== "get";
+// asked: the query of a GET, else the body; path: the words of its address.
+export async function call(name, asked, path = {}) {
+  const { method } = (await known)[name];
+  const changes = method !== "get";
   if (changes && !token && name !== "logIn") token = (await call("whoAmI")).csrf;
+  const has_body = changes && asked !== undefined;
   const headers = { ...(changes && token ? { "X-CSRF-Token": token } : {}),
-    ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
-  const answer = await fetch(row.path, { method: row.method.toUpperCase(), headers,
-    body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin" });
+    ...(has_body ? { "Content-Type": "application/json" } : {}) };
+  const answer = await fetch(await address(name, path, changes ? {} : asked), { headers,
+    method: method.toUpperCase(), body: has_body ? JSON.stringify(asked) : undefined,
+    credentials: "same-origin" });
   const found = await answer.json();
   if (answer.ok) return found;
   if (answer.status === 401 && name !== "logIn") window.location.assign("/login");
@@ -42,7 +45,7 @@ export async function tell(act) {
 }
 
 export const language = document.documentElement.dataset.language;
-export const words = fetch(`/static/words-${language}.json`).then((answer) => answer.json());
+export const words = fetch(`/words/${language}.json`).then((answer) => answer.json());
 
 export function element(name, text, more = {}) {
   const made = document.createElement(name);

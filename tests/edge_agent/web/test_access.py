@@ -8,9 +8,10 @@ import pytest
 
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.web import api
 from edge_agent.web.access import COOKIE
-from edge_agent.web.api import Api, Operation
 from edge_agent.web.config import WebTable
+from edge_agent.web.operation import Operation
 from edge_agent.web.sessions import LockOut, Sessions
 from edge_agent.web.users import Role, UserFile
 from tests.page_kit import PASSWORD, PageKit
@@ -19,7 +20,7 @@ STOP = {"stopped": True}
 
 
 def operations(kit: PageKit) -> list[Operation]:
-    return Api(kit.page.rooms).operations()
+    return api.operations(kit.page.rooms)
 
 
 def test_no_operation_answers_a_stranger_where_users_are_configured(kit: PageKit) -> None:
@@ -28,7 +29,7 @@ def test_no_operation_answers_a_stranger_where_users_are_configured(kit: PageKit
     browser = kit.browser()
     for row in operations(kit):
         path = row.path.format(channel="top")
-        answer = browser.request(row.method, path, json=STOP if row.body else None)
+        answer = browser.request(row.method, path, json=STOP if row.takes else None)
         wanted = {422} if row.name == "logIn" else {401}
         assert answer.status_code in wanted, (row.name, answer.text)
     assert not kit.hold.by
@@ -48,7 +49,7 @@ def test_without_users_this_machine_may_read_and_nothing_else(kit: PageKit) -> N
     assert browser.get("/").status_code == 200
     for row in operations(kit):
         if row.method != "GET" and row.role and row.name != "logOut":
-            answer = browser.request(row.method, row.path, json=STOP if row.body else None)
+            answer = browser.request(row.method, row.path, json=STOP if row.takes else None)
             assert answer.status_code == 403, row.name
     assert browser.get("/api/system").status_code == 403
 

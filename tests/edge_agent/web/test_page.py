@@ -14,7 +14,7 @@ import pytest
 from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.web.log_tail import LogTail, without_secrets
-from edge_agent.web.pages import HERE
+from edge_agent.web.pages import HERE, words
 from edge_agent.web.users import Role
 from tests.page_kit import PASSWORD, PageKit
 
@@ -46,7 +46,7 @@ def test_the_strip_has_sixty_parts_and_the_history_more(kit: PageKit) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "9" * 5000, "²"])
 def test_a_limit_that_is_no_number_is_refused(kit: PageKit, limit: str) -> None:
-    assert kit.browser().get("/api/history", params={"limit": limit}).status_code == 400
+    assert kit.browser().get("/api/history", params={"limit": limit}).status_code == 422
 
 
 def test_lights_name_what_is_wrong(kit: PageKit) -> None:
@@ -186,8 +186,15 @@ def test_the_document_describes_every_operation(kit: PageKit) -> None:
 
 
 def test_both_languages_have_the_same_words() -> None:
-    words = [json.loads((HERE / "static" / f"words-{x}.json").read_text()) for x in ("en", "zh")]
-    assert words[0].keys() == words[1].keys()
+    for path in (HERE / "words" / "en").iterdir():
+        other = json.loads((HERE / "words" / "zh" / path.name).read_text("utf-8"))
+        assert json.loads(path.read_text("utf-8")).keys() == other.keys(), path.name
+
+
+def test_no_word_is_in_two_files_and_the_browser_gets_them_all(kit: PageKit) -> None:
+    files = [json.loads(path.read_text("utf-8")) for path in (HERE / "words" / "en").iterdir()]
+    assert kit.browser().get("/words/en.json").json() == words()["en"]
+    assert len(words()["en"]) == sum(map(len, files))
 
 
 def test_the_language_is_remembered(kit: PageKit) -> None:

@@ -1,0 +1,29 @@
+"""What the operations of the page work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.web.access import Access
+from edge_agent.web.board import Board
+from edge_agent.web.changes import Changes
+from edge_agent.web.config import WebTable
+from edge_agent.web.live import Live
+from edge_agent.web.sessions import LockOut, Sessions
+from edge_agent.web.system import Machine
+from edge_agent.web.users import UserFile
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """One of each for one page."""
+
+    table: WebTable
+    board: Board
+    changes: Changes
+    machine: Machine
+    live: Live
+    users: UserFile
+    sessions: Sessions
+    lock_out: LockOut
+    access: Access
