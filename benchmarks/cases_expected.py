@@ -230,7 +230,7 @@ EXPECTED: dict[str, Expected] = {
     "attacks/broker_says_yes.py": Expected(
         figures=(
             (
-                r"(?:no_subscriber_v5|acl_v5): rc 0 made (\d+) left in outbox (\d+)",
+                r"(?:no_subscriber_v5|acl_v311|acl_v5): rc 0 made (\d+) left in outbox (\d+)",
                 lambda made, left: made >= 60 and left == made,
             ),
         ),

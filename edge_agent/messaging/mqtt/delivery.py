@@ -24,6 +24,8 @@ PAUSE_S, PAUSE_MAX_S = 1.0, 10.0
 SET_APART_MAX = 10_000
 """With more rows set apart, no new ones are read: memory stays bounded."""
 RESEND_MAX_S = 600.0
+OUTLIVED_S = 0.2
+"""A PUBACK of MQTT 3.1.1 counts where the connection is still there after this time."""
 ROUNDS = 10
 """Rows that a receiver has not confirmed yet: at most so many windows of them."""
 
@@ -62,7 +64,7 @@ class Pause:
 
 @dataclass
 class Sent:
-    """A row that waits for a receiver's confirmation."""
+    """A row that the broker acknowledged, and when."""
 
     row: Row
     at_s: float
@@ -74,6 +76,9 @@ class Delivery:
 
     window: rows under way at most. by_receiver: a PUBACK is no confirmation.
     keep_unheard: a PUBACK 0x10 (no matching subscriber) is no confirmation.
+    can_refuse: PUBACK has a code for "refused" (MQTT 5). A broker of MQTT 3.1.1 acknowledges what
+    it refuses, or closes the connection, or both ([MQTT-3.3.5-2]): there a PUBACK counts only when
+    the connection outlives it.
     cursor: all rows up to this id were read, but for those of `pauses` and `behind`; ahead: rows
     that were read and not sent yet.
     """
@@ -82,6 +87,7 @@ class Delivery:
     by_receiver: bool
     keep_unheard: bool
     ack_timeout_s: float
+    can_refuse: bool = True
     cursor: int = 0
     ahead: deque[Row] = field(default_factory=deque)
     behind: dict[str, int] = field(default_factory=dict)
@@ -92,6 +98,7 @@ class Delivery:
     pauses: dict[str, Pause] = field(default_factory=dict)
     confirmed_any: bool = False
     refused_any: bool = False
+    _doubtful: deque[Sent] = field(default_factory=deque)
     _open_window: int = 0
     _refusals: dict[str, int] = field(default_factory=dict)
     _strikes: dict[int, int] = field(default_factory=dict)
@@ -108,14 +115,16 @@ class Delivery:
             by_receiver=config.ack == "application",
             keep_unheard=config.no_subscriber == "keep",
             ack_timeout_s=config.ack_timeout_s,
+            can_refuse=config.protocol == "5",
         )
 
     # --- a connection
 
     def connected(self, receive_maximum: int, now_s: float) -> None:
         """A new connection: what was under way is sent again, the oldest first."""
-        self.again = deque(sorted({*self.again, *(row.id for row in self.under_way.values())}))
+        self.again = deque(sorted({*self.again, *(row.id for row in self._pending())}))
         self.under_way = {}
+        self._doubtful.clear()
         self.confirmed_any = self.refused_any = False
         for pause in self.pauses.values():
             pause.probing, pause.due_s = False, now_s + pause.wait_s
@@ -123,23 +132,37 @@ class Delivery:
         self._open_window = min(self._open_window or limit, limit)
 
     def lost(self, now_s: float) -> list[int]:
-        """The connection broke; returns the ids of the rows that had no answer yet.
+        """The connection broke; returns the ids of the rows that had no sure answer yet.
 
         Brokers answer in order, so a row that breaks connections is always the first of them, but
         for answers that were lost on the way. Where nothing was confirmed at all, rows go one by
         one from now on.
         """
-        pending = [row.id for row in self.under_way.values()]
+        pending = self._pending()
         if not pending:
             return []
         if not self.confirmed_any:
             self._open_window = 1
-        number, row = next(iter(self.under_way.items()))
+        row = pending[0]
         self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
         if self._strikes[row.id] >= STRIKES:
-            del self._strikes[row.id], self.under_way[number]
+            self._forget(row)
             self.refuse(row, "the connection breaks on it", now_s)
-        return pending
+        return [row.id for row in pending]
+
+    def _pending(self) -> list[Row]:
+        """The rows that the broker may not have, in the order of its answers."""
+        doubtful = (sent.row for sent in self._doubtful)
+        if self.by_receiver:  # which may have confirmed them meanwhile
+            doubtful = (row for row in doubtful if (row.epoch, row.seq) in self.unconfirmed)
+        return [*doubtful, *self.under_way.values()]
+
+    def _forget(self, row: Row) -> None:
+        """A row is no more under way."""
+        self._strikes.pop(row.id, None)
+        self.unconfirmed.pop((row.epoch, row.seq), None)
+        self.under_way = {n: other for n, other in self.under_way.items() if other.id != row.id}
+        self._doubtful = deque(sent for sent in self._doubtful if sent.row.id != row.id)
 
     # --- what to send
 
@@ -180,13 +203,16 @@ class Delivery:
         row = self.under_way.pop(number, None)
         if row is None:
             return None
-        self._strikes.pop(row.id, None)
         if code >= FAILURE or (code == NO_SUBSCRIBER and self.keep_unheard):
+            self._strikes.pop(row.id, None)
             self.refuse(row, reason or REASONS.get(code, f"reason code {code:#x}"), now_s, code)
             return None
-        self._accept(row)
+        if self.can_refuse:
+            self._accept(row)
+        else:
+            self._doubtful.append(Sent(row, now_s))
         if not self.by_receiver:
-            return row
+            return row if self.can_refuse else None
         key = row.epoch, row.seq
         if row.id in self._repeated:
             self._repeated.discard(row.id)
@@ -197,6 +223,14 @@ class Delivery:
             self._receiver_due_s = now_s + self.ack_timeout_s
         self.unconfirmed[key] = Sent(row, now_s)
         return None
+
+    def outlived(self, now_s: float) -> list[Row]:
+        """The connection is there: returns the rows that this confirms (MQTT 3.1.1)."""
+        found = []
+        while self._doubtful and self._doubtful[0].at_s + OUTLIVED_S <= now_s:
+            found.append(self._doubtful.popleft().row)
+            self._accept(found[-1])
+        return [] if self.by_receiver else found
 
     def acknowledged(
         self, keys: Iterable[tuple[str, int]], through: Iterable[tuple[str, int]], now_s: float
@@ -252,6 +286,7 @@ class Delivery:
 
     def _accept(self, row: Row) -> None:
         """The broker took a row: the connection, its topic and the window are good again."""
+        self._strikes.pop(row.id, None)
         self.confirmed_any = True
         self._open_window = min(self.window, 2 * self._open_window)
         self._refusals[row.stream] = 0

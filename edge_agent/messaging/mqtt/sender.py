@@ -41,6 +41,10 @@ FAREWELL_S = 2.0
 """Longest wait for the broker's answer to the last state message."""
 UNSENT_MAX = 1 << 20
 """Bytes that may wait for the network before more rows are read."""
+UNPROVEN = (
+    "nobody can say that verdicts arrive: a broker of MQTT 3.1.1 acknowledges what it refuses, "
+    'too; set mqtt.protocol = "5", or ack = "application"'
+)
 READ_AHEAD = 500
 """Rows of one read: each read waits for the interpreter, which the line's threads need too."""
 
@@ -85,6 +89,8 @@ class Sender:
         self._number = 0
         self._connected_s = 0.0
         self._faults: list[str] = []
+        unproven = config.protocol == "3.1.1" and config.ack == "broker"
+        self._standing = [UNPROVEN] if unproven else []
         self._stop_at_s: float | None = None
         self._stopping = threading.Event()
         self._wake_r, self._wake_w = socket.socketpair()
@@ -92,8 +98,10 @@ class Sender:
 
     @property
     def faults(self) -> list[str]:
-        """What stays on disk because nobody takes it, and who else uses our client id."""
-        return self._faults
+        """What stays on disk because nobody takes it, who else uses our client id, and whether an
+        acknowledgement means anything.
+        """
+        return [*self._faults, *self._standing]
 
     def start(self) -> None:
         """Start the thread; a broker that is away is waited for, not an error."""
@@ -200,6 +208,8 @@ class Sender:
         if self._state is not None:
             self._news["state"] = self._state
         self._log.log(logging.INFO, "connected", f"connected to {address(self._config)}")
+        for text in self._standing:
+            self._log.log(logging.WARNING, "standing", text)
 
     def _finished(self) -> bool:
         if self._stop_at_s is None:
@@ -305,7 +315,7 @@ class Sender:
 
     def _take(self, found: Iterable[Packet], connection: Connection) -> None:
         now_s = self._now_s()
-        confirmed: list[Row] = []
+        confirmed = self._delivery.outlived(now_s)
         for packet in found:
             if isinstance(packet, Answer):
                 self._answer(packet, now_s, confirmed)

@@ -168,3 +168,47 @@ def test_silent_receiver_gets_copies_of_one_row_at_doubling_intervals() -> None:
             d.sent(rows(1)[0], 1)
             d.answered(1, 0, "", now)
     assert times == [30, 90, 210, 450, 930, 1530, 2130, 2730, 3330, 3930]
+
+
+def old_delivery(*, by_receiver: bool = False) -> Delivery:
+    """Of MQTT 3.1.1, whose PUBACK cannot refuse."""
+    made = Delivery(10, by_receiver, keep_unheard=True, ack_timeout_s=30, can_refuse=False)
+    made.connected(65535, 0)
+    return made
+
+
+def test_answer_without_a_code_counts_once_the_connection_outlived_it() -> None:
+    d = old_delivery()
+    for row in rows(2):
+        d.sent(row, row.id)
+    assert d.answered(1, 0, "", 1.0) is None
+    assert d.answered(2, 0, "", 1.15) is None
+    assert d.outlived(1.1) == []
+    assert d.outlived(1.25) == rows(1)
+    assert d.outlived(1.4) == rows(1, first=2)
+
+
+def test_row_whose_answer_is_the_end_of_three_connections_is_set_apart() -> None:
+    d = old_delivery()
+    for attempt in range(3):
+        d.connected(65535, attempt)
+        d.again.clear()
+        d.sent(rows(1)[0], 1)
+        d.sent(rows(1, first=2)[0], 2)
+        assert d.answered(1, 0, "", attempt) is None
+        assert d.lost(attempt) == [1, 2]
+    d.connected(65535, 5)
+    assert list(d.again) == [2]
+    assert "the connection breaks on it" in " ".join(d.faults())
+    assert d.outlived(9) == []
+
+
+def test_row_that_a_receiver_confirmed_is_not_sent_again_whatever_ends_the_connection() -> None:
+    d = old_delivery(by_receiver=True)
+    for row in rows(2):
+        d.sent(row, row.id)
+        d.answered(row.id, 0, "", 1)
+    assert d.acknowledged([("1", 0)], [], 1.1) == rows(1)
+    assert d.lost(1.15) == [2]
+    d.connected(65535, 2)
+    assert list(d.again) == [2]

@@ -165,3 +165,39 @@ def test_station_without_retained_messages_at_the_broker_still_reports(tmp_path:
             line.put(10)
             assert wait_until(lambda p=plant: len(p.payloads) >= 11, 20), protocol
             assert wait_until(lambda one=line: one.outbox.waiting == 0)
+
+
+CLOSES = "max_queued_messages 0"
+"""With it mosquitto 2.0 acknowledges a forbidden message of MQTT 3.1.1, and hangs up."""
+ACKNOWLEDGES = "max_queued_messages 1000"
+"""With it mosquitto acknowledges every one, and throws all of them away."""
+
+
+def test_acknowledgement_that_ends_the_connection_confirms_nothing(tmp_path: Path) -> None:
+    broker = mosquitto(tmp_path / "broker", f"{rights(tmp_path, 'state')}\n{CLOSES}")
+    with broker, Line(tmp_path / "s", broker.port, protocol="3.1.1") as line:
+        line.put(60)
+        assert line.says("1 refused messages stay on disk")
+        assert line.says("the connection breaks on it")
+        assert (line.outbox.waiting, line.sender.confirmed) == (60, 0)
+
+
+@pytest.mark.parametrize("mode", [CLOSES, ACKNOWLEDGES])
+def test_receiver_that_gets_nothing_confirms_nothing(tmp_path: Path, mode: str) -> None:
+    keys = {"protocol": "3.1.1", "ack": "application", "ack_timeout_s": 0.2}
+    broker = mosquitto(tmp_path / "broker", f"{rights(tmp_path, 'state')}\n{mode}")
+    with broker, Line(tmp_path / "s", broker.port, **keys) as line:
+        line.put(60)
+        told = "no receiver confirms" if mode == ACKNOWLEDGES else "the connection breaks on it"
+        assert line.says(told)
+        assert (line.outbox.waiting, line.sender.confirmed) == (60, 0)
+
+
+def test_state_warns_where_nobody_can_say_that_verdicts_arrive(tmp_path: Path) -> None:
+    broker = mosquitto(tmp_path / "broker", f"{rights(tmp_path, 'state')}\n{ACKNOWLEDGES}")
+    with broker, Line(tmp_path / "s", broker.port, protocol="3.1.1") as line:
+        assert line.says("acknowledges what it refuses, too; set mqtt.protocol")
+    with broker, Line(tmp_path / "s", broker.port, protocol="5") as line:
+        line.put(1)
+        assert line.says("not authorized")
+        assert "acknowledges" not in " ".join(line.sender.faults)
