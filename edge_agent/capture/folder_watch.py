@@ -1,17 +1,20 @@
 """New and changed files below a folder, found by looking; network shares report no events.
 
-Trusts no clock of a file: a file is new when its inode, size or time stamp differs from the last
+Trusts no clock of a file: a file is new when its inode, size or a time stamp differs from the last
 look, whatever the stamp says, and it is settled when it did not change for a while of our own
-clock. Folders are listed again only when their own time stamp changed, and known files are looked
-at a few at a time, so that 20,000 old files cost nothing.
+clock. Whoever copies a file may set the time of its content back, and nobody the time of its
+status, which also changes with its rights: there the content decides. Folders are listed again only
+when their own time stamp changed, and known files are looked at a few at a time, so that 20,000 old
+files cost nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import OrderedDict, deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
@@ -27,21 +30,34 @@ LISTING_SHARE = 20
 
 @dataclass(frozen=True)
 class FileStamp:
-    """What changes when a file is written again: at least one of the three."""
+    """What changes when a file is written again: at least one of the four."""
 
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
+
+    def differs_in_status(self, other: FileStamp) -> bool:
+        """Whether the time of the status alone tells two looks apart."""
+        return self != other and self == replace(other, ctime_ns=self.ctime_ns)
 
 
 @dataclass
 class _Watched:
-    """A file: as it is, since when (monotonic), as it was when it was last given, how often."""
+    """A file: as it is, since when (monotonic), as it was when it was last given (and a hash of its
+    content), how often.
+    """
 
     stamp: FileStamp
     since_ns: int
     given: FileStamp | None = None
+    digest: bytes = b""
     times: int = 0
+
+
+def digest_of(content: bytes) -> bytes:
+    """A hash that tells two contents of a file apart."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 class FolderWatch:
@@ -96,13 +112,27 @@ class FolderWatch:
         except OSError:
             return False
 
-    def give(self, path: Path) -> int:
-        """Mark a file as taken, as it was at the last look; return how often its name has been."""
+    def give(self, path: Path, digest: bytes) -> int:
+        """Mark a file as taken, as it was at the last look; return how often its name has been.
+
+        digest: of what was read.
+        """
         watched = self._files[path]
-        watched.given = watched.stamp
+        watched.given, watched.digest = watched.stamp, digest
         watched.times += 1
         self._waiting.discard(path)
         return watched.times
+
+    def is_given(self, path: Path, digest: bytes) -> bool:
+        """Whether a waiting file is the one that was taken, with other rights: it waits no more."""
+        watched = self._files[path]
+        if watched.given is None or not watched.stamp.differs_in_status(watched.given):
+            return False
+        if digest != watched.digest:
+            return False
+        watched.given = watched.stamp
+        self._waiting.discard(path)
+        return True
 
     def _folders_changed(self) -> bool:
         return any(folder.stat().st_mtime_ns != at for folder, at in self._folders.items())
@@ -148,7 +178,7 @@ class FolderWatch:
 
 def _stamp_of(path: Path) -> FileStamp:
     found = path.stat()
-    return FileStamp(found.st_ino, found.st_size, found.st_mtime_ns)
+    return FileStamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _walk(

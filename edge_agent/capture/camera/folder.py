@@ -10,14 +10,19 @@ from typing import Literal
 from pydantic import Field
 
 from edge_agent.capture.counter import ItemCounter
-from edge_agent.capture.folder_watch import FileStamp, FolderWatch
+from edge_agent.capture.folder_watch import FileStamp, FolderWatch, digest_of
 from edge_agent.capture.rate_limiter import RateLimiter
 from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError, InputError
 from edge_agent.contracts.core.files import files_below
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
-from edge_agent.contracts.image.decode import IMAGE_SUFFIXES, read_image
+from edge_agent.contracts.image.decode import (
+    IMAGE_SUFFIXES,
+    decode_image,
+    read_image,
+    read_picture,
+)
 from edge_agent.settings.toml import StationPath
 
 LOG = logging.getLogger("lineside.capture")
@@ -78,7 +83,7 @@ class FolderCamera:
         self._watch = FolderWatch(config.path, IMAGE_SUFFIXES, clock)
         self._waiting: deque[Path] = deque()
         self._listed = False
-        self._broken: dict[Path, tuple[FileStamp, InputError]] = {}
+        self._broken: dict[Path, tuple[FileStamp, InputError, bytes]] = {}
         self._skipped: dict[str, int] = {}
 
     def open(self) -> None:
@@ -124,20 +129,26 @@ class FolderCamera:
         return None
 
     def _whole(self, path: Path) -> Frame | Unreadable | None:
-        """The file as an item; None while it may still be written."""
+        """The file as an item; None while it may still be written, or where it was taken before."""
+        digest = b""
         if path not in self._broken:
             try:
-                image = read_image(path, self._config.bit_depth)
+                content = read_picture(path)
+                digest = digest_of(content)
+                if self._watch.is_given(path, digest):
+                    return None
+                image = decode_image(content, str(path), self._config.bit_depth)
             except InputError as error:
-                self._broken[path] = (self._watch.stamp(path), error)
+                self._broken[path] = (self._watch.stamp(path), error, digest)
             else:
-                return self._taken(path, image) if self._watch.is_still(path) else None
+                return self._taken(path, image, digest) if self._watch.is_still(path) else None
         if self._may_become_whole(path):
             return None
-        return self._taken(path, self._broken.pop(path)[1])
+        _, fault, digest = self._broken.pop(path)
+        return self._taken(path, fault, digest)
 
-    def _taken(self, path: Path, found: Image | InputError) -> Frame | Unreadable:
-        times = self._watch.give(path)
+    def _taken(self, path: Path, found: Image | InputError, digest: bytes) -> Frame | Unreadable:
+        times = self._watch.give(path, digest)
         part_id = f"{self._part_id(path)}#{times}" if times > 1 else self._part_id(path)
         if isinstance(found, InputError):
             return Unreadable(str(found), *self._counter.stamp(), part_id)

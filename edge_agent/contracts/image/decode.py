@@ -65,16 +65,20 @@ def _other(payload: bytes, header: PictureHeader, where: str, bit_depth: int | N
 
 def read_image(path: Path, bit_depth: int | None = None) -> Image:
     """Read an image file to RGB; raises InputError that names the file. `bit_depth` as above."""
+    return decode_image(read_picture(path), str(path), bit_depth)
+
+
+def read_picture(path: Path) -> bytes:
+    """The bytes of an image file; raises InputError where they cannot be read, or are too many."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError("is larger than 512 MB", where=str(path), cure="crop or scale it")
-        payload = path.read_bytes()
+        return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
             f"cannot be read ({reason})", where=str(path), cure="check the path"
         ) from error
-    return decode_image(payload, str(path), bit_depth)
 
 
 def _refuse_header(header: PictureHeader, where: str) -> None:

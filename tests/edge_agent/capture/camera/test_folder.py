@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -130,7 +131,19 @@ def with_the_old_time_stamp(path: Path, level: int) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-@pytest.mark.parametrize("write_again", [in_place, by_rename, with_the_old_time_stamp])
+def of_the_same_size_and_time(path: Path, level: int) -> None:
+    """As `rsync --inplace --times` writes uncompressed pictures."""
+    before = path.stat()
+    payload = cv2.imencode(".bmp", np.full((40, 60, 3), level, np.uint8))[1].tobytes()
+    with path.open("r+b") as file:
+        file.write(payload)
+        file.truncate()
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "write_again", [in_place, by_rename, with_the_old_time_stamp, of_the_same_size_and_time]
+)
 def test_a_file_that_is_written_again_is_a_new_frame(
     tmp_path: Path, clock: ManualClock, write_again: Callable[[Path, int], None]
 ) -> None:
@@ -146,6 +159,20 @@ def test_a_file_that_is_written_again_is_a_new_frame(
         90,
         140,
     ]
+
+
+def test_a_file_that_changes_its_rights_is_no_new_frame(tmp_path: Path, clock: ManualClock) -> None:
+    path, bad = write_frame(tmp_path / "a.png", 200), tmp_path / "b.png"
+    bad.write_bytes(b"no image")
+    source = camera(tmp_path, clock, at_end="wait", patience_s=1)
+    source.open()
+    assert ids(taken(source, clock, 3)) == ["a.png", "b.png"]
+    path.chmod(0o600)
+    bad.chmod(0o600)
+    os.link(path, tmp_path / "c.txt")
+    assert taken(source, clock, 3) == []
+    in_place(path, 40)
+    assert ids(taken(source, clock)) == ["a.png#2"]
 
 
 def test_an_upload_that_pauses_is_read_when_it_is_whole(tmp_path: Path, clock: ManualClock) -> None:
@@ -181,7 +208,7 @@ def test_many_old_files_cost_nothing_and_hide_no_new_one(
     watch.look()
     clock.advance_s(1)
     for path in watch.settled(0.2):
-        watch.give(path)
+        watch.give(path, b"")
     looked = []
     clock.advance_s(1)
     watch.look()
