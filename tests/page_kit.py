@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
 from starlette.testclient import TestClient
 
 from edge_agent.contracts.core.clock import ManualClock
@@ -63,6 +65,16 @@ class PageKit:
             raise_server_exceptions=False,
             follow_redirects=False,
         )
+
+    def all_routes(self) -> list[BaseRoute]:
+        """The page's table of routes, as its application holds it."""
+        app = self.app._app
+        assert isinstance(app, Starlette)
+        return app.routes
+
+    def routes(self) -> list[Route]:
+        """Those that are no folder of files."""
+        return [route for route in self.all_routes() if isinstance(route, Route)]
 
     def add_user(self, name: str, role: Role) -> None:
         self.page.rooms.users.add(name, role, PASSWORD)

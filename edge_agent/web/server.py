@@ -10,6 +10,7 @@ import uvicorn
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.web.config import WebTable
+from edge_agent.web.connections import GuardedConnection
 from edge_agent.web.headers import SafeHeaders
 from edge_agent.web.live import Live
 
@@ -23,7 +24,14 @@ END_S = 3.0
 class PageServer:
     """One page on one port; close() ends its live views."""
 
-    def __init__(self, app: SafeHeaders, table: WebTable, live: Live) -> None:
+    def __init__(
+        self,
+        app: SafeHeaders,
+        table: WebTable,
+        live: Live,
+        connection: type[GuardedConnection] = GuardedConnection,
+    ) -> None:
+        self._connection = connection
         self._app = app
         self._table = table
         self._live = live
@@ -44,7 +52,7 @@ class PageServer:
         self._socket = _bind(self._table.host, self._table.port)
         config = uvicorn.Config(
             self._app,
-            http="h11",
+            http=self._connection,
             ws="none",
             loop="asyncio",
             lifespan="off",
