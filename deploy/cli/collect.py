@@ -41,7 +41,7 @@ def _collect(arguments: argparse.Namespace) -> int:
         arguments.prefix,
         arguments.client_id,
         arguments.username,
-        _password(arguments.password_file),
+        password_of(arguments.password_file),
         arguments.ca_file,
     )
     store, stop = HistoryStore(arguments.db), threading.Event()
@@ -60,7 +60,8 @@ def _collect(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _password(path: Path | None) -> str | None:
+def password_of(path: Path | None) -> str | None:
+    """The first line of a password's file; raises ConfigError where it cannot be read."""
     if path is None:
         return None
     try:

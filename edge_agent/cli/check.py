@@ -41,8 +41,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.broker.mosquitto_conf import lint_conf
     from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.contracts.wire.mosquitto_conf import lint_conf
     from edge_agent.station.checks import check_station
     from edge_agent.station.config import read_config
 

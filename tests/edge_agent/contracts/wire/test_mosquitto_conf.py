@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.broker.mosquitto_conf import lint_conf
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.wire.mosquitto_conf import lint_conf
 
 SAFE = "persistence true\nautosave_interval 1\nmax_queued_messages 0\n"
 

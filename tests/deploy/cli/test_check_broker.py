@@ -1,0 +1,42 @@
+"""The verbs around a broker, as their user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.brokers import free_port
+from deploy.__main__ import main
+from tests.deploy.broker.kit import with_lines
+
+
+def test_a_broker_is_checked_and_each_finding_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with with_lines(tmp_path) as target:
+        words = ["--host", "127.0.0.1", "--port", str(target.port), "--queued", "20", "--json"]
+        assert main(["check-broker", *words]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {row["what"]: row["grade"] for row in rows}
+    assert found["queue of a session"] == "OK"
+    assert found["anonymous clients"] == "WARN"
+    assert found["survives a power cut"] == "UNKNOWN"
+
+
+def test_a_broker_that_is_away_ends_with_code_4(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-broker", "--host", "127.0.0.1", "--port", str(free_port())]) == 4
+    assert "start the broker" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "rabbitmq"])
+def test_a_configuration_is_written_with_its_passwords(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], broker: str
+) -> None:
+    words = ["--host", "broker.plant", "--station", "press-3", "--out", str(tmp_path), "--json"]
+    assert main(["broker-config", broker, *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["users"] == ["press-3", "collector", "viewer"]
+    assert all((tmp_path / name).is_file() for name in told["files"])
+    assert (tmp_path / "passwords" / "press-3").read_text().strip()
