@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
@@ -123,7 +124,8 @@ class FrameHistory:
         if earlier:
             equal = np.stack(earlier) == blocks
             same = _any_same(equal, textured, share)
-            torn = 0 if same else _torn_rows(equal, textured)
+            # A live camera's frame hardly ever has a block of an earlier one: that is soon said.
+            torn = 0 if same or not equal[:, textured].any() else _torn_rows(equal, textured)
         self.equal = self.equal + 1 if same else 1
         self._frames.append(blocks)
         return torn
@@ -233,20 +235,29 @@ def thin(image: Image) -> Image:
 
 def measure(sample: Image) -> FrameLevels:
     """The levels of a thinned frame."""
-    height, width = sample.shape[:2]
-    rows, columns = np.arange(4) * height // 4, np.arange(4) * width // 4
     planes = np.ascontiguousarray(sample.transpose(2, 0, 1))
-    sums = np.add.reduceat(planes.sum(axis=0, dtype=np.int64), rows, axis=0)
-    sums = np.add.reduceat(sums, columns, axis=1)
-    sizes = np.outer(np.diff(rows, append=height), np.diff(columns, append=width))
+    lows, highs = planes.min(axis=2), planes.max(axis=2)
+    across = _flat_share(planes, lows, highs, axis=2)
+    down = _flat_share(planes, planes.min(axis=1), planes.max(axis=1), axis=1)
     return FrameLevels(
-        float(sums.sum() / sample.size),
-        sums / (sizes * sample.shape[2]),
-        float((sample >= SATURATED).mean()),
-        max(_flat_share(planes, axis=2), _flat_share(planes, axis=1)),
+        float(sample.mean()),
+        _cell_means(sample),
+        np.count_nonzero(sample >= SATURATED) / sample.size,
+        max(across, down),
         _repeated_share(planes),
-        (planes.max(axis=(1, 2)).astype(np.int16) - planes.min(axis=(1, 2))),
+        highs.max(axis=1).astype(np.int16) - lows.min(axis=1),
     )
+
+
+def _cell_means(sample: Image) -> NDArray[np.float64]:
+    """(4, 4) means of the parts of a thinned frame."""
+    height, width = sample.shape[:2]
+    rows, columns = np.arange(5) * height // 4, np.arange(5) * width // 4
+    corners = cv2.integral(sample)[rows[:, None], columns].reshape(5, 5, -1).sum(axis=2)
+    strips = corners[1:] - corners[:-1]
+    sums = strips[:, 1:] - strips[:, :-1]
+    sizes = np.outer(rows[1:] - rows[:-1], columns[1:] - columns[:-1])
+    return np.asarray(sums / (sizes * sample.shape[2]))
 
 
 def block_hashes(sample: Image) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
@@ -269,21 +280,24 @@ def _weights(count: int) -> NDArray[np.uint64]:
     return np.random.default_rng(0x5EED).integers(1, 1 << 62, count, np.uint64) * 2 + 1
 
 
-def _flat_share(planes: NDArray[np.uint8], axis: int) -> float:
+def _flat_share(
+    planes: NDArray[np.uint8], lows: NDArray[np.uint8], highs: NDArray[np.uint8], axis: int
+) -> float:
     """Share of rows (axis 2) or columns (axis 1) of (channels, H, W) that hold no picture.
 
-    They have one single colour that the rest of the frame does not have: an even background is a
-    picture. White is not counted: a backlight is white.
+    lows, highs: the extremes of each along that axis. A row without a picture has one single colour
+    that the rest of the frame does not have: an even background is a picture. White is not counted:
+    a backlight is white.
     """
-    low, high = planes.min(axis=axis).astype(np.int16), planes.max(axis=axis).astype(np.int16)
-    flat = (high - low <= 1).all(axis=0) & (low < SATURATED).any(axis=0)
+    flat = (highs - lows <= 1).all(axis=0) & (lows < SATURATED).any(axis=0)
+    if not flat.any():
+        return 0.0
     share = float(flat.mean())
-    if share in (0.0, 1.0):
+    if share == 1.0:
         # A whole frame of one colour is no picture either; one that a JPEG smoothed differs a bit.
-        one_colour = (high.max(axis=1) == low.min(axis=1)).all()
-        return share if one_colour else 0.0
+        return share if (highs.max(axis=1) == lows.min(axis=1)).all() else 0.0
     rest = planes[:, ~flat] if axis == 2 else planes[:, :, ~flat]
-    colour = np.median(low[:, flat], axis=1).reshape(-1, 1, 1)
+    colour = np.median(lows[:, flat], axis=1).reshape(-1, 1, 1)
     alike = (np.abs(rest - colour) <= ALIKE).all(axis=0).mean()
     return share if alike <= MOST_ALIKE else 0.0
 
@@ -292,6 +306,8 @@ def _repeated_share(planes: NDArray[np.uint8]) -> float:
     """Share of the rows at the lower end that equal the one above and show something: a decoder
     that got no more data goes on with its last row, a sensor never gives two equal ones.
     """
+    if planes.shape[1] < 2 or not np.array_equal(planes[:, -1], planes[:, -2]):
+        return 0.0
     equal = (planes[:, 1:] == planes[:, :-1]).all(axis=(0, 2))[::-1]
     count = len(equal) if equal.all() else int(equal.argmin())
     last = planes[:, -1]
@@ -320,7 +336,8 @@ def _any_same(equal: NDArray[np.bool_], textured: NDArray[np.bool_], share: floa
     """Whether one of the earlier frames is the same; equal: (N, GRID, GRID)."""
     if np.count_nonzero(textured) < LEAST_TEXTURED:
         return bool(equal.all(axis=(1, 2)).any())
-    return bool(equal[:, textured].mean(axis=1).max() >= share)
+    blocks = equal[:, textured]
+    return int(np.count_nonzero(blocks, axis=1).max()) >= share * blocks.shape[1]
 
 
 def _torn_rows(equal: NDArray[np.bool_], textured: NDArray[np.bool_]) -> int:

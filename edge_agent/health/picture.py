@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import pairwise
 from math import nan
 
 import cv2
@@ -23,6 +25,10 @@ TILES_DOWN, TILES_ACROSS, TILE_PX = 3, 6, 36
 TILES = TILES_DOWN * TILES_ACROSS
 """Small windows at full resolution in which focus is measured."""
 EDGE_PX = 4
+SMOOTHED_PX = (3, 5, 9)
+"""Sides of the means, one after the other, between which the octaves lie."""
+SKIPPED_ROWS = 2
+"""Every second row of a tile says what its neighbour says."""
 LEAST_ENERGY = 0.01
 """Of an octave, in squared grey levels."""
 DARKEST = 4.0
@@ -33,6 +39,8 @@ LEAST_SPREAD = 0.03
 
 Cells = NDArray[np.float32]
 """float32 (CELLS_DOWN, CELLS_ACROSS, 3): mean colour of each field, 0-255."""
+Factor = NDArray[np.float32]
+"""float32 (M, N), of a product with a tile."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,9 @@ class PictureMeasures:
 
 def cells_of(image: Image) -> Cells:
     """Mean colours of the fields of a frame, from every n-th pixel."""
-    height, width = image.shape[:2]
-    step = max(1, min(height // (CELLS_DOWN * SAMPLED), width // (CELLS_ACROSS * SAMPLED)))
-    thin = np.ascontiguousarray(image[::step, ::step])
-    size = (CELLS_ACROSS, CELLS_DOWN)
-    small = cv2.resize(thin, size, interpolation=cv2.INTER_AREA)
+    thin = (CELLS_ACROSS * SAMPLED, CELLS_DOWN * SAMPLED)
+    small = cv2.resize(image, thin, interpolation=cv2.INTER_NEAREST)
+    small = cv2.resize(small, (CELLS_ACROSS, CELLS_DOWN), interpolation=cv2.INTER_AREA)
     return np.maximum(small.astype(np.float32), DARKEST)
 
 
@@ -85,6 +91,11 @@ class Healthy:
     spread: NDArray[np.float32]
     focus: NDArray[np.float32]
 
+    @cached_property
+    def logs(self) -> NDArray[np.float32]:
+        """The logarithms of the cells, one plane a colour: (3, CELLS_DOWN, CELLS_ACROSS)."""
+        return np.ascontiguousarray(np.log(self.cells).transpose(2, 0, 1))
+
 
 def measure_picture(image: Image, healthy: Healthy, *, with_detail: bool = True) -> PictureMeasures:
     """Measure a frame against the healthy line; without detail, focus and noise are NaN."""
@@ -94,11 +105,10 @@ def measure_picture(image: Image, healthy: Healthy, *, with_detail: bool = True)
 
 def compare(cells: Cells, healthy: Healthy, detail: Detail) -> PictureMeasures:
     """The measures of a frame of these cells and this detail."""
-    logs = np.log(cells / healthy.cells)
-    grey = logs.mean(axis=2)
-    red, green, blue = np.median(logs[healthy.steady], axis=0).tolist()
-    residual = _beside_neighbours(grey) / healthy.spread
-    focus = float(np.median(detail.focus - healthy.focus))
+    logs = np.log(cells).transpose(2, 0, 1) - healthy.logs
+    red, green, blue = _medians(logs[:, healthy.steady]).tolist()
+    residual = _beside_neighbours(logs.mean(axis=0)) / healthy.spread
+    focus = float(_medians((detail.focus - healthy.focus)[None])[0])
     light = (red + green + blue) / 3
     return PictureMeasures(light, red - green, blue - green, focus, detail.noise, residual)
 
@@ -115,6 +125,15 @@ def healthy_line(frames: Sequence[Cells], details: Sequence[Detail]) -> Healthy:
     return Healthy(cells, strays <= np.median(strays), spread, focus)
 
 
+def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The median of each row; NaN where a row holds NaN. np.median takes ten times as long."""
+    middle = rows.shape[1] // 2
+    low = middle if rows.shape[1] % 2 else middle - 1
+    ordered = np.partition(rows, (low, middle, -1), axis=1)
+    medians = (ordered[:, low] + ordered[:, middle]) / 2
+    return np.where(np.isnan(ordered[:, -1]), ordered[:, -1], medians)
+
+
 def _beside_neighbours(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much darker (< 0) or brighter each field is than those around it."""
     plane = np.ascontiguousarray(grey, np.float32)
@@ -124,14 +143,29 @@ def _beside_neighbours(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 def detail_of(image: Image) -> Detail:
     """Focus of each tile, and noise, the lower quartile over them."""
     tiles, count = _tiles(image)
-    grey = cv2.cvtColor(tiles, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    first = cv2.blur(grey, (3, 3))
-    second = cv2.blur(first, (5, 5))
-    third = cv2.blur(second, (9, 9))
-    octaves = (grey - first, first - second, second - third)
-    energies = [np.log(_energy(octave, count) + LEAST_ENERGY) for octave in octaves]
+    grey = cv2.cvtColor(tiles, cv2.COLOR_RGB2GRAY)
+    side = grey.shape[1]
+    stack = grey.reshape(count, side, side).astype(np.float32)
+    inner = slice(EDGE_PX, side - EDGE_PX)
+    levels = [stack[:, inner, inner][:, ::SKIPPED_ROWS]]
+    levels += [rows @ stack @ columns for rows, columns in _smoothings(side)]
+    energies = [np.log(_energy(fine - coarse) + LEAST_ENERGY) for fine, coarse in pairwise(levels)]
     noise = float(np.partition(energies[0], count // 4)[count // 4])
     return Detail(np.asarray(energies[1] - energies[2], np.float32), noise)
+
+
+@cache
+def _smoothings(side: int) -> list[tuple[Factor, Factor]]:
+    """What turns a tile into its inner part, smoothed over more and more: factors from the left and
+    from the right. Products with small matrices take a third of a filter's time.
+    """
+    smooth, inner = np.eye(side, dtype=np.float32), slice(EDGE_PX, side - EDGE_PX)
+    found = []
+    for over_px in SMOOTHED_PX:
+        smooth = cv2.blur(smooth, (1, over_px))
+        rows = np.ascontiguousarray(smooth[inner], np.float32)
+        found.append((rows[::SKIPPED_ROWS].copy(), rows.T.copy()))
+    return found
 
 
 def _tiles(image: Image) -> tuple[Image, int]:
@@ -144,9 +178,7 @@ def _tiles(image: Image) -> tuple[Image, int]:
     return np.concatenate(rows), len(rows)
 
 
-def _energy(octave: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Mean square of each tile without its edge: (count,)."""
-    side = octave.shape[1]
-    inner = octave.reshape(count, side, side)[:, EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX]
-    squares = np.einsum("nij,nij->n", inner, inner)
-    return np.asarray(squares / inner[0].size)
+def _energy(octave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean square of each tile: (count, H, W) -> (count,)."""
+    squares = np.einsum("nij,nij->n", octave, octave)
+    return np.asarray(squares / octave[0].size)
