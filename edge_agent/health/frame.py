@@ -29,6 +29,8 @@ GRID = 8
 """A frame is compared with earlier ones in GRID x GRID blocks."""
 REMEMBERED = 16
 """Earlier frames that a frame is compared with: drivers have rings of at most so many buffers."""
+LARGEST_PRIME = 65_521
+"""Of 16 bits."""
 TEXTURE = 2
 """Grey levels that a block must span to be compared: any live sensor's noise does, while a
 saturated background is equal in every frame."""
@@ -112,22 +114,24 @@ class FrameHistory:
         self.equal = 0
         self._frames: deque[NDArray[np.uint16]] = deque(maxlen=REMEMBERED)
 
-    def compare(self, blocks: NDArray[np.uint16], textured: NDArray[np.bool_], share: float) -> int:
-        """Count a frame, and return how many of GRID rows of blocks of a new one are an earlier
-        frame's (a torn frame; 0 for a whole one).
+    def compare(self, sample: Image, share: float) -> int:
+        """Count a thinned frame, and return how many of GRID rows of blocks of a new one are an
+        earlier frame's (a torn frame; 0 for a whole one).
 
-        blocks: (GRID, GRID) hashes; textured: which of them can be compared; share: of equal
-        blocks that makes frames equal. `equal` is then the number of frames in a row that had
-        come before, the first of them included; 1 for a new one.
+        share: of equal blocks that makes frames equal. `equal` is then the number of frames in a
+        row that had come before, the first of them included; 1 for a new one.
         """
-        earlier, torn, same = list(self._frames), 0, False
-        if earlier:
-            equal = np.stack(earlier) == blocks
+        blocks = _blocks(sample)
+        hashes = _hashes(blocks)
+        torn, same = 0, False
+        equal = np.array(self._frames, np.uint16).reshape(-1, GRID, GRID) == hashes
+        # A live camera's frame hardly ever has a block of an earlier one: that is soon said.
+        if equal.any():
+            textured = _textured(blocks)
             same = _any_same(equal, textured, share)
-            # A live camera's frame hardly ever has a block of an earlier one: that is soon said.
-            torn = 0 if same or not equal[:, textured].any() else _torn_rows(equal, textured)
+            torn = 0 if same else _torn_rows(equal, textured)
         self.equal = self.equal + 1 if same else 1
-        self._frames.append(blocks)
+        self._frames.append(hashes)
         return torn
 
     def dump(self) -> list[str]:
@@ -204,7 +208,7 @@ class FrameHealth:
         return _dark_part(found, usual) if limits.dark_mean else ""
 
     def _stale(self, sample: Image) -> str:
-        torn = self._history.compare(*block_hashes(sample), self._limits.frozen_share)
+        torn = self._history.compare(sample, self._limits.frozen_share)
         if self._history.equal >= self._limits.frozen_frames > 0:
             return f"frozen camera: {self._history.equal} equal frames in a row"
         if torn and self._limits.frozen_frames:
@@ -236,69 +240,68 @@ def thin(image: Image) -> Image:
 def measure(sample: Image) -> FrameLevels:
     """The levels of a thinned frame."""
     planes = np.ascontiguousarray(sample.transpose(2, 0, 1))
-    lows, highs = planes.min(axis=2), planes.max(axis=2)
-    across = _flat_share(planes, lows, highs, axis=2)
-    down = _flat_share(planes, planes.min(axis=1), planes.max(axis=1), axis=1)
+    quarters = cv2.resize(sample, (4, 4), interpolation=cv2.INTER_AREA)
+    highs = planes.max(axis=(1, 2)).astype(np.int16)
     return FrameLevels(
-        float(sample.mean()),
-        _cell_means(sample),
+        float(np.mean(cv2.mean(sample)[: len(planes)])),
+        quarters.reshape(4, 4, -1).mean(axis=2),
         np.count_nonzero(sample >= SATURATED) / sample.size,
-        max(across, down),
+        max(_flat_share(planes), _flat_share(planes.transpose(0, 2, 1))),
         _repeated_share(planes),
-        highs.max(axis=1).astype(np.int16) - lows.min(axis=1),
+        highs - planes.min(axis=(1, 2)),
     )
 
 
-def _cell_means(sample: Image) -> NDArray[np.float64]:
-    """(4, 4) means of the parts of a thinned frame."""
-    height, width = sample.shape[:2]
-    rows, columns = np.arange(5) * height // 4, np.arange(5) * width // 4
-    corners = cv2.integral(sample)[rows[:, None], columns].reshape(5, 5, -1).sum(axis=2)
-    strips = corners[1:] - corners[:-1]
-    sums = strips[:, 1:] - strips[:, :-1]
-    sizes = np.outer(rows[1:] - rows[:-1], columns[1:] - columns[:-1])
-    return np.asarray(sums / (sizes * sample.shape[2]))
-
-
-def block_hashes(sample: Image) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """(GRID, GRID) hashes of the blocks of a thinned frame, and which of them have texture."""
+def _blocks(sample: Image) -> NDArray[np.uint8]:
+    """The GRID x GRID blocks of a thinned frame: (GRID * GRID, values of one block)."""
     rows, columns = (side // GRID for side in sample.shape[:2])
     if not rows or not columns:
         sample = np.repeat(np.repeat(sample, GRID, axis=0), GRID, axis=1)
         rows, columns = (side // GRID for side in sample.shape[:2])
     cut = sample[: rows * GRID, : columns * GRID]
-    blocks = cut.reshape(GRID, rows, GRID, columns, -1).swapaxes(1, 2).reshape(GRID, GRID, -1)
-    # 16 bits of the sum are enough, since many blocks must agree before frames are called equal.
-    sums = blocks.astype(np.uint64) @ _weights(blocks.shape[2])
-    spread = blocks.max(axis=2).astype(np.int16) - blocks.min(axis=2)
-    return (sums >> np.uint64(48)).astype(np.uint16), spread > TEXTURE
+    blocks = cut.reshape(GRID, rows, GRID, columns, -1).swapaxes(1, 2)
+    return blocks.reshape(GRID * GRID, -1)
+
+
+def _hashes(blocks: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """A number of each block, (GRID, GRID). 16 bits are enough, since many blocks must agree before
+    frames are called equal.
+    """
+    sums = blocks.astype(np.float64) @ _weights(blocks.shape[1])
+    return (sums % LARGEST_PRIME).astype(np.uint16).reshape(GRID, GRID)
+
+
+def _textured(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which blocks have texture: (GRID, GRID)."""
+    spread = blocks.max(axis=1) - blocks.min(axis=1)
+    return np.asarray(spread > TEXTURE).reshape(GRID, GRID)
 
 
 @cache
-def _weights(count: int) -> NDArray[np.uint64]:
-    """Odd 64-bit weights: a sum of pixels with them tells two blocks apart."""
-    return np.random.default_rng(0x5EED).integers(1, 1 << 62, count, np.uint64) * 2 + 1
+def _weights(count: int) -> NDArray[np.float64]:
+    """Whole numbers that tell blocks of that size apart; their sums are exact in float64."""
+    largest = (1 << 53) // (255 * count)
+    return np.random.default_rng(0x5EED).integers(1, largest, count).astype(np.float64)
 
 
-def _flat_share(
-    planes: NDArray[np.uint8], lows: NDArray[np.uint8], highs: NDArray[np.uint8], axis: int
-) -> float:
-    """Share of rows (axis 2) or columns (axis 1) of (channels, H, W) that hold no picture.
+def _flat_share(planes: NDArray[np.uint8]) -> float:
+    """Share of the rows of (channels, H, W) that hold no picture.
 
-    lows, highs: the extremes of each along that axis. A row without a picture has one single colour
-    that the rest of the frame does not have: an even background is a picture. White is not counted:
-    a backlight is white.
+    They have one single colour that the rest of the frame does not have: an even background is a
+    picture. White is not counted: a backlight is white.
     """
-    flat = (highs - lows <= 1).all(axis=0) & (lows < SATURATED).any(axis=0)
-    if not flat.any():
-        return 0.0
+    few = planes[:, :, :: max(1, planes.shape[2] // 8)]
+    if (few.max(axis=2) - few.min(axis=2) > 1).any(axis=0).all():
+        return 0.0  # of a picture, a few pixels of each row show that it is none
+    low, high = planes.min(axis=2), planes.max(axis=2)
+    flat = (high - low <= 1).all(axis=0) & (low < SATURATED).any(axis=0)
     share = float(flat.mean())
-    if share == 1.0:
+    if share in (0.0, 1.0):
         # A whole frame of one colour is no picture either; one that a JPEG smoothed differs a bit.
-        return share if (highs.max(axis=1) == lows.min(axis=1)).all() else 0.0
-    rest = planes[:, ~flat] if axis == 2 else planes[:, :, ~flat]
-    colour = np.median(lows[:, flat], axis=1).reshape(-1, 1, 1)
-    alike = (np.abs(rest - colour) <= ALIKE).all(axis=0).mean()
+        one_colour = (high.max(axis=1) == low.min(axis=1)).all()
+        return share if one_colour else 0.0
+    colour = np.median(low[:, flat], axis=1).reshape(-1, 1, 1)
+    alike = (np.abs(planes[:, ~flat] - colour) <= ALIKE).all(axis=0).mean()
     return share if alike <= MOST_ALIKE else 0.0
 
 
@@ -337,7 +340,7 @@ def _any_same(equal: NDArray[np.bool_], textured: NDArray[np.bool_], share: floa
     if np.count_nonzero(textured) < LEAST_TEXTURED:
         return bool(equal.all(axis=(1, 2)).any())
     blocks = equal[:, textured]
-    return int(np.count_nonzero(blocks, axis=1).max()) >= share * blocks.shape[1]
+    return bool(np.count_nonzero(blocks, axis=1).max() >= share * blocks.shape[1])
 
 
 def _torn_rows(equal: NDArray[np.bool_], textured: NDArray[np.bool_]) -> int:

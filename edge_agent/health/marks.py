@@ -145,7 +145,8 @@ def _shift(image: Image, mark: Mark) -> tuple[Found, float]:
                edges[2] - inside[2])  # fmt: skip
     if any(margins):
         crop = cv2.copyMakeBorder(crop, *margins, borderType=cv2.BORDER_REPLICATE)
-    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    is_small = crop.shape == (side, side)
+    small = crop if is_small else cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     scores = cv2.matchTemplate(small, _decode(mark.png), cv2.TM_CCOEFF_NORMED)
     found = np.asarray(scores, np.float32)
     _, likeness, _, (column, row) = cv2.minMaxLoc(found)

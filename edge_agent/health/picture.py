@@ -92,6 +92,11 @@ class Healthy:
     focus: NDArray[np.float32]
 
     @cached_property
+    def steady_places(self) -> NDArray[np.intp]:
+        """The numbers of the steady fields, row by row."""
+        return np.flatnonzero(self.steady)
+
+    @cached_property
     def logs(self) -> NDArray[np.float32]:
         """The logarithms of the cells, one plane a colour: (3, CELLS_DOWN, CELLS_ACROSS)."""
         return np.ascontiguousarray(np.log(self.cells).transpose(2, 0, 1))
@@ -106,9 +111,10 @@ def measure_picture(image: Image, healthy: Healthy, *, with_detail: bool = True)
 def compare(cells: Cells, healthy: Healthy, detail: Detail) -> PictureMeasures:
     """The measures of a frame of these cells and this detail."""
     logs = np.log(cells).transpose(2, 0, 1) - healthy.logs
-    red, green, blue = _medians(logs[:, healthy.steady]).tolist()
-    residual = _beside_neighbours(logs.mean(axis=0)) / healthy.spread
-    focus = float(_medians((detail.focus - healthy.focus)[None])[0])
+    steady = logs.reshape(3, -1).take(healthy.steady_places, axis=1)
+    red, green, blue = _medians(steady).tolist()
+    residual = _beside_neighbours((logs[0] + logs[1] + logs[2]) / 3) / healthy.spread
+    focus = float(_medians(detail.focus - healthy.focus))
     light = (red + green + blue) / 3
     return PictureMeasures(light, red - green, blue - green, focus, detail.noise, residual)
 
@@ -126,12 +132,9 @@ def healthy_line(frames: Sequence[Cells], details: Sequence[Detail]) -> Healthy:
 
 
 def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The median of each row; NaN where a row holds NaN. np.median takes ten times as long."""
-    middle = rows.shape[1] // 2
-    low = middle if rows.shape[1] % 2 else middle - 1
-    ordered = np.partition(rows, (low, middle, -1), axis=1)
-    medians = (ordered[:, low] + ordered[:, middle]) / 2
-    return np.where(np.isnan(ordered[:, -1]), ordered[:, -1], medians)
+    """The upper median along the last axis; np.median takes ten times as long."""
+    middle = rows.shape[-1] // 2
+    return np.asarray(np.partition(rows, middle, axis=-1)[..., middle])
 
 
 def _beside_neighbours(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -148,7 +151,8 @@ def detail_of(image: Image) -> Detail:
     stack = grey.reshape(count, side, side).astype(np.float32)
     inner = slice(EDGE_PX, side - EDGE_PX)
     levels = [stack[:, inner, inner][:, ::SKIPPED_ROWS]]
-    levels += [rows @ stack @ columns for rows, columns in _smoothings(side)]
+    for rows, columns in _smoothings(side):
+        levels.append(np.asarray(rows @ stack @ columns, np.float32))
     energies = [np.log(_energy(fine - coarse) + LEAST_ENERGY) for fine, coarse in pairwise(levels)]
     noise = float(np.partition(energies[0], count // 4)[count // 4])
     return Detail(np.asarray(energies[1] - energies[2], np.float32), noise)
@@ -159,11 +163,12 @@ def _smoothings(side: int) -> list[tuple[Factor, Factor]]:
     """What turns a tile into its inner part, smoothed over more and more: factors from the left and
     from the right. Products with small matrices take a third of a filter's time.
     """
-    smooth, inner = np.eye(side, dtype=np.float32), slice(EDGE_PX, side - EDGE_PX)
+    inner = slice(EDGE_PX, side - EDGE_PX)
+    smooth: Factor = np.eye(side, dtype=np.float32)
     found = []
     for over_px in SMOOTHED_PX:
-        smooth = cv2.blur(smooth, (1, over_px))
-        rows = np.ascontiguousarray(smooth[inner], np.float32)
+        smooth = np.asarray(cv2.blur(smooth, (1, over_px)), np.float32)
+        rows = smooth[inner]
         found.append((rows[::SKIPPED_ROWS].copy(), rows.T.copy()))
     return found
 
