@@ -2,6 +2,7 @@
 
 request.json   what the shell asks for; the agent takes it and removes it
 result.json    the end of the last check; passed.json: of the last one that passed
+due.json       what the agent must know after a restart to say whether golden parts are due
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import storage_error, write_atomic
@@ -17,8 +18,19 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.golden.check import GoldenRequest, GoldenResult
 
 REQUEST, RESULT, PASSED = "request.json", "result.json", "passed.json"
+DUE = "due.json"
 
 Model = TypeVar("Model", bound=Strict)
+
+
+class DueRecord(Strict):
+    """Why golden parts may be due. bundles: channel -> title, those that judged last."""
+
+    bundles: dict[str, str] = Field(default_factory=dict)
+    changed_over: bool = Field(default=False, description="a bundle changed since the last check")
+    seen_ns: int | None = Field(
+        default=None, ge=0, description="UTC of the last right check, or of the last release"
+    )
 
 
 class GoldenFolder:
@@ -54,6 +66,21 @@ class GoldenFolder:
     def last_passed(self) -> GoldenResult | None:
         """The last check that passed."""
         return self._read(PASSED, GoldenResult)
+
+    def put_due(self, record: DueRecord) -> None:
+        """Keep why golden parts may be due."""
+        self._write(DUE, record)
+
+    def due(self) -> DueRecord:
+        """What was kept; a damaged record counts as a change-over, for none is known to be over."""
+        found = self._read(DUE, DueRecord)
+        if found is not None:
+            return found
+        passed = self.last_passed()
+        return DueRecord(
+            changed_over=(self.path / DUE).exists(),
+            seen_ns=None if passed is None else passed.at_ns,
+        )
 
     def _write(self, name: str, document: Strict) -> None:
         try:

@@ -15,7 +15,7 @@ from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.decide.hold import PERSON, Hold
 from edge_agent.golden.check import GoldenCheck, GoldenRequest, GoldenResult
 from edge_agent.golden.config import GoldenTable
-from edge_agent.golden.folder import GoldenFolder
+from edge_agent.golden.folder import DueRecord, GoldenFolder
 
 LOG = logging.getLogger("lineside.golden")
 
@@ -53,9 +53,10 @@ class GoldenGate(Hold):
         self._check: GoldenCheck | None = None
         self._until_ns = 0
         self._ended: GoldenResult | None = None
-        self._bundles: dict[str, str] = {}
-        self._changed_over = False
-        self._seen_ns: int | None = None  # the last right check, or the last time a person let pass
+        self._due_record = self._kept_due = (
+            DueRecord()
+        )  # never changed in place; the latter on disk
+        self._is_stop_kept = True
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="golden", daemon=True)
@@ -63,16 +64,15 @@ class GoldenGate(Hold):
     def load(self) -> None:
         """Go on as before the restart."""
         super().load()
-        last = self._files.last_passed()
-        self._seen_ns = None if last is None else last.at_ns
+        self._due_record = self._kept_due = self._files.due()
+        self._stop_now_when_due()
 
     def release(self, *causes: str) -> None:
         """End stops as Hold does; parts that were due are due again only after the next period."""
         was_due = bool(self.stopped_by(PARTS_DUE)) and (not causes or PARTS_DUE in causes)
         super().release(*causes)
         if was_due:
-            self._changed_over = False
-            self._seen_ns = self._clock.utc_ns()
+            self._remember(changed_over=False, seen_ns=self._clock.utc_ns())
 
     def start(self) -> None:
         """Look for requests from now on."""
@@ -99,12 +99,17 @@ class GoldenGate(Hold):
         return super().applied(decision)
 
     def publish(self, message: Outbound) -> None:
-        """Take a message of the station: another bundle is a change-over."""
+        """Take a message of the station: another bundle than judged last is a change-over, also
+        one that came while the agent did not run. It stops passing before the next part.
+        """
         if not isinstance(message, StateMessage) or not message.bundles:
             return
-        before, self._bundles = self._bundles, dict(message.bundles)
-        if before and before != self._bundles and self._table.after_change_over:
-            self._changed_over = True
+        before, now = self._due_record.bundles, dict(message.bundles)
+        changed = any(before.get(channel, title) != title for channel, title in now.items())
+        if now != before:
+            self._remember(bundles=now, changed_over=self._due_record.changed_over or changed)
+        if changed:
+            self._stop_now_when_due()
 
     def look(self) -> None:
         """Take up a request, end a check whose time is over, and write what was found."""
@@ -122,6 +127,7 @@ class GoldenGate(Hold):
         if request is not None:
             self._begin(request)
         self._stop_when_due()
+        self._keep_due()
 
     def last_result(self) -> GoldenResult | None:
         """The end of the last check."""
@@ -129,13 +135,14 @@ class GoldenGate(Hold):
 
     def due(self) -> str:
         """Why golden parts are due; empty where they are not."""
-        if self._changed_over:
+        if self._due_record.changed_over and self._table.after_change_over:
             return f"{DUE}: the bundle has changed"
         if not self._table.every_h:
             return ""
-        if self._seen_ns is None:
+        seen_ns = self._due_record.seen_ns
+        if seen_ns is None:
             return f"{DUE}: none was seen yet"
-        hours = (self._clock.utc_ns() - self._seen_ns) / 3.6e12
+        hours = (self._clock.utc_ns() - seen_ns) / 3.6e12
         return f"{DUE}: {hours:.1f} h since the last" if hours >= self._table.every_h else ""
 
     def _begin(self, request: GoldenRequest) -> None:
@@ -169,8 +176,7 @@ class GoldenGate(Hold):
             self.stop(result.fault, WRONG_PARTS)
         else:
             LOG.warning("all %d golden parts were decided rightly", len(result.seen))
-            self._changed_over = False
-            self._seen_ns = result.at_ns
+            self._remember(changed_over=False, seen_ns=result.at_ns)
             self._let_pass(result.by, "golden parts")
         # Last: who waits for the result may send the next part at once.
         self._files.put_result(result)
@@ -182,13 +188,32 @@ class GoldenGate(Hold):
             self._record(who, what, {"stopped": stopped}, {"stopped": self.stopped_by(PERSON)})
             self.release(WRONG_PARTS, PARTS_DUE)
 
+    def _stop_now_when_due(self) -> None:
+        """Before the next part; look() logs it and keeps it."""
+        reason = self.due() if self._table.block_when_due else ""
+        if reason and not self.stopped_by(PARTS_DUE):
+            self.stop_now(reason, PARTS_DUE)
+            self._is_stop_kept = False
+
     def _stop_when_due(self) -> None:
-        if not self._table.block_when_due or self._check is not None:
-            return
-        reason = "" if self.stopped_by(WRONG_PARTS, PARTS_DUE) else self.due()
-        if reason:
+        if self._check is None and not self.stopped_by(WRONG_PARTS):
+            self._stop_now_when_due()
+        reason = self.stopped_by(PARTS_DUE)
+        if reason and not self._is_stop_kept:
             LOG.warning("%s", reason)
             self.stop(reason, PARTS_DUE)
+            self._is_stop_kept = True
+
+    def _remember(self, **changes: object) -> None:
+        """In memory, at once; look() writes it."""
+        with self._lock:
+            self._due_record = self._due_record.model_copy(update=changes)
+
+    def _keep_due(self) -> None:
+        record = self._due_record
+        if record != self._kept_due:
+            self._files.put_due(record)
+            self._kept_due = record
 
     def _run(self) -> None:
         faults = 0

@@ -198,7 +198,76 @@ def test_golden_parts_are_due_by_the_hour_and_after_a_change_over(
     station.look()
     assert "the bundle has changed" in station.by
     clock.now_ns += 9 * 3600 * 10**9
-    assert "9.0 h since the last" in gate(tmp_path, clock, **due).due()
+    assert "the bundle has changed" in gate(tmp_path, clock, **due).due()
+    assert "9.0 h since the last" in gate(tmp_path, clock, every_h=8).due()
+
+
+def armed(**titles: str) -> StateMessage:
+    return StateMessage(station="s", state="armed", at_ns=1, bundles=titles)
+
+
+CHANGE_OVER = {"after_change_over": True, "block_when_due": True}
+
+
+def test_a_change_over_stops_before_the_next_part_and_after_a_restart(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    station = gate(tmp_path, clock, **CHANGE_OVER)
+    for title in ("caps 1.0.0", "lids 1.0.0"):
+        station.publish(armed(top=title))
+    assert station.applied(PASS).reason == "stopped by golden parts are due: the bundle has changed"
+    station.look()
+    again = gate(tmp_path, clock, **CHANGE_OVER)
+    assert "the bundle has changed" in again.due()
+    assert again.applied(PASS).verdict == Verdict.NO_VERDICT
+
+
+def test_a_change_over_is_due_after_a_restart_where_it_stops_nothing(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    station = gate(tmp_path, clock, after_change_over=True)
+    for title in ("caps 1.0.0", "lids 1.0.0"):
+        station.publish(armed(top=title))
+    station.look()
+    again = gate(tmp_path, clock, after_change_over=True)
+    assert (again.by, again.due()) == ("", "golden parts are due: the bundle has changed")
+
+
+def test_a_bundle_that_came_while_the_agent_was_off_is_a_change_over(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    station = gate(tmp_path, clock, **CHANGE_OVER)
+    station.publish(armed(top="caps 1.0.0", side="caps 1.0.0"))
+    station.look()
+    same = gate(tmp_path, clock, **CHANGE_OVER)
+    same.publish(armed(top="caps 1.0.0", side="caps 1.0.0"))
+    assert not same.due()
+    other = gate(tmp_path, clock, **CHANGE_OVER)
+    other.publish(armed(top="caps 1.0.0", side="caps 1.0.1"))
+    assert other.applied(PASS).verdict == Verdict.NO_VERDICT
+
+
+def test_who_let_parts_pass_is_remembered_over_a_restart(tmp_path: Path, clock: HandClock) -> None:
+    due = {"every_h": 8, **CHANGE_OVER}
+    station = gate(tmp_path, clock, **due)
+    for title in ("caps 1.0.0", "lids 1.0.0"):
+        station.publish(armed(top=title))
+    station.look()
+    station.release()
+    station.look()
+    again = gate(tmp_path, clock, **due)
+    again.look()
+    assert (again.by, again.due()) == ("", "")
+
+
+def test_a_damaged_record_of_what_is_due_counts_as_a_change_over(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    station = gate(tmp_path, clock, **CHANGE_OVER)
+    station.publish(armed(top="caps 1.0.0"))
+    station.look()
+    (tmp_path / "golden" / "due.json").write_text("{")
+    assert "the bundle has changed" in gate(tmp_path, clock, **CHANGE_OVER).due()
 
 
 def test_a_damaged_request_is_removed(tmp_path: Path, clock: HandClock) -> None:
