@@ -6,7 +6,7 @@ import hmac
 import threading
 from collections import deque
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
+from edge_agent.fieldbus.http_server import HttpServerThread
 from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
@@ -21,8 +22,8 @@ from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatu
 WAITING = 4096
 """Events that may wait; beyond this a request is refused with 503."""
 MOST_CHARACTERS = 1000
-REQUEST_S = 5.0
-"""Longest time that a client may take over its request."""
+MOST_CLIENTS = 16
+"""Requests at a time; further ones are turned away."""
 
 
 class HttpTriggerTable(TriggerTable):
@@ -53,13 +54,12 @@ class HttpTrigger:
         self._waiting: deque[TriggerEvent] = deque()
         self._seq = 0
         self._refused = 0
-        self._server: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
+        self._server: HttpServerThread | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on; 0 while closed."""
-        return 0 if self._server is None else int(self._server.server_address[1])
+        return 0 if self._server is None else self._server.port
 
     def open(self) -> None:
         """Listen; raises DeviceError where the port is taken, ConfigError without a token."""
@@ -74,20 +74,12 @@ class HttpTrigger:
             def knows(self, given: str) -> bool:
                 return token is None or hmac.compare_digest(given.encode(), token.encode())
 
-        where = (self._config.host, self._config.port)
-        try:
-            self._server = ThreadingHTTPServer(where, Handler)
-        except OSError as error:
-            raise DeviceError(
-                f"cannot listen ({error.strerror})",
-                where=f"{where[0]}:{where[1]}",
-                cure="choose another `port`, or end the program that has it",
-            ) from error
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=[0.1], name="http-trigger", daemon=True
+        where = f"trigger {self._name}"
+        server = HttpServerThread(
+            Handler, name="http-trigger", where=where, most_clients=MOST_CLIENTS
         )
-        self._thread.start()
+        server.open(self._config.host, self._config.port)
+        self._server = server
 
     def next(self, timeout_s: float) -> TriggerEvent | None:
         """The next event, or None when none came in time."""
@@ -105,11 +97,7 @@ class HttpTrigger:
         """Stop to listen."""
         server, self._server = self._server, None
         if server is not None:
-            server.shutdown()
-            server.server_close()
-        if self._thread is not None:
-            self._thread.join(5)
-            self._thread = None
+            server.close()
 
     def _accept(self, part_id: str) -> int | None:
         with self._change:
@@ -134,8 +122,6 @@ class HttpTrigger:
 
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
-
-    timeout = REQUEST_S
 
     def take(self, part_id: str) -> int | None:
         """Queue an event; None when too many wait."""

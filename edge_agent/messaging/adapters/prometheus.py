@@ -8,11 +8,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from edge_agent.contracts.core.extras import PROMETHEUS, missing
+from edge_agent.contracts.core.extras import PROMETHEUS, Library, missing
 from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.fieldbus.http_server import HttpServerThread
 from edge_agent.messaging.adapter import AdapterDriver, AdapterStation, AdapterTable, Delivery
 
 LOG = logging.getLogger("lineside.adapter")
+
+WHERE = "station.toml: adapter"
+MOST_CLIENTS = 4
 
 
 class PrometheusTable(AdapterTable):
@@ -26,20 +30,33 @@ class PrometheusTable(AdapterTable):
     )
     port: int = Field(default=9925, ge=0, le=65535, description="TCP port; 0: any that is free")
 
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """The package that counts and writes the metrics."""
+        return (PROMETHEUS,)
+
+    @property
+    def listens_on(self) -> tuple[int, ...]:
+        """The TCP port that it opens on this station."""
+        return (self.port,) if self.port else ()
+
 
 class PrometheusAdapter:
     """Counts what the station publishes, and serves the counts."""
 
     def __init__(self, config: PrometheusTable, station: AdapterStation) -> None:
         try:
+            from prometheus_client import MetricsHandler
+
             from edge_agent.messaging.metrics import Metrics
-            from edge_agent.messaging.scrape_server import ScrapeServer
         except ImportError as error:
-            where = "station.toml: adapter"
-            raise missing(PROMETHEUS, where) from error
+            raise missing(PROMETHEUS, WHERE) from error
         self._config = config
         self._metrics = Metrics(station)
-        self._server = ScrapeServer(self._metrics.registry)
+        handler = MetricsHandler.factory(self._metrics.registry)
+        self._server = HttpServerThread(
+            handler, name="metrics", where=WHERE, most_clients=MOST_CLIENTS
+        )
 
     @property
     def port(self) -> int:

@@ -24,6 +24,8 @@ triggers = false
 [web]
 enabled = true
 port = 8090
+[[adapter]]
+driver = "prometheus"
 [[output]]
 driver = "modbus"
 serial = "/dev/ttyUSB7"
@@ -55,8 +57,8 @@ def test_nodes_libraries_ports_and_folders_of_every_table(tmp_path: Path) -> Non
     nodes = {"/dev/video2", "/dev/spidev0.0", "/dev/gpiochip0", "/dev/ttyUSB7"}
     assert set(needs.device_nodes) == nodes
     extras = {library.extra for library in needs.libraries}
-    assert extras == {"gpio", "modbus", "web"}
-    assert set(needs.ports) == {502, 8090}
+    assert extras == {"gpio", "modbus", "prometheus", "web"}
+    assert set(needs.ports) == {502, 8090, 9925}
     state, evidence = needs.folders
     assert (state.path, evidence.path) == (tmp_path / "state", tmp_path / "state" / "evidence")
     assert state == state_folder(read_config(path))

@@ -74,7 +74,7 @@ def test_a_port_that_is_taken_is_an_absent_device_and_a_closed_one_is_free_again
     trigger: HttpTrigger,
 ) -> None:
     second = build(port=trigger.port)
-    with pytest.raises(DeviceError, match="cannot listen"):
+    with pytest.raises(DeviceError, match="cannot be taken"):
         second.open()
     trigger.close()
     second.open()

@@ -1,4 +1,4 @@
-"""The port of the metrics against clients that do not behave."""
+"""A port of ours against clients that do not behave."""
 
 from __future__ import annotations
 
@@ -7,32 +7,43 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
 
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.messaging.scrape_server import MOST_CLIENTS, ScrapeServer
+from edge_agent.fieldbus.http_server import HttpServerThread
 from tests.station_kit import wait_until
 
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    made = CollectorRegistry()
-    Gauge("answer", "An answer.", registry=made).set(42)
-    return made
+MOST_CLIENTS = 4
 
 
-@pytest.fixture
-def server(registry: CollectorRegistry) -> Iterator[ScrapeServer]:
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"answer 42.0")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """No line for each request."""
+
+
+def build() -> HttpServerThread:
     """Cuts clients off after 0.3 s."""
-    made = ScrapeServer(registry, client_s=0.3)
+    return HttpServerThread(
+        Answer, name="answers", where="station.toml: x", most_clients=MOST_CLIENTS, client_s=0.3
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServerThread]:
+    made = build()
     made.open("127.0.0.1", 0)
     yield made
     made.close()
 
 
-def scrape(port: int) -> str:
+def ask(port: int) -> str:
     client = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         client.request("GET", "/metrics")
@@ -45,11 +56,11 @@ def scrape(port: int) -> str:
 
 def answers(port: int) -> bool:
     with contextlib.suppress(OSError, ConnectionError):
-        return "answer 42.0" in scrape(port)
+        return "answer 42.0" in ask(port)
     return False
 
 
-def test_clients_that_send_nothing_are_bounded_and_cut_off(server: ScrapeServer) -> None:
+def test_clients_that_send_nothing_are_bounded_and_cut_off(server: HttpServerThread) -> None:
     before = threading.active_count()
     with contextlib.ExitStack() as stalled:
         clients = [
@@ -66,7 +77,7 @@ def test_clients_that_send_nothing_are_bounded_and_cut_off(server: ScrapeServer)
     assert wait_until(lambda: threading.active_count() <= before, 5)
 
 
-def test_client_that_trickles_is_cut_off(server: ScrapeServer) -> None:
+def test_client_that_trickles_is_cut_off(server: HttpServerThread) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\n")
         waits = threading.Event()
@@ -84,7 +95,7 @@ def test_client_that_trickles_is_cut_off(server: ScrapeServer) -> None:
     ids=["garbage", "post", "long-line"],
 )
 def test_wrong_request_leaves_the_server_at_work(
-    server: ScrapeServer, request_bytes: bytes
+    server: HttpServerThread, request_bytes: bytes
 ) -> None:
     place = ("127.0.0.1", server.port)
     with socket.create_connection(place, timeout=5) as client, contextlib.suppress(OSError):
@@ -93,8 +104,8 @@ def test_wrong_request_leaves_the_server_at_work(
     assert wait_until(lambda: answers(server.port), 5)
 
 
-def test_taken_port_is_named_and_is_free_after_close(registry: CollectorRegistry) -> None:
-    first, second = ScrapeServer(registry), ScrapeServer(registry)
+def test_taken_port_is_named_and_is_free_after_close() -> None:
+    first, second = build(), build()
     first.open("127.0.0.1", 0)
     port = first.port
     with pytest.raises(DeviceError, match=rf"port {port} on 127\.0\.0\.1 cannot be taken"):
@@ -106,6 +117,6 @@ def test_taken_port_is_named_and_is_free_after_close(registry: CollectorRegistry
     second.close()
 
 
-def test_only_the_named_address_is_served(server: ScrapeServer) -> None:
+def test_only_the_named_address_is_served(server: HttpServerThread) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port), timeout=5)

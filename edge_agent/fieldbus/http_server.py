@@ -1,4 +1,4 @@
-"""Serves metrics over HTTP to a few clients at a time; whoever is slow is cut off."""
+"""Serves HTTP on one port to a few clients at a time; whoever is slow is cut off."""
 
 from __future__ import annotations
 
@@ -6,28 +6,39 @@ import contextlib
 import logging
 import socket
 import threading
-from http.server import HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
-from prometheus_client import CollectorRegistry, MetricsHandler
-
 from edge_agent.contracts.core.errors import DeviceError
 
-LOG = logging.getLogger("lineside.adapter")
+LOG = logging.getLogger("lineside.http")
 
-MOST_CLIENTS = 4
-"""Clients at a time; further ones are turned away, so that nobody fills the station's memory."""
 CLIENT_S = 5.0
 """A client that has not taken its answer by then is cut off."""
 POLL_S = 0.1
 
 
-class ScrapeServer:
-    """One registry on one port, in threads of its own."""
+class HttpServerThread:
+    """One kind of handler on one port, in threads of its own.
 
-    def __init__(self, registry: CollectorRegistry, *, client_s: float = CLIENT_S) -> None:
-        self._handler = MetricsHandler.factory(registry)
+    name: of its thread. where: of its table in station.toml, for errors. most_clients: at a time;
+    further ones are turned away, so that nobody fills the station's memory.
+    """
+
+    def __init__(
+        self,
+        handler: type[BaseHTTPRequestHandler],
+        *,
+        name: str,
+        where: str,
+        most_clients: int,
+        client_s: float = CLIENT_S,
+    ) -> None:
+        self._handler = handler
+        self._name = name
+        self._where = where
+        self._most_clients = most_clients
         self._client_s = client_s
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -42,16 +53,18 @@ class ScrapeServer:
         self.close()
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            server = _Server((host, port), family, self._handler, self._client_s)
+            server = _Server(
+                (host, port), family, self._handler, self._most_clients, self._client_s
+            )
         except OSError as error:
             raise DeviceError(
                 f"port {port} on {host} cannot be taken: {error.strerror or error}",
-                where="station.toml: adapter",
-                cure="choose another host or port",
+                where=self._where,
+                cure="choose another host or port, or end the program that has it",
             ) from error
         self._server = server
         self._thread = threading.Thread(
-            target=server.serve_forever, args=(POLL_S,), name="metrics", daemon=True
+            target=server.serve_forever, args=(POLL_S,), name=self._name, daemon=True
         )
         self._thread.start()
 
@@ -66,18 +79,23 @@ class ScrapeServer:
 
 
 class _Server(ThreadingMixIn, HTTPServer):
-    """A thread for each client, MOST_CLIENTS at a time."""
+    """A thread for each client, so many at a time."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 16
 
     def __init__(
-        self, address: tuple[str, int], family: int, handler: type, client_s: float
+        self,
+        address: tuple[str, int],
+        family: int,
+        handler: type[BaseHTTPRequestHandler],
+        most_clients: int,
+        client_s: float,
     ) -> None:
         self.address_family = family
         self._client_s = client_s
-        self._free = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._free = threading.BoundedSemaphore(most_clients)
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
@@ -106,7 +124,7 @@ class _Server(ThreadingMixIn, HTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        LOG.debug("a client of the metrics has gone", exc_info=True)
+        LOG.debug("a client has gone", exc_info=True)
 
 
 def _cut_off(request: socket.socket) -> None:
