@@ -36,6 +36,9 @@ def build_client(config: BrokerTable, client_id: str) -> Client:
         client_id=client_id,
         clean_session=True if old else None,
         protocol=MQTTv311 if old else MQTTv5,
+        # Who lost a connection opens a new one. A client that does so by itself sends again what
+        # had no answer, such as the "reject" of a part that has long passed the gate.
+        reconnect_on_failure=False,
     )
     client.connect_timeout = CONNECT_S
     if config.username is not None:

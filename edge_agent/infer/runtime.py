@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.core.held_stderr import held_stderr
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import MODEL
 from edge_agent.contracts.model.manifest import TensorSpec
 from edge_agent.infer.native_call import native_call
-from edge_agent.infer.native_log import without_info_lines
 
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "float32": np.float32}
 
@@ -136,12 +136,16 @@ def _allocate(
 ) -> tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]:
     """The interpreter, and what it says of inputs and outputs; a name in them may be no text."""
     try:
-        with without_info_lines(), native_call():
+        with held_stderr(_is_info), native_call():
             interpreter = make(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
         return interpreter, interpreter.get_input_details(), interpreter.get_output_details()
     except (ValueError, RuntimeError, MemoryError) as error:
         raise _load_error(error) from error
+
+
+def _is_info(line: bytes) -> bool:
+    return line.startswith(b"INFO")
 
 
 def _load_error(error: Exception) -> BundleError:

@@ -70,6 +70,21 @@ def test_a_lost_broker_wakes_who_waits_and_is_named(broker: Mosquitto) -> None:
     assert session.lost == "not open"
 
 
+def test_a_message_that_failed_is_not_sent_when_the_broker_is_back(broker: Mosquitto) -> None:
+    session = BrokerSession(table(broker.port), "gate")
+    session.open()
+    broker.freeze()
+    with pytest.raises(DeviceError, match="confirms nothing within"):
+        session.publish("gate", b"reject", 0.2)
+    broker.kill()
+    assert wait_until(lambda: session.lost)
+    broker.start()
+    with Client(broker.port, "gate") as plant:
+        wait_until(lambda: bool(plant.payloads), 1.5)  # paho connects again after 1 s
+        assert plant.payloads == []
+    session.close()
+
+
 def test_the_will_comes_when_the_session_breaks_and_not_when_it_closes(broker: Mosquitto) -> None:
     with Client(broker.port, "gate/state") as plant:
         session = BrokerSession(table(broker.port), "gate", will=("gate/state", b"safe"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import struct
-import threading
 
 import cv2
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.decode import decode_image
-from edge_agent.contracts.image.decoder_words import decoder_words
 from edge_agent.contracts.image.picture_damage import refuse_damage
 from edge_agent.contracts.image.picture_header import read_header
 
@@ -82,27 +79,6 @@ def test_a_tiff_without_its_width_is_no_traceback() -> None:
     payload = encoded(".tif")
     with pytest.raises(InputError, match="truncated TIFF"):
         decode_image(zeroed(payload, len(payload) - 1000, 1000), "a")
-
-
-def test_lines_of_others_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    with decoder_words() as words:
-        os.write(2, b"[ERROR] grfmt_tiff.cpp: TIFF_Error\nan alarm\n")
-    assert words == ["[ERROR] grfmt_tiff.cpp: TIFF_Error"]
-    assert capfd.readouterr().err == "an alarm\n"
-
-
-def test_threads_take_turns_and_leave_stderr_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    payload = encoded(".tif")
-    threads = [
-        threading.Thread(target=lambda: [decode_image(payload, "a") for _ in range(20)])
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    os.write(2, b"still here\n")
-    assert capfd.readouterr().err == "still here\n"
 
 
 def test_a_jpeg_of_no_frame_is_left_to_the_decoder() -> None:
