@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from edge_agent.contracts.core.types import Frame, Item
 from edge_agent.settings.toml import Table
@@ -19,10 +19,21 @@ WITHIN_NS = 20_000_000_000
 apart by at most 1 ms in this time (50 parts in a million)."""
 
 
+def _is_one_window(window_ms: tuple[float, float]) -> tuple[float, float]:
+    first, last = window_ms
+    if not -10_000 <= first <= last <= 3_600_000:
+        raise ValueError("window_ms needs first <= last, within -10000 and 3600000")
+    return window_ms
+
+
+WindowMs: TypeAlias = Annotated[tuple[float, float], AfterValidator(_is_one_window)]
+"""First and last moment after a trigger."""
+
+
 class MatchTable(Table):
     """How the items of a channel find their part, with line.join = "trigger"."""
 
-    window_ms: tuple[float, float] = Field(
+    window_ms: WindowMs = Field(
         default=(0.0, 100.0),
         description="first and last moment after its trigger at which the item of a part is taken; "
         "shorter than the time between two parts",
@@ -32,13 +43,6 @@ class MatchTable(Table):
         description="what tells the moment: arrival at the station, the driver's stamp, or a "
         "driver's stamp that is of the station's own monotonic clock",
     )
-
-    @model_validator(mode="after")
-    def _window_is_one(self) -> Self:
-        first, last = self.window_ms
-        if not -10_000 <= first <= last <= 3_600_000:
-            raise ValueError("window_ms needs first <= last, within -10000 and 3600000")
-        return self
 
 
 class ItemTime:

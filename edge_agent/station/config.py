@@ -15,7 +15,7 @@ from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.fusion import ChannelFusionTable
-from edge_agent.decide.item_time import MatchTable
+from edge_agent.decide.item_time import MatchTable, WindowMs
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.encoder.encoder import EncoderField
 from edge_agent.evidence.config import EvidenceTable
@@ -153,7 +153,7 @@ class PartIdTable(Table):
     """A reader whose codes name the parts that the trigger reports (line.join = trigger)."""
 
     source: TriggerField = Field(description="the reader: a trigger driver that names parts")
-    window_ms: tuple[float, float] = Field(
+    window_ms: WindowMs = Field(
         default=(-100.0, 100.0),
         description="first and last moment at which a part's code is read, from its trigger on",
     )

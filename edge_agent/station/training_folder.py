@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,6 +16,7 @@ import tomli_w
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import fsync_dir, storage_error, write_atomic
+from edge_agent.contracts.core.toml import read_toml_document
 from edge_agent.contracts.core.types import Frame, ProcessRow, Reading
 
 Kind: TypeAlias = Literal["image", "vibration", "tabular"]
@@ -51,16 +51,20 @@ class TrainingFolder:
         self._columns: list[str] = []
 
     def prepare(self, axes: tuple[str, ...] = (), unit: str = "g") -> None:
-        """Create the folder, or go on in one that is of this kind; raises ConfigError."""
+        """Create the folder, or go on in one that is of this kind; raises ConfigError or
+        StorageError."""
         if not LABEL.fullmatch(self._label):
             raise ConfigError(
                 f"{self._label!r} cannot be the name of a folder",
                 where="--label",
                 cure="use letters, digits, space, dot, plus, minus and underscore",
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
         path = self.folder / "dataset.toml"
-        known = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known = read_toml_document(path) if path.exists() else {}
         task = str(known.get("task", ""))
         if known and not task.startswith(f"{self._kind}-"):
             raise ConfigError(
@@ -69,7 +73,10 @@ class TrainingFolder:
                 cure="name another --out",
             )
         table: dict[str, Any] = known or self._new_table(axes, unit)
-        good = [str(label) for label in table.get("good", [])]
+        listed = table.get("good", [])
+        if not isinstance(listed, list):
+            raise ConfigError("`good` is no list", where=str(path), cure='write good = ["..."]')
+        good = [str(label) for label in listed]
         if self._good and self._label not in good:
             table["good"] = [*good, self._label]
         write_atomic(path, tomli_w.dumps(table).encode())

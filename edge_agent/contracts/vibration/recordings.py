@@ -10,10 +10,11 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,14 @@ _HOLE = re.compile(r"\n[ \t]*\n")
 _TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
+class Content(NamedTuple):
+    """What a reader finds. arrays: all of a .npz or .mat, by name."""
+
+    columns: Columns
+    rate_hz: float | None
+    arrays: Mapping[str, Any] = MappingProxyType({})
+
+
 def read_recording(
     path: Path,
     axes: list[str],
@@ -77,13 +86,15 @@ def read_recording(
     with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
         if path.stat().st_size == 0:
             raise InputError("the file is empty", where=str(path), cure="record it again")
-        columns, file_hz = reader(path)
+        content = reader(path)
         factor = _factor(path, unit, full_scale_g)
-        speed = _rpm_within(path) if rpm is None else rpm
-    signal = _signal(columns, axes, path)
+        speed = _rpm_within(content.arrays, path) if rpm is None else rpm
+    signal = _signal(content.columns, axes, path)
     if factor != 1:
         signal = (signal * np.float32(factor)).astype(np.float32)
-    return Recording(signal, _rate(file_hz, rate_hz, path), tuple(axes), unit, str(path), speed)
+    return Recording(
+        signal, _rate(content.rate_hz, rate_hz, path), tuple(axes), unit, str(path), speed
+    )
 
 
 def recording_axes(path: Path) -> list[str]:
@@ -92,7 +103,7 @@ def recording_axes(path: Path) -> list[str]:
     if reader is None:
         raise InputError("no reader for it", where=str(path), cure="give a recording")
     with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
-        columns, _ = reader(path)
+        columns = reader(path).columns
     signals = [name for name in columns if not time_unit_s(name)]
     return signals or list(columns)
 
@@ -160,17 +171,9 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
     return float(file_hz if rate_hz is None else rate_hz)  # type: ignore[arg-type]
 
 
-def _rpm_within(path: Path) -> float | None:
+def _rpm_within(arrays: Mapping[str, Any], path: Path) -> float | None:
     """The one number that a .npz or .mat calls rpm, or ends in it; None where there is none."""
-    named: dict[str, Any] = {}
-    if path.suffix.lower() == ".npz":
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return None
-        with content:
-            named = {name: content[name] for name in content.files if _is_rpm(name)}
-    elif path.suffix.lower() == ".mat":
-        named = {name: value for name, value in read_mat(path).items() if _is_rpm(name)}
+    named = {name: np.asarray(value) for name, value in arrays.items() if _is_rpm(name)}
     numbers = [_speed(name, value, path) for name, value in named.items() if value.size == 1]
     return numbers[0] if len(numbers) == 1 else None
 
@@ -189,7 +192,11 @@ def _speed(name: str, value: NDArray[Any], path: Path) -> float:
     return speed
 
 
-def _read_csv(path: Path) -> tuple[Columns, float | None]:
+def _read_wav(path: Path) -> Content:
+    return Content(*read_wav(path))
+
+
+def _read_csv(path: Path) -> Content:
     text = decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     if text.lower().startswith("sep="):
         text = text.partition("\n")[2]
@@ -224,9 +231,9 @@ def _read_csv(path: Path) -> tuple[Columns, float | None]:
     columns = {name: _float32(table[:, place]) for place, name in enumerate(names)}
     units = {at: unit_s for at, name in enumerate(names) if (unit_s := time_unit_s(name))}
     if not units:
-        return columns, None
+        return Content(columns, None)
     at, unit_s = next(iter(units.items()))
-    return columns, _rate_of_times(table[:, at] * unit_s, path)
+    return Content(columns, _rate_of_times(table[:, at] * unit_s, path))
 
 
 def time_unit_s(name: str) -> float:
@@ -274,7 +281,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _read_npz(path: Path) -> tuple[Columns, float | None]:
+def _read_npz(path: Path) -> Content:
     payload = path.read_bytes()
     if payload.startswith(b"\x93NUMPY"):
         return _columns({"0": np.load(io.BytesIO(payload), allow_pickle=False)}, path)
@@ -286,11 +293,11 @@ def _read_npz(path: Path) -> tuple[Columns, float | None]:
         return _columns({name: content[name] for name in content.files}, path)
 
 
-def _read_mat(path: Path) -> tuple[Columns, float | None]:
+def _read_mat(path: Path) -> Content:
     return _columns(read_mat(path), path)
 
 
-def _read_parquet(path: Path) -> tuple[Columns, float | None]:
+def _read_parquet(path: Path) -> Content:
     table = read_parquet_table(path)
     twice = repeated_name(table.column_names)
     if twice is not None:
@@ -300,7 +307,7 @@ def _read_parquet(path: Path) -> tuple[Columns, float | None]:
     return _columns({name: table[name].to_numpy() for name in table.column_names}, path)
 
 
-def _columns(arrays: dict[str, Any], path: Path) -> tuple[Columns, float | None]:
+def _columns(arrays: dict[str, Any], path: Path) -> Content:
     """Vectors become columns, a (T, C) matrix `name.0`, `name.1`; a scalar may be the rate."""
     columns: Columns = {}
     rate: float | None = None
@@ -327,7 +334,7 @@ def _columns(arrays: dict[str, Any], path: Path) -> tuple[Columns, float | None]
             where=str(path),
             cure="save the signal as numbers",
         )
-    return columns, rate
+    return Content(columns, rate, arrays)
 
 
 def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -346,8 +353,8 @@ def _same_rate(name: str, rate_hz: float, other_hz: float | None, path: Path) ->
     return rate_hz
 
 
-READERS: dict[str, Callable[[Path], tuple[Columns, float | None]]] = {
-    ".wav": read_wav,
+READERS: dict[str, Callable[[Path], Content]] = {
+    ".wav": _read_wav,
     ".csv": _read_csv,
     ".npz": _read_npz,
     ".mat": _read_mat,

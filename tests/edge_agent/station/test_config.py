@@ -194,6 +194,20 @@ def test_triggered_line_that_could_pass_nothing_is_refused(
         read_config(path)
 
 
+@pytest.mark.parametrize("window", ["[100, -100]", "[0, 1e9]"])
+def test_window_of_codes_that_holds_nothing_is_refused(tmp_path: Path, window: str) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(
+        '[station]\nid = "test"\n[line]\njoin = "trigger"\n[trigger]\ndriver = "http"\n'
+        f"[part_id]\nwindow_ms = {window}\n[part_id.source]\n"
+        'driver = "bar_code"\ndevice = "/dev/ttyACM0"\n'
+        '[[channel]]\nname = "top"\nkind = "image"\nbundle = "b.bundle"\n[channel.source]\n'
+        'driver = "simulated"\n'
+    )
+    with pytest.raises(ConfigError, match="window_ms needs first <= last, within"):
+        read_config(path)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

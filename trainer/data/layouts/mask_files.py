@@ -91,19 +91,22 @@ def _drawn_folders(root: Path, pictures: Sequence[str], known: dict[str, str]) -
     for path in pictures:
         if path not in known:
             folders[str(PurePosixPath(path).parent)].append(path)
+    homes: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder, paths in folders.items():
+        for path in paths:
+            homes[PurePosixPath(path).stem][folder] = path
     found: list[str] = []
     for folder, paths in folders.items():
-        others = {
-            PurePosixPath(path).stem: path
-            for other, rest in folders.items()
-            if other != folder
-            for path in rest
-        }
-        pairs = [(others.get(_bare_stem(path), ""), path) for path in paths]
+        pairs = [(_elsewhere(homes.get(_bare_stem(path), {}), folder), path) for path in paths]
         step = max(1, len(pairs) // LOOKED_AT)
         if all(owner for owner, _ in pairs) and all(_is_drawn(root, *p) for p in pairs[::step]):
             found += paths
     return found
+
+
+def _elsewhere(homes: dict[str, str], folder: str) -> str:
+    """The last of the pictures of one stem (folder -> path) that lies in another folder."""
+    return next((path for home, path in reversed(homes.items()) if home != folder), "")
 
 
 def _is_drawn(root: Path, picture: str, mask: str) -> bool:
