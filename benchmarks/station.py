@@ -24,6 +24,8 @@ from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
 from benchmarks.station_golden import golden_rows
 from benchmarks.station_health import health_rows
+from benchmarks.station_memory import memory_rows
+from benchmarks.station_replay import replay_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
 from edge_agent.audit.segments import segments, verify
@@ -195,6 +197,8 @@ PARTS = {
     "plc": rows_of_plc,
     "golden": golden_rows,
     "health": health_rows,
+    "memory": memory_rows,
+    "replay": replay_rows,
 }
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from edge_agent.contracts.wire.decision import Decision
@@ -29,7 +30,10 @@ class Comparison:
 def compare_verdicts(
     records: Iterable[Mapping[str, Any]], decisions: Iterable[Decision], channel: str
 ) -> Comparison:
-    """Hold the decisions of a replayed channel against the log's last verdict on each part."""
+    """Hold the decisions of a replayed channel against the log's last verdict on each part.
+
+    A part that was recorded as a file may carry the file's suffix: `4711.png` is part 4711.
+    """
     logged = {
         record["part_id"]: found
         for record in records
@@ -39,7 +43,7 @@ def compare_verdicts(
     }
     comparison = Comparison()
     for decision in decisions:
-        before = logged.get(decision.part_id)
+        before = logged.get(decision.part_id) or logged.get(_without_suffix(decision.part_id))
         if before is None:
             comparison.unknown += 1
             continue
@@ -52,6 +56,11 @@ def compare_verdicts(
             if _value(before, name) != _value(shown, name)
         ]
     return comparison
+
+
+def _without_suffix(part_id: str) -> str:
+    path = PurePosixPath(part_id)
+    return str(path.with_suffix("")) if path.name else part_id
 
 
 def _value(verdict: Mapping[str, Any], name: str) -> object:

@@ -77,3 +77,25 @@ def test_planted_faults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     for fault in ("camera turn", "camera defocus", "sensor loose"):
         assert rows[f"{fault}, strength 3, named within 20 parts"]["value"] == 1
     assert rows["sensor false alarms"]["value"] == 0
+
+
+@pytest.mark.slow
+def test_a_replay_gives_the_log_again_faster_than_the_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station.main(["--only", "replay", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["replay, fields that differ from the log"]["value"] == 0
+    assert rows["replay, fields that differ from the log"]["n"] == 60
+    assert rows["replay, exit code"]["value"] == 0
+
+
+@pytest.mark.integrations
+def test_memory_adapters_and_page_are_measured_on_and_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station.main(["--only", "memory", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    name = "verdict p99, evidence, audit, adapters and page"
+    on, off = rows[f"{name} on"]["value"], rows[f"{name} off"]["value"]
+    assert rows[f"{name}, on minus off"]["value"] == pytest.approx(on - off)

@@ -35,6 +35,12 @@ def test_every_field_is_compared_and_unknown_parts_are_counted() -> None:
     assert not compare_verdicts(log, [], "top").identical
 
 
+def test_a_part_that_was_recorded_as_a_file_is_found_without_its_suffix() -> None:
+    given = [decision("4711.a.png", 0.25), decision("4712.png", 0.5), decision("", 0.5)]
+    found = compare_verdicts([record("4711.a", 0.25), record("4712.png", 0.5)], given, "top")
+    assert (found.compared, found.unknown, found.differences) == (2, 1, [])
+
+
 def test_a_recorded_folder_gives_the_same_log_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
