@@ -24,10 +24,8 @@ class PlcTrigger:
     the PLC knows it.
     """
 
-    def __init__(self, link: PlcLink, name: str, clock: Clock) -> None:
+    def __init__(self, link: PlcLink) -> None:
         self._link = link
-        self._name = name
-        self._clock = clock
         self._events = 0
 
     def open(self) -> None:
@@ -41,8 +39,7 @@ class PlcTrigger:
         if accepted is None:
             return None
         seq, self._events = self._events, self._events + 1
-        at_ns = self._clock.utc_ns() - (self._clock.mono_ns() - accepted.mono_ns)
-        return TriggerEvent(at_ns, accepted.mono_ns, seq, self._name, accepted.part_id)
+        return TriggerEvent(accepted.mono_ns, seq, accepted.part_id)
 
     def status(self) -> TriggerStatus:
         """Accepted parts, and triggers that were not accepted since the PLC's last reset."""
@@ -96,9 +93,9 @@ class PlcOutput:
 class Plc:
     """The handshake with one PLC: its link, and the link as a trigger and as an output."""
 
-    def __init__(self, config: PlcTable, link: PlcLink, clock: Clock) -> None:
+    def __init__(self, config: PlcTable, link: PlcLink) -> None:
         self.name = config.name
-        self.trigger = PlcTrigger(link, config.name, clock) if config.triggers else None
+        self.trigger = PlcTrigger(link) if config.triggers else None
         self.output = PlcOutput(link, config.name)
         self._link = link
 
@@ -129,4 +126,4 @@ class NoPlc:
 def build_plc(config: PlcTable, *, clock: Clock, held: Callable[[], bool]) -> Plc:
     """The closed handshake that a validated `[plc]` describes."""
     link = PlcLink(config, build_protocol(config), clock=clock, held=held)
-    return Plc(config, link, clock)
+    return Plc(config, link)

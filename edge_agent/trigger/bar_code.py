@@ -118,12 +118,12 @@ class BarCodeTrigger:
             raise self._error(f"is gone ({error})") from error
         if ready and not payload:
             raise self._error("is gone (it has hung up)")
-        now = (self._clock.utc_ns(), self._clock.mono_ns())
+        now_ns = self._clock.mono_ns()
         for code in self._codes.feed(payload):
             if code == self._config.no_read:
                 self._no_reads += 1
                 continue
-            self._waiting.append(TriggerEvent(*now, self._seq, self._name, code))
+            self._waiting.append(TriggerEvent(now_ns, self._seq, code))
             self._seq += 1
 
     def _error(self, what: str) -> DeviceError:

@@ -21,8 +21,7 @@ class BeltTrigger:
 
     def __init__(self, config: BeltTriggerTable, *, name: str, clock: Clock) -> None:
         self._link = BeltLink(config, "barrier")
-        self._name = name
-        self._clock = clock
+        del name, clock  # the belt stamps its edges
         self._events = self._missed = 0
         self._next: int | None = None
         self._fault = ""
@@ -45,8 +44,7 @@ class BeltTrigger:
         self._missed += 0 if self._next is None else max(0, seq - self._next)
         self._next = seq + 1
         self._events += 1
-        at_ns = self._clock.utc_ns() - (self._clock.mono_ns() - mono_ns)
-        return TriggerEvent(at_ns, mono_ns, seq, self._name)
+        return TriggerEvent(mono_ns, seq)
 
     def status(self) -> TriggerStatus:
         """Edges given, and edges that were lost on the way."""

@@ -82,7 +82,7 @@ class EncoderTrigger:
             return None
         self._due_um += self._every_um
         seq, self._events = self._events, self._events + 1
-        return TriggerEvent(self._clock.utc_ns() - (now_ns - mono_ns), mono_ns, seq, self._name)
+        return TriggerEvent(mono_ns, seq)
 
 
 DRIVER = TriggerDriver(EncoderTriggerTable, EncoderTrigger)

@@ -48,8 +48,7 @@ class FreeRun:
         self._due_ns += (late + 1) * self._period_ns
         self._seq += late + 1
         self._events += 1
-        now = (self._clock.utc_ns(), self._clock.mono_ns())
-        return TriggerEvent(*now, self._seq - 1, self._name)
+        return TriggerEvent(self._clock.mono_ns(), self._seq - 1)
 
     def status(self) -> TriggerStatus:
         """Events given, and periods that nobody waited for."""

@@ -41,8 +41,7 @@ class GpioTrigger:
 
     def __init__(self, config: GpioTriggerTable, *, name: str, clock: Clock) -> None:
         self._config = config
-        self._name = name
-        self._clock = clock
+        del clock  # the kernel stamps the edges
         where = f"trigger {name} ({config.chip} line {config.line})"
         self._lines = GpioLines(config.chip, where=where, consumer=f"lineside-{name}")
         self._waiting: list[tuple[int, int]] = []
@@ -114,9 +113,7 @@ class GpioTrigger:
         self._last_ns = mono_ns
         self._events += 1
         seq, self._seq = self._seq, self._seq + 1
-        # The edge is older than this call: its UTC is reckoned back from its monotonic time.
-        at_ns = self._clock.utc_ns() - (self._clock.mono_ns() - mono_ns)
-        return TriggerEvent(at_ns, mono_ns, seq, self._name)
+        return TriggerEvent(mono_ns, seq)
 
 
 DRIVER = TriggerDriver(GpioTriggerTable, GpioTrigger)

@@ -105,8 +105,7 @@ class HttpTrigger:
                 self._refused += 1
                 return None
             seq, self._seq = self._seq, self._seq + 1
-            stamp = (self._clock.utc_ns(), self._clock.mono_ns(), seq, self._name)
-            self._waiting.append(TriggerEvent(*stamp, part_id))
+            self._waiting.append(TriggerEvent(self._clock.mono_ns(), seq, part_id))
             self._change.notify_all()
             return seq
 

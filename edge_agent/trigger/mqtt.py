@@ -92,12 +92,12 @@ class MqttTrigger:
                 self._suppressed += 1
                 return
             self._last = part_id
-            stamp = (self._clock.utc_ns(), self._clock.mono_ns(), self._seq, self._name)
+            now_ns, seq = self._clock.mono_ns(), self._seq
             self._seq += 1
             if len(self._waiting) >= WAITING:
                 self._waiting.popleft()
                 self._lost_events += 1
-            self._waiting.append(TriggerEvent(*stamp, part_id))
+            self._waiting.append(TriggerEvent(now_ns, seq, part_id))
             self._change.notify_all()
 
     def _part_id(self, payload: bytes) -> str:

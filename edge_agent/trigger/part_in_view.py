@@ -107,7 +107,7 @@ class PartInView:
         self.channel = config.channel
         self._config = config
         self._name = name
-        self._clock = clock
+        del clock  # a part comes when its frame came
         self._detector = PartDetector(config)
         self._waiting: deque[TriggerEvent] = deque(maxlen=WAITING)
         self._change = Condition()
@@ -126,9 +126,9 @@ class PartInView:
         if not isinstance(item, Frame) or not self._open or not self._detector.sees(item.image):
             return
         with self._change:
-            stamp = (item.captured_at_ns, item.mono_ns, self._seq, self._name)
+            event = TriggerEvent(item.mono_ns, self._seq)
             self._seq += 1
-            self._waiting.append(TriggerEvent(*stamp))
+            self._waiting.append(event)
             self._change.notify_all()
 
     def next(self, timeout_s: float) -> TriggerEvent | None:

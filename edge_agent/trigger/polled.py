@@ -103,5 +103,5 @@ class PolledTrigger:
         self._missed += steps - 1
         self._seq += steps
         self._events += 1
-        stamp = (self._clock.utc_ns(), self._clock.mono_ns(), self._seq - 1, self._name)
-        return TriggerEvent(*stamp, str(value) if self._values else "")
+        part_id = str(value) if self._values else ""
+        return TriggerEvent(self._clock.mono_ns(), self._seq - 1, part_id)

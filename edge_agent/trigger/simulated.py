@@ -89,8 +89,7 @@ class SimulatedTrigger:
     def _event(self, k: int) -> TriggerEvent:
         seq, self._events = self._events, self._events + 1
         part_id = parts.part_id(self._config.seed, self._config.start + k)
-        now = (self._clock.utc_ns(), self._clock.mono_ns())
-        return TriggerEvent(*now, seq, self._name, part_id)
+        return TriggerEvent(self._clock.mono_ns(), seq, part_id)
 
 
 DRIVER = TriggerDriver(SimulatedTriggerTable, SimulatedTrigger, names_parts=True)

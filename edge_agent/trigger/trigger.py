@@ -29,15 +29,13 @@ class TriggerTable(Table):
 class TriggerEvent:
     """One part before the station.
 
-    at_ns: UTC; mono_ns: monotonic time of the edge (the device's own stamp where it has one);
-    seq: counts from 0 without a gap, lost events included, so that a hole is a part that was
-    missed; part_id: empty where the trigger does not name its parts.
+    mono_ns: monotonic time of the edge (the device's own stamp where it has one); seq: counts from
+    0 without a gap, lost events included, so that a hole is a part that was missed; part_id: empty
+    where the trigger does not name its parts.
     """
 
-    at_ns: int
     mono_ns: int
     seq: int
-    source: str = ""
     part_id: str = ""
 
 

@@ -80,7 +80,7 @@ class Barrier:
             threading.Event().wait(timeout_s)
             return None
         self._given = True
-        return TriggerEvent(0, 0, self.opened, "barrier", f"p{self.opened}")
+        return TriggerEvent(0, self.opened, f"p{self.opened}")
 
     def status(self) -> TriggerStatus:
         return TriggerStatus()
