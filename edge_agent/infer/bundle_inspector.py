@@ -18,7 +18,13 @@ from edge_agent.contracts.model.scoring import dequantise, judge, quantise
 from edge_agent.contracts.process.input import TabularInput, prepare_windows
 from edge_agent.contracts.process.tables import Table
 from edge_agent.infer.runtime import DTYPES, Runtime
-from edge_agent.infer.runtime_choice import LOG, RUNTIMES, open_bundle, open_runtime
+from edge_agent.infer.runtime_choice import (
+    LOG,
+    RUNTIMES,
+    cpu_runtime,
+    open_bundle,
+    open_runtime,
+)
 from edge_agent.infer.runtime_names import AUTO
 from edge_agent.infer.self_test import ParityReport, RawInput, verify_parity
 from edge_agent.infer.trial import Trials
@@ -128,8 +134,8 @@ def load_inspector(
     DeviceError where the accelerator that is asked for is absent.
     """
     if trials is not None:
-        on_cpu = runtime == AUTO or RUNTIMES.find(runtime).accelerator
-        trials.check(bundle, AUTO if on_cpu else runtime, threads)
+        is_auto = runtime in (AUTO, cpu_runtime()) or RUNTIMES.find(runtime).accelerator
+        trials.check(bundle, AUTO if is_auto else runtime, threads)
     opened = open_bundle(bundle, runtime, threads)
     driver = RUNTIMES.find(opened.name)
     try:

@@ -22,6 +22,12 @@ def runtime_drivers() -> list[RuntimeDriver]:
     return sorted(RUNTIMES.rows().values(), key=lambda driver: driver.rank)
 
 
+def cpu_runtime() -> str:
+    """The runtime that `auto` takes for a CPU model; "auto" where none is installed."""
+    names = [one.name for one in runtime_drivers() if not one.accelerator and one.available()]
+    return names[0] if names else AUTO
+
+
 def find_runtime(name: str) -> RuntimeDriver:
     """Raises ConfigError that lists the runtimes."""
     try:

@@ -30,6 +30,7 @@ from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
 from edge_agent.health.watch import build_watch
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
+from edge_agent.infer.runtime_choice import cpu_runtime
 from edge_agent.infer.trial import Trials
 from edge_agent.station.config import (
     Channel,
@@ -115,6 +116,25 @@ def load_bundle(
     inspector = watched(inspector, channel, config, memory)
     judge = _judge(channel, inspector, bundle.title, config, clock)
     return LoadedBundle(file, bundle.title, judge, network)
+
+
+def load_recipe(
+    config: StationConfig, clock: Clock, armed: ArmedChannel, path: Path
+) -> LoadedBundle:
+    """Another bundle of an armed channel; raises as load_bundle does."""
+    table = next(one for one in config.channel if one.name == armed.name)
+    return load_bundle(table.model_copy(update={"bundle": path}), config, clock, armed.memory)
+
+
+def load_on_cpu(config: StationConfig, clock: Clock, armed: ArmedChannel) -> LoadedBundle:
+    """The bundle that an armed channel judges by once more, without its accelerator.
+
+    Raises as load_bundle does.
+    """
+    table = next(one for one in config.channel if one.name == armed.name)
+    file = None if armed.bundle.network is None else armed.bundle.file
+    table = table.model_copy(update={"bundle": file, "runtime": cpu_runtime()})
+    return load_bundle(table, config, clock, armed.memory)
 
 
 def watched(

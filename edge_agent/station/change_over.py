@@ -138,6 +138,13 @@ class ChangeOver:
             self._note_done()
             return FreshBundle(choice.loaded[choice.current], close_old=fresh is not None)
 
+    def replace(self, channel: str, bundle: LoadedBundle) -> None:
+        """Another loaded one of the bundle that the channel judges by: the one before hangs."""
+        with self._lock:
+            choice = self._choices.get(channel)
+            if choice is not None:
+                choice.loaded[choice.current] = bundle
+
     def doubt(self, at_ns: int) -> str:
         """Why a part that came then cannot pass; empty where it can."""
         with self._lock:

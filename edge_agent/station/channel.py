@@ -9,7 +9,7 @@ from collections.abc import Callable
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Item
-from edge_agent.decide.channel_judge import Examined
+from edge_agent.decide.channel_judge import ChannelJudge, Examined
 from edge_agent.station.build import ArmedChannel
 from edge_agent.station.change_over import FreshBundle
 from edge_agent.station.counts import StationCounts
@@ -44,6 +44,9 @@ class ChannelThread:
         self.channel = channel
         self.beat_ns = clock.mono_ns()
         self.ended = False
+        self._inspecting_ns: int | None = None
+        self._is_abandoned = False
+        self._turn = threading.Lock()
         self._tracker = tracker
         self._fresh_bundle = fresh_bundle
         self._memories = memories
@@ -66,9 +69,21 @@ class ChannelThread:
         """Whether the thread still judges."""
         return self._thread.is_alive()
 
+    @property
+    def inspecting_s(self) -> float:
+        """For how long the inspection that goes on has lasted; 0 where none does."""
+        since_ns = self._inspecting_ns
+        return 0.0 if since_ns is None else (self._clock.mono_ns() - since_ns) / 1e9
+
+    def abandon(self) -> bool:
+        """Let nothing come of the inspection that hangs; False where it has just ended."""
+        with self._turn:
+            self._is_abandoned = self._inspecting_ns is not None
+        return self._is_abandoned
+
     def _run(self) -> None:
         in_a_row = 0
-        while True:
+        while not self._is_abandoned:
             self.beat_ns = self._clock.mono_ns()
             try:
                 self._take_up_bundle()
@@ -85,7 +100,8 @@ class ChannelThread:
                 if in_a_row.bit_count() == 1:
                     LOG.exception("channel %s failed (%d); going on", self.channel.name, in_a_row)
                 self._clock.sleep_s(TAKE_S)
-        self.channel.feed.close()
+        if not self._is_abandoned:
+            self.channel.feed.close()
 
     def _take_up_bundle(self) -> None:
         """Judge by the bundle of a new job, or a newly installed one, from the next item on."""
@@ -103,11 +119,23 @@ class ChannelThread:
         judge = self.channel.bundle.judge
         # What waited too long has been decided already: judging it would only delay the next ones.
         if judge.needs_every_item or self._is_wanted(item):
-            examined = judge.examine(item)
+            examined = self._examine(judge, item)
+            if examined is None:
+                return
             self._memories.note(self.channel.name, self.channel.memory)
         else:
             examined = Examined(judge.refuse("stale: its part was decided without it", item))
         self._tracker.judged(item, examined.verdict, examined.judgement)
+
+    def _examine(self, judge: ChannelJudge, item: Item) -> Examined | None:
+        """What the judge finds; None where it took so long that another thread goes on."""
+        self._inspecting_ns = self._clock.mono_ns()
+        try:
+            examined = judge.examine(item)
+        finally:
+            with self._turn:
+                self._inspecting_ns = None
+        return None if self._is_abandoned else examined
 
     def _is_wanted(self, item: Item) -> bool:
         """Whether a part waits for the item; its trigger may be reported a little later."""

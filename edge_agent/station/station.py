@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
@@ -19,7 +19,12 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.observation import Observer
 from edge_agent.decide.hold import Hold
 from edge_agent.station.actor import Listener
-from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel, load_bundle
+from edge_agent.station.build import (
+    ArmedChannel,
+    arm_channel,
+    load_on_cpu,
+    load_recipe,
+)
 from edge_agent.station.build_devices import (
     build_actor,
     build_bundle_watch,
@@ -32,6 +37,7 @@ from edge_agent.station.build_devices import (
 )
 from edge_agent.station.change_over import ChangeOver, watched_tables
 from edge_agent.station.channel import ChannelThread
+from edge_agent.station.channel_threads import ChannelThreads
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
 from edge_agent.station.health_report import health_report
@@ -67,7 +73,6 @@ class Station:
 
     _channels: list[ArmedChannel]
     _recipe_bundles: list[ArmedChannel]
-    _threads: list[ChannelThread]
     _tracker: PartTracker
     _deadlines_beat_ns: int
 
@@ -109,6 +114,7 @@ class Station:
         self.jobs = JobWatch(config.station.state_dir, self._change_over)
         self._triggers = build_triggers(config, self.counts, clock, self.jobs, self._plc, follower)
         self._observers = ObserverRelays(observers)
+        self._threads = self._new_threads()
         self._begin_without_channels()
         self._ended = threading.Event()
 
@@ -209,26 +215,14 @@ class Station:
 
     def _start_threads(self) -> None:
         self._memories.start()
-        self._threads = [
-            ChannelThread(
-                channel,
-                self._tracker,
-                fresh_bundle=self._change_over.take,
-                memories=self._memories,
-                counts=self.counts,
-                clock=self._clock,
-            )
-            for channel in self._channels
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(self._channels)
         tables = watched_tables(self.config)
         self._bundle_watch.start([*self._channels, *self._recipe_bundles], tables)
         self.jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
     def _begin_without_channels(self) -> None:
-        self._channels, self._recipe_bundles, self._threads = [], [], []
+        self._channels, self._recipe_bundles = [], []
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
         self._deadlines_beat_ns = self._clock.mono_ns()
@@ -237,8 +231,24 @@ class Station:
         return ChangeOver(
             self.config.recipe,
             clock=self._clock,
-            load=self._load_recipe,
+            load=partial(load_recipe, self.config, self._clock),
             take_installed=self._bundle_watch.take,
+        )
+
+    def _new_threads(self) -> ChannelThreads:
+        return ChannelThreads(
+            lambda channel: ChannelThread(
+                channel,
+                self._tracker,
+                fresh_bundle=self._change_over.take,
+                memories=self._memories,
+                counts=self.counts,
+                clock=self._clock,
+            ),
+            partial(load_on_cpu, self.config, self._clock),
+            replaced=self._change_over.replace,
+            clock=self._clock,
+            hung_s=max(self._timing.hung_s, self.config.line.deadline_ms / 1e3),
         )
 
     def _new_state(self) -> StationState:
@@ -262,11 +272,6 @@ class Station:
             rules=part_rules(self.config, self._change_over.doubt),
         )
 
-    def _load_recipe(self, channel: ArmedChannel, path: Path) -> LoadedBundle:
-        table = next(one for one in self.config.channel if one.name == channel.name)
-        table = table.model_copy(update={"bundle": path})
-        return load_bundle(table, self.config, self._clock, channel.memory)
-
     def _watch_deadlines(self) -> None:
         """Decide what is overdue. A thread of its own: neither a slow disk of the log nor a device
         that is asked for its state may delay a verdict.
@@ -282,8 +287,9 @@ class Station:
         """Sources, state, health and signs of life, until the sources end or `stop` is set."""
         every_ns = round(self.config.line.health_every_s * 1e9)
         health_at_ns = self._clock.mono_ns()
-        while not stop.is_set() and not all(t.ended for t in self._threads):
+        while not stop.is_set() and not self._threads.ended:
             stop.wait(min(0.05, max(0.005, self.config.line.deadline_ms / 1e4)))
+            self._threads.replace_hung()
             self._update_state()
             self._show_life()
             if self._clock.mono_ns() >= health_at_ns:
@@ -296,18 +302,13 @@ class Station:
         loop within half of its time.
         """
         limit_s = self._supervisor.watchdog_s / 2
-        beats = [thread.beat_ns for thread in self._threads if not thread.ended]
-        oldest_ns = min([*beats, self._deadlines_beat_ns])
+        oldest_ns = min([*self._threads.beats_ns, self._deadlines_beat_ns])
         if not limit_s or (self._clock.mono_ns() - oldest_ns) / 1e9 < limit_s:
             self._supervisor.alive()
 
     def _update_state(self) -> None:
         faults = self._lost_channels(optional=False)
-        faults += [
-            f"{thread.channel.name}: its thread has died"
-            for thread in self._threads
-            if not thread.alive and not thread.ended
-        ]
+        faults += self._threads.faults
         faults += [self._change_over.fault] if self._change_over.fault else []
         faults += self._tracker.overdue()
         faults += self._triggers.faults
@@ -327,6 +328,7 @@ class Station:
         return "; ".join(
             [
                 *self._publisher.faults,
+                *self._threads.warnings,
                 *self._lost_channels(optional=True),
                 *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
                 *self._bundle_watch.refused.copy().values(),
@@ -343,7 +345,7 @@ class Station:
 
     def _change(self, state: State, reason: str) -> bool:
         bundles = {channel.name: channel.bundle.title for channel in self._channels}
-        self._plc.follow_state(state, is_running=bool(self._threads))
+        self._plc.follow_state(state, is_running=self._threads.any)
         return self._state.change(state, reason, bundles)
 
     def _publish_health(self) -> None:
@@ -379,8 +381,7 @@ class Station:
         self._triggers.stop()
         for channel in self._channels:
             channel.feed.stop()
-        for thread in self._threads:
-            thread.join(self._timing.join_s)
+        self._threads.join(self._timing.join_s)
         self._ended.set()
         self._tracker.flush("no verdict before the agent ended")
         self._outputs.close()
@@ -389,8 +390,5 @@ class Station:
         self._publisher.close(self.config.line.drain_s)
         self._observers.close()
         self._actor.close()
-        # A network that hangs still uses its memory: it is left to the end of the process.
-        for thread in self._threads:
-            if not thread.alive:
-                thread.channel.bundle.close()
+        self._threads.close_bundles()
         self._change_over.close()
