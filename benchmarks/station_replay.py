@@ -12,6 +12,7 @@ import io
 import tempfile
 import threading
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -127,8 +128,8 @@ def _run(station: Path, state: Path) -> list[Decision]:
 def _record(station: Path, frames: Path) -> None:
     """The frames of the shift, each under its part's name."""
     frames.mkdir()
-    table = read_config(station).channel[0].source
-    assert isinstance(table, SimulatedCameraTable)
+    source = tomllib.loads(station.read_text())["channel"][0]["source"]
+    table = SimulatedCameraTable.model_validate(source)
     camera = SimulatedCamera(table, name="top", clock=SystemClock())
     with contextlib.suppress(EndOfSource):
         while True:
