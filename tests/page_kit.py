@@ -15,9 +15,11 @@ from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.types import Frame, Judgement, Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.observation import Observation
-from edge_agent.decide.hold import Hold
+from edge_agent.golden.config import GoldenTable
+from edge_agent.golden.gate import GoldenGate
 from edge_agent.web.app import build_app
 from edge_agent.web.config import WebTable
+from edge_agent.web.diagnostics import Inside
 from edge_agent.web.page import Page
 from edge_agent.web.users import Role
 
@@ -36,17 +38,24 @@ class PageKit:
         default_factory=list
     )
     can_record: bool = True
+    inside: Inside = field(default_factory=Inside)
 
     def __post_init__(self) -> None:
-        self.hold = Hold(self.folder / "state")
+        table = GoldenTable(every_h=8)
+        self.hold = GoldenGate(
+            self.folder / "state", "reject", table, clock=self.clock, record=self.record
+        )
         self.page = Page(
             WebTable(enabled=True, users_file=self.folder / "users.json"),
             station="press-7",
             channels=["top"],
-            state_dir=self.folder,
+            state_dir=self.folder / "state",
             clock=self.clock,
-            passing=self.hold,
+            gate=self.hold,
+            golden=table,
             record=self.record,
+            bundles_root=self.folder / "station",
+            inside=self.inside,
         )
         self.app = build_app(self.page.rooms)
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.clock import Clock
     from edge_agent.contracts.wire.decision import Decision
-    from edge_agent.decide.hold import Hold
     from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.golden.gate import GoldenGate
     from edge_agent.station.adapter_set import AdapterSet
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
+    from edge_agent.web.diagnostics import Inside
     from edge_agent.web.page import Page
 
 EXAMPLES = """example:
@@ -154,7 +154,7 @@ def _evidence_recorder(
 
 
 def build_page(
-    config: StationConfig, clock: Clock, hold: Hold, audit: AuditRecorder | None
+    config: StationConfig, clock: Clock, gate: GoldenGate, audit: AuditRecorder | None
 ) -> Page:
     """The closed page; raises DeviceError where its libraries are not installed."""
     from edge_agent.contracts.core.extras import Library, missing
@@ -170,9 +170,25 @@ def build_page(
         channels=[channel.name for channel in config.channel],
         state_dir=config.station.state_dir,
         clock=clock,
-        passing=hold,
+        gate=gate,
+        golden=config.golden,
         record=audit.change if audit else _recorded_in_the_log,
+        bundles_root=config.trust.root,
+        inside=_inside(config, clock),
     )
+
+
+def _inside(config: StationConfig, clock: Clock) -> Inside:
+    """What the page asks the agent of itself, when somebody looks."""
+    from edge_agent.contracts.core.check_result import CheckResult
+    from edge_agent.health.board.checks import check_board, this_board
+    from edge_agent.station.board_needs import needs_of
+    from edge_agent.web.diagnostics import Inside
+
+    def board() -> list[CheckResult]:
+        return list(check_board(this_board(needs_of(config), clock)))
+
+    return Inside(board=board, config=lambda: config.model_dump(mode="json"))
 
 
 def _adapters(config: StationConfig, ending: ExitStack) -> AdapterSet:

@@ -13,7 +13,7 @@ from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.decide.hold import PERSON, Hold
-from edge_agent.golden.check import GoldenCheck, GoldenRequest, GoldenResult
+from edge_agent.golden.check import GoldenCheck, GoldenRequest, GoldenResult, GoldenSeen
 from edge_agent.golden.config import GoldenTable
 from edge_agent.golden.folder import DueRecord, GoldenFolder
 
@@ -133,6 +133,19 @@ class GoldenGate(Hold):
         """The end of the last check."""
         return self._files.result()
 
+    def running(self) -> tuple[GoldenRequest, list[GoldenSeen]] | None:
+        """The check that waits for parts, and those that have come; None where none does."""
+        with self._lock:
+            check = self._check
+            return None if check is None else (check.request, list(check.seen))
+
+    def clear(self, who: str) -> None:
+        """Let parts pass again without golden parts; recorded. A person's stop stays.
+
+        Raises StorageError where it cannot be kept.
+        """
+        self._let_pass(who, "golden clear")
+
     def due(self) -> str:
         """Why golden parts are due; empty where they are not."""
         if self._due_record.changed_over and self._table.after_change_over:
@@ -147,7 +160,7 @@ class GoldenGate(Hold):
 
     def _begin(self, request: GoldenRequest) -> None:
         if request.clears:
-            self._let_pass(request.by, "golden clear")
+            self.clear(request.by)
             self._files.put_result(
                 GoldenResult(
                     number=request.number,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from edge_agent.web.api_golden import GoldenApi
 from edge_agent.web.api_history import HistoryApi
 from edge_agent.web.api_line import LineApi
 from edge_agent.web.api_session import SessionApi
 from edge_agent.web.api_system import SystemApi
+from edge_agent.web.api_updates import UpdatesApi
 from edge_agent.web.operation import Operation
 from edge_agent.web.rooms import Rooms
 
 
 def operations(rooms: Rooms) -> list[Operation]:
     """Every operation of the page."""
-    screens = (SessionApi, LineApi, HistoryApi, SystemApi)
+    screens = (SessionApi, LineApi, HistoryApi, GoldenApi, UpdatesApi, SystemApi)
     return [row for screen in screens for row in screen(rooms).operations()]

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from edge_agent.contracts.core.check_result import Grade
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.web.users import Role
@@ -128,6 +129,21 @@ class History(Strict):
     """The last decided parts, the newest first."""
 
     parts: list[PartRow]
+
+
+class BoardCheck(Strict):
+    """One check of the board, as `lineside-agent doctor` shows it."""
+
+    what: str
+    grade: Grade
+    detail: str
+    cure: str = ""
+
+
+class BoardView(Strict):
+    """Every check of the board."""
+
+    checks: list[BoardCheck]
 
 
 class SystemView(Strict):

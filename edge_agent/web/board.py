@@ -55,6 +55,7 @@ class Board:
         self._state = "disarmed"
         self._reason = "starting"
         self._health: HealthMessage | None = None
+        self._bundles: dict[str, str] = {}
         self._deadline_ms: float | None = None
 
     @property
@@ -69,6 +70,7 @@ class Board:
                 self._take_verdict(message)
             elif isinstance(message, StateMessage):
                 self._state, self._reason = message.state, message.reason
+                self._bundles = message.bundles or self._bundles
             elif isinstance(message, HealthMessage):
                 self._health = message
             self._changes += 1
@@ -89,6 +91,16 @@ class Board:
                 ),
                 None,
             )
+
+    def in_use(self) -> dict[str, str]:
+        """Channel -> the bundle that judges it, as the station last told."""
+        with self._lock:
+            return dict(self._bundles)
+
+    def reject_labels(self) -> list[str]:
+        """Labels of rejects, the most frequent first."""
+        with self._lock:
+            return [label for label, _ in self._rejects.most_common() if label != "-"]
 
     def mark_reported(self, number: int) -> None:
         """Show that a missed defect of this part was reported."""

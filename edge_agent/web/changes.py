@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.messages import wire_text
+from edge_agent.decide.hold import PERSON
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_models import MissedDefect, StopPassing
 from edge_agent.web.board import Board
@@ -28,7 +29,9 @@ class Passing(Protocol):
 
     def stop(self, by: str) -> None: ...
 
-    def release(self) -> None: ...
+    def stopped_by(self, *causes: str) -> str: ...
+
+    def release(self, *causes: str) -> None: ...
 
 
 class Changes:
@@ -50,7 +53,8 @@ class Changes:
             after: dict[str, object] = {"stopped_by": who if asked.stopped else ""}
             if asked.stopped:
                 self._stop(who)
-            elif not self._passing.by:
+            elif not self._passing.stopped_by(PERSON):
+                self._refuse_others_stop()
                 return
             self._write(who, "passing", before, after | _note(asked.note))
             if not asked.stopped:
@@ -80,9 +84,18 @@ class Changes:
         except StorageError as error:
             LOG.error("passing is stopped, and a restart will forget it: %s", error)  # noqa: TRY400
 
+    def _refuse_others_stop(self) -> None:
+        """What a check stopped, only the check or its own screen releases."""
+        if self._passing.by:
+            raise RefusedError(
+                409,
+                f"passing is stopped by {self._passing.by}",
+                cure="send golden parts, or ask quality to release it on the screen Golden parts",
+            )
+
     def _release(self) -> None:
         try:
-            self._passing.release()
+            self._passing.release(PERSON)
         except StorageError as error:
             raise RefusedError(503, str(error), cure="free the disk, then try again") from error
 

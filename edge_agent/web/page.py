@@ -10,11 +10,15 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.types import Frame
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.golden.config import GoldenTable
+from edge_agent.golden.gate import GoldenGate
 from edge_agent.web.access import Access
 from edge_agent.web.app import build_app
 from edge_agent.web.board import Board
-from edge_agent.web.changes import Changes, Passing, RecordChange
+from edge_agent.web.changes import Changes, RecordChange
 from edge_agent.web.config import WebTable
+from edge_agent.web.diagnostics import Inside
+from edge_agent.web.golden_parts import GoldenParts
 from edge_agent.web.live import Live
 from edge_agent.web.log_tail import LogTail
 from edge_agent.web.pictures import Pictures
@@ -22,7 +26,10 @@ from edge_agent.web.rooms import Rooms
 from edge_agent.web.server import PageServer
 from edge_agent.web.sessions import LockOut, Sessions
 from edge_agent.web.system import Machine, Traffic
+from edge_agent.web.updates import Updates, prove_bundle
 from edge_agent.web.users import UserFile
+
+NOTHING_INSIDE = Inside()
 
 
 class Page:
@@ -36,14 +43,17 @@ class Page:
         channels: Sequence[str],
         state_dir: Path,
         clock: Clock,
-        passing: Passing,
+        gate: GoldenGate,
+        golden: GoldenTable,
         record: RecordChange,
+        bundles_root: Path | None = None,
+        inside: Inside = NOTHING_INSIDE,
     ) -> None:
         self._traffic: Callable[[], Traffic] = Traffic
-        self._log = LogTail()
+        self.log = LogTail()
         pictures = Pictures()
         self.board = Board(
-            station, channels, clock=clock, pictures=pictures, stopped_by=lambda: passing.by
+            station, channels, clock=clock, pictures=pictures, stopped_by=lambda: gate.by
         )
         users, sessions = UserFile(table.users_file), Sessions(clock, table.session_hours)
         live = Live(
@@ -52,13 +62,16 @@ class Page:
         self.rooms = Rooms(
             table=table,
             board=self.board,
-            changes=Changes(self.board, passing, record),
-            machine=Machine(state_dir, clock=clock, log=self._log, traffic=lambda: self._traffic()),
+            changes=Changes(self.board, gate, record),
+            machine=Machine(state_dir, clock=clock, log=self.log, traffic=lambda: self._traffic()),
             live=live,
             users=users,
             sessions=sessions,
             lock_out=LockOut(clock),
             access=Access(table, users, sessions),
+            golden=GoldenParts(gate, golden, state_dir, clock=clock, record=record),
+            updates=Updates(bundles_root, prove_bundle, in_use=self.board.in_use, record=record),
+            inside=inside,
         )
         self._server = PageServer(build_app(self.rooms), table, live)
 
@@ -73,7 +86,7 @@ class Page:
 
     def open(self) -> None:
         """Begin to serve; raises DeviceError."""
-        logging.getLogger("lineside").addHandler(self._log)
+        logging.getLogger("lineside").addHandler(self.log)
         self._server.open()
 
     def publish(self, message: Outbound) -> None:
@@ -97,4 +110,4 @@ class Page:
     def close(self) -> None:
         """End the server; closing twice is fine."""
         self._server.close()
-        logging.getLogger("lineside").removeHandler(self._log)
+        logging.getLogger("lineside").removeHandler(self.log)

@@ -32,6 +32,8 @@ class Screen:
 SCREENS = (
     Screen("/", "line", Role.VIEWER),
     Screen("/history", "history", Role.VIEWER),
+    Screen("/golden", "golden", Role.VIEWER),
+    Screen("/updates", "updates", Role.VIEWER),
     Screen("/system", "system", Role.ENGINEER),
 )
 """In the order of the menu."""

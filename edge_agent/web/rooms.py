@@ -8,9 +8,12 @@ from edge_agent.web.access import Access
 from edge_agent.web.board import Board
 from edge_agent.web.changes import Changes
 from edge_agent.web.config import WebTable
+from edge_agent.web.diagnostics import Inside
+from edge_agent.web.golden_parts import GoldenParts
 from edge_agent.web.live import Live
 from edge_agent.web.sessions import LockOut, Sessions
 from edge_agent.web.system import Machine
+from edge_agent.web.updates import Updates
 from edge_agent.web.users import UserFile
 
 
@@ -27,3 +30,6 @@ class Rooms:
     sessions: Sessions
     lock_out: LockOut
     access: Access
+    golden: GoldenParts
+    updates: Updates
+    inside: Inside

@@ -53,6 +53,17 @@ export function element(name, text, more = {}) {
   return Object.assign(made, more);
 }
 
+// A short line in the corner that a change is made.
+export function done(text) {
+  const place = document.getElementById("done");
+  place.textContent = text;
+  window.setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 4000);
+}
+
+export function moment(at_ns) {
+  return new Date(at_ns / 1e6).toLocaleString(language === "zh" ? "zh-CN" : "en-GB");
+}
+
 document.getElementById("log-out")?.addEventListener("click", () => tell(async () => {
   await call("logOut");
   window.location.assign("/login");

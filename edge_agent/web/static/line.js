@@ -1,4 +1,4 @@
-import { address, call, element, language, tell, words } from "./api.js";
+import { address, call, done, element, language, tell, words } from "./api.js";
 
 const STALE_S = 10;
 const OFFLINE_MS = 15000;
@@ -144,11 +144,6 @@ function again() {
   events = null;
   // A session that has ended leads to the login page; a station that is down is tried again.
   tell(() => call("whoAmI")).finally(listen);
-}
-
-function done(text) {
-  id("done").textContent = text;
-  window.setTimeout(() => { id("done").textContent = ""; }, 4000);
 }
 
 async function passing(stopped) {

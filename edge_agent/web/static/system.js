@@ -22,3 +22,23 @@ tell(async () => {
   }));
   document.getElementById("log").textContent = found.log.join("\n");
 });
+
+const LEVEL = { OK: "ok", WARN: "warn", FAIL: "bad", UNKNOWN: "unknown" };
+
+document.getElementById("look").addEventListener("click", async (event) => {
+  const w = await words;
+  const button = event.currentTarget;
+  button.disabled = true;
+  button.textContent = w.board_wait;
+  const found = await tell(() => call("board"));
+  button.disabled = false;
+  button.textContent = w.board_look;
+  if (!found) return;
+  document.getElementById("board").hidden = false;
+  document.getElementById("checks").replaceChildren(...found.checks.map((check) => {
+    const row = element("li", undefined, { className: LEVEL[check.grade] });
+    row.append(element("b", w[`grade_${check.grade}`]), `${check.what}: ${check.detail}`);
+    if (check.cure) row.append(element("small", check.cure));
+    return row;
+  }));
+});

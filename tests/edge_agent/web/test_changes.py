@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.decide.hold import Hold
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_models import MissedDefect, StopPassing
 from edge_agent.web.board import Board
@@ -15,24 +18,15 @@ from edge_agent.web.pictures import Pictures
 from tests.station_kit import verdict
 
 
-class Line:
-    """Who stopped it; a full disk refuses to remember."""
+class Line(Hold):
+    """The station's own hold; a full disk refuses to remember."""
 
-    def __init__(self) -> None:
-        self.by = ""
-        self.full = False
+    full = False
 
-    def stop(self, by: str) -> None:
-        self.by = by
-        self._write()
-
-    def release(self) -> None:
-        self._write()
-        self.by = ""
-
-    def _write(self) -> None:
+    def _write(self, stops: Mapping[str, str]) -> None:
         if self.full:
             raise StorageError("full")
+        super()._write(stops)
 
 
 class Bench:

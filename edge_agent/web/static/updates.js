@@ -1,0 +1,55 @@
+import { call, done, element, tell, words } from "./api.js";
+
+const id = (name) => document.getElementById(name);
+const w = await words;
+let chosen = null;
+
+function fact(name, value) {
+  const row = element("div");
+  row.append(element("dt", name), element("dd", value || "–"));
+  return row;
+}
+
+function tile(slot) {
+  const made = element("section", undefined, { className: "tile" });
+  const facts = element("dl");
+  facts.append(fact(w.updates_current, slot.version),
+    fact(slot.other_is_newer ? w.updates_candidate : w.updates_previous, slot.other),
+    fact(w.updates_minimum, slot.min_version));
+  made.append(element("h2", slot.name), facts);
+  if (slot.sha256) made.append(element("p", `SHA-256 ${slot.sha256}`, { className: "soft code" }));
+  if (slot.fault) made.append(element("p", slot.fault, { className: "bad-text" }));
+  if (slot.other && id("slots").dataset.may) {
+    const text = `${slot.other_is_newer ? w.updates_promote : w.updates_back} ${slot.other}`;
+    const button = element("button", text, { type: "button", className: slot.other_is_newer ? "missed" : "" });
+    button.addEventListener("click", () => ask(slot, text));
+    made.append(button);
+  }
+  return made;
+}
+
+function ask(slot, text) {
+  chosen = slot;
+  id("switch-title").textContent = `${slot.name}: ${text}?`;
+  id("switch-dialog").showModal();
+}
+
+async function look() {
+  const view = await tell(() => call("updates"));
+  if (!view) return;
+  id("fault").hidden = !view.fault;
+  id("fault").textContent = view.fault;
+  id("in-use").replaceChildren(...Object.entries(view.in_use).map(([channel, bundle]) => fact(channel, bundle)));
+  id("slots").replaceChildren(...view.slots.map(tile));
+}
+
+id("switch-no").addEventListener("click", () => id("switch-dialog").close());
+id("switch-yes").addEventListener("click", async () => {
+  id("switch-dialog").close();
+  done(w.updates_testing);
+  const asked = { name: chosen.name, version: chosen.other };
+  if (await tell(() => call("switchBundle", asked))) done(`${chosen.name} ${chosen.other} ${w.updates_is_current}`);
+  look();
+});
+window.setInterval(() => { if (!document.querySelector("dialog[open]")) look(); }, 5000);
+look();

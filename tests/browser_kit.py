@@ -1,0 +1,65 @@
+"""A tab of Debian's Chromium on a page that is served, and what it must not do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page as Tab
+
+from tests.page_kit import PASSWORD
+
+CHROMIUM = Path("/usr/bin/chromium")
+SCREENSHOTS = os.environ.get("LINESIDE_SCREENSHOTS", "")
+IN_CHROMIUM = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium (apt install chromium)"),
+]
+LEAST_TARGET_PX = 48
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, a, input, select, summary")]
+  .filter((one) => one.offsetParent !== null && !one.closest("p, header"))
+  .map((one) => {
+    const place = (one.closest("label") ?? one).getBoundingClientRect();
+    return [one.tagName, one.id || one.textContent.trim(), Math.round(place.height)];
+  }).filter(([, , height]) => height < %d)"""
+
+
+@dataclass
+class Seen:
+    """A tab, and what it must not do."""
+
+    tab: Tab
+    address: str
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def shot(self, name: str) -> None:
+        """Keep a picture where somebody wants to look."""
+        if SCREENSHOTS:
+            self.tab.screenshot(path=f"{SCREENSHOTS}/{name}.png")
+
+    def log_in(self, name: str) -> None:
+        """As the person of that name."""
+        self.tab.goto(f"{self.address}login", wait_until="commit")
+        self.tab.fill("[name=name]", name)
+        self.tab.fill("[name=password]", PASSWORD)
+        self.tab.keyboard.press("Enter")
+        self.tab.wait_for_selector("#log-out")
+
+    def open(self, path: str) -> None:
+        """Another screen."""
+        self.tab.goto(f"{self.address}{path}", wait_until="commit")
+
+    def small_targets(self) -> list[object]:
+        """What is too small for a finger in a glove on the screen that is open."""
+        found = self.tab.evaluate(SMALL_TARGETS % LEAST_TARGET_PX)
+        assert isinstance(found, list)
+        return found
+
+    def is_clean(self) -> bool:
+        """Whether no error was told and no other host was asked."""
+        assert self.errors == []
+        assert self.hosts == {self.address.split("/")[2]}
+        return True

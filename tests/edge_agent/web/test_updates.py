@@ -1,0 +1,89 @@
+"""Bundles on the page: a switch is verified, tested, recorded, and leads back as it came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.update.slots import install
+from edge_agent.web.api_updates import UpdatesApi
+from edge_agent.web.updates import SlotRow, SwitchAsked, UpdatesView, prove_bundle
+from edge_agent.web.users import Role
+from tests.page_kit import PageKit
+from tests.signing_kit import open_workshop
+
+
+@pytest.fixture
+def installed(kit: PageKit, tmp_path: Path) -> PageKit:
+    """A station with 1.0.0 before 1.1.0."""
+    workshop = open_workshop(tmp_path / "workshop")
+    for version in ("1.0.0", "1.1.0"):
+        bundle = workshop.signed(version)
+        install(bundle, kit.folder / "station", prove_bundle, trust=[workshop.public])
+    return kit
+
+
+def test_who_may_what(kit: PageKit) -> None:
+    roles = {row.name: row.role for row in UpdatesApi(kit.page.rooms).operations()}
+    assert roles == {"updates": Role.VIEWER, "switchBundle": Role.ENGINEER}
+
+
+def only(kit: PageKit) -> SlotRow:
+    view = UpdatesView.model_validate(kit.page.rooms.updates.view().model_dump())
+    (row,) = view.slots
+    return row
+
+
+def test_back_and_forth_by_the_same_button(installed: PageKit) -> None:
+    browser = installed.logged_in(Role.ENGINEER)
+    assert (only(installed).version, only(installed).other) == ("1.1.0", "1.0.0")
+    asked = SwitchAsked(name="brightness", version="1.0.0").model_dump()
+    assert browser.post("/api/updates/switch", json=asked).status_code == 200
+    back = only(installed)
+    assert (back.version, back.other, back.other_is_newer) == ("1.0.0", "1.1.0", True)
+    assert back.min_version == "1.1.0"
+    again = browser.post("/api/updates/switch", json=asked)
+    assert again.status_code == 409, "a second click of an old page switched"
+    assert browser.post("/api/updates/switch", json=asked | {"version": "1.1.0"}).status_code == 200
+    assert only(installed).version == "1.1.0"
+    assert installed.records == [
+        ("engineer", "roll back bundle", {"bundle": "brightness 1.1.0"},
+         {"bundle": "brightness 1.0.0"}),
+        ("engineer", "promote bundle", {"bundle": "brightness 1.0.0"},
+         {"bundle": "brightness 1.1.0"}),
+    ]  # fmt: skip
+
+
+def test_without_the_role_or_the_record_nothing_is_switched(installed: PageKit) -> None:
+    asked = {"name": "brightness", "version": "1.0.0"}
+    quality = installed.logged_in(Role.QUALITY)
+    assert quality.post("/api/updates/switch", json=asked).status_code == 403
+    installed.can_record = False
+    engineer = installed.logged_in(Role.ENGINEER)
+    assert engineer.post("/api/updates/switch", json=asked).status_code == 503
+    assert only(installed).version == "1.1.0"
+
+
+def test_a_damaged_bundle_is_named_and_not_switched_to(installed: PageKit) -> None:
+    slots = installed.folder / "station" / "bundles" / "brightness"
+    stored = slots / "previous" / "brightness.bundle"
+    stored.write_bytes(stored.read_bytes()[:-40] + b"x" * 40)
+    browser = installed.logged_in(Role.ENGINEER)
+    asked = {"name": "brightness", "version": "1.0.0"}
+    answer = browser.post("/api/updates/switch", json=asked)
+    assert answer.status_code in (404, 409)
+    assert (slots / "current").resolve() != (slots / "previous").resolve()
+
+
+def test_a_station_without_slots_says_why(kit: PageKit) -> None:
+    view = kit.browser().get("/api/updates").json()
+    assert view["slots"] == []
+    assert "no such station folder" in view["fault"]
+
+
+def test_what_is_in_use_is_what_the_station_told(kit: PageKit) -> None:
+    bundles = {"top": "caps 1.0.0"}
+    kit.page.publish(StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles))
+    assert kit.browser().get("/api/updates").json()["in_use"] == bundles
