@@ -1,9 +1,10 @@
 """The whole product in one terminal: a simulated line, two models, a signed push, live verdicts.
 
-    python -m benchmarks.demo [--out DIR] [--parts N] [--seed S] [--fast]
+    python -m benchmarks.demo [--out DIR] [--parts N] [--seed S] [--fast] [--no-page]
 
 Everything is made on this machine: images and vibration by the simulator, both models, their keys,
 the broker. The table at the end compares every verdict with what the simulator knows to be true.
+The line then runs on for half an hour with the station's page open.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rich.live import Live
 from rich.table import Table
 
 from benchmarks.brokers import EmbeddedBroker
+from benchmarks.demo_page import MINUTES, NAME, PASSWORD, open_page
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
 from edge_agent.simulator import motor, parts
@@ -133,7 +135,20 @@ def main() -> int:
     console.print(
         f"open {folder}/runs/parts/report.html to see what the model of the parts reaches, and why"
     )
+    if options.page:
+        _show_page(folder, options.seed, (FEW if options.fast else IMAGES_AND_RECORDINGS)[0])
     return 0 if sent == len(verdicts) else 1
+
+
+def _show_page(folder: Path, seed: int, images: str) -> None:
+    page = open_page(folder, seed, start=int(images))
+    if page is None:
+        console.print(f"[red]the station's page did not open: see {folder}/page.log[/red]")
+        return
+    console.print(
+        f"the line runs on for {MINUTES} min; its page: [bold]{page.address}[/bold] "
+        f"(log in as {NAME}, password {PASSWORD}); end it with: kill {page.agent.pid}"
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -142,6 +157,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parts", type=int, default=200, help="parts on the line (default 200)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fast", action="store_true", help="small and weak models, for a test")
+    parser.add_argument(
+        "--no-page", dest="page", action="store_false", help="end without the station's page"
+    )
     return parser.parse_args()
 
 
