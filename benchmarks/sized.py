@@ -21,8 +21,18 @@ from edge_agent.simulator.scene import render
 LABELS = ["good", "defect"]
 
 
-def write_sized_run(path: Path, alpha: float = 0.35, size_px: int = 224, seed: int = 0) -> None:
-    """A MobileNetV2 of width `alpha` on `size_px` pixels; random weights need no download."""
+def write_sized_run(
+    path: Path,
+    alpha: float = 0.35,
+    size_px: int = 224,
+    seed: int = 0,
+    *,
+    good_logit: float = 0.0,
+) -> None:
+    """A MobileNetV2 of width `alpha` on `size_px` pixels; random weights need no download.
+
+    good_logit: added to the logit of the good label; 8 makes every part a PASS.
+    """
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -31,7 +41,9 @@ def write_sized_run(path: Path, alpha: float = 0.35, size_px: int = 224, seed: i
     )
     pixels = keras.Input((size_px, size_px, 3))
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    network = keras.Model(pixels, keras.layers.Dense(2)(body(scaled)))
+    bias = keras.initializers.Constant(np.array([good_logit, 0.0]))
+    head = keras.layers.Dense(2, bias_initializer=bias)
+    network = keras.Model(pixels, head(body(scaled)))
     path.mkdir(parents=True)
     network.save(path / "model.keras")
     spec = ModelSpec(

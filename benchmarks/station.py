@@ -4,6 +4,7 @@
 
 belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
 plc: the same with a PLC over Modbus; agent and PLC are killed and the link is cut in turn.
+load: an hour of two cameras, a vibration sensor and process tags, against the station's budgets.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.station_drift import drift_rows
 from benchmarks.station_evidence import evidence_rows
 from benchmarks.station_golden import golden_rows
 from benchmarks.station_health import health_rows
+from benchmarks.station_load import load_rows
 from benchmarks.station_memory import memory_rows
 from benchmarks.station_replay import replay_rows
 from edge_agent.audit.chain import Head
@@ -199,6 +201,7 @@ PARTS = {
     "health": health_rows,
     "memory": memory_rows,
     "replay": replay_rows,
+    "load": load_rows,
 }
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ class Subscriber:
         self.duplicates = 0
         self.states: list[dict[str, Any]] = []
         self.gaps: list[dict[str, Any]] = []
+        self.latest: dict[str, dict[str, Any]] = {}
+        self.kinds: Counter[str] = Counter()
         self._topic = f"{prefix}/{station}/#"
         self._port = port
         self._changed = threading.Condition()
@@ -66,6 +68,8 @@ class Subscriber:
     def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
         document = json.loads(message.payload)
         with self._changed:
+            self.kinds[document["kind"]] += 1
+            self.latest[document["kind"]] = document
             if document["kind"] == "verdict":
                 self.duplicates += document["event_id"] in self.verdicts
                 self.verdicts[document["event_id"]] = document
