@@ -235,28 +235,6 @@ EXPECTED: dict[str, Expected] = {
             ),
         ),
     ),
-    "attacks/bundles_hostile.py": Expected(
-        (
-            r"^good, first with --trust .*INSTALLED 1\.0\.0",
-            r"^downgrade .*RollbackError",
-            r"^same version, other content .*RollbackError",
-            r"^version in Arabic digits .*BundleError",
-            r"^unsigned .*SignatureError",
-            r"^stranger's key .*SignatureError",
-            r"^our key id on the stranger's signature .*SignatureError",
-            r"^file swapped under a good signature .*BundleError",
-            r"^two entries of one name .*BundleError",
-            r"^manifest of 100 MB .*BundleError",
-            r"^vectors\.npz unpacks to 1e9 bytes .*BundleError",
-            r"^513 MiB: ",
-            r"^installed names now: \['brightness 4\.0\.0'\]",
-        ),
-        (r"!! ", r"HANG", r"INSTALLED [56]", r"513 MiB read"),
-        900,
-        figures=(
-            (r"^(?:manifest|deflate|200,000|100 over|vectors).* (\d+) MB ", lambda mb: mb < 400),
-        ),
-    ),
     "attacks/check_says.py": Expected((
         r"^1$", r"^FAIL +topic verdict ", r"^FAIL +topic gap ", r"^OK +topic state ",
         r"^WARN +confirmations +a broker of MQTT 3\.1\.1 confirms what it refuses",

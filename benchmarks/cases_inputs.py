@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from deploy.signing.keys import make_keys, read_keys
-from deploy.signing.sign import sign_bundle
+from deploy.signing.keys import Keyring
+from deploy.signing.metadata import Life, utc
+from deploy.signing.new_keys import make_keys
+from deploy.signing.release import release_bundles
+from deploy.signing.repository import FIRST_LINE, Repository
+from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 
 DAMAGED = 6
@@ -21,8 +25,10 @@ def write_inputs(work: Path, bundle: Path) -> None:
     spec = seed.manifest.spec.model_copy(update={"name": "motor"})
     motor = demo / "motor.bundle"
     write_bundle(motor, seed.manifest.model_copy(update={"spec": spec}), seed.files)
-    make_keys(demo / "keys")
-    sign_bundle(motor, read_keys(demo / "keys"))
+    life = Life(utc(SystemClock().utc_ns()))
+    make_keys(demo / "keys", life)
+    repository = Repository(demo / "releases", Keyring(demo / "keys"), life)
+    release_bundles([motor], FIRST_LINE, repository)
     _write_damaged(work / "fuzz" / "modelbundle11", seed.model)
 
 

@@ -26,8 +26,6 @@ MODULES = {
     "edge_agent.report.ledger": "edge_agent.messaging.outbox_store",
     "edge_agent.report.mqtt": "edge_agent.messaging.mqtt.sender",
     "edge_agent.report.outbox": "edge_agent.messaging.outbox",
-    "deploy.keys": "deploy.signing.keys",
-    "deploy.sign": "deploy.signing.sign",
 }
 """Module that a script imports -> where it is now."""
 
@@ -57,6 +55,10 @@ NAMES = (
         r"\1; from edge_agent.messaging.acted_counter import ActedCounter",
     ),
     (r"\$PROJECT/demo-output", "$WORK/demo"),
+    (r"lineside-deploy sign ", "lineside-deploy release "),
+    (r'\["sign",', '["release",'),
+    (r"keys/\*\.pub", "keys/root.json"),
+    (r"""glob\((['"])\*\.pub\1\)""", r"glob(\1root.json\1)"),
     (r'o\.put\("verdict",verdict\)', "o.put(verdict())"),
 )
 """Patterns of every script and what they are now."""
@@ -137,13 +139,6 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     # Each FAIL is a line of the log now: the change of the bundle lies further back.
     "attacks/swap_alarm.py": ((r"\[-500:\]", ""),),
-    "attacks/bundles_hostile.py": (
-        (
-            r"from edge_agent\.contracts\.model\.bundle import \*",
-            "import time; from edge_agent.contracts.model.bundle import *",
-        ),
-        (r"trust=trust\)", "trust=[trust] if trust else [])"),
-    ),
 }
 """Script (folder/file) -> its own patterns: what it calls otherwise now."""
 

@@ -56,6 +56,6 @@ class Workshop:
         keys = self.folder / "keys"
         if not keys.exists():
             self.call("lineside-deploy", "keys", "init", keys)
-        self.call("lineside-deploy", "sign", bundle, "--keys", keys)
-        trust = next(keys.glob("*.pub"))
+        self.call("lineside-deploy", "release", bundle, "--keys", keys)
+        trust = keys / "root.json"
         self.call("lineside-deploy", "push", bundle, "--to", self.station, "--trust", trust)

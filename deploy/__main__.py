@@ -8,8 +8,8 @@ from edge_agent.contracts.core.command import Program
 
 EPILOG = """examples:
   lineside-deploy keys init keys
-  lineside-deploy sign caps-1.0.0.bundle --keys keys
-  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/*.pub
+  lineside-deploy release caps-1.0.0.bundle
+  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/root.json
   lineside-deploy push caps-1.1.0.bundle --to pi@line3:/var/lib/lineside
   lineside-deploy status pi@line3:/var/lib/lineside
   lineside-deploy rollback pi@line3:/var/lib/lineside caps
@@ -21,7 +21,7 @@ exit codes: 0 ok, 1 failed, 2 misuse, 4 host not reached, or a disk that must no
 PROGRAM = Program(
     name="lineside-deploy",
     package="deploy.cli",
-    description="Sign bundles, install them on stations, and flash cards.",
+    description="Release bundles, install them on stations, and flash cards.",
     epilog=EPILOG,
 )
 main = PROGRAM.main

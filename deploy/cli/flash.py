@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
   lineside-deploy flash pios-lite.img.xz /dev/sdb --sha256 SUM --keys keys --receipt card7.json
   lineside-deploy flash pios-lite.img.xz /dev/sdb --station station.toml --board board.toml \\
-      --os-list os_list.json --trust keys/*.pub --wheels wheels --bundle caps-1.0.0.bundle
+      --os-list os_list.json --trust keys/root.json --wheels wheels --bundle caps-1.0.0.bundle
 
 Nothing is written to a disk that is in use, read-only, too small, or not removable unless its
 --serial is given. The first MiB is written last: a card that was pulled out does not boot.
@@ -42,7 +42,8 @@ def register(verbs: Verbs) -> None:
     flash.add_argument("--station", type=Path, metavar="STATION.toml", help="with --board")
     flash.add_argument("--board", type=Path, metavar="BOARD.toml", help="name, user, network")
     flash.add_argument("--os-list", type=Path, metavar="FILE", help="list that has IMAGE's entry")
-    flash.add_argument("--trust", type=Path, nargs="+", default=[], metavar="KEY.pub")
+    flash.add_argument("--trust", type=Path, metavar="ROOT.json", help="root to trust")
+    flash.add_argument("--releases", type=Path, default=Path("releases"), metavar="DIR")
     flash.add_argument("--wheels", type=Path, metavar="DIR", help="the agent's wheels, with pip's")
     flash.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="BUNDLE")
     flash.add_argument("--keys", type=Path, metavar="DIR", help="folder of keys for the receipt")
@@ -105,7 +106,8 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
         board=read_board(args.board),
         folder=args.board.parent,
         station=args.station,
-        trust=tuple(args.trust),
+        trust=args.trust,
+        releases=args.releases,
         wheels=args.wheels,
         bundles=tuple(args.bundle),
     )

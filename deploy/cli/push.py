@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deploy.push.host import Answer, Host
 
 EXAMPLES = """examples:
-  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/*.pub
+  lineside-deploy push caps-1.0.0.bundle --to station --trust keys/root.json
   lineside-deploy push caps-1.1.0.bundle --to pi@line3:/var/lib/lineside
 """
 
@@ -27,11 +27,15 @@ def register(verbs: Verbs) -> None:
     push.add_argument(
         "--trust",
         type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY.pub",
-        help="make the station trust these public keys",
+        metavar="ROOT.json",
+        help="the root that a station without one shall trust",
+    )
+    push.add_argument(
+        "--releases",
+        type=Path,
+        default=Path("releases"),
+        metavar="DIR",
+        help="take the newest signature from this folder of releases, if it is there (releases)",
     )
     push.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
     add_host_options(push)
@@ -68,12 +72,24 @@ def relay(answer: Answer) -> int:
 
 def _push(args: argparse.Namespace) -> int:
     from deploy.push.host import install
-    from edge_agent.contracts.model.bundle import read_bundle
 
     host = named_host(args.to, args)
-    if read_bundle(args.bundle).signature is None:
-        raise SignatureError(
-            "not signed", where=str(args.bundle), cure="run `lineside-deploy sign` on it"
-        )
+    payload = _newest(args.bundle, args.releases)
     words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
-    return relay(install(host, args.bundle, args.trust, *words))
+    return relay(install(host, args.bundle.name, payload, args.trust, *words))
+
+
+def _newest(path: Path, releases: Path) -> bytes:
+    """The bundle with the newest signature at hand: metadata may have been refreshed since."""
+    from edge_agent.contracts.model.bundle import archive_of, read_bundle
+
+    bundle = read_bundle(path)
+    if bundle.signature is None:
+        raise SignatureError(
+            "not signed", where=str(path), cure="run `lineside-deploy release` on it"
+        )
+    from deploy.signing.release import is_repository, with_newest_signature
+
+    return (
+        with_newest_signature(bundle, releases) if is_repository(releases) else archive_of(bundle)
+    )

@@ -10,8 +10,8 @@ from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
 EXAMPLES = """examples:
-  lineside-deploy receipt card7.json --key keys/0123456789abcdef.pub
-  lineside-deploy receipt card7.json --key keys/0123456789abcdef.pub --json
+  lineside-deploy receipt card7.json --key keys/online.pub
+  lineside-deploy receipt card7.json --key keys/online.pub --json
 
 Exit code 1 where the receipt was altered, or another key signed it.
 """

@@ -14,9 +14,11 @@ from pathlib import Path
 from deploy.flash.board import Board, authorized_keys, read_file, wifi_password
 from deploy.flash.network import network_manager_text, wpa_key, wpa_supplicant_text
 from deploy.flash.os_list import InitFormat
+from deploy.signing.release import is_repository, with_newest_signature
 from deploy.systemd.unit import NAME, unit_text
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.toml import read_toml_document
+from edge_agent.contracts.model.bundle import read_bundle
 
 SCRIPT = "first-boot.sh"
 COPY = "/var/lib/lineside-first-boot"
@@ -37,7 +39,8 @@ class Contents:
     board: Board
     folder: Path
     station: Path
-    trust: tuple[Path, ...] = ()
+    trust: Path | None = None
+    releases: Path | None = None
     wheels: Path | None = None
     bundles: tuple[Path, ...] = ()
 
@@ -55,9 +58,9 @@ def station_files(contents: Contents) -> dict[str, bytes | Path]:
         NAME: unit_text().encode(),
         SCRIPT: (files("deploy") / "flash" / SCRIPT).read_bytes(),
         **_wifi(board, contents.folder),
-        **{f"trust/{path.name}": read_file(path) for path in contents.trust},
+        **({"trust/root.json": read_file(contents.trust)} if contents.trust else {}),
         **dict(_wheels(contents)),
-        **{f"bundles/{path.name}": path for path in _bundles(contents)},
+        **_bundles(contents),
     }
     for number, (target, source) in enumerate(sorted(board.files.items())):
         found[f"files/{number}"] = read_file(contents.folder / source)
@@ -125,11 +128,17 @@ def _wheels(contents: Contents) -> Iterator[tuple[str, Path]]:
     yield from ((f"wheels/{path.name}", path) for path in found)
 
 
-def _bundles(contents: Contents) -> tuple[Path, ...]:
+def _bundles(contents: Contents) -> dict[str, bytes | Path]:
+    """The bundles with their newest signatures, so that the board takes them in any order."""
     if contents.bundles and not (contents.trust and contents.wheels):
-        cure = "add --trust KEY.pub and --wheels DIR: the board installs and checks it offline"
+        cure = "add --trust ROOT.json and --wheels DIR: the board installs and checks it offline"
         raise ConfigError("a bundle alone cannot be installed", where="--bundle", cure=cure)
     for path in contents.bundles:
         if path.suffix != ".bundle" or not path.is_file():
             raise ConfigError("no bundle", where=str(path), cure="name a signed .bundle file")
-    return contents.bundles
+    if contents.releases is None or not is_repository(contents.releases):
+        return {f"bundles/{path.name}": path for path in contents.bundles}
+    signed = (
+        (p, with_newest_signature(read_bundle(p), contents.releases)) for p in contents.bundles
+    )
+    return {f"bundles/{path.name}": payload for path, payload in signed}

@@ -91,7 +91,7 @@ fi
 for bundle in "$here"/bundles/*.bundle; do
     if [ -f "$bundle" ]; then
         set --
-        for key in "$here"/trust/*.pub; do set -- "$@" --trust "$key"; done
+        if [ -f "$here/trust/root.json" ]; then set -- --trust "$here/trust/root.json"; fi
         /opt/lineside/bin/lineside-agent slots install --root=/var/lib/lineside "$@" -- "$bundle"
     fi
 done

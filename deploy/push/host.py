@@ -6,17 +6,16 @@ A host is a folder on this machine (`station`, `/mnt/card/lineside`) or one on a
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import secrets
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from deploy.push.ssh import run_script
 from edge_agent.contracts.core.errors import ConfigError, SignatureError, StorageError
@@ -28,10 +27,12 @@ set -e
 umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-mkdir "$folder"/bundle "$folder"/keys
+mkdir "$folder"/bundle
 cat > "$folder"/bundle/{name}
 """
 """Only the sender may read the copy on its way; `slots install` sets the modes of what it makes."""
+
+MOST_ROOT_BYTES = 1 << 16
 
 ADDRESS = re.compile(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", re.DOTALL)
 """`[user@]host:folder`, with an IPv6 address in brackets, as scp reads it."""
@@ -75,15 +76,20 @@ def parse_host(text: str, program: str = PROGRAM, ssh_config: Path | None = None
     return Host(folder, address, program, ssh_config)
 
 
-def install(host: Host, bundle: Path, trust: Sequence[Path], *options: str) -> Answer:
-    """Hand the bundle to the host's `slots install`; `trust` are public keys to trust from now on.
+def install(host: Host, name: str, payload: bytes, trust: Path | None, *options: str) -> Answer:
+    """Hand a bundle to the host's `slots install`, as a file `name` with the bytes `payload`.
 
-    Raises StorageError for a file that cannot be read, DeviceError for a host out of reach.
+    trust: the root.json that a station without one shall trust. Raises StorageError for a file
+    that cannot be read, DeviceError for a host out of reach.
     """
     command = ["slots", "install", f"--root={host.folder}", *options]
-    if not host.address:
-        return _run_here([*command, *_trusting(map(str, trust)), "--", str(bundle)])
-    return _send(host, command, bundle, trust)
+    root = None if trust is None else _root_text(trust)
+    if host.address:
+        return _send(host, command, name, payload, root)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(payload)
+        return _run_here([*command, *([f"--trust={trust}"] if trust else []), "--", str(path)])
 
 
 def ask(host: Host, *words: str) -> Answer:
@@ -100,24 +106,17 @@ def _run_here(words: list[str]) -> Answer:
     return Answer(done.returncode, _text(done.stdout), _text(done.stderr))
 
 
-def _send(host: Host, command: list[str], bundle: Path, trust: Sequence[Path]) -> Answer:
+def _send(host: Host, command: list[str], name: str, payload: bytes, root: str | None) -> Answer:
     """Stream the bundle to a temporary folder of the host and install it from there.
 
     One connection and no sftp, which small systems lack; the folder goes away in every case.
     """
-    payload = _read(bundle)
-    keys = [_key_text(path) for path in trust]
-    name = shlex.quote(bundle.name)
-    files = [f'"$folder"/keys/{number}.pub' for number in range(len(keys))]
-    receive = RECEIVE.format(name=name) + "".join(
-        f"printf %s {shlex.quote(key)} > {file}\n" for key, file in zip(keys, files, strict=True)
-    )
-    words = [shlex.join(command), *_trusting(files), "--", f'"$folder"/bundle/{name}']
+    receive, words = RECEIVE.format(name=shlex.quote(name)), [shlex.join(command)]
+    if root is not None:
+        receive += f'printf %s {shlex.quote(root)} > "$folder"/root.json\n'
+        words.append('--trust="$folder"/root.json')
+    words += ["--", f'"$folder"/bundle/{shlex.quote(name)}']
     return _run_there(host, receive, " ".join(words), payload)
-
-
-def _trusting(files: Sequence[str] | map[str]) -> list[str]:
-    return [word for file in files for word in ("--trust", file)]
 
 
 def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
@@ -138,18 +137,18 @@ def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
     return Answer(done.returncode, stdout, _text(done.stderr), greeting)
 
 
-def _key_text(path: Path) -> str:
-    """A key as a word of the script; raises SignatureError by the name that it has here."""
+def _root_text(path: Path) -> str:
+    """A root as a word of the script; raises SignatureError by the name that it has here."""
     payload = _read(path)
-    try:
-        load_pem_public_key(payload)
-        return payload.decode("ascii")
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureError(
-            "not a public key in PEM",
-            where=str(path),
-            cure="name the .pub file that `lineside-deploy keys init` wrote",
-        ) from error
+    if len(payload) <= MOST_ROOT_BYTES:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            if json.loads(payload)["signed"]["_type"] == "root":
+                return payload.decode("ascii")
+    raise SignatureError(
+        "no root of trust",
+        where=str(path),
+        cure="name the file root.json that `lineside-deploy keys init` wrote",
+    )
 
 
 def _text(output: bytes) -> str:

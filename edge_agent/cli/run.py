@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge_agent.contracts.wire.decision import Decision
     from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.golden.gate import GoldenGate
+    from edge_agent.station.actor import Listener
     from edge_agent.station.adapter_set import AdapterSet
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
@@ -83,7 +84,7 @@ def _run(args: argparse.Namespace) -> int:
         station = Station(
             config,
             clock=clock,
-            listeners=[*(x for x in (audit, page, hold) if x), *adapters.by_driver.values()],
+            listeners=_told(config, adapters, audit, page, hold),
             observers=[observer for observer in (evidence, page) if observer],
             hold=hold,
             audit_head=lambda: audit.head if audit else "",
@@ -95,6 +96,14 @@ def _run(args: argparse.Namespace) -> int:
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
+
+
+def _told(config: StationConfig, adapters: AdapterSet, *others: Listener | None) -> list[Listener]:
+    """Who is told of every message: `others` where they are there, the state's file, adapters."""
+    from edge_agent.station.state_file import StateFile
+
+    present = [other for other in others if other is not None]
+    return [*present, StateFile(config.station.state_dir), *adapters.by_driver.values()]
 
 
 def _golden_gate(config: StationConfig, clock: Clock, audit: AuditRecorder | None) -> GoldenGate:

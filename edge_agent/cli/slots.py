@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   lineside-agent slots install caps-1.2.0.bundle --root /var/lib/lineside
-  lineside-agent slots install caps-1.0.0.bundle --root station --trust 4f1c0d2a9b3e5d67.pub
+  lineside-agent slots install caps-1.0.0.bundle --root station --trust root.json
   lineside-agent slots status --root station --json
   lineside-agent slots rollback caps --root station
 """
@@ -54,11 +54,8 @@ def _register_install(actions: Verbs) -> None:
     install.add_argument(
         "--trust",
         type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY.pub",
-        help="trust these public keys from now on",
+        metavar="ROOT.json",
+        help="the root that a station without one trusts from now on",
     )
     install.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
     install.set_defaults(run=_install)

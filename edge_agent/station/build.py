@@ -163,17 +163,17 @@ def trusted_bundle(path: Path, trust: TrustTable) -> Bundle:
     """Read a bundle and check its signature, unless unsigned ones are allowed."""
 
     def check(sealed: SealedBundle) -> None:
-        if trust.allow_unsigned and (sealed.signature is None or trust.keys is None):
+        if trust.allow_unsigned and (sealed.signature is None or trust.trusted is None):
             return
-        if trust.keys is None:
+        if trust.trusted is None:
             raise ConfigError(
-                "no trusted keys are named",
+                "no trusted root is named",
                 where="station.toml: trust",
-                cure="set trust.root or trust.keys_dir (or allow_unsigned = true on a test bench)",
+                cure="set trust.root or trust.folder (or allow_unsigned = true on a test bench)",
             )
         from edge_agent.update.signature import verify_bundle
 
-        verify_bundle(sealed, trust.keys)
+        verify_bundle(sealed, trust.trusted)
 
     return read_bundle(bundle_file(path), check)
 

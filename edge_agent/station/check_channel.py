@@ -102,7 +102,7 @@ def judged_result(name: str, verdicts: list[ChannelVerdict], dropped: int) -> Ch
 def _signature(name: str, bundle: Bundle) -> CheckResult:
     if bundle.signature is not None:
         return CheckResult(f"{name}: bundle", "OK", f"{bundle.title}, signed")
-    cure = "lineside-deploy sign, and trust.allow_unsigned = false"
+    cure = "lineside-deploy release, and trust.allow_unsigned = false"
     return CheckResult(f"{name}: bundle", "WARN", f"{bundle.title}, UNSIGNED", cure)
 
 

@@ -13,16 +13,16 @@ class TrustTable(Table):
     """Whose bundles this station runs."""
 
     root: StationPath | None = Field(
-        default=None, description="station folder; its trust/*.pub are the trusted keys"
+        default=None, description="station folder; its trust/ holds the trusted root"
     )
-    keys_dir: StationPath | None = Field(
-        default=None, description="folder of trusted *.pub keys, in the place of root"
+    folder: StationPath | None = Field(
+        default=None, description="folder with root.json, in the place of root"
     )
     allow_unsigned: bool = Field(default=False, description="true only on a test bench")
 
     @property
-    def keys(self) -> Path | None:
-        """The folder of trusted keys."""
-        if self.keys_dir is not None:
-            return self.keys_dir
+    def trusted(self) -> Path | None:
+        """The folder of the trusted root."""
+        if self.folder is not None:
+            return self.folder
         return None if self.root is None else self.root / "trust"

@@ -1,23 +1,20 @@
-"""Who made this bundle: its Ed25519 signature against the station's folder of trusted keys."""
+"""Who released this bundle: its signature against the root that the station trusts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
-
-from edge_agent.contracts.core.errors import BundleError, SignatureError
+from edge_agent.contracts.core.errors import BundleError, RollbackError, SignatureError
+from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import SIGNATURE
-from edge_agent.contracts.model.manifest import parse_json
-from edge_agent.contracts.model.signature import Signature, key_id
+from edge_agent.contracts.model.manifest import Manifest, parse_json
+from edge_agent.contracts.model.signature import Signature, target_path
+from edge_agent.update.trust_folder import read_trust_folder
+from edge_agent.update.trusted import Trusted
+
+if TYPE_CHECKING:
+    from edge_agent.update.metadata import Release
 
 
 class Signed(Protocol):
@@ -33,114 +30,86 @@ class Signed(Protocol):
     def source(self) -> str: ...
 
 
-def verify_bundle(bundle: Signed, trust: Path) -> str:
-    """Check that a key in the folder `trust` (*.pub, PEM) signed `bundle`; returns the key's id.
+def verify_bundle(bundle: Signed, trust: Path) -> None:
+    """Check that a bundle may be armed by what the folder `trust` holds.
 
-    The name of a key file does not matter, its content does. Raises SignatureError that names the
-    bundle or key file and the cure.
+    What an install has accepted stays accepted: keys may be replaced and metadata may expire
+    while a line runs. Anything else must be released under the root. Raises SignatureError that
+    names the bundle or the folder, and the cure.
     """
-    read_signature(bundle)
-    return check_signature(bundle, _read_keys(_key_files(trust)), trust)
+    armable(bundle, read_trust_folder(trust), trust)
 
 
-def check_signature(bundle: Signed, keys: Mapping[str, Ed25519PublicKey], trust: Path) -> str:
-    """Check that one of `keys` (key id -> key) signed `bundle`; returns the key's id.
-
-    `trust` is where the station looks for keys. Raises SignatureError.
-    """
+def armable(bundle: Signed, trusted: Trusted | None, trust: Path) -> None:
+    """The same with the content of the folder."""
+    trusted = required(trusted, trust)
+    manifest_sha256 = sha256_hex(bundle.manifest_bytes)
+    if manifest_sha256 in trusted.installed:
+        return
     signature = read_signature(bundle)
-    if not keys:
-        raise SignatureError(
-            "holds no trusted key (*.pub)" if trust.is_dir() else "no folder of trusted keys",
-            where=str(trust),
-            cure="give the station a key: lineside-deploy push BUNDLE --to HOST --trust KEY.pub",
+    # tuf costs 0.1 s and 9 MB, which a station that has installed its bundles need not pay.
+    from edge_agent.update.metadata import find_release
+
+    find_release(signature, manifest_sha256, trusted, now_ns=None, where=bundle.source)
+
+
+def released(bundle: Signed, trusted: Trusted | None, trust: Path, now_ns: int) -> Release:
+    """Check that `bundle` may be installed now; raises SignatureError or RollbackError."""
+    trusted, manifest_sha256 = required(trusted, trust), sha256_hex(bundle.manifest_bytes)
+    signature = read_signature(bundle)
+    from edge_agent.update.metadata import find_release
+
+    found = find_release(signature, manifest_sha256, trusted, now_ns=now_ns, where=bundle.source)
+    refuse_withdrawn(manifest_sha256, found.trusted, bundle.source)
+    return found
+
+
+def refuse_withdrawn(manifest_sha256: str, trusted: Trusted, where: str) -> None:
+    """Raises RollbackError for a bundle that its product line has taken back."""
+    if manifest_sha256 in trusted.withdrawn:
+        raise RollbackError(
+            "its product line has withdrawn this release", where=where, cure="push a newer one"
         )
-    signer = keys.get(signature.key_id)
-    if signer is None:
+
+
+def refuse_other_name(manifest: Manifest, release: Release, where: str) -> None:
+    """A line may release under its own name only, and a bundle keeps its line for ever."""
+    spec_name = manifest.spec.name
+    if release.path != target_path(release.line, spec_name, manifest.version):
         raise SignatureError(
-            f"signed by the unknown key {signature.key_id}",
-            where=bundle.source,
-            cure=f"trusted by {trust}: {', '.join(sorted(keys))}; sign with a trusted key, or "
-            "trust this one (lineside-deploy push --trust KEY.pub)",
+            f"released as {release.path}, its manifest says {spec_name} {manifest.version}",
+            where=where,
+            cure="do not use it, and ask who released it",
         )
-    try:
-        signer.verify(bytes.fromhex(signature.signature), bundle.manifest_bytes)
-    except InvalidSignature:
+    line = release.trusted.lines.get(spec_name, release.line)
+    if line != release.line:
         raise SignatureError(
-            f"the signature by key {signature.key_id} does not fit the manifest",
-            where=bundle.source,
-            cure="do not use it; copy it again from where it was signed, or sign it again",
-        ) from None
-    return signature.key_id
+            f"{spec_name} belongs to the product line {line}, this one is of {release.line}",
+            where=where,
+            cure="release it under its own line, or give it another name",
+        )
 
 
 def read_signature(bundle: Signed) -> Signature:
     """The signature inside `bundle`; raises SignatureError when absent or not readable."""
     if bundle.signature is None:
         raise SignatureError(
-            "not signed", where=bundle.source, cure="run `lineside-deploy sign` on it"
+            "not signed", where=bundle.source, cure="run `lineside-deploy release` on it"
         )
     try:
         return parse_json(Signature, bundle.signature, f"{bundle.source}: {SIGNATURE}")
     except BundleError as error:
         raise SignatureError(
-            error.what, where=error.where, cure="run `lineside-deploy sign` on it again"
+            error.what, where=error.where, cure="run `lineside-deploy release` on it again"
         ) from error
 
 
-def read_public_key(path: Path) -> Ed25519PublicKey:
-    """Read a PEM public key; raises SignatureError that names the file."""
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
+def required(trusted: Trusted | None, trust: Path) -> Trusted:
+    """Raises SignatureError for a station that was given no root."""
+    if trusted is None:
         raise SignatureError(
-            f"the key cannot be read ({error.strerror})", where=str(path), cure="check the file"
-        ) from error
-    return parse_public_key(payload, path)
-
-
-def parse_public_key(payload: bytes, path: Path) -> Ed25519PublicKey:
-    """Parse the PEM text of the file `path`; raises SignatureError that names the file."""
-    try:
-        key = load_pem_public_key(payload)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureError(
-            "not a public key in PEM",
-            where=str(path),
-            cure="copy the .pub file that `lineside-deploy keys init` wrote",
-        ) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise SignatureError(
-            "a key of another kind, Ed25519 is needed",
-            where=str(path),
-            cure="make one with `lineside-deploy keys init`",
-        )
-    return key
-
-
-def raw_bytes(key: Ed25519PublicKey) -> bytes:
-    """The 32 raw bytes of a public key."""
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def is_key_file(name: str) -> bool:
-    """Whether a file of the folder `trust` is a key: hidden ones are not (._KEY.pub of macOS)."""
-    return name.endswith(".pub") and not name.startswith(".")
-
-
-def _key_files(trust: Path) -> list[Path]:
-    try:
-        return sorted(path for path in trust.iterdir() if is_key_file(path.name))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise SignatureError(
-            f"the folder of trusted keys cannot be read ({error.strerror})",
+            "holds no root.json" if trust.is_dir() else "no folder with a root of trust",
             where=str(trust),
-            cure="give this user the right to read it",
-        ) from error
-
-
-def _read_keys(files: list[Path]) -> dict[str, Ed25519PublicKey]:
-    keys = (read_public_key(path) for path in files)
-    return {key_id(raw_bytes(key)): key for key in keys}
+            cure="give the station one: lineside-deploy push BUNDLE --to HOST --trust root.json",
+        )
+    return trusted

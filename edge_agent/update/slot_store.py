@@ -120,6 +120,14 @@ class SlotStore:
         reached = [slot for version, slot in sorted(found) if version <= least.order]
         return reached[-1] if reached else None
 
+    def slot_of(self, manifest_bytes: bytes) -> str | None:
+        """The slot, current or previous, of this manifest: it may have been signed again since."""
+        for slot in (self.linked(CURRENT), self.linked(PREVIOUS)):
+            bundle = self.whole_bundle(slot)
+            if bundle is not None and bundle.manifest_bytes == manifest_bytes:
+                return slot
+        return None
+
     def store(self, bundle: Bundle, payload: bytes) -> None:
         """Put the bundle into its slot: whole and durable, or not at all."""
         if sha256_hex(payload) != bundle.sha256:
@@ -147,7 +155,7 @@ class SlotStore:
         whether anything changed.
         """
         now = self.linked(CURRENT)
-        if now is not None and now != new:
+        if now is not None and now != new and self.whole_bundle(now) is not None:
             self.folder.switch_link(PREVIOUS, f"slots/{now}")
         if now != new:
             self.folder.switch_link(CURRENT, f"slots/{new}")

@@ -1,6 +1,6 @@
 """Bundles on a station: content-addressed slots, one switch, a way back.
 
-    ROOT/trust/<key_id>.pub                          whose bundles are taken
+    ROOT/trust/root.json, trusted.json               whose bundles are taken, and from which version
     ROOT/bundles/NAME/slots/<sha256>/NAME.bundle     whole, never changed once it is there
     ROOT/bundles/NAME/current -> slots/<sha256>      what the agent arms
     ROOT/bundles/NAME/previous -> slots/<sha256>     what a rollback returns to
@@ -18,31 +18,37 @@ through handles that follow no link, and root works in no folder that another us
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from packaging.version import Version as Order
 
+from edge_agent.contracts.core.clock import Clock, SystemClock
 from edge_agent.contracts.core.errors import (
     BundleError,
     LinesideError,
     RollbackError,
+    SignatureError,
     StorageError,
 )
 from edge_agent.contracts.core.files import sha256_hex, storage_error
-from edge_agent.contracts.model.bundle import Bundle, read_bundle
-from edge_agent.contracts.model.signature import key_id
+from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.update.folder import Folder, make_folder
 from edge_agent.update.signature import (
-    check_signature,
-    is_key_file,
-    parse_public_key,
-    raw_bytes,
-    read_public_key,
+    armable,
+    refuse_other_name,
+    refuse_withdrawn,
+    released,
+    required,
 )
 from edge_agent.update.slot_store import CURRENT, SlotStore
+from edge_agent.update.trust_folder import read_root, read_trusted, write_trusted
+from edge_agent.update.trusted import Trusted
+
+if TYPE_CHECKING:
+    from edge_agent.update.metadata import Release
 
 LOG = logging.getLogger("lineside.update")
 
@@ -78,33 +84,37 @@ def install(
     root: Path,
     self_test: SelfTest,
     *,
-    trust: Sequence[Path] = (),
+    trust: Path | None = None,
+    clock: Clock | None = None,
     dry_run: bool = False,
 ) -> Switched:
     """Check the bundle file `source`, store it under `root` and make it current.
 
-    `trust` are public keys that the station shall trust from now on. With `dry_run` everything
-    is checked and nothing written. Raises BundleError (SignatureError, RollbackError,
+    trust: the root.json that a station without one shall trust from now on. With `dry_run`
+    everything is checked and nothing written. Raises BundleError (SignatureError, RollbackError,
     ParityError) or StorageError; the current bundle is then what it was before.
     """
-    new_keys = {path: read_public_key(path) for path in trust}
-    try:
-        keys = _trusted(root) | _by_id(new_keys)
-    except OSError as error:
-        raise storage_error(root / "trust", error) from error
+    now_ns = (clock or SystemClock()).utc_ns()
+    trusted = _trusted_or_given(root, trust)
+    found: list[Release] = []
+
+    def check(sealed: SealedBundle) -> None:
+        found.append(released(sealed, trusted, root / "trust", now_ns))
+
     # The signature comes first: nothing of a stranger's manifest is parsed.
-    bundle = read_bundle(source, lambda sealed: check_signature(sealed, keys, root / "trust"))
+    bundle = read_bundle(source, check)
+    release = found[-1]
     name = bundle.manifest.spec.name
+    refuse_other_name(bundle.manifest, release, bundle.source)
     try:
-        replaced = _refuse_older(bundle, root)
+        replaced = refuse_older(bundle, root)
         self_test(bundle)
         if dry_run:
             return Switched(*_names(bundle), replaced, changed=False)
         make_folder(root)
         with Folder.open(root) as station:
             _warn_of_the_owner(station)
-            _trust_keys(station, new_keys)
-            return _put(bundle, source, station)
+            return _put(bundle, source, station, trusted, release)
     except OSError as error:
         raise storage_error(root / "bundles" / name, error) from error
 
@@ -130,7 +140,10 @@ def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
                     where=str(home),
                     cure="push the bundle that you want",
                 )
-            check_signature(bundle, _trusted(root), root / "trust")
+            trusted = _trusted(root)
+            armable(bundle, trusted, root / "trust")
+            manifest_sha256 = sha256_hex(bundle.manifest_bytes)
+            refuse_withdrawn(manifest_sha256, required(trusted, root / "trust"), str(home))
             self_test(bundle)
             replaced = store.current_version()
             store.switch_back(back)
@@ -162,8 +175,13 @@ def installed_names(root: Path) -> list[str]:
     return [slot.name for slot in status(root)]
 
 
-def _put(bundle: Bundle, source: Path, station: Folder) -> Switched:
-    """Store the bundle and make it current, while no other install is at work."""
+def _put(
+    bundle: Bundle, source: Path, station: Folder, before: Trusted | None, release: Release
+) -> Switched:
+    """Store the bundle and make it current, while no other install is at work.
+
+    What is trusted is durable before the switch, so that nothing older is taken after it.
+    """
     with (
         station.subfolder("bundles", create=True) as bundles,
         SlotStore(bundles, bundle.manifest.spec.name, create=True) as store,
@@ -171,43 +189,53 @@ def _put(bundle: Bundle, source: Path, station: Folder) -> Switched:
     ):
         # Again, now that nobody else can change it.
         _refuse_older_than_stored(bundle, store)
-        store.store(bundle, source.read_bytes())
+        slot = store.slot_of(bundle.manifest_bytes)
+        if slot is None:
+            slot = bundle.sha256
+            store.store(bundle, source.read_bytes())
         replaced = store.current_version()
-        changed = store.switch(bundle.sha256)
+        digest, name = sha256_hex(bundle.manifest_bytes), bundle.manifest.spec.name
+        after = release.trusted.with_installed(digest, name, release.line)
+        write_trusted(station, before, after)
+        changed = store.switch(slot)
         store.clear()
-    return Switched(*_names(bundle), replaced, changed=changed)
+    return Switched(name, bundle.manifest.version, slot, replaced, changed=changed)
 
 
 def _bundle_names(bundles: Folder) -> list[str]:
     return [name for name in bundles.names() if (bundles.path / name).is_dir()]
 
 
-def _trusted(root: Path, *, guarded: bool = True) -> dict[str, Ed25519PublicKey]:
-    """Key id -> key of the station's folder `trust`, read through its handle."""
+def _trusted(root: Path, *, guarded: bool = True) -> Trusted | None:
+    """What the station trusts, read through its handle; None for a station without a root."""
     try:
         with (
             Folder.open(root, guarded=guarded) as station,
             station.subfolder("trust") as trust,
         ):
-            files = {name: trust.read(name) for name in trust.names() if is_key_file(name)}
+            return read_trusted(trust)
     except FileNotFoundError:
-        return {}
-    keys = (parse_public_key(text, root / "trust" / name) for name, text in files.items() if text)
-    return {key_id(raw_bytes(key)): key for key in keys}
+        return None
 
 
-def _by_id(keys: dict[Path, Ed25519PublicKey]) -> dict[str, Ed25519PublicKey]:
-    return {key_id(raw_bytes(key)): key for key in keys.values()}
-
-
-def _trust_keys(station: Folder, keys: dict[Path, Ed25519PublicKey]) -> None:
-    if not keys:
-        return
-    with station.subfolder("trust", create=True) as trust:
-        for path, key in keys.items():
-            name, payload = f"{key_id(raw_bytes(key))}.pub", path.read_bytes()
-            if trust.read(name) != payload:
-                trust.write(name, payload)
+def _trusted_or_given(root: Path, given: Path | None) -> Trusted | None:
+    """What the station trusts, or for the first time `given`; raises SignatureError."""
+    try:
+        trusted = _trusted(root)
+    except OSError as error:
+        raise storage_error(root / "trust", error) from error
+    if given is None:
+        return trusted
+    offered = read_root(given)
+    if trusted is None:
+        return offered
+    if offered.origin[0] not in trusted.origin:
+        raise SignatureError(
+            "is another root than the one that this station trusts",
+            where=str(given),
+            cure=f"to give the station into other hands, remove {root / 'trust'} there first",
+        )
+    return trusted
 
 
 def _warn_of_the_owner(station: Folder) -> None:
@@ -219,7 +247,7 @@ def _warn_of_the_owner(station: Folder) -> None:
         )
 
 
-def _refuse_older(bundle: Bundle, root: Path) -> str:
+def refuse_older(bundle: Bundle, root: Path) -> str:
     """Refuse a bundle below the minimum version; returns the version that is current, or empty."""
     try:
         with (
@@ -270,7 +298,7 @@ def _status(name: str, bundles: Folder, root: Path) -> SlotStatus:
             _describe(store, found)
             bundle = _current(store)
             found |= {"version": bundle.manifest.version, "sha256": bundle.sha256}
-        check_signature(bundle, _trusted(root, guarded=False), root / "trust")
+        armable(bundle, _trusted(root, guarded=False), root / "trust")
     except LinesideError as error:
         found["fault"] = str(error)
     except OSError as error:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.signing.keys import read_keys
-from deploy.signing.sign import sign_bundle
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.update.slots import install, status
@@ -36,7 +34,7 @@ def padded(workshop: Workshop, version: str) -> Path:
     plain = read_bundle(path)
     pad = random.Random(version).randbytes(PAD_BYTES)
     write_bundle(path, plain.manifest, {**plain.files, "golden/pad.bin": pad})
-    sign_bundle(path, read_keys(workshop.keys))
+    workshop.sign(path)
     return path
 
 
@@ -66,7 +64,7 @@ def test_write_that_fails_leaves_the_station_as_it_was(
     size_bytes: int, workshop: Workshop, tmp_path: Path
 ) -> None:
     root = tmp_path / "station"
-    install(padded(workshop, "1.0.0"), root, passes, trust=[workshop.public])
+    install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     before, new = shape(root), padded(workshop, "1.1.0")
     with files_of_at_most(size_bytes), pytest.raises(StorageError, match="cannot write"):
         install(new, root, passes)
@@ -87,7 +85,7 @@ def test_full_disk_leaves_the_station_as_it_was(
     leave_bytes: int, workshop: Workshop, disk: Path
 ) -> None:
     root = disk / "station"
-    install(padded(workshop, "1.0.0"), root, passes, trust=[workshop.public])
+    install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     before, new = shape(root), padded(workshop, "1.1.0")
     filler = fill_disk(disk, leave_bytes)
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
@@ -104,8 +102,8 @@ def test_full_disk_at_the_first_install_leaves_nothing_current(
     root = disk / "station"
     filler = fill_disk(disk, 8192)
     with pytest.raises(StorageError, match="No space left"):
-        install(padded(workshop, "1.0.0"), root, passes, trust=[workshop.public])
+        install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     assert not [path for path in root.rglob("*") if path.name.startswith((".new", "current"))]
     filler.unlink()
-    install(padded(workshop, "1.0.0"), root, passes, trust=[workshop.public])
+    install(padded(workshop, "1.0.0"), root, passes, trust=workshop.public)
     assert status(root)[0].fault == ""

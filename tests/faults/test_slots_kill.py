@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.signing.keys import read_keys
-from deploy.signing.sign import sign_bundle
 from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.update.slots import install, rollback, status
 from tests.signing_kit import open_workshop
@@ -36,7 +34,7 @@ def install_all(told: Connection, files: list[Path], root: Path, trust: Path) ->
     """Install one after the other; say the number of each that is done."""
     told.send(-1)
     for number, file in enumerate(files):
-        install(file, root, passes, trust=[trust])
+        install(file, root, passes, trust=trust)
         told.send(number)
 
 
@@ -58,8 +56,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]
         path = workshop.folder / f"{number:04d}.bundle"
         manifest = plain.manifest.model_copy(update={"version": f"1.0.{number}"})
         write_bundle(path, manifest, files)
-        sign_bundle(path, read_keys(workshop.keys))
         made.append(path)
+    workshop.sign(*made)
     return made, workshop.public
 
 
@@ -88,7 +86,7 @@ def test_killed_installs_leave_the_old_bundle_or_the_new_one(
 ) -> None:
     files, public = bundles
     root = tmp_path / "station"
-    install(files[0], root, passes, trust=[public])
+    install(files[0], root, passes, trust=public)
     started = time.monotonic()
     install(files[1], root, passes)
     longest_s = 4 * (time.monotonic() - started)
@@ -138,4 +136,4 @@ def try_install(file: Path, root: Path, public: Path) -> None:
     """Install where the floor allows it."""
     known = status(root) if root.is_dir() else []
     if not known or file.name != "0000.bundle":
-        install(file, root, passes, trust=[public])
+        install(file, root, passes, trust=public)

@@ -81,7 +81,7 @@ def found(tree: Path) -> SlotStatus | None:
 def update(workshop: Workshop, tmp_path: Path) -> tuple[Story, Path]:
     """The install of 1.1.0 over 1.0.0 (with an older slot to clear), and its bundle."""
     for version in ("0.9.0", "1.0.0"):
-        install(workshop.signed(version), tmp_path / "station", passes, trust=[workshop.public])
+        install(workshop.signed(version), tmp_path / "station", passes, trust=workshop.public)
     new = workshop.signed("1.1.0")
     return tell(tmp_path, "install", new), new
 
@@ -118,7 +118,7 @@ def test_power_cut_during_the_first_install_leaves_nothing_or_all(
             assert (slot.version, slot.fault) == ("1.0.0", ""), (count, way)
         if count == len(story.steps):
             assert slot is not None, f"a confirmed install was lost ({way})"
-        install(new, tree, passes, trust=[workshop.public])
+        install(new, tree, passes, trust=workshop.public)
         assert found(tree).fault == ""
         shutil.rmtree(tree)
 

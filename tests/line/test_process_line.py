@@ -144,8 +144,8 @@ def install(bundle: Path, folder: Path) -> Path:
     shutil.copy(bundle, signed)
     keys = folder / "keys"
     assert deploy.__main__.main(["keys", "init", str(keys)]) == 0
-    assert deploy.__main__.main(["sign", str(signed), "--keys", str(keys)]) == 0
-    (trust,) = keys.glob("*.pub")
+    assert deploy.__main__.main(["release", str(signed), "--keys", str(keys)]) == 0
+    trust = keys / "root.json"
     push = ["push", str(signed), "--to", str(folder / "root"), "--trust", str(trust)]
     assert deploy.__main__.main(push) == 0
     return signed

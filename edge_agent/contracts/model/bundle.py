@@ -13,10 +13,10 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
@@ -39,11 +39,14 @@ MAX_BYTES = 512 << 20
 MOST_FILES = 1000
 MOST_DIRECTORY_BYTES = MOST_FILES * 512
 """Of the ZIP's central directory: 46 bytes and a name for each file."""
+END_BYTES = 42
+"""The end record of a ZIP (22 bytes) behind the locator of the larger ZIP64 (20)."""
 MOST_MANIFEST_BYTES = 1 << 20
 """Ours have 2 to 100 kB."""
 MOST_MANIFEST_VALUES = 50_000
 """A wrong value costs a kilobyte of error report; ours have some thousand values."""
-MOST_SIGNATURE_BYTES = 4096
+MOST_SIGNATURE_BYTES = 1 << 20
+"""TUF metadata: 12 kB, and half a kilobyte for each release of the product line."""
 
 COPY_AGAIN = "copy the bundle again from where it was made"
 CONVERT_AGAIN = "convert the run again with lineside-quantize"
@@ -106,6 +109,11 @@ def signed_bundle(bundle: Bundle, signature: bytes) -> bytes:
     return archive_of(replace(bundle, signature=signature))
 
 
+def unsigned_bundle(bundle: Bundle) -> bytes:
+    """The bytes of `bundle` without its signature, as lineside-quantize wrote them."""
+    return archive_of(replace(bundle, signature=None))
+
+
 def archive_of(bundle: Bundle) -> bytes:
     """The bytes that `bundle` was read from."""
     signature = {} if bundle.signature is None else {SIGNATURE: bundle.signature}
@@ -127,6 +135,9 @@ def read_bundle(path: Path, check: Check | None = None) -> Bundle:
                 where=str(path),
                 cure="give a file that lineside-quantize wrote",
             )
+        if check is not None:
+            # First of a few megabytes: a stranger's bundle costs no more memory than that.
+            check(_sealed(path))
         payload = path.read_bytes()
     except OSError as error:
         raise BundleError(
@@ -167,18 +178,39 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _sealed(path: Path) -> SealedBundle:
+    """Manifest and signature of a bundle file, of which nothing else is read; raises OSError."""
+    where = str(path)
+    with path.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(-min(size, END_BYTES), io.SEEK_END)
+        found = _read_members(stream, stream.read(), size, where, (MANIFEST, SIGNATURE))
+    text = found.get(MANIFEST)
+    if text is None:
+        raise BundleError(f"has no {MANIFEST}", where=where, cure=CONVERT_AGAIN)
+    return SealedBundle(text, found.get(SIGNATURE), where)
+
+
 def _members(payload: bytes, where: str) -> dict[str, bytes]:
+    return _read_members(io.BytesIO(payload), payload[-END_BYTES:], len(payload), where)
+
+
+def _read_members(
+    stream: BinaryIO, end: bytes, size: int, where: str, only: Collection[str] = ()
+) -> dict[str, bytes]:
+    """The files of an archive (those of `only`, where it names some); `end`: its last bytes."""
     # A cut bundle may end in the end record of an archive inside it (vectors.npz).
-    if payload[-22:-18] != b"PK\5\6":
+    if end[-22:-18] != b"PK\5\6":
         raise BundleError(
             "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN
         )
-    _refuse_large_directory(payload, where)
+    _refuse_large_directory(end, where)
     try:
-        with zipfile.ZipFile(io.BytesIO(payload)) as source:
+        with zipfile.ZipFile(stream) as source:
             _refuse_bad_names(source.infolist(), where)
-            _refuse_large_files(source.infolist(), len(payload), where)
-            return {name: source.read(name) for name in source.namelist()}
+            _refuse_large_files(source.infolist(), size, where)
+            names = [name for name in source.namelist() if not only or name in only]
+            return {name: source.read(name) for name in names}
     except LinesideError:
         raise
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:

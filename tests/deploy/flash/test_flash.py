@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from deploy.__main__ import main
 from deploy.flash.receipt import check_receipt
-from deploy.signing.keys import make_keys
 from edge_agent.contracts.core.errors import SignatureError
 from tests.deploy.flash.conftest import Attach
+from tests.signing_kit import open_workshop
 
 MIB = 1 << 20
 
@@ -80,7 +80,7 @@ def test_receipt_names_hashes_and_device_and_is_signed(
     tmp_path: Path, attach: Attach, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = make_image(tmp_path / "os.img")
-    public = make_keys(tmp_path / "keys")
+    public = open_workshop(tmp_path).keys / "online.pub"
     card, receipt = make_card(tmp_path / "card"), tmp_path / "receipt.json"
     device = attach(card)
     words = ("--keys", str(tmp_path / "keys"), "--receipt", str(receipt), "--json")

@@ -98,7 +98,7 @@ def test_push_of_an_unsigned_bundle_ends_before_the_station(
     workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(workshop.unsigned(), "nowhere.invalid:dir", "--trust", workshop.public) == 1
-    assert "not signed: run `lineside-deploy sign`" in capsys.readouterr().err
+    assert "not signed: run `lineside-deploy release`" in capsys.readouterr().err
 
 
 def test_dry_run_says_what_would_happen(
@@ -118,13 +118,13 @@ def test_remote_line_from_push_to_rollback(
     first = workshop.signed("1.0.0")
     assert push(first, target, "--trust", workshop.public, *words) == 0, capsys.readouterr().err
     assert current(root) == "1.0.0"
-    assert (root / "trust" / workshop.public.name).is_file()
+    assert (root / "trust" / "trusted.json").is_file()
     assert push(workshop.signed("1.1.0"), target, *words) == 0
     capsys.readouterr()
     assert main(["status", target, "--json", *words]) == 0
     assert json.loads(capsys.readouterr().out)[0]["version"] == "1.1.0"
     assert push(first, target, *words) == 1
-    assert "1.0.0 is older than 1.1.0" in capsys.readouterr().err
+    assert "older than 2, which this station has seen" in capsys.readouterr().err
     assert main(["rollback", target, "brightness", *words]) == 0
     assert current(root) == "1.0.0"
 
@@ -141,15 +141,23 @@ def test_what_is_pushed_can_be_read_by_the_agents_own_user(
     assert not closed
 
 
-def test_several_keys_go_with_a_bundle_of_any_name(
-    workshop: Workshop, ssh_config: Path, tmp_path: Path
-) -> None:
-    other = open_workshop(tmp_path / "other")
+def test_a_bundle_of_any_name_arrives(workshop: Workshop, ssh_config: Path, tmp_path: Path) -> None:
     bundle = workshop.signed().rename(tmp_path / "a'b $(touch x) `touch y`;key.pub")
-    keys = ["--trust", other.public, workshop.public]
-    assert push(bundle, f"station:{tmp_path / 's'}", *keys, *there(ssh_config)) == 0
-    names = {path.name for path in (tmp_path / "s" / "trust").iterdir()}
-    assert names == {other.public.name, workshop.public.name}
+    words = ["--trust", workshop.public, *there(ssh_config)]
+    assert push(bundle, f"station:{tmp_path / 's'}", *words) == 0
+    assert current(tmp_path / "s") == "1.0.0"
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_push_takes_the_newest_metadata_along(workshop: Workshop, tmp_path: Path) -> None:
+    """Two bundles released one after the other, and pushed the other way round."""
+    first, second = workshop.signed("1.0.0"), workshop.signed("1.1.0")
+    root = str(tmp_path / "station")
+    assert push(second, root, "--trust", workshop.public) == 0
+    assert push(first, root) == 1
+    releases = workshop.folder / "releases"
+    assert push(first, str(tmp_path / "s"), "--trust", workshop.public, "--releases", releases) == 0
+    assert push(workshop.signed("1.2.0"), str(tmp_path / "s")) == 0
 
 
 def test_what_a_host_greets_with_is_no_part_of_the_answer(
@@ -185,13 +193,14 @@ def test_answer_is_parted_from_a_greeting_on_stdout(
     assert "Grüße von Linie 3" in answer.err
 
 
-def test_key_that_is_no_text_is_refused_here(
-    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("text", [b"\0\5\26\7", b"{}", b"[1]", b'{"signed": 1}'])
+def test_a_root_that_is_none_is_refused_here(
+    text: bytes, workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key = tmp_path / "._key.pub"
-    key.write_bytes(b"\0\5\26\7")
-    assert push(workshop.signed(), "nowhere.invalid:dir", "--trust", key) == 1
-    assert "not a public key in PEM" in capsys.readouterr().err
+    root = tmp_path / "._root.json"
+    root.write_bytes(text)
+    assert push(workshop.signed(), "nowhere.invalid:dir", "--trust", root) == 1
+    assert "._root.json: no root of trust" in capsys.readouterr().err
 
 
 def test_every_verb_answers_in_json(
@@ -204,11 +213,12 @@ def test_every_verb_answers_in_json(
         answer = json.loads(capsys.readouterr().out)
         return answer[0] if isinstance(answer, list) else answer
 
-    public = Path(ask("keys", "init", tmp_path / "keys")["public"])
+    public = Path(ask("keys", "init", tmp_path / "keys")["root"])
     assert public.is_file()
-    assert ask("sign", bundle, "--keys", tmp_path / "keys")["key_id"] == public.stem
+    released = ask("release", bundle, "--keys", tmp_path / "keys")["released"]
+    assert "main/brightness-1.0.0.bundle" in released
     assert ask("push", bundle, "--to", root, "--trust", public)["version"] == "1.0.0"
-    ask("sign", workshop.unsigned("1.1.0"), "--keys", tmp_path / "keys")
+    ask("release", workshop.unsigned("1.1.0"), "--keys", tmp_path / "keys")
     assert ask("push", workshop.folder / "brightness-1.1.0.bundle", "--to", root)["replaced"]
     assert ask("status", root)["previous"] == "1.0.0"
     assert ask("rollback", root)["version"] == "1.0.0"
@@ -221,7 +231,7 @@ def test_remote_push_leaves_nothing_in_the_temporary_folder(
 ) -> None:
     target, words = f"station:{tmp_path / 's'}", there(ssh_config)
     assert push(workshop.signed(), target, *words) == 1
-    assert "trust: no folder of trusted keys" in capsys.readouterr().err
+    assert "trust: no folder with a root of trust" in capsys.readouterr().err
     assert push(workshop.signed(), target, "--trust", workshop.public, *words) == 0
     assert not list((ssh_config.parent / "scratch").iterdir())
 

@@ -59,8 +59,11 @@ def test_installed_bundle_is_armed_and_judges(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda own, folder: own.unsigned(), "not signed"),
-        (lambda own, folder: open_workshop(folder / "other").signed(), "signed by the unknown key"),
+        (lambda own, folder: own.unsigned("1.0.1"), "not signed"),
+        (
+            lambda own, folder: open_workshop(folder / "other").signed("1.0.1"),
+            "not signed by a key that this station trusts",
+        ),
     ],
     ids=["unsigned", "stranger"],
 )
@@ -120,7 +123,7 @@ def test_running_station_takes_up_what_is_installed_and_refuses_what_is_not_trus
         open_workshop(tmp_path / "other").signed("1.2.0").rename(stranger)
         with Folder.open(slot) as folder:
             folder.switch_link("current", "slots/0")
-        assert wait_until(lambda: "signed by the unknown key" in station.reason)
+        assert wait_until(lambda: "not signed by a key that this station trusts" in station.reason)
         assert station.reason.startswith("top goes on with brightness 1.1.0")
         parts = len(decisions)
         assert wait_until(lambda: len(decisions) > parts + 3)

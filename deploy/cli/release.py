@@ -1,0 +1,58 @@
+"""The verb `release`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from deploy.cli.keys import add_release_options, opened
+from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import ConfigError
+
+EXAMPLES = """examples:
+  lineside-deploy release caps-1.0.0.bundle
+  lineside-deploy release caps-1.0.0.bundle --line castings --keys keys --to /srv/releases
+  lineside-deploy release --withdraw main/caps-1.0.0.bundle
+  lineside-deploy release --refresh
+
+The folder of releases holds TUF metadata and files: copy it to any HTTPS server or a USB stick.
+The bundle itself carries the metadata too. `--refresh` signs for another life time before what
+was signed expires; stations go on running with what they have, but take nothing new.
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    release = add_verb(verbs, "release", "sign bundles and publish them", EXAMPLES, _release)
+    release.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE")
+    release.add_argument("--line", default="main", help="the product line (main)")
+    release.add_argument(
+        "--withdraw", metavar="LINE/NAME-VERSION.bundle", help="take a release back"
+    )
+    release.add_argument("--refresh", action="store_true", help="sign again what is released")
+    add_release_options(release)
+
+
+def _release(args: argparse.Namespace) -> int:
+    asked = [bool(args.bundles), args.withdraw is not None, args.refresh]
+    if sum(asked) != 1:
+        raise ConfigError(
+            "nothing to do" if not any(asked) else "these exclude each other",
+            where="lineside-deploy release",
+            cure="name bundles, or --withdraw, or --refresh",
+        )
+    repository = opened(args)
+    if args.withdraw is not None:
+        repository.withdraw(args.withdraw)
+    elif args.refresh:
+        repository.refresh()
+    else:
+        from deploy.signing.release import release_bundles
+
+        release_bundles(args.bundles, args.line, repository)
+    released = repository.released()
+    found = {"releases": str(repository.folder), "released": released}
+    text = "\n".join(f"{path}  sha256 {digest[:12]}" for path, digest in sorted(released.items()))
+    print(json.dumps(found) if args.json else text or f"{repository.folder}: nothing released")
+    return 0

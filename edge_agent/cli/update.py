@@ -1,0 +1,133 @@
+"""`lineside-agent update`: a bundle goes through every state, and comes back by itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.command import Verbs
+from edge_agent.contracts.core.errors import BundleError
+
+if TYPE_CHECKING:
+    from edge_agent.update.bundle_update import Station
+    from edge_agent.update.journal import Journal
+
+EXAMPLES = """examples:
+  lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --probation 60
+  lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --ask
+  lineside-agent update status --root /var/lib/lineside --json
+  lineside-agent update promote --root /var/lib/lineside
+  lineside-agent update resume --root /var/lib/lineside
+  lineside-agent update abort --root /var/lib/lineside --reason "wrong lot"
+
+States: download, verify, stage, self_test, shadow, canary, switch, probation, commit, done; after
+a failure roll_back and quarantine. Each is on disk before it is acted on: after a power cut,
+`resume` goes on. `--probation S` watches the running station for S seconds after the switch, and
+the bundle of before comes back where it is not taken up, or the station disarms.
+"""
+ABORTED = "aborted by a person"
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb `update`."""
+    update = verbs.add_parser(
+        "update", help="bring a bundle onto this station step by step", epilog=EXAMPLES
+    )
+    actions = update.add_subparsers(dest="action", required=True, metavar="ACTION")
+    start = _action(actions, "start", "begin an update, and go on as far as it goes", _start)
+    start.add_argument("bundle", type=Path, metavar="BUNDLE")
+    start.add_argument(
+        "--ask", action="store_true", help="wait for `update promote` before the switch"
+    )
+    start.add_argument(
+        "--probation", type=float, default=0.0, metavar="S", help="watch the station for S seconds"
+    )
+    _action(actions, "status", "how far it is, and why", _status)
+    _action(actions, "resume", "go on after a power cut or a failure", _resume)
+    _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
+    abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
+    abort.add_argument("--reason", default=ABORTED, help="for the record")
+
+
+def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=text, epilog=EXAMPLES)
+    parser.add_argument(
+        "--root", type=Path, required=True, metavar="DIR", help="the station folder"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="the agent's state_dir (ROOT/state)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
+    from edge_agent.cli.slots import self_test
+    from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.update.bundle_update import Station
+    from edge_agent.update.watches import Probation, by_person
+
+    clock = SystemClock()
+    return Station(
+        args.root,
+        self_test,
+        clock,
+        shadow=lambda _: True,
+        promotion=by_person,
+        probation=Probation(args.state or args.root / "state", clock),
+        source=source,
+    )
+
+
+def _start(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import candidate_of, opened
+
+    candidate = candidate_of(args.bundle).model_copy(
+        update={"by_person": args.ask, "probation_s": max(0.0, args.probation)}
+    )
+    with opened(_station(args, args.bundle)) as machine:
+        machine.begin(candidate)
+        return _print(machine.run(), args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import journal_of
+
+    return _print(journal_of(args.root), args)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import opened
+
+    with opened(_station(args)) as machine:
+        return _print(machine.run(), args)
+
+
+def _promote(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import opened
+
+    with opened(_station(args)) as machine:
+        return _print(machine.promote(), args)
+
+
+def _abort(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import opened
+
+    with opened(_station(args)) as machine:
+        machine.abort(args.reason)
+        journal = machine.run()
+    _print(journal, args)
+    return 0 if journal is None or journal.state in ("done", "quarantine") else 1
+
+
+def _print(journal: Journal | None, args: argparse.Namespace) -> int:
+    if journal is None:
+        raise BundleError(
+            "no update was begun", where=str(args.root), cure="lineside-agent update start BUNDLE"
+        )
+    title = f"{journal.name} {journal.version}".strip() or journal.candidate[:12]
+    reason = f": {journal.reason}" if journal.reason else ""
+    print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
+    return 1 if journal.state == "quarantine" or (journal.begun and journal.reason) else 0

@@ -1,0 +1,86 @@
+"""What an update has come to, on disk before anything is done about it.
+
+ROOT/update/journal.json holds the state whose action is next or at work, and
+ROOT/update/quarantine.json the candidates that were given up, by manifest.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import Field
+
+from edge_agent.contracts.core.errors import BundleError, StorageError
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.model.manifest import Sha256, parse_json
+from edge_agent.update.folder import Folder
+from edge_agent.update.state_table import State
+
+JOURNAL, QUARANTINE = "journal.json", "quarantine.json"
+MOST_QUARANTINED = 100
+
+Kind = TypeVar("Kind", "Journal", "Quarantine")
+
+
+class Journal(Strict):
+    """journal.json. begun: how often the action of this state was begun."""
+
+    candidate: Sha256 = Field(description="of the file as it was handed over")
+    state: State = "download"
+    begun: int = Field(default=0, ge=0)
+    name: str = ""
+    version: str = ""
+    manifest: Sha256 | None = Field(default=None, description="known once it is verified")
+    slot: Sha256 | None = Field(default=None, description="where it was staged")
+    before: Sha256 | None = Field(default=None, description="the slot that was current")
+    by_person: bool = Field(default=False, description="a person must promote it")
+    probation_s: float = Field(
+        default=0.0, ge=0, description="watched for this long; 0: not at all"
+    )
+    promoted: bool = Field(default=False, description="a person has let it pass the gate")
+    reason: str = Field(default="", description="why it was given up, or waits")
+
+
+class Quarantine(Strict):
+    """quarantine.json: manifest (or file) sha256 -> why."""
+
+    given_up: dict[Sha256, str] = Field(default_factory=dict)
+
+    def with_one(self, digests: tuple[str | None, ...], reason: str) -> Quarantine:
+        """The same and one candidate more; the oldest are forgotten."""
+        fresh = {digest: reason for digest in digests if digest is not None}
+        others = {key: why for key, why in self.given_up.items() if key not in fresh}
+        kept = list((others | fresh).items())[-MOST_QUARANTINED:]
+        return Quarantine(given_up=dict(kept))
+
+
+def read_journal(folder: Folder) -> Journal | None:
+    """The journal in the open folder `update`; None where no update was begun.
+
+    Raises StorageError for a damaged one.
+    """
+    return _read(folder, JOURNAL, Journal)
+
+
+def read_quarantine(folder: Folder) -> Quarantine:
+    """The candidates that were given up; raises StorageError for a damaged file."""
+    return _read(folder, QUARANTINE, Quarantine) or Quarantine()
+
+
+def write(folder: Folder, name: str, content: Journal | Quarantine) -> None:
+    """Whole and durable, or not at all; raises OSError."""
+    folder.write(name, content.model_dump_json(indent=1).encode())
+
+
+def _read(folder: Folder, name: str, kind: type[Kind]) -> Kind | None:
+    text = folder.read(name)
+    if text is None:
+        return None
+    try:
+        return parse_json(kind, text, str(folder.path / name))
+    except BundleError as error:
+        raise StorageError(
+            "is damaged",
+            where=str(folder.path / name),
+            cure="check the disk; then remove this file: the current bundle is untouched",
+        ) from error

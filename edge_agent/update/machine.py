@@ -1,0 +1,142 @@
+"""The update machine: one state after the other, each on disk before its action is begun.
+
+Actions may be begun again: after a kill or a power cut the machine goes on with the action that was
+at work. What fails by itself for a while (a full disk, a busy lock) is tried again; a verdict about
+the candidate is final. Nothing here knows what an action does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from edge_agent.contracts.core.errors import BundleError, LinesideError
+from edge_agent.contracts.core.files import storage_error
+from edge_agent.update.folder import Folder
+from edge_agent.update.journal import (
+    JOURNAL,
+    QUARANTINE,
+    Journal,
+    read_journal,
+    read_quarantine,
+    write,
+)
+from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, State
+
+LOG = logging.getLogger("lineside.update")
+
+Action: TypeAlias = Callable[[Journal], Journal | None]
+"""Does the work of one state and returns what it learned; None: not yet, ask again later.
+
+Raises BundleError for a verdict about the candidate, another LinesideError or OSError for what may
+pass.
+"""
+
+
+class UpdateMachine:
+    """Runs the table's actions over the open folder `update`, which the caller has locked."""
+
+    def __init__(self, folder: Folder, actions: Mapping[State, Action]) -> None:
+        self._folder = folder
+        self._actions = actions
+
+    def begin(self, journal: Journal) -> None:
+        """Take up a candidate; raises BundleError for one that was given up, or while one is
+        at work."""
+        current = read_journal(self._folder)
+        if current is not None and current.state not in ENDS:
+            raise BundleError(
+                f"an update is in the state {current.state}",
+                where=str(self._folder.path),
+                cure="let it end: `lineside-agent update resume`, or `update abort`",
+            )
+        self.refuse_given_up(journal.candidate)
+        write(self._folder, JOURNAL, journal)
+
+    def refuse_given_up(self, digest: str) -> None:
+        """Raises BundleError for a candidate in quarantine."""
+        reason = read_quarantine(self._folder).given_up.get(digest)
+        if reason is not None:
+            raise BundleError(
+                f"this candidate was given up ({reason})",
+                where=str(self._folder.path),
+                cure="convert a better one with a higher --version, or remove quarantine.json",
+            )
+
+    def run(self) -> Journal | None:
+        """Go on until an end, a failure that may pass, or a "not yet"; the journal of then."""
+        while True:
+            before = read_journal(self._folder)
+            after = self.step()
+            stays = before is not None and after is not None and after.state == before.state
+            if after is None or after.state in ENDS or stays:
+                return after
+
+    def step(self) -> Journal | None:
+        """Begin the action of the current state; the journal after it, None where there is none.
+
+        Raises StorageError where the journal itself cannot be written: nothing was begun then.
+        """
+        journal = read_journal(self._folder)
+        if journal is None or journal.state in ENDS:
+            return journal
+        row = ROWS[journal.state]
+        if journal.begun >= ATTEMPTS and row.otherwise != row.state:
+            reason = journal.reason or f"{row.state} was begun {journal.begun} times"
+            return self._move(journal, row.otherwise, reason)
+        begun = journal.model_copy(update={"begun": journal.begun + 1})
+        self._write(begun)
+        try:
+            learned = self._actions[row.state](begun)
+        except BundleError as error:
+            return self._move(begun, row.otherwise, str(error))
+        except (LinesideError, OSError) as error:
+            return self._again(begun, str(error))
+        if learned is None:
+            self._write(journal)
+            return journal
+        return self._move(learned, row.then, learned.reason)
+
+    def abort(self, reason: str) -> Journal | None:
+        """Give the candidate up by a person's word; from the switch on, return first."""
+        journal = read_journal(self._folder)
+        if journal is None or journal.state in ENDS:
+            return journal
+        self._move(journal, ROWS[journal.state].otherwise, reason)
+        return self.run()
+
+    def promote(self) -> Journal | None:
+        """Let a waiting candidate pass by a person's word, and go on."""
+        journal = read_journal(self._folder)
+        if journal is not None and journal.state not in ENDS:
+            self._write(journal.model_copy(update={"promoted": True}))
+        return self.run()
+
+    def _again(self, journal: Journal, reason: str) -> Journal:
+        LOG.warning("update: %s failed (%d): %s", journal.state, journal.begun, reason)
+        if ROWS[journal.state].otherwise != journal.state:
+            # On the way back the reason stays that of the candidate.
+            journal = journal.model_copy(update={"reason": reason})
+        self._write(journal)
+        return journal
+
+    def _move(self, journal: Journal, state: State, reason: str) -> Journal:
+        LOG.info("update: %s -> %s%s", journal.state, state, f" ({reason})" if reason else "")
+        if state == "quarantine":
+            given_up = read_quarantine(self._folder).with_one(
+                (journal.candidate, journal.manifest), reason or "failed"
+            )
+            try:
+                write(self._folder, QUARANTINE, given_up)
+            except OSError as error:
+                raise storage_error(self._folder.path / QUARANTINE, error) from error
+        journal = journal.model_copy(update={"state": state, "begun": 0, "reason": reason})
+        self._write(journal)
+        return journal
+
+    def _write(self, journal: Journal) -> None:
+        try:
+            write(self._folder, JOURNAL, journal)
+        except OSError as error:
+            raise storage_error(self._folder.path / JOURNAL, error) from error

@@ -1,0 +1,73 @@
+"""When a candidate has proven itself: what a person said, and what the running station says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.update.journal import Journal
+
+STATE_JSON = "state.json"
+TAKE_UP_S = 60.0
+"""Within this time a running station has taken a bundle up, or the old one comes back."""
+LOOK_S = 0.5
+
+
+def by_person(journal: Journal) -> bool:
+    """Whether nobody need promote the candidate (`promoted` is asked before)."""
+    return not journal.by_person
+
+
+class Probation:
+    """Watches the station's own word after the switch, in STATE_DIR/state.json.
+
+    The candidate fails where the station has not taken it up within TAKE_UP_S, refuses it, or is
+    disarmed. It has proven itself once the station has been armed with it for `probation_s`.
+    """
+
+    def __init__(self, state_dir: Path, clock: Clock, *, take_up_s: float = TAKE_UP_S) -> None:
+        self._path = state_dir / STATE_JSON
+        self._clock = clock
+        self._take_up_s = take_up_s
+
+    def __call__(self, journal: Journal) -> bool:
+        """Wait until one or the other is known; raises BundleError for a failure."""
+        title = f"{journal.name} {journal.version}"
+        begun_ns, armed_ns = self._clock.mono_ns(), 0
+        while journal.probation_s:
+            now_ns = self._clock.mono_ns()
+            message = self._state()
+            fault = _fault(message, title)
+            if not fault:
+                armed_ns = armed_ns or now_ns
+                if now_ns - armed_ns >= journal.probation_s * 1e9:
+                    return True
+            elif armed_ns or now_ns - begun_ns >= self._take_up_s * 1e9:
+                raise BundleError(
+                    f"failed its probation ({fault})",
+                    where=title,
+                    cure="look at the station's log; the bundle of before is current again",
+                )
+            self._clock.sleep_s(LOOK_S)
+        return True
+
+    def _state(self) -> StateMessage | None:
+        try:
+            return StateMessage.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+def _fault(message: StateMessage | None, title: str) -> str:
+    """Why the station does not decide with the bundle `title`; empty where it does."""
+    if message is None:
+        return "no word from the station"
+    if message.state != "armed":
+        return f"{message.state}: {message.reason}"
+    if title not in message.bundles.values():
+        return message.reason or f"it decides with {', '.join(message.bundles.values())}"
+    return ""
