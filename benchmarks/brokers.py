@@ -75,11 +75,6 @@ class Mosquitto:
         """Stop as a power cut would: SIGKILL."""
         self._end(signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """Stop to answer, with every connection open, until kill()."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
-
     def _end(self, number: int) -> None:
         if self._process is not None:
             self._process.send_signal(number)

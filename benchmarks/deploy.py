@@ -1,6 +1,6 @@
 """Flashing against bmaptool on the same image and card in one run; memory; refusals.
 
-    python -m benchmarks.deploy [--only flash] [--quick]
+    python -m benchmarks.deploy [--quick]
 
 As root: the cards are loop devices. Both programs run as whole commands, by turns.
 """
@@ -39,7 +39,6 @@ class Took:
 def main(argv: list[str] | None = None) -> int:
     """Print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["flash"], default="flash")
     parser.add_argument("--quick", action="store_true", help="a small image, few refusals")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:

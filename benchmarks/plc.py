@@ -78,9 +78,9 @@ def _rows(line: PlcLine, judged: range, faults: list[Fault]) -> list[Row]:
         for fault, again in zip(faults, back, strict=True)
         for part in range(fault.first - under_way, again + 1)
     }
-    good = [part for part in judged if not is_bad(1, part)]
+    good = [part for part in judged if not is_bad(part)]
     good_up = [part for part in good if part not in down]
-    bad = [part for part in judged if is_bad(1, part)]
+    bad = [part for part in judged if is_bad(part)]
     times = [one.result_ms for one in line.gated if one.result_ms >= 0]
     percents = quantiles(times, n=100)
     lost_down = sum(part not in accepted and part in down for part in good)

@@ -146,7 +146,6 @@ class PlcLine:
         self.pitch_s = pitch_s
         self.gate_s = gate_s
         self.gated: list[Gated] = []
-        self.arming_s: list[float] = []
         self._folder = folder
         self._protocol = protocol
         self._port = free_port()
@@ -213,7 +212,6 @@ class PlcLine:
             if time.monotonic() - began > wait_s or self._agent.poll() is not None:
                 raise TimeoutError(f"not armed:\n{self.log_tail}")
             time.sleep(0.05)
-        self.arming_s.append(time.monotonic() - began)
 
     def kill_agent(self) -> None:
         """SIGKILL."""
@@ -252,7 +250,7 @@ class PlcLine:
 
     def bad_accepted(self) -> list[int]:
         """Bad parts that passed the gate."""
-        return [one.part for one in self.gated if one.accepted and is_bad(1, one.part)]
+        return [one.part for one in self.gated if one.accepted and is_bad(one.part)]
 
     def _read(self, stream: IO[str]) -> None:
         with stream:

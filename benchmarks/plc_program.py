@@ -24,6 +24,8 @@ STALE_S = 0.5
 ACK_S = 0.06
 """A trigger without an answer for so long is taken back."""
 BAD_SHARE = 0.25
+CYCLE_S = 0.01
+"""Of the program."""
 
 ENABLE, TRIGGER, RESULT_ACK = 1, 2, 4
 READY, TRIGGER_ACK, RESULT_VALID = 2, 4, 16
@@ -32,9 +34,9 @@ ACQUISITION, RESULT_ID, PART, RESULT, HEARTBEAT, FLAGS = 1, 8, 9, 10, 12, 13
 PASS_AND_ACCEPT = 0x11
 
 
-def is_bad(seed: int, part: int) -> bool:
+def is_bad(part: int) -> bool:
     """The truth about a part."""
-    return random.Random(f"{seed}/{part}").random() < BAD_SHARE
+    return random.Random(f"1/{part}").random() < BAD_SHARE
 
 
 @dataclass
@@ -127,7 +129,7 @@ class PlcProgram:
 
     def _take_picture(self, part: BeltPart) -> None:
         """The camera's upload, whole at once under the part's name."""
-        kind = self.samples["bad" if is_bad(self.options.seed, part.number) else "good"]
+        kind = self.samples["bad" if is_bad(part.number) else "good"]
         picture = kind[part.number % len(kind)]
         folder: Path = self.options.pictures
         name = _picture(part)
@@ -156,11 +158,9 @@ def main() -> None:
     parser.add_argument("--began", type=float, required=True, help="part 0, monotonic seconds")
     parser.add_argument("--pitch", type=float, default=0.1, help="seconds between two parts")
     parser.add_argument("--gate", type=float, default=0.8, help="seconds from camera to gate")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--samples", type=Path, required=True, help="pictures good-N.png and bad-N.png"
     )
-    parser.add_argument("--cycle", type=float, default=0.01, help="seconds of a PLC's cycle")
     options = parser.parse_args()
     memory = MEMORIES[options.protocol](options.port)
     samples = {
@@ -173,7 +173,7 @@ def main() -> None:
     program.start()
     while True:
         program.cycle()
-        time.sleep(options.cycle)
+        time.sleep(CYCLE_S)
 
 
 if __name__ == "__main__":

@@ -94,8 +94,7 @@ class SampleDevice(Protocol):
 class StreamSensor:
     """Readings of `window_s` without a gap between them; each is a part, numbered from 0.
 
-    The first second after the opening gives none: the rate is not yet known. lost: samples that
-    were lost since the start.
+    The first second after the opening gives none: the rate is not yet known.
     """
 
     live = True
@@ -103,7 +102,7 @@ class StreamSensor:
     def __init__(
         self, device: SampleDevice, config: StreamTable, *, name: str, clock: Clock
     ) -> None:
-        self.lost = 0
+        self._told_loss = False
         self._device = device
         self._config = config
         self._name = name
@@ -166,9 +165,9 @@ class StreamSensor:
             return None
         was_cut = block.lost > 0
         if was_cut:
-            if not self.lost:
+            if not self._told_loss:
                 LOG.warning("sensor %s loses samples: %d at once", self._name, block.lost)
-            self.lost += block.lost
+            self._told_loss = True
             self._blocks.clear()
             self._waiting = 0
         self._blocks.append(block.samples)

@@ -19,6 +19,8 @@ CODES = ""
 """The window of the codes that name parts; no channel has this name."""
 KEEP_NS = 10_000_000_000
 """Events and items are remembered for so long (or ten deadlines), for what comes late."""
+FORGET_NS = 1_000_000_000
+"""What is too old is looked for so often."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,20 @@ ItemKey = tuple[str, int, int]
 
 
 class Matcher:
-    """Keeps the events and items of the last seconds and joins them. One thread at a time."""
+    """Keeps the events and items of the last seconds and joins them. One thread at a time.
+
+    What waits is kept apart from what is remembered: the watch of deadlines asks for it all the
+    time, and the last seconds may hold thousands.
+    """
 
     def __init__(self, rule: MatchRule) -> None:
         self.rule = rule
         self.counts = MatchCounts()
         self._events: list[ExpectedPart] = []
+        self._undecided: dict[int, ExpectedPart] = {}
         self._items: dict[ItemKey, TakenItem] = {}
+        self._loose: dict[ItemKey, TakenItem] = {}
+        self._forget_ns = 0
 
     def expect(self, part_id: str, at_ns: int, now_ns: int) -> ExpectedPart | None:
         """An event at `at_ns` was reported; None where it is the part of an event before."""
@@ -149,12 +158,14 @@ class Matcher:
         for item in self._items.values():
             self._join(event, item)
         self._events.append(event)
+        self._undecided[id(event)] = event
         return event
 
     def take(self, grab: Grab) -> TakenItem:
         """An item was grabbed."""
         taken_ns = grab.mono_ns if grab.taken_ns is None else grab.taken_ns
-        item = self._items[key_of(grab)] = TakenItem(grab, taken_ns)
+        key = key_of(grab)
+        item = self._items[key] = self._loose[key] = TakenItem(grab, taken_ns)
         for event in self._events:
             self._join(event, item)
         return item
@@ -165,32 +176,44 @@ class Matcher:
 
     def undecided(self) -> Iterator[ExpectedPart]:
         """The parts that wait, in the order of their reports."""
-        return (event for event in self._events if event.verdict is None)
+        return iter(self._undecided.values())
+
+    def decide(self, event: ExpectedPart, verdict: Verdict) -> None:
+        """A part waits no more."""
+        event.verdict = verdict
+        self._undecided.pop(id(event), None)
 
     def is_settled(self, item: TakenItem, now_ns: int) -> bool:
         """Whether every event that the item could be of has been reported."""
         early_ns = self.rule.windows[item.grab.channel].from_ns
-        return now_ns > item.taken_ns - early_ns + self.rule.report_ns
+        # A stamp that is later than the arrival is of another clock, and never comes true.
+        taken_ns = min(item.taken_ns, item.grab.mono_ns)
+        return now_ns > taken_ns - early_ns + self.rule.report_ns
 
     def take_loose(self, now_ns: int) -> list[TakenItem]:
         """The items that no trigger claims any more; they are counted and forgotten."""
         loose = [
             item
-            for item in self._items.values()
+            for item in self._loose.values()
             if not item.owners and self.is_settled(item, now_ns)
         ]
         for item in loose:
-            del self._items[key_of(item.grab)]
+            key = key_of(item.grab)
+            del self._items[key], self._loose[key]
             self._classify(item)
         return loose
 
     def forget(self, now_ns: int) -> None:
-        """Drop what is too old to matter."""
+        """Drop what is too old to matter, now and then."""
+        if now_ns < self._forget_ns:
+            return
+        self._forget_ns = now_ns + FORGET_NS
         oldest_ns = now_ns - self.rule.keep_ns
         self._events = [e for e in self._events if e.verdict is None or e.at_ns >= oldest_ns]
         old = [key for key, item in self._items.items() if item.grab.mono_ns < oldest_ns]
         for key in old:
             del self._items[key]
+            self._loose.pop(key, None)
 
     def verdict_of(
         self, event: ExpectedPart, channel: str, bundle: str, reason: str
@@ -257,6 +280,7 @@ class Matcher:
         items = event.items.setdefault(channel, [])
         items.append(item)
         item.owners.append(event)
+        self._loose.pop(key_of(item.grab), None)
         self.counts.double_items += len(items) == 2
         self.counts.shared += len(item.owners) == 2
 

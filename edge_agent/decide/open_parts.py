@@ -91,8 +91,8 @@ class OpenParts:
 
     join = "none": every item is a part of its own. "part_id": a part is complete with one item
     of each channel, or decided without the missing ones when its deadline is over. A channel's
-    second item of the same part counts in `repeats`, and the worst verdict stays. An item that
-    comes after the decision counts in `late`; a FAIL among them is given as a late FAIL.
+    second item of the same part counts in `repeats`, and the worst verdict stays. Of items that
+    come after the decision a FAIL is given, as a late FAIL.
     `channels`: name -> bundle title. remembered: bounds the memory of joined parts. optional:
     channels that are waited for no longer than `optional_wait_ns` where all others have judged.
     """
@@ -110,7 +110,6 @@ class OpenParts:
         self._required = frozenset(channels) - frozenset(optional)
         self._optional_wait_ns = optional_wait_ns
         self.begun = 0
-        self.late = 0
         self.repeats = 0
         self._channels = dict(channels)
         self._joined = join == "part_id"
@@ -256,7 +255,6 @@ class OpenParts:
 
     def _add_late(self, key: Key, verdict: ChannelVerdict, grab: Grab) -> ClosedPart | None:
         decided = self._decided[key]
-        self.late += 1
         decided.pending -= 1
         if not self._joined and decided.pending <= 0:
             del self._decided[key]

@@ -42,7 +42,6 @@ class TriggeredParts:
         self._optional = frozenset(optional)
         self._optional_wait_ns = optional_wait_ns
         self.begun = 0
-        self.late = 0
         self._channels = dict(channels)
         self._matcher = Matcher(rule)
         self._clock = clock
@@ -150,7 +149,8 @@ class TriggeredParts:
             self._matcher.verdict_of(event, name, bundle, reason)
             for name, bundle in self._channels.items()
         ]
-        event.verdict = max((one.verdict for one in verdicts), key=BADNESS.__getitem__)
+        worst = max((one.verdict for one in verdicts), key=BADNESS.__getitem__)
+        self._matcher.decide(event, worst)
         unjudged = [
             name for name in self._channels if event.items.get(name) and not event.is_judged(name)
         ]
@@ -159,7 +159,6 @@ class TriggeredParts:
     def _late(self, item: TakenItem, verdict: ChannelVerdict) -> ClosedPart | None:
         """The first of the item's decided parts that turns out bad."""
         decided = [event for event in item.owners if event.verdict is not None]
-        self.late += bool(decided)
         for event in decided:
             before = event.verdict
             if verdict.verdict == Verdict.FAIL and before not in (None, Verdict.FAIL):

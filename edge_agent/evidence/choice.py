@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Literal, TypeAlias
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.evidence.config import EvidenceTable
-
-Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample"]
-"""Why an item is kept; unsure: a PASS near the threshold; sample: a PASS taken at random."""
+from edge_agent.evidence.record import Cause
 
 MINUTE_NS = 60_000_000_000
 

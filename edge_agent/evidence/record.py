@@ -10,6 +10,8 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 
 Kind: TypeAlias = Literal["image", "vibration", "tabular"]
+Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample"]
+"""Why an item is kept; unsure: a PASS near the threshold; sample: a PASS taken at random."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -22,7 +24,7 @@ class EvidenceRecord(Strict):
     schema_version: Literal[1] = 1
     part_id: str
     kind: Kind
-    cause: Literal["fail", "no-verdict", "unsure", "sample"]
+    cause: Cause
     sha256: Sha256
     file: str = Field(description="picture, recording or tags; relative to the evidence folder")
     heat_map: str | None = Field(default=None, description="relative to the evidence folder")

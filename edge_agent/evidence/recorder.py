@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import InputError, StorageError
-from edge_agent.contracts.core.types import Frame, Item, Reading
+from edge_agent.contracts.core.types import Frame, Item, Reading, Unreadable
 from edge_agent.contracts.wire.observation import Observation
-from edge_agent.evidence.choice import Cause, Choice
+from edge_agent.evidence.choice import Choice
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import Content, encode, encode_heat, kind_of, raw_sha256
 from edge_agent.evidence.folder import HEAT, object_path, records_folder, stem_of
-from edge_agent.evidence.record import EvidenceRecord
+from edge_agent.evidence.record import Cause, EvidenceRecord
 from edge_agent.evidence.store import EvidenceStore
 
 LOG = logging.getLogger("lineside.evidence")
@@ -48,14 +48,16 @@ class EvidenceRecorder:
 
     def observe(self, observation: Observation) -> None:
         """Name the content of an item, and keep it where it is worth it."""
-        sha256 = raw_sha256(observation.item)
-        if not sha256:
+        if isinstance(observation.item, Unreadable):
             return
+        cause = None
+        if self._table.enabled:
+            cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
+        if cause is None and self._name_content is None:
+            return  # the hash of a large picture takes longer than all of this
+        sha256 = raw_sha256(observation.item)
         if self._name_content is not None:
             self._name_content(observation, sha256)
-        if not self._table.enabled:
-            return
-        cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
         if cause is not None:
             self._keep(observation, sha256, cause)
 

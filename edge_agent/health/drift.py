@@ -10,7 +10,6 @@ reference too; a short one makes the test slower.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from math import ceil, erf, exp, sqrt
 
@@ -39,7 +38,6 @@ CORRELATED = 1.5
 the reference itself reaches."""
 REACH = 3.2
 GRID = np.linspace(-REACH, REACH, 65)
-GRID_STEP = 0.1
 """Normal scores at which the reference keeps its quantiles, and the step from one to the next."""
 BOUND = 1.5
 """A sum grows to at most so many times its limit, and an alarm ends below half of the limit."""
@@ -58,16 +56,14 @@ class Reference(Strict):
     limits: list[float] = Field(min_length=len(ALLOWANCES), max_length=len(ALLOWANCES))
 
     def normal_score(self, value: float) -> float:
-        """The place of a value in the reference, as a standard normal one; equal ones share."""
-        low, high = bisect_left(self.quantiles, value), bisect_right(self.quantiles, value)
-        if low == high and 0 < low < len(self.quantiles):
-            before, after = self.quantiles[low - 1], self.quantiles[low]
-            return (low - 1 + (value - before) / (after - before)) * GRID_STEP - REACH
-        last = len(self.quantiles) - 1
-        return (min(low, last) + max(high - 1, 0)) / 2 * GRID_STEP - REACH
+        """normal_scores() of one value."""
+        return float(self.normal_scores(np.array([value]))[0])
 
     def normal_scores(self, values: Values) -> Values:
-        """normal_score of each: (N,) -> (N,)."""
+        """The place of each value in the reference, as a standard normal one; equal ones share.
+
+        (N,) -> (N,).
+        """
         found = np.interp(values, self.quantiles, GRID)
         low = np.searchsorted(self.quantiles, values, "left")
         high = np.searchsorted(self.quantiles, values, "right")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edge_agent.contracts.core.parabola import parabola_top
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image
 
@@ -160,9 +161,7 @@ def _between(line: NDArray[np.floating], peak: int) -> float:
     """The top of the parabola through a peak and its neighbours."""
     if not 0 < peak < len(line) - 1:
         return float(peak)
-    before, at, after = (float(value) for value in line[peak - 1 : peak + 2])
-    bend = before - 2 * at + after
-    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+    return peak + parabola_top(*line[peak - 1 : peak + 2].tolist())
 
 
 def _best(mean: Grey, detail: Grey, moving: Grey) -> list[Mark]:

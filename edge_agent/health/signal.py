@@ -12,6 +12,7 @@ from math import log, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.core.parabola import parabola_top
 from edge_agent.contracts.core.types import Reading
 
 HIGH_SHARE = 0.4
@@ -93,6 +94,4 @@ def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:
 
 def _between(axis: Spectrum, peak: int) -> float:
     """The top of the parabola through the logarithms of a peak and its neighbours."""
-    before, at, after = (log(value + TINY) for value in axis[peak - 1 : peak + 2].tolist())
-    bend = before - 2 * at + after
-    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+    return peak + parabola_top(*(log(value + TINY) for value in axis[peak - 1 : peak + 2].tolist()))

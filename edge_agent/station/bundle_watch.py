@@ -25,6 +25,18 @@ RETRY_S = (5.0, 30.0, 300.0)
 The last value repeats."""
 
 
+@dataclass(frozen=True)
+class WatchedBundle:
+    """A bundle that may be replaced while it runs. name: take() gives the new one by it; table:
+    where it lies; channel: what it must fit; file: what was loaded from there.
+    """
+
+    name: str
+    table: Channel
+    channel: ArmedChannel
+    file: Path
+
+
 @dataclass
 class _Tried:
     """The file that was looked at last; after how many refusals, and when to try it again."""
@@ -64,19 +76,15 @@ class BundleWatcher:
         self._retry_s = tuple(retry_s)
         self._ready: dict[str, LoadedBundle] = {}
         self._tried: dict[str, _Tried] = {}
-        self._tables: list[Channel] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(
-        self, channels: Sequence[ArmedChannel], tables: Sequence[Channel] | None = None
-    ) -> None:
-        """Watch for `channels`; tables: where the bundle of each lies, as configured by default."""
+    def start(self, watched: Sequence[WatchedBundle]) -> None:
+        """Begin to look for new bundles in the place of these."""
         self._stopping.clear()
-        self._tables = list(tables or self._config.channel)
-        self._tried = {c.name: _Tried(c.bundle.file) for c in channels}
+        self._tried = {one.name: _Tried(one.file) for one in watched}
         self._thread = threading.Thread(
-            target=self._watch, args=[channels], name="bundle-watch", daemon=True
+            target=self._watch, args=[watched], name="bundle-watch", daemon=True
         )
         self._thread.start()
 
@@ -93,36 +101,37 @@ class BundleWatcher:
         """The new bundle of the channel `name`, once."""
         return self._ready.pop(name, None)
 
-    def _watch(self, channels: Sequence[ArmedChannel]) -> None:
+    def _watch(self, watched: Sequence[WatchedBundle]) -> None:
         in_a_row = 0
         while not self._stopping.wait(self._look_s):
             try:
-                for table, channel in zip(self._tables, channels, strict=True):
-                    self._look(table, channel)
+                for one in watched:
+                    self._look(one)
                 in_a_row = 0
             except Exception:
                 in_a_row += 1
                 if in_a_row.bit_count() == 1:
                     LOG.exception("looking for new bundles failed (%d); looking again", in_a_row)
 
-    def _look(self, table: Channel, channel: ArmedChannel) -> None:
+    def _look(self, watched: WatchedBundle) -> None:
+        name, table, channel = watched.name, watched.table, watched.channel
         if table.bundle is None or not table.bundle.is_dir():
             return
         tried = None
         try:
-            tried = self._due(channel.name, bundle_file(table.bundle).resolve())
+            tried = self._due(name, bundle_file(table.bundle).resolve())
             if tried is None:
                 return
             fresh = load_bundle(table, self._config, self._clock, channel.memory)
             refuse_other_signal(fresh, channel.bundle)
         except LinesideError as error:
-            self._refuse(channel, str(error))
+            self._refuse(name, channel.bundle, str(error))
             if tried is not None:
                 tried.refuse(self._clock.mono_ns(), self._retry_s)
             return
         tried.again_ns = math.inf
-        self.refused.pop(channel.name, None)
-        waiting, self._ready[channel.name] = self._ready.get(channel.name), fresh
+        self.refused.pop(name, None)
+        waiting, self._ready[name] = self._ready.get(name), fresh
         if waiting is not None:
             waiting.close()
 
@@ -133,12 +142,11 @@ class BundleWatcher:
             tried = self._tried[name] = _Tried(file, again_ns=0)
         return tried if self._clock.mono_ns() >= tried.again_ns else None
 
-    def _refuse(self, channel: ArmedChannel, why: str) -> None:
-        running = channel.bundle.title
-        reason = f"{channel.name} goes on with {running}, the new bundle is refused: {why}"
-        if self.refused.get(channel.name) != reason:
+    def _refuse(self, name: str, running: LoadedBundle, why: str) -> None:
+        reason = f"{name} goes on with {running.title}, the new bundle is refused: {why}"
+        if self.refused.get(name) != reason:
             LOG.error("%s", reason)
-        self.refused[channel.name] = reason
+        self.refused[name] = reason
 
 
 def refuse_other_signal(fresh: LoadedBundle, running: LoadedBundle) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.station.build import ArmedChannel, LoadedBundle
-from edge_agent.station.bundle_watch import refuse_other_signal
-from edge_agent.station.config import Channel, RecipeTable, StationConfig
+from edge_agent.station.bundle_watch import WatchedBundle, refuse_other_signal
+from edge_agent.station.config import Channel, RecipeTable
 
 LOG = logging.getLogger("lineside.station")
 
@@ -79,13 +79,18 @@ class ChangeOver:
         with self._lock:
             return not self._unknown and not self._is_pending()
 
-    def preload(self, channels: Sequence[ArmedChannel], job: str) -> list[ArmedChannel]:
-        """Load every recipe's bundles and give the channels those of `job`; gives what is to be
-        watched for new bundles besides the channels' own. Raises BundleError or ConfigError.
+    def preload(
+        self, channels: Sequence[ArmedChannel], tables: Sequence[Channel], job: str
+    ) -> list[WatchedBundle]:
+        """Load every recipe's bundles and give the channels those of `job`; gives every bundle that
+        may be replaced, the channels' own first. tables: of the channels, in their order.
+
+        Raises BundleError or ConfigError.
         """
-        watched: list[ArmedChannel] = []
+        pairs = list(zip(channels, tables, strict=True))
+        watched = [WatchedBundle(one.name, table, one, one.bundle.file) for one, table in pairs]
         self._choices, self.job = {}, ""
-        for channel in channels:
+        for channel, table in pairs:
             choice = self._choices[channel.name] = _Choice({"": channel.bundle})
             for recipe in self._recipes.values():
                 path = recipe.bundle.get(channel.name)
@@ -94,8 +99,10 @@ class ChangeOver:
                 if str(path) not in choice.loaded:
                     choice.loaded[str(path)] = loaded = self._load(channel, path)
                     refuse_other_signal(loaded, channel.bundle)
-                    name = watched_name(channel.name, path)
-                    watched.append(replace(channel, name=name, bundle=loaded))
+                    name = _watched_name(channel.name, path)
+                    place = table.model_copy(update={"bundle": path})
+                    like = replace(channel, bundle=loaded)
+                    watched.append(WatchedBundle(name, place, like, loaded.file))
                 choice.by_job[recipe.job] = str(path)
         self.select(job)
         for channel in channels:
@@ -165,7 +172,7 @@ class ChangeOver:
         """Put newly installed bundles into the place of those before."""
         current = None
         for key in list(choice.loaded):
-            fresh = self._take_installed(watched_name(channel, Path(key)) if key else channel)
+            fresh = self._take_installed(_watched_name(channel, Path(key)) if key else channel)
             if fresh is None:
                 continue
             old, choice.loaded[key] = choice.loaded[key], fresh
@@ -183,19 +190,6 @@ class ChangeOver:
             self._done_ns = self._clock.mono_ns()
 
 
-def watched_name(channel: str, path: Path) -> str:
+def _watched_name(channel: str, path: Path) -> str:
     """What a recipe's bundle is called where new bundles are watched for."""
     return f"{channel} ({path})"
-
-
-def watched_tables(config: StationConfig) -> list[Channel]:
-    """Where the bundles of preload()'s watched channels lie, behind the channels' own."""
-    tables = list(config.channel)
-    for channel in config.channel:
-        paths = {str(r.bundle[channel.name]) for r in config.recipe if channel.name in r.bundle}
-        for recipe in config.recipe:
-            path = recipe.bundle.get(channel.name)
-            if path is not None and str(path) in paths:
-                paths.remove(str(path))
-                tables.append(channel.model_copy(update={"bundle": path}))
-    return tables

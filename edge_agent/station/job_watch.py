@@ -49,6 +49,7 @@ class JobWatch:
         self.change_over = change_over
         self._look_s = look_s
         self._seen: JobRequest | None = None
+        self._read_at: tuple[int, ...] = ()
         self._answered: JobState | None = None
         self._chosen: list[JobRequest] = []
         self._stopping = threading.Event()
@@ -94,12 +95,25 @@ class JobWatch:
             self._seen = self._chosen[0]
             write_request(self._folder, self._seen)
             del self._chosen[0]
-        asked = read_request(self._folder)
+        asked = self._fresh_request()
         if asked is not None and asked != self._seen:
             self._seen = asked
             self.change_over.select(asked.job)
         if self._seen is not None:
             self._answer(self._seen)
+
+    def _fresh_request(self) -> JobRequest | None:
+        """What is asked for, where the file is another one than at the last look."""
+        try:
+            found = (self._folder / ASKED).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if stamp == self._read_at:
+            return None
+        asked = read_request(self._folder)
+        self._read_at = stamp
+        return asked
 
     def _answer(self, asked: JobRequest) -> None:
         change_over = self.change_over

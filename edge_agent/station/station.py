@@ -35,7 +35,8 @@ from edge_agent.station.build_devices import (
     build_publisher,
     build_triggers,
 )
-from edge_agent.station.change_over import ChangeOver, watched_tables
+from edge_agent.station.bundle_watch import WatchedBundle
+from edge_agent.station.change_over import ChangeOver
 from edge_agent.station.channel import ChannelThread
 from edge_agent.station.channel_threads import ChannelThreads
 from edge_agent.station.config import StationConfig
@@ -72,7 +73,7 @@ class Station:
     """
 
     _channels: list[ArmedChannel]
-    _recipe_bundles: list[ArmedChannel]
+    _watched: list[WatchedBundle]
     _tracker: PartTracker
     _deadlines_beat_ns: int
 
@@ -191,7 +192,8 @@ class Station:
                 self._supervisor.wait_for_us(self._timing.arming_s + self._timing.rearm_s)
                 memory = self._memories.load(table.name)
                 armed.append(self._arm_channel(table, self.config, self._clock, memory))
-            self._recipe_bundles = self._change_over.preload(armed, self.jobs.load())
+            job = self.jobs.load()
+            self._watched = self._change_over.preload(armed, self.config.channel, job)
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
@@ -216,13 +218,12 @@ class Station:
     def _start_threads(self) -> None:
         self._memories.start()
         self._threads.start(self._channels)
-        tables = watched_tables(self.config)
-        self._bundle_watch.start([*self._channels, *self._recipe_bundles], tables)
+        self._bundle_watch.start(self._watched)
         self.jobs.start()
         threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
 
     def _begin_without_channels(self) -> None:
-        self._channels, self._recipe_bundles = [], []
+        self._channels, self._watched = [], []
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
         self._deadlines_beat_ns = self._clock.mono_ns()
@@ -330,6 +331,7 @@ class Station:
                 *self._publisher.faults,
                 *self._threads.warnings,
                 *self._lost_channels(optional=True),
+                *self._triggers.warnings,
                 *([f"alarms are not kept for the next start: {forgotten}"] if forgotten else []),
                 *self._bundle_watch.refused.copy().values(),
                 *(text for c in self._channels for text in c.memory.warnings(c.name)),

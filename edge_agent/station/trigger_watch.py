@@ -87,6 +87,12 @@ class TriggerWatch:
             self._thread = None
         self._trigger.close()
 
+    @property
+    def warning(self) -> str:
+        """What somebody should know although parts go on; or empty."""
+        fault = self._numbers.fault if self._numbers else ""
+        return f"part numbers have a word behind them, none can be reserved: {fault}" * bool(fault)
+
     def status(self) -> TriggerStatus:
         """What the device counted."""
         return self._trigger.status()
@@ -120,7 +126,8 @@ class TriggerWatch:
             return
         part_id = event.part_id or (self._numbers.next() if self._numbers else "")
         if part_id:
-            tracker.expect(part_id, event.mono_ns)
+            # A stamp of another clock may lie ahead: such a part would never be due.
+            tracker.expect(part_id, min(event.mono_ns, self._clock.mono_ns()))
 
     def _tell_missed(self) -> None:
         """A part that the device counted and nobody took went by without a verdict of its own."""
@@ -205,3 +212,8 @@ class TriggerSet:
         faults = {name: watch.fault for name, watch in self._watches.items()}
         faults["encoder"] = self._follower.fault if self._follower else ""
         return [f"{name}: {fault}" for name, fault in faults.items() if fault]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should know although parts go on."""
+        return [watch.warning for watch in self._watches.values() if watch.warning]

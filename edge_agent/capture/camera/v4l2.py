@@ -136,8 +136,6 @@ class V4l2Camera:
     def open(self) -> None:
         """Open, set, read back; raises DeviceError when absent or not as asked."""
         self.close()
-        if self._open_port is VideoNode:
-            _refuse_absent(self._config.path)
         port = self._open_port(self._config.path)
         port.open()
         try:
@@ -232,17 +230,6 @@ class V4l2Camera:
 
     def _error(self, what: str, cure: str) -> DeviceError:
         return DeviceError(what, where=self._where, cure=cure)
-
-
-def _refuse_absent(path: str) -> None:
-    """Raise DeviceError that names the devices there are."""
-    if not Path(path).exists():
-        found = ", ".join(sorted(str(one) for one in Path("/dev").glob("video*")))
-        raise DeviceError(
-            f"no such camera; found {found or 'no /dev/video* at all'}",
-            where=path,
-            cure="plug the camera in, or correct `device` in station.toml",
-        )
 
 
 def _list() -> list[FoundDevice]:

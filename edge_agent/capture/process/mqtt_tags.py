@@ -25,8 +25,6 @@ from edge_agent.contracts.core.types import Item, ProcessRow, Unreadable
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.process.input import TabularInput
 
-START_S = 5.0
-"""How long the first row waits for a value of every tag."""
 WAITING = 4096
 """Triggers that may wait for their values to settle; then the broker has to wait with the next."""
 ROOM_S = 0.5

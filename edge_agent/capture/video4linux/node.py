@@ -11,6 +11,7 @@ import re
 import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from edge_agent.capture.video4linux import abi
@@ -56,7 +57,6 @@ class VideoControl:
     low: int
     high: int
     step: int
-    default: int
     value: int | None
     writable: bool = True
     active: bool = True
@@ -90,7 +90,13 @@ class VideoNode:
         self._streams = False
 
     def open(self) -> None:
-        """Open the node; raises DeviceError where it is no camera."""
+        """Open the node; raises DeviceError where it is no camera, or not there."""
+        if not Path(self.path).exists():
+            found = ", ".join(sorted(str(one) for one in Path("/dev").glob("video*")))
+            raise self._error(
+                f"no such camera; found {found or 'no /dev/video* at all'}",
+                "plug the camera in, or correct `device` in station.toml",
+            )
         try:
             self._handle = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -106,8 +112,6 @@ class VideoNode:
             self.close()
             what = "gives frames in planes only" if planes else "is a node that gives no frames"
             raise self._error(what, 'take another node, or driver = "gstreamer"')
-        self.card = bytes(capability.card).decode("utf-8", "replace")
-        self.bus = bytes(capability.bus_info).decode("utf-8", "replace")
 
     def close(self) -> None:
         """End the stream and release the node."""
@@ -240,7 +244,6 @@ class VideoNode:
             found.minimum,
             found.maximum,
             found.step,
-            found.default_value,
             None if hidden else self.read_control(found.id),
             not found.flags & (abi.CONTROL_READ_ONLY | abi.CONTROL_DISABLED),
             not found.flags & abi.CONTROL_INACTIVE,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from edge_agent.contracts.core.parabola import parabola_top
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image
 
@@ -151,9 +152,7 @@ def _between(line: Grey, peak: int) -> float:
     """The top of the parabola through a peak and its neighbours, in steps of SHIFT_STEP_PX."""
     if not 0 < peak < len(line) - 1:
         return float(peak)
-    before, at, after = (float(value) for value in line[peak - 1 : peak + 2])
-    bend = before - 2 * at + after
-    offset = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    offset = parabola_top(*line[peak - 1 : peak + 2].tolist())
     return peak + round(offset / SHIFT_STEP_PX) * SHIFT_STEP_PX
 
 

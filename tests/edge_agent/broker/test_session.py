@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_a_lost_broker_wakes_who_waits_and_is_named(broker: Mosquitto) -> None:
 def test_a_message_that_failed_is_not_sent_when_the_broker_is_back(broker: Mosquitto) -> None:
     session = BrokerSession(table(broker.port), "gate")
     session.open()
-    broker.freeze()
+    assert broker._process is not None
+    broker._process.send_signal(signal.SIGSTOP)
     with pytest.raises(DeviceError, match="confirms nothing within"):
         session.publish("gate", b"reject", 0.2)
     broker.kill()

@@ -67,7 +67,7 @@ def test_no_bad_part_passes_whatever_is_killed_or_cut(
     parts = [part for first, behind in stretches for part in range(first, behind)]
     accepted = {one.part for one in line.gated if one.accepted}
     by_result = {one.part for one in line.gated if one.result_ms >= 0}
-    good = {part for part in parts if not is_bad(1, part)}
+    good = {part for part in parts if not is_bad(part)}
     bad = set(parts) - good
     assert len(good & accepted) >= SHARE * len(good)
     assert len(bad & by_result) >= SHARE * len(bad), "rejected only for want of a result"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.station.build import arm_channel
-from edge_agent.station.bundle_watch import BundleWatcher
+from edge_agent.station.bundle_watch import BundleWatcher, WatchedBundle
 from edge_agent.station.config import read_config
 from tests.station_kit import DRIFT_SPEC, POWER_SPEC, wait_until, write_process_bundle
 
@@ -35,7 +35,8 @@ def watching(folder: Path, retry_s: tuple[float, ...] = (0.1, 0.2)) -> Iterator[
     config = read_config(folder / "station.toml")
     armed = arm_channel(config.channel[0], config, SystemClock())
     watcher = BundleWatcher(config, SystemClock(), look_s=0.02, retry_s=retry_s)
-    watcher.start([armed])
+    table = config.channel[0]
+    watcher.start([WatchedBundle(table.name, table, armed, armed.bundle.file)])
     try:
         yield watcher
     finally:

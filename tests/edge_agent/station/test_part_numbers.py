@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import StorageError
+from edge_agent.station.counts import StationCounts
 from edge_agent.station.part_numbers import FILE, PartNumbers
+from edge_agent.station.trigger_watch import TriggerSet, TriggerWatch
+from edge_agent.trigger.free_run import FreeRun, FreeRunTable
 from tests.station_kit import wait_until
 
 CHILD = """
@@ -60,6 +64,12 @@ def test_disk_that_cannot_be_written_leaves_numbers_that_no_other_start_has(tmp_
     assert wait_until(lambda: numbers.fault)
     assert given[:4] == ["1", "2", "3", "4"]
     assert all("-" in number for number in given[4:])
+    clock, table = ManualClock(), FreeRunTable(driver="free_run", period_s=1)
+    trigger = FreeRun(table, name="beat", clock=clock)
+    watch = TriggerWatch(trigger, clock=clock, counts=StationCounts(), numbers=numbers)
+    assert TriggerSet({"trigger": watch}).warnings == [
+        f"part numbers have a word behind them, none can be reserved: {numbers.fault}"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "x", "-3"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
@@ -108,6 +108,30 @@ def test_lost_trigger_is_a_fault_until_it_is_there_again() -> None:
     assert wait_until(lambda: watch.fault)
     barrier.unplugged = False
     assert wait_until(lambda: not watch.fault and line.expected == ["p1", "p2"])
+    watch.stop()
+
+
+class Ahead(Barrier):
+    """A trigger whose clock began before that of the station."""
+
+    def next(self, timeout_s: float) -> TriggerEvent | None:
+        event = super().next(timeout_s)
+        return event and TriggerEvent(10**18, event.seq, event.part_id)
+
+
+class Times(Expecting):
+    """Remembers when parts came."""
+
+    def expect(self, part_id: str, mono_ns: int) -> None:
+        self.expected.append(str(mono_ns))
+
+
+def test_trigger_of_another_clock_expects_its_part_now() -> None:
+    line, clock = Times(), ManualClock()
+    clock.advance_s(5)
+    watch = TriggerWatch(Ahead(), clock=clock, counts=StationCounts())
+    watch.start(line)
+    assert wait_until(lambda: line.expected == [str(5 * 10**9)])
     watch.stop()
 
 

@@ -18,9 +18,9 @@ from tests.station_kit import write_image_bundle
 
 EXPOSURE, AUTO_EXPOSURE, GAIN = 0x009A0902, 0x009A0901, 0x00980913
 CONTROLS = {
-    AUTO_EXPOSURE: VideoControl("auto_exposure", AUTO_EXPOSURE, 0, 3, 1, 3, 3),
-    EXPOSURE: VideoControl("exposure_time_absolute", EXPOSURE, 1, 5000, 1, 157, 157),
-    GAIN: VideoControl("gain", GAIN, 0, 255, 1, 0, None),
+    AUTO_EXPOSURE: VideoControl("auto_exposure", AUTO_EXPOSURE, 0, 3, 1, 3),
+    EXPOSURE: VideoControl("exposure_time_absolute", EXPOSURE, 1, 5000, 1, 157),
+    GAIN: VideoControl("gain", GAIN, 0, 255, 1, None),
 }
 
 
