@@ -89,6 +89,7 @@ class CheckClient:
         """Say goodbye; twice is fine."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._let_go()
 
     def break_off(self) -> None:
         """End the connection without a word, as a power cut does."""
@@ -96,6 +97,13 @@ class CheckClient:
         self._client.loop_stop()
         if link is not None:
             link.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """No circle keeps the client: its own sockets close when nobody has it any more."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_message = None
+        client.on_publish = client.on_subscribe = None
 
     def subscribe(self, topic: str) -> ReasonCode | None:
         """Subscribe with QoS 1; returns the answer, None where none came in time."""

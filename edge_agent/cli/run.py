@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.station.adapter_set import AdapterSet
     from edge_agent.station.config import StationConfig
     from edge_agent.station.station import Station
+    from edge_agent.station.telemetry import Telemetry
     from edge_agent.web.diagnostics import Inside
     from edge_agent.web.page import Page
 
@@ -63,6 +64,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
     from edge_agent.station.systemd import supervisor_of
+    from edge_agent.station.telemetry import Telemetry
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
     sys.setswitchinterval(SWITCH_S)
@@ -79,13 +81,14 @@ def _run(args: argparse.Namespace) -> int:
         page = build_page(config, clock, hold, audit) if config.web.enabled else None
         if page:
             ending.callback(page.close)
-        evidence = _evidence_recorder(config, audit)
+        telemetry = Telemetry(config, clock)
+        evidence = _evidence_recorder(config, audit, telemetry)
         adapters = _adapters(config, ending)
         station = Station(
             config,
             clock=clock,
-            listeners=_told(config, adapters, audit, page, hold),
-            observers=[observer for observer in (evidence, page) if observer],
+            listeners=[*_told(config, adapters, audit, page, hold), telemetry],
+            observers=[observer for observer in (evidence, page, telemetry) if observer],
             hold=hold,
             audit_head=lambda: audit.head if audit else "",
             output=_verdict_lines(args, clock, ending),
@@ -93,6 +96,7 @@ def _run(args: argparse.Namespace) -> int:
             supervisor=supervisor_of(os.environ),
         )
         _open_listeners(page, adapters, station)
+        telemetry.open(station.publish, lambda: station.sent)
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
@@ -150,7 +154,7 @@ def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRec
 
 
 def _evidence_recorder(
-    config: StationConfig, audit: AuditRecorder | None
+    config: StationConfig, audit: AuditRecorder | None, telemetry: Telemetry
 ) -> EvidenceRecorder | None:
     """What keeps evidence and names contents for the audit log; None where neither is wanted."""
     if audit is None and not config.evidence.enabled:
@@ -159,7 +163,7 @@ def _evidence_recorder(
 
     folder = config.station.state_dir / "evidence"
     named = audit.name_content if audit else None
-    return EvidenceRecorder(folder, config.evidence, name_content=named)
+    return EvidenceRecorder(folder, config.evidence, name_content=named, on_kept=telemetry.keep)
 
 
 def build_page(

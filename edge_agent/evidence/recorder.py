@@ -24,8 +24,8 @@ class EvidenceRecorder:
     """The observer of one station; called by one thread.
 
     name_content: is told (part_id, observation's verdict, sha256) of every readable item, for the
-    audit log. dice: the randomness of the samples. A disk that is full is logged once; what could
-    not be kept is counted in `lost`.
+    audit log. on_kept: is told of every item that is on disk. dice: the randomness of the samples.
+    A disk that is full is logged once; what could not be kept is counted in `lost`.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class EvidenceRecorder:
         table: EvidenceTable,
         *,
         name_content: Callable[[Observation, str], None] | None = None,
+        on_kept: Callable[[EvidenceRecord], None] = lambda _: None,
         dice: random.Random | None = None,
     ) -> None:
         self.kept = 0
@@ -41,6 +42,7 @@ class EvidenceRecorder:
         self._folder = folder
         self._table = table
         self._name_content = name_content
+        self._on_kept = on_kept
         self._choice = Choice(table, dice or random.Random())
         self._store = EvidenceStore(folder, table)
         self._open = False
@@ -77,6 +79,7 @@ class EvidenceRecorder:
             self._fault = str(error)
             return
         self.kept += 1
+        self._on_kept(record)
         if self._fault:
             LOG.warning("evidence is kept again; %d items are missing", self.lost)
             self._fault = ""

@@ -43,6 +43,20 @@ class MqttTable(BrokerTable):
         return self.client_id or f"lineside-{station}"
 
 
+class TelemetryTable(Table):
+    """What is told of machines and parts besides verdicts; it is thinned where room is short."""
+
+    condition_every_s: float = Field(
+        default=1,
+        ge=0,
+        le=86400,
+        description="a machine's condition; 0: never",
+    )
+    part_every_s: float = Field(
+        default=1, ge=0, le=86400, description="values of a process channel's row; 0: never"
+    )
+
+
 class OutboxTable(Table):
     """What is kept on disk until it is confirmed."""
 

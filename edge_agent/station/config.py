@@ -23,7 +23,7 @@ from edge_agent.golden.config import GoldenTable
 from edge_agent.health.frame import FrameHealthTable
 from edge_agent.infer.runtime_names import AUTO, RuntimeName
 from edge_agent.messaging.adapter import AdapterList
-from edge_agent.messaging.config import MqttTable, OutboxTable
+from edge_agent.messaging.config import MqttTable, OutboxTable, TelemetryTable
 from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.plc.driver import PlcField
 from edge_agent.settings.toml import CURE, StationPath, Table
@@ -182,6 +182,7 @@ class StationConfig(Table):
     line: LineTable = Field(default=LineTable(), description="parts and deadline")
     mqtt: MqttTable | None = Field(default=None, description="the broker")
     outbox: OutboxTable = Field(default=OutboxTable(), description="what is kept until confirmed")
+    telemetry: TelemetryTable = Field(default=TelemetryTable(), description="condition, values")
     trust: TrustTable = Field(default=TrustTable(), description="whose bundles are run")
     audit: AuditTable = Field(default=AuditTable(), description="the log that proves verdicts")
     evidence: EvidenceTable = Field(

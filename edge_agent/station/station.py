@@ -69,6 +69,7 @@ class Station:
     station.toml must be edited first; otherwise run() raises the error.
     remember: alarms and frozen frames are kept in state_dir from run to run.
     hold: by which somebody stops passing.
+    publish: tells everybody of a message.
     supervisor: hears when the station is armed and that every channel is at work.
     """
 
@@ -108,6 +109,7 @@ class Station:
         self._actor = build_actor(
             config, self._outputs, self._publisher, self.counts, listeners, hold
         )
+        self.publish = self._actor.publish
         self._state = self._new_state()
         self._memories = build_memories(config, clock, remember=remember)
         self._bundle_watch = build_bundle_watch(config, clock, self._timing)

@@ -7,9 +7,10 @@ LatestMessage, and its row `STREAM`. Outbox, sender, collector, schemas and chec
 from __future__ import annotations
 
 import re
+import time
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from edge_agent.contracts.core.strict import Strict
 
@@ -28,7 +29,16 @@ class Message(Strict):
     schema_version: Literal[1] = 1
     kind: str
     station: str
-    at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970")
+    at_ns: int = Field(ge=0, description="UTC, nanoseconds since 1970; the time that counts")
+    at: str = Field(
+        default="",
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z)?$",
+        description="at_ns in ISO 8601, cut to microseconds",
+    )
+
+    @field_serializer("at", when_used="json")
+    def _iso(self, _: str) -> str:
+        return iso_time(self.at_ns)
 
 
 class DurableMessage(Message):
@@ -39,6 +49,9 @@ class DurableMessage(Message):
     """
 
     event_id: str = Field(default="", pattern=EVENT_ID)
+    historical: Literal[True] | None = Field(
+        default=None, description="it waited on the station's disk for a connection"
+    )
 
 
 class LatestMessage(Message):
@@ -53,6 +66,18 @@ class CheckMessage(Strict):
     station: str
     at_ns: int = Field(ge=0)
     nonce: str
+
+
+LAST_S = 253_402_300_799
+"""The last second of the year 9999, which is as far as ISO 8601 goes without agreement."""
+
+
+def iso_time(at_ns: int) -> str:
+    """UTC in ISO 8601 with microseconds, cut; empty beyond the year 9999."""
+    seconds, rest_ns = divmod(at_ns, 1_000_000_000)
+    if seconds > LAST_S:
+        return ""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ns // 1000:06d}Z"
 
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

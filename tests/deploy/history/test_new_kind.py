@@ -25,7 +25,15 @@ class ToolChangeMessage(DurableMessage):
     tool: str
 
 
-STREAM = Stream("tool-change", ToolChangeMessage, "durable", qos=1, retain=False, max_bytes=512)
+STREAM = Stream(
+    "tool-change",
+    ToolChangeMessage,
+    "results",
+    qos=1,
+    retain=False,
+    max_bytes=512,
+    when="when a tool was changed",
+)
 
 
 def tool_change(tool: str) -> ToolChangeMessage:

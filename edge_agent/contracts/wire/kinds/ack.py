@@ -24,4 +24,12 @@ class AckMessage(Strict):
     )
 
 
-STREAM = Stream("ack", AckMessage, "inbound", qos=1, retain=False, max_bytes=1 << 20)
+STREAM = Stream(
+    "ack",
+    AckMessage,
+    "inbound",
+    qos=1,
+    retain=False,
+    max_bytes=1 << 20,
+    when="a receiver has stored messages",
+)

@@ -21,4 +21,12 @@ class GapMessage(DurableMessage):
     reason: str
 
 
-STREAM = Stream("gap", GapMessage, "durable", qos=1, retain=False, max_bytes=1024)
+STREAM = Stream(
+    "gap",
+    GapMessage,
+    "results",
+    qos=1,
+    retain=False,
+    max_bytes=1024,
+    when="when messages are lost or could not be kept",
+)

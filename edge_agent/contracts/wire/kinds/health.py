@@ -52,5 +52,12 @@ class HealthMessage(LatestMessage):
 
 
 STREAM = Stream(
-    "health", HealthMessage, "latest", qos=0, retain=True, max_bytes=1024, stale_after_s=60
+    "health",
+    HealthMessage,
+    "latest",
+    qos=0,
+    retain=True,
+    max_bytes=1024,
+    when="every `line.health_every_s`",
+    stale_after_s=60,
 )

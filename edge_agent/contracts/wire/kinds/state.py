@@ -19,4 +19,12 @@ class StateMessage(LatestMessage):
     bundles: dict[str, str] = Field(default_factory=dict, description="channel -> name version")
 
 
-STREAM = Stream("state", StateMessage, "latest", qos=1, retain=True, max_bytes=16384)
+STREAM = Stream(
+    "state",
+    StateMessage,
+    "latest",
+    qos=1,
+    retain=True,
+    max_bytes=16384,
+    when="armed, disarmed, stopping, offline",
+)

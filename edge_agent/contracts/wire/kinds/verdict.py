@@ -51,4 +51,12 @@ class VerdictMessage(DurableMessage):
     )
 
 
-STREAM = Stream("verdict", VerdictMessage, "durable", qos=1, retain=False, max_bytes=4096)
+STREAM = Stream(
+    "verdict",
+    VerdictMessage,
+    "results",
+    qos=1,
+    retain=False,
+    max_bytes=4096,
+    when="for every part",
+)
