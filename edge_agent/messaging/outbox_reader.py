@@ -39,26 +39,32 @@ class OutboxReader:
         limit: int,
         *,
         until: int | None = None,
-        only: str | None = None,
+        only: Sequence[str] | None = None,
         without: Sequence[str] = (),
     ) -> Page:
-        """At most `limit` rows with ids from `number` + 1 (to `until`), oldest first, of the stream
-        `only` or of all streams but those of `without`.
+        """At most `limit` rows with ids from `number` + 1 (to `until`), oldest first.
+
+        Of the streams `only`, or of all streams but those of `without`.
         """
         condition, values = "id > ?", [number]
         if until is not None:
             condition, values = f"{condition} AND id <= ?", [*values, until]
-        streams = [only] if only is not None else list(without)
+        streams = list(only) if only is not None else list(without)
         if streams:
             word = "IN" if only is not None else "NOT IN"
             condition += f" AND stream {word} ({', '.join('?' * len(streams))})"
         # The newest id is asked first: a row that is committed in between must not be skipped.
-        newest = until if until is not None else self._newest()
+        newest = until if until is not None else self.newest()
         rows = self._select(f"{condition} ORDER BY id LIMIT ?", (*values, *streams, limit))
         full = len(rows) == limit
         # A row of such a commit may also be among the rows: it must not be read twice.
         last = rows[-1].id if rows else number
         return Page(rows, last if full else max(last, newest), full)
+
+    def newest(self) -> int:
+        """The highest id on disk; 0 where there is none."""
+        found = self._execute("SELECT ifnull(max(id), 0) FROM message", ())
+        return int(str(found[0][0])) if found else 0
 
     def rows(self, numbers: Sequence[int]) -> list[Row]:
         """The rows of these ids that are still there, oldest first."""
@@ -70,10 +76,6 @@ class OutboxReader:
         if self._base is not None:
             self._base.close()
             self._base = None
-
-    def _newest(self) -> int:
-        found = self._execute("SELECT ifnull(max(id), 0) FROM message", ())
-        return int(str(found[0][0])) if found else 0
 
     def _select(self, condition: str, values: tuple[object, ...]) -> list[Row]:
         found = self._execute(f"SELECT {ROW_COLUMNS} FROM message WHERE {condition}", values)

@@ -1,8 +1,11 @@
-"""Which row is sent next, and what an answer to it means: no I/O, time is an argument.
+"""How many rows may be sent, and what an answer to one means: no I/O, time is an argument.
 
 A row leaves the outbox when it is confirmed, by a PUBACK with success or by a receiver. Anything
 else keeps it: a refused row is set apart, named, and tried again ever more seldom, while the rows
 behind it go on. A topic that takes nothing at all is paused, and asked with one row at a time.
+
+The backlog never takes the whole window, and less of it where its answers come late: what is live
+must not wait behind it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field
 
 from edge_agent.broker.packets import FAILURE, NO_SUBSCRIBER
 from edge_agent.messaging.config import MqttTable
+from edge_agent.messaging.mqtt.lanes import TELEMETRY, Lane, lane_of
 from edge_agent.messaging.row import Row
 
 REFUSALS_IN_A_ROW = 10
@@ -26,6 +30,9 @@ SET_APART_MAX = 10_000
 RESEND_MAX_S = 600.0
 OUTLIVED_S = 0.2
 """A PUBACK of MQTT 3.1.1 counts where the connection is still there after this time."""
+DRAIN_SLOW_S, DRAIN_FAST_S = 0.5, 0.25
+"""An answer to a row of the backlog that takes longer halves what is under way of it; one that
+comes sooner adds to it."""
 ROUNDS = 10
 """Rows that a receiver has not confirmed yet: at most so many windows of them."""
 
@@ -53,9 +60,8 @@ class Refusal:
 
 @dataclass
 class Pause:
-    """A topic that takes nothing: `begin` is where reading goes on for it."""
+    """A topic that takes nothing."""
 
-    begin: int
     due_s: float
     wait_s: float
     reason: str
@@ -79,8 +85,7 @@ class Delivery:
     can_refuse: PUBACK has a code for "refused" (MQTT 5). A broker of MQTT 3.1.1 acknowledges what
     it refuses, or closes the connection, or both ([MQTT-3.3.5-2]): there a PUBACK counts only when
     the connection outlives it.
-    cursor: all rows up to this id were read, but for those of `pauses` and `behind`; ahead: rows
-    that were read and not sent yet.
+    old_end: rows up to this id lay on disk when the connection began.
     """
 
     window: int
@@ -88,9 +93,8 @@ class Delivery:
     keep_unheard: bool
     ack_timeout_s: float
     can_refuse: bool = True
-    cursor: int = 0
-    ahead: deque[Row] = field(default_factory=deque)
-    behind: dict[str, int] = field(default_factory=dict)
+    lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(None), Lane(TELEMETRY)))
+    old_end: int = 0
     again: deque[int] = field(default_factory=deque)
     under_way: dict[int, Row] = field(default_factory=dict)
     unconfirmed: OrderedDict[tuple[str, int], Sent] = field(default_factory=OrderedDict)
@@ -100,6 +104,8 @@ class Delivery:
     refused_any: bool = False
     _doubtful: deque[Sent] = field(default_factory=deque)
     _open_window: int = 0
+    _drain_window: int = 10
+    _drained_at_s: dict[int, float] = field(default_factory=dict)
     _refusals: dict[str, int] = field(default_factory=dict)
     _strikes: dict[int, int] = field(default_factory=dict)
     _repeated: set[int] = field(default_factory=set)
@@ -120,8 +126,15 @@ class Delivery:
 
     # --- a connection
 
-    def connected(self, receive_maximum: int, now_s: float) -> None:
-        """A new connection: what was under way is sent again, the oldest first."""
+    def connected(self, receive_maximum: int, now_s: float, newest: int = 0) -> None:
+        """A new connection: what was under way is sent again, the oldest first.
+
+        newest: the highest id on disk; what is unread up to it is the backlog.
+        """
+        for lane in self.lanes:
+            lane.connected(newest)
+        self.old_end = max(self.old_end, newest)
+        self._drained_at_s.clear()
         self.again = deque(sorted({*self.again, *(row.id for row in self._pending())}))
         self.under_way = {}
         self._doubtful.clear()
@@ -180,6 +193,14 @@ class Delivery:
             return min(self.room, max(0, ROUNDS * self.window - len(self.unconfirmed)))
         return self.room
 
+    @property
+    def room_for_backlog(self) -> int:
+        """How many rows of the backlog may be under way: a quarter of the window stays free."""
+        room = self.room_for_new - self._open_window // 4
+        if self.by_receiver:
+            room = min(room, ROUNDS * self.window // 2 - len(self.unconfirmed))
+        return max(0, min(room, self._drain_window - len(self._drained_at_s)))
+
     def look_back(self, now_s: float) -> None:
         """Put those rows in line again whose time has come."""
         for stream, pause in list(self.pauses.items()):
@@ -192,9 +213,15 @@ class Delivery:
         if self.unconfirmed and now_s >= self._receiver_due_s:
             self._repeat_unconfirmed(now_s)
 
-    def sent(self, row: Row, number: int) -> None:
+    def sent(self, row: Row, number: int, now_s: float = 0.0) -> None:
         """A row went out with this packet number."""
         self.under_way[number] = row
+        if self.is_old(row):
+            self._drained_at_s[number] = now_s
+
+    def is_old(self, row: Row) -> bool:
+        """Whether a row lay on disk when the connection began."""
+        return row.id <= self.old_end
 
     # --- answers
 
@@ -203,6 +230,7 @@ class Delivery:
         row = self.under_way.pop(number, None)
         if row is None:
             return None
+        self._adapt_drain(number, now_s)
         if code >= FAILURE or (code == NO_SUBSCRIBER and self.keep_unheard):
             self._strikes.pop(row.id, None)
             self.refuse(row, reason or REASONS.get(code, f"reason code {code:#x}"), now_s, code)
@@ -262,11 +290,8 @@ class Delivery:
             pause.probing, pause.wait_s = False, min(PAUSE_MAX_S, 2 * pause.wait_s)
             pause.due_s, pause.reason = now_s + pause.wait_s, reason
         elif pause is None and (code == NO_SUBSCRIBER or in_a_row >= REFUSALS_IN_A_ROW):
-            if self.ahead:  # rows of the paused topic may be among them
-                self.cursor = self.ahead[0].id - 1
-                self.ahead.clear()
-            begin = self.behind.pop(row.stream, self.cursor)
-            self.pauses[row.stream] = Pause(begin, now_s + PAUSE_S, PAUSE_S, reason)
+            lane_of(row.stream, self.lanes).pause(row.stream)
+            self.pauses[row.stream] = Pause(now_s + PAUSE_S, PAUSE_S, reason)
 
     def faults(self) -> list[str]:
         """Sentences on what is kept because nobody takes it."""
@@ -291,9 +316,8 @@ class Delivery:
         self._open_window = min(self.window, 2 * self._open_window)
         self._refusals[row.stream] = 0
         self.set_apart.pop(row.id, None)
-        pause = self.pauses.pop(row.stream, None)
-        if pause is not None:
-            self._resume(row.stream, pause)
+        if self.pauses.pop(row.stream, None) is not None:
+            self._resume(row.stream)
 
     def _probe(self, stream: str, pause: Pause) -> None:
         """Ask a paused topic with one row."""
@@ -303,15 +327,23 @@ class Delivery:
                 self.again.append(number)
                 return
         del self.pauses[stream]
-        self._resume(stream, pause)
+        self._resume(stream)
 
-    def _resume(self, stream: str, pause: Pause) -> None:
+    def _adapt_drain(self, number: int, now_s: float) -> None:
+        sent_s = self._drained_at_s.pop(number, None)
+        if sent_s is None:
+            return
+        if now_s - sent_s > DRAIN_SLOW_S:
+            self._drain_window = max(1, self._drain_window // 2)
+        elif now_s - sent_s < DRAIN_FAST_S:
+            self._drain_window = min(self.window, self._drain_window + 1)
+
+    def _resume(self, stream: str) -> None:
         """A topic takes rows again: first those set apart, then those not read meanwhile."""
         for refusal in self.set_apart.values():
             if refusal.row.stream == stream:
                 refusal.due_s = 0.0
-        if pause.begin < self.cursor:
-            self.behind[stream] = pause.begin
+        lane_of(stream, self.lanes).resume(stream)
 
     def _repeat_unconfirmed(self, now_s: float) -> None:
         """Repeat what no receiver confirmed.

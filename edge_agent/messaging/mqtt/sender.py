@@ -10,6 +10,7 @@ import logging
 import random
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterable
 
 from edge_agent.broker import packets
@@ -30,9 +31,9 @@ from edge_agent.messaging.mqtt.backoff import Backoff
 from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError
 from edge_agent.messaging.mqtt.delivery import Delivery
 from edge_agent.messaging.mqtt.login import login_of
+from edge_agent.messaging.mqtt.row_source import RowSource
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.row import Row
-from edge_agent.messaging.sqlite_faults import StoreDamagedError
 
 LOG = logging.getLogger("lineside.mqtt")
 
@@ -45,8 +46,10 @@ UNPROVEN = (
     "nobody can say that verdicts arrive: a broker of MQTT 3.1.1 acknowledges what it refuses, "
     'too; set mqtt.protocol = "5", or ack = "application"'
 )
-READ_AHEAD = 500
-"""Rows of one read: each read waits for the interpreter, which the line's threads need too."""
+BACKLOG_UNSENT_MAX = 1 << 14
+"""The same for rows of the backlog: what is live must not wait behind them."""
+HISTORICAL = b'{"historical":true,'
+"""Begins the payload of a row that lay on disk when the connection began."""
 
 
 class Sender:
@@ -74,9 +77,9 @@ class Sender:
         self._outbox = outbox
         self._clock = clock
         self._tick_s = tick_s
-        self._reader = outbox.reader()
         self._log = LogLimit(LOG, clock)
         self._delivery = Delivery.of(config)
+        self._rows = RowSource(outbox, self._delivery)
         self._news: dict[str, LatestMessage] = {}
         self._state: StateMessage | None = None
         self._state_number = 0
@@ -132,6 +135,7 @@ class Sender:
 
     def wake(self) -> None:
         """Something waits to be sent."""
+        self._rows.wake()
         try:
             self._wake_w.send(b"\0")
         except OSError:
@@ -160,7 +164,7 @@ class Sender:
             if self._stopping.is_set():
                 break
             self._stopping.wait(self._backoff.wait_s())
-        self._reader.close()
+        self._rows.close()
 
     def _serve(self) -> None:
         """One connection, from CONNECT until it ends; raises ConnectionLostError."""
@@ -174,7 +178,8 @@ class Sender:
                 self._send_news(connection)
                 self._delivery.look_back(self._now_s())
                 self._send_rows(connection)
-                self._take(connection.exchange(self._tick_s, self._wake_r), connection)
+                wait_s, self._rows.more = (0 if self._rows.more else self._tick_s), False
+                self._take(connection.exchange(wait_s, self._wake_r), connection)
                 self._notice()
             self._farewell(connection)
         except ConnectionLostError as lost:
@@ -200,7 +205,8 @@ class Sender:
     def _begin(self, connection: Connection) -> None:
         self._connected_s = self._now_s()
         self._answers = Answers()
-        self._delivery.connected(connection.receive_maximum, self._now_s())
+        newest = self._rows.newest()
+        self._delivery.connected(connection.receive_maximum, self._now_s(), newest)
         if self._config.ack == "application":
             topic = STREAMS["ack"].topic(self._config.topic_prefix, self._station)
             connection.send(packets.subscribe_packet(self._next_number(), topic, v5=connection.v5))
@@ -239,56 +245,48 @@ class Sender:
             return
         if delivery.again and delivery.room:
             count = min(delivery.room, len(delivery.again))
-            for row in self._read([delivery.again.popleft() for _ in range(count)]):
+            for row in self._rows.rows([delivery.again.popleft() for _ in range(count)]):
                 self._send_row(connection, row)
-        # Half a window at a time: one read and one write for many rows.
-        room = delivery.room_for_new
-        if not room or (room < self._config.window // 2 and len(delivery.under_way) > room):
-            return
-        if not delivery.ahead:
-            delivery.ahead.extend(self._next_rows(READ_AHEAD))
-        # Not a loop over `ahead`: a row that cannot be sent may pause its topic and empty it.
-        while room and delivery.ahead:
-            self._send_row(connection, delivery.ahead.popleft())
+        self._rows.read_live()
+        for lane in delivery.lanes:
+            room = delivery.room_for_new
+            # Half a window at a time: one read and one write for many rows.
+            if len(lane.ahead) <= room or room >= self._config.window // 2:
+                self._send_waiting(connection, lane.ahead, room)
+        self._send_backlog(connection)
+
+    def _send_waiting(self, connection: Connection, waiting: deque[Row], room: int) -> None:
+        # Not a loop over `waiting`: a row that cannot be sent may pause its topic and empty it.
+        while room > 0 and waiting:
+            self._send_row(connection, waiting.popleft())
             room -= 1
 
-    def _read(self, numbers: list[int]) -> list[Row]:
-        try:
-            return self._reader.rows(numbers)
-        except StoreDamagedError as error:
-            self._outbox.report_damage(error)
-            self._delivery.again.extend(numbers)
-            return []
-
-    def _next_rows(self, limit: int) -> list[Row]:
-        """New rows: of topics that were paused first, then all that are not paused."""
-        delivery = self._delivery
-        try:
-            for stream, begin in list(delivery.behind.items()):
-                page = self._reader.after(begin, limit, until=delivery.cursor, only=stream)
-                delivery.behind[stream] = page.end
-                if not page.full:
-                    del delivery.behind[stream]
-                if page.rows:
-                    return page.rows
-            page = self._reader.after(delivery.cursor, limit, without=list(delivery.pauses))
-        except StoreDamagedError as error:
-            self._outbox.report_damage(error)
-            return []
-        delivery.cursor = page.end
-        return page.rows
+    def _send_backlog(self, connection: Connection) -> None:
+        """Rows of earlier connections, in small pieces: what is live comes between them."""
+        if connection.unsent > BACKLOG_UNSENT_MAX:
+            return
+        for lane in self._delivery.lanes:
+            room = self._delivery.room_for_backlog
+            if not room:
+                return
+            self._rows.read_backlog(lane)
+            self._send_waiting(connection, lane.ahead_backlog, room)
+            if lane.ahead_backlog or lane.backlog or lane.resumed:
+                return  # telemetry waits for the results
 
     def _send_row(self, connection: Connection, row: Row) -> None:
         number = self._next_number()
         head = self._head(row.stream)
-        packet = packets.publish_packet(head, number, row.payload, v5=connection.v5)
+        old = self._delivery.is_old(row)
+        payload = HISTORICAL + row.payload[1:] if old else row.payload
+        packet = packets.publish_packet(head, number, payload, v5=connection.v5)
         if len(packet) > connection.maximum_packet:
             reason = f"the broker takes {connection.maximum_packet} bytes, it has {len(packet)}"
             self._delivery.refuse(row, reason, self._now_s())
             return
         connection.send(packet)
         self._answers.asked()
-        self._delivery.sent(row, number)
+        self._delivery.sent(row, number, self._now_s())
 
     def _head(self, name: str) -> bytes:
         """How every packet of a stream begins.

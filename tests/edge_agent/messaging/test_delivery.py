@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from edge_agent.broker.packets import NO_SUBSCRIBER
 from edge_agent.messaging.mqtt.delivery import Delivery
+from edge_agent.messaging.mqtt.lanes import Query, Span
+from edge_agent.messaging.outbox_reader import Page
 from edge_agent.messaging.row import Row
 
 
@@ -82,11 +84,14 @@ def test_topic_that_nobody_hears_is_asked_with_one_row_and_then_catches_up() -> 
     d = delivery()
     for row in rows(5):
         d.sent(row, row.id)
-    d.cursor = 5
+    d.lanes[0].live = 5
     for row in rows(5):
         assert d.answered(row.id, NO_SUBSCRIBER, "", 0) is None
     assert list(d.pauses) == ["verdict"]
-    d.cursor = 50
+    query = d.lanes[0].live_query()
+    assert query is not None
+    assert "verdict" in query.without
+    d.lanes[0].took(query, Page([], 50))
     d.look_back(0.5)
     assert list(d.again) == []
     d.look_back(1)
@@ -94,7 +99,7 @@ def test_topic_that_nobody_hears_is_asked_with_one_row_and_then_catches_up() -> 
     d.sent(rows(1)[0], 7)
     assert d.answered(7, 0, "", 2) is not None
     assert d.pauses == {}
-    assert d.behind == {"verdict": 5}
+    assert d.lanes[0].resumed == {"verdict": [Span(5, 50)]}
     d.again.clear()
     d.look_back(2)
     assert sorted(d.again) == [2, 3, 4, 5]
@@ -122,11 +127,15 @@ def test_paused_topic_is_asked_with_another_row_each_time() -> None:
 def test_rows_read_ahead_are_read_again_after_a_pause() -> None:
     d = delivery()
     d.sent(rows(1)[0], 1)
-    d.ahead.extend(rows(20, first=2))
-    d.cursor = 21
+    lane = d.lanes[0]
+    lane.live = 1
+    lane.took(Query(1), Page([*rows(20, first=2), *rows(1, "gap", first=22)], 22))
     d.answered(1, NO_SUBSCRIBER, "", 0)
-    assert (d.cursor, len(d.ahead)) == (1, 0)
-    assert d.pauses["verdict"].begin == 1
+    assert (lane.live, [row.stream for row in lane.ahead]) == (22, ["gap"])
+    lane.resume("verdict")
+    query = lane.backlog_query()
+    assert query is not None
+    assert (query.begin, query.until, query.only) == (1, 21, ("verdict",))
 
 
 def test_only_sent_and_waiting_events_can_be_acknowledged() -> None:

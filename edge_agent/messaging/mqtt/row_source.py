@@ -1,0 +1,75 @@
+"""Reads the rows that are sent next, lane by lane, and reports a damaged file to the outbox."""
+
+from __future__ import annotations
+
+from edge_agent.messaging.mqtt.delivery import Delivery
+from edge_agent.messaging.mqtt.lanes import Lane, Query
+from edge_agent.messaging.outbox import Outbox
+from edge_agent.messaging.row import Row
+from edge_agent.messaging.sqlite_faults import StoreDamagedError
+
+READ_AHEAD = 500
+"""Rows of one read: each read waits for the interpreter, which the line's threads need too."""
+
+
+class RowSource:
+    """Owned by the sender's thread, but for wake(). more: there is more to look through at once."""
+
+    def __init__(self, outbox: Outbox, delivery: Delivery) -> None:
+        self.more = False
+        self._outbox = outbox
+        self._delivery = delivery
+        self._reader = outbox.reader()
+        self._new_rows = True
+
+    def wake(self) -> None:
+        """Rows may have been committed; any thread may say so."""
+        self._new_rows = True
+
+    def newest(self) -> int:
+        """The highest id on disk."""
+        return self._reader.newest()
+
+    def close(self) -> None:
+        """Close the connection to the file."""
+        self._reader.close()
+
+    def rows(self, numbers: list[int]) -> list[Row]:
+        """The rows of these ids; where the file is damaged they are read again later."""
+        try:
+            return self._reader.rows(numbers)
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            self._delivery.again.extend(numbers)
+            return []
+
+    def read_live(self) -> None:
+        """Put rows that were committed since the last look into the lanes."""
+        if not self._new_rows:
+            return
+        self._new_rows = False
+        for lane in self._delivery.lanes:
+            query = None if lane.ahead else lane.live_query()
+            if lane.ahead or (query is not None and self._page(lane, query)):
+                self._new_rows = True
+
+    def read_backlog(self, lane: Lane) -> None:
+        """Put the next piece of the backlog into a lane whose last one was sent."""
+        if lane.ahead_backlog:
+            return
+        query = lane.backlog_query()
+        if query is not None:
+            self._page(lane, query)
+            self.more = True
+
+    def _page(self, lane: Lane, query: Query) -> bool:
+        """Read one page; returns whether there may be more."""
+        try:
+            page = self._reader.after(
+                query.begin, READ_AHEAD, until=query.until, only=query.only, without=query.without
+            )
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            return False
+        lane.took(query, page)
+        return page.full
