@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace) -> int:
             ending.callback(page.close)
         telemetry = Telemetry(config, clock)
         evidence = _evidence_recorder(config, audit, telemetry)
-        adapters = _adapters(config, ending)
+        adapters = _adapters(config, clock, ending)
         station = Station(
             config,
             clock=clock,
@@ -204,11 +204,11 @@ def _inside(config: StationConfig, clock: Clock) -> Inside:
     return Inside(board=board, config=lambda: config.model_dump(mode="json"))
 
 
-def _adapters(config: StationConfig, ending: ExitStack) -> AdapterSet:
+def _adapters(config: StationConfig, clock: Clock, ending: ExitStack) -> AdapterSet:
     """The closed adapters of station.toml."""
     from edge_agent.station.adapter_set import AdapterSet
 
-    adapters = AdapterSet(config)
+    adapters = AdapterSet(config, clock)
     ending.callback(adapters.close)
     return adapters
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Protocol, TypeAlias
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
 from edge_agent.contracts.core.by_driver import ByDriver
+from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.registry import Registry
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.streams import Outbound
@@ -40,13 +42,15 @@ class AdapterStation:
     """The station of an adapter.
 
     mqtt: where its messages go; version: of the agent; cause: of a verdict and its reason, one
-    word of a short list.
+    word of a short list; state_dir: where an adapter may keep what must outlive the agent.
     """
 
     name: str
     version: str
     mqtt: MqttTable | None
     cause: Callable[[Verdict, str], str]
+    state_dir: Path
+    clock: Clock
 
 
 class Adapter(Protocol):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from importlib.metadata import version
 
+from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.decide.causes import cause
 from edge_agent.messaging.adapter import Adapter, AdapterStation, Delivery, build_adapter
@@ -17,8 +18,15 @@ LOG = logging.getLogger("lineside.adapter")
 class AdapterSet:
     """All adapters, closed; raises DeviceError where a library of one is not installed."""
 
-    def __init__(self, config: StationConfig) -> None:
-        station = AdapterStation(config.station.id, version("lineside"), config.mqtt, cause)
+    def __init__(self, config: StationConfig, clock: Clock) -> None:
+        station = AdapterStation(
+            config.station.id,
+            version("lineside"),
+            config.mqtt,
+            cause,
+            config.station.state_dir,
+            clock,
+        )
         self.by_driver: dict[str, Adapter] = {
             table.driver: build_adapter(table, station) for table in config.adapter
         }

@@ -37,6 +37,8 @@ UVICORN = Library("uvicorn", "uvicorn", "web")
 JINJA2 = Library("jinja2", "jinja2", "web")
 ARGON2 = Library("argon2-cffi", "argon2", "web")
 PROMETHEUS = Library("prometheus_client", "prometheus_client", "prometheus")
+PROTOBUF = Library("protobuf", "google.protobuf", "sparkplug")
+OPENTELEMETRY = Library("opentelemetry-sdk", "opentelemetry", "opentelemetry")
 GOBJECT = Library("PyGObject", "gi", debian="python3-gi")
 PICAMERA2 = Library("picamera2", "picamera2", debian="python3-picamera2")
 

@@ -251,7 +251,8 @@ class Sender:
         for lane in delivery.lanes:
             room = delivery.room_for_new
             # Half a window at a time: one read and one write for many rows.
-            if len(lane.ahead) <= room or room >= self._config.window // 2:
+            few = len(lane.ahead) <= room or len(delivery.under_way) <= room
+            if few or room >= self._config.window // 2:
                 self._send_waiting(connection, lane.ahead, room)
         self._send_backlog(connection)
 

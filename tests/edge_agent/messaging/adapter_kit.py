@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.decide.causes import cause
@@ -9,10 +12,12 @@ from edge_agent.messaging.adapter import AdapterStation
 from edge_agent.messaging.config import MqttTable
 
 
-def station(name: str = "test", port: int | None = None) -> AdapterStation:
-    """A station; port: of its broker on this machine."""
+def station(
+    name: str = "test", port: int | None = None, folder: Path = Path("/nonexistent")
+) -> AdapterStation:
+    """A station; port: of its broker on this machine; folder: its state."""
     mqtt = None if port is None else MqttTable(host="127.0.0.1", port=port)
-    return AdapterStation(name, "1.2.3", mqtt, cause)
+    return AdapterStation(name, "1.2.3", mqtt, cause, folder, SystemClock())
 
 
 def decided(

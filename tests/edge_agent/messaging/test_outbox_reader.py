@@ -49,11 +49,11 @@ def test_pages_follow_each_other_without_a_hole(reader: OutboxReader) -> None:
 @pytest.mark.parametrize(
     ("asked", "ids"),
     [
-        ({"only": "gap"}, [3, 6, 9]),
+        ({"only": ["gap"]}, [3, 6, 9]),
         ({"without": ["gap"]}, [1, 2, 4, 5, 7, 8]),
         ({"without": ["gap", "verdict"]}, []),
-        ({"only": "gap", "until": 6}, [3, 6]),
-        ({"only": "none"}, []),
+        ({"only": ["gap"], "until": 6}, [3, 6]),
+        ({"only": ["none"]}, []),
     ],
 )
 def test_streams_are_chosen(asked: dict[str, object], ids: list[int], reader: OutboxReader) -> None:

@@ -24,12 +24,12 @@ PROMETHEUS = {"[adapter]": 'driver = "prometheus"\nport = 0'}
 
 
 def test_station_without_adapters_has_none(bench: Path) -> None:
-    assert not AdapterSet(read_config(write_station(bench, FOLDER))).by_driver
+    assert not AdapterSet(read_config(write_station(bench, FOLDER)), SystemClock()).by_driver
 
 
 def test_scrape_shows_every_part_of_a_run(bench: Path) -> None:
     config = read_config(write_station(bench, FOLDER, **PROMETHEUS))
-    adapters = AdapterSet(config)
+    adapters = AdapterSet(config, SystemClock())
     prometheus = adapters.by_driver["prometheus"]
     assert isinstance(prometheus, PrometheusAdapter)
     station = Station(config, clock=SystemClock(), listeners=[prometheus], keep_trying=False)
@@ -58,7 +58,7 @@ def test_taken_port_is_logged_and_the_station_goes_on(
         port = taken.getsockname()[1]
         table = {"[adapter]": f'driver = "prometheus"\nport = {port}'}
         config = read_config(write_station(bench, FOLDER, **table))
-        adapters = AdapterSet(config)
+        adapters = AdapterSet(config, SystemClock())
         with caplog.at_level(logging.ERROR, "lineside.adapter"):
             adapters.open(Delivery)
     assert "no adapter prometheus" in caplog.text
