@@ -115,7 +115,6 @@ class SparkplugAdapter:
     def _connect(self) -> None:
         self._bd_seq = next_bd_seq(self._bd_file)
         client = build_client(self._mqtt, f"lineside-{self._station.name}-sparkplug")
-        client.reconnect_on_failure = False
         death = self._node.death(self._bd_seq, self._now_ms())
         client.will_set(death.topic, death.payload, qos=1, retain=False)
         client.on_connect = lambda c, _u, _f, code, _p: self._connected(c, code)
@@ -147,10 +146,10 @@ class SparkplugAdapter:
             from edge_agent.messaging.sparkplug.node import REBIRTH
             from edge_agent.messaging.sparkplug.payload import commands
 
-            if commands(message.payload).get(REBIRTH) is True and self._node.born:
+            if commands(bytes(message.payload)).get(REBIRTH) is True and self._node.born:
                 self._be_born()
         elif message.topic == self._host:
-            self._follow_host(is_online(message.payload))
+            self._follow_host(is_online(bytes(message.payload)))
 
     def _follow_host(self, online: bool) -> None:
         """Without its host a node dies, and is born again on a new connection (section 5.4)."""

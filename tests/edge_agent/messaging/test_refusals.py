@@ -36,6 +36,7 @@ def test_messages_that_nobody_subscribes_to_stay_until_somebody_does(tmp_path: P
         assert line.outbox.waiting == 50
         with Client(broker.port, VERDICTS) as plant:
             assert wait_until(lambda: line.outbox.waiting == 0, 20)
+            assert wait_until(lambda: len(plant.payloads) >= 50)
             assert [document["event_id"] for document in plant.documents()] == ids
         assert wait_until(lambda: line.sender.faults == [])
 
