@@ -14,14 +14,16 @@ EPILOG = """examples:
   lineside-deploy status pi@line3:/var/lib/lineside
   lineside-deploy rollback pi@line3:/var/lib/lineside caps
   lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
+  lineside-deploy collect --host broker --db history.db
+  lineside-deploy watch --db history.db
 
-exit codes: 0 ok, 1 failed, 2 misuse, 4 host not reached, or a disk that must not be written
+exit codes: 0 ok, 1 failed, 2 misuse, 3 a station is not armed, 4 host not reached, or a disk that must not be written
 """
 
 PROGRAM = Program(
     name="lineside-deploy",
     package="deploy.cli",
-    description="Release bundles, install them on stations, and flash cards.",
+    description="Release bundles, install them on stations, flash cards, collect verdicts.",
     epilog=EPILOG,
 )
 main = PROGRAM.main

@@ -1,7 +1,8 @@
-"""Collects the durable messages of all stations: subscribe, de-duplicate, commit, then confirm.
+"""Collects the messages of all stations: subscribe, de-duplicate, commit, then confirm.
 
-Only after the commit a station is told (mqtt.ack = "application") that it may delete a message, so
-a verdict is safe in the plant's database and not only at a broker.
+Only after the commit a station is told (mqtt.ack = "application") that it may delete messages, so
+a verdict is safe in the plant's database and not only at a broker. A database that is away is
+waited for: what arrives meanwhile waits here, and then at the broker and at the stations.
 """
 
 from __future__ import annotations
@@ -10,133 +11,137 @@ import logging
 import queue
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from pydantic import ValidationError
-
+from deploy.history.arrivals import Arrival, EventKey
+from deploy.history.confirmations import confirmations
+from deploy.history.inbox import is_check, read_arrival
+from deploy.history.ledger import Stored
 from deploy.history.store import HistoryStore
-from edge_agent.contracts.core.errors import BrokerError
-from edge_agent.contracts.wire.kinds.ack import AckMessage
+from deploy.history.subscriber import Broker, Incoming, Subscriber
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import InputError, StorageError
+from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.wire.messages import DurableMessage
-from edge_agent.contracts.wire.streams import STREAMS
 
 LOG = logging.getLogger("lineside.collect")
 
 BATCH = 1000
 GATHER_S = 0.1
-"""A batch is committed when it is full, or this long after its first message."""
-SESSION_S = 7 * 86400
+"""A batch is committed when it is full, or this long after its first message,"""
+QUIET_S = 0.01
+"""or when nothing more came for so long."""
 WAITING_MAX = 50_000
-"""Messages that may wait for the disk; then the broker is not read until there is room."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where the broker is, and as whom."""
-
-    host: str
-    port: int
-    prefix: str = "lineside"
-    client_id: str = "lineside-collector"
-    username: str | None = None
-    password: str | None = None
-    ca_file: Path | None = None
+"""Messages that may wait for the database; then the broker is not read until there is room."""
+RETRY_MIN_S, RETRY_MAX_S = 0.1, 10.0
 
 
 class Collector:
-    """run() until `stop` is set; counts what it stored."""
+    """run() until `stop` is set; counts what it stored.
 
-    def __init__(self, broker: Broker, store: HistoryStore) -> None:
+    refused: messages that the database has no room for in a column; they are not confirmed.
+    """
+
+    def __init__(self, broker: Broker, store: HistoryStore, clock: Clock) -> None:
         self.new = 0
         self.repeated = 0
         self.unreadable = 0
-        self._broker = broker
+        self.refused = 0
         self._store = store
-        self._arrived: queue.Queue[MQTTMessage] = queue.Queue(WAITING_MAX)
-        self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=broker.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-        )
-        self._client.on_connect = lambda client, *_: self._subscribe(client)
-        self._client.on_message = lambda _c, _u, message: self._arrived.put(message)
-        if broker.username is not None:
-            self._client.username_pw_set(broker.username, broker.password)
-        if broker.ca_file is not None:
-            self._client.tls_set(str(broker.ca_file))
+        self._clock = clock
+        self._log = LogLimit(LOG, clock)
+        self._arrived: queue.Queue[Incoming] = queue.Queue(WAITING_MAX)
+        self._subscriber = Subscriber(broker, self._arrived.put, clock)
+        self._stop = threading.Event()
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the broker has taken every subscription of the present connection."""
+        return self._subscriber.is_subscribed
+
+    @property
+    def stations(self) -> frozenset[str]:
+        """With a share: the stations whose messages the broker sends us."""
+        return self._subscriber.stations
 
     def run(self, stop: threading.Event) -> None:
         """Collect until `stop` is set; raises BrokerError where no broker is there at the start."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_S
-        where = f"broker {self._broker.host}:{self._broker.port}"
-        try:
-            self._client.connect(
-                self._broker.host, self._broker.port, clean_start=False, properties=properties
-            )
-        except OSError as error:
-            cure = "start the broker, or correct --host and --port"
-            raise BrokerError(f"cannot be reached ({error})", where=where, cure=cure) from error
-        self._client.loop_start()
-        try:
+        self._stop = stop
+        with self._subscriber:
             while not stop.is_set():
                 self._collect(self._gather())
-        finally:
-            self._client.disconnect()
-            self._client.loop_stop()
 
-    def _subscribe(self, client: Client) -> None:
-        durable = [name for name, stream in STREAMS.items() if stream.durable]
-        client.subscribe([(f"{self._broker.prefix}/+/{name}", 1) for name in durable])
-
-    def _gather(self) -> list[MQTTMessage]:
+    def _gather(self) -> list[Incoming]:
         try:
             batch = [self._arrived.get(timeout=0.5)]
         except queue.Empty:
             return []
         until = time.monotonic() + GATHER_S
-        while len(batch) < BATCH:
+        while len(batch) < BATCH and (left := until - time.monotonic()) > 0:
             try:
-                batch.append(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
+                batch.append(self._arrived.get(timeout=min(QUIET_S, left)))
             except queue.Empty:
                 break
         return batch
 
-    def _collect(self, batch: Iterable[MQTTMessage]) -> None:
+    def _collect(self, batch: list[Incoming]) -> None:
         """Commit a batch, and confirm it after that."""
-        messages = [m for arrived in batch if (m := self._read(arrived)) is not None]
-        if not messages:
+        arrivals = [one for message in batch if (one := self._read(message)) is not None]
+        if arrivals and not self._commit(arrivals):
             return
-        stored = self._store.add(messages)
-        self.new, self.repeated = self.new + stored.new, self.repeated + stored.repeated
-        by_station: defaultdict[str, list[str]] = defaultdict(list)
-        for message in messages:
-            by_station[message.station].append(message.event_id)
-        for station, event_ids in by_station.items():
-            topic = STREAMS["ack"].topic(self._broker.prefix, station)
-            ack = AckMessage(event_ids=event_ids)
-            self._client.publish(topic, ack.model_dump_json(), qos=1)
+        self._subscriber.release(batch)
 
-    def _read(self, arrived: MQTTMessage) -> DurableMessage | None:
-        """A message that is what its topic says; a stranger's is counted and left out."""
-        _, station, name = arrived.topic.rsplit("/", 2)
+    def _commit(self, arrivals: list[Arrival]) -> bool:
+        """Whether all of it is stored or refused; False where `stop` came before."""
         try:
-            message = STREAMS[name].message.model_validate_json(arrived.payload)
-        except ValidationError:
-            self.unreadable += b'"kind":"check"' not in arrived.payload[:200]
+            stored = self._add(arrivals)
+        except InputError as error:
+            return self._part(arrivals, error)
+        if stored is None:
+            return False
+        self.new, self.repeated = self.new + stored.new, self.repeated + stored.repeated
+        keys = [EventKey.of(a.message) for a in arrivals if isinstance(a.message, DurableMessage)]
+        for station, ack in confirmations(keys, stored.through):
+            self._subscriber.confirm(station, ack)
+        return True
+
+    def _part(self, arrivals: list[Arrival], error: InputError) -> bool:
+        """One message of a batch is refused: halve the batch until it is alone."""
+        if len(arrivals) == 1:
+            self.refused += 1
+            station = arrivals[0].message.station
+            self._log.log(logging.ERROR, "refused", f"a message of {station} is refused: {error}")
+            return True
+        middle = len(arrivals) // 2
+        return self._commit(arrivals[:middle]) and self._commit(arrivals[middle:])
+
+    def _add(self, arrivals: list[Arrival]) -> Stored | None:
+        """Store a batch however long the database is away; None where `stop` is set before."""
+        wait_s = RETRY_MIN_S
+        while True:
+            try:
+                stored = self._store.add(arrivals)
+            except StorageError as error:
+                self._log.log(logging.ERROR, "store", f"nothing is stored for now: {error}")
+            else:
+                if wait_s > RETRY_MIN_S:
+                    LOG.warning("the database takes messages again")
+                return stored
+            if self._stop.wait(wait_s):
+                return None
+            wait_s = min(2 * wait_s, RETRY_MAX_S)
+            self._open_again()
+
+    def _open_again(self) -> None:
+        self._store.close()
+        try:
+            self._store.open()
+        except StorageError as error:
+            self._log.log(logging.ERROR, "store", f"nothing is stored for now: {error}")
+
+    def _read(self, message: Incoming) -> Arrival | None:
+        arrival = read_arrival(message.topic, message.payload, self._clock.utc_ns())
+        if arrival is None:
+            self.unreadable += not is_check(message.payload)
+        elif not self._subscriber.takes(arrival.message.station):
             return None
-        if (
-            not isinstance(message, DurableMessage)
-            or message.station != station
-            or not message.event_id.startswith(f"{station}/")
-        ):
-            self.unreadable += 1
-            return None
-        return message
+        return arrival

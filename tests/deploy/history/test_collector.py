@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.history.collector import Broker, Collector
-from deploy.history.store import HistoryStore
-from edge_agent.contracts.core.types import Verdict
+import pytest
+
+from benchmarks.brokers import EmbeddedBroker
+from deploy.history.arrivals import Arrival
+from deploy.history.collector import Collector
+from deploy.history.ledger import Stored
+from deploy.history.sharing import Share
+from deploy.history.store import Record
+from deploy.history.stores.sqlite import SqliteStore
+from deploy.history.subscriber import Broker
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.errors import BrokerError, StorageError
+from tests.deploy.history.history_kit import collecting, judged, seen
 from tests.edge_agent.messaging.mqtt_kit import Client, Line
 from tests.station_kit import mosquitto, verdict, wait_until
 
 
-@contextlib.contextmanager
-def collecting(port: int, path: Path) -> Iterator[Collector]:
-    """A collector at work in a thread of its own."""
-    store, stop = HistoryStore(path), threading.Event()
-    collector = Collector(Broker("127.0.0.1", port), store)
-
-    def run() -> None:
-        store.open()
-        collector.run(stop)
-        store.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield collector
-    finally:
-        stop.set()
-        thread.join(20)
+def stored(path: Path, query: str = "SELECT event_id FROM verdict") -> list[Record]:
+    with SqliteStore(path, writes=False) as store:
+        return store.query(query)
 
 
-def stored(path: Path, query: str = "SELECT event_id FROM verdict") -> list[tuple[object, ...]]:
-    base = sqlite3.connect(path)
-    rows = base.execute(query).fetchall()
-    base.close()
-    return rows
+def ids_of(path: Path) -> list[str]:
+    return [str(row["event_id"]) for row in stored(path)]
 
 
 def test_every_verdict_is_stored_once_and_then_leaves_the_station(tmp_path: Path) -> None:
@@ -49,53 +40,169 @@ def test_every_verdict_is_stored_once_and_then_leaves_the_station(tmp_path: Path
         mosquitto(tmp_path / "broker") as broker,
         Line(tmp_path / "s", broker.port, **keys) as line,
     ):
-        with collecting(broker.port, path):
+        place = Broker("127.0.0.1", broker.port)
+        with collecting(place, SqliteStore(path)):
             ids = line.put(300)
             assert wait_until(lambda: line.outbox.waiting == 0, 20)
         ids += line.put(200)
         assert line.says("no receiver confirms")
         assert line.outbox.waiting == 200
-        with collecting(broker.port, path) as again:
+        with collecting(place, SqliteStore(path)) as again:
             assert wait_until(lambda: line.outbox.waiting == 0, 20)
             assert again.unreadable == 0
-    assert {row[0] for row in stored(path)} == set(ids)
-    assert len(stored(path)) == len(ids)
+    assert sorted(ids_of(path)) == sorted(ids)
+    (row,) = stored(path, "SELECT received, lost, missing FROM account")
+    assert tuple(row.values()) == (500, 0, 0)
 
 
 def test_strangers_messages_are_counted_and_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     forged = verdict("other/1/0").model_dump_json(exclude_none=True)
-    with mosquitto(tmp_path / "broker") as broker, collecting(broker.port, path) as collector:
-        assert wait_until(path.exists)
-        with Client(broker.port) as stranger:
-            for payload in (b"", b"[" * 9999, b'{"kind":"verdict"}', forged.encode()):
-                wait_until(lambda: False, 0.2)
-                stranger.publish("lineside/test/verdict", payload)
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        collecting(Broker("127.0.0.1", broker.port), SqliteStore(path)) as collector,
+        Client(broker.port) as stranger,
+    ):
+        assert wait_until(lambda: collector.is_subscribed)
+        for payload in (b"", b"[" * 9999, b'{"kind":"verdict"}', forged.encode()):
+            stranger.publish("lineside/test/verdict", payload)
         assert wait_until(lambda: collector.unreadable == 4)
-    assert stored(path) == []
+    assert ids_of(path) == []
 
 
-def test_views_count_yield_and_reasons(tmp_path: Path) -> None:
-    store = HistoryStore(tmp_path / "history.db")
-    store.open()
-    hour_ns = 3600 * 10**9
-    store.add(
-        verdict(f"test/1/{k}").model_copy(
-            update={
-                "verdict": Verdict.FAIL if k % 10 == 0 else Verdict.PASS,
-                "reason": "top: scratch" if k % 10 == 0 else "",
-                "at_ns": (1 + k // 50) * hour_ns,
-            }
-        )
-        for k in range(100)
-    )
-    repeated = store.add([verdict("test/1/0")])
-    store.close()
-    assert (repeated.new, repeated.repeated) == (0, 1)
-    hours = stored(tmp_path / "history.db", "SELECT hour, parts, failed FROM yield_by_hour")
-    assert hours == [("1970-01-01T01:00Z", 50, 5), ("1970-01-01T02:00Z", 50, 5)]
-    assert stored(tmp_path / "history.db", "SELECT reason, parts FROM pareto") == [
-        ("top: scratch", 10)
-    ]
-    (low, high) = stored(tmp_path / "history.db", "SELECT low, high FROM p_chart")[0]
-    assert (round(float(str(low)), 4), round(float(str(high)), 4)) == (0.0, 0.2273)
+def test_a_message_without_room_in_a_column_is_refused_alone(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    batch = [judged(k, at_ns=10**30 if k == 5 else k) for k in range(9)]
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        collecting(Broker("127.0.0.1", broker.port), SqliteStore(path)) as collector,
+        Client(broker.port, "lineside/test/ack") as station,
+    ):
+        assert wait_until(lambda: collector.is_subscribed)
+        for one in batch:
+            station.publish("lineside/test/verdict", one.payload)
+        assert wait_until(lambda: (collector.new, collector.refused) == (8, 1))
+        named = {f"test/1/{k}" for k in (6, 7, 8)}
+        assert wait_until(lambda: named <= {i for d in station.documents() for i in d["event_ids"]})
+        ends = {end for document in station.documents() for end in document["through"]}
+    assert max(ends) == "test/1/4"
+    assert len(ids_of(path)) == 8
+
+
+class AwayStore(SqliteStore):
+    """A history whose disk fails `faults` times before a commit goes through."""
+
+    faults = 2
+
+    def add(self, arrivals: Iterable[Arrival]) -> Stored:
+        if self.faults:
+            self.faults -= 1
+            raise StorageError("disk I/O error", where="history.db", cure="check it")
+        return super().add(arrivals)
+
+
+def test_a_database_that_is_away_is_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "history.db"
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        Line(tmp_path / "s", broker.port, ack="application") as line,
+        collecting(Broker("127.0.0.1", broker.port), AwayStore(path)) as collector,
+    ):
+        ids = line.put(50)
+        assert wait_until(lambda: line.outbox.waiting == 0, 20)
+        assert (collector.new, collector.repeated) == (50, 0)
+    assert sorted(ids_of(path)) == sorted(ids)
+    assert [r.message for r in caplog.records if "nothing is stored for now" in r.message]
+    assert "the database takes messages again" in caplog.messages
+
+
+def test_a_broker_keeps_what_is_not_committed_where_its_answer_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with mosquitto(tmp_path / "broker") as broker, Client(broker.port) as station:
+        place = Broker("127.0.0.1", broker.port, hold=True)
+        away = AwayStore(path)
+        away.faults = 1_000_000
+        with collecting(place, away) as collector:
+            assert wait_until(lambda: collector.is_subscribed)
+            for k in range(5):
+                station.publish("lineside/test/verdict", judged(k).payload)
+            assert wait_until(lambda: away.faults < 1_000_000)
+        with collecting(place, SqliteStore(path)) as collector:
+            assert wait_until(lambda: collector.new == 5)
+
+
+def test_collectors_share_the_stations_by_the_hash_of_their_names(tmp_path: Path) -> None:
+    names = [f"press-{k}" for k in range(8)]
+    paths = [tmp_path / "one.db", tmp_path / "two.db"]
+    with mosquitto(tmp_path / "broker") as broker, Client(broker.port) as station:
+        places = [
+            Broker("127.0.0.1", broker.port, client_id=f"c{k}", share=Share(k, 2)) for k in (1, 2)
+        ]
+        with (
+            collecting(places[0], SqliteStore(paths[0])) as one,
+            collecting(places[1], SqliteStore(paths[1])) as two,
+        ):
+            assert wait_until(lambda: one.is_subscribed and two.is_subscribed)
+            for name in names:
+                station.publish(f"lineside/{name}/state", seen(name)[0].payload)
+            assert wait_until(lambda: one.stations | two.stations == set(names))
+            for name in names:
+                station.publish(f"lineside/{name}/verdict", judged(0, station=name).payload)
+            assert wait_until(lambda: one.new + two.new == 8)
+    found = [{name.split("/")[0] for name in ids_of(path)} for path in paths]
+    assert found == [{n for n in names if place.share.takes(n)} for place in places]
+    assert all(found)
+
+
+def test_a_group_shares_one_subscription_and_keeps_one_account(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with mosquitto(tmp_path / "broker") as broker:
+        places = [
+            Broker("127.0.0.1", broker.port, client_id=f"c{k}", group="plant") for k in (1, 2)
+        ]
+        with (
+            collecting(places[0], SqliteStore(path)) as one,
+            collecting(places[1], SqliteStore(path)) as two,
+        ):
+            assert wait_until(lambda: one.is_subscribed and two.is_subscribed)
+            with Line(tmp_path / "s", broker.port, ack="application") as line:
+                ids = line.put(200)
+                assert wait_until(lambda: line.outbox.waiting == 0, 20)
+            assert (one.new + two.new, one.repeated + two.repeated) == (200, 0)
+            assert min(one.new, two.new) > 0
+    assert sorted(ids_of(path)) == sorted(ids)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # amqtt's own
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_broker_of_mqtt_3_1_1_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with EmbeddedBroker() as broker:
+        place = Broker("127.0.0.1", broker.port, protocol="3.1.1")
+        with (
+            collecting(place, SqliteStore(path)) as collector,
+            Line(tmp_path / "s", broker.port, ack="application", protocol="3.1.1") as line,
+        ):
+            assert wait_until(lambda: collector.is_subscribed)
+            ids = line.put(20)
+            assert wait_until(lambda: line.outbox.waiting == 0, 20)
+    assert sorted(ids_of(path)) == sorted(ids)
+
+
+def test_a_broker_that_is_away_at_the_start_is_an_error(tmp_path: Path) -> None:
+    collector = Collector(Broker("127.0.0.1", 1), SqliteStore(tmp_path / "h.db"), SystemClock())
+    with pytest.raises(BrokerError, match=r"broker 127\.0\.0\.1:1: cannot be reached"):
+        collector.run(threading.Event())
+
+
+def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with SqliteStore(path) as one, SqliteStore(path) as two:
+        assert one.add([judged(k) for k in range(5)]).new == 5
+        assert two.add([judged(k) for k in range(10)]).new == 5
+        assert one.add([judged(10)]).through == {("test", "1"): 10}
+    base = sqlite3.connect(path)
+    assert base.execute("SELECT count(*) FROM verdict").fetchone() == (11,)
+    base.close()

@@ -8,11 +8,14 @@ from typing import Literal
 
 import pytest
 
+from deploy.history.stores.sqlite import SqliteStore
+from deploy.history.subscriber import Broker
 from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.schemas import schemas
 from edge_agent.contracts.wire.stream import Stream
 from edge_agent.contracts.wire.streams import STREAMS
-from tests.deploy.history.test_collector import collecting, stored
+from tests.deploy.history.history_kit import collecting
+from tests.deploy.history.test_collector import ids_of, stored
 from tests.edge_agent.messaging.mqtt_kit import Client, Line
 from tests.edge_agent.messaging.outbox_kit import open_outbox
 from tests.station_kit import mosquitto, wait_until
@@ -48,16 +51,20 @@ def test_new_durable_kind_reaches_the_plant_once_and_is_confirmed(
     with (
         mosquitto(tmp_path / "broker") as broker,
         Line(tmp_path / "s", broker.port, ack="application") as line,
-        collecting(broker.port, path) as collector,
+        collecting(Broker("127.0.0.1", broker.port), SqliteStore(path)) as collector,
     ):
         ids = [line.outbox.put(tool_change(f"drill {k}")) for k in range(3)]
         ids += line.put(1)
         assert wait_until(lambda: line.outbox.waiting == 0, 20)
         assert (collector.unreadable, line.sender.confirmed) == (0, 4)
     rows = stored(path, "SELECT event_id, kind, station, at_ns, payload FROM message")
-    assert {row[:4] for row in rows} == {(name, "tool-change", "test", 7) for name in ids[:3]}
-    assert {json.loads(str(row[4]))["tool"] for row in rows} == {"drill 0", "drill 1", "drill 2"}
-    assert stored(path) == [(ids[3],)]
+    assert {tuple(row.values())[:4] for row in rows} == {
+        (name, "tool-change", "test", 7) for name in ids[:3]
+    }
+    assert {json.loads(str(row["payload"]))["tool"] for row in rows} == {
+        f"drill {k}" for k in range(3)
+    }
+    assert ids_of(path) == [ids[3]]
 
 
 def test_new_kind_has_a_schema_with_its_event_id(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,101 @@
+"""What the collector stores: a message as it arrived, and its row in the table of its kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edge_agent.contracts.wire.kinds.gap import GapMessage
+from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
+from edge_agent.contracts.wire.messages import DurableMessage
+from edge_agent.contracts.wire.streams import Outbound
+
+TableRow: TypeAlias = tuple[object, ...]
+"""The values of one table row, in the order of its columns."""
+
+COLUMNS = {
+    "verdict": (
+        "event_id", "station", "at_ns", "part_id", "verdict", "action", "reason", "latency_ms",
+        "payload",
+    ),
+    "gap": (
+        "event_id", "station", "epoch", "at_ns", "first_seq", "last_seq", "dropped", "exact",
+        "reason",
+    ),
+    "message": ("event_id", "kind", "station", "at_ns", "payload"),
+    "sample": ("station", "kind", "at_ns", "received_ns", "payload"),
+}  # fmt: skip
+"""Table -> columns. `message`: durable kinds without a table of their own; `sample`: the others."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message that was read and checked; `payload`: its JSON as it came."""
+
+    message: Outbound
+    payload: str
+    received_ns: int = 0
+
+
+@dataclass(frozen=True)
+class EventKey:
+    """An event id in its parts."""
+
+    station: str
+    epoch: str
+    seq: int
+
+    @classmethod
+    def of(cls, message: DurableMessage) -> EventKey:
+        """The parts of a message's event id."""
+        station, epoch, seq = message.event_id.split("/")
+        return cls(station, epoch, int(seq))
+
+
+def table_of(message: Outbound) -> str:
+    """The table that a message goes to."""
+    if isinstance(message, VerdictMessage):
+        return "verdict"
+    if isinstance(message, GapMessage):
+        return "gap"
+    return "message" if isinstance(message, DurableMessage) else "sample"
+
+
+def row_of(arrival: Arrival) -> TableRow:
+    """The row of a message in its table."""
+    message, payload = arrival.message, arrival.payload
+    if isinstance(message, VerdictMessage):
+        return _verdict_row(message, payload)
+    if isinstance(message, GapMessage):
+        return _gap_row(message)
+    if isinstance(message, DurableMessage):
+        return message.event_id, message.kind, message.station, message.at_ns, payload
+    return message.station, message.kind, message.at_ns, arrival.received_ns, payload
+
+
+def _verdict_row(message: VerdictMessage, payload: str) -> TableRow:
+    return (
+        message.event_id,
+        message.station,
+        message.at_ns,
+        message.part_id,
+        str(message.verdict),
+        message.action,
+        message.reason,
+        message.latency_ms,
+        payload,
+    )
+
+
+def _gap_row(message: GapMessage) -> TableRow:
+    return (
+        message.event_id,
+        message.station,
+        EventKey.of(message).epoch,
+        message.at_ns,
+        message.first_seq,
+        message.last_seq,
+        message.dropped,
+        int(message.exact),
+        message.reason,
+    )

@@ -1,0 +1,228 @@
+"""The history in PostgreSQL, for several collectors and for whoever reads the plant's database.
+
+Tables lie in the schema `lineside`. Those that grow are partitioned by day: by TimescaleDB or
+pg_partman where the database has the extension, else natively by the collector. A batch goes by
+COPY into a temporary table and from there into its table, where what is there already is left.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from typing import Self, TypeAlias
+
+import psycopg
+from psycopg.rows import dict_row
+
+from deploy.history.arrivals import COLUMNS, Arrival, TableRow
+from deploy.history.dialect import POSTGRES, VIEW_FILES
+from deploy.history.ledger import Account, Epoch, NamedGap, Stored, post
+from deploy.history.store import Record
+from deploy.history.stores.partitions import DDL_LOCK, Partitions, partitions_of
+from edge_agent.contracts.core.errors import InputError, StorageError
+
+Base: TypeAlias = psycopg.Connection[tuple[object, ...]]
+
+LOG = logging.getLogger("lineside.collect")
+
+SCHEMA = "lineside"
+CONNECT_S = 5
+OPTIONS = "-c search_path=lineside,public -c synchronous_commit=on -c statement_timeout=60000"
+VANISHED_MS = 15_000
+"""A server that does not answer the kernel for so long is taken for gone, not for two hours."""
+
+
+class PostgresStore:
+    """A HistoryStore. address: postgresql://user@host/database; the password may come from
+    PGPASSFILE or PGPASSWORD. writes: without it nothing is created, and a reader's rights do.
+    """
+
+    def __init__(self, address: str, *, writes: bool = True) -> None:
+        self._address = address
+        self._writes = writes
+        self._base: Base | None = None
+        self._partitions: Partitions | None = None
+
+    def open(self) -> None:
+        """Connect; a writer creates schema, tables and views where they are missing."""
+        try:
+            self._base = psycopg.connect(
+                self._address,
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                options=OPTIONS,
+                application_name="lineside-collect",
+                tcp_user_timeout=VANISHED_MS,
+                keepalives_idle=5,
+            )
+            if self._writes:
+                self._create(self._base)
+        except psycopg.Error as error:
+            self.close()
+            raise self._error(error) from error
+
+    def close(self) -> None:
+        """Close; a second call does nothing."""
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, arrivals: Iterable[Arrival]) -> Stored:
+        """Commit a batch: all of it or nothing."""
+        base, given = self._opened(), list(arrivals)
+        try:
+            if self._partitions is not None:
+                self._partitions.prepare(base, given)
+            with base.transaction():
+                return post(PostgresTransaction(base), given)
+        except psycopg.DataError as error:
+            where = self._where()
+            raise InputError(f"no column takes it ({_first_line(error)})", where=where) from error
+        except psycopg.Error as error:
+            raise self._error(error) from error
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[Record]:
+        """Rows of a statement whose values are marked by ?."""
+        try:
+            with self._opened().cursor(row_factory=dict_row) as cursor:
+                cursor.execute(sql.replace("%", "%%").replace("?", "%s"), values)
+                return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise self._error(error) from error
+
+    def _create(self, base: Base) -> None:
+        with base.transaction():
+            base.execute("SELECT pg_advisory_xact_lock(%s)", (DDL_LOCK,))
+            base.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            self._partitions = partitions_of(base)
+            words = {**POSTGRES.words, "partitioned": self._partitions.clause}
+            for statement in type(POSTGRES)(words).statements("tables_postgres.sql"):
+                base.execute(statement)
+            self._partitions.create(base)
+            for file in VIEW_FILES:
+                for statement in POSTGRES.statements(file):
+                    base.execute(statement)
+        for table, columns in COLUMNS.items():
+            base.execute(
+                f"CREATE TEMPORARY TABLE {table}_arrived ON COMMIT DELETE ROWS AS "
+                f"SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
+            )
+        _warn_where_not_durable(base)
+
+    def _opened(self) -> Base:
+        if self._base is None:
+            raise StorageError("not open", where=self._where(), cure="open it first")
+        return self._base
+
+    def _error(self, error: Exception) -> StorageError:
+        return StorageError(
+            f"cannot be used ({_first_line(error)})",
+            where=self._where(),
+            cure="check that PostgreSQL runs, and the rights of this user",
+        )
+
+    def _where(self) -> str:
+        """The address without its password."""
+        try:
+            known = psycopg.conninfo.conninfo_to_dict(self._address)
+        except psycopg.Error:
+            return "postgresql"
+        return f"postgresql {known.get('host', 'local')}/{known.get('dbname', '')}"
+
+
+class PostgresTransaction:
+    """What ledger.post does within a transaction; locks are taken in one order by everybody."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    def accounts(self, epochs: Collection[Epoch]) -> dict[Epoch, Account]:
+        """The accounts of these epochs, locked until the commit."""
+        stations, names = _columns(sorted(epochs))
+        self._base.execute(
+            "INSERT INTO account SELECT station, epoch, -1, 0, 0, 0, '[]' FROM "
+            "unnest(%s::text[], %s::text[]) AS one (station, epoch) ON CONFLICT DO NOTHING",
+            (stations, names),
+        )
+        found = self._base.execute(
+            "SELECT station, epoch, ranges FROM account WHERE (station, epoch) IN "
+            "(SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY station, epoch FOR UPDATE",
+            (stations, names),
+        )
+        return {
+            (str(station), str(epoch)): Account([(a, b) for a, b in json.loads(str(ranges))])
+            for station, epoch, ranges in found
+        }
+
+    def gaps(self, epochs: Collection[Epoch]) -> dict[Epoch, list[NamedGap]]:
+        """The gaps of these epochs."""
+        found = self._base.execute(
+            "SELECT station, epoch, first_seq, last_seq, dropped FROM gap WHERE (station, epoch) "
+            "IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            _columns(sorted(epochs)),
+        )
+        gaps: dict[Epoch, list[NamedGap]] = {}
+        for station, epoch, *numbers in found:
+            gap = NamedGap(*(int(str(number)) for number in numbers))
+            gaps.setdefault((str(station), str(epoch)), []).append(gap)
+        return gaps
+
+    def insert(self, table: str, rows: list[TableRow]) -> int:
+        """Insert what is not there yet; returns how many rows that were."""
+        columns = ", ".join(COLUMNS[table])
+        with self._base.cursor() as cursor:
+            with cursor.copy(f"COPY {table}_arrived ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_arrived "
+                "ON CONFLICT DO NOTHING"
+            )
+            return cursor.rowcount
+
+    def save(self, accounts: dict[Epoch, Account]) -> None:
+        """Write the accounts."""
+        rows = [
+            (a.last_seq, a.received, a.lost, a.missing, json.dumps(a.stored), *epoch)
+            for epoch, a in accounts.items()
+        ]
+        with self._base.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE account SET last_seq = %s, received = %s, lost = %s, missing = %s, "
+                "ranges = %s WHERE station = %s AND epoch = %s",
+                rows,
+            )
+
+    def save_latest(self, rows: list[TableRow]) -> None:
+        """Write rows as the newest of their station and kind."""
+        ordered = sorted((str(row[0]), str(row[1]), row) for row in rows)
+        with self._base.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO latest VALUES (%s, %s, %s, %s, %s) ON CONFLICT (station, kind) DO "
+                "UPDATE SET at_ns = excluded.at_ns, received_ns = excluded.received_ns, "
+                "payload = excluded.payload",
+                [row for _, _, row in ordered],
+            )
+
+
+def _columns(epochs: Sequence[Epoch]) -> tuple[list[str], list[str]]:
+    return [station for station, _ in epochs], [epoch for _, epoch in epochs]
+
+
+def _warn_where_not_durable(base: Base) -> None:
+    """A server without fsync may lose a commit after stations were told of it."""
+    found = base.execute("SHOW fsync").fetchone()
+    if found != ("on",):
+        LOG.warning("PostgreSQL runs with fsync = off: a power cut may lose acknowledged verdicts")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
