@@ -1,11 +1,13 @@
 """Verdicts through outbox and sender to a broker: how fast, against a bare client, and what a kill
 costs.
 
-    python -m benchmarks.durability [--only throughput|disk|kill] [--quick]
+    python -m benchmarks.durability [--only PART] [--quick] [--verdicts N]
 
 Broker, payloads and machine are the same for both sides of each ratio, and both run in the same
 minute: a bare paho client publishes with QoS 1 from memory; the outbox makes every message durable
-(synchronous=FULL) before it is sent, waits for its PUBACK, and deletes it.
+(synchronous=FULL) before it is sent, waits for its PUBACK, and deletes it. `level2` does the same
+up to a row in the plant's database; `plant` kills agent, broker, collector and database at random
+while N parts are acted on (default 20,000); both, and `rows`, need PostgreSQL.
 """
 
 from __future__ import annotations
@@ -19,8 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -28,18 +29,20 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.brokers import Mosquitto
+from benchmarks.durability_history import level2, rows_into_databases
+from benchmarks.durability_line import (
+    LIMIT_S,
+    VERDICTS,
+    Size,
+    bare_rate,
+    listened_broker,
+    open_line,
+    outbox_rate,
+    verdict,
+    wait_for,
+)
+from benchmarks.durability_plant import plant_run
 from benchmarks.rows import Row, print_rows, say
-from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
-from edge_agent.messaging.acted_counter import ActedCounter
-from edge_agent.messaging.config import MqttTable
-from edge_agent.messaging.mqtt.sender import Sender
-from edge_agent.messaging.outbox import Outbox
-from edge_agent.messaging.outbox_store import OutboxStore
-
-WINDOW = 100
-LIMIT_S = 120.0
 
 
 def main(words: list[str] | None = None) -> None:
@@ -47,18 +50,21 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", choices=sorted(PARTS), help="one part")
     parser.add_argument("--quick", action="store_true", help="a smoke version, not for figures")
+    parser.add_argument(
+        "--verdicts", type=int, default=VERDICTS, metavar="N", help="parts of `plant`"
+    )
     given = parser.parse_args(words)
     rows: list[Row] = []
     for name, part in PARTS.items():
         if given.only in (None, name):
             say(f"{name} ...")
-            rows += part(given.quick)
+            rows += part(Size(given.quick, given.verdicts))
     print_rows(rows)
 
 
-def throughput(quick: bool) -> list[Row]:
+def throughput(size: Size) -> list[Row]:
     """Messages a second through everything, against the bare client, by turns."""
-    count, rounds = (500, 1) if quick else (10_000, 5)
+    count, rounds = (500, 1) if size.quick else (10_000, 5)
     bare, ours, bare_us, ours_us = [], [], [], []
     with tempfile.TemporaryDirectory() as name, listened_broker(Path(name)) as broker:
         for k in range(rounds):
@@ -80,9 +86,9 @@ def throughput(quick: bool) -> list[Row]:
     ]
 
 
-def disk(quick: bool) -> list[Row]:
+def disk(size: Size) -> list[Row]:
     """Messages a second into the outbox's file, without a broker."""
-    count = 500 if quick else 20_000
+    count = 500 if size.quick else 20_000
     with tempfile.TemporaryDirectory() as name:
         outbox, sender = open_line(Path(name), 1)
         reader, message, started = outbox.reader(), verdict(), time.perf_counter()
@@ -100,9 +106,9 @@ def disk(quick: bool) -> list[Row]:
     ]
 
 
-def kill(quick: bool) -> list[Row]:
+def kill(size: Size) -> list[Row]:
     """kill -9 while parts are acted on, with the output's own count as truth."""
-    kills = 3 if quick else 100
+    kills = 3 if size.quick else 100
     words = [sys.executable, "-m", "benchmarks.durability_child"]
     acted = 0
     with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name) / "broker") as broker:
@@ -164,112 +170,13 @@ class Plant:
             self._gaps[document["event_id"]] = document["dropped"]
 
 
-@contextmanager
-def listened_broker(folder: Path) -> Iterator[Mosquitto]:
-    """A mosquitto and a subscriber that is another process."""
-    with Mosquitto(folder / "broker") as broker:
-        words = ["mosquitto_sub", "-p", str(broker.port), "-t", "#", "-q", "1"]
-        listener = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
-        try:
-            yield broker
-        finally:
-            listener.terminate()
-            listener.wait(10)
-
-
-def bare_rate(port: int, count: int, client_id: str) -> tuple[float, float]:
-    """Messages a second of a bare paho client with QoS 1, its processor time in us a message."""
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
-    client.max_inflight_messages_set(WINDOW)
-    answers = [0]
-
-    def count_answer(*_: object) -> None:
-        answers[0] += 1
-
-    client.on_publish = count_answer
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    time.sleep(0.3)
-    payload = verdict().model_dump_json(exclude_none=True).encode()
-    started, cpu_s = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        client.publish("lineside/bench/verdict", payload, qos=1)
-    wait_for(lambda: answers[0] >= count)
-    rate = count / (time.perf_counter() - started)
-    used_us = (time.process_time() - cpu_s) / count * 1e6
-    client.disconnect()
-    client.loop_stop()
-    return rate, used_us
-
-
-def outbox_rate(port: int, count: int, state: Path) -> tuple[float, float]:
-    """The same of outbox and sender, where each message is also made, committed and deleted."""
-    outbox, sender = open_line(state, port)
-    wait_for(lambda: not sender.fault or sender.fault == "not connected yet")
-    time.sleep(1)
-    started, cpu_s = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        outbox.put(verdict())
-    wait_for(lambda: sender.confirmed >= count)
-    rate = count / (time.perf_counter() - started)
-    used_us = (time.process_time() - cpu_s) / count * 1e6
-    sender.stop(5)
-    outbox.stop()
-    return rate, used_us
-
-
-def open_line(state: Path, port: int) -> tuple[Outbox, Sender]:
-    """A started outbox and sender of the station `bench`."""
-    outbox = Outbox(
-        OutboxStore(state, 64),
-        ActedCounter(state),
-        station="bench",
-        hand_over=100_000,
-        clock=SystemClock(),
-        on_commit=lambda: sender.wake(),
-    )
-    table = {"host": "127.0.0.1", "port": port, "window": WINDOW, "reconnect_max_s": 0.5}
-    sender = Sender(
-        MqttTable.model_validate(table),
-        station="bench",
-        client_id="lineside-bench",
-        outbox=outbox,
-        clock=SystemClock(),
-    )
-    outbox.start()
-    sender.start()
-    return outbox, sender
-
-
-def verdict() -> VerdictMessage:
-    """A verdict of one channel, of 300 bytes."""
-    return VerdictMessage(
-        station="bench",
-        at_ns=time.time_ns(),
-        part_id="p",
-        verdict=Verdict.NO_VERDICT,
-        action="reject",
-        latency_ms=1,
-        deadline_ms=2,
-        channels=[ChannelVerdict(channel="top", bundle="caps 1.0.0", verdict=Verdict.NO_VERDICT)],
-    )
-
-
-def wait_for(holds: Callable[[], object], limit_s: float = LIMIT_S) -> bool:
-    """Whether `holds` became true in time."""
-    until = time.monotonic() + limit_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.002)
-    return True
-
-
-PARTS: dict[str, Callable[[bool], list[Row]]] = {
+PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "throughput": throughput,
     "disk": disk,
     "kill": kill,
+    "rows": rows_into_databases,
+    "level2": level2,
+    "plant": plant_run,
 }
 
 

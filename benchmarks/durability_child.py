@@ -1,8 +1,8 @@
 """A line that acts on parts until it is killed: one line on stdout for each part acted on.
 
-    python -m benchmarks.durability_child STATE PORT [--drain]
+    python -m benchmarks.durability_child STATE PORT [--drain] [--level-2]
 
---drain: act on nothing, send what waits, and end.
+--drain: act on nothing, send what waits, and end. --level-2: the plant's database confirms.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.durability import open_line, verdict, wait_for
+from benchmarks.durability_line import Ack, open_line, verdict, wait_for
 
 
 def main() -> None:
     """Number, act, record, as a station does."""
-    outbox, sender = open_line(Path(sys.argv[1]), int(sys.argv[2]))
+    ack: Ack = "application" if "--level-2" in sys.argv else "broker"
+    outbox, sender = open_line(Path(sys.argv[1]), int(sys.argv[2]), ack)
     if "--drain" in sys.argv:
         wait_for(lambda: outbox.waiting == 0)
         sender.stop(10)

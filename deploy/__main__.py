@@ -17,7 +17,8 @@ EPILOG = """examples:
   lineside-deploy collect --host broker --db history.db
   lineside-deploy watch --db history.db
 
-exit codes: 0 ok, 1 failed, 2 misuse, 3 a station is not armed, 4 host not reached, or a disk that must not be written
+exit codes: 0 ok, 1 failed, 2 misuse, 3 a station is not armed, 4 host not reached, or a disk that
+must not be written
 """
 
 PROGRAM = Program(

@@ -57,7 +57,7 @@ def register(verbs: Verbs) -> None:
 
 def _collect(arguments: argparse.Namespace) -> int:
     from deploy.history.collector import Collector
-    from deploy.history.store import store_at
+    from deploy.history.places import store_at
     from edge_agent.contracts.core.clock import SystemClock
 
     stop = threading.Event()

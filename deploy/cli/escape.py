@@ -27,7 +27,7 @@ def register(verbs: Verbs) -> None:
 
 def _escape(arguments: argparse.Namespace) -> int:
     from deploy.history.found_later import Finding, record
-    from deploy.history.store import store_at
+    from deploy.history.places import store_at
     from edge_agent.contracts.core.clock import SystemClock
 
     finding = Finding(arguments.station, arguments.part, arguments.label, arguments.origin)

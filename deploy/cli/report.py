@@ -32,9 +32,9 @@ def register(verbs: Verbs) -> None:
 
 def _report(arguments: argparse.Namespace) -> int:
     from deploy.history.pdf import print_pdf
+    from deploy.history.places import store_at
     from deploy.history.shift import shift_of, zone_of
     from deploy.history.shift_report import as_document, page, shift_report
-    from deploy.history.store import store_at
     from edge_agent.contracts.core.files import write_atomic
 
     zone = zone_of(arguments.zone)

@@ -28,8 +28,8 @@ def register(verbs: Verbs) -> None:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
+    from deploy.history.places import store_at
     from deploy.history.plant import plant_now, plant_text
-    from deploy.history.store import store_at
     from edge_agent.contracts.core.clock import SystemClock
 
     clock = SystemClock()

@@ -7,12 +7,10 @@ cut of the database's machine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Protocol, Self, TypeAlias
 
 from deploy.history.arrivals import Arrival
 from deploy.history.ledger import Stored
-from edge_agent.contracts.core.errors import StorageError
 
 Record: TypeAlias = dict[str, object]
 """A row of a view: column -> value."""
@@ -42,20 +40,3 @@ class HistoryStore(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """Close."""
-
-
-def store_at(place: str, *, writes: bool = True) -> HistoryStore:
-    """The store of a file name (SQLite) or of a postgresql:// address; it is not opened.
-
-    writes: False for a reader. Raises StorageError where the driver of PostgreSQL is missing.
-    """
-    if not place.startswith(("postgresql://", "postgres://")):
-        from deploy.history.stores.sqlite import SqliteStore
-
-        return SqliteStore(Path(place), writes=writes)
-    try:
-        from deploy.history.stores.postgres import PostgresStore
-    except ModuleNotFoundError as error:
-        cure = "pip install 'lineside[postgres]'"
-        raise StorageError("the driver of PostgreSQL is missing", cure=cure) from error
-    return PostgresStore(place, writes=writes)

@@ -1,4 +1,4 @@
-"""The smoke version of benchmarks.durability: its rows, and that no acted part is unknown."""
+"""Smoke versions of benchmarks.durability: their rows, and that no acted part is unknown."""
 
 from __future__ import annotations
 
@@ -8,16 +8,70 @@ import pytest
 
 from benchmarks.brokers import find_mosquitto
 from benchmarks.durability import main
+from benchmarks.durability_history import databases
+from benchmarks.durability_line import VERDICTS
+from benchmarks.durability_plant import VICTIMS
+from benchmarks.postgres import find_postgres
+
+pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+needs_postgres = pytest.mark.skipif(
+    find_postgres() is None, reason="PostgreSQL is not installed (apt install postgresql)"
+)
 
 
-@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-def test_quick_version_has_every_row_and_knows_every_acted_part(
+def values(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, float]:
+    main(list(words))
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
+    return {row["name"]: row["value"] for row in rows}
+
+
+def test_quick_kills_leave_no_acted_part_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    found = values(capsys, "--quick", "--only", "kill")
+    assert found["acted parts that nobody knows of"] == 0
+    assert found["parts acted on, over all kills"] > 0
+
+
+@pytest.mark.parametrize(
+    ("part", "row"),
+    [
+        ("throughput", "outbox and sender against bare"),
+        ("disk", "messages to disk, group commit"),
+    ],
+)
+def test_quick_part_has_its_row(capsys: pytest.CaptureFixture[str], part: str, row: str) -> None:
+    assert values(capsys, "--quick", "--only", part)[row] > 0.1
+
+
+@pytest.mark.integrations
+@needs_postgres
+def test_quick_parts_of_the_history_have_their_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert values(capsys, "--quick", "--only", "level2")["to a confirmed row against bare"] > 0.01
+    found = values(capsys, "--quick", "--only", "rows")
+    assert sum("rows into" in name for name in found) == 2
+    with databases(2) as addresses:
+        assert len(set(addresses)) == 2
+
+
+@pytest.mark.integrations
+@needs_postgres
+def test_a_plant_that_dies_again_and_again_loses_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    main(["--quick"])
-    rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
-    values = {row["name"]: row["value"] for row in rows}
-    assert values["acted parts that nobody knows of"] == 0
-    assert values["parts acted on, over all kills"] > 0
-    assert values["outbox and sender against bare"] > 0.1
-    assert "messages to disk, group commit" in values
+    assert len(VICTIMS) == 4
+    exact(values(capsys, "--quick", "--only", "plant"))
+
+
+@pytest.mark.faults
+@needs_postgres
+def test_twenty_thousand_verdicts_through_a_dying_plant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exact(values(capsys, "--only", "plant", "--verdicts", str(VERDICTS)))
+
+
+def exact(found: dict[str, float]) -> None:
+    """0 lost, 0 twice, and accounts that explain every number."""
+    assert found["plant: parts acted on"] > 0
+    assert found["plant: acted parts in neither table nor accounts"] == 0
+    assert found["plant: verdicts twice in the table"] == 0
+    assert found["plant: numbers that no account explains"] == 0

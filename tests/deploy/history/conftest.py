@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.postgres import Postgres, find_postgres
-from deploy.history.store import HistoryStore, store_at
+from deploy.history.places import store_at
+from deploy.history.store import HistoryStore
 
 NUMBERS = count()
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
+from deploy.history.places import store_at
 from deploy.history.plant import plant_now, plant_text
-from deploy.history.store import HistoryStore, store_at
+from deploy.history.store import HistoryStore
 from edge_agent.contracts.core.types import Verdict
 from tests.deploy.history.history_kit import HOUR_NS, NOON_NS, judged, named_gap, seen
 

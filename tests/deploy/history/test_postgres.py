@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from benchmarks.postgres import Postgres, find_postgres
-from deploy.history.store import store_at
+from deploy.history.places import store_at
 from deploy.history.stores import partitions
 from deploy.history.stores.postgres import PostgresStore
 from deploy.history.subscriber import Broker

@@ -13,9 +13,10 @@ from deploy.__main__ import main
 from deploy.history.control_chart import HEIGHT, chart_of
 from deploy.history.found_later import Finding, record
 from deploy.history.pdf import find_browser, print_pdf
+from deploy.history.places import store_at
 from deploy.history.shift import shift_of, zone_of
 from deploy.history.shift_report import as_document, page, shift_report
-from deploy.history.store import HistoryStore, store_at
+from deploy.history.store import HistoryStore
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Verdict
 from tests.deploy.history.history_kit import HOUR_NS, NOON_NS, arrival, hours_of, judged, seen

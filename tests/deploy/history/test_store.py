@@ -9,7 +9,8 @@ import pytest
 
 from deploy.history.arrivals import Arrival, EventKey, row_of, table_of
 from deploy.history.dialect import SQLITE, VIEW_FILES
-from deploy.history.store import HistoryStore, store_at
+from deploy.history.places import store_at
+from deploy.history.store import HistoryStore
 from deploy.history.stores.sqlite import SqliteStore
 from edge_agent.contracts.core.errors import InputError, StorageError
 from tests.deploy.history.history_kit import NOON_NS, judged, named_gap, seen
