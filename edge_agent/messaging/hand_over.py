@@ -38,6 +38,9 @@ class HandOver:
 
     def __init__(self, limit: int, batch: int) -> None:
         self.change = threading.Condition(threading.RLock())
+        # Held while telemetry is read to be sent, and while it is thinned: no row is both.
+        self.reading = threading.Lock()
+        self._held: set[int] = set()
         self.stopping = False
         self.damage: StoreDamagedError | None = None
         self._limit = limit
@@ -78,8 +81,19 @@ class HandOver:
         """The receiver has these rows."""
         with self.change:
             self._confirmed.update((row.id, row.epoch) for row in rows)
+            self._held.difference_update(self._confirmed)
             if len(self._confirmed) >= self._batch:
                 self.change.notify_all()
+
+    def hold(self, numbers: Iterable[int]) -> None:
+        """Rows of these ids are about to be sent: they are not thinned."""
+        with self.change:
+            self._held.update(numbers)
+
+    def busy(self) -> set[int]:
+        """Rows that are being sent, or are confirmed and not yet removed."""
+        with self.change:
+            return self._held.union(self._confirmed)
 
     def wait_for_work(self, limit_s: float, *, full: bool) -> None:
         """Wait for a full batch of confirmations or, unless the disk is full, for a message."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import StorageError
@@ -19,6 +20,7 @@ from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox_reader import OutboxReader
 from edge_agent.messaging.outbox_store import OutboxStore
+from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.outbox_writer import OutboxWriter
 from edge_agent.messaging.row import Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
@@ -166,6 +168,15 @@ class Outbox:
     def reader(self) -> OutboxReader:
         """A reader for the sender's thread."""
         return OutboxReader(self._store)
+
+    @property
+    def reading(self) -> AbstractContextManager[object]:
+        """Held by who reads rows to send them, until hold()."""
+        return self._queue.reading
+
+    def hold(self, rows: Iterable[Row]) -> None:
+        """These are about to be sent: telemetry among them is not thinned any more."""
+        self._queue.hold(row.id for row in rows if row.stream in TELEMETRY_STREAMS)
 
     def report_damage(self, error: StoreDamagedError) -> None:
         """A reader found the file damaged: the writer rebuilds it."""

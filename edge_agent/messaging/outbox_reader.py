@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_agent.messaging import sqlite_faults
 from edge_agent.messaging.outbox_store import OutboxStore
+from edge_agent.messaging.outbox_tables import NEWEST, TABLES, tables_of
 from edge_agent.messaging.row import ROW_COLUMNS, Row, forgiving_text, is_whole
 from edge_agent.messaging.sqlite_faults import StoreBusyError, StoreDamagedError
 
@@ -55,7 +56,11 @@ class OutboxReader:
             condition += f" AND stream {word} ({', '.join('?' * len(streams))})"
         # The newest id is asked first: a row that is committed in between must not be skipped.
         newest = until if until is not None else self.newest()
-        rows = self._select(f"{condition} ORDER BY id LIMIT ?", (*values, *streams, limit))
+        rows = self._select(
+            f"{condition} ORDER BY id LIMIT ?",
+            (*values, *streams, limit),
+            tables_of(only, without),
+        )[:limit]
         full = len(rows) == limit
         # A row of such a commit may also be among the rows: it must not be read twice.
         last = rows[-1].id if rows else number
@@ -63,13 +68,13 @@ class OutboxReader:
 
     def newest(self) -> int:
         """The highest id on disk; 0 where there is none."""
-        found = self._execute("SELECT ifnull(max(id), 0) FROM message", ())
+        found = self._execute(NEWEST, ())
         return int(str(found[0][0])) if found else 0
 
     def rows(self, numbers: Sequence[int]) -> list[Row]:
         """The rows of these ids that are still there, oldest first."""
         marks = ", ".join("?" * len(numbers))
-        return self._select(f"id IN ({marks}) ORDER BY id", tuple(numbers))
+        return self._select(f"id IN ({marks}) ORDER BY id", tuple(numbers), TABLES)
 
     def close(self) -> None:
         """Close the connection; a second call does nothing."""
@@ -77,15 +82,22 @@ class OutboxReader:
             self._base.close()
             self._base = None
 
-    def _select(self, condition: str, values: tuple[object, ...]) -> list[Row]:
-        found = self._execute(f"SELECT {ROW_COLUMNS} FROM message WHERE {condition}", values)
-        rows = [Row(*columns[:5]) for columns in found]
-        for row, columns in zip(rows, found, strict=True):
-            if not is_whole(row, columns[5]):
-                raise StoreDamagedError(
-                    f"row {row.id} is not what was written", where=str(self._store.path)
-                )
-        return rows
+    def _select(
+        self, condition: str, values: tuple[object, ...], tables: Sequence[str]
+    ) -> list[Row]:
+        """The rows of these tables, by id."""
+        rows = []
+        for table in tables:
+            for columns in self._execute(
+                f"SELECT {ROW_COLUMNS} FROM {table} WHERE {condition}", values
+            ):
+                row = Row(*columns[:5])
+                if not is_whole(row, columns[5]):
+                    raise StoreDamagedError(
+                        f"row {row.id} is not what was written", where=str(self._store.path)
+                    )
+                rows.append(row)
+        return sorted(rows) if len(tables) > 1 else rows
 
     def _execute(self, text: str, values: tuple[object, ...]) -> list[Any]:
         if not self._store.readable:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.files import fsync_dir
 from edge_agent.messaging.ballast import PAGE_BYTES
+from edge_agent.messaging.outbox_tables import TABLES, insertions
 from edge_agent.messaging.row import (
     ROW_COLUMNS,
     Row,
@@ -26,7 +27,6 @@ from edge_agent.messaging.row import (
     forgiving_text,
     is_whole,
     scan_rows,
-    seal,
 )
 
 LOG = logging.getLogger("lineside.outbox")
@@ -69,10 +69,8 @@ def rebuild(
     base = connect(fresh)
     try:
         base.execute("BEGIN IMMEDIATE")
-        base.executemany(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
-            [(row.id, row.epoch, row.seq, row.stream, seal(row), row.payload) for row in rows],
-        )
+        for statement, values in insertions(rows):
+            base.executemany(statement, values)
         for book in books:
             marks = ", ".join("?" * len(book))
             base.execute(f"INSERT OR REPLACE INTO epoch VALUES ({marks})", book)
@@ -117,11 +115,17 @@ def _sorted(*found: list[Row]) -> list[Row]:
 
 
 def _walk(base: sqlite3.Connection) -> Iterator[Row]:
+    """Whole rows of every table."""
+    for table in TABLES:
+        yield from _walk_table(base, table)
+
+
+def _walk_table(base: sqlite3.Connection, table: str) -> Iterator[Row]:
     """Whole rows from the front until SQLite stops, then from the back until it stops again."""
     for order in ("ASC", "DESC"):
         try:
             for *columns, sealed in base.execute(
-                f"SELECT {ROW_COLUMNS} FROM message ORDER BY id {order}"
+                f"SELECT {ROW_COLUMNS} FROM {table} ORDER BY id {order}"
             ):
                 row = Row(*columns)
                 if is_whole(row, sealed):

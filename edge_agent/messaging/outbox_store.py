@@ -18,7 +18,7 @@ from typing import IO
 
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import remove_unfinished, storage_error
-from edge_agent.messaging import sqlite_faults
+from edge_agent.messaging import outbox_tables, sqlite_faults
 from edge_agent.messaging.ballast import PAGE_BYTES, WAL_PAGES, Ballast
 from edge_agent.messaging.outbox_rebuild import finish_rebuild, rebuild, sqlite_rows, wal_rows
 from edge_agent.messaging.row import (
@@ -29,18 +29,13 @@ from edge_agent.messaging.row import (
     book_of,
     forgiving_text,
     is_whole,
-    seal,
 )
 
 VERSION = 2
 EPOCHS_KEPT = 10_000
 UNFINISHED_S = 60.0
 """What is older is no longer being written."""
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS message (
-    id INTEGER PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL, stream TEXT NOT NULL,
-    seal BLOB NOT NULL, payload BLOB NOT NULL
-);
+SCHEMA = f"""{outbox_tables.SCHEMA}
 CREATE TABLE IF NOT EXISTS epoch (
     epoch TEXT PRIMARY KEY, next_seq INTEGER NOT NULL, low INTEGER NOT NULL,
     settled INTEGER NOT NULL, waiting INTEGER NOT NULL,
@@ -129,10 +124,8 @@ class OutboxStore:
     def commit(self, rows: Sequence[Row], books: Iterable[Book]) -> None:
         """Durably add `rows` and write `books`: all or nothing."""
         with self._transaction() as base:
-            base.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
-                [(row.id, row.epoch, row.seq, row.stream, seal(row), row.payload) for row in rows],
-            )
+            for statement, values in outbox_tables.insertions(rows):
+                base.executemany(statement, values)
             _write_books(base, books)
 
     def remove(self, numbers: Sequence[int], books: Iterable[Book]) -> int:
@@ -143,9 +136,10 @@ class OutboxStore:
             if (run := list(pairs))
         ]
         with self._transaction(durable=False) as base:
-            removed: int = base.executemany(
-                "DELETE FROM message WHERE id BETWEEN ? AND ?", ranges
-            ).rowcount
+            removed = sum(
+                base.executemany(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", ranges).rowcount
+                for table in outbox_tables.TABLES
+            )
             _write_books(base, books)
         return removed
 
@@ -163,18 +157,40 @@ class OutboxStore:
         what was committed.
         """
         found: dict[str, list[int]] = {}
+        for table in outbox_tables.TABLES:
+            for row in self._rows(f"SELECT {ROW_COLUMNS} FROM {table}"):
+                found.setdefault(row.epoch, []).append(row.seq)
+        return found
+
+    def telemetry(self, number: int, limit: int) -> list[Row]:
+        """At most `limit` rows of telemetry with ids above `number`, oldest first."""
+        table = outbox_tables.TELEMETRY
+        text = f"SELECT {ROW_COLUMNS} FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
+        return list(self._rows(text, (number, limit)))
+
+    def used_share(self) -> float:
+        """How much of the quota is used; 1 where the disk itself is nearly full."""
         with self._reading() as base:
-            for *columns, sealed in base.execute(f"SELECT {ROW_COLUMNS} FROM message"):
+            pages: int = base.execute("PRAGMA page_count").fetchone()[0]
+            pages -= base.execute("PRAGMA freelist_count").fetchone()[0]
+        try:
+            free = self.ballast.free_bytes()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+        return 1.0 if free < 8 * WAL_PAGES * PAGE_BYTES else pages / self._pages
+
+    def _rows(self, text: str, values: tuple[int, ...] = ()) -> Iterator[Row]:
+        with self._reading() as base:
+            for *columns, sealed in base.execute(text, values):
                 row = Row(*columns)
                 if not is_whole(row, sealed):
                     raise self._not_whole(f"row {row.id}")
-                found.setdefault(row.epoch, []).append(row.seq)
-        return found
+                yield row
 
     def last_id(self) -> int:
         """The highest id on disk; 0 where there is none."""
         with self._reading() as base:
-            return int(base.execute("SELECT ifnull(max(id), 0) FROM message").fetchone()[0])
+            return int(base.execute(outbox_tables.NEWEST).fetchone()[0])
 
     def forget_old_epochs(self) -> None:
         """Delete the books of epochs long past that nothing is due of."""
@@ -287,7 +303,8 @@ class OutboxStore:
                 base.execute(pragma)
             self._check_version(base)
             base.executescript(SCHEMA)
-            base.execute("SELECT count(*) FROM message").fetchone()
+            for table in outbox_tables.TABLES:
+                base.execute(f"SELECT count(*) FROM {table}").fetchone()
             base.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.Error as error:
             base.close()

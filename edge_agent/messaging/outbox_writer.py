@@ -22,6 +22,7 @@ from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Book, Gap, Row, new_epoch
 from edge_agent.messaging.sqlite_faults import StoreBusyError, StoreDamagedError, StoreRefusedError
+from edge_agent.messaging.thinning import Thinning
 
 LOG = logging.getLogger("lineside.outbox")
 
@@ -62,6 +63,7 @@ class OutboxWriter:
         self._on_commit = on_commit
         self._probe_s = probe_s
         self._books: dict[str, Book] = {}
+        self._thinning = Thinning()
         self._next_id = 1
         self._probe_at_ns = 0
         self._busy_since_ns: int | None = None
@@ -189,6 +191,7 @@ class OutboxWriter:
             return
         while self._write(self._queue.batch()):
             pass
+        self._thin()
         if self.open:
             self._counter.reserve_ahead()
         self._recover()
@@ -210,6 +213,27 @@ class OutboxWriter:
         removed = self._store.remove(list(confirmed), after)
         self._books.update((book.epoch, book) for book in after)
         self._queue.removed(confirmed, removed)
+
+    def _thin(self) -> None:
+        """Remove telemetry where room is short; a gap says how much of it."""
+        with self._queue.reading:
+            share, busy = self._store.used_share(), self._queue.busy()
+            rows = self._thinning.step(share, self._store.telemetry, busy)
+            if not rows:
+                return
+            by_epoch: dict[str, list[int]] = {}
+            for row in rows:
+                by_epoch.setdefault(row.epoch, []).append(row.seq)
+            books = [self._book_after_loss(epoch, seqs) for epoch, seqs in by_epoch.items()]
+            removed = self._store.remove([row.id for row in rows], books)
+        self._books.update((book.epoch, book) for book in books)
+        self._queue.removed([row.id for row in rows], removed)
+
+    def _book_after_loss(self, epoch: str, seqs: list[int]) -> Book:
+        old = self._books.get(epoch) or Book(epoch)
+        book = replace(old, above=set(old.above), waiting=max(0, old.waiting - len(seqs)))
+        book.miss(Gap(epoch, min(seqs), max(seqs), len(seqs), self._thinning.reason))
+        return book
 
     def _write(self, batch: Sequence[Waiting]) -> bool:
         """Commit a batch and, when nothing older waits, the gaps; returns whether more waits."""

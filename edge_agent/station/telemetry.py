@@ -27,7 +27,7 @@ from edge_agent.station.metrics_report import MetricsReport
 
 LOG = logging.getLogger("lineside.telemetry")
 
-VALUES_BYTES = 6000
+VALUES_BYTES = 4500
 """Of a part's values as text: with the rest of the message they fit its budget."""
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from edge_agent.broker.packets import FAILURE, NO_SUBSCRIBER
 from edge_agent.messaging.config import MqttTable
-from edge_agent.messaging.mqtt.lanes import TELEMETRY, Lane, lane_of
+from edge_agent.messaging.mqtt.lanes import Lane, lane_of
+from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.row import Row
 
 REFUSALS_IN_A_ROW = 10
@@ -93,7 +94,7 @@ class Delivery:
     keep_unheard: bool
     ack_timeout_s: float
     can_refuse: bool = True
-    lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(None), Lane(TELEMETRY)))
+    lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(None), Lane(TELEMETRY_STREAMS)))
     old_end: int = 0
     again: deque[int] = field(default_factory=deque)
     under_way: dict[int, Row] = field(default_factory=dict)

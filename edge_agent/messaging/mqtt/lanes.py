@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.contracts.wire.streams import STREAMS
 from edge_agent.messaging.outbox_reader import Page
+from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.row import Row
 
-TELEMETRY = tuple(name for name, stream in STREAMS.items() if stream.lane == "telemetry")
 STEP = 5000
 """Ids of the backlog that one read looks through: a stream that is rare there must not make one
 read last."""
@@ -125,7 +124,7 @@ class Lane:
     def _query(self, begin: int, until: int | None) -> Query | None:
         paused = tuple(self.skipped)
         if self.streams is None:
-            return Query(begin, until, without=(*TELEMETRY, *paused))
+            return Query(begin, until, without=(*TELEMETRY_STREAMS, *paused))
         only = tuple(name for name in self.streams if name not in paused)
         return Query(begin, until, only=only) if only else None
 
@@ -152,4 +151,4 @@ def _advance(spans: deque[Span] | list[Span], end: int) -> None:
 def lane_of(stream: str, lanes: Iterable[Lane]) -> Lane:
     """The lane of a stream; one that this version does not know is a result."""
     *_, telemetry = lanes
-    return telemetry if stream in TELEMETRY else next(iter(lanes))
+    return telemetry if stream in TELEMETRY_STREAMS else next(iter(lanes))

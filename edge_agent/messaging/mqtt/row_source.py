@@ -65,9 +65,15 @@ class RowSource:
     def _page(self, lane: Lane, query: Query) -> bool:
         """Read one page; returns whether there may be more."""
         try:
-            page = self._reader.after(
-                query.begin, READ_AHEAD, until=query.until, only=query.only, without=query.without
-            )
+            with self._outbox.reading:
+                page = self._reader.after(
+                    query.begin,
+                    READ_AHEAD,
+                    until=query.until,
+                    only=query.only,
+                    without=query.without,
+                )
+                self._outbox.hold(page.rows)
         except StoreDamagedError as error:
             self._outbox.report_damage(error)
             return False

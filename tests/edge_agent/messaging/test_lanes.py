@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.messaging.mqtt.lanes import STEP, TELEMETRY, Lane, Query, Span, lane_of
+from edge_agent.messaging.mqtt.lanes import STEP, Lane, Query, Span, lane_of
 from edge_agent.messaging.outbox_reader import Page
+from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS as TELEMETRY
 from edge_agent.messaging.row import Row
 
 NAMES = ("verdict", "alarm", "condition", "part")

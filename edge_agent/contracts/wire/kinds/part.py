@@ -30,7 +30,7 @@ STREAM = Stream(
     "telemetry",
     qos=1,
     retain=False,
-    max_bytes=8192,
+    max_bytes=6144,
     when="for a row of process tags, at most every `telemetry.part_every_s`",
     period_s=1,
 )

@@ -1,0 +1,72 @@
+"""Which telemetry leaves the outbox when room is short: no I/O.
+
+One message in 10 s stays of each source, then one in 60 s, then none; results are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from edge_agent.messaging.row import Row
+
+PERIODS_S = (10, 60, 0)
+THIN_AT, ENOUGH = 0.5, 0.4
+"""Shares of the room that is there: thinning begins and ends."""
+CHUNK = 5000
+"""Rows of one step: the outbox's writer has verdicts to keep in between."""
+CHANNEL, AT_NS = re.compile(rb'"channel":"([^"]*)"'), re.compile(rb'"at_ns":(\d+)')
+
+RowsAfter = Callable[[int, int], list[Row]]
+"""(id, limit) -> the next rows of telemetry, oldest first."""
+
+
+@dataclass
+class Thinning:
+    """One sweep over all telemetry after the other, each coarser, until there is enough room."""
+
+    _level: int | None = None
+    _position: int = 0
+    _seen: dict[tuple[str, bytes], int] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """What a gap message says of the rows of the last step."""
+        period_s = PERIODS_S[self._level or 0]
+        if not period_s:
+            return "telemetry was dropped: the outbox had no room"
+        return f"telemetry was thinned to one message in {period_s} s: the outbox had little room"
+
+    def step(self, share: float, rows_after: RowsAfter, busy: Collection[int]) -> list[Row]:
+        """The next rows to remove. share: of the room, used; busy: ids that are being sent."""
+        if self._level is None and share >= THIN_AT:
+            self._begin(0)
+        elif share < ENOUGH:
+            self._level = None
+        if self._level is None:
+            return []
+        rows = rows_after(self._position, CHUNK)
+        if not rows:
+            self._begin(self._level + 1)
+            return []
+        self._position = rows[-1].id
+        return [row for row in rows if not self._stays(row) and row.id not in busy]
+
+    def _begin(self, level: int) -> None:
+        self._level = level if level < len(PERIODS_S) else None
+        self._position = 0
+        self._seen.clear()
+
+    def _stays(self, row: Row) -> bool:
+        """Whether a row is the first of its source in its period."""
+        period_s = PERIODS_S[self._level or 0]
+        if not period_s:
+            return False
+        channel, at_ns = CHANNEL.search(row.payload), AT_NS.search(row.payload)
+        source = row.stream, channel[1] if channel else b""
+        place = int(at_ns[1]) // (period_s * 1_000_000_000) if at_ns else 0
+        if self._seen.get(source) == place:
+            return False
+        self._seen[source] = place
+        return True

@@ -1,0 +1,94 @@
+"""Telemetry makes room, ever coarser, and every number of it is accounted for; results stay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edge_agent.contracts.wire.kinds.part import PartMessage
+from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.messaging.ballast import PAGE_BYTES
+from edge_agent.messaging.outbox_tables import table_of, tables_of
+from edge_agent.messaging.row import Row
+from edge_agent.messaging.thinning import Thinning
+from tests.edge_agent.messaging.outbox_kit import open_outbox, put, rows_of
+from tests.station_kit import wait_until
+
+
+def row(number: int, at_s: int, channel: str = "a") -> Row:
+    payload = f'{{"at_ns":{at_s * 10**9},"channel":"{channel}"}}'.encode()
+    return Row(number, "1", number - 1, "condition", payload)
+
+
+def left_after(thinning: Thinning, rows: list[Row], share: float, busy: set[int]) -> list[Row]:
+    """What is left after one whole sweep."""
+    removed: set[int] = set()
+    while True:
+        at = thinning._position
+        found = thinning.step(share, lambda n, k: [r for r in rows if r.id > n][:7], busy)
+        removed |= {r.id for r in found}
+        if thinning._position < at or not rows or thinning._position == rows[-1].id:
+            thinning.step(share, lambda *_: [], busy)
+            return [r for r in rows if r.id not in removed]
+
+
+def test_each_sweep_is_coarser_and_the_last_leaves_nothing() -> None:
+    thinning = Thinning()
+    rows = [row(k + 1, k // 2, "ab"[k % 2]) for k in range(240)]
+    counts = []
+    for _ in range(3):
+        rows = left_after(thinning, rows, 0.6, set())
+        counts.append(len(rows))
+    assert counts == [24, 4, 0]
+
+
+def test_what_is_being_sent_stays_and_enough_room_ends_it() -> None:
+    thinning = Thinning()
+    rows = [row(k + 1, k) for k in range(10)]
+    assert [r.id for r in left_after(thinning, rows, 0.6, {4, 5})] == [1, 4, 5]
+    assert thinning.step(0.3, lambda *_: rows, set()) == []
+    assert thinning.step(0.45, lambda *_: rows, set()) == []
+
+
+def part(second: int) -> PartMessage:
+    return PartMessage(
+        station="test", at_ns=second * 10**9, channel="c", part_id=str(second),
+        captured_at_ns=1, values={f"tag{k}": "x" * 60 for k in range(10)},
+    )  # fmt: skip
+
+
+def test_results_outlive_the_telemetry_and_gaps_name_what_went(tmp_path: Path) -> None:
+    """Parts for ten minutes, of 1 kB, are more than a quota of 0.5 MB; verdicts come between."""
+    outbox = open_outbox(tmp_path / "s", quota_mb=0.5)
+    verdicts = []
+    for second in range(600):
+        outbox.put(part(second))
+        if second % 5 == 0:
+            verdicts += put(outbox, 1)
+        if second % 50 == 0:
+            assert wait_until(lambda: outbox._queue.empty)
+    assert wait_until(lambda: outbox._writer._store.used_share() < 0.5)
+    assert wait_until(lambda: outbox._queue.empty)
+    rows = rows_of(outbox)
+    outbox.stop()
+    there = {r.stream: [o.seq for o in rows if o.stream == r.stream] for r in rows}
+    assert [f"test/{outbox.epoch}/{seq}" for seq in there["verdict"]] == verdicts
+    gaps = [json.loads(r.payload) for r in rows if r.stream == "gap"]
+    assert all("telemetry was" in gap["reason"] for gap in gaps)
+    dropped = sum(gap["dropped"] for gap in gaps)
+    assert dropped == 600 - len(there.get("part", []))
+    numbers = sorted(seq for seqs in there.values() for seq in seqs)
+    assert len(numbers) + dropped == numbers[-1] + 1
+
+
+def test_no_row_is_longer_than_a_page() -> None:
+    """A row in one page is found again in a damaged file."""
+    for stream in STREAMS.values():
+        assert not stream.durable or stream.max_bytes + 300 < PAGE_BYTES, stream.name
+
+
+def test_only_tables_that_may_have_a_row_are_read() -> None:
+    assert (table_of("condition"), table_of("verdict")) == ("telemetry", "message")
+    assert tables_of(["part"], ()) == ["telemetry"]
+    assert tables_of(None, ("condition", "part", "verdict")) == ["message"]
+    assert tables_of(None, ("verdict",)) == ["message", "telemetry"]
