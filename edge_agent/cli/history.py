@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   lineside-agent history state --since 8h --verdict FAIL
   lineside-agent history state --part PART-4711 --json
+  lineside-agent history state --since 8h --csv shift.csv --parquet shift.parquet
 
 Reads the audit log. exit codes: 0 ok, 1 no audit log
 """
@@ -31,8 +32,12 @@ def register(verbs: Verbs) -> None:
     history.add_argument("state", type=Path, metavar="STATE_DIR")
     add_selection(history)
     history.add_argument(
-        "--limit", type=int, default=1000, metavar="N", help="only the newest N parts (1000)"
+        "--limit", type=int, metavar="N", help="only the newest N parts (1000; all into a file)"
     )
+    history.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write a row for each channel of a part"
+    )
+    history.add_argument("--parquet", type=Path, metavar="FILE", help="the same as Parquet")
     history.add_argument("--json", action="store_true", help="one JSON object a line and part")
     history.set_defaults(run=_run)
 
@@ -67,10 +72,27 @@ def _run(args: argparse.Namespace) -> int:
     if not segments(folder):
         print(f"error: {folder}: no audit log is there", file=sys.stderr)
         return 1
+    if args.csv is not None or args.parquet is not None:
+        return _write(args, folder)
     parts = _parts(records(folder), selection_of(args))
-    for part in deque(parts, maxlen=max(1, args.limit)):
+    for part in deque(parts, maxlen=max(1, args.limit or LIMIT)):
         _name_places(args.state / "evidence", part)
         print(json.dumps(part, ensure_ascii=False) if args.json else _line(part))
+    return 0
+
+
+def _write(args: argparse.Namespace, folder: Path) -> int:
+    """Each file from a reading of its own: a log may be larger than memory."""
+    from edge_agent.audit.segments import records
+    from edge_agent.audit.table import write_csv, write_parquet
+
+    for path, write in ((args.csv, write_csv), (args.parquet, write_parquet)):
+        if path is not None:
+            parts = _parts(records(folder), selection_of(args))
+            found = deque(parts, maxlen=args.limit) if args.limit else parts
+            rows = write(path, found)
+            text = {"file": str(path), "rows": rows}
+            print(json.dumps(text) if args.json else f"{path}: {rows} rows")
     return 0
 
 
@@ -94,6 +116,7 @@ def _parts(records: Iterator[dict[str, Any]], wanted: Selection) -> Iterator[dic
         yield from _fitting(waiting.popleft(), named, wanted)
 
 
+LIMIT = 1000
 NEAR = 1000
 """Verdicts after which the content of a part has been recorded, or never will be."""
 

@@ -76,7 +76,7 @@ def test_a_row_that_is_committed_while_others_are_read_is_read_once(tmp_path: Pa
     outbox.put(NOTE)
     assert wait_until(partial(holds, outbox, 1))
     reader = outbox.reader()
-    newest = reader._newest
+    newest = reader.newest
 
     def then_commit() -> int:
         found = newest()
@@ -84,9 +84,9 @@ def test_a_row_that_is_committed_while_others_are_read_is_read_once(tmp_path: Pa
         assert wait_until(partial(holds, outbox, 2))
         return found
 
-    reader._newest = then_commit  # type: ignore[method-assign]
+    reader.newest = then_commit  # type: ignore[method-assign]
     page = reader.after(0, 100)
-    reader._newest = newest  # type: ignore[method-assign]
+    reader.newest = newest  # type: ignore[method-assign]
     after = reader.after(page.end, 100)
     reader.close()
     outbox.stop()
