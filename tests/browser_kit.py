@@ -42,7 +42,7 @@ class Seen:
 
     def log_in(self, name: str) -> None:
         """As the person of that name."""
-        self.tab.goto(f"{self.address}login", wait_until="commit")
+        self.tab.goto(f"{self.address}login")  # whole: its script takes the form
         self.tab.fill("[name=name]", name)
         self.tab.fill("[name=password]", PASSWORD)
         self.tab.keyboard.press("Enter")

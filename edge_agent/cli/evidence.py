@@ -22,7 +22,8 @@ EXAMPLES = """examples:
   lineside-agent evidence export state rejects --since 7d
   lineside-train check rejects
 
-The labels of an export are the station's predictions: correct them before training.
+The labels of an export are those that people gave at the page; where there are none they are the
+station's predictions: correct them before training.
 
 exit codes: 0 ok, 1 nothing fits
 """
@@ -49,12 +50,17 @@ def _action(actions: Verbs, name: str, text: str, run: Any) -> argparse.Argument
 
 
 def _list(args: argparse.Namespace) -> int:
+    from edge_agent.evidence.labels import read_labels
+
     for one in _selected(args):
+        said = read_labels(args.state / "evidence", one.stem)
+        agreed = said.agreed.label if said.agreed else ""
         if args.json:
             shown = one.record.model_dump(mode="json", exclude_none=True)
-            print(json.dumps(shown | {"protected": one.protected}, ensure_ascii=False))
+            more = {"protected": one.protected, "label": agreed, "labelled": said.state}
+            print(json.dumps(shown | more, ensure_ascii=False))
         else:
-            print(_line(one))
+            print(_line(one, f"{said.state}: {agreed}" if agreed else ""))
     return 0
 
 
@@ -81,6 +87,8 @@ def _export(args: argparse.Namespace) -> int:
         return 0
     labels = ", ".join(f"{count} {label}" for label, count in done.labels.items())
     print(f"{args.out}: {done.samples} samples of {done.kind} ({labels})")
+    if done.disputed:
+        print(f"{done.disputed} are left out: people disagree on them", file=sys.stderr)
     if done.lost:
         print(f"{done.lost} were removed by the station meanwhile", file=sys.stderr)
     print("correct the labels in labels.csv, then `lineside-train check`", file=sys.stderr)
@@ -104,8 +112,8 @@ def _selected(args: argparse.Namespace) -> list[Kept]:
     ]
 
 
-def _line(one: Kept) -> str:
+def _line(one: Kept, said: str) -> str:
     record, verdict = one.record, one.record.verdict
     words = [time_text(record.captured_at_ns), verdict.verdict, record.part_id, verdict.label]
-    words += [f"({record.cause})", record.file, "protected" if one.protected else ""]
+    words += [f"({record.cause})", said, record.file, "protected" if one.protected else ""]
     return printable("  ".join(word for word in words if word))

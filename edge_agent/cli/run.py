@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from edge_agent.station.station import Station
     from edge_agent.station.telemetry import Telemetry
     from edge_agent.web.diagnostics import Inside
+    from edge_agent.web.models import ModelView
     from edge_agent.web.page import Page
 
 EXAMPLES = """example:
@@ -78,11 +80,11 @@ def _run(args: argparse.Namespace) -> int:
             ending.callback(audit.close)
         hold = _golden_gate(config, clock, audit)
         ending.callback(hold.close)
-        page = build_page(config, clock, hold, audit) if config.web.enabled else None
-        if page:
-            ending.callback(page.close)
         telemetry = Telemetry(config, clock)
         evidence = _evidence_recorder(config, audit, telemetry)
+        page = build_page(config, clock, hold, audit, evidence) if config.web.enabled else None
+        if page:
+            ending.callback(page.close)
         adapters = _adapters(config, clock, ending)
         station = Station(
             config,
@@ -159,15 +161,26 @@ def _evidence_recorder(
     """What keeps evidence and names contents for the audit log; None where neither is wanted."""
     if audit is None and not config.evidence.enabled:
         return None
+    from edge_agent.evidence.recent import RecentItems
     from edge_agent.evidence.recorder import EvidenceRecorder
 
     folder = config.station.state_dir / "evidence"
     named = audit.name_content if audit else None
-    return EvidenceRecorder(folder, config.evidence, name_content=named, on_kept=telemetry.keep)
+    # Only somebody at the page can report a part that was missed.
+    recent = (
+        RecentItems(round(config.evidence.recent_mb * (1 << 20))) if config.web.enabled else None
+    )
+    return EvidenceRecorder(
+        folder, config.evidence, name_content=named, on_kept=telemetry.keep, recent=recent
+    )
 
 
 def build_page(
-    config: StationConfig, clock: Clock, gate: GoldenGate, audit: AuditRecorder | None
+    config: StationConfig,
+    clock: Clock,
+    gate: GoldenGate,
+    audit: AuditRecorder | None,
+    evidence: EvidenceRecorder | None = None,
 ) -> Page:
     """The closed page; raises DeviceError where its libraries are not installed."""
     from edge_agent.contracts.core.extras import Library, missing
@@ -188,6 +201,7 @@ def build_page(
         record=audit.change if audit else _recorded_in_the_log,
         bundles_root=config.trust.root,
         inside=_inside(config, clock),
+        evidence=evidence,
     )
 
 
@@ -230,12 +244,33 @@ def _open_page(page: Page, station: Station) -> None:
     mqtt = station.config.mqtt
     broker = f"{mqtt.host}:{mqtt.port}" if mqtt else ""
     page.set_traffic(lambda: Traffic(station.waiting, station.sent, broker))
+    page.set_models(lambda: models_of(station))
     try:
         page.open()
     except DeviceError as error:
         logging.getLogger("lineside.web").error(  # noqa: TRY400
             "no page: %s", error
         )
+
+
+def models_of(station: Station) -> list[ModelView]:
+    """The networks of the station's channels; only pictures are judged by a threshold alone."""
+    from edge_agent.web.models import ModelView
+
+    kinds = {channel.name: channel.kind for channel in station.config.channel}
+    return [
+        ModelView(
+            channel=channel,
+            bundle=loaded.title,
+            labels=tuple(loaded.network.spec.labels),
+            good=tuple(loaded.network.spec.good),
+            own=loaded.network.spec.scoring,
+            can_move=kinds[channel] == "image",
+            set_scoring=partial(setattr, loaded.network, "scoring"),
+        )
+        for channel, loaded in station.jobs.change_over.bundles
+        if loaded.network is not None
+    ]
 
 
 def _recorded_in_the_log(

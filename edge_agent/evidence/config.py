@@ -42,3 +42,10 @@ class EvidenceTable(Table):
     )
     jpeg_quality: int = Field(default=92, ge=50, le=100, description="of jpeg")
     heat_map: bool = Field(default=True, description="whether a detector's map is kept beside it")
+    recent_mb: float = Field(
+        default=48,
+        ge=0,
+        le=4096,
+        description="memory for the last items while the page is served: one that a person reports "
+        "as missed is kept with its picture; 0: none",
+    )

@@ -1,40 +1,50 @@
-"""Kept evidence as a data set: files, labels.csv and dataset.toml, as `lineside-train` reads them.
+"""Kept evidence as a data set: files, masks, labels.csv, dataset.toml, as the trainer reads them.
 
-The label is a proposal: what the station predicted. A person corrects it before training.
+The label is what people agreed on, else a proposal: what the station predicted. `labelled` says
+which; a person corrects the proposals before training. What people disagree on is left out.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import cv2
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.files import whole_folder
 from edge_agent.evidence.folder import Kept
+from edge_agent.evidence.labels import MISSED, Labels, Vote, draw_mask, read_labels
 from edge_agent.evidence.record import Kind
 
 COLUMNS = (
     "path", "label", "part", "prediction", "verdict", "score", "threshold", "cause", "channel",
-    "bundle", "captured_at_ns", "sha256", "rate_hz",
+    "bundle", "captured_at_ns", "sha256", "rate_hz", "labelled", "mask",
 )  # fmt: skip
 GOOD, BAD = "good", "defect"
 """Proposed where the network gives no class of its own."""
+THRESHOLDS_FILE = "thresholds.json"
+"""In the state folder: what edge_agent.decide.station_threshold keeps."""
 UNKNOWN = ("", "anomaly", "normal")
 """Labels of detectors, which are no classes to learn."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exported:
-    """What was written. lost: contents that the station removed meanwhile; labels: how often."""
+    """What was written. lost: contents that the station removed meanwhile; labels: how often.
 
-    samples: int
-    kind: Kind
+    disputed: left out because people disagree.
+    """
+
+    samples: int = 0
+    kind: Kind = "image"
     labels: dict[str, int] = field(default_factory=dict)
     lost: int = 0
+    disputed: int = 0
 
 
 def export(folder: Path, kept: Sequence[Kept], out: Path) -> Exported:
@@ -42,33 +52,109 @@ def export(folder: Path, kept: Sequence[Kept], out: Path) -> Exported:
 
     Raises InputError where there is nothing to export or kinds are mixed, StorageError.
     """
-    kind = _one_kind(kept)
+    done = Exported()
+    files = data_set(folder, kept, done)
     if out.exists():
         raise InputError("is there already", where=str(out), cure="name a new folder")
     with whole_folder(out) as workshop:
-        rows = _write_files(folder, kept, workshop)
-        if not rows:
-            raise InputError("the station removed all of it meanwhile", where=str(folder))
-        if kind == "tabular":
-            rows = _with_tags(workshop, rows)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        with (workshop / "labels.csv").open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        good = {row["label"] for row in rows if row["verdict"] == "PASS"}
-        labels = [row["label"] for row in rows]
-        (workshop / "dataset.toml").write_text(_dataset_toml(kind, sorted(good), rows))
-    counts = {label: labels.count(label) for label in sorted(set(labels))}
-    return Exported(len(rows), kind, counts, len(kept) - len(rows))
+        for name, payload in files:
+            target = workshop / name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(payload)
+    return done
 
 
-def proposed_label(one: Kept) -> str:
+def data_set(folder: Path, kept: Sequence[Kept], done: Exported) -> Iterator[tuple[str, bytes]]:
+    """The files of the data set one after the other, labels.csv and dataset.toml last.
+
+    done: is filled on the way. Raises InputError at once where there is nothing to export or kinds
+    are mixed, and at the end where everything is gone.
+    """
+    done.kind = _one_kind(kept)
+    return _files(folder, kept, done)
+
+
+def _files(folder: Path, kept: Sequence[Kept], done: Exported) -> Iterator[tuple[str, bytes]]:
+    """One file for each record: one content under two parts is two samples of two groups."""
+    rows: list[dict[str, str]] = []
+    good: set[str] = set()
+    for one in kept:
+        said = read_labels(folder, one.stem)
+        if said.state == "disputed":
+            done.disputed += 1
+            continue
+        try:
+            payload = (folder / one.record.file).read_bytes()
+        except FileNotFoundError:
+            done.lost += 1
+            continue
+        row = _row(one, said)
+        good |= {row["label"]} if _is_good(one, said) else set()
+        if done.kind == "tabular":
+            tags = json.loads(payload)
+            row.pop("path")
+            row |= {name: "" if tag is None else str(tag) for name, tag in tags.items()}
+        else:
+            yield row["path"], payload
+        yield from _mask(one, said.agreed, row)
+        rows.append(row)
+    if not rows:
+        what = "people disagree on all of it" if done.disputed else "the station removed all of it"
+        raise InputError(what, where=str(folder), cure="choose other items")
+    labels = [row["label"] for row in rows]
+    done.samples = len(rows)
+    done.labels = {label: labels.count(label) for label in sorted(set(labels))}
+    yield from _station_thresholds(folder)
+    yield "labels.csv", _table(rows)
+    yield "dataset.toml", _dataset_toml(done.kind, sorted(good), rows).encode()
+
+
+def proposed_label(one: Kept, said: Labels | None = None) -> str:
     """The class that the station predicted; good or defect where it has none."""
     verdict = one.record.verdict
+    if one.record.cause == MISSED or (said is not None and said.missed):
+        return MISSED
     if verdict.label not in UNKNOWN and verdict.verdict != "NO-VERDICT":
         return verdict.label
     return GOOD if verdict.verdict == "PASS" else BAD if verdict.verdict == "FAIL" else "unknown"
+
+
+def _is_good(one: Kept, said: Labels) -> bool:
+    """Whether the label of a record is one of good parts."""
+    if said.agreed:
+        return not said.agreed.is_defect
+    is_missed = one.record.cause == MISSED or said.missed is not None
+    return one.record.verdict.verdict == "PASS" and not is_missed
+
+
+def _mask(one: Kept, vote: Vote | None, row: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Where a person has drawn the defect: a grey PNG of the picture's size, 255 at the defect."""
+    if vote is None or one.record.kind != "image" or not (vote.boxes or vote.strokes):
+        return
+    mask = draw_mask(one.record.shape, vote.boxes, vote.strokes)
+    done, encoded = cv2.imencode(".png", mask)
+    if done and mask.any():
+        row["mask"] = f"masks/{Path(row['path']).stem}.png"
+        yield row["mask"], encoded.tobytes()
+
+
+def _station_thresholds(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The thresholds that were moved at the station go back to the workshop."""
+    try:
+        yield THRESHOLDS_FILE, (folder.parent / THRESHOLDS_FILE).read_bytes()
+    except FileNotFoundError:
+        return
+
+
+def _table(rows: list[dict[str, str]]) -> bytes:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if not any(row.get("mask") for row in rows):
+        columns.remove("mask")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def _one_kind(kept: Sequence[Kept]) -> Kind:
@@ -82,57 +168,34 @@ def _one_kind(kept: Sequence[Kept]) -> Kind:
     return kinds[0]
 
 
-def _write_files(folder: Path, kept: Sequence[Kept], out: Path) -> list[dict[str, str]]:
-    """One file for each record: one content under two parts is two samples of two groups."""
-    rows: list[dict[str, str]] = []
-    for one in kept:
-        source = folder / one.record.file
-        target = out / "files" / f"{_name(one)}{source.suffix}"
-        target.parent.mkdir(exist_ok=True)
-        try:
-            shutil.copyfile(source, target)
-        except FileNotFoundError:
-            continue
-        rows.append(_row(one, target.relative_to(out).as_posix()))
-    return rows
-
-
 def _name(one: Kept) -> str:
     record = one.record
     return f"{record.captured_at_ns:019d}-{record.verdict.channel}-{record.sha256[:12]}"
 
 
-def _row(one: Kept, path: str) -> dict[str, str]:
+def _row(one: Kept, said: Labels) -> dict[str, str]:
     record, verdict = one.record, one.record.verdict
+    label = said.agreed.label if said.agreed else proposed_label(one, said)
+    path = f"files/{_name(one)}{Path(record.file).suffix}"
     values = (
-        path, proposed_label(one), record.part_id, verdict.label, verdict.verdict, verdict.score,
+        path, label, record.part_id, verdict.label, verdict.verdict, verdict.score,
         verdict.threshold, record.cause, verdict.channel, verdict.bundle, record.captured_at_ns,
-        record.sha256, record.rate_hz,
+        record.sha256, record.rate_hz, said.state if said.agreed else "", "",
     )  # fmt: skip
     cells = ["" if value is None else str(value) for value in values]
     return dict(zip(COLUMNS, cells, strict=True))
 
 
-def _with_tags(out: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows with the tags as columns in the place of files."""
-    wide = []
-    for row in rows:
-        tags = json.loads((out / row.pop("path")).read_text())
-        wide.append(row | {name: "" if tag is None else str(tag) for name, tag in tags.items()})
-    shutil.rmtree(out / "files")
-    return wide
-
-
 def _dataset_toml(kind: Kind, good: list[str], rows: list[dict[str, str]]) -> str:
     task = f"{kind}-class"
     lines = [
-        "# Exported by `lineside-agent evidence export`. The labels are the station's predictions:",
-        "# correct them in labels.csv, then train.",
+        "# Exported by a station. Where the column `labelled` is empty, the label is the station's",
+        "# prediction: correct it in labels.csv, then train.",
         f'task = "{task}"',
         f"good = {json.dumps(good or [GOOD])}",
     ]
     if kind == "tabular":
-        about = [name for name in COLUMNS if name not in ("path", "label")]
+        about = [name for name in COLUMNS if name not in ("path", "label", "mask")]
         lines += ["", "[tabular]", 'file = "labels.csv"', 'label = "label"', 'series = "part"']
         lines += [f"exclude = {json.dumps([name for name in about if name != 'part'])}"]
         return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ STATE_DIR/evidence/
     records/STEM.json          how it was judged; STEM is TIME_CHANNEL_SHA256
     records/STEM.heat.png      the detector's map
     records/STEM.protected     nobody removes it
+    records/STEM.label.json    what people say of it (edge_agent.evidence.labels)
 
 The JSON file is written last and removed first, so whatever it names is there.
 """
@@ -12,7 +13,7 @@ The JSON file is written last and removed first, so whatever it names is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ LOG = logging.getLogger("lineside.evidence")
 RECORD = ".json"
 HEAT = ".heat.png"
 PROTECTED = ".protected"
+LABEL = ".label.json"
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,39 @@ def sha256_of_stem(stem: str) -> str:
 def read_kept(folder: Path) -> Iterator[Kept]:
     """Every record, oldest first; one that the station removes meanwhile is left out."""
     records = records_folder(folder)
-    for path in sorted(records.glob(f"*{RECORD}")):
-        record = _read(path)
-        if record is not None:
-            yield Kept(path.stem, record, (records / f"{path.stem}{PROTECTED}").exists())
+    for stem in sorted(stems(path.name for path in records.glob(f"[!.]*{RECORD}"))):
+        one = read_one(folder, stem)
+        if one is not None:
+            yield one
+
+
+def read_one(folder: Path, stem: str) -> Kept | None:
+    """One record; None where the station has removed it, or it is none."""
+    records = records_folder(folder)
+    record = _read(records / f"{stem}{RECORD}")
+    if record is None:
+        return None
+    return Kept(stem, record, (records / f"{stem}{PROTECTED}").exists())
+
+
+def stems(names: Iterable[str]) -> set[str]:
+    """The records among the names of files."""
+    return {
+        name.removesuffix(RECORD)
+        for name in names
+        if name.endswith(RECORD) and not name.endswith(LABEL)
+    }
 
 
 def protect(folder: Path, stem: str) -> None:
     """Let nobody remove a record; raises InputError where there is none, StorageError."""
-    _refuse_unknown(folder, stem)
+    refuse_unknown(folder, stem)
     write_atomic(records_folder(folder) / f"{stem}{PROTECTED}", b"")
 
 
 def unprotect(folder: Path, stem: str) -> None:
     """Let a record go when its turn comes; raises InputError where there is none."""
-    _refuse_unknown(folder, stem)
+    refuse_unknown(folder, stem)
     (records_folder(folder) / f"{stem}{PROTECTED}").unlink(missing_ok=True)
 
 
@@ -98,7 +118,8 @@ def _read(path: Path) -> EvidenceRecord | None:
         return None
 
 
-def _refuse_unknown(folder: Path, stem: str) -> None:
+def refuse_unknown(folder: Path, stem: str) -> None:
+    """Raises InputError where there is no such record."""
     if not (records_folder(folder) / f"{stem}{RECORD}").is_file():
         raise InputError(
             f"no record {stem}",

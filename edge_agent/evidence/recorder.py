@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from edge_agent.evidence.choice import Choice
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import Content, encode, encode_heat, kind_of, raw_sha256
 from edge_agent.evidence.folder import HEAT, object_path, records_folder, stem_of
+from edge_agent.evidence.labels import Missed, read_labels, write_labels
+from edge_agent.evidence.recent import RecentItems
 from edge_agent.evidence.record import Cause, EvidenceRecord
 from edge_agent.evidence.store import EvidenceStore
 
@@ -21,11 +24,12 @@ LOG = logging.getLogger("lineside.evidence")
 
 
 class EvidenceRecorder:
-    """The observer of one station; called by one thread.
+    """The observer of one station; any thread may call it.
 
     name_content: is told (part_id, observation's verdict, sha256) of every readable item, for the
     audit log. on_kept: is told of every item that is on disk. dice: the randomness of the samples.
-    A disk that is full is logged once; what could not be kept is counted in `lost`.
+    recent: the last items, whether worth it or not, so that one that is reported as missed can
+    still be kept. A disk that is full is logged once; what could not be kept is counted in `lost`.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class EvidenceRecorder:
         name_content: Callable[[Observation, str], None] | None = None,
         on_kept: Callable[[EvidenceRecord], None] = lambda _: None,
         dice: random.Random | None = None,
+        recent: RecentItems | None = None,
     ) -> None:
         self.kept = 0
         self.lost = 0
@@ -45,8 +50,15 @@ class EvidenceRecorder:
         self._on_kept = on_kept
         self._choice = Choice(table, dice or random.Random())
         self._store = EvidenceStore(folder, table)
+        self._recent = recent
+        self._lock = threading.Lock()
         self._open = False
         self._fault = ""
+
+    @property
+    def table(self) -> EvidenceTable:
+        """What is kept and how much."""
+        return self._table
 
     def observe(self, observation: Observation) -> None:
         """Name the content of an item, and keep it where it is worth it."""
@@ -54,6 +66,7 @@ class EvidenceRecorder:
             return
         cause = None
         if self._table.enabled:
+            self._remember(observation)
             cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
         if cause is None and self._name_content is None:
             return  # the hash of a large picture takes longer than all of this
@@ -61,9 +74,33 @@ class EvidenceRecorder:
         if self._name_content is not None:
             self._name_content(observation, sha256)
         if cause is not None:
-            self._keep(observation, sha256, cause)
+            with self._lock:
+                self._keep(observation, sha256, cause)
 
-    def _keep(self, observation: Observation, sha256: str, cause: Cause) -> None:
+    def _remember(self, observation: Observation) -> None:
+        if self._recent is not None:
+            with self._lock:
+                self._recent.add(observation)
+
+    def keep_missed(self, part_id: str, missed: Missed) -> int:
+        """Keep what is remembered of a part that is bad although it passed; gives how many items.
+
+        Nobody removes them before others. Raises StorageError where they cannot be marked.
+        """
+        if not self._table.enabled or self._recent is None:
+            return 0
+        kept = 0
+        with self._lock:
+            for observation in self._recent.of_part(part_id):
+                stem = self._keep(observation, raw_sha256(observation.item), "missed")
+                if stem:
+                    said = read_labels(self._folder, stem)
+                    write_labels(self._folder, stem, said.model_copy(update={"missed": missed}))
+                    kept += 1
+        return kept
+
+    def _keep(self, observation: Observation, sha256: str, cause: Cause) -> str:
+        """The name of the record; empty where it could not be kept."""
         try:
             if not self._open:
                 self._store.open()
@@ -77,12 +114,13 @@ class EvidenceRecorder:
             if not self._fault:
                 LOG.error("evidence is not kept: %s", error)  # noqa: TRY400
             self._fault = str(error)
-            return
+            return ""
         self.kept += 1
         self._on_kept(record)
         if self._fault:
             LOG.warning("evidence is kept again; %d items are missing", self.lost)
             self._fault = ""
+        return stem_of(record)
 
     def _heat(self, observation: Observation) -> bytes | None:
         judgement = observation.judgement

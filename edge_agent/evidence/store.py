@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import Content
 from edge_agent.evidence.folder import (
     HEAT,
+    LABEL,
     PROTECTED,
     RECORD,
     object_path,
@@ -20,6 +22,7 @@ from edge_agent.evidence.folder import (
     records_folder,
     sha256_of_stem,
     stem_of,
+    stems,
 )
 from edge_agent.evidence.record import EvidenceRecord
 
@@ -42,6 +45,21 @@ def disk_of(folder: Path) -> Disk:
     return Disk(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
+def quota_bytes(folder: Path, table: EvidenceTable) -> int:
+    """The quota, or the share of the file system where that is less; raises OSError."""
+    return round(min(table.quota_mb * MB, table.disk_share * disk_of(folder).size_bytes))
+
+
+def used_bytes(folder: Path) -> int:
+    """What lies in the folder now, in whole blocks, as another thread or process counts it."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # the station removes the oldest
+                total += _blocks((Path(place) / name).stat().st_size)
+    return total
+
+
 class EvidenceStore:
     """The folder of one station; one thread of one process writes to it.
 
@@ -53,7 +71,7 @@ class EvidenceStore:
         self._folder = folder
         self._table = table
         self._records: dict[str, int] = {}
-        self._protected: dict[str, int] = {}
+        self._spared: dict[str, int] = {}
         self._objects: dict[str, tuple[Path, int]] = {}
         self._uses: Counter[str] = Counter()
         self._bytes = 0
@@ -66,8 +84,7 @@ class EvidenceStore:
     @property
     def limit_bytes(self) -> int:
         """The quota, or the share of the file system where that is less."""
-        share = self._table.disk_share * disk_of(self._folder).size_bytes
-        return round(min(self._table.quota_mb * MB, share))
+        return quota_bytes(self._folder, self._table)
 
     def open(self) -> None:
         """Find what is kept, and remove what a kill has left half done; raises StorageError."""
@@ -81,7 +98,7 @@ class EvidenceStore:
     def add(self, record: EvidenceRecord, content: Content, heat: bytes | None) -> None:
         """Keep an item; raises StorageError, and what was kept before is what it was."""
         stem = stem_of(record)
-        if stem in self._records or stem in self._protected:
+        if stem in self._records or stem in self._spared:
             return
         text = record.model_dump_json(exclude_none=True).encode()
         records = records_folder(self._folder)
@@ -129,25 +146,29 @@ class EvidenceStore:
             self._remove(stem)
 
     def _oldest(self) -> str | None:
-        """The oldest record that is not protected now; the person at the shell may change that."""
+        """The oldest record that is not protected now, one that nobody labelled before the others.
+
+        A person at the shell or at the page may change both.
+        """
         for stem in list(self._records):
-            if not self._is_protected(stem):
+            if not self._has(stem, PROTECTED) and not self._has(stem, LABEL):
                 return stem
-            self._protected[stem] = self._records.pop(stem)
-        freed = [stem for stem in self._protected if not self._is_protected(stem)]
-        for stem in freed:
-            self._records[stem] = self._protected.pop(stem)
+            self._spared[stem] = self._records.pop(stem)
+        freed = [stem for stem in self._spared if not self._has(stem, PROTECTED)]
+        freed.sort(key=lambda stem: (self._has(stem, LABEL), stem))
+        for stem in freed[:1]:
+            self._records[stem] = self._spared.pop(stem)
         return freed[0] if freed else None
 
-    def _is_protected(self, stem: str) -> bool:
-        return (records_folder(self._folder) / f"{stem}{PROTECTED}").exists()
+    def _has(self, stem: str, mark: str) -> bool:
+        return (records_folder(self._folder) / f"{stem}{mark}").exists()
 
     def _remove(self, stem: str) -> None:
         """The record first: what it names is there as long as it is."""
         records = records_folder(self._folder)
         sha256 = sha256_of_stem(stem)
         try:
-            for suffix in (RECORD, HEAT):
+            for suffix in (RECORD, HEAT, LABEL):
                 (records / f"{stem}{suffix}").unlink(missing_ok=True)
             self._bytes -= self._records.pop(stem)
             self.removed += 1
@@ -161,13 +182,13 @@ class EvidenceStore:
             raise storage_error(records, error) from error
 
     def _index(self) -> None:
-        self._records, self._protected, self._objects = {}, {}, {}
+        self._records, self._spared, self._objects = {}, {}, {}
         self._uses, self._bytes = Counter(), 0
         objects = {path.stem: path for path in objects_folder(self._folder).glob("*/[!.]*")}
         records = records_folder(self._folder)
-        stems = {path.name.removesuffix(RECORD) for path in records.glob(f"[!.]*{RECORD}")}
-        self._sweep(stems)
-        for stem in sorted(stems):
+        found = stems(path.name for path in records.glob(f"[!.]*{RECORD}"))
+        self._sweep(found)
+        for stem in sorted(found):
             sha256 = sha256_of_stem(stem)
             if sha256 not in objects:
                 (records / f"{stem}{RECORD}").unlink()
@@ -184,14 +205,14 @@ class EvidenceStore:
             self._objects[sha256] = (path, _size(path))
             self._bytes += self._objects[sha256][1]
 
-    def _sweep(self, stems: set[str]) -> None:
-        """Remove temporary files, and heat maps and marks without a record."""
+    def _sweep(self, found: set[str]) -> None:
+        """Remove temporary files, and heat maps, marks and labels without a record."""
         records = records_folder(self._folder)
         for path in list(objects_folder(self._folder).glob("*/.*")) + list(records.glob(".*")):
             path.unlink()
-        for suffix in (HEAT, PROTECTED):
+        for suffix in (HEAT, PROTECTED, LABEL):
             for path in records.glob(f"*{suffix}"):
-                if path.name.removesuffix(suffix) not in stems:
+                if path.name.removesuffix(suffix) not in found:
                     path.unlink()
 
 

@@ -36,12 +36,14 @@ class BundleInspector:
     """Judges inputs by one manifest in one runtime. One thread at a time may use it.
 
     parity: what the self-test found when the bundle was loaded, None where it was not asked for.
+    scoring: the one in force, which people at the station may put in the place of the bundle's own.
     """
 
     def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
         _refuse_other_tensors(manifest, runtime)
         self.manifest = manifest
         self.spec = manifest.spec
+        self.scoring = manifest.spec.scoring
         self.runtime = runtime
         self.parity: ParityReport | None = None
         self._input = runtime.inputs[0]
@@ -100,7 +102,7 @@ class BundleInspector:
     def judge(self, raw: list[Tensor]) -> Judgement:
         """Outputs of one frame (N = 1) or of the windows of one recording -> judgement."""
         spec = self.spec
-        judgement = judge(self.dequantised(raw), spec.labels, spec.good, spec.scoring)
+        judgement = judge(self.dequantised(raw), spec.labels, spec.good, self.scoring)
         if len(raw) < 2:
             return judgement
         height, width = self.runtime.outputs[1].shape[1:3]

@@ -23,6 +23,7 @@ from edge_agent.decide.inspector import Inspector
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.decide.physics import TITLE, PhysicsInspector
 from edge_agent.decide.process import ProcessInspector
+from edge_agent.decide.station_threshold import StationThresholds
 from edge_agent.decide.vibration import VibrationInspector, read_baseline
 from edge_agent.decide.watched import WatchedInspector
 from edge_agent.health.commissioning import read_commissioning
@@ -112,6 +113,10 @@ def load_bundle(
     network = load_inspector(
         bundle, runtime=channel.runtime, threads=channel.threads, trials=TRIALS
     )
+    if isinstance(channel, ImageChannel):
+        thresholds = StationThresholds(config.station.state_dir)
+        own = network.spec.scoring
+        network.scoring = thresholds.scoring_for(channel.name, bundle.title, own)
     inspector = build_inspector(channel, network, memory, golden_pictures(bundle))
     inspector = watched(inspector, channel, config, memory)
     judge = _judge(channel, inspector, bundle.title, config, clock)

@@ -79,6 +79,16 @@ class ChangeOver:
         with self._lock:
             return not self._unknown and not self._is_pending()
 
+    @property
+    def bundles(self) -> list[tuple[str, LoadedBundle]]:
+        """(channel, bundle) of every job, the bundles that judge now before the others."""
+        found = [
+            (key != choice.current, name, one)
+            for name, choice in self._choices.items()
+            for key, one in choice.loaded.items()
+        ]
+        return [(name, one) for _, name, one in sorted(found, key=lambda row: row[0])]
+
     def preload(
         self, channels: Sequence[ArmedChannel], tables: Sequence[Channel], job: str
     ) -> list[WatchedBundle]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from edge_agent.web.access import Caller, RefusedError
-from edge_agent.web.api_models import Done, Heat, LineView, MissedDefect, StopPassing
+from edge_agent.web.api_models import Done, Heat, LineView, MissedDefect, Reported, StopPassing
 from edge_agent.web.live import BOUNDARY
 from edge_agent.web.operation import Operation
 from edge_agent.web.rooms import Rooms
@@ -37,7 +37,7 @@ class LineApi:
             Operation("setPassing", "POST", "/api/passing", operator, "Stop passing, or let parts "
                       "pass again", self.passing, Done, StopPassing),
             Operation("missedDefect", "POST", "/api/missed-defect", operator, "A part is bad that "
-                      "was not rejected", self.missed_defect, Done, MissedDefect),
+                      "was not rejected", self.missed_defect, Reported, MissedDefect),
         ]  # fmt: skip
 
     def line(self, request: Request, caller: Caller, taken: None) -> LineView:
@@ -70,10 +70,9 @@ class LineApi:
         self._rooms.changes.set_passing(caller.name, taken)
         return Done()
 
-    def missed_defect(self, request: Request, caller: Caller, taken: MissedDefect) -> Done:
+    def missed_defect(self, request: Request, caller: Caller, taken: MissedDefect) -> Reported:
         """A part is bad that was not rejected."""
-        self._rooms.changes.report_missed(caller.name, taken)
-        return Done()
+        return Reported(kept=self._rooms.changes.report_missed(caller.name, taken))
 
     def _channel(self, request: Request) -> str:
         name = str(request.path_params["channel"])

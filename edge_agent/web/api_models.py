@@ -106,6 +106,13 @@ class Done(Strict):
     done: Literal[True] = True
 
 
+class Reported(Strict):
+    """A missed defect is recorded. kept: pictures and recordings of the part that are kept."""
+
+    done: Literal[True] = True
+    kept: int = 0
+
+
 class Problem(Strict):
     """Why a request was refused, and what to do."""
 

@@ -38,6 +38,15 @@ class WebTable(Table):
         default=5, gt=0, le=30, description="most live pictures in a second for one viewer"
     )
     viewers: int = Field(default=8, ge=1, le=64, description="most live views at a time")
+    history_days: float = Field(
+        default=30, gt=0, le=366, description="parts are counted and drawn for so long"
+    )
+    missed_defect_cost: float = Field(
+        default=100, ge=0, le=1e9, description="cost of a bad part that passes, in your currency"
+    )
+    false_reject_cost: float = Field(
+        default=1, ge=0, le=1e9, description="cost of a good part that is rejected"
+    )
 
     @property
     def libraries(self) -> tuple[Library, ...]:

@@ -31,6 +31,8 @@ class Screen:
 
 SCREENS = (
     Screen("/", "line", Role.VIEWER),
+    Screen("/evidence", "evidence", Role.VIEWER),
+    Screen("/threshold", "threshold", Role.QUALITY),
     Screen("/history", "history", Role.VIEWER),
     Screen("/golden", "golden", Role.VIEWER),
     Screen("/updates", "updates", Role.VIEWER),

@@ -158,7 +158,8 @@ function chooseMissed() {
     button.addEventListener("click", async () => {
       id("missed-dialog").close();
       const asked = { part_id: part.part_id, number: part.number };
-      if (await tell(() => call("missedDefect", asked))) done(`${w.done_missed} ${part.part_id}`);
+      const answer = await tell(() => call("missedDefect", asked));
+      if (answer) done(`${w.done_missed} ${part.part_id}${answer.kept ? "" : ` (${w.not_in_memory})`}`);
     });
     return button;
   }));

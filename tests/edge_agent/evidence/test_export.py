@@ -43,7 +43,8 @@ def test_export_of_a_station_passes_the_trainers_check(
     assert main(["evidence", "export", str(bench / "state"), str(bench / "out"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {
-        "samples": 12, "kind": "image", "labels": {"bright": 9, "dark": 3}, "lost": 0
+        "samples": 12, "kind": "image", "labels": {"bright": 9, "dark": 3}, "lost": 0,
+        "disputed": 0,
     }  # fmt: skip
     with (bench / "out" / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -13,7 +13,7 @@ from edge_agent.decide.hold import Hold
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_models import MissedDefect, StopPassing
 from edge_agent.web.board import Board
-from edge_agent.web.changes import Changes
+from edge_agent.web.changes import ChangeLog, Changes
 from edge_agent.web.pictures import Pictures
 from tests.station_kit import verdict
 
@@ -36,7 +36,7 @@ class Bench:
         self.line, self.can_record = Line(), True
         self.records: list[tuple[object, ...]] = []
         self.board = Board("s", ["top"], clock=ManualClock(), pictures=Pictures())
-        self.changes = Changes(self.board, self.line, self._record)
+        self.changes = Changes(self.board, self.line, ChangeLog(self._record), clock=ManualClock())
 
     def _record(self, *words: object) -> bool:
         if self.can_record:
