@@ -29,7 +29,9 @@ class Account:
     read: tuple[str, ...]
 
 
-def accounts(folder: Path, stations: Sequence[str], prefix: str) -> list[Account]:
+def accounts(
+    folder: Path, stations: Sequence[str], prefix: str, sparkplug_group: str = ""
+) -> list[Account]:
     """One user for each station, the collector, and a viewer.
 
     Passwords stay in FOLDER/passwords/USER, so a further station changes those of no other. Raises
@@ -39,7 +41,7 @@ def accounts(folder: Path, stations: Sequence[str], prefix: str) -> list[Account
         if not NAME.fullmatch(name) or name in (COLLECTOR, VIEWER):
             cure = "a station's id has up to 63 letters, digits, _ - and ., and is no other user"
             raise ConfigError(f"{name!r} is no station id", where="--station", cure=cure)
-    found = [_station(folder, name, prefix) for name in dict.fromkeys(stations)]
+    found = [_station(folder, name, prefix, sparkplug_group) for name in dict.fromkeys(stations)]
     everything = f"{prefix}/#"
     ack = STREAMS["ack"].topic(prefix, "+")
     found.append(Account(COLLECTOR, _password(folder, COLLECTOR), (ack,), (everything,)))
@@ -47,12 +49,17 @@ def accounts(folder: Path, stations: Sequence[str], prefix: str) -> list[Account
     return found
 
 
-def _station(folder: Path, name: str, prefix: str) -> Account:
+def _station(folder: Path, name: str, prefix: str, group: str) -> Account:
     own = [stream.topic(prefix, name) for stream in outbound().values()]
     check = topic_of("check/#", prefix, name)
     discovery = [f"homeassistant/device/{name}/config"] if PLAIN.fullmatch(name) else []
-    read = (STREAMS["ack"].topic(prefix, name), check)
-    return Account(name, _password(folder, name), (*own, check, *discovery), read)
+    read: tuple[str, ...] = (STREAMS["ack"].topic(prefix, name), check)
+    write = [*own, check, *discovery]
+    if group:
+        node = f"spBv1.0/{group}/+/{name}"
+        write += [node, f"{node}/+"]
+        read = (*read, f"spBv1.0/{group}/NCMD/{name}", "spBv1.0/STATE/+")
+    return Account(name, _password(folder, name), tuple(write), read)
 
 
 def _password(folder: Path, name: str) -> str:

@@ -33,6 +33,9 @@ def register(verbs: Verbs) -> None:
         "--station", action="append", required=True, metavar="ID", help="station.id; repeatable"
     )
     verb.add_argument("--prefix", default="lineside", help="mqtt.topic_prefix of the stations")
+    verb.add_argument(
+        "--sparkplug-group", default="", metavar="GROUP", help="stations are edge nodes of it, too"
+    )
     verb.add_argument("--port", type=int, default=8883, help="TLS port of the broker (8883)")
     verb.add_argument("--place", metavar="DIR", help="where the files will lie at the broker")
     verb.add_argument("--cluster", action="store_true", help="RabbitMQ: quorum queues")
@@ -47,7 +50,7 @@ def _write(args: argparse.Namespace) -> int:
     from deploy.broker.settings import BrokerSettings
     from edge_agent.contracts.core.files import write_atomic
 
-    users = accounts(args.out, args.station, args.prefix)
+    users = accounts(args.out, args.station, args.prefix, args.sparkplug_group)
     place = args.place or PLACES[args.broker]
     settings = BrokerSettings(users, place, args.port, args.cluster)
     files = {"mosquitto": mosquitto_files, "rabbitmq": rabbitmq_files}[args.broker](settings)

@@ -87,6 +87,14 @@ def test_a_second_writing_keeps_passwords_and_the_authority(tmp_path: Path) -> N
     assert lint_conf(tmp_path / "mosquitto.conf")
 
 
+def test_an_edge_node_may_write_as_itself_alone(tmp_path: Path) -> None:
+    users = accounts(tmp_path, ["press-1"], "lineside", "Plant1")
+    station = users[0]
+    assert "spBv1.0/Plant1/+/press-1" in station.write
+    assert "spBv1.0/Plant1/NCMD/press-1" in station.read
+    assert not any("spBv1.0" in topic for topic in (*users[1].write, *users[2].write))
+
+
 def test_a_name_that_no_station_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no station id"):
         accounts(tmp_path, ["press/1"], "lineside")
