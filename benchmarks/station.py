@@ -28,6 +28,7 @@ from benchmarks.station_health import health_rows
 from benchmarks.station_load import load_rows
 from benchmarks.station_memory import memory_rows
 from benchmarks.station_replay import replay_rows
+from benchmarks.way_back import way_back_rows
 from edge_agent.audit.chain import Head
 from edge_agent.audit.log import AuditLog
 from edge_agent.audit.segments import segments, verify
@@ -199,6 +200,7 @@ PARTS = {
     "plc": rows_of_plc,
     "golden": golden_rows,
     "health": health_rows,
+    "way_back": way_back_rows,
     "memory": memory_rows,
     "replay": replay_rows,
     "load": load_rows,

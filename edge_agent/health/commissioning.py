@@ -33,9 +33,9 @@ from edge_agent.health.signal import SignalMeasures, measure_signal
 
 LEAST = {
     "light": 0.03,
-    "red": 0.02,
-    "blue": 0.02,
-    "focus": 0.05,
+    "red": 0.03,
+    "blue": 0.03,
+    "focus": 0.1,
     "noise": 0.2,
     "right_px": 0.7,
     "down_px": 0.7,

@@ -20,16 +20,24 @@ from edge_agent.contracts.core.strict import Strict
 Values = NDArray[np.float64]
 
 WINDOW = 8
-"""Parts whose median is compared."""
-BEFORE = 16
-"""Parts before them, whose median is what has just been usual."""
+"""Parts whose median is compared with the level of commissioning."""
+STEP_WINDOW = 7
+"""Parts whose median is compared with that of as many parts before them, which is what has just
+been usual: the fewer, the less a swing of the lamps has moved in between."""
+CLEAR = 1.3
+"""A step of so many times its limit is held against what was usual before it until it ends. A
+lesser one may be a swing, and what follows would be the swing's."""
+LASTS = 3
+"""What is beyond its limit and not clear must last for so many values to be a fault."""
+KEPT_VALUES = max(WINDOW, 2 * STEP_WINDOW)
 KEPT = 3
 """Of the last parts, the newest that are surely healthy again when a fault ends."""
 MARGIN = 1.25
 """A limit lies so far beyond the largest deviation of the healthy line."""
-SIGMAS, SIGMAS_OF_A_SWING = 5.0, 3.3
+SIGMAS, SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP = 5.0, 3.9, 3.3
 """And at least so many standard deviations of the medians from their mean; fewer where the value
-swings with the hour or the lot: a swing has ends, and its deviation measures its width."""
+swings with the hour or the lot: a swing has ends, and its deviation measures its width. Several
+swings seldom come together, so commissioning has not seen the whole of their sum, but its steps."""
 LAGS = 16
 MOST_INFLATION, CHANCE = 2.0, 3.5
 """Sum of the autocorrelations up to LAGS, both ways, from which parts resemble their neighbours; it
@@ -50,12 +58,15 @@ class Limit(Strict):
 
 
 class LimitWatch:
-    """Takes one value a part; one thread may use it."""
+    """Takes one value a part; one thread may use it. deviation: how far the last parts are off, in
+    the unit of the value."""
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
-        self._values: deque[float] = deque(maxlen=WINDOW + BEFORE)
+        self._values: deque[float] = deque(maxlen=KEPT_VALUES)
         self._before: float | None = None
+        self._beyond = 0
+        self.deviation = 0.0
 
     def add(self, value: float) -> float:
         """How far the last parts are off, signed, in parts of the limit: beyond 1 is a fault.
@@ -67,25 +78,30 @@ class LimitWatch:
         values = list(self._values)
         if len(values) < WINDOW:
             return 0.0
-        level = _median(values[-WINDOW:])
-        found = (level - self._limit.level) / self._limit.reach
-        step = self._step(values, level)
-        return step if abs(step) > abs(found) else found
+        found = (_median(values[-WINDOW:]) - self._limit.level) / self._limit.reach
+        newest = _median(values[-STEP_WINDOW:])
+        step = self._step(values, newest)
+        is_step = abs(step) > abs(found)
+        off = step if is_step else found
+        self.deviation = step * self._limit.step if is_step else newest - self._limit.level
+        self._beyond = self._beyond + 1 if abs(off) > 1 else 0
+        is_fault = abs(off) > CLEAR or self._beyond >= LASTS
+        return off if is_fault else min(1.0, max(-1.0, off))
 
-    def _step(self, values: Sequence[float], level: float) -> float:
+    def _step(self, values: Sequence[float], newest: float) -> float:
         """Against the parts before; while that is a fault, against those before it began."""
         before = self._before
         if before is None:
-            if len(values) < WINDOW + BEFORE:
+            if len(values) < 2 * STEP_WINDOW:
                 return 0.0
-            before = _median(values[:-WINDOW])
-        step = (level - before) / self._limit.step
-        if abs(step) > 1:
+            before = _median(values[-2 * STEP_WINDOW : -STEP_WINDOW])
+        step = (newest - before) / self._limit.step
+        if abs(step) > CLEAR:
             self._before = before
         elif abs(step) < 0.5 and self._before is not None:
             # What came during the fault is not what was usual before the next one.
             self._before = None
-            self._values = deque(values[-KEPT:], maxlen=WINDOW + BEFORE)
+            self._values = deque(values[-KEPT:], maxlen=KEPT_VALUES)
         return step
 
 
@@ -102,15 +118,16 @@ def learn_limit(values: Sequence[float], least: float, *, is_smooth: bool = Fals
         raise ValueError(f"{len(given)} parts could be measured, {LEAST_PARTS} are needed")
     medians = rolling_medians(given, WINDOW)
     level = float(np.median(medians))
-    steps = medians[BEFORE:] - rolling_medians(given, BEFORE)[: len(medians) - BEFORE]
+    newest = rolling_medians(given, STEP_WINDOW)
+    steps = newest[STEP_WINDOW:] - newest[:-STEP_WINDOW]
     # The upper bound (95 %) of a standard deviation that n / WINDOW separate medians show.
-    sigmas = SIGMAS * (1 + 1.645 / sqrt(2 * len(given) / WINDOW))
+    sigmas = step_sigmas = SIGMAS * (1 + 1.645 / sqrt(2 * len(given) / WINDOW))
     if is_correlated(given) and not is_smooth:
-        sigmas = SIGMAS_OF_A_SWING
+        sigmas, step_sigmas = SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP
     return Limit(
         level=float(f"{level:.5g}"),
         reach=float(f"{_beyond(medians - level, sigmas, least):.4g}"),
-        step=float(f"{_beyond(steps, sigmas, least):.4g}"),
+        step=float(f"{_beyond(steps, step_sigmas, least):.4g}"),
     )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.types import Image, Reading
 from edge_agent.health.commissioning import SPOT_WINDOW, ChannelCommissioning, darkest_spot
 from edge_agent.health.drift import DriftTest, population_stability
-from edge_agent.health.limits import Limit, LimitWatch
+from edge_agent.health.limits import LimitWatch
 from edge_agent.health.marks import MARK_PX, SMALL_PX, camera_pose
 from edge_agent.health.picture import CELLS_ACROSS, CELLS_DOWN, measure_picture
 from edge_agent.health.signal import measure_signal
@@ -186,7 +186,6 @@ class _Values:
 
     def __init__(self, learned: ChannelCommissioning) -> None:
         self.faults: tuple[Fault, ...] = ()
-        self._limits = learned.limits
         self._texts: dict[str, str] = {}
         self._off: dict[str, float] = {}
         self._scores: list[float] = []
@@ -202,7 +201,8 @@ class _Values:
         found = [
             fault
             for name, much in self._off.items()
-            if abs(much) > 1 and (fault := _fault(name, much, self._limits[name])) is not None
+            if abs(much) > 1
+            and (fault := _fault(name, much, self._watches[name].deviation)) is not None
         ]
         for name, value in values.items():
             if name in self._drifts and isfinite(value):
@@ -239,9 +239,12 @@ class _Values:
         self.faults = (*kinds.values(), *drifts)
 
 
-def _fault(name: str, much: float, limit: Limit) -> Fault | None:
-    """The fault that a deviation means, or None where it means none (more focus is none)."""
+def _fault(name: str, much: float, deviation: float) -> Fault | None:
+    """The fault that a deviation means, or None where it means none (more focus is none).
+
+    much: in parts of the limit; deviation: in the unit of the value.
+    """
     row = DEVIATIONS[name]
     if (row.only == "up" and much < 0) or (row.only == "down" and much > 0):
         return None
-    return Fault(row.kind, row.text(much * limit.reach), abs(much))
+    return Fault(row.kind, row.text(deviation), abs(much))

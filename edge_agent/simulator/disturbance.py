@@ -74,7 +74,10 @@ def disturbed_image(image: Image, earlier: Image, fault: CameraFault, strength: 
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
         if fault == "shift":
             matrix[:, 2] += SHIFT_SHARE[strength] * height * np.array([0.8, 0.6])
-        moved = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        # A cubic: a straight line between pixels would blur, and a mount does not.
+        moved = cv2.warpAffine(
+            image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
         return np.asarray(moved, np.uint8)
     if fault == "dirt":
         return _dirty(image, *SPOT[strength])

@@ -99,3 +99,14 @@ def test_memory_adapters_and_page_are_measured_on_and_off(
     name = "verdict p99, evidence, audit, adapters and page"
     on, off = rows[f"{name} on"]["value"], rows[f"{name} off"]["value"]
     assert rows[f"{name}, on minus off"]["value"] == pytest.approx(on - off)
+
+
+@pytest.mark.slow
+def test_what_a_station_kept_makes_the_next_model_better(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    station.main(["--only", "way_back", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    unseen = "way back, recall of unbalance"
+    assert rows[f"{unseen}, after"]["n"] > 5
+    assert rows[f"{unseen}, after"]["value"] > rows[f"{unseen}, before"]["value"]

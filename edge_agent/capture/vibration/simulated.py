@@ -28,6 +28,9 @@ class SimulatedSensorTable(SimulatedLineTable, VibrationSourceTable):
         default=12000, ge=2000, le=200_000, description="samples a second of the accelerometer"
     )
     duration_s: float = Field(default=1.0, ge=0.05, le=60, description="length of a reading")
+    faults: list[Literal["ball", "inner", "outer", "unbalance"]] = Field(
+        default=["ball", "inner", "outer"], min_length=1, description="which faults bad motors have"
+    )
     one_machine: bool = Field(
         default=False, description="every reading is of one motor, not of a bench of many"
     )
@@ -51,7 +54,7 @@ class SimulatedSensor(SimulatedSource):
         rate_hz, fault = config.sample_rate_hz, config.fault
         if k < config.fault_from:
             fault = "none"
-        run = motor.trial(config.seed, k, config.defect_rate)
+        run = motor.trial(config.seed, k, config.defect_rate, config.faults)
         if config.one_machine:
             run = motor.on_machine(run, 0)
         samples = round(config.duration_s * rate_hz)

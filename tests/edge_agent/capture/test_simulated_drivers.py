@@ -47,6 +47,17 @@ def test_sensor_gives_the_readings_of_its_bench_and_ends() -> None:
         source.next(0.1)
 
 
+def test_the_bench_has_the_faults_that_are_asked_for() -> None:
+    table = SimulatedSensorTable(
+        driver="simulated", defect_rate=1.0, duration_s=0.1, faults=["unbalance"]
+    )
+    reading = build_source("vibration", table, name="motor", clock=ManualClock()).next(0.1)
+    assert isinstance(reading, Reading)
+    run = motor.trial(1, 0, 1.0, ["unbalance"])
+    assert run.label == "unbalance"
+    np.testing.assert_array_equal(reading.signal, motor.record(run, 1200, 12000.0))
+
+
 def test_closed_line_goes_on_where_it_stopped() -> None:
     source = build_source("image", camera(seed=1), name="top", clock=ManualClock())
     source.open()

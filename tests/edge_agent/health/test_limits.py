@@ -10,6 +10,7 @@ import pytest
 from edge_agent.health.limits import (
     LEAST_PARTS,
     WINDOW,
+    Limit,
     LimitWatch,
     is_correlated,
     learn_limit,
@@ -40,7 +41,7 @@ def test_a_swing_stays_within_its_limits_and_a_step_in_it_does_not() -> None:
     watch = LimitWatch(learn_limit(swing(0, 500), 0.01))
     assert is_correlated(np.array(swing(0, 500)))
     assert not is_correlated(np.array(normal(1, 500)))
-    assert worst(watch, swing(500, 2000)) < 1
+    assert worst(watch, swing(500, 2000)) <= 1
     assert worst(watch, [value + 1.8 for value in swing(2500, 20)]) > 1
 
 
@@ -49,6 +50,19 @@ def test_one_part_alone_and_three_of_eight_are_no_fault() -> None:
     values = normal(3, 100)
     values[40], values[60], values[62], values[64] = 50.0, 50.0, 50.0, 50.0
     assert worst(watch, values) < 1.2
+
+
+def test_a_marginal_step_must_last_and_never_holds_on() -> None:
+    limit = Limit(level=0.0, reach=100.0, step=1.0)
+    watch = LimitWatch(limit)
+    worst(watch, [0.0] * 20)
+    found = [watch.add(value) for value in [1.2] * 40]
+    assert found[3:5] == [1.0, 1.0]
+    assert sum(off == 1.2 for off in found) == 5
+    assert found[-1] == pytest.approx(0.012)
+    watch = LimitWatch(limit)
+    worst(watch, [0.0] * 20)
+    assert [watch.add(1.5) for _ in range(40)][-1] == 1.5
 
 
 @pytest.mark.parametrize("by", [-4.0, 4.0])

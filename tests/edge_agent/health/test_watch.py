@@ -70,6 +70,14 @@ def test_bad_parts_are_no_fault_of_the_station(learned: ChannelCommissioning) ->
     assert after(learned, frames).faults == ()
 
 
+@pytest.mark.parametrize("light", [0.8, 0.6])
+def test_the_words_say_how_dark_the_lamp_is(learned: ChannelCommissioning, light: float) -> None:
+    watch = after(learned, [healthy_frame(k, light) for k in range(300, 304)])
+    (fault,) = watch.faults
+    darker = int(fault.text.removeprefix("the lamp is ").removesuffix("% darker"))
+    assert darker == pytest.approx(100 * (1 - light), abs=4)
+
+
 def test_a_fault_keeps_its_words_and_goes_with_its_cause(learned: ChannelCommissioning) -> None:
     dark = [healthy_frame(k, 0.8) for k in range(300, 312)]
     watch = after(learned, dark)
