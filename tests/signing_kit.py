@@ -12,7 +12,7 @@ from deploy.signing.release import release_bundles
 from deploy.signing.repository import FIRST_LINE, Repository
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
-from tests.station_kit import write_image_bundle
+from tests.station_kit import IMAGE_SPEC, write_image_bundle
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,16 @@ class Workshop:
     def keys(self) -> Path:
         """The folder of the keys."""
         return self.public.parent
+
+    def inverted(self, version: str) -> Path:
+        """A signed bundle that takes dark parts for good ones."""
+        path = self.folder / f"brightness-{version}.bundle"
+        write_image_bundle(path, spec=IMAGE_SPEC.model_copy(update={"good": ["dark"]}))
+        plain = read_bundle(path)
+        manifest = plain.manifest.model_copy(update={"version": version})
+        write_bundle(path, manifest, plain.files)
+        self.sign(path)
+        return path
 
     def unsigned(self, version: str = "1.0.0", note: str = "", score_off: float = 0.0) -> Path:
         """A bundle of `version`; another `note` makes another bundle of the same version."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.clock import Clock
     from edge_agent.contracts.wire.decision import Decision
+    from edge_agent.contracts.wire.observation import Observer
     from edge_agent.evidence.recorder import EvidenceRecorder
     from edge_agent.golden.gate import GoldenGate
     from edge_agent.station.actor import Listener
@@ -89,8 +90,8 @@ def _run(args: argparse.Namespace) -> int:
         station = Station(
             config,
             clock=clock,
-            listeners=[*_told(config, adapters, audit, page, hold), telemetry],
-            observers=[observer for observer in (evidence, page, telemetry) if observer],
+            listeners=_told(config, adapters, audit, page, hold, telemetry),
+            observers=[*_shown(config, clock, ending, evidence, page), telemetry],
             hold=hold,
             audit_head=lambda: audit.head if audit else "",
             output=_verdict_lines(args, clock, ending),
@@ -110,6 +111,21 @@ def _told(config: StationConfig, adapters: AdapterSet, *others: Listener | None)
 
     present = [other for other in others if other is not None]
     return [*present, StateFile(config.station.state_dir), *adapters.by_driver.values()]
+
+
+def _shown(
+    config: StationConfig,
+    clock: Clock,
+    ending: ExitStack,
+    evidence: EvidenceRecorder | None,
+    page: Page | None,
+) -> list[Observer]:
+    """Who sees every item with its verdict: evidence, page, and a candidate in the shadow."""
+    from edge_agent.station.shadow import Shadow
+
+    shadow = Shadow(config, clock, evidence.keep_disagreement if evidence else None)
+    ending.callback(shadow.close)
+    return [*(one for one in (evidence, page) if one is not None), shadow]
 
 
 def _golden_gate(config: StationConfig, clock: Clock, audit: AuditRecorder | None) -> GoldenGate:

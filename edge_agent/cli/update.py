@@ -11,11 +11,13 @@ from edge_agent.contracts.core.errors import BundleError
 
 if TYPE_CHECKING:
     from edge_agent.update.bundle_update import Station
+    from edge_agent.update.gate import Gate
     from edge_agent.update.journal import Journal
 
 EXAMPLES = """examples:
   lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --probation 60
   lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --ask
+  lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --shadow --harmful 0.02
   lineside-agent update status --root /var/lib/lineside --json
   lineside-agent update promote --root /var/lib/lineside
   lineside-agent update resume --root /var/lib/lineside
@@ -26,6 +28,8 @@ a failure roll_back and quarantine. Each is on disk before it is acted on: after
 `resume` goes on. `--probation S` watches the running station for S seconds after the switch, and
 the bundle of before comes back where it is not taken up, or the station disarms.
 """
+ASK_S = 1.0
+"""Between two looks at a candidate that waits."""
 ABORTED = "aborted by a person"
 
 
@@ -41,10 +45,24 @@ def register(verbs: Verbs) -> None:
         "--ask", action="store_true", help="wait for `update promote` before the switch"
     )
     start.add_argument(
+        "--shadow",
+        action="store_true",
+        help="let the candidate judge beside the current bundle, and the gate decide",
+    )
+    for name, text in (
+        ("tolerated", "share of items decided otherwise that is good still (0.002)"),
+        ("harmful", "share that is harmful (0.01)"),
+        ("error-rate", "of the gate's verdicts (0.05)"),
+    ):
+        start.add_argument(f"--{name}", type=float, metavar="SHARE", help=text)
+    start.add_argument(
         "--probation", type=float, default=0.0, metavar="S", help="watch the station for S seconds"
     )
     _action(actions, "status", "how far it is, and why", _status)
-    _action(actions, "resume", "go on after a power cut or a failure", _resume)
+    resume = _action(actions, "resume", "go on after a power cut or a failure", _resume)
+    resume.add_argument(
+        "--wait", type=float, default=0.0, metavar="S", help="ask the gate again for S seconds"
+    )
     _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
     abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
     abort.add_argument("--reason", default=ABORTED, help="for the record")
@@ -67,14 +85,14 @@ def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.update.bundle_update import Station
-    from edge_agent.update.watches import Probation, by_person
+    from edge_agent.update.watches import Probation, ShadowGate, by_person
 
     clock = SystemClock()
     return Station(
         args.root,
         self_test,
         clock,
-        shadow=lambda _: True,
+        shadow=ShadowGate(args.state or args.root / "state"),
         promotion=by_person,
         probation=Probation(args.state or args.root / "state", clock),
         source=source,
@@ -85,11 +103,24 @@ def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import candidate_of, opened
 
     candidate = candidate_of(args.bundle).model_copy(
-        update={"by_person": args.ask, "probation_s": max(0.0, args.probation)}
+        update={
+            "by_person": args.ask,
+            "probation_s": max(0.0, args.probation),
+            "shadow": _gate(args) if args.shadow else None,
+        }
     )
     with opened(_station(args, args.bundle)) as machine:
         machine.begin(candidate)
         return _print(machine.run(), args)
+
+
+def _gate(args: argparse.Namespace) -> Gate:
+    from edge_agent.contracts.core.strict import validate
+    from edge_agent.update.gate import Gate
+
+    given = {key: getattr(args, key) for key in ("tolerated", "harmful", "error_rate")}
+    found = {key: value for key, value in given.items() if value is not None}
+    return validate(Gate, found, "the gate")
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -101,8 +132,15 @@ def _status(args: argparse.Namespace) -> int:
 def _resume(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import opened
 
-    with opened(_station(args)) as machine:
-        return _print(machine.run(), args)
+    station = _station(args)
+    end_ns = station.clock.mono_ns() + max(0.0, args.wait) * 1e9
+    while True:
+        with opened(station) as machine:
+            journal = machine.run()
+        waits = journal is not None and journal.state in ("shadow", "canary") and not journal.begun
+        if not waits or station.clock.mono_ns() >= end_ns:
+            return _print(journal, args)
+        station.clock.sleep_s(ASK_S)
 
 
 def _promote(args: argparse.Namespace) -> int:
@@ -129,5 +167,7 @@ def _print(journal: Journal | None, args: argparse.Namespace) -> int:
         )
     title = f"{journal.name} {journal.version}".strip() or journal.candidate[:12]
     reason = f": {journal.reason}" if journal.reason else ""
+    if journal.state == "shadow" and journal.shadow is not None:
+        reason = f": at least {journal.shadow.items_without_fault()} items are compared"
     print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
     return 1 if journal.state == "quarantine" or (journal.begun and journal.reason) else 0

@@ -29,17 +29,19 @@ class Choice:
     def cause(self, verdict: ChannelVerdict, mono_ns: int) -> Cause | None:
         """Why the item is to be kept; None: it is not."""
         found = self._wanted(verdict)
-        if found is None:
-            return None
+        return found if found is not None and self.admits(verdict.channel, found, mono_ns) else None
+
+    def admits(self, channel: str, cause: Cause, mono_ns: int) -> bool:
+        """Whether one more of `cause` is kept in this minute; it is counted either way."""
         if mono_ns - self._minute_ns >= MINUTE_NS:
             self._minute_ns = mono_ns
             self._counts.clear()
-        key = (verdict.channel, found)
+        key = (channel, cause)
         if self._counts[key] >= self._table.most_per_minute:
             self.beyond_limit += 1
-            return None
+            return False
         self._counts[key] += 1
-        return found
+        return True
 
     def _wanted(self, verdict: ChannelVerdict) -> Cause | None:
         if verdict.verdict == Verdict.FAIL:

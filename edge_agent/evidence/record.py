@@ -10,9 +10,9 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 
 Kind: TypeAlias = Literal["image", "vibration", "tabular"]
-Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample", "missed"]
+Cause: TypeAlias = Literal["fail", "no-verdict", "unsure", "sample", "missed", "shadow"]
 """Why an item is kept; unsure: a PASS near the threshold; sample: a PASS taken at random; missed:
-somebody reported that the part is bad."""
+somebody reported that the part is bad; shadow: a candidate bundle decides otherwise."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

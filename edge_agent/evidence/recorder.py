@@ -67,7 +67,8 @@ class EvidenceRecorder:
         cause = None
         if self._table.enabled:
             self._remember(observation)
-            cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
+            with self._lock:
+                cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
         if cause is None and self._name_content is None:
             return  # the hash of a large picture takes longer than all of this
         sha256 = raw_sha256(observation.item)
@@ -76,6 +77,15 @@ class EvidenceRecorder:
         if cause is not None:
             with self._lock:
                 self._keep(observation, sha256, cause)
+
+    def keep_disagreement(self, observation: Observation) -> None:
+        """Keep an item about which a candidate bundle decides otherwise."""
+        item = observation.item
+        if isinstance(item, Unreadable) or not self._table.enabled:
+            return
+        with self._lock:
+            if self._choice.admits(observation.verdict.channel, "shadow", item.mono_ns):
+                self._keep(observation, raw_sha256(item), "shadow")
 
     def _remember(self, observation: Observation) -> None:
         if self._recent is not None:

@@ -21,7 +21,7 @@ from edge_agent.update.folder import Folder, make_folder
 from edge_agent.update.journal import Journal, read_journal
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
-from edge_agent.update.slot_store import CURRENT, SlotStore
+from edge_agent.update.slot_store import CANDIDATE, CURRENT, SlotStore
 from edge_agent.update.slots import refuse_older
 from edge_agent.update.state_table import State
 from edge_agent.update.trust_folder import read_trusted, write_trusted
@@ -69,8 +69,9 @@ def opened(station: Station, around: Around = as_it_is) -> Iterator[UpdateMachin
         root.subfolder("update", create=True) as folder,
         folder.locked(),
     ):
-        actions = _Actions(station, root, folder).by_state()
-        yield UpdateMachine(folder, {state: around(state, one) for state, one in actions.items()})
+        actions = _Actions(station, root, folder)
+        table = {state: around(state, one) for state, one in actions.by_state().items()}
+        yield UpdateMachine(folder, table, forget=actions.forget)
 
 
 def journal_of(root: Path) -> Journal | None:
@@ -105,7 +106,7 @@ class _Actions:
             "verify": self._verify,
             "stage": self._stage,
             "self_test": self._self_test,
-            "shadow": lambda journal: self._when(self._station.shadow, journal),
+            "shadow": self._shadow,
             "canary": lambda journal: self._when(self._station.promotion, journal),
             "switch": self._switch,
             "probation": lambda journal: self._when(self._station.probation, journal),
@@ -148,6 +149,19 @@ class _Actions:
         self._station.self_test(self._staged(journal))
         return journal
 
+    def _shadow(self, journal: Journal) -> Journal | None:
+        """The link `candidate` lies there while the candidate judges beside the current bundle."""
+        with self._store(journal) as store:
+            if journal.shadow is not None and store.linked(CANDIDATE) != journal.slot:
+                store.folder.switch_link(CANDIDATE, f"slots/{journal.slot}")
+        return self._when(self._station.shadow, journal)
+
+    def forget(self, journal: Journal) -> None:
+        """A candidate that was given up judges no longer beside the current bundle."""
+        if journal.slot is not None:
+            with self._store(journal) as store:
+                store.folder.remove(CANDIDATE)
+
     def _when(self, watch: Watch, journal: Journal) -> Journal | None:
         return journal if journal.promoted or watch(journal) else None
 
@@ -158,6 +172,7 @@ class _Actions:
         trusted = release.trusted.with_installed(digest, journal.name, release.line)
         with self._store(journal) as store:
             write_trusted(self._root, self._trusted(), trusted)
+            store.folder.remove(CANDIDATE)
             store.switch(journal.slot or bundle.sha256)
         return journal.model_copy(update={"promoted": False})
 

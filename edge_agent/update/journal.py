@@ -14,6 +14,7 @@ from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Sha256, parse_json
 from edge_agent.update.folder import Folder
+from edge_agent.update.gate import Gate
 from edge_agent.update.state_table import State
 
 JOURNAL, QUARANTINE = "journal.json", "quarantine.json"
@@ -33,6 +34,7 @@ class Journal(Strict):
     manifest: Sha256 | None = Field(default=None, description="known once it is verified")
     slot: Sha256 | None = Field(default=None, description="where it was staged")
     before: Sha256 | None = Field(default=None, description="the slot that was current")
+    shadow: Gate | None = Field(default=None, description="the gate of its shadow; none: no shadow")
     by_person: bool = Field(default=False, description="a person must promote it")
     probation_s: float = Field(
         default=0.0, ge=0, description="watched for this long; 0: not at all"

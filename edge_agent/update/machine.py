@@ -35,11 +35,20 @@ pass.
 
 
 class UpdateMachine:
-    """Runs the table's actions over the open folder `update`, which the caller has locked."""
+    """Runs the table's actions over the open folder `update`, which the caller has locked.
 
-    def __init__(self, folder: Folder, actions: Mapping[State, Action]) -> None:
+    forget: clears what a candidate that is given up before the switch has left.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        actions: Mapping[State, Action],
+        forget: Callable[[Journal], None] = lambda _: None,
+    ) -> None:
         self._folder = folder
         self._actions = actions
+        self._forget = forget
 
     def begin(self, journal: Journal) -> None:
         """Take up a candidate; raises BundleError for one that was given up, or while one is
@@ -124,6 +133,10 @@ class UpdateMachine:
     def _move(self, journal: Journal, state: State, reason: str) -> Journal:
         LOG.info("update: %s -> %s%s", journal.state, state, f" ({reason})" if reason else "")
         if state == "quarantine":
+            try:
+                self._forget(journal)
+            except (LinesideError, OSError) as error:
+                LOG.warning("update: something of the candidate is left: %s", error)
             given_up = read_quarantine(self._folder).with_one(
                 (journal.candidate, journal.manifest), reason or "failed"
             )

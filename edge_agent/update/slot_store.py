@@ -20,9 +20,13 @@ from edge_agent.update.folder import Folder
 LOG = logging.getLogger("lineside.update")
 
 CURRENT, PREVIOUS, MIN_VERSION = "current", "previous", "min_version.json"
+CANDIDATE = "candidate"
+"""The link to a bundle that judges in the shadow of the current one."""
 SLOT = re.compile(r"[0-9a-f]{64}")
 UNFINISHED_SLOT = re.compile(r"\.new-[0-9a-f]{8}")
-UNFINISHED = re.compile(rf"\.({CURRENT}|{PREVIOUS}|{re.escape(MIN_VERSION)})\.[0-9a-f]{{8}}")
+UNFINISHED = re.compile(
+    rf"\.({CURRENT}|{PREVIOUS}|{CANDIDATE}|{re.escape(MIN_VERSION)})\.[0-9a-f]{{8}}"
+)
 """Only these names are ever removed: what somebody else put there stays."""
 
 
@@ -187,7 +191,7 @@ class SlotStore:
 
     def clear(self) -> None:
         """Remove what is neither current nor the way back, and what an interrupted install left."""
-        kept = {self.linked(CURRENT), self.way_back()}
+        kept = {self.linked(CURRENT), self.linked(CANDIDATE), self.way_back()}
         for name in self._slots.names():
             old = SLOT.fullmatch(name) and name not in kept
             if old or UNFINISHED_SLOT.fullmatch(name):

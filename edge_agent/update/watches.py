@@ -10,6 +10,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.journal import Journal
+from edge_agent.update.shadow_tally import read_tally
 
 STATE_JSON = "state.json"
 TAKE_UP_S = 60.0
@@ -20,6 +21,32 @@ LOOK_S = 0.5
 def by_person(journal: Journal) -> bool:
     """Whether nobody need promote the candidate (`promoted` is asked before)."""
     return not journal.by_person
+
+
+class ShadowGate:
+    """Judges a candidate by the tally that the agent writes while both judge the same items."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+
+    def __call__(self, journal: Journal) -> bool:
+        """Whether the gate lets it pass; raises BundleError where the gate refuses it."""
+        if journal.shadow is None:
+            return True
+        tally = read_tally(self._state_dir, journal.name)
+        if tally is None or tally.manifest not in (journal.manifest, journal.slot):
+            return False
+        counts = (
+            f"{tally.disagreed} of {tally.items} items decided otherwise, {tally.late} too late"
+        )
+        verdict = journal.shadow.judge(tally.items, tally.bad)
+        if tally.fault or verdict == "refuse":
+            raise BundleError(
+                f"failed in the shadow ({tally.fault or counts})",
+                where=f"{journal.name} {journal.version}",
+                cure="look at the evidence of the cause `shadow`; label it, and train again",
+            )
+        return verdict == "promote"
 
 
 class Probation:

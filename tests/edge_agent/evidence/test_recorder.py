@@ -160,3 +160,13 @@ def test_heat_map_lies_beside_the_record_and_grey_128_is_the_threshold(tmp_path:
     assert grey.shape == (3, 4)
     assert set(grey.ravel()) == {128}
     assert encode_heat(np.array([[np.nan, np.inf]], np.float32), 0.0)
+
+
+def test_an_item_about_which_a_candidate_disagrees_is_kept(tmp_path: Path) -> None:
+    recorder = EvidenceRecorder(tmp_path, EvidenceTable(keep_free_mb=0, most_per_minute=2))
+    for seq in range(3):
+        recorder.keep_disagreement(observation(40 + seq, seq))
+    assert recorder.kept == 2, "as many a minute as of every other cause"
+    off = EvidenceRecorder(tmp_path / "off", EvidenceTable(enabled=False))
+    off.keep_disagreement(observation(40))
+    assert off.kept == 0
