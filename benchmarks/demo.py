@@ -105,8 +105,7 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = time.monotonic()
-    workshop = Workshop(folder, quiet=False)
-    _make_models(workshop, options.seed, options.fast)
+    _make_models(Workshop(folder, quiet=False), options.seed, options.fast)
     windows = max(1, options.parts // 5)
     with EmbeddedBroker() as broker, Subscriber(broker.port, "demo", v5=False) as subscriber:
         station = folder / "station.toml"
@@ -136,7 +135,7 @@ def main() -> int:
         f"open {folder}/runs/parts/report.html to see what the model of the parts reaches, and why"
     )
     if options.page:
-        _show_page(folder, options.seed, (FEW if options.fast else IMAGES_AND_RECORDINGS)[0])
+        _show_page(folder, options.seed, images)
     return 0 if sent == len(verdicts) else 1
 
 

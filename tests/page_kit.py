@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from dataclasses import dataclass, field
@@ -65,8 +66,7 @@ class PageKit:
             gate=self.hold,
             golden=table,
             record=self.record,
-            bundles_root=self.folder / "station",
-            inside=self.inside,
+            inside=dataclasses.replace(self.inside, bundles_root=self.folder / "station"),
             evidence=self.evidence,
         )
         self.scoring = Scoring(threshold=0.5)

@@ -215,7 +215,6 @@ def build_page(
         gate=gate,
         golden=config.golden,
         record=audit.change if audit else _recorded_in_the_log,
-        bundles_root=config.trust.root,
         inside=_inside(config, clock),
         evidence=evidence,
     )
@@ -231,7 +230,11 @@ def _inside(config: StationConfig, clock: Clock) -> Inside:
     def board() -> list[CheckResult]:
         return list(check_board(this_board(needs_of(config), clock)))
 
-    return Inside(board=board, config=lambda: config.model_dump(mode="json"))
+    return Inside(
+        board=board,
+        config=lambda: config.model_dump(mode="json"),
+        bundles_root=config.trust.root,
+    )
 
 
 def _adapters(config: StationConfig, clock: Clock, ending: ExitStack) -> AdapterSet:

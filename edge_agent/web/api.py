@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.web.api_commission import CommissionApi
 from edge_agent.web.api_evidence import EvidenceApi
 from edge_agent.web.api_golden import GoldenApi
 from edge_agent.web.api_history import HistoryApi
@@ -24,6 +25,7 @@ def operations(rooms: Rooms) -> list[Operation]:
         HistoryApi,
         GoldenApi,
         UpdatesApi,
+        CommissionApi,
         SystemApi,
     )
     return [row for screen in screens for row in screen(rooms).operations()]

@@ -8,9 +8,11 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.web.api_models import LineView, SystemView
+from edge_agent.web.commission import Commissioner
 from edge_agent.web.log_tail import without_secrets
 
 SECRET_KEYS = ("password", "token", "secret", "key", "cert")
@@ -26,10 +28,16 @@ packages.txt  installed packages
 
 @dataclass(frozen=True)
 class Inside:
-    """What only the agent knows of itself. board: the doctor's checks; config: station.toml."""
+    """What only the agent knows of itself.
+
+    board: the doctor's checks; config: station.toml; bundles_root: the station folder with its
+    slots; commissioner: while the station is set up.
+    """
 
     board: Callable[[], Sequence[CheckResult]] = tuple
     config: Callable[[], dict[str, object]] = dict
+    bundles_root: Path | None = None
+    commissioner: Commissioner | None = None
 
 
 def diagnostics(inside: Inside, system: SystemView, line: LineView) -> bytes:

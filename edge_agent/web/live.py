@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 
 from edge_agent.contracts.core.clock import Clock
@@ -32,6 +34,8 @@ class Live:
         self._most = most
         self._period_s = 1 / picture_rate_hz
         self._text: tuple[int, str] = (-1, "")
+        # One at a time: what a second thread would encode meanwhile is the same picture.
+        self._encoder: CapacityLimiter | None = None
 
     def refuse_when_full(self) -> None:
         """Raises RefusedError where no more live views are allowed."""
@@ -67,7 +71,7 @@ class Live:
             yield FIRST.lstrip()
             while not self.stopping.is_set() and may_go_on():
                 now_ns = self._clock.mono_ns()
-                found = await run_in_threadpool(self._board.pictures.jpeg, channel, heat=heat)
+                found = await self._encoded(channel, heat)
                 is_due = now_ns - sent_ns > AGAIN_S * 1e9
                 if found is not None and (found[0] != known or is_due):
                     known, sent_ns = found[0], now_ns
@@ -75,6 +79,12 @@ class Live:
                 await asyncio.sleep(self._period_s)
         finally:
             self.viewers -= 1
+
+    async def _encoded(self, channel: str, heat: bool) -> tuple[int, bytes] | None:
+        if self._encoder is None:  # belongs to the server's loop
+            self._encoder = CapacityLimiter(1)
+        encode = partial(self._board.pictures.jpeg, channel, heat=heat)
+        return await to_thread.run_sync(encode, limiter=self._encoder)
 
     async def _view(self) -> tuple[int, str]:
         if self._text[0] != self._board.version:

@@ -58,7 +58,6 @@ class Page:
         gate: GoldenGate,
         golden: GoldenTable,
         record: RecordChange,
-        bundles_root: Path | None = None,
         inside: Inside = NOTHING_INSIDE,
         evidence: EvidenceRecorder | None = None,
     ) -> None:
@@ -84,7 +83,9 @@ class Page:
             lock_out=LockOut(clock),
             access=Access(table, users, sessions),
             golden=GoldenParts(gate, golden, state_dir, clock=clock, record=record),
-            updates=Updates(bundles_root, prove_bundle, in_use=self.board.in_use, record=record),
+            updates=Updates(
+                inside.bundles_root, prove_bundle, in_use=self.board.in_use, record=record
+            ),
             inside=inside,
         )
         self._server = PageServer(build_app(self.rooms), table, self.rooms.live)

@@ -36,6 +36,7 @@ SCREENS = (
     Screen("/history", "history", Role.VIEWER),
     Screen("/golden", "golden", Role.VIEWER),
     Screen("/updates", "updates", Role.VIEWER),
+    Screen("/commission", "commission", Role.ENGINEER),
     Screen("/system", "system", Role.ENGINEER),
 )
 """In the order of the menu."""
@@ -58,7 +59,9 @@ def pages(rooms: Rooms, spoken: dict[str, dict[str, str]]) -> list[Route]:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    by_path = {screen.path: screen for screen in SCREENS}
+    shown = [one for one in SCREENS if one.name != "commission" or rooms.inside.commissioner]
+    environment.globals["menu"] = shown
+    by_path = {screen.path: screen for screen in shown}
 
     def show(request: Request) -> Response:
         screen = by_path.get(request.url.path)
@@ -96,7 +99,7 @@ def _page(
         path=request.url.path,
         caller=caller,
         may=[role.value for role in Role if caller is not None and caller.role.includes(role)],
-        screens=[one for one in SCREENS if caller is not None and caller.role.includes(one.role)],
+        role_sees=lambda one: caller is not None and caller.role.includes(one.role),
         **more,
     )
     response = HTMLResponse(text, status)

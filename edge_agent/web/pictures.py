@@ -115,8 +115,11 @@ def _with_heat(image: Image, heat: NDArray[np.float32], threshold: float | None)
     high = max(float(values.max()), threshold or 0.0)
     share = np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
     colour = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-    weight = (0.65 * share)[..., None]
-    mixed: Image = (image * (1 - weight) + colour * weight).astype(np.uint8)
+    mixed = np.empty_like(image)
+    share *= 0.65
+    for band in range(3):  # one at a time: a third of the memory
+        over = (colour[..., band].astype(np.float32) - image[..., band]) * share
+        mixed[..., band] = image[..., band] + over
     return mixed
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
 
 import uvicorn
+from anyio import to_thread
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.web.config import WebTable
@@ -19,6 +21,8 @@ LOG = logging.getLogger("lineside.web")
 MOST_CONNECTIONS = 200
 BACKLOG = 128
 END_S = 3.0
+THREADS = 4
+"""Most threads that answer requests and encode pictures; the others wait."""
 
 
 class PageServer:
@@ -89,12 +93,18 @@ class PageServer:
         if server is None or listening is None:
             return
         try:
-            server.run(sockets=[listening])
+            asyncio.run(_serve(server, listening))
         except Exception:
             # The top of this thread: the station must go on without its page.
             LOG.exception("the page has ended")
         except SystemExit:
             LOG.error("the page could not start")  # noqa: TRY400
+
+
+async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Each thread has a memory pool of its own: forty of them would take more than the page."""
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    await server.serve(sockets=[listening])
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -17,7 +17,7 @@ from tests.signing_kit import open_workshop
 def push(folder: Path) -> None:
     """What the demonstration has pushed, under its name."""
     workshop = open_workshop(folder / "workshop")
-    install(workshop.signed(), folder / "station", prove_bundle, trust=[workshop.public])
+    install(workshop.signed(), folder / "station", prove_bundle, trust=workshop.public)
 
 
 def test_the_page_is_open_alive_and_ended_by_its_process(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,23 @@ from edge_agent.update.slots import install
 from edge_agent.web.api_updates import UpdatesApi
 from edge_agent.web.updates import SlotRow, SwitchAsked, UpdatesView, prove_bundle
 from edge_agent.web.users import Role
+from tests.conftest import Shared
 from tests.page_kit import PageKit
 from tests.signing_kit import open_workshop
 
 
-@pytest.fixture
-def installed(kit: PageKit, tmp_path: Path) -> PageKit:
-    """A station with 1.0.0 before 1.1.0."""
-    workshop = open_workshop(tmp_path / "workshop")
+def push_two(folder: Path) -> None:
+    workshop = open_workshop(folder / "workshop")
     for version in ("1.0.0", "1.1.0"):
         bundle = workshop.signed(version)
-        install(bundle, kit.folder / "station", prove_bundle, trust=[workshop.public])
+        install(bundle, folder / "station", prove_bundle, trust=workshop.public)
+
+
+@pytest.fixture
+def installed(kit: PageKit, shared: Shared) -> PageKit:
+    """A station with 1.0.0 before 1.1.0."""
+    pushed = shared("pushed-twice", push_two) / "station"
+    shutil.copytree(pushed, kit.folder / "station", symlinks=True)
     return kit
 
 

@@ -56,7 +56,7 @@ def test_an_engineer_rolls_back_promotes_again_and_looks_at_the_board(
     workshop = open_workshop(tmp_path / "workshop")
     for version in ("1.0.0", "1.1.0"):
         bundle = workshop.signed(version)
-        install(bundle, kit.folder / "station", prove_bundle, trust=[workshop.public])
+        install(bundle, kit.folder / "station", prove_bundle, trust=workshop.public)
     bundles = {"top": "brightness 1.1.0"}
     kit.page.publish(StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles))
     kit.add_user("eva", Role.ENGINEER)
