@@ -34,11 +34,12 @@ def plant_run(size: Size) -> list[Row]:
         say("  PostgreSQL is not installed: apt install postgresql")
         return []
     wanted, dice = (500 if size.quick else size.verdicts), random.Random(SEED)
-    kills = dict.fromkeys(VICTIMS, 0)
+    kills, due = dict.fromkeys(VICTIMS, 0), list[str]()
     with tempfile.TemporaryDirectory() as name, Plant(Path(name)) as plant:
         while plant.acted < wanted:
             time.sleep(dice.uniform(*PAUSE_S))
-            victim = dice.choice(VICTIMS)
+            due = due or dice.sample(VICTIMS, len(VICTIMS))
+            victim = due.pop()
             plant.kill(victim)
             kills[victim] += 1
             time.sleep(dice.uniform(*PAUSE_S) / 2)
