@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
@@ -37,8 +37,7 @@ class Arrival:
     received_ns: int = 0
 
 
-@dataclass(frozen=True)
-class EventKey:
+class EventKey(NamedTuple):
     """An event id in its parts."""
 
     station: str

@@ -76,12 +76,20 @@ class Collector:
         except queue.Empty:
             return []
         until = time.monotonic() + GATHER_S
-        while len(batch) < BATCH and (left := until - time.monotonic()) > 0:
+        while len(batch) < BATCH:
             try:
-                batch.append(self._arrived.get(timeout=min(QUIET_S, left)))
+                batch.append(self._next(until))
             except queue.Empty:
                 break
         return batch
+
+    def _next(self, until: float) -> Incoming:
+        """The next message; raises Empty where none comes before `until` (monotonic seconds)."""
+        try:
+            return self._arrived.get_nowait()
+        except queue.Empty:
+            left = until - time.monotonic()
+            return self._arrived.get(timeout=max(0.0, min(QUIET_S, left)))
 
     def _collect(self, batch: list[Incoming]) -> None:
         """Commit a batch, and confirm it after that."""

@@ -2,7 +2,7 @@
 
 Tables lie in the schema `lineside`. Those that grow are partitioned by day: by TimescaleDB or
 pg_partman where the database has the extension, else natively by the collector. A batch goes by
-COPY into a temporary table and from there into its table, where what is there already is left.
+COPY into its table, or by a temporary table where some of it may be there already.
 """
 
 from __future__ import annotations
@@ -176,17 +176,31 @@ class PostgresTransaction:
         return gaps
 
     def insert(self, table: str, rows: list[TableRow]) -> int:
-        """Insert what is not there yet; returns how many rows that were."""
+        """Insert what is not there yet; returns how many rows that were.
+
+        Numbered messages are new by their accounts: they go straight into their table. Only where
+        accounts were lost the table itself must say what it has.
+        """
+        if table != "sample":
+            try:
+                with self._base.transaction():
+                    self._copy(table, table, rows)
+                    return len(rows)
+            except psycopg.errors.UniqueViolation:
+                LOG.warning("%s has rows that no account knows; they are not written again", table)
+        self._copy(f"{table}_arrived", table, rows)
         columns = ", ".join(COLUMNS[table])
+        return self._base.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_arrived "
+            "ON CONFLICT DO NOTHING"
+        ).rowcount
+
+    def _copy(self, into: str, table: str, rows: list[TableRow]) -> None:
         with self._base.cursor() as cursor:
-            with cursor.copy(f"COPY {table}_arrived ({columns}) FROM STDIN") as copy:
+            columns = ", ".join(COLUMNS[table])
+            with cursor.copy(f"COPY {into} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-            cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_arrived "
-                "ON CONFLICT DO NOTHING"
-            )
-            return cursor.rowcount
 
     def save(self, accounts: dict[Epoch, Account]) -> None:
         """Write the accounts."""

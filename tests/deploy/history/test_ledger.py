@@ -78,6 +78,14 @@ def test_a_repeat_is_known_after_old_verdicts_were_removed(store: HistoryStore) 
     assert store.query("SELECT * FROM verdict") == []
 
 
+def test_rows_whose_account_was_lost_are_not_written_again(store: HistoryStore) -> None:
+    store.add([judged(k) for k in range(5)])
+    store.query("DELETE FROM account")
+    stored = store.add([judged(k) for k in range(3, 8)])
+    assert (stored.new, stored.repeated) == (3, 2)
+    assert store.query("SELECT count(*) AS parts FROM verdict") == [{"parts": 8}]
+
+
 GAPS = st.lists(
     st.tuples(st.integers(0, 30), st.integers(0, 5), st.integers(1, 6)).map(
         lambda g: NamedGap(g[0], g[0] + g[1], min(g[2], g[1] + 1))
