@@ -50,7 +50,7 @@ class Collector:
         self._clock = clock
         self._log = LogLimit(LOG, clock)
         self._arrived: queue.Queue[Incoming] = queue.Queue(WAITING_MAX)
-        self._subscriber = Subscriber(broker, self._arrived.put, clock)
+        self._subscriber = Subscriber(broker, self._put, clock)
         self._stop = threading.Event()
 
     @property
@@ -69,6 +69,15 @@ class Collector:
         with self._subscriber:
             while not stop.is_set():
                 self._collect(self._gather())
+
+    def _put(self, message: Incoming) -> None:
+        """Wait for room; while there is none the broker is not read."""
+        while not self._stop.is_set():
+            try:
+                self._arrived.put(message, timeout=0.5)
+            except queue.Full:
+                continue
+            return
 
     def _gather(self) -> list[Incoming]:
         try:

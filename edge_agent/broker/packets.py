@@ -95,7 +95,7 @@ class Will:
 
 @dataclass(frozen=True)
 class Login:
-    """What CONNECT carries."""
+    """What CONNECT carries. keeps_session: go on with the session also in MQTT 3.1.1."""
 
     client_id: str
     keepalive_s: int
@@ -103,12 +103,13 @@ class Login:
     password: str | None = None
     will: Will | None = None
     properties: Mapping[int, int] = field(default_factory=dict)
+    keeps_session: bool = False
 
 
 def connect_packet(login: Login, *, v5: bool) -> bytes:
-    """CONNECT (section 3.1). MQTT 5 goes on with the session, 3.1.1 begins a new one."""
+    """CONNECT (section 3.1). MQTT 5 goes on with the session, 3.1.1 where the login says so."""
     will = login.will
-    flags = 0 if v5 else 2
+    flags = 0 if v5 or login.keeps_session else 2
     body = _text(login.client_id)
     if will is not None:
         flags |= 4 | will.qos << 3 | will.retain << 5

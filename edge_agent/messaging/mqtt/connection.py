@@ -76,6 +76,7 @@ class Connection:
         self._wrote_s = self._read_s = self._stuck_since_s = 0.0
         self._pinged_s: float | None = None
         self._end: ConnectionLostError | None = None
+        self._early: Sequence[Packet] = []
 
     def open(self, wake: socket.socket) -> None:
         """Connect, and wait for the broker's answer for at most CONNECT_S."""
@@ -86,9 +87,11 @@ class Connection:
         self.send(packets.connect_packet(self._login, v5=self.v5))
         until_s = self._now_s() + CONNECT_S
         while True:
-            for packet in self.exchange(0.2, wake):
+            found = self.exchange(0.2, wake)
+            for place, packet in enumerate(found):
                 if isinstance(packet, ConnAck):
                     self._accept(packet)
+                    self._early = found[place + 1 :]
                     return
             if self._now_s() > until_s:
                 raise self._lost("does not answer like an MQTT broker", "check port, protocol, tls")
@@ -109,6 +112,9 @@ class Connection:
 
         What came before the end of a connection is returned; the next call raises.
         """
+        if self._early:  # what a kept session brought in one read with the broker's welcome
+            early, self._early = self._early, []
+            return early
         if self._end is not None:
             raise self._end
         if self._outgoing:
