@@ -34,6 +34,9 @@ LABEL = (
 )
 """The label of the channel that decided; Home Assistant refuses states of more characters."""
 
+STATES = ("armed", "disarmed", "stopping", "offline")
+"""Also the last will's, which comes to the sensor too: Home Assistant complains of any other."""
+
 Fields: TypeAlias = dict[str, object]
 
 
@@ -146,7 +149,7 @@ def discovery(station: AdapterStation, prefix: str, *, last_part: bool) -> Field
 
 def _state_sensor(topic: str) -> dict[str, Fields]:
     sensor = _sensor("State", topic, _value("state", "value_json.state"))
-    choice: Fields = {"device_class": "enum", "options": ["armed", "disarmed", "stopping"]}
+    choice: Fields = {"device_class": "enum", "options": list(STATES)}
     reason = _sensor("Reason", topic, _value("state", "value_json.reason[:255]"))
     return {"state": sensor | choice, "reason": reason | {"entity_category": "diagnostic"}}
 

@@ -108,16 +108,19 @@ def test_a_station_is_one_device_and_unavailable_when_it_dies(tmp_path: Path) ->
         def states() -> dict[str, str]:
             return {k: v for k, v in ask("show")["states"].items() if k.startswith("sensor.test")}
 
-        try:
-            for message in (StateMessage(station="test", state="armed", at_ns=1), HEALTH):
-                name = message.kind
-                line.publish(STREAMS[name].topic("lineside", "test"), message.model_dump_json())
-            assert wait_until(lambda: len(states()) >= 10, 60)
+        def tell() -> dict[str, str]:
+            """Say it again: Home Assistant subscribes some time after it has made the sensors."""
             verdict = decided(Verdict.FAIL, label="scratch", latency_ms=41.5)
             for message in (StateMessage(station="test", state="armed", at_ns=1), HEALTH, verdict):
-                name = message.kind
-                line.publish(STREAMS[name].topic("lineside", "test"), message.model_dump_json())
-            assert wait_until(lambda: states().get("sensor.test_last_verdict") == "FAIL", 30)
+                topic = STREAMS[message.kind].topic("lineside", "test")
+                line.publish(topic, message.model_dump_json())
+            return states()
+
+        try:
+            assert wait_until(lambda: len(states()) >= 10, 60)
+            assert wait_until(lambda: tell().get("sensor.test_last_verdict") == "FAIL", 60), (
+                states()
+            )
             found = states()
             assert found["sensor.test_state"] == "armed"
             assert found["sensor.test_last_label"] == "scratch"
