@@ -97,6 +97,8 @@ class Sender:
         self._stop_at_s: float | None = None
         self._stopping = threading.Event()
         self._wake_r, self._wake_w = socket.socketpair()
+        for end in (self._wake_r, self._wake_w):
+            end.setblocking(False)  # wake() waits for nobody, also before start()
         self._thread: threading.Thread | None = None
 
     @property
@@ -108,8 +110,6 @@ class Sender:
 
     def start(self) -> None:
         """Start the thread; a broker that is away is waited for, not an error."""
-        for end in (self._wake_r, self._wake_w):
-            end.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.delivery import Delivery
 from edge_agent.messaging.mqtt.row_source import RowSource
+from edge_agent.messaging.mqtt.sender import Sender
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
 from tests.edge_agent.messaging.outbox_kit import holds, open_outbox, put
@@ -67,4 +70,15 @@ def test_rows_of_a_damaged_file_are_asked_for_again(tmp_path: Path) -> None:
     assert source.rows([1]) == []
     assert list(delivery.again) == [1]
     source.close()
+    outbox.stop()
+
+
+def test_an_outbox_whose_sender_has_not_started_is_not_held_up(tmp_path: Path) -> None:
+    """Each commit wakes the sender, by a pipe that nobody empties yet."""
+    outbox = open_outbox(tmp_path / "s")
+    config = MqttTable.model_validate({"host": "127.0.0.1", "port": 1})
+    sender = Sender(config, station="test", client_id="x", outbox=outbox, clock=SystemClock())
+    for _ in range(2000):
+        sender.wake()
+    sender.stop(0)
     outbox.stop()
