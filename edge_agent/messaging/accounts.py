@@ -10,12 +10,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.messaging.acted_counter import LastRun
-from edge_agent.messaging.row import Book, Gap, Row
+from edge_agent.messaging.row import NUMBER_MAX, Book, Gap, Row
 
 LOG = logging.getLogger("lineside.outbox")
 
@@ -23,21 +24,24 @@ DAMAGED = "the outbox on disk was damaged"
 UNRECORDED = "the agent ended before these parts were recorded"
 
 
+Epoch: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,40}$")]
+
+
 class EpochNote(BaseModel):
     """An epoch as the note knows it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    next_seq: int = Field(ge=0)
-    waiting: int = Field(ge=0)
+    next_seq: int = Field(ge=0, lt=NUMBER_MAX)
+    waiting: int = Field(ge=0, lt=NUMBER_MAX)
 
 
 class Note(BaseModel):
     """The file `epoch` beside the database. clean: written at an orderly end, so it is exact."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    last: str = Field(pattern=r"^\d{1,40}$")
+    last: Epoch
     clean: bool
-    epochs: dict[str, EpochNote]
+    epochs: dict[Epoch, EpochNote]
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,12 @@ def _range(there: list[int], next_seq: int, missing: int) -> tuple[int, int]:
     """The first and last number that may be missing: the holes after the oldest row that is there,
     where these are as many as are missing; otherwise any number of the epoch.
     """
-    known = set(there)
-    holes = [seq for seq in range(min(there, default=0), next_seq) if seq not in known]
-    if len(holes) == missing:
-        return holes[0], holes[-1]
-    return 0, max(0, next_seq - 1)
+    known = {number for number in there if number < next_seq}
+    first, last = min(known, default=0), next_seq - 1
+    if last + 1 - first - len(known) != missing:
+        return 0, max(0, last)
+    while first in known:
+        first += 1
+    while last in known:
+        last -= 1
+    return first, last

@@ -27,6 +27,7 @@ from pydantic import Field, ValidationError
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
+from edge_agent.messaging.row import NUMBER_MAX
 
 LOG = logging.getLogger("lineside.outbox")
 
@@ -53,10 +54,10 @@ class LastRun:
 class _Reservation(Strict):
     """The record on disk. token: ties it to the count in shared memory."""
 
-    epoch: int = Field(ge=0)
+    epoch: int = Field(ge=0, lt=10**40)
     token: str = Field(pattern=r"^[0-9a-f]{32}$")
     boot: str
-    reserved: int = Field(ge=0)
+    reserved: int = Field(ge=0, lt=NUMBER_MAX)
     ended: bool = False
 
 

@@ -22,11 +22,8 @@ from edge_agent.messaging.outbox_reader import OutboxReader
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.outbox_writer import OutboxWriter
-from edge_agent.messaging.row import Row
+from edge_agent.messaging.row import NUMBER_MAX, Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
-
-NUMBER_MAX = 10**18
-"""Event ids have 18 digits for the number, and SQLite 63 bits."""
 
 
 class Outbox:

@@ -97,6 +97,7 @@ class OutboxStore:
             self._lay_ballast()
             return []
         finish_rebuild(self.path)
+        self._refuse_other_kind()
         # Before SQLite opens the log: it drops what follows the first damaged frame in silence.
         logged = wal_rows(self.path)
         try:
@@ -108,6 +109,15 @@ class OutboxStore:
         self._connect_with_room()
         self._lay_ballast()
         return logged
+
+    def _refuse_other_kind(self) -> None:
+        """A folder, a pipe or a link to nothing is not ours to put aside, and a pipe is waited for
+        without end.
+        """
+        if os.path.lexists(self.path) and not self.path.is_file():
+            raise StorageError(
+                "is there, and no file", where=str(self.path), cure="remove it, or what it leads to"
+            )
 
     def close(self) -> None:
         """Fold the log back and close; a second call does nothing."""
@@ -294,9 +304,12 @@ class OutboxStore:
         self.readable = True
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        base = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=self.busy_s
-        )
+        try:
+            base = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=self.busy_s
+            )
+        except sqlite3.Error as error:
+            raise sqlite_faults.storage_error(path, error) from error
         base.text_factory = forgiving_text
         try:
             for pragma in (*PRAGMAS, f"PRAGMA max_page_count = {self._pages}"):
@@ -316,6 +329,9 @@ class OutboxStore:
         tables: int = base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and version != VERSION:
             raise sqlite3.DatabaseError(f"its format is {version}, ours {VERSION}")
+        others = "SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+        if (found := base.execute(others).fetchone()) is not None:
+            raise sqlite3.DatabaseError(f"{found[0]!r} in it is not ours")
 
     def _disconnect(self) -> None:
         self.readable = False

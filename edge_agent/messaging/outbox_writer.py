@@ -96,7 +96,7 @@ class OutboxWriter:
         self._next_id = max(self._next_id, self._store.last_id() + 1)
         self._restore(accounts.lost_in_log(logged, self._books))
         for gap in accounts.unrecorded(self._books, last, doubtful):
-            self._books[gap.epoch].settle(range(gap.last_seq + 1))
+            self._books[gap.epoch].settle_below(gap.last_seq + 1)
             self._note_loss(gap)
         self._compare_with_disk(doubtful)
         self._report_gaps(list(self._books.values()))

@@ -16,6 +16,8 @@ SEAL = struct.Struct(f"!{len(MAGIC)}sQII")
 is found again in a damaged file by its bytes alone."""
 ROW_COLUMNS = "id, epoch, seq, stream, payload, seal"
 """Of the table `message`, in the order of Row."""
+NUMBER_MAX = 10**18
+"""Numbers of an epoch are below: event ids have 18 digits for them, and SQLite 63 bits."""
 TIME_DIGITS, RANDOM_DIGITS = 10, 15
 _EVENT_ID = re.compile(rb'"event_id":"[^"/]+/(\d{1,40})/(\d{1,18})"')
 _KIND = re.compile(rb'"kind":"([a-z0-9_-]+)"')
@@ -88,6 +90,12 @@ class Book:
         while self.low in self.above:
             self.above.remove(self.low)
             self.low += 1
+
+    def settle_below(self, number: int) -> None:
+        """Account for all numbers below this one, however many they are."""
+        self.low = max(self.low, number)
+        above, self.above = self.above, set()
+        self.settle(above)
 
     def miss(self, gap: Gap) -> None:
         """Note messages that nobody will get; a gap message is due."""

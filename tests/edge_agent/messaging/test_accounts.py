@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from edge_agent.messaging.accounts import (
     DAMAGED,
@@ -31,6 +34,13 @@ def test_the_note_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_damaged_note_is_no_note(tmp_path: Path) -> None:
     assert read_note(tmp_path) is None
     (tmp_path / "epoch").write_bytes(b'{"last": "3"')
+    assert read_note(tmp_path) is None
+
+
+@pytest.mark.parametrize("epoch", ["../x", "", "\u0661", "1" * 41])
+def test_a_note_of_an_epoch_that_cannot_be_is_no_note(tmp_path: Path, epoch: str) -> None:
+    known = {"last": "1", "clean": True, "epochs": {epoch: {"next_seq": 1, "waiting": 1}}}
+    (tmp_path / "epoch").write_text(json.dumps(known))
     assert read_note(tmp_path) is None
 
 

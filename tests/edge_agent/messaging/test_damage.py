@@ -5,6 +5,8 @@ The truth is the list of event ids that put() returned, compared with what a rea
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import shutil
 import sqlite3
@@ -315,3 +317,49 @@ def test_number_that_was_taken_and_never_recorded_is_told(tmp_path: Path) -> Non
     (gap,) = restarted(outbox, tmp_path / "s")
     assert (gap["first_seq"], gap["last_seq"], gap["dropped"], gap["exact"]) == (4, 4, 1, True)
     assert "before these parts were recorded" in str(gap["reason"])
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nothing"])
+def test_what_is_no_file_is_an_error_with_its_cure(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    path = folder / "outbox.db"
+    make = {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}
+    make.get(kind, lambda: path.symlink_to("nowhere"))()
+    store = OutboxStore(folder, 1)
+    with pytest.raises(StorageError, match=r"outbox\.db: is there, and no file: remove it"):
+        store.open()
+    store.close()
+
+
+def test_trigger_that_somebody_put_into_the_database_deletes_nothing(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path / "s")
+    first = put(outbox, 5)
+    assert holds(outbox, 5)
+    outbox.stop()
+    with sqlite3.connect(tmp_path / "s" / "outbox.db") as base:
+        base.execute("CREATE TRIGGER t AFTER INSERT ON message BEGIN DELETE FROM message; END")
+    base.close()
+    outbox = open_outbox(tmp_path / "s")
+    second = put(outbox, 5)
+    assert holds(outbox, 10)
+    assert verdicts_of(rows_of(outbox)) == first + second
+    outbox.stop()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("number", [10**9, 10**17, 10**30])
+def test_absurd_number_of_a_damaged_record_costs_no_time(tmp_path: Path, number: int) -> None:
+    outbox = open_outbox(tmp_path / "s")
+    ids = put(outbox, 5)
+    assert holds(outbox, 5)
+    outbox.stop()
+    note, acted = tmp_path / "s" / "epoch", tmp_path / "s" / "acted.json"
+    known = json.loads(note.read_text())
+    known["epochs"]["9" * 25] = {"next_seq": number, "waiting": number}
+    note.write_text(json.dumps(known))
+    acted.write_text(json.dumps(json.loads(acted.read_text()) | {"reserved": number}))
+    outbox = open_outbox(tmp_path / "s")
+    assert holds(outbox, 7 if number < 10**18 else 5)
+    assert verdicts_of(rows_of(outbox)) == ids
+    outbox.stop()
