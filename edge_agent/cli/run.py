@@ -72,8 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     start_log(logging.DEBUG if args.debug else logging.INFO)
     sys.setswitchinterval(SWITCH_S)
     config = read_config(args.config)
-    stop = stop_on_signals()
-    clock = SystemClock()
+    stop, clock = stop_on_signals(), SystemClock()
     with ExitStack() as ending:
         ending.callback(flush_log)
         audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
@@ -98,8 +97,7 @@ def _run(args: argparse.Namespace) -> int:
             keep_trying=not args.no_wait,
             supervisor=supervisor_of(os.environ),
         )
-        _open_listeners(page, adapters, station)
-        telemetry.open(station.publish, lambda: station.sent)
+        _open_listeners(page, adapters, telemetry, station)
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
@@ -246,13 +244,16 @@ def _adapters(config: StationConfig, clock: Clock, ending: ExitStack) -> Adapter
     return adapters
 
 
-def _open_listeners(page: Page | None, adapters: AdapterSet, station: Station) -> None:
+def _open_listeners(
+    page: Page | None, adapters: AdapterSet, telemetry: Telemetry, station: Station
+) -> None:
     """Begin what asks the station, which is built after its listeners."""
     from edge_agent.messaging.adapter import Delivery
 
     if page:
         _open_page(page, station)
     adapters.open(lambda: Delivery(station.waiting, station.sent))
+    telemetry.open(station.publish, lambda: station.sent)
 
 
 def _open_page(page: Page, station: Station) -> None:

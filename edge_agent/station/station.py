@@ -94,9 +94,8 @@ class Station:
         supervisor: Supervisor | None = None,
         timing: Timing | None = None,
     ) -> None:
-        self.config = config
+        self.config, self._clock = config, clock
         self.counts = StationCounts()
-        self._clock = clock
         self._audit_head = audit_head
         self._keep_trying = keep_trying
         self._arm_channel = arm
@@ -106,9 +105,8 @@ class Station:
         follower = build_follower(config, clock)
         self._outputs = build_outputs(config, output, clock, self._plc, follower)
         self._publisher = build_publisher(config, clock)
-        self._actor = build_actor(
-            config, self._outputs, self._publisher, self.counts, listeners, hold
-        )
+        known = config, self._outputs, self._publisher, self.counts
+        self._actor = build_actor(*known, listeners, hold)
         self.publish = self._actor.publish
         self._state = self._new_state()
         self._memories = build_memories(config, clock, remember=remember)

@@ -270,3 +270,11 @@ class Connection:
 
     def _now_s(self) -> float:
         return self._clock.mono_ns() / 1e9
+
+
+def wake_pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends: who waits in exchange() hears a byte from the other. Nobody waits to send one."""
+    pair = socket.socketpair()
+    for end in pair:
+        end.setblocking(False)
+    return pair

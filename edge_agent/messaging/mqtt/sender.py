@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -28,7 +27,7 @@ from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.acks import is_check, read_ack
 from edge_agent.messaging.mqtt.answers import Answers
 from edge_agent.messaging.mqtt.backoff import Backoff
-from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError
+from edge_agent.messaging.mqtt.connection import Connection, ConnectionLostError, wake_pair
 from edge_agent.messaging.mqtt.delivery import Delivery
 from edge_agent.messaging.mqtt.login import login_of
 from edge_agent.messaging.mqtt.row_source import RowSource
@@ -96,9 +95,7 @@ class Sender:
         self._standing = [UNPROVEN] if unproven else []
         self._stop_at_s: float | None = None
         self._stopping = threading.Event()
-        self._wake_r, self._wake_w = socket.socketpair()
-        for end in (self._wake_r, self._wake_w):
-            end.setblocking(False)  # wake() waits for nobody, also before start()
+        self._wake_r, self._wake_w = wake_pair()
         self._thread: threading.Thread | None = None
 
     @property
