@@ -82,7 +82,19 @@ def install(host: Host, name: str, payload: bytes, trust: Path | None, *options:
     trust: the root.json that a station without one shall trust. Raises StorageError for a file
     that cannot be read, DeviceError for a host out of reach.
     """
-    command = ["slots", "install", f"--root={host.folder}", *options]
+    return hand_over(host, ["slots", "install"], name, payload, *options, trust=trust)
+
+
+def hand_over(
+    host: Host,
+    verb: list[str],
+    name: str,
+    payload: bytes,
+    *options: str,
+    trust: Path | None = None,
+) -> Answer:
+    """Run `VERB --root=DIR OPTIONS -- BUNDLE` at the host with a bundle; raises as install does."""
+    command = [*verb, f"--root={host.folder}", *options]
     root = None if trust is None else _root_text(trust)
     if host.address:
         return _send(host, command, name, payload, root)
@@ -92,9 +104,9 @@ def install(host: Host, name: str, payload: bytes, trust: Path | None, *options:
         return _run_here([*command, *([f"--trust={trust}"] if trust else []), "--", str(path)])
 
 
-def ask(host: Host, *words: str) -> Answer:
-    """Run `slots WORDS` at the host; raises DeviceError where it is out of reach."""
-    command = ["slots", words[0], f"--root={host.folder}", *words[1:]]
+def ask(host: Host, *words: str, verb: str = "slots") -> Answer:
+    """Run `VERB WORDS` at the host; raises DeviceError where it is out of reach."""
+    command = [verb, words[0], f"--root={host.folder}", *words[1:]]
     if not host.address:
         return _run_here(command)
     return _run_there(host, "", shlex.join(command), b"")

@@ -75,9 +75,7 @@ def _run(args: argparse.Namespace) -> int:
     stop, clock = stop_on_signals(), SystemClock()
     with ExitStack() as ending:
         ending.callback(flush_log)
-        audit = _audit_recorder(config, args.config, clock) if config.audit.enabled else None
-        if audit:
-            ending.callback(audit.close)
+        audit = _audit_recorder(config, args.config, clock, ending)
         hold = _golden_gate(config, clock, audit)
         ending.callback(hold.close)
         telemetry = Telemetry(config, clock)
@@ -158,14 +156,19 @@ def _verdict_lines(
     return console.write
 
 
-def _audit_recorder(config: StationConfig, path: Path, clock: Clock) -> AuditRecorder:
-    """The audit log of this station, with a record of what starts now."""
+def _audit_recorder(
+    config: StationConfig, path: Path, clock: Clock, ending: ExitStack
+) -> AuditRecorder | None:
+    """The audit log of this station, with a record of what starts now; None where it is off."""
+    if not config.audit.enabled:
+        return None
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.files import sha256_hex
 
     folder = config.station.state_dir / "audit"
     recorder = AuditRecorder(folder, config.audit, clock=clock)
     recorder.start({"version": version("lineside"), "station_toml": sha256_hex(path.read_bytes())})
+    ending.callback(recorder.close)
     return recorder
 
 

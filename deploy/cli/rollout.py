@@ -1,0 +1,183 @@
+"""The verb `rollout`: a release onto many stations, group after group."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deploy.rollout.controller import Controller
+    from deploy.rollout.inventory import Inventory
+    from deploy.rollout.journal import Rollout
+    from deploy.rollout.stations import Release
+
+EXAMPLES = """examples:
+  lineside-deploy rollout start caps-1.2.0.bundle --stations stations.toml --probation 60
+  lineside-deploy rollout start caps-1.2.0.bundle --groups 1,10,50,100% --max-failures 2% --ask
+  lineside-deploy rollout status
+  lineside-deploy rollout pause
+  lineside-deploy rollout approve
+  lineside-deploy rollout resume
+
+`start` goes from group to group; with --ask it ends before each next group until `approve`. When
+more than --max-failures of the stations begun so far have failed, every station that has the
+release goes back, and no other is touched. `pause` and `stop` are obeyed between two batches. A
+controller that died is started again with `resume`; stations update, watch and return without it.
+"""
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb."""
+    text = "bring a release onto many stations, group after group"
+    rollout = add_verb(verbs, "rollout", text, EXAMPLES)
+    actions = rollout.add_subparsers(required=True, dest="action", metavar="ACTION")
+    start = add_verb(actions, "start", "begin a rollout", EXAMPLES, _start)
+    start.add_argument("bundle", type=Path, metavar="BUNDLE")
+    start.add_argument("--groups", default="1,10,50,100%", help="totals after each group")
+    start.add_argument("--max-failures", default="2%", metavar="SHARE", help="more: all go back")
+    start.add_argument("--per-minute", type=float, default=60.0, metavar="N", help="begun stations")
+    start.add_argument("--probation", type=float, default=0.0, metavar="S", help="at each station")
+    start.add_argument("--ask", action="store_true", help="wait for `approve` before each group")
+    _common(start)
+    for name, text, run in (
+        ("status", "how far it is", _status),
+        ("resume", "go on after a pause, or a controller that died", _resume),
+        ("approve", "let the next group begin, and go on", _approve),
+        ("pause", "begin no other station", _pause),
+        ("stop", "end here; stations keep what they have", _stop),
+    ):
+        _common(add_verb(actions, name, text, EXAMPLES, run))
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--stations", type=Path, default=Path("stations.toml"), metavar="FILE", help="inventory"
+    )
+    verb.add_argument(
+        "--folder", type=Path, default=Path("rollout"), metavar="DIR", help="its journal (rollout)"
+    )
+    verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _start(args: argparse.Namespace) -> int:
+    from deploy.rollout.inventory import cut_groups, read_inventory, share
+    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress, write_rollout, write_wish
+    from edge_agent.contracts.core.files import sha256_hex
+
+    if args.per_minute <= 0 or args.probation < 0:
+        raise ConfigError("must be above zero", where="--per-minute", cure="give such as 60")
+    if (args.folder / JOURNAL).exists():
+        raise ConfigError(
+            "a rollout is there already",
+            where=str(args.folder),
+            cure="go on with `rollout resume`, or name another folder with --folder",
+        )
+    inventory, release = read_inventory(args.stations), _release(args.bundle)
+    names = inventory.in_order()
+    rollout = Rollout(
+        bundle=str(args.bundle.resolve()),
+        bundle_sha256=sha256_hex(release.payload),
+        title=f"{release.name} {release.version}",
+        name=release.name,
+        groups=cut_groups(names, args.groups),
+        stations={name: StationProgress() for name in names},
+        max_failures=share(args.max_failures),
+        per_minute=args.per_minute,
+        probation_s=args.probation,
+        ask=args.ask,
+    )
+    write_wish(args.folder, None)
+    write_rollout(args.folder, rollout)
+    return _print(_controller(args, inventory, release, rollout).run(), args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from deploy.rollout.journal import read_rollout
+
+    return _print(read_rollout(args.folder), args)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    from deploy.rollout.inventory import read_inventory
+    from deploy.rollout.journal import read_rollout, write_wish
+    from edge_agent.contracts.core.files import sha256_hex
+
+    rollout = read_rollout(args.folder)
+    release = _release(Path(rollout.bundle))
+    if sha256_hex(release.payload) != rollout.bundle_sha256:
+        raise ConfigError(
+            "is not the file that this rollout began with",
+            where=rollout.bundle,
+            cure="put the first one back, or begin another rollout",
+        )
+    write_wish(args.folder, None)
+    inventory = read_inventory(args.stations)
+    return _print(_controller(args, inventory, release, rollout).run(), args)
+
+
+def _approve(args: argparse.Namespace) -> int:
+    from deploy.rollout.journal import read_rollout, write_rollout
+
+    rollout = read_rollout(args.folder)
+    write_rollout(args.folder, rollout.model_copy(update={"approved": rollout.group}))
+    return _resume(args)
+
+
+def _pause(args: argparse.Namespace) -> int:
+    from deploy.rollout.journal import read_rollout, write_wish
+
+    rollout = read_rollout(args.folder)
+    write_wish(args.folder, "pause")
+    return _print(rollout, args)
+
+
+def _stop(args: argparse.Namespace) -> int:
+    from deploy.rollout.journal import read_rollout, write_wish
+
+    rollout = read_rollout(args.folder)
+    write_wish(args.folder, "stop")
+    return _print(rollout, args)
+
+
+def _release(path: Path) -> Release:
+    from deploy.rollout.stations import Release
+    from edge_agent.contracts.core.errors import SignatureError
+    from edge_agent.contracts.model.bundle import archive_of, read_bundle
+
+    bundle = read_bundle(path)
+    if bundle.signature is None:
+        raise SignatureError(
+            "not signed", where=str(path), cure="run `lineside-deploy release` on it"
+        )
+    manifest = bundle.manifest
+    return Release(path.name, archive_of(bundle), manifest.spec.name, manifest.version)
+
+
+def _controller(
+    args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout
+) -> Controller:
+    from deploy.rollout.controller import Controller
+    from deploy.rollout.stations import Stations
+    from edge_agent.contracts.core.clock import SystemClock
+
+    stations = Stations(inventory, release, rollout.probation_s)
+    return Controller(
+        args.folder, update=stations.update, go_back=stations.go_back, clock=SystemClock()
+    )
+
+
+def _print(rollout: Rollout, args: argparse.Namespace) -> int:
+    if args.json:
+        print(rollout.model_dump_json())
+    else:
+        counts = Counter(row.progress for row in rollout.stations.values())
+        parts = ", ".join(f"{count} {progress}" for progress, count in sorted(counts.items()))
+        reason = f": {rollout.reason}" if rollout.reason else ""
+        group = f"group {rollout.group + 1} of {len(rollout.groups)}"
+        print(f"{rollout.title}: {rollout.phase}{reason}\n{group}; {parts}")
+    return 1 if rollout.phase in ("failed", "returning") else 0

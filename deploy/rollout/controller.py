@@ -1,0 +1,159 @@
+"""The controller of a rollout: group after group, and back by itself when too many fail.
+
+It may die at any point: the journal names what was begun, every step can be begun again, and the
+stations need it for nothing: each one updates, watches and returns by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias
+
+from deploy.rollout.journal import (
+    ENDS,
+    Phase,
+    Progress,
+    Rollout,
+    read_rollout,
+    read_wish,
+    write_rollout,
+)
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import LinesideError
+
+LOG = logging.getLogger("lineside.rollout")
+
+AT_ONCE = 16
+"""Stations that are updated at the same time; each costs this machine a process of ssh."""
+
+Steps: TypeAlias = tuple[Progress, Progress, Progress]
+"""Progress while an act is at work, after it went well, and after it went badly."""
+WAY_THERE: Steps = ("begun", "done", "failed")
+WAY_BACK: Steps = ("returning", "returned", "returning")
+ALREADY_BACK: Steps = ("failed", "returned", "failed")
+
+Act: TypeAlias = Callable[[str], str]
+"""Updates (or returns) the station of this name; gives why it failed, empty where it did not."""
+
+
+class Controller:
+    """Runs the rollout in `folder`; update and go_back act on one station each."""
+
+    def __init__(
+        self, folder: Path, *, update: Act, go_back: Act, clock: Clock, at_once: int = AT_ONCE
+    ) -> None:
+        self._folder = folder
+        self._update = update
+        self._go_back = go_back
+        self._clock = clock
+        self._at_once = at_once
+        self._next_ns = 0
+
+    def run(self) -> Rollout:
+        """Go on until an end, a question, or a wish; raises StorageError for a full disk."""
+        rollout = read_rollout(self._folder)
+        while rollout.phase not in ENDS:
+            if rollout.phase == "returning":
+                return self._return_all(rollout)
+            wish = read_wish(self._folder)
+            if wish is not None:
+                return self._enter(rollout, "paused" if wish == "pause" else "stopped", wish)
+            if rollout.ask and rollout.group > rollout.approved:
+                return self._enter(rollout, "asking", f"group {rollout.group + 1} is next")
+            rollout = self._enter(rollout, "running", "")
+            rollout = self._group(rollout)
+        return rollout
+
+    def _group(self, rollout: Rollout) -> Rollout:
+        """Update what is left of the group; a wish or too many failures end it early."""
+        group = rollout.groups[rollout.group]
+        left = [n for n in group if rollout.stations[n].progress in ("waiting", "begun")]
+        while left and read_wish(self._folder) is None:
+            batch, left = left[: self._at_once], left[self._at_once :]
+            rollout = self._each(rollout, batch, self._update, WAY_THERE)
+            if self._too_many(rollout):
+                failed = rollout.names("failed")
+                reason = f"{len(failed)} failed, first {failed[0]}: "
+                reason += rollout.stations[failed[0]].reason
+                return self._enter(rollout, "returning", reason)
+        if left:
+            return rollout
+        if rollout.group + 1 == len(rollout.groups):
+            return self._enter(rollout, "done", "")
+        rollout = rollout.model_copy(update={"group": rollout.group + 1})
+        write_rollout(self._folder, rollout)
+        return rollout
+
+    def _return_all(self, rollout: Rollout) -> Rollout:
+        """Take every station that has the release back to what it had; tried until it is so.
+
+        A station that failed has returned by itself; one whose connection was lost may not have.
+        """
+        for names, steps in (
+            (rollout.names("begun", "done", "returning"), WAY_BACK),
+            (rollout.names("failed"), ALREADY_BACK),
+        ):
+            for start in range(0, len(names), self._at_once):
+                batch = names[start : start + self._at_once]
+                rollout = self._each(rollout, batch, self._go_back, steps)
+        left = rollout.names("returning")
+        if left:
+            reason = f"{rollout.reason}; {len(left)} are not back, first {left[0]}"
+            LOG.error("%s: `lineside-deploy rollout resume` tries again", reason)
+            return rollout
+        return self._enter(rollout, "failed", rollout.reason)
+
+    def _each(
+        self,
+        rollout: Rollout,
+        names: Sequence[str],
+        act: Act,
+        steps: Steps,
+    ) -> Rollout:
+        """Act on some stations at once; the journal knows of each before and after."""
+        begun, well, badly = steps
+        for name in names:
+            rollout = rollout.with_station(name, begun, rollout.stations[name].reason)
+        write_rollout(self._folder, rollout)
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
+            works = []
+            for name in names:
+                if act is self._update:
+                    self._wait_for_turn(rollout.per_minute)
+                works.append((name, pool.submit(_reason, act, name)))
+            for name, work in works:
+                reason = work.result()
+                rollout = rollout.with_station(name, badly if reason else well, reason)
+        write_rollout(self._folder, rollout)
+        return rollout
+
+    def _wait_for_turn(self, per_minute: float) -> None:
+        """No more than `per_minute` stations begin in a minute: broker, network and people."""
+        now_ns = self._clock.mono_ns()
+        if self._next_ns > now_ns:
+            self._clock.sleep_s((self._next_ns - now_ns) / 1e9)
+        self._next_ns = max(now_ns, self._next_ns) + round(60e9 / per_minute)
+
+    def _too_many(self, rollout: Rollout) -> bool:
+        """More failures than the share of the stations that were begun; one is never too few."""
+        begun = len(rollout.names("done", "failed"))
+        return len(rollout.names("failed")) > math.floor(rollout.max_failures * begun)
+
+    def _enter(self, rollout: Rollout, phase: Phase, reason: str) -> Rollout:
+        if (phase, reason) == (rollout.phase, rollout.reason):
+            return rollout
+        LOG.info("rollout of %s: %s %s", rollout.title, phase, reason)
+        rollout = rollout.model_copy(update={"phase": phase, "reason": reason})
+        write_rollout(self._folder, rollout)
+        return rollout
+
+
+def _reason(act: Act, name: str) -> str:
+    try:
+        return act(name)
+    except LinesideError as error:
+        return str(error)

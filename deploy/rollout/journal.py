@@ -1,0 +1,100 @@
+"""What a rollout has come to: one file, written before each step, read by every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import Field, ValidationError
+
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.model.manifest import Sha256
+
+JOURNAL, WISH = "rollout.json", "wish.json"
+
+Progress: TypeAlias = Literal["waiting", "begun", "done", "failed", "returning", "returned"]
+Phase: TypeAlias = Literal["running", "asking", "paused", "returning", "stopped", "failed", "done"]
+ENDS: tuple[Phase, ...] = ("stopped", "failed", "done")
+
+
+class StationProgress(Strict):
+    """One station of a rollout; begun: at work, or the controller died while it was."""
+
+    progress: Progress = "waiting"
+    reason: str = ""
+
+
+class Rollout(Strict):
+    """rollout.json. group: the one that is at work, or next."""
+
+    bundle: str = Field(description="path of the bundle file")
+    bundle_sha256: Sha256
+    title: str
+    name: str
+    groups: list[list[str]]
+    stations: dict[str, StationProgress]
+    max_failures: float
+    per_minute: float
+    probation_s: float
+    ask: bool
+    group: int = 0
+    approved: int = Field(default=0, description="groups that a person has let pass")
+    phase: Phase = "running"
+    reason: str = ""
+
+    def with_station(self, name: str, progress: Progress, reason: str = "") -> Rollout:
+        """The same with one station's progress."""
+        row = StationProgress(progress=progress, reason=reason[:400])
+        return self.model_copy(update={"stations": {**self.stations, name: row}})
+
+    def names(self, *progress: Progress) -> list[str]:
+        """The stations of one of these, in the order of the groups."""
+        order = [name for group in self.groups for name in group]
+        return [name for name in order if self.stations[name].progress in progress]
+
+
+class Wish(Strict):
+    """wish.json: what a person asks of the controller, which obeys between two stations."""
+
+    wish: Literal["pause", "stop"]
+
+
+def read_rollout(folder: Path) -> Rollout:
+    """The rollout in `folder`; raises StorageError where there is none, or a damaged one."""
+    path = folder / JOURNAL
+    try:
+        return Rollout.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StorageError(
+            f"no rollout ({error.strerror})",
+            where=str(path),
+            cure="begin one with `lineside-deploy rollout start`, or name its folder with --folder",
+        ) from error
+    except ValidationError as error:
+        raise StorageError(
+            "is damaged", where=str(path), cure="restore it; `rollout status` asks the stations"
+        ) from error
+
+
+def write_rollout(folder: Path, rollout: Rollout) -> None:
+    """Put it in the place of the one before, durably; raises StorageError."""
+    write_atomic(folder / JOURNAL, rollout.model_dump_json(indent=1).encode())
+
+
+def write_wish(folder: Path, wish: Literal["pause", "stop"] | None) -> None:
+    """Ask something of the controller, or take it back."""
+    path = folder / WISH
+    if wish is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_atomic(path, Wish(wish=wish).model_dump_json().encode())
+
+
+def read_wish(folder: Path) -> Literal["pause", "stop"] | None:
+    """What is asked; None for nothing, or for what cannot be read."""
+    try:
+        return Wish.model_validate_json((folder / WISH).read_bytes()).wish
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,81 @@
+"""What a rollout does on one station, by the station's own verbs `update` and `slots`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.push.host import Answer, ask, hand_over
+from deploy.rollout.inventory import Inventory
+from edge_agent.contracts.core.errors import DeviceError
+
+AT_WORK = "an update is in the state"
+"""An earlier controller, or its connection, died while this station was at work."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is rolled out: the bundle file's name and bytes, and what it calls itself."""
+
+    file: str
+    payload: bytes
+    name: str
+    version: str
+
+
+class Stations:
+    """The stations of an inventory; every method may be called again, and from several threads."""
+
+    def __init__(self, inventory: Inventory, release: Release, probation_s: float) -> None:
+        self._inventory = inventory
+        self._release = release
+        self._probation_s = probation_s
+
+    def update(self, name: str) -> str:
+        """Bring the release onto a station; why it did not stay there, or nothing.
+
+        Raises DeviceError for one out of reach.
+        """
+        host = self._inventory.host(name)
+        answer = hand_over(
+            host,
+            ["update", "start"],
+            self._release.file,
+            self._release.payload,
+            "--json",
+            f"--probation={self._probation_s:g}",
+        )
+        if AT_WORK in answer.stderr:
+            answer = ask(host, "resume", "--json", verb="update")
+        found = _json(answer)
+        if found.get("state") == "done":
+            return ""
+        return str(found.get("reason") or answer.stderr.strip() or f"ended in {found.get('state')}")
+
+    def go_back(self, name: str) -> str:
+        """Take a station back to what it had; nothing where it is there already."""
+        host = self._inventory.host(name)
+        if self.version(name) != self._release.version:
+            return ""
+        answer = ask(host, "rollback", "--json", self._release.name)
+        return "" if answer.code == 0 else answer.stderr.strip() or f"exit code {answer.code}"
+
+    def version(self, name: str) -> str:
+        """The version of the release's bundle that a station has now; raises DeviceError."""
+        answer = ask(self._inventory.host(name), "status", "--json")
+        try:
+            slots = json.loads(answer.stdout)
+        except ValueError as error:
+            raise DeviceError(
+                f"no answer ({answer.stderr.strip()[:200]})", where=name, cure="check the station"
+            ) from error
+        return next((str(s["version"]) for s in slots if s["name"] == self._release.name), "")
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        found = json.loads(answer.stdout)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,80 @@
+"""A rollout over real station folders, by the programs that an integrator uses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.__main__ import main
+from deploy.rollout.inventory import read_inventory
+from deploy.rollout.stations import Release, Stations
+from edge_agent.update.slots import install, status
+from tests.signing_kit import Workshop, open_workshop
+
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """With two stations that run 1.0.0, a and b, and their inventory."""
+    workshop = open_workshop(tmp_path / "workshop")
+    install(workshop.signed("1.0.0"), tmp_path / "a", lambda _: None, trust=workshop.public)
+    shutil.copytree(tmp_path / "a", tmp_path / "b", symlinks=True)
+    rows = [f'[[station]]\nname = "{name}"\nhost = "{tmp_path / name}"\n' for name in "ab"]
+    (tmp_path / "stations.toml").write_text("".join(rows))
+    return workshop
+
+
+def test_a_station_is_asked_and_taken_back_by_its_own_verbs(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    new = workshop.signed("1.1.0")
+    release = Release(new.name, new.read_bytes(), "brightness", "1.1.0")
+    stations = Stations(read_inventory(tmp_path / "stations.toml"), release, 0.0)
+    assert stations.version("a") == "1.0.0"
+    assert stations.go_back("a") == "", "it does not have the release"
+    assert stations.update("a") == ""
+    assert stations.update("a") == "", "begun again by a controller that died"
+    assert stations.go_back("a") == ""
+    assert stations.go_back("a") == ""
+    assert versions(tmp_path) == ["1.0.0", "1.0.0"]
+
+
+def rollout(folder: Path, *words: str | Path) -> int:
+    where = ["--stations", str(folder / "stations.toml"), "--folder", str(folder / "rollout")]
+    return main(["rollout", *map(str, words), *where, "--json"])
+
+
+def versions(folder: Path) -> list[str]:
+    return [status(folder / name)[0].version for name in "ab"]
+
+
+def test_a_release_goes_from_group_to_group(
+    workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
+    new = workshop.signed("1.1.0")
+    assert (
+        rollout(tmp_path, "start", new, "--groups", "1,100%", "--ask", "--per-minute", "6e4") == 0
+    )
+    assert json.loads(capsys.readouterr().out)["phase"] == "asking"
+    assert versions(tmp_path) == ["1.1.0", "1.0.0"]
+    assert rollout(tmp_path, "start", new) == 2
+    assert "a rollout is there already" in capsys.readouterr().err
+    assert rollout(tmp_path, "approve") == 0
+    assert json.loads(capsys.readouterr().out)["phase"] == "done"
+    assert versions(tmp_path) == ["1.1.0", "1.1.0"]
+
+
+def test_a_bad_release_ends_at_the_first_station(
+    workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
+    bad = workshop.signed("1.1.0", score_off=0.3)
+    assert rollout(tmp_path, "start", bad, "--groups", "1,100%") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["phase"], found["stations"]["b"]["progress"]) == ("failed", "waiting")
+    assert "scores" in found["reason"]
+    assert versions(tmp_path) == ["1.0.0", "1.0.0"]
+    assert rollout(tmp_path, "status") == 1
