@@ -89,8 +89,14 @@ def test_each_fail_goes_its_own_way_once(tmp_path: Path) -> None:
         Client(broker.port, "out/#") as plant,
         node_red(tmp_path / "red", broker.port),
     ):
-        for message in sent:
-            plant.publish("lineside/press-3/verdict", json.dumps(message))
-        assert wait_until(lambda: len(plant.payloads) >= 2, 30)
+
+        def send() -> bool:
+            """Again and again: Node-RED subscribes some time after it has connected."""
+            for message in sent:
+                plant.publish("lineside/press-3/verdict", json.dumps(message))
+            return len(plant.payloads) >= 2
+
+        assert wait_until(send, 30)
+        assert not wait_until(lambda: len(plant.payloads) > 2, 2)
     found = [(document["part"], document["label"]) for document in plant.documents()]
     assert found == [("4711", "blowhole"), ("4712", "blowhole")]
