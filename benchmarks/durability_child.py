@@ -14,13 +14,16 @@ from pathlib import Path
 
 from benchmarks.durability_line import Ack, open_line, verdict, wait_for
 
+DRAIN_S = 3600.0
+"""Whoever starts this process ends it when it waits too long."""
+
 
 def main() -> None:
     """Number, act, record, as a station does."""
     ack: Ack = "application" if "--level-2" in sys.argv else "broker"
     outbox, sender = open_line(Path(sys.argv[1]), int(sys.argv[2]), ack)
     if "--drain" in sys.argv:
-        wait_for(lambda: outbox.waiting == 0)
+        wait_for(lambda: outbox.waiting == 0, DRAIN_S)
         sender.stop(10)
         outbox.stop()
         return

@@ -17,14 +17,17 @@ from typing import Self
 
 from benchmarks.brokers import Mosquitto
 from benchmarks.durability_history import start_collector
-from benchmarks.durability_line import LIMIT_S, Size
+from benchmarks.durability_line import LIMIT_S, Size, wait_for
 from benchmarks.postgres import Postgres, find_postgres
 from benchmarks.rows import Row, say
 from deploy.history.places import store_at
 
 SEED = 7
-PAUSE_S = (0.2, 1.5)
-"""Between two kills, and before what was killed is started again."""
+PARTS_BETWEEN = (20, 400)
+"""Parts that are acted on from one kill to the next: the line makes progress on any machine."""
+AWAY_S = (0.1, 0.8)
+"""How long what was killed stays away."""
+START_S = 60.0
 VICTIMS = ("agent", "broker", "collector", "database")
 
 
@@ -34,19 +37,20 @@ def plant_run(size: Size) -> list[Row]:
         say("  PostgreSQL is not installed: apt install postgresql")
         return []
     wanted, dice = (500 if size.quick else size.verdicts), random.Random(SEED)
+    longest = max(2 * PARTS_BETWEEN[0], min(PARTS_BETWEEN[1], wanted // 20))
     kills, due = dict.fromkeys(VICTIMS, 0), list[str]()
     with tempfile.TemporaryDirectory() as name, Plant(Path(name)) as plant:
         while plant.acted < wanted:
-            time.sleep(dice.uniform(*PAUSE_S))
+            plant.act(min(dice.randint(PARTS_BETWEEN[0], longest), wanted - plant.acted))
             due = due or dice.sample(VICTIMS, len(VICTIMS))
             victim = due.pop()
             plant.kill(victim)
             kills[victim] += 1
-            time.sleep(dice.uniform(*PAUSE_S) / 2)
+            time.sleep(dice.uniform(*AWAY_S))
             plant.start(victim)
             if sum(kills.values()) % 20 == 0:
                 say(f"  {plant.acted} parts, {sum(kills.values())} kills")
-        drained = plant.drain()
+        drained = plant.drain(LIMIT_S + wanted / 200)
         found = plant.account()
     say(f"  {kills}, drained: {drained}, {found}")
     known = found["verdicts"] + found["lost"]
@@ -91,6 +95,11 @@ class Plant:
         self._broker.kill()
         self._database.__exit__()
 
+    def act(self, parts: int) -> None:
+        """Wait until so many more parts were acted on, or START_S went by."""
+        target = self.acted + parts
+        wait_for(lambda: self.acted >= target, START_S)
+
     def kill(self, victim: str) -> None:
         """SIGKILL; what the agent had told of its acts until then is counted."""
         if victim == "agent" and self._agent is not None and self._reader is not None:
@@ -118,11 +127,11 @@ class Plant:
             self._reader = threading.Thread(target=self._count, args=(self._agent,))
             self._reader.start()
 
-    def drain(self) -> bool:
-        """End the line, send what waits; whether all of it was confirmed in time."""
+    def drain(self, limit_s: float) -> bool:
+        """End the line, send what waits; whether all of it was confirmed in `limit_s`."""
         self.kill("agent")
         self._agent = subprocess.Popen([*self._words(), "--drain"])
-        until = time.monotonic() + LIMIT_S
+        until = time.monotonic() + limit_s
         while self._agent.poll() is None and time.monotonic() < until:
             if self._collector is not None and self._collector.poll() is not None:
                 self._collector = start_collector(self._broker.port, self._database.address)
