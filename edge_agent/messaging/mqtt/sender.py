@@ -363,7 +363,8 @@ class Sender:
                 "an own station.id, or mqtt.client_id"
             )
         for fault in faults:
-            self._log.log(logging.WARNING, fault.split(" ", 1)[1], fault)
+            # The same fault with another count is no news.
+            self._log.log(logging.WARNING, "".join(c for c in fault if not c.isdigit()), fault)
         self._faults = faults
 
     def _recover(self) -> None:

@@ -42,3 +42,19 @@ def test_a_killed_broker_loses_what_it_acknowledged_but_not_at_level_2(
                 assert wait_until(lambda: collector.new == count_stored)
                 assert wait_until(lambda: line.outbox.waiting == 0)
     assert sorted(ids_of(path)) == (sorted(ids) if count_stored else [])
+
+
+def test_a_count_that_grows_is_logged_once_and_not_at_each_number(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        Client(broker.port, "lineside/test/verdict"),
+        Line(tmp_path / "s", broker.port, ack="application", ack_timeout_s=0.2) as line,
+    ):
+        line.put(1)
+        assert line.says("no receiver confirms 1 messages")
+        for count in range(2, 8):
+            line.put(1)
+            assert line.says(f"no receiver confirms {count} messages")
+    assert len([text for text in caplog.messages if "no receiver confirms" in text]) == 1

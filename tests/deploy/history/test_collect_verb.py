@@ -15,6 +15,7 @@ from tests.edge_agent.messaging.mqtt_kit import Line
 from tests.station_kit import mosquitto, wait_until
 
 
+@pytest.mark.integrations
 def test_the_verb_collects_until_sigterm(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
         words = ["--host", "127.0.0.1", "--port", str(broker.port), "--json"]
