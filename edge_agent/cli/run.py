@@ -80,9 +80,7 @@ def _run(args: argparse.Namespace) -> int:
         ending.callback(hold.close)
         telemetry = Telemetry(config, clock)
         evidence = _evidence_recorder(config, audit, telemetry)
-        page = build_page(config, clock, hold, audit, evidence) if config.web.enabled else None
-        if page:
-            ending.callback(page.close)
+        page = _page(config, clock, hold, (audit, evidence), ending)
         adapters = _adapters(config, clock, ending)
         station = Station(
             config,
@@ -190,6 +188,21 @@ def _evidence_recorder(
     return EvidenceRecorder(
         folder, config.evidence, name_content=named, on_kept=telemetry.keep, recent=recent
     )
+
+
+def _page(
+    config: StationConfig,
+    clock: Clock,
+    gate: GoldenGate,
+    recorders: tuple[AuditRecorder | None, EvidenceRecorder | None],
+    ending: ExitStack,
+) -> Page | None:
+    """The closed page; None where it is not wanted."""
+    if not config.web.enabled:
+        return None
+    page = build_page(config, clock, gate, *recorders)
+    ending.callback(page.close)
+    return page
 
 
 def build_page(

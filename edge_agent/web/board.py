@@ -38,10 +38,10 @@ class Board:
         channels: Sequence[str],
         *,
         clock: Clock,
-        pictures: Pictures,
+        pictures: Pictures | None = None,
         stopped_by: Callable[[], str] = str,
     ) -> None:
-        self.pictures = pictures
+        self.pictures = pictures or Pictures()
         self._station = station
         self.channels = tuple(channels)
         self._clock = clock

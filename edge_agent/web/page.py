@@ -29,7 +29,6 @@ from edge_agent.web.live import Live
 from edge_agent.web.log_tail import LogTail
 from edge_agent.web.models import ModelView
 from edge_agent.web.part_store import PartStore
-from edge_agent.web.pictures import Pictures
 from edge_agent.web.rooms import QualityRooms, Rooms
 from edge_agent.web.server import PageServer
 from edge_agent.web.sessions import LockOut, Sessions
@@ -64,9 +63,7 @@ class Page:
         self._traffic: Callable[[], Traffic] = Traffic
         self._models: Callable[[], list[ModelView]] = list
         self.log = LogTail()
-        self.board = Board(
-            station, channels, clock=clock, pictures=Pictures(), stopped_by=lambda: gate.by
-        )
+        self.board = Board(station, channels, clock=clock, stopped_by=lambda: gate.by)
         users, sessions = UserFile(table.users_file), Sessions(clock, table.session_hours)
         log = ChangeLog(record)
         self.rooms = Rooms(

@@ -73,7 +73,7 @@ async function showGrid() {
     const foot = element("span", undefined, { className: "foot" });
     foot.append(element("b", w[item.verdict], { className: `tag ${item.verdict}` }), element("span", score(item.score)));
     const said = element("span", undefined, { className: `said ${item.state}` });
-    said.append(item.label || `${item.proposal}?`);
+    said.append(item.label ? `${item.is_defect ? "×" : "✓"} ${item.label}` : `${item.proposal}?`);
     button.append(picture, foot, said, element("span", item.part_id, { className: "name" }));
     if (item.protected) button.append(element("span", "■", { className: "lock", title: w.protected }));
     button.addEventListener("click", () => choose(place));

@@ -1,4 +1,5 @@
-// Boxes and brush strokes over a picture, in pixels of the whole picture.
+// Boxes and brush strokes over a picture, in pixels of the whole picture. A box is drawn, or made by
+// two clicks on its corners; a click of the brush is a dot.
 const SVG = "http://www.w3.org/2000/svg";
 
 function shape(name, values) {
@@ -15,6 +16,7 @@ export class Marks {
     this.boxes = [];
     this.strokes = [];
     this.start = null;
+    this.corner = null;
     svg.addEventListener("pointerdown", (event) => this.begin(event));
     svg.addEventListener("pointermove", (event) => this.move(event));
     svg.addEventListener("pointerup", () => this.end());
@@ -27,6 +29,7 @@ export class Marks {
     this.boxes = boxes.map((box) => ({ ...box }));
     this.strokes = strokes.map((stroke) => ({ ...stroke, points: [...stroke.points] }));
     this.start = null;
+    this.corner = null;
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.draw();
   }
@@ -39,6 +42,7 @@ export class Marks {
   get any() { return this.boxes.length + this.strokes.length > 0; }
 
   clear() {
+    this.corner = null;
     this.boxes = [];
     this.strokes = [];
     this.draw();
@@ -61,7 +65,12 @@ export class Marks {
       if (this.strokes.length < 40) this.strokes.push({ radius, points: [this.start] });
     } else if (this.boxes.length < 40) {
       this.boxes.push({ x: this.start[0], y: this.start[1], width: 0, height: 0 });
+      if (this.corner) {
+        this.start = this.corner;
+        this.move(event);
+      }
     }
+    this.draw();
   }
 
   move(event) {
@@ -80,6 +89,9 @@ export class Marks {
 
   end() {
     if (!this.start) return;
+    const last = this.boxes.at(-1);
+    const clicked = this.tool === "box" && last && last.width < 1 && last.height < 1;
+    this.corner = clicked ? this.start : null;
     this.start = null;
     this.boxes = this.boxes.filter((box) => box.width >= 1 && box.height >= 1);
     this.draw();
@@ -91,7 +103,8 @@ export class Marks {
     this.svg.replaceChildren(
       ...this.boxes.map((box) => shape("rect", { ...box, "stroke-width": thick })),
       ...this.strokes.map((stroke) => shape("polyline", { "stroke-width": 2 * stroke.radius,
-        points: stroke.points.map((point) => point.join(",")).join(" ") })),
+        points: [...stroke.points, stroke.points.at(-1)].map((point) => point.join(",")).join(" ") })),
+      ...(this.corner ? [shape("circle", { cx: this.corner[0], cy: this.corner[1], r: 2 * thick })] : []),
     );
   }
 }

@@ -4,7 +4,7 @@ const id = (name) => document.getElementById(name);
 const w = await words;
 const SVG = "http://www.w3.org/2000/svg";
 const GOOD = ["#0a7d33", "#5c9e6e", "#9bc4a6"];
-const COLOURS = ["#b91c1c", "#0b57a4", "#8a5a00", "#6d28a8", "#00707a", "#8c1d5a", "#46535f"];
+const COLOURS = ["#b91c1c", "#d97706", "#6d28a8", "#00707a", "#7c4a03", "#8c1d5a", "#46535f"];
 const isEngineer = document.querySelector(".threshold").dataset.engineer === "True";
 let channels = [];
 let found = null;

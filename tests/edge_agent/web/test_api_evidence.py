@@ -6,17 +6,21 @@ import csv
 import io
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
 from edge_agent.evidence.folder import read_kept
+from edge_agent.evidence.labels import State
+from edge_agent.evidence.record import Cause
 from edge_agent.web.api_evidence import EvidenceApi
 from edge_agent.web.evidence_changes import EvidenceChanges
-from edge_agent.web.evidence_index import EvidenceIndex, Wanted, ordered
+from edge_agent.web.evidence_index import EvidenceIndex, Wanted, Which, ordered
 from edge_agent.web.evidence_models import EvidencePageQuery
 from edge_agent.web.evidence_pictures import jpeg_of
+from edge_agent.web.pages import words
 from edge_agent.web.users import Role
 from edge_agent.web.zip_stream import zip_stream
 from tests.page_kit import PASSWORD, PageKit
@@ -214,6 +218,14 @@ def test_a_station_without_evidence_has_an_empty_screen(kit: PageKit) -> None:
     assert EvidencePageQuery().limit == 24
     assert EvidenceApi(rooms).operations()[0].name == "evidence"
     assert EvidenceChanges(rooms.quality.evidence, rooms.log, rooms.clock) is not None
+
+
+def test_every_cause_state_and_choice_of_items_has_its_words() -> None:
+    spoken = words()["en"]
+    wanted = [f"kept_{one}" for one in get_args(Cause)]
+    wanted += [f"state_{one}" for one in get_args(State)]
+    wanted += [f"which_{one}" for one in get_args(Which)]
+    assert [key for key in wanted if key not in spoken] == []
 
 
 def test_what_cannot_be_shown_has_no_picture(shift: PageKit) -> None:

@@ -70,6 +70,8 @@ def test_a_quality_engineer_labels_by_keyboard_and_exports(
     tab.mouse.move(left + 60, top + 40, steps=3)
     tab.mouse.up()
     seen.shot("evidence-box")
+    tab.mouse.click(left - 60, top - 40)
+    tab.mouse.click(left - 30, top - 20)
     tab.keyboard.press("2")
     for number in range(1, 20):
         tab.wait_for_selector(f"#done:has-text('{kept[number - 1].record.part_id}')")
@@ -78,7 +80,7 @@ def test_a_quality_engineer_labels_by_keyboard_and_exports(
     assert wait_until(lambda: len(kit.records) == 20)
     first = read_labels(kit.state / "evidence", kept[0].stem).agreed
     assert first is not None
-    assert (first.label, first.is_defect, len(first.boxes)) == ("crack", True, 1)
+    assert (first.label, first.is_defect, len(first.boxes)) == ("crack", True, 2)
     assert 100 < first.boxes[0].x < 220
     tab.keyboard.press("u")
     assert wait_until(lambda: len(kit.records) == 21)
