@@ -41,7 +41,7 @@ test-drivers: $(STAMP)
 test-integrations: $(STAMP)
 	$(BIN)/python -m pytest -m integrations -rs --timeout=600
 
-# the station's page in Debian's Chromium (apt install chromium); SCREENSHOTS=folder keeps pictures
+# the station's page in Debian's Chromium and Firefox (apt install chromium firefox-esr); SCREENSHOTS=folder keeps pictures
 SCREENSHOTS ?=
 test-page: $(STAMP)
 	LINESIDE_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m browser -rs --timeout=300

@@ -40,11 +40,11 @@ class Seen:
         if SCREENSHOTS:
             self.tab.screenshot(path=f"{SCREENSHOTS}/{name}.png")
 
-    def log_in(self, name: str) -> None:
+    def log_in(self, name: str, password: str = PASSWORD) -> None:
         """As the person of that name."""
         self.tab.goto(f"{self.address}login")  # whole: its script takes the form
         self.tab.fill("[name=name]", name)
-        self.tab.fill("[name=password]", PASSWORD)
+        self.tab.fill("[name=password]", password)
         self.tab.keyboard.press("Enter")
         self.tab.wait_for_selector("#log-out")
 

@@ -8,7 +8,7 @@ from edge_agent.web.access import Caller
 from edge_agent.web.api_models import Done
 from edge_agent.web.operation import Operation
 from edge_agent.web.rooms import Rooms
-from edge_agent.web.updates import SwitchAsked, UpdatesView
+from edge_agent.web.updates import CandidateAsked, SwitchAsked, UpdatesView
 from edge_agent.web.users import Role
 
 
@@ -25,6 +25,9 @@ class UpdatesApi:
                       "slots", self.view, UpdatesView),
             Operation("switchBundle", "POST", "/api/updates/switch", Role.ENGINEER, "Roll a bundle "
                       "back, or promote the newer one", self.switch, Done, SwitchAsked),
+            Operation("decideCandidate", "POST", "/api/updates/candidate", Role.ENGINEER,
+                      "Promote the candidate that waits, or give it up", self.decide, Done,
+                      CandidateAsked),
         ]  # fmt: skip
 
     def view(self, request: Request, caller: Caller, taken: None) -> UpdatesView:
@@ -34,4 +37,9 @@ class UpdatesApi:
     def switch(self, request: Request, caller: Caller, taken: SwitchAsked) -> Done:
         """Make the other version current."""
         self._rooms.updates.switch(caller.name, taken)
+        return Done()
+
+    def decide(self, request: Request, caller: Caller, taken: CandidateAsked) -> Done:
+        """Promote the candidate, or give it up."""
+        self._rooms.updates.decide(caller.name, taken)
         return Done()

@@ -80,9 +80,7 @@ class Page:
             lock_out=LockOut(clock),
             access=Access(table, users, sessions),
             golden=GoldenParts(gate, golden, state_dir, clock=clock, record=record),
-            updates=Updates(
-                inside.bundles_root, prove_bundle, in_use=self.board.in_use, record=record
-            ),
+            updates=_updates(inside, self.board, record, state_dir, clock),
             inside=inside,
         )
         self._server = PageServer(build_app(self.rooms), table, self.rooms.live)
@@ -149,6 +147,13 @@ class Page:
         self._server.close()
         self.rooms.quality.parts.flush()
         logging.getLogger("lineside").removeHandler(self.log)
+
+
+def _updates(
+    inside: Inside, board: Board, record: RecordChange, state_dir: Path, clock: Clock
+) -> Updates:
+    root = inside.bundles_root
+    return Updates(root, prove_bundle, state_dir, clock=clock, in_use=board.in_use, record=record)
 
 
 def _live(board: Board, table: WebTable, clock: Clock) -> Live:

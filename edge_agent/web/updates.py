@@ -10,14 +10,22 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 from pydantic import Field
 
-from edge_agent.contracts.core.errors import BundleError, RollbackError, StorageError
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import BundleError, LinesideError, RollbackError, StorageError
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle
+from edge_agent.update.bundle_update import Station, journal_of, opened
+from edge_agent.update.journal import Journal
+from edge_agent.update.shadow_tally import ShadowTally, read_tally
 from edge_agent.update.slots import SelfTest, SlotStatus, rollback, status
+from edge_agent.update.watches import Probation, ShadowGate, by_person
 from edge_agent.web.access import RefusedError
 from edge_agent.web.changes import RecordChange
 
 LOG = logging.getLogger("lineside.web")
+
+WAITS = ("shadow", "canary")
+"""States in which a candidate waits for the gate or a person."""
 
 
 def prove_bundle(bundle: Bundle) -> None:
@@ -43,12 +51,29 @@ class SlotRow(Strict):
     fault: str
 
 
+class Candidate(Strict):
+    """A bundle on its way (`lineside-agent update`). waits: a person may promote it or give it up.
+
+    items: judged beside the current bundle; disagreed, late: those that speak against it.
+    """
+
+    name: str
+    version: str
+    state: str
+    reason: str
+    waits: bool
+    items: int
+    disagreed: int
+    late: int
+
+
 class UpdatesView(Strict):
     """Everything of the screen Updates. in_use: channel -> the bundle that judges it now."""
 
     root: str
     in_use: dict[str, str]
     slots: list[SlotRow]
+    candidate: Candidate | None
     fault: str
 
 
@@ -59,6 +84,13 @@ class SwitchAsked(Strict):
     version: str = Field(min_length=1, max_length=100)
 
 
+class CandidateAsked(Strict):
+    """What becomes of the candidate. version: what the person saw on the page."""
+
+    promote: bool = Field(description="let it pass; false: give it up")
+    version: str = Field(min_length=1, max_length=100)
+
+
 class Updates:
     """The slots under the station folder `root`; None: the station has none."""
 
@@ -66,12 +98,16 @@ class Updates:
         self,
         root: Path | None,
         self_test: SelfTest,
+        state_dir: Path,
         *,
+        clock: Clock,
         in_use: Callable[[], Mapping[str, str]],
         record: RecordChange,
     ) -> None:
         self._root = root
         self._self_test = self_test
+        self._state_dir = state_dir
+        self._clock = clock
         self._in_use = in_use
         self._record = record
         self._one = threading.Lock()
@@ -79,14 +115,60 @@ class Updates:
     def view(self) -> UpdatesView:
         """What is installed now."""
         slots, fault = [], "" if self._root else "station.toml names no trust.root: no slots"
+        candidate = None
         if self._root:
             try:
                 slots = [_row(slot) for slot in status(self._root)]
+                candidate = _candidate(journal_of(self._root), self._state_dir)
             except StorageError as error:
                 fault = str(error)
         return UpdatesView(
-            root=str(self._root or ""), in_use=dict(self._in_use()), slots=slots, fault=fault
+            root=str(self._root or ""),
+            in_use=dict(self._in_use()),
+            slots=slots,
+            candidate=candidate,
+            fault=fault,
         )
+
+    def decide(self, who: str, asked: CandidateAsked) -> None:
+        """Promote the candidate that waits, or give it up; raises RefusedError.
+
+        What follows (switch, probation) takes its time: the view tells how far it is.
+        """
+        with self._one:
+            found = self.view().candidate
+            if found is None or not found.waits or self._root is None:
+                raise RefusedError(404, "no candidate waits")
+            if found.version != asked.version:
+                raise RefusedError(409, "the candidate has changed", cure="look at the page again")
+            what = "promote candidate" if asked.promote else "give candidate up"
+            counts = f"{found.disagreed} of {found.items} items decided otherwise"
+            after: dict[str, object] = {"bundle": f"{found.name} {found.version}", "seen": counts}
+            if not self._record(who, what, {}, after):
+                raise RefusedError(503, "the audit log cannot be written", cure="free the disk")
+            work = threading.Thread(
+                target=self._decided, args=[self._root, who, asked.promote], name="update"
+            )
+            work.start()
+
+    def _decided(self, root: Path, who: str, promote: bool) -> None:
+        station = Station(
+            root,
+            self._self_test,
+            self._clock,
+            shadow=ShadowGate(self._state_dir),
+            promotion=by_person,
+            probation=Probation(self._state_dir, self._clock),
+        )
+        try:
+            with opened(station) as machine:
+                if promote:
+                    machine.promote()
+                else:
+                    machine.abort(f"given up by {who}")
+                    machine.run()
+        except LinesideError as error:
+            LOG.error("the update by %s: %s", who, error)  # noqa: TRY400
 
     def switch(self, who: str, asked: SwitchAsked) -> None:
         """Verify, test and make the other version current; raises RefusedError."""
@@ -110,6 +192,24 @@ class Updates:
                 cure = "as root: lineside-agent slots rollback"
                 raise RefusedError(409, error.what, cure=error.cure or cure) from error
             LOG.warning("%s is current, %s before, by %s", done.version, done.replaced, who)
+
+
+def _candidate(journal: Journal | None, state_dir: Path) -> Candidate | None:
+    """The update that is on its way; None where none is, or the last one has ended well."""
+    if journal is None or journal.state == "done":
+        return None
+    tally = read_tally(state_dir, journal.name) or ShadowTally(manifest="0" * 64)
+    seen = tally if tally.manifest in (journal.manifest, journal.slot) else None
+    return Candidate(
+        name=journal.name,
+        version=journal.version,
+        state=journal.state,
+        reason=journal.reason,
+        waits=journal.state in WAITS,
+        items=seen.items if seen else 0,
+        disagreed=seen.disagreed if seen else 0,
+        late=seen.late if seen else 0,
+    )
 
 
 def _row(slot: SlotStatus) -> SlotRow:

@@ -64,7 +64,7 @@ async function showPicture(view) {
   const wanted = view.is_live ? await address("livePicture", { channel: "camera" }, { heat: 0 }) : "";
   if (wanted === shown) return;
   shown = wanted;
-  if (wanted) id("live").src = `${wanted}&at=${Date.now()}`; else id("live").removeAttribute("src");
+  if (wanted) id("live").src = wanted; else id("live").removeAttribute("src");
 }
 
 function showGauges({ gauge, region }) {

@@ -3,6 +3,7 @@ import { call, done, element, tell, words } from "./api.js";
 const id = (name) => document.getElementById(name);
 const w = await words;
 let chosen = null;
+let candidate = null;
 
 function fact(name, value) {
   const row = element("div");
@@ -34,15 +35,34 @@ function ask(slot, text) {
   id("switch-dialog").showModal();
 }
 
+function showCandidate(found) {
+  candidate = found;
+  id("candidate").hidden = !found;
+  if (!found) return;
+  id("candidate-facts").replaceChildren(fact(found.name, found.version), fact(w.updates_state, found.state),
+    fact(w.updates_beside, String(found.items)), fact(w.updates_otherwise, String(found.disagreed)), fact(w.updates_late, String(found.late)));
+  id("candidate-reason").textContent = found.reason;
+  id("candidate-buttons").hidden = !found.waits || !id("slots").dataset.may;
+}
+
+async function decide(promote) {
+  const asked = { promote, version: candidate.version };
+  if (await tell(() => call("decideCandidate", asked))) done(w.updates_decided);
+  window.setTimeout(look, 500);
+}
+
 async function look() {
   const view = await tell(() => call("updates"));
   if (!view) return;
   id("fault").hidden = !view.fault;
   id("fault").textContent = view.fault;
   id("in-use").replaceChildren(...Object.entries(view.in_use).map(([channel, bundle]) => fact(channel, bundle)));
+  showCandidate(view.candidate);
   id("slots").replaceChildren(...view.slots.map(tile));
 }
 
+id("promote").addEventListener("click", () => decide(true));
+id("give-up").addEventListener("click", () => decide(false));
 id("switch-no").addEventListener("click", () => id("switch-dialog").close());
 id("switch-yes").addEventListener("click", async () => {
   id("switch-dialog").close();

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.update.bundle_update import Station, candidate_of, opened
 from edge_agent.update.slots import install
+from edge_agent.update.watches import ShadowGate, by_person
 from edge_agent.web.api_updates import UpdatesApi
-from edge_agent.web.updates import SlotRow, SwitchAsked, UpdatesView, prove_bundle
+from edge_agent.web.updates import CandidateAsked, SlotRow, SwitchAsked, UpdatesView, prove_bundle
 from edge_agent.web.users import Role
 from tests.conftest import Shared
 from tests.page_kit import PageKit
 from tests.signing_kit import open_workshop
+from tests.station_kit import wait_until
 
 
 def push_two(folder: Path) -> None:
@@ -22,6 +26,7 @@ def push_two(folder: Path) -> None:
     for version in ("1.0.0", "1.1.0"):
         bundle = workshop.signed(version)
         install(bundle, folder / "station", prove_bundle, trust=workshop.public)
+    workshop.signed("1.2.0")
 
 
 @pytest.fixture
@@ -34,7 +39,11 @@ def installed(kit: PageKit, shared: Shared) -> PageKit:
 
 def test_who_may_what(kit: PageKit) -> None:
     roles = {row.name: row.role for row in UpdatesApi(kit.page.rooms).operations()}
-    assert roles == {"updates": Role.VIEWER, "switchBundle": Role.ENGINEER}
+    assert roles == {
+        "updates": Role.VIEWER,
+        "switchBundle": Role.ENGINEER,
+        "decideCandidate": Role.ENGINEER,
+    }
 
 
 def only(kit: PageKit) -> SlotRow:
@@ -94,3 +103,41 @@ def test_what_is_in_use_is_what_the_station_told(kit: PageKit) -> None:
     bundles = {"top": "caps 1.0.0"}
     kit.page.publish(StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles))
     assert kit.browser().get("/api/updates").json()["in_use"] == bundles
+
+
+@pytest.fixture
+def waiting(installed: PageKit, shared: Shared) -> PageKit:
+    """A candidate 1.2.0 waits for a person."""
+    bundle = shared("pushed-twice", push_two) / "workshop" / "brightness-1.2.0.bundle"
+    root = installed.folder / "station"
+    clock, gate = SystemClock(), ShadowGate(installed.folder / "state")
+    station = Station(root, prove_bundle, clock, gate, by_person, by_person, bundle)
+    with opened(station) as machine:
+        machine.begin(candidate_of(bundle).model_copy(update={"by_person": True}))
+        machine.run()
+    return installed
+
+
+def test_an_engineer_promotes_the_candidate_that_waits(waiting: PageKit) -> None:
+    browser = waiting.logged_in(Role.ENGINEER)
+    found = browser.get("/api/updates").json()["candidate"]
+    assert (found["version"], found["state"], found["waits"]) == ("1.2.0", "canary", True)
+    asked = CandidateAsked(promote=True, version="1.2.0").model_dump()
+    old = browser.post("/api/updates/candidate", json=asked | {"version": "1.1.9"})
+    assert old.status_code == 409
+    assert browser.post("/api/updates/candidate", json=asked).status_code == 200
+    assert wait_until(lambda: only(waiting).version == "1.2.0")
+    assert waiting.records[0][:2] == ("engineer", "promote candidate")
+    assert wait_until(lambda: browser.get("/api/updates").json()["candidate"] is None)
+
+
+def test_a_candidate_that_is_given_up_judges_nothing(waiting: PageKit) -> None:
+    browser = waiting.logged_in(Role.ENGINEER)
+    asked = {"promote": False, "version": "1.2.0"}
+    assert browser.post("/api/updates/candidate", json=asked).status_code == 200
+    assert wait_until(
+        lambda: browser.get("/api/updates").json()["candidate"]["state"] == "quarantine"
+    )
+    assert only(waiting).version == "1.1.0"
+    assert browser.post("/api/updates/candidate", json=asked).status_code == 404
+    assert waiting.records[0][:2] == ("engineer", "give candidate up")

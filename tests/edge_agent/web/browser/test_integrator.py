@@ -1,0 +1,111 @@
+"""The integrator commissions the simulated line, from an empty folder to armed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.agent_page import free_port
+from edge_agent.station.config import read_config
+from edge_agent.update.slots import install
+from edge_agent.web.updates import prove_bundle
+from tests.browser_kit import IN_CHROMIUM, Seen
+from tests.signing_kit import open_workshop
+from tests.station_kit import wait_until
+
+pytestmark = IN_CHROMIUM
+
+SOURCE = """driver = "simulated"
+rate_hz = 20
+width_px = 320
+height_px = 240
+defect_rate = 0"""
+
+
+@dataclass
+class Commissioning:
+    """`lineside-agent setup` in an empty folder to which a bundle was pushed."""
+
+    folder: Path
+    address: str
+    password: str
+
+
+@pytest.fixture
+def commissioning(tmp_path: Path) -> Iterator[Commissioning]:
+    workshop = open_workshop(tmp_path / "workshop")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    install(workshop.signed(), folder / "station", prove_bundle, trust=workshop.public)
+    words = [sys.executable, "-m", "edge_agent", "setup", "station.toml"]
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        program = subprocess.Popen(
+            [*words, "--port", str(free_port(0))], cwd=folder, stderr=stream, stdout=stream
+        )
+    try:
+        told = wait_for(log, r"commission the station at (\S+)commission")
+        yield Commissioning(folder, told, wait_for(log, r"password (\S+)"))
+    finally:
+        program.terminate()
+        program.wait(30)
+    assert program.returncode == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def wait_for(log: Path, pattern: str) -> str:
+    found: list[str] = []
+
+    def looks() -> bool:
+        found.extend(re.findall(pattern, log.read_text()))
+        return bool(found)
+
+    assert wait_until(looks, 90), log.read_text()
+    return found[0]
+
+
+def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen) -> None:
+    seen, tab = tabs, tabs.tab
+    seen.address = commissioning.address
+    seen.log_in("engineer", commissioning.password)
+    seen.open("commission")
+    tab.fill("#station", "press-7")
+    tab.wait_for_selector("#camera option:has-text('simulated line')", state="attached")
+    tab.fill("#source", SOURCE)
+    tab.fill("#output", 'driver = "simulated"')
+    tab.click("#choose")
+    tab.wait_for_selector("#chosen:has-text('simulated')")
+    tab.click("#show")
+    tab.wait_for_selector("#light-said:has-text('good')")
+    picture = tab.locator("#live")
+    assert wait_until(lambda: picture.evaluate("(image) => image.naturalWidth") == 320)
+    assert seen.small_targets() == []
+    seen.shot("commission-live")
+    tab.click("#reject")
+    tab.click("#move-yes")
+    tab.wait_for_selector("#output-said:has-text('reject')")
+    tab.fill("#parts", "120")
+    tab.click("#learn")
+    tab.wait_for_selector("#limits tbody tr")
+    assert 'id = "press-7"' in tab.inner_text("#difference")
+    assert not (commissioning.folder / "station.toml").exists()
+    tab.click("#write")
+    tab.wait_for_selector("#start:not([disabled])")
+    seen.shot("commission-written")
+    tab.click("#start")
+    tab.wait_for_selector("[name=password]")  # the line runs in a program that knows no session
+    seen.errors.clear()  # while it started nobody answered
+    seen.log_in("engineer", commissioning.password)
+    tab.wait_for_selector("#verdict[data-verdict]:not([data-verdict=''])")
+    tab.wait_for_selector("#lights li:has-text('Station').ok")
+    seen.shot("commission-armed")
+    config = read_config(commissioning.folder / "station.toml")
+    assert config.station.id == "press-7"
+    assert (commissioning.folder / "commissioning.json").exists()
+    assert seen.is_clean()
