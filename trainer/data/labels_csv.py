@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edge_agent.contracts.core.errors import DatasetError, InputError
 from edge_agent.contracts.core.suggestion import did_you_mean
+from edge_agent.contracts.core.text import is_number
 from edge_agent.contracts.process.tables import Table, read_table
 from trainer.data.dataset_toml import DatasetConfig
 from trainer.data.layouts.split_names import split_of
@@ -80,10 +81,7 @@ def _inside(root: Path, text: str) -> str:
 def _rate(text: str, where: str) -> float | None:
     if not text:
         return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
+    rate = float(text) if is_number(text) else 0.0
     if not 0 < rate < 1e9:
         raise DatasetError(f"rate_hz {text!r} is no rate", where=where, cure="give it in Hz")
     return rate

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.text import is_number
 from edge_agent.contracts.core.types import Image, Recording, Tensor
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
@@ -86,11 +87,10 @@ def read_sample(dataset: Dataset, index: int) -> Recording:
 def _speed(sample: Sample) -> float | None:
     """The number in the labels' `rpm` column; None where there is none."""
     text = sample.conditions.get("rpm", "")
-    try:
-        rpm = float(text) if text else None
-    except ValueError:
-        rpm = -1.0
-    if rpm is not None and not 0 < rpm < 1e6:
+    if not text:
+        return None
+    rpm = float(text) if is_number(text) else -1.0
+    if not 0 < rpm < 1e6:
         raise DatasetError(f"rpm {text!r} is no speed", where=sample.path, cure="give it in 1/min")
     return rpm
 

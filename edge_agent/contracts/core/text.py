@@ -28,6 +28,15 @@ def decode_text(payload: bytes) -> str:
     return payload.decode("utf-8")
 
 
+def is_number(cell: str) -> bool:
+    """Whether other programs read a number, too: not `2_0`, and no digits of another script."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell.isascii() and "_" not in cell
+
+
 def repeated_name(names: Iterable[str]) -> str | None:
     """The first name that was there before; in time that grows with their number, not its square:
     a stranger's header may hold a hundred thousand.

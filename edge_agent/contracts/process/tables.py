@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
-from edge_agent.contracts.core.text import decode_text, repeated_name
+from edge_agent.contracts.core.text import decode_text, is_number, repeated_name
 from edge_agent.contracts.process.units import conversion, split_name
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
         found = None
     if found is not None and not _may_be_odd(cells):
         return found
-    wrong = (at for at, cell in enumerate(cells) if not gaps[at] and not _is_number(cell))
+    wrong = (at for at, cell in enumerate(cells) if not gaps[at] and not is_number(cell))
     at = next(wrong, None)
     if found is not None and at is None:
         return found
@@ -237,15 +237,6 @@ def _may_be_odd(cells: Column) -> bool:
     """Whether a cell may be a number to Python alone."""
     text = "".join(cells.tolist())
     return "_" in text or not text.isascii()
-
-
-def _is_number(cell: str) -> bool:
-    """Whether other programs read a number, too: not `2_0`, and no digits of another script."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and "_" not in cell
 
 
 def _refuse_bad_lines(names: list[str], lines: list[list[str]], where: str, first: int) -> None:

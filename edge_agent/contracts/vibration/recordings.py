@@ -111,6 +111,12 @@ def recording_axes(path: Path) -> list[str]:
 def _signal(columns: Columns, axes: list[str], path: Path) -> NDArray[np.float32]:
     """float32 (T, axes): the chosen columns side by side."""
     chosen = [_pick(columns, axis, path) for axis in axes]
+    twice = repeated_name(chosen)
+    if twice is not None:
+        same = " and ".join(repr(a) for a, name in zip(axes, chosen, strict=True) if name == twice)
+        raise InputError(
+            f"axes {same} are both column {twice!r}", where=str(path), cure="name each once"
+        )
     lengths = {len(columns[name]) for name in chosen}
     if len(lengths) > 1:
         raise InputError(

@@ -41,6 +41,8 @@ def test_conditions_are_all_other_columns(tmp_path: Path) -> None:
         ("path,label,lot,split\n1.png,ok,x,tset\n", "'tset' is not one of train, val, test"),
         ("path,label,lot,rate_hz\n1.png,ok,x,fast\n", "rate_hz 'fast' is no rate"),
         ("path,label,lot,rate_hz\n1.png,ok,x,-5\n", "rate_hz '-5' is no rate"),
+        ("path,label,lot,rate_hz\n1.png,ok,x,2_000\n", "rate_hz '2_000' is no rate"),
+        ("path,label,lot,rate_hz\n1.png,ok,x,１２\n", "rate_hz '１２' is no rate"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, table: str, message: str) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
 from edge_agent.contracts.core.suggestion import did_you_mean
+from edge_agent.contracts.core.text import is_number
 from edge_agent.contracts.process.input import Tag
 from edge_agent.contracts.process.tables import Table, is_missing, numbers, texts
 from edge_agent.contracts.process.units import canonical, split_name
@@ -90,15 +91,7 @@ def _as_numbers(table: Table, name: str) -> NDArray[np.float64] | None:
         return numbers(table, name)
     except InputError:
         cells = table.columns[name]
-        texty = [cell for cell in cells[~is_missing(cells)].tolist() if not _is_number(str(cell))]
+        texty = [cell for cell in cells[~is_missing(cells)].tolist() if not is_number(str(cell))]
         if len(texty) < 0.5 * len(cells):
             raise
         return None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

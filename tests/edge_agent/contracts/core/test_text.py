@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.contracts.core.text import decode_text
+from edge_agent.contracts.core.text import decode_text, is_number
 
 ENCODINGS = {
     "plain": ("utf-8", b""),
@@ -28,3 +28,13 @@ def test_a_text_is_read_as_it_was_saved(name: str, text: str) -> None:
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(UnicodeDecodeError):
         decode_text(b"Gr\xfc\xdfe")
+
+
+@pytest.mark.parametrize("cell", ["1", "-1.5e3", " 2 ", "nan"])
+def test_what_every_program_reads_is_a_number(cell: str) -> None:
+    assert is_number(cell)
+
+
+@pytest.mark.parametrize("cell", ["", "2_0", "１２", "0x10", "1,5", "\u22121", "1.0D+3"])
+def test_what_python_alone_or_nobody_reads_is_none(cell: str) -> None:
+    assert not is_number(cell)

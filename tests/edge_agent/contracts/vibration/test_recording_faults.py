@@ -221,3 +221,10 @@ def fuzz_recordings(count: int, seed: int, folder: Path) -> None:
 def test_mutated_recordings_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     fuzz_recordings(100, seed, tmp_path)
     assert set(READERS) == {".wav", ".csv", ".npz", ".mat", ".parquet"}
+
+
+def test_two_axes_that_are_one_column_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,2\n3,4\n")
+    with pytest.raises(InputError, match="axes 'x' and '0' are both column 'x': name each once"):
+        read_recording(path, ["x", "0"], 1000)
