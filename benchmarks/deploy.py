@@ -1,8 +1,8 @@
-"""Flashing against bmaptool on the same image and card in one run; memory; refusals.
+"""Flashing against bmaptool on the same image and card in one run; memory; refusals. Rollouts.
 
-    python -m benchmarks.deploy [--quick]
+    python -m benchmarks.deploy [--quick] [--only flash|rollout]
 
-As root: the cards are loop devices. Both programs run as whole commands, by turns.
+Flashing as root: the cards are loop devices. Both programs run as whole commands, by turns.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.rollout_rows import rollout_rows
 from benchmarks.rows import Row, print_rows, say
 from deploy.__main__ import main as deploy_main
 
@@ -40,9 +41,15 @@ def main(argv: list[str] | None = None) -> int:
     """Print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small image, few refusals")
+    parser.add_argument("--only", choices=("flash", "rollout"), help="one part")
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        print_rows(flash_rows(Path(folder), quick=args.quick))
+    parts = {"rollout": rollout_rows, "flash": flash_rows}
+    rows: list[Row] = []
+    for name, part in parts.items():
+        if args.only in (None, name):
+            with tempfile.TemporaryDirectory() as folder:
+                rows += part(Path(folder), quick=args.quick)
+    print_rows(rows)
     return 0
 
 

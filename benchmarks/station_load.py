@@ -153,7 +153,7 @@ def _prepare(folder: Path, seconds: float) -> None:
     allowed = ("--allow", "accuracy", "--allow", "escapes")
     workshop.deliver(workshop.bundle(folder / "runs" / "sized", *allowed))
     power = write_process_bundle(folder / "power.bundle")
-    workshop.call("lineside-deploy", "sign", power, "--keys", folder / "keys")
+    workshop.call("lineside-deploy", "release", power, "--keys", folder / "keys")
     for seed, name in enumerate(CAMERAS):
         (folder / name).mkdir()
         drawn = [render(seed, k, *FRAME_PX)[:, :, ::-1] for k in range(DRAWN)]

@@ -48,7 +48,7 @@ def refuse_signed(path: Path, *, signed: bool) -> None:
         raise BundleError(
             "is signed, so its card cannot change",
             where=str(path),
-            cure="bench with --save before lineside-deploy sign, or leave --save out",
+            cure="bench with --save before lineside-deploy release, or leave --save out",
         )
 
 

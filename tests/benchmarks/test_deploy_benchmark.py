@@ -19,7 +19,17 @@ def test_quick_run_writes_to_no_wrong_device_and_stays_small(
         pytest.skip("NOT TESTED: loop devices need root")
     if subprocess.run(["losetup", "--find"], capture_output=True, check=False).returncode:
         pytest.skip("NOT TESTED: no loop devices here")
-    assert main(["--quick"]) == 0
+    assert main(["--quick", "--only", "flash"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
     assert rows["flash: wrong devices written to"]["value"] == 0
     assert rows["flash: resident memory"]["value"] < 64
+
+
+def test_a_bad_release_touches_one_station_of_the_simulated_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--quick", "--only", "rollout"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["rollout: touched by a bad release, of 20"]["value"] == 1
+    assert rows["rollout: not back from a bad release"]["value"] == 0
+    assert rows["rollout: without a good release"]["value"] == 0

@@ -74,7 +74,7 @@ def test_keeping_again_replaces_the_same_machine(bundle: Path) -> None:
 def test_a_signed_bundle_is_not_touched(bundle: Path, tmp_path: Path, capsys: Any) -> None:
     keys = tmp_path / "keys"
     assert deploy(["keys", "init", str(keys)]) == 0
-    assert deploy(["sign", str(bundle), "--keys", str(keys)]) == 0
+    assert deploy(["release", str(bundle), "--keys", str(keys)]) == 0
     signed = bundle.read_bytes()
     assert main(["bench", str(bundle), *SHORT, "--save"]) == 1
     said = capsys.readouterr().err

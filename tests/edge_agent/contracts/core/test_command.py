@@ -186,7 +186,7 @@ def test_an_option_of_another_verb_is_not_proposed_as_its_own_cure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
-        importlib.import_module("deploy.__main__").main(["sign", "a.bundle", "--dry-run"])
+        importlib.import_module("deploy.__main__").main(["release", "a.bundle", "--dry-run"])
     assert "did you mean --dry-run" not in capsys.readouterr().err
 
 

@@ -39,7 +39,7 @@ def completed(tmp_path: Path, *words: str) -> list[str]:
 
 def test_verbs_are_completed(tmp_path: Path) -> None:
     assert completed(tmp_path, "st") == ["status"]
-    assert {"keys", "push", "sign", "--version"} <= set(completed(tmp_path, ""))
+    assert {"keys", "push", "release", "--version"} <= set(completed(tmp_path, ""))
 
 
 def test_options_of_a_verb_are_completed(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_choices_of_an_option_are_completed(tmp_path: Path) -> None:
 
 
 def test_where_a_file_is_needed_the_shell_completes_it(tmp_path: Path) -> None:
-    assert completed(tmp_path, "sign", "./") == []
+    assert completed(tmp_path, "release", "./") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
