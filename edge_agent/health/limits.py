@@ -18,22 +18,28 @@ from pydantic import Field
 from edge_agent.contracts.core.strict import Strict
 
 Values = NDArray[np.float64]
+Middle = tuple[float, float]
+"""The mean and the median of some values."""
 
 WINDOW = 8
 """Parts whose median is compared with the level of commissioning."""
 STEP_WINDOW = 7
-"""Parts whose median is compared with that of as many parts before them, which is what has just
-been usual: the fewer, the less a swing of the lamps has moved in between."""
+"""Parts that are compared with as many parts before them, which is what has just been usual: the
+fewer, the less a swing of the lamps has moved in between."""
+LIKE_MEDIAN = 1.3
+"""Means tell a step earlier than medians do; but what single parts make is no step: the means' step
+counts up to so many times that of the medians."""
 CLEAR = 1.3
 """A step of so many times its limit is held against what was usual before it until it ends. A
 lesser one may be a swing, and what follows would be the swing's."""
-LASTS = 3
+LASTS = 2
 """What is beyond its limit and not clear must last for so many values to be a fault."""
 KEPT_VALUES = max(WINDOW, 2 * STEP_WINDOW)
 KEPT = 3
 """Of the last parts, the newest that are surely healthy again when a fault ends."""
-MARGIN = 1.25
-"""A limit lies so far beyond the largest deviation of the healthy line."""
+MARGIN, MARGIN_OF_A_STEP = 1.25, 1.05
+"""A limit lies so far beyond the largest deviation of the healthy line; that of a swing's step has
+been seen often."""
 SIGMAS, SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP = 5.0, 3.9, 3.3
 """And at least so many standard deviations of the medians from their mean; fewer where the value
 swings with the hour or the lot: a swing has ends, and its deviation measures its width. Several
@@ -64,7 +70,7 @@ class LimitWatch:
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._values: deque[float] = deque(maxlen=KEPT_VALUES)
-        self._before: float | None = None
+        self._before: Middle | None = None
         self._beyond = 0
         self.deviation = 0.0
 
@@ -79,23 +85,24 @@ class LimitWatch:
         if len(values) < WINDOW:
             return 0.0
         found = (_median(values[-WINDOW:]) - self._limit.level) / self._limit.reach
-        newest = _median(values[-STEP_WINDOW:])
+        newest = _middle(values[-STEP_WINDOW:])
         step = self._step(values, newest)
         is_step = abs(step) > abs(found)
         off = step if is_step else found
-        self.deviation = step * self._limit.step if is_step else newest - self._limit.level
+        self.deviation = step * self._limit.step if is_step else newest[1] - self._limit.level
         self._beyond = self._beyond + 1 if abs(off) > 1 else 0
         is_fault = abs(off) > CLEAR or self._beyond >= LASTS
         return off if is_fault else min(1.0, max(-1.0, off))
 
-    def _step(self, values: Sequence[float], newest: float) -> float:
+    def _step(self, values: Sequence[float], newest: Middle) -> float:
         """Against the parts before; while that is a fault, against those before it began."""
         before = self._before
         if before is None:
             if len(values) < 2 * STEP_WINDOW:
                 return 0.0
-            before = _median(values[-2 * STEP_WINDOW : -STEP_WINDOW])
-        step = (newest - before) / self._limit.step
+            before = _middle(values[-2 * STEP_WINDOW : -STEP_WINDOW])
+        mean, bound = newest[0] - before[0], LIKE_MEDIAN * (newest[1] - before[1])
+        step = _between(0.0, mean, bound) / self._limit.step
         if abs(step) > CLEAR:
             self._before = before
         elif abs(step) < 0.5 and self._before is not None:
@@ -118,16 +125,17 @@ def learn_limit(values: Sequence[float], least: float, *, is_smooth: bool = Fals
         raise ValueError(f"{len(given)} parts could be measured, {LEAST_PARTS} are needed")
     medians = rolling_medians(given, WINDOW)
     level = float(np.median(medians))
-    newest = rolling_medians(given, STEP_WINDOW)
-    steps = newest[STEP_WINDOW:] - newest[:-STEP_WINDOW]
+    steps = rolling_steps(given)
     # The upper bound (95 %) of a standard deviation that n / WINDOW separate medians show.
-    sigmas = step_sigmas = SIGMAS * (1 + 1.645 / sqrt(2 * len(given) / WINDOW))
+    upper = 1 + 1.645 / sqrt(2 * len(given) / WINDOW)
+    sigmas, step_sigmas, step_margin = SIGMAS * upper, SIGMAS * upper, MARGIN
     if is_correlated(given) and not is_smooth:
-        sigmas, step_sigmas = SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP
+        sigmas, step_sigmas = SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP * upper
+        step_margin = MARGIN_OF_A_STEP
     return Limit(
         level=float(f"{level:.5g}"),
-        reach=float(f"{_beyond(medians - level, sigmas, least):.4g}"),
-        step=float(f"{_beyond(steps, step_sigmas, least):.4g}"),
+        reach=float(f"{_beyond(medians - level, sigmas, MARGIN, least):.4g}"),
+        step=float(f"{_beyond(steps, step_sigmas, step_margin, least):.4g}"),
     )
 
 
@@ -145,6 +153,15 @@ def rolling_medians(values: Values, window: int) -> Values:
     return np.asarray(np.median(rows, axis=1))
 
 
+def rolling_steps(values: Values) -> Values:
+    """What LimitWatch takes for a step after each value: (N,) -> (N - 2 * STEP_WINDOW + 1,)."""
+    rows = np.lib.stride_tricks.sliding_window_view(values, STEP_WINDOW)
+    means, medians = rows.mean(axis=1), np.median(rows, axis=1)
+    mean = means[STEP_WINDOW:] - means[:-STEP_WINDOW]
+    bound = LIKE_MEDIAN * (medians[STEP_WINDOW:] - medians[:-STEP_WINDOW])
+    return np.clip(mean, np.minimum(bound, 0), np.maximum(bound, 0))
+
+
 def is_correlated(values: Values) -> bool:
     """Whether parts resemble their neighbours, as they do where lamps swing and lots change."""
     away = values - values.mean()
@@ -156,9 +173,18 @@ def is_correlated(values: Values) -> bool:
     return 1 + 2 * sums / power > max(MOST_INFLATION, by_chance)
 
 
-def _beyond(deviations: Values, sigmas: float, least: float) -> float:
+def _beyond(deviations: Values, sigmas: float, margin: float, least: float) -> float:
     largest, spread = float(np.abs(deviations).max()), float(deviations.std())
-    return max(MARGIN * largest, sigmas * spread, least)
+    return max(margin * largest, sigmas * spread, least)
+
+
+def _middle(values: Sequence[float]) -> Middle:
+    return sum(values) / len(values), _median(values)
+
+
+def _between(low: float, value: float, high: float) -> float:
+    """The value, or the nearer bound where it lies outside of both; the bounds in any order."""
+    return sorted((low, value, high))[1]
 
 
 def _median(values: Sequence[float]) -> float:

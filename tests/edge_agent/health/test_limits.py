@@ -57,12 +57,12 @@ def test_a_marginal_step_must_last_and_never_holds_on() -> None:
     watch = LimitWatch(limit)
     worst(watch, [0.0] * 20)
     found = [watch.add(value) for value in [1.2] * 40]
-    assert found[3:5] == [1.0, 1.0]
-    assert sum(off == 1.2 for off in found) == 5
+    assert found[5] == 1.0  # the first of six in seven is not a fault yet
+    assert sum(off > 1 for off in found) == 2
     assert found[-1] == pytest.approx(0.012)
     watch = LimitWatch(limit)
     worst(watch, [0.0] * 20)
-    assert [watch.add(1.5) for _ in range(40)][-1] == 1.5
+    assert [watch.add(1.5) for _ in range(40)][-1] == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("by", [-4.0, 4.0])
