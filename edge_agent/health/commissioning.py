@@ -36,7 +36,7 @@ LEAST = {
     "red": 0.03,
     "blue": 0.03,
     "focus": 0.1,
-    "noise": 0.2,
+    "noise": 0.7,
     "right_px": 0.7,
     "down_px": 0.7,
     "turn_deg": 0.3,

@@ -159,7 +159,7 @@ def rolling_steps(values: Values) -> Values:
     means, medians = rows.mean(axis=1), np.median(rows, axis=1)
     mean = means[STEP_WINDOW:] - means[:-STEP_WINDOW]
     bound = LIKE_MEDIAN * (medians[STEP_WINDOW:] - medians[:-STEP_WINDOW])
-    return np.clip(mean, np.minimum(bound, 0), np.maximum(bound, 0))
+    return np.asarray(np.clip(mean, np.minimum(bound, 0), np.maximum(bound, 0)), np.float64)
 
 
 def is_correlated(values: Values) -> bool:
