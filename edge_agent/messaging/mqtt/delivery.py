@@ -107,6 +107,7 @@ class Delivery:
     _open_window: int = 0
     _drain_window: int = 10
     _drained_at_s: dict[int, float] = field(default_factory=dict)
+    _sent_live: set[int] = field(default_factory=set)
     _refusals: dict[str, int] = field(default_factory=dict)
     _strikes: dict[int, int] = field(default_factory=dict)
     _repeated: set[int] = field(default_factory=set)
@@ -219,10 +220,19 @@ class Delivery:
         self.under_way[number] = row
         if self.is_old(row):
             self._drained_at_s[number] = now_s
+        else:
+            self._sent_live.add(row.id)
 
     def is_old(self, row: Row) -> bool:
-        """Whether a row lay on disk when the connection began."""
-        return row.id <= self.old_end
+        """Whether a row lay on disk when the connection began, and was never sent before.
+
+        What is repeated on a new connection stays, byte for byte, what it was.
+        """
+        return row.id <= self.old_end and row.id not in self._sent_live
+
+    def confirmed(self, rows: Iterable[Row]) -> None:
+        """These leave the outbox."""
+        self._sent_live.difference_update(row.id for row in rows)
 
     # --- answers
 

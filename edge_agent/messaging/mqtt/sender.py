@@ -322,6 +322,7 @@ class Sender:
         if confirmed:
             self.confirmed += len(confirmed)
             self._outbox.confirm(confirmed)
+            self._delivery.confirmed(confirmed)
             self._recover()
 
     def _answer(self, answer: Answer, now_s: float, confirmed: list[Row]) -> None:

@@ -221,3 +221,15 @@ def test_row_that_a_receiver_confirmed_is_not_sent_again_whatever_ends_the_conne
     assert d.lost(1.15) == [2]
     d.connected(65535, 2)
     assert list(d.again) == [2]
+
+
+def test_a_repeated_row_is_no_older_than_when_it_was_sent_first() -> None:
+    """Its bytes stay, so a receiver may compare them."""
+    d = delivery()
+    live, waiting = rows(2)
+    d.sent(live, 1)
+    d.lost(1)
+    d.connected(65535, 2, newest=2)
+    assert (d.is_old(live), d.is_old(waiting)) == (False, True)
+    d.confirmed([live])
+    assert d.is_old(live)
