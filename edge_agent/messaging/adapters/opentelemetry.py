@@ -73,9 +73,8 @@ class OpenTelemetryAdapter:
     def open(self, delivery: Callable[[], Delivery]) -> None:
         """Begin to push; a collector that is away is no fault."""
         self._delivery = delivery
-        provider = self._new_provider(  # type: ignore[no-untyped-call]  # it has no annotations
-            [self._new_reader()], self._resource, shutdown_on_exit=False
-        )
+        reader = self._new_reader()  # type: ignore[no-untyped-call]  # it has no annotations
+        provider = self._new_provider([reader], self._resource, shutdown_on_exit=False)
         meter = provider.get_meter("lineside")
         self._parts = meter.create_counter("lineside.parts", "{part}", "Parts decided")
         self._late = meter.create_counter(
