@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import socket
@@ -11,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 
 def free_port() -> int:
@@ -46,7 +49,7 @@ class Mosquitto:
         self.stop()
 
     def start(self) -> None:
-        """Start and wait until the port answers."""
+        """Start and wait until it listens; RuntimeError when it ends first (the port is taken)."""
         program = find_mosquitto()
         if program is None:
             raise FileNotFoundError("mosquitto is not installed: apt install mosquitto")
@@ -60,7 +63,23 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for_port(self.port)
+        self._wait_until_it_listens(self._process)
+
+    def _wait_until_it_listens(self, process: subprocess.Popen[bytes], limit_s: float = 10) -> None:
+        """Ask the kernel whose socket it is: another program may have taken the port first."""
+        until = time.monotonic() + limit_s
+        while time.monotonic() < until:
+            if (code := process.poll()) is not None:
+                self._process = None
+                what = f"mosquitto on port {self.port} ended with {code}: see {self.log}"
+                raise RuntimeError(what)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                sockets = psutil.Process(process.pid).net_connections("tcp")
+                if any(s.status == psutil.CONN_LISTEN for s in sockets):
+                    return
+            time.sleep(0.02)
+        self.kill()
+        raise TimeoutError(f"mosquitto does not listen on port {self.port} after {limit_s:g} s")
 
     @property
     def log(self) -> Path:

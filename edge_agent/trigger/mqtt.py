@@ -36,8 +36,8 @@ class MqttTriggerTable(TriggerTable):
 class MqttTrigger:
     """Gives an event for each message; retained ones are old, and are passed over.
 
-    A message that the broker sends again (its DUP flag) with the part id of the event before is
-    suppressed. An unreadable message is a part too, without a name.
+    No session outlives its connection, so that the broker sends nothing again. An unreadable
+    message is a part too, without a name.
     """
 
     def __init__(self, config: MqttTriggerTable, *, name: str, clock: Clock) -> None:
@@ -47,9 +47,7 @@ class MqttTrigger:
         self._change = threading.Condition()
         self._waiting: deque[TriggerEvent] = deque()
         self._seq = 0
-        self._last = ""
         self._lost_events = 0
-        self._suppressed = 0
         self._session = BrokerSession(
             config.broker, name, topics=[config.topic], on_message=self._take
         )
@@ -75,9 +73,9 @@ class MqttTrigger:
         return None
 
     def status(self) -> TriggerStatus:
-        """Events, and those that were lost or suppressed."""
+        """Events, and those that were lost."""
         events = self._seq - self._lost_events
-        return TriggerStatus(events, self._lost_events, self._suppressed, self._session.lost)
+        return TriggerStatus(events, self._lost_events, fault=self._session.lost)
 
     def close(self) -> None:
         """Leave the broker."""
@@ -88,10 +86,6 @@ class MqttTrigger:
             return
         part_id = self._part_id(bytes(message.payload))
         with self._change:
-            if message.dup and part_id and part_id == self._last:
-                self._suppressed += 1
-                return
-            self._last = part_id
             now_ns, seq = self._clock.mono_ns(), self._seq
             self._seq += 1
             if len(self._waiting) >= WAITING:
