@@ -20,11 +20,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@
 
+# two processes; a file is run by one of them. ORDER="--order-seed 7" draws another order
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
+ORDER ?=
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not device and not faults and not drivers and not browser and not integrations"
+	$(BIN)/python -m pytest $(TWO) $(ORDER) -m "not slow and not device and not faults and not drivers and not browser and not integrations"
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow --timeout=1800
+	$(BIN)/python -m pytest $(TWO) -m slow --timeout=1800
 
 # a thousand kills and power cuts, with the output's own count as truth; FUZZ mutated files
 FUZZ ?= 100000

@@ -13,7 +13,10 @@ import pytest
 from benchmarks.brokers import find_mosquitto
 from benchmarks.real_line import SETS, run_set
 
-pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+]
 
 SMALL = "[image]\nsize_px = 64\n"
 FOLD_PICTURES = 60

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -15,24 +15,22 @@ from quantize.graph.read import parse_graph
 SHAPES = {"images": ((6, 5, 4), (1, 2)), "signals": ((7, 4), (1,)), "channels": ((6, 5, 4), (3,))}
 """Name -> what the network takes, and the axes over which it takes the maximum."""
 
-MAKE = f"""
-import sys, keras, tensorflow as tf
-keras.utils.set_random_seed(0)
-for name, (shape, axes) in {SHAPES!r}.items():
+
+def converted(shape: tuple[int, ...], axes: tuple[int, ...]) -> bytes:
+    """A float network that takes a maximum."""
+    import keras
+    import tensorflow as tf
+
     given = keras.Input(batch_shape=(1, *shape))
     gives = keras.layers.Dense(3)(keras.ops.max(keras.layers.ReLU()(given), axis=axes))
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(given, gives))
-    open(f"{{sys.argv[1]}}/{{name}}.tflite", "wb").write(converter.convert())
-"""
+    with redirect_stdout(StringIO()):
+        return bytes(converter.convert())
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Float networks that take a maximum, converted in a process of its own."""
-    folder = tmp_path_factory.mktemp("maxima")
-    done = subprocess.run([sys.executable, "-c", MAKE, folder], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr[-500:]
-    return {name: (folder / f"{name}.tflite").read_bytes() for name in SHAPES}
+def models() -> dict[str, bytes]:
+    return {name: converted(*row) for name, row in SHAPES.items()}
 
 
 @pytest.mark.parametrize("name", ["images", "signals"])

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from trainer.console.tf_log import silent_descriptor
 
 ADVICE = "import tensorflow as tf; tf.get_logger().warning('retracing'); tf.get_logger().error('!')"
 
 
+@pytest.mark.slow
 def test_tensorflow_says_errors_only() -> None:
     surroundings = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     code = f"from trainer.console.tf_log import quiet_tensorflow; quiet_tensorflow(); {ADVICE}"

@@ -15,7 +15,7 @@ from trainer.data.image.near_duplicates import survey_copies
 from trainer.data.load import load_dataset
 from trainer.data.split_guard import guard
 
-PARTS = 12
+PARTS = 6
 
 
 def casting(seed: int, scratched: bool) -> np.ndarray:
@@ -42,7 +42,7 @@ def leaking(tmp_path: Path) -> Path:
 
 def test_a_given_split_that_shares_copies_is_refused(leaking: Path) -> None:
     dataset = load_dataset(leaking)
-    with pytest.raises(DatasetError, match=r"12 of 12 held-out .* --allow shared-copies"):
+    with pytest.raises(DatasetError, match=r"6 of 6 held-out .* --allow shared-copies"):
         guard(dataset, FitConfig(), [], SilentProgress())
 
 
@@ -54,7 +54,7 @@ def test_the_waiver_gives_both_splits(leaking: Path) -> None:
     assert not test & {groups[place] for place in (*found.split.train, *found.split.val)}
 
 
-def test_group_twins_splits_by_the_copies_found(leaking: Path) -> None:
+def test_near_duplicates_as_groups_split_by_the_copies_found(leaking: Path) -> None:
     found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], SilentProgress())
     assert found.naive is None
     assert "groups by 'near_duplicates'" in found.split.protocol
@@ -71,7 +71,11 @@ def test_groups_says_what_it_found_and_writes_it(
     out = tmp_path / "copies.csv"
     assert main(["groups", str(leaking), "--json", "--out", str(out)]) == 3
     said = json.loads(capsys.readouterr().out)
-    assert (said["groups"], said["copied"], said["shared_with_held_out"]) == (PARTS, 3 * PARTS, 12)
+    assert (said["groups"], said["copied"], said["shared_with_held_out"]) == (
+        PARTS,
+        3 * PARTS,
+        PARTS,
+    )
     assert len(out.read_text().splitlines()) == 3 * PARTS + 1
 
 

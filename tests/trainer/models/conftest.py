@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import Shared
+from tests.trainer.models.small_mobilenet import small_mobilenet
 
 
 @pytest.fixture(scope="session")
 def lively_weights(shared: Shared) -> str:
     """A file of them."""
     return str(shared("lively.weights.h5", write_lively_weights))
+
+
+@pytest.fixture(scope="module")
+def small_backbone() -> Iterator[None]:
+    """`--weights none` gives a small network in the place of MobileNetV2."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras.applications.MobileNetV2", small_mobilenet)
+        yield
 
 
 def write_lively_weights(path: Path) -> None:

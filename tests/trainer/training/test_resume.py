@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,13 +18,18 @@ import pytest
 import tensorflow as tf
 
 from edge_agent.contracts.core.toml import read_toml
+from edge_agent.contracts.image.input import ImageInput
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import Bar, SilentProgress
+from trainer.data.dataset_toml import DatasetConfig
 from trainer.data.load import load_dataset
+from trainer.data.prepare import Prepared
+from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split, plan_split
 from trainer.models.image import autoencoder
 from trainer.run_folder.run import open_fitted_run
+from trainer.training.api import NoOptions, Training
 from trainer.training.checkpoint_callback import CheckpointCallback, Shuffle
 from trainer.training.checkpoints import (
     Checkpoint,
@@ -31,6 +37,7 @@ from trainer.training.checkpoints import (
     CheckpointFolder,
     open_checkpoints,
 )
+from trainer.training.gradient import descend, seed_everything
 from trainer.workflow.experiment import prepare_training, resolve, run_experiment
 from trainer.workflow.fit import FitRequest, fit
 
@@ -117,6 +124,7 @@ def resumed(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_ends_with_the_weights_of_an_uninterrupted_one(
     resumed: Path, plates: Path
 ) -> None:
@@ -145,10 +153,12 @@ def ends_as_an_uninterrupted_one(run: Path, plates: Path) -> None:
     assert told == [row["val_loss"] for row in whole.history]
 
 
+@pytest.mark.slow
 def test_nothing_of_the_interruption_is_left(resumed: Path) -> None:
     assert {path.name for path in resumed.parent.iterdir()} == {"run", "fit.toml"}
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_every_epoch_once(resumed: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = resumed
@@ -170,6 +180,57 @@ def test_tensorboard_reads_every_epoch_once(resumed: Path) -> None:
     told = rates.Tensors("epoch_learning_rate")
     first, *_, last = (float(tf.make_ndarray(event.tensor_proto)) for event in told)
     assert 0 < last < first < 0.003
+
+
+def small_training(seed: int = 1) -> Training[NoOptions]:
+    """Sixteen pictures of 8 px to learn from and eight to watch; bad ones are darker."""
+    plan = DatasetConfig(task="image-class", good=["ok"])
+    samples = [Sample(f"{n}.png", "ok" if n % 2 else "bad", group=str(n)) for n in range(24)]
+    dataset = Dataset(Path("/nowhere"), plan, tuple(samples))
+    inputs = np.random.default_rng(0).integers(0, 200, (24, 8, 8, 3), np.uint8)
+    inputs[1::2] += 50
+    every = np.arange(24)
+    config = FitConfig(seed=seed, epochs=4, patience=4, batch=8, learning_rate=0.01)
+    return Training(
+        dataset,
+        Split(dataset, every[:16], every[16:], every[:0], "drawn"),
+        ImageInput(width_px=8, height_px=8),
+        dataset.labels,
+        Prepared(inputs[:16], every[:16]),
+        Prepared(inputs[16:], every[16:]),
+        config,
+        NoOptions(),
+        SilentProgress(),
+    )
+
+
+def learnt(training: Training[NoOptions]) -> tuple[list[Mapping[str, float]], list[np.ndarray]]:
+    """The history and the weights of a network of two layers."""
+    seed_everything(training.config.seed)
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(4, "relu"), keras.layers.Dropout(0.2), keras.layers.Dense(2)]
+    network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    return descend(network, training, training.config.learning_rate), network.get_weights()
+
+
+def test_an_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path: Path,
+) -> None:
+    whole = learnt(small_training())
+    folder = partial(CheckpointFolder, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        learnt(replace(small_training(), checkpoints=folder(), progress=Interrupting(2)))
+    again = learnt(replace(small_training(), checkpoints=folder()))
+    assert again[0] == whole[0]
+    for one, other in zip(again[1], whole[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None:
+    first, same, other = (learnt(small_training(seed))[1] for seed in (5, 5, 6))
+    for one, again in zip(first, same, strict=True):
+        np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(first[0], other[0])
 
 
 STATE = Checkpoint({"rows": [{"epoch": 1, "loss": 0.5}]}, [np.ones(3)], [np.zeros(2)], [])

@@ -28,7 +28,15 @@ def lively(name: str, path: Path) -> keras.Model:
     return network
 
 
-@pytest.mark.parametrize("name", [name for name, row in BACKBONES.items() if row.builder])
+LARGE = ("efficientnet_v2_b0",)
+BUILT = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
+    for name, row in BACKBONES.items()
+    if row.builder
+]
+
+
+@pytest.mark.parametrize("name", BUILT)
 def test_a_weights_file_of_keras_gives_what_keras_gives(name: str, tmp_path: Path) -> None:
     theirs = lively(name, tmp_path / "own.weights.h5")
     mine = load_backbone(str(tmp_path / "own.weights.h5"), SIDE_PX, name)

@@ -27,7 +27,7 @@ from trainer.models.image.patchcore import ARCHITECTURE
 from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, symmetric_copies
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
-from trainer.workflow.experiment import prepare_training, run_experiment
+from trainer.workflow.experiment import prepare_training
 
 SIZE_PX = 64
 
@@ -169,27 +169,3 @@ def test_few_parts_are_not_turned(training: Training) -> None:
     copies = symmetric_copies(few, reader, cells, [places])
     assert len(copies.of) == 0
     assert copies.cells[0].shape == (0, 2, 2, 1)
-
-
-@pytest.mark.parametrize("model", ["padim", pytest.param("patchcore", marks=pytest.mark.slow)])
-def test_a_detector_is_judged_by_parts_unseen(
-    model: str, training: Training, lively_weights: str
-) -> None:
-    options = {"dimensions": 8, "synthetic_share": 0}
-    if model == "patchcore":
-        options["prototypes"] = 32
-    config = FitConfig(
-        model=model,
-        weights=lively_weights,
-        image=ImageTable(size_px=SIZE_PX, standardise=False),
-        options=options,
-    )
-    experiment = run_experiment(training.split, config, "plates")
-    fitted, scoring = experiment.fitted, experiment.spec.scoring
-    assert fitted.cross_fitted is not None
-    assert fitted.cross_fitted.shape == (6, 1)
-    np.testing.assert_allclose(experiment.val.scores, fitted.cross_fitted[:, 0], rtol=1e-6)
-    own = fitted.model.predict(training.val.inputs.astype(np.float32), verbose=0)[0]
-    assert own.mean() < fitted.cross_fitted.mean(), "the final detector learnt from them"
-    assert "24 of them" in scoring.chosen_by
-    assert "24 good parts" in fitted.notes[0]

@@ -34,14 +34,14 @@ SIZE_PX, SIDE = 64, 2
 
 
 @pytest.fixture(scope="module")
-def training(plates: Path, lively_weights: str) -> Training:
+def training(plates: Path, small_backbone: None) -> Training:
     dataset = load_dataset(plates)
     config = dataset.config.model_copy(update={"task": "image-anomaly"})
     dataset = replace(dataset, config=config)
     good = np.flatnonzero(~dataset.is_bad())
     split = Split(dataset, good[:18], good[18:30], good[30:], "drawn")
     image = ImageTable(size_px=SIZE_PX)
-    fit = FitConfig(model="padim", weights=lively_weights, image=image)
+    fit = FitConfig(model="padim", weights="none", image=image)
     architecture, fit = resolve(split, fit)
     return prepare_training(split, fit, architecture, SilentProgress())
 
@@ -63,19 +63,24 @@ def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float])
     return np.asarray(head.predict_on_batch(features))
 
 
-def test_the_graph_tells_what_its_rows_taught(training: Training) -> None:
+@pytest.fixture(scope="module")
+def taught(training: Training) -> FittedHead:
     """Bad cells stand out by one feature of 8 px and one of 16 px, each of another size."""
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(600, 8)).astype(np.float32) * np.float32([1, 9, 1, 1, 1, 0.1, 1, 1])
     bad = np.repeat(np.float32([0, 1]), 300)
     cells[300:, 1] += 27
     cells[300:, 5] += 0.3
-    weights = _fit_head(training, Rows(cells, bad, np.zeros(600, np.intp)), fine=4)
+    rows = Rows(cells, bad, np.zeros(600, np.intp))
+    return FittedHead(np.zeros(0), _fit_head(training, rows, fine=4))
+
+
+def test_the_graph_tells_what_its_rows_taught(taught: FittedHead) -> None:
     fine, coarse = np.zeros((3, 8, 8, 4), np.float32), np.zeros((3, 4, 4, 4), np.float32)
     fine[1, :3, :3, 1] += 27
     coarse[1, 0, 0, 1] += 0.3
     fine[2, :, :, 0] += 1
-    good, defective, other = heat(FittedHead(np.zeros(0), weights), [fine, coarse], (1.0, 0.0))
+    good, defective, other = heat(taught, [fine, coarse], (1.0, 0.0))
     assert defective[0, 0] > 1 > good.max()
     assert defective[1, 1] < 0
     assert other.max() < 0
@@ -90,11 +95,10 @@ def test_good_parts_are_judged_as_float_and_as_int8(training: Training, fitted: 
     assert np.corrcoef(plain.ravel(), rounded.ravel())[0, 1] > 0.5
 
 
-def test_a_scale_moves_the_heat_and_nothing_else(
-    training: Training, reader: FeatureReader, fitted: FittedHead
-) -> None:
-    features = reader.read_float(training.val.inputs, "x", FEATURES)
-    plain, scaled = (heat(fitted, features, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
+def test_a_scale_moves_the_heat_and_nothing_else(taught: FittedHead) -> None:
+    rng = np.random.default_rng(1)
+    features = [rng.normal(size=(5, side, side, 4)).astype(np.float32) for side in (8, 4)]
+    plain, scaled = (heat(taught, features, scale) for scale in ((1.0, 0.0), (0.5, 2.0)))
     np.testing.assert_allclose(scaled, 0.5 * plain + 2, rtol=1e-3, atol=1e-3)
 
 

@@ -123,6 +123,7 @@ def test_an_unseen_machine_at_an_unseen_speed_is_understood(bearings: Dataset) -
     assert "orders" in {getattr(view, "scale", "") for view in experiment.spec.input.views}
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_network(bearings: Dataset) -> None:
     config = FitConfig(epochs=2, seed=7)
     split = machine_left_out(bearings, "0")
