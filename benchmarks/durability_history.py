@@ -31,26 +31,37 @@ def rows_into_databases(size: Size) -> list[Row]:
     arrivals = [one for text in payloads if (one := read_arrival(TOPIC, text, 1)) is not None]
     check_us = (time.process_time() - started) / count * 1e6
     rates: dict[str, list[float]] = {"SQLite": [], "PostgreSQL": []}
-    with tempfile.TemporaryDirectory() as name, databases(rounds) as addresses:
+    used_us: dict[str, list[float]] = {"SQLite": [], "PostgreSQL": []}
+    with tempfile.TemporaryDirectory() as name, database_server() as server:
         for k in range(rounds):
-            rates["SQLite"].append(row_rate(str(Path(name) / f"{k}.db"), arrivals))
-            rates["PostgreSQL"].append(row_rate(addresses[k], arrivals) if addresses else 0.0)
-            say("  " + ", ".join(f"{place} {some[-1]:.0f}/s" for place, some in rates.items()))
-    reach = {"SQLite": 10_000, "PostgreSQL": 20_000}
-    rows = [
-        Row(f"rows into {place}, batches of {BATCH}, each fsynced", statistics.median(some),
-            "higher", "1/s", n=rounds, reach=reach[place])
-        for place, some in rates.items() if any(some)
-    ]  # fmt: skip
-    return [*rows, Row("processor time to check a message", check_us, "lower", "us", n=count)]
+            places = {"SQLite": str(Path(name) / f"{k}.db")}
+            if server is not None:
+                places["PostgreSQL"] = server.new_database(f"rows{k}")
+            for kind, place in places.items():
+                rate, cpu_us = row_rate(place, arrivals, server if kind != "SQLite" else None)
+                rates[kind].append(rate)
+                used_us[kind].append(cpu_us)
+            say(
+                "  " + ", ".join(f"{kind} {some[-1]:.0f}/s" for kind, some in rates.items() if some)
+            )
+    reach, mid = {"SQLite": 10_000, "PostgreSQL": 20_000}, statistics.median
+    found = [Row("processor time to check a message", check_us, "lower", "us", n=count)]
+    for kind, some in rates.items():
+        if some:
+            batches = f"rows into {kind}, batches of {BATCH}, each fsynced"
+            found += [
+                Row(batches, mid(some), "higher", "1/s", n=rounds, reach=reach[kind]),
+                Row(f"processor time of a row in {kind}", mid(used_us[kind]), "lower", "us"),
+            ]
+    return found
 
 
 def level2(size: Size) -> list[Row]:
     """Messages a second up to a row that the collector has confirmed, against the bare client."""
     count, rounds = (500, 1) if size.quick else (10_000, 3)
     bare, rates = [], []
-    with tempfile.TemporaryDirectory() as name, databases(1) as addresses:
-        place = addresses[0] if addresses else str(Path(name) / "history.db")
+    with tempfile.TemporaryDirectory() as name, database_server() as server:
+        place = server.address if server is not None else str(Path(name) / "history.db")
         for k in range(rounds):
             with listened_broker(Path(name) / f"bare{k}") as broker:
                 bare.append(bare_rate(broker.port, count, f"bare{k}")[0])
@@ -60,7 +71,7 @@ def level2(size: Size) -> list[Row]:
                 )
             say(f"  bare {bare[-1]:.0f}/s, to a confirmed row {rates[-1]:.0f}/s")
     ratios = [mine / other for mine, other in zip(rates, bare, strict=True)]
-    kind = "PostgreSQL" if addresses else "SQLite"
+    kind = "PostgreSQL" if find_postgres() else "SQLite"
     mid = statistics.median
     return [
         Row("bare paho QoS 1 beside level 2", mid(bare), "higher", "1/s", n=rounds),
@@ -69,13 +80,18 @@ def level2(size: Size) -> list[Row]:
     ]
 
 
-def row_rate(place: str, arrivals: list[Arrival]) -> float:
-    """Rows a second into an empty history."""
+def row_rate(place: str, arrivals: list[Arrival], server: Postgres | None) -> tuple[float, float]:
+    """Rows a second into an empty history; processor time in us a row, the server's included."""
     with store_at(place) as store:
-        started = time.perf_counter()
-        for k in range(0, len(arrivals), BATCH):
+        store.add(arrivals[:1])
+        server_s = 0.0 if server is None else server.cpu_s()
+        started, cpu_s = time.perf_counter(), time.process_time()
+        for k in range(1, len(arrivals), BATCH):
             store.add(arrivals[k : k + BATCH])
-        return len(arrivals) / (time.perf_counter() - started)
+        rate = len(arrivals) / (time.perf_counter() - started)
+        used_s = time.process_time() - cpu_s
+        used_s += 0.0 if server is None else server.cpu_s() - server_s
+    return rate, used_s / len(arrivals) * 1e6
 
 
 def payload_of(seq: int) -> bytes:
@@ -85,14 +101,14 @@ def payload_of(seq: int) -> bytes:
 
 
 @contextmanager
-def databases(count: int) -> Iterator[list[str]]:
-    """Addresses of empty databases of a server; none where PostgreSQL is not installed."""
+def database_server() -> Iterator[Postgres | None]:
+    """A PostgreSQL server; None where it is not installed."""
     if find_postgres() is None:
         say("  PostgreSQL is not installed: apt install postgresql")
-        yield []
+        yield None
         return
     with Postgres() as server:
-        yield [server.new_database(f"bench{k}") for k in range(count)]
+        yield server
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from benchmarks.brokers import free_port
 
 START_S = 30.0
@@ -50,6 +52,14 @@ class Postgres:
         words = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "lineside", name]
         subprocess.run(self._words("createdb", *words), check=True, capture_output=True)
         return self.address.replace("/postgres", f"/{name}")
+
+    def cpu_s(self) -> float:
+        """Processor time of the server and of all its present backends."""
+        if self._process is None:
+            return 0.0
+        server = psutil.Process(self._process.pid)
+        times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+        return float(sum(one.user + one.system for one in times))
 
     def __enter__(self) -> Self:
         # Not in a folder of pytest, which closes it to other users whenever a session begins.

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.brokers import find_mosquitto
 from benchmarks.durability import main
-from benchmarks.durability_history import databases
+from benchmarks.durability_history import database_server
 from benchmarks.durability_line import VERDICTS
 from benchmarks.durability_plant import VICTIMS
 from benchmarks.postgres import find_postgres
@@ -47,9 +47,10 @@ def test_quick_part_has_its_row(capsys: pytest.CaptureFixture[str], part: str, r
 def test_quick_parts_of_the_history_have_their_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert values(capsys, "--quick", "--only", "level2")["to a confirmed row against bare"] > 0.01
     found = values(capsys, "--quick", "--only", "rows")
-    assert sum("rows into" in name for name in found) == 2
-    with databases(2) as addresses:
-        assert len(set(addresses)) == 2
+    assert sum("rows into" in name for name in found) == 2  # SQLite and PostgreSQL
+    with database_server() as server:
+        assert server is not None
+        assert server.cpu_s() > 0
 
 
 @pytest.mark.integrations
