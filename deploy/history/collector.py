@@ -64,20 +64,36 @@ class Collector:
         return self._subscriber.stations
 
     def run(self, stop: threading.Event) -> None:
-        """Collect until `stop` is set; raises BrokerError where no broker is there at the start."""
+        """Collect until `stop` is set, and then what arrived before; `stop` is set at its end.
+
+        Raises BrokerError where no broker is there at the start.
+        """
         self._stop = stop
         with self._subscriber:
-            while not stop.is_set():
-                self._collect(self._gather())
+            try:
+                while not stop.is_set():
+                    self._collect(self._gather())
+            finally:
+                stop.set()
+        # The broker has our word for these; stations that wait for it ask again and get it.
+        while rest := self._rest():
+            self._collect(rest)
 
-    def _put(self, message: Incoming) -> None:
-        """Wait for room; while there is none the broker is not read."""
+    def _rest(self) -> list[Incoming]:
+        found: list[Incoming] = []
+        while len(found) < BATCH and not self._arrived.empty():
+            found.append(self._arrived.get_nowait())
+        return found
+
+    def _put(self, message: Incoming) -> bool:
+        """Wait for room; while there is none the broker is not read. False: we are ending."""
         while not self._stop.is_set():
             try:
                 self._arrived.put(message, timeout=0.5)
             except queue.Full:
                 continue
-            return
+            return True
+        return False
 
     def _gather(self) -> list[Incoming]:
         try:

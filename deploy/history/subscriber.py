@@ -86,12 +86,13 @@ class Incoming(NamedTuple):
 
 
 class Subscriber:
-    """Hands every message to `take`, which may wait; that slows the broker down.
+    """Hands every message to `take`, which may wait; that slows the broker down. What it does not
+    take stays at the broker.
 
     One thread owns the connection; it connects again for ever.
     """
 
-    def __init__(self, broker: Broker, take: Callable[[Incoming], None], clock: Clock) -> None:
+    def __init__(self, broker: Broker, take: Callable[[Incoming], bool], clock: Clock) -> None:
         self._broker = broker
         self._take = take
         self._clock = clock
@@ -216,8 +217,8 @@ class Subscriber:
 
     def _arrived(self, packet: packets.Incoming, connection: Connection) -> None:
         topic = packet.topic
-        self._take(Incoming(topic, packet.payload, packet.number, self._count))
-        if packet.number and not self._broker.hold:
+        taken = self._take(Incoming(topic, packet.payload, packet.number, self._count))
+        if taken and packet.number and not self._broker.hold:
             connection.send(packets.puback_packet(packet.number))
         if self._broker.share.whole:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -131,6 +132,30 @@ def test_a_broker_keeps_what_is_not_committed_where_its_answer_is_held(tmp_path:
             assert wait_until(lambda: away.faults < 1_000_000)
         with collecting(place, SqliteStore(path)) as collector:
             assert wait_until(lambda: collector.new == 5)
+
+
+class SlowStore(SqliteStore):
+    """A history whose disk takes a moment for each commit."""
+
+    def add(self, arrivals: Iterable[Arrival]) -> Stored:
+        time.sleep(0.05)
+        return super().add(arrivals)
+
+
+def test_what_the_broker_was_told_is_committed_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with mosquitto(tmp_path / "broker") as broker, Client(broker.port) as station:
+        place = Broker("127.0.0.1", broker.port)
+        with collecting(place, SlowStore(path)) as first:
+            assert wait_until(lambda: first.is_subscribed)
+            for k in range(2000):
+                station.publish("lineside/test/verdict", judged(k).payload, qos=0)
+            station.publish("lineside/test/verdict", judged(2000).payload)
+        for k in range(2001, 2100):
+            station.publish("lineside/test/verdict", judged(k).payload)
+        with collecting(place, SqliteStore(path)) as second:
+            named = {f"test/1/{k}" for k in range(2000, 2100)}
+            assert wait_until(lambda: named <= set(ids_of(path)) and second.new > 0)
 
 
 def test_collectors_share_the_stations_by_the_hash_of_their_names(tmp_path: Path) -> None:
