@@ -102,7 +102,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     quick = bool(parser.parse_args().quick)
-    phase_s, turns = (4.0, 1) if quick else (30.0, 4)
+    phase_s, turns = (4.0, 1) if quick else (20.0, 3)
     with tempfile.TemporaryDirectory(prefix="lineside-bench-") as scratch:
         folder = Path(scratch)
         write_image_bundle(folder / "brightness.bundle")

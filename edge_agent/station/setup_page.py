@@ -76,5 +76,6 @@ class SetupPage:
             verdict=Verdict.NO_VERDICT,
             at_ns=frame.captured_at_ns,
             image=frame.image,
+            has_bar=False,
         )
         self.page.board.changed()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 
 from edge_agent.contracts.core.clock import Clock
@@ -34,13 +34,18 @@ class Live:
         self._most = most
         self._period_s = 1 / picture_rate_hz
         self._text: tuple[int, str] = (-1, "")
-        # One at a time: what a second thread would encode meanwhile is the same picture.
-        self._encoder: CapacityLimiter | None = None
+        # One thread for all pictures: each thread that encodes keeps megabytes of its own.
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="page-picture")
 
     def refuse_when_full(self) -> None:
         """Raises RefusedError where no more live views are allowed."""
         if self.viewers >= self._most * 2:
             raise RefusedError(503, FULL, cure="close another one", wait_s=5)
+
+    def close(self) -> None:
+        """End the live views; closing twice is fine."""
+        self.stopping.set()
+        self._encoder.shutdown(wait=False)
 
     async def events(self, may_go_on: Callable[[], bool]) -> AsyncIterator[str]:
         """The view of the line whenever it changes; ends when the caller may not see it."""
@@ -81,10 +86,8 @@ class Live:
             self.viewers -= 1
 
     async def _encoded(self, channel: str, heat: bool) -> tuple[int, bytes] | None:
-        if self._encoder is None:  # belongs to the server's loop
-            self._encoder = CapacityLimiter(1)
         encode = partial(self._board.pictures.jpeg, channel, heat=heat)
-        return await to_thread.run_sync(encode, limiter=self._encoder)
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, encode)
 
     async def _view(self) -> tuple[int, str]:
         if self._text[0] != self._board.version:

@@ -37,6 +37,7 @@ class Picture:
     image: Image
     heat: NDArray[np.float32] | None
     threshold: float | None
+    has_bar: bool = True
 
 
 class Pictures:
@@ -59,12 +60,16 @@ class Pictures:
         image: Image,
         heat: NDArray[np.float32] | None = None,
         threshold: float | None = None,
+        has_bar: bool = True,
     ) -> None:
-        """Take the frame and the heat map of one part; never waits for a viewer."""
+        """Take the frame and the heat map of one part; never waits for a viewer.
+
+        has_bar: whether a bar below names part and verdict; a picture that is not judged has none.
+        """
         with self._lock:
             self.version += 1
             self._newest[channel] = Picture(
-                channel, part_id, verdict, at_ns, self.version, image, heat, threshold
+                channel, part_id, verdict, at_ns, self.version, image, heat, threshold, has_bar
             )
 
     def newest(self) -> list[Picture]:
@@ -90,11 +95,10 @@ def encode(picture: Picture, *, heat: bool) -> bytes:
     image = _fitted(picture.image)
     if heat and picture.heat is not None:
         image = _with_heat(image, picture.heat, picture.threshold)
-    return bytes(
-        simplejpeg.encode_jpeg(
-            np.ascontiguousarray(_with_bar(image, picture)), quality=QUALITY, colorspace="RGB"
-        )
-    )
+    if picture.has_bar:
+        image = _with_bar(image, picture)
+    whole = np.ascontiguousarray(image)
+    return bytes(simplejpeg.encode_jpeg(whole, quality=QUALITY, colorspace="RGB"))
 
 
 def _fitted(image: Image) -> Image:

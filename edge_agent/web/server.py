@@ -79,7 +79,7 @@ class PageServer:
 
     def close(self) -> None:
         """End the live views and the server; closing twice is fine."""
-        self._live.stopping.set()
+        self._live.close()
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:

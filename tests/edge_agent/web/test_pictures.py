@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -32,6 +34,12 @@ def test_a_picture_fits_the_page(size: tuple[int, int], width: int) -> None:
     pixels = shown(encode(picture(np.full((*size, 3), 90, np.uint8)), heat=False))
     height = max(1, round(size[0] * width / size[1]))
     assert pixels.shape == (height + BAR_PX, width, 3)
+
+
+def test_a_picture_that_nothing_judged_has_no_bar() -> None:
+    image = np.full((400, 640, 3), 90, np.uint8)
+    found = shown(encode(dataclasses.replace(picture(image), has_bar=False), heat=True))
+    assert found.shape == image.shape
 
 
 def test_red_stays_red_and_the_bar_has_the_colour_of_the_verdict() -> None:
