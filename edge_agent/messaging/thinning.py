@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from edge_agent.messaging.row import Row
 
-PERIODS_S = (10, 60, 0)
-THIN_AT, ENOUGH = 0.5, 0.4
-"""Shares of the room that is there: thinning begins and ends."""
+LEVELS = ((0.5, 10), (0.7, 60), (0.85, 0))
+"""From which share of the room on one message in so many seconds stays; 0: none."""
+BACK = 0.1
+"""A level ends when so much more of the room is free than when it began."""
 CHUNK = 5000
 """Rows of one step: the outbox's writer has verdicts to keep in between."""
 CHANNEL, AT_NS = re.compile(rb'"channel":"([^"]*)"'), re.compile(rb'"at_ns":(\d+)')
@@ -24,7 +25,7 @@ RowsAfter = Callable[[int, int], list[Row]]
 
 @dataclass
 class Thinning:
-    """One sweep over all telemetry after the other, each coarser, until there is enough room."""
+    """Sweeps over the telemetry, coarser as room gets shorter."""
 
     _level: int | None = None
     _position: int = 0
@@ -33,34 +34,34 @@ class Thinning:
     @property
     def reason(self) -> str:
         """What a gap message says of the rows of the last step."""
-        period_s = PERIODS_S[self._level or 0]
+        period_s = LEVELS[self._level or 0][1]
         if not period_s:
             return "telemetry was dropped: the outbox had no room"
         return f"telemetry was thinned to one message in {period_s} s: the outbox had little room"
 
     def step(self, share: float, rows_after: RowsAfter, busy: Collection[int]) -> list[Row]:
         """The next rows to remove. share: of the room, used; busy: ids that are being sent."""
-        if self._level is None and share >= THIN_AT:
-            self._begin(0)
-        elif share < ENOUGH:
-            self._level = None
+        self._choose(share)
         if self._level is None:
             return []
         rows = rows_after(self._position, CHUNK)
-        if not rows:
-            self._begin(self._level + 1)
-            return []
-        self._position = rows[-1].id
+        if rows:
+            self._position = rows[-1].id
         return [row for row in rows if not self._stays(row) and row.id not in busy]
 
-    def _begin(self, level: int) -> None:
-        self._level = level if level < len(PERIODS_S) else None
-        self._position = 0
-        self._seen.clear()
+    def _choose(self, share: float) -> None:
+        """A coarser level looks at all rows anew; a finer one only at what comes."""
+        reached = sum(share >= begin for begin, _ in LEVELS) - 1
+        if reached > (-1 if self._level is None else self._level):
+            self._level, self._position = reached, 0
+            self._seen.clear()
+        elif self._level is not None and share < LEVELS[self._level][0] - BACK:
+            self._level = self._level - 1 if self._level else None
+            self._seen.clear()
 
     def _stays(self, row: Row) -> bool:
         """Whether a row is the first of its source in its period."""
-        period_s = PERIODS_S[self._level or 0]
+        period_s = LEVELS[self._level or 0][1]
         if not period_s:
             return False
         channel, at_ns = CHANNEL.search(row.payload), AT_NS.search(row.payload)

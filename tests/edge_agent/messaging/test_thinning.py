@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from edge_agent.contracts.wire.kinds.part import PartMessage
@@ -21,33 +22,44 @@ def row(number: int, at_s: int, channel: str = "a") -> Row:
 
 
 def left_after(thinning: Thinning, rows: list[Row], share: float, busy: set[int]) -> list[Row]:
-    """What is left after one whole sweep."""
-    removed: set[int] = set()
-    while True:
-        at = thinning._position
-        found = thinning.step(share, lambda n, k: [r for r in rows if r.id > n][:7], busy)
-        removed |= {r.id for r in found}
-        if thinning._position < at or not rows or thinning._position == rows[-1].id:
-            thinning.step(share, lambda *_: [], busy)
-            return [r for r in rows if r.id not in removed]
+    """What is left when a level has seen all rows, a few in a step."""
+    for _ in range(len(rows)):
+        found = thinning.step(share, partial(page, rows), busy)
+        removed = {r.id for r in found}
+        rows = [r for r in rows if r.id not in removed]
+    return rows
 
 
-def test_each_sweep_is_coarser_and_the_last_leaves_nothing() -> None:
+def page(rows: list[Row], number: int, limit: int) -> list[Row]:
+    """A few rows, whatever is asked."""
+    return [r for r in rows if r.id > number][: min(limit, 7)]
+
+
+def test_less_room_leaves_less_and_the_last_level_nothing() -> None:
     thinning = Thinning()
     rows = [row(k + 1, k // 2, "ab"[k % 2]) for k in range(240)]
     counts = []
-    for _ in range(3):
-        rows = left_after(thinning, rows, 0.6, set())
+    for share in (0.49, 0.6, 0.75, 0.9):
+        rows = left_after(thinning, rows, share, set())
         counts.append(len(rows))
-    assert counts == [24, 4, 0]
+    assert counts == [240, 24, 4, 0]
 
 
-def test_what_is_being_sent_stays_and_enough_room_ends_it() -> None:
-    thinning = Thinning()
+def test_what_is_being_sent_stays() -> None:
     rows = [row(k + 1, k) for k in range(10)]
-    assert [r.id for r in left_after(thinning, rows, 0.6, {4, 5})] == [1, 4, 5]
-    assert thinning.step(0.3, lambda *_: rows, set()) == []
-    assert thinning.step(0.45, lambda *_: rows, set()) == []
+    assert [r.id for r in left_after(Thinning(), rows, 0.6, {4, 5})] == [1, 4, 5]
+
+
+def test_a_level_ends_with_room_to_spare_and_what_comes_then_is_finer() -> None:
+    thinning = Thinning()
+    assert left_after(thinning, [row(1, 0)], 0.86, set()) == []
+    assert left_after(thinning, [row(2, 1)], 0.8, set()) == []
+    new = [row(k + 3, k) for k in range(60)]
+    assert len(left_after(thinning, new, 0.7, set())) == 1
+    new = [row(k + 100, k) for k in range(60)]
+    assert len(left_after(thinning, new, 0.45, set())) == 6
+    new = [row(k + 200, k) for k in range(60)]
+    assert len(left_after(thinning, new, 0.3, set())) == 60
 
 
 def part(second: int) -> PartMessage:
