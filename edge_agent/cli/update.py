@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ EXAMPLES = """examples:
   lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --probation 60
   lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --ask
   lineside-agent update start caps-1.2.0.bundle --root /var/lib/lineside --shadow --harmful 0.02
+  lineside-agent update start caps --from https://releases.plant/ --root /var/lib/lineside
+  lineside-agent update start caps --from /media/stick/releases --root /var/lib/lineside
   lineside-agent update status --root /var/lib/lineside --json
   lineside-agent update promote --root /var/lib/lineside
   lineside-agent update resume --root /var/lib/lineside
@@ -40,7 +43,14 @@ def register(verbs: Verbs) -> None:
     )
     actions = update.add_subparsers(dest="action", required=True, metavar="ACTION")
     start = _action(actions, "start", "begin an update, and go on as far as it goes", _start)
-    start.add_argument("bundle", type=Path, metavar="BUNDLE")
+    start.add_argument("bundle", metavar="BUNDLE", help="a file; with --from, the bundle's name")
+    start.add_argument(
+        "--from",
+        dest="source",
+        metavar="DIR|URL",
+        help="take the newest release of a folder of releases, of a stick or on a server",
+    )
+    start.add_argument("--ca", type=Path, metavar="FILE", help="who signs the server's certificate")
     start.add_argument(
         "--ask", action="store_true", help="wait for `update promote` before the switch"
     )
@@ -102,16 +112,33 @@ def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import candidate_of, opened
 
-    candidate = candidate_of(args.bundle).model_copy(
-        update={
-            "by_person": args.ask,
-            "probation_s": max(0.0, args.probation),
-            "shadow": _gate(args) if args.shadow else None,
-        }
-    )
-    with opened(_station(args, args.bundle)) as machine:
-        machine.begin(candidate)
-        return _print(machine.run(), args)
+    with tempfile.TemporaryDirectory() as folder:
+        source = _fetched(args, Path(folder)) if args.source else Path(args.bundle)
+        candidate = candidate_of(source).model_copy(
+            update={
+                "by_person": args.ask,
+                "probation_s": max(0.0, args.probation),
+                "shadow": _gate(args) if args.shadow else None,
+            }
+        )
+        with opened(_station(args, source)) as machine:
+            machine.begin(candidate)
+            return _print(machine.run(), args)
+
+
+def _fetched(args: argparse.Namespace, folder: Path) -> Path:
+    """The newest release of a folder of releases as a file."""
+    from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.update.fetch import fetch_release, reader
+    from edge_agent.update.signature import required
+    from edge_agent.update.trust_folder import read_trust_folder
+
+    trust = args.root / "trust"
+    trusted = required(read_trust_folder(trust), trust)
+    read, now_ns = reader(args.source, args.ca), SystemClock().utc_ns()
+    path = folder / f"{args.bundle}.bundle"
+    path.write_bytes(fetch_release(read, args.bundle, trusted, now_ns=now_ns, where=args.source))
+    return path
 
 
 def _gate(args: argparse.Namespace) -> Gate:

@@ -1,0 +1,234 @@
+"""A release from a folder of releases: a USB stick, a share, or static files on HTTPS.
+
+Metadata is fetched and checked first; the bundle itself only when the station may install it, and
+no more of it than the metadata says. What is read before that is bounded, and used for nothing
+but to find the next file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from packaging.version import Version as Order
+from pydantic import BaseModel, Field, ValidationError
+
+from edge_agent.contracts.core.errors import DeviceError, SignatureError, StorageError
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.model.bundle import MAX_BYTES, parse_bundle, signed_bundle
+from edge_agent.contracts.model.manifest import Sha256
+from edge_agent.contracts.model.signature import MANIFEST_SHA256, MOST_ROOTS, Signature
+from edge_agent.update.trusted import Trusted
+
+if TYPE_CHECKING:
+    import urllib3
+
+MOST_METADATA_BYTES = 1 << 20
+TIMEOUT_S = 20.0
+PLACE = re.compile(r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.bundle")
+
+Read: TypeAlias = Callable[[str, int], bytes | None]
+"""The file of a path below the folder, of at most so many bytes; None where there is none."""
+
+
+class _Meta(BaseModel):
+    version: Annotated[int, Field(ge=1)]
+
+
+class _Listing(BaseModel):
+    """Of timestamp and snapshot: the versions of other files."""
+
+    meta: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}\.json$")], _Meta]
+
+
+class _Target(BaseModel):
+    length: Annotated[int, Field(ge=1, le=MAX_BYTES)]
+    hashes: dict[str, Sha256]
+    custom: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Targets(BaseModel):
+    targets: dict[str, _Target]
+
+
+class _File(BaseModel):
+    signed: dict[str, Any]
+
+
+def fetch_release(read: Read, name: str, trusted: Trusted, *, now_ns: int, where: str) -> bytes:
+    """The signed bytes of the newest release of the bundle `name`, checked against `trusted`.
+
+    Raises SignatureError or RollbackError before the bundle is fetched, StorageError for what
+    is missing, DeviceError for a server out of reach.
+    """
+    from edge_agent.update.metadata import find_release
+
+    signature, path, target = _newest(_Folder(read, where), name)
+    manifest_sha256 = str(target.custom.get(MANIFEST_SHA256))
+    find_release(signature, manifest_sha256, trusted, now_ns=now_ns, where=f"{where}: {path}")
+    folder, _, file = path.rpartition("/")
+    place = f"targets/{folder}/{target.hashes['sha256']}.{file}"
+    payload = read(place, target.length)
+    if payload is None or sha256_hex(payload) != target.hashes["sha256"]:
+        raise SignatureError(
+            "is missing, or not what was released",
+            where=f"{where}/{place}",
+            cure="copy the folder of releases again, whole",
+        )
+    return signed_bundle(parse_bundle(payload, place), signature.model_dump_json().encode())
+
+
+def reader(source: str, ca: Path | None = None) -> Read:
+    """How to read `source`, a folder or an address http(s)://...; ca: who signs its certificate."""
+    if re.match(r"https?://", source):
+        return _Server(source.rstrip("/"), ca).read
+    return _Stick(Path(source)).read
+
+
+class _Stick:
+    """A folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, path: str, most_bytes: int) -> bytes | None:
+        """The file, None where there is none; raises StorageError."""
+        try:
+            with (self._folder / path).open("rb") as stream:
+                payload = stream.read(most_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(
+                f"cannot be read ({error.strerror})",
+                where=str(self._folder / path),
+                cure="check the medium, or copy the folder again",
+            ) from error
+        return _bounded(payload, most_bytes, str(self._folder / path))
+
+
+class _Server:
+    """Static files behind an address; redirections are not followed."""
+
+    def __init__(self, base: str, ca: Path | None) -> None:
+        import urllib3
+
+        self._base = base
+        self._pool = urllib3.PoolManager(
+            timeout=TIMEOUT_S, retries=False, ca_certs=str(ca) if ca else None
+        )
+
+    def read(self, path: str, most_bytes: int) -> bytes | None:
+        """The file, None where there is none; raises DeviceError."""
+        import urllib3
+
+        address = f"{self._base}/{path}"
+        try:
+            answer = self._pool.request("GET", address, preload_content=False)
+            try:
+                return self._content(answer, most_bytes, address)
+            finally:
+                answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise DeviceError(
+                f"cannot be reached ({error})", where=address, cure="check network and --ca"
+            ) from error
+
+    def _content(
+        self, answer: urllib3.BaseHTTPResponse, most_bytes: int, address: str
+    ) -> bytes | None:
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise DeviceError(
+                f"answers {answer.status}", where=address, cure="check the address of the releases"
+            )
+        return _bounded(answer.read(most_bytes + 1), most_bytes, address)
+
+
+class _Folder:
+    """Metadata files by name; what is read is not trusted yet."""
+
+    def __init__(self, read: Read, where: str) -> None:
+        self._read = read
+        self.where = where
+
+    def text(self, name: str) -> str:
+        """A file of `metadata/`; raises StorageError where it is missing."""
+        payload = self._read(f"metadata/{name}", MOST_METADATA_BYTES)
+        if payload is None:
+            raise self.fault("is missing", name)
+        try:
+            return payload.decode()
+        except UnicodeDecodeError as error:
+            raise self.fault("is no text", name) from error
+
+    def roots(self) -> list[str]:
+        """Every root from the first; they end where one is missing."""
+        found = [self.text("1.root.json")]
+        while len(found) < MOST_ROOTS:
+            text = self._read(f"metadata/{len(found) + 1}.root.json", MOST_METADATA_BYTES)
+            if text is None:
+                break
+            found.append(text.decode("utf-8", "replace"))
+        return found
+
+    def signed(self, kind: type[Any], text: str, name: str) -> Any:
+        """What of a file is needed to find the next; raises StorageError."""
+        try:
+            return kind.model_validate(_File.model_validate_json(text).signed)
+        except ValidationError as error:
+            raise self.fault("is no metadata", name) from error
+
+    def fault(self, what: str, name: str) -> StorageError:
+        """An error about a file of this folder."""
+        return StorageError(
+            what,
+            where=f"{self.where}/metadata/{name}",
+            cure="name a folder that `lineside-deploy release` wrote, or copy it again",
+        )
+
+
+def _newest(folder: _Folder, name: str) -> tuple[Signature, str, _Target]:
+    timestamp = folder.text("timestamp.json")
+    listing = folder.signed(_Listing, timestamp, "timestamp.json")
+    snapshot_name = f"{_version(folder, listing, 'snapshot.json')}.snapshot.json"
+    snapshot = folder.text(snapshot_name)
+    listing = folder.signed(_Listing, snapshot, snapshot_name)
+    found: list[tuple[Order, str, _Target, str]] = []
+    for file in sorted(set(listing.meta) - {"targets.json"}):
+        text = folder.text(f"{listing.meta[file].version}.{file}")
+        for path, target in folder.signed(_Targets, text, file).targets.items():
+            place = PLACE.fullmatch(path)
+            if place and place[2] == name and f"{place[1]}.json" == file:
+                found.append((Order(place[3]), path, target, text))
+    if not found:
+        raise StorageError(
+            f"no release of {name!r}", where=folder.where, cure="check the name, or release it"
+        )
+    _, path, target, line_text = max(found, key=lambda one: one[0])
+    signature = Signature(
+        roots=folder.roots(),
+        timestamp=timestamp,
+        snapshot=snapshot,
+        targets=folder.text(f"{_version(folder, listing, 'targets.json')}.targets.json"),
+        line=path.partition("/")[0],
+        line_targets=line_text,
+    )
+    return signature, path, target
+
+
+def _version(folder: _Folder, listing: _Listing, name: str) -> int:
+    if name not in listing.meta:
+        raise folder.fault("is not listed", name)
+    return listing.meta[name].version
+
+
+def _bounded(payload: bytes, most_bytes: int, where: str) -> bytes:
+    if len(payload) > most_bytes:
+        raise StorageError(
+            f"has more than {most_bytes} bytes", where=where, cure="do not use this source"
+        )
+    return payload
