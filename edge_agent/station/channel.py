@@ -70,10 +70,9 @@ class ChannelThread:
         return self._thread.is_alive()
 
     @property
-    def inspecting_s(self) -> float:
-        """For how long the inspection that goes on has lasted; 0 where none does."""
-        since_ns = self._inspecting_ns
-        return 0.0 if since_ns is None else (self._clock.mono_ns() - since_ns) / 1e9
+    def inspecting_since_ns(self) -> int | None:
+        """Monotonic time at which the inspection that goes on began; None where none does."""
+        return self._inspecting_ns
 
     def abandon(self) -> bool:
         """Let nothing come of the inspection that hangs; False where it has just ended."""

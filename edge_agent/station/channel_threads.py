@@ -20,6 +20,9 @@ LOG = logging.getLogger("lineside.station")
 
 HUNG_S = 1.0
 """An inspection that takes longer, and longer than the line's deadline, hangs."""
+LOOKS = 10
+"""It must also have been seen at so many looks: a machine that was asleep, or is much too busy,
+does not look either."""
 MOST_RESTARTS, WITHIN_S = 3, 600.0
 """A channel gets so many threads anew in that time; then the station is disarmed."""
 
@@ -49,6 +52,7 @@ class ChannelThreads:
         self._threads: list[ChannelThread] = []
         self._restarts: dict[str, deque[int]] = {}
         self._given_up: dict[str, str] = {}
+        self._seen: dict[str, tuple[int, int]] = {}  # since when an inspection goes on, and looks
 
     @property
     def any(self) -> bool:
@@ -94,8 +98,7 @@ class ChannelThreads:
     def replace_hung(self) -> None:
         """Look for threads that hang; takes as long as a bundle takes to load where one does."""
         for place, thread in enumerate(self._threads):
-            name = thread.channel.name
-            if name not in self._given_up and thread.inspecting_s >= self._hung_s:
+            if thread.channel.name not in self._given_up and self._hangs(thread):
                 self._replace(place, thread)
 
     def join(self, limit_s: float) -> None:
@@ -108,6 +111,16 @@ class ChannelThreads:
         for thread in self._threads:
             if not thread.alive:
                 thread.channel.bundle.close()
+
+    def _hangs(self, thread: ChannelThread) -> bool:
+        since_ns, name = thread.inspecting_since_ns, thread.channel.name
+        if since_ns is None:
+            self._seen.pop(name, None)
+            return False
+        before_ns, looks = self._seen.get(name, (since_ns, 0))
+        looks = looks + 1 if before_ns == since_ns else 1
+        self._seen[name] = since_ns, looks
+        return looks >= LOOKS and self._clock.mono_ns() - since_ns >= self._hung_s * 1e9
 
     def _replace(self, place: int, thread: ChannelThread) -> None:
         name, now_ns = thread.channel.name, self._clock.mono_ns()

@@ -19,12 +19,13 @@ from edge_agent.decide.inspector import Inspector
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.infer.runtime_choice import cpu_runtime
 from edge_agent.station.build import ArmedChannel, LoadedBundle, arm_channel
-from edge_agent.station.channel_threads import MOST_RESTARTS, ChannelThreads
+from edge_agent.station.channel_threads import LOOKS, MOST_RESTARTS, ChannelThreads
 from edge_agent.station.config import Channel, StationConfig, read_config
 from edge_agent.station.station import Station
 from edge_agent.station.timing import Timing
 from tests.station_kit import wait_until, write_station
 
+CLOCK = SystemClock()
 HUNG_S = 0.2
 DEADLINE_MS = 150
 SLOW_LINE = 'driver = "folder"\npath = "frames"\nrate_hz = 10'
@@ -101,11 +102,12 @@ def test_the_cpu_model_goes_on_where_an_inspection_hangs(
 class Thread:
     """A thread of a channel that hangs as soon as it starts."""
 
-    alive, ended, beat_ns, inspecting_s = True, False, 0, 9.0
+    alive, ended, beat_ns = True, False, 0
 
     def __init__(self, channel: ArmedChannel) -> None:
         self.channel = channel
         self.started = self.abandoned = False
+        self.inspecting_since_ns = CLOCK.mono_ns() - 9 * 10**9
 
     def start(self) -> None:
         self.started = True
@@ -120,7 +122,12 @@ def threads(load: object, made: list[Thread]) -> ChannelThreads:
         made.append(Thread(channel))
         return made[-1]
 
-    return ChannelThreads(make, load, clock=SystemClock())  # type: ignore[arg-type]
+    return ChannelThreads(make, load, clock=CLOCK)  # type: ignore[arg-type]
+
+
+def look(watched: ChannelThreads) -> None:
+    for _ in range(LOOKS):
+        watched.replace_hung()
 
 
 def channel() -> ArmedChannel:
@@ -134,17 +141,27 @@ def test_after_a_few_restarts_the_station_is_told_to_stop() -> None:
     watched = threads(lambda _: next(left), made)
     watched.start([channel()])
     for k in range(MOST_RESTARTS):
-        watched.replace_hung()
+        look(watched)
         assert (watched.faults, len(watched.warnings)) == ([], 1)
         assert made[k].abandoned
         assert made[k + 1].started
         assert made[k + 1].channel.bundle is bundles[k]
-    watched.replace_hung()
+    look(watched)
     (fault,) = watched.faults
     assert "top: an inspection hangs again, after 3 restarts" in fault
     assert watched.warnings == []
-    watched.replace_hung()
+    look(watched)
     assert len(made) == MOST_RESTARTS + 1
+
+
+def test_a_machine_that_was_asleep_hangs_nowhere() -> None:
+    made: list[Thread] = []
+    watched = threads(None, made)
+    watched.start([channel()])
+    for _ in range(3 * LOOKS):
+        watched.replace_hung()
+        made[0].inspecting_since_ns = CLOCK.mono_ns() - 9 * 10**9
+    assert (len(made), watched.faults, watched.warnings) == (1, [], [])
 
 
 def test_a_cpu_model_that_cannot_be_loaded_stops_the_station() -> None:
@@ -153,7 +170,7 @@ def test_a_cpu_model_that_cannot_be_loaded_stops_the_station() -> None:
 
     watched = threads(refuse, [])
     watched.start([channel()])
-    watched.replace_hung()
+    look(watched)
     assert "the CPU model fails: b: is damaged" in watched.faults[0]
 
 
