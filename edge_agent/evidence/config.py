@@ -43,7 +43,7 @@ class EvidenceTable(Table):
     jpeg_quality: int = Field(default=92, ge=50, le=100, description="of jpeg")
     heat_map: bool = Field(default=True, description="whether a detector's map is kept beside it")
     recent_mb: float = Field(
-        default=48,
+        default=12,
         ge=0,
         le=4096,
         description="memory for the last items while the page is served: one that a person reports "

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +18,7 @@ from edge_agent.evidence.labels import MISSED
 from edge_agent.evidence.store import MB, disk_of, quota_bytes, used_bytes
 from edge_agent.web.access import Caller, RefusedError
 from edge_agent.web.evidence_changes import EvidenceChanges
-from edge_agent.web.evidence_index import EvidenceRow, Wanted, Which, kept_of, ordered
+from edge_agent.web.evidence_index import EvidenceRow, Wanted, Which, kept_of, ordered, tabs_of
 from edge_agent.web.evidence_models import (
     EvidenceDetail,
     EvidenceDisk,
@@ -38,7 +39,6 @@ from edge_agent.web.users import Role
 from edge_agent.web.zip_stream import zip_stream
 
 KEYS = "123456789"
-STATES: tuple[Which, ...] = ("all", "todo", "review", "labelled", "disputed", "missed", "protected")
 HOUR_NS = 3_600_000_000_000
 COUNT_NS = 10_000_000_000
 
@@ -78,14 +78,12 @@ class EvidenceApi:
         rows = self._index.rows()
         wanted = self._wanted(caller, taken)
         found = ordered([row for row in rows if wanted.fits(row)], taken.order)
+        counts = Counter(tab for row in rows for tab in tabs_of(row, caller.name))
         shown = found[taken.offset : taken.offset + taken.limit]
         return EvidencePage(
             items=[shown_item(row, caller, taken.which == "review") for row in shown],
             total=len(found),
-            counts={
-                which: sum(Wanted(which=which, caller=caller.name).fits(row) for row in rows)
-                for which in STATES
-            },
+            counts={which: counts[which] for which in get_args(Which)},
             choices=self._choices(rows),
             channels=sorted({row.channel for row in rows}),
             labels=sorted({row.label for row in rows}),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge_agent.evidence.export import proposed_label
 from edge_agent.evidence.folder import (
     LABEL,
     PROTECTED,
+    RECORD,
     Kept,
     read_one,
     records_folder,
@@ -96,7 +96,7 @@ class Wanted:
             and self.label in ("", row.label)
             and self.channel in ("", row.channel)
             and self._is_within(row.score)
-            and self._is_which(row)
+            and (self.which == "all" or self.which in tabs_of(row, self.caller))
         )
 
     def _is_within(self, score: float | None) -> bool:
@@ -107,17 +107,24 @@ class Wanted:
         below = self.high is None or score <= self.high
         return below and (self.low is None or score >= self.low)
 
-    def _is_which(self, row: EvidenceRow) -> bool:
-        state, voters = row.labels.state, {vote.by for vote in row.labels.last}
-        return {
-            "all": True,
-            "todo": state == "todo",
-            "review": state == "labelled" and self.caller not in voters,
-            "labelled": state in ("labelled", "confirmed"),
-            "disputed": state == "disputed",
-            "missed": row.labels.missed is not None,
-            "protected": row.protected,
-        }[self.which]
+
+def tabs_of(row: EvidenceRow, caller: str) -> set[Which]:
+    """Which of the choices of items a row belongs to, as the caller sees them."""
+    state = row.labels.state
+    found: set[Which] = {"all"}
+    if state == "todo":
+        found.add("todo")
+    elif state == "disputed":
+        found.add("disputed")
+    else:
+        found.add("labelled")
+    if state == "labelled" and all(vote.by != caller for vote in row.labels.last):
+        found.add("review")
+    if row.labels.missed is not None:
+        found.add("missed")
+    if row.protected:
+        found.add("protected")
+    return found
 
 
 class EvidenceIndex:
@@ -127,6 +134,8 @@ class EvidenceIndex:
         self.folder = folder
         self._rows: dict[str, EvidenceRow] = {}
         self._lock = threading.Lock()
+        self._changed_ns = -1
+        self._settled = False
 
     def find(self, wanted: Wanted, order: Order = "newest") -> list[EvidenceRow]:
         """The rows that are meant, in their order."""
@@ -135,8 +144,15 @@ class EvidenceIndex:
     def row(self, stem: str) -> EvidenceRow | None:
         """The row of a record, as it is on disk now."""
         with self._lock:
-            self._look()
-            return self._rows.get(stem)
+            if stem not in self._rows:
+                self._look()
+            row = self._rows.get(stem)
+            fresh = None if row is None else _fresh(row, self.folder, *_names_of(self.folder, stem))
+            if fresh is None:
+                self._rows.pop(stem, None)
+            else:
+                self._rows[stem] = fresh
+            return fresh
 
     def rows(self) -> list[EvidenceRow]:
         """Every row, as it is on disk now, the oldest first."""
@@ -144,21 +160,24 @@ class EvidenceIndex:
             self._look()
             return list(self._rows.values())
 
-    def labels(self) -> Counter[tuple[str, bool]]:
-        """What people called things: (label, whether it is a defect) -> how often."""
-        return Counter(
-            (vote.label, vote.is_defect) for row in self.rows() for vote in row.labels.last
-        )
-
     def _look(self) -> None:
-        """Take up what the station, the page or a person at the shell has changed."""
+        """Take up what the station, the page or a person at the shell has changed.
+
+        A folder that has the time of change of the last two looks is as it was: one look may fall
+        into the same tick of the clock as a change, two do not.
+        """
+        changed_ns = _changed_ns(records_folder(self.folder))
+        if self._settled and changed_ns == self._changed_ns:
+            return
+        self._settled = changed_ns == self._changed_ns
+        self._changed_ns = changed_ns
         names, versions = _names(records_folder(self.folder))
-        found = stems(names)
         rows = {}
-        for stem in sorted(found):
+        for stem in sorted(stems(names)):
             row = self._rows.get(stem) or _row(self.folder, stem)
-            if row is not None:
-                rows[stem] = _fresh(row, self.folder, names, versions)
+            fresh = None if row is None else _fresh(row, self.folder, names, versions)
+            if fresh is not None:
+                rows[stem] = fresh
         self._rows = rows
 
 
@@ -186,6 +205,29 @@ def _names(folder: Path) -> tuple[set[str], dict[str, tuple[int, int]]]:
     return {name for name in names if not name.startswith(".")}, versions
 
 
+def _names_of(folder: Path, stem: str) -> tuple[set[str], dict[str, tuple[int, int]]]:
+    """As _names, of one record alone."""
+    names: set[str] = set()
+    versions: dict[str, tuple[int, int]] = {}
+    for suffix in (RECORD, PROTECTED, LABEL):
+        name = f"{stem}{suffix}"
+        try:
+            found = (records_folder(folder) / name).stat()
+        except OSError:
+            continue
+        names.add(name)
+        if suffix == LABEL:
+            versions[name] = (found.st_mtime_ns, found.st_ino)
+    return names, versions
+
+
+def _changed_ns(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
+
+
 def _row(folder: Path, stem: str) -> EvidenceRow | None:
     kept = read_one(folder, stem)
     if kept is None:
@@ -209,8 +251,10 @@ def _row(folder: Path, stem: str) -> EvidenceRow | None:
 
 def _fresh(
     row: EvidenceRow, folder: Path, names: set[str], versions: dict[str, tuple[int, int]]
-) -> EvidenceRow:
-    """The row with its marks and labels as they are now."""
+) -> EvidenceRow | None:
+    """The row with its marks and labels as they are now; None where the record is gone."""
+    if f"{row.stem}{RECORD}" not in names:
+        return None
     protected = f"{row.stem}{PROTECTED}" in names
     version = versions.get(f"{row.stem}{LABEL}", (0, 0))
     if protected == row.protected and version == row.version:
