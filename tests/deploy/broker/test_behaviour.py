@@ -15,7 +15,7 @@ from tests.deploy.broker.kit import grades, one, with_lines
 
 def test_a_broker_that_keeps_everything_passes_each_trial(tmp_path: Path) -> None:
     with with_lines(tmp_path) as target:
-        found = list(behaviour(target, 1100))
+        found = list(behaviour(target, 300))
         with CheckClient(target) as client:
             client.subscribe("lineside/press-1/#")
             assert client.receive(1, 0.3) == []  # nothing retained is left behind
