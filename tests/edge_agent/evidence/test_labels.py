@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Frame, Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
@@ -183,3 +185,18 @@ def test_a_missed_part_is_no_good_part_in_the_data_set(tmp_path: Path) -> None:
     done = export(tmp_path, list(read_kept(tmp_path)), tmp_path / "set")
     assert done.labels == {"missed": 1}
     assert 'good = ["good"]' in (tmp_path / "set" / "dataset.toml").read_text()
+
+
+def test_the_list_at_the_shell_names_what_people_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = keep(tmp_path / "evidence", range(2))
+    said = Labels().with_vote(vote("ann", "scratch")).with_vote(vote("bob", "scratch", at_ns=2))
+    write_labels(tmp_path / "evidence", kept[1].stem, said)
+    assert main(["evidence", "list", str(tmp_path), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["labelled"], row["label"]) for row in rows] == [
+        ("todo", ""), ("confirmed", "scratch"),
+    ]  # fmt: skip
+    assert main(["evidence", "list", str(tmp_path)]) == 0
+    assert "confirmed: scratch" in capsys.readouterr().out.splitlines()[1]
