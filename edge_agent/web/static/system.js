@@ -8,7 +8,7 @@ tell(async () => {
     [w.version, found.version],
     [w.disk, `${(found.disk_free_mb / 1024).toFixed(1)} / ${(found.disk_total_mb / 1024).toFixed(1)} GB`],
     [w.temperature, found.temperature_c === null ? w.unknown : `${found.temperature_c.toFixed(0)} °C`],
-    [w.clock, found.utc],
+    [w.clock, found.utc.slice(0, 19).replace("T", " ")],
     [w.clock_synchronised, synchronised],
     [w.broker, found.broker || "–"],
     [w.outbox_waiting, found.outbox_waiting],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from edge_agent.capture.drivers import build_source
 from edge_agent.cli.setup import ENGINEER
@@ -24,11 +25,13 @@ from edge_agent.station.setup_page import SetupPage
 from edge_agent.update.slots import install
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_commission import CommissionApi
+from edge_agent.web.app import build_app
 from edge_agent.web.commission import Choice
 from edge_agent.web.config import WebTable
 from edge_agent.web.updates import prove_bundle
 from edge_agent.web.users import Role
 from tests.conftest import Shared
+from tests.page_kit import ADDRESS, PASSWORD
 from tests.signing_kit import open_workshop
 from tests.station_kit import wait_until
 
@@ -218,6 +221,26 @@ def test_every_operation_needs_an_engineer_and_a_fault_is_told_whole(bench: Benc
     with pytest.raises(RefusedError, match="rate_hz") as error:
         by_name["commissionChoose"].run(None, caller, wrong)
     assert error.value.status == 409
+    page.close()
+
+
+def test_a_stranger_and_a_lesser_role_get_nothing_of_commissioning(bench: Bench) -> None:
+    table = WebTable(enabled=True, users_file=bench.folder / "users.json")
+    page = SetupPage(
+        bench.path, table, clock=SystemClock(), record=bench.record, started=bench.started
+    )
+    page.users.add("quinn", Role.QUALITY, PASSWORD)
+    app = build_app(page.page.rooms)
+    browser = TestClient(app, base_url=ADDRESS, follow_redirects=False)
+    rows = CommissionApi(page.page.rooms).operations()
+    assert browser.get("/commission").status_code == 303
+    assert {browser.request(row.method, row.path, json={}).status_code for row in rows} == {401}
+    browser.post("/api/login", json={"name": "quinn", "password": PASSWORD})
+    browser.headers["X-CSRF-Token"] = browser.get("/api/me").json()["csrf"]
+    assert browser.get("/commission").status_code == 403
+    assert {browser.request(row.method, row.path, json={}).status_code for row in rows} == {403}
+    assert not bench.records
+    assert not bench.started.is_set()
     page.close()
 
 
