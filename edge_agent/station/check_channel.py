@@ -18,11 +18,12 @@ from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.process.input import TabularInput, prepare_rows
 from edge_agent.contracts.process.tables import table_of_rows
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
+from edge_agent.decide.station_threshold import StationThresholds, is_looser
 from edge_agent.decide.vibration import read_baseline
 from edge_agent.infer.bundle_inspector import load_inspector
 from edge_agent.infer.trial import Trials
 from edge_agent.station.build import arm_channel, trusted_bundle
-from edge_agent.station.config import Channel, StationConfig, VibrationChannel
+from edge_agent.station.config import Channel, ImageChannel, StationConfig, VibrationChannel
 
 ITEMS = 20
 """Items of a channel that are judged: a fault may show only from the second one on."""
@@ -53,6 +54,8 @@ def check_channel(
         yield guarded(f"{name}: network", lambda: _network(channel, bundle))
         if isinstance(channel, VibrationChannel) and channel.baseline is not None:
             yield guarded(f"{name}: baseline", lambda: _baseline(channel, bundle))
+        if isinstance(channel, ImageChannel):
+            yield from _threshold(channel, bundle, config)
     try:
         yield from _run(channel, bundle, config, clock, items, source_s)
     except LinesideError as error:
@@ -123,6 +126,23 @@ def _baseline(channel: VibrationChannel, bundle: Bundle) -> CheckResult:
     baseline = read_baseline(path, bundle.manifest.spec)
     detail = f"{path}: {baseline.windows} windows, threshold {baseline.threshold:g}"
     return CheckResult(f"channel {channel.name}: baseline", "OK", detail)
+
+
+def _threshold(channel: Channel, bundle: Bundle, config: StationConfig) -> Iterator[CheckResult]:
+    """The threshold that somebody set in the place of the bundle's own, where there is one."""
+    name, own = f"channel {channel.name}: threshold", bundle.manifest.spec.scoring
+    kept = StationThresholds(config.station.state_dir)
+    try:
+        scoring = kept.scoring_for(channel.name, bundle.title, own)
+    except LinesideError as error:
+        yield failure(name, error)
+        return
+    if scoring is own:
+        return
+    detail = f"{scoring.threshold:g}, {scoring.chosen_by}; the bundle's own is {own.threshold:g}"
+    looser = is_looser(own, scoring.threshold)
+    cure = "parts pass that the bundle, as it was proven, rejects: train again" if looser else ""
+    yield CheckResult(name, "WARN" if looser else "OK", detail, cure)
 
 
 def _run(

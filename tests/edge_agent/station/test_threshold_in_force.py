@@ -12,6 +12,8 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.decide.station_threshold import StationThresholds, ThresholdSetting
+from edge_agent.station.build import trusted_bundle
+from edge_agent.station.check_channel import check_channel
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from tests.station_kit import IMAGE_SPEC, write_frames, write_image_bundle, write_station
@@ -67,3 +69,24 @@ def test_a_damaged_file_keeps_the_station_disarmed(line: Path) -> None:
     (line.parent / "state" / "thresholds.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         run(line)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "told"),
+    [
+        (0.4, ("OK", "0.4, set at the station by ann; the bundle's own is 0.5")),
+        (0.6, ("WARN", "0.6, set at the station by ann; the bundle's own is 0.5")),
+    ],
+)
+def test_check_names_the_threshold_and_who_set_it(
+    line: Path, threshold: float, told: tuple[str, str]
+) -> None:
+    config = read_config(line)
+    title = trusted_bundle(line.parent / "brightness.bundle", config.trust).title
+    StationThresholds(config.station.state_dir).add(setting(threshold, title))
+    found = list(check_channel(config.channel[0], config, SystemClock(), items=2))
+    assert [(r.grade, r.detail) for r in found if r.what == "channel top: threshold"] == [told]
+    # A channel without a setting has no such row, so that every other row stays what it was.
+    StationThresholds(config.station.state_dir).drop_last("top", title)
+    rest = check_channel(config.channel[0], config, SystemClock(), items=2)
+    assert "channel top: threshold" not in {one.what for one in rest}
