@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,13 @@ from deploy.broker.client import CheckClient
 from deploy.broker.rabbitmq import rabbitmq_files
 from deploy.broker.settings import BrokerSettings
 from deploy.broker.target import BrokerTarget
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.messaging.config import MqttTable
+from edge_agent.messaging.mqtt.sender import Sender
 from tests.deploy.broker.kit import NOW, as_user, grades
 from tests.deploy.broker.rabbit import running
+from tests.edge_agent.messaging.outbox_kit import open_outbox, put
+from tests.station_kit import wait_until
 
 pytestmark = [pytest.mark.integrations, pytest.mark.timeout(600)]
 
@@ -55,3 +61,32 @@ def test_the_collector_hears_every_station_and_confirms(plant: tuple[Path, Broke
         assert collector.receive(1) == [b"{}"]
         collector.publish("lineside/press-1/ack", [b"ok"])
         assert station.receive(1) == [b"ok"]
+
+
+def test_a_stations_sender_delivers_to_it(plant: tuple[Path, BrokerTarget], tmp_path: Path) -> None:
+    folder, target = plant
+    password = folder / "passwords" / "press-1"
+    outbox = open_outbox(tmp_path / "s", station="press-1", on_commit=lambda: sender.wake())
+    table = {
+        "host": target.host,
+        "port": target.port,
+        "username": "press-1",
+        "password_file": str(password),
+        "tls": {"ca_file": str(folder / "ca.pem")},
+    }
+    sender = Sender(
+        MqttTable.model_validate(table),
+        station="press-1",
+        client_id="lineside-press-1",
+        outbox=outbox,
+        clock=SystemClock(),
+    )
+    with CheckClient(as_user(folder, target.port, "collector")) as collector:
+        collector.subscribe("lineside/+/verdict")
+        sender.start()
+        ids = put(outbox, 50)
+        assert wait_until(lambda: outbox.waiting == 0, 30), sender.fault
+        found = [json.loads(payload)["event_id"] for payload in collector.receive(50)]
+    sender.stop(5)
+    outbox.stop()
+    assert found == ids

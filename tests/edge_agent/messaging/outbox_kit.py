@@ -19,19 +19,20 @@ from tests.station_kit import verdict, wait_until
 def open_outbox(
     folder: Path,
     *,
+    station: str = "test",
     quota_mb: float = 64,
     hand_over: int = 16384,
     busy_s: float = 0.05,
     clock: Clock | None = None,
     on_commit: Callable[[], None] = lambda: None,
 ) -> Outbox:
-    """A started outbox of the station `test`; its count of parts is in `folder`.mem."""
+    """A started outbox of `station`; its count of parts is in `folder`.mem."""
     memory = folder.with_name(f"{folder.name}.mem")
     memory.mkdir(exist_ok=True)
     outbox = Outbox(
         OutboxStore(folder, quota_mb, busy_s=busy_s),
         ActedCounter(folder, memory=memory),
-        station="test",
+        station=station,
         hand_over=hand_over,
         clock=clock or SystemClock(),
         on_commit=on_commit,
