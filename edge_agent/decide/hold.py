@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import InputError, StorageError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
 
@@ -44,8 +45,8 @@ class Hold:
             return
         self._stops = {PERSON: "somebody before the restart"}
         with contextlib.suppress(OSError, ValueError):
-            kept = json.loads(self._file.read_text(encoding="utf-8"))
-            if isinstance(kept, dict) and kept:
+            kept = load_json_object(self._file.read_bytes())
+            if kept:
                 self._stops = {str(cause): str(by) for cause, by in kept.items()}
 
     def stop(self, by: str, cause: str = PERSON) -> None:

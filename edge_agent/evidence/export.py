@@ -17,6 +17,7 @@ import cv2
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.files import whole_folder
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.evidence.folder import Kept
 from edge_agent.evidence.labels import MISSED, Labels, Vote, draw_mask, read_labels
 from edge_agent.evidence.record import Kind
@@ -85,13 +86,13 @@ def _files(folder: Path, kept: Sequence[Kept], done: Exported) -> Iterator[tuple
             continue
         try:
             payload = (folder / one.record.file).read_bytes()
-        except FileNotFoundError:
+            tags = load_json_object(payload, finite=False) if done.kind == "tabular" else {}
+        except (FileNotFoundError, ValueError):  # removed meanwhile, or damaged on the card
             done.lost += 1
             continue
         row = _row(one, said)
         good |= {row["label"]} if _is_good(one, said) else set()
         if done.kind == "tabular":
-            tags = json.loads(payload)
             row.pop("path")
             row |= {name: "" if tag is None else str(tag) for name, tag in tags.items()}
         else:
@@ -99,7 +100,8 @@ def _files(folder: Path, kept: Sequence[Kept], done: Exported) -> Iterator[tuple
         yield from _mask(one, said.agreed, row)
         rows.append(row)
     if not rows:
-        what = "people disagree on all of it" if done.disputed else "the station removed all of it"
+        what = "the station removed all of it, or it is damaged"
+        what = "people disagree on all of it" if done.disputed else what
         raise InputError(what, where=str(folder), cure="choose other items")
     labels = [row["label"] for row in rows]
     done.samples = len(rows)

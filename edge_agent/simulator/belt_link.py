@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.settings.toml import Table
 
 CONNECT_S = 2.0
@@ -72,9 +72,8 @@ class BeltLink:
         if text is None:
             return None
         try:
-            found = json.loads(text)
-            return {str(key): int(value) for key, value in found.items()}
-        except (ValueError, AttributeError, TypeError) as error:
+            return {key: int(str(value)) for key, value in load_json_object(text).items()}
+        except ValueError as error:
             raise self.lost(f"it says {text[:40]!r}") from error
 
     def payload(self, size: int) -> bytes:

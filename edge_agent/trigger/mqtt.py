@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from typing import Literal
@@ -14,6 +13,7 @@ from edge_agent.broker.config import BrokerTable
 from edge_agent.broker.session import BrokerSession
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
 WAITING = 4096
@@ -101,11 +101,11 @@ class MqttTrigger:
             text = payload.decode("utf-8-sig").strip()
             if not self._config.part_key:
                 return text[:MOST_CHARACTERS]
-            document = json.loads(text)
-        except (ValueError, RecursionError):
+            value = load_json_object(text).get(self._config.part_key)
+        except ValueError:
             return ""
-        value = document.get(self._config.part_key) if isinstance(document, dict) else None
-        return str(value)[:MOST_CHARACTERS] if isinstance(value, str | int) else ""
+        is_name = isinstance(value, str | int) and not isinstance(value, bool)
+        return str(value)[:MOST_CHARACTERS] if is_name else ""
 
 
 DRIVER = TriggerDriver(MqttTriggerTable, MqttTrigger, names_parts=True)

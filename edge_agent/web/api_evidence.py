@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.evidence.export import Exported, data_set
 from edge_agent.evidence.folder import Kept, read_one
 from edge_agent.evidence.labels import MISSED
@@ -231,12 +231,13 @@ def _tags(rooms: Rooms, kept: Kept) -> dict[str, float | None]:
     if kept.record.kind != "tabular":
         return {}
     try:
-        found: dict[str, float | None] = json.loads(
-            (rooms.quality.evidence.folder / kept.record.file).read_bytes()
-        )
+        payload = (rooms.quality.evidence.folder / kept.record.file).read_bytes()
+        found = load_json_object(payload, finite=False)
     except (OSError, ValueError):
         return {}
-    return found
+    return {
+        name: value if isinstance(value, int | float) else None for name, value in found.items()
+    }
 
 
 def _chained(

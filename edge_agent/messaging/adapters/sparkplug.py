@@ -17,6 +17,7 @@ from edge_agent.broker.client import build_client, connect
 from edge_agent.contracts.core.errors import BrokerError, ConfigError, StorageError
 from edge_agent.contracts.core.extras import PROTOBUF, missing
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.adapter import AdapterDriver, AdapterStation, AdapterTable, Delivery
 
@@ -185,8 +186,8 @@ class SparkplugAdapter:
 def next_bd_seq(path: Path) -> int:
     """0 to 255, one more than that of the connection before, also across restarts."""
     try:
-        last = int(json.loads(path.read_bytes())["bdSeq"])
-    except (OSError, ValueError, KeyError, TypeError):
+        last = int(str(load_json_object(path.read_bytes())["bdSeq"]))
+    except (OSError, ValueError, KeyError):
         last = -1
     number = (last + 1) % 256
     write_atomic(path, json.dumps({"bdSeq": number}).encode())
@@ -196,8 +197,8 @@ def next_bd_seq(path: Path) -> int:
 def is_online(payload: bytes) -> bool:
     """Whether a STATE message says that its host is there."""
     try:
-        return json.loads(payload)["online"] is True
-    except (ValueError, KeyError, TypeError):
+        return load_json_object(payload)["online"] is True
+    except (ValueError, KeyError):
         return False
 
 

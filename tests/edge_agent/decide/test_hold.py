@@ -73,7 +73,7 @@ def test_stops_of_two_causes_end_one_by_one(tmp_path: Path) -> None:
     assert not (tmp_path / FILE).exists()
 
 
-@pytest.mark.parametrize("content", ["anna", "", "[]", "{}", "3"])
+@pytest.mark.parametrize("content", ["anna", "", "[]", "{}", "3", "[" * 99_999])
 def test_a_file_of_another_kind_counts_as_stopped(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     hold = Hold(tmp_path)

@@ -69,12 +69,23 @@ def test_what_the_station_removed_meanwhile_is_counted_as_lost(tmp_path: Path) -
     assert 'group = "part"' in toml
 
 
+@pytest.mark.parametrize("damage", ["", "[1]", "{", "[" * 99_999])
+def test_damaged_tags_are_counted_as_lost(tmp_path: Path, damage: str) -> None:
+    rows = [kept(k, kind="tabular") for k in (1, 2)]
+    folder = store(tmp_path, 1, 2)
+    (folder / rows[0].record.file).write_text(damage)
+    (folder / rows[1].record.file).write_text('{"power": Infinity}')
+    done = export(folder, rows, tmp_path / "out")
+    assert (done.samples, done.lost) == (1, 1)
+    assert "inf" in (tmp_path / "out" / "labels.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("records", "reason"),
     [
         ([], "no evidence fits"),
         ([kept(1), kept(2, kind="vibration")], "image and vibration cannot be one data set"),
-        ([kept(9)], "the station removed all of it meanwhile"),
+        ([kept(9)], "the station removed all of it, or it is damaged"),
     ],
 )
 def test_what_is_no_data_set_leaves_no_folder(

@@ -98,7 +98,9 @@ def test_a_node_waits_for_its_primary_host(tmp_path: Path) -> None:
         assert set(seen(host)[:born]) == {"scada"}
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b'{"online": 1}', b'{"online": false}', b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b'{"online": 1}', b'{"online": false}', b"\xff", b"[" * 99_999]
+)
 def test_only_a_clear_word_says_that_a_host_is_online(text: bytes) -> None:
     assert not is_online(text)
 
@@ -108,8 +110,9 @@ def test_the_number_of_a_session_outlives_the_agent_and_goes_round(tmp_path: Pat
     assert [next_bd_seq(path) for _ in range(3)] == [0, 1, 2]
     path.write_text(json.dumps({"bdSeq": 255}))
     assert next_bd_seq(path) == 0
-    path.write_text("{")
-    assert next_bd_seq(path) == 0
+    for damaged in ("{", "[" * 99_999, '{"bdSeq": 1e999}', '{"bdSeq": [1]}'):
+        path.write_text(damaged)
+        assert next_bd_seq(path) == 0
 
 
 def test_without_a_broker_the_table_is_refused(tmp_path: Path) -> None:
