@@ -116,8 +116,8 @@ class Controller:
     ) -> Rollout:
         """Act on some stations at once; the journal knows of each before and after."""
         begun, well, badly = steps
-        for name in names:
-            rollout = rollout.with_station(name, begun, rollout.stations[name].reason)
+        rows = {name: (begun, rollout.stations[name].reason) for name in names}
+        rollout = rollout.with_stations(rows)
         write_rollout(self._folder, rollout)
         with ThreadPoolExecutor(max(1, len(names))) as pool:
             works = []
@@ -125,9 +125,9 @@ class Controller:
                 if act is self._update:
                     self._wait_for_turn(rollout.per_minute)
                 works.append((name, pool.submit(_reason, act, name)))
-            for name, work in works:
-                reason = work.result()
-                rollout = rollout.with_station(name, badly if reason else well, reason)
+            reasons = {name: work.result() for name, work in works}
+        ended = {name: (badly if why else well, why) for name, why in reasons.items()}
+        rollout = rollout.with_stations(ended)
         write_rollout(self._folder, rollout)
         return rollout
 

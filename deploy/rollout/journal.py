@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -46,8 +47,15 @@ class Rollout(Strict):
 
     def with_station(self, name: str, progress: Progress, reason: str = "") -> Rollout:
         """The same with one station's progress."""
-        row = StationProgress(progress=progress, reason=reason[:400])
-        return self.model_copy(update={"stations": {**self.stations, name: row}})
+        return self.with_stations({name: (progress, reason)})
+
+    def with_stations(self, rows: Mapping[str, tuple[Progress, str]]) -> Rollout:
+        """The same with the progress and reason of some stations."""
+        fresh = {
+            name: StationProgress(progress=progress, reason=reason[:400])
+            for name, (progress, reason) in rows.items()
+        }
+        return self.model_copy(update={"stations": self.stations | fresh})
 
     def names(self, *progress: Progress) -> list[str]:
         """The stations of one of these, in the order of the groups."""
