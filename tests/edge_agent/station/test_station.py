@@ -124,7 +124,7 @@ def test_vibration_and_nan(bench: Path) -> None:
     ("old", "new", "words"),
     [
         ('kind = "image"', 'kind = "vibration"', "judges image, the channel is vibration"),
-        ("allow_unsigned = true", "allow_unsigned = false", "no trusted keys are named"),
+        ("allow_unsigned = true", "allow_unsigned = false", "no trusted root is named"),
         ("brightness.bundle", "gone.bundle", "gone.bundle: cannot be read"),
     ],
     ids=["kind", "trust", "missing"],
@@ -190,7 +190,7 @@ def test_station_tries_again_after_any_error_but_a_wrong_station_toml(bench: Pat
     station.run(threading.Event())
     assert station.counts.parts == 12
     wrong = read_config(write_station(bench, FOLDER, trust="allow_unsigned = false"))
-    with pytest.raises(ConfigError, match="no trusted keys are named"):
+    with pytest.raises(ConfigError, match="no trusted root is named"):
         Station(wrong, clock=SystemClock()).run(threading.Event())
 
 
