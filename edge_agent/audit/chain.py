@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.json_text import load_json_object
 
 GENESIS = hashlib.sha256(b"lineside audit log").hexdigest()
 """The digest before the first record."""
@@ -68,9 +69,8 @@ def link(before: Head, body: dict[str, Any]) -> tuple[Head, bytes]:
 
 
 def body_of(line: bytes) -> dict[str, Any]:
-    """The JSON object of a verified line."""
-    body: dict[str, Any] = json.loads(line[DIGEST_CHARACTERS + 1 :])
-    return body
+    """The JSON object of a line; raises ValueError where it holds none."""
+    return load_json_object(line[DIGEST_CHARACTERS + 1 :], finite=False)
 
 
 def check_chain(lines: Iterable[bytes], before: Head) -> Iterator[Head | Fault]:

@@ -18,6 +18,9 @@ from edge_agent.contracts.core.files import fsync_dir, storage_error, write_atom
 
 SEGMENT_BYTES = 8 << 20
 
+HALF_RECORD_BYTES = 1 << 14
+"""A longer line without its end is no record that a power cut left half."""
+
 
 class AuditLog:
     """Appends records to the segments of one folder; one owner, one thread.
@@ -107,8 +110,7 @@ class AuditLog:
             self._stream = path.open("ab")
             self._size = path.stat().st_size
             return
-        incomplete = len(rest) == 1 and not rest[0].endswith(b"\n")
-        if incomplete:
+        if len(rest) == 1 and _is_half_record(rest[0]):
             self._stream = path.open("r+b")
             self._size = sum(map(len, lines[:whole]))
             self._stream.truncate(self._size)
@@ -179,9 +181,15 @@ class AuditLog:
         self._stream = path.open("ab")
 
 
+def _is_half_record(line: bytes) -> bool:
+    """Whether a power cut may have left this, and not somebody who removed the line ends."""
+    one = len(line) < HALF_RECORD_BYTES and line.count(b'{"seq":') <= 1
+    return one and not line.endswith(b"\n")
+
+
 def _previous_of(lines: list[bytes], seq: int) -> Head:
     """The head before a segment, from its first record."""
     try:
         return Head(seq - 1, str(body_of(lines[0])["previous"]))
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError):
         return Head(seq - 1, "")

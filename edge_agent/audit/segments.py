@@ -141,7 +141,7 @@ def _before(path: Path, seq: int, faults: list[Fault]) -> Head:
     try:
         previous = str(body_of(line)["previous"])
         return Head.parse(f"{max(seq - 1, 0)}:{previous}") if seq else Head(-1, previous)
-    except (ValueError, KeyError, TypeError, InputError, RecursionError):
+    except (ValueError, KeyError, InputError):
         faults.append(Fault(seq, "the first record of the segment is damaged"))
         return Head(seq - 1, "")
 

@@ -134,6 +134,20 @@ def test_a_record_that_a_power_cut_left_half_is_cut_and_named(tmp_path: Path) ->
     assert [r["bytes_cut"] for r in records(tmp_path) if r["kind"] == "recovered"] == [60]
 
 
+@pytest.mark.parametrize("damage", [b"[" * 99_999, None], ids=["deep", "no line ends"])
+def test_a_segment_that_is_one_long_line_is_no_half_record(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    write_log(tmp_path)
+    [(_, path)] = segments(tmp_path)
+    left = damage or path.read_bytes().replace(b"\n", b" ")
+    path.write_bytes(left)
+    write_log(tmp_path, 3)
+    assert path.read_bytes() == left
+    assert len(segments(tmp_path)) == 2
+    assert not verify(tmp_path).whole
+
+
 def test_a_log_that_was_changed_goes_on_in_a_new_segment_and_stays_a_fault(tmp_path: Path) -> None:
     write_log(tmp_path)
     [(_, path)] = segments(tmp_path)
