@@ -13,6 +13,8 @@ from edge_agent.contracts.core.files import write_atomic
 LOG = logging.getLogger("lineside.station")
 
 FILE = "part-number"
+MOST = 10**15
+"""What a damaged file says beyond it is no number."""
 BLOCK = 1000
 """Numbers that are reserved on disk at a time. A kill skips those that were not given."""
 
@@ -79,7 +81,7 @@ class PartNumbers:
             return 1
         except (OSError, ValueError) as error:
             raise StorageError(f"is damaged ({error})", where=str(self._path), cure=cure) from error
-        if number < 1:
+        if not 1 <= number < MOST:
             raise StorageError(f"is damaged ({number})", where=str(self._path), cure=cure)
         return number
 

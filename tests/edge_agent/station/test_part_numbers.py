@@ -72,7 +72,7 @@ def test_disk_that_cannot_be_written_leaves_numbers_that_no_other_start_has(tmp_
     ]
 
 
-@pytest.mark.parametrize("text", ["", "x", "-3"])
+@pytest.mark.parametrize("text", ["", "x", "-3", "9" * 400, "9" * 5000])
 def test_damaged_file_is_an_error_with_the_cure(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(StorageError, match="larger than any that was given"):
