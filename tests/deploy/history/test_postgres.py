@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -87,7 +88,9 @@ def test_pg_partman_makes_the_days_where_it_is_installed(database: str) -> None:
             assert store.query(f"SELECT count(*) AS n FROM {today}") == [{"n": 1}]
 
 
-def test_timescaledb_makes_chunks_where_it_is_installed(database: str) -> None:
+def test_timescaledb_makes_chunks_where_it_is_installed(request: pytest.FixtureRequest) -> None:
+    """LINESIDE_TIMESCALEDB: the address of an empty database of a server that has it."""
+    database = os.environ.get("LINESIDE_TIMESCALEDB") or request.getfixturevalue("database")
     with psycopg.connect(database, autocommit=True) as base:
         sql = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
         if not base.execute(sql).fetchone():
