@@ -21,6 +21,8 @@ from deploy.history.inbox import read_arrival
 from deploy.history.places import store_at
 
 TOPIC = "lineside/bench/verdict"
+WIDE = 1000
+"""mqtt.window of both sides where a row is waited for: its way is longer than the broker's."""
 
 
 def rows_into_databases(size: Size) -> list[Row]:
@@ -64,10 +66,10 @@ def level2(size: Size) -> list[Row]:
         place = server.address if server is not None else str(Path(name) / "history.db")
         for k in range(rounds):
             with listened_broker(Path(name) / f"bare{k}") as broker:
-                bare.append(bare_rate(broker.port, count, f"bare{k}")[0])
+                bare.append(bare_rate(broker.port, count, f"bare{k}", WIDE)[0])
             with Mosquitto(Path(name) / f"ours{k}") as broker, collecting(broker.port, place):
                 rates.append(
-                    outbox_rate(broker.port, count, Path(name) / f"s{k}", "application")[0]
+                    outbox_rate(broker.port, count, Path(name) / f"s{k}", "application", WIDE)[0]
                 )
             say(f"  bare {bare[-1]:.0f}/s, to a confirmed row {rates[-1]:.0f}/s")
     ratios = [mine / other for mine, other in zip(rates, bare, strict=True)]

@@ -52,10 +52,10 @@ def listened_broker(folder: Path) -> Iterator[Mosquitto]:
             listener.wait(10)
 
 
-def bare_rate(port: int, count: int, client_id: str) -> tuple[float, float]:
+def bare_rate(port: int, count: int, client_id: str, window: int = WINDOW) -> tuple[float, float]:
     """Messages a second of a bare paho client with QoS 1, its processor time in us a message."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
-    client.max_inflight_messages_set(WINDOW)
+    client.max_inflight_messages_set(window)
     answers = [0]
 
     def count_answer(*_: object) -> None:
@@ -77,12 +77,14 @@ def bare_rate(port: int, count: int, client_id: str) -> tuple[float, float]:
     return rate, used_us
 
 
-def outbox_rate(port: int, count: int, state: Path, ack: Ack = "broker") -> tuple[float, float]:
+def outbox_rate(
+    port: int, count: int, state: Path, ack: Ack = "broker", window: int = WINDOW
+) -> tuple[float, float]:
     """The same of outbox and sender, where each message is also made, committed and deleted.
 
     ack: `application` waits for the collector's confirmation of each message.
     """
-    outbox, sender = open_line(state, port, ack)
+    outbox, sender = open_line(state, port, ack, window)
     wait_for(lambda: not sender.fault or sender.fault == "not connected yet")
     outbox.put(verdict())
     wait_for(lambda: sender.confirmed >= 1)
@@ -98,7 +100,9 @@ def outbox_rate(port: int, count: int, state: Path, ack: Ack = "broker") -> tupl
     return rate, used_us
 
 
-def open_line(state: Path, port: int, ack: Ack = "broker") -> tuple[Outbox, Sender]:
+def open_line(
+    state: Path, port: int, ack: Ack = "broker", window: int = WINDOW
+) -> tuple[Outbox, Sender]:
     """A started outbox and sender of the station `bench`."""
     outbox = Outbox(
         OutboxStore(state, 64),
@@ -108,7 +112,7 @@ def open_line(state: Path, port: int, ack: Ack = "broker") -> tuple[Outbox, Send
         clock=SystemClock(),
         on_commit=lambda: sender.wake(),
     )
-    table = {"host": "127.0.0.1", "port": port, "window": WINDOW, "reconnect_max_s": 0.5}
+    table = {"host": "127.0.0.1", "port": port, "window": window, "reconnect_max_s": 0.5}
     table |= {"ack": ack, "ack_timeout_s": 2}
     sender = Sender(
         MqttTable.model_validate(table),
