@@ -90,6 +90,14 @@ def test_the_readme_lists_every_verb(
     assert set(re.findall(r"`([a-z-]+)`", row)) - {program} == names
 
 
+def test_the_figures_of_the_readme_are_those_of_the_page_of_figures() -> None:
+    section = (ROOT / "README.md").read_text().partition("## Figures")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\| .*$", section, re.M)
+    known = (ROOT / "docs" / "figures.md").read_text().splitlines()
+    assert len(shown) > 20
+    assert not [row for row in shown if row not in known]
+
+
 def whole_stations() -> Iterator[tuple[str, str]]:
     """(page, text) of every indented block that is a whole station.toml."""
     for page in PAGES:

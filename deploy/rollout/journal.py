@@ -45,10 +45,6 @@ class Rollout(Strict):
     phase: Phase = "running"
     reason: str = ""
 
-    def with_station(self, name: str, progress: Progress, reason: str = "") -> Rollout:
-        """The same with one station's progress."""
-        return self.with_stations({name: (progress, reason)})
-
     def with_stations(self, rows: Mapping[str, tuple[Progress, str]]) -> Rollout:
         """The same with the progress and reason of some stations."""
         fresh = {

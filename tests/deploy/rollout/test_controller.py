@@ -139,8 +139,8 @@ def test_the_way_back_is_tried_until_every_station_is_back(begin: Callable[..., 
     folder, plant = begin(max_failures=0.0), Plant(bad={NAMES[9]})
     plant.silent = {NAMES[3]}
     plant.has[NAMES[3]] = "1.1.0"
-    rollout = read_rollout(folder).with_station(NAMES[3], "done")
-    write_rollout(folder, rollout.with_station(NAMES[0], "done"))
+    rollout = read_rollout(folder).with_stations({NAMES[3]: ("done", "")})
+    write_rollout(folder, rollout.with_stations({NAMES[0]: ("done", "")}))
     rollout = controller(folder, plant).run()
     assert (rollout.phase, rollout.names("returning")) == ("returning", [NAMES[3]])
     plant.silent = set()
