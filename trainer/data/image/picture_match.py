@@ -2,10 +2,13 @@
 
 1. Each image becomes a grey thumbnail of 96 x 96 px; slow shading is subtracted, so that
    brightness and contrast do not matter.
-2. The thumbnail is read in polar coordinates; the magnitudes of the Fourier transform along the
-   angle do not change when the image is rotated about its centre or mirrored (De Castro & Morandi,
-   IEEE PAMI 9(5), 1987). Whole images are compared with the middles of others, so that a crop
-   meets what it was cut from. The nearest neighbours are the candidates.
+2. The magnitudes of the picture's Fourier transform do not change when the image is shifted, and
+   turn with it (Reddy & Chatterji, IEEE Trans. Image Processing 5(8), 1996). They are read in polar
+   coordinates; the magnitudes of their own transform along the angle do not change by turning or
+   mirroring either (De Castro & Morandi, IEEE PAMI 9(5), 1987). Whole images are compared with the
+   middles of others, so that a crop meets what it was cut from, wherever it was cut; once as the
+   thumbnails are, which meets a stretched copy, and once in their true proportions, which meets a
+   turned copy of an image that is not square. The nearest neighbours are the candidates.
 3. A candidate is turned and shifted onto the image by the peaks of circular and phase correlation,
    and registered by an affine ECC fit (Evangelidis & Psarakis, IEEE PAMI 30(10), 2008). The score
    is the correlation of fine detail: what a 2 px blur removes, divided by its strength around each
@@ -37,8 +40,11 @@ Affine = NDArray[np.float32]
 
 SIDE_PX = 96
 FIT_PX = 64
-RADII, ANGLES = 24, 128
-HARMONICS = 24
+LEAST_RADIUS, MOST_RADIUS, ANGLES = 3, 32, 128
+"""Of the spectrum: waves a picture, and directions of half a turn. Slower waves are shading, faster
+ones grain that a copy may have lost."""
+
+HARMONICS = 32
 RANDOM_PAIRS = 200
 LEAST_AGREEMENT, MOST_AGREEMENT = 0.8, 0.96
 """Bounds of the score of duplicates. Copies of 320 photographs of castings score 0.98 and more, of
@@ -51,8 +57,26 @@ MARGIN = 1.35
 ZOOMS = (1.0, 0.9, 0.8)
 """Sides of the middles that are compared with whole images."""
 
+
+@dataclass(frozen=True)
+class View:
+    """A middle of an image; `true`: in its true proportions, cut to a square."""
+
+    zoom: float
+    true: bool
+
+
+VIEWS = tuple(View(zoom, true) for true in (False, True) for zoom in ZOOMS)
+_COMPARED = [
+    (one, other)
+    for one, first in enumerate(VIEWS)
+    for other, second in enumerate(VIEWS)
+    if first.true == second.true and 1.0 in (first.zoom, second.zoom)
+]
+"""Pairs of places in VIEWS: a whole image against every middle of the same proportions."""
+
 NEIGHBOURS = 24
-GIVE_UP_AFTER = 4
+GIVE_UP_AFTER = 6
 """Candidates of one image refused in a row before its search ends."""
 
 LEAST_OVERLAP = 0.3
@@ -80,14 +104,16 @@ class Fingerprints:
     """What the search keeps of N images.
 
     thumbnails: float32 (N, 96, 96), lightly smoothed; shapes: float32 (N, 64, 64), without shading;
-    turns: complex64 (N, Z, 65, 24), spectrum along the angle at each of ZOOMS;
-    descriptors: float32 (N, Z, D), rows of length 1.
+    turns: complex64 (N, V, 33, 29), transform along the angle of the spectrum of each of VIEWS;
+    descriptors: float32 (N, V, D), rows of length 1; sides: float32 (N, 2), width and height in
+    units of the shorter one.
     """
 
     thumbnails: Float
     shapes: Float
     turns: NDArray[np.complex64]
     descriptors: Float
+    sides: Float
 
     def __len__(self) -> int:
         return len(self.thumbnails)
@@ -95,24 +121,34 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair worth a registration, and at which zoom of either its shapes agree."""
+    """A pair worth a registration, and in which view of either (a place in VIEWS) they agree."""
 
     first: int
     second: int
-    zooms: tuple[int, int]
+    views: tuple[int, int]
 
 
 def fingerprint(images: Iterable[Image]) -> Fingerprints:
     """Fingerprints of RGB images of any sizes; the pictures themselves are not kept."""
-    small = [_thumbnail(image) for image in images]
-    shapes = [_without_shading(picture) for picture in small]
-    turns = np.stack([[_turn_spectrum(_polar(shape, z)) for z in ZOOMS] for shape in shapes])
-    rows = np.abs(turns[:, :, 1 : HARMONICS + 1]).reshape(len(small), len(ZOOMS), -1)
+    small: list[Float] = []
+    shapes: list[Float] = []
+    turns: list[list[NDArray[np.complex64]]] = []
+    sides: list[tuple[int, int]] = []
+    for image in images:
+        picture = _thumbnail(image)
+        shape, square = _without_shading(picture), _without_shading(_thumbnail(_square(image)))
+        turns.append([_turns(_spectrum(square if v.true else shape, v.zoom)) for v in VIEWS])
+        small.append(np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.6), np.float32))
+        shapes.append(_shrunk(shape))
+        sides.append((image.shape[1], image.shape[0]))
+    rows = np.abs(np.stack(turns)[:, :, 1:]).reshape(len(small), len(VIEWS), -1)
+    extent = np.array(sides, np.float32)
     return Fingerprints(
-        thumbnails=np.stack([cv2.GaussianBlur(picture, (0, 0), 0.6) for picture in small]),
-        shapes=np.stack([_shrunk(shape) for shape in shapes]),
-        turns=turns,
+        thumbnails=np.stack(small),
+        shapes=np.stack(shapes),
+        turns=np.stack(turns),
         descriptors=rows / (np.linalg.norm(rows, axis=2, keepdims=True) + 1e-9),
+        sides=extent / extent.min(axis=1, keepdims=True),
     )
 
 
@@ -187,17 +223,16 @@ def _candidates(prints: Fingerprints, neighbours: int) -> list[list[Candidate]]:
     ranks: list[list[Candidate]] = [[] for _ in range(keep)]
     for start in range(0, count, 512):
         indices = np.arange(start, min(start + 512, count))
-        views = [(0, z) for z in range(len(ZOOMS))] + [(z, 0) for z in range(1, len(ZOOMS))]
         likeness = np.stack(
-            [prints.descriptors[indices, a] @ prints.descriptors[:, b].T for a, b in views]
+            [prints.descriptors[indices, a] @ prints.descriptors[:, b].T for a, b in _COMPARED]
         )
         best = likeness.max(axis=0)
         best[indices - start, indices] = -np.inf
         nearest = np.argsort(-best, axis=1)[:, :keep]
         for row, index in enumerate(indices.tolist()):
             for rank, other in enumerate(nearest[row].tolist()):
-                zooms = views[int(likeness[:, row, other].argmax())]
-                ranks[rank].append(Candidate(index, other, zooms))
+                views = _COMPARED[int(likeness[:, row, other].argmax())]
+                ranks[rank].append(Candidate(index, other, views))
     return ranks
 
 
@@ -223,12 +258,20 @@ def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Aff
     """Where the second image lies on the first by its turn, zoom and shift, and how well."""
     target = prints.shapes[pair.first]
     moving = _mirrored(prints.shapes[pair.second], flipped=flipped)
-    one = prints.turns[pair.first, pair.zooms[0]]
-    other = prints.turns[pair.second, pair.zooms[1]]
+    one, other = (
+        prints.turns[place, view]
+        for place, view in zip((pair.first, pair.second), pair.views, strict=True)
+    )
     peaks = np.fft.irfft((one * (other if flipped else np.conj(other))).sum(axis=1), ANGLES)
-    angle = float(np.argmax(peaks)) * 2 * np.pi / ANGLES
-    transform = _similarity(angle, ZOOMS[pair.zooms[1]] / ZOOMS[pair.zooms[0]])
-    return _shifted(target, moving, transform)
+    angle = float(np.argmax(peaks)) * np.pi / ANGLES
+    first, second = (VIEWS[view] for view in pair.views)
+    sides = prints.sides[[pair.first, pair.second]] if first.true else np.ones((2, 2), np.float32)
+    # The spectrum of a picture is that of the picture turned by half a turn.
+    starts = [
+        _shifted(target, moving, _similarity(angle + half, second.zoom / first.zoom, sides))
+        for half in (0.0, np.pi)
+    ]
+    return max(starts, key=lambda start: start[1])
 
 
 def _shifted(target: Float, moving: Float, transform: Affine) -> tuple[Affine, float]:
@@ -302,12 +345,20 @@ def _mirrored(picture: Float, *, flipped: bool) -> Float:
     return np.ascontiguousarray(picture[::-1]) if flipped else picture
 
 
-def _similarity(angle: float, zoom: float) -> Affine:
-    """Turn about the middle and zoom, at FIT_PX."""
-    middle = (FIT_PX - 1) / 2
+def _similarity(angle: float, zoom: float, sides: Float) -> Affine:
+    """Turn about the middle and zoom, at FIT_PX; sides: (2, 2), true sides of both images."""
+    middle = np.full(2, (FIT_PX - 1) / 2)
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)
-    rows = [[c, s, middle * (1 - c - s)], [-s, c, middle * (1 + s - c)]]
-    return np.array(rows, np.float32)
+    turn = np.diag(1 / sides[1]) @ np.array([[c, s], [-s, c]]) @ np.diag(sides[0])
+    return np.column_stack([turn, middle - turn @ middle]).astype(np.float32)
+
+
+def _square(image: Image) -> Image:
+    """The middle of the image, as wide as high."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
 
 
 def _thumbnail(image: Image) -> Float:
@@ -324,20 +375,24 @@ def _shrunk(shape: Float) -> Float:
     return np.asarray(cv2.resize(shape, (FIT_PX, FIT_PX), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _polar(picture: Float, zoom: float) -> Float:
-    """(ANGLES, RADII) of the middle `zoom` of the side: one row for each direction."""
+def _spectrum(picture: Float, zoom: float) -> Float:
+    """(ANGLES, radii): magnitudes of the Fourier transform of the middle `zoom` of the side."""
     side = picture.shape[0]
-    middle = ((side - 1) / 2, (side - 1) / 2)
-    reach = zoom * side / 2
-    polar = cv2.warpPolar(picture, (RADII, ANGLES), middle, reach, cv2.INTER_LINEAR)
-    return np.asarray(polar, np.float32)
+    middle = (side - 1) / 2 * (1 - zoom)
+    cut = np.array([[zoom, 0, middle], [0, zoom, middle]], np.float32)
+    window = cv2.createHanningWindow((side, side), cv2.CV_32F)
+    waves = np.fft.fftshift(np.abs(np.fft.fft2(_warped(picture, cut, side) * window)))
+    size, centre = (MOST_RADIUS, 2 * ANGLES), (side / 2, side / 2)
+    strength = np.log1p(waves).astype(np.float32)
+    polar = cv2.warpPolar(strength, size, centre, MOST_RADIUS, cv2.INTER_LINEAR)
+    return np.asarray(polar[:ANGLES, LEAST_RADIUS:], np.float32)
 
 
-def _turn_spectrum(polar: Float) -> NDArray[np.complex64]:
-    """The spectrum along the angle, without the mean profile: complex64 (ANGLES / 2 + 1, RADII)."""
-    varying = (polar - polar.mean(axis=0)) * np.sqrt(np.arange(RADII) + 0.5)
+def _turns(polar: Float) -> NDArray[np.complex64]:
+    """The transform along the angle, without the mean profile: complex64 (HARMONICS + 1, radii)."""
+    varying = polar - polar.mean(axis=0)
     varying = varying / (np.linalg.norm(varying) + 1e-6)
-    return np.fft.rfft(varying, axis=0).astype(np.complex64)
+    return np.fft.rfft(varying, axis=0)[: HARMONICS + 1].astype(np.complex64)
 
 
 _GRID = np.arange(SIDE_PX) - (SIDE_PX - 1) / 2
