@@ -14,11 +14,9 @@ from pathlib import Path
 from deploy.flash.board import Board, authorized_keys, read_file, wifi_password
 from deploy.flash.network import network_manager_text, wpa_key, wpa_supplicant_text
 from deploy.flash.os_list import InitFormat
-from deploy.signing.release import is_repository, with_newest_signature
 from deploy.systemd.unit import NAME, unit_text
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.toml import read_toml_document
-from edge_agent.contracts.model.bundle import read_bundle
 
 SCRIPT = "first-boot.sh"
 COPY = "/var/lib/lineside-first-boot"
@@ -136,6 +134,10 @@ def _bundles(contents: Contents) -> dict[str, bytes | Path]:
     for path in contents.bundles:
         if path.suffix != ".bundle" or not path.is_file():
             raise ConfigError("no bundle", where=str(path), cure="name a signed .bundle file")
+    # Bundles bring OpenCV and tuf, 60 MB, which a card without one need not pay.
+    from deploy.signing.release import is_repository, with_newest_signature
+    from edge_agent.contracts.model.bundle import read_bundle
+
     if contents.releases is None or not is_repository(contents.releases):
         return {f"bundles/{path.name}": path for path in contents.bundles}
     signed = (

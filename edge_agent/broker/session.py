@@ -77,7 +77,11 @@ class BrokerSession:
         self._client = client
         try:
             connect(client, self._broker, session_expiry_s=0, fresh=True)
-            client.loop_start()
+            with self._change:
+                # Where close() came first, it found no thread to wait for.
+                if self._client is not client:
+                    raise self._error("was closed while it connected")
+                client.loop_start()
             self._await_connection()
             self._subscribe(client)
         except BrokerError as error:

@@ -179,11 +179,13 @@ def _hold_each_run_against_its_epoch(runs: list[list[Act]], auditor: Auditor) ->
 
 
 def _hold_numbers(auditor: Auditor) -> None:
-    """Each hole in an epoch's numbers is counted by its gaps, and its events came in order."""
+    """Each hole in an epoch's numbers is counted by its gaps.
+
+    What is live goes before a backlog, so the order says nothing.
+    """
     for name, epoch in auditor.epochs.items():
         holes = max(epoch.seqs) + 1 - len(epoch.seqs)
         assert holes == epoch.dropped, f"epoch {name}: {holes} holes, {epoch.dropped} told"
-        assert list(epoch.seqs) == sorted(epoch.seqs), f"epoch {name} came out of order"
 
 
 def test_ten_kills_leave_no_acted_part_unknown(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 TREE = Path.home() / ".cache" / "lineside" / "rabbitmq4"
 PACKAGES = "rabbitmq-server,erlang-base,bash,coreutils,libc-bin,sed,grep"
-SOURCE = "deb http://deb.debian.org/debian trixie main"
+SUITE = "trixie"
 START_S = 90.0
 ENTER = """
 mount --bind /dev {tree}/dev && mount -t proc proc {tree}/proc && mount --bind {place} {tree}/rb &&
@@ -41,7 +41,7 @@ def tree() -> Path:
         TREE.parent.mkdir(parents=True, exist_ok=True)
         words = ["mmdebstrap", "--mode=root", "--variant=extract", f"--include={PACKAGES}"]
         done = subprocess.run(
-            [*words, "trixie", str(TREE), SOURCE], capture_output=True, text=True, check=False
+            [*words, SUITE, str(TREE)], capture_output=True, text=True, check=False
         )
         if done.returncode:
             pytest.skip(f"Debian 13 is not reachable: {done.stderr[-200:]}")

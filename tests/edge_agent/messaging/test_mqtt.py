@@ -276,6 +276,6 @@ def test_broker_that_knows_only_mqtt_311_is_served(tmp_path: Path) -> None:
         ids = line.put(200)
         assert plant.wait_for(200, 15) == 200
         line.end()
-        assert list(plant.verdicts) == ids
+        assert sorted(plant.verdicts) == sorted(ids)  # a backlog goes after what is live
     assert line.outbox.waiting == 0
     gc.collect()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from typing import get_args
 from urllib.request import urlopen
 
 import pytest
@@ -82,4 +83,4 @@ def test_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_every_adapter_is_found_by_its_file() -> None:
     for name, row in ADAPTERS.rows().items():
-        assert row.config.model_validate({"driver": name}).driver == name
+        assert get_args(row.config.model_fields["driver"].annotation) == (name,)
