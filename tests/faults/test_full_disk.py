@@ -197,7 +197,7 @@ def test_station_whose_disk_fills_while_it_runs_says_that_verdicts_are_not_kept(
 
 
 def test_station_decides_while_no_file_may_grow(tmp_path: Path) -> None:
-    """RLIMIT_FSIZE: the kernel refuses every write beyond 64 kB of a file, as a bad disk would."""
+    """RLIMIT_FSIZE: the kernel refuses every write beyond 128 kB of a file, as a bad disk would."""
     write_image_bundle(tmp_path / "brightness.bundle")
     write_frames(tmp_path / "frames", 400)
     (tmp_path / "state").mkdir()
@@ -206,7 +206,7 @@ def test_station_decides_while_no_file_may_grow(tmp_path: Path) -> None:
         tmp_path, 'driver = "folder"\npath = "frames"', mqtt='host = "127.0.0.1"\nport = 1'
     )
     words = [sys.executable, "-m", "edge_agent", "run", "--verbose", str(station)]
-    limited = ["prlimit", "--fsize=65536", *words]
+    limited = ["prlimit", "--fsize=131072", *words]
     done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 400
