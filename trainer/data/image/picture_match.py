@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
 from edge_agent.contracts.core.types import Image
+from trainer.data.image.spectrum import angles_between, spectrum, turns_of
 
 Float = NDArray[np.float32]
 Affine = NDArray[np.float32]
@@ -40,11 +41,6 @@ Affine = NDArray[np.float32]
 
 SIDE_PX = 96
 FIT_PX = 64
-LEAST_RADIUS, MOST_RADIUS, ANGLES = 3, 32, 128
-"""Of the spectrum: waves a picture, and directions of half a turn. Slower waves are shading, faster
-ones grain that a copy may have lost."""
-
-HARMONICS = 32
 RANDOM_PAIRS = 200
 LEAST_AGREEMENT, MOST_AGREEMENT = 0.8, 0.96
 """Bounds of the score of duplicates. Copies of 320 photographs of castings score 0.98 and more, of
@@ -137,7 +133,7 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
     for image in images:
         picture = _thumbnail(image)
         shape, square = _without_shading(picture), _without_shading(_thumbnail(_square(image)))
-        turns.append([_turns(_spectrum(square if v.true else shape, v.zoom)) for v in VIEWS])
+        turns.append([turns_of(spectrum(square if v.true else shape, v.zoom)) for v in VIEWS])
         small.append(np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.6), np.float32))
         shapes.append(_shrunk(shape))
         sides.append((image.shape[1], image.shape[0]))
@@ -262,13 +258,12 @@ def _start(prints: Fingerprints, pair: Candidate, *, flipped: bool) -> tuple[Aff
         prints.turns[place, view]
         for place, view in zip((pair.first, pair.second), pair.views, strict=True)
     )
-    peaks = np.fft.irfft((one * (other if flipped else np.conj(other))).sum(axis=1), ANGLES)
-    angle = float(np.argmax(peaks)) * np.pi / ANGLES
     first, second = (VIEWS[view] for view in pair.views)
     sides = prints.sides[[pair.first, pair.second]] if first.true else np.ones((2, 2), np.float32)
     # The spectrum of a picture is that of the picture turned by half a turn.
     starts = [
         _shifted(target, moving, _similarity(angle + half, second.zoom / first.zoom, sides))
+        for angle in angles_between(one, other, flipped=flipped)
         for half in (0.0, np.pi)
     ]
     return max(starts, key=lambda start: start[1])
@@ -373,26 +368,6 @@ def _without_shading(picture: Float) -> Float:
 
 def _shrunk(shape: Float) -> Float:
     return np.asarray(cv2.resize(shape, (FIT_PX, FIT_PX), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _spectrum(picture: Float, zoom: float) -> Float:
-    """(ANGLES, radii): magnitudes of the Fourier transform of the middle `zoom` of the side."""
-    side = picture.shape[0]
-    middle = (side - 1) / 2 * (1 - zoom)
-    cut = np.array([[zoom, 0, middle], [0, zoom, middle]], np.float32)
-    window = cv2.createHanningWindow((side, side), cv2.CV_32F)
-    waves = np.fft.fftshift(np.abs(np.fft.fft2(_warped(picture, cut, side) * window)))
-    size, centre = (MOST_RADIUS, 2 * ANGLES), (side / 2, side / 2)
-    strength = np.log1p(waves).astype(np.float32)
-    polar = cv2.warpPolar(strength, size, centre, MOST_RADIUS, cv2.INTER_LINEAR)
-    return np.asarray(polar[:ANGLES, LEAST_RADIUS:], np.float32)
-
-
-def _turns(polar: Float) -> NDArray[np.complex64]:
-    """The transform along the angle, without the mean profile: complex64 (HARMONICS + 1, radii)."""
-    varying = polar - polar.mean(axis=0)
-    varying = varying / (np.linalg.norm(varying) + 1e-6)
-    return np.fft.rfft(varying, axis=0)[: HARMONICS + 1].astype(np.complex64)
 
 
 _GRID = np.arange(SIDE_PX) - (SIDE_PX - 1) / 2
