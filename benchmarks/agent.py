@@ -126,7 +126,8 @@ def _run(station: Path, port: int, frames: int, v5: bool) -> dict[str, object]:
         began = time.monotonic()
         command = [sys.executable, "-m", "edge_agent", "run", str(station), "--quiet"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
-            start_s = _until_armed(subscriber, began, agent)
+            subscriber.wait_until_armed(30, agent)
+            start_s = time.monotonic() - began
             rss_mb = _peak_rss_mb(agent)
             said = agent.stderr.read() if agent.stderr else ""
         if agent.returncode:
@@ -135,14 +136,6 @@ def _run(station: Path, port: int, frames: int, v5: bool) -> dict[str, object]:
         judged = [m for m in subscriber.snapshot() if m["verdict"] != "NO-VERDICT"]
         latency = [message["latency_ms"] for message in judged]
         return {"start_s": start_s, "rss_mb": rss_mb, "latency_ms": latency}
-
-
-def _until_armed(subscriber: Subscriber, began: float, agent: subprocess.Popen[str]) -> float:
-    while not any(state["state"] == "armed" for state in list(subscriber.states)):
-        if agent.poll() is not None or time.monotonic() - began > 30:
-            return time.monotonic() - began
-        time.sleep(0.005)
-    return time.monotonic() - began
 
 
 def _peak_rss_mb(agent: subprocess.Popen[str]) -> float:

@@ -10,17 +10,18 @@ import time
 import urllib.request
 from pathlib import Path
 
+from benchmarks.brokers import free_port
+
 FIRST_PORT = 8080
 UP_S = 60.0
 
 
-def free_port(first: int = FIRST_PORT) -> int:
+def page_port(first: int = FIRST_PORT) -> int:
     """`first` where it is free, else one that is."""
-    for port in (first, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise OSError("no TCP port is free on this machine")
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", first))
+        return first
+    return free_port()
 
 
 def start_agent(station: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -3,7 +3,7 @@
     python -m benchmarks.backlog [--quick]
 
 One part and one condition a second for 72 h go into an outbox of 256 MB while no broker is there;
-then mosquitto starts. While the backlog drains an alarm is put in each second and timed at a
+then mosquitto starts. While the backlog drains an alarm is put every half second and timed at a
 subscriber that is another process.
 """
 
@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.brokers import Mosquitto, free_port
+from benchmarks.durability_line import wait_for
 from benchmarks.rows import Row, print_rows, say
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.types import Verdict
@@ -141,8 +142,8 @@ def _fill(outbox: Outbox, seconds: int) -> None:
         outbox.put(_condition(at_ns))
         if second % BATCH == 0:
             say(f"  {second / 3600:.1f} h")
-            _until(lambda: outbox._queue.empty)
-    _until(lambda: outbox._queue.empty)
+            wait_for(lambda: outbox._queue.empty)
+    wait_for(lambda: outbox._queue.empty)
 
 
 def _drain(outbox: Outbox, listener: _Listener) -> tuple[list[float], float]:
@@ -153,14 +154,11 @@ def _drain(outbox: Outbox, listener: _Listener) -> tuple[list[float], float]:
         given += 1
         time.sleep(0.5)
     drain_s = time.monotonic() - started
-    _until(lambda: len(listener.alarm_delays_s) >= given)
+    if outbox.waiting > 10:
+        raise TimeoutError(f"{outbox.waiting} messages still wait after {LIMIT_S:g} s")
+    if not wait_for(lambda: len(listener.alarm_delays_s) >= given):
+        raise TimeoutError(f"{given - len(listener.alarm_delays_s)} alarms did not come")
     return listener.alarm_delays_s, drain_s
-
-
-def _until(holds: object, limit_s: float = 120.0) -> None:
-    until = time.monotonic() + limit_s
-    while callable(holds) and not holds() and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def _verdict(at_ns: int, number: int) -> VerdictMessage:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.agent_page import free_port, start_agent, wait_for_page
+from benchmarks.agent_page import page_port, start_agent, wait_for_page
 from edge_agent.web.users import Role, UserFile
 
 NAME, PASSWORD = "demo", "lineside"
@@ -61,7 +61,7 @@ def open_page(folder: Path, seed: int, start: int, bundle: str = "parts") -> Ope
     folder: of the demonstration, with its bundles; start: number of the first part.
     """
     UserFile(folder / "users.json").add(NAME, Role.ENGINEER, PASSWORD)
-    port = free_port()
+    port = page_port()
     parts = MINUTES * 60 * RATE_HZ
     station = folder / "page.toml"
     station.write_text(

@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.agent_page import free_port, start_agent, wait_for_page
+from benchmarks.agent_page import start_agent, wait_for_page
+from benchmarks.brokers import free_port
 from benchmarks.rows import Row, print_rows, say
 from tests.station_kit import write_frame, write_image_bundle
 
@@ -119,7 +120,7 @@ def main() -> int:
 def measure(folder: Path, phase_s: float, turns: int) -> list[Row]:
     """Every row. phase_s: length of a phase; turns: phases with and without viewers."""
     bare = _without_page(folder, phase_s)
-    port = free_port(0)
+    port = free_port()
     web = f"[web]\nenabled = true\nport = {port}\npicture_rate_hz = 5"
     agent = _agent(folder, "page", web)
     try:

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 from scipy.io import wavfile
 
-from benchmarks.brokers import Mosquitto
+from benchmarks.brokers import Mosquitto, free_port
 from benchmarks.rows import Row, say
 from benchmarks.sized import write_sized_run
 from benchmarks.subscriber import Subscriber
@@ -132,16 +132,7 @@ def load_rows(quick: bool) -> list[Row]:
 
 def _station(port: int) -> str:
     cameras = "".join(CAMERA.format(name=name, rate_hz=CAMERA_HZ) for name in CAMERAS)
-    web = _free_port()
-    return STATION.format(port=port, web=web, cameras=cameras, rows_hz=ROWS_HZ)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return STATION.format(port=port, web=free_port(), cameras=cameras, rows_hz=ROWS_HZ)
 
 
 def _prepare(folder: Path, seconds: float) -> None:
@@ -185,10 +176,8 @@ def _run(folder: Path, heard: Subscriber, seconds: float) -> Watched:
     watched = Watched()
     with _agent(folder) as agent:
         began = time.monotonic()
-        while not any(state["state"] == "armed" for state in list(heard.states)):
-            if agent.poll() is not None or time.monotonic() - began > 60:
-                raise SystemExit((folder / "log").read_text())
-            time.sleep(0.005)
+        if not heard.wait_until_armed(60, agent):
+            raise SystemExit((folder / "log").read_text())
         watched.start_s = time.monotonic() - began
         process = psutil.Process(agent.pid)
         cpu_before, armed = _cpu_s(process), time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -51,6 +52,17 @@ class Subscriber:
             while len(self.verdicts) < count and time.monotonic() < until:
                 self._changed.wait(0.2)
             return len(self.verdicts)
+
+    def wait_until_armed(self, limit_s: float, agent: subprocess.Popen[Any] | None = None) -> bool:
+        """Wait for a state `armed`; False where none came in time, or before the agent ended."""
+        until = time.monotonic() + limit_s
+        with self._changed:
+            while not any(state["state"] == "armed" for state in self.states):
+                ended = agent is not None and agent.poll() is not None
+                if ended or time.monotonic() > until:
+                    return False
+                self._changed.wait(0.05)
+        return True
 
     def counts(self) -> Counter[str]:
         """Verdict -> how many."""

@@ -19,7 +19,7 @@ from typing import Any
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.agent_page import free_port
+from benchmarks.brokers import free_port
 
 FIREFOX = Path("/usr/bin/firefox-esr")
 UP_S, ANSWER_S, FIND_S = 90.0, 60.0, 60.0
@@ -116,7 +116,7 @@ class FirefoxTab:
 @contextmanager
 def firefox_tab(profile: Path) -> Iterator[FirefoxTab]:
     """A tab of a Firefox without a window, with a profile of its own."""
-    port = free_port(0)
+    port = free_port()
     words = [str(FIREFOX), "--headless", "--remote-debugging-port", str(port)]
     profile.mkdir()
     program = subprocess.Popen(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_agent.contracts.core.errors import InputError, StorageError
-from edge_agent.contracts.core.files import storage_error
+from edge_agent.contracts.core.files import fsync_dir, storage_error
 from edge_agent.contracts.wire.messages import iso_time
 
 Cell: TypeAlias = str | float | int | bool | None
@@ -66,21 +66,14 @@ def rows_of(part: dict[str, Any]) -> Iterator[list[Cell]]:
 
 def write_csv(path: Path, parts: Iterable[dict[str, Any]]) -> int:
     """Write `path`, whole or not at all; returns the number of rows. Raises StorageError."""
-    fresh, count = path.with_name(f".{path.name}.part"), 0
-    try:
-        with fresh.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(COLUMNS)
-            for part in parts:
-                for row in rows_of(part):
-                    writer.writerow(row)
-                    count += 1
-            _finish(stream)
-        os.replace(fresh, path)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    finally:
-        fresh.unlink(missing_ok=True)
+    count = 0
+    with _whole(path) as fresh, fresh.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        for part in parts:
+            for row in rows_of(part):
+                writer.writerow(row)
+                count += 1
     return count
 
 
@@ -93,26 +86,31 @@ def write_parquet(path: Path, parts: Iterable[dict[str, Any]]) -> int:
         cure = "pip install pyarrow, or write CSV"
         raise InputError("writing Parquet needs pyarrow", where=str(path), cure=cure) from error
     schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in COLUMNS.items()])
-    fresh, count = path.with_name(f".{path.name}.part"), 0
+    count = 0
     rows = (row for part in parts for row in rows_of(part))
     try:
-        with pyarrow.parquet.ParquetWriter(fresh, schema) as writer:
+        with _whole(path) as fresh, pyarrow.parquet.ParquetWriter(fresh, schema) as writer:
             while group := list(islice(rows, GROUP)):
                 columns = list(zip(*group, strict=True))
                 writer.write_table(pyarrow.table(columns, schema=schema))
                 count += len(group)
-        with fresh.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(fresh, path)
-    except OSError as error:
-        raise storage_error(path, error) from error
     except pyarrow.ArrowException as error:
         raise StorageError(str(error), where=str(path), cure="write CSV") from error
-    finally:
-        fresh.unlink(missing_ok=True)
     return count
 
 
-def _finish(stream: io.TextIOWrapper) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `path` when the block ends well."""
+    fresh = path.with_name(f".{path.name}.part")
+    try:
+        yield fresh
+        with fresh.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(fresh, path)
+        fsync_dir(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            fresh.unlink()

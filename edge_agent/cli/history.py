@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.csv is not None or args.parquet is not None:
         return _write(args, folder)
     parts = _parts(records(folder), selection_of(args))
-    for part in deque(parts, maxlen=max(1, args.limit or LIMIT)):
+    for part in deque(parts, maxlen=max(1, LIMIT if args.limit is None else args.limit)):
         _name_places(args.state / "evidence", part)
         print(json.dumps(part, ensure_ascii=False) if args.json else _line(part))
     return 0
@@ -89,7 +89,7 @@ def _write(args: argparse.Namespace, folder: Path) -> int:
     for path, write in ((args.csv, write_csv), (args.parquet, write_parquet)):
         if path is not None:
             parts = _parts(records(folder), selection_of(args))
-            found = deque(parts, maxlen=args.limit) if args.limit else parts
+            found = parts if args.limit is None else deque(parts, maxlen=max(1, args.limit))
             rows = write(path, found)
             text = {"file": str(path), "rows": rows}
             print(json.dumps(text) if args.json else f"{path}: {rows} rows")

@@ -97,14 +97,14 @@ def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
     from edge_agent.update.bundle_update import Station
     from edge_agent.update.watches import Probation, ShadowGate, by_person
 
-    clock = SystemClock()
+    clock, state = SystemClock(), args.state or args.root / "state"
     return Station(
         args.root,
         self_test,
         clock,
-        shadow=ShadowGate(args.state or args.root / "state"),
+        shadow=ShadowGate(state),
         promotion=by_person,
-        probation=Probation(args.state or args.root / "state", clock),
+        probation=Probation(state, clock),
         source=source,
     )
 

@@ -38,7 +38,7 @@ CORRELATED = 1.5
 the reference itself reaches."""
 REACH = 3.2
 GRID = np.linspace(-REACH, REACH, 65)
-"""Normal scores at which the reference keeps its quantiles, and the step from one to the next."""
+"""Normal scores at which the reference keeps its quantiles."""
 BOUND = 1.5
 """A sum grows to at most so many times its limit, and an alarm ends below half of the limit."""
 STEP_UNIT = 1.166

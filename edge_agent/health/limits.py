@@ -92,7 +92,7 @@ class LimitWatch:
         self.deviation = step * self._limit.step if is_step else newest[1] - self._limit.level
         self._beyond = self._beyond + 1 if abs(off) > 1 else 0
         is_fault = abs(off) > CLEAR or self._beyond >= LASTS
-        return off if is_fault else min(1.0, max(-1.0, off))
+        return off if is_fault else _between(-1.0, off, 1.0)
 
     def _step(self, values: Sequence[float], newest: Middle) -> float:
         """Against the parts before; while that is a fault, against those before it began."""

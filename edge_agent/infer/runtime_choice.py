@@ -24,8 +24,8 @@ def runtime_drivers() -> list[RuntimeDriver]:
 
 def cpu_runtime() -> str:
     """The runtime that `auto` takes for a CPU model; "auto" where none is installed."""
-    names = [one.name for one in runtime_drivers() if not one.accelerator and one.available()]
-    return names[0] if names else AUTO
+    fitting = (one.name for one in runtime_drivers() if not one.accelerator and one.available())
+    return next(fitting, AUTO)
 
 
 def find_runtime(name: str) -> RuntimeDriver:

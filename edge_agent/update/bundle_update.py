@@ -22,7 +22,7 @@ from edge_agent.update.journal import Journal, read_journal
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
 from edge_agent.update.slot_store import CANDIDATE, CURRENT, SlotStore
-from edge_agent.update.slots import refuse_older
+from edge_agent.update.slots import SelfTest, refuse_older
 from edge_agent.update.state_table import State
 from edge_agent.update.trust_folder import read_trusted, write_trusted
 from edge_agent.update.trusted import Trusted
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 INCOMING = "incoming.bundle"
 
-SelfTest = Callable[[Bundle], None]
-"""Runs a bundle's parity vectors on this machine; raises BundleError or ParityError."""
 Around = Callable[[State, Action], Action]
 Watch = Callable[[Journal], bool]
 """Whether the candidate has proven itself; False: not yet. Raises BundleError if it fails."""

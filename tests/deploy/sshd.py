@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.brokers import free_port
+
 SERVER = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -55,7 +57,7 @@ def served(folder: Path) -> Iterator[Path]:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
         )
     (folder / "scratch").mkdir()
-    port = _free_port()
+    port = free_port()
     (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
     (folder / "sshd_config").write_text(SERVER.format(port=port, folder=folder))
     client = folder / "ssh_config"
@@ -68,12 +70,6 @@ def served(folder: Path) -> Iterator[Path]:
             yield client
         finally:
             server.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

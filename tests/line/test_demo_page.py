@@ -5,7 +5,8 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
-from benchmarks.agent_page import free_port, start_agent, wait_for_page
+from benchmarks.agent_page import start_agent, wait_for_page
+from benchmarks.brokers import free_port
 from benchmarks.demo_page import NAME, PASSWORD, open_page
 from edge_agent.station.config import read_config
 from edge_agent.update.slots import install
@@ -37,6 +38,6 @@ def test_the_page_is_open_alive_and_ended_by_its_process(tmp_path: Path) -> None
 def test_an_agent_that_ends_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "station.toml").write_text("[station]\n")
     agent = start_agent(tmp_path / "station.toml", tmp_path / "log")
-    assert not wait_for_page(agent, free_port(0))
+    assert not wait_for_page(agent, free_port())
     assert agent.wait() != 0
     assert "station" in (tmp_path / "log").read_text()

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -157,9 +156,7 @@ def play(port: int, subscriber: Subscriber) -> None:
     plant = paho.Client(paho.CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
     plant.connect("127.0.0.1", port)
     plant.loop_start()
-    until = time.monotonic() + 20
-    while not any(s["state"] == "armed" for s in subscriber.states) and time.monotonic() < until:
-        time.sleep(0.05)
+    subscriber.wait_until_armed(20)
     rows = [("plant/air", "26.8"), *(("plant/mill", json.dumps(part)) for part in parts())]
     for topic, payload in rows:
         row = plant.publish(topic, payload, qos=1)

@@ -59,6 +59,18 @@ def test_a_limit_and_a_filter_hold_for_a_file_too(state: Path) -> None:
     assert path.read_bytes().count(b"\r\n") == 1
 
 
+def test_a_limit_below_one_is_one(state: Path) -> None:
+    path = state / "few.csv"
+    assert main(["history", str(state), "--csv", str(path), "--limit", "-5"]) == 0
+    assert path.read_bytes().count(b"\r\n") == 1 + 2 * 1
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("")
+    with pytest.raises(StorageError, match=r"f/table\.csv"):
+        write_csv(tmp_path / "f" / "table.csv", [])
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="absent"):
         write_csv(tmp_path / "absent" / "a.csv", [])

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.brokers import free_port
 from edge_agent.audit.segments import records
 from edge_agent.evidence.folder import read_kept
 from edge_agent.web.users import Role, UserFile
-from tests.edge_agent.web.test_served import free_port
 from tests.page_kit import PASSWORD
 from tests.station_kit import wait_until, write_frames, write_image_bundle, write_station
 

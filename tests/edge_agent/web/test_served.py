@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.brokers import free_port
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Verdict
@@ -24,12 +25,6 @@ from edge_agent.web.live import BOUNDARY, Live
 from edge_agent.web.server import PageServer
 from tests.page_kit import PageKit
 from tests.station_kit import verdict, wait_until, write_frames, write_image_bundle, write_station
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fetch(port: int, path: str, size: int = -1) -> bytes:

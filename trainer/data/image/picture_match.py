@@ -132,8 +132,8 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
     sides: list[tuple[int, int]] = []
     for image in images:
         picture = _thumbnail(image)
-        shape, square = _without_shading(picture), _without_shading(_thumbnail(_square(image)))
-        turns.append([turns_of(spectrum(square if v.true else shape, v.zoom)) for v in VIEWS])
+        shape = _without_shading(picture)
+        turns.append(_views(image, shape))
         small.append(np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.6), np.float32))
         shapes.append(_shrunk(shape))
         sides.append((image.shape[1], image.shape[0]))
@@ -146,6 +146,15 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
         descriptors=rows / (np.linalg.norm(rows, axis=2, keepdims=True) + 1e-9),
         sides=extent / extent.min(axis=1, keepdims=True),
     )
+
+
+def _views(image: Image, shape: Float) -> list[NDArray[np.complex64]]:
+    """What `turns` holds of an image; a square one has its true proportions already."""
+    stretched = [turns_of(spectrum(shape, zoom)) for zoom in ZOOMS]
+    if image.shape[0] == image.shape[1]:
+        return [*stretched, *stretched]
+    square = _without_shading(_thumbnail(_square(image)))
+    return [*stretched, *(turns_of(spectrum(square, zoom)) for zoom in ZOOMS)]
 
 
 def find_near_duplicates(prints: Fingerprints, *, neighbours: int = NEIGHBOURS) -> list[Duplicate]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.agent_page import free_port
+from benchmarks.brokers import free_port
 from edge_agent.station.config import read_config
 from edge_agent.update.slots import install
 from edge_agent.web.updates import prove_bundle
@@ -47,7 +47,7 @@ def commissioning(tmp_path: Path) -> Iterator[Commissioning]:
     log = tmp_path / "log"
     with log.open("wb") as stream:
         program = subprocess.Popen(
-            [*words, "--port", str(free_port(0))], cwd=folder, stderr=stream, stdout=stream
+            [*words, "--port", str(free_port())], cwd=folder, stderr=stream, stdout=stream
         )
     try:
         told = wait_for(log, r"commission the station at (\S+)commission")
