@@ -10,9 +10,8 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.kinds.metrics import MetricsMessage
+from edge_agent.health.board.heat import temperature_c
 from edge_agent.station.health_report import rss_mb
-
-ZONES = Path("/sys/class/thermal")
 
 
 class MetricsReport:
@@ -31,7 +30,7 @@ class MetricsReport:
         elapsed_s = max(1e-3, (now_ns - self._last_ns) / 1e9)
         percent = 100 * (cpu_s - self._cpu_s) / elapsed_s
         self._last_ns, self._cpu_s = now_ns, cpu_s
-        temp_c = hottest_c(ZONES)
+        temp_c = temperature_c()
         return MetricsMessage(
             station=self._station,
             at_ns=self._clock.utc_ns(),
@@ -52,14 +51,3 @@ class MetricsReport:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         return shutil.disk_usage(folder).free / (1 << 20)
-
-
-def hottest_c(zones: Path) -> float | None:
-    """The hottest zone below `zones` (sysfs-class-thermal); None where there is none."""
-    found = []
-    for path in zones.glob("thermal_zone*/temp"):
-        try:
-            found.append(int(path.read_text()) / 1000)
-        except (OSError, ValueError):
-            continue  # a zone whose sensor is asleep
-    return max(found, default=None)

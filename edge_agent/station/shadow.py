@@ -14,8 +14,6 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError, StorageError
-from edge_agent.contracts.core.files import sha256_hex
-from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.station.build import LoadedBundle, load_bundle
@@ -41,7 +39,6 @@ class _Bench:
     table: Channel
     file: Path | None = None
     loaded: LoadedBundle | None = None
-    tally: ShadowTally | None = None
     looked_ns: int | None = None
     written_ns: int = 0
 
@@ -59,6 +56,7 @@ class Shadow:
         self._closed = False
         self._turn = threading.Lock()
         self._benches = {table.name: _Bench(table) for table in config.channel}
+        self._tallies: dict[str, ShadowTally] = {}  # by bundle: channels may share one
 
     def observe(self, observation: Observation) -> None:
         """Compare the candidate's verdict with the one that counted."""
@@ -80,13 +78,14 @@ class Shadow:
             return
         self._look(bench)
         # An item that the network was not asked about tells nothing of another network.
-        if bench.loaded is None or bench.tally is None or observation.judgement is None:
+        if bench.loaded is None or observation.judgement is None:
             return
         begun_ns = self._clock.mono_ns()
         verdict = bench.loaded.judge.judge(observation.item)
         took_ms = (self._clock.mono_ns() - begun_ns) / 1e6
         agrees = verdict.verdict == observation.verdict.verdict
-        bench.tally = bench.tally.with_item(agrees=agrees, late=took_ms > self._deadline_ms)
+        name, late = _name(bench.table), took_ms > self._deadline_ms
+        self._tallies[name] = self._tallies[name].with_item(agrees=agrees, late=late)
         if not agrees:
             LOG.info(
                 "part %s: %s says %s, the candidate %s says %s",
@@ -115,26 +114,28 @@ class Shadow:
 
     def _take_up(self, bench: _Bench, file: Path) -> None:
         """Load and prove a candidate as an armed bundle is; a fault is told in its tally."""
-        name = _name(bench.table)
+        name, slot, fault = _name(bench.table), file.parent.name, ""
         table = bench.table.model_copy(update={"bundle": file})
-        fault = ""
         try:
-            manifest = sha256_hex(read_bundle(file).manifest_bytes)
             bench.loaded = load_bundle(table, self._config, self._clock, ChannelMemory())
         except LinesideError as error:
             LOG.warning("channel %s: no shadow: %s", bench.table.name, error)
-            fault, manifest = str(error)[:400], file.parent.name
-        before = read_tally(self._state_dir, name)
-        known = before is not None and before.manifest == manifest and not before.fault
-        bench.tally = before if known and not fault else ShadowTally(manifest=manifest, fault=fault)
+            fault = str(error)[:400]
+        tally = self._tallies.get(name)
+        if tally is None or tally.manifest != slot:
+            kept = read_tally(self._state_dir, name)
+            goes_on = kept is not None and kept.manifest == slot and not kept.fault
+            tally = kept if kept is not None and goes_on else ShadowTally(manifest=slot)
+        self._tallies[name] = tally.model_copy(update={"fault": fault or tally.fault})
         self._write(bench)
 
     def _write(self, bench: _Bench) -> None:
-        if bench.tally is None:
+        tally = self._tallies.get(_name(bench.table))
+        if tally is None or bench.file is None:
             return
         bench.written_ns = self._clock.mono_ns()
         try:
-            write_tally(self._state_dir, _name(bench.table), bench.tally)
+            write_tally(self._state_dir, _name(bench.table), tally)
         except StorageError as error:
             LOG.warning("the shadow's tally is not written: %s", error)
 
@@ -155,4 +156,4 @@ def _name(table: Channel) -> str:
 def _drop(bench: _Bench) -> None:
     if bench.loaded is not None:
         bench.loaded.close()
-    bench.loaded = bench.tally = bench.file = None
+    bench.loaded = bench.file = None

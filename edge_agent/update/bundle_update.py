@@ -164,12 +164,13 @@ class _Actions:
         return journal if journal.promoted or watch(journal) else None
 
     def _switch(self, journal: Journal) -> Journal:
+        before = self._trusted()  # what the release is judged by: another install may come between
         bundle, release = self._released(journal)
         refuse_older(bundle, self._station.root)
         digest = sha256_hex(bundle.manifest_bytes)
         trusted = release.trusted.with_installed(digest, journal.name, release.line)
         with self._store(journal) as store:
-            write_trusted(self._root, self._trusted(), trusted)
+            write_trusted(self._root, before, trusted)
             store.folder.remove(CANDIDATE)
             store.switch(journal.slot or bundle.sha256)
         return journal.model_copy(update={"promoted": False})

@@ -19,7 +19,7 @@ FOLDER = "shadow"
 class ShadowTally(Strict):
     """Counts of one candidate over all channels that its bundle judges."""
 
-    manifest: Sha256 = Field(description="of the candidate")
+    manifest: Sha256 = Field(description="slot of the candidate, or its manifest")
     items: int = Field(default=0, ge=0, description="compared with the current bundle")
     disagreed: int = Field(default=0, ge=0, description="another verdict")
     late: int = Field(default=0, ge=0, description="the same verdict, after the deadline")

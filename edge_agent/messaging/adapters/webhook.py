@@ -24,6 +24,7 @@ from edge_agent.messaging.mqtt.backoff import Backoff
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
+from edge_agent.messaging.sqlite_faults import StoreDamagedError
 from edge_agent.settings.secret import first_line
 from edge_agent.settings.toml import StationPath
 
@@ -75,6 +76,7 @@ class WebhookAdapter:
         self.left_out = 0
         self._config = config
         self._secret = None if config.secret_file is None else _secret(config.secret_file)
+        self._wake = threading.Event()
         folder = station.state_dir / "webhook"
         self._outbox = Outbox(
             OutboxStore(folder, config.quota_mb),
@@ -82,13 +84,13 @@ class WebhookAdapter:
             station=station.name,
             hand_over=16384,
             clock=station.clock,
-            on_commit=lambda: self._wake.set(),
+            on_commit=self._wake.set,
         )
-        self._wake = threading.Event()
         self._stop = threading.Event()
         self._backoff = Backoff(config.retry_max_s, random.random)
         self._fault = ""
         self._tries = 0
+        self._opener: urllib.request.OpenerDirector | None = None
         self._open = False
         self._thread: threading.Thread | None = None
 
@@ -132,7 +134,12 @@ class WebhookAdapter:
     def _run(self) -> None:
         reader, cursor = self._outbox.reader(), 0
         while not self._stop.is_set():
-            page = reader.after(cursor, PAGE)
+            try:
+                page = reader.after(cursor, PAGE)
+            except StoreDamagedError as error:
+                self._outbox.report_damage(error)
+                self._stop.wait(TICK_S)
+                continue
             if not page.rows:
                 self._wake.wait(TICK_S)
                 self._wake.clear()
@@ -165,6 +172,7 @@ class WebhookAdapter:
         if not self._fault:
             LOG.error("webhook: messages wait on disk: %s: %s", self._config.url, fault)
         self._fault = fault
+        self._opener = None  # a certificate may have been replaced
         self._stop.wait(self._backoff.wait_s())
         return False
 
@@ -176,7 +184,9 @@ class WebhookAdapter:
             headers[SIGNATURE] = f"sha256={digest}"
         request = urllib.request.Request(self._config.url, body, headers, method="POST")
         try:
-            with self._opener().open(request, timeout=self._config.timeout_s):
+            # It reads the system's certificates: once, not for each message.
+            self._opener = self._opener or self._new_opener()
+            with self._opener.open(request, timeout=self._config.timeout_s):
                 return
         except urllib.error.HTTPError as error:
             with error:
@@ -184,7 +194,7 @@ class WebhookAdapter:
                     raise RefusedError(f"HTTP {error.code} {error.reason}") from error
                 raise OSError(f"HTTP {error.code} {error.reason}") from error
 
-    def _opener(self) -> urllib.request.OpenerDirector:
+    def _new_opener(self) -> urllib.request.OpenerDirector:
         ca = None if self._config.ca_file is None else str(self._config.ca_file)
         context = ssl.create_default_context(cafile=ca)
         # Only what url says: no proxy of the environment, no redirection of a body elsewhere.

@@ -27,8 +27,12 @@ class RowSource:
         self._new_rows = True
 
     def newest(self) -> int:
-        """The highest id on disk."""
-        return self._reader.newest()
+        """The highest id on disk; raises StoreDamagedError, which the outbox is told of."""
+        try:
+            return self._reader.newest()
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            raise
 
     def close(self) -> None:
         """Close the connection to the file."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.delivery import Delivery
@@ -69,6 +71,26 @@ def test_rows_of_a_damaged_file_are_asked_for_again(tmp_path: Path) -> None:
     source._reader.rows = damaged  # type: ignore[method-assign, assignment]
     assert source.rows([1]) == []
     assert list(delivery.again) == [1]
+    source.close()
+    outbox.stop()
+
+
+def test_damage_that_the_newest_row_shows_is_told_to_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = open_outbox(tmp_path / "s")
+    source, _ = source_of(outbox)
+    told: list[StoreDamagedError] = []
+    fault = StoreDamagedError("the index is not what was written", where="outbox.db")
+
+    def damaged() -> int:
+        raise fault
+
+    monkeypatch.setattr(source._reader, "newest", damaged)
+    monkeypatch.setattr(outbox, "report_damage", told.append)
+    with pytest.raises(StoreDamagedError):
+        source.newest()
+    assert told == [fault]
     source.close()
     outbox.stop()
 

@@ -22,9 +22,9 @@ from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import STREAMS, Outbound
 from edge_agent.evidence.record import EvidenceRecord
+from edge_agent.health.board.heat import temperature_c
 from edge_agent.station.condition import Trend
 from edge_agent.station.config import StationConfig
-from edge_agent.station.metrics_report import hottest_c
 from edge_agent.station.telemetry import Telemetry
 from tests.edge_agent.contracts.wire.samples import SAMPLES
 
@@ -142,6 +142,6 @@ def test_the_hottest_zone_counts_and_a_sleeping_one_does_not(tmp_path: Path) -> 
     for name, text in (("0", "41000"), ("1", "67500"), ("2", "asleep")):
         (tmp_path / f"thermal_zone{name}").mkdir()
         (tmp_path / f"thermal_zone{name}" / "temp").write_text(text)
-    assert hottest_c(tmp_path) == 67.5
-    assert hottest_c(tmp_path / "absent") is None
+    assert temperature_c(tmp_path) == 67.5
+    assert temperature_c(tmp_path / "absent") is None
     assert json.loads(SAMPLES["metrics"].model_dump_json())["temp_c"] == 61.5

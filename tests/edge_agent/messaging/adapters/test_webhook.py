@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from benchmarks.brokers import free_port
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.messaging.adapter import Delivery
 from edge_agent.messaging.adapters.webhook import SIGNATURE, WebhookAdapter, WebhookTable
+from edge_agent.messaging.outbox_reader import OutboxReader, Page
+from edge_agent.messaging.sqlite_faults import StoreDamagedError
 from tests.edge_agent.messaging.adapter_kit import decided, station
 from tests.station_kit import wait_until
 
@@ -96,6 +101,24 @@ def test_what_waits_is_sent_after_the_next_start(tmp_path: Path) -> None:
         assert wait_until(lambda: adapter.waiting == 1)
     with receiving(port) as server, webhook(tmp_path, port):
         assert wait_until(lambda: parts(server.taken) == ["p"])
+
+
+def test_a_damaged_file_is_told_to_the_writer_and_sending_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after, faults = OutboxReader.after, [StoreDamagedError("damaged", where="outbox.db")]
+
+    def damaged_once(self: OutboxReader, *args: Any, **keys: Any) -> Page:
+        if faults:
+            raise faults.pop()
+        return after(self, *args, **keys)
+
+    monkeypatch.setattr(OutboxReader, "after", damaged_once)
+    port = free_port()
+    with receiving(port) as server, webhook(tmp_path, port) as adapter:
+        adapter.publish(decided(Verdict.PASS))
+        assert wait_until(lambda: parts(server.taken) == ["p"])
+    assert not faults
 
 
 def test_a_message_that_is_refused_for_its_own_sake_does_not_stop_the_others(
