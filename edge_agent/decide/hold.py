@@ -33,6 +33,7 @@ class Hold:
         self._safe_action = safe_action
         self._stops: dict[str, str] = {}  # never changed in place: other threads read it
         self._change = threading.Lock()
+        self._disk = threading.Lock()  # taken before _change: the file holds what was last in force
 
     @property
     def by(self) -> str:
@@ -52,7 +53,8 @@ class Hold:
     def stop(self, by: str, cause: str = PERSON) -> None:
         """Stop passing at once, then keep it; raises StorageError where only that fails."""
         self.stop_now(by, cause)
-        self._write(self._stops)
+        with self._disk:
+            self._write(self._stops)
 
     def stop_now(self, by: str, cause: str) -> None:
         """Stop passing without the disk: stop() has to follow."""
@@ -66,11 +68,13 @@ class Hold:
 
         Raises StorageError, and they stay, where it cannot be kept.
         """
-        stops = self._stops
-        ended = {cause: by for cause, by in stops.items() if not causes or cause in causes}
-        self._write({cause: by for cause, by in stops.items() if cause not in ended})
-        with self._change:  # a stop that came while the disk wrote stays
-            self._stops = {cause: by for cause, by in self._stops.items() if ended.get(cause) != by}
+        with self._disk:  # a stop that comes meanwhile is written after this
+            stops = self._stops
+            ended = {cause: by for cause, by in stops.items() if not causes or cause in causes}
+            self._write({cause: by for cause, by in stops.items() if cause not in ended})
+            with self._change:  # and it stays in force
+                left = self._stops.items()
+                self._stops = {cause: by for cause, by in left if ended.get(cause) != by}
 
     def stopped_by(self, *causes: str) -> str:
         """Who or what stopped passing for one of these causes; empty where none did."""

@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.files import storage_error, write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.scoring import Scoring
 
@@ -72,8 +72,8 @@ class StationThresholds:
 
         Raises InputError for a damaged file.
         """
-        settings = self.settings(channel, bundle)
-        if not settings or settings[-1].own != own.threshold:
+        settings = [s for s in self.settings(channel, bundle) if s.own == own.threshold]
+        if not settings:
             return own
         last = settings[-1]
         return moved(own, last.threshold, f"set at the station by {last.by}")
@@ -102,16 +102,18 @@ class StationThresholds:
             kept = self.settings()
             gone = [one for one in kept if (one.channel, one.bundle) not in loaded]
             if gone:
-                self._write([one for one in kept if one not in gone])
+                self._write([one for one in kept if (one.channel, one.bundle) in loaded])
             return gone
 
     def _write(self, settings: list[ThresholdSetting]) -> None:
-        if not settings:
-            self._path.unlink(missing_ok=True)
+        if settings:
+            document = ThresholdFile(settings=settings[-MOST_SETTINGS:])
+            write_atomic(self._path, document.model_dump_json(indent=1).encode())
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        document = ThresholdFile(settings=settings[-MOST_SETTINGS:])
-        write_atomic(self._path, document.model_dump_json(indent=1).encode())
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(self._path, error) from error
 
 
 def moved(own: Scoring, threshold: float, chosen_by: str) -> Scoring:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.files import storage_error, write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.evidence.folder import LABEL, records_folder, refuse_unknown
 
@@ -132,10 +132,13 @@ def write_labels(folder: Path, stem: str, labels: Labels) -> None:
     """Keep what is said of a record; raises InputError where there is none, StorageError."""
     refuse_unknown(folder, stem)
     path = label_path(folder, stem)
-    if labels == Labels():
-        path.unlink(missing_ok=True)
+    if labels != Labels():
+        write_atomic(path, labels.model_dump_json(exclude_defaults=True).encode())
         return
-    write_atomic(path, labels.model_dump_json(exclude_defaults=True).encode())
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def draw_mask(

@@ -53,9 +53,8 @@ class GoldenGate(Hold):
         self._check: GoldenCheck | None = None
         self._until_ns = 0
         self._ended: GoldenResult | None = None
-        self._due_record = self._kept_due = (
-            DueRecord()
-        )  # never changed in place; the latter on disk
+        self._due_record = DueRecord()  # never changed in place
+        self._kept_due = self._due_record  # what is on disk
         self._is_stop_kept = True
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -202,9 +201,10 @@ class GoldenGate(Hold):
             self.release(WRONG_PARTS, PARTS_DUE)
 
     def _stop_now_when_due(self) -> None:
-        """Before the next part; look() logs it and keeps it."""
+        """Before the next part; look() keeps it."""
         reason = self.due() if self._table.block_when_due else ""
         if reason and not self.stopped_by(PARTS_DUE):
+            LOG.warning("%s", reason)
             self.stop_now(reason, PARTS_DUE)
             self._is_stop_kept = False
 
@@ -213,7 +213,6 @@ class GoldenGate(Hold):
             self._stop_now_when_due()
         reason = self.stopped_by(PARTS_DUE)
         if reason and not self._is_stop_kept:
-            LOG.warning("%s", reason)
             self.stop(reason, PARTS_DUE)
             self._is_stop_kept = True
 

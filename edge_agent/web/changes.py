@@ -118,8 +118,9 @@ class Changes:
             self._log.write(who, "missed defect", before, after | _note(asked.note))
             LOG.warning("missed defect on part %s, reported by %s", wire_text(row.part_id), who)
             self._board.mark_reported(row.number)
-            missed = Missed(by=who, at_ns=self._clock.utc_ns(), note=wire_text(asked.note))
-            return self._keep(row.part_id, missed)
+        # Without the lock: a stop of passing must not wait for a picture to be written.
+        missed = Missed(by=who, at_ns=self._clock.utc_ns(), note=wire_text(asked.note))
+        return self._keep(row.part_id, missed)
 
     def _stop(self, who: str) -> None:
         try:

@@ -123,14 +123,12 @@ class ThresholdRoom:
         if not loaded:
             return
         try:
-            gone = self._thresholds.keep_only(loaded)
+            for one in self._thresholds.keep_only(loaded):
+                before: dict[str, object] = one.model_dump(mode="json")
+                with self._log.lock:
+                    self._log.write("the station", "threshold of another bundle", before, {})
         except LinesideError as error:
             LOG.error("thresholds of bundles before: %s", error)  # noqa: TRY400
-            return
-        for one in gone:
-            before: dict[str, object] = one.model_dump(mode="json")
-            with self._log.lock:
-                self._log.write("the station", "threshold of another bundle", before, {})
 
     def _settings(self, model: ModelView) -> list[ThresholdSetting]:
         try:
@@ -170,7 +168,7 @@ class ThresholdRoom:
         try:
             act()
             scoring = self._thresholds.scoring_for(model.channel, model.bundle, model.own)
-        except (InputError, StorageError, OSError) as error:
+        except (InputError, StorageError) as error:
             raise RefusedError(503, f"not kept: {error}", cure="free the disk") from error
         for one in self._models():
             if (one.channel, one.bundle) == (model.channel, model.bundle):

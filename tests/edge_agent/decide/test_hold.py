@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision, SafeAction
 from edge_agent.contracts.wire.kinds.verdict import Action
-from edge_agent.decide.hold import FILE, Hold
+from edge_agent.decide.hold import FILE, PERSON, Hold
+from tests.station_kit import wait_until
 
 
 def decision(verdict: Verdict, action: Action) -> Decision:
@@ -55,6 +57,27 @@ def test_a_restart_does_not_let_parts_pass(tmp_path: Path) -> None:
     again = Hold(tmp_path)
     again.load()
     assert not again.by
+
+
+def test_a_stop_that_comes_while_a_release_is_written_is_kept_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = Hold(tmp_path)
+    hold.stop("anna")
+    write, stopping = hold._write, threading.Thread(target=hold.stop, args=("line 2", "golden"))
+
+    def slow(stops: dict[str, str]) -> None:
+        monkeypatch.setattr(hold, "_write", write)
+        stopping.start()
+        assert wait_until(lambda: hold.stopped_by("golden"))
+        write(stops)
+
+    monkeypatch.setattr(hold, "_write", slow)
+    hold.release(PERSON)
+    stopping.join(10)
+    again = Hold(tmp_path)
+    again.load()
+    assert again.by == hold.by == "line 2"
 
 
 def test_stops_of_two_causes_end_one_by_one(tmp_path: Path) -> None:

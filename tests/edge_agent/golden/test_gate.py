@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.state import StateMessage
@@ -200,6 +201,18 @@ def test_golden_parts_are_due_by_the_hour_and_after_a_change_over(
     clock.now_ns += 9 * 3600 * 10**9
     assert "the bundle has changed" in gate(tmp_path, clock, **due).due()
     assert "9.0 h since the last" in gate(tmp_path, clock, every_h=8).due()
+
+
+def test_a_stop_that_no_disk_keeps_is_told_once(
+    tmp_path: Path, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "passing-stopped" / "in the way").mkdir(parents=True)
+    station = gate(tmp_path, clock, every_h=8, block_when_due=True)
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            station.look()
+    assert caplog.text.count("none was seen yet") == 1
+    assert station.applied(PASS).verdict is Verdict.NO_VERDICT
 
 
 def armed(**titles: str) -> StateMessage:
