@@ -205,7 +205,7 @@ class CheckClient:
 CURES_CLOSED = "if the port expects TLS give --ca-file, else try --protocol 3.1.1; see its log"
 
 
-def tls_cure(error: ssl.SSLError) -> str:
+def tls_cure(error: OSError) -> str:
     """What to do after a failed handshake."""
     text = str(error).lower()
     if "not yet valid" in text:

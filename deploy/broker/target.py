@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.wire.stream import topic_of
 
 Protocol = Literal["5", "3.1.1"]
 
@@ -37,7 +38,7 @@ class BrokerTarget:
 
     def topic(self, name: str) -> str:
         """A topic of the station."""
-        return f"{self.prefix}/{self.station}/{name}"
+        return topic_of(name, self.prefix, self.station)
 
     def tls_context(self) -> ssl.SSLContext:
         """The context of the files given; raises ConfigError where they cannot be used."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ def transport(target: BrokerTarget, now: datetime, plain_port: int) -> Iterator[
         return
     try:
         version, certificate = _handshake(target)
-    except ssl.SSLError as error:
+    except OSError as error:  # of TLS, a reset, a port that is silent
         yield CheckResult("TLS", "FAIL", f"handshake fails ({error})", tls_cure(error))
         return
     yield CheckResult("TLS", "OK", f"{version}, for {target.host}")

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge_agent.contracts.core.argument_types import port
 from edge_agent.contracts.core.command import Verbs, add_verb
 
 PLACES = {"mosquitto": "/etc/mosquitto/lineside", "rabbitmq": "/etc/rabbitmq/lineside"}
@@ -36,7 +37,7 @@ def register(verbs: Verbs) -> None:
     verb.add_argument(
         "--sparkplug-group", default="", metavar="GROUP", help="stations are edge nodes of it, too"
     )
-    verb.add_argument("--port", type=int, default=8883, help="TLS port of the broker (8883)")
+    verb.add_argument("--port", type=port, default=8883, help="TLS port of the broker (8883)")
     verb.add_argument("--place", metavar="DIR", help="where the files will lie at the broker")
     verb.add_argument("--cluster", action="store_true", help="RabbitMQ: quorum queues")
     verb.add_argument("--json", action="store_true", help="one JSON object")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.cli.collect import password_of
-from edge_agent.contracts.core.argument_types import count
+from edge_agent.contracts.core.argument_types import count, port
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -37,7 +37,7 @@ def register(verbs: Verbs) -> None:
     text = "try what a broker loses, refuses and leaks, with the cure of each"
     verb = add_verb(verbs, "check-broker", text, EXAMPLES, _check)
     verb.add_argument("--host", required=True, help="name or address of the broker")
-    verb.add_argument("--port", type=int, default=1883, help="1883; 8883 is usual with TLS")
+    verb.add_argument("--port", type=port, default=1883, help="1883; 8883 is usual with TLS")
     verb.add_argument("--protocol", choices=["5", "3.1.1"], default="5", help="MQTT version (5)")
     verb.add_argument("--prefix", default="lineside", help="mqtt.topic_prefix of the stations")
     verb.add_argument("--station", default="lineside-check", help="whose topics are tried")
@@ -50,7 +50,7 @@ def register(verbs: Verbs) -> None:
         "--queued", type=count, default=1100, metavar="N", help="messages for who is away (1100)"
     )
     verb.add_argument(
-        "--plain-port", type=int, default=1883, metavar="PORT", help="must be closed beside TLS"
+        "--plain-port", type=port, default=1883, metavar="PORT", help="must be closed beside TLS"
     )
     verb.add_argument(
         "--mosquitto-conf", type=Path, metavar="FILE", help="also say which of its lines lose"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.history.sharing import Share, share
+from edge_agent.contracts.core.argument_types import port
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -30,7 +31,7 @@ def register(verbs: Verbs) -> None:
     text = "store the verdicts of all stations in a database, and confirm them"
     collect = add_verb(verbs, "collect", text, EXAMPLES, _collect)
     collect.add_argument("--host", required=True, help="name or address of the broker")
-    collect.add_argument("--port", type=int, default=1883, help="1883; 8883 is usual with TLS")
+    collect.add_argument("--port", type=port, default=1883, help="1883; 8883 is usual with TLS")
     collect.add_argument(
         "--db", required=True, metavar="PLACE", help="SQLite file, or postgresql://user@host/db"
     )

@@ -81,15 +81,13 @@ def _push(args: argparse.Namespace) -> int:
 
 def _newest(path: Path, releases: Path) -> bytes:
     """The bundle with the newest signature at hand: metadata may have been refreshed since."""
-    from edge_agent.contracts.model.bundle import archive_of, read_bundle
+    from edge_agent.contracts.model.bundle import read_bundle
 
     bundle = read_bundle(path)
     if bundle.signature is None:
         raise SignatureError(
             "not signed", where=str(path), cure="run `lineside-deploy release` on it"
         )
-    from deploy.signing.release import is_repository, with_newest_signature
+    from deploy.signing.release import with_newest_signature
 
-    return (
-        with_newest_signature(bundle, releases) if is_repository(releases) else archive_of(bundle)
-    )
+    return with_newest_signature(bundle, releases)

@@ -104,7 +104,7 @@ def _status(args: argparse.Namespace) -> int:
 
 def _resume(args: argparse.Namespace) -> int:
     from deploy.rollout.inventory import read_inventory
-    from deploy.rollout.journal import read_rollout, write_wish
+    from deploy.rollout.journal import read_rollout, read_wish, write_wish
     from edge_agent.contracts.core.files import sha256_hex
 
     rollout = read_rollout(args.folder)
@@ -115,7 +115,8 @@ def _resume(args: argparse.Namespace) -> int:
             where=rollout.bundle,
             cure="put the first one back, or begin another rollout",
         )
-    write_wish(args.folder, None)
+    if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
+        write_wish(args.folder, None)
     inventory = read_inventory(args.stations)
     return _print(_controller(args, inventory, release, rollout).run(), args)
 
@@ -137,10 +138,13 @@ def _pause(args: argparse.Namespace) -> int:
 
 
 def _stop(args: argparse.Namespace) -> int:
-    from deploy.rollout.journal import read_rollout, write_wish
+    from deploy.rollout.journal import read_rollout, write_rollout, write_wish
 
     rollout = read_rollout(args.folder)
     write_wish(args.folder, "stop")
+    if rollout.phase in ("paused", "asking"):  # no controller is at work that could obey
+        rollout = rollout.model_copy(update={"phase": "stopped", "reason": "stop"})
+        write_rollout(args.folder, rollout)
     return _print(rollout, args)
 
 

@@ -148,7 +148,7 @@ def _charts(store: HistoryStore, shift: Shift, stations: Sequence[str]) -> list[
 def _escapes(store: HistoryStore, shift: Shift) -> list[Record]:
     return store.query(
         "SELECT station, part_id, label, origin FROM escapes "
-        "WHERE found_at_ns >= ? AND found_at_ns < ? ORDER BY found_at_ns LIMIT 20",
+        "WHERE found_at_ns >= ? AND found_at_ns < ? ORDER BY found_at_ns",
         (shift.begin_ns, shift.end_ns),
     )
 

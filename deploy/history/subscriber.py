@@ -22,6 +22,7 @@ from edge_agent.broker.packets import Answer, Login, Packet
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BrokerError
 from edge_agent.contracts.core.log_limit import LogLimit
+from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.wire.kinds.ack import AckMessage
 from edge_agent.contracts.wire.stream import topic_of
 from edge_agent.contracts.wire.streams import STREAMS, outbound
@@ -70,7 +71,7 @@ class Broker:
         }
         if self.ca_file is not None:
             found["tls"] = {"ca_file": self.ca_file.absolute()}
-        return MqttTable.model_validate(found)
+        return validate(MqttTable, found, "the options of `collect`")
 
 
 class Incoming(NamedTuple):
@@ -234,7 +235,9 @@ class Subscriber:
             message = self._released.popleft()
             if message.number and message.connection == self._count:
                 connection.send(packets.puback_packet(message.number))
-        while self._confirmations and len(self._unanswered) < connection.receive_maximum - 1:
+        # One place stays free for what is not a confirmation, where there is more than one.
+        limit = max(1, connection.receive_maximum - 1)
+        while self._confirmations and len(self._unanswered) < limit:
             topic, payload = self._confirmations.popleft()
             head = packets.publish_head(topic, qos=1, retain=False)
             number = self._next_number()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -49,10 +50,14 @@ class Inventory(Strict):
 
     def host(self, name: str) -> Host:
         """The way to a station; raises ConfigError for a name that is not there."""
-        for row in self.station:
-            if row.name == name:
-                return parse_host(row.host, self.program, self.ssh_config)
-        raise ConfigError(f"no station {name!r}", where="stations.toml", cure="name one of it")
+        if name not in self._hosts:
+            raise ConfigError(f"no station {name!r}", where="stations.toml", cure="name one of it")
+        return parse_host(self._hosts[name], self.program, self.ssh_config)
+
+    @cached_property
+    def _hosts(self) -> dict[str, str]:
+        """By name, for a rollout that asks for each of many thousands."""
+        return {row.name: row.host for row in self.station}
 
 
 def read_inventory(path: Path) -> Inventory:

@@ -18,7 +18,7 @@ from edge_agent.contracts.model.bundle import (
     signed_bundle,
     unsigned_bundle,
 )
-from edge_agent.contracts.model.signature import MANIFEST_SHA256, target_path
+from edge_agent.contracts.model.signature import MANIFEST_SHA256, Signature, target_path
 
 
 def release_bundles(sources: list[Path], line: str, repository: Repository) -> list[str]:
@@ -56,7 +56,7 @@ def newest_signature(bundle: Bundle, repository: Repository) -> bytes:
             where=bundle.source,
             cure="run `lineside-deploy release` on it, or name its folder with --releases",
         )
-    return signed_bundle(bundle, found.model_dump_json().encode())
+    return _carrying(bundle, found)
 
 
 def is_repository(folder: Path) -> bool:
@@ -67,11 +67,18 @@ def is_repository(folder: Path) -> bool:
 def with_newest_signature(bundle: Bundle, releases: Path) -> bytes:
     """The same from the folder `releases`, without any key.
 
-    A bundle that another folder released keeps the signature that it has.
+    A bundle that another folder released keeps the signature that it has, and so do all where
+    `releases` holds none.
     """
+    if not is_repository(releases):
+        return archive_of(bundle)
     repository = Repository(releases, Keyring(releases), Life(utc(0)))
     found = repository.signature(sha256_hex(bundle.manifest_bytes))
-    return archive_of(bundle) if found is None else newest_signature(bundle, repository)
+    return archive_of(bundle) if found is None else _carrying(bundle, found)
+
+
+def _carrying(bundle: Bundle, signature: Signature) -> bytes:
+    return signed_bundle(bundle, signature.model_dump_json().encode())
 
 
 def _notes(bundle: Bundle, target: Target, at: datetime) -> list[Target]:

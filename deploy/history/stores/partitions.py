@@ -42,7 +42,11 @@ def partitions_of(base: Base) -> Partitions:
     """The way that this database's extensions allow; the tables that are there decide first."""
     found = base.execute("SELECT extname FROM pg_extension").fetchall()
     extensions = {str(row[0]) for row in found}
-    if "timescaledb" in extensions:
+    there = base.execute(
+        "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('lineside.verdict')"
+    ).fetchone()
+    has_partitions = there is not None and there[0] == "p"
+    if "timescaledb" in extensions and not has_partitions:
         return Timescale()
     return Partman() if "pg_partman" in extensions else NativeDays()
 

@@ -218,11 +218,12 @@ class PostgresTransaction:
     def save_latest(self, rows: list[TableRow]) -> None:
         """Write rows as the newest of their station and kind."""
         ordered = sorted((str(row[0]), str(row[1]), row) for row in rows)
+        # A retained message that comes again is no news of the station.
         with self._base.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO latest VALUES (%s, %s, %s, %s, %s) ON CONFLICT (station, kind) DO "
                 "UPDATE SET at_ns = excluded.at_ns, received_ns = excluded.received_ns, "
-                "payload = excluded.payload",
+                "payload = excluded.payload WHERE latest.payload <> excluded.payload",
                 [row for _, _, row in ordered],
             )
 

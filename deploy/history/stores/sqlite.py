@@ -43,6 +43,9 @@ class SqliteStore:
                 address = f"{self._path.absolute().as_uri()}?mode=ro"
                 self._base = sqlite3.connect(address, uri=True, timeout=BUSY_S)
                 self._check_format(self._base)
+        except StorageError:
+            self.close()
+            raise
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise self._error(error) from error
@@ -155,4 +158,10 @@ class SqliteTransaction:
 
     def save_latest(self, rows: list[TableRow]) -> None:
         """Write rows as the newest of their station and kind."""
-        self._base.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?)", rows)
+        # A retained message that comes again is no news of the station.
+        self._base.executemany(
+            "INSERT INTO latest VALUES (?, ?, ?, ?, ?) ON CONFLICT (station, kind) DO UPDATE SET "
+            "at_ns = excluded.at_ns, received_ns = excluded.received_ns, "
+            "payload = excluded.payload WHERE latest.payload <> excluded.payload",
+            rows,
+        )

@@ -33,6 +33,11 @@ def count(text: str) -> int:
     return int(_between(_whole(text), 1, 1e9, text))
 
 
+def port(text: str) -> int:
+    """A TCP port."""
+    return int(_between(_whole(text), 1, 65535, text))
+
+
 def threads(text: str) -> int:
     """1 to MOST_THREADS."""
     return int(_between(_whole(text), 1, MOST_THREADS, text))

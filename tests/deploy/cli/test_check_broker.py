@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from benchmarks.brokers import free_port
 from deploy.__main__ import main
+from deploy.broker.certificates import ensure_certificates
+from deploy.broker.target import BrokerTarget
+from deploy.broker.transport import transport
 from tests.deploy.broker.kit import with_lines
 
 
@@ -28,6 +35,33 @@ def test_a_broker_is_checked_and_each_finding_is_a_line(
 def test_a_broker_that_is_away_ends_with_code_4(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-broker", "--host", "127.0.0.1", "--port", str(free_port())]) == 4
     assert "start the broker" in capsys.readouterr().out
+
+
+def test_a_port_that_resets_the_handshake_is_a_finding(tmp_path: Path) -> None:
+    ensure_certificates(tmp_path, ["127.0.0.1"], datetime.now(UTC))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def reset() -> None:
+            link, _ = listening.accept()
+            link.recv(1)
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            link.close()
+
+        resetting = threading.Thread(target=reset)
+        resetting.start()
+        target = BrokerTarget("127.0.0.1", listening.getsockname()[1], ca_file=tmp_path / "ca.pem")
+        (found,) = transport(target, datetime.now(UTC), 1883)
+        resetting.join(10)
+    assert (found.what, found.grade) == ("TLS", "FAIL")
+    assert "handshake fails" in found.detail
+
+
+@pytest.mark.parametrize("port", ["0", "99999"])
+def test_a_port_that_is_none_is_misuse(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["check-broker", "--port", port])
+    assert ended.value.code == 2
+    assert port in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("broker", ["mosquitto", "rabbitmq"])

@@ -57,6 +57,16 @@ def test_every_verdict_is_stored_once_and_then_leaves_the_station(tmp_path: Path
     assert tuple(row.values()) == (500, 0, 0)
 
 
+def test_a_broker_that_allows_one_message_at_a_time_is_enough(tmp_path: Path) -> None:
+    broker = mosquitto(tmp_path / "broker", "max_inflight_messages 1")
+    keys = {"ack": "application", "ack_timeout_s": 0.5}
+    with broker, Line(tmp_path / "s", broker.port, **keys) as line:
+        place = Broker("127.0.0.1", broker.port)
+        with collecting(place, SqliteStore(tmp_path / "history.db")):
+            line.put(20)
+            assert wait_until(lambda: line.outbox.waiting == 0, 20)
+
+
 def test_strangers_messages_are_counted_and_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     forged = verdict("other/1/0").model_dump_json(exclude_none=True)

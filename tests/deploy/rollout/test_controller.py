@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.__main__ import main
 from deploy.rollout.controller import Controller
 from deploy.rollout.inventory import cut_groups
 from deploy.rollout.journal import (
@@ -177,6 +178,17 @@ def test_a_wish_is_obeyed_between_two_batches(
     assert (after.phase, plant.new == 200) == (
         ("done", True) if wish == "pause" else ("stopped", False)
     )
+
+
+@pytest.mark.parametrize("phase", ["asking", "paused"])
+def test_stop_ends_a_rollout_that_waits_for_a_person(
+    phase: str, begin: Callable[..., Path]
+) -> None:
+    folder, plant = begin(phase=phase, ask=True), Plant()
+    assert main(["rollout", "stop", "--folder", str(folder), "--json"]) == 0
+    assert read_rollout(folder).phase == "stopped"
+    assert controller(folder, plant).run().phase == "stopped"
+    assert plant.new == 0
 
 
 def test_stations_begin_at_the_rate_that_was_asked(begin: Callable[..., Path]) -> None:

@@ -17,6 +17,7 @@ from edge_agent.contracts.core import argument_types as types
         (types.whole, "0", 0),
         (types.count, "1", 1),
         (types.threads, str(types.MOST_THREADS), types.MOST_THREADS),
+        (types.port, "65535", 65535),
     ],
 )
 def test_a_number_in_its_range_is_read(
@@ -37,6 +38,8 @@ def test_a_number_in_its_range_is_read(
         (types.whole, "1.5"),
         (types.count, "0"),
         (types.threads, str(types.MOST_THREADS + 1)),
+        (types.port, "0"),
+        (types.port, "65536"),
         (types.share, "half"),
     ],
 )
