@@ -66,8 +66,9 @@ class EvidenceRecorder:
             return
         cause = None
         if self._table.enabled:
-            self._remember(observation)
             with self._lock:
+                if self._recent is not None:
+                    self._recent.add(observation)
                 cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
         if cause is None and self._name_content is None:
             return  # the hash of a large picture takes longer than all of this
@@ -86,11 +87,6 @@ class EvidenceRecorder:
         with self._lock:
             if self._choice.admits(observation.verdict.channel, "shadow", item.mono_ns):
                 self._keep(observation, raw_sha256(item), "shadow")
-
-    def _remember(self, observation: Observation) -> None:
-        if self._recent is not None:
-            with self._lock:
-                self._recent.add(observation)
 
     def keep_missed(self, part_id: str, missed: Missed) -> int:
         """Keep what is remembered of a part that is bad although it passed; gives how many items.

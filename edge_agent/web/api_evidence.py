@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
-from collections.abc import Iterator
 from typing import get_args
 
 from starlette.requests import Request
@@ -141,7 +141,7 @@ class EvidenceApi:
             self._rooms.log.write(caller.name, "evidence export", asked, {"items": len(kept)})
         name = 'attachment; filename="evidence.zip"'
         return StreamingResponse(
-            zip_stream(_chained(first, files)),
+            zip_stream(itertools.chain((first,), files)),
             media_type="application/zip",
             headers={"Content-Disposition": name},
         )
@@ -238,10 +238,3 @@ def _tags(rooms: Rooms, kept: Kept) -> dict[str, float | None]:
     return {
         name: value if isinstance(value, int | float) else None for name, value in found.items()
     }
-
-
-def _chained(
-    first: tuple[str, bytes], rest: Iterator[tuple[str, bytes]]
-) -> Iterator[tuple[str, bytes]]:
-    yield first
-    yield from rest

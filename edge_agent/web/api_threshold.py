@@ -78,13 +78,14 @@ class ThresholdApi:
         scores = self._scores(model.channel, model.bundle, taken.hours)
         rows = {(row.part_id, row.at_ns): row for row in rooms.quality.evidence.rows()
                 if row.channel == model.channel}  # fmt: skip
-        truths = truths_of(scores, _known(rows))
+        known = _known(rows)
+        truths = truths_of(scores, known)
         new = view.threshold if taken.threshold is None else taken.threshold
         costs = self._costs(taken)
         edges, counts = histogram(scores, truths, *_span(scores, view), BINS)
         found = flips(scores, model.own, view.threshold, new)
         to_fail = sum(fails(one.score, new, model.own) for one in found)
-        truth_of = dict(zip(((s.part_id, s.captured_at_ns) for s in scores), truths, strict=True))
+        shown = found[:MOST_SHOWN]
         return WhatIf(
             parts=len(scores),
             labelled=sum(truth.by_person for truth in truths),
@@ -98,11 +99,11 @@ class ThresholdApi:
             shown=[
                 _flip(
                     one,
-                    truth_of[one.part_id, one.captured_at_ns],
+                    truth,
                     rows.get((one.part_id, one.captured_at_ns or -1)),
                     fails(one.score, new, model.own),
                 )
-                for one in found[:MOST_SHOWN]
+                for one, truth in zip(shown, truths_of(shown, known), strict=True)
             ],
         )
 

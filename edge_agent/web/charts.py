@@ -50,10 +50,9 @@ def buckets(counts: Sequence[Count], since_ns: int, until_ns: int, bucket_ns: in
     plain = [
         _bucket(start, by_start.get(start, [])) for start in range(first, until_ns + 1, bucket_ns)
     ]
-    judged = [one for one in plain if one.passed + one.failed]
-    if len(judged) < LEAST_LIMITS:
+    share = mean_share(plain)
+    if share is None or sum(one.passed + one.failed > 0 for one in plain) < LEAST_LIMITS:
         return plain
-    share = sum(one.failed for one in judged) / sum(one.passed + one.failed for one in judged)
     return [_with_limits(one, share) for one in plain]
 
 

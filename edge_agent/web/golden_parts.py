@@ -17,11 +17,9 @@ from edge_agent.golden.config import GoldenTable
 from edge_agent.golden.folder import GoldenFolder
 from edge_agent.golden.gate import PARTS_DUE, WRONG_PARTS, GoldenGate
 from edge_agent.web.access import RefusedError
-from edge_agent.web.changes import RecordChange
+from edge_agent.web.changes import ChangeLog
 
 LOG = logging.getLogger("lineside.web")
-
-NO_RECORD = "the audit log cannot be written"
 
 
 class GoldenPart(Strict):
@@ -67,13 +65,13 @@ class GoldenParts:
         state_dir: Path,
         *,
         clock: Clock,
-        record: RecordChange,
+        log: ChangeLog,
     ) -> None:
         self._gate = gate
         self._table = table
         self._files = GoldenFolder(state_dir)
         self._clock = clock
-        self._record = record
+        self._log = log
 
     def view(self, labels: list[str]) -> GoldenView:
         """The state now; labels: of rejects. Raises StorageError."""
@@ -104,7 +102,7 @@ class GoldenParts:
             labels=[part.label if part.kind == "bad" else "" for part in asked.parts],
             at_ns=self._clock.utc_ns(),
         )
-        self._write(who, "golden check asked", {}, {"parts": _words(request)})
+        self._log.write(who, "golden check asked", {}, {"parts": _words(request)})
         self._files.ask(request)
 
     def release(self, who: str, asked: GoldenRelease) -> None:
@@ -113,18 +111,12 @@ class GoldenParts:
         if not stopped:
             raise RefusedError(409, "golden parts do not stop passing")
         after: dict[str, object] = {"stopped": "", "note": wire_text(asked.note)}
-        self._write(who, "golden release", {"stopped": stopped}, after)
+        self._log.write(who, "golden release", {"stopped": stopped}, after)
         try:
             self._gate.clear(who)
         except StorageError as error:
             raise RefusedError(503, str(error), cure="free the disk, then try again") from error
         LOG.warning("golden parts are released by %s: %s", who, wire_text(asked.note))
-
-    def _write(
-        self, who: str, what: str, before: dict[str, object], after: dict[str, object]
-    ) -> None:
-        if not self._record(who, what, before, after):
-            raise RefusedError(503, NO_RECORD, cure="free the disk")
 
 
 def _words(request: GoldenRequest) -> list[str]:

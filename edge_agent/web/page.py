@@ -79,8 +79,8 @@ class Page:
             sessions=sessions,
             lock_out=LockOut(clock),
             access=Access(table, users, sessions),
-            golden=GoldenParts(gate, golden, state_dir, clock=clock, record=record),
-            updates=_updates(inside, self.board, record, state_dir, clock),
+            golden=GoldenParts(gate, golden, state_dir, clock=clock, log=log),
+            updates=_updates(inside, self.board, log, state_dir, clock),
             inside=inside,
         )
         self._server = PageServer(build_app(self.rooms), table, self.rooms.live)
@@ -150,10 +150,10 @@ class Page:
 
 
 def _updates(
-    inside: Inside, board: Board, record: RecordChange, state_dir: Path, clock: Clock
+    inside: Inside, board: Board, log: ChangeLog, state_dir: Path, clock: Clock
 ) -> Updates:
     root = inside.bundles_root
-    return Updates(root, prove_bundle, state_dir, clock=clock, in_use=board.in_use, record=record)
+    return Updates(root, prove_bundle, state_dir, clock=clock, in_use=board.in_use, log=log)
 
 
 def _live(board: Board, table: WebTable, clock: Clock) -> Live:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS scores (
     number INTEGER NOT NULL, at_ns INTEGER NOT NULL, channel TEXT NOT NULL, bundle TEXT NOT NULL,
     verdict TEXT NOT NULL, label TEXT NOT NULL, score REAL NOT NULL, captured_at_ns INTEGER);
 CREATE INDEX IF NOT EXISTS scores_by_time ON scores (channel, at_ns);
+CREATE INDEX IF NOT EXISTS scores_by_age ON scores (at_ns);
 """
 
 
@@ -86,7 +88,7 @@ class PartStore:
         self._path = folder / FILE
         self._clock = clock
         self._keep_ns = round(days * DAY_NS)
-        self._waiting: list[VerdictMessage] = []
+        self._waiting: deque[VerdictMessage] = deque(maxlen=MOST_WAITING + 1)
         self._flushed_ns: int | None = None
         self._pruned_ns: int | None = None
         self._failed = False
@@ -95,7 +97,7 @@ class PartStore:
     def add(self, message: VerdictMessage) -> None:
         """Remember a part; about once a second they go to disk."""
         with self._lock:
-            self._waiting = [*self._waiting[-MOST_WAITING:], message]
+            self._waiting.append(message)
             now_ns = self._clock.mono_ns()
             if self._flushed_ns is None or now_ns - self._flushed_ns >= FLUSH_NS:
                 self._flush()
@@ -147,7 +149,8 @@ class PartStore:
             raise StorageError(str(error), where=str(self._path), cure="remove the file") from error
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = list(self._waiting)
+        self._waiting.clear()
         self._flushed_ns = self._clock.mono_ns()
         if not waiting:
             return

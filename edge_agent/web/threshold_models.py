@@ -10,7 +10,7 @@ from edge_agent.contracts.core.strict import Strict
 class ThresholdChannel(Strict):
     """One channel's threshold. can_move: whether the station may move it; set_by: who moved it.
 
-    low, high: what may be set. loosest: from here on the role engineer is needed.
+    low, high: what may be set.
     """
 
     channel: str

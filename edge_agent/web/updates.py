@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from edge_agent.update.shadow_tally import ShadowTally, read_tally
 from edge_agent.update.slots import SelfTest, SlotStatus, rollback, status
 from edge_agent.update.watches import Probation, ShadowGate, by_person
 from edge_agent.web.access import RefusedError
-from edge_agent.web.changes import RecordChange
+from edge_agent.web.changes import ChangeLog
 
 LOG = logging.getLogger("lineside.web")
 
@@ -102,14 +103,14 @@ class Updates:
         *,
         clock: Clock,
         in_use: Callable[[], Mapping[str, str]],
-        record: RecordChange,
+        log: ChangeLog,
     ) -> None:
         self._root = root
         self._self_test = self_test
         self._state_dir = state_dir
         self._clock = clock
         self._in_use = in_use
-        self._record = record
+        self._log = log
         self._one = threading.Lock()
 
     def view(self) -> UpdatesView:
@@ -144,8 +145,7 @@ class Updates:
             what = "promote candidate" if asked.promote else "give candidate up"
             counts = f"{found.disagreed} of {found.items} items decided otherwise"
             after: dict[str, object] = {"bundle": f"{found.name} {found.version}", "seen": counts}
-            if not self._record(who, what, {}, after):
-                raise RefusedError(503, "the audit log cannot be written", cure="free the disk")
+            self._log.write(who, what, {}, after)
             work = threading.Thread(
                 target=self._decided, args=[self._root, who, asked.promote], name="update"
             )
@@ -183,12 +183,12 @@ class Updates:
             what = "promote bundle" if row.other_is_newer else "roll back bundle"
             before: dict[str, object] = {"bundle": f"{row.name} {row.version}"}
             after: dict[str, object] = {"bundle": f"{row.name} {row.other}"}
-            if not self._record(who, what, before, after):
-                raise RefusedError(503, "the audit log cannot be written", cure="free the disk")
+            self._log.write(who, what, before, after)
             try:
                 done = rollback(row.name, self._root, self._self_test)
             except (BundleError, RollbackError, StorageError) as error:
-                self._record(who, f"{what} refused", after, before)
+                with contextlib.suppress(RefusedError):
+                    self._log.write(who, f"{what} refused", after, before)
                 cure = "as root: lineside-agent slots rollback"
                 raise RefusedError(409, error.what, cure=error.cure or cure) from error
             LOG.warning("%s is current, %s before, by %s", done.version, done.replaced, who)

@@ -33,7 +33,7 @@ def asyncapi() -> str:
         },
         "defaultContentType": "application/json",
         "channels": {name: _channel(stream) for name, stream in STREAMS.items()},
-        "operations": {f"{name}": _operation(stream) for name, stream in STREAMS.items()},
+        "operations": {name: _operation(stream) for name, stream in STREAMS.items()},
         "components": {
             "messages": {name: _message(stream, schemas) for name, stream in STREAMS.items()},
             "schemas": schemas,

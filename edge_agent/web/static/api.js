@@ -45,6 +45,7 @@ export async function tell(act) {
 }
 
 export const language = document.documentElement.dataset.language;
+export const locale = language === "zh" ? "zh-CN" : "en-GB";
 export const words = fetch(`/words/${language}.json`).then((answer) => answer.json());
 
 export function element(name, text, more = {}) {
@@ -61,7 +62,7 @@ export function done(text) {
 }
 
 export function moment(at_ns) {
-  return new Date(at_ns / 1e6).toLocaleString(language === "zh" ? "zh-CN" : "en-GB");
+  return new Date(at_ns / 1e6).toLocaleString(locale);
 }
 
 document.getElementById("log-out")?.addEventListener("click", () => tell(async () => {

@@ -1,4 +1,4 @@
-import { address, call, element, language, tell, words } from "./api.js";
+import { address, call, done, element, locale, moment, tell, words } from "./api.js";
 import { Marks } from "./marks.js";
 
 const id = (name) => document.getElementById(name);
@@ -21,7 +21,7 @@ function filters() {
 }
 
 function number(value, digits = 0) {
-  return value.toLocaleString(language === "zh" ? "zh-CN" : "en-GB",
+  return value.toLocaleString(locale,
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
@@ -116,7 +116,7 @@ async function showPicture() {
 }
 
 function showFacts(item) {
-  const time = new Date(item.at_ns / 1e6).toLocaleString(language === "zh" ? "zh-CN" : "en-GB");
+  const time = moment(item.at_ns);
   const lines = [
     `${item.part_id} · ${time} · ${item.channel}`,
     `${w[item.verdict]} ${item.prediction} · ${w.score} ${score(item.score)} / ${score(item.threshold)} · ${w[`kept_${item.cause}`]}`,
@@ -160,9 +160,10 @@ async function give(label, is_defect) {
   if (!found) return;
   undone.push(item.stem);
   done(`${item.part_id}: ${label}`);
-  const leaves = which === "todo" || which === "review" || which === "missed";
-  await load(which === "todo" || which === "review" ? chosen : chosen + 1);
-  if (!leaves && chosen >= page.items.length - 1 && !id("next").disabled) turn(1);
+  const leaves = which === "todo" || which === "review";
+  const at = chosen;
+  await load(leaves ? at : at + 1);
+  if (!leaves && at >= page.items.length - 1 && !id("next").disabled) turn(1);
 }
 
 async function undo() {
@@ -214,12 +215,6 @@ function use(tool) {
 async function showHeat() {
   heat = !heat;
   if (detail) await showPicture();
-}
-
-function done(text) {
-  id("done").textContent = text;
-  window.clearTimeout(done.timer);
-  done.timer = window.setTimeout(() => { id("done").textContent = ""; }, 2500);
 }
 
 const KEYS = { ArrowRight: () => step(1), ArrowLeft: () => step(-1), ArrowDown: () => step(columns()),

@@ -1,9 +1,8 @@
-import { address, call, element, language, tell, words } from "./api.js";
+import { address, call, element, locale, moment, tell, words } from "./api.js";
 import uPlot from "./uplot/uplot.js";
 
 const id = (name) => document.getElementById(name);
 const w = await words;
-const locale = language === "zh" ? "zh-CN" : "en-GB";
 const COLOURS = ["#b91c1c", "#0b57a4", "#8a5a00", "#6d28a8", "#00707a", "#46535f"];
 const count = (value) => value.toLocaleString(locale);
 const percent = (value, digits = 1) => (value === null || value === undefined ? "–"
@@ -106,7 +105,7 @@ async function table() {
   id("rows").replaceChildren(...answer.parts.map((part) => {
     const row = element("tr");
     row.append(
-      element("td", new Date(part.at_ns / 1e6).toLocaleString(locale)),
+      element("td", moment(part.at_ns)),
       element("td", part.part_id),
       element("td", w[part.verdict], { className: part.verdict }),
       element("td", `${w[`cause_${part.cause}`]}${part.label ? ` (${part.label})` : ""}`),

@@ -1,4 +1,4 @@
-import { address, call, done, element, language, tell, words } from "./api.js";
+import { address, call, done, element, locale, tell, words } from "./api.js";
 
 const STALE_S = 10;
 const OFFLINE_MS = 15000;
@@ -12,7 +12,7 @@ let shown = "";
 let events = null;
 
 function number(value, digits = 0) {
-  return value === null ? "–" : value.toLocaleString(language === "zh" ? "zh-CN" : "en-GB",
+  return value === null ? "–" : value.toLocaleString(locale,
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

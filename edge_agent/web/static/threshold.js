@@ -1,4 +1,4 @@
-import { address, call, element, language, tell, words } from "./api.js";
+import { address, call, done, element, locale, moment, tell, words } from "./api.js";
 
 const id = (name) => document.getElementById(name);
 const w = await words;
@@ -11,7 +11,6 @@ let found = null;
 let timer = 0;
 let question = 0;
 
-const locale = language === "zh" ? "zh-CN" : "en-GB";
 const count = (value) => value.toLocaleString(locale);
 const score = (value) => value.toLocaleString(locale, { maximumSignificantDigits: 4 });
 const money = (value) => value.toLocaleString(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -38,7 +37,7 @@ function choose() {
   id("low").textContent = score(one.low);
   id("high").textContent = score(one.high);
   slider.disabled = id("exact").disabled = !one.can_move;
-  const by = one.set_by ? `${w.set_by} ${one.set_by}, ${new Date(one.set_at_ns / 1e6).toLocaleString(locale)}${one.note ? `: ${one.note}` : ""}` : w.not_moved;
+  const by = one.set_by ? `${w.set_by} ${one.set_by}, ${moment(one.set_at_ns)}${one.note ? `: ${one.note}` : ""}` : w.not_moved;
   id("about").textContent = `${one.bundle} · ${w.own_threshold} ${score(one.own)} · ${by}`;
   ask();
 }
@@ -144,11 +143,6 @@ function moved(value) {
   window.clearTimeout(timer);
   if (found) draw();
   timer = window.setTimeout(ask, 120);
-}
-
-function done(text) {
-  id("done").textContent = text;
-  window.setTimeout(() => { id("done").textContent = ""; }, 4000);
 }
 
 function renew(one) {

@@ -71,5 +71,5 @@ id("switch-yes").addEventListener("click", async () => {
   if (await tell(() => call("switchBundle", asked))) done(`${chosen.name} ${chosen.other} ${w.updates_is_current}`);
   look();
 });
-window.setInterval(() => { if (!document.querySelector("dialog[open]")) look(); }, 5000);
+window.setInterval(() => { if (document.visibilityState === "visible" && !document.querySelector("dialog[open]")) look(); }, 5000);
 look();

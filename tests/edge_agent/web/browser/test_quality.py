@@ -102,6 +102,25 @@ def test_a_quality_engineer_labels_by_keyboard_and_exports(
     assert seen.is_clean()
 
 
+def test_labelling_all_items_leaves_out_none_at_the_end_of_a_page(
+    served: tuple[PageKit, str], seen: Seen
+) -> None:
+    kit, _ = served
+    for number in range(26):
+        kit.part(f"LID-{number:05d}", "FAIL", "dent", score=0.9, image=cap(number, bad=True))
+    kit.add_user("quinn", Role.QUALITY)
+    seen.log_in("quinn")
+    tab = seen.tab
+    seen.open("evidence?which=all&order=oldest")
+    tab.wait_for_selector("#facts:has-text('LID-00000')")
+    tab.locator(".card-item").nth(22).click()
+    for number in range(22, 25):
+        tab.wait_for_selector(f"#facts:has-text('LID-{number:05d}')")
+        tab.keyboard.press("Enter")
+    assert wait_until(lambda: len(kit.records) == 3)
+    assert seen.is_clean()
+
+
 def test_an_engineer_moves_the_threshold_and_undoes_it(
     served: tuple[PageKit, str], seen: Seen
 ) -> None:
