@@ -127,7 +127,7 @@ def load_recipe(
     config: StationConfig, clock: Clock, armed: ArmedChannel, path: Path
 ) -> LoadedBundle:
     """Another bundle of an armed channel; raises as load_bundle does."""
-    table = next(one for one in config.channel if one.name == armed.name)
+    table = _table_of(armed, config)
     return load_bundle(table.model_copy(update={"bundle": path}), config, clock, armed.memory)
 
 
@@ -136,10 +136,14 @@ def load_on_cpu(config: StationConfig, clock: Clock, armed: ArmedChannel) -> Loa
 
     Raises as load_bundle does.
     """
-    table = next(one for one in config.channel if one.name == armed.name)
+    table = _table_of(armed, config)
     file = None if armed.bundle.network is None else armed.bundle.file
     table = table.model_copy(update={"bundle": file, "runtime": cpu_runtime()})
     return load_bundle(table, config, clock, armed.memory)
+
+
+def _table_of(armed: ArmedChannel, config: StationConfig) -> Channel:
+    return next(one for one in config.channel if one.name == armed.name)
 
 
 def watched(

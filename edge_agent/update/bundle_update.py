@@ -137,10 +137,7 @@ class _Actions:
     def _stage(self, journal: Journal) -> Journal:
         bundle, _ = self._released(journal)
         with self._store(journal, create=True) as store:
-            slot = store.slot_of(bundle.manifest_bytes)
-            if slot is None:
-                slot = bundle.sha256
-                store.store(bundle, self._payload(journal))
+            slot = store.put(bundle, lambda: self._payload(journal))
             return journal.model_copy(update={"slot": slot, "before": store.linked(CURRENT)})
 
     def _self_test(self, journal: Journal) -> Journal:
@@ -187,6 +184,8 @@ class _Actions:
                 # Nothing ran before: a station without a bundle is disarmed, and says so.
                 store.folder.remove(CURRENT)
             elif store.linked(CURRENT) != journal.before:
+                # What ran until a minute ago may run on, withdrawn meanwhile or not: a station
+                # stops by a person's word, never because a candidate was bad.
                 armable(required_bundle(store, journal.before), self._trusted(), self._trust)
                 store.switch_back(journal.before)
         self._folder.remove(INCOMING)

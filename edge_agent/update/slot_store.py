@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from typing import Self
 
 from packaging.version import Version as Order
@@ -131,6 +132,14 @@ class SlotStore:
             if bundle is not None and bundle.manifest_bytes == manifest_bytes:
                 return slot
         return None
+
+    def put(self, bundle: Bundle, read: Callable[[], bytes]) -> str:
+        """The slot that holds the bundle; a new one takes what `read` gives."""
+        slot = self.slot_of(bundle.manifest_bytes)
+        if slot is None:
+            slot = bundle.sha256
+            self.store(bundle, read())
+        return slot
 
     def store(self, bundle: Bundle, payload: bytes) -> None:
         """Put the bundle into its slot: whole and durable, or not at all."""

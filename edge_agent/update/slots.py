@@ -189,10 +189,7 @@ def _put(
     ):
         # Again, now that nobody else can change it.
         _refuse_older_than_stored(bundle, store)
-        slot = store.slot_of(bundle.manifest_bytes)
-        if slot is None:
-            slot = bundle.sha256
-            store.store(bundle, source.read_bytes())
+        slot = store.put(bundle, source.read_bytes)
         replaced = store.current_version()
         digest, name = sha256_hex(bundle.manifest_bytes), bundle.manifest.spec.name
         after = release.trusted.with_installed(digest, name, release.line)

@@ -106,10 +106,7 @@ class OpcUaAdapter:
         if isinstance(message, VerdictMessage):
             return self._part(message)
         if isinstance(message, ConditionMessage):
-            rms = [axis.rms_mm_s for axis in message.axes if axis.rms_mm_s is not None]
-            self._machines[message.channel] = {
-                "zone": message.zone, "rms_mm_s": max(rms, default=None)
-            }  # fmt: skip
+            self._machines[message.channel] = {"zone": message.zone, "rms_mm_s": message.rms_mm_s}
             return {"Machines": json.dumps(self._machines)}
         return {}
 

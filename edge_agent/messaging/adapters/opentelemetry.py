@@ -97,9 +97,8 @@ class OpenTelemetryAdapter:
         if isinstance(message, StateMessage):
             self._state = message.state
         elif isinstance(message, ConditionMessage):
-            found = [axis.rms_mm_s for axis in message.axes if axis.rms_mm_s is not None]
-            if found:
-                self._velocity[message.channel] = max(found)
+            if (velocity := message.rms_mm_s) is not None:
+                self._velocity[message.channel] = velocity
         elif isinstance(message, VerdictMessage) and message.late_fail:
             self._late.add(1)
         elif isinstance(message, VerdictMessage):

@@ -7,7 +7,6 @@ backlog, for which there is what room is left. In both, results come before tele
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edge_agent.messaging.outbox_reader import Page
@@ -148,7 +147,7 @@ def _advance(spans: deque[Span] | list[Span], end: int) -> None:
         spans[0] = Span(max(first.begin, end), first.until)
 
 
-def lane_of(stream: str, lanes: Iterable[Lane]) -> Lane:
+def lane_of(stream: str, lanes: tuple[Lane, Lane]) -> Lane:
     """The lane of a stream; one that this version does not know is a result."""
-    *_, telemetry = lanes
-    return telemetry if stream in TELEMETRY_STREAMS else next(iter(lanes))
+    results, telemetry = lanes
+    return telemetry if stream in TELEMETRY_STREAMS else results

@@ -15,19 +15,18 @@ Value: TypeAlias = bool | int | float | str | None
 
 @dataclass(frozen=True)
 class SparkMetric:
-    """One metric. at_ms: UTC, milliseconds since 1970; historical: not the present value."""
+    """One metric. at_ms: UTC, milliseconds since 1970."""
 
     name: str
     kind: DataType
     value: Value
     at_ms: int
-    historical: bool = False
 
 
 def encode(
     metrics: Iterable[SparkMetric], at_ms: int, seq: int | None, *, historical: bool = False
 ) -> bytes:
-    """A payload. seq: 0 to 255; None for NDEATH, which has none. historical: of all metrics."""
+    """A payload. seq: 0 to 255; None for NDEATH, which has none. historical: not present values."""
     payload = PAYLOAD()
     payload.timestamp = at_ms
     if seq is not None:
@@ -35,7 +34,7 @@ def encode(
     for metric in metrics:
         one = payload.metrics.add()
         one.name, one.timestamp, one.datatype = metric.name, metric.at_ms, metric.kind
-        if metric.historical or historical:
+        if historical:
             one.is_historical = True
         _set(one, metric)
     content: bytes = payload.SerializeToString()

@@ -63,11 +63,10 @@ def device_values(message: Outbound) -> dict[str, dict[str, Value]]:
     if isinstance(message, VerdictMessage):
         return {one.channel: _channel(one) for one in message.channels}
     if isinstance(message, ConditionMessage):
-        velocities = [axis.rms_mm_s for axis in message.axes if axis.rms_mm_s is not None]
         return {
             message.channel: {
                 "Condition/Zone": message.zone,
-                "Condition/Velocity mm_s": max(velocities, default=None),
+                "Condition/Velocity mm_s": message.rms_mm_s,
                 "Condition/Trend mm_s per h": message.trend_mm_s_per_h,
             }
         }

@@ -47,6 +47,12 @@ class ConditionMessage(DurableMessage):
         default=None, description="median slope of the worst axis's velocity over the last hour"
     )
 
+    @property
+    def rms_mm_s(self) -> float | None:
+        """The velocity of the axis that moves most; None where no axis has one."""
+        found = (axis.rms_mm_s for axis in self.axes if axis.rms_mm_s is not None)
+        return max(found, default=None)
+
 
 STREAM = Stream(
     "condition",
