@@ -94,19 +94,23 @@ def complete_books(
 
 
 def unrecorded(books: dict[str, Book], last: LastRun | None, doubtful: Iterable[str]) -> list[Gap]:
-    """The numbers of the last run that were given, and of which no row was ever committed.
+    """The numbers that were given, and of which no row was ever committed.
 
+    A number that was recorded shows that all below it were given, also where the counter knows
+    less: a burst may have gone beyond the block that was reserved on disk before a power cut.
     doubtful: epochs whose book is lost; their count is an upper bound.
     """
-    if last is None:
-        return []
-    epoch = str(last.epoch)
-    book = books.setdefault(epoch, Book(epoch))
-    missing = last.given - book.settled
-    if missing <= 0:
-        return []
-    exact = last.exact and epoch not in set(doubtful)
-    return [Gap(epoch, book.low, last.given - 1, missing, UNRECORDED, exact)]
+    ran = {} if last is None else {str(last.epoch): last}
+    gaps = []
+    for epoch in {**books, **ran}:
+        book = books.setdefault(epoch, Book(epoch))
+        run = ran.get(epoch)
+        given = max(book.next_seq, run.given if run else 0)
+        missing = given - book.settled
+        if missing > 0:
+            exact = (run is None or run.exact) and epoch not in set(doubtful)
+            gaps.append(Gap(epoch, book.low, given - 1, missing, UNRECORDED, exact))
+    return gaps
 
 
 def vanished(

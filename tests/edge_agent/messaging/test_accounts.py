@@ -52,6 +52,14 @@ def test_numbers_given_and_never_recorded_are_a_gap() -> None:
     assert not bounded.exact
 
 
+def test_a_hole_is_a_gap_although_a_burst_went_beyond_the_reserved_block() -> None:
+    burst = Book("7")
+    burst.settle(number for number in range(300) if number != 47)
+    (gap,) = unrecorded({"7": burst}, LastRun(7, 256, exact=False), ())
+    assert (gap.first_seq, gap.last_seq, gap.count, gap.exact) == (47, 299, 1, False)
+    assert [gap.count for gap in unrecorded({"7": burst}, None, ())] == [1]
+
+
 def test_rows_that_are_gone_are_a_gap_between_those_that_are_there() -> None:
     books = {"7": Book("7", low=6, waiting=5)}
     assert vanished(books, {"7": [1, 2, 5]}, ()) == [Gap("7", 3, 4, 2, DAMAGED)]
