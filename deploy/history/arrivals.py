@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from edge_agent.contracts.wire.kinds.gap import GapMessage
@@ -28,15 +27,6 @@ COLUMNS = {
 """Table -> columns. `message`: durable kinds without a table of their own; `sample`: the others."""
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A message that was read and checked; `payload`: its JSON as it came."""
-
-    message: Outbound
-    payload: str
-    received_ns: int = 0
-
-
 class EventKey(NamedTuple):
     """An event id in its parts."""
 
@@ -49,6 +39,24 @@ class EventKey(NamedTuple):
         """The parts of a message's event id."""
         station, epoch, seq = message.event_id.split("/")
         return cls(station, epoch, int(seq))
+
+
+class Arrival(NamedTuple):
+    """A message that was read and checked; `payload`: its JSON as it came.
+
+    key: of a durable message; None for the others.
+    """
+
+    message: Outbound
+    payload: str
+    received_ns: int
+    key: EventKey | None
+
+    @classmethod
+    def of(cls, message: Outbound, payload: str, received_ns: int = 0) -> Arrival:
+        """A checked message."""
+        key = EventKey.of(message) if isinstance(message, DurableMessage) else None
+        return cls(message, payload, received_ns, key)
 
 
 def table_of(message: Outbound) -> str:

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 
-from deploy.history.arrivals import Arrival, EventKey
+from deploy.history.arrivals import Arrival
 from deploy.history.confirmations import confirmations
 from deploy.history.inbox import is_check, read_arrival
 from deploy.history.ledger import Stored
@@ -21,11 +21,10 @@ from deploy.history.subscriber import Broker, Incoming, Subscriber
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError, StorageError
 from edge_agent.contracts.core.log_limit import LogLimit
-from edge_agent.contracts.wire.messages import DurableMessage
 
 LOG = logging.getLogger("lineside.collect")
 
-BATCH = 1000
+BATCH = 5000
 GATHER_S = 0.1
 """A batch is committed when it is full, or this long after its first message,"""
 QUIET_S = 0.01
@@ -132,7 +131,7 @@ class Collector:
         if stored is None:
             return False
         self.new, self.repeated = self.new + stored.new, self.repeated + stored.repeated
-        keys = [EventKey.of(a.message) for a in arrivals if isinstance(a.message, DurableMessage)]
+        keys = [arrival.key for arrival in arrivals if arrival.key is not None]
         for station, ack in confirmations(keys, stored.through):
             self._subscriber.confirm(station, ack)
         return True

@@ -8,6 +8,7 @@ from deploy.history.arrivals import Arrival
 from edge_agent.contracts.wire.messages import DurableMessage, LatestMessage
 from edge_agent.contracts.wire.streams import STREAMS
 
+SENT = (DurableMessage, LatestMessage)
 CHECK_KIND = b'"kind":"check"'
 
 
@@ -21,11 +22,10 @@ def read_arrival(topic: str, payload: bytes, received_ns: int) -> Arrival | None
         message: BaseModel = stream.message.model_validate_json(payload)
     except ValidationError:
         return None
-    if not isinstance(message, DurableMessage | LatestMessage) or message.station != station:
+    if not isinstance(message, SENT) or message.station != station:
         return None
-    if isinstance(message, DurableMessage) and not message.event_id.startswith(f"{station}/"):
-        return None
-    return Arrival(message, payload.decode(), received_ns)
+    arrival = Arrival.of(message, payload.decode(), received_ns)
+    return None if arrival.key is not None and arrival.key.station != station else arrival
 
 
 def is_check(payload: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 from deploy.history.arrivals import Arrival, EventKey, TableRow, row_of, table_of
 from deploy.history.intervals import Ranges, common, contains, size, union
-from edge_agent.contracts.wire.messages import DurableMessage
+from edge_agent.contracts.wire.kinds.gap import GapMessage
 
 Epoch: TypeAlias = tuple[str, str]
 """(station, epoch)."""
@@ -70,6 +70,20 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Book:
+    """An epoch's account as it was last written, and its gaps by their event ids."""
+
+    account: Account = field(default_factory=Account)
+    gaps: dict[str, NamedGap] = field(default_factory=dict)
+
+    def account_with(self, numbers: Iterable[int]) -> Account:
+        """The account once these numbers are stored too."""
+        more = [(number, number) for number in numbers]
+        stored = union([*self.account.stored, *more])
+        return replace(self.account, stored=stored).balanced(self.gaps.values())
+
+
+@dataclass(frozen=True)
 class Stored:
     """What a commit did: new messages, those that were there already, and the epochs' accounts."""
 
@@ -79,22 +93,16 @@ class Stored:
 
 
 class Transaction(Protocol):
-    """What a database does within one commit."""
+    """What a database does within one commit, in this order."""
 
-    def accounts(self, epochs: Collection[Epoch]) -> dict[Epoch, Account]:
-        """The accounts of these epochs, locked until the commit; an empty one where none is."""
-
-    def gaps(self, epochs: Collection[Epoch]) -> dict[Epoch, list[NamedGap]]:
-        """The gaps of these epochs."""
+    def read(self, epochs: Collection[Epoch]) -> dict[Epoch, Book]:
+        """Begin; the books of these epochs, locked until the commit; an empty one where none is."""
 
     def insert(self, table: str, rows: list[TableRow]) -> int:
         """Insert what is not there yet; returns how many rows that were."""
 
-    def save(self, accounts: dict[Epoch, Account]) -> None:
-        """Write the accounts."""
-
-    def save_latest(self, rows: list[TableRow]) -> None:
-        """Write rows of `sample` as the newest of their station and kind."""
+    def save(self, accounts: dict[Epoch, Account], latest: list[TableRow]) -> None:
+        """Write the accounts, and rows of `sample` as the newest of their station and kind."""
 
 
 def post(transaction: Transaction, arrivals: Iterable[Arrival]) -> Stored:
@@ -102,37 +110,38 @@ def post(transaction: Transaction, arrivals: Iterable[Arrival]) -> Stored:
     durable: list[tuple[EventKey, Arrival]] = []
     rows: defaultdict[str, list[TableRow]] = defaultdict(list)
     for arrival in arrivals:
-        if isinstance(arrival.message, DurableMessage):
-            durable.append((EventKey.of(arrival.message), arrival))
+        if arrival.key is not None:
+            durable.append((arrival.key, arrival))
         else:
             rows["sample"].append(row_of(arrival))
-    if "sample" in rows:
-        transaction.save_latest(list({row[:2]: row for row in rows["sample"]}.values()))
-    accounts = transaction.accounts({(key.station, key.epoch) for key, _ in durable})
-    arrived = _arrived_anew(accounts, durable, rows)
-    inserted = {table: transaction.insert(table, some) for table, some in rows.items()}
-    gaps = transaction.gaps(accounts)
-    for epoch, account in accounts.items():
-        more = [(seq, seq) for seq in arrived[epoch]]
-        stored = union([*account.stored, *more])
-        accounts[epoch] = replace(account, stored=stored).balanced(gaps.get(epoch, []))
-    transaction.save(accounts)
+    latest = list({row[:2]: row for row in rows["sample"]}.values())
+    books = transaction.read({(key.station, key.epoch) for key, _ in durable})
+    arrived = _arrived_anew(books, durable, rows)
+    inserted = {table: transaction.insert(table, some) for table, some in rows.items() if some}
+    accounts = {epoch: book.account_with(arrived[epoch]) for epoch, book in books.items()}
+    transaction.save(accounts, latest)
     new = sum(count for table, count in inserted.items() if table != "sample")
     through = {epoch: account.through for epoch, account in accounts.items()}
     return Stored(new, len(durable) - new, through)
 
 
 def _arrived_anew(
-    accounts: dict[Epoch, Account],
+    books: dict[Epoch, Book],
     durable: list[tuple[EventKey, Arrival]],
     rows: defaultdict[str, list[TableRow]],
 ) -> defaultdict[Epoch, set[int]]:
-    """Add the row of every message that no account has; returns their numbers by epoch."""
+    """Add the row of every message that no account has, and gaps to the books; returns the
+    messages' numbers by epoch.
+    """
     arrived: defaultdict[Epoch, set[int]] = defaultdict(set)
     for key, arrival in durable:
         epoch = key.station, key.epoch
-        if key.seq in arrived[epoch] or contains(accounts[epoch].stored, key.seq):
+        if key.seq in arrived[epoch] or contains(books[epoch].account.stored, key.seq):
             continue
         arrived[epoch].add(key.seq)
-        rows[table_of(arrival.message)].append(row_of(arrival))
+        message = arrival.message
+        if isinstance(message, GapMessage):
+            gap = NamedGap(message.first_seq, message.last_seq, message.dropped)
+            books[epoch].gaps[message.event_id] = gap
+        rows[table_of(message)].append(row_of(arrival))
     return arrived

@@ -67,7 +67,8 @@ class NativeDays:
     def prepare(self, base: Base, arrivals: Iterable[Arrival]) -> None:
         """Make the partitions of the batch's days."""
         today = time.time_ns() // DAY_NS
-        wanted = {(table_of(one.message), one.message.at_ns // DAY_NS) for one in arrivals}
+        days = {(type(one.message), one.message.at_ns // DAY_NS): one.message for one in arrivals}
+        wanted = {(table_of(message), day) for (_, day), message in days.items()}
         for table, day in sorted(wanted - self._made):
             if table in GROWING and today - PAST_DAYS <= day <= today + FUTURE_DAYS:
                 self._make(base, table, day)

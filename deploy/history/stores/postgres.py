@@ -2,14 +2,15 @@
 
 Tables lie in the schema `lineside`. Those that grow are partitioned by day: by TimescaleDB or
 pg_partman where the database has the extension, else natively by the collector. A batch goes by
-COPY into its table, or by a temporary table where some of it may be there already.
+COPY into its table.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Self, TypeAlias
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg.rows import dict_row
 
 from deploy.history.arrivals import COLUMNS, Arrival, TableRow
 from deploy.history.dialect import POSTGRES, VIEW_FILES
-from deploy.history.ledger import Account, Epoch, NamedGap, Stored, post
+from deploy.history.ledger import Account, Book, Epoch, NamedGap, Stored, post
 from deploy.history.store import Record
 from deploy.history.stores.partitions import DDL_LOCK, Partitions, partitions_of
 from edge_agent.contracts.core.errors import InputError, StorageError
@@ -29,6 +30,12 @@ LOG = logging.getLogger("lineside.collect")
 SCHEMA = "lineside"
 CONNECT_S = 5
 OPTIONS = "-c search_path=lineside,public -c synchronous_commit=on -c statement_timeout=60000"
+TYPES = {
+    "at_ns": "bigint", "received_ns": "bigint", "first_seq": "bigint", "last_seq": "bigint",
+    "dropped": "bigint", "exact": "integer", "latency_ms": "double precision",
+    "payload": "text[]::jsonb",
+}  # fmt: skip
+"""Types of columns that are not text."""
 VANISHED_MS = 15_000
 """A server that does not answer the kernel for so long is taken for gone, not for two hours."""
 
@@ -81,13 +88,24 @@ class PostgresStore:
         try:
             if self._partitions is not None:
                 self._partitions.prepare(base, given)
-            with base.transaction():
-                return post(PostgresTransaction(base), given)
+            return self._post(base, given)
         except psycopg.DataError as error:
             where = self._where()
             raise InputError(f"no column takes it ({_first_line(error)})", where=where) from error
         except psycopg.Error as error:
             raise self._error(error) from error
+
+    def _post(self, base: Base, given: list[Arrival]) -> Stored:
+        """Numbered messages are new by their accounts: they go straight into their table. Only
+        where accounts were lost the table itself must say what it has.
+        """
+        try:
+            with _rolled_back_where_it_fails(base):
+                return post(PostgresTransaction(base), given)
+        except psycopg.errors.UniqueViolation:
+            LOG.warning("a table has rows that no account knows; they are not written again")
+        with _rolled_back_where_it_fails(base):
+            return post(PostgresTransaction(base, knows_all=False), given)
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Record]:
         """Rows of a statement whose values are marked by ?."""
@@ -110,11 +128,6 @@ class PostgresStore:
             for file in VIEW_FILES:
                 for statement in POSTGRES.statements(file):
                     base.execute(statement)
-        for table, columns in COLUMNS.items():
-            base.execute(
-                f"CREATE TEMPORARY TABLE {table}_arrived ON COMMIT DELETE ROWS AS "
-                f"SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
-            )
         _warn_where_not_durable(base)
 
     def _opened(self) -> Base:
@@ -139,93 +152,113 @@ class PostgresStore:
 
 
 class PostgresTransaction:
-    """What ledger.post does within a transaction; locks are taken in one order by everybody."""
+    """What ledger.post does within a transaction; locks are taken in one order by everybody.
 
-    def __init__(self, base: Base) -> None:
+    Where the server is busy a batch is slow by its round trips, each of which waits for a turn: so
+    everything but COPY goes to and fro once before it and once after it.
+
+    knows_all: no row is in a table that its account does not know.
+    """
+
+    def __init__(self, base: Base, *, knows_all: bool = True) -> None:
         self._base = base
+        self._knows_all = knows_all
 
-    def accounts(self, epochs: Collection[Epoch]) -> dict[Epoch, Account]:
-        """The accounts of these epochs, locked until the commit."""
-        stations, names = _columns(sorted(epochs))
-        self._base.execute(
-            "INSERT INTO account SELECT station, epoch, -1, 0, 0, 0, '[]' FROM "
-            "unnest(%s::text[], %s::text[]) AS one (station, epoch) ON CONFLICT DO NOTHING",
-            (stations, names),
-        )
-        found = self._base.execute(
-            "SELECT station, epoch, ranges FROM account WHERE (station, epoch) IN "
-            "(SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY station, epoch FOR UPDATE",
-            (stations, names),
-        )
-        return {
-            (str(station), str(epoch)): Account([(a, b) for a, b in json.loads(str(ranges))])
-            for station, epoch, ranges in found
+    def read(self, epochs: Collection[Epoch]) -> dict[Epoch, Book]:
+        """Begin; the books of these epochs, locked until the commit."""
+        names = _columns(sorted(epochs))
+        with self._base.pipeline():
+            self._base.execute("BEGIN")
+            if not epochs:
+                return {}
+            self._base.execute(
+                "INSERT INTO account SELECT station, epoch, -1, 0, 0, 0, '[]' FROM "
+                "unnest(%s::text[], %s::text[]) AS one (station, epoch) ON CONFLICT DO NOTHING",
+                names,
+            )
+            accounts = self._base.execute(
+                "SELECT station, epoch, ranges FROM account WHERE (station, epoch) IN "
+                "(SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY station, epoch FOR UPDATE",
+                names,
+            )
+            gaps = self._base.execute(
+                "SELECT station, epoch, event_id, first_seq, last_seq, dropped FROM gap WHERE "
+                "(station, epoch) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+                names,
+            )
+        books = {
+            (str(station), str(epoch)): Book(Account([(a, b) for a, b in json.loads(str(ranges))]))
+            for station, epoch, ranges in accounts
         }
-
-    def gaps(self, epochs: Collection[Epoch]) -> dict[Epoch, list[NamedGap]]:
-        """The gaps of these epochs."""
-        found = self._base.execute(
-            "SELECT station, epoch, first_seq, last_seq, dropped FROM gap WHERE (station, epoch) "
-            "IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
-            _columns(sorted(epochs)),
-        )
-        gaps: dict[Epoch, list[NamedGap]] = {}
-        for station, epoch, *numbers in found:
+        for station, epoch, event_id, *numbers in gaps:
             gap = NamedGap(*(int(str(number)) for number in numbers))
-            gaps.setdefault((str(station), str(epoch)), []).append(gap)
-        return gaps
+            books[str(station), str(epoch)].gaps[str(event_id)] = gap
+        return books
 
     def insert(self, table: str, rows: list[TableRow]) -> int:
-        """Insert what is not there yet; returns how many rows that were.
-
-        Numbered messages are new by their accounts: they go straight into their table. Only where
-        accounts were lost the table itself must say what it has.
-        """
-        if table != "sample":
-            try:
-                with self._base.transaction():
-                    self._copy(table, table, rows)
-                    return len(rows)
-            except psycopg.errors.UniqueViolation:
-                LOG.warning("%s has rows that no account knows; they are not written again", table)
-        self._copy(f"{table}_arrived", table, rows)
-        columns = ", ".join(COLUMNS[table])
-        return self._base.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_arrived "
-            "ON CONFLICT DO NOTHING"
-        ).rowcount
-
-    def _copy(self, into: str, table: str, rows: list[TableRow]) -> None:
-        with self._base.cursor() as cursor:
-            columns = ", ".join(COLUMNS[table])
-            with cursor.copy(f"COPY {into} ({columns}) FROM STDIN") as copy:
+        """Insert what is not there yet; returns how many rows that were."""
+        columns = COLUMNS[table]
+        if self._knows_all and table != "sample":
+            names = ", ".join(columns)
+            with (
+                self._base.cursor() as cursor,
+                cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+            ):
                 for row in rows:
                     copy.write_row(row)
+            return len(rows)
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) {_selected(columns)}"
+        return self._base.execute(f"{sql} ON CONFLICT DO NOTHING", _turned(rows)).rowcount
 
-    def save(self, accounts: dict[Epoch, Account]) -> None:
-        """Write the accounts."""
-        rows = [
-            (a.last_seq, a.received, a.lost, a.missing, json.dumps(a.stored), *epoch)
-            for epoch, a in accounts.items()
-        ]
-        with self._base.cursor() as cursor:
-            cursor.executemany(
-                "UPDATE account SET last_seq = %s, received = %s, lost = %s, missing = %s, "
-                "ranges = %s WHERE station = %s AND epoch = %s",
-                rows,
-            )
+    def save(self, accounts: dict[Epoch, Account], latest: list[TableRow]) -> None:
+        """Write accounts and newest rows, and commit."""
+        with self._base.pipeline():
+            if accounts:
+                rows = [
+                    (*epoch, a.last_seq, a.received, a.lost, a.missing, json.dumps(a.stored))
+                    for epoch, a in accounts.items()
+                ]
+                self._base.execute(
+                    "UPDATE account SET last_seq = one.last_seq, received = one.received, "
+                    "lost = one.lost, missing = one.missing, ranges = one.ranges FROM unnest("
+                    "%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], "
+                    "%s::bigint[], %s::text[]) AS one "
+                    "(station, epoch, last_seq, received, lost, missing, ranges) "
+                    "WHERE account.station = one.station AND account.epoch = one.epoch",
+                    _turned(rows),
+                )
+            if latest:
+                ordered = sorted(latest, key=lambda row: (str(row[0]), str(row[1])))
+                # A retained message that comes again is no news of the station.
+                self._base.execute(
+                    f"INSERT INTO latest {_selected(COLUMNS['sample'])} "
+                    "ON CONFLICT (station, kind) DO UPDATE SET at_ns = excluded.at_ns, "
+                    "received_ns = excluded.received_ns, payload = excluded.payload "
+                    "WHERE latest.payload <> excluded.payload",
+                    _turned(ordered),
+                )
+            self._base.execute("COMMIT")
 
-    def save_latest(self, rows: list[TableRow]) -> None:
-        """Write rows as the newest of their station and kind."""
-        ordered = sorted((str(row[0]), str(row[1]), row) for row in rows)
-        # A retained message that comes again is no news of the station.
-        with self._base.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO latest VALUES (%s, %s, %s, %s, %s) ON CONFLICT (station, kind) DO "
-                "UPDATE SET at_ns = excluded.at_ns, received_ns = excluded.received_ns, "
-                "payload = excluded.payload WHERE latest.payload <> excluded.payload",
-                [row for _, _, row in ordered],
-            )
+
+@contextmanager
+def _rolled_back_where_it_fails(base: Base) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):  # a connection that is gone has rolled back
+            base.rollback()
+        raise
+
+
+def _selected(columns: Sequence[str]) -> str:
+    """A SELECT of rows that are given by columns."""
+    arrays = ", ".join(f"%s::{TYPES.get(column, 'text')}[]" for column in columns)
+    return f"SELECT * FROM unnest({arrays})"
+
+
+def _turned(rows: Iterable[TableRow]) -> list[list[object]]:
+    """Rows as columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _columns(epochs: Sequence[Epoch]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from typing import Self
 
 from deploy.history.arrivals import COLUMNS, Arrival, TableRow
 from deploy.history.dialect import SQLITE, VIEW_FILES
-from deploy.history.ledger import Account, Epoch, NamedGap, Stored, post
+from deploy.history.ledger import Account, Book, Epoch, NamedGap, Stored, post
 from deploy.history.store import Record
 from edge_agent.contracts.core.errors import InputError, StorageError
 
@@ -127,20 +127,20 @@ class SqliteTransaction:
     def __init__(self, base: sqlite3.Connection) -> None:
         self._base = base
 
-    def accounts(self, epochs: Collection[Epoch]) -> dict[Epoch, Account]:
-        """The accounts of these epochs."""
-        found = {}
-        for epoch in epochs:
-            sql = "SELECT ranges FROM account WHERE station = ? AND epoch = ?"
-            row = self._base.execute(sql, epoch).fetchone()
-            ranges = [] if row is None else [(first, last) for first, last in json.loads(row[0])]
-            found[epoch] = Account(stored=ranges)
-        return found
+    def read(self, epochs: Collection[Epoch]) -> dict[Epoch, Book]:
+        """The books of these epochs."""
+        return {epoch: Book(self._account(epoch), self._gaps(epoch)) for epoch in epochs}
 
-    def gaps(self, epochs: Collection[Epoch]) -> dict[Epoch, list[NamedGap]]:
-        """The gaps of these epochs."""
-        sql = "SELECT first_seq, last_seq, dropped FROM gap WHERE station = ? AND epoch = ?"
-        return {e: [NamedGap(*row) for row in self._base.execute(sql, e)] for e in epochs}
+    def _account(self, epoch: Epoch) -> Account:
+        sql = "SELECT ranges FROM account WHERE station = ? AND epoch = ?"
+        row = self._base.execute(sql, epoch).fetchone()
+        return Account([] if row is None else [(first, last) for first, last in json.loads(row[0])])
+
+    def _gaps(self, epoch: Epoch) -> dict[str, NamedGap]:
+        sql = (
+            "SELECT event_id, first_seq, last_seq, dropped FROM gap WHERE station = ? AND epoch = ?"
+        )
+        return {event_id: NamedGap(*row) for event_id, *row in self._base.execute(sql, epoch)}
 
     def insert(self, table: str, rows: list[TableRow]) -> int:
         """Insert what is not there yet; returns how many rows that were."""
@@ -148,20 +148,17 @@ class SqliteTransaction:
         sql = f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING"
         return self._base.executemany(sql, rows).rowcount
 
-    def save(self, accounts: dict[Epoch, Account]) -> None:
-        """Write the accounts."""
+    def save(self, accounts: dict[Epoch, Account], latest: list[TableRow]) -> None:
+        """Write the accounts, and rows as the newest of their station and kind."""
         rows = (
             (*epoch, a.last_seq, a.received, a.lost, a.missing, json.dumps(a.stored))
             for epoch, a in accounts.items()
         )
         self._base.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-
-    def save_latest(self, rows: list[TableRow]) -> None:
-        """Write rows as the newest of their station and kind."""
         # A retained message that comes again is no news of the station.
         self._base.executemany(
             "INSERT INTO latest VALUES (?, ?, ?, ?, ?) ON CONFLICT (station, kind) DO UPDATE SET "
             "at_ns = excluded.at_ns, received_ns = excluded.received_ns, "
             "payload = excluded.payload WHERE latest.payload <> excluded.payload",
-            rows,
+            latest,
         )

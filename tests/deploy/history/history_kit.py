@@ -26,7 +26,7 @@ NOON_NS = 1_782_648_000 * 10**9
 
 def arrival(message: Outbound, received_ns: int = 0) -> Arrival:
     """A message as it arrives."""
-    return Arrival(message, message.model_dump_json(exclude_none=True), received_ns)
+    return Arrival.of(message, message.model_dump_json(exclude_none=True), received_ns)
 
 
 def judged(

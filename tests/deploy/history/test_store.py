@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sqlite3
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def test_the_newest_sample_of_a_kind_is_the_latest(store: HistoryStore) -> None:
 def test_a_retained_message_that_comes_again_is_no_news(store: HistoryStore) -> None:
     first = seen("a", "armed", NOON_NS)
     store.add(first)
-    store.add([dataclasses.replace(one, received_ns=NOON_NS + 10**9) for one in first])
+    store.add([one._replace(received_ns=NOON_NS + 10**9) for one in first])
     rows = store.query("SELECT received_ns FROM latest")
     assert {row["received_ns"] for row in rows} == {NOON_NS}
 
