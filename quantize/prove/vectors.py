@@ -26,6 +26,8 @@ REAL_SAMPLES = 4
 ODD_PX = (173, 131)
 """Width and height of the odd-sized JPEG: both prime, so that no network's input divides them."""
 
+LARGE_PX = 512
+
 Unit = NDArray[np.float64]
 
 
@@ -62,6 +64,7 @@ def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
         "saturated": np.full((height, width, 3), 255, np.uint8),
         "noisy": noise,
         "small": _stripes(max(2, spec.height_px // 3), max(2, spec.width_px // 3)),
+        "large": _stripes(*_large(spec)),
     }
     odd = VectorEntry(name="odd-jpeg", kind="encoded")
     return [
@@ -127,6 +130,14 @@ def _odd_jpeg(image: Image) -> bytes:
     if not done:
         raise ConversionError("OpenCV writes no JPEG", cure="install another build of OpenCV")
     return payload.tobytes()
+
+
+def _large(spec: ImageInput) -> tuple[int, int]:
+    """Height and width of a frame that is halved, and then still more than twice too large; of a
+    large input's only the rows, which keeps the file small.
+    """
+    across = 4 if spec.width_px <= LARGE_PX else 1
+    return 4 * spec.height_px + 36, across * spec.width_px + 52
 
 
 def _stripes(height: int, width: int) -> Image:

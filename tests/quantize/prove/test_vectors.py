@@ -38,7 +38,7 @@ def test_real_samples_take_the_labels_in_turn() -> None:
     assert [one.label for one in _good_and_bad(pictures("ok"))] == ["ok"]
 
 
-def test_made_images_are_black_saturated_noisy_small_and_an_odd_jpeg() -> None:
+def test_made_images_are_black_saturated_noisy_small_large_and_an_odd_jpeg() -> None:
     vectors = {one.entry.name: one for one in _image_raws(pictures("ok", "dent"), IMAGE)}
     assert list(vectors) == [
         "golden-0",
@@ -48,6 +48,7 @@ def test_made_images_are_black_saturated_noisy_small_and_an_odd_jpeg() -> None:
         "saturated",
         "noisy",
         "small",
+        "large",
     ]
     black, small = vectors["black"].raw, vectors["small"].raw
     assert black is not None
@@ -58,6 +59,15 @@ def test_made_images_are_black_saturated_noisy_small_and_an_odd_jpeg() -> None:
     encoded = vectors["odd-jpeg"].raw
     assert encoded is not None
     assert cv2.imdecode(encoded, cv2.IMREAD_COLOR).shape == (ODD_PX[1], ODD_PX[0], 3)
+
+
+def test_the_large_frame_tells_the_ways_of_shrinking_apart() -> None:
+    large = {one.entry.name: one for one in _image_raws(pictures("ok"), IMAGE)}["large"].raw
+    found = [
+        IMAGE.model_copy(update={"shrink": shrink}).prepare(large).astype(int)
+        for shrink in ("areas", "halves")
+    ]
+    assert np.abs(found[0] - found[1]).max() > 3
 
 
 def test_made_signals_are_silent_saturated_noisy_and_one_that_must_be_refused() -> None:

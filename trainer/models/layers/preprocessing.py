@@ -23,6 +23,7 @@ def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) ->
         height_px=side,
         channels=table.channels,
         fit=table.fit,
+        shrink="halves",
         standardise=standardise if table.standardise is None else table.standardise,
     )
 

@@ -112,16 +112,6 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "none.png")
 
 
-@pytest.mark.parametrize("size", [(960, 1280), (961, 1283), (480, 640), (896, 896)])
-def test_shrinking_stays_near_the_mean_of_the_areas(size: tuple[int, int]) -> None:
-    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
-    wave = 128 + 60 * np.sin(columns / 23) + 50 * np.cos(rows / 31)
-    frame = np.repeat(wave[:, :, None], 3, axis=2).astype(np.uint8)
-    spec = ImageInput(width_px=224, height_px=224)
-    exact = cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA).astype(int)
-    assert np.abs(prepare_image(frame, spec).astype(int) - exact).max() <= 2
-
-
 def test_header_that_claims_a_giant_picture_is_an_unreadable_image() -> None:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc32(name + body))
@@ -132,12 +122,3 @@ def test_header_that_claims_a_giant_picture_is_an_unreadable_image() -> None:
     )
     with pytest.raises(InputError, match=r"huge\.png: 60000x60000 pixels"):
         decode_image(payload, "huge.png")
-
-
-def test_camera_frame_is_halved_while_it_stays_large_enough() -> None:
-    frame = picture(960, 1280)
-    quarter = frame
-    for size in ((640, 480), (320, 240)):
-        quarter = cv2.resize(quarter, size, interpolation=cv2.INTER_AREA)
-    spec = ImageInput(width_px=224, height_px=224)
-    assert np.array_equal(prepare_image(frame, spec), prepare_image(quarter, spec))

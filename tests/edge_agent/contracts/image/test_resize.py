@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.image.resize import Shrink, resize
+
+METHODS: tuple[Shrink, ...] = ("areas", "halves")
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def exact(image: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+    return cv2.resize(image.astype(np.float32), (width_px, height_px), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("shrink", METHODS)
+@pytest.mark.parametrize("size", [(960, 1280), (961, 1283), (480, 640), (270, 1280), (300, 300)])
+def test_shrinking_stays_near_the_mean_of_the_areas(size: tuple[int, int], shrink: Shrink) -> None:
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    wave = 128 + 60 * np.sin(columns / 23) + 50 * np.cos(rows / 31)
+    frame = np.repeat(wave[:, :, None], 3, axis=2).astype(np.uint8)
+    found = resize(frame, 224, 224, shrink).astype(int)
+    assert np.abs(found - exact(frame, 224, 224)).max() < 2.5
+
+
+def test_halves_stay_nearer_to_the_areas_of_a_noisy_camera_frame() -> None:
+    frame = noise(960, 1280)
+    wrong = {
+        shrink: np.abs(resize(frame, 224, 224, shrink) - exact(frame, 224, 224)).mean()
+        for shrink in METHODS
+    }
+    assert wrong["halves"] < 0.75 * wrong["areas"]
+
+
+def test_a_line_of_one_pixel_shows_wherever_it_lies() -> None:
+    depths = []
+    for column in range(600, 640):
+        frame = np.full((64, 1280, 3), 200, np.uint8)
+        frame[:, column] = 0
+        depths.append(200 - resize(frame, 224, 16, "halves").min())
+    area = 200 * 224 / 1280
+    assert min(depths) > 0.25 * area
+
+
+@pytest.mark.parametrize("size", [(300, 300), (447, 640), (200, 180), (224, 224)])
+def test_pictures_less_than_twice_too_large_are_shrunk_as_ever(size: tuple[int, int]) -> None:
+    frame = noise(*size)
+    assert np.array_equal(resize(frame, 224, 224, "halves"), resize(frame, 224, 224, "areas"))
+
+
+def test_the_picture_that_is_twice_too_large_becomes_the_mean_of_its_squares() -> None:
+    frame = noise(448, 448)
+    squares = frame.reshape(224, 2, 224, 2, 3).mean(axis=(1, 3))
+    assert np.abs(resize(frame, 224, 224, "halves") - squares).max() <= 0.5
+
+
+def test_a_manifest_that_names_no_method_keeps_the_old_one() -> None:
+    spec = ImageInput.model_validate_json('{"width_px": 224, "height_px": 224}')
+    frame = noise(960, 1280)
+    quarter = cv2.resize(cv2.resize(frame, (640, 480), None, 0, 0, 3), (320, 240), None, 0, 0, 3)
+    assert np.array_equal(
+        prepare_image(frame, spec), cv2.resize(quarter, (224, 224), interpolation=cv2.INTER_AREA)
+    )
