@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import threading
 import time
@@ -94,6 +96,9 @@ class CheckClient:
     def break_off(self) -> None:
         """End the connection without a word, as a power cut does."""
         link = self._client.socket()
+        if link is not None:
+            with contextlib.suppress(OSError):  # it is broken already
+                link.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
         if link is not None:
             link.close()
@@ -120,9 +125,9 @@ class CheckClient:
         return None if None in codes else codes[-1]
 
     def receive(self, count: int, silence_s: float = 1.0) -> list[bytes]:
-        """Wait for `count` messages, or for silence; returns all that came."""
+        """Wait for `count` messages, for silence, or for the end; returns all that came."""
         with self._change:
-            while len(self.messages) < count and self._change.wait(silence_s):
+            while len(self.messages) < count and not self.lost and self._change.wait(silence_s):
                 pass
             return [bytes(message.payload) for message in self.messages]
 
@@ -135,6 +140,8 @@ class CheckClient:
             client_id=client_id,
             clean_session=not self._session_s if old else None,
             protocol=MQTTv311 if old else MQTTv5,
+            # What a lost connection leaves unanswered is the finding: it is not sent again.
+            reconnect_on_failure=False,
         )
         client.connect_timeout = WAIT_S
         client.max_inflight_messages_set(100)

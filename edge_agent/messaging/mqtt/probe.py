@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import time
 import uuid
+from contextlib import ExitStack
 
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,10 +21,9 @@ from edge_agent.broker.secrets import check_secrets
 from edge_agent.contracts.core.check_result import CheckResult, Grade
 from edge_agent.contracts.core.errors import BrokerError
 from edge_agent.contracts.wire.messages import CheckMessage
-from edge_agent.contracts.wire.stream import Stream
 from edge_agent.contracts.wire.streams import STREAMS, outbound
 from edge_agent.messaging.config import MqttTable
-from edge_agent.messaging.mqtt.probe_client import WAIT_S, ProbeClient
+from edge_agent.messaging.mqtt.probe_client import SILENCE_S, WAIT_S, ProbeClient
 
 QUEUED = 1100
 """Messages left for a subscriber that is away: mosquitto's default keeps 1000 of them."""
@@ -48,7 +48,7 @@ def probe_broker(config: MqttTable, station: str, client_id: str) -> list[CheckR
         with ProbeClient(config, name) as client:
             found.append(CheckResult("broker lets us in", "OK", _how(config)))
             found.append(_limits(client.limits))
-        found += [_takes(config, name, station, stream) for stream in outbound().values()]
+        found += _takes(config, name, station)
         found += _confirmations(config, name, station)
         if config.protocol == "5":
             found.append(_keeps_session(config, name, topic))
@@ -93,15 +93,41 @@ def _limits(properties: Properties | None) -> CheckResult:
     return CheckResult(what, "OK", text)
 
 
-def _takes(config: MqttTable, name: str, station: str, stream: Stream) -> CheckResult:
-    """Whether the broker takes a real topic of ours, as far as it tells."""
-    what, topic = f"topic {stream.name}", stream.topic(config.topic_prefix, station)
+def _takes(config: MqttTable, name: str, station: str) -> list[CheckResult]:
+    """Whether the broker takes each real topic of ours, as far as it tells.
+
+    A connection for each topic, as a broker may end one on which it refuses something; all of them
+    wait for what comes back in one silence.
+    """
+    streams = list(outbound().values())
+    with ExitStack() as open_ones:
+        clients = [
+            open_ones.enter_context(ProbeClient(config, f"{name}-{stream.name}"))
+            for stream in streams
+        ]
+        codes = [
+            _publish(client, stream.topic(config.topic_prefix, station), station)
+            for client, stream in zip(clients, streams, strict=True)
+        ]
+        until_s = time.monotonic() + SILENCE_S
+        came = [client.receive(1, max(0.0, until_s - time.monotonic())) for client in clients]
+    return [
+        _taken(config, stream.name, stream.topic(config.topic_prefix, station), code, count > 0)
+        for stream, code, count in zip(streams, codes, came, strict=True)
+    ]
+
+
+def _publish(client: ProbeClient, topic: str, station: str) -> ReasonCode | None:
+    """Listen to a real topic and publish what receivers ignore; the broker's answer to it."""
     message = CheckMessage(station=station, at_ns=time.time_ns(), nonce=uuid.uuid4().hex)
-    with ProbeClient(config, f"{name}-{stream.name}") as client:
-        client.subscribe(topic)
-        code = client.publish(topic, [message.model_dump_json().encode()])
-        came = client.receive(1) > 0
-    cure = f"give this user the right to write {topic}"
+    client.subscribe(topic)
+    return client.publish(topic, [message.model_dump_json().encode()])
+
+
+def _taken(
+    config: MqttTable, name: str, topic: str, code: ReasonCode | None, came: bool
+) -> CheckResult:
+    what, cure = f"topic {name}", f"give this user the right to write {topic}"
     if code is None:
         return CheckResult(what, "FAIL", "no acknowledgement", cure)
     if code.is_failure:

@@ -16,6 +16,8 @@ from edge_agent.contracts.core.errors import BrokerError
 from edge_agent.messaging.config import MqttTable
 
 WAIT_S = 5.0
+SILENCE_S = 1.0
+"""What has not come back after it does not come."""
 
 
 class ProbeClient:
@@ -82,10 +84,12 @@ class ProbeClient:
         codes = [self._code("publish", n, max(0.0, until - time.monotonic())) for n in numbers]
         return None if None in codes else codes[-1]
 
-    def receive(self, count: int, silence_s: float = 1.0) -> int:
-        """Wait for `count` messages, or for silence; returns how many came."""
+    def receive(self, count: int, silence_s: float = SILENCE_S) -> int:
+        """Wait for `count` messages, for silence, or for the end of the connection; returns how
+        many came.
+        """
         with self._change:
-            while len(self.payloads) < count:
+            while len(self.payloads) < count and not self._closed:
                 if not self._change.wait(silence_s):
                     break
             return len(self.payloads)
@@ -94,7 +98,7 @@ class ProbeClient:
         if mid is None:
             return None
         with self._change:
-            self._change.wait_for(lambda: (kind, mid) in self._codes, limit_s)
+            self._change.wait_for(lambda: (kind, mid) in self._codes or self._closed, limit_s)
             return self._codes.get((kind, mid))
 
     def _note(self, kind: str, mid: int, code: ReasonCode) -> None:

@@ -23,7 +23,7 @@ class Line:
 
     def __init__(self, folder: Path, port: int, *, client_id: str = "line", **keys: object) -> None:
         self.folder = folder
-        table = {"host": "127.0.0.1", "port": port, "reconnect_max_s": 0.5, **keys}
+        table = {"host": "127.0.0.1", "port": port, "reconnect_max_s": 0.2, **keys}
         self.outbox = open_outbox(folder, on_commit=lambda: self.sender.wake())
         self.sender = Sender(
             MqttTable.model_validate(table),

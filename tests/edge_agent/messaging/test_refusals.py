@@ -56,14 +56,14 @@ def test_topic_without_rights_is_paused_and_goes_on_when_the_rights_are_there(
     broker = mosquitto(tmp_path / "broker", rights(tmp_path, "state"))
     with (
         broker,
-        Line(tmp_path / "s", broker.port, reconnect_max_s=2) as line,
+        Line(tmp_path / "s", broker.port, reconnect_max_s=0.5) as line,
         Client(broker.port, VERDICTS) as plant,
     ):
         line.sender.publish(STATE)
         ids = line.put(300)
         assert line.says("messages stay on disk")
         assert line.says("not authorized")
-        wait_until(lambda: False, 5)
+        wait_until(lambda: False, 1.5)
         # mosquitto 2.0.11 ends the connection after every message that it denies.
         assert broker.log.read_text().count("as line") <= 12, "a storm of connections"
         assert plant.payloads == []
@@ -109,7 +109,7 @@ def test_message_too_large_for_the_broker_is_set_apart_and_the_others_go_on(
 def test_second_client_of_the_same_id_is_named_and_makes_no_storm(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker, Client(broker.port, VERDICTS):
         lines = [
-            Line(tmp_path / name, broker.port, client_id="twice", reconnect_max_s=30)
+            Line(tmp_path / name, broker.port, client_id="twice", reconnect_max_s=1.5)
             for name in ("a", "b")
         ]
 
@@ -129,9 +129,10 @@ def test_second_client_of_the_same_id_is_named_and_makes_no_storm(tmp_path: Path
 def test_second_client_is_named_without_the_brokers_word_and_without_verdicts(
     tmp_path: Path,
 ) -> None:
+    hasty = {"reconnect_max_s": 0.1}
     with mosquitto(tmp_path / "broker") as broker:
         lines = [
-            Line(tmp_path / name, broker.port, client_id="twice", protocol="3.1.1")
+            Line(tmp_path / name, broker.port, client_id="twice", protocol="3.1.1", **hasty)
             for name in ("a", "b")
         ]
         for line in lines:
@@ -150,7 +151,7 @@ def test_refusals_write_a_bounded_number_of_log_lines(
         for _ in range(30):
             line.put(20)
             line.sender.publish(STATE)
-            wait_until(lambda: False, 0.05)
+            wait_until(lambda: False, 0.02)
         assert line.outbox.waiting == 600
     assert len(caplog.records) <= 6, [record.message for record in caplog.records]
 
