@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from benchmarks.brokers import free_port
-from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.clock import Clock, ManualClock, SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.simulator.belt_link import BeltAddress, BeltLink
 from tests.edge_agent.capture.camera.gi_kit import missing
@@ -29,7 +29,7 @@ from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
 from tests.edge_agent.capture.process.test_modbus_rows import modbus_server
 from tests.edge_agent.capture.process.test_opc_ua import missing_server as no_opc_ua
 from tests.edge_agent.capture.process.test_opc_ua import opc_ua_server
-from tests.edge_agent.capture.signal_kit import Microcontroller
+from tests.edge_agent.capture.signal_kit import Microcontroller, QuickClock
 from tests.edge_agent.capture.vibration.chips import Adxl345OnBus, Adxl355OnBus
 from tests.edge_agent.capture.vibration.pulse_kit import missing_sound, tone
 from tests.station_kit import mosquitto, wait_until, write_frame
@@ -38,12 +38,14 @@ from tests.station_kit import mosquitto, wait_until, write_frame
 @dataclass(frozen=True)
 class Kit:
     """table: of a device that is there; absent: keys that name one that is not;
-    parts: collaborators for the driver's constructor; missing: why it cannot run here.
+    parts: collaborators for the driver's constructor; clock: what the device goes by; missing: why
+    it cannot run here.
     """
 
     table: Mapping[str, object]
     absent: Mapping[str, object] = field(default_factory=dict)
     parts: Mapping[str, object] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
     missing: str = ""
 
 
@@ -151,17 +153,18 @@ def replay(room: Path) -> Iterator[Kit]:
 
 @contextmanager
 def serial_line(room: Path) -> Iterator[Kit]:
-    board = Microcontroller(1000)
+    clock = QuickClock()
+    board = Microcontroller(1000 * clock.times)
     table = {"device": board.path, "axes": ["x", "y", "z"], "rate_hz": 1000, "counter": True}
     try:
-        yield Kit(table | {"window_s": 0.2}, {"device": "/dev/ttyGONE"})
+        yield Kit(table | {"window_s": 0.2}, {"device": "/dev/ttyGONE"}, clock=clock)
     finally:
         board.unplug()
 
 
 @contextmanager
 def iio(room: Path) -> Iterator[Kit]:
-    chip = Accelerometer(room / "iio", 1000)
+    chip = Accelerometer(room / "iio", 1000, times=5)
     table = {"device": "adxl345", "axes": ["accel_x"], "rate_hz": 1000, "window_s": 0.2}
     try:
         yield Kit(table, {"device": "gone"}, {"sysfs": chip.sysfs, "dev": chip.dev})
@@ -172,15 +175,17 @@ def iio(room: Path) -> Iterator[Kit]:
 @contextmanager
 def adxl345(room: Path) -> Iterator[Kit]:
     table = {"device": "/dev/i2c-71", "window_s": 0.2}
-    chip = Adxl345OnBus(800, SystemClock(), lambda number: (number, -number, 256))
-    yield Kit(table, {"device": "/dev/i2c-71"}, {"bus": chip})
+    clock = ManualClock(mono_ns=10**9)
+    chip = Adxl345OnBus(800, clock, lambda number: (number, -number, 256))
+    yield Kit(table, {"device": "/dev/i2c-71"}, {"bus": chip}, clock)
 
 
 @contextmanager
 def adxl355(room: Path) -> Iterator[Kit]:
     table = {"device": "/dev/spidev71.0", "window_s": 0.2}
-    chip = Adxl355OnBus(1000, SystemClock(), lambda number: (number, -number, 256))
-    yield Kit(table, {"device": "/dev/spidev71.0"}, {"bus": chip})
+    clock = ManualClock(mono_ns=10**9)
+    chip = Adxl355OnBus(1000, clock, lambda number: (number, -number, 256))
+    yield Kit(table, {"device": "/dev/spidev71.0"}, {"bus": chip}, clock)
 
 
 @contextmanager

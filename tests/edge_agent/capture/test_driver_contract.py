@@ -7,13 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from edge_agent.capture.drivers import REGISTRIES
 from edge_agent.capture.source import EndOfSource, Source, SourceDriver
-from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item
 from tests.edge_agent.capture.driver_kits import KITS, NEEDS_PEER, Kit
@@ -23,19 +21,20 @@ TICK_S = 0.2
 
 
 @pytest.fixture(
+    scope="module",
     params=[
         pytest.param(one, id="-".join(one), marks=[pytest.mark.drivers] * (one in NEEDS_PEER))
         for one in DRIVERS
-    ]
+    ],
 )
 def driver(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 
 
-@pytest.fixture
-def kit(driver: tuple[str, str], tmp_path: Path) -> Iterator[Kit]:
+@pytest.fixture(scope="module")
+def kit(driver: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     assert driver in KITS, f"{driver} has no kit in driver_kits.py"
-    with KITS[driver](tmp_path) as kit:
+    with KITS[driver](tmp_path_factory.mktemp(driver[1])) as kit:
         if kit.missing:
             pytest.skip(f"{driver[1]}: {kit.missing}")
         yield kit
@@ -52,7 +51,7 @@ def build(driver: tuple[str, str], row: SourceDriver, kit: Kit):
         table = dict(kit.table) | (dict(kit.absent) if absent else {})
         config = row.config.model_validate({"driver": driver[1], **table})
         parts = {} if absent else kit.parts
-        return row.build(config, name="x", clock=SystemClock(), **parts)
+        return row.build(config, name="x", clock=kit.clock, **parts)
 
     return make
 

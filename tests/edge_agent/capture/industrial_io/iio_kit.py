@@ -35,9 +35,12 @@ FILES = {
 
 
 class Accelerometer:
-    """x is 104 steps (0.1016 g), y counts from -5 to 5; gone: the node gives no more."""
+    """x is 104 steps (0.1016 g), y counts from -5 to 5; gone: the node gives no more.
 
-    def __init__(self, room: Path, true_hz: float) -> None:
+    times: so many seconds by its stamps pass in one of ours.
+    """
+
+    def __init__(self, room: Path, true_hz: float, times: int = 1) -> None:
         self.sysfs, self.dev = room / "sys", room / "dev"
         self.folder = self.sysfs / "iio:device0"
         for name, text in FILES.items():
@@ -49,6 +52,7 @@ class Accelerometer:
         os.mkfifo(self.node)
         self.skip: set[int] = set()
         self._true_hz = true_hz
+        self._times = times
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="accelerometer", daemon=True)
         self._thread.start()
@@ -64,7 +68,7 @@ class Accelerometer:
     def _run(self) -> None:
         handle, sent, began = -1, 0, time.monotonic()
         while not self._end.wait(0.02):
-            due = int((time.monotonic() - began) * self._true_hz)
+            due = int((time.monotonic() - began) * self._times * self._true_hz)
             numbers, sent = [k for k in range(sent, due) if k not in self.skip], due
             if (self.folder / "buffer/enable").read_text() != "1":
                 continue

@@ -14,7 +14,7 @@ from edge_agent.capture.industrial_io.device import find_device
 from edge_agent.capture.queue import build_queue
 from edge_agent.capture.signal_stream import StreamSensor
 from edge_agent.capture.vibration.iio import IioTable, build, find_sensors
-from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.clock import Clock, ManualClock, SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading, Unreadable
 from tests.edge_agent.capture.industrial_io.iio_kit import Accelerometer
@@ -23,16 +23,16 @@ from tests.edge_agent.capture.signal_kit import take
 
 @pytest.fixture
 def chip(tmp_path: Path) -> Iterator[Accelerometer]:
-    chip = Accelerometer(tmp_path / "a", 990)
+    chip = Accelerometer(tmp_path / "a", 990, times=5)
     yield chip
     if chip.folder.exists():
         chip.unplug()
 
 
-def sensor(chip: Accelerometer, **keys: object) -> StreamSensor:
+def sensor(chip: Accelerometer, clock: Clock | None = None, **keys: object) -> StreamSensor:
     table = {"driver": "iio", "device": "adxl345", "axes": ["accel_y", "accel_x"]}
     config = IioTable.model_validate(table | {"rate_hz": 1000, "window_s": 0.3} | keys)
-    return build(config, name="m", clock=SystemClock(), sysfs=chip.sysfs, dev=chip.dev)
+    return build(config, name="m", clock=clock or SystemClock(), sysfs=chip.sysfs, dev=chip.dev)
 
 
 def first(source: StreamSensor, within_s: float = 8) -> Item:
@@ -87,7 +87,7 @@ def test_a_chip_that_leaves_the_bus_is_noticed_in_time_and_found_again(
     assert time.monotonic() - began < 2, "noticed too late"
     chip.node.unlink()
     chip.dev.rmdir()
-    again = Accelerometer(tmp_path / "a", 990)
+    again = Accelerometer(tmp_path / "a", 990, times=5)
     assert take(feed, 10), "back too late"
     assert not feed.fault
     feed.stop()
@@ -96,7 +96,7 @@ def test_a_chip_that_leaves_the_bus_is_noticed_in_time_and_found_again(
 
 
 def test_a_chip_without_a_buffer_is_polled(chip: Accelerometer) -> None:
-    source = sensor(chip, mode="poll", rate_hz=100)
+    source = sensor(chip, ManualClock(mono_ns=10**9), mode="poll", rate_hz=100)
     source.open()
     reading = first(source)
     source.close()

@@ -19,10 +19,10 @@ from edge_agent.capture.vibration.serial_line import (
     TextParser,
     build,
 )
-from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.clock import Clock, SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading
-from tests.edge_agent.capture.signal_kit import Microcontroller, take
+from tests.edge_agent.capture.signal_kit import Microcontroller, QuickClock, take
 
 
 def frame(number: int) -> bytes:
@@ -37,10 +37,10 @@ def board() -> Iterator[Microcontroller]:
     board.unplug()
 
 
-def sensor(path: str, **keys: object) -> StreamSensor:
+def sensor(path: str, clock: Clock | None = None, **keys: object) -> StreamSensor:
     table = {"driver": "serial_line", "device": path, "axes": ["x", "y", "z"], "rate_hz": 1000}
     config = SerialLineTable.model_validate(table | {"counter": True, "window_s": 0.4} | keys)
-    return build(config, name="m", clock=SystemClock())
+    return build(config, name="m", clock=clock or SystemClock())
 
 
 def first(source: StreamSensor, within_s: float = 8) -> Item:
@@ -69,7 +69,9 @@ def test_a_line_that_is_unplugged_is_noticed_at_once_and_found_again(
 ) -> None:
     link = tmp_path / "ttySENSOR"
     link.symlink_to(board.path)
-    feed = build_queue(sensor(str(link)), name="m", size=4, clock=SystemClock(), reopen_s=(0.2,))
+    clock = QuickClock()
+    board.rate_hz = 970 * clock.times
+    feed = build_queue(sensor(str(link), clock), name="m", size=4, clock=clock, reopen_s=(0.2,))
     feed.start()
     assert take(feed) is not None
     board.unplug()
@@ -77,7 +79,7 @@ def test_a_line_that_is_unplugged_is_noticed_at_once_and_found_again(
     while not feed.fault and time.monotonic() - began < 5:
         feed.take(0.05)
     assert time.monotonic() - began < 2, "noticed too late"
-    again = Microcontroller(970)
+    again = Microcontroller(970 * clock.times)
     link.unlink()
     link.symlink_to(again.path)
     began = time.monotonic()
