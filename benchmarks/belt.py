@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.brokers import free_port, wait_for_port
 from benchmarks.rows import Row, say
+from benchmarks.stalls import Stalls, watch_for_stalls
 
 STATION = Path(__file__).parents[1] / "docs" / "belt.toml"
 """The station of the handbook; it is at another port here, and judges by another bundle."""
@@ -38,6 +40,8 @@ class BeltRun:
     tally: dict[str, int] = field(default_factory=dict)
     outcomes: list[dict[str, object]] = field(default_factory=list)
     kills: int = 0
+    lost_at_s: list[float] = field(default_factory=list)
+    stalls: Stalls = field(default_factory=Stalls)
 
     def note(self, outcome: dict[str, object]) -> None:
         """A part has gone; what should not have happened is told at once."""
@@ -46,6 +50,12 @@ class BeltRun:
             say(f"belt: a bad part went through after {self.kills} kills: {outcome}")
         if not outcome["bad"] and outcome["rejected"] and outcome["followed"]:
             say(f"belt: a good part was lost after {self.kills} kills: {outcome}")
+            self.lost_at_s.append(time.monotonic())
+
+    @property
+    def lost_in_stalls(self) -> int:
+        """Good parts that were lost while this computer itself stood still."""
+        return sum(map(self.stalls.explains, self.lost_at_s))
 
 
 def run_belt(
@@ -62,7 +72,7 @@ def run_belt(
     kill_at = _spread(parts, kills)
     hang_at = _spread(parts, hangs)
     go_on_at = [k + HANG_PARTS for k in hang_at]
-    with _belt(port, parts, rate_hz) as belt:
+    with watch_for_stalls() as run.stalls, _belt(port, parts, rate_hz) as belt:
         agent = _start_agent(station)
         try:
             for told in map(json.loads, belt):
@@ -100,6 +110,15 @@ def belt_rows(run: BeltRun) -> list[Row]:
     return [
         Row("belt bad parts accepted", tally["bad_accepted"], "lower", "", tally["bad"], reach=0),
         Row("belt good parts lost, station up", tally["good_lost"], "lower", "", good, reach=0),
+        Row(
+            "belt good parts lost in a stall of this computer",
+            run.lost_in_stalls,
+            "lower",
+            "",
+            good,
+        ),
+        Row("belt stalls of the computer", len(run.stalls.seen), "lower"),
+        Row("belt longest stall of the computer", run.stalls.longest_ms, "lower", "ms"),
         Row("belt good parts lost, station down", tally["good_lost_down"], "lower", "", good),
         Row("belt kills survived", run.kills, "higher", "", tally["parts"]),
     ]
