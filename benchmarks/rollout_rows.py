@@ -33,6 +33,18 @@ class Plant:
     names: list[str]
     release: Path
     watch: Callable[[Journal], bool]
+    at_once: int = 4
+
+    def open(self) -> None:
+        """The folders are here."""
+
+    def close(self) -> None:
+        """The folders are here."""
+
+    def go_back(self, name: str) -> str:
+        """A station that failed has returned by itself."""
+        del name
+        return ""
 
     def update(self, name: str) -> str:
         """What a station does with the release; why it went back, or nothing."""
@@ -58,6 +70,27 @@ class Plant:
     def touched(self) -> int:
         """Stations that were handed the release."""
         return sum((self.folder / name / "update").is_dir() for name in self.names)
+
+
+class Paper:
+    """Stations that answer at once."""
+
+    at_once = 16
+
+    def open(self) -> None:
+        """Nothing is there."""
+
+    def close(self) -> None:
+        """Nothing is there."""
+
+    def update(self, name: str) -> str:
+        """Done."""
+        del name
+        return ""
+
+    def go_back(self, name: str) -> str:
+        """Done."""
+        return self.update(name)
 
 
 def rollout_rows(folder: Path, *, quick: bool) -> list[Row]:
@@ -90,7 +123,7 @@ def _paper_rows(folder: Path, count: int) -> list[Row]:
     names, clock = [f"s{k:05d}" for k in range(count)], ManualClock()
     write_rollout(folder, _rollout(names, per_minute=60.0))
     before_s, begun_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    Controller(folder, update=lambda _: "", go_back=lambda _: "", clock=clock).run()
+    Controller(folder, Paper(), clock).run()
     after_s, wall_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - begun_s
     cpu_s = after_s.ru_utime + after_s.ru_stime - before_s.ru_utime - before_s.ru_stime
     hours = clock.mono_ns() / 3.6e12
@@ -108,10 +141,7 @@ def _roll_out(plant: Plant, folder: Path) -> float:
     """Seconds until the rollout has ended."""
     write_rollout(folder, _rollout(plant.names, per_minute=60_000.0))
     begun_s = time.perf_counter()
-    controller = Controller(
-        folder, update=plant.update, go_back=lambda _: "", clock=SystemClock(), at_once=4
-    )
-    controller.run()
+    Controller(folder, plant, SystemClock()).run()
     say(f"phase {read_rollout(folder).phase}")
     return time.perf_counter() - begun_s
 

@@ -12,6 +12,7 @@ from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from deploy.signing.keys import Keyring
     from deploy.signing.metadata import Life
     from deploy.signing.repository import Repository
 
@@ -35,7 +36,8 @@ def register(verbs: Verbs) -> None:
     actions = keys.add_subparsers(required=True, dest="action", metavar="ACTION")
     init = add_verb(actions, "init", "make the keys in a new folder", EXAMPLES, _init)
     init.add_argument("folder", type=Path, metavar="DIR")
-    _add_common(init)
+    _add_passphrase(init)
+    _add_life(init)
     line = add_verb(actions, "line", "add a product line with a key of its own", EXAMPLES, _line)
     line.add_argument("name", metavar="LINE", help="lower-case letters, digits and -")
     add_release_options(line)
@@ -47,27 +49,39 @@ def register(verbs: Verbs) -> None:
     add_release_options(rotate)
 
 
-def add_release_options(verb: argparse.ArgumentParser) -> None:
-    """Add `--keys`, `--to`, `--days`, `--passphrase-file` and `--json`."""
+def add_keys_options(verb: argparse.ArgumentParser) -> None:
+    """Add `--keys` and `--passphrase-file`."""
     verb.add_argument(
         "--keys", type=Path, default=Path("keys"), metavar="DIR", help="folder of keys (keys)"
     )
+    _add_passphrase(verb)
+
+
+def keyring(args: argparse.Namespace) -> Keyring:
+    """The keys that the command line names; raises ConfigError."""
+    from deploy.signing.keys import Keyring
+
+    return Keyring(args.keys, passphrase(args.passphrase_file))
+
+
+def add_release_options(verb: argparse.ArgumentParser) -> None:
+    """Add `--keys`, `--to`, `--days`, `--passphrase-file` and `--json`."""
+    add_keys_options(verb)
     verb.add_argument(
         "--to",
         type=Path,
         metavar="DIR",
         help="the folder of releases (releases, beside the folder of keys)",
     )
-    _add_common(verb)
+    _add_life(verb)
 
 
 def opened(args: argparse.Namespace) -> Repository:
     """The folder of releases that the command line names; raises ConfigError."""
-    from deploy.signing.keys import Keyring
     from deploy.signing.repository import Repository
 
     folder = args.to or args.keys.resolve().parent / "releases"
-    return Repository(folder, Keyring(args.keys, passphrase(args.passphrase_file)), _life(args))
+    return Repository(folder, keyring(args), _life(args))
 
 
 def passphrase(path: Path | None) -> bytes | None:
@@ -87,10 +101,13 @@ def passphrase(path: Path | None) -> bytes | None:
     return lines[0]
 
 
-def _add_common(verb: argparse.ArgumentParser) -> None:
+def _add_passphrase(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="its first line encrypts the keys"
     )
+
+
+def _add_life(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--days",
         type=int,

@@ -7,14 +7,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.cli.collect import password_of
+from deploy.cli.keys import add_keys_options, keyring
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deploy.rollout.controller import Controller
     from deploy.rollout.inventory import Inventory
     from deploy.rollout.journal import Rollout
-    from deploy.rollout.stations import Release
+    from deploy.rollout.transport import Release, Transport
 
 EXAMPLES = """examples:
   lineside-deploy rollout start caps-1.2.0.bundle --stations stations.toml --probation 60
@@ -23,11 +24,14 @@ EXAMPLES = """examples:
   lineside-deploy rollout pause
   lineside-deploy rollout approve
   lineside-deploy rollout resume
+  lineside-deploy rollout start caps-1.2.0.bundle --stations plant.toml --keys keys
 
 `start` goes from group to group; with --ask it ends before each next group until `approve`. When
 more than --max-failures of the stations begun so far have failed, every station that has the
 release goes back, and no other is touched. `pause` and `stop` are obeyed between two batches. A
 controller that died is started again with `resume`; stations update, watch and return without it.
+With a table [mqtt] in the inventory, stations that run `lineside-agent follow` get desired states
+over that broker, signed by the key `online` of --keys, and fetch the release themselves.
 """
 
 
@@ -44,6 +48,7 @@ def register(verbs: Verbs) -> None:
     start.add_argument("--probation", type=float, default=0.0, metavar="S", help="at each station")
     start.add_argument("--ask", action="store_true", help="wait for `approve` before each group")
     _common(start)
+    _over(start)
     for name, text, run in (
         ("status", "how far it is", _status),
         ("resume", "go on after a pause, or a controller that died", _resume),
@@ -51,7 +56,10 @@ def register(verbs: Verbs) -> None:
         ("pause", "begin no other station", _pause),
         ("stop", "end here; stations keep what they have", _stop),
     ):
-        _common(add_verb(actions, name, text, EXAMPLES, run))
+        verb = add_verb(actions, name, text, EXAMPLES, run)
+        _common(verb)
+        if run in (_resume, _approve):
+            _over(verb)
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
@@ -62,6 +70,17 @@ def _common(verb: argparse.ArgumentParser) -> None:
         "--folder", type=Path, default=Path("rollout"), metavar="DIR", help="its journal (rollout)"
     )
     verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _over(verb: argparse.ArgumentParser) -> None:
+    """What a rollout over MQTT signs with."""
+    add_keys_options(verb)
+    verb.add_argument(
+        "--releases",
+        type=Path,
+        metavar="DIR",
+        help="with [mqtt]: the folder of releases (releases, beside the folder of keys)",
+    )
 
 
 def _start(args: argparse.Namespace) -> int:
@@ -93,7 +112,7 @@ def _start(args: argparse.Namespace) -> int:
     )
     write_wish(args.folder, None)
     write_rollout(args.folder, rollout)
-    return _print(_controller(args, inventory, release, rollout).run(), args)
+    return _run(args, inventory, release, rollout)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -118,7 +137,7 @@ def _resume(args: argparse.Namespace) -> int:
     if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
         write_wish(args.folder, None)
     inventory = read_inventory(args.stations)
-    return _print(_controller(args, inventory, release, rollout).run(), args)
+    return _run(args, inventory, release, rollout)
 
 
 def _approve(args: argparse.Namespace) -> int:
@@ -149,8 +168,9 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _release(path: Path) -> Release:
-    from deploy.rollout.stations import Release
+    from deploy.rollout.transport import Release
     from edge_agent.contracts.core.errors import SignatureError
+    from edge_agent.contracts.core.files import sha256_hex
     from edge_agent.contracts.model.bundle import archive_of, read_bundle
 
     bundle = read_bundle(path)
@@ -159,20 +179,39 @@ def _release(path: Path) -> Release:
             "not signed", where=str(path), cure="run `lineside-deploy release` on it"
         )
     manifest = bundle.manifest
-    return Release(path.name, archive_of(bundle), manifest.spec.name, manifest.version)
+    digest = sha256_hex(bundle.manifest_bytes)
+    return Release(path.name, archive_of(bundle), manifest.spec.name, manifest.version, digest)
 
 
-def _controller(
-    args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout
-) -> Controller:
+def _run(args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout) -> int:
     from deploy.rollout.controller import Controller
-    from deploy.rollout.stations import Stations
     from edge_agent.contracts.core.clock import SystemClock
 
-    stations = Stations(inventory, release, rollout.probation_s)
-    return Controller(
-        args.folder, update=stations.update, go_back=stations.go_back, clock=SystemClock()
-    )
+    transport = _transport(args, inventory, release, rollout.probation_s)
+    transport.open()
+    try:
+        return _print(Controller(args.folder, transport, SystemClock()).run(), args)
+    finally:
+        transport.close()
+
+
+def _transport(
+    args: argparse.Namespace, inventory: Inventory, release: Release, probation_s: float
+) -> Transport:
+    """The way that the inventory says; the other one's libraries are not loaded."""
+    broker = inventory.mqtt
+    if broker is None:
+        from deploy.rollout.transports.ssh import SshTransport
+
+        return SshTransport(inventory, release, probation_s)
+    from deploy.rollout.transports.mqtt import MqttTransport
+    from deploy.signing.desired import DesiredSigner
+    from edge_agent.contracts.core.clock import SystemClock
+
+    releases = args.releases or args.keys.resolve().parent / "releases"
+    signer = DesiredSigner(keyring(args), releases)
+    target = broker.target(password_of(broker.password_file))
+    return MqttTransport(target, release, signer, SystemClock(), probation_s=probation_s)
 
 
 def _print(rollout: Rollout, args: argparse.Namespace) -> int:

@@ -22,13 +22,11 @@ from deploy.rollout.journal import (
     read_wish,
     write_rollout,
 )
+from deploy.rollout.transport import Transport
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 
 LOG = logging.getLogger("lineside.rollout")
-
-AT_ONCE = 16
-"""Stations that are updated at the same time; each costs this machine a process of ssh."""
 
 Steps: TypeAlias = tuple[Progress, Progress, Progress]
 """Progress while an act is at work, after it went well, and after it went badly."""
@@ -41,16 +39,14 @@ Act: TypeAlias = Callable[[str], str]
 
 
 class Controller:
-    """Runs the rollout in `folder`; update and go_back act on one station each."""
+    """Runs the rollout in `folder`; `transport` is open, and acts on one station each."""
 
-    def __init__(
-        self, folder: Path, *, update: Act, go_back: Act, clock: Clock, at_once: int = AT_ONCE
-    ) -> None:
+    def __init__(self, folder: Path, transport: Transport, clock: Clock) -> None:
         self._folder = folder
-        self._update = update
-        self._go_back = go_back
+        self._update: Act = transport.update
+        self._go_back: Act = transport.go_back
         self._clock = clock
-        self._at_once = at_once
+        self._at_once = transport.at_once
         self._next_ns = 0
 
     def run(self) -> Rollout:
@@ -74,7 +70,7 @@ class Controller:
         left = [n for n in group if rollout.stations[n].progress in ("waiting", "begun")]
         while left and read_wish(self._folder) is None:
             batch, left = left[: self._at_once], left[self._at_once :]
-            rollout = self._each(rollout, batch, self._update, WAY_THERE)
+            rollout = self._each(rollout, batch, self._update, WAY_THERE, rollout.per_minute)
             if self._too_many(rollout):
                 failed = rollout.names("failed")
                 reason = f"{len(failed)} failed, first {failed[0]}: "
@@ -113,6 +109,7 @@ class Controller:
         names: Sequence[str],
         act: Act,
         steps: Steps,
+        per_minute: float = 0.0,
     ) -> Rollout:
         """Act on some stations at once; the journal knows of each before and after."""
         begun, well, badly = steps
@@ -122,8 +119,8 @@ class Controller:
         with ThreadPoolExecutor(max(1, len(names))) as pool:
             works = []
             for name in names:
-                if act is self._update:
-                    self._wait_for_turn(rollout.per_minute)
+                if per_minute:
+                    self._wait_for_turn(per_minute)
                 works.append((name, pool.submit(_reason, act, name)))
             reasons = {name: work.result() for name, work in works}
         ended = {name: (badly if why else well, why) for name, why in reasons.items()}

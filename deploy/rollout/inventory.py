@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from deploy.broker.target import BrokerTarget
 from deploy.push.host import Host, parse_host
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.strict import Strict, validate
@@ -24,16 +25,38 @@ class StationRow(Strict):
     """One station of the inventory."""
 
     name: Name = Field(description="unique; in journals and reports")
-    host: str = Field(min_length=1, description="DIR or user@host:DIR, as `push --to` takes it")
+    host: str = Field(
+        default="", description="DIR or user@host:DIR, as `push --to` takes it; not with [mqtt]"
+    )
     early: bool = Field(default=False, description="reached before those that are not")
 
 
+class BrokerRow(Strict):
+    """The broker over which the stations are reached; they follow it by `lineside-agent follow`."""
+
+    host: str = Field(min_length=1, description="name or address of the broker")
+    port: int = Field(default=1883, ge=1, le=65535, description="8883 is usual with TLS")
+    prefix: str = Field(
+        default="lineside", pattern=r"^[^+#\x00]+$", description="topic_prefix of the stations"
+    )
+    username: str | None = Field(default=None, description="may write PREFIX/+/desired")
+    password_file: Path | None = Field(default=None, description="file with its password")
+    ca_file: Path | None = Field(default=None, description="encrypts the connection")
+    cert_file: Path | None = Field(default=None, description="PEM of our certificate")
+    key_file: Path | None = Field(default=None, description="PEM of our private key")
+
+    def target(self, password: str | None) -> BrokerTarget:
+        """The broker and this user there; the password comes from password_file."""
+        return BrokerTarget(**self.model_dump(exclude={"password_file"}), password=password)
+
+
 class Inventory(Strict):
-    """stations.toml."""
+    """stations.toml. mqtt: a station's name is its station.id, in the place of `host`."""
 
     station: list[StationRow] = Field(min_length=1, max_length=MOST_STATIONS)
     program: str = Field(default="lineside-agent", description="the stations' program")
     ssh_config: Path | None = Field(default=None, description="as ssh -F")
+    mqtt: BrokerRow | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -42,6 +65,8 @@ class Inventory(Strict):
             if row.name in seen:
                 raise ValueError(f"two stations have the name {row.name!r}")
             seen.add(row.name)
+            if self.mqtt is None and not row.host:
+                raise ValueError(f"station {row.name!r} needs a host, or the inventory [mqtt]")
         return self
 
     def in_order(self) -> list[str]:
@@ -63,7 +88,7 @@ class Inventory(Strict):
 def read_inventory(path: Path) -> Inventory:
     """Read stations.toml; raises ConfigError that names every wrong key."""
     found = validate(Inventory, read_toml_document(path), str(path))
-    for row in found.station:
+    for row in found.station if found.mqtt is None else ():
         parse_host(row.host)
     return found
 

@@ -57,15 +57,17 @@ class _File(BaseModel):
     signed: dict[str, Any]
 
 
-def fetch_release(read: Read, name: str, trusted: Trusted, *, now_ns: int, where: str) -> bytes:
+def fetch_release(
+    read: Read, name: str, trusted: Trusted, *, now_ns: int, where: str, version: str = ""
+) -> bytes:
     """The signed bytes of the newest release of the bundle `name`, checked against `trusted`.
 
-    Raises SignatureError or RollbackError before the bundle is fetched, StorageError for what
-    is missing, DeviceError for a server out of reach.
+    version: this one in place of the newest. Raises SignatureError or RollbackError before the
+    bundle is fetched, StorageError for what is missing, DeviceError for a server out of reach.
     """
     from edge_agent.update.metadata import find_release
 
-    signature, path, target = _newest(_Folder(read, where), name)
+    signature, path, target = _newest(_Folder(read, where), name, version)
     manifest_sha256 = str(target.custom.get(MANIFEST_SHA256))
     find_release(signature, manifest_sha256, trusted, now_ns=now_ns, where=f"{where}: {path}")
     folder, _, file = path.rpartition("/")
@@ -191,7 +193,7 @@ class _Folder:
         )
 
 
-def _newest(folder: _Folder, name: str) -> tuple[Signature, str, _Target]:
+def _newest(folder: _Folder, name: str, version: str) -> tuple[Signature, str, _Target]:
     timestamp = folder.text("timestamp.json")
     listing = folder.signed(_Listing, timestamp, "timestamp.json")
     snapshot_name = f"{_version(folder, listing, 'snapshot.json')}.snapshot.json"
@@ -202,11 +204,14 @@ def _newest(folder: _Folder, name: str) -> tuple[Signature, str, _Target]:
         text = folder.text(f"{listing.meta[file].version}.{file}")
         for path, target in folder.signed(_Targets, text, file).targets.items():
             place = PLACE.fullmatch(path)
-            if place and place[2] == name and f"{place[1]}.json" == file:
+            wanted = place and place[2] == name and version in ("", place[3])
+            if place and wanted and f"{place[1]}.json" == file:
                 found.append((Order(place[3]), path, target, text))
     if not found:
         raise StorageError(
-            f"no release of {name!r}", where=folder.where, cure="check the name, or release it"
+            f"no release of {f'{name} {version}'.strip()!r}",
+            where=folder.where,
+            cure="check the name, or release it",
         )
     _, path, target, line_text = max(found, key=lambda one: one[0])
     signature = Signature(

@@ -9,12 +9,13 @@ because a station's clock may be wrong and its memory of versions is its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from securesystemslib.signer import Signature as KeySignature
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
@@ -77,7 +78,7 @@ def find_release(
     RollbackError.
     """
     chain = _Chain(where, None)
-    root, trusted = chain.root(signature, trusted)
+    root, trusted = chain.root(signature.roots, trusted)
     chain.now = None if now_ns is None else _later(now_ns, trusted, where)
     timestamp = chain.timestamp(signature, root, trusted)
     if now_ns is not None and chain.now is not None:
@@ -102,6 +103,27 @@ def find_release(
     return Release(path, signature.line, trusted.model_copy(update=update))
 
 
+def signed_content(
+    roots: Sequence[str],
+    role: str,
+    content: bytes,
+    signatures: Mapping[str, str],
+    trusted: Trusted,
+    *,
+    where: str,
+) -> Trusted:
+    """Check that keys of a role of the newest root signed `content`; what is trusted then.
+
+    roots: every root from the first. signatures: key id -> signature in hexadecimal digits. Raises
+    SignatureError.
+    """
+    chain = _Chain(where, None)
+    root, trusted = chain.root(roots, trusted)
+    given = {key_id: KeySignature(key_id, text) for key_id, text in signatures.items()}
+    chain.verify(root, role, content, given)
+    return trusted
+
+
 class _Chain:
     """The steps of one check; `now` None: life times and versions are not looked at."""
 
@@ -109,12 +131,12 @@ class _Chain:
         self._where = where
         self.now = now
 
-    def root(self, signature: Signature, trusted: Trusted) -> tuple[Root, Trusted]:
+    def root(self, roots: Sequence[str], trusted: Trusted) -> tuple[Root, Trusted]:
         """The newest root, each one signed by the one before (5.3)."""
         root = _parse(Root, trusted.root.encode(), self._where).signed
         text, origin = trusted.root, list(trusted.origin)
         started = root
-        for number, found in enumerate(signature.roots, start=1):
+        for number, found in enumerate(roots, start=1):
             if number <= root.version:
                 continue
             fresh = _parse(Root, found.encode(), self._where)
@@ -198,13 +220,30 @@ class _Chain:
 
     def _verify(self, delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> None:
         try:
-            delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+            content = metadata.signed_bytes
+        except RepositoryError as error:  # a number that canonical JSON does not have
+            raise self._stranger(error) from error
+        self.verify(delegator, role, content, metadata.signatures)
+
+    def verify(
+        self,
+        delegator: Root | Targets,
+        role: str,
+        content: bytes,
+        signatures: dict[str, KeySignature],
+    ) -> None:
+        """That the keys which `delegator` names for a role signed `content`."""
+        try:
+            delegator.verify_delegate(role, content, signatures)
         except (RepositoryError, ValueError) as error:
-            raise SignatureError(
-                f"not signed by a key that this station trusts ({error})",
-                where=self._where,
-                cure="push a release of the workshop whose root.json this station was given",
-            ) from error
+            raise self._stranger(error) from error
+
+    def _stranger(self, error: Exception) -> SignatureError:
+        return SignatureError(
+            f"not signed by a key that this station trusts ({error})",
+            where=self._where,
+            cure="push a release of the workshop whose root.json this station was given",
+        )
 
     def _match(self, meta: Any, text: str, role: str) -> None:
         try:

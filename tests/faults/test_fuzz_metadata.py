@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -25,12 +26,15 @@ from deploy.signing.metadata import Life
 from deploy.signing.repository import Repository, Target
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.model.bundle import MOST_SIGNATURE_BYTES
 from edge_agent.contracts.model.signature import MANIFEST_SHA256, Signature
 from edge_agent.update.metadata import check_root, find_release
 from edge_agent.update.trusted import Trusted
 from tests.signing_kit import open_workshop
 
 CASES = 300
+MOST_GROWTH_MB = 64
+"""What a station may spend on a stranger's metadata, beyond what it has before."""
 VERY_MANY = int(os.environ.get("LINESIDE_FUZZ", "100000"))
 LIFE = Life(datetime(2026, 3, 1, tzinfo=UTC))
 NOW_NS = int(LIFE.now.timestamp()) * 10**9
@@ -128,6 +132,17 @@ def damaged(world: World, chance: random.Random) -> bytes:
     return json.dumps(fields).encode()
 
 
+def bloated(world: World, chance: random.Random) -> bytes:
+    """As many bytes as a signature may have, of what costs a reader most."""
+    piece = chance.choice(("[],", "{},", '{"":', "[", '"\\ud800",', "1e999,", '"a":{},'))
+    fields = world.good.model_dump()
+    role = chance.choice((*ROLES, "roots"))
+    room = MOST_SIGNATURE_BYTES - len(world.good.model_dump_json())
+    text = (chance.choice(("[", '{"signed":[', '{"signatures":[')) + piece * room)[:room]
+    fields[role] = [*fields[role], text] if role == "roots" else text
+    return json.dumps(fields).encode()[:MOST_SIGNATURE_BYTES]
+
+
 def _spots(node: Any) -> Any:
     inner = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in list(inner):
@@ -156,8 +171,8 @@ def told(world: World, text: bytes, digest: str) -> tuple[str, Trusted | None]:
 
 def refuse_all(world: World, count: int, seed: int) -> Counter[str]:
     chance, outcomes = random.Random(seed), Counter[str]()
-    for _ in range(count):
-        way = chance.choice(WAYS)
+    for number in range(count):
+        way = bloated if number % 100 == 99 else chance.choice(WAYS)
         digest = chance.choice((world.digest, world.digest, *world.digests))
         text = way(world, chance)
         outcome, trusted = told(world, text, digest)
@@ -178,5 +193,15 @@ def test_nothing_that_was_not_signed_is_accepted(world: World) -> None:
 @pytest.mark.faults
 @pytest.mark.timeout(0)
 def test_very_many_times(world: World) -> None:
+    before_mb = peak_mb()
     outcomes = refuse_all(world, VERY_MANY, seed=2)
-    assert outcomes["replayed: accepted"] == outcomes["mixed: accepted"] == 0, outcomes
+    grown_mb = peak_mb() - before_mb
+    for way in ("replayed", "mixed", "truncated", "bloated"):
+        assert outcomes[f"{way}: accepted"] == 0, outcomes
+    assert outcomes.total() == VERY_MANY
+    assert grown_mb <= MOST_GROWTH_MB, outcomes
+
+
+def peak_mb() -> float:
+    """The largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

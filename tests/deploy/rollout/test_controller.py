@@ -37,6 +37,13 @@ class Plant:
     has: dict[str, str] = field(default_factory=lambda: dict.fromkeys(NAMES, "1.0.0"))
     touched: list[str] = field(default_factory=list)
     die_after: int | None = None
+    at_once = 8
+
+    def open(self) -> None:
+        """As a transport is."""
+
+    def close(self) -> None:
+        """As a transport is."""
 
     def update(self, name: str) -> str:
         if self.die_after is not None and len(self.touched) >= self.die_after:
@@ -85,9 +92,7 @@ def begin(tmp_path: Path) -> Callable[..., Path]:
 
 
 def controller(folder: Path, plant: Plant, clock: ManualClock | None = None) -> Controller:
-    return Controller(
-        folder, update=plant.update, go_back=plant.go_back, clock=clock or ManualClock(), at_once=8
-    )
+    return Controller(folder, plant, clock or ManualClock())
 
 
 def test_a_good_release_reaches_every_station_in_the_order_of_groups(

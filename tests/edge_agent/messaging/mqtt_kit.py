@@ -87,8 +87,10 @@ class Client:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: str | bytes, qos: int = 1) -> None:
-        info = self._client.publish(topic, payload, qos=qos)
+    def publish(
+        self, topic: str, payload: str | bytes, qos: int = 1, *, retain: bool = False
+    ) -> None:
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
         if qos:
             info.wait_for_publish(5)
 

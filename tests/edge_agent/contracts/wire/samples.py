@@ -8,12 +8,14 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.ack import AckMessage
 from edge_agent.contracts.wire.kinds.alarm import AlarmMessage
 from edge_agent.contracts.wire.kinds.condition import AxisCondition, BearingLine, ConditionMessage
+from edge_agent.contracts.wire.kinds.desired import DesiredMessage, DesiredState, KeySignature
 from edge_agent.contracts.wire.kinds.evidence import EvidenceMessage
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.kinds.metrics import MetricsMessage
 from edge_agent.contracts.wire.kinds.part import PartMessage
 from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.update import UpdateMessage
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 
 STATION, AT_NS = "press-3", 1_796_000_000_123_456_789
@@ -47,6 +49,18 @@ AXIS = AxisCondition(
     axis="x", rms=0.31, peak=1.42, crest=4.58, kurtosis=5.1, rms_mm_s=3.2, zone="C"
 )
 
+WANTED = DesiredState(
+    station=STATION,
+    counter=1_796_000_000_123_456,
+    signed_at_ns=AT_NS,
+    expires_ns=AT_NS + 30_000_000_000,
+    action="install",
+    name="castings",
+    version="1.4.1",
+    manifest_sha256="ab" * 32,
+    probation_s=60.0,
+)
+
 SAMPLES: dict[str, BaseModel] = {
     "ack": AckMessage(event_ids=[_event(0)], through=[_event(41)]),
     "alarm": AlarmMessage(
@@ -73,6 +87,11 @@ SAMPLES: dict[str, BaseModel] = {
         rpm=1480.0,
         lines=[BearingLine(fault="BPFO", order=3.585, over_floor=6.2, axis="x")],
         trend_mm_s_per_h=0.02,
+    ),
+    "desired": DesiredMessage(
+        roots=['{"signatures": [], "signed": {"_type": "root"}}'],
+        content=WANTED.model_dump_json(),
+        signatures=[KeySignature(key_id="cd" * 32, signature="ef" * 64)],
     ),
     "evidence": EvidenceMessage(
         station=STATION,
@@ -140,6 +159,16 @@ SAMPLES: dict[str, BaseModel] = {
         state="armed",
         reason="bundles are not signed",
         bundles={"top": "castings 1.4.0"},
+    ),
+    "update": UpdateMessage(
+        station=STATION,
+        at_ns=AT_NS,
+        counter=WANTED.counter,
+        state="at-work",
+        step="probation",
+        name="castings",
+        version="1.4.1",
+        reason="the disk is full",
     ),
     "verdict": VerdictMessage(
         station=STATION,

@@ -1,36 +1,38 @@
-"""What a rollout does on one station, by the station's own verbs `update` and `slots`."""
+"""By ssh: what a rollout does on one station, by its own verbs `update` and `slots`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from deploy.push.host import Answer, ask, hand_over
 from deploy.rollout.inventory import Inventory
+from deploy.rollout.transport import Release
 from edge_agent.contracts.core.errors import DeviceError
 
+AT_ONCE = 16
 AT_WORK = "an update is in the state"
 """An earlier controller, or its connection, died while this station was at work."""
 
 
-@dataclass(frozen=True)
-class Release:
-    """What is rolled out: the bundle file's name and bytes, and what it calls itself."""
-
-    file: str
-    payload: bytes
-    name: str
-    version: str
-
-
-class Stations:
+class SshTransport:
     """The stations of an inventory; every method may be called again, and from several threads."""
 
     def __init__(self, inventory: Inventory, release: Release, probation_s: float) -> None:
         self._inventory = inventory
         self._release = release
         self._probation_s = probation_s
+
+    @property
+    def at_once(self) -> int:
+        """Each costs this machine a process of ssh."""
+        return AT_ONCE
+
+    def open(self) -> None:
+        """Each station is called by itself."""
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
     def update(self, name: str) -> str:
         """Bring the release onto a station; why it did not stay there, or nothing.

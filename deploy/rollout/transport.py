@@ -1,0 +1,40 @@
+"""The way from the controller to a station: by ssh, or over a broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is rolled out: the bundle file's name and bytes, and what it calls itself."""
+
+    file: str
+    payload: bytes
+    name: str
+    version: str
+    manifest_sha256: str
+
+
+class Transport(Protocol):
+    """Acts on the stations of an inventory; from several threads, and again after a death."""
+
+    @property
+    def at_once(self) -> int:
+        """Stations that may be at work at the same time."""
+
+    def open(self) -> None:
+        """Raises a LinesideError where no station can be reached at all."""
+
+    def update(self, name: str) -> str:
+        """Bring the release onto a station; why it did not stay there, or nothing.
+
+        Raises DeviceError for one out of reach.
+        """
+
+    def go_back(self, name: str) -> str:
+        """Take a station back to what it had; nothing where it is there already."""
+
+    def close(self) -> None:
+        """Leave; twice is fine."""

@@ -1,0 +1,206 @@
+"""The station's end of a rollout over MQTT: takes what is desired, works, and reports.
+
+One thread takes and works; paho's thread only hands messages over. What was taken is gone on with
+after a kill, also while no broker is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from paho.mqtt.client import MQTTMessage
+
+from edge_agent.broker.config import BrokerTable
+from edge_agent.broker.session import BrokerSession
+from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.errors import DeviceError, LinesideError, StorageError
+from edge_agent.contracts.core.log_limit import LogLimit
+from edge_agent.contracts.wire.kinds import desired, update
+from edge_agent.contracts.wire.kinds.update import UpdateMessage
+from edge_agent.rollout.desired import Checked, OldStateError, check_desired, refuse_older
+from edge_agent.rollout.refusals import Refusals
+from edge_agent.rollout.taken import Taken, read_taken, write_taken
+from edge_agent.rollout.work import Source, Work, current
+from edge_agent.update.bundle_update import Station
+from edge_agent.update.folder import Folder
+from edge_agent.update.signature import required
+from edge_agent.update.trust_folder import read_trust_folder, write_trusted
+
+LOG = logging.getLogger("lineside.rollout")
+
+MOST_WAITING = 16
+"""Messages that wait for this thread; the oldest goes, for only the newest desired state counts."""
+TICK_S = 0.5
+RETRY_S = 5.0
+"""Between two tries of what may pass, and two attempts to reach the broker."""
+CONFIRM_S = 5.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which station this is, and where its topics are."""
+
+    station: str
+    broker: BrokerTable
+    prefix: str = "lineside"
+
+
+class Follower:
+    """Follows rollouts until `stop` is set; `retry_s` is the wait between two tries."""
+
+    def __init__(
+        self, place: Place, station: Station, source: Source, *, retry_s: float = RETRY_S
+    ) -> None:
+        self._place = place
+        self._root: Path = station.root
+        self._clock: Clock = station.clock
+        self._retry_s = retry_s
+        self._work = Work(station, source, self._tell_step)
+        self._refusals = Refusals()
+        self._log = LogLimit(LOG, self._clock)
+        self._inbox: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
+        self._taken: Taken | None = None
+        self._due_ns = 0
+        self._session = BrokerSession(
+            place.broker,
+            f"rollout-{place.station}",
+            topics=[desired.STREAM.topic(place.prefix, place.station)],
+            on_message=self._came,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Raises StorageError for a damaged memory of what was taken."""
+        self._taken = read_taken(self._root)
+        try:
+            while not stop.is_set():
+                if self._connect():
+                    self._report(self._message())
+                    self._serve(stop)
+                else:
+                    self._go_on()
+                    stop.wait(self._retry_s)
+        finally:
+            self._session.close()
+
+    def _connect(self) -> bool:
+        try:
+            self._session.open()
+        except DeviceError as error:
+            self._log.log(logging.ERROR, "broker", f"no rollout reaches this station: {error}")
+            return False
+        return True
+
+    def _serve(self, stop: threading.Event) -> None:
+        while not stop.is_set() and not self._session.lost:
+            try:
+                payload = self._inbox.get(timeout=TICK_S)
+            except queue.Empty:
+                self._go_on()
+                continue
+            try:
+                self._consider(payload)
+            except StorageError as error:
+                self._log.log(logging.ERROR, "disk", f"a desired state waits: {error}")
+                self._put(payload)
+                stop.wait(self._retry_s)
+
+    def _came(self, message: MQTTMessage) -> None:
+        if message.payload:  # none: the workshop has taken the retained message away
+            self._put(bytes(message.payload[: desired.STREAM.max_bytes + 1]))
+
+    def _put(self, payload: bytes) -> None:
+        try:
+            self._inbox.put_nowait(payload)
+        except queue.Full:
+            self._inbox.get_nowait()
+            self._inbox.put_nowait(payload)
+
+    # --- what came
+
+    def _consider(self, payload: bytes) -> None:
+        """Take a desired state that is new, and work on it; raises StorageError."""
+        trust = self._root / "trust"
+        try:
+            trusted = required(read_trust_folder(trust), trust)
+            checked = check_desired(payload, self._place.station, trusted, self._clock.utc_ns())
+            if self._taken is not None:
+                if checked.digest == self._taken.digest:
+                    return  # the retained message, once more
+                refuse_older(checked, self._taken.state.counter)
+        except OldStateError as error:
+            if self._refusals.name(payload, error):
+                self._report(self._message(error.counter, "refused", str(error)), retain=False)
+            return
+        except LinesideError as error:
+            self._refusals.name(payload, error)
+            return
+        if checked.trusted.root != trusted.root:
+            with Folder.open(self._root) as station:
+                write_trusted(station, trusted, checked.trusted)
+        self._take(checked)
+
+    def _take(self, checked: Checked) -> None:
+        if self._taken is not None and not self._taken.ended:
+            self._work.give_up(self._taken)
+        taken = Taken(state=checked.state, digest=checked.digest)
+        write_taken(self._root, taken)
+        self._taken, self._due_ns = taken, 0
+        self._refusals.forget()
+        wanted = f"{checked.state.action} {checked.state.name} {checked.state.version}"
+        LOG.info("desired: %s (number %d)", wanted, checked.state.counter)
+        self._report(self._message())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Try what is at work, where it is time for it."""
+        if self._taken is None or self._taken.ended or self._clock.mono_ns() < self._due_ns:
+            return
+        after = self._work.go_on(self._taken)
+        self._due_ns = self._clock.mono_ns() + round(self._retry_s * 1e9)
+        if after == self._taken:
+            return
+        write_taken(self._root, after)
+        self._taken = after
+        if after.ended:
+            LOG.info("desired number %d: %s %s", after.state.counter, after.ended, after.reason)
+        self._report(self._message())
+
+    # --- what is told
+
+    def _tell_step(self, step: str) -> None:
+        message = self._message()
+        self._report(message.model_copy(update={"step": step}))
+
+    def _message(
+        self, counter: int | None = None, state: str | None = None, reason: str = ""
+    ) -> UpdateMessage:
+        taken = self._taken
+        if taken is None:
+            found = {"counter": 0, "state": "idle"}
+        else:
+            name = taken.state.name
+            found = {
+                "counter": taken.state.counter,
+                "state": taken.ended or "at-work",
+                "reason": taken.reason,
+                "name": name,
+                "version": current(self._root, name)[0],
+            }
+        if counter is not None:
+            found |= {"counter": counter, "state": state, "reason": reason[:400]}
+        return UpdateMessage.model_validate(
+            {"station": self._place.station, "at_ns": self._clock.utc_ns(), **found}
+        )
+
+    def _report(self, message: UpdateMessage, *, retain: bool = True) -> None:
+        """Tell the controller; a broker that is away is told again when it is back."""
+        topic = update.STREAM.topic(self._place.prefix, self._place.station)
+        payload = message.model_dump_json(exclude_none=True).encode()
+        try:
+            self._session.publish(topic, payload, CONFIRM_S, retain=retain)
+        except DeviceError as error:
+            LOG.debug("not told: %s", error)

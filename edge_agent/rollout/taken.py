@@ -1,0 +1,69 @@
+"""The desired state that a station has taken, on disk before anything is done about it.
+
+ROOT/rollout/desired.json: what was taken last, and how it ended. Its counter never falls, so that
+a broker cannot bring back what was desired before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from edge_agent.contracts.core.errors import BundleError, StorageError
+from edge_agent.contracts.core.files import storage_error
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.model.manifest import Sha256, parse_json
+from edge_agent.contracts.wire.kinds.desired import DesiredState
+from edge_agent.update.folder import Folder, make_folder
+
+FOLDER, FILE = "rollout", "desired.json"
+
+Ended: TypeAlias = Literal["", "done", "failed", "returned"]
+
+
+class Taken(Strict):
+    """desired.json. ended: empty while it is at work; candidate: of the file that was fetched."""
+
+    state: DesiredState
+    digest: Sha256 = Field(description="of the signed content")
+    candidate: Sha256 | None = None
+    tries: int = Field(default=0, ge=0, description="that failed by what may pass")
+    ended: Ended = ""
+    reason: str = Field(default="", max_length=400)
+
+
+def read_taken(root: Path) -> Taken | None:
+    """What was taken last; None before the first. Raises StorageError for a damaged file."""
+    path = root / FOLDER / FILE
+    try:
+        with Folder.open(root) as station, station.subfolder(FOLDER) as folder:
+            text = folder.read(FILE)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error(path, error) from error
+    if text is None:
+        return None
+    try:
+        return parse_json(Taken, text, str(path))
+    except BundleError as error:
+        raise StorageError(
+            "is damaged",
+            where=str(path),
+            cure="check the disk; then remove this file, and start the rollout again",
+        ) from error
+
+
+def write_taken(root: Path, taken: Taken) -> None:
+    """Whole and durable, or not at all; raises StorageError."""
+    try:
+        make_folder(root)
+        with (
+            Folder.open(root) as station,
+            station.subfolder(FOLDER, create=True) as folder,
+        ):
+            folder.write(FILE, taken.model_dump_json(indent=1).encode())
+    except OSError as error:
+        raise storage_error(root / FOLDER / FILE, error) from error
