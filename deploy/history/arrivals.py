@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 from edge_agent.contracts.wire.messages import DurableMessage
-from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.contracts.wire.streams import STREAMS, Outbound
 
 TableRow: TypeAlias = tuple[object, ...]
 """The values of one table row, in the order of its columns."""
@@ -52,31 +52,24 @@ class Arrival(NamedTuple):
     received_ns: int
     key: EventKey | None
 
-    @classmethod
-    def of(cls, message: Outbound, payload: str, received_ns: int = 0) -> Arrival:
-        """A checked message."""
-        key = EventKey.of(message) if isinstance(message, DurableMessage) else None
-        return cls(message, payload, received_ns, key)
-
 
 def table_of(message: Outbound) -> str:
     """The table that a message goes to."""
-    if isinstance(message, VerdictMessage):
-        return "verdict"
-    if isinstance(message, GapMessage):
-        return "gap"
-    return "message" if isinstance(message, DurableMessage) else "sample"
+    if message.kind in COLUMNS:
+        return message.kind
+    return "message" if STREAMS[message.kind].durable else "sample"
 
 
 def row_of(arrival: Arrival) -> TableRow:
     """The row of a message in its table."""
     message, payload = arrival.message, arrival.payload
-    if isinstance(message, VerdictMessage):
+    if type(message) is VerdictMessage:
         return _verdict_row(message, payload)
-    if isinstance(message, GapMessage):
+    if type(message) is GapMessage:
         return _gap_row(message)
-    if isinstance(message, DurableMessage):
-        return message.event_id, message.kind, message.station, message.at_ns, payload
+    if arrival.key is not None:
+        event_id = cast("DurableMessage", message).event_id
+        return event_id, message.kind, message.station, message.at_ns, payload
     return message.station, message.kind, message.at_ns, arrival.received_ns, payload
 
 

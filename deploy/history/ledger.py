@@ -140,7 +140,7 @@ def _arrived_anew(
             continue
         arrived[epoch].add(key.seq)
         message = arrival.message
-        if isinstance(message, GapMessage):
+        if type(message) is GapMessage:
             gap = NamedGap(message.first_seq, message.last_seq, message.dropped)
             books[epoch].gaps[message.event_id] = gap
         rows[table_of(message)].append(row_of(arrival))

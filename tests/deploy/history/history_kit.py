@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from deploy.history.arrivals import Arrival
+from deploy.history.arrivals import Arrival, EventKey
 from deploy.history.collector import Collector
 from deploy.history.store import HistoryStore
 from deploy.history.subscriber import Broker
@@ -15,7 +15,7 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.kinds.verdict import Action, VerdictMessage
-from edge_agent.contracts.wire.messages import LatestMessage
+from edge_agent.contracts.wire.messages import DurableMessage, LatestMessage
 from edge_agent.contracts.wire.streams import Outbound
 from tests.station_kit import HEALTH, verdict
 
@@ -26,7 +26,8 @@ NOON_NS = 1_782_648_000 * 10**9
 
 def arrival(message: Outbound, received_ns: int = 0) -> Arrival:
     """A message as it arrives."""
-    return Arrival.of(message, message.model_dump_json(exclude_none=True), received_ns)
+    key = EventKey.of(message) if isinstance(message, DurableMessage) else None
+    return Arrival(message, message.model_dump_json(exclude_none=True), received_ns, key)
 
 
 def judged(
