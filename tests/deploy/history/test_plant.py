@@ -54,7 +54,7 @@ def test_the_table_is_aligned_and_shows_what_is_wrong(store: HistoryStore) -> No
 def test_a_station_cannot_write_to_the_terminal(store: HistoryStore) -> None:
     evil = seen("test")[0]
     said = evil.message.model_copy(update={"reason": "\x1b[2Jgone"})
-    store.add([type(evil)(said, said.model_dump_json())])
+    store.add([evil._replace(message=said, payload=said.model_dump_json())])
     assert "\x1b" not in plant_text(plant_now(store, NOON_NS), NOON_NS)
 
 
