@@ -26,7 +26,7 @@ def write_inputs(work: Path, bundle: Path) -> None:
     motor = demo / "motor.bundle"
     write_bundle(motor, seed.manifest.model_copy(update={"spec": spec}), seed.files)
     life = Life(utc(SystemClock().utc_ns()))
-    make_keys(demo / "keys", life)
+    make_keys(Keyring(demo / "keys"), life)
     repository = Repository(demo / "releases", Keyring(demo / "keys"), life)
     release_bundles([motor], FIRST_LINE, repository)
     _write_damaged(work / "fuzz" / "modelbundle11", seed.model)

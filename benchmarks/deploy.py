@@ -1,6 +1,6 @@
 """Flashing against bmaptool on the same image and card in one run; memory; refusals. Rollouts.
 
-    python -m benchmarks.deploy [--quick] [--only flash|rollout]
+    python -m benchmarks.deploy [--quick] [--only flash|rollout|mqtt]
 
 Flashing as root: the cards are loop devices. Both programs run as whole commands, by turns.
 """
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.rollout_mqtt import rollout_mqtt_rows
 from benchmarks.rollout_rows import rollout_rows
 from benchmarks.rows import Row, print_rows, say
 from deploy.__main__ import main as deploy_main
@@ -41,9 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     """Print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small image, few refusals")
-    parser.add_argument("--only", choices=("flash", "rollout"), help="one part")
+    parser.add_argument("--only", choices=("flash", "rollout", "mqtt"), help="one part")
     args = parser.parse_args(argv)
-    parts = {"rollout": rollout_rows, "flash": flash_rows}
+    parts = {"rollout": rollout_rows, "mqtt": rollout_mqtt_rows, "flash": flash_rows}
     rows: list[Row] = []
     for name, part in parts.items():
         if args.only in (None, name):

@@ -121,7 +121,7 @@ def rollout_rows(folder: Path, *, quick: bool) -> list[Row]:
 def _paper_rows(folder: Path, count: int) -> list[Row]:
     """The controller alone, its stations answer at once and its clock is set by hand."""
     names, clock = [f"s{k:05d}" for k in range(count)], ManualClock()
-    write_rollout(folder, _rollout(names, per_minute=60.0))
+    write_rollout(folder, rollout_of(names, per_minute=60.0))
     before_s, begun_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     Controller(folder, Paper(), clock).run()
     after_s, wall_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - begun_s
@@ -139,20 +139,21 @@ def _paper_rows(folder: Path, count: int) -> list[Row]:
 
 def _roll_out(plant: Plant, folder: Path) -> float:
     """Seconds until the rollout has ended."""
-    write_rollout(folder, _rollout(plant.names, per_minute=60_000.0))
+    write_rollout(folder, rollout_of(plant.names, per_minute=60_000.0))
     begun_s = time.perf_counter()
     Controller(folder, plant, SystemClock()).run()
     say(f"phase {read_rollout(folder).phase}")
     return time.perf_counter() - begun_s
 
 
-def _rollout(names: list[str], per_minute: float) -> Rollout:
+def rollout_of(names: list[str], per_minute: float, steps: str = GROUPS) -> Rollout:
+    """A rollout that has not begun."""
     return Rollout(
         bundle="brightness.bundle",
         bundle_sha256="0" * 64,
         title="brightness",
         name="brightness",
-        groups=cut_groups(names, GROUPS),
+        groups=cut_groups(names, steps),
         stations={name: StationProgress() for name in names},
         max_failures=0.02,
         per_minute=per_minute,

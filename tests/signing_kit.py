@@ -64,12 +64,12 @@ class Workshop:
 
 def open_workshop(folder: Path, life: Life | None = None) -> Workshop:
     """A workshop with new keys; life: when it signs, by default now."""
-    return Workshop(folder, make_keys(folder / "keys", life or now()), life)
+    return Workshop(folder, make_keys(Keyring(folder / "keys"), life or now()), life)
 
 
 def make_keys_now(folder: Path) -> Path:
     """New keys in `folder`; the path of root.json."""
-    return make_keys(folder, now())
+    return make_keys(Keyring(folder), now())
 
 
 def now() -> Life:

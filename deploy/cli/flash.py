@@ -58,13 +58,13 @@ def _flash(args: argparse.Namespace) -> int:
     from deploy.flash.flash import Steps, flash
     from deploy.flash.plan import Wanted, make_plan
     from deploy.flash.receipt import sign_receipt
-    from deploy.signing.keys import read_keys
+    from deploy.signing.keys import Keyring, read_keys
     from edge_agent.contracts.core.files import write_atomic
 
     if (args.receipt is None) != (args.keys is None):
         cure = "give both: a receipt is signed"
         raise ConfigError("--receipt and --keys go together", where="command line", cure=cure)
-    keys = read_keys(args.keys) if args.keys else None
+    keys = read_keys(Keyring(args.keys)) if args.keys else None
     entry, files = _first_boot(args)
     wanted = Wanted(args.image, args.device, args.serial, args.bmap, args.sha256)
     if entry:

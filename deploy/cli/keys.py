@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deploy.signing.keys import Keyring
     from deploy.signing.metadata import Life
     from deploy.signing.repository import Repository
+    from deploy.signing.token import TokenUri
 
 EXAMPLES = """examples:
   lineside-deploy keys init keys
@@ -22,11 +23,14 @@ EXAMPLES = """examples:
   lineside-deploy keys line castings
   lineside-deploy keys rotate online
   lineside-deploy keys rotate root-2
+  lineside-deploy keys init keys --pin-file pin.txt \\
+      --pkcs11 'pkcs11:token=line?module-path=/usr/lib/softhsm/libsofthsm2.so'
 
 `keys init` makes three root keys, of which two must sign a new root, and one key each for the
 product lines' list (targets), the first product line (line-main), and snapshot and timestamp
 (online). Store the root keys apart and offline; a release needs line and online alone.
 `keys rotate` replaces a key: the old one counts no longer at a station that has seen the release.
+--pkcs11 makes the keys on a token or HSM, which they never leave; NAME=URI does so for one key.
 """
 
 
@@ -36,16 +40,19 @@ def register(verbs: Verbs) -> None:
     actions = keys.add_subparsers(required=True, dest="action", metavar="ACTION")
     init = add_verb(actions, "init", "make the keys in a new folder", EXAMPLES, _init)
     init.add_argument("folder", type=Path, metavar="DIR")
-    _add_passphrase(init)
+    _add_secrets(init)
+    _add_token(init)
     _add_life(init)
     line = add_verb(actions, "line", "add a product line with a key of its own", EXAMPLES, _line)
     line.add_argument("name", metavar="LINE", help="lower-case letters, digits and -")
+    _add_token(line)
     add_release_options(line)
     text = "replace a key; the old one counts no longer"
     rotate = add_verb(actions, "rotate", text, EXAMPLES, _rotate)
     rotate.add_argument(
         "role", metavar="ROLE", help="root-1, root-2, root-3, targets, online, or a product line"
     )
+    _add_token(rotate)
     add_release_options(rotate)
 
 
@@ -54,14 +61,12 @@ def add_keys_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--keys", type=Path, default=Path("keys"), metavar="DIR", help="folder of keys (keys)"
     )
-    _add_passphrase(verb)
+    _add_secrets(verb)
 
 
 def keyring(args: argparse.Namespace) -> Keyring:
     """The keys that the command line names; raises ConfigError."""
-    from deploy.signing.keys import Keyring
-
-    return Keyring(args.keys, passphrase(args.passphrase_file))
+    return _keyring(args.keys, args)
 
 
 def add_release_options(verb: argparse.ArgumentParser) -> None:
@@ -84,26 +89,41 @@ def opened(args: argparse.Namespace) -> Repository:
     return Repository(folder, keyring(args), _life(args))
 
 
-def passphrase(path: Path | None) -> bytes | None:
-    """The first line of the file; None without one. Raises ConfigError."""
-    if path is None:
-        return None
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise ConfigError(
-            f"the pass phrase cannot be read ({error.strerror})",
-            where=str(path),
-            cure="write it there, readable by this user only (chmod 600)",
-        ) from error
-    if not lines or not lines[0]:
-        raise ConfigError("the pass phrase is empty", where=str(path), cure="write one there")
-    return lines[0]
+def _keyring(folder: Path, args: argparse.Namespace) -> Keyring:
+    from deploy.signing.keys import Keyring, first_line
+
+    files = ((args.passphrase_file, "the pass phrase"), (args.pin_file, "the PIN"))
+    passphrase, pin = (None if path is None else first_line(path, what) for path, what in files)
+    tokens = _tokens(getattr(args, "pkcs11", None) or [])
+    return Keyring(folder, passphrase, None if pin is None else pin.decode(), tokens)
 
 
-def _add_passphrase(verb: argparse.ArgumentParser) -> None:
+def _tokens(given: list[str]) -> dict[str, TokenUri]:
+    """Name of a key, or nothing for all others -> its token."""
+    from deploy.signing.token import SCHEME, TokenUri
+
+    pairs = (text.partition(f"={SCHEME}") for text in given)
+    return {
+        name if mark else "": TokenUri.parse(SCHEME + uri if mark else name)
+        for name, mark, uri in pairs
+    }
+
+
+def _add_secrets(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="its first line encrypts the keys"
+    )
+    verb.add_argument(
+        "--pin-file", type=Path, metavar="FILE", help="its first line opens the token"
+    )
+
+
+def _add_token(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--pkcs11",
+        action="append",
+        metavar="[NAME=]URI",
+        help="make the key on this token (pkcs11:token=LABEL?module-path=FILE)",
     )
 
 
@@ -129,10 +149,10 @@ def _life(args: argparse.Namespace) -> Life:
 def _init(args: argparse.Namespace) -> int:
     from deploy.signing.new_keys import make_keys
 
-    root = make_keys(args.folder, _life(args), passphrase(args.passphrase_file))
+    root = make_keys(_keyring(args.folder, args), _life(args))
     print(json.dumps({"root": str(root), "keys": str(args.folder)}) if args.json else root)
     print(
-        f"give stations {root}; store root-1.pem, root-2.pem and root-3.pem apart and offline, "
+        f"give stations {root}; store the keys root-1, root-2 and root-3 apart and offline, "
         "with a copy each: releases do not need them",
         file=sys.stderr,
     )
@@ -160,6 +180,13 @@ def _line(args: argparse.Namespace) -> int:
 
 
 def _rotate(args: argparse.Namespace) -> int:
+    from deploy.signing.keys import line_key
+
+    keys = keyring(args)
+    for name in (args.role, line_key(args.role)):
+        token = keys.token_of(name)
+        if token is not None and not args.pkcs11:  # the new one lies where the old one does
+            args.pkcs11 = [str(token)]
     repository = opened(args)
     repository.rotate(args.role)
     found = {"rotated": args.role, "releases": str(repository.folder)}

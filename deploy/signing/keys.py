@@ -7,14 +7,18 @@ DIR/online.pem                         snapshot and timestamp, and the receipts 
 DIR/online.pub                         checks receipts
 DIR/root.json                          what stations trust
 
-Private keys have mode 0600, and are encrypted where a pass phrase is given.
+Private keys have mode 0600, and are encrypted where a pass phrase is given. In the place of
+NAME.pem, NAME.p11 names a key on a token (PKCS#11), which never leaves it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -31,6 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from deploy.signing.token import TokenKey, TokenUri, make_on_token
 from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import storage_error, write_atomic
 from edge_agent.contracts.model.signature import key_id
@@ -38,70 +43,132 @@ from edge_agent.contracts.model.signature import key_id
 ROOTS = ("root-1", "root-2", "root-3")
 TARGETS, ONLINE = "targets", "online"
 ROOT_JSON = "root.json"
+PEM, P11 = ".pem", ".p11"
 OTHERS = 0o077
 """Permission bits of group and others."""
+
+
+class PrivateKey(Protocol):
+    """An Ed25519 key, in a file or on a token."""
+
+    def sign(self, data: bytes) -> bytes: ...
+
+    def public_key(self) -> Ed25519PublicKey: ...
 
 
 @dataclass(frozen=True)
 class KeyPair:
     """A private key and the id of its public one."""
 
-    private: Ed25519PrivateKey
+    private: PrivateKey
     key_id: str
 
 
 @dataclass(frozen=True)
 class Keyring:
-    """The keys in a folder; `passphrase` opens those that are encrypted."""
+    """The keys in a folder.
+
+    passphrase: opens those that are encrypted; pin: opens a token without a pin-source. tokens:
+    name of a key (or "": of every other) -> the token on which it is made.
+    """
 
     folder: Path
     passphrase: bytes | None = None
+    pin: str | None = None
+    tokens: Mapping[str, TokenUri] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Whether the private key `name` lies there."""
-        return self._path(name).exists()
+        return self._file(name) is not None
 
-    def make(self, name: str) -> Ed25519PrivateKey:
+    def make(self, name: str) -> PrivateKey:
         """Make the key `name`; raises StorageError where there is one already."""
-        if self.has(name):
+        found = self._file(name)
+        if found is not None:
             raise StorageError(
                 "a key is already there",
-                where=str(self._path(name)),
+                where=str(found),
                 cure="stations trust it: `lineside-deploy keys rotate` replaces it",
             )
+        token = self.tokens.get(name) or self.tokens.get("")
+        if token is not None:
+            key = make_on_token(token, name, self._pin(token))
+            write_atomic(self.folder / f"{name}{P11}", f"{key.uri}\n".encode(), mode=0o600)
+            return key
         private = Ed25519PrivateKey.generate()
-        self.store(name, private)
-        return private
-
-    def store(self, name: str, private: Ed25519PrivateKey) -> None:
-        """Write the key `name`, in the place of one that may be there."""
         way = BestAvailableEncryption(self.passphrase) if self.passphrase else NoEncryption()
         text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, way)
-        write_atomic(self._path(name), text, mode=0o600)
+        write_atomic(self.folder / f"{name}{PEM}", text, mode=0o600)
+        return private
 
-    def read(self, name: str) -> Ed25519PrivateKey:
+    def read(self, name: str) -> PrivateKey:
         """The private key `name`; raises ConfigError that names the file and the cure."""
-        path = self._path(name)
-        try:
-            payload = path.read_bytes()
-            mode = path.stat().st_mode
-        except OSError as error:
-            raise ConfigError(
-                f"the private key cannot be read ({error.strerror})",
-                where=str(path),
-                cure="name the folder of `lineside-deploy keys init DIR` with --keys DIR, and "
-                "put the key there for the time of this command",
-            ) from error
-        if mode & OTHERS and os.name == "posix":
-            raise ConfigError(
-                f"the private key is open to others (mode {mode & 0o777:o})",
-                where=str(path),
-                cure=f"chmod 600 {path}",
-            )
+        path = self._file(name) or self.folder / f"{name}{PEM}"
+        payload = _read_own(path)
+        if path.suffix == P11:
+            uri = TokenUri.parse(payload.decode("utf-8", "replace").strip())
+            return TokenKey(uri, self._pin(uri))
         return _parse(payload, self.passphrase, path)
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.pem"
+    def token_of(self, name: str) -> TokenUri | None:
+        """The token that holds the key `name`; None for a key in a file."""
+        path = self._file(name)
+        if path is None or path.suffix != P11:
+            return None
+        return replace(TokenUri.parse(path.read_text().strip()), key_id=b"")
+
+    def beside(self, name: str) -> Keyring:
+        """An empty ring in the folder `name` below this one, which makes keys as this one does."""
+        return replace(self, folder=self.folder / name)
+
+    def adopt(self, name: str, other: Keyring) -> None:
+        """Put another ring's key `name` in the place of our own."""
+        path = other._file(name)
+        if path is None:
+            raise StorageError("no such key", where=str(other.folder), cure="rotate it again")
+        old = self._file(name)
+        fresh = self.folder / path.name
+        write_atomic(fresh, path.read_bytes(), mode=0o600)
+        if old is not None and old != fresh:
+            old.unlink()
+
+    def remove(self, name: str) -> None:
+        """Remove the key `name`, where there is one."""
+        path = self._file(name)
+        if path is not None:
+            path.unlink()
+
+    @contextlib.contextmanager
+    def set_aside(self, name: str) -> Iterator[None]:
+        """Make room for another key `name`; the old one is back after an exception."""
+        path = self._file(name)
+        aside = None if path is None else path.with_suffix(f"{path.suffix}.old")
+        if path is not None and aside is not None:
+            path.replace(aside)
+        try:
+            yield
+        except BaseException:
+            if path is not None and aside is not None:
+                self.remove(name)
+                aside.replace(path)
+            raise
+        if aside is not None:
+            aside.unlink()
+
+    def _file(self, name: str) -> Path | None:
+        paths = (self.folder / f"{name}{suffix}" for suffix in (PEM, P11))
+        return next((path for path in paths if path.exists()), None)
+
+    def _pin(self, token: TokenUri) -> str:
+        if token.pin_file is not None:
+            return first_line(token.pin_file, "the PIN").decode("utf-8", "replace")
+        if self.pin is None:
+            raise ConfigError(
+                "the PIN is not known",
+                where=f"token {token.token}",
+                cure="add --pin-file FILE, or pin-source=file:PATH to the token's URI",
+            )
+        return self.pin
 
 
 def line_key(line: str) -> str:
@@ -111,7 +178,8 @@ def line_key(line: str) -> str:
 
 def make_folder(folder: Path) -> None:
     """Make the folder of keys, for its owner only; raises StorageError where keys lie in it."""
-    if any(folder.glob("*.pem")) or (folder / ROOT_JSON).exists():
+    keys = [*folder.glob(f"*{PEM}"), *folder.glob(f"*{P11}")]
+    if keys or (folder / ROOT_JSON).exists():
         raise StorageError(
             "a key is already there",
             where=str(folder),
@@ -123,15 +191,30 @@ def make_folder(folder: Path) -> None:
         raise storage_error(folder, error) from error
 
 
-def write_public(path: Path, private: Ed25519PrivateKey) -> None:
+def write_public(path: Path, private: PrivateKey) -> None:
     """Write the public half as PEM."""
     public = private.public_key()
     write_atomic(path, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
-def read_keys(folder: Path, passphrase: bytes | None = None) -> KeyPair:
-    """The online key of `folder`, which signs receipts; raises ConfigError."""
-    private = Keyring(folder, passphrase).read(ONLINE)
+def first_line(path: Path, what: str) -> bytes:
+    """The first line of a secret's file; raises ConfigError."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigError(
+            f"{what} cannot be read ({error.strerror})",
+            where=str(path),
+            cure="write it there, readable by this user only (chmod 600)",
+        ) from error
+    if not lines or not lines[0]:
+        raise ConfigError(f"{what} is empty", where=str(path), cure="write one there")
+    return lines[0]
+
+
+def read_keys(keys: Keyring) -> KeyPair:
+    """The online key, which signs receipts; raises ConfigError."""
+    private = keys.read(ONLINE)
     return KeyPair(private, key_id(private.public_key().public_bytes_raw()))
 
 
@@ -145,6 +228,27 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError("a key of another kind", where=str(path), cure=cure)
     return key
+
+
+def _read_own(path: Path) -> bytes:
+    """A file that nobody else may read; raises ConfigError."""
+    try:
+        payload = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ConfigError(
+            f"the private key cannot be read ({error.strerror})",
+            where=str(path),
+            cure="name the folder of `lineside-deploy keys init DIR` with --keys DIR, and "
+            "put the key there for the time of this command",
+        ) from error
+    if mode & OTHERS and os.name == "posix":
+        raise ConfigError(
+            f"the private key is open to others (mode {mode & 0o777:o})",
+            where=str(path),
+            cure=f"chmod 600 {path}",
+        )
+    return payload
 
 
 def _parse(payload: bytes, passphrase: bytes | None, path: Path) -> Ed25519PrivateKey:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import Key, SecretsHandler, Signature, Signer, SSlibKey
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -20,7 +19,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from deploy.signing.keys import ONLINE, ROOTS, TARGETS, Keyring, line_key
+from deploy.signing.keys import ONLINE, ROOTS, TARGETS, Keyring, PrivateKey, line_key
 from edge_agent.contracts.core.errors import StorageError
 
 ROOT_THRESHOLD = 2
@@ -48,7 +47,28 @@ def utc(time_ns: int) -> datetime:
     return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
 
 
-def public(private: Ed25519PrivateKey) -> SSlibKey:
+class _Signer(Signer):
+    """A key of ours as TUF signs with it: in a file or on a token."""
+
+    def __init__(self, private: PrivateKey) -> None:
+        self._private = private
+        self._public = public(private)
+
+    @property
+    def public_key(self) -> Key:
+        return self._public
+
+    @classmethod
+    def from_priv_key_uri(
+        cls, priv_key_uri: str, public_key: Key, secrets_handler: SecretsHandler | None = None
+    ) -> Signer:
+        raise NotImplementedError  # keys are named by their ring, not by a URI
+
+    def sign(self, payload: bytes) -> Signature:
+        return Signature(self._public.keyid, self._private.sign(payload).hex())
+
+
+def public(private: PrivateKey) -> SSlibKey:
     """The public half as TUF names keys."""
     return SSlibKey.from_crypto(private.public_key())
 
@@ -65,11 +85,11 @@ def first_root(keys: Keyring, life: Life) -> Metadata[Root]:
     return signed(root, [keys.read(name) for name in ROOTS])
 
 
-def signed(content: Signed, privates: Sequence[Ed25519PrivateKey]) -> Metadata[Any]:
+def signed(content: Signed, privates: Sequence[PrivateKey]) -> Metadata[Any]:
     """`content` with the signatures of `privates`."""
     metadata: Metadata[Any] = Metadata(content)
     for private in privates:
-        metadata.sign(CryptoSigner(private, public(private)), append=True)
+        metadata.sign(_Signer(private), append=True)
     return metadata
 
 
@@ -97,7 +117,7 @@ def lines_of(targets: Targets) -> list[str]:
     return sorted((delegations.roles or {}) if delegations else {})
 
 
-def line_signer(keys: Keyring, line: str) -> Ed25519PrivateKey:
+def line_signer(keys: Keyring, line: str) -> PrivateKey:
     """The key of a product line."""
     return keys.read(line_key(line))
 

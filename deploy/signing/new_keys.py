@@ -19,10 +19,10 @@ from deploy.signing.repository import FIRST_LINE
 from edge_agent.contracts.core.files import write_atomic
 
 
-def make_keys(folder: Path, life: Life, passphrase: bytes | None = None) -> Path:
+def make_keys(keys: Keyring, life: Life) -> Path:
     """Make every key of a workshop with one product line; returns root.json. Overwrites nothing."""
+    folder = keys.folder
     make_folder(folder)
-    keys = Keyring(folder, passphrase)
     for name in (*ROOTS, TARGETS, line_key(FIRST_LINE)):
         keys.make(name)
     write_public(folder / f"{ONLINE}.pub", keys.make(ONLINE))

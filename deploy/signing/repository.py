@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from deploy.signing.keys import (
@@ -27,6 +26,7 @@ from deploy.signing.keys import (
     ROOTS,
     TARGETS,
     Keyring,
+    PrivateKey,
     line_key,
     write_public,
 )
@@ -234,16 +234,9 @@ class Repository:
         self._publish(current, {"targets": current["targets"], line: content})
 
     def _rotate_line(self, current: dict[str, Any], line: str) -> None:
-        spare = self._keys.folder / f"{line_key(line)}.pem"
-        old = self._keys.read(line_key(line)) if spare.exists() else None
-        spare.unlink(missing_ok=True)
-        try:
+        with self._keys.set_aside(line_key(line)):
             self._keys.make(line_key(line))
             self._delegate(current, line)
-        except BaseException:
-            if old is not None:
-                self._keys.store(line_key(line), old)
-            raise
 
     def _rotate_root(self, current: dict[str, Any], name: str) -> None:
         """Version N + 1 of the root, signed by two keys of the old one and two of the new one.
@@ -251,18 +244,17 @@ class Repository:
         The new key waits in a folder of its own until the root that lists it is durable; a rotation
         that was cut short in between is ended by the next one of the same role.
         """
-        fresh = Keyring(self._keys.folder / ".new", self._keys.passphrase)
+        fresh = self._keys.beside(".new")
         if not (fresh.has(name) and _lists_key(current["root"], name, fresh.read(name))):
-            (fresh.folder / f"{name}.pem").unlink(missing_ok=True)
+            fresh.remove(name)
             self._replace_root(current["root"], name, fresh.make(name))
-        private = fresh.read(name)
-        self._keys.store(name, private)
+        self._keys.adopt(name, fresh)
         if name == ONLINE:
-            write_public(self._keys.folder / f"{ONLINE}.pub", private)
+            write_public(self._keys.folder / f"{ONLINE}.pub", fresh.read(name))
         self._publish(current, {"targets": current["targets"]})
-        (fresh.folder / f"{name}.pem").unlink()
+        fresh.remove(name)
 
-    def _replace_root(self, root: Any, name: str, private: Ed25519PrivateKey) -> None:
+    def _replace_root(self, root: Any, name: str, private: PrivateKey) -> None:
         signers = self._root_signers(root)
         for role in _roles_of(name):
             for old in _key_ids_of(root, role, self._keys, name):
@@ -307,7 +299,7 @@ class Repository:
         timestamp.unrecognized_fields[SIGNED_AT] = self._life.now.isoformat()
         self._write("timestamp.json", signed(timestamp, [online]))
 
-    def _online(self, root: Any) -> Ed25519PrivateKey:
+    def _online(self, root: Any) -> PrivateKey:
         private = self._keys.read(ONLINE)
         if not _lists_key(root, ONLINE, private):
             raise ConfigError(
@@ -361,7 +353,7 @@ def _roles_of(name: str) -> tuple[str, ...]:
     return {ONLINE: ("snapshot", "timestamp"), TARGETS: ("targets",)}.get(name, ("root",))
 
 
-def _lists_key(root: Any, name: str, private: Ed25519PrivateKey) -> bool:
+def _lists_key(root: Any, name: str, private: PrivateKey) -> bool:
     return all(public(private).keyid in root.roles[role].keyids for role in _roles_of(name))
 
 

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from benchmarks.brokers import find_mosquitto
 from benchmarks.deploy import main
 
 
@@ -33,3 +34,17 @@ def test_a_bad_release_touches_one_station_of_the_simulated_ones(
     assert rows["rollout: touched by a bad release, of 20"]["value"] == 1
     assert rows["rollout: not back from a bad release"]["value"] == 0
     assert rows["rollout: without a good release"]["value"] == 0
+
+
+@pytest.mark.slow
+def test_a_bad_release_over_a_broker_touches_the_first_group_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if find_mosquitto() is None:
+        pytest.skip("NOT TESTED: mosquitto is not installed")
+    assert main(["--quick", "--only", "mqtt"]) == 0
+    rows = {row["name"]: row["value"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["rollout: touched by a bad release over MQTT, of 20"] == 10
+    assert rows["rollout: not back over MQTT, of 20"] == 0
+    assert rows["rollout: without a good release over MQTT, of 20"] == 0
+    assert rows["rollout: unanswered over MQTT, of 500"] == 0

@@ -25,7 +25,7 @@ def test_private_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     names = {path.stem for path in (tmp_path / "keys").glob("*.pem")}
     assert names == {*ROOTS, "targets", "line-main", "online"}
     assert {p.stat().st_mode & 0o777 for p in (tmp_path / "keys").glob("*.pem")} == {0o600}
-    pair = read_keys(tmp_path / "keys")
+    pair = read_keys(Keyring(tmp_path / "keys"))
     public = read_public_key(tmp_path / "keys" / "online.pub")
     assert public.public_bytes_raw() == pair.private.public_key().public_bytes_raw()
 
@@ -50,7 +50,7 @@ def test_two_of_three_root_keys_must_sign_a_root(tmp_path: Path) -> None:
 
 def test_keys_can_be_made_for_another_life(tmp_path: Path) -> None:
     life = Life(datetime(2026, 3, 1, tzinfo=UTC), days=10)
-    root = json.loads(make_keys(tmp_path / "keys", life).read_text())["signed"]
+    root = json.loads(make_keys(Keyring(tmp_path / "keys"), life).read_text())["signed"]
     assert root["expires"] == "2026-03-11T00:00:00Z"
 
 
@@ -71,14 +71,14 @@ def test_a_pass_phrase_encrypts_every_key(tmp_path: Path) -> None:
 def test_an_open_private_key_is_refused(workshop: Workshop) -> None:
     (workshop.keys / "online.pem").chmod(0o644)
     with pytest.raises(ConfigError, match=r"open to others \(mode 644\): chmod 600"):
-        read_keys(workshop.keys)
+        read_keys(Keyring(workshop.keys))
 
 
 @pytest.mark.parametrize("text", ["", "hello"], ids=["empty", "text"])
 def test_a_private_key_that_is_none_is_named(text: str, workshop: Workshop) -> None:
     (workshop.keys / "online.pem").write_text(text)
     with pytest.raises(ConfigError, match=r"online\.pem: not a private key in PEM"):
-        read_keys(workshop.keys)
+        read_keys(Keyring(workshop.keys))
 
 
 def test_an_absent_key_says_where_it_may_be(

@@ -104,15 +104,12 @@ def test_a_rotation_that_was_cut_short_is_ended_by_the_next(
 ) -> None:
     """The power goes behind the new root and before the new key is in its place."""
     workshop.signed()
-    store = Keyring.store
 
-    def cut(keys: Keyring, name: str, private: object) -> None:
-        if keys.folder == workshop.keys:
-            raise KeyboardInterrupt
-        store(keys, name, private)  # type: ignore[arg-type]
+    def cut(keys: Keyring, name: str, other: Keyring) -> None:
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keyring, "store", cut)
+        patch.setattr(Keyring, "adopt", cut)
         with pytest.raises(KeyboardInterrupt):
             workshop.repository().rotate("online")
     with pytest.raises(ConfigError, match="is not the key that the root lists"):
