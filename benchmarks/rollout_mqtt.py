@@ -116,12 +116,13 @@ def _fleet(kind: str, port: int, *words: Path | str) -> Iterator[None]:
     running = subprocess.Popen(
         [*command, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert running.stdin is not None
-    assert running.stdout is not None
-    running.stdout.readline()
+    stdin, stdout = running.stdin, running.stdout
+    if stdin is None or stdout is None:
+        raise RuntimeError("a process without pipes")
+    stdout.readline()
     try:
         yield
     finally:
-        running.stdin.close()
+        stdin.close()
         running.wait(60)
-        running.stdout.close()
+        stdout.close()
