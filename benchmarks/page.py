@@ -5,8 +5,8 @@
 One agent judges 640x480 frames of a folder camera at 10 a second, without the page, with it and
 nobody looking, and with three live viewers of picture and events. Verdict latencies are the
 station's own, as its history tells them; those with and without viewers alternate in one run.
-The memory for items that may be reported as missed (evidence.recent_mb) is not the page's: it is 0
-here. First paint and weight are Chromium's own figures. The network's weights do not matter here.
+Kept evidence is not the page's, and its writing comes and goes: it is off here. First paint and
+weight are Chromium's own figures. The network's weights do not matter here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ allow_unsigned = true
 [line]
 deadline_ms = 10000
 [evidence]
-recent_mb = 0
+enabled = false
 {web}
 [[channel]]
 name = "top"

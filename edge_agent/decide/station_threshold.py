@@ -83,14 +83,17 @@ class StationThresholds:
         with self._change:
             self._write([*self.settings(), setting])
 
-    def drop_last(self, channel: str, bundle: str) -> None:
+    def drop_last(self, channel: str, bundle: str, own: float) -> None:
         """Forget the last setting of a channel and a bundle, so that the one before counts again.
+
+        own: the threshold that the bundle brought. A setting over another one is of another bundle.
 
         Raises InputError for a damaged file, StorageError.
         """
         with self._change:
             kept = self.settings()
-            places = [k for k, s in enumerate(kept) if (s.channel, s.bundle) == (channel, bundle)]
+            wanted = (channel, bundle, own)
+            places = [k for k, s in enumerate(kept) if (s.channel, s.bundle, s.own) == wanted]
             self._write([one for k, one in enumerate(kept) if k not in places[-1:]])
 
     def keep_only(self, loaded: Collection[tuple[str, str]]) -> list[ThresholdSetting]:

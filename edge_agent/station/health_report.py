@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
-from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.decide.matching import MatchCounts
+from edge_agent.health.board.memory import rss_mb
 from edge_agent.outputs.output import OutputStatus
 from edge_agent.station.counts import StationCounts
 
@@ -41,9 +40,3 @@ def health_report(
         outbox_waiting=0,
         rss_mb=rss_mb(),
     )
-
-
-def rss_mb() -> float:
-    """The resident memory of this process (proc(5), statm)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.kinds.metrics import MetricsMessage
 from edge_agent.health.board.heat import temperature_c
-from edge_agent.station.health_report import rss_mb
+from edge_agent.health.board.memory import rss_mb
 
 
 class MetricsReport:

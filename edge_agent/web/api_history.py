@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from itertools import chain
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -22,7 +23,6 @@ from edge_agent.web.rooms import Rooms
 from edge_agent.web.users import Role
 
 CSV_COLUMNS = [field.name for field in fields(StoredPart)]
-CSV_ROWS = 1000
 MOST_ROWS = 1_000_000
 MOST_BUCKETS = 100
 MINUTE_NS = 60_000_000_000
@@ -79,9 +79,13 @@ class HistoryApi:
         """The parts of the last hours as CSV (RFC 4180), the newest first; no cell is a formula."""
         since_ns = max(0, self._rooms.clock.utc_ns() - round(taken.hours * HOUR_NS))
         parts = self._rooms.quality.parts.parts(since_ns, MOST_ROWS)
+        # A store that cannot be read is told before the answer begins.
+        first = next(parts, [])
         name = 'attachment; filename="verdicts.csv"'
         headers = {"Content-Disposition": name}
-        return StreamingResponse(_csv(parts), media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(
+            _csv(chain([first], parts)), media_type="text/csv; charset=utf-8", headers=headers
+        )
 
 
 def _bucket_ns(hours: float) -> int:
@@ -91,12 +95,12 @@ def _bucket_ns(hours: float) -> int:
     )
 
 
-def _csv(parts: Sequence[StoredPart]) -> Iterator[str]:
+def _csv(pages: Iterable[list[StoredPart]]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["time_utc", *CSV_COLUMNS])
-    for at in range(0, len(parts), CSV_ROWS):
-        for part in parts[at : at + CSV_ROWS]:
+    for page in pages:
+        for part in page:
             moment = datetime.fromtimestamp(part.at_ns / 1e9, UTC).isoformat(
                 timespec="milliseconds"
             )

@@ -37,11 +37,15 @@ BODY_S = 10.0
 def build_app(rooms: Rooms) -> SafeHeaders:
     """The whole page."""
     rows = operations(rooms)
-    document = openapi(rows)
     spoken = words()
+    addresses = {row.name: {"path": row.path, "method": row.method} for row in rows}
 
-    async def describe(request: Request) -> Response:
-        return JSONResponse(document)
+    def describe(request: Request) -> Response:
+        # Made when it is asked for: the page itself needs no more than the addresses.
+        return JSONResponse(openapi(rows))
+
+    async def address(request: Request) -> Response:
+        return JSONResponse(addresses)
 
     async def speak(request: Request) -> Response:
         return JSONResponse(spoken.get(request.path_params["language"], spoken["en"]))
@@ -50,6 +54,7 @@ def build_app(rooms: Rooms) -> SafeHeaders:
         routes=[
             *(_route(row, rooms.access) for row in rows),
             Route("/api/openapi.json", describe),
+            Route("/api/operations.json", address),
             Route("/words/{language}.json", speak),
             *pages(rooms, spoken),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice, takewhile
 
 import numpy as np
 
@@ -107,7 +109,7 @@ class Board:
         with self._lock:
             for place, row in enumerate(self._parts):
                 if row.number == number:
-                    self._parts[place] = row.model_copy(update={"reported": True})
+                    self._parts[place] = replace(row, reported=True)
             self._changes += 1
 
     def history(self, limit: int) -> list[PartRow]:
@@ -118,9 +120,7 @@ class Board:
     def view(self) -> LineView:
         """Everything of the screen Line, of one moment."""
         with self._lock:
-            rows = list(self._parts)
-            latencies = [row.latency_ms for row in rows]
-            p50, p95 = np.percentile(latencies, [50, 95]).tolist() if rows else (None, None)
+            p50, p95 = self._latencies_ms()
             return LineView(
                 station=self._station,
                 version=self.version,
@@ -131,11 +131,11 @@ class Board:
                 counts={v.value: self._counts[v.value] for v in Verdict},
                 rejects=dict(self._rejects.most_common(8)),
                 no_verdicts=dict(self._causes.most_common(8)),
-                parts_per_min=self._rate(rows),
+                parts_per_min=self._rate(),
                 p50_ms=p50,
                 p95_ms=p95,
                 deadline_ms=self._deadline_ms,
-                parts=rows[-STRIP:],
+                parts=list(islice(self._parts, max(0, len(self._parts) - STRIP), None)),
                 pictures=[
                     PictureRow(
                         channel=one.channel,
@@ -172,6 +172,16 @@ class Board:
         )
         self._rejects += Counter()
 
-    def _rate(self, rows: list[PartRow]) -> float:
+    def _rate(self) -> float:
         since_ns = self._clock.utc_ns() - round(RATE_S * 1e9)
-        return sum(row.at_ns >= since_ns for row in rows) * 60 / RATE_S
+        recent = takewhile(lambda row: row.at_ns >= since_ns, reversed(self._parts))
+        return sum(1 for _ in recent) * 60 / RATE_S
+
+    def _latencies_ms(self) -> tuple[float | None, float | None]:
+        """The middle one and the 95th percentile (numpy's own loads 2 MB of masked arrays)."""
+        count = len(self._parts)
+        if not count:
+            return None, None
+        ordered = np.sort(np.fromiter((row.latency_ms for row in self._parts), float, count))
+        p50, p95 = np.interp([0.5 * (count - 1), 0.95 * (count - 1)], np.arange(count), ordered)
+        return float(p50), float(p95)

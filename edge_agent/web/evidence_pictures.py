@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image
 from edge_agent.evidence.folder import Kept
+from edge_agent.web.heat import under_heat
 
 QUALITY = 85
 CURVE_PX = (160, 640)
@@ -63,11 +64,8 @@ def _with_heat(image: Image, grey: NDArray[np.uint8] | None) -> Image:
     """Transparent below half of the threshold, red at twice of it."""
     if grey is None:
         return image
-    levels = cv2.resize(grey, (image.shape[1], image.shape[0])).astype(np.float32)
-    share = np.clip((levels - THRESHOLD_GREY / 2) / (255 - THRESHOLD_GREY / 2), 0, 1)
-    colour = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-    weight = (0.65 * share)[..., None]
-    return np.asarray(image * (1 - weight) + colour * weight, np.uint8)
+    clear = THRESHOLD_GREY / 2
+    return under_heat(image, ((grey - clear) / (255 - clear)).clip(0, 1).astype(np.float32))
 
 
 def _curve(path: Path) -> Image | None:

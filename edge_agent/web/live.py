@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
-from starlette.concurrency import run_in_threadpool
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.web.access import RefusedError
 from edge_agent.web.board import Board
 
-LOOK_S = 0.2
+LOOK_S = 0.25
+"""The view of the line is sent at most this often: nobody reads faster."""
 PING_S = 10.0
 AGAIN_S = 2.0
 """A picture is sent again after it: a viewer that has gone is noticed."""
+NICE = 10
 BOUNDARY = "lineside-picture"
 FIRST = f"\r\n--{BOUNDARY}\r\n".encode()
 FULL = "too many live views are open"
@@ -35,7 +36,8 @@ class Live:
         self._period_s = 1 / picture_rate_hz
         self._text: tuple[int, str] = (-1, "")
         # One thread for all pictures: each thread that encodes keeps megabytes of its own.
-        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="page-picture")
+        self._encoder = ThreadPoolExecutor(1, "page-picture", initializer=_yield_to_verdicts)
+        self._made: dict[tuple[str, bool], tuple[int, Future[tuple[int, bytes]]]] = {}
 
     def refuse_when_full(self) -> None:
         """Raises RefusedError where no more live views are allowed."""
@@ -56,13 +58,13 @@ class Live:
             while not self.stopping.is_set() and may_go_on():
                 now_ns = self._clock.mono_ns()
                 if self._board.version != known:
-                    known, text = await self._view()
+                    known, text = self._view()
                     sent_ns = now_ns
                     yield f"id: {known}\nevent: line\ndata: {text}\n\n"
                 elif now_ns - sent_ns > PING_S * 1e9:
                     sent_ns = now_ns
                     yield "event: ping\ndata: {}\n\n"
-                await asyncio.sleep(LOOK_S)
+                await self._next_tick(LOOK_S)
         finally:
             self.viewers -= 1
 
@@ -71,29 +73,52 @@ class Live:
     ) -> AsyncIterator[bytes]:
         """The pictures of a channel, the newest at most `picture_rate_hz` times in a second."""
         self.viewers += 1
-        known, sent_ns = -1, 0
+        known, sent_ns = 0, 0
         try:
             yield FIRST.lstrip()
             while not self.stopping.is_set() and may_go_on():
                 now_ns = self._clock.mono_ns()
-                found = await self._encoded(channel, heat)
-                is_due = now_ns - sent_ns > AGAIN_S * 1e9
-                if found is not None and (found[0] != known or is_due):
-                    known, sent_ns = found[0], now_ns
-                    yield _part(found[1])
-                await asyncio.sleep(self._period_s)
+                newest = self._board.pictures.version_of(channel)
+                if newest != known or (newest and now_ns - sent_ns > AGAIN_S * 1e9):
+                    known, jpeg = await self._encoded(channel, heat)
+                    sent_ns = now_ns
+                    yield jpeg
+                await self._next_tick(self._period_s)
         finally:
             self.viewers -= 1
 
-    async def _encoded(self, channel: str, heat: bool) -> tuple[int, bytes] | None:
-        encode = partial(self._board.pictures.jpeg, channel, heat=heat)
-        return await asyncio.get_running_loop().run_in_executor(self._encoder, encode)
+    async def _encoded(self, channel: str, heat: bool) -> tuple[int, bytes]:
+        """Of this tick: who comes later in it gets the same picture, not a newer one."""
+        tick = int(self._now_s() / self._period_s)
+        made = self._made.get((channel, heat))
+        if made is None or made[0] != tick:
+            made = (tick, self._encoder.submit(self._encode, channel, heat))
+            self._made[channel, heat] = made
+        # One viewer that goes must not take the picture from the others.
+        return await asyncio.shield(asyncio.wrap_future(made[1]))
 
-    async def _view(self) -> tuple[int, str]:
+    async def _next_tick(self, period_s: float) -> None:
+        """Wait for the next multiple of a period: all viewers wake together and share a picture."""
+        await asyncio.sleep(period_s - self._now_s() % period_s)
+
+    def _now_s(self) -> float:
+        return self._clock.mono_ns() / 1e9
+
+    def _encode(self, channel: str, heat: bool) -> tuple[int, bytes]:
+        found = self._board.pictures.jpeg(channel, heat=heat)
+        return (found[0], _part(found[1])) if found else (0, b"")
+
+    def _view(self) -> tuple[int, str]:
         if self._text[0] != self._board.version:
-            view = await run_in_threadpool(self._board.view)
+            view = self._board.view()
             self._text = (view.version, view.model_dump_json())
         return self._text
+
+
+def _yield_to_verdicts() -> None:
+    """The encoder works outside of Python's lock: it must not take a core from an inspection."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _part(jpeg: bytes) -> bytes:

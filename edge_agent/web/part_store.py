@@ -27,6 +27,8 @@ FLUSH_NS = 1_000_000_000
 MOST_WAITING = 10_000
 DAY_NS = 86_400_000_000_000
 PRUNE_NS = 600_000_000_000
+PAGE = 1000
+NEWEST = 2**63 - 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS parts (
     number INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, part_id TEXT NOT NULL,
@@ -117,15 +119,19 @@ class PartStore:
             )
         ]  # fmt: skip
 
-    def parts(self, since_ns: int, limit: int) -> list[StoredPart]:
-        """The last parts, the newest first."""
-        return [
-            StoredPart(*row)
-            for row in self._ask(
-                "SELECT at_ns, part_id, verdict, action, cause, label, reason, latency_ms "
-                "FROM parts WHERE at_ns >= ? ORDER BY number DESC LIMIT ?", (since_ns, limit),
+    def parts(self, since_ns: int, limit: int, page: int = PAGE) -> Iterator[list[StoredPart]]:
+        """The last parts, the newest first, in lists of at most `page`, read as they are taken."""
+        before = NEWEST
+        while limit > 0:
+            rows = self._ask(
+                "SELECT number, at_ns, part_id, verdict, action, cause, label, reason, latency_ms "
+                "FROM parts WHERE at_ns >= ? AND number < ? ORDER BY number DESC LIMIT ?",
+                (since_ns, before, min(limit, page)),
             )
-        ]  # fmt: skip
+            if not rows:
+                return
+            yield [StoredPart(*row[1:]) for row in rows]
+            before, limit = rows[-1][0], limit - len(rows)
 
     def scores(self, channel: str, bundle: str, since_ns: int, limit: int) -> list[Score]:
         """The scores of a channel by a bundle, the newest first."""

@@ -11,15 +11,16 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image, Verdict
+from edge_agent.web.bar import bar
+from edge_agent.web.heat import under_heat
 
 WIDEST_PX = 960
 """Wider pictures are made smaller for the page."""
 NARROWEST_PX = 320
 """Narrower ones are made larger, so that their bar can be read."""
 QUALITY = 80
-COLOURS = {Verdict.PASS: (0, 150, 60), Verdict.FAIL: (210, 30, 30)}
+COLOURS = {Verdict.PASS: (0, 125, 51), Verdict.FAIL: (210, 30, 30)}
 GREY = (110, 110, 110)
-BAR_PX = 26
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ class Pictures:
         with self._lock:
             return list(self._newest.values())
 
+    def version_of(self, channel: str) -> int:
+        """The version of the last picture of a channel; 0 before the first."""
+        with self._lock:
+            picture = self._newest.get(channel)
+            return picture.version if picture else 0
+
     def jpeg(self, channel: str, *, heat: bool) -> tuple[int, bytes] | None:
         """The version and the JPEG of the last picture of a channel; None before the first."""
         with self._one_encoder:
@@ -94,7 +101,7 @@ def encode(picture: Picture, *, heat: bool) -> bytes:
     """JPEG of a picture with a bar that names its part and verdict; heat: with its heat map."""
     image = _fitted(picture.image)
     if heat and picture.heat is not None:
-        image = _with_heat(image, picture.heat, picture.threshold)
+        image = under_heat(image, _share(picture.heat, picture.threshold))
     if picture.has_bar:
         image = _with_bar(image, picture)
     whole = np.ascontiguousarray(image)
@@ -111,25 +118,15 @@ def _fitted(image: Image) -> Image:
     return cv2.resize(image, size, interpolation=how).astype(np.uint8)
 
 
-def _with_heat(image: Image, heat: NDArray[np.float32], threshold: float | None) -> Image:
-    """The picture under its heat map: transparent where nothing is found, red at the worst."""
-    height, width = image.shape[:2]
-    values = cv2.resize(heat.astype(np.float32), (width, height))
-    low = float(np.median(values))
-    high = max(float(values.max()), threshold or 0.0)
-    share = np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
-    colour = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-    mixed = np.empty_like(image)
-    share *= 0.65
-    for band in range(3):  # one at a time: a third of the memory
-        over = (colour[..., band].astype(np.float32) - image[..., band]) * share
-        mixed[..., band] = image[..., band] + over
-    return mixed
+def _share(heat: NDArray[np.float32], threshold: float | None) -> NDArray[np.float32]:
+    """0 at the middle of the map's values, 1 at the threshold or the worst place."""
+    middle = heat.size // 2
+    low = float(np.partition(heat, middle, axis=None)[middle])
+    high = max(float(heat.max()), threshold or 0.0)
+    return np.asarray(np.clip((heat - low) / max(high - low, 1e-6), 0, 1), np.float32)
 
 
 def _with_bar(image: Image, picture: Picture) -> Image:
-    bar = np.empty((BAR_PX, image.shape[1], 3), np.uint8)
-    bar[:] = COLOURS.get(picture.verdict, GREY)
-    text = f"{picture.verdict.value}  {picture.part_id}".encode("ascii", "replace").decode()
-    cv2.putText(bar, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-    return np.vstack([image, bar])
+    colour = COLOURS.get(picture.verdict, GREY)
+    text = f"{picture.verdict.value}  {picture.part_id}"
+    return np.concatenate([image, bar(image.shape[1], colour, text)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.health.board.heat import THERMAL, temperature_c
+from edge_agent.health.board.memory import rss_mb
 from edge_agent.health.board.wall_clock import clock_synchronised
 from edge_agent.web.api_models import SystemView
 from edge_agent.web.log_tail import LogTail
@@ -58,15 +58,10 @@ class Machine:
             outbox_waiting=traffic.waiting,
             confirmed=traffic.confirmed,
             broker=traffic.broker,
-            rss_mb=_rss_mb(),
+            rss_mb=rss_mb(),
             log=self._log.lines(),
         )
 
 
 def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

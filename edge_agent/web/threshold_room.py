@@ -115,7 +115,7 @@ class ThresholdRoom:
             self._refuse(caller, model, to)
             self._record(caller, "threshold undone", model, settings[-1].threshold, to, "")
             drop = self._thresholds.drop_last
-            return self._put(model, lambda: drop(model.channel, model.bundle))
+            return self._put(model, lambda: drop(model.channel, model.bundle, model.own.threshold))
 
     def forget_others(self) -> None:
         """Forget settings of bundles that are not loaded any more; the station has armed."""

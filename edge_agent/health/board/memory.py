@@ -5,7 +5,9 @@ Source: proc(5), /proc/meminfo; the kernel's "Control Group v2".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.health.board.board import Board, number
@@ -26,6 +28,12 @@ def check_memory(board: Board) -> Iterator[CheckResult]:
         cure = "add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart"
         yield CheckResult("control groups", "WARN", detail, cure)
     yield from _limits(board, _own_group(board))
+
+
+def rss_mb() -> float:
+    """The resident memory of this process (proc(5), statm)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def _available(board: Board) -> CheckResult:

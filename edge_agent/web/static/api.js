@@ -1,11 +1,5 @@
-// Calls the API by the names of its OpenAPI document.
-const known = fetch("/api/openapi.json").then((answer) => answer.json()).then((document_) => {
-  const rows = {};
-  for (const [path, methods] of Object.entries(document_.paths)) {
-    for (const [method, row] of Object.entries(methods)) rows[row.operationId] = { path, method };
-  }
-  return rows;
-});
+// Calls the API by the names of its operations, which are those of its OpenAPI document.
+const known = fetch("/api/operations.json").then((answer) => answer.json());
 let token = "";
 
 export async function address(name, path = {}, query = {}) {
@@ -18,13 +12,13 @@ export async function address(name, path = {}, query = {}) {
 // asked: the query of a GET, else the body; path: the words of its address.
 export async function call(name, asked, path = {}) {
   const { method } = (await known)[name];
-  const changes = method !== "get";
+  const changes = method !== "GET";
   if (changes && !token && name !== "logIn") token = (await call("whoAmI")).csrf;
   const has_body = changes && asked !== undefined;
   const headers = { ...(changes && token ? { "X-CSRF-Token": token } : {}),
     ...(has_body ? { "Content-Type": "application/json" } : {}) };
   const answer = await fetch(await address(name, path, changes ? {} : asked), { headers,
-    method: method.toUpperCase(), body: has_body ? JSON.stringify(asked) : undefined,
+    method, body: has_body ? JSON.stringify(asked) : undefined,
     credentials: "same-origin" });
   const found = await answer.json();
   if (answer.ok) return found;

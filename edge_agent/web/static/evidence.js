@@ -13,7 +13,7 @@ let chosen = 0;
 let detail = null;
 let heat = false;
 const undone = [];
-const marks = new Marks(id("marks"), () => {});
+const marks = new Marks(id("marks"));
 
 function filters() {
   const form = Object.fromEntries(new FormData(id("filters")));

@@ -1,17 +1,10 @@
 // Boxes and brush strokes over a picture, in pixels of the whole picture. A box is drawn, or made by
 // two clicks on its corners; a click of the brush is a dot.
-const SVG = "http://www.w3.org/2000/svg";
-
-function shape(name, values) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-  return made;
-}
+import { shape } from "./svg.js";
 
 export class Marks {
-  constructor(svg, changed) {
+  constructor(svg) {
     this.svg = svg;
-    this.changed = changed;
     this.tool = "";
     this.boxes = [];
     this.strokes = [];
@@ -38,8 +31,6 @@ export class Marks {
     this.tool = this.tool === tool ? "" : tool;
     this.svg.classList.toggle("drawing", Boolean(this.tool));
   }
-
-  get any() { return this.boxes.length + this.strokes.length > 0; }
 
   clear() {
     this.corner = null;
@@ -95,7 +86,6 @@ export class Marks {
     this.start = null;
     this.boxes = this.boxes.filter((box) => box.width >= 1 && box.height >= 1);
     this.draw();
-    this.changed();
   }
 
   draw() {

@@ -1,8 +1,8 @@
 import { address, call, done, element, locale, moment, tell, words } from "./api.js";
+import { shape } from "./svg.js";
 
 const id = (name) => document.getElementById(name);
 const w = await words;
-const SVG = "http://www.w3.org/2000/svg";
 const GOOD = ["#0a7d33", "#5c9e6e", "#9bc4a6"];
 const COLOURS = ["#b91c1c", "#d97706", "#6d28a8", "#00707a", "#7c4a03", "#8c1d5a", "#46535f"];
 const isEngineer = document.querySelector(".threshold").dataset.engineer === "True";
@@ -53,12 +53,6 @@ async function ask() {
   draw();
   showOutcome();
   await showFlips();
-}
-
-function shape(name, values) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-  return made;
 }
 
 function colours() {

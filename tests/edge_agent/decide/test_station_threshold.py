@@ -45,9 +45,12 @@ def test_the_setting_before_counts_again(tmp_path: Path) -> None:
     kept = StationThresholds(tmp_path)
     kept.add(setting(0.4))
     kept.add(setting(0.3))
-    kept.drop_last("top", "caps 1.0.0")
+    kept.add(setting(0.7, own=0.6))  # of another bundle, which bears the same name
+    kept.drop_last("top", "caps 1.0.0", 0.5)
     assert kept.scoring_for("top", "caps 1.0.0", OWN).threshold == 0.4
-    kept.drop_last("top", "caps 1.0.0")
+    kept.drop_last("top", "caps 1.0.0", 0.5)
+    assert kept.settings() == [setting(0.7, own=0.6)]
+    kept.drop_last("top", "caps 1.0.0", 0.6)
     assert not (tmp_path / "thresholds.json").exists()
 
 

@@ -17,7 +17,6 @@ from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.change_over import ChangeOver
 from edge_agent.station.config import read_config
-from edge_agent.station.health_report import rss_mb
 from edge_agent.station.job_watch import (
     ASKED,
     JobRequest,
@@ -149,7 +148,3 @@ def test_wrong_recipes_are_refused(bench: Path, recipes: str, words: str) -> Non
     path.write_text(path.read_text() + recipes)
     with pytest.raises(ConfigError, match=words):
         read_config(path)
-
-
-def test_memory_of_this_process_is_told() -> None:
-    assert 5 < rss_mb() < 10_000

@@ -26,7 +26,6 @@ from edge_agent.contracts.wire.decision import Decision
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.config import Channel, StationConfig, read_config
-from edge_agent.station.health_report import rss_mb
 from edge_agent.station.station import Station
 from edge_agent.station.timing import Timing
 from tests.station_kit import (
@@ -287,11 +286,6 @@ def test_output_that_fails_costs_no_verdict_of_a_part_that_waited(bench: Path) -
     thread.join(10)
     assert (station.counts.failed, station.counts.no_verdict) == (3, 9)
     assert station.reason == "asked to"
-
-
-def test_resident_memory_is_what_the_kernel_says() -> None:
-    said = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]
-    assert rss_mb() == pytest.approx(int(said) / 1024, rel=0.05)
 
 
 def test_rows_are_judged_and_one_without_its_tag_takes_the_safe_action(bench: Path) -> None:

@@ -87,6 +87,6 @@ def test_check_names_the_threshold_and_who_set_it(
     found = list(check_channel(config.channel[0], config, SystemClock(), items=2))
     assert [(r.grade, r.detail) for r in found if r.what == "channel top: threshold"] == [told]
     # A channel without a setting has no such row, so that every other row stays what it was.
-    StationThresholds(config.station.state_dir).drop_last("top", title)
+    StationThresholds(config.station.state_dir).drop_last("top", title, 0.5)
     rest = check_channel(config.channel[0], config, SystemClock(), items=2)
     assert "channel top: threshold" not in {one.what for one in rest}

@@ -13,7 +13,7 @@ from edge_agent.web.access import COOKIE
 from edge_agent.web.config import WebTable
 from edge_agent.web.operation import Operation
 from edge_agent.web.sessions import LockOut, Sessions
-from edge_agent.web.users import Role, UserFile
+from edge_agent.web.users import HASHER, NOBODY, Role, UserFile
 from tests.page_kit import PASSWORD, PageKit
 
 STOP = {"stopped": True}
@@ -182,6 +182,7 @@ def test_passwords_are_kept_as_argon2_and_the_file_is_private(tmp_path: Path) ->
     assert users.check("anna", PASSWORD) == Role.VIEWER
     assert users.check("anna", "another") is None
     assert users.check("nobody", PASSWORD) is None
+    assert not HASHER.check_needs_rehash(NOBODY), "an unknown name would be told by its time"
 
 
 @pytest.mark.parametrize(("name", "password"), [("../x", PASSWORD), ("anna", "short")])

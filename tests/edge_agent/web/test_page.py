@@ -183,6 +183,12 @@ def test_the_document_describes_every_operation(kit: PageKit) -> None:
     used = set(json.dumps(document).split('"#/components/schemas/')[1:])
     names = {text.partition('"')[0] for text in used}
     assert names <= set(document["components"]["schemas"])
+    described = {
+        row["operationId"]: {"path": path, "method": method.upper()}
+        for path, methods in document["paths"].items()
+        for method, row in methods.items()
+    }
+    assert kit.browser().get("/api/operations.json").json() == described
 
 
 def test_both_languages_have_the_same_words() -> None:

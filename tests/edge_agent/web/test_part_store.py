@@ -41,7 +41,10 @@ def test_parts_are_counted_by_hour_and_survive_a_restart(tmp_path: Path) -> None
     assert [one for one in counts if one.verdict == "FAIL"] == [
         Count((begin_ns + 4 * HOUR_NS // 2) // HOUR_NS * HOUR_NS, "FAIL", "crack", "defect", 1)
     ]
-    assert [one.part_id for one in again.parts(begin_ns, 2)] == ["p5", "p4"]
+    assert [[one.part_id for one in page] for page in again.parts(begin_ns, 3, page=2)] == [
+        ["p5", "p4"],
+        ["p3"],
+    ]
     scores = again.scores("top", "caps 1.0.0", begin_ns, 10)
     assert [(one.part_id, one.score, one.captured_at_ns) for one in scores[:1]] == [("p5", 0.5, 5)]
     assert again.scores("top", "caps 1.0.1", begin_ns, 10) == []
@@ -53,7 +56,7 @@ def test_old_parts_are_removed(tmp_path: Path) -> None:
     store.add(message(clock, 1))
     clock.advance_s(2 * 86_400)
     store.add(message(clock, 2))
-    assert [one.part_id for one in store.parts(0, 10)] == ["p2"]
+    assert [one.part_id for page in store.parts(0, 10) for one in page] == ["p2"]
 
 
 def test_no_file_is_no_fault_and_a_damaged_one_is_named(tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_no_file_is_no_fault_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     assert store.counts(0, HOUR_NS) == []
     (tmp_path / FILE).write_bytes(b"no database" * 100)
     with pytest.raises(StorageError, match="remove the file"):
-        store.parts(0, 1)
+        next(store.parts(0, 1))
 
 
 def test_a_store_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.types import Image, Verdict
-from edge_agent.web.pictures import BAR_PX, NARROWEST_PX, WIDEST_PX, Picture, Pictures, encode
+from edge_agent.web.bar import BAR_PX
+from edge_agent.web.pictures import NARROWEST_PX, WIDEST_PX, Picture, Pictures, encode
 
 
 def picture(image: Image, heat: np.ndarray | None = None, part_id: str = "p") -> Picture:

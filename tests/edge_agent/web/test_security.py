@@ -23,7 +23,7 @@ from tests.page_kit import PASSWORD, PageKit
 from tests.station_kit import wait_until
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
-OPEN = {"/login", "/api/login", "/api/openapi.json", "/words/top.json"}
+OPEN = {"/login", "/api/login", "/api/openapi.json", "/api/operations.json", "/words/top.json"}
 """What a stranger may ask for, besides /static."""
 WRONG_LOGINS = 5
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.core.check_result import CheckResult
-from edge_agent.health.board.memory import check_memory
+from edge_agent.health.board.memory import check_memory, rss_mb
 from tests.board_trees import MEMINFO, PI5, board, plant
 
 SERVICE = "sys/fs/cgroup/system.slice/lineside-agent.service"
@@ -58,3 +58,8 @@ def test_a_limit_of_a_group_above_counts_and_max_is_none(tmp_path: Path) -> None
 
 def test_nothing_is_known_without_proc(tmp_path: Path) -> None:
     assert results(tmp_path)["memory"].grade == "UNKNOWN"
+
+
+def test_resident_memory_is_what_the_kernel_says() -> None:
+    said = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]
+    assert rss_mb() == pytest.approx(int(said) / 1024, rel=0.05)
