@@ -33,7 +33,8 @@ def test_every_letter_looks_like_the_font_s_own() -> None:
 @pytest.mark.parametrize("text", ["", "x" * 500, "Teil äöü 😀\n"], ids=["none", "long", "foreign"])
 def test_any_text_fits(text: str) -> None:
     found = bar(100, (210, 30, 30), text)
-    assert (found.shape, found.dtype) == ((BAR_PX, 100, 3), np.uint8)
+    assert found.shape == (BAR_PX, 100, 3)
+    assert found.dtype == np.uint8
     assert found[0, 0].tolist() == [210, 30, 30]
 
 

@@ -19,7 +19,8 @@ def picture(image: Image, heat: np.ndarray | None = None, part_id: str = "p") ->
 
 def shown(payload: bytes) -> Image:
     """The pixels in RGB, by OpenCV."""
-    return cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]  # type: ignore[return-value]
+    bgr = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(bgr, np.uint8)[..., ::-1]
 
 
 @pytest.mark.parametrize(
