@@ -74,14 +74,14 @@ def _fit_first(workshop: Workshop, count: int, epochs: int) -> None:
     data = workshop.folder / "data"
     words = ("--count", str(count), "--seed", str(SEED), "--faults", "ball,inner,outer")
     workshop.call("lineside-agent", "simulate", "vibration", "--out", data, *words)
-    _deliver(workshop, data, "first", epochs)
+    _deliver(workshop, data, "first", epochs, "1.0.0")
 
 
-def _deliver(workshop: Workshop, data: Path, name: str, epochs: int) -> None:
+def _deliver(workshop: Workshop, data: Path, name: str, epochs: int, version: str) -> None:
     """Train, prove, sign and push; the limits of accuracy are not what is measured here."""
     run = workshop.train(data, name, "--epochs", str(epochs), "--name", "motor")
     waived = [word for limit in ("auroc", "accuracy", "escapes") for word in ("--allow", limit)]
-    workshop.deliver(workshop.bundle(run, *waived))
+    workshop.deliver(workshop.bundle(run, "--version", version, *waived))
     say(f"way back: the {name} model is pushed")
 
 
@@ -100,7 +100,7 @@ def _export(workshop: Workshop) -> int:
     """Export the evidence, and label each row as the person would; the number of rows."""
     out = workshop.folder / "rejects"
     workshop.call("lineside-agent", "evidence", "export", workshop.folder / "met", out)
-    rows = list(csv.DictReader((out / "labels.csv").open(newline="")))
+    rows = _read(out / "labels.csv")
     for row in rows:
         row["label"] = _label(row["part"])
     _write(out / "labels.csv", rows)
@@ -112,13 +112,18 @@ def _fit_again(workshop: Workshop, epochs: int) -> None:
     both = workshop.folder / "both"
     shutil.copytree(workshop.folder / "data", both)
     shutil.copytree(workshop.folder / "rejects" / "files", both / "files")
-    rows = list(csv.DictReader((both / "labels.csv").open(newline="")))
+    rows = _read(both / "labels.csv")
     columns = rows[0].keys()
-    for row in csv.DictReader((workshop.folder / "rejects" / "labels.csv").open(newline="")):
+    for row in _read(workshop.folder / "rejects" / "labels.csv"):
         merged = dict.fromkeys(columns, "") | {c: row[c] for c in columns if c in row}
         rows.append(merged | {"group": _motor(row["part"])})
     _write(both / "labels.csv", rows)
-    _deliver(workshop, both, "second", epochs)
+    _deliver(workshop, both, "second", epochs, "1.1.0")
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _write(path: Path, rows: list[dict[str, str]]) -> None:
