@@ -215,10 +215,16 @@ EXPECTED: dict[str, Expected] = {
             (r"left on disk (\d+) should be about (\d+)", lambda left, right: left >= right - 20),
         ),
     ),
+    # Numbers are shared with evidence, which that auditor does not subscribe to: what is counted is
+    # the verdicts that it got.
     "attacks/ack_overflow.py": Expected(
-        (r"holes 0 ", r"confirmed, 0 wait"),
-        (r"does not end on SIGTERM",),
+        (),
+        (r"does not end on SIGTERM", r"gaps [1-9]"),
         figures=(
+            (
+                r"(?s)^after stop: received (\d+) .* health parts (\d+) ",
+                lambda received, parts: received >= parts,
+            ),
             (r"^8 s after: (\d+) next 8 s: (\d+)", lambda one, two: one > 50 and two > 50),
             (r"^(\d+) parts: .* (\d+) confirmed", lambda parts, confirmed: confirmed == parts),
         ),

@@ -37,6 +37,9 @@ comes sooner adds to it."""
 ROUNDS = 10
 """Rows that a receiver has not confirmed yet: at most so many windows of them."""
 
+OPTIONAL = (*TELEMETRY_STREAMS, "evidence")
+"""Streams that many plants have no use for: that nobody subscribes to them is no fault."""
+
 REASONS = {
     NO_SUBSCRIBER: "nobody subscribes to it",
     0x80: "unspecified error",
@@ -61,11 +64,12 @@ class Refusal:
 
 @dataclass
 class Pause:
-    """A topic that takes nothing."""
+    """A topic that takes nothing. unheard: nobody subscribes to it, and need not."""
 
     due_s: float
     wait_s: float
     reason: str
+    unheard: bool = False
     probing: bool = False
 
 
@@ -296,18 +300,25 @@ class Delivery:
         # At the end: a pause asks with the row that was tried longest ago.
         self.set_apart[row.id] = Refusal(row, reason, now_s + wait_s, wait_s)
         in_a_row = self._refusals[row.stream] = self._refusals.get(row.stream, 0) + 1
+        unheard = code == NO_SUBSCRIBER and row.stream in OPTIONAL
         pause = self.pauses.get(row.stream)
         if pause is not None and pause.probing:
-            pause.probing, pause.wait_s = False, min(PAUSE_MAX_S, 2 * pause.wait_s)
+            pause.probing, pause.unheard = False, unheard
+            pause.wait_s = min(PAUSE_MAX_S, 2 * pause.wait_s)
             pause.due_s, pause.reason = now_s + pause.wait_s, reason
         elif pause is None and (code == NO_SUBSCRIBER or in_a_row >= REFUSALS_IN_A_ROW):
             lane_of(row.stream, self.lanes).pause(row.stream)
-            self.pauses[row.stream] = Pause(now_s + PAUSE_S, PAUSE_S, reason)
+            self.pauses[row.stream] = Pause(now_s + PAUSE_S, PAUSE_S, reason, unheard)
 
     def faults(self) -> list[str]:
-        """Sentences on what is kept because nobody takes it."""
+        """Sentences on what is kept because nobody takes it.
+
+        A stream that a plant has no use for is none.
+        """
         found = [
-            f"{name} messages stay on disk: {pause.reason}" for name, pause in self.pauses.items()
+            f"{name} messages stay on disk: {pause.reason}"
+            for name, pause in self.pauses.items()
+            if not pause.unheard
         ]
         apart = [r for r in self.set_apart.values() if r.row.stream not in self.pauses]
         if apart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge_agent.broker.packets import NO_SUBSCRIBER
 from edge_agent.messaging.mqtt.delivery import Delivery
 from edge_agent.messaging.mqtt.lanes import Query, Span
@@ -103,6 +105,17 @@ def test_topic_that_nobody_hears_is_asked_with_one_row_and_then_catches_up() -> 
     d.again.clear()
     d.look_back(2)
     assert sorted(d.again) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("stream", "told"), [("verdict", 1), ("evidence", 0), ("condition", 0)])
+def test_only_a_stream_that_every_plant_needs_is_missed_by_nobody(stream: str, told: int) -> None:
+    made = delivery()
+    (row,) = rows(1, stream)
+    made.refuse(row, "nobody subscribes to it", 0.0, NO_SUBSCRIBER)
+    assert len(made.faults()) == told
+    made.pauses[stream].probing = True
+    made.refuse(row, "not authorized", 1.0, 0x87)
+    assert made.faults() == [f"{stream} messages stay on disk: not authorized"]
 
 
 def test_paused_topic_is_asked_with_another_row_each_time() -> None:
