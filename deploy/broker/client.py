@@ -96,7 +96,7 @@ class CheckClient:
     def break_off(self) -> None:
         """End the connection without a word, as a power cut does."""
         link = self._client.socket()
-        if link is not None:
+        if isinstance(link, socket.socket):
             with contextlib.suppress(OSError):  # it is broken already
                 link.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()

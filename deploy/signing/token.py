@@ -138,4 +138,5 @@ def _library() -> ModuleType:
         raise ConfigError(
             f"{LIBRARY.name} is not installed", where="PKCS#11", cure=LIBRARY.cure
         ) from error
-    return pkcs11
+    library: ModuleType = pkcs11
+    return library

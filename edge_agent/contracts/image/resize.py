@@ -48,7 +48,7 @@ def _halvings(image: Image, width_px: int, height_px: int) -> tuple[int, int]:
 
 def _is_even(image: Image) -> bool:
     height, width = image.shape[:2]
-    return width % 2 == height % 2 == 0
+    return bool(width % 2 == height % 2 == 0)
 
 
 def _halved(image: Image) -> Image:
