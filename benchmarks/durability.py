@@ -53,12 +53,15 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--verdicts", type=int, default=VERDICTS, metavar="N", help="parts of `plant`"
     )
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="after which `plant` acts on no more parts"
+    )
     given = parser.parse_args(words)
     rows: list[Row] = []
     for name, part in PARTS.items():
         if given.only in (None, name):
             say(f"{name} ...")
-            rows += part(Size(given.quick, given.verdicts))
+            rows += part(Size(given.quick, given.verdicts, 60 * given.minutes))
     print_rows(rows)
 
 

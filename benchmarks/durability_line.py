@@ -32,10 +32,13 @@ Ack = Literal["broker", "application"]
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured. verdicts: of the run with the whole plant."""
+    """How much is measured. verdicts: of the run with the whole plant, which lasts limit_s at
+    most.
+    """
 
     quick: bool = False
     verdicts: int = VERDICTS
+    limit_s: float = 3600.0
 
 
 @contextmanager
