@@ -7,7 +7,8 @@ Broker, payloads and machine are the same for both sides of each ratio, and both
 minute: a bare paho client publishes with QoS 1 from memory; the outbox makes every message durable
 (synchronous=FULL) before it is sent, waits for its PUBACK, and deletes it. `level2` does the same
 up to a row in the plant's database; `plant` kills agent, broker, collector and database at random
-while N parts are acted on (default 20,000); both, and `rows`, need PostgreSQL.
+while N parts are acted on (default 20,000); both, and `rows`, need PostgreSQL. `cluster` kills a
+node of three of RabbitMQ 4, and needs root and mmdebstrap.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.brokers import Mosquitto
+from benchmarks.durability_cluster import cluster_run
 from benchmarks.durability_history import level2, rows_into_databases
 from benchmarks.durability_line import (
     LIMIT_S,
@@ -180,6 +182,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "rows": rows_into_databases,
     "level2": level2,
     "plant": plant_run,
+    "cluster": cluster_run,
 }
 
 

@@ -12,6 +12,7 @@ from benchmarks.durability_history import database_server
 from benchmarks.durability_line import VERDICTS
 from benchmarks.durability_plant import VICTIMS
 from benchmarks.postgres import find_postgres
+from tests.deploy.broker.rabbit import needs_rabbit
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 needs_postgres = pytest.mark.skipif(
@@ -76,3 +77,13 @@ def exact(found: dict[str, float]) -> None:
     assert found["plant: acted parts in neither table nor accounts"] == 0
     assert found["plant: verdicts twice in the table"] == 0
     assert found["plant: numbers that no account explains"] == 0
+
+
+@pytest.mark.integrations
+def test_a_dead_node_of_a_cluster_costs_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    needs_rabbit()
+    found = values(capsys, "--quick", "--only", "cluster")
+    assert found["cluster: nodes whose disk holds a queue"] == 3
+    assert found["cluster: verdicts that were not in the table when the node died"] > 0
+    assert found["cluster: verdicts lost at level 2"] == 0
+    assert found["cluster: verdicts twice in the table"] == 0

@@ -34,7 +34,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Brok
     for name, file in rabbitmq_files(BrokerSettings(users, "/rb", port)).items():
         (folder / name).write_text(file.text)
     ensure_certificates(folder, ["localhost"], NOW)
-    with running(folder, free_port(), free_port()):
+    with running(folder):
         yield folder, as_user(folder, port, "press-1")
 
 
