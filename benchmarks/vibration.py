@@ -41,6 +41,7 @@ from trainer.workflow.leave_out import protocol_of
 
 PARTS = ("cwru", "hitsm_mfs", "ceiling_fan")
 CHOICES: tuple[Choice, ...] = (
+    {"features": "all"},
     {"features": "both"},
     {"features": "envelope"},
     {"features": "spectrum"},

@@ -74,6 +74,30 @@ class EnvelopeView(Strict):
         return self
 
 
+class ShaftView(Strict):
+    """log10 of the highest power density (unit^2/Hz, Hann window) in equal bands: shaft lines.
+
+    Unbalance stands at once per turn, misalignment at twice, looseness at its multiples and
+    halves. hertz, orders: as for the envelope. The mean over the bands is taken off.
+    """
+
+    kind: Literal["shaft"] = "shaft"
+    bins: int = Field(ge=4, le=4096)
+    scale: Literal["hertz", "orders"] = "hertz"
+    low: float = Field(ge=0)
+    high: float = Field(gt=0)
+
+    def channels(self, axes: int) -> int:
+        """One for each axis."""
+        return axes
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} is not below high {self.high}")
+        return self
+
+
 class PostureView(Strict):
     """The mean of each axis in the recording's unit: how a sensor that feels gravity leans.
 
@@ -108,7 +132,7 @@ class FramesView(Strict):
 
 
 AnyView = Annotated[
-    SpectrumView | EnvelopeView | PostureView | FramesView, Field(discriminator="kind")
+    SpectrumView | EnvelopeView | ShaftView | PostureView | FramesView, Field(discriminator="kind")
 ]
 
 
@@ -172,13 +196,21 @@ def spectrum(signal: Float, rate_hz: float, view: SpectrumView) -> View:
     Modified periodogram with a Hann window: S = 2 |X|^2 / (rate sum w^2); Oppenheim & Schafer,
     Discrete-Time Signal Processing, 3rd ed., section 10.5.
     """
-    length = len(signal)
-    taper = _hann(length)
-    lines = np.fft.rfft((signal - signal.mean(axis=0)) * taper[:, None], axis=0)
-    density = np.abs(lines) ** 2 * (2.0 / (rate_hz * float(np.sum(taper**2))))
-    pooled = _pool(density, rate_hz / length, view.low_hz, view.high_hz, view.bins, "mean")
+    density, step_hz = _density(signal, rate_hz), rate_hz / len(signal)
+    pooled = _pool(density, step_hz, view.low_hz, view.high_hz, view.bins, "mean")
     levels = np.log10(pooled + POWER_FLOOR)
     return levels - levels.mean(axis=0) if view.level == "shape" else levels
+
+
+def shaft(signal: Float, rate_hz: float, view: ShaftView, rpm: float | None) -> View:
+    """log10 of the lines at multiples of the shaft's speed: (T, C) -> (bins, C).
+
+    Raises InputError where the view is in orders and the speed is not known.
+    """
+    step = rate_hz / len(signal) / _order_hz(view, rpm)
+    pooled = _pool(_density(signal, rate_hz), step, view.low, view.high, view.bins, "max")
+    levels = np.log10(pooled + POWER_FLOOR)
+    return np.asarray(levels - levels.mean(axis=0))
 
 
 def frames(signal: Float, rate_hz: float, view: FramesView) -> View:
@@ -229,12 +261,20 @@ def _compute(signal: Float, rate_hz: float, view: AnyView, rpm: float | None) ->
         return spectrum(signal, rate_hz, view)
     if isinstance(view, EnvelopeView):
         return envelope(signal, rate_hz, view, rpm)
+    if isinstance(view, ShaftView):
+        return shaft(signal, rate_hz, view, rpm)
     if isinstance(view, FramesView):
         return frames(signal, rate_hz, view)
     return np.repeat(signal.mean(axis=0, keepdims=True), view.bins, axis=0)
 
 
-def _order_hz(view: EnvelopeView, rpm: float | None) -> float:
+def _density(signal: Float, rate_hz: float) -> Float:
+    taper = _hann(len(signal))
+    lines = np.fft.rfft((signal - signal.mean(axis=0)) * taper[:, None], axis=0)
+    return np.asarray(np.abs(lines) ** 2 * (2.0 / (rate_hz * float(np.sum(taper**2)))))
+
+
+def _order_hz(view: EnvelopeView | ShaftView, rpm: float | None) -> float:
     if view.scale == "hertz":
         return 1.0
     if rpm is None or not rpm > 0:

@@ -1,10 +1,10 @@
 """A 1-D convolution network on vibration: on views of each window, or on the raw signal.
 
-features = "both" (the shape of the spectrum and the lines of the envelope spectrum), "spectrum" or
-"envelope": see features.py. features = "raw": a wide first kernel on the signal itself, after Zhang
-et al., "A New Deep Learning Model for Fault Diagnosis with Good Anti-Noise and Domain Adaptation
-Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2), 2017. All kernels are (k, 1) of Conv2D,
-which the int8 converter folds without a reshape per layer.
+features = "all": the shape of the spectrum, the lines of the envelope spectrum, those of the shaft.
+"both": the first two. "spectrum", "envelope": see features.py. features = "raw": a wide first
+kernel on the signal itself, after Zhang et al., "A New Deep Learning Model for Fault Diagnosis with
+Good Anti-Noise and Domain Adaptation Ability on Raw Vibration Signals" (WDCNN), Sensors 17(2),
+2017. All kernels are (k, 1) of Conv2D, which the int8 converter folds without a reshape per layer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Conv1dOptions(ModelOptions):
     OLD_NAMES: ClassVar = {"hear": "features"}
 
     features: FeatureSet = Field(
-        default="both", description="raw, spectrum, envelope, or both of the latter"
+        default="all",
+        description="raw, spectrum, envelope, both of the latter, or all: with the shaft's lines",
     )
     level: Level = Field(
         default="shape",

@@ -18,6 +18,7 @@ from edge_agent.contracts.vibration.views import (
     AnyView,
     EnvelopeView,
     PostureView,
+    ShaftView,
     SpectrumView,
     Standard,
     view_shape,
@@ -28,7 +29,7 @@ from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
 
-FeatureSet = Literal["raw", "spectrum", "envelope", "both"]
+FeatureSet = Literal["raw", "spectrum", "envelope", "both", "all"]
 Level = Literal["shape", "absolute"]
 
 WINDOW_S = 1.0
@@ -40,6 +41,9 @@ BANDS = 5
 ROOM = 2.0
 ORDERS = (0.5, 16.5)
 """Three harmonics of the inner race of common bearings (5.4 orders) lie below."""
+
+SHAFT_ORDERS = (0.25, 8.25)
+"""Half orders to the eighth: unbalance, misalignment and looseness show below."""
 
 ENVELOPE_HZ = (2.0, 258.0)
 WHITEN_BINS = 49
@@ -91,26 +95,31 @@ def with_views(
 def class_views(
     spec: VibrationInput, features: FeatureSet, level: Level, top_rpm: float | None
 ) -> list[AnyView]:
-    """The views of a classifier: the spectrum's shape, the envelope's lines, or both.
+    """The views of a classifier: the spectrum's shape, the envelope's lines, both, or these with
+    the shaft's lines.
 
     top_rpm: the highest speed of the training samples; None where not all are known.
     """
     views: list[AnyView] = []
-    if features in ("spectrum", "both"):
+    scale: Literal["orders", "hertz"] = "orders" if top_rpm else "hertz"
+    if features in ("spectrum", "both", "all"):
         views.append(SpectrumView(bins=BINS, high_hz=spec.rate_hz / 2, level=level))
-    if features in ("envelope", "both"):
+    if features in ("envelope", "both", "all"):
         low, high = ORDERS if top_rpm else _envelope_hz(spec.rate_hz)
         top_hz = high * (top_rpm / 60 if top_rpm else 1.0)
         views.append(
             EnvelopeView(
                 bins=BINS,
                 bands_hz=bands_hz(spec.rate_hz, top_hz),
-                scale="orders" if top_rpm else "hertz",
+                scale=scale,
                 low=low,
                 high=high,
                 whiten_bins=WHITEN_BINS,
             )
         )
+    if features == "all":
+        low, high = SHAFT_ORDERS if top_rpm else _envelope_hz(spec.rate_hz)
+        views.append(ShaftView(bins=BINS, scale=scale, low=low, high=high))
     return views
 
 

@@ -14,6 +14,7 @@ from edge_agent.contracts.vibration.views import (
     EnvelopeView,
     FramesView,
     PostureView,
+    ShaftView,
     SpectrumView,
     Standard,
     compute_views,
@@ -69,6 +70,33 @@ def test_envelope_in_hertz_needs_no_speed() -> None:
 def test_orders_without_speed_are_refused_with_a_cure() -> None:
     with pytest.raises(InputError, match=r"rpm in labels\.csv"):
         heard(ticking(3.6, 1800.0), ORDERS, None)
+
+
+SHAFT = ShaftView(bins=128, scale="orders", low=0.25, high=8.25)
+
+
+@pytest.mark.parametrize("rpm", [900.0, 1797.0])
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0])
+def test_a_line_of_the_shaft_rises_at_its_order_at_every_speed(rpm: float, order: float) -> None:
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    turn = np.sin(2 * np.pi * order * rpm / 60 * time_s)[:, None]
+    quiet, strong = (noise(1) + amplitude * turn for amplitude in (0.01, 0.1))
+    risen = (compute_views(s, RATE_HZ, [SHAFT], rpm) for s in (quiet, strong))
+    lines = np.concatenate(list(risen), axis=1)
+    places = 0.25 + (np.arange(128) + 0.5) / 16
+    assert abs(places[int(np.argmax(lines[:, 1]))] - order) < 0.1
+    assert abs(lines.mean(axis=0)).max() < 1e-9, "the gain is not seen"
+    louder = compute_views(5 * strong, RATE_HZ, [SHAFT], rpm)
+    assert np.allclose(louder[:, 0], lines[:, 1], atol=1e-6)
+
+
+def test_lines_of_the_shaft_need_its_speed_in_orders_only() -> None:
+    with pytest.raises(InputError, match="speed is not known"):
+        compute_views(noise(1), RATE_HZ, [SHAFT], None)
+    hertz = SHAFT.model_copy(update={"scale": "hertz", "low": 2.0, "high": 258.0})
+    assert compute_views(noise(1), RATE_HZ, [hertz], None).shape == (128, 1)
+    with pytest.raises(ValueError, match="is not below"):
+        ShaftView(bins=8, low=3.0, high=2.0)
 
 
 @pytest.mark.parametrize(("level", "seen"), [("absolute", 2 * np.log10(3)), ("shape", 0.0)])

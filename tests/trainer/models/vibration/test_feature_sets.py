@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import EnvelopeView, SpectrumView
+from edge_agent.contracts.vibration.views import EnvelopeView, ShaftView, SpectrumView
 from trainer.config.fit import FitConfig
 from trainer.models.vibration import conv1d_autoencoder, gru_spectra
 from trainer.models.vibration.anomaly import (
@@ -57,6 +57,9 @@ def test_a_known_speed_puts_the_envelope_into_orders() -> None:
     assert isinstance(spectrum, SpectrumView)
     assert isinstance(envelope, EnvelopeView)
     assert (spectrum.high_hz, envelope.scale, envelope.high) == (500, "orders", 16.5)
+    *_, shaft = class_views(SPEC, "all", "shape", top_rpm=600)
+    assert isinstance(shaft, ShaftView)
+    assert (shaft.scale, shaft.high) == ("orders", 8.25)
     (only,) = class_views(SPEC, "envelope", "shape", top_rpm=None)
     assert isinstance(only, EnvelopeView)
     assert (only.scale, only.high) == ("hertz", 100), "at most a tenth of the rate"

@@ -141,7 +141,8 @@ def test_recordings_without_speed_are_heard_in_hertz(bearings: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "shape"), [("spectrum", (128, 1)), ("both", (128, 3)), ("raw", (2048, 1))]
+    ("features", "shape"),
+    [("spectrum", (128, 1)), ("both", (128, 3)), ("all", (128, 4)), ("raw", (2048, 1))],
 )
 def test_what_is_heard_is_chosen_by_name(
     bearings: Dataset, features: str, shape: tuple[int, int]
