@@ -7,6 +7,7 @@ out, or whose copy failed, has no boot signature.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from deploy.flash.bmap import Extent
 from deploy.flash.card import BLOCK_BYTES, CHUNK_BYTES, Card, buffer
 from deploy.flash.image import DECOMPRESS, HEAD_BYTES, open_image
 from edge_agent.contracts.core.errors import InputError, StorageError
+
+WRITES_AT_ONCE = 2
+"""The disk has its next write while this program reads and hashes the one after it."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the stage, the bytes that are done and all of them."""
@@ -58,22 +62,25 @@ def write_image(card: Card, source: Source, progress: Progress) -> Written:
     _erase_ends(card)
     head, total, done = buffer(HEAD_BYTES), _total(source), 0
     digest = hashlib.sha256()
-    with open_image(source.path) as stream, ThreadPoolExecutor(1) as pool:
+    under_way: deque[Future[None]] = deque()
+
+    def put(offset: int, payload: memoryview) -> None:
+        if offset < HEAD_BYTES:
+            head[offset : offset + len(payload)] = payload
+        else:
+            card.write(offset, _padded(card, offset, payload))
+
+    with open_image(source.path) as stream, ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
         reader = _Reader(stream, source)
-        pending: Future[None] | None = None
         for offset, payload in _chunks(reader, source.extents):
+            if len(under_way) == WRITES_AT_ONCE:
+                under_way.popleft().result()
+            under_way.append(pool.submit(put, offset, payload))
             digest.update(payload)
-            if pending:
-                pending.result()
-            if offset < HEAD_BYTES:
-                head[offset : offset + len(payload)] = payload
-                pending = None
-            else:
-                pending = pool.submit(card.write, offset, _padded(card, offset, payload))
             done += len(payload)
             progress("write", done, total)
-        if pending:
-            pending.result()
+        while under_way:
+            under_way.popleft().result()
         image_sha256 = reader.finish(digest.hexdigest())
     card.flush()
     return Written(head, done, digest.hexdigest(), image_sha256)
@@ -190,13 +197,16 @@ def _spans(extents: tuple[Extent, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _chunks(reader: _Reader, extents: tuple[Extent, ...]) -> Iterator[tuple[int, memoryview]]:
-    """Offset and bytes of every piece, in two buffers by turns; checks the sum of every extent."""
-    buffers, turn = (buffer(), buffer()), 0
+    """Offset and bytes of every piece; checks the sum of every extent.
+
+    A piece's buffer is filled again after the next WRITES_AT_ONCE pieces.
+    """
+    buffers, turn = [buffer() for _ in range(WRITES_AT_ONCE + 1)], 0
     for extent in extents:
         digest = hashlib.sha256() if extent.sha256 else None
         for start, end in _spans((extent,)):
             payload = buffers[turn][: end - start]
-            turn = 1 - turn
+            turn = (turn + 1) % len(buffers)
             reader.fill(start, payload)
             if digest:
                 digest.update(payload)
