@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   lineside-deploy release caps-1.0.0.bundle --line castings --keys keys --to /srv/releases
   lineside-deploy release --withdraw main/caps-1.0.0.bundle
   lineside-deploy release --refresh
+  lineside-deploy release caps-1.0.0.bundle --encrypt-for stations.toml
 
 The folder of releases holds TUF metadata and files: copy it to any HTTPS server or a USB stick.
 The bundle itself carries the metadata too. `--refresh` signs for another life time before what
@@ -29,6 +30,12 @@ def register(verbs: Verbs) -> None:
     release.add_argument("--line", default="main", help="the product line (main)")
     release.add_argument(
         "--withdraw", metavar="LINE/NAME-VERSION.bundle", help="take a release back"
+    )
+    release.add_argument(
+        "--encrypt-for",
+        type=Path,
+        metavar="STATIONS.toml",
+        help="let only the stations of this inventory read the bundles",
     )
     release.add_argument("--refresh", action="store_true", help="sign again what is released")
     add_release_options(release)
@@ -50,9 +57,25 @@ def _release(args: argparse.Namespace) -> int:
     else:
         from deploy.signing.release import release_bundles
 
-        release_bundles(args.bundles, args.line, repository)
+        stations = _keys_of(args.encrypt_for) if args.encrypt_for else []
+        release_bundles(args.bundles, args.line, repository, stations)
     released = repository.released()
     found = {"releases": str(repository.folder), "released": released}
     text = "\n".join(f"{path}  sha256 {digest[:12]}" for path, digest in sorted(released.items()))
     print(json.dumps(found) if args.json else text or f"{repository.folder}: nothing released")
     return 0
+
+
+def _keys_of(path: Path) -> list[bytes]:
+    """The public key of every station of an inventory; raises ConfigError."""
+    from deploy.rollout.inventory import read_inventory
+
+    stations = read_inventory(path).station
+    without = [row.name for row in stations if not row.key]
+    if without:
+        raise ConfigError(
+            f"{len(without)} stations have no key, first {without[0]}",
+            where=str(path),
+            cure="add the line that `lineside-agent slots key` prints there",
+        )
+    return [bytes.fromhex(row.key) for row in stations]

@@ -28,6 +28,11 @@ class StationRow(Strict):
     host: str = Field(
         default="", description="DIR or user@host:DIR, as `push --to` takes it; not with [mqtt]"
     )
+    key: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="public, from `lineside-agent slots key`: releases are encrypted for it",
+    )
     early: bool = Field(default=False, description="reached before those that are not")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -18,17 +19,21 @@ from edge_agent.contracts.model.bundle import (
     signed_bundle,
     unsigned_bundle,
 )
+from edge_agent.contracts.model.encrypted import encrypt_bundle
 from edge_agent.contracts.model.signature import MANIFEST_SHA256, Signature, target_path
 
 
-def release_bundles(sources: list[Path], line: str, repository: Repository) -> list[str]:
+def release_bundles(
+    sources: list[Path], line: str, repository: Repository, stations: Sequence[bytes] = ()
+) -> list[str]:
     """Release the bundle files `sources` and sign them in place; returns their target paths.
 
+    stations: public keys for which alone the files in the folder of releases are encrypted.
     A signature that is already there is replaced. Raises BundleError, ConfigError or
     StorageError; the files are then what they were.
     """
     bundles = [read_bundle(source) for source in sources]
-    targets = [_target(bundle, line) for bundle in bundles]
+    targets = [_target(bundle, line, stations) for bundle in bundles]
     notes = [
         note
         for bundle, target in zip(bundles, targets, strict=True)
@@ -93,8 +98,9 @@ def _notes(bundle: Bundle, target: Target, at: datetime) -> list[Target]:
     ]
 
 
-def _target(bundle: Bundle, line: str) -> Target:
+def _target(bundle: Bundle, line: str, stations: Sequence[bytes]) -> Target:
     manifest = bundle.manifest
     custom = {MANIFEST_SHA256: sha256_hex(bundle.manifest_bytes), "target": manifest.target}
     path = target_path(line, manifest.spec.name, manifest.version)
-    return Target(path, unsigned_bundle(bundle), custom)
+    payload = unsigned_bundle(bundle)
+    return Target(path, encrypt_bundle(payload, stations) if stations else payload, custom)

@@ -1,4 +1,4 @@
-"""The systemd unit of a station, written for its folder, its user and its program."""
+"""The systemd units of a station, written for its folder, its user and its program."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from string import Template
 from edge_agent.contracts.core.errors import ConfigError
 
 NAME = "lineside-agent.service"
-TEMPLATE = f"{NAME}.in"
+FOLLOW_NAME = "lineside-follow.service"
+TEMPLATE, FOLLOW_TEMPLATE = f"{NAME}.in", f"{FOLLOW_NAME}.in"
 PROGRAM = "/opt/lineside/bin/lineside-agent"
 CONFIG = "/var/lib/lineside/station.toml"
 USER = "lineside"
 STATE_ROOT = "/var/lib"
+CURES = {"--station": CONFIG, "--program": PROGRAM}
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """ProtectHome and PrivateTmp hide these folders from the agent."""
 
@@ -30,12 +32,39 @@ def unit_text(*, program: str = PROGRAM, config: str = CONFIG, user: str = USER)
             cure="lower-case letters, digits, _ and -, as `adduser --system` takes them",
         )
     folder = str(PurePosixPath(config).parent)
-    # substitute() raises for a name without a value: a template that was edited cannot lose one.
-    return Template(
-        (files("deploy") / "systemd" / TEMPLATE).read_text(encoding="utf-8")
-    ).substitute(
-        program=program, config=config, user=user, folder=folder, writable=_writable(folder)
+    return _filled(
+        TEMPLATE,
+        program=program,
+        config=config,
+        user=user,
+        folder=folder,
+        writable=_writable(folder),
     )
+
+
+def follow_text(source: str, *, program: str = PROGRAM, config: str = CONFIG) -> str:
+    """The unit that runs `program follow config --from source` as root; raises ConfigError.
+
+    source: the folder of releases, a path or an address.
+    """
+    for option, path in (("--program", program), ("--station", config)):
+        _refuse_strange(option, path)
+    if re.match(r"https?://", source) is None:
+        _refuse_strange("--follow", source)
+    elif not re.fullmatch(r"https?://[\w./:@+~-]+", source):
+        raise ConfigError(
+            f"{source!r} is no address that a unit can hold",
+            where="--follow",
+            cure="an address of letters, digits and . _ + @ ~ : -",
+        )
+    folder = str(PurePosixPath(config).parent)
+    return _filled(FOLLOW_TEMPLATE, program=program, config=config, folder=folder, source=source)
+
+
+def _filled(template: str, **values: str) -> str:
+    text = (files("deploy") / "systemd" / template).read_text(encoding="utf-8")
+    # substitute() raises for a name without a value: a template that was edited cannot lose one.
+    return Template(text).substitute(values)
 
 
 def _refuse_strange(option: str, path: str) -> None:
@@ -49,7 +78,7 @@ def _refuse_strange(option: str, path: str) -> None:
         raise ConfigError(
             f"{path} is hidden from services",
             where=option,
-            cure=f"use {CONFIG if option == '--station' else PROGRAM}",
+            cure=f"use {CURES.get(option, 'a share below /mnt')}",
         )
 
 

@@ -20,6 +20,9 @@ EXAMPLES = """examples:
   lineside-agent slots install caps-1.0.0.bundle --root station --trust root.json
   lineside-agent slots status --root station --json
   lineside-agent slots rollback caps --root station
+  lineside-agent slots key --root /var/lib/lineside
+
+`key` prints the line `key` of stations.toml: releases can be encrypted for it.
 """
 
 
@@ -31,6 +34,9 @@ def register(verbs: Verbs) -> None:
     status = _verb(actions, "status", "what is installed")
     _common(status)
     status.set_defaults(run=_status)
+    key = _verb(actions, "key", "this station's public key; made where there is none")
+    _common(key)
+    key.set_defaults(run=_key)
     back = _verb(actions, "rollback", "make the previous bundle current again")
     back.add_argument(
         "name", nargs="?", metavar="NAME", help="which bundle; may be left out where there is one"
@@ -100,6 +106,14 @@ def _status(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_line(slot) for slot in found))
     return 1 if any(slot.fault for slot in found) else 0
+
+
+def _key(args: argparse.Namespace) -> int:
+    from edge_agent.update.station_key import public_key
+
+    found = public_key(args.root).hex()
+    print(json.dumps({"key": found}) if args.json else f'key = "{found}"')
+    return 0
 
 
 def _only_name(root: Path) -> str:

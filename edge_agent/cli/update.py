@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,7 @@ def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.Argum
     return parser
 
 
-def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
+def _station(args: argparse.Namespace, source: Path | bytes | None = None) -> Station:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.update.bundle_update import Station
@@ -112,33 +112,37 @@ def _station(args: argparse.Namespace, source: Path | None = None) -> Station:
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import candidate_of, opened
 
-    with tempfile.TemporaryDirectory() as folder:
-        source = _fetched(args, Path(folder)) if args.source else Path(args.bundle)
-        candidate = candidate_of(source).model_copy(
-            update={
-                "by_person": args.ask,
-                "probation_s": max(0.0, args.probation),
-                "shadow": _gate(args) if args.shadow else None,
-            }
-        )
-        with opened(_station(args, source)) as machine:
-            machine.begin(candidate)
-            return _print(machine.run(), args)
+    source = _fetched(args) if args.source else Path(args.bundle)
+    candidate = candidate_of(source).model_copy(
+        update={
+            "by_person": args.ask,
+            "probation_s": max(0.0, args.probation),
+            "shadow": _gate(args) if args.shadow else None,
+        }
+    )
+    with opened(_station(args, source)) as machine:
+        machine.begin(candidate)
+        return _print(machine.run(), args)
 
 
-def _fetched(args: argparse.Namespace, folder: Path) -> Path:
-    """The newest release of a folder of releases as a file."""
+def _fetched(args: argparse.Namespace) -> bytes:
+    """The newest release of a folder of releases."""
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.update.fetch import fetch_release, reader
     from edge_agent.update.signature import required
+    from edge_agent.update.station_key import readable
     from edge_agent.update.trust_folder import read_trust_folder
 
     trust = args.root / "trust"
     trusted = required(read_trust_folder(trust), trust)
-    read, now_ns = reader(args.source, args.ca), SystemClock().utc_ns()
-    path = folder / f"{args.bundle}.bundle"
-    path.write_bytes(fetch_release(read, args.bundle, trusted, now_ns=now_ns, where=args.source))
-    return path
+    return fetch_release(
+        reader(args.source, args.ca),
+        args.bundle,
+        trusted,
+        now_ns=SystemClock().utc_ns(),
+        where=args.source,
+        decrypt=partial(readable, args.root),
+    )
 
 
 def _gate(args: argparse.Namespace) -> Gate:

@@ -5,9 +5,9 @@ Every call may be repeated after a kill or a power cut at any point: what was do
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import BundleError, LinesideError
@@ -24,6 +24,7 @@ from edge_agent.update.signature import required
 from edge_agent.update.slot_store import SlotStore
 from edge_agent.update.slots import rollback
 from edge_agent.update.state_table import ENDS, State
+from edge_agent.update.station_key import readable
 from edge_agent.update.trust_folder import read_trust_folder
 
 MOST_TRIES = 20
@@ -94,14 +95,11 @@ class Work:
             is_begun = False
         taken = taken.model_copy(update={"candidate": digest, "reason": ""})
         write_taken(self._station.root, taken)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{taken.state.name}.bundle"
-            path.write_bytes(payload)
-            with opened(replace(self._station, source=path), self._told) as machine:
-                machine.refuse_given_up(taken.state.manifest_sha256)
-                if not is_begun:
-                    machine.begin(Journal(candidate=digest, probation_s=taken.state.probation_s))
-                return _after(taken, machine.run())
+        with opened(replace(self._station, source=payload), self._told) as machine:
+            machine.refuse_given_up(taken.state.manifest_sha256)
+            if not is_begun:
+                machine.begin(Journal(candidate=digest, probation_s=taken.state.probation_s))
+            return _after(taken, machine.run())
 
     def _fetched(self, state: DesiredState) -> bytes:
         """The bundle of the desired state; raises BundleError where another has its version."""
@@ -113,6 +111,7 @@ class Work:
             now_ns=self._station.clock.utc_ns(),
             where=self._source.where,
             version=state.version,
+            decrypt=partial(readable, self._station.root),
         )
         bundle = parse_bundle(payload, self._source.where)
         if sha256_hex(bundle.manifest_bytes) != state.manifest_sha256:

@@ -39,7 +39,10 @@ Watch = Callable[[Journal], bool]
 
 @dataclass(frozen=True)
 class Station:
-    """What an update works with; `source` is the file handed over, needed to begin only."""
+    """What an update works with.
+
+    source: the file handed over, or its bytes; needed to begin only.
+    """
 
     root: Path
     self_test: SelfTest
@@ -47,7 +50,7 @@ class Station:
     shadow: Watch
     promotion: Watch
     probation: Watch
-    source: Path | None = None
+    source: Path | bytes | None = None
 
 
 def as_it_is(_: State, action: Action) -> Action:
@@ -84,9 +87,9 @@ def journal_of(root: Path) -> Journal | None:
         return None
 
 
-def candidate_of(source: Path) -> Journal:
-    """The journal with which an update of the bundle file `source` begins."""
-    return Journal(candidate=sha256_hex(_file(source)))
+def candidate_of(source: Path | bytes) -> Journal:
+    """The journal with which an update of the bundle file `source`, or of its bytes, begins."""
+    return Journal(candidate=sha256_hex(_content(source)))
 
 
 class _Actions:
@@ -120,7 +123,8 @@ class _Actions:
                     where=str(self._folder.path / INCOMING),
                     cure="hand it over again: `lineside-agent update start BUNDLE`",
                 )
-            self._folder.write(INCOMING, _file(self._station.source))
+            # What was encrypted on its way is so no longer: root alone reads it here.
+            self._folder.write(INCOMING, _content(self._station.source), mode=0o600)
         return journal
 
     def _verify(self, journal: Journal) -> Journal:
@@ -254,7 +258,9 @@ def required_bundle(store: SlotStore, slot: str | None) -> Bundle:
     return bundle
 
 
-def _file(path: Path) -> bytes:
+def _content(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
     with contextlib.suppress(OSError):
-        return path.read_bytes()
-    raise StorageError("cannot be read", where=str(path), cure="check the path")
+        return source.read_bytes()
+    raise StorageError("cannot be read", where=str(source), cure="check the path")

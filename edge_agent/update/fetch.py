@@ -33,6 +33,10 @@ Read: TypeAlias = Callable[[str, int], bytes | None]
 """The file of a path below the folder, of at most so many bytes; None where there is none."""
 
 
+Decrypt: TypeAlias = Callable[[bytes, str], bytes]
+"""The bundle in these bytes, which came from a place; raises BundleError."""
+
+
 class _Meta(BaseModel):
     version: Annotated[int, Field(ge=1)]
 
@@ -57,12 +61,26 @@ class _File(BaseModel):
     signed: dict[str, Any]
 
 
+def as_it_is(payload: bytes, where: str) -> bytes:
+    """For a station that reads no encrypted bundles."""
+    del where
+    return payload
+
+
 def fetch_release(
-    read: Read, name: str, trusted: Trusted, *, now_ns: int, where: str, version: str = ""
+    read: Read,
+    name: str,
+    trusted: Trusted,
+    *,
+    now_ns: int,
+    where: str,
+    version: str = "",
+    decrypt: Decrypt = as_it_is,
 ) -> bytes:
     """The signed bytes of the newest release of the bundle `name`, checked against `trusted`.
 
-    version: this one in place of the newest. Raises SignatureError or RollbackError before the
+    version: this one in place of the newest. decrypt: reads what is encrypted for this station;
+    nothing of that is written anywhere. Raises SignatureError or RollbackError before the
     bundle is fetched, StorageError for what is missing, DeviceError for a server out of reach.
     """
     from edge_agent.update.metadata import find_release
@@ -79,7 +97,12 @@ def fetch_release(
             where=f"{where}/{place}",
             cure="copy the folder of releases again, whole",
         )
-    return signed_bundle(parse_bundle(payload, place), signature.model_dump_json().encode())
+    bundle = parse_bundle(decrypt(payload, place), place)
+    if sha256_hex(bundle.manifest_bytes) != manifest_sha256:
+        raise SignatureError(
+            "holds another manifest than was released", where=place, cure="ask who released it"
+        )
+    return signed_bundle(bundle, signature.model_dump_json().encode())
 
 
 def reader(source: str, ca: Path | None = None) -> Read:

@@ -117,7 +117,7 @@ class Folder:
             cure="find out who put it there, and remove it",
         )
 
-    def write(self, name: str, payload: bytes) -> None:
+    def write(self, name: str, payload: bytes, mode: int = FILE_MODE) -> None:
         """Write the file `name`, whole or not at all; durable on return."""
         fresh = _fresh(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -126,7 +126,7 @@ class Folder:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(payload)
                 stream.flush()
-                os.fchmod(handle, FILE_MODE)
+                os.fchmod(handle, mode)
                 os.fsync(handle)
             self.rename(fresh, name)
         except BaseException:

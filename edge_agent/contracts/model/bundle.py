@@ -34,6 +34,8 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 MODEL = "model.tflite"
 VECTORS = "vectors.npz"
+ENCRYPTED = b"LINESIDE-ENCRYPTED-BUNDLE 1\n"
+"""Begins a bundle that only named stations can read (edge_agent.contracts.model.encrypted)."""
 MAX_BYTES = 512 << 20
 """A larger file is no bundle of ours."""
 MOST_FILES = 1000
@@ -200,6 +202,13 @@ def _read_members(
 ) -> dict[str, bytes]:
     """The files of an archive (those of `only`, where it names some); `end`: its last bytes."""
     # A cut bundle may end in the end record of an archive inside it (vectors.npz).
+    stream.seek(0)
+    if stream.read(len(ENCRYPTED)) == ENCRYPTED:
+        raise BundleError(
+            "is encrypted for named stations",
+            where=where,
+            cure="a station of them takes it: `lineside-agent update start NAME --from RELEASES`",
+        )
     if end[-22:-18] != b"PK\5\6":
         raise BundleError(
             "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN

@@ -10,7 +10,7 @@ from string import Template
 import pytest
 
 from deploy.__main__ import main
-from deploy.systemd.unit import NAME, TEMPLATE, unit_text
+from deploy.systemd.unit import FOLLOW_NAME, NAME, TEMPLATE, follow_text, unit_text
 from edge_agent.contracts.core.errors import ConfigError
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -121,3 +121,19 @@ def test_unit_that_could_not_work_is_refused(
 ) -> None:
     assert main(["unit", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_rollouts_are_followed_by_a_confined_service(tmp_path: Path) -> None:
+    unit = tmp_path / FOLLOW_NAME
+    unit.write_text(follow_text("https://releases.plant/", program="/bin/true"))
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+    if "--threshold" in analyze("--help").stdout:
+        rated = analyze("security", "--offline=true", "--threshold=30", unit)
+        assert rated.returncode == 0, rated.stdout[-200:]
+
+
+@pytest.mark.parametrize("source", ["relative", "https://x/ -c evil", "/home/x", "https://$USER"])
+def test_a_source_that_no_unit_can_hold_is_named(source: str) -> None:
+    with pytest.raises(ConfigError, match=r"--follow: .*(no absolute path|no address|is hidden)"):
+        follow_text(source)
