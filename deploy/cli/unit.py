@@ -15,8 +15,8 @@ EXAMPLES = """examples:
   lineside-deploy unit --follow https://releases.plant/ --out /etc/systemd/system
   lineside-deploy unit --program /usr/local/bin/lineside-agent --station /srv/press3/station.toml
 
-On the station. --follow prints the unit that takes part in rollouts over MQTT. --out names a folder,
-or a file that ends in .service.
+On the station. --follow prints the unit that takes part in rollouts over MQTT. --out names a
+folder, or a file that ends in .service.
 """
 
 
