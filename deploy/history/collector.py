@@ -29,6 +29,8 @@ GATHER_S = 0.1
 """A batch is committed when it is full, or this long after its first message,"""
 QUIET_S = 0.01
 """or when nothing more came for so long."""
+TICK_S = 0.1
+"""Longest wait for a message or for room, so that a stop is obeyed soon."""
 WAITING_MAX = 50_000
 """Messages that may wait for the database; then the broker is not read until there is room."""
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 10.0
@@ -88,7 +90,7 @@ class Collector:
         """Wait for room; while there is none the broker is not read. False: we are ending."""
         while not self._stop.is_set():
             try:
-                self._arrived.put(message, timeout=0.5)
+                self._arrived.put(message, timeout=TICK_S)
             except queue.Full:
                 continue
             return True
@@ -96,7 +98,7 @@ class Collector:
 
     def _gather(self) -> list[Incoming]:
         try:
-            batch = [self._arrived.get(timeout=0.5)]
+            batch = [self._arrived.get(timeout=TICK_S)]
         except queue.Empty:
             return []
         until = time.monotonic() + GATHER_S

@@ -17,7 +17,7 @@ from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.kinds.verdict import Action, VerdictMessage
 from edge_agent.contracts.wire.messages import DurableMessage, LatestMessage
 from edge_agent.contracts.wire.streams import Outbound
-from tests.station_kit import HEALTH, verdict
+from tests.station_kit import HEALTH, verdict, wait_until
 
 HOUR_NS = 3600 * 10**9
 NOON_NS = 1_782_648_000 * 10**9
@@ -99,7 +99,7 @@ def seen(station: str, state: str = "armed", at_ns: int = NOON_NS) -> list[Arriv
 
 @contextlib.contextmanager
 def collecting(broker: Broker, store: HistoryStore) -> Iterator[Collector]:
-    """A collector at work in a thread of its own, on a store that it opens."""
+    """A collector at work in a thread of its own, subscribed, on a store that it opens."""
     stop = threading.Event()
     collector = Collector(broker, store, SystemClock())
 
@@ -110,6 +110,7 @@ def collecting(broker: Broker, store: HistoryStore) -> Iterator[Collector]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
+        assert wait_until(lambda: collector.is_subscribed)
         yield collector
     finally:
         stop.set()

@@ -50,8 +50,8 @@ def test_new_durable_kind_reaches_the_plant_once_and_is_confirmed(
     path = tmp_path / "history.db"
     with (
         mosquitto(tmp_path / "broker") as broker,
-        Line(tmp_path / "s", broker.port, ack="application") as line,
         collecting(Broker("127.0.0.1", broker.port), SqliteStore(path)) as collector,
+        Line(tmp_path / "s", broker.port, ack="application") as line,
     ):
         ids = [line.outbox.put(tool_change(f"drill {k}")) for k in range(3)]
         ids += line.put(1)
