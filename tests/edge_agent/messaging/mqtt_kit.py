@@ -63,6 +63,7 @@ class Client:
         self._client = paho.Client(
             paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5
         )
+        self._client.reconnect_delay_set(0.05, 0.2)
         self._client.on_message = lambda _c, _u, m: self.payloads.append((m.topic, m.payload))
         self._client.on_disconnect = lambda _c, _u, _f, reason, _p: self.ended.append(str(reason))
         self._client.on_connect = lambda client, *_: self._subscribe(client, topics)

@@ -109,7 +109,7 @@ def test_machine_in_alarm_is_in_alarm_after_kill_9(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     rng = np.random.default_rng(0)
     for k in range(30):
-        loud = rng.normal(0, 5, 512)
+        loud = rng.normal(0, 5, 128)
         np.savetxt(tmp_path / "runs" / f"r{k:02d}.csv", loud, header="x", comments="")
     (tmp_path / "station.toml").write_text(STATION + "paced = true\n")
     words = [sys.executable, "-m", "edge_agent", "run", "station.toml", "--verbose"]

@@ -181,7 +181,10 @@ def test_output_that_hangs_is_told_and_every_part_is_decided_when_it_goes_on(ben
             free.wait(20)
 
     station = Station(
-        read_config(path), clock=SystemClock(), output=output, timing=Timing(still_s=0.3)
+        read_config(path),
+        clock=SystemClock(),
+        output=output,
+        timing=Timing(still_s=0.3, rearm_s=0.2),
     )
     stop = threading.Event()
     thread = threading.Thread(target=station.run, args=[stop])

@@ -21,6 +21,7 @@ from edge_agent.infer.runtimes.edgetpu import PROBE_S
 from edge_agent.station.config import read_config
 from edge_agent.station.station import Station
 from edge_agent.station.systemd import Supervisor, supervisor_of
+from edge_agent.station.timing import Timing
 from tests.station_kit import wait_until, write_image_bundle, write_station
 
 LIVE = 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "repeat"'
@@ -79,20 +80,16 @@ def test_agent_is_ready_when_armed_and_alive_until_it_is_stopped(
     bench: Path, manager: Manager
 ) -> None:
     write_station(bench, LIVE)
-    write_image_bundle(bench / "brightness.bundle", score_off=0.25)
     agent = start_agent(bench, 0.4)
     try:
-        assert wait_until(lambda: any("in the workshop" in word for word in manager.words()))
-        assert "READY=1" not in manager.words(), "ready before it is armed"
+        assert wait_until(lambda: manager.signs_of_life() >= 4)
         assert manager.words()[0].startswith("EXTEND_TIMEOUT_USEC=")
-        write_image_bundle(bench / "brightness.bundle")
-        assert wait_until(lambda: manager.signs_of_life() >= 4, 15)
         armed = next(k for k, word in enumerate(manager.words()) if word.startswith("STATUS=armed"))
         assert armed < manager.words().index("READY=1")
         os.kill(agent.pid, signal.SIGSTOP)
-        time.sleep(0.2)
+        time.sleep(0.1)
         stopped_s = time.monotonic()
-        time.sleep(0.5)
+        time.sleep(0.3)
         assert manager.signs_of_life(stopped_s) == 0
         os.kill(agent.pid, signal.SIGCONT)
         assert wait_until(lambda: manager.signs_of_life(stopped_s) >= 2)
@@ -104,6 +101,31 @@ def test_agent_is_ready_when_armed_and_alive_until_it_is_stopped(
     assert manager.words().count("READY=1") == 1
     assert "STOPPING=1" in manager.words()
     assert wait_until(lambda: "STATUS=stopping: asked to" in manager.words())
+
+
+def test_station_that_cannot_arm_is_not_ready_until_it_can(
+    bench: Path, manager: Manager, tmp_path: Path
+) -> None:
+    write_image_bundle(bench / "brightness.bundle", score_off=0.25)
+    station = Station(
+        read_config(write_station(bench, LIVE)),
+        clock=SystemClock(),
+        supervisor=Supervisor(str(tmp_path / "notify"), 0.4),
+        timing=Timing(rearm_s=0.2),
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=station.run, args=[stop])
+    thread.start()
+    try:
+        assert wait_until(lambda: any("in the workshop" in word for word in manager.words()))
+        assert "READY=1" not in manager.words(), "ready before it is armed"
+        write_image_bundle(bench / "brightness.bundle")
+        assert wait_until(lambda: "READY=1" in manager.words())
+    finally:
+        stop.set()
+        thread.join(20)
+    armed = next(k for k, word in enumerate(manager.words()) if word.startswith("STATUS=armed"))
+    assert armed < manager.words().index("READY=1")
 
 
 def test_time_is_asked_for_each_channel_as_long_as_its_accelerator_may_hang(
@@ -143,9 +165,9 @@ def test_channel_that_hangs_takes_the_signs_of_life_away(
     assert wait_until(lambda: manager.signs_of_life() >= 3)
     hang.set()
     assert hangs.wait(20)
-    time.sleep(0.5)
+    time.sleep(0.3)
     hung_s = time.monotonic()
-    time.sleep(0.6)
+    time.sleep(0.3)
     silent = manager.signs_of_life(hung_s) == 0
     free.set()
     back = wait_until(lambda: manager.signs_of_life(hung_s) >= 2)

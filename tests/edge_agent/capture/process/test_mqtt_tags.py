@@ -29,7 +29,7 @@ class Plant:
     """A PLC's gateway: publishes tags and waits until the broker has them."""
 
     def __init__(self, port: int) -> None:
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
@@ -73,9 +73,9 @@ def first(source: MqttTags, within_s: float = 20.0) -> Item | None:
 
 
 def exactly(source: MqttTags, count: int) -> list[Item]:
-    """The first `count` items, and whatever comes within half a second after them."""
+    """The first `count` items, and whatever comes within a fifth of a second after them."""
     found = [item for item in (first(source) for _ in range(count)) if item is not None]
-    more = (source.next(0.1) for _ in range(5))
+    more = (source.next(0.1) for _ in range(2))
     return [*found, *(item for item in more if item is not None)]
 
 
