@@ -38,7 +38,7 @@ class Line:
     """An outbox and its sender."""
 
     def __init__(self, folder: Path, port: int, **keys: object) -> None:
-        table = {"host": "127.0.0.1", "port": port, "reconnect_max_s": 0.5, **keys}
+        table = {"host": "127.0.0.1", "port": port, "reconnect_max_s": 0.2, **keys}
         self.outbox = Outbox(
             OutboxStore(folder / "state", 64),
             ActedCounter(folder / "state"),
@@ -116,7 +116,7 @@ def test_what_was_made_while_the_broker_was_away_arrives_when_it_is_back(
         assert wait_until(lambda: line.outbox.waiting == 0)
     broker.stop()
     second = line.put(200)
-    time.sleep(1.0)
+    time.sleep(0.4)
     assert line.outbox.waiting == 200
     broker.start()
     with Subscriber(broker.port, "demo") as plant:
@@ -218,7 +218,7 @@ def test_receiver_confirms_where_the_broker_is_not_trusted(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     with Subscriber(broker.port, "demo") as plant:
-        line = Line(tmp_path, broker.port, ack="application", ack_timeout_s=1)
+        line = Line(tmp_path, broker.port, ack="application", ack_timeout_s=0.3)
         ids = line.put(20)
         assert plant.wait_for(20, 10) == 20
         assert line.outbox.waiting == 20, "a PUBACK was taken for the receiver's word"
