@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 from starlette.testclient import TestClient
@@ -34,6 +35,8 @@ from edge_agent.web.users import Role
 PASSWORD = "a long password"
 ADDRESS = "http://localhost:8080"
 LOG = logging.getLogger("lineside.test")
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Most tests of the page log in; what a good hash costs is known."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class PageKit:
             inside=dataclasses.replace(self.inside, bundles_root=self.folder / "station"),
             evidence=self.evidence,
         )
+        self.page.rooms.users.hasher = QUICK
         self.scoring = Scoring(threshold=0.5)
         self.page.set_models(lambda: [self.model()])
         self.app = build_app(self.page.rooms)

@@ -56,9 +56,13 @@ class UserList(Strict):
 
 
 class UserFile:
-    """Reads the file again whenever it changes, so that a removed person is out at once."""
+    """Reads the file again whenever it changes, so that a removed person is out at once.
+
+    hasher: hashes new passwords; a hash itself says how it was made.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.hasher = HASHER
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
         self._known = UserList()
@@ -89,7 +93,7 @@ class UserFile:
         user = self.users().get(name)
         with self._one_check:
             try:
-                HASHER.verify(user.password_hash if user else NOBODY, password)
+                self.hasher.verify(user.password_hash if user else NOBODY, password)
             except (VerificationError, InvalidHashError):
                 return None
         return user.role if user else None
@@ -99,7 +103,7 @@ class UserFile:
         _refuse_bad(name, password)
         known = dict(self.users())
         is_new = name not in known
-        known[name] = User(role=role, password_hash=HASHER.hash(password))
+        known[name] = User(role=role, password_hash=self.hasher.hash(password))
         self._write(known)
         return is_new
 

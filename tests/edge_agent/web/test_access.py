@@ -176,7 +176,7 @@ def test_passwords_are_kept_as_argon2_and_the_file_is_private(tmp_path: Path) ->
     users = UserFile(tmp_path / "users.json")
     users.add("anna", Role.VIEWER, PASSWORD)
     text = (tmp_path / "users.json").read_text()
-    assert "$argon2id$" in text
+    assert "$argon2id$v=19$m=19456,t=2,p=1$" in text
     assert PASSWORD not in text
     assert (tmp_path / "users.json").stat().st_mode & 0o077 == 0
     assert users.check("anna", PASSWORD) == Role.VIEWER
