@@ -12,11 +12,10 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import BundleError, StorageError
-from edge_agent.contracts.core.files import storage_error
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Sha256, parse_json
 from edge_agent.contracts.wire.kinds.desired import DesiredState
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import read_below, write_below
 
 FOLDER, FILE = "rollout", "desired.json"
 
@@ -36,14 +35,7 @@ class Taken(Strict):
 
 def read_taken(root: Path) -> Taken | None:
     """What was taken last; None before the first. Raises StorageError for a damaged file."""
-    path = root / FOLDER / FILE
-    try:
-        with Folder.open(root) as station, station.subfolder(FOLDER) as folder:
-            text = folder.read(FILE)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_error(path, error) from error
+    path, text = root / FOLDER / FILE, read_below(root, FOLDER, FILE)
     if text is None:
         return None
     try:
@@ -58,12 +50,4 @@ def read_taken(root: Path) -> Taken | None:
 
 def write_taken(root: Path, taken: Taken) -> None:
     """Whole and durable, or not at all; raises StorageError."""
-    try:
-        make_folder(root)
-        with (
-            Folder.open(root) as station,
-            station.subfolder(FOLDER, create=True) as folder,
-        ):
-            folder.write(FILE, taken.model_dump_json(indent=1).encode())
-    except OSError as error:
-        raise storage_error(root / FOLDER / FILE, error) from error
+    write_below(root, FOLDER, FILE, taken.model_dump_json(indent=1).encode())

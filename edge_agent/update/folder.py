@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.core.files import fsync_dir
+from edge_agent.contracts.core.files import fsync_dir, storage_error
 
 LOG = logging.getLogger("lineside.update")
 
@@ -197,6 +197,27 @@ class Folder:
     def _warn(self, _: object, name: str, fault: tuple[object, BaseException, object]) -> None:
         # The switch is done by then: a slot that stays only costs space.
         LOG.warning("cannot be removed: %s/%s: %s", self.path, name, fault[1])
+
+
+def read_below(root: Path, folder: str, name: str) -> bytes | None:
+    """The file ROOT/FOLDER/NAME, None where there is none; raises StorageError."""
+    try:
+        with Folder.open(root) as station, station.subfolder(folder) as inner:
+            return inner.read(name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error(root / folder / name, error) from error
+
+
+def write_below(root: Path, folder: str, name: str, payload: bytes, mode: int = FILE_MODE) -> None:
+    """Write ROOT/FOLDER/NAME, whole and durable or not at all; raises StorageError."""
+    try:
+        make_folder(root)
+        with Folder.open(root) as station, station.subfolder(folder, create=True) as inner:
+            inner.write(name, payload, mode)
+    except OSError as error:
+        raise storage_error(root / folder / name, error) from error
 
 
 def make_folder(path: Path) -> None:

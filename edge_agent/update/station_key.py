@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge_agent.contracts.core.errors import StorageError
-from edge_agent.contracts.core.files import storage_error
 from edge_agent.contracts.model.bundle import ENCRYPTED
 from edge_agent.contracts.model.encrypted import decrypt_bundle
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import read_below, write_below
 
 FOLDER, FILE = "keys", "station.pem"
 
@@ -43,24 +42,12 @@ def readable(root: Path, payload: bytes, where: str) -> bytes:
 def _make(root: Path) -> X25519PrivateKey:
     private = X25519PrivateKey.generate()
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    try:
-        make_folder(root)
-        with Folder.open(root) as station, station.subfolder(FOLDER, create=True) as folder:
-            folder.write(FILE, text, mode=0o600)
-    except OSError as error:
-        raise storage_error(root / FOLDER / FILE, error) from error
+    write_below(root, FOLDER, FILE, text, mode=0o600)
     return private
 
 
 def _read(root: Path) -> X25519PrivateKey | None:
-    path = root / FOLDER / FILE
-    try:
-        with Folder.open(root) as station, station.subfolder(FOLDER) as folder:
-            text = folder.read(FILE)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_error(path, error) from error
+    path, text = root / FOLDER / FILE, read_below(root, FOLDER, FILE)
     if text is None:
         return None
     try:

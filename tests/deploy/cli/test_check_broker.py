@@ -71,6 +71,6 @@ def test_a_configuration_is_written_with_its_passwords(
     words = ["--host", "broker.plant", "--station", "press-3", "--out", str(tmp_path), "--json"]
     assert main(["broker-config", broker, *words]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["users"] == ["press-3", "collector", "viewer"]
+    assert told["users"] == ["press-3", "collector", "viewer", "rollout"]
     assert all((tmp_path / name).is_file() for name in told["files"])
     assert (tmp_path / "passwords" / "press-3").read_text().strip()
