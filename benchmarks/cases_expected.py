@@ -215,10 +215,9 @@ EXPECTED: dict[str, Expected] = {
             (r"left on disk (\d+) should be about (\d+)", lambda left, right: left >= right - 20),
         ),
     ),
-    # Numbers are shared with evidence, which that auditor does not subscribe to: what is counted is
-    # the verdicts that it got.
+    # Evidence, to which that auditor does not subscribe, may wait.
     "attacks/ack_overflow.py": Expected(
-        (),
+        (r"holes 0 ",),
         (r"does not end on SIGTERM", r"gaps [1-9]"),
         figures=(
             (

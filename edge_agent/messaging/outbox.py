@@ -23,6 +23,7 @@ from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.outbox_writer import OutboxWriter
 from edge_agent.messaging.row import NUMBER_MAX, Row
+from edge_agent.messaging.side_numbers import MAIN_STREAMS, SideNumbers
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
 
 
@@ -54,9 +55,11 @@ class Outbox:
         self._probe_s = probe_s
         self._queue = HandOver(hand_over, batch)
         self._unused: set[int] = set()
+        self._side = SideNumbers()
         self._writer = OutboxWriter(
             store,
             counter,
+            self._side,
             self._queue,
             station=station,
             clock=clock,
@@ -142,21 +145,17 @@ class Outbox:
 
         Raises ValueError for a message that JSON cannot carry; it counts as not kept.
         """
+        stream = stream_of(message).name
+        if number is None and stream not in MAIN_STREAMS and self._writer.open:
+            return self._hand_over(message, stream, self._side.epoch, self._side.take())
         if number is None:
             number = self.take()
         if not 0 <= number < NUMBER_MAX:
             raise ValueError(f"{number} is no number of take()")
-        event_id = f"{self._station}/{self.epoch}/{number}"
         try:
-            payload = payload_of(message, event_id)
-        except ValueError as error:
+            return self._hand_over(message, stream, self.epoch, number)
+        finally:
             self._unused.discard(number)
-            self._queue.miss(self.epoch, number, f"JSON cannot carry it: {error}"[:200])
-            raise
-        waiting = Waiting(self.epoch, number, stream_of(message).name, payload)
-        self._queue.put(waiting, self.fault or "the disk was too slow")
-        self._unused.discard(number)
-        return event_id
 
     def confirm(self, rows: Iterable[Row]) -> None:
         """The receiver has these: they may be deleted."""
@@ -180,6 +179,17 @@ class Outbox:
         with self._queue.change:
             self._queue.damage = error
             self._queue.change.notify_all()
+
+    def _hand_over(self, message: DurableMessage, stream: str, epoch: str, number: int) -> str:
+        event_id = f"{self._station}/{epoch}/{number}"
+        try:
+            payload = payload_of(message, event_id)
+        except ValueError as error:
+            self._queue.miss(epoch, number, f"JSON cannot carry it: {error}"[:200])
+            raise
+        waiting = Waiting(epoch, number, stream, payload)
+        self._queue.put(waiting, self.fault or "the disk was too slow")
+        return event_id
 
     def _run(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Book, Gap, Row, new_epoch
+from edge_agent.messaging.side_numbers import SideNumbers
 from edge_agent.messaging.sqlite_faults import StoreBusyError, StoreDamagedError, StoreRefusedError
 from edge_agent.messaging.thinning import Thinning
 
@@ -43,6 +44,7 @@ class OutboxWriter:
         self,
         store: OutboxStore,
         counter: ActedCounter,
+        side: SideNumbers,
         queue: HandOver,
         *,
         station: str,
@@ -57,6 +59,7 @@ class OutboxWriter:
         self.full = False
         self._store = store
         self._counter = counter
+        self._side = side
         self._queue = queue
         self._station = station
         self._clock = clock
@@ -101,12 +104,14 @@ class OutboxWriter:
         self._compare_with_disk(doubtful)
         self._report_gaps(list(self._books.values()))
         epoch = new_epoch(newest, self._clock.utc_ns() // 1_000_000_000)
-        self._books[epoch] = Book(epoch)
+        side = new_epoch(epoch, 0)
+        self._books |= {epoch: Book(epoch), side: Book(side)}
         self._store.commit([], self._books.values())
         self._store.forget_old_epochs()
         accounts.write_note(folder, self._books.values(), epoch, clean=False)
         # Last: until here the counter still tells the next start of the run before.
         self._counter.begin(int(epoch))
+        self._side.begin(side)
         self.epoch, self.open = epoch, True
         self.fault, self.full = "", False
 
@@ -276,7 +281,9 @@ class OutboxWriter:
         if gap is None:
             raise ValueError(f"epoch {book.epoch} has no gap")
         if book.gap_seq is None:
-            book.gap_seq = self._counter.take() if book.epoch == self.epoch else book.next_seq
+            givers = {self.epoch: self._counter.take, self._side.epoch: self._side.take}
+            give = givers.get(book.epoch)
+            book.gap_seq = book.next_seq if give is None else give()
         message = GapMessage(
             station=self._station,
             event_id=f"{self._station}/{book.epoch}/{book.gap_seq}",

@@ -15,6 +15,7 @@ from edge_agent.messaging.outbox_reader import OutboxReader
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.outbox_writer import TRIES, OutboxWriter
 from edge_agent.messaging.row import Row
+from edge_agent.messaging.side_numbers import SideNumbers
 from tests.edge_agent.messaging.outbox_kit import gaps_of
 from tests.station_kit import verdict
 
@@ -32,6 +33,7 @@ class Bench:
         self.writer = OutboxWriter(
             self.store,
             self.counter,
+            SideNumbers(),
             self.queue,
             station="test",
             clock=self.clock,
