@@ -37,9 +37,6 @@ comes sooner adds to it."""
 ROUNDS = 10
 """Rows that a receiver has not confirmed yet: at most so many windows of them."""
 
-OPTIONAL = (*TELEMETRY_STREAMS, "evidence")
-"""Streams that many plants have no use for: that nobody subscribes to them is no fault."""
-
 REASONS = {
     NO_SUBSCRIBER: "nobody subscribes to it",
     0x80: "unspecified error",
@@ -64,7 +61,7 @@ class Refusal:
 
 @dataclass
 class Pause:
-    """A topic that takes nothing. unheard: nobody subscribes to it, and need not."""
+    """A topic that takes nothing. unheard: it is telemetry, and nobody subscribes to it."""
 
     due_s: float
     wait_s: float
@@ -300,7 +297,7 @@ class Delivery:
         # At the end: a pause asks with the row that was tried longest ago.
         self.set_apart[row.id] = Refusal(row, reason, now_s + wait_s, wait_s)
         in_a_row = self._refusals[row.stream] = self._refusals.get(row.stream, 0) + 1
-        unheard = code == NO_SUBSCRIBER and row.stream in OPTIONAL
+        unheard = code == NO_SUBSCRIBER and row.stream in TELEMETRY_STREAMS
         pause = self.pauses.get(row.stream)
         if pause is not None and pause.probing:
             pause.probing, pause.unheard = False, unheard
@@ -313,7 +310,7 @@ class Delivery:
     def faults(self) -> list[str]:
         """Sentences on what is kept because nobody takes it.
 
-        A stream that a plant has no use for is none.
+        Telemetry that a plant has no use for is none: it waits, and is the first to go.
         """
         found = [
             f"{name} messages stay on disk: {pause.reason}"

@@ -104,5 +104,6 @@ def test_no_row_is_longer_than_a_page() -> None:
 def test_only_tables_that_may_have_a_row_are_read() -> None:
     assert (table_of("condition"), table_of("verdict")) == ("telemetry", "message")
     assert tables_of(["part"], ()) == ["telemetry"]
-    assert tables_of(None, ("condition", "part", "verdict")) == ["message"]
+    telemetry = ("condition", "part", "evidence")
+    assert tables_of(None, (*telemetry, "verdict")) == ["message"]
     assert tables_of(None, ("verdict",)) == ["message", "telemetry"]

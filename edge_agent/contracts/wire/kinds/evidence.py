@@ -28,7 +28,7 @@ class EvidenceMessage(DurableMessage):
 STREAM = Stream(
     "evidence",
     EvidenceMessage,
-    "results",
+    "telemetry",
     qos=1,
     retain=False,
     max_bytes=2048,
