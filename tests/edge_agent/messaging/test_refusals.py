@@ -63,9 +63,10 @@ def test_topic_without_rights_is_paused_and_goes_on_when_the_rights_are_there(
         ids = line.put(300)
         # The topic is paused: a single refused message would wait for a minute.
         assert line.says("verdict messages stay on disk: not authorized")
-        wait_until(lambda: False, 1.5)
         # mosquitto 2.0.11 ends the connection after every message that it denies.
-        assert broker.log.read_text().count("as line") <= 12, "a storm of connections"
+        begun = broker.log.read_text().count("as line")
+        wait_until(lambda: False, 1.5)
+        assert broker.log.read_text().count("as line") - begun <= 4, "a storm of connections"
         assert plant.payloads == []
         broker.stop()
         rights(tmp_path, "state", "verdict")
