@@ -102,6 +102,9 @@ class _Listener:
         time.sleep(1)
         self._process.terminate()
         self._thread.join(10)
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _read(self) -> None:
         for line in self._process.stdout or ():

@@ -119,7 +119,7 @@ def steel(data: Path, folder: Path) -> Path:
     head, faults = table[0], table[0][27:]
     rows = [[*row[:27], faults[[float(cell) for cell in row[27:]].index(1.0)]] for row in table[1:]]
     _write_table(folder / "plates.csv", (*head[:27], "fault"), rows)
-    text = 'task = "tabular-class"\n\n[tabular]\nfile = "plates.csv"\nlabel = "fault"\n'
+    text = 'task = "tabular-class"\ngood = []\n\n[tabular]\nfile = "plates.csv"\nlabel = "fault"\n'
     (folder / "dataset.toml").write_text(text, encoding="utf-8")
     return folder
 
