@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.wire.messages import DurableMessage
-from edge_agent.contracts.wire.streams import Outbound
+from edge_agent.contracts.wire.streams import Outbound, stream_of
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.messaging.mqtt.sender import Sender
@@ -106,7 +106,9 @@ class Publisher:
         if self._outbox is None or self._sender is None:
             return
         if isinstance(message, DurableMessage):
-            self._outbox.put(message, number)
+            # Telemetry for nobody takes no room; what was tried before asks on for a subscriber.
+            if stream_of(message).name not in self._sender.unheard:
+                self._outbox.put(message, number)
         else:
             self._sender.publish(message)
 

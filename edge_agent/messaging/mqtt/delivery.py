@@ -328,6 +328,17 @@ class Delivery:
             found.append(f"no receiver confirms {len(self.unconfirmed)} messages that were sent")
         return found
 
+    @property
+    def unheard(self) -> frozenset[str]:
+        """Streams of telemetry to which nobody subscribes."""
+        return frozenset(name for name, pause in self.pauses.items() if pause.unheard)
+
+    @property
+    def unheard_rows(self) -> int:
+        """Rows of these streams that were tried."""
+        unheard = self.unheard
+        return sum(refusal.row.stream in unheard for refusal in self.set_apart.values())
+
     def _accept(self, row: Row) -> None:
         """The broker took a row: the connection, its topic and the window are good again."""
         self._strikes.pop(row.id, None)

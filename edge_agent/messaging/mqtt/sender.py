@@ -55,7 +55,7 @@ class Sender:
     """Sends the outbox, the state (retained, also as last will) and the health.
 
     fault: why nothing is sent; empty while the broker takes messages. confirmed: durable messages
-    that the broker (or the receiver) confirmed.
+    that the broker (or the receiver) confirmed. unheard: streams to which nobody subscribes.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Sender:
     ) -> None:
         self.fault = "not connected yet"
         self.confirmed = 0
+        self.unheard: frozenset[str] = frozenset()
         self._config = config
         self._station = station
         self._client_id = client_id
@@ -217,7 +218,7 @@ class Sender:
     def _finished(self) -> bool:
         if self._stop_at_s is None:
             return False
-        sent = self._outbox.waiting == 0 and not self._news
+        sent = self._outbox.waiting <= self._delivery.unheard_rows and not self._news
         return sent or self._now_s() > self._stop_at_s
 
     # --- sending
@@ -355,7 +356,7 @@ class Sender:
 
     def _notice(self) -> None:
         """Tell what is not taken, once; a connection that lasts is sound."""
-        faults = self._delivery.faults()
+        faults, self.unheard = self._delivery.faults(), self._delivery.unheard
         if self._backoff.lasts(self._now_s() - self._connected_s):
             self._recover()
         if self._backoff.rivals:
