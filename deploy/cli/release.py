@@ -13,6 +13,7 @@ from edge_agent.contracts.core.errors import ConfigError
 EXAMPLES = """examples:
   lineside-deploy release caps-1.0.0.bundle
   lineside-deploy release caps-1.0.0.bundle --line castings --keys keys --to /srv/releases
+  lineside-deploy release --agent wheels-aarch64
   lineside-deploy release --withdraw main/caps-1.0.0.bundle
   lineside-deploy release --refresh
   lineside-deploy release caps-1.0.0.bundle --encrypt-for stations.toml
@@ -29,8 +30,9 @@ def register(verbs: Verbs) -> None:
     release.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE")
     release.add_argument("--line", default="main", help="the product line (main)")
     release.add_argument(
-        "--withdraw", metavar="LINE/NAME-VERSION.bundle", help="take a release back"
+        "--agent", type=Path, metavar="DIR", help="publish the agent's wheels as one set"
     )
+    release.add_argument("--withdraw", metavar="LINE/FILE", help="take a release back")
     release.add_argument(
         "--encrypt-for",
         type=Path,
@@ -42,18 +44,22 @@ def register(verbs: Verbs) -> None:
 
 
 def _release(args: argparse.Namespace) -> int:
-    asked = [bool(args.bundles), args.withdraw is not None, args.refresh]
+    asked = [bool(args.bundles), args.agent is not None, args.withdraw is not None, args.refresh]
     if sum(asked) != 1:
         raise ConfigError(
             "nothing to do" if not any(asked) else "these exclude each other",
             where="lineside-deploy release",
-            cure="name bundles, or --withdraw, or --refresh",
+            cure="name bundles, or --agent, or --withdraw, or --refresh",
         )
     repository = opened(args)
     if args.withdraw is not None:
         repository.withdraw(args.withdraw)
     elif args.refresh:
         repository.refresh()
+    elif args.agent is not None:
+        from deploy.signing.wheel_release import release_agent
+
+        release_agent(args.agent, repository)
     else:
         from deploy.signing.release import release_bundles
 

@@ -22,7 +22,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 
 
 def unit_text(*, program: str = PROGRAM, config: str = CONFIG, user: str = USER) -> str:
-    """The unit that runs `program run config` as `user`; raises ConfigError."""
+    """The unit that runs `program launch config` as `user`; raises ConfigError."""
     for option, path in (("--program", program), ("--station", config)):
         _refuse_strange(option, path)
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", user):

@@ -9,7 +9,7 @@ from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.streams import Outbound
-from edge_agent.update.watches import STATE_JSON
+from edge_agent.update.state_word import STATE_JSON
 
 LOG = logging.getLogger("lineside.station")
 

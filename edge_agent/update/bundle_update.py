@@ -21,7 +21,8 @@ from edge_agent.update.folder import Folder, make_folder
 from edge_agent.update.journal import Journal, read_journal
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
-from edge_agent.update.slot_store import CANDIDATE, CURRENT, SlotStore
+from edge_agent.update.slot_links import CURRENT
+from edge_agent.update.slot_store import CANDIDATE, SlotStore
 from edge_agent.update.slots import SelfTest, refuse_older
 from edge_agent.update.state_table import State
 from edge_agent.update.trust_folder import read_trusted, write_trusted

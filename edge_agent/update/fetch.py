@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 MOST_METADATA_BYTES = 1 << 20
 TIMEOUT_S = 20.0
-PLACE = re.compile(r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.bundle")
+PLACE = re.compile(
+    r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.(bundle|wheels)"
+)
 
 Read: TypeAlias = Callable[[str, int], bytes | None]
 """The file of a path below the folder, of at most so many bytes; None where there is none."""
@@ -67,6 +70,32 @@ def as_it_is(payload: bytes, where: str) -> bytes:
     return payload
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A release of a kind ("bundle", "wheels"). version: empty for the newest; line: the product
+    line that must have released it, empty for any."""
+
+    name: str
+    version: str = ""
+    kind: str = "bundle"
+    line: str = ""
+
+    def is_met_by(self, line: str, name: str, version: str, kind: str) -> bool:
+        """Whether a target is one of it."""
+        may = self.version in ("", version) and self.line in ("", line)
+        return may and (name, kind) == (self.name, self.kind)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A target as it was released, with the metadata that lead to it; `path`: where it lay."""
+
+    path: str
+    payload: bytes
+    manifest_sha256: str
+    signature: Signature
+
+
 def fetch_release(
     read: Read,
     name: str,
@@ -80,12 +109,31 @@ def fetch_release(
     """The signed bytes of the newest release of the bundle `name`, checked against `trusted`.
 
     version: this one in place of the newest. decrypt: reads what is encrypted for this station;
-    nothing of that is written anywhere. Raises SignatureError or RollbackError before the
-    bundle is fetched, StorageError for what is missing, DeviceError for a server out of reach.
+    nothing of that is written anywhere. Raises as fetch_target does.
+    """
+    wanted = Wanted(name, version)
+    found = fetch_target(read, wanted, trusted, now_ns=now_ns, where=where)
+    bundle = parse_bundle(decrypt(found.payload, found.path), found.path)
+    if sha256_hex(bundle.manifest_bytes) != found.manifest_sha256:
+        raise SignatureError(
+            "holds another manifest than was released",
+            where=found.path,
+            cure="ask who released it",
+        )
+    return signed_bundle(bundle, found.signature.model_dump_json().encode())
+
+
+def fetch_target(
+    read: Read, wanted: Wanted, trusted: Trusted, *, now_ns: int, where: str
+) -> Fetched:
+    """A release, checked against `trusted`.
+
+    Raises SignatureError or RollbackError before the file is fetched, StorageError for what
+    is missing, DeviceError for a server out of reach.
     """
     from edge_agent.update.metadata import find_release
 
-    signature, path, target = _newest(_Folder(read, where), name, version)
+    signature, path, target = _newest(_Folder(read, where), wanted)
     manifest_sha256 = str(target.custom.get(MANIFEST_SHA256))
     find_release(signature, manifest_sha256, trusted, now_ns=now_ns, where=f"{where}: {path}")
     folder, _, file = path.rpartition("/")
@@ -97,12 +145,7 @@ def fetch_release(
             where=f"{where}/{place}",
             cure="copy the folder of releases again, whole",
         )
-    bundle = parse_bundle(decrypt(payload, place), place)
-    if sha256_hex(bundle.manifest_bytes) != manifest_sha256:
-        raise SignatureError(
-            "holds another manifest than was released", where=place, cure="ask who released it"
-        )
-    return signed_bundle(bundle, signature.model_dump_json().encode())
+    return Fetched(place, payload, manifest_sha256, signature)
 
 
 def reader(source: str, ca: Path | None = None) -> Read:
@@ -216,7 +259,7 @@ class _Folder:
         )
 
 
-def _newest(folder: _Folder, name: str, version: str) -> tuple[Signature, str, _Target]:
+def _newest(folder: _Folder, wanted: Wanted) -> tuple[Signature, str, _Target]:
     timestamp = folder.text("timestamp.json")
     listing = folder.signed(_Listing, timestamp, "timestamp.json")
     snapshot_name = f"{_version(folder, listing, 'snapshot.json')}.snapshot.json"
@@ -227,12 +270,11 @@ def _newest(folder: _Folder, name: str, version: str) -> tuple[Signature, str, _
         text = folder.text(f"{listing.meta[file].version}.{file}")
         for path, target in folder.signed(_Targets, text, file).targets.items():
             place = PLACE.fullmatch(path)
-            wanted = place and place[2] == name and version in ("", place[3])
-            if place and wanted and f"{place[1]}.json" == file:
+            if place and f"{place[1]}.json" == file and wanted.is_met_by(*place.groups()):
                 found.append((Order(place[3]), path, target, text))
     if not found:
         raise StorageError(
-            f"no release of {f'{name} {version}'.strip()!r}",
+            f"no release of {f'{wanted.name} {wanted.version}'.strip()!r}",
             where=folder.where,
             cure="check the name, or release it",
         )

@@ -39,6 +39,8 @@ class Journal(Strict):
     probation_s: float = Field(
         default=0.0, ge=0, description="watched for this long; 0: not at all"
     )
+    source: str = Field(default="", description="folder or address that it comes from")
+    ca: str = Field(default="", description="file of who signs that server's certificate")
     promoted: bool = Field(default=False, description="a person has let it pass the gate")
     reason: str = Field(default="", description="why it was given up, or waits")
 

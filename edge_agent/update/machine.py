@@ -37,7 +37,8 @@ pass.
 class UpdateMachine:
     """Runs the table's actions over the open folder `update`, which the caller has locked.
 
-    forget: clears what a candidate that is given up before the switch has left.
+    forget: clears what a candidate that is given up before the switch has left. verb: the agent's
+    verb by which a person goes on.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class UpdateMachine:
         folder: Folder,
         actions: Mapping[State, Action],
         forget: Callable[[Journal], None] = lambda _: None,
+        verb: str = "update",
     ) -> None:
         self._folder = folder
+        self._verb = verb
         self._actions = actions
         self._forget = forget
 
@@ -58,7 +61,7 @@ class UpdateMachine:
             raise BundleError(
                 f"an update is in the state {current.state}",
                 where=str(self._folder.path),
-                cure="let it end: `lineside-agent update resume`, or `update abort`",
+                cure=f"let it end: `lineside-agent {self._verb} resume`, or `{self._verb} abort`",
             )
         self.refuse_given_up(journal.candidate)
         write(self._folder, JOURNAL, journal)
@@ -70,7 +73,7 @@ class UpdateMachine:
             raise BundleError(
                 f"this candidate was given up ({reason})",
                 where=str(self._folder.path),
-                cure="convert a better one with a higher --version, or remove quarantine.json",
+                cure="release a better one with a higher version, or remove quarantine.json",
             )
 
     def run(self) -> Journal | None:

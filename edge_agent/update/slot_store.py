@@ -17,13 +17,13 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle, parse_bundle
 from edge_agent.contracts.model.manifest import Sha256, Version, parse_json
 from edge_agent.update.folder import Folder
+from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, linked_slot
 
 LOG = logging.getLogger("lineside.update")
 
-CURRENT, PREVIOUS, MIN_VERSION = "current", "previous", "min_version.json"
+MIN_VERSION = "min_version.json"
 CANDIDATE = "candidate"
 """The link to a bundle that judges in the shadow of the current one."""
-SLOT = re.compile(r"[0-9a-f]{64}")
 UNFINISHED_SLOT = re.compile(r"\.new-[0-9a-f]{8}")
 UNFINISHED = re.compile(
     rf"\.({CURRENT}|{PREVIOUS}|{CANDIDATE}|{re.escape(MIN_VERSION)})\.[0-9a-f]{{8}}"
@@ -69,8 +69,7 @@ class SlotStore:
 
     def linked(self, link: str) -> str | None:
         """The slot to which `current` or `previous` leads; None for none, or for another place."""
-        folder, _, slot = (self.folder.link(link) or "").rpartition("/")
-        return slot if folder == "slots" and SLOT.fullmatch(slot) else None
+        return linked_slot(self.folder, link)
 
     def bundle(self, slot: str | None) -> Bundle | None:
         """The bundle in `slot`; None where there is none. Raises BundleError for a damaged one."""

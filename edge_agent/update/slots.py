@@ -43,7 +43,8 @@ from edge_agent.update.signature import (
     released,
     required,
 )
-from edge_agent.update.slot_store import CURRENT, SlotStore
+from edge_agent.update.slot_links import CURRENT
+from edge_agent.update.slot_store import SlotStore
 from edge_agent.update.trust_folder import read_root, read_trusted, write_trusted
 from edge_agent.update.trusted import Trusted
 

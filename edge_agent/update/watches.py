@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.journal import Journal
 from edge_agent.update.shadow_tally import read_tally
+from edge_agent.update.state_word import read_state
 
-STATE_JSON = "state.json"
 TAKE_UP_S = 60.0
 """Within this time a running station has taken a bundle up, or the old one comes back."""
 LOOK_S = 0.5
@@ -57,7 +55,7 @@ class Probation:
     """
 
     def __init__(self, state_dir: Path, clock: Clock, *, take_up_s: float = TAKE_UP_S) -> None:
-        self._path = state_dir / STATE_JSON
+        self._state_dir = state_dir
         self._clock = clock
         self._take_up_s = take_up_s
 
@@ -67,7 +65,7 @@ class Probation:
         begun_ns, armed_ns = self._clock.mono_ns(), 0
         while journal.probation_s:
             now_ns = self._clock.mono_ns()
-            message = self._state()
+            message = read_state(self._state_dir)
             fault = _fault(message, title)
             if not fault:
                 armed_ns = armed_ns or now_ns
@@ -81,12 +79,6 @@ class Probation:
                 )
             self._clock.sleep_s(LOOK_S)
         return True
-
-    def _state(self) -> StateMessage | None:
-        try:
-            return StateMessage.model_validate_json(self._path.read_bytes())
-        except (OSError, ValidationError):
-            return None
 
 
 def _fault(message: StateMessage | None, title: str) -> str:

@@ -143,4 +143,4 @@ def test_unit_that_the_wheel_carries_is_installed(
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/lineside-agent.service\n")
     lines = (tmp_path / "lineside-agent.service").read_text().splitlines()
     assert "Type=notify" in lines
-    assert f"ExecStart={agent} run /var/lib/lineside/station.toml --quiet" in lines
+    assert f"ExecStart={agent} launch /var/lib/lineside/station.toml --quiet" in lines

@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_told(
 
     assert "did you mean 'main/bright" in told("release", "--withdraw", "main/brightnes-1.bundle")
     assert "keys line mian" in told("release", str(bundle), "--line", "mian")
-    assert "name bundles, or --withdraw" in told("release")
+    assert "name bundles, or --agent, or --withdraw" in told("release")
     assert "these exclude each other" in told("release", str(bundle), "--refresh")
     assert "did you mean 'root-1'" in told("keys", "rotate", "root1")
     assert "is no name of a product line" in told("keys", "line", "Castings/..")

@@ -85,7 +85,7 @@ def test_unit_of_another_station_is_whole(
     assert "systemctl enable --now lineside-agent" in capsys.readouterr().err
     unit = tmp_path / "lineside-agent.service"
     lines = unit.read_text().splitlines()
-    assert "ExecStart=/bin/true run /srv/press-3/station.toml --quiet" in lines
+    assert "ExecStart=/bin/true launch /srv/press-3/station.toml --quiet" in lines
     assert "ReadWritePaths=/srv/press-3" in lines
     assert "User=root" in lines
     assert not [line for line in lines if "/var/lib/lineside" in line and not line.startswith("#")]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.update.folder import Folder, make_folder
-from edge_agent.update.slot_store import CURRENT, MinVersion, SlotStore
+from edge_agent.update.slot_links import CURRENT
+from edge_agent.update.slot_store import MinVersion, SlotStore
 from tests.signing_kit import Workshop, open_workshop
 
 NUMBER = st.integers(0, 30)

@@ -10,7 +10,8 @@ from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.journal import Journal
-from edge_agent.update.watches import STATE_JSON, TAKE_UP_S, Probation, by_person
+from edge_agent.update.state_word import STATE_JSON
+from edge_agent.update.watches import TAKE_UP_S, Probation, by_person
 
 JOURNAL = Journal(candidate="0" * 64, name="caps", version="1.1.0", probation_s=30.0)
 

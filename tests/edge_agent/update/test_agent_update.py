@@ -1,0 +1,291 @@
+"""Every state of an update of the agent, with every kind of failure before and after its action.
+
+The matrix is made from the table of states. Whatever happens, and whenever: the agent that would be
+started is the old one or the new one, whole, and going on leads to an end.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from deploy.signing.keys import Keyring
+from deploy.signing.repository import Repository, Target
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    LinesideError,
+    RollbackError,
+    StorageError,
+)
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.model.wheel_set import WheelSet
+from edge_agent.update.agent_slots import AgentSlots
+from edge_agent.update.agent_update import AgentStation, agent_journal, newest_agent, opened_agent
+from edge_agent.update.fetch import Read, reader
+from edge_agent.update.folder import Folder
+from edge_agent.update.journal import Journal
+from edge_agent.update.launcher import Launcher
+from edge_agent.update.state_table import ATTEMPTS, ENDS, TABLE, State
+from edge_agent.update.trial import Record, read_trial, write_record
+from tests.edge_agent.update.test_machine import FAULTS, Fault, PowerCut, proven
+from tests.signing_kit import Workshop, now
+from tests.wheel_kit import agent_workshop, release_small_agent
+
+STATES = [row.state for row in TABLE if row.state != "roll_back"]
+NAME = "agent-any"
+SHARP = [
+    kind if kind in ("power cut", "refused") else pytest.param(kind, marks=pytest.mark.faults)
+    for kind in FAULTS
+]
+"""The others take the way of a power cut; the matrix has them where failures are tried in bulk."""
+
+
+@dataclass
+class Deeds:
+    """What was done at the station, and which places were read."""
+
+    restarts: int = 0
+    read: list[str] = field(default_factory=list)
+
+
+def build(slot: Path, wheels: Path, chosen: WheelSet) -> None:
+    """In the place of pip: the wheels that the list names are there, and the slot is empty."""
+    assert {wheel.file for wheel in chosen.wheels} <= {path.name for path in wheels.iterdir()}
+    assert not list(slot.iterdir())
+    (slot / "agent").write_text(chosen.version)
+
+
+def passes(slot: Path, chosen: WheelSet) -> None:
+    assert (slot / "agent").read_text() == chosen.version
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    workshop = agent_workshop(tmp_path_factory.mktemp("workshop"))
+    release_small_agent(workshop, "1.0.0")
+    return workshop
+
+
+@pytest.fixture(scope="module")
+def seed(workshop: Workshop) -> Path:
+    """A station whose agent is 1.0.0; 1.1.0 is released after it."""
+    root = workshop.folder / "seed"
+    (root / "trust").mkdir(parents=True)
+    (root / "state").mkdir()
+    shutil.copy(workshop.public, root / "trust" / "root.json")
+    station = at(root, workshop, Deeds())
+    begin(station, workshop)
+    assert to_the_end(station, Fault("done", PowerCut)).state == "done"
+    release_small_agent(workshop, "1.1.0")
+    return root
+
+
+@pytest.fixture
+def deeds() -> Deeds:
+    return Deeds()
+
+
+@pytest.fixture
+def station(seed: Path, workshop: Workshop, deeds: Deeds, tmp_path: Path) -> AgentStation:
+    shutil.copytree(seed, tmp_path / "station", symlinks=True)
+    return at(tmp_path / "station", workshop, deeds)
+
+
+def at(root: Path, workshop: Workshop, deeds: Deeds) -> AgentStation:
+    def source(folder: str, _: str) -> Read:
+        read = reader(folder)
+
+        def noted(path: str, most_bytes: int) -> bytes | None:
+            deeds.read.append(path)
+            return read(path, most_bytes)
+
+        return noted
+
+    def restart() -> None:
+        deeds.restarts += 1
+
+    return AgentStation(
+        root, root / "state", SystemClock(), source, build, passes, proven, proven, restart
+    )
+
+
+def begin(station: AgentStation, workshop: Workshop) -> None:
+    candidate = newest_agent(station, NAME, str(workshop.folder / "releases"))
+    with opened_agent(station) as machine:
+        machine.begin(candidate)
+
+
+def current(station: AgentStation) -> str:
+    """The version of the agent that the launcher would start; it must be whole."""
+    launcher = Launcher(station.root, station.state_dir, [], station.clock)
+    slot = launcher.choose().slot
+    with Folder.open(station.root / "agent") as folder:
+        slots = AgentSlots(folder)
+        wheels = slots.wheel_set(slot)
+        if slot is None:
+            return "own"
+        assert wheels is not None
+        passes(slots.path(slot), wheels)
+        return wheels.version
+
+
+def to_the_end(station: AgentStation, fault: Fault) -> Journal:
+    """Go on as a service does that is started again; every time the station must be whole."""
+    for _ in range(3 * ATTEMPTS):
+        try:
+            with opened_agent(station, fault.around) as machine:
+                journal = machine.run()
+        except (PowerCut, LinesideError):
+            journal = None
+        assert current(station) in ("own", "1.0.0", "1.1.0")
+        if journal is not None and journal.state in ENDS:
+            return journal
+    raise AssertionError("no end")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kind", SHARP)
+@pytest.mark.parametrize("state", STATES)
+def test_one_failure_leaves_a_whole_agent(
+    state: State, kind: str, after: bool, station: AgentStation, workshop: Workshop
+) -> None:
+    begin(station, workshop)
+    journal = to_the_end(station, Fault(state, FAULTS[kind], after))
+    end = ("quarantine", "1.0.0") if kind == "refused" else ("done", "1.1.0")
+    assert (journal.state, current(station)) == end
+    with Folder.open(station.root / "agent") as folder:
+        assert read_trial(folder) is None
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_three_power_cuts_give_the_candidate_up(
+    state: State, station: AgentStation, workshop: Workshop
+) -> None:
+    begin(station, workshop)
+    fault = Fault(state, PowerCut, times=ATTEMPTS)
+    assert to_the_end(station, fault).state == "quarantine"
+    assert (current(station), fault.begun.count(state)) == ("1.0.0", ATTEMPTS)
+    with opened_agent(station) as machine, pytest.raises(BundleError, match="was given up"):
+        machine.begin(newest_agent(station, NAME, str(workshop.folder / "releases")))
+
+
+def test_the_way_back_is_tried_until_it_is_gone(station: AgentStation, workshop: Workshop) -> None:
+    begin(station, workshop)
+    refused = Fault("probation", FAULTS["refused"])
+    back = Fault("roll_back", PowerCut, times=ATTEMPTS + 1)
+    both = Fault("done", PowerCut)
+    both.around = lambda state, action: back.around(state, refused.around(state, action))  # type: ignore[method-assign]
+    assert to_the_end(station, both).state == "quarantine"
+    assert current(station) == "1.0.0"
+
+
+def test_what_two_agents_share_is_fetched_once(
+    station: AgentStation, workshop: Workshop, deeds: Deeds
+) -> None:
+    begin(station, workshop)
+    to_the_end(station, Fault("done", PowerCut))
+    fetched = [path for path in deeds.read if path.startswith("wheels/")]
+    assert [path.partition(".")[2] for path in fetched] == ["lineside-1.1.0-py3-none-any.whl"]
+    assert not (station.root / "agent" / "wheels" / "lineside-1.0.0-py3-none-any.whl").exists()
+
+
+def test_a_candidate_waits_until_the_station_is_armed(
+    station: AgentStation, workshop: Workshop
+) -> None:
+    waiting = replace(station, armed=lambda _: False)
+    begin(waiting, workshop)
+    for _ in range(2 * ATTEMPTS):
+        with opened_agent(waiting) as machine:
+            assert machine.run().state == "canary"  # type: ignore[union-attr]
+    assert current(waiting) == "1.0.0"
+    with opened_agent(waiting) as machine:
+        assert machine.promote().state == "done"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("verdict", "restarts"), [("", 1), ("failed", 0), ("proven", 1)])
+def test_a_way_back_restarts_what_still_runs_the_candidate(
+    verdict: str, restarts: int, station: AgentStation, workshop: Workshop, deeds: Deeds
+) -> None:
+    waiting = replace(station, proven=lambda _: False)
+    begin(waiting, workshop)
+    with opened_agent(waiting) as machine:
+        machine.run()
+        with Folder.open(station.root / "agent") as folder:
+            trial = read_trial(folder)
+        assert trial is not None
+        write_record(
+            station.state_dir,
+            Record(trial=trial.trial, starts=1, verdict=verdict),  # type: ignore[arg-type]
+        )
+        assert machine.abort("a person").state == "quarantine"  # type: ignore[union-attr]
+    assert (deeds.restarts, current(station)) == (restarts, "1.0.0")
+
+
+def test_an_older_agent_is_refused(station: AgentStation, workshop: Workshop) -> None:
+    old = newest_agent(station, NAME, str(workshop.folder / "releases"))
+    begin(station, workshop)
+    to_the_end(station, Fault("done", PowerCut))
+    with Folder.open(station.root / "agent") as folder:
+        slots = AgentSlots(folder)
+        wheels = slots.wheel_set(old.candidate)
+        assert wheels is not None
+        with pytest.raises(RollbackError, match=r"1\.0\.9 is older than 1\.1\.0"):
+            slots.refuse_older(wheels.model_copy(update={"version": "1.0.9"}), "0" * 64)
+        with pytest.raises(RollbackError, match="another agent of the same version"):
+            slots.refuse_older(wheels, "0" * 64)
+
+
+def test_a_wheel_that_was_changed_is_not_stored(
+    station: AgentStation, workshop: Workshop, tmp_path: Path
+) -> None:
+    releases = tmp_path / "stick"
+    shutil.copytree(workshop.folder / "releases", releases)
+    (wheel,) = releases.glob("wheels/*lineside-1.1.0*")
+    wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
+    with opened_agent(station) as machine:
+        machine.begin(newest_agent(station, NAME, str(releases)))
+        journal = machine.run()
+    assert journal is not None
+    assert "is missing, or not what was released: copy the folder" in journal.reason
+    assert not (station.root / "agent" / "wheels" / wheel.name.partition(".")[2]).exists()
+
+
+def test_a_newer_release_in_between_is_told(station: AgentStation, workshop: Workshop) -> None:
+    begin(station, workshop)
+    stale = agent_journal(station.root)
+    assert stale is not None
+    with opened_agent(station) as machine:
+        machine.abort("not yet begun")
+        machine.begin(stale.model_copy(update={"candidate": "1" * 64}))
+        journal = machine.run()
+    assert journal is not None
+    assert "another agent has been released meanwhile" in journal.reason
+
+
+def test_what_another_line_calls_an_agent_is_none(
+    station: AgentStation, workshop: Workshop, tmp_path: Path
+) -> None:
+    """Whoever holds the key of another line can neither release an agent nor hide one."""
+    releases = tmp_path / "releases"
+    shutil.copytree(workshop.folder / "releases", releases)
+    stranger = Repository(releases, Keyring(workshop.keys), now())
+    text = (next(releases.glob("targets/agent/*agent-any-1.1.0.wheels"))).read_bytes()
+    text = text.replace(b"1.1.0", b"9.9.9")
+    custom = {"manifest_sha256": sha256_hex(text)}
+    stranger.add("main", [Target("main/agent-any-9.9.9.wheels", text, custom)])
+    assert newest_agent(station, NAME, str(releases)).version == "1.1.0"
+
+
+def test_a_station_without_a_root_takes_no_agent(workshop: Workshop, tmp_path: Path) -> None:
+    with pytest.raises(LinesideError, match="no folder with a root of trust"):
+        newest_agent(at(tmp_path, workshop, Deeds()), NAME, str(workshop.folder / "releases"))
+    assert agent_journal(tmp_path) is None
+    (tmp_path / "trust").mkdir()
+    shutil.copy(workshop.public, tmp_path / "trust" / "root.json")
+    station = at(tmp_path, workshop, Deeds())
+    with pytest.raises(StorageError, match="no release of 'agent-mips'"):
+        newest_agent(station, "agent-mips", str(workshop.folder / "releases"))

@@ -1,0 +1,186 @@
+"""The launcher with real processes: who is started, who is given up, and what is on disk then.
+
+The agents are shell scripts in the place of a slot's Python; they say in state.json what a station
+says. Each adds a line to `log` when it starts.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.update.agent_slots import AgentSlots
+from edge_agent.update.folder import Folder
+from edge_agent.update.launcher import Launcher, Limits
+from edge_agent.update.state_table import ATTEMPTS
+from edge_agent.update.trial import TRIAL, Record, Trial, read_record, write_record
+from tests.station_kit import wait_until
+
+NEW, OLD = "a" * 64, "b" * 64
+TRIAL_ID = "0123456789abcdef"
+LONG = Limits(arm_s=120.0, hold_s=0.3, again_s=0.0)
+ARMS = "trap 'exit 0' TERM; cp {armed} {state}/state.json; while :; do sleep 0.1; done"
+UNTIL_PROVEN = (
+    "cp {armed} {state}/state.json; until grep -q proven {state}/launch.json; do sleep 0.05; done"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A station whose new agent is on trial."""
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "state").mkdir()
+    armed = StateMessage(station="a", at_ns=1, state="armed", bundles={"top": "caps 1.0.0"})
+    (tmp_path / "armed").write_text(armed.model_dump_json())
+    make_current(tmp_path, NEW)
+    trial = Trial(trial=TRIAL_ID, slot=NEW, before=OLD)
+    (tmp_path / "agent" / TRIAL).write_text(trial.model_dump_json())
+    return tmp_path
+
+
+def make_current(root: Path, slot: str) -> None:
+    with Folder.open(root / "agent") as folder:
+        AgentSlots(folder).switch(slot)
+
+
+def agent(root: Path, slot: str, script: str) -> None:
+    """Let a slot's Python be a script; {armed} and {state} are what it needs to say it is armed."""
+    python = root / "agent" / "slots" / slot / "bin" / "python"
+    python.parent.mkdir(parents=True, exist_ok=True)
+    words = script.format(armed=root / "armed", state=root / "state")
+    python.write_text(f"#!/bin/sh\necho {slot[0]} $5 >>{root}/log\n{words}\n")
+    python.chmod(0o755)
+
+
+def launched(root: Path, limits: Limits = LONG) -> tuple[int, list[str]]:
+    """The launcher's exit code, and the first letter of the slots that it became."""
+    became: list[str] = []
+
+    def become(command: list[str]) -> None:
+        found = Path(command[0])
+        if not found.exists():
+            raise FileNotFoundError(2, "No such file or directory")
+        own = found == Path(sys.executable)
+        became.append("own" if own else found.parents[1].name[0])
+
+    launcher = Launcher(
+        root, root / "state", ["station.toml"], SystemClock(), limits=limits, become=become
+    )
+    return launcher.run(), became
+
+
+def record(root: Path) -> Record:
+    found = read_record(root / "state")
+    assert found is not None
+    return found
+
+
+def test_an_agent_that_ends_three_times_is_given_up_for_good(root: Path) -> None:
+    agent(root, NEW, "exit 1")
+    agent(root, OLD, "")
+    assert launched(root)[1] == ["b"]
+    assert (record(root).verdict, record(root).starts) == ("failed", ATTEMPTS)
+    assert "exit code 1 before it had proven itself" in record(root).reason
+    assert (root / "log").read_text() == "a station.toml\n" * ATTEMPTS
+    assert launched(root)[1] == ["b"], "the next start does not try it again"
+
+
+def test_an_agent_that_refuses_the_configuration_is_started_once(root: Path) -> None:
+    agent(root, NEW, "exit 2")
+    agent(root, OLD, "")
+    assert launched(root)[1] == ["b"]
+    assert (root / "log").read_text() == "a station.toml\n"
+
+
+@pytest.mark.parametrize("script", ["exec sleep 100", "trap '' TERM; exec sleep 1"])
+def test_an_agent_that_does_not_arm_in_time_is_ended(root: Path, script: str) -> None:
+    agent(root, NEW, script)
+    agent(root, OLD, "")
+    assert launched(root, Limits(arm_s=0.2))[1] == ["b"]
+    assert record(root).reason == "it was not armed within 0.2 s"
+
+
+def test_an_agent_that_arms_and_dies_at_once_has_not_proven_itself(root: Path) -> None:
+    agent(root, NEW, "cp {armed} {state}/state.json; exit 0")
+    agent(root, OLD, "")
+    write_record(root / "state", Record(trial=TRIAL_ID, starts=ATTEMPTS - 1))
+    assert launched(root, Limits(arm_s=120.0, hold_s=60.0, again_s=0.0))[1] == ["b"]
+    assert record(root).verdict == "failed"
+
+
+def test_an_agent_that_stays_armed_has_proven_itself(root: Path) -> None:
+    agent(root, NEW, UNTIL_PROVEN)
+    assert launched(root) == (0, [])
+    assert record(root).verdict == "proven"
+    assert launched(root)[1] == ["a"], "and is no longer watched"
+
+
+def test_starts_that_power_cuts_ended_are_counted(root: Path) -> None:
+    agent(root, NEW, "exit 1")
+    agent(root, OLD, "")
+    write_record(root / "state", Record(trial=TRIAL_ID, starts=ATTEMPTS))
+    assert launched(root)[1] == ["b"]
+    assert not (root / "log").exists()
+    assert record(root).reason == "it was started 3 times and never armed"
+
+
+def test_what_an_earlier_trial_came_to_does_not_count(root: Path) -> None:
+    agent(root, NEW, UNTIL_PROVEN)
+    write_record(root / "state", Record(trial="f" * 16, starts=ATTEMPTS, verdict="failed"))
+    assert launched(root) == (0, [])
+    assert record(root).verdict == "proven"
+
+
+def test_a_start_that_cannot_be_counted_is_not_made(root: Path) -> None:
+    agent(root, NEW, UNTIL_PROVEN)
+    agent(root, OLD, "")
+    (root / "state").rmdir()
+    (root / "state").write_text("no folder")
+    assert launched(root)[1] == ["b"]
+    assert not (root / "log").exists()
+
+
+@pytest.mark.parametrize("fault", ["no slot", "no python", "no folder", "trial damaged"])
+def test_something_is_started_whatever_is_damaged(root: Path, fault: str) -> None:
+    make_current(root, OLD)
+    agent(root, OLD, "")
+    wanted = "own"
+    if fault == "no slot":
+        (root / "agent" / "current").unlink()
+    elif fault == "no python":
+        (root / "agent" / "slots" / OLD / "bin" / "python").unlink()
+    elif fault == "no folder":
+        (root / "agent").rename(root / "elsewhere")
+    else:
+        (root / "agent" / TRIAL).write_bytes(b"\0")
+        wanted = "b"
+    assert launched(root) == (1, [wanted])
+
+
+def test_the_one_before_may_be_the_launchers_own(root: Path) -> None:
+    agent(root, NEW, "exit 2")
+    trial = Trial(trial=TRIAL_ID, slot=NEW)
+    (root / "agent" / TRIAL).write_text(trial.model_dump_json())
+    assert launched(root)[1] == ["own"]
+
+
+def test_a_persons_stop_is_passed_on_and_not_counted(root: Path) -> None:
+    """By the verb, in a process of its own, which gets the signal."""
+    agent(root, NEW, ARMS)
+    config = root / "station.toml"
+    config.write_text("")
+    words = ["launch", str(config), "--hold", "1000"]
+    launcher = subprocess.Popen([sys.executable, "-m", "edge_agent", *words])
+    try:
+        wait_until((root / "state" / "state.json").exists, 60)
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(timeout=60) == 0
+    finally:
+        launcher.kill()
+    assert (record(root).starts, record(root).verdict) == (0, "")
