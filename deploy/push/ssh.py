@@ -31,16 +31,9 @@ def run_script(
     Raises ConfigError where ssh is absent here, DeviceError for a host that cannot be reached,
     gives no answer or has no `program`.
     """
-    ssh = shutil.which("ssh")
-    if ssh is None:
-        raise ConfigError(
-            "ssh is not installed here", where=address, cure="apt install openssh-client"
-        )
-    config = ["-F", str(ssh_config)] if ssh_config else []
-    command = [ssh, *OPTIONS, *config, "--", address.replace("[", "").replace("]", "")]
     try:
         done = subprocess.run(
-            [*command, f"sh -c {shlex.quote(script)}"],
+            _command(address, script, ssh_config),
             input=payload,
             capture_output=True,
             timeout=TIMEOUT_S,
@@ -54,15 +47,43 @@ def run_script(
     return done
 
 
+def show_script(address: str, script: str, *, ssh_config: Path | None = None) -> int:
+    """Run the shell script at `[user@]host`, its output on ours, until it ends; its exit code.
+
+    Raises as run_script does; a host that dies is noticed within seconds, silence is not an error.
+    """
+    done = subprocess.run(
+        _command(address, script, ssh_config), stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode == SSH_FAILED:
+        raise _unreached(address, "see the line above")
+    return done.returncode
+
+
+def _command(address: str, script: str, ssh_config: Path | None) -> list[str]:
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        raise ConfigError(
+            "ssh is not installed here", where=address, cure="apt install openssh-client"
+        )
+    config = ["-F", str(ssh_config)] if ssh_config else []
+    there = address.replace("[", "").replace("]", "")
+    return [ssh, *OPTIONS, *config, "--", there, f"sh -c {shlex.quote(script)}"]
+
+
+def _unreached(address: str, reason: str) -> DeviceError:
+    return DeviceError(
+        f"cannot be reached by ssh ({reason})",
+        where=address,
+        cure=f"make `ssh -o BatchMode=yes {address} true` work: host known, key accepted",
+    )
+
+
 def _refuse_unreached(address: str, program: str, done: subprocess.CompletedProcess[bytes]) -> None:
     lines = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
     reason = (lines or ["no reason given"])[-1].rstrip(".\r")
     if done.returncode == SSH_FAILED:
-        raise DeviceError(
-            f"cannot be reached by ssh ({reason})",
-            where=address,
-            cure=f"make `ssh -o BatchMode=yes {address} true` work: host known, key accepted",
-        )
+        raise _unreached(address, reason)
     if done.returncode == NOT_FOUND:
         raise DeviceError(
             f"has no {program} ({reason})",

@@ -202,6 +202,12 @@ class OutboxStore:
         with self._reading() as base:
             return int(base.execute(outbox_tables.NEWEST).fetchone()[0])
 
+    def waiting(self, stream: str) -> int:
+        """How many messages of a stream are not confirmed yet."""
+        text = f"SELECT count(*) FROM {outbox_tables.table_of(stream)} WHERE stream = ?"
+        with self._reading() as base:
+            return int(base.execute(text, (stream,)).fetchone()[0])
+
     def forget_old_epochs(self) -> None:
         """Delete the books of epochs long past that nothing is due of."""
         with self._transaction(durable=False) as base:

@@ -1,0 +1,55 @@
+"""Every station of an inventory, asked at the same time what it has installed."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from deploy.push.host import ask
+from deploy.rollout.inventory import Inventory
+from edge_agent.contracts.core.errors import DeviceError
+
+AT_ONCE = 16
+"""Each costs this machine a process of ssh."""
+
+
+@dataclass(frozen=True)
+class StationView:
+    """One station: its bundles as its `slots status` names them. fault: why it has none to show."""
+
+    station: str
+    reached: bool = True
+    fault: str = ""
+    bundles: list[dict[str, str]] = field(default_factory=list)
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        titles = [f"{one['name']} {one['version'] or '-'}" for one in self.bundles]
+        faults = [one["fault"] for one in self.bundles if one["fault"]]
+        words = [", ".join(titles) or "no bundles", *(f"FAULT {fault}" for fault in faults)]
+        return f"{self.station}: {self.fault or '; '.join(words)}"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it answered and can use every bundle that it has."""
+        return not self.fault and not any(one["fault"] for one in self.bundles)
+
+
+def survey(inventory: Inventory) -> list[StationView]:
+    """The stations in the order of the inventory; one out of reach is a view with a fault."""
+    names = inventory.in_order()
+    with ThreadPoolExecutor(min(AT_ONCE, len(names))) as pool:
+        return list(pool.map(lambda name: _view(inventory, name), names))
+
+
+def _view(inventory: Inventory, name: str) -> StationView:
+    try:
+        answer = ask(inventory.host(name), "status", "--json")
+    except DeviceError as error:
+        return StationView(name, reached=False, fault=str(error))
+    try:
+        return StationView(name, bundles=json.loads(answer.stdout))
+    except ValueError:
+        words = answer.stderr.strip()[:300] or f"exit code {answer.code}"
+        return StationView(name, fault=words)
