@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from edge_agent.contracts.core.errors import ConfigError
@@ -28,7 +29,7 @@ def ensure_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> No
     authority, key = _authority(folder, now)
     server_key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(hosts[0], authority.subject, server_key.public_key(), now, SERVER_DAYS)
+        certificate_builder(hosts[0], authority.subject, server_key.public_key(), now, SERVER_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_name(host) for host in hosts]), critical=False)
         .add_extension(
@@ -44,9 +45,12 @@ def ensure_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> No
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    return authority_of(folder) if (folder / CA).exists() else _new_authority(folder, now)
+
+
+def authority_of(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """The authority's certificate and key in `folder`; raises ConfigError."""
     paths = folder / CA, folder / CA_KEY
-    if not paths[0].exists():
-        return _new_authority(folder, now)
     try:
         certificate = x509.load_pem_x509_certificate(paths[0].read_bytes())
         key = serialization.load_pem_private_key(paths[1].read_bytes(), None)
@@ -65,7 +69,7 @@ def _new_authority(
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lineside broker authority")])
     certificate = (
-        _builder("Lineside broker authority", name, key.public_key(), now, CA_DAYS)
+        certificate_builder("Lineside broker authority", name, key.public_key(), now, CA_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(KEY_CERT_SIGN, critical=True)
@@ -89,13 +93,14 @@ KEY_CERT_SIGN = x509.KeyUsage(
 )
 
 
-def _builder(
+def certificate_builder(
     common_name: str,
     issuer: x509.Name,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: CertificatePublicKeyTypes,
     now: datetime,
     days: int,
 ) -> x509.CertificateBuilder:
+    """A certificate from a day before `now` (UTC) on, without extensions."""
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])]))

@@ -77,15 +77,18 @@ def read_board(path: Path) -> Board:
 
 def authorized_keys(board: Board, folder: Path) -> bytes:
     """The public keys of the user's files, a line each; raises ConfigError for anything else."""
-    lines: list[str] = []
-    for name in board.user.authorized_keys:
-        text = read_file(folder / name).decode(errors="replace")
-        found = [line.strip() for line in text.splitlines() if line.strip()]
-        if not found or not all(KEY.fullmatch(line) for line in found):
-            cure = "name the .pub file of `ssh-keygen -t ed25519`"
-            raise ConfigError("not public SSH keys", where=str(folder / name), cure=cure)
-        lines += found
-    return ("\n".join(lines) + "\n").encode()
+    files = (folder / name for name in board.user.authorized_keys)
+    return "".join(f"{key}\n" for path in files for key in public_keys(path)).encode()
+
+
+def public_keys(path: Path) -> list[str]:
+    """The public SSH keys of a file; raises ConfigError for anything else."""
+    text = read_file(path).decode(errors="replace")
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found or not all(KEY.fullmatch(line) for line in found):
+        cure = "name the .pub file of `ssh-keygen -t ed25519`"
+        raise ConfigError("not public SSH keys", where=str(path), cure=cure)
+    return found
 
 
 def wifi_password(wifi: Wifi, folder: Path) -> str:

@@ -6,7 +6,6 @@ One script does the work everywhere (first-boot.sh); the format only decides how
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,9 +15,11 @@ from deploy.flash.network import network_manager_text, wpa_key, wpa_supplicant_t
 from deploy.flash.os_list import InitFormat
 from deploy.systemd.unit import NAME, unit_text
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.toml import read_toml_document
 
-SCRIPT = "first-boot.sh"
+SCRIPT, AGENT_SCRIPT = "first-boot.sh", "install-agent.sh"
+WHEELS_SHA256 = "wheels/wheels.sha256"
 COPY = "/var/lib/lineside-first-boot"
 START = f'mkdir -p -m 700 {COPY} && cp -R "$d/lineside/." {COPY}/ && exec sh {COPY}/{SCRIPT} "$d"'
 """The script runs from a copy, for it removes what lies on the boot partition."""
@@ -54,16 +55,21 @@ def station_files(contents: Contents) -> dict[str, bytes | Path]:
         "authorized_keys": authorized_keys(board, contents.folder),
         "station.toml": read_file(contents.station),
         NAME: unit_text().encode(),
-        SCRIPT: (files("deploy") / "flash" / SCRIPT).read_bytes(),
+        **{one: script_text(one) for one in (SCRIPT, AGENT_SCRIPT)},
         **_wifi(board, contents.folder),
         **({"trust/root.json": read_file(contents.trust)} if contents.trust else {}),
-        **dict(_wheels(contents)),
+        **(wheel_files(contents.wheels) if contents.wheels else {}),
         **_bundles(contents),
     }
     for number, (target, source) in enumerate(sorted(board.files.items())):
         found[f"files/{number}"] = read_file(contents.folder / source)
         found[f"files/{number}.path"] = target.encode()
     return {f"lineside/{name}": content for name, content in found.items()}
+
+
+def script_text(name: str) -> bytes:
+    """A shell script of this room."""
+    return (files("deploy") / "flash" / name).read_bytes()
 
 
 def hook_files(init: InitFormat, hostname: str, cmdline: bytes) -> dict[str, bytes | Path]:
@@ -111,19 +117,23 @@ def _wifi(board: Board, folder: Path) -> dict[str, bytes | Path]:
     }
 
 
-def _wheels(contents: Contents) -> Iterator[tuple[str, Path]]:
-    if contents.wheels is None:
-        return
-    found = sorted(contents.wheels.glob("*.whl"))
+def wheel_files(folder: Path) -> dict[str, bytes | Path]:
+    """The files by which install-agent.sh installs the wheels in `folder`; raises ConfigError.
+
+    wheels.sha256 names the set: the hash of every wheel's name and content.
+    """
+    found = sorted(folder.glob("*.whl"))
     names = {path.name.partition("-")[0] for path in found}
     if not {"pip", "lineside"} <= names:
         raise ConfigError(
             "needs the wheels of lineside and of pip, which installs the others",
-            where=str(contents.wheels),
+            where=str(folder),
             cure="pip download --only-binary :all: --platform manylinux2014_aarch64 -d DIR "
             "pip 'lineside[device]'",
         )
-    yield from ((f"wheels/{path.name}", path) for path in found)
+    sums = "".join(f"{path.name} {sha256_hex(read_file(path))}\n" for path in found)
+    names: dict[str, bytes | Path] = {f"wheels/{path.name}": path for path in found}
+    return {**names, WHEELS_SHA256: sha256_hex(sums.encode()).encode()}
 
 
 def _bundles(contents: Contents) -> dict[str, bytes | Path]:

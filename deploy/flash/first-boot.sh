@@ -66,10 +66,9 @@ if [ -f "$here/wifi.nmconnection" ]; then
     if command -v rfkill; then rfkill unblock wifi || true; fi
 fi
 
-# The station: its files belong to root, and the agent reads them.
-id lineside >/dev/null 2>&1 || useradd --system --user-group --no-create-home \
-    --home-dir /var/lib/lineside --shell /usr/sbin/nologin lineside
-install -d -m 0755 /var/lib/lineside
+. "$here/install-agent.sh"
+
+# The station's files belong to root, and the agent reads them.
 install -m 0640 -g lineside "$here/station.toml" /var/lib/lineside/station.toml
 for path in "$here"/files/*.path; do
     if [ -f "$path" ]; then
@@ -79,15 +78,6 @@ for path in "$here"/files/*.path; do
     fi
 done
 
-if [ -d "$here/wheels" ]; then
-    umask 022
-    rm -rf /opt/lineside
-    python3 -m venv --without-pip /opt/lineside
-    pip=$(ls "$here"/wheels/pip-*.whl)
-    /opt/lineside/bin/python "$pip/pip" install --no-index --find-links "$here/wheels" \
-        --no-cache-dir 'lineside[device]'
-    umask 077
-fi
 for bundle in "$here"/bundles/*.bundle; do
     if [ -f "$bundle" ]; then
         set --

@@ -47,8 +47,10 @@ def missing() -> str:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Path]:
+def served(folder: Path, forced: str = "") -> Iterator[Path]:
     """Run sshd; gives the client's configuration, in which the host is `station`.
+
+    forced: the command that every login runs in the place of its own (sshd_config(5)).
 
     The station's temporary folder is `scratch` beside the configuration.
     """
@@ -59,7 +61,8 @@ def served(folder: Path) -> Iterator[Path]:
     (folder / "scratch").mkdir()
     port = free_port()
     (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
-    (folder / "sshd_config").write_text(SERVER.format(port=port, folder=folder))
+    rule = f"ForceCommand {forced}\n" if forced else ""
+    (folder / "sshd_config").write_text(SERVER.format(port=port, folder=folder) + rule)
     client = folder / "ssh_config"
     client.write_text(CLIENT.format(port=port, folder=folder, user=getpass.getuser()))
     Path("/run/sshd").mkdir(exist_ok=True)
