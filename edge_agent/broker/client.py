@@ -10,21 +10,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.broker.address import CONNECT_S, CURES, address
 from edge_agent.broker.config import BrokerTable
 from edge_agent.broker.tls import tls_context, tls_cure
 from edge_agent.contracts.core.errors import BrokerError
-
-CONNECT_S = 5.0
-"""Longest wait for the connection, and again for the broker's answer."""
-
-CURES = {
-    "Not authorized": "check username and password_file, and the rights of this user",
-    "Bad user name or password": "check username and password_file",
-    "Client identifier not valid": "set mqtt.client_id to one that the broker takes",
-    "Banned": "ask who runs the broker",
-    "Unsupported protocol version": 'set mqtt.protocol = "3.1.1"',
-    "Quota exceeded": "the broker is full or limits us: raise its limits",
-}
 
 
 def build_client(config: BrokerTable, client_id: str) -> Client:
@@ -109,11 +98,6 @@ def _closed_cure(config: BrokerTable) -> str:
     if config.tls.cert_file is None:
         return "it may ask for a certificate: set mqtt.tls.cert_file and key_file; see its log"
     return "it may not know our certificate, or this client id: see its log"
-
-
-def address(config: BrokerTable) -> str:
-    """`broker host:port`."""
-    return f"broker {config.host}:{config.port}"
 
 
 def refusal(config: BrokerTable, reason: ReasonCode, what: str = "refuses us") -> BrokerError:

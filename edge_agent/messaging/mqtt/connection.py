@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Sequence
 
 from edge_agent.broker import packets
-from edge_agent.broker.client import CONNECT_S, CURES, address
+from edge_agent.broker.address import CONNECT_S, CURES, address
 from edge_agent.broker.packets import ConnAck, Goodbye, Login, MalformedPacketError, Packet, Pong
 from edge_agent.broker.tls import tls_context, tls_cure
 from edge_agent.contracts.core.clock import Clock

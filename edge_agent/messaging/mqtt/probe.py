@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker.client import address
+from edge_agent.broker.address import address
 from edge_agent.broker.packets import Will
 from edge_agent.broker.secrets import check_secrets
 from edge_agent.contracts.core.check_result import CheckResult, Grade

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from edge_agent.broker import packets
-from edge_agent.broker.client import CONNECT_S, address
+from edge_agent.broker.address import CONNECT_S, address
 from edge_agent.broker.packets import Answer, Incoming, Login, Packet
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
