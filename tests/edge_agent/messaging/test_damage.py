@@ -5,6 +5,7 @@ The truth is the list of event ids that put() returned, compared with what a rea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -115,15 +116,27 @@ def test_rows_of_a_damaged_file_are_saved_and_the_rest_is_told(
         assert f"names {len(lost)} lost messages" in outbox.notice
 
 
+def files_at_once(*folders: Path) -> dict[Path, bytes]:
+    """Every file as all of them were at one moment, which is what a kill leaves."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            first = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+            if all(path.read_bytes() == content for path, content in first.items()):
+                return first
+
+
 def test_damaged_log_of_a_killed_run_is_read_beyond_the_damage(tmp_path: Path) -> None:
     """SQLite drops all that follows the first damaged frame of its log, and says nothing."""
     outbox = open_outbox(tmp_path / "live")
     ids = put(outbox, COUNT)
     assert holds(outbox, COUNT)
-    killed = tmp_path / "killed"
-    shutil.copytree(tmp_path / "live", killed)
-    shutil.copytree(tmp_path / "live.mem", tmp_path / "killed.mem")
+    left = files_at_once(tmp_path / "live", tmp_path / "live.mem")
     outbox.stop()
+    killed = tmp_path / "killed"
+    for path, content in left.items():
+        copy = tmp_path / str(path.relative_to(tmp_path)).replace("live", "killed", 1)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
     log = bytearray((killed / "outbox.db-wal").read_bytes())
     log[len(log) // 2] ^= 1
     (killed / "outbox.db-wal").write_bytes(log)
