@@ -61,7 +61,7 @@ def test_a_model_that_never_ends_is_an_error(program: list[str], tmp_path: Path)
     path = tmp_path / "stranger.bundle"
     path.write_bytes(crashing("hang", tmp_path))
     words = [sys.executable, "-m", *program, str(path)]
-    few_seconds = {**os.environ, NATIVE_LIMIT: "2"}
+    few_seconds = {**os.environ, NATIVE_LIMIT: "1"}
     done = subprocess.run(
         words, cwd=REPO, env=few_seconds, capture_output=True, text=True, check=False
     )
