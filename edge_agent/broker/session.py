@@ -10,14 +10,8 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.broker.client import (
-    CONNECT_S,
-    address,
-    build_client,
-    connect,
-    refusal,
-    refuse_unless_connected,
-)
+from edge_agent.broker.address import CONNECT_S, address
+from edge_agent.broker.client import build_client, connect, refusal, refuse_unless_connected
 from edge_agent.broker.config import BrokerTable
 from edge_agent.contracts.core.errors import BrokerError, DeviceError
 
