@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_agent.capture.drivers import build_source
 from edge_agent.capture.queue import ItemQueue, build_queue
 from edge_agent.capture.source import Source
+from edge_agent.capture.view import viewed
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, ConfigError
 from edge_agent.contracts.core.types import Image
@@ -209,7 +210,8 @@ def channel_source(
         refuse_other_kind(channel, spec)
     taken = None if spec is None else spec.input
     table = channel.source.fitted_to(taken, channel=channel.name, broker=config.mqtt)
-    return build_source(channel.kind, table, name=channel.name, clock=clock)
+    source = build_source(channel.kind, table, name=channel.name, clock=clock)
+    return viewed(source, channel.view) if isinstance(channel, ImageChannel) else source
 
 
 def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edge_agent.audit.config import AuditTable
 from edge_agent.capture.drivers import ImageSource, ProcessSource, VibrationSource
+from edge_agent.capture.view import ViewTable
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
@@ -86,6 +87,9 @@ class ImageChannel(ChannelTable):
     kind: Literal["image"]
     bundle: StationPath = Field(description="a .bundle file, or a folder DIR/bundles/NAME")
     source: ImageSource = Field(description="the camera")
+    view: ViewTable | None = Field(
+        default=None, description="part of the picture that is seen; absent: the whole picture"
+    )
     health: FrameHealthTable = Field(default=FrameHealthTable(), description="fitness of frames")
 
 

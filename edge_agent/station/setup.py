@@ -25,6 +25,8 @@ from edge_agent.station.commission import Commissioned, commission_channel
 from edge_agent.station.config import ImageChannel, StationConfig
 from edge_agent.station.setup_camera import SetupCamera
 from edge_agent.station.setup_draft import CHANNEL, Draft
+from edge_agent.station.setup_faults import faults_of, whole_fault
+from edge_agent.station.setup_forms import driver_forms
 from edge_agent.trigger.trigger import EndOfTrigger, build_trigger
 from edge_agent.web.access import RefusedError
 from edge_agent.web.changes import RecordChange
@@ -33,6 +35,8 @@ from edge_agent.web.commission import (
     CommissionView,
     Device,
     Devices,
+    FieldFaults,
+    Forms,
     Gauge,
     LearntLimit,
     Pressed,
@@ -123,6 +127,20 @@ class Setup:
         ]
         return Devices(devices=[*found, SIMULATED])
 
+    def forms(self) -> Forms:
+        """The settings of every driver."""
+        return driver_forms()
+
+    def check(self, choice: Choice) -> FieldFaults:
+        """What is wrong with a choice, setting by setting, then as a whole."""
+        found = faults_of(choice, self._draft.folder)
+        if not found:
+            try:
+                self._draft.channel(choice)
+            except LinesideError as error:
+                found = [whole_fault(f"{error.what}: {error.cure}")]
+        return FieldFaults(faults=found)
+
     def choose(self, choice: Choice) -> None:
         """Take a choice that is a whole station.toml; raises ConfigError."""
         with self._one:
@@ -147,7 +165,7 @@ class Setup:
             channel, config = self._chosen()
             table = channel.source.fitted_to(None, channel=CHANNEL, broker=config.mqtt)
             source = build_source("image", table, name=CHANNEL, clock=self._clock)
-            camera = SetupCamera(source, self._show, clock=self._clock)
+            camera = SetupCamera(source, self._show, clock=self._clock, view=channel.view)
             camera.open()
             self._camera = camera
 

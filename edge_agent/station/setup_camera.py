@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.capture.source import EndOfSource, Source
+from edge_agent.capture.view import ViewTable, seen_by
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.types import Frame
@@ -28,14 +29,25 @@ class Look:
 
 
 class SetupCamera:
-    """Shows frames until close(); fault: why it stopped, or empty. One owner of the source."""
+    """Shows whole frames until close(), and measures what the view sees of them.
 
-    def __init__(self, source: Source, show: Callable[[Frame], None], *, clock: Clock) -> None:
+    fault: why it stopped, or empty. One owner of the source.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        show: Callable[[Frame], None],
+        *,
+        clock: Clock,
+        view: ViewTable | None = None,
+    ) -> None:
         self.look: Look | None = None
         self.fault = ""
         self._source = source
         self._show = show
         self._clock = clock
+        self._view = view or ViewTable()
         self._best = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="setup-camera", daemon=True)
@@ -65,7 +77,7 @@ class SetupCamera:
             self._source.close()
 
     def _take(self, frame: Frame) -> None:
-        found = gauge(frame.image)
+        found = gauge(seen_by(frame.image, self._view))
         self._best = max(self._best, found.sharpness)
         share = found.sharpness / self._best if self._best else 0.0
         height, width = frame.image.shape[:2]

@@ -122,4 +122,10 @@ def _channels(found: object, choice: Choice) -> list[object]:
         camera = {"name": CHANNEL, "kind": "image"}
         rows.append(camera)
     camera |= {"bundle": choice.bundle, "source": dict(choice.source)}
+    if choice.trigger.get("channel") == CHANNEL:
+        # A trigger that looks at the camera tells of a part with the very frame that shows it.
+        camera["match"] = _table(camera, "match") | {"window_ms": [0, 0], "stamp": "arrival"}
+    camera.pop("view", None)
+    if choice.view:
+        camera["view"] = dict(choice.view)
     return list(rows)

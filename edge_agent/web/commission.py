@@ -9,6 +9,9 @@ from pydantic import Field
 from edge_agent.contracts.core.strict import Strict
 
 Value: TypeAlias = str | int | float | bool
+Plain: TypeAlias = Value | list[Value]
+Setting: TypeAlias = Plain | dict[str, Plain | dict[str, Plain]]
+"""A value of a table of station.toml, which may be a table itself."""
 
 LEAST, MOST = 120, 100_000
 """Good parts to learn from."""
@@ -32,13 +35,71 @@ class Devices(Strict):
 
 
 class Choice(Strict):
-    """What the integrator chose. trigger, output: tables of station.toml; empty: none."""
+    """What the integrator chose: tables of station.toml; empty: no trigger, no output, no view."""
 
     station: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
     bundle: str = Field(max_length=400, description="one of the bundles of the view")
-    source: dict[str, Value] = Field(max_length=40)
-    trigger: dict[str, Value] = Field(default_factory=dict, max_length=40)
-    output: dict[str, Value] = Field(default_factory=dict, max_length=40)
+    source: dict[str, Setting] = Field(max_length=40)
+    view: dict[str, float] = Field(default_factory=dict, max_length=5)
+    trigger: dict[str, Setting] = Field(default_factory=dict, max_length=40)
+    output: dict[str, Setting] = Field(default_factory=dict, max_length=40)
+
+
+class FormField(Strict):
+    """One setting of a driver. unit: by the end of its name; help: English; fields: of a table.
+
+    least, most: bounds; is_beyond: whether they do not belong to what is allowed themselves.
+    """
+
+    name: str
+    kind: Literal["text", "word", "integer", "number", "flag", "choice", "choices", "words",
+                  "numbers", "region", "table"]  # fmt: skip
+    help: str
+    required: bool
+    default: Plain | None
+    unit: str
+    least: float | None
+    most: float | None
+    is_beyond: bool
+    longest: int | None
+    choices: list[Value]
+    fields: list[FormField]
+
+
+class Form(Strict):
+    """The settings of one driver; fault: why it cannot be used here, or empty."""
+
+    driver: str
+    fields: list[FormField]
+    fault: str
+
+
+class Forms(Strict):
+    """A form for every driver. in_chinese: of each help."""
+
+    in_chinese: dict[str, str]
+    source: list[Form]
+    trigger: list[Form]
+    output: list[Form]
+
+
+class FieldFault(Strict):
+    """What is wrong with one setting. part: source, view, trigger, output, or empty: the whole.
+
+    kind: of the fault, for words in another language; bound: what was broken; text: English.
+    """
+
+    part: Literal["", "source", "view", "trigger", "output"]
+    place: list[str]
+    kind: str
+    bound: str
+    text: str
+
+
+class FieldFaults(Strict):
+    """Everything that is wrong with a choice; nothing: it can be used."""
+
+    faults: list[FieldFault]
 
 
 class Live(Strict):
@@ -120,6 +181,10 @@ class Commissioner(Protocol):
     def view(self) -> CommissionView: ...
 
     def devices(self) -> Devices: ...
+
+    def forms(self) -> Forms: ...
+
+    def check(self, choice: Choice) -> FieldFaults: ...
 
     def choose(self, choice: Choice) -> None: ...
 

@@ -12,12 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from edge_agent.capture.drivers import build_source
+from edge_agent.capture.view import ViewTable
 from edge_agent.cli.setup import ENGINEER
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Frame
 from edge_agent.health.commissioning import read_commissioning
-from edge_agent.station.config import read_config
+from edge_agent.station.config import ImageChannel, read_config
 from edge_agent.station.setup import Setup
 from edge_agent.station.setup_camera import SetupCamera
 from edge_agent.station.setup_draft import CHANNEL, Draft
@@ -26,7 +27,7 @@ from edge_agent.update.slots import install
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_commission import CommissionApi
 from edge_agent.web.app import build_app
-from edge_agent.web.commission import Choice
+from edge_agent.web.commission import Choice, Setting
 from edge_agent.web.config import WebTable
 from edge_agent.web.updates import prove_bundle
 from edge_agent.web.users import Role
@@ -35,11 +36,12 @@ from tests.page_kit import ADDRESS, PASSWORD
 from tests.signing_kit import open_workshop
 from tests.station_kit import wait_until
 
-SOURCE: dict[str, str | int | float | bool] = {
+SOURCE: dict[str, Setting] = {
     "driver": "simulated", "width_px": 160, "height_px": 120, "defect_rate": 0.0, "rate_hz": 200,
 }  # fmt: skip
 BUNDLE = "station/bundles/brightness"
 CHOICE = Choice(station="press-7", bundle=BUNDLE, source=SOURCE)
+VIEW = {"left": 0.1, "top": 0.2, "width": 0.5, "height": 0.5, "turn_deg": 3.0}
 
 
 @dataclass
@@ -103,6 +105,30 @@ def test_nothing_is_written_before_it_was_shown_and_everything_is_undone(bench: 
         ("eva", "station.toml"),
         ("eva", "station.toml undone"),
     ]
+
+
+def test_a_view_is_written_and_taken_away_again(bench: Bench) -> None:
+    setup = bench.setup
+    setup.choose(CHOICE.model_copy(update={"view": VIEW}))
+    setup.write("eva")
+    channel = read_config(bench.path).channel[0]
+    assert isinstance(channel, ImageChannel)
+    assert channel.view == ViewTable(**VIEW)
+    trigger: dict[str, Setting] = {"driver": "part_in_view", "channel": CHANNEL}
+    assert setup.check(CHOICE.model_copy(update={"trigger": trigger})).faults == []
+    setup.choose(CHOICE)
+    setup.write("eva")
+    assert "view" not in bench.path.read_text()
+
+
+def test_a_fault_of_a_choice_is_told_before_it_is_chosen(bench: Bench) -> None:
+    assert bench.setup.check(CHOICE).faults == []
+    (wrong,) = bench.setup.check(CHOICE.model_copy(update={"view": {"width": 2.0}})).faults
+    assert (wrong.part, wrong.place, wrong.bound) == ("view", ["width"], "1")
+    (whole,) = bench.setup.check(CHOICE.model_copy(update={"bundle": "station"})).faults
+    assert (whole.part, whole.text) == ("", "no such bundle: push it, or choose one")
+    assert {form.driver for form in bench.setup.forms().trigger} >= {"gpio", "part_in_view"}
+    assert bench.setup.view().choice is None
 
 
 def test_what_the_file_has_already_stays(bench: Bench) -> None:

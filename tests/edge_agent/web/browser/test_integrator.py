@@ -10,22 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page as Tab
 
 from benchmarks.brokers import free_port
-from edge_agent.station.config import read_config
+from edge_agent.station.config import ImageChannel, read_config
 from edge_agent.update.slots import install
 from edge_agent.web.updates import prove_bundle
 from tests.browser_kit import IN_CHROMIUM, Seen
+from tests.contrast_kit import low_contrasts
 from tests.signing_kit import open_workshop
 from tests.station_kit import wait_until
 
 pytestmark = IN_CHROMIUM
 
-SOURCE = """driver = "simulated"
-rate_hz = 20
-width_px = 320
-height_px = 240
-defect_rate = 0"""
+SOURCE = {"rate_hz": "20", "width_px": "320", "height_px": "240", "defect_rate": "0"}
 
 
 @dataclass
@@ -77,8 +75,12 @@ def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen)
     seen.open("commission")
     tab.fill("#station", "press-7")
     tab.wait_for_selector("#camera option:has-text('simulated line')", state="attached")
-    tab.fill("#source", SOURCE)
-    tab.fill("#output", 'driver = "simulated"')
+    tab.select_option("#camera", label="simulated line  (simulated)")
+    unfold(tab, "#source")
+    for name, value in SOURCE.items():
+        tab.fill(f"#source-{name}", value)
+    tab.select_option("#output-driver", "simulated")
+    a_fault_stands_beside_its_field(tab)
     tab.click("#choose")
     tab.wait_for_selector("#chosen:has-text('simulated')")
     tab.click("#show")
@@ -86,6 +88,8 @@ def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen)
     picture = tab.locator("#live")
     assert wait_until(lambda: picture.evaluate("(image) => image.naturalWidth") == 320)
     assert seen.small_targets() == []
+    assert low_contrasts(tab)[1] == []
+    the_view_is_drawn(tab)
     seen.shot("commission-live")
     tab.click("#reject")
     tab.click("#move-yes")
@@ -107,5 +111,54 @@ def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen)
     seen.shot("commission-armed")
     config = read_config(commissioning.folder / "station.toml")
     assert config.station.id == "press-7"
+    channel = config.channel[0]
+    assert isinstance(channel, ImageChannel)
+    assert channel.view is not None
+    assert channel.view.turn_deg == 0.5
+    assert channel.view.width == pytest.approx(0.75, abs=0.02)
+    assert channel.view.left == pytest.approx(0.01, abs=0.005)
     assert (commissioning.folder / "commissioning.json").exists()
     assert seen.is_clean()
+
+
+def unfold(tab: Tab, form: str) -> None:
+    for more in tab.locator(f"{form} details:not([open]) > summary").all():
+        more.click()
+
+
+def a_fault_stands_beside_its_field(tab: Tab) -> None:
+    """While it is typed; and what is wrong is not chosen."""
+    tab.fill("#source-rate_hz", "-5")
+    fault = tab.locator("#source-rate_hz-fault")
+    fault.wait_for()
+    assert "at least 0" in fault.inner_text()
+    tab.click("#choose")
+    assert tab.evaluate("document.activeElement.id") == "source-rate_hz"
+    assert not tab.inner_text("#chosen")
+    tab.fill("#source-rate_hz", "20")
+    fault.wait_for(state="hidden")
+    tab.fill("#station", "press 7")
+    tab.locator("#station-fault").wait_for()
+    tab.fill("#station", "press-7")
+    tab.locator("#station-fault").wait_for(state="hidden")
+
+
+def the_view_is_drawn(tab: Tab) -> None:
+    """By its corner with the pointer, then by the keyboard; then it is chosen."""
+    tab.locator("#boxes").scroll_into_view_if_needed()
+    corner = tab.locator(".box.view [data-grip=se]").bounding_box()
+    whole = tab.locator("#boxes").bounding_box()
+    assert corner is not None
+    assert whole is not None
+    tab.mouse.move(corner["x"] + corner["width"] / 2 - 2, corner["y"] + corner["height"] / 2 - 2)
+    tab.mouse.down()
+    at = whole["x"] + 0.75 * whole["width"], whole["y"] + 0.5 * whole["height"]
+    tab.mouse.move(*at, steps=4)
+    tab.mouse.up()
+    assert float(tab.input_value("[data-part=width]")) == pytest.approx(75, abs=2)
+    assert float(tab.input_value("[data-part=height]")) == pytest.approx(50, abs=2)
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("]")
+    tab.click("#choose")
+    tab.wait_for_selector("#difference:has-text('turn_deg = 0.5')")
+    tab.wait_for_selector("#light-said:has-text('good')")
