@@ -66,11 +66,18 @@ class Fold:
 
 
 def run_protocol(
-    dataset: Dataset, protocol: Protocol, config: FitConfig, choices: Sequence[Choice] = ({},)
+    dataset: Dataset,
+    protocol: Protocol,
+    config: FitConfig,
+    choices: Sequence[Choice] = ({},),
+    most: int | None = None,
 ) -> list[Fold]:
-    """Every value held out once; of several choices the inner leave-one-out takes one."""
+    """Every value held out once; of several choices the inner leave-one-out takes one.
+
+    most: so many of the values are held out; None holds out all.
+    """
     folds = []
-    for value in protocol.values:
+    for value in protocol.values[:most]:
         chosen, _ = choose(dataset, protocol, value, config, choices)
         split = leave_out(dataset, protocol, value)
         folds.append(run_split(split, with_options(config, chosen), value, chosen))

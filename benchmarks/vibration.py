@@ -51,11 +51,15 @@ STRETCHES = 8
 
 @dataclass(frozen=True)
 class Asked:
-    """How the labelled sets are trained, and from how many seeds their headline rows."""
+    """How the labelled sets are trained, and from how many seeds their headline rows.
+
+    most: so many conditions are held out, one after the other; None holds out all.
+    """
 
     config: FitConfig
     choices: Sequence[Choice]
     seeds: int
+    most: int | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,11 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="auto", help="of the labelled sets (conv1d)")
     parser.add_argument("--choose", action="store_true", help="choose what is heard inside")
     parser.add_argument("--seeds", type=int, default=1, help="of the two headline rows")
-    parser.add_argument("--quick", action="store_true", help="one epoch: does it run?")
+    parser.add_argument(
+        "--quick", action="store_true", help="one epoch, one condition: does it run?"
+    )
     arguments = parser.parse_args(argv)
     quiet_tensorflow()
     config = FitConfig(model=arguments.model, epochs=1 if arguments.quick else 0)
-    asked = Asked(config, CHOICES if arguments.choose else ({},), max(1, arguments.seeds))
+    choices, most = CHOICES if arguments.choose else ({},), 1 if arguments.quick else None
+    asked = Asked(config, choices, max(1, arguments.seeds), most)
     rows: list[Row] = []
     for part in (arguments.only,) if arguments.only else PARTS:
         rows += _part(part, arguments.data_dir / part, asked)
@@ -92,7 +99,7 @@ def _seeded(dataset: Dataset, column: str, asked: Asked, said: str) -> list[list
     protocol, runs = protocol_of(dataset, column), []
     for seed in range(asked.seeds):
         config = asked.config.model_copy(update={"seed": asked.config.seed + seed})
-        runs.append(run_protocol(dataset, protocol, config, asked.choices))
+        runs.append(run_protocol(dataset, protocol, config, asked.choices, asked.most))
         _say(f"{said}, seed {config.seed}", runs[-1])
     return runs
 
@@ -101,7 +108,7 @@ def _cwru(dataset: Dataset, asked: Asked) -> list[Row]:
     title = "cwru leave one fault size out, accuracy int8"
     seeds = _seeded(dataset, r"bearing~(\d+)$", asked, "cwru fault size")
     sizes = seeds[0]
-    loads = run_protocol(dataset, protocol_of(dataset, "load"), asked.config)
+    loads = run_protocol(dataset, protocol_of(dataset, "load"), asked.config, most=asked.most)
     _say("cwru load", loads)
     leaky = run_split(leaky_split(dataset), asked.config, "random stretches", {})
     _say("cwru random stretches", [leaky])

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.run_folder.files import damaged
 from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.convert.variants import Variant
 
@@ -82,10 +84,14 @@ def convert_in_subprocess(
     time_s: float = TIME_S,
     float_outputs: FloatOutputs | None = None,
 ) -> Converted:
-    """Convert the run's network; raises ConversionError that names the layer and the cure.
+    """Convert the run's network; raises ConversionError that names the layer and the cure, and
+    RunError for a file that is no Keras network.
 
     float_outputs: outputs of the float network if an earlier conversion computed them, else None.
     """
+    if not zipfile.is_zipfile(run.model_path):
+        # The child would say so after the seconds in which TensorFlow starts.
+        raise damaged(run.model_path, "cannot be loaded (no Keras archive)")
     with tempfile.TemporaryDirectory(prefix="lineside-convert-") as folder:
         job = _job(run, variant, Path(folder), per_tensor_dense=per_tensor_dense)
         job = replace(job, run_float=float_outputs is None)

@@ -1,4 +1,4 @@
-"""Rows of process data from dataset.toml to the station's judgement, through the commands."""
+"""Rows of process data from dataset.toml to the station's judgement."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import pytest
 
 import deploy.__main__
 import edge_agent.__main__
-import quantize.__main__
 import trainer.__main__
 from benchmarks.brokers import Mosquitto, find_mosquitto
 from benchmarks.subscriber import Subscriber
+from quantize.workflow.convert import ConvertRequest, convert
+from tests.conftest import Shared
+from tests.quantize.conversion_cache import ConversionCache
 
 TOML = """\
 task = "tabular-class"
@@ -54,17 +56,17 @@ def mill(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run and its bundle."""
+def made(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> tuple[Path, Path]:
+    """A run and its bundle, converted in this process: a child would start TensorFlow again."""
     folder = tmp_path_factory.mktemp("mill")
     run, bundle = folder / "runs" / "mill", folder / "mill.bundle"
     config = folder / "fit.toml"
     config.write_text("epochs = 10\n[options]\nmembers = 1\nteacher_rows = 3000\n")
     fit = ["fit", str(mill(folder / "mill")), "--out", str(run), "--config", str(config)]
     assert trainer.__main__.main(fit) == 0
-    limits = ("auroc", "accuracy", "escapes", "agreement")
-    waived = [word for limit in limits for word in ("--allow", limit)]
-    assert quantize.__main__.main(["convert", str(run), "--out", str(bundle), *waived]) == 0
+    waived = ["auroc", "accuracy", "escapes", "agreement"]
+    request = ConvertRequest(run, bundle, allowed=waived)
+    convert(request, lambda text: None, ConversionCache(shared))
     return run, bundle
 
 

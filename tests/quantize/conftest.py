@@ -102,6 +102,7 @@ def write_run(
     values = inputs.astype(np.float32)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss)
+    model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the step twice
     model.fit(values[:128], truth[:128], batch_size=16, epochs=8, verbose=0)
     logits = np.asarray(model(values[128:], training=False))
     (path / "golden").mkdir(parents=True)

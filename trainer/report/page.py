@@ -17,7 +17,7 @@ from trainer.report.card import write_card
 from trainer.report.rendering import render
 from trainer.report.sections.acceptance import acceptance, comparison
 from trainer.report.sections.alarm_rule import alarm_rule
-from trainer.report.sections.augmentations import augmentations
+from trainer.report.sections.augmentations import augmentations, shown_inputs
 from trainer.report.sections.data import data, limits
 from trainer.report.sections.disturbances import disturbances, localisation
 from trainer.report.sections.leakage import leakage
@@ -75,8 +75,21 @@ def write_report(run: FittedRun) -> None:
     write_card(run)
 
 
+def refuse_damaged(run: FittedRun) -> None:
+    """Read every file that the page shows; raises RunError.
+
+    It takes milliseconds, and the charts that would be drawn in vain take seconds.
+    """
+    run.splits()
+    run.history()
+    shown_inputs(run)
+    if run.spec.scoring.kind != "value":
+        _ = run.held_out, run.held_out_tags()
+
+
 def page(run: FittedRun) -> str:
-    """The whole document; it loads nothing from anywhere."""
+    """The whole document; it loads nothing from anywhere. Raises RunError before it draws."""
+    refuse_damaged(run)
     return str(
         render(
             "report.html",

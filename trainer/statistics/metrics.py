@@ -48,12 +48,12 @@ def bootstrapped(
     what = "groups"
     if len(names) < FEWEST_GROUPS:
         names, group_of, what = np.arange(len(group_of)), np.arange(len(group_of)), "samples"
-    members = [np.flatnonzero(group_of == number) for number in range(len(names))]
-    rng = np.random.default_rng(seed)
+    rows, sizes = np.argsort(group_of, kind="stable"), np.bincount(group_of)
+    starts, rng = np.cumsum(sizes) - sizes, np.random.default_rng(seed)
     drawn = []
     for _ in range(rounds):
-        chosen = rng.integers(0, len(members), len(members))
-        drawn.append(statistic(np.concatenate([members[number] for number in chosen])))
+        chosen = rng.integers(0, len(sizes), len(sizes))
+        drawn.append(statistic(rows[_spans(starts[chosen], sizes[chosen])]))
     values = np.array(drawn)
     values = values[np.isfinite(values)]
     value = statistic(np.arange(len(group_of)))
@@ -134,7 +134,7 @@ def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Metric:
     alike, but has no width at a perfect ranking and is too narrow near it; and Newcombe's score
     interval for as many defects and good parts as there are groups of them.
     """
-    figure = bootstrapped(lambda rows: auroc(bad[rows], scores[rows]), groups)
+    figure = bootstrapped(_auroc_of_rows(bad, scores), groups)
     if not np.isfinite(figure.value):
         return figure
     names = np.array(groups)
@@ -172,6 +172,29 @@ def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:
     allowed = int(np.floor(false_reject * len(good)))
     limit = good[len(good) - 1 - allowed]
     return float((scores[bad] > limit).mean())
+
+
+def _spans(starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The places start, start + 1, ... of each span, one span after the other."""
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
+
+
+def _auroc_of_rows(bad: Flags, scores: Scores) -> Callable[[NDArray[np.intp]], float]:
+    """`auroc` of the rows it is given, by how often each score is drawn: no round sorts them."""
+    if np.isnan(scores).any():
+        return lambda rows: auroc(bad[rows], scores[rows])
+    values, place = np.unique(scores, return_inverse=True)
+
+    def area(rows: NDArray[np.intp]) -> float:
+        is_bad, place_of = bad[rows], place[rows]
+        hits = np.bincount(place_of[is_bad], minlength=len(values))
+        misses = np.bincount(place_of[~is_bad], minlength=len(values))
+        pairs = hits.sum() * misses.sum()
+        below = np.cumsum(misses) - misses / 2
+        return float(hits @ below / pairs) if pairs else float("nan")
+
+    return area
 
 
 def _proportion(hits: int, n: int, method: Literal["exact", "wilson"], name: str) -> Metric:

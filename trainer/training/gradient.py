@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,11 +56,10 @@ def descend(
         return _descend_together(network, training, training.cluster, learning_rate, epochs)
     batches, shuffle = _batches(training)
     schedule = _falling(learning_rate, epochs * len(batches))
-    network.compile(
-        keras.optimizers.Adam(schedule),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # A metric that is given by its name makes its variables in the first step.
+    right = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    compile_network(network, keras.optimizers.Adam(schedule), loss, [right])
     patience = config.patience or max(1, epochs // 2)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
     files = training.checkpoints.next_training()
@@ -80,6 +79,20 @@ def descend(
             callbacks=[stop, checkpoint.callback(), events.callback(), _EpochBar(bar).callback()],
         )
     return checkpoint.rows
+
+
+def compile_network(
+    network: keras.Model,
+    optimiser: keras.optimizers.Optimizer,
+    loss: keras.losses.Loss | Callable[..., Any] | str,
+    metrics: Sequence[keras.metrics.Metric] = (),
+) -> None:
+    """Compile `network`, with the variables of the optimiser made.
+
+    TensorFlow traces a step that makes variables twice: seconds for a large network.
+    """
+    network.compile(optimiser, loss, metrics=list(metrics) or None)
+    network.optimizer.build(network.trainable_variables)
 
 
 def seed_everything(seed: int) -> None:

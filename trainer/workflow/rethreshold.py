@@ -34,7 +34,7 @@ from edge_agent.contracts.run_folder.rows import Prediction, prediction_cells
 from edge_agent.contracts.run_folder.verdicts import judged_by
 from trainer.evaluation.outcome import Outcome, class_rows, figures
 from trainer.report.card import card_text
-from trainer.report.page import page
+from trainer.report.page import page, refuse_damaged
 from trainer.run_folder.run import FittedRun, open_fitted_run
 from trainer.thresholds.policy import Choice, Costs, Point, point_at
 
@@ -84,6 +84,7 @@ def apply_choice(
     is the last: an interruption leaves the old threshold. limits: what the report must prove from
     now on; None leaves what the run requires.
     """
+    refuse_damaged(run)
     again = _with_choice(run, choice, band, costs, limits)
     content = {
         files.PREDICTIONS: csv_bytes(prediction_cells(again.predictions)),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
+from tests.trainer.conftest import make_images
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
@@ -60,8 +61,9 @@ def test_near_duplicates_as_groups_split_by_the_copies_found(leaking: Path) -> N
     assert "groups by 'near_duplicates'" in found.split.protocol
 
 
-def test_named_groups_are_kept(plates: Path) -> None:
-    found = guard(load_dataset(plates), FitConfig(), [], SilentProgress())
+def test_named_groups_are_kept(tmp_path: Path) -> None:
+    plates = load_dataset(make_images(tmp_path / "plates", groups=8, each=2))
+    found = guard(plates, FitConfig(), [], SilentProgress())
     assert "groups by 'plate'" in found.split.protocol
 
 

@@ -41,10 +41,10 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-@pytest.fixture
-def hostile(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = write_image_run(
-        tmp_path / "run",
+        tmp_path_factory.mktemp("hostile") / "run",
         good=f"good{QUOTES}",
         bad=f"bad{MARKUP}",
         text=f"{MARKUP}{QUOTES}{CONTROL}",

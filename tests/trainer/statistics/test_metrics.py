@@ -163,3 +163,21 @@ def test_the_auroc_interval_is_the_same_for_a_ranking_turned_round() -> None:
     assert low < 0.9 < high
     mirrored = metrics.auroc_interval(0.1, 40, 40)
     assert mirrored == (pytest.approx(1 - high), pytest.approx(1 - low))
+
+
+def test_the_interval_of_an_auroc_holds_that_of_ranked_resamples_with_ties() -> None:
+    rng = np.random.default_rng(3)
+    bad = rng.random(60) < 0.4
+    scores = np.round(rng.random(60) + 0.3 * bad, 1)
+    groups = [f"part {n // 3}" for n in range(60)]
+    figure = metrics.auroc_figure(bad, scores, groups)
+    drawn = metrics.bootstrapped(lambda rows: metrics.auroc(bad[rows], scores[rows]), groups)
+    parts = np.array(groups)
+    below, above = metrics.auroc_interval(drawn.value, len(set(parts[bad])), len(set(parts[~bad])))
+    assert figure.value == drawn.value
+    assert figure.ci95 == (min(below, drawn.ci95[0]), max(above, drawn.ci95[1]))
+
+
+def test_a_score_that_is_no_number_has_no_auroc() -> None:
+    figure = metrics.auroc_figure(np.array([True, False]), np.array([0.5, np.nan]), ["a", "b"])
+    assert np.isnan(figure.value)

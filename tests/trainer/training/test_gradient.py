@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
 from trainer.training.api import NoOptions, Training
-from trainer.training.gradient import WEIGHT_LIMIT, sample_weights
+from trainer.training.gradient import WEIGHT_LIMIT, compile_network, sample_weights
 
 
 def training_of(samples: list[Sample], windows: int = 1, **config: bool) -> Training:
@@ -69,3 +70,20 @@ def test_without_weights_all_count_alike() -> None:
         samples_of({("ok", "a"): 9, ("bad", "b"): 1}), class_weights=False, group_weights=False
     )
     np.testing.assert_array_equal(sample_weights(training), np.ones(10, np.float32))
+
+
+def test_the_step_of_a_training_is_traced_once() -> None:
+    traced: list[str] = []
+
+    class Observed(keras.Sequential):  # type: ignore[misc]
+        def train_step(self, data: object) -> object:
+            traced.append("step")
+            return super().train_step(data)
+
+    network = Observed([keras.Input((2,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    right = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    compile_network(network, keras.optimizers.Adam(), loss, [right])
+    x = np.random.default_rng(1).normal(size=(16, 2)).astype(np.float32)
+    network.fit(x, x.argmax(axis=1), batch_size=8, epochs=2, verbose=0)
+    assert traced == ["step"]

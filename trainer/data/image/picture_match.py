@@ -182,8 +182,9 @@ def find_near_duplicates(prints: Fingerprints, *, neighbours: int = NEIGHBOURS) 
 def duplicate_limit(prints: Fingerprints, seed: int = 0) -> float:
     """The score from which a pair of this data set is a duplicate, from random pairs of it."""
     rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(prints), (RANDOM_PAIRS, 2)).tolist()
-    pairs = [Candidate(first, second, (0, 0)) for first, second in draws if first != second]
+    draws = np.sort(rng.integers(0, len(prints), (RANDOM_PAIRS, 2)), axis=1)
+    drawn = np.unique(draws, axis=0).tolist()  # of few images each pair is drawn again and again
+    pairs = [Candidate(first, second, (0, 0)) for first, second in drawn if first != second]
     with ThreadPoolExecutor(max_workers=2) as workers:
         scores = list(workers.map(lambda pair: agreement(prints, pair), pairs))
     usual = float(np.clip(np.quantile(scores, 0.98), 0, 0.999)) if scores else LEAST_AGREEMENT

@@ -32,7 +32,7 @@ from trainer.models.image.feature_maps import (
 )
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoints import Checkpoint, CheckpointFiles, assign, values_of
-from trainer.training.gradient import seed_everything
+from trainer.training.gradient import compile_network, seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -97,8 +97,7 @@ def _descend(drawer: keras.Model, training: Training) -> list[Mapping[str, float
     config = training.config
     steps = max(1, len(training.train.inputs) // config.batch)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
-    drawer.compile(keras.optimizers.Adam(rate), loss="mse")
-    drawer.optimizer.build(drawer.trainable_variables)
+    compile_network(drawer, keras.optimizers.Adam(rate), "mse")
     rng, checkpoint_files = np.random.default_rng(config.seed), training.checkpoints.next_training()
     rows, weights = _resumed(drawer, rng, checkpoint_files)
     watched = _scaled(training.val.inputs)

@@ -27,6 +27,7 @@ from trainer.models.image.feature_maps import BATCH, Floats, TappedBackbone, tap
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
+from trainer.training.gradient import compile_network
 
 if TYPE_CHECKING:
     import keras
@@ -272,7 +273,7 @@ def _learner(features: int, steps: int, seed: int) -> keras.Model:
     learner = keras.Sequential([given, layers.GaussianNoise(NOISE), *hidden, layers.Dense(1)])
     rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    learner.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss)
+    compile_network(learner, keras.optimizers.AdamW(rate, weight_decay=DECAY), loss)
     return learner
 
 

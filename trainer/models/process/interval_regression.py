@@ -24,7 +24,7 @@ from trainer.data.dataset_toml import TabularColumns
 from trainer.data.process.columns import columns_of
 from trainer.models.layers.ensemble import joined_heads
 from trainer.training.api import Fitted, Training
-from trainer.training.gradient import seed_everything
+from trainer.training.gradient import compile_network, seed_everything
 from trainer.training.predict import predict
 
 if TYPE_CHECKING:
@@ -185,9 +185,8 @@ def _learner(network: keras.Model, options: ValueOptions, steps: int) -> keras.M
 
     schedule = keras.optimizers.schedules.CosineDecay(0.002, steps)
     learner = keras.Model(network.input, network.output)
-    learner.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=1e-4), loss=pinball(options.coverage)
-    )
+    optimiser = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
+    compile_network(learner, optimiser, pinball(options.coverage))
     return learner
 
 

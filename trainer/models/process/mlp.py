@@ -35,7 +35,7 @@ from trainer.models.process.features import (
 from trainer.models.process.forest import Jitter, cut_edges, grow, moved_table
 from trainer.thresholds.choose import best_f1
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.gradient import seed_everything
+from trainer.training.gradient import compile_network, seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -114,10 +114,8 @@ def _descend(
     epochs = training.config.epochs
     steps = epochs * (len(rows.inputs) // BATCH + 1)
     schedule = keras.optimizers.schedules.CosineDecay(0.003, steps)
-    network.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=1e-4),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-    )
+    optimiser = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
+    compile_network(network, optimiser, keras.losses.CategoricalCrossentropy(from_logits=True))
     truth = np.eye(len(training.labels), dtype=np.float32)[training.val_targets]
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
     result = network.fit(

@@ -22,7 +22,7 @@ from trainer.models.vibration.anomaly import (
     spec_of,
 )
 from trainer.training.api import Architecture, Fitted, Training
-from trainer.training.gradient import seed_everything
+from trainer.training.gradient import compile_network, seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -89,7 +89,7 @@ def _train(rebuild: keras.Model, training: Training) -> list[Mapping[str, float]
     inputs = training.train.inputs
     rows: list[Mapping[str, float]] = []
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * STEPS)
-    rebuild.compile(keras.optimizers.Adam(rate), "mse")
+    compile_network(rebuild, keras.optimizers.Adam(rate), "mse")
     with training.progress.steps("training", config.epochs) as bar:
         for epoch in range(config.epochs):
             losses = []

@@ -21,7 +21,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import SpectrumView
 from trainer.training.api import Fitted, Training
-from trainer.training.gradient import seed_everything
+from trainer.training.gradient import compile_network, seed_everything
 
 if TYPE_CHECKING:
     import keras
@@ -127,7 +127,7 @@ def train_varied(network: keras.Model, training: Training, vary: Vary) -> list[M
         RATE_FACTOR * config.learning_rate, config.epochs * STEPS
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(rate), loss)
+    compile_network(network, keras.optimizers.Adam(rate), loss)
     with training.progress.steps("training", config.epochs) as bar:
         for epoch in range(config.epochs):
             losses = [_step(network, training, targets, vary, rng) for _ in range(STEPS)]

@@ -19,12 +19,8 @@ CELL_PX = 96
 
 def augmentations(run: FittedRun) -> Markup:
     """Six training pictures, as they are and under each augmentation; nothing without pictures."""
-    names = run.config.image.augment
-    is_image = isinstance(run.spec.input, ImageInput)
-    if not is_image or not names or not (run.path / files.CALIBRATION).is_file():
-        return Markup()
-    inputs = run.calibration
-    if not len(inputs):
+    names, inputs = run.config.image.augment, shown_inputs(run)
+    if inputs is None or not len(inputs):
         return Markup()
     taken = inputs[np.linspace(0, len(inputs) - 1, COLUMNS).round().astype(int)]
     rng = np.random.default_rng(run.config.seed)
@@ -32,6 +28,13 @@ def augmentations(run: FittedRun) -> Markup:
     batches += [(name, augment(taken, [name], rng)) for name in names]
     batches += [("all together", augment(taken, names, rng)) for _ in range(2)]
     return render("augmentations.html", rows=[(name, _strip(batch)) for name, batch in batches])
+
+
+def shown_inputs(run: FittedRun) -> Tensor | None:
+    """The training pictures that the sheet is made of; None where there is no sheet."""
+    is_image = isinstance(run.spec.input, ImageInput) and run.config.image.augment
+    there = (run.path / files.CALIBRATION).is_file()
+    return run.calibration if is_image and there else None
 
 
 def _strip(batch: Tensor) -> str:

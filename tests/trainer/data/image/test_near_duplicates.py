@@ -7,7 +7,7 @@ import pytest
 from edge_agent.simulator.scene import render
 from trainer.data.image.picture_match import Duplicate, connect, find_near_duplicates, fingerprint
 
-EACH = 3
+EACH = 2
 """Parts that are copied in one way; each part is copied once, so that no copy hides another."""
 
 
@@ -53,7 +53,7 @@ VARIANTS = {
 
 
 COUNT = EACH * len(VARIANTS)
-CROPPED = 4
+CROPPED = 3
 
 
 @pytest.fixture(scope="module")
