@@ -20,14 +20,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@
 
-# two processes; a file is run by one of them. ORDER="--order-seed 7" draws another order
-TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# a file is run by one process; most tests wait more than they compute, hence two processes a core.
+# ORDER="--order-seed 7" draws another order
+PROCESSES ?= 4
+BY_FILE := --dist loadfile --no-loadscope-reorder
 ORDER ?=
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TWO) $(ORDER) -m "not slow and not device and not faults and not drivers and not browser and not integrations"
+	$(BIN)/python -m pytest -n $(PROCESSES) $(BY_FILE) $(ORDER) -m "not slow and not device and not faults and not drivers and not browser and not integrations"
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest $(TWO) -m slow --timeout=1800
+	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m slow --timeout=1800
 
 # a thousand kills and power cuts, with the output's own count as truth; FUZZ mutated files
 FUZZ ?= 100000
