@@ -211,7 +211,14 @@ def _transport(
     releases = args.releases or args.keys.resolve().parent / "releases"
     signer = DesiredSigner(keyring(args), releases)
     target = broker.target(password_of(broker.password_file))
-    return MqttTransport(target, release, signer, SystemClock(), probation_s=probation_s)
+    return MqttTransport(
+        target,
+        release,
+        signer,
+        SystemClock(),
+        probation_s=probation_s,
+        report_keys=inventory.report_keys(),
+    )
 
 
 def _print(rollout: Rollout, args: argparse.Namespace) -> int:

@@ -33,6 +33,11 @@ class StationRow(Strict):
         pattern=r"^([0-9a-f]{64})?$",
         description="public, from `lineside-agent slots key`: releases are encrypted for it",
     )
+    report_key: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="public, likewise: over MQTT only reports that it signed count",
+    )
     early: bool = Field(default=False, description="reached before those that are not")
 
 
@@ -77,6 +82,11 @@ class Inventory(Strict):
     def in_order(self) -> list[str]:
         """The names, early ones first, otherwise as they stand in the file."""
         return [row.name for row in sorted(self.station, key=lambda row: not row.early)]
+
+    def report_keys(self) -> dict[str, bytes]:
+        """Name -> public key, of the stations whose reports must be signed."""
+        rows = (row for row in self.station if row.report_key)
+        return {row.name: bytes.fromhex(row.report_key) for row in rows}
 
     def host(self, name: str) -> Host:
         """The way to a station; raises ConfigError for a name that is not there."""

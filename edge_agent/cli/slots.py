@@ -22,7 +22,8 @@ EXAMPLES = """examples:
   lineside-agent slots rollback caps --root station
   lineside-agent slots key --root /var/lib/lineside
 
-`key` prints the line `key` of stations.toml: releases can be encrypted for it.
+`key` prints two lines for stations.toml: releases can be encrypted for `key`, and by `report_key` a
+rollout over MQTT knows the station's own reports.
 """
 
 
@@ -34,7 +35,7 @@ def register(verbs: Verbs) -> None:
     status = _verb(actions, "status", "what is installed")
     _common(status)
     status.set_defaults(run=_status)
-    key = _verb(actions, "key", "this station's public key; made where there is none")
+    key = _verb(actions, "key", "this station's public keys; made where there are none")
     _common(key)
     key.set_defaults(run=_key)
     back = _verb(actions, "rollback", "make the previous bundle current again")
@@ -109,10 +110,11 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _key(args: argparse.Namespace) -> int:
-    from edge_agent.update.station_key import public_key
+    from edge_agent.update.station_key import public_keys
 
-    found = public_key(args.root).hex()
-    print(json.dumps({"key": found}) if args.json else f'key = "{found}"')
+    found = public_keys(args.root)
+    lines = (f'{name} = "{key}"' for name, key in found.items())
+    print(json.dumps(found) if args.json else "\n".join(lines))
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from edge_agent.rollout.work import Source, Work, current
 from edge_agent.update.bundle_update import Station
 from edge_agent.update.folder import Folder
 from edge_agent.update.signature import required
+from edge_agent.update.station_key import report_signer
 from edge_agent.update.trust_folder import read_trust_folder, write_trusted
 
 LOG = logging.getLogger("lineside.rollout")
@@ -64,6 +66,7 @@ class Follower:
         self._log = LogLimit(LOG, self._clock)
         self._inbox: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
         self._taken: Taken | None = None
+        self._sign: Callable[[bytes], bytes] | None = None
         self._due_ns = 0
         self._session = BrokerSession(
             place.broker,
@@ -73,8 +76,8 @@ class Follower:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Raises StorageError for a damaged memory of what was taken."""
-        self._taken = read_taken(self._root)
+        """Raises StorageError for a damaged memory of what was taken, or a damaged key."""
+        self._taken, self._sign = read_taken(self._root), report_signer(self._root)
         try:
             while not stop.is_set():
                 if self._connect():
@@ -198,6 +201,9 @@ class Follower:
 
     def _report(self, message: UpdateMessage, *, retain: bool = True) -> None:
         """Tell the controller; a broker that is away is told again when it is back."""
+        if self._sign is not None:
+            signature = self._sign(message.signed_bytes()).hex()
+            message = message.model_copy(update={"signature": signature})
         topic = update.STREAM.topic(self._place.prefix, self._place.station)
         payload = message.model_dump_json(exclude_none=True).encode()
         try:

@@ -6,6 +6,7 @@ The stations follow it (`lineside-agent follow`) and fetch the release from thei
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -39,7 +40,10 @@ class Patience:
 
 
 class MqttTransport:
-    """Signs, publishes and waits; each desired state has a higher counter than the one before."""
+    """Signs, publishes and waits; each desired state has a higher counter than the one before.
+
+    report_keys: station -> its public key, for those whose reports must be signed.
+    """
 
     at_once = AT_ONCE
 
@@ -52,6 +56,7 @@ class MqttTransport:
         *,
         probation_s: float = 0.0,
         patience: Patience | None = None,
+        report_keys: Mapping[str, bytes] | None = None,
     ) -> None:
         self._release = release
         self._signer = signer
@@ -59,7 +64,7 @@ class MqttTransport:
         self._probation_s = probation_s
         self._patience = patience or Patience()
         self._prefix = target.prefix
-        self._reports = Reports()
+        self._reports = Reports(report_keys)
         self._link = Link(
             target, topic_of(update.STREAM.name, target.prefix, "+"), self._reports.came
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.rollout.reports import Reports
 from edge_agent.contracts.wire.kinds.update import UpdateMessage
@@ -46,3 +47,23 @@ def test_the_first_end_counts() -> None:
         reports.came(TOPIC, report("done"))
     assert waiting.last is not None
     assert waiting.last.state == "failed"
+
+
+def test_of_a_station_with_a_key_its_own_word_counts_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    private = Ed25519PrivateKey.generate()
+    reports = Reports({"press": private.public_key().public_bytes_raw()})
+    plain = UpdateMessage.model_validate_json(report("failed"))
+    signature = private.sign(plain.signed_bytes()).hex()
+    own = plain.model_copy(update={"signature": signature})
+    forged = own.model_copy(update={"state": "done"})
+    other = plain.model_copy(update={"station": "press2"})
+    other = other.model_copy(update={"signature": private.sign(other.signed_bytes()).hex()})
+    with reports.waiting("press", 5) as waiting:
+        for message in (plain.model_copy(update={"state": "done"}), forged, forged, other):
+            reports.came(TOPIC, message.model_dump_json().encode())
+        assert not waiting.is_seen.is_set()
+        reports.came(TOPIC, own.model_dump_json().encode())
+        assert waiting.last == own
+    assert caplog.messages == ["press: a report without its signature is passed over"]

@@ -12,7 +12,7 @@ from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.model.bundle import ENCRYPTED, MODEL, read_bundle
 from edge_agent.update.slots import install, status
-from edge_agent.update.station_key import public_key, readable
+from edge_agent.update.station_key import public_keys, readable
 from tests.signing_kit import Workshop, open_workshop
 
 Shown = pytest.CaptureFixture[str]
@@ -25,7 +25,7 @@ def workshop(tmp_path: Path) -> Workshop:
     first = workshop.signed("1.0.0")
     for name in "ab":
         install(first, tmp_path / name, lambda _: None, trust=workshop.public)
-        public_key(tmp_path / name)
+        public_keys(tmp_path / name)
     return workshop
 
 
@@ -59,15 +59,15 @@ def test_a_named_station_takes_an_encrypted_release_and_another_does_not(
 
 
 def test_the_key_stays_and_is_roots_own(tmp_path: Path, capsys: Shown) -> None:
-    first = public_key(tmp_path)
-    assert public_key(tmp_path) == first
+    first = public_keys(tmp_path)
+    assert public_keys(tmp_path) == first
     assert (tmp_path / "keys/station.pem").stat().st_mode & 0o777 == 0o600
     assert agent(["slots", "key", "--root", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"key": first.hex()}
+    assert json.loads(capsys.readouterr().out) == first
     assert readable(tmp_path, b"PK", "x") == b"PK"
     (tmp_path / "keys/station.pem").write_text("x")
     with pytest.raises(StorageError, match=r"station\.pem: is no key of a station: remove it"):
-        public_key(tmp_path)
+        public_keys(tmp_path)
 
 
 def test_a_station_without_a_key_is_named(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 from pydantic import Field
 
 from edge_agent.contracts.wire.messages import LatestMessage
 from edge_agent.contracts.wire.stream import Stream
+
+SEAL = b"lineside update 1\n"
+"""Before what is signed, so that no other signature can be taken for one of these."""
 
 
 class UpdateMessage(LatestMessage):
@@ -22,6 +26,15 @@ class UpdateMessage(LatestMessage):
     name: str = Field(default="", max_length=63, description="of the bundle")
     version: str = Field(default="", max_length=32, description="that is current")
     reason: str = Field(default="", max_length=400)
+    signature: str = Field(
+        default="", pattern=r"^([0-9a-f]{128})?$", description="by the station's report key"
+    )
+
+    def signed_bytes(self) -> bytes:
+        """What the signature is made of."""
+        fields = (self.station, self.counter, self.at_ns, self.state)
+        words = (self.step, self.name, self.version, self.reason)
+        return SEAL + json.dumps([*fields, *words]).encode()
 
 
 STREAM = Stream(

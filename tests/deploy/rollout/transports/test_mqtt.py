@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.contracts.wire.kinds.update import UpdateMessage
 from edge_agent.rollout.work import current
+from edge_agent.update.station_key import public_keys
+from tests.edge_agent.messaging.mqtt_kit import Client
 from tests.edge_agent.rollout.rollout_kit import NAME, Line, following, open_line
 from tests.station_kit import mosquitto
 
@@ -41,7 +45,8 @@ def plant(tmp_path: Path, broker: Mosquitto) -> Iterator[dict[str, Line]]:
     for name in NAMES[1:]:
         shutil.copytree(first.root, tmp_path / name / "station", symlinks=True)
         lines[name] = Line(tmp_path / name, first.workshop)
-    rows = [f'[[station]]\nname = "{name}"\n' for name in NAMES]
+    keys = {name: public_keys(line.root)["report_key"] for name, line in lines.items()}
+    rows = [f'[[station]]\nname = "{name}"\nreport_key = "{keys[name]}"\n' for name in NAMES]
     head = f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
     (tmp_path / "stations.toml").write_text(head + "".join(rows))
     with ExitStack() as stack:
@@ -103,3 +108,45 @@ def test_a_station_that_does_not_follow_is_named(plant: dict[str, Line], broker:
     with pytest.raises(DeviceError, match=r"away: no answer within 0\.3 s: .*agent follow"):
         transport.update("away")
     transport.close()
+
+
+def test_a_broker_that_says_done_for_a_station_moves_nothing(
+    plant: dict[str, Line], tmp_path: Path, broker: Mosquitto, capsys: Shown
+) -> None:
+    """The first station fails, and the broker claims success for every desired state."""
+    plant["a"].bad.add("1.1.0")
+    new = plant["a"].workshop.signed("1.1.0")
+    with Client(broker.port, "lineside/+/desired") as liar:
+
+        def lie() -> None:
+            for topic, payload in list(liar.payloads):
+                content = json.loads(json.loads(payload)["content"])
+                report = UpdateMessage(
+                    station=content["station"], at_ns=1, counter=content["counter"], state="done"
+                )
+                liar.publish(topic.replace("desired", "update"), report.model_dump_json())
+
+        with repeated(lie):
+            words = ("--groups", "1,100%", "--per-minute", "6e4")
+            assert rollout(tmp_path, plant, "start", new, *words) == 1
+    assert "disarms the station" in json.loads(capsys.readouterr().out)["reason"]
+    assert versions(plant) == ["1.0.0"] * 3
+    assert not (plant["b"].root / "rollout").exists()
+
+
+@contextmanager
+def repeated(act: Callable[[], None]) -> Iterator[None]:
+    """Act again and again in a thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(0.005):
+            act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)

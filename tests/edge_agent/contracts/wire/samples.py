@@ -169,6 +169,7 @@ SAMPLES: dict[str, BaseModel] = {
         name="castings",
         version="1.4.1",
         reason="the disk is full",
+        signature="ab" * 64,
     ),
     "verdict": VerdictMessage(
         station=STATION,
