@@ -36,15 +36,17 @@ def public_keys(root: Path) -> dict[str, str]:
 
     Raises StorageError.
     """
+    station = _station_key(root) or _written(root, STATION, X25519PrivateKey.generate())
+    report = _report_key(root) or _written(root, REPORT, Ed25519PrivateKey.generate())
     return {
-        "key": _own(root, STATION, X25519PrivateKey).public_key().public_bytes_raw().hex(),
-        "report_key": _own(root, REPORT, Ed25519PrivateKey).public_key().public_bytes_raw().hex(),
+        "key": station.public_key().public_bytes_raw().hex(),
+        "report_key": report.public_key().public_bytes_raw().hex(),
     }
 
 
 def report_signer(root: Path) -> Callable[[bytes], bytes] | None:
     """What signs a report; None for a station without keys. Raises StorageError."""
-    found = _read(root, REPORT, Ed25519PrivateKey)
+    found = _report_key(root)
     return None if found is None else found.sign
 
 
@@ -55,37 +57,43 @@ def readable(root: Path, payload: bytes, where: str) -> bytes:
     """
     if not payload.startswith(ENCRYPTED):
         return payload
-    private = _read(root, STATION, X25519PrivateKey) or X25519PrivateKey.generate()
-    return decrypt_bundle(payload, private, where)
+    return decrypt_bundle(payload, _station_key(root) or X25519PrivateKey.generate(), where)
 
 
-def _own(root: Path, name: str, kind: type[Key]) -> Key:
-    found = _read(root, name, kind)
-    if found is not None:
+def _station_key(root: Path) -> X25519PrivateKey | None:
+    found = _read(root, STATION)
+    if found is None or isinstance(found, X25519PrivateKey):
         return found
-    private: Key = kind.generate()
+    raise _damaged(root, STATION)
+
+
+def _report_key(root: Path) -> Ed25519PrivateKey | None:
+    found = _read(root, REPORT)
+    if found is None or isinstance(found, Ed25519PrivateKey):
+        return found
+    raise _damaged(root, REPORT)
+
+
+def _written(root: Path, name: str, private: Key) -> Key:
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_below(root, FOLDER, name, text, mode=0o600)
     return private
 
 
-def _read(root: Path, name: str, kind: type[Key]) -> Key | None:
+def _read(root: Path, name: str) -> object | None:
     text = read_below(root, FOLDER, name)
     if text is None:
         return None
     try:
-        private = load_pem_private_key(text, None)
+        return load_pem_private_key(text, None)
     except (ValueError, TypeError) as error:
-        raise _damaged(root / FOLDER / name) from error
-    if not isinstance(private, kind):
-        raise _damaged(root / FOLDER / name)
-    return private
+        raise _damaged(root, name) from error
 
 
-def _damaged(path: Path) -> StorageError:
+def _damaged(root: Path, name: str) -> StorageError:
     return StorageError(
         "is no key of a station",
-        where=str(path),
+        where=str(root / FOLDER / name),
         cure="remove it, make another one (`lineside-agent slots key`), and write that into "
         "stations.toml",
     )
