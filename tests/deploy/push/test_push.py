@@ -129,24 +129,19 @@ def test_remote_line_from_push_to_rollback(
     assert current(root) == "1.0.0"
 
 
-def test_what_is_pushed_can_be_read_by_the_agents_own_user(
+def test_a_bundle_of_any_name_arrives_and_can_be_read_by_the_agents_own_user(
     workshop: Workshop, ssh_config: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "station"
+    bundle = workshop.signed().rename(tmp_path / "a'b $(touch x) `touch y`;key.pub")
     words = ["--trust", workshop.public, *there(ssh_config)]
-    assert push(workshop.signed(), f"station:{root}", *words) == 0
+    assert push(bundle, f"station:{root}", *words) == 0
+    assert current(root) == "1.0.0"
+    assert not (tmp_path / "x").exists()
     found = [root, *(path for path in root.rglob("*") if path.name != ".lock")]
     closed = [str(path) for path in found if path.stat().st_mode & 0o044 != 0o044]
     assert len(found) > 5
     assert not closed
-
-
-def test_a_bundle_of_any_name_arrives(workshop: Workshop, ssh_config: Path, tmp_path: Path) -> None:
-    bundle = workshop.signed().rename(tmp_path / "a'b $(touch x) `touch y`;key.pub")
-    words = ["--trust", workshop.public, *there(ssh_config)]
-    assert push(bundle, f"station:{tmp_path / 's'}", *words) == 0
-    assert current(tmp_path / "s") == "1.0.0"
-    assert not (tmp_path / "x").exists()
 
 
 def test_a_push_takes_the_newest_metadata_along(workshop: Workshop, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def packed_file(content: bytes) -> bytes:
 
 
 def sound(folder: Path) -> bytes:
-    savemat(folder / "sound.mat", {"x": np.arange(40.0)})
+    savemat(folder / "sound.mat", {"x": np.arange(12.0)})
     return (folder / "sound.mat").read_bytes()
 
 
