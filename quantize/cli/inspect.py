@@ -84,6 +84,8 @@ def _open(path: Path) -> tuple[bytes, Graph, str]:
 def _document(
     graph: Graph, faults: list[Fault], target: Target, resident_bytes: int
 ) -> dict[str, object]:
+    from quantize.graph.work import work_of
+
     return {
         "bytes": graph.size_bytes,
         "parameter_bytes": graph.parameter_bytes,
@@ -93,6 +95,7 @@ def _document(
         "outputs": [_tensor(graph, index) for index in graph.outputs],
         "operators": [_operator(graph, op) for op in graph.ops],
         "target": target.name,
+        "predicted_ms": target.cost.predict_ms(work_of(graph)),
         "refused": [{"rule": one.rule, "what": one.what, "op": one.op} for one in faults],
         **target.figures(graph, resident_bytes),
     }
@@ -127,6 +130,7 @@ def _operator(graph: Graph, op: Op) -> dict[str, object]:
 def _lines(
     graph: Graph, faults: list[Fault], target: Target, resident_bytes: int, ran: str
 ) -> list[str]:
+    from quantize.graph.work import work_of
     from quantize.targets.op_support import fault_lines
 
     lines = [
@@ -141,6 +145,11 @@ def _lines(
         output = _words(graph, op.outputs[0]) if op.outputs else ""
         title = f"{op.name} v{op.version}"
         lines.append(f"{op.index:4} {title:24} {row['macs']:>12} {row['bytes']:>9}  {output}")
+    cost = target.cost
+    lines.append(
+        f"{target.name}: about {cost.predict_ms(work_of(graph)):.2g} ms on one thread, within a "
+        f"factor of {cost.within:g} ({cost.source})"
+    )
     lines += target.remarks(graph, resident_bytes)
     if not faults:
         tried = f"runs here in {ran}" if ran else "not tried here"

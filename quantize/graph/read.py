@@ -86,6 +86,8 @@ class Graph:
         if op.name == "TRANSPOSE_CONV":
             weights, given = self.tensors[op.inputs[1]], self.tensors[op.inputs[2]]
             return weights.elements * given.elements // given.shape[-1]
+        if op.name == "BATCH_MATMUL":
+            return self.tensors[op.outputs[0]].elements * self.tensors[op.inputs[0]].shape[-1]
         if op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             return 0
         weights, out = self.tensors[op.inputs[1]], self.tensors[op.outputs[0]]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.model.target_cost import TargetCost, find_cost
 from quantize.convert.variants import VARIANTS, Variant
 from quantize.targets.op_support import Fault, cpu_faults
 
@@ -35,6 +36,11 @@ class Target:
     memory_bytes: int = 0
     latency_ms: float | None = None
     latency_source: str = "not measured"
+
+    @property
+    def cost(self) -> TargetCost:
+        """What a run costs here."""
+        return find_cost(self.name)
 
     @property
     def verdict(self) -> str:

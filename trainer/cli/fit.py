@@ -7,10 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.model.target_cost import TARGET_COSTS
+
 if TYPE_CHECKING:
     from trainer.config.fit import FitConfig
 
-OPTIONS = ("model", "weights", "seed", "epochs", "group", "fold", "held_out")
+OPTIONS = (
+    "model", "weights", "seed", "epochs", "group", "fold", "held_out", "target", "budget_ms"
+)  # fmt: skip
 """Fields of FitConfig that the command line may override."""
 
 
@@ -24,7 +28,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "interrupted goes on after its last finished epoch when the same command is given again; "
         "RUN.unfinished holds what it needs.",
         epilog="examples:\n  lineside-train fit data/castings --out runs/castings\n"
-        "  lineside-train fit data/bearings --group load --held-out 3",
+        "  lineside-train fit data/bearings --group load --held-out 3\n"
+        "  lineside-train fit data/castings --target rpi4 --budget-ms 40",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, metavar="RUN", help="default: runs/DATASET-MODEL")
@@ -42,8 +47,23 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.add_argument(
         "--tensorboard", action="store_true", help="write TensorBoard logs into RUN/logs"
     )
+    _add_budget(verb)
     add_fit_options(verb)
     verb.set_defaults(run=_fit)
+
+
+def _add_budget(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--target",
+        choices=sorted(TARGET_COSTS),
+        help="the station's board: the variant that is best within its time is chosen",
+    )
+    verb.add_argument(
+        "--budget-ms",
+        type=float,
+        metavar="MS",
+        help="what one frame or window may take there (default: by the target)",
+    )
 
 
 def add_fit_options(verb: argparse.ArgumentParser) -> None:

@@ -112,6 +112,14 @@ class FitConfig(Strict):
         "anomaly detector) that may raise an alarm; k of n is chosen to hold it. Absent: each "
         "reading is judged alone, as parts must be",
     )
+    target: str | None = Field(
+        default=None, description="the board of the station; the model is chosen to fit its time"
+    )
+    budget_ms: float | None = Field(
+        default=None,
+        gt=0,
+        description="what one frame or window may take there; left out: as the target's row says",
+    )
     image: ImageTable = ImageTable()
     vibration: VibrationTable = VibrationTable()
     acceptance: AcceptanceTable = AcceptanceTable()

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.printable import printable
+from edge_agent.contracts.run_folder.metrics import BudgetPoint
 from edge_agent.contracts.run_folder.rows import History
 
 if TYPE_CHECKING:
@@ -185,6 +186,21 @@ def scatter(
     panel.plot(limits, limits, color=GREEN, lw=1.2)
     panel.set_xlabel(f"true {chart_text(name)}")
     panel.set_ylabel(f"predicted {chart_text(name)}")
+    return as_svg(figure)
+
+
+def accuracy_against_ms(points: Sequence[BudgetPoint], budget_ms: float, name: str) -> Markup:
+    """What each variant is worth against its predicted time; the chosen one is marked."""
+    figure, (panel,) = draw(8.6, 3.0)
+    for one in points:
+        colour, size = (RED, 9) if one.chosen else (BLUE, 5)
+        label = chart_text(one.name) if one.chosen else None
+        merit = np.nan if one.merit is None else one.merit
+        panel.plot([one.ms], [merit], "o", color=colour, ms=size, label=label)
+    panel.axvline(budget_ms, color=FAINT, lw=1, ls=":")
+    panel.set_xlabel("predicted ms (dotted: the budget)")
+    panel.set_ylabel(chart_text(name))
+    panel.legend(loc="lower right", frameon=False)
     return as_svg(figure)
 
 

@@ -18,6 +18,7 @@ from trainer.report.rendering import render
 from trainer.report.sections.acceptance import acceptance, comparison
 from trainer.report.sections.alarm_rule import alarm_rule
 from trainer.report.sections.augmentations import augmentations, shown_inputs
+from trainer.report.sections.budget import budget
 from trainer.report.sections.data import data, limits
 from trainer.report.sections.disturbances import disturbances, localisation
 from trainer.report.sections.leakage import leakage
@@ -50,6 +51,7 @@ SECTIONS: tuple[Section, ...] = (
     localisation,
     mistakes,
     saliency,
+    budget,
     training,
     augmentations,
     data,

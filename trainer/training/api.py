@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
@@ -15,7 +15,7 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.model.scoring import Scoring
-from trainer.config.fit import FitConfig
+from trainer.config.fit import FitConfig, Scalar
 from trainer.console.progress import Progress
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
@@ -117,7 +117,10 @@ class Architecture(Generic[Options]):
     fit: None for gradient descent on the cross entropy of `build`'s logits;
     calibration: None for up to 500 training inputs, every class among them;
     options: the schema of the configuration's [options] table;
-    uses_weights: whether it starts from ImageNet weights where there are any.
+    uses_weights: whether it starts from ImageNet weights where there are any;
+    looks: options among which a time budget may choose, the first one being the usual;
+    merits: what each of several options is worth by the training inputs alone, not a number where
+    it cannot tell; merit_name: what that is, for people.
     """
 
     name: str
@@ -135,3 +138,6 @@ class Architecture(Generic[Options]):
     windows: Literal["mean", "max"] = "mean"
     train_hop_share: int = 1
     uses_weights: bool = False
+    looks: tuple[Mapping[str, Scalar], ...] = ({},)
+    merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
+    merit_name: str = ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.contracts.model.manifest import Task
-from edge_agent.contracts.run_folder.metrics import HeldOutMetrics, SplitAsGiven
+from edge_agent.contracts.run_folder.metrics import BudgetMetrics, HeldOutMetrics, SplitAsGiven
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
@@ -28,6 +28,7 @@ from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
 from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
 from trainer.training.distributed import Cluster, join_cluster
+from trainer.workflow.budget import within_budget
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.publish import publish_run
 
@@ -59,6 +60,7 @@ class _Plan:
     architecture: str
     name: str
     out: Path
+    budget: BudgetMetrics | None = None
 
 
 def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
@@ -68,6 +70,8 @@ def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
     """
     plan = _plan(request, progress)
     quiet_tensorflow()
+    config, budget = within_budget(plan.guarded.split, plan.config, progress)
+    plan = replace(plan, config=config, budget=budget)
     mark = mark_of(plan.guarded.split, plan.config)
     cluster = _cluster(mark, progress)
     chief = cluster is None or cluster.chief
@@ -153,7 +157,9 @@ def _train(
         )
         if cluster is None or cluster.chief:
             findings = plan.guarded.findings
-            return publish_run(plan.out, experiment, findings, as_given, checkpoints.logs)
+            return publish_run(
+                plan.out, experiment, findings, as_given, checkpoints.logs, plan.budget
+            )
     except KeyboardInterrupt:
         if checkpoints.interrupted():
             progress.say("interrupted; the same command goes on after the last finished epoch")

@@ -15,9 +15,10 @@ from edge_agent.contracts.core.toml import toml_text
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import Provenance
 from edge_agent.contracts.run_folder import files, write
-from edge_agent.contracts.run_folder.metrics import RunMetrics, SplitAsGiven
+from edge_agent.contracts.run_folder.metrics import BudgetMetrics, RunMetrics, SplitAsGiven
 from trainer.report.page import write_report
 from trainer.run_folder.run import FittedRun, open_fitted_run
+from trainer.workflow.budget import with_network
 from trainer.workflow.experiment import Experiment
 from trainer.workflow.explain import explain_for_report
 from trainer.workflow.golden_samples import write_golden
@@ -32,14 +33,18 @@ def publish_run(
     copies: Sequence[str] = (),
     split_as_given: SplitAsGiven | None = None,
     logs: Path | None = None,
+    budget: BudgetMetrics | None = None,
 ) -> FittedRun:
     """Write the run into a temporary folder beside `path`, then rename it; an old run goes.
 
-    copies, split_as_given: findings of the split guard; logs: a folder that joins the run.
+    copies, split_as_given: findings of the split guard; logs: a folder that joins the run; budget:
+    what was compared to fit a target.
     Raises StorageError; `path` is then what it was before.
     """
     with whole_folder(path) as folder:
         metrics = metrics_of(experiment, copies, split_as_given)
+        if budget is not None:
+            metrics = metrics.model_copy(update={"budget": _of_network(budget, experiment)})
         _write_files(folder, experiment, metrics)
         _explain(open_fitted_run(folder), experiment)
         write_report(open_fitted_run(folder))
@@ -75,6 +80,12 @@ def _write_files(folder: Path, experiment: Experiment, metrics: RunMetrics) -> N
     rows = experiment.held_out.rows(split.test)
     write.write_held_out(folder, experiment.held_out.inputs, rows)
     write_golden(folder, experiment)
+
+
+def _of_network(budget: BudgetMetrics, experiment: Experiment) -> BudgetMetrics:
+    given = experiment.spec.input
+    tiles = given.tiles.count if isinstance(given, ImageInput) else 1
+    return with_network(budget, experiment.fitted.model, tiles)
 
 
 def _write_config(folder: Path, experiment: Experiment) -> None:

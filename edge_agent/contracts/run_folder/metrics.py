@@ -214,6 +214,29 @@ class AcceptanceLimits(Record):
     given: bool = False
 
 
+class BudgetPoint(Record):
+    """A variant of the model. ms: predicted; merit: by training samples, where it was measured."""
+
+    name: str
+    ms: float
+    merit: float | None = None
+    chosen: bool = False
+
+
+class BudgetMetrics(Record):
+    """What was compared for a target. predicted_ms: of the fitted network; within: the factor by
+    which predictions for this target may be wrong; source: what they are from.
+    """
+
+    target: str
+    budget_ms: float
+    predicted_ms: float
+    within: float
+    source: str
+    merit_name: str
+    points: list[BudgetPoint]
+
+
 class SplitAsGiven(Record):
     """The figures by the data set's own split, through which near-duplicates leak."""
 
@@ -245,6 +268,7 @@ class RunMetrics(Record):
     split_as_given: SplitAsGiven | None = None
     notes: list[str] = Field(default_factory=list)
     acceptance: AcceptanceLimits = AcceptanceLimits()
+    budget: BudgetMetrics | None = None
 
     def as_json(self) -> dict[str, object]:
         """For json.dumps; what there is not is left out."""

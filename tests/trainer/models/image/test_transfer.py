@@ -38,6 +38,17 @@ def training(plates: Path, lively_weights: str) -> Training:
 
 
 @pytest.mark.slow
+def test_looks_are_compared_by_what_is_right_out_of_fold(training: Training) -> None:
+    looks = [transfer.TransferOptions(layers="middle", tta_views=views) for views in (1, 4)]
+    assert all(0.5 < one <= 1 for one in transfer.merits(training, looks))
+
+
+def test_looks_of_a_random_backbone_are_not_compared(training: Training) -> None:
+    blind = replace(training, config=training.config.model_copy(update={"weights": "none"}))
+    assert np.isnan(transfer.merits(blind, [OPTIONS])).all()
+
+
+@pytest.mark.slow
 def test_the_head_is_right_in_float_and_in_int8(training: Training) -> None:
     network, choice = transfer.fit_head(training, OPTIONS)
     inputs, targets = training.train.inputs, training.train_targets

@@ -13,6 +13,8 @@ from edge_agent.contracts.run_folder import write
 from edge_agent.contracts.run_folder.metrics import (
     AlarmRuleCounts,
     AlarmRuleMetrics,
+    BudgetMetrics,
+    BudgetPoint,
     LocalisationMetrics,
     PartCosts,
     RunMetrics,
@@ -21,6 +23,7 @@ from edge_agent.contracts.run_folder.rows import Prediction
 from tests.run_folders import metric, write_image_run
 from trainer.report.sections.alarm_rule import alarm_rule
 from trainer.report.sections.augmentations import augmentations
+from trainer.report.sections.budget import budget
 from trainer.report.sections.data import data, limits
 from trainer.report.sections.disturbances import disturbances, localisation
 from trainer.report.sections.leakage import leakage
@@ -46,13 +49,37 @@ def bare(run: FittedRun) -> FittedRun:
 
 @pytest.mark.parametrize(
     "section",
-    [results, thresholds, alarm_rule, leakage, gbm_reference, disturbances, localisation],
+    [results, thresholds, alarm_rule, budget, leakage, gbm_reference, disturbances, localisation],
     ids=lambda section: section.__name__,
 )
 def test_a_section_without_figures_is_left_out(
     section: Callable[[FittedRun], Markup], run: FittedRun
 ) -> None:
     assert section(bare(run)) == ""
+
+
+def test_the_variants_are_drawn_against_their_time_and_the_chosen_one_is_named(
+    run: FittedRun,
+) -> None:
+    points = [
+        BudgetPoint(name="160 px", ms=21.5, merit=0.93, chosen=True),
+        BudgetPoint(name="96 px", ms=8.2, merit=0.81),
+    ]
+    found = BudgetMetrics(
+        target="rpi4",
+        budget_ms=40,
+        predicted_ms=22.4,
+        within=2,
+        source="estimated from elsewhere",
+        merit_name="right out of fold",
+        points=points,
+    )
+    shown = budget(replace(run, metrics=run.metrics.model_copy(update={"budget": found})))
+    for text in ("rpi4: 22.4 ms", "of 40 ms", "<svg", "0.930", "chosen", "a factor of 2"):
+        assert text in shown
+    assert "Over the budget" not in shown
+    slow = run.metrics.model_copy(update={"budget": found.model_copy(update={"budget_ms": 20})})
+    assert "Over the budget" in budget(replace(run, metrics=slow))
 
 
 def test_all_figures_and_the_baselines_are_listed(run: FittedRun) -> None:

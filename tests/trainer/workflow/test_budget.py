@@ -1,0 +1,78 @@
+"""A model is chosen that fits its station's time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.model.target_cost import find_cost
+from trainer.config.fit import FitConfig
+from trainer.console.progress import SilentProgress
+from trainer.data.load import load_dataset
+from trainer.data.split import Split, plan_split
+from trainer.workflow.budget import Variant, best, within_budget
+
+CNN = FitConfig(model="cnn", weights="none")
+
+
+def variant(name: str, ms: float, merit: float = math.nan, size: int = 96) -> Variant:
+    return Variant(CNN, name, size, ms, merit)
+
+
+@pytest.fixture(scope="module")
+def split(plates: Path) -> Split:
+    return plan_split(load_dataset(plates), CNN)
+
+
+def test_the_most_accurate_is_taken_and_of_equals_the_fastest() -> None:
+    several = [variant("slow", 30, 0.95), variant("same", 9, 0.945), variant("worse", 5, 0.93)]
+    assert best(several, samples=100).name == "same"
+    assert best(several, samples=1000).name == "slow"
+
+
+def test_where_nothing_was_measured_the_largest_input_is_taken() -> None:
+    several = [variant("small", 3, size=96), variant("large", 9, size=224)]
+    assert best(several, samples=100).name == "large"
+
+
+def test_without_target_and_budget_nothing_is_changed(split: Split) -> None:
+    assert within_budget(split, CNN, SilentProgress()) == (CNN, None)
+
+
+def test_a_tighter_budget_takes_a_smaller_input_that_is_predicted_to_fit(split: Split) -> None:
+    sides = []
+    for budget_ms in (100.0, 2.5):
+        asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": budget_ms})
+        config, found = within_budget(split, asked, SilentProgress())
+        assert found is not None
+        assert found.predicted_ms <= budget_ms
+        assert [one.chosen for one in found.points].count(True) == 1
+        sides.append(config.image.size_px)
+    assert sides[1] < sides[0]
+
+
+def test_the_budget_of_the_targets_row_counts_where_none_is_given(split: Split) -> None:
+    asked = CNN.model_copy(update={"target": "rpi5"})
+    found = within_budget(split, asked, SilentProgress())[1]
+    assert found is not None
+    assert found.budget_ms == find_cost("rpi5").budget_ms
+
+
+def test_a_budget_that_nothing_fits_is_refused_with_the_least_time(split: Split) -> None:
+    asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 0.01})
+    with pytest.raises(ConfigError, match=r"fastest cnn is predicted to take .* ms on rpi4"):
+        within_budget(split, asked, SilentProgress())
+
+
+def test_a_vibration_model_halves_its_window(machines: Path) -> None:
+    config = FitConfig(target="rpi4", budget_ms=100)
+    split = plan_split(load_dataset(machines), config)
+    found = within_budget(split, config, SilentProgress())[1]
+    assert found is not None
+    names = [one.name for one in sorted(found.points, key=lambda one: -one.ms)]
+    sizes = [int(name.split()[0]) for name in names]
+    assert sizes == [sizes[0] // 2**halves for halves in range(len(sizes))]
+    assert len(sizes) > 1

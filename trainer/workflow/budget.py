@@ -1,0 +1,188 @@
+"""A network that fits its station: what `fit --target` compares, and what it chooses.
+
+How long a variant runs is predicted by the target's cost table from its operators; how good it is
+is measured on training samples alone, out of fold or on synthetic defects. Where a model cannot
+compare its variants so, the largest input that fits is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.strict import validate
+from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.target_cost import Work, find_cost
+from edge_agent.contracts.run_folder.metrics import BudgetMetrics, BudgetPoint
+from edge_agent.contracts.vibration.input import VibrationInput
+from trainer.config.fit import FitConfig, Scalar
+from trainer.console.progress import Progress
+from trainer.data.split import Split
+from trainer.models.layers.work import work_of
+from trainer.training.api import Architecture
+from trainer.workflow.experiment import prepare_training, resolve
+
+if TYPE_CHECKING:
+    import keras
+
+TARGET = "x86"
+"""What a budget is for where no target is named."""
+
+SIDES_PX = (320, 256, 224, 192, 160, 128, 96, 64)
+LEAST_WINDOW = 128
+COMPARED = 3
+"""Sizes of input whose accuracy is compared: the largest that fit."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to configure the model. size: of the input, in pixels or samples; ms: predicted."""
+
+    config: FitConfig
+    name: str
+    size: int
+    ms: float
+    merit: float = math.nan
+
+
+def within_budget(
+    split: Split, config: FitConfig, progress: Progress
+) -> tuple[FitConfig, BudgetMetrics | None]:
+    """The configuration that is best within the budget, and what it was compared with.
+
+    Without target and budget the configuration as it is. Raises ConfigError where nothing fits.
+    """
+    if config.target is None and config.budget_ms is None:
+        return config, None
+    target = config.target or TARGET
+    cost = find_cost(target)
+    budget_ms = config.budget_ms or cost.budget_ms
+    architecture, _ = resolve(split, config)
+    variants = list(_variants(split, config, architecture, target))
+    fitting = [one for one in variants if one.ms <= budget_ms]
+    if not fitting:
+        least = min(one.ms for one in variants)
+        raise ConfigError(
+            f"the fastest {architecture.name} is predicted to take {least:.3g} ms on {target}, "
+            f"the budget is {budget_ms:g} ms",
+            where="--budget-ms",
+            cure="allow more time, or take a smaller model with --model",
+        )
+    compared = _compared(split, architecture, fitting, progress)
+    chosen = best(compared, len(split.train))
+    progress.say(f"for {target}, {budget_ms:g} ms: {chosen.name}, predicted {chosen.ms:.3g} ms")
+    return chosen.config, BudgetMetrics(
+        target=target,
+        budget_ms=budget_ms,
+        predicted_ms=chosen.ms,
+        within=cost.within,
+        source=cost.source,
+        merit_name=architecture.merit_name,
+        points=[_point(one, chosen) for one in sorted(compared, key=lambda one: one.ms)],
+    )
+
+
+def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> BudgetMetrics:
+    """The same with the time that is predicted for the fitted network itself."""
+    ms = find_cost(budget.target).predict_ms(work_of(network)) * tiles
+    return budget.model_copy(update={"predicted_ms": ms})
+
+
+def best(variants: Sequence[Variant], samples: int) -> Variant:
+    """The most accurate variant, and of those that differ by less than one of `samples` the
+    fastest; where nothing was measured the slowest of the largest input, which sees most.
+    """
+    known = [one for one in variants if not math.isnan(one.merit)]
+    if not known:
+        return max(variants, key=lambda one: (one.size, one.ms))
+    most = max(one.merit for one in known)
+    return min((one for one in known if one.merit > most - 1 / samples), key=lambda one: one.ms)
+
+
+def _point(variant: Variant, chosen: Variant) -> BudgetPoint:
+    return BudgetPoint(
+        name=variant.name,
+        ms=variant.ms,
+        merit=None if math.isnan(variant.merit) else variant.merit,
+        chosen=variant.name == chosen.name,
+    )
+
+
+def _compared(
+    split: Split, architecture: Architecture[Any], fitting: list[Variant], progress: Progress
+) -> list[Variant]:
+    """The variants that fit, those of the largest inputs with what they are worth."""
+    if architecture.merits is None:
+        return fitting
+    sizes = sorted({one.size for one in fitting}, reverse=True)[:COMPARED]
+    compared = []
+    for size in sizes:
+        several = [one for one in fitting if one.size == size]
+        _, config = resolve(split, several[0].config)
+        training = prepare_training(split, config, architecture, progress)
+        options = [validate(architecture.options, one.config.options, "options") for one in several]
+        merits = architecture.merits(training, options)
+        compared += [replace(one, merit=merit) for one, merit in zip(several, merits, strict=True)]
+    return compared
+
+
+def _variants(
+    split: Split, config: FitConfig, architecture: Architecture[Any], target: str
+) -> Iterator[Variant]:
+    """Every look at every size; built at the model's own size, the others by their share of it."""
+    cost = find_cost(target)
+    looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
+    for look in looks:
+        chosen = config.model_copy(update={"options": {**config.options, **look}})
+        _, filled = resolve(split, chosen)
+        options = validate(architecture.options, filled.options, "options")
+        spec = architecture.spec_of(split, filled, options)
+        labels = len(split.dataset.labels)
+        work = work_of(architecture.build(spec, labels, filled, options))
+        for size, share, sized in _sizes(chosen, spec):
+            ms = cost.predict_ms(_scaled(work, share)) * _tiles(config)
+            unit = "px" if isinstance(spec, ImageInput) else "samples"
+            words = [f"{size} {unit}"] if size else []
+            words += [f"{name} {value}" for name, value in look.items()]
+            yield Variant(sized, ", ".join(words) or architecture.name, size, ms)
+
+
+def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
+    """Whether the look contradicts nothing that was asked for."""
+    return all(given.get(name, value) == value for name, value in look.items())
+
+
+def _sizes(config: FitConfig, spec: object) -> Iterator[tuple[int, float, FitConfig]]:
+    """(size, its share of the work at the model's own size, configuration), the own size first."""
+    if isinstance(spec, ImageInput):
+        own = spec.width_px
+        smaller = [] if config.image.size_px else [px for px in SIDES_PX if px < own]
+        for side in (own, *smaller):
+            image = config.image.model_copy(update={"size_px": side})
+            yield side, (side / own) ** 2, config.model_copy(update={"image": image})
+    elif isinstance(spec, VibrationInput):
+        window, own = spec.window_samples, spec.window_samples
+        while window == own or (window >= LEAST_WINDOW and not config.vibration.window_samples):
+            table = config.vibration.model_copy(update={"window_samples": window})
+            yield window, window / own, config.model_copy(update={"vibration": table})
+            window //= 2
+    else:
+        yield 0, 1.0, config
+
+
+def _scaled(work: Work, share: float) -> Work:
+    """The work at another size: every operator runs, and does that share of it."""
+    return Work(
+        convolution_macs=round(work.convolution_macs * share),
+        depthwise_macs=round(work.depthwise_macs * share),
+        float_macs=round(work.float_macs * share),
+        operators=work.operators,
+        written_bytes=round(work.written_bytes * share),
+    )
+
+
+def _tiles(config: FitConfig) -> int:
+    return config.image.tile_rows * config.image.tile_columns
