@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 DATA = Path(os.environ.get("LINESIDE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 WEIGHTS = DATA.parent / "weights" / "mobilenet_v2_1.0_no_top.weights.h5"
@@ -36,6 +37,10 @@ TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 
 def pytest_configure() -> None:
     gc.set_threshold(NEW_OBJECTS, 20, 20)
+    # How fast a busy machine draws its examples is no property of what is tested.
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("patient", patient)
+    settings.load_profile("patient")
     if _has_room(MEMORY):
         # Twenty thousand times the tests wait until a disk has written, 4 ms each.
         os.environ.setdefault(TEMPORARY, str(MEMORY))
