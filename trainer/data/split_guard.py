@@ -50,13 +50,15 @@ def guard(
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
         return GuardedSplit(split, None, ())
-    copies = survey_copies(dataset, progress)
     if dataset.config.group or dataset.config.fold:
+        # What cannot be split is refused before the minutes of a search.
         split = plan_split(dataset, config)
         _refuse_cut_groups(split)
+        copies = survey_copies(dataset, progress)
         cut = cut_groups(split, copies.groups)
         note = "the groups were given; still " + cut.sentence() if cut else copies.sentence()
         return GuardedSplit(split, None, (note,), copies)
+    copies = survey_copies(dataset, progress)
     return _guard_free(dataset, config, copies, waived=WAIVER in allow)
 
 

@@ -53,8 +53,6 @@ def test_swapped_labels_are_named(
     by_chance = len(named) * SWAPPED / found["samples"]
     assert len(swapped & set(named)) > 4 * by_chance
     assert found["label_judge"]["right"] > 0.7
-    assert main(["check", str(folder), "--doubts"]) == 0
-    assert f"look at  {named[0]}: labelled" in capsys.readouterr().out
 
 
 def test_a_swapped_recording_is_named(
@@ -78,6 +76,8 @@ def test_a_swapped_recording_is_named(
     assert main(["check", str(folder), "--doubts", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["path"] for row in found["label_doubts"]] == [rows[4]["path"]]
+    assert main(["check", str(folder), "--doubts"]) == 0
+    assert f"look at  {rows[4]['path']}: labelled" in capsys.readouterr().out
 
 
 def test_one_label_alone_cannot_be_doubted(

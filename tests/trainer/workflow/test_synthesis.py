@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.trainer.conftest import make_images
 from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
@@ -90,9 +91,9 @@ def test_synthetic_samples_train_and_nothing_else(
 
 
 def test_synth_writes_pictures_that_a_data_set_may_take(
-    plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = tmp_path / "made"
+    plates, made = make_images(tmp_path / "plates", groups=8, each=2), tmp_path / "made"
     words = ["synth", str(plates), "--out", str(made), "--method", "perlin", "--count", "3"]
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["samples"] == 3
