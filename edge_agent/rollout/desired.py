@@ -49,9 +49,12 @@ def check_desired(payload: bytes, station: str, trusted: Trusted, now_ns: int) -
     from edge_agent.update.metadata import signed_content
 
     signatures = {one.key_id: one.signature for one in message.signatures}
-    trusted = signed_content(
-        message.roots, ROLE, message.signed_bytes(), signatures, trusted, where=WHERE
-    )
+    try:
+        trusted = signed_content(
+            message.roots, ROLE, message.signed_bytes(), signatures, trusted, where=WHERE
+        )
+    except SignatureError as error:
+        raise _wrong(error.what) from error
     try:
         state = DesiredState.model_validate_json(message.content)
     except ValidationError as error:
