@@ -110,7 +110,7 @@ class Repository:
             digest = (target.custom or {}).get(MANIFEST_SHA256, target.hashes["sha256"])
             withdrawn = withdrawn_manifests(content.unrecognized_fields) | {digest}
             content.unrecognized_fields[WITHDRAWN] = sorted(withdrawn)
-            stem = path.removesuffix(".bundle")
+            stem = path.removesuffix(".bundle").removesuffix(".wheels")
             notes = [content.targets.pop(one, None) for one in (f"{stem}{end}" for end in NOTES)]
             self._publish(current, {line: content})
             for one in (target, *(note for note in notes if note is not None)):

@@ -6,6 +6,7 @@ Both are files of the product line beside the bundle, signed by the same metadat
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,6 +19,7 @@ from packageurl import PackageURL
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.contracts.model.manifest import Manifest
+from edge_agent.contracts.model.wheel_set import WheelSet
 
 BUILD_TYPE = "https://lineside.dev/bundle/v1"
 """A name, not an address: what `externalParameters` mean."""
@@ -34,8 +36,25 @@ def bill_of_materials(bundle: Bundle, payload: bytes, at: datetime) -> bytes:
     for part in parts:
         bom.components.add(part)
     bom.register_dependency(model, parts)
-    text: str = JsonV1Dot6(bom).output_as_string(indent=1)
-    return text.encode() + b"\n"
+    return _text(bom)
+
+
+def agent_bill_of_materials(chosen: WheelSet, at: datetime) -> bytes:
+    """Every wheel of a set with its version and hash, as JSON."""
+    bom = Bom(serial_number=uuid5(NAMESPACE_URL, chosen.model_dump_json()))
+    bom.metadata.timestamp = at
+    agent = Component(
+        type=ComponentType.APPLICATION,
+        name=chosen.name,
+        version=chosen.version,
+        bom_ref=f"{chosen.name}@{chosen.version}",
+    )
+    bom.metadata.component = agent
+    parts = [_library(w.project, w.version, [_hash(w.sha256)]) for w in chosen.wheels]
+    for part in parts:
+        bom.components.add(part)
+    bom.register_dependency(agent, parts)
+    return _text(bom)
 
 
 def provenance(bundle: Bundle, payload: bytes, path: str, at: datetime) -> bytes:
@@ -97,16 +116,24 @@ def _files(manifest: Manifest) -> list[Component]:
 
 def _packages(manifest: Manifest) -> list[Component]:
     """What trained the model; the runtime is a range, and a property of the model."""
-    return [
-        Component(
-            type=ComponentType.LIBRARY,
-            name=name,
-            version=version,
-            bom_ref=f"pkg:pypi/{name}@{version}",
-            purl=PackageURL(type="pypi", name=name, version=version),
-        )
-        for name, version in sorted(manifest.provenance.trained_with.items())
-    ]
+    trained_with = sorted(manifest.provenance.trained_with.items())
+    return [_library(name, version) for name, version in trained_with]
+
+
+def _library(name: str, version: str, hashes: Sequence[HashType] = ()) -> Component:
+    return Component(
+        type=ComponentType.LIBRARY,
+        name=name,
+        version=version,
+        bom_ref=f"pkg:pypi/{name}@{version}",
+        purl=PackageURL(type="pypi", name=name, version=version),
+        hashes=hashes,
+    )
+
+
+def _text(bom: Bom) -> bytes:
+    text: str = JsonV1Dot6(bom).output_as_string(indent=1)
+    return text.encode() + b"\n"
 
 
 def _hash(sha256: str) -> HashType:

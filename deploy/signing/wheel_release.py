@@ -54,7 +54,12 @@ def release_agent(folder: Path, repository: Repository) -> str:
     text = chosen.model_dump_json(indent=1).encode()
     path_of_list = wheel_set_path(chosen.name, chosen.version)
     custom = {MANIFEST_SHA256: sha256_hex(text), "target": chosen.name}
-    repository.add(AGENT_LINE, [Target(path_of_list, text, custom)])
+    # The library takes half a second, which reading wheels alone need not pay.
+    from deploy.signing.sbom import agent_bill_of_materials
+
+    parts = agent_bill_of_materials(chosen, repository.now)
+    note = Target(f"{path_of_list.removesuffix('.wheels')}.cdx.json", parts, {})
+    repository.add(AGENT_LINE, [Target(path_of_list, text, custom), note])
     return path_of_list
 
 

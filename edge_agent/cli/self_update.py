@@ -25,8 +25,8 @@ EXAMPLES = """examples:
 
 Takes the newest wheel set of a folder of releases, builds an environment of its own from it, lets
 the launcher try it, and keeps it once it is armed. The states are those of `update`; each is on
-disk before it is acted on, and `resume` goes on after a power cut. The candidate waits until the
-station is armed; with --ask, until `self-update promote`.
+disk before it is acted on, and `resume`, or another `start`, goes on after a power cut. The
+candidate waits until the station is armed; with --ask, until `self-update promote`.
 """
 
 RESTART = "systemctl restart lineside-agent"
@@ -98,10 +98,15 @@ def _station(args: argparse.Namespace) -> AgentStation:
 
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.agent_slots import AgentSlots
-    from edge_agent.update.agent_update import newest_agent, opened_agent
+    from edge_agent.update.agent_update import agent_journal, newest_agent, opened_agent
     from edge_agent.update.folder import Folder
+    from edge_agent.update.state_table import ENDS
 
     station = _station(args)
+    begun = agent_journal(station.root)
+    if begun is not None and begun.state not in ENDS:
+        with opened_agent(station) as machine:
+            return _print(machine.run(), args)
     candidate = _newest(args, partial(newest_agent, station))
     candidate = candidate.model_copy(update={"by_person": args.ask})
     with opened_agent(station) as machine:

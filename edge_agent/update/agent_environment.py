@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from edge_agent.contracts.model.wheel_set import INSTALLER, WheelSet
 
 BUILD_S, TRY_S = 1800, 180
 LAST_CHARACTERS = 300
+READABLE = 0o022
+"""The agent's user runs what root installs, whatever root's umask."""
 
 
 def refuse_other_machine(wheels: WheelSet) -> None:
@@ -45,7 +46,8 @@ def build_environment(slot: Path, wheels: Path, chosen: WheelSet) -> None:
 
     Raises BundleError where pip refuses them, StorageError where the disk does.
     """
-    venv.create(slot, with_pip=False, symlinks=True)
+    bare = [sys.executable, "-m", "venv", "--without-pip", str(slot)]
+    _call(bare, "cannot hold an environment", BUILD_S)
     pins = slot / "pins.txt"
     pins.write_text(
         "".join(f"{w.project}=={w.version} --hash=sha256:{w.sha256}\n" for w in chosen.wheels)
@@ -99,6 +101,7 @@ def _call(command: Sequence[str], fault: str, limit_s: int, owner: Path | None =
             check=False,
             env=environment,
             cwd="/",
+            umask=READABLE,
             **rights,  # type: ignore[call-overload]
         )
     except subprocess.TimeoutExpired as error:

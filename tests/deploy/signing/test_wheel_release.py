@@ -81,7 +81,11 @@ def test_a_set_is_released_as_one_target_and_withdrawn(
     assert main(["release", "--agent", str(wheels), *options]) == 0
     path = "agent/agent-aarch64-cp311-0.2.0.wheels"
     released = json.loads(capsys.readouterr().out)["released"]
-    assert list(released) == [path]
+    notes = "agent/agent-aarch64-cp311-0.2.0.cdx.json"
+    assert set(released) == {path, notes}
+    (file,) = releases.glob("targets/agent/*.cdx.json")
+    parts = {one["name"]: one["version"] for one in json.loads(file.read_bytes())["components"]}
+    assert parts["numpy"] == "2.1.0"
     (file,) = releases.glob("targets/agent/*.wheels")
     found = WheelSet.model_validate_json(file.read_bytes())
     for wheel in found.wheels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ensurepip
+import os
 import subprocess
 from pathlib import Path
 
@@ -40,7 +41,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WheelSet]:
     slot, (chosen, _) = tmp_path_factory.mktemp("slot"), read_wheels(wheels)
-    build_environment(slot, wheels, chosen)
+    before = os.umask(0o077)
+    try:
+        build_environment(slot, wheels, chosen)
+    finally:
+        os.umask(before)
     return slot, chosen
 
 
@@ -52,6 +57,8 @@ def test_the_set_is_installed_and_says_its_version(
     try_environment(slot, chosen, tmp_path / "none.toml", tmp_path)
     listed = [slot / "bin" / "python", "-m", "pip", "list", "--format=freeze"]
     said = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    (module,) = slot.rglob("edge_agent/__main__.py")
+    assert module.stat().st_mode & 0o044 == 0o044, "the agent's user reads it"
     assert said == [f"lineside=={chosen.version}", f"pip=={chosen.wheel('pip').version}"]
 
 
