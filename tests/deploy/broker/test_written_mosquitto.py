@@ -12,15 +12,18 @@ import pytest
 
 from benchmarks.brokers import free_port
 from deploy.broker.accounts import accounts
+from deploy.broker.behaviour import refused
 from deploy.broker.certificates import ensure_certificates
 from deploy.broker.check import Depth, check_broker
 from deploy.broker.client import CheckClient
 from deploy.broker.rights import rights
 from deploy.broker.target import BrokerTarget
 from deploy.broker.transport import transport
+from deploy.rollout.link import Link
 from edge_agent.contracts.core.errors import BrokerError, ConfigError
 from edge_agent.contracts.wire.mosquitto_conf import lint_conf
 from tests.deploy.broker.kit import NOW, as_user, grades, one, running, with_lines, written
+from tests.station_kit import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,28 @@ def test_the_collector_hears_every_station_and_confirms(plant: tuple[Path, Broke
         assert one_collector.receive(1) == [b"{}"]
         one_collector.publish("lineside/press-1/ack", [b"ok"])
         assert station.receive(1) == [b"ok"]
+
+
+def test_the_rollouts_user_alone_says_what_is_desired(plant: tuple[Path, BrokerTarget]) -> None:
+    folder, target = plant
+    came: list[tuple[str, bytes]] = []
+    link = Link(
+        as_user(folder, target.port, "rollout"),
+        "lineside/+/update",
+        lambda topic, payload: came.append((topic, payload)),
+    )
+    link.open()
+    desired = "lineside/press-1/desired"
+    with CheckClient(target) as station:
+        station.subscribe(desired)
+        link.publish(desired, b"wanted", 60)
+        assert station.receive(1) == [b"wanted"]
+        assert not refused(station.publish("lineside/press-1/update", [b"done"]))
+        assert refused(station.publish(desired, [b"forged"]))
+    with CheckClient(as_user(folder, target.port, "viewer")) as viewer:
+        assert refused(viewer.publish(desired, [b"forged"]))
+    assert wait_until(lambda: came == [("lineside/press-1/update", b"done")])
+    link.close()
 
 
 def test_a_wrong_password_is_told_with_its_cure(plant: tuple[Path, BrokerTarget]) -> None:

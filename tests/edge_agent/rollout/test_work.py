@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from deploy.signing.release import release_bundles
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.rollout.taken import Taken, read_taken
 from edge_agent.rollout.work import MOST_TRIES, Work, current
 from edge_agent.update.bundle_update import candidate_of, journal_of, opened
+from edge_agent.update.station_key import public_keys
 from tests.edge_agent.rollout.rollout_kit import NAME, Line, open_line
 
 
@@ -56,6 +58,21 @@ def test_a_release_that_fails_its_probation_is_failed_and_stays_so(line: Line) -
     again = work.go_on(taken)
     assert (again.ended, version(line)) == ("failed", "1.0.0")
     assert "was given up" in again.reason
+
+
+def test_a_release_that_is_encrypted_for_this_station_is_carried_out(line: Line) -> None:
+    key = bytes.fromhex(public_keys(line.root)["key"])
+    path, repository = line.workshop.unsigned("1.1.0"), line.workshop.repository()
+    release_bundles([path], "main", repository, [key])
+    taken = Taken(state=line.state(read_bundle(path)), digest="0" * 64)
+    assert Work(line.station(), line.source()).go_on(taken).ended == "done"
+    assert version(line) == "1.1.0"
+    other = line.workshop.unsigned("1.2.0")
+    release_bundles([other], "main", repository, [bytes(31) + b"\x09"])
+    taken = Taken(state=line.state(read_bundle(other), 2), digest="0" * 64)
+    after = Work(line.station(), line.source()).go_on(taken)
+    assert (after.ended, version(line)) == ("failed", "1.1.0")
+    assert "not for this one" in after.reason
 
 
 def test_a_source_out_of_reach_is_tried_again_and_then_given_up(line: Line) -> None:
