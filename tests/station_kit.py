@@ -227,9 +227,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def fill_disk(folder: Path, leave_bytes: int = 0) -> Path:
+def fill_disk(folder: Path, leave_bytes: int = 0, name: str = "filler") -> Path:
     """Take all but `leave_bytes` of the file system; deleting the file gives them back."""
-    filler = folder / "filler"
+    filler = folder / name
     with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
         while (left := _free_bytes(folder) - leave_bytes) > 0:
             stream.write(b"\0" * left)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.messaging.acted_counter import LastRun
+from edge_agent.messaging.hand_over import Waiting
 from edge_agent.messaging.row import NUMBER_MAX, Book, Gap, Row
 
 LOG = logging.getLogger("lineside.outbox")
@@ -149,3 +151,32 @@ def _range(there: list[int], next_seq: int, missing: int) -> tuple[int, int]:
     while last in known:
         last -= 1
     return first, last
+
+
+def books_after_loss(books: Mapping[str, Book], rows: Iterable[Row], reason: str) -> list[Book]:
+    """The books of these rows' epochs as they are once the rows, which wait, are given up."""
+    by_epoch: dict[str, list[int]] = {}
+    for row in rows:
+        by_epoch.setdefault(row.epoch, []).append(row.seq)
+    changed = []
+    for epoch, seqs in by_epoch.items():
+        old = books.get(epoch) or Book(epoch)
+        book = replace(old, above=set(old.above), waiting=max(0, old.waiting - len(seqs)))
+        book.miss(Gap(epoch, min(seqs), max(seqs), len(seqs), reason))
+        changed.append(book)
+    return changed
+
+
+def gap_row(station: str, seq: int, gap: Gap, at_ns: int) -> Waiting:
+    """The gap message with the number `seq`, as it waits for the disk."""
+    message = GapMessage(
+        station=station,
+        event_id=f"{station}/{gap.epoch}/{seq}",
+        at_ns=at_ns,
+        first_seq=gap.first_seq,
+        last_seq=gap.last_seq,
+        dropped=gap.count,
+        exact=gap.exact,
+        reason=gap.reason[:400],
+    )
+    return Waiting(gap.epoch, seq, "gap", message.model_dump_json().encode())

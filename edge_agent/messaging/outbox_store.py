@@ -178,6 +178,16 @@ class OutboxStore:
         text = f"SELECT {ROW_COLUMNS} FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
         return list(self._rows(text, (number, limit)))
 
+    def free_pages(self) -> int:
+        """Pages of the file that hold nothing: what goes into them needs no room on the disk."""
+        with self._reading() as base:
+            return int(base.execute("PRAGMA freelist_count").fetchone()[0])
+
+    def fold_log(self) -> None:
+        """Fold the log back: what is written next goes to its begin, and it does not grow."""
+        with self._reading() as base:
+            base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def used_share(self) -> float:
         """How much of the quota is used; 1 where the disk itself is nearly full."""
         with self._reading() as base:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from edge_agent.contracts.wire.streams import STREAMS
+from edge_agent.messaging.ballast import PAGE_BYTES
 from edge_agent.messaging.row import Row, seal
 
 MESSAGE, TELEMETRY = "message", "telemetry"
@@ -18,6 +19,8 @@ SCHEMA = "".join(f"CREATE TABLE IF NOT EXISTS {table} ({COLUMNS});\n" for table 
 NEWEST = " UNION ALL ".join(f"SELECT ifnull(max(id), 0) AS id FROM {table}" for table in TABLES)
 NEWEST = f"SELECT max(id) FROM ({NEWEST})"
 """The highest id on disk; 0 where there is none."""
+ROW_BYTES = 120
+"""Of a row beside its payload."""
 
 
 def table_of(stream: str) -> str:
@@ -40,3 +43,8 @@ def insertions(rows: Iterable[Row]) -> Iterator[tuple[str, list[tuple[object, ..
         values.setdefault(table_of(row.stream), []).append(columns)
     for table, some in values.items():
         yield f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", some
+
+
+def pages_of(sizes: Iterable[int]) -> int:
+    """How many pages rows with payloads of these sizes need at most, with the tables' own."""
+    return 8 + 2 * sum(size + ROW_BYTES for size in sizes) // PAGE_BYTES

@@ -15,20 +15,24 @@ from dataclasses import replace
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import FaultError, LinesideError, StorageError
 from edge_agent.contracts.core.faults import convert_faults
-from edge_agent.contracts.wire.kinds.gap import GapMessage
+from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.messaging import accounts
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox_store import OutboxStore
+from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS, pages_of
 from edge_agent.messaging.row import Book, Gap, Row, new_epoch
 from edge_agent.messaging.side_numbers import SideNumbers
 from edge_agent.messaging.sqlite_faults import StoreBusyError, StoreDamagedError, StoreRefusedError
-from edge_agent.messaging.thinning import Thinning
+from edge_agent.messaging.thinning import CHUNK, Thinning
 
 LOG = logging.getLogger("lineside.outbox")
 
 TRIES = 3
 """A batch that fails for no known reason is tried so often, then message by message."""
+FEW = 64
+"""Rows of one transaction on a full disk: the log has room for their pages."""
+GIVEN_UP = "telemetry is given up, so that verdicts are kept"
 PATIENCE_S = 5.0
 """A lock of another program that lasts longer is named in `notice`."""
 
@@ -69,6 +73,8 @@ class OutboxWriter:
         self._thinning = Thinning()
         self._next_id = 1
         self._probe_at_ns = 0
+        self._why = ""
+        self._log = LogLimit(LOG, clock)
         self._busy_since_ns: int | None = None
         self._failures = 0
 
@@ -192,7 +198,7 @@ class OutboxWriter:
         # In a transaction of its own: whatever a receiver confirmed, new rows are kept.
         self._remove_confirmed()
         if self.full and not self._room_again():
-            self._refuse()
+            self._keep_results()
             return
         while self._write(self._queue.batch()):
             pass
@@ -219,26 +225,20 @@ class OutboxWriter:
         self._books.update((book.epoch, book) for book in after)
         self._queue.removed(confirmed, removed)
 
-    def _thin(self) -> None:
-        """Remove telemetry where room is short; a gap says how much of it."""
+    def _thin(self, limit: int = CHUNK) -> bool:
+        """Remove telemetry where room is short, and all of it on a full disk; a gap says how much
+        of it. Looks at `limit` rows at most; returns whether some of them went.
+        """
         with self._queue.reading:
-            share, busy = self._store.used_share(), self._queue.busy()
-            rows = self._thinning.step(share, self._store.telemetry, busy)
+            share = 1.0 if self.full else self._store.used_share()
+            rows = self._thinning.step(share, self._store.telemetry, self._queue.busy(), limit)
             if not rows:
-                return
-            by_epoch: dict[str, list[int]] = {}
-            for row in rows:
-                by_epoch.setdefault(row.epoch, []).append(row.seq)
-            books = [self._book_after_loss(epoch, seqs) for epoch, seqs in by_epoch.items()]
+                return False
+            books = accounts.books_after_loss(self._books, rows, self._thinning.reason)
             removed = self._store.remove([row.id for row in rows], books)
         self._books.update((book.epoch, book) for book in books)
         self._queue.removed([row.id for row in rows], removed)
-
-    def _book_after_loss(self, epoch: str, seqs: list[int]) -> Book:
-        old = self._books.get(epoch) or Book(epoch)
-        book = replace(old, above=set(old.above), waiting=max(0, old.waiting - len(seqs)))
-        book.miss(Gap(epoch, min(seqs), max(seqs), len(seqs), self._thinning.reason))
-        return book
+        return True
 
     def _write(self, batch: Sequence[Waiting]) -> bool:
         """Commit a batch and, when nothing older waits, the gaps; returns whether more waits."""
@@ -284,31 +284,45 @@ class OutboxWriter:
             givers = {self.epoch: self._counter.take, self._side.epoch: self._side.take}
             give = givers.get(book.epoch)
             book.gap_seq = book.next_seq if give is None else give()
-        message = GapMessage(
-            station=self._station,
-            event_id=f"{self._station}/{book.epoch}/{book.gap_seq}",
-            at_ns=self._clock.utc_ns(),
-            first_seq=gap.first_seq,
-            last_seq=gap.last_seq,
-            dropped=gap.count,
-            exact=gap.exact,
-            reason=gap.reason[:400],
-        )
-        return Waiting(book.epoch, book.gap_seq, "gap", message.model_dump_json().encode())
+        return accounts.gap_row(self._station, book.gap_seq, gap, self._clock.utc_ns())
 
     # --- what goes wrong
 
     def _fill_up(self, error: StorageError) -> None:
-        """The disk takes no more: count, and try again after a while."""
-        if self.open and not self.full:
-            LOG.error("verdicts go on, but are not kept: %s", error)
-        self.fault, self.full = str(error), True
+        """The disk takes no more: telemetry makes room for results; then what waits is counted."""
+        again, self.full, self._why = self.full, True, str(error)
+        self._thinning = Thinning()  # what it chose last may still be there
         self._probe_at_ns = self._clock.mono_ns() + round(self._probe_s * 1e9)
         self._store.ballast.give()
-        self._refuse()
+        if again or not self.open:
+            self._refuse()
+
+    def _keep_results(self) -> None:
+        """On a full disk results go into the free pages of the file; telemetry makes more."""
+        batch = self._queue.batch()[:FEW]
+        results = [one for one in batch if one.stream not in TELEMETRY_STREAMS]
+        needed = pages_of(len(one.payload) for one in results)
+        self._store.fold_log()
+        while self._store.free_pages() < needed and self._thin(FEW):
+            self._store.fold_log()
+        if self._store.free_pages() < needed:
+            self._refuse()
+            return
+        if not batch:
+            return
+        self._commit(results, taken=len(batch))
+        for one in batch:
+            if one.stream in TELEMETRY_STREAMS:
+                self._queue.miss(one.epoch, one.seq, f"telemetry was dropped: {self._why}"[:200])
+        self._settle_missed()
+        self.fault, self.notice = "", self.notice or f"{GIVEN_UP}: {self._why}"
 
     def _refuse(self) -> None:
         """Count what waits, and note that on the full disk in the room of the ballast."""
+        if self.open:
+            text = f"verdicts go on, but are not kept: {self._why}"
+            self._log.log(logging.ERROR, "full", text)
+        self.fault = self._why
         self._queue.drop(len(self._queue.batch()), self.fault)
         self._settle_missed()
         book = self._books.get(self.epoch)
@@ -326,9 +340,11 @@ class OutboxWriter:
         return self._store.has_room()
 
     def _recover(self) -> None:
-        if self.fault:
-            LOG.warning("the outbox keeps verdicts again")
+        if self.fault or self.full:
+            LOG.warning("the outbox keeps everything again")
             self._store.ballast.lay_if_there_is_room()
+        if self.notice.startswith(GIVEN_UP):
+            self.notice = ""
         self.fault, self.full = "", False
         if self._busy_since_ns is not None:
             self.notice = ""

@@ -39,12 +39,16 @@ class Thinning:
             return "telemetry was dropped: the outbox had no room"
         return f"telemetry was thinned to one message in {period_s} s: the outbox had little room"
 
-    def step(self, share: float, rows_after: RowsAfter, busy: Collection[int]) -> list[Row]:
-        """The next rows to remove. share: of the room, used; busy: ids that are being sent."""
+    def step(
+        self, share: float, rows_after: RowsAfter, busy: Collection[int], limit: int = CHUNK
+    ) -> list[Row]:
+        """The next rows to remove, of `limit` that are looked at. share: of the room, used; busy:
+        ids that are being sent.
+        """
         self._choose(share)
         if self._level is None:
             return []
-        rows = rows_after(self._position, CHUNK)
+        rows = rows_after(self._position, limit)
         if rows:
             self._position = rows[-1].id
         return [row for row in rows if not self._stays(row) and row.id not in busy]

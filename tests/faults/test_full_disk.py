@@ -17,6 +17,7 @@ import pytest
 from benchmarks.subscriber import Subscriber
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.wire.kinds.part import PartMessage
 from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.ballast import BALLAST_BYTES
 from edge_agent.messaging.outbox import Outbox
@@ -47,12 +48,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def open_outbox(state: Path) -> Outbox:
+def open_outbox(state: Path, hand_over: int = 64) -> Outbox:
     outbox = Outbox(
         OutboxStore(state, 64),
         ActedCounter(state),
         station="test",
-        hand_over=64,
+        hand_over=hand_over,
         clock=SystemClock(),
     )
     outbox.start()
@@ -93,10 +94,51 @@ def test_full_disk_is_outlived_and_its_gap_reported(
     assert "free some space" in said[0]
 
 
+def part(number: int) -> PartMessage:
+    values: dict[str, float | str | None] = {f"tag{k}": "x" * 60 for k in range(10)}
+    return PartMessage(
+        station="test", at_ns=number, channel="c", part_id="p", captured_at_ns=1, values=values
+    )
+
+
+def test_on_a_disk_that_another_program_fills_telemetry_goes_and_verdicts_are_kept(
+    tmp_path: Path,
+) -> None:
+    """3 MB of telemetry lie there; the other program takes the room of the ballast, too."""
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        outbox = open_outbox(disk / "state", hand_over=1000)
+        reader = outbox.reader()
+        for k in range(3000):
+            outbox.put(part(k))
+            if k % 300 == 0:
+                assert wait_until(lambda: outbox._queue.empty)
+        assert wait_until(lambda: len(reader.after(0, 9999).rows) == 3000)
+        fillers, kept = [fill_disk(disk)], []
+        for k in range(40):
+            outbox.put(part(k))
+            kept += put(outbox, 20)
+            assert wait_until(lambda: outbox._queue.empty)
+            if k == 5:
+                fillers.append(fill_disk(disk, name="another"))
+        assert not outbox.fault
+        assert "telemetry is given up" in outbox.notice
+        rows = reader.after(0, 9999).rows
+        there = [f"test/{row.epoch}/{row.seq}" for row in rows if row.stream == "verdict"]
+        assert there == kept
+        assert 0 < len([row for row in rows if row.stream == "part"]) < 3000
+        for filler in fillers:
+            filler.unlink()
+        assert wait_until(lambda: not outbox.notice)
+        outbox.stop()
+        reader.close()
+        check_books(disk / "state", 3000 + 40 + len(kept), 0)
+
+
 def check_books(state: Path, made: int, confirmed: int) -> None:
     """Kept + confirmed + counted as dropped is all that was made; the ballast is back."""
     base = sqlite3.connect(state / "outbox.db")
-    rows = base.execute("SELECT stream, payload FROM message").fetchall()
+    sql = "SELECT stream, payload FROM message UNION ALL SELECT stream, payload FROM telemetry"
+    rows = base.execute(sql).fetchall()
     base.close()
     gaps = [json.loads(payload) for stream, payload in rows if stream == "gap"]
     kept = len(rows) - len(gaps)
