@@ -8,6 +8,7 @@ install -d -m 0755 /var/lib/lineside
 # A board that runs keeps its environment until the new one is whole; then one link changes.
 if [ -d "$here/wheels" ]; then
     umask 022
+    before=$(readlink /opt/lineside || true)
     set_of_wheels=$(cat "$here/wheels/wheels.sha256")
     place=/opt/lineside-$(printf %.12s "$set_of_wheels")
     rm -rf "$place"
@@ -20,8 +21,9 @@ if [ -d "$here/wheels" ]; then
     if [ -e /opt/lineside ] && [ ! -L /opt/lineside ]; then mv /opt/lineside /opt/lineside-before; fi
     ln -s "$place" /opt/lineside.new
     mv -T /opt/lineside.new /opt/lineside
+    # What runs still reads the one before; it goes with the next change.
     for old in /opt/lineside-*; do
-        if [ "$old" != "$place" ]; then rm -rf "$old"; fi
+        case "$old" in "$place" | "$before" | /opt/lineside-before) ;; *) rm -rf "$old" ;; esac
     done
     umask 077
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 from edge_agent.contracts.core.command import Verbs
@@ -24,7 +25,7 @@ def register(verbs: Verbs) -> None:
     launch.add_argument(
         "--root", type=Path, metavar="DIR", help="the station folder (that of STATION.toml)"
     )
-    launch.add_argument("--state", type=Path, metavar="DIR", help="state_dir (ROOT/state)")
+    launch.add_argument("--state", type=Path, metavar="DIR", help="(that of STATION.toml)")
     launch.add_argument(
         "--arm-within",
         type=float,
@@ -42,11 +43,21 @@ def register(verbs: Verbs) -> None:
 def _launch(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.log import start_log
+    from edge_agent.station.systemd import supervisor_of
     from edge_agent.update.launcher import Launcher, Limits
+    from edge_agent.update.state_word import state_dir_of
 
     start_log(logging.INFO)
     root = args.root or args.config.resolve().parent
     words = [str(args.config.resolve()), *(["--quiet"] if args.quiet else [])]
     limits = Limits(max(1.0, args.arm_within), max(0.0, args.hold))
-    launcher = Launcher(root, args.state or root / "state", words, SystemClock(), limits=limits)
+    state = args.state or state_dir_of(args.config.resolve())
+    launcher = Launcher(
+        root,
+        state,
+        words,
+        SystemClock(),
+        limits=limits,
+        ask_for_time=supervisor_of(os.environ).wait_for_us,
+    )
     return launcher.run()

@@ -29,7 +29,8 @@ disk before it is acted on, and `resume`, or another `start`, goes on after a po
 candidate waits until the station is armed; with --ask, until `self-update promote`.
 """
 
-RESTART = "systemctl restart lineside-agent"
+RESTART = "systemctl restart --no-block lineside-agent"
+"""A service that is not armed yet counts as starting: that is for the launcher to judge."""
 
 
 def register(verbs: Verbs) -> None:
@@ -63,7 +64,7 @@ def _action(
     parser.add_argument(
         "--root", type=Path, required=True, metavar="DIR", help="the station folder"
     )
-    parser.add_argument("--state", type=Path, metavar="DIR", help="state_dir (ROOT/state)")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="(that of station.toml)")
     parser.add_argument("--station", type=Path, metavar="FILE", help="(ROOT/station.toml)")
     parser.add_argument(
         "--restart", default=RESTART, metavar="COMMAND", help=f"restarts the agent ({RESTART})"
@@ -79,10 +80,12 @@ def _station(args: argparse.Namespace) -> AgentStation:
     from edge_agent.update.agent_update import AgentStation
     from edge_agent.update.agent_watches import Armed, LauncherWord, restart_by
     from edge_agent.update.fetch import reader
+    from edge_agent.update.state_word import state_dir_of
 
     root = args.root.resolve()
-    state, clock, restart = args.state or root / "state", SystemClock(), restart_by(args.restart)
+    clock, restart = SystemClock(), restart_by(args.restart)
     config = args.station or root / "station.toml"
+    state = args.state or state_dir_of(config)
     return AgentStation(
         root,
         state,

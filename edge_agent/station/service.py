@@ -32,7 +32,8 @@ def stopped(service: str, *, starts: bool = True, systemctl: str = "systemctl") 
 
 
 def _call(systemctl: str, verb: str, service: str) -> None:
-    command = [systemctl, verb, "--", service]
+    # A station that is not armed yet counts as starting, for minutes or for ever.
+    command = [systemctl, verb, "--no-block" if verb == "start" else "--", service]
     try:
         done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

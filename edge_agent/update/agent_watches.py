@@ -13,8 +13,10 @@ from edge_agent.update.folder import Folder
 from edge_agent.update.journal import Journal
 from edge_agent.update.state_word import read_state
 from edge_agent.update.trial import AGENT, read_record, read_trial
-from edge_agent.update.watches import LOOK_S, TAKE_UP_S
+from edge_agent.update.watches import LOOK_S
 
+START_S = 300.0
+"""An agent that sends what waits may take its time to end; then the launcher starts."""
 WATCH_S = 600.0
 """After this the command ends, and `resume` asks again: the trial goes on without it."""
 RESTART_S = 120
@@ -54,7 +56,7 @@ class LauncherWord:
             begun = record is not None and record.trial == trial.trial and record.starts > 0
             if record is not None and begun and record.verdict:
                 return self._verdict(record.verdict, record.reason)
-            if not begun and passed_s >= TAKE_UP_S:
+            if not begun and passed_s >= START_S:
                 raise BundleError(
                     "the station's launcher did not start it",
                     where=f"{journal.name} {journal.version}",

@@ -9,6 +9,7 @@ the launcher becomes the agent of before. Every start is counted on disk before 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -40,6 +41,8 @@ LOG = logging.getLogger("lineside.update")
 
 LOOK_S, END_S = 0.2, 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PATIENCE_S = 30.0
+"""A service manager is asked for so much more time, again and again while a trial goes on."""
 Become = Callable[[list[str]], object]
 """Runs a command in the place of this process; returns only where that fails."""
 
@@ -68,7 +71,10 @@ def become(command: list[str]) -> NoReturn:
 
 
 class Launcher:
-    """Starts the agent of the station folder `root` with the words `words` behind its verb."""
+    """Starts the agent of the station folder `root` with the words `words` behind its verb.
+
+    ask_for_time: tells a service manager that starting goes on, for so many seconds more.
+    """
 
     def __init__(
         self,
@@ -80,6 +86,7 @@ class Launcher:
         limits: Limits = Limits(),
         own: str = sys.executable,
         become: Become = become,
+        ask_for_time: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._root = root
         self._state_dir = state_dir
@@ -88,6 +95,7 @@ class Launcher:
         self._limits = limits
         self._own = own
         self._become = become
+        self._ask_for_time = ask_for_time
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -165,9 +173,12 @@ class Launcher:
 
     def _watch(self, agent: subprocess.Popen[bytes], record: Record, end_ns: float) -> str:
         """Why the agent failed; empty once it has ended after its proof or by a person's word."""
-        armed_ns, proven = 0, False
+        armed_ns, asked_ns, proven = 0, -math.inf, False
         while agent.poll() is None:
             now_ns = self._clock.mono_ns()
+            if not proven and now_ns - asked_ns >= PATIENCE_S / 3 * 1e9:
+                self._ask_for_time(PATIENCE_S)
+                asked_ns = now_ns
             armed_ns = (armed_ns or now_ns) if self._is_armed() else 0
             if not proven and armed_ns and now_ns - armed_ns >= self._limits.hold_s * 1e9:
                 proven = self._write(record.model_copy(update={"verdict": "proven"}))

@@ -10,10 +10,9 @@ import pytest
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.wire.kinds.state import StateMessage
-from edge_agent.update.agent_watches import WATCH_S, Armed, LauncherWord, restart_by
+from edge_agent.update.agent_watches import START_S, WATCH_S, Armed, LauncherWord, restart_by
 from edge_agent.update.journal import Journal
 from edge_agent.update.trial import Record, Trial, Verdict, read_record, write_record
-from edge_agent.update.watches import TAKE_UP_S
 
 TRIAL = Trial(trial="0" * 16, slot="a" * 64)
 JOURNAL = Journal(candidate="a" * 64, name="agent-any", version="1.1.0")
@@ -72,7 +71,7 @@ def test_a_service_without_the_launcher_is_told(root: Path) -> None:
     restarts, clock = Restarts(root, None), ManualClock()
     with pytest.raises(BundleError, match="let the service run `lineside-agent launch`"):
         LauncherWord(root, root / "state", restarts, clock)(JOURNAL)
-    assert TAKE_UP_S <= clock.mono_ns() / 1e9 < TAKE_UP_S + 2
+    assert START_S <= clock.mono_ns() / 1e9 < START_S + 2
     assert restarts.count == 1
 
 

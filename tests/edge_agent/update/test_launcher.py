@@ -7,12 +7,14 @@ says. Each adds a line to `log` when it starts.
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.agent_slots import AgentSlots
@@ -168,6 +170,20 @@ def test_the_one_before_may_be_the_launchers_own(root: Path) -> None:
     trial = Trial(trial=TRIAL_ID, slot=NEW)
     (root / "agent" / TRIAL).write_text(trial.model_dump_json())
     assert launched(root)[1] == ["own"]
+
+
+def test_a_service_manager_is_asked_for_time_while_the_trial_goes_on(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would end an agent that says nothing long before the trial is over."""
+    agent(root, NEW, UNTIL_PROVEN)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(root / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(root / "notify"))
+        (root / "station.toml").write_text("")
+        assert main(["launch", str(root / "station.toml"), "--hold", "0"]) == 0
+        assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000"
 
 
 def test_a_persons_stop_is_passed_on_and_not_counted(root: Path) -> None:
