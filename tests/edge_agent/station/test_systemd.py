@@ -87,9 +87,9 @@ def test_agent_is_ready_when_armed_and_alive_until_it_is_stopped(
         armed = next(k for k, word in enumerate(manager.words()) if word.startswith("STATUS=armed"))
         assert armed < manager.words().index("READY=1")
         os.kill(agent.pid, signal.SIGSTOP)
-        time.sleep(0.1)
+        time.sleep(0.2)
         stopped_s = time.monotonic()
-        time.sleep(0.3)
+        time.sleep(0.4)
         assert manager.signs_of_life(stopped_s) == 0
         os.kill(agent.pid, signal.SIGCONT)
         assert wait_until(lambda: manager.signs_of_life(stopped_s) >= 2)
@@ -165,9 +165,9 @@ def test_channel_that_hangs_takes_the_signs_of_life_away(
     assert wait_until(lambda: manager.signs_of_life() >= 3)
     hang.set()
     assert hangs.wait(20)
-    time.sleep(0.3)
+    time.sleep(0.5)
     hung_s = time.monotonic()
-    time.sleep(0.3)
+    time.sleep(0.4)
     silent = manager.signs_of_life(hung_s) == 0
     free.set()
     back = wait_until(lambda: manager.signs_of_life(hung_s) >= 2)
