@@ -55,9 +55,11 @@ test-page: $(STAMP)
 test-arm: $(STAMP)
 	$(BIN)/python -m pytest -m device -rs --timeout=900 tests/rig
 
-# the same bundle on an emulated aarch64 Debian; needs root, mmdebstrap and qemu-user-static
+# on emulated arm64 boards: a bundle under qemu-user, and an appliance image from its building to the
+# way back from a broken release; needs root, mmdebstrap, qemu-user-static, qemu-system-arm,
+# qemu-efi-aarch64 and mosquitto; what is missing is a SKIP with the reason
 test-device: $(STAMP)
-	$(BIN)/python -m pytest -m device --timeout=1800
+	$(BIN)/python -m pytest -m device -rs --timeout=7200
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -15,9 +15,11 @@ from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from deploy.flash.disk import Disk
+    from deploy.flash.flash import Customise
     from deploy.flash.os_list import Entry
     from deploy.flash.plan import Plan
     from deploy.flash.write import Progress
+    from deploy.signing.keys import KeyPair
 
 EXAMPLES = """examples:
   lineside-deploy flash pios-lite.img.xz /dev/sdb --dry-run
@@ -54,17 +56,13 @@ def register(verbs: Verbs) -> None:
 
 
 def _flash(args: argparse.Namespace) -> int:
-    from deploy.flash.customise import customiser
     from deploy.flash.flash import Steps, flash
     from deploy.flash.plan import Wanted, make_plan
-    from deploy.flash.receipt import sign_receipt
-    from deploy.signing.keys import Keyring, read_keys
-    from edge_agent.contracts.core.files import write_atomic
 
     if (args.receipt is None) != (args.keys is None):
         cure = "give both: a receipt is signed"
         raise ConfigError("--receipt and --keys go together", where="command line", cure=cure)
-    keys = read_keys(Keyring(args.keys)) if args.keys else None
+    keys = _keys(args)
     entry, files = _first_boot(args)
     wanted = Wanted(args.image, args.device, args.serial, args.bmap, args.sha256)
     if entry:
@@ -75,7 +73,7 @@ def _flash(args: argparse.Namespace) -> int:
             image_sha256=entry.extract_sha256,
         )
     plan = make_plan(wanted)
-    customise = customiser(plan, entry.init_format, files) if entry else None
+    customise = _customiser(plan, entry, files) if entry else None
     print(_sentence(plan), file=sys.stderr)
     if args.dry_run:
         _print(args, {"dry_run": True, "device": args.device, "bytes": plan.source.image_bytes})
@@ -84,17 +82,34 @@ def _flash(args: argparse.Namespace) -> int:
         _ask(plan.disk)
     receipt = flash(plan, Steps(verify=not args.no_verify, customise=customise), _progress())
     if keys:
-        write_atomic(args.receipt, sign_receipt(receipt, keys))
+        _write_receipt(args.receipt, receipt, keys)
     _print(args, receipt)
     return 0
 
 
+def _keys(args: argparse.Namespace) -> KeyPair | None:
+    if args.keys is None:
+        return None
+    from deploy.signing.keys import Keyring, read_keys
+
+    return read_keys(Keyring(args.keys))
+
+
+def _customiser(plan: Plan, entry: Entry, files: dict[str, bytes | Path]) -> Customise:
+    from deploy.flash.customise import customiser
+
+    return customiser(plan, entry.init_format, files)
+
+
+def _write_receipt(path: Path, receipt: Mapping[str, object], keys: KeyPair) -> None:
+    from deploy.flash.receipt import sign_receipt
+    from edge_agent.contracts.core.files import write_atomic
+
+    write_atomic(path, sign_receipt(receipt, keys))
+
+
 def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes | Path]]:
     """The image's entry and the station's files; nothing where the card is not customised."""
-    from deploy.flash.board import read_board
-    from deploy.flash.boot_files import Contents, station_files
-    from deploy.flash.os_list import find_entry
-
     given = [args.board, args.station, args.os_list]
     if not any(given):
         return None, {}
@@ -102,6 +117,12 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
         cure = "give all three, or none of them"
         what = "--station, --board and --os-list go together"
         raise ConfigError(what, where="command line", cure=cure)
+    # The schemas of board.toml take longer to import than a small card to write.
+    from deploy.flash.board import read_board
+    from deploy.flash.boot_files import Contents, station_files
+    from deploy.flash.os_list import find_entry
+
+    entry = find_entry(args.os_list, args.image)
     contents = Contents(
         board=read_board(args.board),
         folder=args.board.parent,
@@ -110,8 +131,9 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
         releases=args.releases,
         wheels=args.wheels,
         bundles=tuple(args.bundle),
+        agent_in_image=entry.init_format == "lineside",
     )
-    return find_entry(args.os_list, args.image), station_files(contents)
+    return entry, station_files(contents)
 
 
 def _print(args: argparse.Namespace, found: Mapping[str, object]) -> None:

@@ -33,7 +33,10 @@ RUN_ONCE = (
 
 @dataclass(frozen=True)
 class Contents:
-    """What a station gets. folder: what the paths of the board are relative to."""
+    """What a station gets. folder: what the paths of the board are relative to.
+
+    agent_in_image: the image brings the agent, as an appliance's does.
+    """
 
     board: Board
     folder: Path
@@ -42,6 +45,7 @@ class Contents:
     releases: Path | None = None
     wheels: Path | None = None
     bundles: tuple[Path, ...] = ()
+    agent_in_image: bool = False
 
 
 def station_files(contents: Contents) -> dict[str, bytes | Path]:
@@ -74,6 +78,8 @@ def script_text(name: str) -> bytes:
 
 def hook_files(init: InitFormat, hostname: str, cmdline: bytes) -> dict[str, bytes | Path]:
     """What starts the script. cmdline: the kernel's command line as it lies in the image."""
+    if init == "lineside":  # a unit of the appliance finds the folder by itself
+        return {}
     if init == "systemd":
         line = cmdline.decode(errors="surrogateescape").strip()
         if not line or "systemd.run" in line:
@@ -128,7 +134,8 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
         raise ConfigError(
             "needs the wheels of lineside and of pip, which installs the others",
             where=str(folder),
-            cure="pip download --only-binary :all: --platform manylinux2014_aarch64 -d DIR "
+            cure="pip download --only-binary :all: --platform manylinux_2_28_aarch64 "
+            "--platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64 -d DIR "
             "pip 'lineside[device]'",
         )
     sums = "".join(f"{path.name} {sha256_hex(read_file(path))}\n" for path in found)
@@ -138,7 +145,8 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
 
 def _bundles(contents: Contents) -> dict[str, bytes | Path]:
     """The bundles with their newest signatures, so that the board takes them in any order."""
-    if contents.bundles and not (contents.trust and contents.wheels):
+    has_agent = contents.wheels is not None or contents.agent_in_image
+    if contents.bundles and not (contents.trust and has_agent):
         cure = "add --trust ROOT.json and --wheels DIR: the board installs and checks it offline"
         raise ConfigError("a bundle alone cannot be installed", where="--bundle", cure=cure)
     for path in contents.bundles:

@@ -14,9 +14,12 @@ from typing import Literal, TypeAlias, get_args
 
 from edge_agent.contracts.core.errors import ConfigError
 
-InitFormat: TypeAlias = Literal["systemd", "cloudinit", "cloudinit-rpi", "cloudinit-nocloud"]
+InitFormat: TypeAlias = Literal[
+    "systemd", "cloudinit", "cloudinit-rpi", "cloudinit-nocloud", "lineside"
+]
 """systemd: firstrun.sh by the kernel's command line. cloudinit, cloudinit-rpi: user-data on the
-boot partition. cloudinit-nocloud is ours, for Debian's images: the same, and the label CIDATA."""
+boot partition. cloudinit-nocloud is ours, for Debian's images: the same, and the label CIDATA.
+lineside: an appliance of `lineside-deploy image`, whose own unit runs the script."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.image.initramfs import FILE, FOLDER, PROGRAM, Entry, archive
+
 STOCK = (
     "virtio_pci", "9pnet_virtio", "9p", "vivid", "i2c-dev", "i2c-stub", "snd-aloop", "dummy_hcd",
     "usb_f_acm", "g_serial", "cdc-acm", "kfifo_buf", "industrialio-triggered-buffer", "configfs",
@@ -186,25 +188,20 @@ def collect_modules(
 
 
 def write_initrd(out: Path, room: Path, init: Path) -> None:
-    """A cpio archive (newc) of busybox, the modules and the init script."""
+    """An initramfs of busybox, the modules and the init script."""
     busybox = next((room / "root").rglob("bin/busybox"))
-    files: list[tuple[str, int, bytes]] = [
-        (name, 0o040755, b"") for name in ("bin", "m", "proc", "sys", "dev", "host", "run")
+    entries = [
+        *(Entry(name, FOLDER) for name in ("bin", "m", "proc", "sys", "dev", "host", "run")),
+        Entry("bin/busybox", PROGRAM, busybox.read_bytes()),
+        Entry("init", PROGRAM, init.read_bytes()),
+        Entry("m/order", FILE, (room / "modules.order").read_bytes()),
+        *(
+            Entry(f"m/{path.name}", FILE, path.read_bytes())
+            for path in sorted((room / "modules").glob("*.ko"))
+        ),
     ]
-    files += [("bin/busybox", 0o100755, busybox.read_bytes())]
-    files += [("init", 0o100755, init.read_bytes())]
-    files += [("m/order", 0o100644, (room / "modules.order").read_bytes())]
-    for path in sorted((room / "modules").glob("*.ko")):
-        files.append((f"m/{path.name}", 0o100644, path.read_bytes()))
     with gzip.open(out, "wb", 1) as stream:
-        stream.write(b"".join(_cpio(files)))
-
-
-def _cpio(files: Iterable[tuple[str, int, bytes]]) -> Iterable[bytes]:
-    for at, (name, mode, content) in enumerate([*files, ("TRAILER!!!", 0, b"")]):
-        fields = (at + 1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
-        head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
-        yield head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
+        stream.writelines(archive(entries))
 
 
 def _with_sbin() -> dict[str, str]:

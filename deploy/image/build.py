@@ -1,0 +1,114 @@
+"""An appliance image from nothing: tree, partitions, and the papers by which it is flashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.flash.wheels import wheel_files
+from deploy.image.block_map import block_map
+from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
+from deploy.image.layout import Layout, layout_for, partition_table
+from deploy.image.tree import Recipe, build_tree
+from deploy.image.workstation import check_workstation
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.files import write_atomic
+
+LOADER = "usr/lib/systemd/boot/efi/systemd-bootaa64.efi"
+COMMAND_LINE = "root=PARTUUID={root} ro quiet panic=30"
+"""A kernel that cannot go on starts again; the console is the one that the board names."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The files of a finished image, its size in bytes and its sha256."""
+
+    image: Path
+    os_list: Path
+    bmap: Path
+    size_bytes: int
+    sha256: str
+
+
+def read_recipe(wheels: Path, suite: str, mirror: str) -> Recipe:
+    """The recipe; raises ConfigError where wheels are missing."""
+    return Recipe(suite, mirror, tuple(wheel_files(wheels)))
+
+
+def build_image(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Built:
+    """Build `out`, its list of images and its block map; raises ConfigError, StorageError.
+
+    `out` appears when it is whole: an image of before stays until then.
+    """
+    check_out(out)
+    check_workstation(out.parent)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".lineside-image-") as workshop:
+        folder = Path(workshop)
+        root, state = build_tree(recipe, folder, say)
+        say("the partitions")
+        image = folder / out.name
+        assemble(image, root, state, recipe.suite)
+        built = write_papers(image, out, recipe.suite)
+        image.replace(out)
+        return built
+
+
+def check_out(out: Path) -> None:
+    """Raise ConfigError where `out` cannot be an image."""
+    if out.suffix != ".img" or not out.parent.is_dir() or (out.exists() and not out.is_file()):
+        cure = "name a file that ends in .img, in a folder that exists"
+        raise ConfigError("no image can be written there", where=str(out), cure=cure)
+
+
+def assemble(image: Path, root: Path, state: Path, name: str) -> Layout:
+    """Write the partitions of `root` and `state` to `image`; kernel and initramfs leave `root`."""
+    kernel, initramfs = root / "boot/vmlinuz", root / "boot/initrd.img"
+    layout = layout_for(tree_bytes(root), f"lineside {name}")
+    with image.open("wb") as stream:
+        stream.write(partition_table(layout))
+        stream.truncate(layout.image_bytes)
+    make_boot(image, layout.boot, boot_files(layout, root, kernel, initramfs))
+    kernel.unlink()
+    initramfs.unlink()
+    make_root(image, layout.root, root)
+    make_state(image, layout.state, state)
+    return layout
+
+
+def boot_files(
+    layout: Layout, root: Path, kernel: Path, initramfs: Path
+) -> dict[str, bytes | Path]:
+    """What UEFI starts, and its one entry (uapi-group.org, boot loader specification)."""
+    line = COMMAND_LINE.format(root=layout.partition_uuid(2))
+    entry = f"title Lineside\nlinux /vmlinuz\ninitrd /initrd.img\noptions {line}\n"
+    return {
+        "EFI/BOOT/BOOTAA64.EFI": root / LOADER,
+        "loader/loader.conf": b"timeout 0\ndefault lineside.conf\n",
+        "loader/entries/lineside.conf": entry.encode(),
+        "vmlinuz": kernel,
+        "initrd.img": initramfs,
+    }
+
+
+def write_papers(image: Path, out: Path, suite: str) -> Built:
+    """The list of images and the block map of `image`, beside `out`, where it will lie."""
+    with image.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+        os.fsync(stream.fileno())
+    size = image.stat().st_size
+    os_list, bmap = out.with_suffix(".os_list.json"), out.with_suffix(".bmap")
+    entry = {
+        "name": f"Lineside appliance on Debian {suite}, arm64 UEFI",
+        "url": out.name,
+        "init_format": "lineside",
+        "extract_size": size,
+        "extract_sha256": found,
+    }
+    write_atomic(bmap, block_map(image))
+    write_atomic(os_list, (json.dumps({"os_list": [entry]}, indent=1) + "\n").encode())
+    return Built(out, os_list, bmap, size, found)

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Inside the new root file system: accounts, units, no secrets and no identity.
+set -eu
+umask 022
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+useradd --system --user-group --no-create-home --home-dir /var/lib/lineside \
+    --shell /usr/sbin/nologin lineside
+passwd -l root
+systemctl enable systemd-networkd systemd-resolved systemd-timesyncd
+systemctl enable lineside-first-boot lineside-grow lineside-ssh-key lineside-agent lineside-update
+mkdir -p /state /boot/firmware
+mv /boot/vmlinuz-* /boot/vmlinuz
+rm -f /vmlinuz* /initrd.img* /boot/initrd.img* /boot/System.map-*
+# What makes one board another than the next is made at its first boot.
+rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
+: >/etc/machine-id
+printf 'lineside\n' >/etc/hostname
+printf '127.0.0.1\tlocalhost\n127.0.1.1\tlineside\n' >/etc/hosts
+ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf

@@ -1,0 +1,57 @@
+#!/bin/busybox sh
+# The first program of the appliance: finds its own disk, lays the writable partition over the
+# read-only root, and hands over to systemd.
+# /var, /home and /root lie on the state as they are, so that fsync and rename there are ext4's own;
+# /etc and /opt are overlays, so that the image's files show through where nothing was changed.
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+
+give_up() {
+    echo "lineside: $1; starting again in 30 s" >/dev/console
+    sleep 30
+    reboot -f
+}
+
+# The disk whose table has the signature that the kernel's command line names.
+partition() {
+    for disk in /sys/class/block/*; do
+        name=${disk##*/}
+        [ -e "$disk/partition" ] && continue
+        [ "$(hexdump -s 440 -n 4 -e '"%08x"' "/dev/$name" 2>/dev/null)" = "$id" ] || continue
+        for part in "$disk"/*/partition; do
+            if [ "$(cat "$part")" = "$1" ]; then
+                part=${part%/partition}
+                echo "/dev/${part##*/}"
+                return
+            fi
+        done
+    done
+}
+
+while read -r file; do insmod "/modules/$file" 2>/dev/null; done </modules/order
+id=$(sed 's/.*root=PARTUUID=\([0-9a-f]*\).*/\1/' /proc/cmdline)
+tries=0
+while root=$(partition 2); [ -z "$root" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || give_up "no disk $id"
+    sleep 0.1
+done
+state=$(partition 3)
+
+mount -t ext4 -o ro "$root" /root || give_up "the root on $root cannot be mounted"
+e2fsck -p "$state" >/dev/null 2>&1
+[ $? -lt 4 ] || e2fsck -y "$state" >/dev/null 2>&1
+mount -t ext4 -o noatime "$state" /root/state || give_up "the state on $state cannot be mounted"
+for name in var home root; do
+    mount -o bind "/root/state/$name" "/root/$name"
+done
+for name in etc opt; do
+    above=/root/state/overlay/$name
+    mount -t overlay -o "lowerdir=/root/$name,upperdir=$above/upper,workdir=$above/work" \
+        overlay "/root/$name" || give_up "/$name cannot be laid over"
+done
+for name in dev proc sys; do mount -o move "/$name" "/root/$name"; done
+exec switch_root /root /sbin/init

@@ -1,0 +1,42 @@
+"""The appliance's own files: whole, and scripts that a shell can read."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+from deploy.image.system_files import PLACES, write_system_files
+
+
+def test_every_file_has_its_place_and_scripts_parse(tmp_path: Path) -> None:
+    write_system_files(tmp_path)
+    for place, (name, mode) in PLACES.items():
+        path = tmp_path / place
+        assert path.stat().st_mode & 0o777 == mode
+        if name.endswith(".sh"):
+            done = subprocess.run(["sh", "-n", path], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    unit = (tmp_path / "etc/systemd/system/lineside-agent.service").read_text()
+    assert "ExecStart=/opt/lineside/bin/lineside-agent run" in unit
+
+
+def test_no_file_of_the_folder_is_left_out() -> None:
+    folder = files("deploy") / "image" / "system"
+    named = {name for name, _ in PLACES.values()} | {
+        *("configure.sh", "dpkg.txt", "init.sh", "__init__.py"),
+    }
+    found = {one.name for one in folder.iterdir() if one.name != "__pycache__"}
+    assert found == named
+
+
+def test_units_start_programs_that_the_image_has() -> None:
+    """A unit's script is one of those that are put into the image."""
+    texts = [
+        (files("deploy") / "image" / "system" / name).read_text()
+        for name, _ in PLACES.values()
+        if name.endswith(".service.in")
+    ]
+    started = [line for text in texts for line in text.splitlines() if "/usr/lib/lineside/" in line]
+    assert len(started) == 2
+    assert all(line.split()[-1].lstrip("/") in PLACES for line in started)

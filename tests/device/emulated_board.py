@@ -1,0 +1,83 @@
+"""An arm64 board with UEFI in QEMU, whose card is a file; its power can be cut."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.brokers import free_port
+from tests.rig.kernel import RigError
+
+FIRMWARE = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
+SHIFT = 1
+"""An instruction takes the board 2 ns of its own time: on a busy machine its clock goes slower, and
+no time limit of systemd or of the agent is a matter of how busy the machine is."""
+
+HOST = "10.0.2.2"
+"""Where a guest of QEMU's user network finds this machine (qemu.org, -netdev user)."""
+
+
+class EmulatedBoard:
+    """A board with `card` in it. ssh_port: where its SSH is reached on this machine."""
+
+    def __init__(self, card: Path, folder: Path) -> None:
+        if shutil.which("qemu-system-aarch64") is None:
+            raise RigError("no qemu-system-aarch64: apt install qemu-system-arm")
+        if not FIRMWARE.exists():
+            raise RigError("no UEFI firmware for arm64: apt install qemu-efi-aarch64")
+        self.ssh_port = free_port()
+        self._card = card
+        self._folder = folder
+        self._boots = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """What its serial line has said since it was switched on."""
+        path = self._folder / f"serial{self._boots}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def switch_on(self) -> None:
+        """Begin a boot."""
+        self._boots += 1
+        forward = f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
+        words = [
+            "qemu-system-aarch64", "-M", "virt", "-accel", "tcg,tb-size=512", "-cpu", "cortex-a53",
+            "-icount", f"shift={SHIFT}", "-smp", "1", "-m", "1024", "-bios", str(FIRMWARE),
+            "-display", "none", "-nodefaults",
+            "-serial", f"file:{self._folder / f'serial{self._boots}.log'}",
+            "-drive", f"if=none,id=card,format=raw,file={self._card},cache=writeback",
+            "-device", "virtio-blk-pci,drive=card", "-netdev", forward,
+            "-device", "virtio-net-pci,netdev=n,romfile=", "-device", "virtio-rng-pci",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+
+    def cut_power(self) -> None:
+        """What was not flushed to the card is lost with the board's memory."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+    def ssh_config(self, key: Path) -> Path:
+        """How ssh reaches it as `station`; its host key is taken once, and must stay."""
+        path = self._folder / "ssh_config"
+        path.write_text(
+            f"Host station\n  HostName 127.0.0.1\n  Port {self.ssh_port}\n  User line\n"
+            f"  IdentityFile {key}\n  IdentitiesOnly yes\n  ConnectTimeout 60\n"
+            f"  UserKnownHostsFile {self._folder / 'known'}\n"
+            "  StrictHostKeyChecking accept-new\n"
+        )
+        return path
+
+    def ask(self, ssh_config: Path, command: str, limit_s: float = 120) -> str:
+        """What a command says there; it is tried again while SSH does not answer yet."""
+        until = time.monotonic() + limit_s
+        while True:
+            words = ["ssh", "-F", str(ssh_config), "station", command]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode != 255 or time.monotonic() > until:
+                return done.stdout + done.stderr
+            time.sleep(1)
