@@ -87,19 +87,10 @@ def _speed_rows(image: Path, card: Path, device: str, rounds: int) -> list[Row]:
             *((one.wall_s / other.wall_s, one.cpu_s / other.cpu_s) for one, other in pairs),
             strict=True,
         )
-        rows += [
-            Row(
-                f"flash: {name} over bmaptool",
-                statistics.median(wall),
-                "lower",
-                "",
-                rounds,
-                reach=reach,
-            ),
-            Row(
-                f"flash: processor time of it, {name}", statistics.median(cpu), "lower", "", rounds
-            ),
-        ]
+        value = statistics.median(wall)
+        rows.append(Row(f"flash: {name} over bmaptool", value, "lower", "", rounds, reach=reach))
+        what = f"flash: processor time over bmaptool, {name}"
+        rows.append(Row(what, statistics.median(cpu), "lower", "", rounds))
     return rows
 
 
