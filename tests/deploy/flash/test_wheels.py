@@ -1,0 +1,44 @@
+"""The wheels of a board, and an image that needs none because the agent is in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.flash.boot_files import Contents, hook_files, station_files
+from deploy.flash.wheels import wheel_files
+from edge_agent.contracts.core.errors import ConfigError
+from tests.deploy.flash.stations import make_board
+
+
+@pytest.mark.parametrize("missing", ["pip", "lineside"])
+def test_a_folder_without_pip_or_the_agent_is_refused(missing: str, tmp_path: Path) -> None:
+    for name in {"pip", "lineside", "numpy"} - {missing}:
+        (tmp_path / f"{name}-1.0-py3-none-any.whl").touch()
+    with pytest.raises(ConfigError, match="needs the wheels of lineside and of pip"):
+        wheel_files(tmp_path)
+    (tmp_path / f"{missing}-1.0-py3-none-any.whl").touch()
+    assert len(wheel_files(tmp_path)) == 3
+
+
+def test_an_appliance_takes_a_bundle_without_wheels_and_no_other_image_does(tmp_path: Path) -> None:
+    for name in ("caps-1.0.0.bundle", "root.json"):
+        (tmp_path / name).write_text(name)
+    contents = Contents(
+        make_board(tmp_path),
+        tmp_path,
+        tmp_path / "station.toml",
+        trust=tmp_path / "root.json",
+        bundles=(tmp_path / "caps-1.0.0.bundle",),
+    )
+    with pytest.raises(ConfigError, match="a bundle alone cannot be installed"):
+        station_files(contents)
+    files = station_files(replace(contents, agent_in_image=True))
+    assert files["lineside/bundles/caps-1.0.0.bundle"] == tmp_path / "caps-1.0.0.bundle"
+    assert not any("wheels" in name for name in files)
+
+
+def test_an_appliance_starts_the_script_by_its_own_unit() -> None:
+    assert hook_files("lineside", "press3", b"") == {}
