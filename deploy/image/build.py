@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.flash.wheels import wheel_files
+from deploy.flash.boot_files import WHEELS_SHA256, wheel_files
 from deploy.image.block_map import block_map
 from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
 from deploy.image.layout import Layout, layout_for, partition_table
@@ -37,7 +37,10 @@ class Built:
 
 def read_recipe(wheels: Path, suite: str, mirror: str) -> Recipe:
     """The recipe; raises ConfigError where wheels are missing."""
-    return Recipe(suite, mirror, tuple(wheel_files(wheels)))
+    files = wheel_files(wheels)
+    name = files.pop(WHEELS_SHA256)
+    paths = (path for path in files.values() if isinstance(path, Path))
+    return Recipe(suite, mirror, tuple(paths), name.decode() if isinstance(name, bytes) else "")
 
 
 def build_image(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Built:

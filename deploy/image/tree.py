@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.image.environment import install_agent
+from deploy.image.environment import HOME, install_agent
 from deploy.image.initramfs import write_initramfs
 from deploy.image.system_files import system_file, write_system_files
 from deploy.image.workstation import run_tool
@@ -23,11 +23,15 @@ WRITABLE = ("var", "home", "root")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the tree is made of. suite: of Debian; mirror: empty for that of the workstation."""
+    """What the tree is made of. suite: of Debian; mirror: empty for that of the workstation.
+
+    wheels_sha256: the name of the set of wheels, by which a later one is told from it.
+    """
 
     suite: str
     mirror: str
     wheels: tuple[Path, ...]
+    wheels_sha256: str
 
 
 def build_tree(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> tuple[Path, Path]:
@@ -36,14 +40,15 @@ def build_tree(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> tupl
     say(f"Debian {recipe.suite} for arm64 (minutes)")
     _bootstrap(recipe, folder, root)
     say("the agent and its wheels, offline")
-    configure_tree(root, recipe.wheels)
+    configure_tree(root, recipe)
     return root, split_state(root, folder / "state")
 
 
-def configure_tree(root: Path, wheels: Sequence[Path]) -> None:
+def configure_tree(root: Path, recipe: Recipe) -> None:
     """Make an appliance of a Debian tree: system files, the agent's environment, the initramfs."""
     write_system_files(root)
-    install_agent(root, wheels)
+    install_agent(root, recipe.wheels)
+    (root / HOME / "wheels.sha256").write_text(f"{recipe.wheels_sha256}\n")
     script = root / "configure.sh"
     script.write_text(system_file("configure.sh"))
     run_tool(["unshare", "--mount", "sh", "-c", IN_ROOT, "sh", str(root)], "cannot be configured")

