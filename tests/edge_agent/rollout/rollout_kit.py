@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from deploy.signing.desired import DesiredSigner
@@ -35,7 +39,6 @@ class Line:
     folder: Path
     workshop: Workshop
     bad: set[str] = field(default_factory=set)
-    released: dict[str, Path] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -43,8 +46,7 @@ class Line:
 
     def release(self, version: str) -> Bundle:
         """A bundle of this version that is released."""
-        path = self.workshop.signed(version)
-        return read_bundle(path)
+        return read_bundle(self.workshop.signed(version))
 
     def station(self) -> Station:
         def watch(journal: Journal) -> bool:
@@ -88,10 +90,22 @@ class Line:
 
 
 def open_line(folder: Path) -> Line:
-    workshop = open_workshop(folder / "workshop")
+    """A copy of one that is made once: its keys and its first release cost most of a test."""
+    shutil.copytree(_seed() / "workshop", folder / "workshop")
+    workshop = Workshop(folder / "workshop", folder / "workshop" / "keys" / "root.json")
     line = Line(folder, workshop)
-    install(workshop.signed("1.0.0"), line.root, lambda _: None, trust=workshop.public)
+    shutil.copytree(_seed() / "station", line.root, symlinks=True)
     return line
+
+
+@cache
+def _seed() -> Path:
+    holder = tempfile.TemporaryDirectory()
+    atexit.register(holder.cleanup)
+    folder = Path(holder.name)
+    workshop = open_workshop(folder / "workshop")
+    install(workshop.signed("1.0.0"), folder / "station", lambda _: None, trust=workshop.public)
+    return folder
 
 
 def encoded(message: DesiredMessage) -> bytes:
