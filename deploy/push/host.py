@@ -32,6 +32,14 @@ cat > "$folder"/bundle/{name}
 """
 """Only the sender may read the copy on its way; `slots install` sets the modes of what it makes."""
 
+UNPACK = """\
+set -e
+umask 077
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+tar -x -C "$folder" -f -
+"""
+
 MOST_ROOT_BYTES = 1 << 16
 
 ADDRESS = re.compile(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", re.DOTALL)
@@ -110,6 +118,19 @@ def ask(host: Host, *words: str, verb: str = "slots") -> Answer:
     if not host.address:
         return _run_here(command)
     return _run_there(host, "", shlex.join(command), b"")
+
+
+def run_with_files(
+    host: Host, verb: list[str], option: str, folder: Path, archive: bytes, *options: str
+) -> Answer:
+    """Run `VERB --root=DIR OPTIONS OPTION=FOLDER` at the host, where FOLDER is a copy of `folder`.
+
+    archive: a tar file of what the host needs of it; a host on this machine reads `folder` itself.
+    """
+    command = [*verb, f"--root={host.folder}", *options]
+    if not host.address:
+        return _run_here([*command, f"{option}={folder}"])
+    return _run_there(host, UNPACK, f'{shlex.join(command)} {option}="$folder"', archive)
 
 
 def _run_here(words: list[str]) -> Answer:

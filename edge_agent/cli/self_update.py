@@ -70,7 +70,7 @@ def _action(
         "--restart", default=RESTART, metavar="COMMAND", help=f"restarts the agent ({RESTART})"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, given="")
     return parser
 
 
@@ -90,7 +90,7 @@ def _station(args: argparse.Namespace) -> AgentStation:
         root,
         state,
         clock,
-        source=lambda source, ca: reader(source, Path(ca) if ca else None),
+        source=lambda source, ca: reader(args.given or source, Path(ca) if ca else None),
         build=build_environment,
         try_it=partial(try_environment, config=config, owner=state),
         armed=Armed(state),
@@ -105,6 +105,7 @@ def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.folder import Folder
     from edge_agent.update.state_table import ENDS
 
+    args.given = _absolute(args.source)  # also for an update that began with another folder
     station = _station(args)
     begun = agent_journal(station.root)
     if begun is not None and begun.state not in ENDS:
@@ -131,13 +132,17 @@ def _newest(args: argparse.Namespace, find: Callable[[str, str, str], Journal]) 
 
     interpreter = "cp{}{}".format(*sys.version_info)
     own = args.name or machine_name(os.uname().machine, interpreter)
-    source = args.source if "://" in args.source else str(Path(args.source).resolve())
     try:
-        return find(own, source, args.ca)
+        return find(own, args.given, args.ca)
     except StorageError as error:
         if args.name or not error.what.startswith("no release"):
             raise
-    return find(ANY_MACHINE, source, args.ca)
+    return find(ANY_MACHINE, args.given, args.ca)
+
+
+def _absolute(source: str) -> str:
+    """An address as it is; a folder so that it is found from everywhere."""
+    return source if "://" in source else str(Path(source).resolve())
 
 
 def _status(args: argparse.Namespace) -> int:

@@ -64,7 +64,8 @@ def test_a_timer_goes_on_with_what_was_cut_short(
     assert json.loads(capsys.readouterr().out)["state"] == "download"
     (workshop.folder / "aside").rename(wheel)
     release_small_agent(workshop, "1.1.0")
-    assert update(root, "start", "--from", releases, "--json") == 1
+    stick = releases.rename(workshop.folder / "stick")
+    assert update(root, "start", "--from", stick, "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["version"], found["state"]) == ("1.0.0", "quarantine"), "not a newer one"
 
