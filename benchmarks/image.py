@@ -2,10 +2,10 @@
 
     python -m benchmarks.image DATA_DIR [--weights FILE] [--only NAME ...] [--quick] [--folds K]
 
-DATA_DIR holds casting, magnetic_tile, neu_surface and mvtec_bottle; a set that is absent is left
-out. k-fold cases pool the held-out samples of all folds; an eighth of the other groups chooses the
-epoch. Detectors learn from good parts alone; every setting is the model's default but where a
-case says otherwise.
+DATA_DIR holds casting, magnetic_tile, neu_surface, mvtec_bottle, lens_flaws, cookie,
+ball_screw_pitting and road_crack_tiles; a set that is absent is left out. k-fold cases pool the
+held-out samples of all folds; an eighth of the other groups chooses the epoch. Detectors learn from
+good parts alone; every setting is the model's default but where a case says otherwise.
 """
 
 from __future__ import annotations
