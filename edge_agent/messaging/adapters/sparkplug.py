@@ -65,6 +65,7 @@ class SparkplugAdapter:
         self._command = self._node.topic("NCMD")
         self._host = f"spBv1.0/STATE/{config.primary_host}" if config.primary_host else ""
         self._host_is_online = not self._host
+        self._host_said_ms = 0
         self._bd_file = station.state_dir / "sparkplug.json"
         self._bd_seq = 0
         self._lock = threading.RLock()
@@ -150,10 +151,16 @@ class SparkplugAdapter:
             if commands(bytes(message.payload)).get(REBIRTH) is True and self._node.born:
                 self._be_born()
         elif message.topic == self._host:
-            self._follow_host(is_online(bytes(message.payload)))
+            payload = bytes(message.payload)
+            self._follow_host(is_online(payload), said_at(payload))
 
-    def _follow_host(self, online: bool) -> None:
-        """Without its host a node dies, and is born again on a new connection (section 5.4)."""
+    def _follow_host(self, online: bool, at_ms: int) -> None:
+        """Without its host a node dies, and is born again on a new connection (section 5.4); what
+        was said before the last word of the host is no news.
+        """
+        if at_ms < self._host_said_ms:
+            return
+        self._host_said_ms = at_ms
         was, self._host_is_online = self._host_is_online, online
         if online and not was:
             self._be_born()
@@ -200,6 +207,15 @@ def is_online(payload: bytes) -> bool:
         return load_json_object(payload)["online"] is True
     except (ValueError, KeyError):
         return False
+
+
+def said_at(payload: bytes) -> int:
+    """The time of a STATE message, in ms since 1970; 0 where it has none."""
+    try:
+        found = load_json_object(payload)["timestamp"]
+    except (ValueError, KeyError):
+        return 0
+    return found if type(found) is int else 0
 
 
 DRIVER = AdapterDriver(SparkplugTable, SparkplugAdapter)

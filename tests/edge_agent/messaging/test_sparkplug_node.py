@@ -37,6 +37,22 @@ def test_a_birth_names_every_metric_that_will_ever_come() -> None:
     assert label.is_null
 
 
+def test_every_metric_has_a_name_a_type_and_the_time_of_its_message() -> None:
+    node = EdgeNode("G", "test")
+    messages = [*node.births(7, 1_796_000_000_123), *node.data(decided(Verdict.FAIL))]
+    for sent in messages:
+        payload = parsed(sent)
+        assert payload.HasField("timestamp")
+        for metric in payload.metrics:
+            assert metric.name
+            assert metric.timestamp == payload.timestamp
+            assert metric.datatype in set(DataType)
+            assert not metric.HasField("alias")
+            assert metric.is_null != (metric.WhichOneof("value") is not None)
+    rebirth = next(m for m in parsed(messages[0]).metrics if m.name == REBIRTH)
+    assert (rebirth.datatype, rebirth.boolean_value) == (DataType.BOOLEAN, False)
+
+
 def test_numbers_go_round_from_the_birth_on() -> None:
     node = EdgeNode("G", "test")
     messages = list(node.births(0, 1))
@@ -74,6 +90,7 @@ def test_a_channel_that_is_new_is_born_before_its_data() -> None:
     first, second = list(node.data(decided(Verdict.FAIL))), list(node.data(decided(Verdict.PASS)))
     assert kinds(first) == ["NDATA/test", "DBIRTH/test/top"]
     assert kinds(second) == ["NDATA/test", "DDATA/test/top"]
+    assert [parsed(sent).seq for sent in (*first, *second)] == [1, 2, 3, 4]
 
 
 def test_a_command_is_read_and_rubbish_is_none() -> None:

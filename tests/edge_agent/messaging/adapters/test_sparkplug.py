@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from pydantic import ValidationError
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Verdict
@@ -22,9 +26,12 @@ from edge_agent.messaging.adapters.sparkplug import (
 from edge_agent.messaging.sparkplug.node import REBIRTH
 from edge_agent.messaging.sparkplug.payload import SparkMetric, encode
 from edge_agent.messaging.sparkplug.schema import PAYLOAD, DataType
+from edge_agent.station.config import read_config
 from tests.edge_agent.messaging.adapter_kit import decided, station
 from tests.edge_agent.messaging.mqtt_kit import Client
 from tests.station_kit import mosquitto, wait_until
+
+ASK_REBIRTH = encode([SparkMetric(REBIRTH, DataType.BOOLEAN, True, 1)], 1, None)
 
 
 @contextmanager
@@ -43,9 +50,9 @@ def seen(client: Client) -> list[str]:
     return [topic.split("/")[2] for topic, _ in list(client.payloads)]
 
 
-def tell(host: Client, *, online: bool) -> bool:
+def tell(host: Client, *, online: bool, at_ms: int = 1) -> bool:
     """The host's own state."""
-    host.publish("spBv1.0/STATE/scada", json.dumps({"online": online, "timestamp": 1}))
+    host.publish("spBv1.0/STATE/scada", json.dumps({"online": online, "timestamp": at_ms}))
     return True
 
 
@@ -75,12 +82,11 @@ def test_a_node_is_born_tells_and_dies_in_order(tmp_path: Path) -> None:
 
 
 def test_a_host_may_ask_for_a_new_birth(tmp_path: Path) -> None:
-    asked = encode([SparkMetric(REBIRTH, DataType.BOOLEAN, True, 1)], 1, None)
     with mosquitto(tmp_path / "b") as broker, Client(broker.port, "spBv1.0/#") as host:
         with node(tmp_path, broker.port):
             assert wait_until(lambda: "NBIRTH" in seen(host))
             host.publish("spBv1.0/G/NCMD/test", b"rubbish")
-            host.publish("spBv1.0/G/NCMD/test", asked)
+            host.publish("spBv1.0/G/NCMD/test", ASK_REBIRTH)
             assert wait_until(lambda: seen(host).count("NBIRTH") == 2)
         assert bd_seq(host, "NBIRTH") == [0, 0]
 
@@ -96,6 +102,48 @@ def test_a_node_waits_for_its_primary_host(tmp_path: Path) -> None:
             assert wait_until(lambda: "NDEATH" in seen(host))
         born = seen(host).index("NBIRTH")
         assert set(seen(host)[:born]) == {"scada"}
+
+
+def test_an_old_word_of_the_host_is_no_news(tmp_path: Path) -> None:
+    with (
+        mosquitto(tmp_path / "b") as broker,
+        Client(broker.port, "spBv1.0/#") as host,
+        node(tmp_path, broker.port, primary_host="scada"),
+    ):
+        assert wait_until(lambda: tell(host, online=True, at_ms=9) and "NBIRTH" in seen(host))
+        tell(host, online=False, at_ms=8)
+        host.publish("spBv1.0/G/NCMD/test", ASK_REBIRTH)
+        assert wait_until(lambda: seen(host).count("NBIRTH") == 2)
+        assert "NDEATH" not in seen(host)
+        tell(host, online=False, at_ms=10)
+        assert wait_until(lambda: "NDEATH" in seen(host))
+
+
+def test_messages_have_the_marks_of_the_specification_on_the_wire(tmp_path: Path) -> None:
+    """QoS 0 and not retained; the will, which the broker sends for a dead node, has QoS 1."""
+    marks: list[tuple[str, int, bool]] = []
+    with mosquitto(tmp_path / "b") as broker, Client(broker.port) as host:
+        plant = paho.Client(CallbackAPIVersion.VERSION2, client_id="plant")
+        plant.on_connect = lambda client, *_: client.subscribe("spBv1.0/#", qos=1)
+        plant.on_message = lambda _c, _u, m: marks.append((m.topic.split("/")[2], m.qos, m.retain))
+        plant.connect("127.0.0.1", broker.port)
+        plant.loop_start()
+        host.publish("spBv1.0/G/TRY/x", b"", retain=True)
+        assert wait_until(lambda: host.publish("spBv1.0/G/TRY/x", b"there") or marks)
+        with node(tmp_path, broker.port) as adapter:
+            assert wait_until(lambda: "NBIRTH" in {kind for kind, _, _ in marks})
+            adapter.publish(decided(Verdict.FAIL))
+            adapter.publish(decided(Verdict.PASS))
+            assert wait_until(lambda: "DDATA" in {kind for kind, _, _ in marks})
+            link = adapter._client.socket() if adapter._client else None
+            assert link is not None
+            link.shutdown(socket.SHUT_RDWR)
+            assert wait_until(lambda: [kind for kind, _, _ in marks].count("NBIRTH") == 2)
+        plant.disconnect()
+        plant.loop_stop()
+    of_node = [mark for mark in marks if mark[0] != "TRY"]
+    assert {mark[1:] for mark in of_node if mark[0] != "NDEATH"} == {(0, False)}
+    assert next(mark[1:] for mark in of_node if mark[0] == "NDEATH") == (1, False)
 
 
 @pytest.mark.parametrize(
@@ -118,3 +166,13 @@ def test_the_number_of_a_session_outlives_the_agent_and_goes_round(tmp_path: Pat
 def test_without_a_broker_the_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Sparkplug needs"):
         SparkplugAdapter(SparkplugTable(driver="sparkplug"), station(folder=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a+b", "a/b", "a#", "", "a\x00"])
+def test_a_name_that_is_no_level_of_a_topic_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="group"):
+        SparkplugTable.model_validate({"driver": "sparkplug", "group": name})
+    table = f'[station]\nid = "{name.encode("unicode_escape").decode()}"\n'
+    (tmp_path / "station.toml").write_text(table.replace("\\x00", "\\u0000"))
+    with pytest.raises(ConfigError, match="id"):
+        read_config(tmp_path / "station.toml")
