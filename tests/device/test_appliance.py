@@ -215,7 +215,7 @@ def test_a_broken_release_rolls_back_by_itself(line: Line) -> None:
     line.workshop.sign(path)
     done = line.rollout(path, probation_s=20)
     assert done.returncode == 1, done.stdout
-    (station,) = json.loads(done.stdout)["stations"]
+    station = json.loads(done.stdout)["stations"][STATION]
     assert "1.3.0" not in str(_slots(line)["version"])
     assert station["reason"], done.stdout
     line.decided_by("1.1.0", line.plant.heard)
