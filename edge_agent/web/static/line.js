@@ -154,7 +154,7 @@ function chooseMissed() {
   const parts = (view?.parts ?? []).filter((part) => part.verdict !== "FAIL" && !part.reported);
   id("missed-parts").replaceChildren(...parts.slice(-12).reverse().map((part) => {
     const button = element("button", part.part_id, { type: "button" });
-    button.append(element("small", `${w[part.verdict]}, ${new Date(part.at_ns / 1e6).toLocaleTimeString()}`));
+    button.append(element("small", `${w[part.verdict]}, ${new Date(part.at_ns / 1e6).toLocaleTimeString(locale)}`));
     button.addEventListener("click", async () => {
       id("missed-dialog").close();
       const asked = { part_id: part.part_id, number: part.number };

@@ -105,7 +105,8 @@ function showOutcome() {
     id(`f-${side}`).textContent = count(values.false_rejects);
     id(`c-${side}`).textContent = money(values.cost);
   }
-  id("c-then").className = found.then.cost > found.now.cost ? "worse" : "better";
+  const dearer = Math.sign(found.then.cost - found.now.cost);
+  id("c-then").className = ["better", "", "worse"][dearer + 1];
   id("honest").textContent = w.honest.replace("{n}", count(found.labelled)).replace("{all}", count(found.parts));
   const then = Number(id("slider").value);
   const looser = one.worse === "low" ? then < one.own : then > one.own;

@@ -6,7 +6,9 @@ LINESIDE_FUZZ=requests for each operation (make test-faults); the default test s
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -15,7 +17,12 @@ from schemathesis.generation.modes import GenerationMode
 from schemathesis.schemas import APIOperation
 from starlette.testclient import TestClient
 
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.station.setup import Setup
+from edge_agent.station.setup_draft import Draft
 from edge_agent.web.access import COOKIE
+from edge_agent.web.api_commission import PATH
+from edge_agent.web.diagnostics import Inside
 from edge_agent.web.users import Role
 from tests.page_kit import PASSWORD, PageKit
 
@@ -32,6 +39,22 @@ def browser(kit: PageKit) -> TestClient:
         kit.part(f"p{k}", ("PASS", "FAIL", "NO-VERDICT")[k])
     kit.page.rooms.live.stopping.set()  # a stream ends at once
     return kit.browser()
+
+
+@pytest.fixture
+def setting_up(tmp_path: Path) -> PageKit:
+    """The page of a station that is commissioned: its forms reach every driver's table."""
+    setup = Setup(
+        Draft(tmp_path / "setup" / "station.toml", {"enabled": True}),
+        clock=SystemClock(),
+        record=lambda *_: True,
+        show=lambda _: None,
+        started=threading.Event(),
+    )
+    (tmp_path / "setup" / "bundles" / "parts").mkdir(parents=True)
+    kit = PageKit(tmp_path, inside=Inside(commissioner=setup))
+    kit.add_user("anna", Role.ENGINEER)
+    return kit
 
 
 def operations(browser: TestClient) -> Iterator[APIOperation]:
@@ -90,6 +113,14 @@ def test_a_few_generated_requests_fail_no_operation(kit: PageKit, browser: TestC
     }
     del reached[LOG_IN]
     assert not [label for label, statuses in reached.items() if statuses <= {401, 403}]
+
+
+@pytest.mark.faults
+def test_many_choices_fail_no_commissioning(setting_up: PageKit) -> None:
+    browser = setting_up.browser()
+    for one in operations(browser):
+        if one.path.startswith(PATH) and one.path != f"{PATH}/trigger":
+            fuzz(setting_up, browser, one, MANY if takes_something(one) else FEW)
 
 
 @pytest.mark.faults
