@@ -7,7 +7,10 @@ from pathlib import Path
 
 from deploy.systemd.unit import NAME, unit_text
 
-UNITS = ("lineside-first-boot", "lineside-grow", "lineside-ssh-key", "lineside-update")
+UNITS = (
+    *("lineside-first-boot", "lineside-grow", "lineside-ssh-key"),
+    *("lineside-update", "lineside-self-update"),
+)
 PLACES = {
     "etc/systemd/network/80-wired.network": ("wired.txt", 0o644),
     "etc/systemd/system/systemd-networkd-wait-online.service.d/lineside.conf": (

@@ -7,7 +7,8 @@ useradd --system --user-group --no-create-home --home-dir /var/lib/lineside \
     --shell /usr/sbin/nologin lineside
 passwd -l root
 systemctl enable systemd-networkd systemd-resolved systemd-timesyncd
-systemctl enable lineside-first-boot lineside-grow lineside-ssh-key lineside-agent lineside-update
+systemctl enable lineside-first-boot lineside-grow lineside-ssh-key lineside-agent lineside-update \
+    lineside-self-update
 # Nothing of the read-only root is updated in place, and no station looks for updates by itself.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer e2scrub_reap.service
