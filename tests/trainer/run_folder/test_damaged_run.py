@@ -113,7 +113,7 @@ def test_a_network_of_other_inputs_is_refused(
 ) -> None:
     shutil.copy(machines_run / "model.keras", run_dir / "model.keras")
     assert main(["evaluate", str(run_dir), str(plates)]) == 1
-    assert "model.keras: takes inputs (128, 3)" in capsys.readouterr().err
+    assert "model.keras: takes inputs (128, 4)" in capsys.readouterr().err
 
 
 def test_explain_without_a_held_out_input_is_refused(

@@ -28,6 +28,9 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Row]:
         f"from {__name__} import Row\nDRIVER = Row('the first')\n", encoding="utf-8"
     )
     (room / "broken.py").write_text("raise RuntimeError('imported')\n", encoding="utf-8")
+    # The room of the test before lay in a folder that is gone.
+    for name in [name for name in sys.modules if name.startswith("registry_room")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     return Registry(
