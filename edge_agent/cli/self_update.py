@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ EXAMPLES = """examples:
   lineside-agent self-update start --from /media/stick/releases --root /var/lib/lineside --ask
   lineside-agent self-update status --root /var/lib/lineside --json
   lineside-agent self-update resume --root /var/lib/lineside
+  lineside-agent self-update rollback --root /var/lib/lineside
   lineside-agent self-update abort --root /var/lib/lineside --reason "not this week"
 
 Takes the newest wheel set of a folder of releases, builds an environment of its own from it, lets
@@ -53,6 +55,7 @@ def register(verbs: Verbs) -> None:
     _action(actions, "status", "how far it is, and why", _status)
     _action(actions, "resume", "go on after a power cut or a failure", _machine("run"))
     _action(actions, "promote", "let a waiting candidate pass, and go on", _machine("promote"))
+    _action(actions, "rollback", "let the agent of before run again", _rollback)
     abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
     abort.add_argument("--reason", default="aborted by a person", help="for the record")
 
@@ -162,6 +165,14 @@ def _machine(method: str) -> Callable[[argparse.Namespace], int]:
             return _print(go_on(), args)
 
     return run
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from edge_agent.update.agent_update import return_to_previous
+
+    version = return_to_previous(_station(args))
+    print(json.dumps({"version": version}) if args.json else f"agent {version} runs again")
+    return 0
 
 
 def _abort(args: argparse.Namespace) -> int:

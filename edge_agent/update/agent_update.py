@@ -28,9 +28,16 @@ from edge_agent.update.agent_slots import WHEELS, AgentSlots
 from edge_agent.update.bundle_update import Around, Watch, as_it_is
 from edge_agent.update.fetch import Fetched, Read, Wanted, fetch_target
 from edge_agent.update.folder import Folder, make_folder
-from edge_agent.update.journal import Journal, read_journal
+from edge_agent.update.journal import (
+    QUARANTINE,
+    Journal,
+    read_journal,
+    read_quarantine,
+    write,
+)
 from edge_agent.update.machine import UpdateMachine
 from edge_agent.update.signature import refuse_withdrawn, required
+from edge_agent.update.slot_links import PREVIOUS
 from edge_agent.update.state_table import State
 from edge_agent.update.trial import AGENT, TRIAL, Trial, read_record, read_trial
 from edge_agent.update.trust_folder import read_trusted, write_trusted
@@ -91,6 +98,31 @@ def agent_journal(root: Path) -> Journal | None:
             return read_journal(folder)
     except FileNotFoundError:
         return None
+
+
+def return_to_previous(station: AgentStation) -> str:
+    """Let the agent of before run again by a person's word; its version.
+
+    The one that runs is given up, so that no timer brings it back. Raises BundleError where there
+    is none, or an update is at work.
+    """
+    with opened_agent(station) as machine, Folder.open(station.root / AGENT) as folder:
+        slots, now = AgentSlots(folder), AgentSlots(folder).linked()
+        previous = slots.linked(PREVIOUS)
+        wheels = slots.wheel_set(previous)
+        if previous is None or wheels is None or previous == now:
+            raise BundleError(
+                "there is no agent of before",
+                where=str(folder.path),
+                cure=f"release one, and `lineside-agent {VERB} start`",
+            )
+        machine.refuse_given_up(previous)
+        machine.refuse_at_work()
+        given_up = read_quarantine(folder).with_one((now,), "a person went back")
+        write(folder, QUARANTINE, given_up)
+        slots.switch(previous)
+    station.restart()
+    return wheels.version
 
 
 def newest_agent(station: AgentStation, name: str, source: str, ca: str = "") -> Journal:

@@ -56,6 +56,12 @@ class UpdateMachine:
     def begin(self, journal: Journal) -> None:
         """Take up a candidate; raises BundleError for one that was given up, or while one is
         at work."""
+        self.refuse_at_work()
+        self.refuse_given_up(journal.candidate)
+        write(self._folder, JOURNAL, journal)
+
+    def refuse_at_work(self) -> None:
+        """Raises BundleError while an update is at work."""
         current = read_journal(self._folder)
         if current is not None and current.state not in ENDS:
             raise BundleError(
@@ -63,8 +69,6 @@ class UpdateMachine:
                 where=str(self._folder.path),
                 cure=f"let it end: `lineside-agent {self._verb} resume`, or `{self._verb} abort`",
             )
-        self.refuse_given_up(journal.candidate)
-        write(self._folder, JOURNAL, journal)
 
     def refuse_given_up(self, digest: str) -> None:
         """Raises BundleError for a candidate in quarantine."""

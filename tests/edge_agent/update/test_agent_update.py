@@ -24,7 +24,13 @@ from edge_agent.contracts.core.errors import (
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.wheel_set import WheelSet
 from edge_agent.update.agent_slots import AgentSlots
-from edge_agent.update.agent_update import AgentStation, agent_journal, newest_agent, opened_agent
+from edge_agent.update.agent_update import (
+    AgentStation,
+    agent_journal,
+    newest_agent,
+    opened_agent,
+    return_to_previous,
+)
 from edge_agent.update.fetch import Read, reader
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import Journal
@@ -223,6 +229,23 @@ def test_a_way_back_restarts_what_still_runs_the_candidate(
         )
         assert machine.abort("a person").state == "quarantine"  # type: ignore[union-attr]
     assert (deeds.restarts, current(station)) == (restarts, "1.0.0")
+
+
+def test_a_person_goes_back_and_no_timer_forward(
+    station: AgentStation, workshop: Workshop, deeds: Deeds
+) -> None:
+    with pytest.raises(BundleError, match="there is no agent of before"):
+        return_to_previous(station)
+    begin(station, workshop)
+    with pytest.raises(BundleError, match="there is no agent of before"):
+        return_to_previous(station)
+    to_the_end(station, Fault("done", PowerCut))
+    assert return_to_previous(station) == "1.0.0"
+    assert (current(station), deeds.restarts) == ("1.0.0", 1)
+    with pytest.raises(BundleError, match=r"was given up \(a person went back\)"):
+        begin(station, workshop)
+    with pytest.raises(BundleError, match="was given up"):
+        return_to_previous(station)
 
 
 def test_an_older_agent_is_refused(station: AgentStation, workshop: Workshop) -> None:
