@@ -26,7 +26,7 @@ from tests.device.emulated_board import HOST, EmulatedBoard
 from tests.device.plant import Plant, running_plant
 from tests.rig.kernel import RigError
 from tests.signing_kit import Workshop, open_workshop
-from tests.station_kit import VIBRATION_SPEC, write_vibration_bundle
+from tests.station_kit import write_vibration_bundle
 
 pytestmark = [pytest.mark.device, pytest.mark.timeout(7200)]
 
@@ -208,9 +208,10 @@ def test_a_release_that_computes_something_else_is_refused(line: Line) -> None:
 def test_a_broken_release_rolls_back_by_itself(line: Line) -> None:
     """It passes every check of a bundle, but this station cannot be armed with it."""
     path = line.folder / "brightness-1.3.0.bundle"
-    write_vibration_bundle(path, VIBRATION_SPEC.model_copy(update={"name": "brightness"}))
+    write_vibration_bundle(path)
     plain = read_bundle(path)
-    manifest = plain.manifest.model_copy(update={"version": "1.3.0"})
+    spec = plain.manifest.spec.model_copy(update={"name": "brightness"})
+    manifest = plain.manifest.model_copy(update={"version": "1.3.0", "spec": spec})
     write_bundle(path, manifest, plain.files)
     line.workshop.sign(path)
     done = line.rollout(path, probation_s=20)
