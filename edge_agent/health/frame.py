@@ -9,7 +9,6 @@ from the golden pictures of the bundle, where it has any.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -112,7 +111,8 @@ class FrameHistory:
 
     def __init__(self) -> None:
         self.equal = 0
-        self._frames: deque[NDArray[np.uint16]] = deque(maxlen=REMEMBERED)
+        self._ring = np.zeros((REMEMBERED, GRID, GRID), np.uint16)
+        self._added = 0
 
     def compare(self, sample: Image, share: float) -> int:
         """Count a thinned frame, and return how many of GRID rows of blocks of a new one are an
@@ -124,27 +124,34 @@ class FrameHistory:
         blocks = _blocks(sample)
         hashes = _hashes(blocks)
         torn, same = 0, False
-        equal = np.array(self._frames, np.uint16).reshape(-1, GRID, GRID) == hashes
+        equal = self._ring[: self._added] == hashes
         # A live camera's frame hardly ever has a block of an earlier one: that is soon said.
         if equal.any():
             textured = _textured(blocks)
             same = _any_same(equal, textured, share)
             torn = 0 if same else _torn_rows(equal, textured)
         self.equal = self.equal + 1 if same else 1
-        self._frames.append(hashes)
+        self._add(hashes)
         return torn
 
     def dump(self) -> list[str]:
         """The frames as they go to disk, each in hexadecimal."""
-        return [frame.tobytes().hex() for frame in self._frames]
+        oldest = max(0, self._added - REMEMBERED)
+        return [self._ring[k % REMEMBERED].tobytes().hex() for k in range(oldest, self._added)]
 
     def restore(self, frames: Sequence[str], equal: int) -> None:
         """Remember what dump() gave; raises ValueError for a history that is none."""
         read = [np.frombuffer(bytes.fromhex(text), np.uint16) for text in frames]
         if any(frame.size != GRID * GRID for frame in read):
             raise ValueError("a frame of the history has another size")
-        self._frames = deque((f.reshape(GRID, GRID) for f in read), maxlen=REMEMBERED)
+        self._added = 0
+        for frame in read:
+            self._add(frame.reshape(GRID, GRID))
         self.equal = equal
+
+    def _add(self, hashes: NDArray[np.uint16]) -> None:
+        self._ring[self._added % REMEMBERED] = hashes
+        self._added += 1
 
 
 class FrameHealth:
@@ -243,7 +250,7 @@ def measure(sample: Image) -> FrameLevels:
     quarters = cv2.resize(sample, (4, 4), interpolation=cv2.INTER_AREA)
     highs = planes.max(axis=(1, 2)).astype(np.int16)
     return FrameLevels(
-        float(np.mean(cv2.mean(sample)[: len(planes)])),
+        sum(cv2.mean(sample)[: len(planes)]) / len(planes),
         quarters.reshape(4, 4, -1).mean(axis=2),
         np.count_nonzero(sample >= SATURATED) / sample.size,
         max(_flat_share(planes), _flat_share(planes.transpose(0, 2, 1))),

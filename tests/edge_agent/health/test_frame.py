@@ -226,3 +226,20 @@ def test_a_line_under_red_light_has_no_other_colour_to_lose() -> None:
     frame = live(2)
     frame[..., 1:] = 0
     assert FrameHealth(FrameHealthTable(), usual=usual_levels([red])).fault(frame) == ""
+
+
+def test_the_history_goes_to_disk_as_its_last_16_frames_in_their_order() -> None:
+    history = FrameHistory()
+    shown = [live(seed) for seed in range(20)]
+    for frame in shown:
+        history.compare(frame, 0.9)
+    last = FrameHistory()
+    for frame in shown[4:]:
+        last.compare(frame, 0.9)
+    assert history.dump() == last.dump()
+    after = FrameHistory()
+    after.restore(history.dump(), history.equal)
+    after.compare(shown[3], 0.9)
+    assert after.equal == 1  # forgotten
+    after.compare(shown[5], 0.9)
+    assert after.equal == 2  # remembered
