@@ -81,6 +81,8 @@ class BundleInspector:
     def raw_outputs(self, prepared: Tensor) -> list[Tensor]:
         """Prepared inputs (N, *input shape) -> every output as the runtime gave it, (N, ...)."""
         rows = [self.invoke(one) for one in prepared]
+        if len(rows) == 1:
+            return rows[0]
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
     def invoke(self, prepared: Tensor) -> list[Tensor]:

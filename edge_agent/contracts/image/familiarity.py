@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Self
 
 import cv2
@@ -54,10 +55,17 @@ class FamiliarLabel(Strict):
     def distance(self, statistics: Vector) -> float:
         """How far the statistics (STATISTICS,) of an image lie from the label's mean."""
         away = statistics - np.asarray(self.mean)
-        white = np.zeros(STATISTICS)
-        for value, row in zip(away.tolist(), self.whitening, strict=True):
-            white[: len(row)] += value * np.asarray(row)
+        # Row after row, and not by a matrix product, whose order differs from machine to machine.
+        white = np.add.reduce(away[:, None] * self._whitening, axis=0)
         return float(np.linalg.norm(white))
+
+    @cached_property
+    def _whitening(self) -> Vector:
+        """W as a square: (STATISTICS, STATISTICS), zeros above the diagonal."""
+        square = np.zeros((STATISTICS, STATISTICS))
+        for place, row in enumerate(self.whitening):
+            square[place, : len(row)] = row
+        return square
 
     def fault(self, statistics: Vector) -> str:
         """Why an image of these statistics is unlike the label's; "" where it is not."""

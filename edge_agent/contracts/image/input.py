@@ -120,6 +120,8 @@ def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
     _refuse_wrong_array(image)
     lying = align_image(image, spec.align) if spec.align else image
     whole = _region(lying, spec.region)
+    if spec.tiles.count == 1:
+        return _sized(whole, spec)[None].copy()
     return np.stack([_sized(_region(whole, tile), spec) for tile in spec.tiles.regions()])
 
 

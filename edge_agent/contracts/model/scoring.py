@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, Self
 
 import numpy as np
@@ -83,7 +86,7 @@ def judge(outputs: Float, labels: list[str], good: list[str], scoring: Scoring) 
     score = float(bad_mass(weights[None], labels, good)[0])
     verdict, reason = decide(score, scoring)
     label = label_of(weights, labels, good, verdict)
-    mass = tuple(float(weight) for weight in weights)
+    mass = tuple(weights.tolist())
     return Judgement(verdict, label, score, scoring.threshold, reason, mass)
 
 
@@ -94,16 +97,18 @@ def label_of(
 
     The likeliest label of all may be a good one although the defects together reach the threshold.
     """
-    is_good = np.array([label in good for label in labels])
-    allowed = {Verdict.FAIL: ~is_good, Verdict.PASS: is_good}.get(verdict, np.ones_like(is_good))
-    if not allowed.any():
-        allowed = np.ones_like(is_good)
-    return labels[int(np.argmax(np.where(allowed, weights, -1.0)))]
+    is_bad = _is_bad(tuple(labels), tuple(good))
+    wanted = {Verdict.FAIL: is_bad, Verdict.PASS: ~is_bad}.get(verdict)
+    places: Sequence[int] = range(len(labels))
+    if wanted is not None and wanted.any():
+        places = np.flatnonzero(wanted).tolist()
+    likely = weights.tolist()
+    return labels[max(places, key=likely.__getitem__)]
 
 
 def decide(score: float, scoring: Scoring) -> tuple[Verdict, str]:
     """The verdict of a score, and a reason where it is NO-VERDICT."""
-    if not np.isfinite(score):
+    if not math.isfinite(score):
         return Verdict.NO_VERDICT, "the score is not a number"
     low, high = scoring.unsure_low, scoring.unsure_high
     if low is not None and high is not None and low <= score < high:
@@ -124,14 +129,14 @@ def bad_mass(
     probabilities: NDArray[np.floating], labels: list[str], good: list[str]
 ) -> NDArray[np.float64]:
     """1 - the mass of the good labels: (N, K) -> (N,)."""
-    is_bad = np.array([label not in good for label in labels])
+    is_bad = _is_bad(tuple(labels), tuple(good))
     bad = np.asarray(probabilities, np.float64)[:, is_bad]
     return np.asarray(bad.sum(axis=1), np.float64)
 
 
 def dequantise(values: NDArray[np.generic], scale: float, zero_point: int) -> Float:
     """Integers to real values: scale * (q - zero_point); floats pass unchanged."""
-    if np.issubdtype(values.dtype, np.floating):
+    if values.dtype.kind == "f":
         return values.astype(np.float32)
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
@@ -147,8 +152,20 @@ def quantise(
     return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
+@lru_cache(maxsize=64)
+def _is_bad(labels: tuple[str, ...], good: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which labels are no good ones, (K,). A station asks it of every part, of the same few models;
+    whoever asks must not write into it.
+    """
+    is_bad = np.array([label not in good for label in labels], bool)
+    is_bad.flags.writeable = False
+    return is_bad
+
+
 def _join(rows: NDArray[np.float64], scoring: Scoring) -> NDArray[np.float64]:
-    if scoring.windows == "mean" or len(rows) == 1:
+    if len(rows) == 1:
+        return np.asarray(rows[0])
+    if scoring.windows == "mean":
         return np.asarray(rows.mean(axis=0))
     peak = rows.max(axis=0)
     return np.asarray(peak / peak.sum())

@@ -7,9 +7,16 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.distance import mahalanobis
 
 from edge_agent.contracts.core.types import Judgement, Tensor, Verdict
-from edge_agent.contracts.image.familiarity import Familiarity, image_statistics, sharpness
+from edge_agent.contracts.image.familiarity import (
+    STATISTICS,
+    Familiarity,
+    FamiliarLabel,
+    image_statistics,
+    sharpness,
+)
 from trainer.thresholds.familiarity import FALSE_ALARMS, fit_familiarity
 
 SIDE = 64
@@ -122,3 +129,14 @@ def test_the_gate_survives_its_json(gate: Familiarity) -> None:
     blurred = STRANGE["defocus"](part(np.random.default_rng(1)))
     assert again.fault(blurred, ["ok"]) == gate.fault(blurred, ["ok"])
     assert len(gate.model_dump_json()) < 20_000
+
+
+def test_the_distance_is_that_of_the_whitened_statistics() -> None:
+    dice = np.random.default_rng(4)
+    triangle = np.tril(dice.normal(size=(STATISTICS, STATISTICS)))
+    mean, seen = dice.normal(size=(2, STATISTICS))
+    rows = [row[: place + 1].tolist() for place, row in enumerate(triangle)]
+    label = FamiliarLabel(
+        label="good", mean=mean.tolist(), whitening=rows, distance_limit=1, sharpness_limit=0
+    )
+    assert label.distance(seen) == pytest.approx(mahalanobis(seen, mean, triangle @ triangle.T))
