@@ -18,6 +18,9 @@ from edge_agent.evidence.record import Kind
 
 FASTEST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 """A level above costs a Raspberry Pi several times the time for a tenth of the bytes."""
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.12 and later
+    # One filter for all rows: to choose for each row costs 1.5 times the time for 2 % of the bytes.
+    FASTEST += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
 @dataclass(frozen=True)
