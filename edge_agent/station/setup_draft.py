@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
-from edge_agent.contracts.core.toml import read_toml_document, toml_text
-from edge_agent.station.config import ImageChannel, StationConfig, read_config
+from edge_agent.contracts.core.strict import validate
+from edge_agent.contracts.core.toml import read_toml_document, toml_document, toml_text
+from edge_agent.station.config import ImageChannel, StationConfig
 from edge_agent.web.commission import Choice
 
 CHANNEL = "camera"
@@ -23,7 +24,6 @@ class Draft:
     def __init__(self, path: Path, web: Mapping[str, object]) -> None:
         self.path = path
         self._web = dict(web)
-        self._beside = path.with_name(f".{path.name}.draft")
         self._former = path.with_name(f"{path.name}.before")
 
     @property
@@ -63,11 +63,9 @@ class Draft:
 
     def config(self, choice: Choice) -> StationConfig:
         """The configuration of a choice; raises ConfigError for what is wrong with it."""
-        write_atomic(self._beside, self.text(choice).encode())
-        try:
-            return read_config(self._beside)
-        finally:
-            self._beside.unlink(missing_ok=True)
+        document = toml_document(self.text(choice).encode(), self.path.name)
+        context = {"folder": self.folder.resolve()}
+        return validate(StationConfig, document, self.path.name, context=context)
 
     def channel(self, choice: Choice) -> tuple[ImageChannel, StationConfig]:
         """The camera's channel and the configuration; raises ConfigError."""

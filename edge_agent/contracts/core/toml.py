@@ -20,15 +20,13 @@ MOST_STEPS = 100
 
 def read_toml_document(path: Path) -> dict[str, object]:
     """The tables of a TOML file; raises ConfigError that names the file and the line."""
-    try:
-        with path.open("rb") as stream:
-            payload = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
-        ) from error
+    return toml_document(_payload(path), str(path))
+
+
+def toml_document(payload: bytes, where: str) -> dict[str, object]:
+    """The tables of a TOML file's bytes; raises ConfigError that names `where` and the line."""
     if len(payload) > MOST_BYTES:
-        raise ConfigError("is larger than 1 MB", where=str(path), cure="name a TOML file")
+        raise ConfigError("is larger than 1 MB", where=where, cure="name a TOML file")
     try:
         text = decode_text(payload)
         _refuse_deep_keys(text)
@@ -36,12 +34,12 @@ def read_toml_document(path: Path) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"is not UTF-8 text ({error.reason} at byte {error.start})",
-            where=str(path),
+            where=where,
             cure="save it as UTF-8",
         ) from error
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise ConfigError(
-            f"is not TOML ({error})", where=str(path), cure="correct the line it names"
+            f"is not TOML ({error})", where=where, cure="correct the line it names"
         ) from error
 
 
@@ -52,6 +50,17 @@ def read_toml(path: Path, schema: type[Schema], *, cure: str = "correct it") -> 
     """
     context = {"folder": path.resolve().parent}
     return validate(schema, read_toml_document(path), str(path), cure=cure, context=context)
+
+
+def _payload(path: Path) -> bytes:
+    """The file's bytes, one too many at most."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
+        ) from error
 
 
 def _refuse_deep_keys(text: str) -> None:

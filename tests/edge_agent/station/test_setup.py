@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,6 +146,17 @@ def test_what_the_file_has_already_stays(bench: Bench) -> None:
     assert (config.station.safe_action, config.line.deadline_ms) == ("stop", 321)
     bench.setup.undo("eva")
     assert bench.path.read_text() == before
+
+
+def test_a_choice_that_is_typed_meanwhile_is_not_the_one_that_acts(tmp_path: Path) -> None:
+    """The page asks what is wrong with a choice at every key, in threads of its own."""
+    (tmp_path / BUNDLE).mkdir(parents=True)
+    draft = Draft(tmp_path / "station.toml", {})
+    names = [f"press-{k}" for k in range(60)]
+    with ThreadPoolExecutor(4) as threads:
+        asked = (CHOICE.model_copy(update={"station": name}) for name in names)
+        found = [config.station.id for _, config in threads.map(draft.channel, asked)]
+    assert found == names
 
 
 @pytest.mark.parametrize(
