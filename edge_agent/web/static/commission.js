@@ -46,14 +46,21 @@ function showCamera() {
   changed();
 }
 
+// Whether the form is of this camera; what is as it would be anyway is not in the form's table.
+function isShown({ table }) {
+  const now = forms.source.table();
+  return Object.entries(table).every(([name, value]) => String(now[name] ?? value) === String(value));
+}
+
 async function find() {
   const found = await tell(() => call("commissionDevices"));
   if (!found) return;
   devices = found.devices;
   id("camera").replaceChildren(...devices.map((device) => element("option",
     `${device.name} ${device.where} (${device.driver})`, { disabled: Boolean(device.fault) })));
-  id("camera").selectedIndex = devices.findIndex((device) => !device.fault);
-  if (!forms.source.table().driver) showCamera();
+  const has_source = Boolean(forms.source.table().driver);
+  id("camera").selectedIndex = devices.findIndex((device) => !device.fault && (!has_source || isShown(device)));
+  if (!has_source) showCamera();
 }
 
 function fill(state) {

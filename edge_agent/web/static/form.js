@@ -5,6 +5,10 @@ const LISTS = ["words", "numbers", "region"];
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const label = ({ name, unit }) => (unit ? name.slice(0, name.lastIndexOf("_")) : name).replaceAll("_", " ");
 
+// Whether a fault is told beside a control. Of a table that is the table as a whole alone: what is in it has its own.
+const isOf = (fault, { field, place }) => same(fault.place.slice(0, place.length), place)
+  && (field.kind !== "table" || fault.place.length === place.length);
+
 // What a control holds; undefined: nothing.
 function read(field, control) {
   const text = control.value.trim();
@@ -48,6 +52,8 @@ export class SettingsForm {
     Object.assign(this, { translate, usual });
     const names = forms.map((form) => element("option", form.driver, { value: form.driver, disabled: Boolean(form.fault) }));
     this.driver.replaceChildren(...(none ? [element("option", none, { value: "" })] : []), ...names);
+    // A browser selects the first option by itself: nobody chose it.
+    this.driver.value = "";
   }
 
   show(table) {
@@ -175,8 +181,7 @@ export class SettingsForm {
   faults(found, say) {
     let first = null;
     for (const one of this.controls) {
-      const mine = found.find((fault) => same(fault.place.slice(0, one.place.length), one.place)
-        && (one.field.kind !== "table" || fault.place.length === one.place.length));
+      const mine = found.find((fault) => isOf(fault, one));
       one.fault.hidden = !mine;
       one.fault.textContent = mine ? say(mine) : "";
       const control = one.control ?? one.ticks?.[0];
@@ -189,7 +194,6 @@ export class SettingsForm {
 
   // What belongs to no setting of this form: of the driver, or of the table as a whole.
   others(found) {
-    const places = this.controls.map((one) => one.place.join("."));
-    return found.filter((fault) => !places.some((place) => fault.place.join(".").startsWith(place)));
+    return found.filter((fault) => !this.controls.some((one) => isOf(fault, one)));
   }
 }

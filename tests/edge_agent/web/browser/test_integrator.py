@@ -75,6 +75,8 @@ def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen)
     seen.open("commission")
     tab.fill("#station", "press-7")
     tab.wait_for_selector("#camera option:has-text('simulated line')", state="attached")
+    the_form_is_of_the_selected_camera(tab)
+    faults_beside_no_field_are_told(tab)
     tab.select_option("#camera", label="simulated line  (simulated)")
     unfold(tab, "#source")
     for name, value in SOURCE.items():
@@ -124,6 +126,35 @@ def test_from_an_empty_folder_to_armed(commissioning: Commissioning, tabs: Seen)
 def unfold(tab: Tab, form: str) -> None:
     for more in tab.locator(f"{form} details:not([open]) > summary").all():
         more.click()
+
+
+def the_form_is_of_the_selected_camera(tab: Tab) -> None:
+    """As the page opens, before anybody chose one."""
+    tab.wait_for_function("document.getElementById('able').textContent")
+    driver = tab.input_value("#source-driver")
+    assert tab.locator("#camera option:checked").inner_text().endswith(f"({driver})")
+
+
+def faults_beside_no_field_are_told(tab: Tab) -> None:
+    """Those of a setting whose name only begins as one of the form, and those in a table."""
+    places = [["rate_hz"], ["rate_hz_max"], ["size", "0"], ["box", "depth"], ["box", "deep"]]
+    told = tab.evaluate(
+        """async (places) => {
+            const { SettingsForm } = await import("/static/form.js");
+            const field = { required: true, help: "", least: null, most: null, default: null };
+            const fields = [
+              { ...field, name: "rate_hz", kind: "number" },
+              { ...field, name: "size", kind: "numbers" },
+              { ...field, name: "box", kind: "table", fields: [
+                { ...field, name: "depth", kind: "number" }] }];
+            const form = new SettingsForm(document.createElement("div"), {}, () => {});
+            form.offer([{ driver: "one", fields }], (help) => help, "", {});
+            form.show({ driver: "one" });
+            return form.others(places.map((place) => ({ place }))).map(({ place }) => place);
+        }""",
+        places,
+    )
+    assert told == [["rate_hz_max"], ["box", "deep"]]
 
 
 def a_fault_stands_beside_its_field(tab: Tab) -> None:
