@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal
 
 from edge_agent.capture.drivers import build_source, find_devices
@@ -27,7 +26,7 @@ from edge_agent.station.setup_camera import SetupCamera
 from edge_agent.station.setup_draft import CHANNEL, Draft
 from edge_agent.station.setup_faults import faults_of, whole_fault
 from edge_agent.station.setup_forms import driver_forms
-from edge_agent.trigger.trigger import EndOfTrigger, build_trigger
+from edge_agent.station.setup_trigger import try_trigger
 from edge_agent.web.access import RefusedError
 from edge_agent.web.changes import RecordChange
 from edge_agent.web.commission import (
@@ -44,9 +43,6 @@ from edge_agent.web.commission import (
     Value,
 )
 
-TRIGGER_S = 10.0
-"""Longest wait for a part at the trigger."""
-LOOK_S = 0.5
 SIMULATED = Device(
     driver="simulated",
     name="simulated line",
@@ -170,23 +166,20 @@ class Setup:
             self._camera = camera
 
     def try_trigger(self) -> TriggerTest:
-        """Wait for parts at the trigger; raises ConfigError without one."""
+        """Wait for parts at the trigger; raises ConfigError without one.
+
+        The camera is released meanwhile: the trigger may look at it.
+        """
         with self._one:
+            self._refuse_while_learning()
             _, config = self._chosen()
-            if config.trigger is None:
-                raise ConfigError("no trigger is chosen", cure="each frame is a part without one")
-            trigger = build_trigger(config.trigger, clock=self._clock)
-            began_ns, events, first_s = self._clock.mono_ns(), 0, None
-            trigger.open()
+            was_live = self._camera is not None
+            self._release()
             try:
-                with suppress(EndOfTrigger):
-                    while events < 3 and self._since_s(began_ns) < TRIGGER_S:
-                        if trigger.next(LOOK_S) is not None:
-                            events += 1
-                            first_s = first_s or self._since_s(began_ns)
-                return TriggerTest(events=events, first_s=first_s, fault=trigger.status().fault)
+                return try_trigger(config, clock=self._clock)
             finally:
-                trigger.close()
+                if was_live:
+                    self.live(on=True)
 
     def press(self, who: str, action: Literal["accept", "reject"]) -> Pressed:
         """Move the first output once, and back to its safe state; recorded before it moves."""
@@ -287,9 +280,6 @@ class Setup:
         if self._camera is not None:
             self._camera.close()
             self._camera = None
-
-    def _since_s(self, began_ns: int) -> float:
-        return (self._clock.mono_ns() - began_ns) / 1e9
 
     def _sha256(self) -> str:
         path = self._draft.path

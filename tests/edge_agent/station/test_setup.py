@@ -213,9 +213,11 @@ def test_trigger_and_output_are_tried_and_the_output_test_is_recorded(bench: Ben
     assert (pressed.commanded, pressed.read_back) == ("reject", "reject")
     assert bench.records == [("eva", "output test", {}, {"action": "reject"})]
     setup.choose(CHOICE.model_copy(update={"trigger": {**table, "rate_hz": 50}}))
+    setup.live(on=True)
     found = setup.try_trigger()
     assert found.events == 3
     assert found.first_s is not None
+    assert setup.view().is_live, "as it was before"
     with pytest.raises(ConfigError, match="no output"):
         setup.press("eva", "accept")
 
