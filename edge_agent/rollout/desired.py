@@ -38,10 +38,13 @@ class Checked:
     trusted: Trusted
 
 
-def check_desired(payload: bytes, station: str, trusted: Trusted, now_ns: int) -> Checked:
+def check_desired(
+    payload: bytes, station: str, trusted: Trusted, now_ns: int, taken: str = ""
+) -> Checked:
     """The desired state in `payload`, for this station and for now.
 
-    now_ns: UTC by the station's clock. Raises SignatureError for what the workshop did not sign,
+    now_ns: UTC by the station's clock. taken: digest of the one that was taken, which a broker
+    repeats as long as it likes. Raises SignatureError for what the workshop did not sign,
     OldStateError for what it did not sign for this station or this time.
     """
     message = _parsed(payload)
@@ -59,6 +62,9 @@ def check_desired(payload: bytes, station: str, trusted: Trusted, now_ns: int) -
         state = DesiredState.model_validate_json(message.content)
     except ValidationError as error:
         raise _wrong("signed, and not of a form that this version knows") from error
+    checked = Checked(state, sha256_hex(message.content.encode()), trusted)
+    if checked.digest == taken:
+        return checked
     if state.station != station:
         raise OldStateError(f"is for the station {state.station!r}", state.counter, FORGED)
     latest_ns = max(now_ns, trusted.latest_ns, state.signed_at_ns)
@@ -66,7 +72,7 @@ def check_desired(payload: bytes, station: str, trusted: Trusted, now_ns: int) -
         late_s = (latest_ns - state.expires_ns) / 1e9
         cure = "check the station's clock (`timedatectl`), and start the rollout again"
         raise OldStateError(f"expired {late_s:.0f} s ago", state.counter, cure)
-    return Checked(state, sha256_hex(message.content.encode()), trusted)
+    return checked
 
 
 def refuse_older(checked: Checked, counter: int) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from edge_agent.broker.config import BrokerTable
 from edge_agent.broker.session import BrokerSession
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError, LinesideError, StorageError
+from edge_agent.contracts.core.files import storage_error
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.wire.kinds import desired, update
 from edge_agent.contracts.wire.kinds.update import UpdateMessage
 from edge_agent.rollout.desired import Checked, OldStateError, check_desired, refuse_older
 from edge_agent.rollout.refusals import Refusals
-from edge_agent.rollout.taken import Taken, read_taken, write_taken
+from edge_agent.rollout.taken import FOLDER, Taken, read_taken, taken_after, write_taken
 from edge_agent.rollout.work import Source, Work, current
 from edge_agent.update.bundle_update import Station
 from edge_agent.update.folder import Folder
@@ -52,15 +54,25 @@ class Place:
 
 
 class Follower:
-    """Follows rollouts until `stop` is set; `retry_s` is the wait between two tries."""
+    """Follows rollouts until `stop` is set.
+
+    retry_s: the wait between two tries. confirm_s: how long the broker has to confirm a report.
+    """
 
     def __init__(
-        self, place: Place, station: Station, source: Source, *, retry_s: float = RETRY_S
+        self,
+        place: Place,
+        station: Station,
+        source: Source,
+        *,
+        retry_s: float = RETRY_S,
+        confirm_s: float = CONFIRM_S,
     ) -> None:
         self._place = place
         self._root: Path = station.root
         self._clock: Clock = station.clock
         self._retry_s = retry_s
+        self._confirm_s = confirm_s
         self._work = Work(station, source, self._tell_step)
         self._refusals = Refusals()
         self._log = LogLimit(LOG, self._clock)
@@ -81,11 +93,9 @@ class Follower:
         try:
             while not stop.is_set():
                 if self._connect():
-                    self._report(self._message())
                     self._serve(stop)
-                else:
-                    self._go_on()
-                    stop.wait(self._retry_s)
+                self._go_on()  # also where each broker that lets us in ends the session at once
+                stop.wait(self._retry_s)
         finally:
             self._session.close()
 
@@ -98,18 +108,31 @@ class Follower:
         return True
 
     def _serve(self, stop: threading.Event) -> None:
+        with self._disk_may_fail("a report waits"):
+            self._report(self._message())
         while not stop.is_set() and not self._session.lost:
             try:
                 payload = self._inbox.get(timeout=TICK_S)
             except queue.Empty:
                 self._go_on()
                 continue
-            try:
+            is_kept = False
+            with self._disk_may_fail("a desired state waits"):
                 self._consider(payload)
-            except StorageError as error:
-                self._log.log(logging.ERROR, "disk", f"a desired state waits: {error}")
+                is_kept = True
+            if not is_kept:
                 self._put(payload)
                 stop.wait(self._retry_s)
+
+    @contextmanager
+    def _disk_may_fail(self, waits: str) -> Iterator[None]:
+        """A disk that fails is logged, and ends nothing: what waits for it is tried again."""
+        try:
+            yield
+        except (StorageError, OSError) as error:
+            if not isinstance(error, StorageError):
+                error = storage_error(self._root / FOLDER, error)
+            self._log.log(logging.ERROR, "disk", f"{waits}: {error}")
 
     def _came(self, message: MQTTMessage) -> None:
         if message.payload:  # none: the workshop has taken the retained message away
@@ -125,17 +148,26 @@ class Follower:
     # --- what came
 
     def _consider(self, payload: bytes) -> None:
-        """Take a desired state that is new, and work on it; raises StorageError."""
+        """Take a desired state that is new, and work on it; raises StorageError or OSError."""
         trust = self._root / "trust"
         try:
             trusted = required(read_trust_folder(trust), trust)
-            checked = check_desired(payload, self._place.station, trusted, self._clock.utc_ns())
-            if self._taken is not None:
-                if checked.digest == self._taken.digest:
+            taken = self._taken
+            checked = check_desired(
+                payload,
+                self._place.station,
+                trusted,
+                self._clock.utc_ns(),
+                "" if taken is None else taken.digest,
+            )
+            if taken is not None:
+                if checked.digest == taken.digest:
                     return  # the retained message, once more
-                refuse_older(checked, self._taken.state.counter)
+                refuse_older(checked, taken.state.counter)
         except OldStateError as error:
-            if self._refusals.name(payload, error):
+            # Of the number that was taken, its own report alone says what becomes of it.
+            is_taken = self._taken is not None and error.counter == self._taken.state.counter
+            if self._refusals.name(payload, error) and not is_taken:
                 self._report(self._message(error.counter, "refused", str(error)), retain=False)
             return
         except LinesideError as error:
@@ -147,9 +179,15 @@ class Follower:
         self._take(checked)
 
     def _take(self, checked: Checked) -> None:
-        if self._taken is not None and not self._taken.ended:
-            self._work.give_up(self._taken)
-        taken = Taken(state=checked.state, digest=checked.digest)
+        now = current(self._root, checked.state.name)[1]
+        taken = taken_after(self._taken, checked.state, checked.digest, now)
+        begun = self._taken
+        if begun is not None and taken.candidate is None and not self._work.give_up(begun):
+            raise StorageError(
+                "the update before is not back yet",
+                where=str(self._root / "update"),
+                cure="see `lineside-agent update status`",
+            )
         write_taken(self._root, taken)
         self._taken, self._due_ns = taken, 0
         self._refusals.forget()
@@ -160,11 +198,16 @@ class Follower:
 
     def _go_on(self) -> None:
         """Try what is at work, where it is time for it."""
-        if self._taken is None or self._taken.ended or self._clock.mono_ns() < self._due_ns:
+        taken = self._taken
+        if taken is None or taken.ended or self._clock.mono_ns() < self._due_ns:
             return
-        after = self._work.go_on(self._taken)
+        with self._disk_may_fail("a rollout waits"):
+            self._work_on(taken)
         self._due_ns = self._clock.mono_ns() + round(self._retry_s * 1e9)
-        if after == self._taken:
+
+    def _work_on(self, taken: Taken) -> None:
+        after = self._work.go_on(taken)
+        if after == taken:
             return
         write_taken(self._root, after)
         self._taken = after
@@ -207,6 +250,6 @@ class Follower:
         topic = update.STREAM.topic(self._place.prefix, self._place.station)
         payload = message.model_dump_json(exclude_none=True).encode()
         try:
-            self._session.publish(topic, payload, CONFIRM_S, retain=retain)
+            self._session.publish(topic, payload, self._confirm_s, retain=retain)
         except DeviceError as error:
             LOG.debug("not told: %s", error)

@@ -28,9 +28,31 @@ class Taken(Strict):
     state: DesiredState
     digest: Sha256 = Field(description="of the signed content")
     candidate: Sha256 | None = None
+    had: str | None = Field(
+        default=None,
+        pattern=r"^([0-9a-f]{64})?$",
+        description="manifest's sha256 of what was current before the rollout; empty: nothing was",
+    )
     tries: int = Field(default=0, ge=0, description="that failed by what may pass")
     ended: Ended = ""
     reason: str = Field(default="", max_length=400)
+
+
+def taken_after(before: Taken | None, state: DesiredState, digest: str, current: str) -> Taken:
+    """What a station takes when `state` comes after `before`.
+
+    digest: of its signed content; current: manifest's sha256 of what is installed, or empty. A
+    controller that died asks again for what is at work, or done: the rollout is the same one then.
+    """
+    fresh = Taken(state=state, digest=digest, had=current if state.action == "install" else None)
+    if before is None or before.state.manifest_sha256 != state.manifest_sha256:
+        return fresh
+    if state.action == "return":
+        return fresh.model_copy(update={"had": before.had})
+    if before.state.action == "return" or before.ended == "failed":
+        return fresh
+    candidate = None if before.ended else before.candidate
+    return fresh.model_copy(update={"had": before.had, "candidate": candidate})
 
 
 def read_taken(root: Path) -> Taken | None:

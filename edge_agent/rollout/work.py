@@ -5,16 +5,17 @@ Every call may be repeated after a kill or a power cut at any point: what was do
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import BundleError, LinesideError
+from edge_agent.contracts.core.errors import BundleError, LinesideError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import parse_bundle
 from edge_agent.contracts.wire.kinds.desired import DesiredState
-from edge_agent.rollout.taken import Ended, Taken, write_taken
+from edge_agent.rollout.taken import Ended, Taken, read_taken, write_taken
 from edge_agent.update.bundle_update import Station, journal_of, opened
 from edge_agent.update.fetch import Read, fetch_release
 from edge_agent.update.folder import Folder
@@ -51,39 +52,63 @@ class Work:
         self._step = step
 
     def go_on(self, taken: Taken) -> Taken:
-        """As far as it goes now; `ended` stays empty where it must be tried again later.
-
-        Raises StorageError where the step cannot be kept on disk.
-        """
+        """As far as it goes now; `ended` stays empty where it must be tried again later."""
         act = self._install if taken.state.action == "install" else self._go_back
         try:
             return act(taken)
         except BundleError as error:
-            return _end(taken, "failed", str(error))
+            return self._failed(self._begun(taken), str(error))
         except (LinesideError, OSError) as error:
-            again = taken.model_copy(update={"tries": taken.tries + 1, "reason": str(error)[:400]})
-            return again if again.tries < MOST_TRIES else _end(again, "failed", str(error))
+            again = self._begun(taken).model_copy(update={"tries": taken.tries + 1})
+            if again.tries >= MOST_TRIES:
+                return self._failed(again, str(error))
+            return _end(again, "", str(error))
 
-    def give_up(self, taken: Taken) -> None:
-        """End an update that a newer desired state overtakes: the bundle of before is back."""
+    def give_up(self, taken: Taken, reason: str = OVERTAKEN) -> bool:
+        """End the update of `taken` where one is at work: the bundle of before is back.
+
+        Whether it has ended; False where the way back must be tried again.
+        """
         journal = journal_of(self._station.root)
-        if journal is None or journal.candidate != taken.candidate:
-            return
-        if journal.state not in ENDS:
-            with opened(self._station) as machine:
-                machine.abort(OVERTAKEN)
+        if journal is None or journal.candidate != taken.candidate or journal.state in ENDS:
+            return True
+        with opened(self._station) as machine:
+            after = machine.abort(reason)
+        return after is None or after.state in ENDS
+
+    def _begun(self, taken: Taken) -> Taken:
+        """`taken` with the candidate of a try that failed, which the disk alone knows."""
+        with contextlib.suppress(StorageError):
+            kept = read_taken(self._station.root)
+            if kept is not None and kept.digest == taken.digest:
+                return taken.model_copy(update={"candidate": kept.candidate})
+        return taken
+
+    def _failed(self, taken: Taken, reason: str) -> Taken:
+        """It has failed, once nothing of it is at work."""
+        try:
+            has_ended = self.give_up(taken, reason)
+        except (LinesideError, OSError):
+            has_ended = False
+        return _end(taken, "failed" if has_ended else "", reason)
 
     def _install(self, taken: Taken) -> Taken:
-        journal = journal_of(self._station.root)
-        if journal is not None and journal.candidate == taken.candidate:
+        root = self._station.root
+        journal = journal_of(root)
+        if journal is not None and journal.state not in ENDS:
+            if journal.candidate != taken.candidate:
+                raise StorageError(
+                    "another update is at work",
+                    where=str(root / "update"),
+                    cure="let it end: `lineside-agent update resume`, or `update abort`",
+                )
             if journal.state == "download":  # what was fetched is gone with the last start
                 return self._fetch_and_run(taken, is_begun=True)
             with opened(self._station, self._told) as machine:
                 return _after(taken, machine.run())
-        if current(self._station.root, taken.state.name)[1] == taken.state.manifest_sha256:
+        if current(root, taken.state.name)[1] == taken.state.manifest_sha256:
             return _end(taken, "done", "")
-        if journal is not None and journal.state not in ENDS:
-            return taken.model_copy(update={"reason": "another update is at work"})
+        # Also where an update of this candidate ended: it may be the one of an earlier rollout.
         return self._fetch_and_run(taken, is_begun=False)
 
     def _fetch_and_run(self, taken: Taken, *, is_begun: bool) -> Taken:
@@ -124,7 +149,8 @@ class Work:
 
     def _go_back(self, taken: Taken) -> Taken:
         state = taken.state
-        if current(self._station.root, state.name)[1] == state.manifest_sha256:
+        had_it = taken.had == state.manifest_sha256
+        if not had_it and current(self._station.root, state.name)[1] == state.manifest_sha256:
             self._step("roll_back")
             rollback(state.name, self._station.root, self._station.self_test)
         return _end(taken, "returned", "")

@@ -113,10 +113,13 @@ def encoded(message: DesiredMessage) -> bytes:
 
 
 @contextmanager
-def following(line: Line, port: int, station: str = "press") -> Iterator[None]:
+def following(
+    line: Line, port: int, station: str = "press", confirm_s: float = 5.0
+) -> Iterator[None]:
     """The station's program, in a thread of its own."""
     broker = BrokerTable.model_validate({"host": "127.0.0.1", "port": port})
-    follower = Follower(Place(station, broker), line.station(), line.source(), retry_s=0.1)
+    place, waits = Place(station, broker), {"retry_s": 0.1, "confirm_s": confirm_s}
+    follower = Follower(place, line.station(), line.source(), **waits)
     stop = threading.Event()
     thread = threading.Thread(target=follower.run, args=(stop,))
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,13 @@ def test_a_key_that_was_replaced_counts_no_longer(tmp_path: Path) -> None:
     assert checked.trusted.root != start.root
     with pytest.raises(SignatureError):
         check_desired(encoded(old.sign(line.state(bundle, 3))), "press", checked.trusted, 0)
+
+
+def test_what_was_taken_does_not_expire(world: World) -> None:
+    message = world.line.desired(world.bundle, 5)
+    later_ns = SystemClock().utc_ns() + 2 * MINUTE_NS
+    with pytest.raises(OldStateError, match="expired 6"):
+        check(world, encoded(message), later_ns)
+    digest = sha256(message.content.encode()).hexdigest()
+    repeated = check_desired(encoded(message), "press", world.trusted, later_ns, digest)
+    assert (repeated.digest, repeated.state.counter) == (digest, 5)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,7 +102,7 @@ def test_nothing_that_a_broker_forges_or_repeats_is_begun(
     assert len(words) == len(hostile)
     assert all(any(text in word for word in words) for text in hostile)
     told = [one.counter for one in reports(plant) if one.state == "refused"]
-    assert sorted(told) == [8, 9, 97, 98], "what a stranger wrote is answered by nothing"
+    assert sorted(told) == [8, 97, 98], "no stranger is answered, and 9 is the one that was taken"
 
 
 def test_what_a_kill_cut_short_goes_on_without_a_broker(line: Line, tmp_path: Path) -> None:
@@ -119,3 +122,54 @@ def test_a_broker_that_dies_and_comes_back_misses_nothing(broker: Mosquitto, lin
             plant.publish(DESIRED, encoded(line.desired(bundle, 5)), retain=True)
             assert wait_until(ended(plant, 5))
     assert version(line) == "1.1.0"
+
+
+def test_a_broker_that_ends_each_session_stops_nothing_that_was_taken(line: Line) -> None:
+    """As one does that takes no report from this account."""
+    write_taken(line.root, Taken(state=line.state(line.release("1.1.0"), 5), digest="0" * 64))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=closing_at_publish, args=(server,), daemon=True).start()
+        with following(line, server.getsockname()[1], confirm_s=0.1):
+            assert wait_until(lambda: version(line) == "1.1.0")
+
+
+def closing_at_publish(server: socket.socket) -> None:
+    """An MQTT 3.1.1 or 5 broker that grants a subscription and ends at the first report."""
+    while True:
+        try:
+            client = server.accept()[0]
+        except OSError:
+            return
+        is_5 = False
+        with client:
+            while packet := client.recv(1 << 16):
+                kind = packet[0] >> 4
+                if kind == 1:
+                    is_5 = b"MQTT\x05" in packet
+                    client.sendall(b"\x20\x03\0\0\0" if is_5 else b"\x20\x02\0\0")
+                elif kind == 8:
+                    granted = b"\0\x01" if is_5 else b"\x01"
+                    body = packet[2:4] + granted
+                    client.sendall(bytes([0x90, len(body)]) + body)
+                else:
+                    break
+
+
+def test_a_disk_that_fails_ends_no_follower(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    write_taken(line.root, Taken(state=line.state(line.release("1.1.0"), 5), digest="0" * 64))
+    releases, taken = line.workshop.folder / "releases", line.root / "rollout"
+    shutil.move(releases, line.folder / "away")
+
+    def tries() -> int:
+        found = read_taken(line.root)
+        return 0 if found is None else found.tries
+
+    with following(line, 1):
+        assert wait_until(lambda: tries() > 0)
+        taken.rename(line.root / "kept")
+        taken.symlink_to("nowhere")  # no folder can be opened here, nor made
+        assert wait_until(lambda: any("a rollout waits:" in text for text in caplog.messages))
+        taken.unlink()
+        (line.root / "kept").rename(taken)
+        shutil.move(line.folder / "away", releases)
+        assert wait_until(lambda: version(line) == "1.1.0")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.signing.release import release_bundles
 from edge_agent.contracts.model.bundle import read_bundle
-from edge_agent.rollout.taken import Taken, read_taken
+from edge_agent.rollout.taken import Taken, read_taken, taken_after
 from edge_agent.rollout.work import MOST_TRIES, Work, current
 from edge_agent.update.bundle_update import candidate_of, journal_of, opened
+from edge_agent.update.folder import Folder
+from edge_agent.update.journal import JOURNAL
 from edge_agent.update.station_key import public_keys
 from tests.edge_agent.rollout.rollout_kit import NAME, Line, open_line
 
@@ -101,7 +105,73 @@ def test_an_update_at_the_station_is_waited_for(line: Line) -> None:
     with opened(line.station()) as machine:
         machine.begin(candidate_of(other))
     waiting = Work(line.station(), line.source()).go_on(taken)
-    assert (waiting.ended, waiting.reason) == ("", "another update is at work")
+    assert (waiting.ended, waiting.tries) == ("", 1)
+    assert "another update is at work" in waiting.reason
+
+
+@pytest.mark.parametrize("fault", [0, 2, 6, 14, 16, 18])
+def test_a_journal_that_cannot_be_written_once_changes_no_end(
+    fault: int, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.bad.add("1.1.0")
+    written, real = 0, Folder.write
+
+    def write(folder: Folder, name: str, payload: bytes, mode: int = 0o644) -> None:
+        nonlocal written
+        if name == JOURNAL:
+            written += 1
+            if written == fault + 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(folder, name, payload, mode)
+
+    monkeypatch.setattr(Folder, "write", write)
+    work, taken = Work(line.station(), line.source()), taken_of(line, "1.1.0")
+    for _ in range(3):
+        taken = taken if taken.ended else work.go_on(taken)
+    assert (taken.ended, version(line)) == ("failed", "1.0.0")
+    assert "disarms the station" in taken.reason
+    journal = journal_of(line.root)
+    assert journal is not None
+    assert (journal.state, written > fault) == ("quarantine", True)
+
+
+def test_a_release_that_comes_again_is_not_done_by_its_old_journal(line: Line) -> None:
+    work, taken = Work(line.station(), line.source()), taken_of(line, "1.1.0")
+    assert work.go_on(taken).ended == "done"
+    kept = read_taken(line.root)
+    assert kept is not None
+    back = taken.model_copy(update={"state": taken.state.model_copy(update={"action": "return"})})
+    assert work.go_on(back).ended == "returned"
+    # As after a kill between the write of the candidate and the write of the new journal.
+    assert (work.go_on(kept).ended, version(line)) == ("done", "1.1.0")
+
+
+def test_a_return_takes_no_station_below_what_it_had(line: Line) -> None:
+    work, install = Work(line.station(), line.source()), taken_of(line, "1.1.0")
+    had = install.state.manifest_sha256
+    old = current(line.root, NAME)[1]
+    assert work.go_on(install).ended == "done"
+    back = install.state.model_copy(update={"action": "return"})
+    for before, ends in (
+        (taken_after(None, install.state, "0" * 64, had), "1.1.0"),
+        (taken_after(None, install.state, "0" * 64, old), "1.0.0"),
+    ):
+        taken = taken_after(before, back, "1" * 64, had)
+        assert (work.go_on(taken).ended, version(line)) == ("returned", ends)
+
+
+def test_an_update_that_is_given_up_after_the_last_try_is_not_at_work(line: Line) -> None:
+    taken, payload = taken_of(line, "1.1.0"), line.workshop.signed("1.1.0").read_bytes()
+    station = replace(line.station(), source=payload)
+    with opened(station) as machine:
+        machine.begin(candidate_of(payload))
+    shutil.move(line.workshop.folder / "releases", line.folder / "away")
+    last = taken.model_copy(
+        update={"candidate": candidate_of(payload).candidate, "tries": MOST_TRIES - 1}
+    )
+    after, journal = Work(line.station(), line.source()).go_on(last), journal_of(line.root)
+    assert journal is not None
+    assert (after.ended, journal.state) == ("failed", "quarantine")
 
 
 def test_a_kill_between_any_two_steps_is_gone_on_with(line: Line) -> None:
