@@ -28,7 +28,16 @@ from tests.edge_agent.fieldbus.plc import Plc
 from tests.station_kit import wait_until
 
 MS = 1_000_000
-CLOCK = SystemClock()
+
+
+class SlowClock(SystemClock):
+    """A fifth as fast: a way that is not noted for 200 ms is lost, and this computer is busy."""
+
+    def mono_ns(self) -> int:
+        return super().mono_ns() // 5
+
+
+CLOCK = SlowClock()
 
 
 class Wheel:
