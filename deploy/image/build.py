@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def build_image(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Built:
         root, state = build_tree(recipe, folder, say)
         say("the partitions")
         image = folder / out.name
-        assemble(image, root, state, recipe.suite)
+        assemble(image, root, state, secrets.randbits(32) or 1)
         built = write_papers(image, out, recipe.suite)
         image.replace(out)
         return built
@@ -68,10 +69,13 @@ def check_out(out: Path) -> None:
         raise ConfigError("no image can be written there", where=str(out), cure=cure)
 
 
-def assemble(image: Path, root: Path, state: Path, name: str) -> Layout:
-    """Write the partitions of `root` and `state` to `image`; kernel and initramfs leave `root`."""
+def assemble(image: Path, root: Path, state: Path, disk_id: int) -> Layout:
+    """Write the partitions of `root` and `state` to `image`; kernel and initramfs leave `root`.
+
+    disk_id: by which the kernel finds the disk; each build has its own, not 0.
+    """
     kernel, initramfs = root / "boot/vmlinuz", root / "boot/initrd.img"
-    layout = layout_for(tree_bytes(root), f"lineside {name}")
+    layout = layout_for(tree_bytes(root), disk_id)
     with image.open("wb") as stream:
         stream.write(partition_table(layout))
         stream.truncate(layout.image_bytes)

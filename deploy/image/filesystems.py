@@ -48,9 +48,15 @@ def tree_bytes(tree: Path) -> int:
 
 
 def _make_ext4(image: Path, span: Span, tree: Path, name: str, options: list[str]) -> None:
-    """UUIDs come from the name: the same tree gives the same file system."""
-    own = str(uuid.uuid5(uuid.NAMESPACE_OID, f"lineside {name}"))
+    """Journal and inode tables are written out, so that a block map of the image has them.
+
+    Else a card that is flashed by the map keeps those of before, and a journal is replayed.
+    The UUID is of this image alone: ext4 takes no block of a journal with another.
+    """
+    own = str(uuid.uuid4())
     words = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", name, "-U", own]
-    place = f"offset={span.start},hash_seed={own},lazy_itable_init=0,lazy_journal_init=0"
+    place = f"nodiscard,offset={span.start},lazy_itable_init=0,lazy_journal_init=0"
     sized = ["-E", place, "-d", str(tree), str(image), str(span.size // BLOCK)]
-    run_tool([*words, *options, *sized], f"the partition {name} cannot be made")
+    what = f"the partition {name} cannot be made"
+    # e2fsprogs, lib/ext2fs/unix_io.c: zeros are written, not made as holes of a file.
+    run_tool([*words, *options, *sized], what, UNIX_IO_NOZEROOUT="1")

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from dataclasses import dataclass
 
@@ -48,10 +47,9 @@ class Layout:
         return f"{self.disk_id:08x}-{number:02d}"
 
 
-def layout_for(root_bytes: int, name: str) -> Layout:
-    """The layout for a root file system of `root_bytes`; the same `name` gives the same disk id."""
+def layout_for(root_bytes: int, disk_id: int) -> Layout:
+    """The layout for a root file system of `root_bytes`."""
     root = -(-root_bytes // (4 * MIB)) * (4 * MIB)
-    disk_id = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") | 1
     boot = Span(START, BOOT_BYTES)
     return Layout(
         boot=boot,

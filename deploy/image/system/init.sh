@@ -15,31 +15,39 @@ give_up() {
     reboot -f
 }
 
-# The disk whose table has the signature that the kernel's command line names.
-partition() {
+# The disks whose table has the signature that the kernel's command line names.
+disks() {
     for disk in /sys/class/block/*; do
         name=${disk##*/}
         [ -e "$disk/partition" ] && continue
         [ "$(hexdump -s 440 -n 4 -e '"%08x"' "/dev/$name" 2>/dev/null)" = "$id" ] || continue
-        for part in "$disk"/*/partition; do
-            if [ "$(cat "$part")" = "$1" ]; then
-                part=${part%/partition}
-                echo "/dev/${part##*/}"
-                return
-            fi
-        done
+        echo "$name"
+    done
+}
+
+# Partition $2 of the disk $1.
+partition() {
+    for part in "/sys/class/block/$1"/*/partition; do
+        [ "$(cat "$part" 2>/dev/null)" = "$2" ] || continue
+        part=${part%/partition}
+        echo "/dev/${part##*/}"
     done
 }
 
 while read -r file; do insmod "/modules/$file" 2>/dev/null; done </modules/order
 id=$(sed 's/.*root=PARTUUID=\([0-9a-f]*\).*/\1/' /proc/cmdline)
 tries=0
-while root=$(partition 2); [ -z "$root" ]; do
+while true; do
+    set -- $(disks)
+    # Root and state of two cards would be mixed, and verdicts would go to the wrong one.
+    [ $# -lt 2 ] || give_up "the disks $* are copies of one card ($id): leave one of them in"
+    [ $# -eq 0 ] || state=$(partition "$1" 3)
+    [ -z "$state" ] || break
     tries=$((tries + 1))
     [ "$tries" -lt 300 ] || give_up "no disk $id"
     sleep 0.1
 done
-state=$(partition 3)
+root=$(partition "$1" 2)
 
 mount -t ext4 -o ro "$root" /root || give_up "the root on $root cannot be mounted"
 e2fsck -p "$state" >/dev/null 2>&1

@@ -28,7 +28,7 @@ def test_an_assembled_image_has_loader_kernel_root_and_papers(tmp_path: Path) ->
         (root / name).mkdir()
     image = tmp_path / "a.img"
     state = split_state(root, tmp_path / "state")
-    layout = assemble(image, root, state, "test")
+    layout = assemble(image, root, state, 0x1234ABCD)
     boot = BootPartition(str(image), layout.boot.start)
     entry = boot.read("loader/entries/lineside.conf").decode()
     assert f"root=PARTUUID={layout.partition_uuid(2)} ro" in entry

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from deploy.flash.bmap import read_bmap
 from deploy.flash.boot_partition import BootPartition
-from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
+from deploy.image.block_map import block_map
+from deploy.image.filesystems import BLOCK, make_boot, make_root, make_state, tree_bytes
 from deploy.image.layout import MIB, Span
 from edge_agent.contracts.core.errors import StorageError
 
@@ -53,6 +56,22 @@ def test_root_and_state_hold_the_tree_and_only_the_state_has_a_journal(
         assert debugfs(image, "cat /etc/hostname") == "lineside\n"
         assert "Mode:  0640" in debugfs(image, "stat /etc/hostname")
         assert ("has_journal" in debugfs(image, "features")) == journal
+
+
+def test_the_block_map_has_the_journal_and_the_inode_tables(image: Path, tmp_path: Path) -> None:
+    """Else a card that is flashed by the map keeps what it had there, and e2fsck replays it."""
+    (tmp_path / "tree").mkdir()
+    make_state(image, SPAN, tmp_path / "tree")
+    image.with_suffix(".bmap").write_bytes(block_map(image))
+    extents = read_bmap(image.with_suffix(".bmap")).extents
+    mapped = {at for one in extents for at in range(one.start, one.end, BLOCK)}
+    journal = [int(number) for number in debugfs(image, "blocks <8>").split()]
+    tables = [
+        int(number) for number in re.findall(r"inode table at (\d+)", debugfs(image, "stats"))
+    ]
+    assert len(journal) > 1000
+    assert tables
+    assert {SPAN.start + block * BLOCK for block in (*journal, *tables)} <= mapped
 
 
 def test_a_tree_that_does_not_fit_is_no_image(image: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,3 +72,42 @@ def test_the_first_program_is_one_that_a_shell_can_read() -> None:
     words = ["sh", "-n", "-s"]
     done = subprocess.run(words, input=system_file("init.sh"), text=True, check=False)
     assert done.returncode == 0
+
+
+FIND = """
+set -e
+mount -t tmpfs tmpfs /sys/class/block
+mkdir /sys/class/block/sda /sys/class/block/sdb {folder}/dev
+for disk in sda sdb; do
+    for number in 2 3; do
+        mkdir -p "/sys/class/block/$disk/$disk$number" "/sys/class/block/$disk$number"
+        echo "$number" | tee "/sys/class/block/$disk/$disk$number/partition" \\
+            >"/sys/class/block/$disk$number/partition"
+    done
+done
+(head -c 440 /dev/zero; printf '\\001\\000\\000\\240') >{folder}/dev/sda
+cp {folder}/dev/{copied} {folder}/dev/sdb || true
+mount --bind {folder}/dev /dev
+give_up() {{ echo "$1"; exit; }}
+id=a0000001
+{found}
+echo "$root $state"
+"""
+
+
+@pytest.mark.parametrize(
+    ("copied", "said"),
+    [("absent", "/dev/sda2 /dev/sda3"), ("sda", "the disks sda sdb are copies of one card")],
+)
+def test_root_and_state_are_of_one_disk_and_a_copy_of_it_is_refused(
+    copied: str, said: str, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0 or shutil.which("hexdump") is None:
+        pytest.skip("NOT TESTED: needs root and hexdump (apt install bsdextrautils)")
+    text = system_file("init.sh")
+    functions = text[text.index("disks() {") : text.index("while read -r file")]
+    search = text[text.index("tries=0") : text.index("mount -t ext4 -o ro")]
+    script = FIND.format(folder=tmp_path, copied=copied, found=functions + search)
+    words = ["unshare", "--mount", "sh", "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.startswith(said), done.stderr
