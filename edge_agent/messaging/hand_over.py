@@ -90,6 +90,11 @@ class HandOver:
         with self.change:
             self._held.update(numbers)
 
+    def release(self, numbers: Iterable[int]) -> None:
+        """Rows of these ids are not sent for now: they may be thinned."""
+        with self.change:
+            self._held.difference_update(numbers)
+
     def busy(self) -> set[int]:
         """Rows that are being sent, or are confirmed and not yet removed."""
         with self.change:

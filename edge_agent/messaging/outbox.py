@@ -174,6 +174,10 @@ class Outbox:
         """These are about to be sent: telemetry among them is not thinned any more."""
         self._queue.hold(row.id for row in rows if row.stream in TELEMETRY_STREAMS)
 
+    def release(self, numbers: Iterable[int]) -> None:
+        """Rows of these ids were held, and are not sent for now: telemetry may be thinned."""
+        self._queue.release(numbers)
+
     def report_damage(self, error: StoreDamagedError) -> None:
         """A reader found the file damaged: the writer rebuilds it."""
         with self._queue.change:

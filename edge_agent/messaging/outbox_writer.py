@@ -227,13 +227,14 @@ class OutboxWriter:
 
     def _thin(self, limit: int = CHUNK) -> bool:
         """Remove telemetry where room is short, and all of it on a full disk; a gap says how much
-        of it. Looks at `limit` rows at most; returns whether some of them went.
+        of it. Looks at `limit` rows at most; returns whether there were any.
         """
         with self._queue.reading:
             share = 1.0 if self.full else self._store.used_share()
-            rows = self._thinning.step(share, self._store.telemetry, self._queue.busy(), limit)
+            busy = self._queue.busy()
+            looked, rows = self._thinning.step(share, self._store.telemetry, busy, limit)
             if not rows:
-                return False
+                return looked > 0
             books = accounts.books_after_loss(self._books, rows, self._thinning.reason)
             removed = self._store.remove([row.id for row in rows], books)
         self._books.update((book.epoch, book) for book in books)

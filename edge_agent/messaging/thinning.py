@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from edge_agent.messaging.row import Row
 
@@ -21,6 +22,13 @@ CHANNEL, AT_NS = re.compile(rb'"channel":"([^"]*)"'), re.compile(rb'"at_ns":(\d+
 
 RowsAfter = Callable[[int, int], list[Row]]
 """(id, limit) -> the next rows of telemetry, oldest first."""
+
+
+class Piece(NamedTuple):
+    """Some rows that were looked at: how many, and which of them are to go."""
+
+    looked: int
+    gone: list[Row]
 
 
 @dataclass
@@ -41,17 +49,22 @@ class Thinning:
 
     def step(
         self, share: float, rows_after: RowsAfter, busy: Collection[int], limit: int = CHUNK
-    ) -> list[Row]:
-        """The next rows to remove, of `limit` that are looked at. share: of the room, used; busy:
-        ids that are being sent.
+    ) -> Piece:
+        """Looks at the next rows, `limit` at most. share: of the room, used; busy: ids that are
+        being sent, which stay.
+
+        A piece of which nothing goes may be followed by others; one of no row ends the sweep.
         """
         self._choose(share)
         if self._level is None:
-            return []
+            return Piece(0, [])
         rows = rows_after(self._position, limit)
         if rows:
             self._position = rows[-1].id
-        return [row for row in rows if not self._stays(row) and row.id not in busy]
+        elif not LEVELS[self._level][1]:
+            self._position = 0  # what was being sent may be free by the next sweep
+        gone = [row for row in rows if not self._stays(row) and row.id not in busy]
+        return Piece(len(rows), gone)
 
     def _choose(self, share: float) -> None:
         """A coarser level looks at all rows anew; a finer one only at what comes."""

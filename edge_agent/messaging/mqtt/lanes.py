@@ -50,7 +50,8 @@ class Lane:
     """One lane of the outbox. streams: its own, None for all that are not telemetry.
 
     live: rows up to this id were read, but for those of `backlog` and `skipped`. ahead,
-    ahead_backlog: rows that were read and not sent yet.
+    ahead_backlog: rows that were read and not sent yet. put_back: ids of rows that were read, and
+    wait for the end of a pause to be read again; whoever held them takes the ids.
     """
 
     streams: tuple[str, ...] | None
@@ -58,6 +59,7 @@ class Lane:
     backlog: deque[Span] = field(default_factory=deque)
     ahead: deque[Row] = field(default_factory=deque)
     ahead_backlog: deque[Row] = field(default_factory=deque)
+    put_back: list[int] = field(default_factory=list)
     skipped: dict[str, list[Span]] = field(default_factory=dict)
     resumed: dict[str, list[Span]] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ class Lane:
             ids = [row.id for row in waiting if row.stream == stream]
             if ids:
                 spans.append(Span(min(ids) - 1, max(ids)))
+                self.put_back += ids
                 others = [row for row in waiting if row.stream != stream]
                 waiting.clear()
                 waiting.extend(others)

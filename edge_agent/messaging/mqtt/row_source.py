@@ -48,7 +48,13 @@ class RowSource:
             return []
 
     def read_live(self) -> None:
-        """Put rows that were committed since the last look into the lanes."""
+        """Put rows that were committed since the last look into the lanes; let go of those that
+        were put back.
+        """
+        for lane in self._delivery.lanes:
+            if lane.put_back:
+                self._outbox.release(lane.put_back)
+                lane.put_back.clear()
         if not self._new_rows:
             return
         self._new_rows = False

@@ -102,6 +102,34 @@ def test_a_full_disk_counts_what_it_cannot_keep_and_names_it_later(
     assert bench.writer.fault == ""
 
 
+def test_telemetry_that_is_being_sent_keeps_no_verdict_off_a_full_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is behind it goes: 500 of 3,000 rows are held, more than are looked at in one piece."""
+
+    def full(*_: object) -> None:
+        raise StorageError("disk full")
+
+    payload = b'{"kind":"part","channel":"c","at_ns":1,"values":"%s"}' % (b"x" * 700)
+    parts = [Row(k + 1, bench.writer.epoch, 10_000 + k, "part", payload) for k in range(3000)]
+    bench.store.commit(parts, [])
+    bench.queue.hold(row.id for row in parts[:500])
+    bench.writer._next_id = 3001
+    with monkeypatch.context() as disk:
+        disk.setattr(bench.store, "commit", full)
+        bench.put(1)
+        bench.writer.turn()
+    for _ in range(20):
+        bench.put(20)
+        while not bench.queue.empty:
+            bench.writer.turn()
+            assert bench.writer.fault == ""
+    kept = bench.reader.after(0, 5000, only=("verdict",)).rows
+    assert [row.seq for row in kept] == list(range(401))
+    there = {row.id for row in bench.reader.after(0, 5000, only=("part",)).rows}
+    assert there >= {row.id for row in parts[:500]}, "what is being sent stays"
+
+
 def test_a_fault_of_our_own_is_tried_again_and_then_costs_one_message(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

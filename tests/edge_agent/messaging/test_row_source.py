@@ -43,6 +43,24 @@ def test_new_rows_are_read_when_somebody_says_so_and_not_before(tmp_path: Path) 
     outbox.stop()
 
 
+def test_telemetry_of_a_paused_topic_is_not_held_any_more(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path / "s")
+    source, delivery = source_of(outbox)
+    for number in range(3):
+        outbox.put(part(number))
+    assert holds(outbox, 3)
+    source.read_live()
+    telemetry = delivery.lanes[1]
+    held = {row.id for row in telemetry.ahead}
+    assert outbox._queue.busy() == held
+    first = telemetry.ahead.popleft()
+    telemetry.pause("part")
+    source.read_live()
+    assert outbox._queue.busy() == {first.id}, "only what was sent"
+    source.close()
+    outbox.stop()
+
+
 def test_the_backlog_is_read_when_the_last_piece_was_sent(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path / "s")
     source, delivery = source_of(outbox)

@@ -25,7 +25,7 @@ def left_after(thinning: Thinning, rows: list[Row], share: float, busy: set[int]
     """What is left when a level has seen all rows, a few in a step."""
     for _ in range(len(rows)):
         found = thinning.step(share, partial(page, rows), busy)
-        removed = {r.id for r in found}
+        removed = {r.id for r in found.gone}
         rows = [r for r in rows if r.id not in removed]
     return rows
 
@@ -48,6 +48,15 @@ def test_less_room_leaves_less_and_the_last_level_nothing() -> None:
 def test_what_is_being_sent_stays() -> None:
     rows = [row(k + 1, k) for k in range(10)]
     assert [r.id for r in left_after(Thinning(), rows, 0.6, {4, 5})] == [1, 4, 5]
+
+
+def test_a_piece_that_is_being_sent_is_no_end_and_goes_with_the_next_sweep() -> None:
+    thinning, rows = Thinning(), [row(k + 1, k) for k in range(14)]
+    first = thinning.step(1.0, partial(page, rows), range(1, 8))
+    assert first == (7, [])
+    assert thinning.step(1.0, partial(page, rows), range(1, 8)).gone == rows[7:]
+    assert thinning.step(1.0, partial(page, rows[:7]), range(1, 8)) == (0, [])
+    assert thinning.step(1.0, partial(page, rows[:7]), ()) == (7, rows[:7])
 
 
 def test_a_level_ends_with_room_to_spare_and_what_comes_then_is_finer() -> None:
