@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,19 @@ class OutboxReader:
         """The highest id on disk; 0 where there is none."""
         found = self._execute(NEWEST, ())
         return int(str(found[0][0])) if found else 0
+
+    def waiting(self, streams: Collection[str]) -> int:
+        """How many rows of these streams are on disk."""
+        marks = ", ".join("?" * len(streams))
+        return sum(
+            int(str(found[0][0]))
+            for table in tables_of(streams, ())
+            if (
+                found := self._execute(
+                    f"SELECT count(*) FROM {table} WHERE stream IN ({marks})", tuple(streams)
+                )
+            )
+        )
 
     def rows(self, numbers: Sequence[int]) -> list[Row]:
         """The rows of these ids that are still there, oldest first."""

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import Outbound, stream_of
 from edge_agent.messaging.acted_counter import ActedCounter
@@ -33,6 +34,8 @@ class Publisher:
         self._sender: Sender | None = None
         self._sending = False
         self._keeping = False
+        self._left_out = 0
+        self._log = LogLimit(LOG, clock, every_s=3600.0)
         if mqtt is None:
             return
         self._outbox = Outbox(
@@ -107,10 +110,17 @@ class Publisher:
             return
         if isinstance(message, DurableMessage):
             # Telemetry for nobody takes no room; what was tried before asks on for a subscriber.
-            if stream_of(message).name not in self._sender.unheard:
+            if (name := stream_of(message).name) in self._sender.unheard:
+                self._leave_out(name)
+            else:
                 self._outbox.put(message, number)
         else:
             self._sender.publish(message)
+
+    def _leave_out(self, name: str) -> None:
+        """Count a message that nobody wants. It has no number, so that no gap names it."""
+        self._left_out += 1
+        self._log.log(logging.INFO, name, f"{name} messages are left out: nobody subscribes to it")
 
     def close(self, drain_s: float) -> None:
         """Send what waits for at most `drain_s`, keep the rest, and close."""
@@ -118,6 +128,9 @@ class Publisher:
             self._sender.stop(drain_s)
         if self._outbox is not None:
             self._outbox.stop()
+        if self._left_out:
+            LOG.info("%d messages were left out: nobody subscribed to them", self._left_out)
+            self._left_out = 0
         self._sending = self._keeping = False
 
     def _wake(self) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from edge_agent.broker.packets import FAILURE, NO_SUBSCRIBER
 from edge_agent.messaging.config import MqttTable
 from edge_agent.messaging.mqtt.lanes import Lane, lane_of
+from edge_agent.messaging.mqtt.pause import UNHEARD_S, Pause
 from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS
 from edge_agent.messaging.row import Row
 
@@ -25,7 +26,6 @@ REFUSALS_IN_A_ROW = 10
 STRIKES = 3
 """A row on which the connection broke so often is set apart."""
 REFUSED_WAIT_S, REFUSED_WAIT_MAX_S = 60.0, 3600.0
-PAUSE_S, PAUSE_MAX_S = 1.0, 10.0
 SET_APART_MAX = 10_000
 """With more rows set apart, no new ones are read: memory stays bounded."""
 RESEND_MAX_S = 600.0
@@ -60,17 +60,6 @@ class Refusal:
 
 
 @dataclass
-class Pause:
-    """A topic that takes nothing. unheard: it is telemetry, and nobody subscribes to it."""
-
-    due_s: float
-    wait_s: float
-    reason: str
-    unheard: bool = False
-    probing: bool = False
-
-
-@dataclass
 class Sent:
     """A row that the broker acknowledged, and when."""
 
@@ -95,6 +84,7 @@ class Delivery:
     keep_unheard: bool
     ack_timeout_s: float
     can_refuse: bool = True
+    unheard_s: float = UNHEARD_S
     lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(None), Lane(TELEMETRY_STREAMS)))
     old_end: int = 0
     again: deque[int] = field(default_factory=deque)
@@ -143,7 +133,7 @@ class Delivery:
         self._doubtful.clear()
         self.confirmed_any = self.refused_any = False
         for pause in self.pauses.values():
-            pause.probing, pause.due_s = False, now_s + pause.wait_s
+            pause.connected(now_s)
         limit = max(1, min(self.window, receive_maximum - 1))
         self._open_window = min(self._open_window or limit, limit)
 
@@ -300,12 +290,10 @@ class Delivery:
         unheard = code == NO_SUBSCRIBER and row.stream in TELEMETRY_STREAMS
         pause = self.pauses.get(row.stream)
         if pause is not None and pause.probing:
-            pause.probing, pause.unheard = False, unheard
-            pause.wait_s = min(PAUSE_MAX_S, 2 * pause.wait_s)
-            pause.due_s, pause.reason = now_s + pause.wait_s, reason
+            pause.refused_again(reason, unheard=unheard, now_s=now_s)
         elif pause is None and (code == NO_SUBSCRIBER or in_a_row >= REFUSALS_IN_A_ROW):
             lane_of(row.stream, self.lanes).pause(row.stream)
-            self.pauses[row.stream] = Pause(now_s + PAUSE_S, PAUSE_S, reason, unheard)
+            self.pauses[row.stream] = Pause.begun(reason, unheard=unheard, now_s=now_s)
 
     def faults(self) -> list[str]:
         """Sentences on what is kept because nobody takes it.
@@ -333,11 +321,10 @@ class Delivery:
         """Streams of telemetry to which nobody subscribes."""
         return frozenset(name for name, pause in self.pauses.items() if pause.unheard)
 
-    @property
-    def unheard_rows(self) -> int:
-        """Rows of these streams that were tried."""
-        unheard = self.unheard
-        return sum(refusal.row.stream in unheard for refusal in self.set_apart.values())
+    def useless(self, now_s: float) -> frozenset[str]:
+        """Those that have been unheard on this connection for `unheard_s`."""
+        found = (n for n, pause in self.pauses.items() if pause.is_useless(now_s, self.unheard_s))
+        return frozenset(found)
 
     def _accept(self, row: Row) -> None:
         """The broker took a row: the connection, its topic and the window are good again."""

@@ -34,6 +34,19 @@ class RowSource:
             self._outbox.report_damage(error)
             raise
 
+    def all_sent(self) -> bool:
+        """Whether nothing waits but telemetry to which nobody subscribes."""
+        unheard = self._delivery.unheard
+        if self._delivery.under_way:
+            return False
+        try:
+            # Counted before the others: what is put in between must not hide a result.
+            useless = self._reader.waiting(unheard) if unheard else 0
+        except StoreDamagedError as error:
+            self._outbox.report_damage(error)
+            return False
+        return self._outbox.waiting <= useless
+
     def close(self) -> None:
         """Close the connection to the file."""
         self._reader.close()

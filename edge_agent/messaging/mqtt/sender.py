@@ -55,7 +55,7 @@ class Sender:
     """Sends the outbox, the state (retained, also as last will) and the health.
 
     fault: why nothing is sent; empty while the broker takes messages. confirmed: durable messages
-    that the broker (or the receiver) confirmed. unheard: streams to which nobody subscribes.
+    that the broker (or the receiver) confirmed. unheard: telemetry for nobody on this connection.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class Sender:
             raise
         finally:
             connection.close()
+            self.unheard = frozenset()
             if self._opened:
                 rows = self._delivery.lost(self._now_s())
                 self._pending = {*rows, *self._answers.open_streams}
@@ -218,7 +219,7 @@ class Sender:
     def _finished(self) -> bool:
         if self._stop_at_s is None:
             return False
-        sent = self._outbox.waiting <= self._delivery.unheard_rows and not self._news
+        sent = not self._news and self._rows.all_sent()
         return sent or self._now_s() > self._stop_at_s
 
     # --- sending
@@ -356,8 +357,9 @@ class Sender:
 
     def _notice(self) -> None:
         """Tell what is not taken, once; a connection that lasts is sound."""
-        faults, self.unheard = self._delivery.faults(), self._delivery.unheard
-        if self._backoff.lasts(self._now_s() - self._connected_s):
+        faults, now_s = self._delivery.faults(), self._now_s()
+        self.unheard = self._delivery.useless(now_s)
+        if self._backoff.lasts(now_s - self._connected_s):
             self._recover()
         if self._backoff.rivals:
             faults.append(
