@@ -14,10 +14,11 @@ Shrink = Literal["areas", "halves"]
 
 areas: 2x2 means while both sides are even and at least twice too large (a camera's 1280x960 first
 becomes 320x240 on its way to 224x224), then means of areas.
-halves: the same, but a side is never halved below twice the size that is asked for; from there
-bilinear to exactly twice (four, eight times where sides are odd), and 2x2 means down. So every
-pixel counts, and all is integer arithmetic, which processors do alike. A picture that is less than
-twice too large is shrunk by means of areas.
+halves: the same, but only while a side is four times too large or more; from there bilinear to
+exactly twice the size (four, eight times where sides are odd or far apart), and 2x2 means down. So
+every pixel counts, whatever the shape of the picture (1280x720 becomes 640x360, then 448x448), and
+all is integer arithmetic, which processors do alike. A picture of which neither side is twice too
+large is shrunk by means of areas.
 """
 
 
@@ -28,7 +29,8 @@ def resize(image: Image, width_px: int, height_px: int, shrink: Shrink) -> Image
     while across and down and across + down > 2 * last and _is_even(image):
         image = _halved(image)
         across, down = _halvings(image, width_px, height_px)
-    if last and across and down:
+    if last and (across or down):
+        across, down = max(1, across), max(1, down)
         image = _scaled(image, width_px << across, height_px << down, cv2.INTER_LINEAR)
         for _ in range(min(across, down)):
             image = _halved(image)

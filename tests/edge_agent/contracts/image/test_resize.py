@@ -8,6 +8,7 @@ from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.image.resize import Shrink, resize
 
 METHODS: tuple[Shrink, ...] = ("areas", "halves")
+SIZES = [(960, 1280), (720, 1280), (1080, 1920), (961, 1283), (480, 640), (270, 1280), (300, 300)]
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -19,7 +20,7 @@ def exact(image: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shrink", METHODS)
-@pytest.mark.parametrize("size", [(960, 1280), (961, 1283), (480, 640), (270, 1280), (300, 300)])
+@pytest.mark.parametrize("size", SIZES)
 def test_shrinking_stays_near_the_mean_of_the_areas(size: tuple[int, int], shrink: Shrink) -> None:
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
     wave = 128 + 60 * np.sin(columns / 23) + 50 * np.cos(rows / 31)
@@ -47,7 +48,7 @@ def test_a_line_of_one_pixel_shows_wherever_it_lies() -> None:
     assert min(depths) > 0.25 * area
 
 
-@pytest.mark.parametrize("size", [(300, 300), (447, 640), (200, 180), (224, 224)])
+@pytest.mark.parametrize("size", [(300, 300), (447, 447), (200, 180), (224, 224)])
 def test_pictures_less_than_twice_too_large_are_shrunk_as_ever(size: tuple[int, int]) -> None:
     frame = noise(*size)
     assert np.array_equal(resize(frame, 224, 224, "halves"), resize(frame, 224, 224, "areas"))
@@ -57,6 +58,18 @@ def test_the_picture_that_is_twice_too_large_becomes_the_mean_of_its_squares() -
     frame = noise(448, 448)
     squares = frame.reshape(224, 2, 224, 2, 3).mean(axis=(1, 3))
     assert np.abs(resize(frame, 224, 224, "halves") - squares).max() <= 0.5
+
+
+@pytest.mark.parametrize(("height", "halvings"), [(720, 1), (1080, 2)])
+def test_a_wide_camera_frame_is_shrunk_in_integers(height: int, halvings: int) -> None:
+    """Two to the power of `halvings`, then exactly twice the size, then means of squares."""
+    frame = noise(height, height * 16 // 9)
+    halved = frame
+    for _ in range(halvings):
+        halved = cv2.resize(halved, None, None, 0.5, 0.5, cv2.INTER_AREA)
+    twice = cv2.resize(halved, (448, 448), interpolation=cv2.INTER_LINEAR).astype(int)
+    squares = (twice.reshape(224, 2, 224, 2, 3).sum(axis=(1, 3)) + 2) // 4
+    assert np.array_equal(resize(frame, 224, 224, "halves"), squares)
 
 
 def test_a_manifest_that_names_no_method_keeps_the_old_one() -> None:
