@@ -27,8 +27,10 @@ def register(verbs: Verbs) -> None:
     push.add_argument(
         "--trust",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="ROOT.json",
-        help="the root that a station without one shall trust",
+        help="the root that a station without one shall trust; of several, the bundle's own",
     )
     push.add_argument(
         "--releases",
@@ -72,11 +74,13 @@ def relay(answer: Answer) -> int:
 
 def _push(args: argparse.Namespace) -> int:
     from deploy.push.host import install
+    from deploy.push.trust import releasing_root
 
     host = named_host(args.to, args)
     payload = _newest(args.bundle, args.releases)
+    root = releasing_root(args.trust, payload, str(args.bundle))
     words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
-    return relay(install(host, args.bundle.name, payload, args.trust, *words))
+    return relay(install(host, args.bundle.name, payload, root, *words))
 
 
 def _newest(path: Path, releases: Path) -> bytes:

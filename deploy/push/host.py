@@ -6,8 +6,6 @@ A host is a folder on this machine (`station`, `/mnt/card/lineside`) or one on a
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 import secrets
 import shlex
@@ -18,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.push.ssh import run_script
-from edge_agent.contracts.core.errors import ConfigError, SignatureError, StorageError
+from deploy.push.trust import root_text
+from edge_agent.contracts.core.errors import ConfigError
 
 PROGRAM = "lineside-agent"
 
@@ -39,8 +38,6 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 tar -x -C "$folder" -f -
 """
-
-MOST_ROOT_BYTES = 1 << 16
 
 ADDRESS = re.compile(r"((?:[^/:@\[]+@)?(?:\[[^\]/]+\]|[^/:@\[]+)):(.+)", re.DOTALL)
 """`[user@]host:folder`, with an IPv6 address in brackets, as scp reads it."""
@@ -103,7 +100,7 @@ def hand_over(
 ) -> Answer:
     """Run `VERB --root=DIR OPTIONS -- BUNDLE` at the host with a bundle; raises as install does."""
     command = [*verb, f"--root={host.folder}", *options]
-    root = None if trust is None else _root_text(trust)
+    root = None if trust is None else root_text(trust)
     if host.address:
         return _send(host, command, name, payload, root)
     with tempfile.TemporaryDirectory() as folder:
@@ -170,32 +167,9 @@ def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
     return Answer(done.returncode, stdout, _text(done.stderr), greeting)
 
 
-def _root_text(path: Path) -> str:
-    """A root as a word of the script; raises SignatureError by the name that it has here."""
-    payload = _read(path)
-    if len(payload) <= MOST_ROOT_BYTES:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            if json.loads(payload)["signed"]["_type"] == "root":
-                return payload.decode("ascii")
-    raise SignatureError(
-        "no root of trust",
-        where=str(path),
-        cure="name the file root.json that `lineside-deploy keys init` wrote",
-    )
-
-
 def _text(output: bytes) -> str:
     """What a host printed; a login script may well speak Latin-1, which any bytes are."""
     try:
         return output.decode("utf-8")
     except UnicodeDecodeError:
         return output.decode("latin-1")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="check the path"
-        ) from error
