@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edge_agent.contracts.wire.streams import outbound
+
 MODULES = {
     "edge_agent.config": "edge_agent.station.config",
     "edge_agent.console": "edge_agent.outputs.console",
@@ -86,6 +88,10 @@ CALLS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"^def publisher\(", AGENT + "def publisher("),
     ),
     "station/kit.py": ((r"str\(t\),BIN", "str(t+START_S),BIN"), (r"^BIN=", "START_S=14\nBIN=")),
+    # Rights on exactly what a station writes: these were the streams then.
+    "check_blind_to_a_refused_publish/case.py": (
+        (r'\("verdict","gap","state","health"\)', repr(tuple(outbound()))),
+    ),
     "damaged_outbox/case.py": (
         # Pages of the outbox have 8 KiB, and rows lie in leaves of a table (type 13).
         (r"4096", "8192"),

@@ -29,6 +29,7 @@ def _bottles(root: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_quick_run_prints_rows_with_what_they_are_meant_to_reach(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
