@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -198,15 +199,17 @@ def write_public(path: Path, private: PrivateKey) -> None:
 
 
 def first_line(path: Path, what: str) -> bytes:
-    """The first line of a secret's file; raises ConfigError."""
+    """The first line of a secret's file, which nobody else may read; raises ConfigError."""
     try:
         lines = path.read_bytes().splitlines()
+        mode = path.stat().st_mode
     except OSError as error:
         raise ConfigError(
             f"{what} cannot be read ({error.strerror})",
             where=str(path),
             cure="write it there, readable by this user only (chmod 600)",
         ) from error
+    _refuse_open(path, mode, what)
     if not lines or not lines[0]:
         raise ConfigError(f"{what} is empty", where=str(path), cure="write one there")
     return lines[0]
@@ -242,13 +245,17 @@ def _read_own(path: Path) -> bytes:
             cure="name the folder of `lineside-deploy keys init DIR` with --keys DIR, and "
             "put the key there for the time of this command",
         ) from error
-    if mode & OTHERS and os.name == "posix":
+    _refuse_open(path, mode, "the private key")
+    return payload
+
+
+def _refuse_open(path: Path, mode: int, what: str) -> None:
+    if stat.S_ISREG(mode) and mode & OTHERS and os.name == "posix":
         raise ConfigError(
-            f"the private key is open to others (mode {mode & 0o777:o})",
+            f"{what} is open to others (mode {mode & 0o777:o})",
             where=str(path),
             cure=f"chmod 600 {path}",
         )
-    return payload
 
 
 def _parse(payload: bytes, passphrase: bytes | None, path: Path) -> Ed25519PrivateKey:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ from edge_agent.contracts.model.signature import (
 )
 
 FIRST_LINE = "main"
+HASH = "[0-9a-f]" * 64
 NOTES = (".cdx.json", ".provenance.json")
 """What lies beside a bundle and goes with it."""
 
@@ -82,7 +84,7 @@ class Repository:
         return self._life.now
 
     def add(self, line: str, targets: list[Target]) -> None:
-        """Publish files of a product line; what has the same path is replaced.
+        """Publish files of a product line; what has the same path is replaced, and removed.
 
         Raises ConfigError for an unknown line or an absent key, StorageError for a full disk.
         """
@@ -95,6 +97,8 @@ class Repository:
                 content.targets[target.path] = found
                 write_atomic(self._target_file(found), target.payload)
             self._publish(current, {line: content})
+            for target in targets:
+                self._remove_files(target.path, content.targets[target.path].hashes["sha256"])
 
     def withdraw(self, path: str) -> None:
         """Take a release back: stations install it no longer, and return to it no longer."""
@@ -111,10 +115,12 @@ class Repository:
             withdrawn = withdrawn_manifests(content.unrecognized_fields) | {digest}
             content.unrecognized_fields[WITHDRAWN] = sorted(withdrawn)
             stem = path.removesuffix(".bundle").removesuffix(".wheels")
-            notes = [content.targets.pop(one, None) for one in (f"{stem}{end}" for end in NOTES)]
+            notes = [f"{stem}{end}" for end in NOTES]
+            for note in notes:
+                content.targets.pop(note, None)
             self._publish(current, {line: content})
-            for one in (target, *(note for note in notes if note is not None)):
-                self._target_file(one).unlink(missing_ok=True)
+            for one in (path, *notes):
+                self._remove_files(one)
 
     def refresh(self) -> None:
         """Sign everything again that the online and line keys at hand can, for another life."""
@@ -333,6 +339,16 @@ class Repository:
     def _target_file(self, target: TargetFile) -> Path:
         folder, _, name = target.path.rpartition("/")
         return self.folder / "targets" / folder / f"{target.hashes['sha256']}.{name}"
+
+    def _remove_files(self, path: str, kept: str = "") -> None:
+        """Remove what was ever released at `path`, but for the file with the sha256 `kept`.
+
+        What was released before it was encrypted is plaintext, and so is what a kill has left.
+        """
+        folder, _, name = path.rpartition("/")
+        for file in (self.folder / "targets" / folder).glob(f"{HASH}.{escape(name)}"):
+            if file.name != f"{kept}.{name}":
+                file.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ A key is named by its URI (RFC 7512):
 
     pkcs11:token=LABEL;id=%01%02?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:PIN
 
+serial=NUMBER tells tokens of one label apart; other attributes are refused by their name.
 The PIN is the first line of the file of `pin-source`, or of --pin-file. Mechanisms: PKCS#11 3.0,
 section 2.3.
 """
@@ -31,6 +32,7 @@ SCHEME = "pkcs11:"
 ED25519 = b"\x06\x03\x2b\x65\x70"
 """The object identifier 1.3.101.112 in DER (RFC 8410): EC_PARAMS of the key."""
 POINT_BYTES = 32
+IN_PATH, IN_QUERY = ("token", "serial", "id"), ("module-path", "pin-source")
 CURE = "write such as pkcs11:token=LABEL?module-path=/usr/lib/softhsm/libsofthsm2.so"
 
 
@@ -42,22 +44,36 @@ class TokenUri:
     module: str
     key_id: bytes = b""
     pin_file: Path | None = None
+    serial: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ConfigError for what names no token."""
+        """Raises ConfigError for what names no token, or more than is looked at.
+
+        A relative file of the PIN is one of the folder of now, and stays it.
+        """
+        if not text.startswith(SCHEME):
+            raise ConfigError(f"{text!r} names no token", where="PKCS#11", cure=CURE)
         path, _, query = text.removeprefix(SCHEME).partition("?")
-        found = _pairs(path, ";") | _pairs(query, "&")
+        found = _pairs(path, ";", IN_PATH) | _pairs(query, "&", IN_QUERY)
         token, module = (unquote(found.get(key, "")) for key in ("token", "module-path"))
-        if not text.startswith(SCHEME) or not token or not module:
+        if not token or not module:
             raise ConfigError(f"{text!r} names no token", where="PKCS#11", cure=CURE)
         pin = unquote(found.get("pin-source", "")).removeprefix("file:")
-        return cls(token, module, unquote_to_bytes(found.get("id", "")), Path(pin) if pin else None)
+        return cls(
+            token,
+            module,
+            unquote_to_bytes(found.get("id", "")),
+            Path(pin).absolute() if pin else None,
+            unquote(found.get("serial", "")),
+        )
 
     def __str__(self) -> str:
         pin = f"&pin-source=file:{quote(str(self.pin_file))}" if self.pin_file else ""
         key = "".join(f"%{byte:02x}" for byte in self.key_id)
-        path = f"token={quote(self.token, safe='')}" + (f";id={key}" if key else "")
+        path = f"token={quote(self.token, safe='')}"
+        path += f";serial={quote(self.serial, safe='')}" if self.serial else ""
+        path += f";id={key}" if key else ""
         return f"{SCHEME}{path}?module-path={quote(self.module)}{pin}"
 
 
@@ -98,9 +114,14 @@ def make_on_token(token: TokenUri, name: str, pin: str) -> TokenKey:
     return TokenKey(uri, pin)
 
 
-def _pairs(text: str, separator: str) -> dict[str, str]:
+def _pairs(text: str, separator: str, known: tuple[str, ...]) -> dict[str, str]:
     parts = (part.partition("=") for part in text.split(separator) if part)
-    return {key: value for key, _, value in parts}
+    found = {key: value for key, _, value in parts}
+    for key in found:
+        if key not in known:
+            cure = "a PIN stands in the file of pin-source" if "pin" in key else "leave it out"
+            raise ConfigError(f"{key!r} is not looked at here", where="PKCS#11 URI", cure=cure)
+    return found
 
 
 @contextmanager
@@ -108,8 +129,11 @@ def _session(uri: TokenUri, pin: str, *, writes: bool = False) -> Iterator[tuple
     """The library and an open session; what goes wrong is a ConfigError with the token's name."""
     pkcs11 = _library()
     where = f"token {uri.token} ({uri.module})"
+    wanted: dict[str, Any] = {"token_label": uri.token}
+    if uri.serial:
+        wanted["token_serial"] = uri.serial.encode()
     try:
-        token = pkcs11.lib(uri.module).get_token(token_label=uri.token)
+        token = pkcs11.lib(uri.module).get_token(**wanted)
         with token.open(rw=writes, user_pin=pin) as session:
             yield pkcs11, session
     except pkcs11.PinIncorrect as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
-from deploy.signing.token import TokenUri
+from deploy.signing.token import TokenUri, make_on_token
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.update.slots import install, status
 from tests.signing_kit import Workshop
@@ -36,6 +37,7 @@ def uri(module: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hsm")
     (folder / "tokens").mkdir()
     (folder / "pin").write_text(f"{PIN}\n")
+    (folder / "pin").chmod(0o600)
     config = folder / "softhsm2.conf"
     config.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -61,6 +63,18 @@ def test_a_release_is_signed_by_keys_that_never_leave_the_token(uri: str, tmp_pa
         assert before != after
     install(workshop.signed("1.1.0"), root, lambda _: None)
     assert status(root)[0].version == "1.1.0"
+
+
+def test_the_serial_number_chooses_the_token(uri: str, module: str) -> None:
+    import pkcs11
+
+    serial = pkcs11.lib(module).get_token(token_label="line").serial.decode()
+    named = uri.replace("token=line", f"token=line;serial={serial}")
+    key = make_on_token(TokenUri.parse(named), "serial", PIN)
+    assert f";serial={serial};" in str(key.uri)
+    assert len(key.sign(b"x")) == 64
+    with pytest.raises(ConfigError, match="is not there"):
+        make_on_token(TokenUri.parse(named.replace(serial, "0")), "serial", PIN)
 
 
 def test_pkcs11_tool_sees_the_keys_and_cannot_read_them(uri: str, tmp_path: Path) -> None:
@@ -91,7 +105,7 @@ def test_pkcs11_tool_sees_the_keys_and_cannot_read_them(uri: str, tmp_path: Path
         (("token=line", "token=other"), r"token other .*: is not there: plug it in"),
         (("/pin", "/wrong"), r"token line .*: refuses the PIN: check the file"),
         (("/pin", "/none"), r"none: the PIN cannot be read .*chmod 600"),
-        (("pin-source", "x"), r"token line: the PIN is not known: add --pin-file"),
+        (("&.*", ""), r"token line: the PIN is not known: add --pin-file"),
         (("libsofthsm2", "nothing"), r"does not work .*check module-path"),
         (("pkcs11:", "hsm:"), r"names no token: write such as pkcs11:token"),
     ],
@@ -100,9 +114,11 @@ def test_pkcs11_tool_sees_the_keys_and_cannot_read_them(uri: str, tmp_path: Path
 def test_what_is_wrong_with_a_token_is_named(
     change: tuple[str, str], message: str, uri: str, tmp_path: Path, capsys: object
 ) -> None:
-    (Path(str(TokenUri.parse(uri).pin_file)).parent / "wrong").write_text("9999\n")
+    wrong = Path(str(TokenUri.parse(uri).pin_file)).parent / "wrong"
+    wrong.write_text("9999\n")
+    wrong.chmod(0o600)
     with pytest.raises(ConfigError, match=message):
-        _init(tmp_path / "keys", uri.replace(*change))
+        _init(tmp_path / "keys", re.sub(*change, uri))
 
 
 def _init(folder: Path, uri: str) -> None:

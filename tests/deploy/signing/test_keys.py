@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
-from deploy.signing.keys import ROOTS, Keyring, read_keys, read_public_key
+from deploy.signing.keys import ROOTS, Keyring, first_line, read_keys, read_public_key
 from deploy.signing.metadata import Life
 from deploy.signing.new_keys import make_keys
 from edge_agent.contracts.core.errors import ConfigError, StorageError
@@ -58,6 +58,10 @@ def test_a_pass_phrase_encrypts_every_key(tmp_path: Path) -> None:
     phrase = tmp_path / "phrase"
     phrase.write_text("open the line\n")
     words = ["--passphrase-file", str(phrase)]
+    phrase.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"the pass phrase is open to others \(mode 640\): chmod"):
+        first_line(phrase, "the pass phrase")
+    phrase.chmod(0o600)
     assert main(["keys", "init", str(tmp_path / "keys"), *words]) == 0
     found = [path.read_bytes() for path in (tmp_path / "keys").glob("*.pem")]
     assert all(b"ENCRYPTED" in text for text in found)

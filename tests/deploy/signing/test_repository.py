@@ -17,6 +17,7 @@ from tuf.ngclient import Updater
 from deploy.__main__ import main
 from deploy.signing.keys import ROOTS, Keyring
 from deploy.signing.metadata import LIFE_DAYS
+from deploy.signing.release import release_bundles
 from deploy.signing.repository import Repository
 from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.model.bundle import read_bundle, unsigned_bundle
@@ -160,3 +161,18 @@ def test_a_lost_folder_of_releases_is_not_begun_anew(workshop: Workshop, tmp_pat
     empty = Repository(tmp_path / "empty", Keyring(workshop.keys), now())
     with pytest.raises(StorageError, match="its root has been replaced before"):
         empty.add("main", [])
+
+
+def test_no_plaintext_stays_beside_what_is_encrypted_or_withdrawn(workshop: Workshop) -> None:
+    path, repository = workshop.unsigned("1.1.0"), workshop.repository()
+    targets = workshop.folder / "releases" / "targets" / "main"
+    release_bundles([path], "main", repository)
+    plain = {file.name: file.read_bytes() for file in targets.iterdir()}
+    assert len(plain) == 3
+    release_bundles([path], "main", repository, [bytes(31) + b"\x09"])
+    left = {file.name for file in targets.iterdir()}
+    assert (len(left), left & {name for name in plain if name.endswith(".bundle")}) == (3, set())
+    for name, payload in plain.items():  # as a kill before the removal leaves them
+        (targets / name).write_bytes(payload)
+    repository.withdraw("main/brightness-1.1.0.bundle")
+    assert not [file.name for file in targets.iterdir() if "1.1.0" in file.name]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.signing.token import TokenUri
+from edge_agent.contracts.core.errors import ConfigError
 
 CASES = Path(__file__).with_name("on_token.py")
 
@@ -31,3 +32,16 @@ def test_a_uri_is_written_as_it_was_read() -> None:
     assert (uri.token, uri.module, uri.key_id) == ("a b", "/usr/lib/x.so", b"\x01\xff")
     assert str(uri) == text
     assert str(uri.pin_file) == "/etc/pin"
+
+
+@pytest.mark.parametrize("extra", [";object=foo?", "?pin-value=1234&"])
+def test_an_attribute_that_is_not_looked_at_is_named(extra: str) -> None:
+    name = extra.strip(";?").partition("=")[0]
+    with pytest.raises(ConfigError, match=f"'{name}' is not looked at here"):
+        TokenUri.parse(f"pkcs11:token=a{extra}module-path=/x.so")
+
+
+def test_a_relative_file_of_the_pin_is_found_from_everywhere() -> None:
+    uri = TokenUri.parse("pkcs11:token=a;serial=99?module-path=/x.so&pin-source=file:pin")
+    assert (uri.pin_file, uri.serial) == (Path.cwd() / "pin", "99")
+    assert TokenUri.parse(str(uri)) == uri
