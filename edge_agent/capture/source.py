@@ -73,6 +73,11 @@ class SourceTable(Table):
         return False
 
     @property
+    def besides_the_look(self) -> frozenset[str]:
+        """Settings that change nothing of how a good part looks: which parts come, and when."""
+        return frozenset()
+
+    @property
     def needs_broker(self) -> bool:
         """Whether the source needs the broker of [mqtt]."""
         return False

@@ -67,6 +67,9 @@ class ChannelCommissioning(Strict):
     kind: str
     parts: int = Field(ge=LEAST_PARTS)
     at_ns: int = Field(default=0, ge=0, description="UTC of the end of commissioning")
+    seen_with: str = Field(
+        default="", description="sha256 of the camera's settings and the view; empty: not noted"
+    )
     frame_px: list[int] = Field(default_factory=list, description="width and height")
     cells: list[float] = Field(default_factory=list)
     steady: list[int] = Field(default_factory=list)

@@ -41,6 +41,7 @@ from edge_agent.station.config import (
     StationConfig,
     VibrationChannel,
 )
+from edge_agent.station.seen_with import refuse_other_camera
 from edge_agent.update.config import TrustTable
 
 TRIALS = Trials()
@@ -152,7 +153,8 @@ def watched(
 ) -> Inspector:
     """The inspector with what commissioning learned of its channel, where it learned anything.
 
-    The watch outlives the bundle. Raises ConfigError for what another kind of channel learned.
+    The watch outlives the bundle. Raises ConfigError for what another kind of channel, or another
+    camera or view, learned.
     """
     path = config.station.commissioning
     learned = read_commissioning(path).channels.get(channel.name)
@@ -164,6 +166,7 @@ def watched(
             where=str(path),
             cure="run `lineside-agent commission` again",
         )
+    refuse_other_camera(learned, channel, path)
     if memory.watch is None:
         memory.watch = build_watch(learned)
     return WatchedInspector(inspector, memory.watch)

@@ -20,6 +20,7 @@ from edge_agent.station.build import (
     trusted_bundle,
 )
 from edge_agent.station.config import ImageChannel, StationConfig, VibrationChannel
+from edge_agent.station.seen_with import seen_with
 
 TAKE_S = 0.5
 PATIENCE_S = 60.0
@@ -64,6 +65,7 @@ def commission_channel(
             _add(learner, item, judged)
             progress(learner.parts)
         learned = learner.learn(clock.utc_ns())
+        learned = learned.model_copy(update={"seen_with": seen_with(channel)})
     except ValueError as error:
         cure = "let more good parts pass, all of one kind"
         raise InputError(str(error), where=f"channel {channel.name}", cure=cure) from error

@@ -22,6 +22,7 @@ from edge_agent.outputs.output import build_output
 from edge_agent.station.build import trusted_bundle
 from edge_agent.station.commission import Commissioned, commission_channel
 from edge_agent.station.config import ImageChannel, StationConfig
+from edge_agent.station.seen_with import refuse_other_camera
 from edge_agent.station.setup_camera import SetupCamera
 from edge_agent.station.setup_draft import CHANNEL, Draft
 from edge_agent.station.setup_faults import faults_of, whole_fault
@@ -43,6 +44,7 @@ from edge_agent.web.commission import (
     Value,
 )
 
+AGAIN = "another bundle, camera or view: learn good parts again"
 SIMULATED = Device(
     driver="simulated",
     name="simulated line",
@@ -149,7 +151,9 @@ class Setup:
             region = taken.region
             self._region = [region.left, region.top, region.width, region.height]
             self._release()
+            self._forget_other(choice)
             self._choice, self._fault, self._is_written = choice, "", False
+            self._remark_other_camera(channel, config)
 
     def live(self, on: bool) -> None:
         """Show the camera's picture, or release it; raises DeviceError."""
@@ -204,6 +208,7 @@ class Setup:
             channel, config = self._chosen()
             self._release()
             self._count, self._wanted, self._fault, self._learnt = 0, parts, "", None
+            self._remarks = []
             self._learner = threading.Thread(
                 target=self._learn, args=[channel, config, parts], name="setup-learn", daemon=True
             )
@@ -238,6 +243,8 @@ class Setup:
             self._refuse_while_learning()
             if not self._draft.path.exists():
                 raise RefusedError(409, "station.toml is not written", cure="write it first")
+            if self._choice is not None:
+                self._refuse_other_camera(*self._chosen())
             self._write(who, "commissioning ended", {}, {"sha256": self._sha256()})
             self._release()
             self._started.set()
@@ -276,6 +283,27 @@ class Setup:
         if self._is_learning:
             raise RefusedError(409, "good parts are being learnt", cure="wait for the end")
 
+    def _forget_other(self, choice: Choice) -> None:
+        """Limits of another bundle, camera or view are not shown as if they were of this one."""
+        before = self._choice
+        if before is None or _looks(before) == _looks(choice):
+            return
+        self._remarks = [AGAIN] if self._learnt else []
+        self._learnt, self._count, self._wanted = None, 0, 0
+
+    def _remark_other_camera(self, channel: ImageChannel, config: StationConfig) -> None:
+        try:
+            self._refuse_other_camera(channel, config)
+        except ConfigError as error:
+            self._remarks = [f"{error.what}: {error.cure}"]
+
+    def _refuse_other_camera(self, channel: ImageChannel, config: StationConfig) -> None:
+        """Raises ConfigError: such a station would not arm."""
+        path = config.station.commissioning
+        learned = read_commissioning(path).channels.get(channel.name)
+        if learned is not None:
+            refuse_other_camera(learned, channel, path)
+
     def _release(self) -> None:
         if self._camera is not None:
             self._camera.close()
@@ -302,6 +330,11 @@ def _gauge(camera: SetupCamera | None) -> Gauge | None:
         exposure=look.gauges.exposure,
         size=f"{look.size_px[0]}x{look.size_px[1]}",
     )
+
+
+def _looks(choice: Choice) -> tuple[object, ...]:
+    """What limits are learnt with."""
+    return choice.bundle, choice.source, choice.view
 
 
 def _plain(table: object) -> dict[str, Value]:

@@ -60,6 +60,11 @@ class FolderTable(SourceTable):
     )
 
     @property
+    def besides_the_look(self) -> frozenset[str]:
+        """Other images, in another rhythm, may be of the same camera."""
+        return frozenset({"path", "rate_hz", "at_end", "settle_s", "patience_s"})
+
+    @property
     def repeats(self) -> bool:
         """`at_end` is repeat."""
         return self.at_end == "repeat"

@@ -51,6 +51,11 @@ class RtspTable(SourceTable):
     )
 
     @property
+    def besides_the_look(self) -> frozenset[str]:
+        """How the station logs in and waits."""
+        return frozenset({"username", "password_file", "transport", "open_s", "stall_s"})
+
+    @property
     def libraries(self) -> tuple[Library, ...]:
         """What it needs beyond the extra [device]."""
         return (PYAV,)

@@ -31,6 +31,12 @@ class SimulatedCameraTable(SimulatedLineTable):
     fault_strength: Strength = Field(default=2, description="of the fault: 1 slight, 3 strong")
     fault_from: int = Field(default=0, ge=0, description="number of the first part with the fault")
 
+    @property
+    def besides_the_look(self) -> frozenset[str]:
+        """The parts on the belt, and what goes wrong with the camera later."""
+        line = frozenset(SimulatedLineTable.model_fields) - {"driver"}
+        return line | {"fault", "fault_strength", "fault_from"}
+
 
 class SimulatedCamera(SimulatedSource):
     """A frame of each part."""

@@ -34,6 +34,11 @@ class VideoTable(SourceTable):
     rate_hz: RateHz = Field(default=0, description="frames a second; 0: as fast as the line takes")
 
     @property
+    def besides_the_look(self) -> frozenset[str]:
+        """Another file may be of the same camera."""
+        return frozenset({"path", "rate_hz"})
+
+    @property
     def libraries(self) -> tuple[Library, ...]:
         """What it needs beyond the extra [device]."""
         return (PYAV,)

@@ -19,6 +19,7 @@ from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Frame
 from edge_agent.health.commissioning import read_commissioning
+from edge_agent.station.build import arm_channel
 from edge_agent.station.config import ImageChannel, read_config
 from edge_agent.station.setup import Setup
 from edge_agent.station.setup_camera import SetupCamera
@@ -235,6 +236,20 @@ def test_good_parts_are_learnt_with_progress_and_the_limits_are_shown(bench: Ben
     assert {"light", "focus"} <= {limit.name for limit in view.limits}
     learned = read_commissioning(bench.folder / "commissioning.json").channels
     assert learned[CHANNEL].parts == 120
+    setup.choose(CHOICE.model_copy(update={"view": VIEW}))
+    view = setup.view()
+    assert (view.limits, view.learning, view.wanted) == ([], 0, 0)
+    assert "learn again" in view.remarks[0]
+    setup.write("eva")
+    with pytest.raises(ConfigError, match="other settings of its camera or view"):
+        setup.start("eva")
+    config = read_config(bench.path)
+    with pytest.raises(ConfigError, match="other settings of its camera or view"):
+        arm_channel(config.channel[0], config, SystemClock())
+    assert not bench.started.is_set()
+    setup.choose(CHOICE)
+    setup.write("eva")
+    setup.start("eva")
 
 
 def test_the_line_starts_only_from_a_written_file(bench: Bench) -> None:
