@@ -66,15 +66,36 @@ if [ -f "$here/wifi.nmconnection" ]; then
     if command -v rfkill; then rfkill unblock wifi || true; fi
 fi
 
-. "$here/install-agent.sh"
+# From here on nothing is worth a second first boot, which would take back what was changed since:
+# what fails is logged, and the copy with its secrets goes in every case.
+finish() {
+    rm -rf "$here.done"
+    sync
+    # In one step, for a power cut in the middle of `rm` would leave half a first boot.
+    mv "$here" "$here.done"
+    sync
+    rm -rf "$here.done"
+    sync
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+failed() {
+    echo "first boot: $1"
+    logger -p user.err -t lineside-first-boot "$1" || true
+}
+
+here="$here" sh -eux "$here/install-agent.sh" || failed "the agent's wheels were not installed"
 
 # The station's files belong to root, and the agent reads them.
 install -m 0640 -g lineside "$here/station.toml" /var/lib/lineside/station.toml
+install -m 0644 "$here/lineside-agent.service" /etc/systemd/system/lineside-agent.service
+systemctl enable lineside-agent
 for path in "$here"/files/*.path; do
     if [ -f "$path" ]; then
         target=$(cat "$path")
-        install -d -m 0755 "$(dirname "$target")"
-        install -m 0640 -g lineside "${path%.path}" "$target"
+        { install -d -m 0755 "$(dirname "$target")" &&
+            install -m 0640 -g lineside "${path%.path}" "$target"; } ||
+            failed "$target was not written"
     fi
 done
 
@@ -82,10 +103,10 @@ for bundle in "$here"/bundles/*.bundle; do
     if [ -f "$bundle" ]; then
         set --
         if [ -f "$here/trust/root.json" ]; then set -- --trust "$here/trust/root.json"; fi
-        /opt/lineside/bin/lineside-agent slots install --root=/var/lib/lineside "$@" -- "$bundle"
+        /opt/lineside/bin/lineside-agent slots install --root=/var/lib/lineside "$@" -- "$bundle" || {
+            install -d -m 0755 /var/lib/lineside-refused
+            mv "$bundle" /var/lib/lineside-refused/
+            failed "${bundle##*/} was not installed: it is kept in /var/lib/lineside-refused"
+        }
     fi
 done
-install -m 0644 "$here/lineside-agent.service" /etc/systemd/system/lineside-agent.service
-systemctl enable lineside-agent
-rm -rf "$here"
-sync

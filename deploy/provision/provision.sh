@@ -17,7 +17,9 @@ if [ -f "$here/keys" ]; then
     group=$(id -gn "$user")
     install -d -m 0700 -o "$user" -g "$group" "$home/.ssh"
     touch "$home/.ssh/authorized_keys"
-    cat "$home/.ssh/authorized_keys" "$here/keys" >"$home/.ssh/.authorized_keys.new"
+    # The file of before may end without a newline, and two keys in one line are none.
+    { cat "$home/.ssh/authorized_keys"; echo; cat "$here/keys"; } | sed '/^$/d' \
+        >"$home/.ssh/.authorized_keys.new"
     chown "$user:$group" "$home/.ssh/.authorized_keys.new"
     mv "$home/.ssh/.authorized_keys.new" "$home/.ssh/authorized_keys"
 fi

@@ -35,6 +35,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = {
         **station_files(contents),
         **hook_files("systemd", "press3", b"console=tty1 rootwait"),
+        # Neither can be installed, and the station comes up all the same.
+        "lineside/wheels/pip.whl": b"no wheel",
+        "lineside/bundles/caps-1.0.0.bundle": b"no bundle",
     }
     for name, content in found.items():
         (card / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,10 +82,17 @@ def test_the_station_is_in_place_and_its_unit_enabled(system: Path) -> None:
     assert wanted.is_symlink()
 
 
+def test_a_bundle_that_is_refused_is_logged_and_kept(system: Path) -> None:
+    assert (system / "var/lib/lineside-refused/caps-1.0.0.bundle").read_bytes() == b"no bundle"
+    log = (system / "var/log/lineside-first-boot.log").read_text()
+    assert "first boot: caps-1.0.0.bundle was not installed" in log
+    assert "first boot: the agent's wheels were not installed" in log
+
+
 def test_secrets_left_the_boot_partition_and_the_script_is_gone(system: Path) -> None:
     assert not (system / "boot/lineside").exists()
     assert not (system / "boot/firstrun.sh").exists()
-    assert not (system / "var/lib/lineside-first-boot").exists()
+    assert not list((system / "var/lib").glob("lineside-first-boot*"))
     line = (system / "boot/cmdline.txt").read_text()
     assert line.strip() == "console=tty1 rootwait"
     assert RUN_ONCE.strip() not in line

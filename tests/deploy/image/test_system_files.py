@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-from deploy.image.system_files import PLACES, write_system_files
+import pytest
+
+from deploy.image.system_files import PLACES, system_file, write_system_files
 
 
 def test_every_file_has_its_place_and_scripts_parse(tmp_path: Path) -> None:
@@ -40,3 +43,25 @@ def test_units_start_programs_that_the_image_has() -> None:
     started = [line for text in texts for line in text.splitlines() if "/usr/lib/lineside/" in line]
     assert len(started) == 2
     assert all(line.split()[-1].lstrip("/") in PLACES for line in started)
+
+
+LEFT = """
+set -e
+mount -t tmpfs tmpfs /var/lib
+mount -t tmpfs tmpfs /boot
+mkdir /var/lib/lineside-first-boot.done /var/lib/lineside-first-boot.new
+touch /var/lib/lineside-first-boot.done/wifi.nmconnection
+sh -s <<'END'
+{script}
+END
+ls -A /var/lib
+"""
+
+
+def test_what_power_cuts_left_of_a_first_boot_goes_and_it_is_not_begun_again() -> None:
+    if os.geteuid() != 0 or not Path("/boot").is_dir():
+        pytest.skip("NOT TESTED: needs root and a folder /boot")
+    script = LEFT.format(script=system_file("first-boot-start.sh"))
+    words = ["unshare", "--mount", "sh", "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
