@@ -335,6 +335,7 @@ class OutboxStore:
             for table in outbox_tables.TABLES:
                 base.execute(f"SELECT count(*) FROM {table}").fetchone()
             base.execute(f"PRAGMA user_version = {VERSION}")
+            outbox_tables.sort_in(base)
         except sqlite3.Error as error:
             base.close()
             raise sqlite_faults.storage_error(path, error) from error

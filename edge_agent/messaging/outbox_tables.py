@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 
 from edge_agent.contracts.wire.streams import STREAMS
@@ -26,6 +27,32 @@ ROW_BYTES = 120
 def table_of(stream: str) -> str:
     """The table of a stream's rows."""
     return TELEMETRY if stream in TELEMETRY_STREAMS else MESSAGE
+
+
+def sort_in(base: sqlite3.Connection) -> None:
+    """Move rows that an agent with another table of streams left where nobody reads them.
+
+    A row's seal says nothing of its table, so it stays valid. Where the disk has no room for the
+    move, they wait for the next start.
+    """
+    streams = ", ".join("?" * len(TELEMETRY_STREAMS))
+    moves = (
+        (MESSAGE, TELEMETRY, f"stream IN ({streams})"),
+        (TELEMETRY, MESSAGE, f"stream NOT IN ({streams})"),
+    )
+    for begin, end, strays in moves:
+        query = f"SELECT 1 FROM {begin} WHERE {strays} LIMIT 1"
+        if base.execute(query, TELEMETRY_STREAMS).fetchone() is None:
+            continue
+        try:
+            base.execute("BEGIN IMMEDIATE")
+            text = f"INSERT INTO {end} SELECT * FROM {begin} WHERE {strays}"
+            base.execute(text, TELEMETRY_STREAMS)
+            base.execute(f"DELETE FROM {begin} WHERE {strays}", TELEMETRY_STREAMS)
+            base.execute("COMMIT")
+        except sqlite3.OperationalError:
+            if base.in_transaction:
+                base.execute("ROLLBACK")
 
 
 def tables_of(only: Collection[str] | None, without: Collection[str]) -> list[str]:
