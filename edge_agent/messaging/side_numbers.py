@@ -1,7 +1,9 @@
 """The numbers of what is no verdict: an epoch of its own, so that the verdicts' has no holes.
 
-A receiver of verdicts and gaps alone sees from their numbers that none is missing. Nothing acts on
-the other messages before they are on disk, so that their count need not outlive a kill.
+A receiver of verdicts and gaps alone sees from their numbers that none is missing. No part depends
+on the other messages, so that their count is in memory only: an alarm, too, that was handed over
+and not committed when the agent was killed is in no gap, and no book tells of the epoch where the
+database is lost with the kill.
 """
 
 from __future__ import annotations

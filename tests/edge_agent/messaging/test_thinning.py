@@ -102,6 +102,10 @@ def test_results_outlive_the_telemetry_and_gaps_name_what_went(tmp_path: Path) -
     numbers = sorted(row.seq for row in rows if row.epoch != outbox.epoch)
     assert len(numbers) + dropped == numbers[-1] + 1
     assert there["verdict"] == list(range(120))
+    # Who receives verdicts and gaps alone looks for holes where it has a verdict.
+    epochs = {name: {r.epoch for r in rows if r.stream == name} for name in ("verdict", "gap")}
+    assert epochs["verdict"] == {outbox.epoch}
+    assert epochs["gap"].isdisjoint(epochs["verdict"])
 
 
 def test_no_row_is_longer_than_a_page() -> None:
