@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs, add_verb
-from edge_agent.contracts.core.errors import SignatureError
+from edge_agent.contracts.core.errors import ConfigError, SignatureError
 
 if TYPE_CHECKING:
     from deploy.push.host import Answer, Host
@@ -22,7 +22,7 @@ EXAMPLES = """examples:
 def register(verbs: Verbs) -> None:
     """Add the verb."""
     push = add_verb(verbs, "push", "install a signed bundle on a host", EXAMPLES, _push)
-    push.add_argument("bundle", type=Path, metavar="BUNDLE")
+    push.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE")
     push.add_argument("--to", required=True, metavar="HOST", help="DIR or user@host:DIR")
     push.add_argument(
         "--trust",
@@ -77,10 +77,25 @@ def _push(args: argparse.Namespace) -> int:
     from deploy.push.trust import releasing_root
 
     host = named_host(args.to, args)
-    payload = _newest(args.bundle, args.releases)
-    root = releasing_root(args.trust, payload, str(args.bundle))
+    bundle = _bundle(args.bundle, args.trust)
+    payload = _newest(bundle, args.releases)
+    root = releasing_root(args.trust, payload, str(bundle))
     words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
-    return relay(install(host, args.bundle.name, payload, root, *words))
+    return relay(install(host, bundle.name, payload, root, *words))
+
+
+def _bundle(named: Path | None, roots: list[Path]) -> Path:
+    """The bundle; `--trust ROOT.json BUNDLE` takes it for one more root, from which it is removed.
+
+    Raises ConfigError where none is named.
+    """
+    if named is None and len(roots) > 1:
+        return roots.pop()
+    if named is None:
+        raise ConfigError(
+            "no bundle is named", where="push", cure="lineside-deploy push BUNDLE --to HOST"
+        )
+    return named
 
 
 def _newest(path: Path, releases: Path) -> bytes:

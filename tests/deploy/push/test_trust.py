@@ -50,3 +50,14 @@ def test_a_file_that_is_no_root_is_named(
     ours = workshops[0]
     assert push(ours.signed(), tmp_path / "s", tmp_path / "line.pub", ours.public) == 1
     assert "line.pub: no root of trust" in capsys.readouterr().err
+
+
+def test_a_bundle_behind_the_roots_is_the_bundle(
+    workshops: list[Workshop], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, station = workshops[0], str(tmp_path / "s")
+    words = ["push", "--to", station, "--trust", str(ours.public)]
+    assert main(words) == 2
+    assert "no bundle is named: lineside-deploy push BUNDLE --to HOST" in capsys.readouterr().err
+    assert main([*words, str(ours.signed("1.1.0"))]) == 0
+    assert "brightness 1.1.0 is current" in capsys.readouterr().out
