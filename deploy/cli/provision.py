@@ -77,6 +77,7 @@ def _provision(args: argparse.Namespace) -> int:
     else:
         lines += [f"install {bundle.title}, where it is not there" for bundle in bundles]
         lines += [f"make {wishes.certificate}, where it is not there"] if wishes.certificate else []
+        lines += [] if board.state.is_served and not plan.lines() else ["start the agent"]
     _print(args, lines)
     return 0
 
@@ -103,7 +104,7 @@ def _carry_out(
         payload = with_newest_signature(bundle, args.releases)
         if ensure_bundle(board, bundle.manifest, path.name, payload, args.trust):
             done.append(f"install {bundle.title}")
-    if done:
+    if done or not board.state.is_served:
         ensure_service(board)
         done.append("start the agent")
     return done

@@ -129,8 +129,15 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
     wheels.sha256 names the set: the hash of every wheel's name and content.
     """
     found = sorted(folder.glob("*.whl"))
-    names = {path.name.partition("-")[0] for path in found}
-    if not {"pip", "lineside"} <= names:
+    projects: dict[str, str] = {}
+    for path in found:
+        project = path.name.partition("-")[0].lower()
+        if project in projects:
+            cure = "leave the one of them in the folder that the board shall have"
+            two = f"{projects[project]} and {path.name} are wheels of one project"
+            raise ConfigError(two, where=str(folder), cure=cure)
+        projects[project] = path.name
+    if not {"pip", "lineside"} <= projects.keys():
         raise ConfigError(
             "needs the wheels of lineside and of pip, which installs the others",
             where=str(folder),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -17,7 +17,8 @@ ABSENT = "none"
 @dataclass(frozen=True)
 class BoardState:
     """user: who is logged in; is_root: may become root without a password; wheels: of the agent
-    that is installed; sums: sha256 of each file that was asked for, none where it is absent."""
+    that is installed; is_served: the agent's service is enabled and runs with what it has now;
+    sums: sha256 of each file that was asked for, none where it is absent."""
 
     user: str = ""
     is_root: bool = False
@@ -25,6 +26,7 @@ class BoardState:
     python: str = ""
     hostname: str = ""
     wheels: str = ""
+    is_served: bool = False
     keys: tuple[str, ...] = ()
     sums: dict[str, str] = field(default_factory=dict)
 
@@ -58,4 +60,16 @@ def parse_look(text: str) -> BoardState:
             found.setdefault(word, rest)
     names = ("user", "machine", "python", "hostname", "wheels")
     plain = {name: found.get(name, "") for name in names}
-    return BoardState(**plain, is_root=found.get("root") == "yes", keys=tuple(keys), sums=sums)
+    return BoardState(
+        **plain,
+        is_root=found.get("root") == "yes",
+        is_served=_is_served(found),
+        keys=tuple(keys),
+        sums=sums,
+    )
+
+
+def _is_served(found: Mapping[str, str]) -> bool:
+    """A board whose systemd does not run (while it is installed) says nothing of active."""
+    runs = found.get("active", "active") in ("active", "activating", "reloading")
+    return runs and found.get("enabled") == "enabled" and "restart" not in found

@@ -36,6 +36,7 @@ set -e
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 systemctl enable lineside-agent
 if [ -d /run/systemd/system ]; then systemctl restart --no-block lineside-agent; fi
+rm -f /var/lib/lineside-restart-due
 """
 """A station that is not armed yet counts as starting for minutes: that is not waited for."""
 
@@ -78,7 +79,8 @@ def ensure_certificate(board: Board, path: str, broker: Path, name: str, now: da
         return False
     agent = shlex.join([AGENT, "identity"])
     request = board.as_root(f"{agent} request {STATION}")
-    board.as_root(f"{agent} install {STATION}", sign_request(broker, request, name, now))
+    place = f"touch /var/lib/lineside-restart-due && {agent} install {STATION}"
+    board.as_root(place, sign_request(broker, request, name, now))
     return True
 
 

@@ -4,6 +4,10 @@ set -eu
 umask 077
 here=$1
 
+# Until the agent was started again; a connection may break anywhere before that.
+touch /var/lib/lineside-restart-due
+sync
+
 if [ -f "$here/hostname" ]; then
     hostname=$(cat "$here/hostname")
     (umask 022; printf '%s\n' "$hostname" >/etc/hostname)

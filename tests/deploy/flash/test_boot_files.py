@@ -22,6 +22,14 @@ def test_a_folder_without_pip_or_the_agent_is_refused(missing: str, tmp_path: Pa
     assert len(wheel_files(tmp_path)) == 3 + 1, "and the name of the set"
 
 
+def test_two_wheels_of_one_project_are_named(tmp_path: Path) -> None:
+    for name in ("lineside-1.0", "pip-24.0", "pip-25.1"):
+        (tmp_path / f"{name}-py3-none-any.whl").touch()
+    words = r"pip-24.0-py3-none-any.whl and pip-25.1-py3-none-any.whl are wheels of one project"
+    with pytest.raises(ConfigError, match=words):
+        wheel_files(tmp_path)
+
+
 def test_an_appliance_takes_a_bundle_without_wheels_and_no_other_image_does(tmp_path: Path) -> None:
     for name in ("caps-1.0.0.bundle", "root.json"):
         (tmp_path / name).write_text(name)

@@ -40,6 +40,22 @@ def test_a_bare_board_lacks_everything() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "is_served"),
+    [
+        ("enabled enabled\nactive active", True),
+        ("enabled enabled\nactive activating", True),
+        ("enabled enabled", True),
+        ("enabled enabled\nactive failed", False),
+        ("enabled disabled\nactive active", False),
+        ("enabled enabled\nactive active\nrestart due", False),
+        ("enabled ", False),
+    ],
+)
+def test_the_service_is_asked_for_what_it_runs_with(lines: str, is_served: bool) -> None:
+    assert parse_look(f"{LOOK}{lines}\n").is_served == is_served
+
+
 def test_a_board_that_has_everything_lacks_nothing() -> None:
     board = parse_look(LOOK)
     assert board.sums["/etc/lineside/a b"] == ""

@@ -13,7 +13,11 @@ import pytest
 
 from deploy.__main__ import main
 from deploy.broker.certificates import ensure_certificates
-from deploy.provision.provision import AGENT
+from deploy.provision.board_state import look
+from deploy.provision.plan import make_plan
+from deploy.provision.provision import AGENT, Board, apply_plan
+from deploy.provision.wishes import Order, read_order
+from deploy.push.host import parse_host
 from tests.deploy.flash.stations import PUBLIC_KEY
 from tests.deploy.provision import board as boards
 from tests.deploy.provision.board import RunningBoard
@@ -95,6 +99,28 @@ def test_a_board_without_an_agent_gets_none_by_itself(
     assert provision(board, folder) == 4
     assert "station: has no agent: add --wheels DIR" in capsys.readouterr().err
     assert board.run("ls /var/lib/lineside /opt/lineside 2>/dev/null") == ""
+
+
+def test_a_call_that_was_cut_before_the_service_is_finished_by_the_next(
+    board: RunningBoard, folder: Path, capsys: Shown
+) -> None:
+    """The keys of before, whose file has no last newline, stay keys beside the new one."""
+    board.run("mkdir -p /opt/lineside /root/.ssh; echo 1 >/opt/lineside/wheels.sha256")
+    board.run("printf 'ssh-ed25519 AAAA bob@plant' >/root/.ssh/authorized_keys")
+    order = Order(folder / "station.toml", keys=(folder / "ann.pub",))
+    wishes = read_order(order)
+    host = parse_host("station:/", ssh_config=board.ssh_config)
+    state = look(host, [file.path for file in wishes.wanted.files])
+    apply_plan(Board(host, state), make_plan(wishes.wanted, state, "station"), wishes.wheels)
+    keys = board.run("cat /root/.ssh/authorized_keys")
+    assert keys == f"ssh-ed25519 AAAA bob@plant\n{PUBLIC_KEY}"
+
+    for steps in (["start the agent"], []):
+        assert provision(board, folder, "--key", folder / "ann.pub") == 0, capsys.readouterr().err
+        assert json.loads(capsys.readouterr().out)["steps"] == steps
+    assert board.run("systemctl is-enabled lineside-agent") == "enabled\n"
+    board.run("systemctl disable lineside-agent; rm -rf /opt/lineside /var/lib/lineside")
+    board.run("rm -rf /root/.ssh /etc/systemd/system/lineside-agent.service")
 
 
 @pytest.mark.slow
