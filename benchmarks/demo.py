@@ -12,14 +12,12 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
-import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from benchmarks.brokers import EmbeddedBroker
 from benchmarks.demo_page import MINUTES, NAME, PASSWORD, open_page
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
+from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.simulator import motor, parts
 
 console = Console(stderr=True)
@@ -127,8 +126,8 @@ def main() -> int:
         console.print(f"[red]lineside-agent ended with {code}[/red]")
         return 1
     verdicts = subscriber.snapshot()
-    sent = _sent(folder / "state")
-    console.print(_summary(verdicts, options.seed, sent))
+    given = _given(folder / "state")
+    console.print(_summary(verdicts, options.seed, given))
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     console.print(f"{minutes} min {seconds} s in all; everything it made is in {folder}/")
     console.print(
@@ -136,7 +135,7 @@ def main() -> int:
     )
     if options.page:
         _show_page(folder, options.seed, images)
-    return 0 if sent == len(verdicts) else 1
+    return 0 if given == len(verdicts) else 1
 
 
 def _show_page(folder: Path, seed: int, images: str) -> None:
@@ -220,7 +219,7 @@ def live_table(verdicts: list[dict[str, Any]], expected: int) -> Table:
     return table
 
 
-def _summary(verdicts: list[dict[str, Any]], seed: int, sent: int) -> Table:
+def _summary(verdicts: list[dict[str, Any]], seed: int, given: int) -> Table:
     table = Table(title="Verdicts against the simulator's truth")
     table.add_column("")
     for channel in ("camera", "motor"):
@@ -236,7 +235,7 @@ def _summary(verdicts: list[dict[str, Any]], seed: int, sent: int) -> Table:
     for row in figures["camera"]:
         table.add_row(row, figures["camera"][row], figures["motor"][row])
     table.add_section()
-    table.add_row("messages sent / received", f"{sent} / {len(verdicts)}", "")
+    table.add_row("verdicts given / received", f"{given} / {len(verdicts)}", "")
     return table
 
 
@@ -269,11 +268,10 @@ def _share(count: int, of: int) -> str:
     return f"{count} of {of} ({100 * count / max(1, of):.1f} %)"
 
 
-def _sent(state_dir: Path) -> int:
-    """How many messages the station numbered, read from its outbox."""
-    with closing(sqlite3.connect(f"file:{state_dir}/outbox.db?mode=ro", uri=True)) as outbox:
-        (count,) = outbox.execute("SELECT sum(next_seq) FROM epoch").fetchone()
-    return int(count)
+def _given(state_dir: Path) -> int:
+    """How many verdicts the station numbered, from the record that it leaves at its end."""
+    last = ActedCounter(state_dir).last_run()
+    return 0 if last is None else last.given
 
 
 def _say(text: str) -> None:
