@@ -52,7 +52,7 @@ def commissioning(tmp_path: Path) -> Iterator[Commissioning]:
         yield Commissioning(folder, told, wait_for(log, r"password (\S+)"))
     finally:
         program.terminate()
-        program.wait(30)
+        program.wait(90)
     assert program.returncode == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
