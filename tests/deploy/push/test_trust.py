@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
+from deploy.push.trust import releasing_root
+from edge_agent.contracts.core.errors import SignatureError
 from tests.signing_kit import Workshop, open_workshop
 
 
@@ -43,13 +45,12 @@ def test_a_bundle_of_none_of_the_roots_ends_before_the_station(
     assert not (tmp_path / "s").exists()
 
 
-def test_a_file_that_is_no_root_is_named(
-    workshops: list[Workshop], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_no_root_is_named(workshops: list[Workshop], tmp_path: Path) -> None:
     (tmp_path / "line.pub").write_text("no root")
     ours = workshops[0]
-    assert push(ours.signed(), tmp_path / "s", tmp_path / "line.pub", ours.public) == 1
-    assert "line.pub: no root of trust" in capsys.readouterr().err
+    offered = [tmp_path / "line.pub", ours.public]
+    with pytest.raises(SignatureError, match=r"line\.pub: no root of trust"):
+        releasing_root(offered, ours.signed().read_bytes(), "brightness.bundle")
 
 
 def test_a_bundle_behind_the_roots_is_the_bundle(
