@@ -7,10 +7,12 @@ each with the sha256 of the signed list.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -41,11 +43,31 @@ def refuse_other_machine(wheels: WheelSet) -> None:
             )
 
 
+def refuse_full_disk(free_bytes: int, wheels: Sequence[Path], where: Path) -> None:
+    """Raises StorageError where less is free than the wheels unpack to; BundleError for no zip.
+
+    where: the slot.
+    """
+    try:
+        needed = sum(map(_unpacked_bytes, wheels))
+    except BadZipFile as error:
+        raise BundleError(str(error), where=str(where), cure="release it again") from error
+    if free_bytes < needed:
+        raise StorageError(
+            f"no space for the new agent: {needed / 1e6:.1f} MB are needed, "
+            f"{free_bytes / 1e6:.1f} MB are free",
+            where=str(where),
+            cure="free some space",
+        )
+
+
 def build_environment(slot: Path, wheels: Path, chosen: WheelSet) -> None:
     """A virtual environment in the empty folder `slot`, from the files in `wheels`; durable.
 
     Raises BundleError where pip refuses them, StorageError where the disk does.
     """
+    files = [wheels / wheel.file for wheel in chosen.wheels]
+    refuse_full_disk(shutil.disk_usage(wheels).free, files, slot)
     bare = [sys.executable, "-m", "venv", "--without-pip", str(slot)]
     _call(bare, "cannot hold an environment", BUILD_S)
     pins = slot / "pins.txt"
@@ -79,6 +101,11 @@ def try_environment(slot: Path, chosen: WheelSet, config: Path, owner: Path) -> 
         )
     if config.is_file():
         _call([*agent, "config", str(config)], "does not take this station.toml", TRY_S, owner)
+
+
+def _unpacked_bytes(wheel: Path) -> int:
+    with ZipFile(wheel) as archive:
+        return sum(one.file_size for one in archive.infolist())
 
 
 def _python(slot: Path) -> str:

@@ -57,9 +57,8 @@ class AgentSlots:
 
     def clean(self, slot: str) -> Path:
         """The empty folder of a slot, for an environment to be built in."""
-        with self.folder.subfolder(SLOTS, create=True) as slots:
-            if slot in slots.names():
-                slots.remove_tree(slot)
+        self.remove(slot)
+        with self.folder.subfolder(SLOTS) as slots:
             slots.subfolder(slot, create=True).close()
         return self.path(slot)
 
@@ -75,6 +74,12 @@ class AgentSlots:
             return
         if now is not None:
             self.folder.switch_link(PREVIOUS, f"{SLOTS}/{now}")
+        self.switch_back(slot)
+
+    def switch_back(self, slot: str | None) -> None:
+        """Make a slot current again; what it replaces has failed, and is no way back."""
+        if self.linked() == slot:
+            return
         if slot is None:
             self.folder.remove(CURRENT)
         else:
@@ -106,7 +111,22 @@ class AgentSlots:
             for name in slots.names():
                 if SLOT.fullmatch(name) and name not in (slot, *kept):
                     slots.remove_tree(name)
-        files = {wheel.file for wheel in wheels.wheels}
+        self._keep_wheels(wheels)
+
+    def remove(self, slot: str) -> None:
+        """Remove a slot, whole or half; raises OSError."""
+        with self.folder.subfolder(SLOTS, create=True) as slots:
+            if slot in slots.names():
+                slots.remove_tree(slot)
+
+    def forget(self, slot: str, kept: tuple[str | None, ...]) -> None:
+        """Remove a slot that is none of `kept`, and the wheels that the current one has not."""
+        if slot not in (*kept, self.linked(), self.linked(PREVIOUS)):
+            self.remove(slot)
+        self._keep_wheels(self.wheel_set(self.linked()))
+
+    def _keep_wheels(self, wheels: WheelSet | None) -> None:
+        files = set() if wheels is None else {wheel.file for wheel in wheels.wheels}
         with self.folder.subfolder(WHEELS, create=True) as stored:
             for name in stored.names():
                 if name.endswith(".whl") and name not in files:

@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import BundleError, SignatureError, StorageError
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    LinesideError,
+    SignatureError,
+    StorageError,
+)
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.contracts.model.signature import Signature
@@ -88,7 +93,7 @@ def opened_agent(station: AgentStation, around: Around = as_it_is) -> Iterator[U
     ):
         actions = _Actions(station, root, folder)
         table = {state: around(state, one) for state, one in actions.by_state().items()}
-        yield UpdateMachine(folder, table, verb=VERB)
+        yield UpdateMachine(folder, table, actions.forget, VERB)
 
 
 def agent_journal(root: Path) -> Journal | None:
@@ -104,7 +109,7 @@ def return_to_previous(station: AgentStation) -> str:
     """Let the agent of before run again by a person's word; its version.
 
     The one that runs is given up, so that no timer brings it back. Raises BundleError where there
-    is none, or an update is at work.
+    is none, where it was withdrawn, or an update is at work.
     """
     with opened_agent(station) as machine, Folder.open(station.root / AGENT) as folder:
         slots, now = AgentSlots(folder), AgentSlots(folder).linked()
@@ -118,6 +123,8 @@ def return_to_previous(station: AgentStation) -> str:
             )
         machine.refuse_given_up(previous)
         machine.refuse_at_work()
+        with Folder.open(station.root) as root:
+            refuse_withdrawn(previous, _trusted(station, root), str(slots.path(previous)))
         given_up = read_quarantine(folder).with_one((now,), "a person went back")
         write(folder, QUARANTINE, given_up)
         slots.switch(previous)
@@ -210,7 +217,11 @@ class _Actions:
         slot = journal.candidate
         if self._slots.wheel_set(slot) is None:
             wheels = self._wheels(journal)
-            self._station.build(self._slots.clean(slot), self._folder.path / WHEELS, wheels)
+            try:
+                self._station.build(self._slots.clean(slot), self._folder.path / WHEELS, wheels)
+            except (LinesideError, OSError):
+                self._slots.remove(slot)  # what is half built fills a disk that may be full
+                raise
             self._slots.finish(slot, self._folder.read(INCOMING) or b"")
         before = self._slots.linked()
         return journal.model_copy(update={"slot": slot, "before": before})
@@ -249,7 +260,7 @@ class _Actions:
     def _roll_back(self, journal: Journal) -> Journal:
         """The trial goes last: until then a kill leaves what tells whom to restart."""
         trial = read_trial(self._folder)
-        self._slots.switch(journal.before)
+        self._slots.switch_back(journal.before)
         record = read_record(self._station.state_dir)
         runs = trial is not None and record is not None and record.trial == trial.trial
         if runs and record is not None and record.verdict != "failed" and record.starts:
@@ -257,6 +268,13 @@ class _Actions:
         for name in (TRIAL, SIGNATURE, INCOMING):
             self._folder.remove(name)
         return journal
+
+    def forget(self, journal: Journal) -> None:
+        """Nothing stays of a candidate that was given up: a card holds few agents."""
+        for name in (SIGNATURE, INCOMING):
+            self._folder.remove(name)
+        trial = read_trial(self._folder)
+        self._slots.forget(journal.candidate, (None if trial is None else trial.before,))
 
     def _released(self, journal: Journal) -> Release:
         """The release of the candidate, checked anew; raises SignatureError or RollbackError."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ensurepip
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.signing.wheel_release import read_wheels
-from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.model.wheel_set import WheelSet
 from edge_agent.update.agent_environment import (
     build_environment,
+    refuse_full_disk,
     refuse_other_machine,
     try_environment,
 )
@@ -96,3 +98,20 @@ def test_wheels_for_another_machine_are_refused_by_name(wheels: Path) -> None:
     odd = chosen.wheels[0].model_copy(update={"file": file})
     with pytest.raises(BundleError, match=r"riscv64\.whl is not for this machine"):
         refuse_other_machine(chosen.model_copy(update={"wheels": [odd]}))
+
+
+def test_a_full_disk_is_named_before_anything_is_built(wheels: Path, tmp_path: Path) -> None:
+    files = sorted(wheels.glob("*.whl"))
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(files[0])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needed = sum(int(line.split()[-1]) for line in listed.stdout.splitlines()[1:])
+    refuse_full_disk(needed, files[:1], tmp_path)
+    with pytest.raises(StorageError, match=r"no space for the new agent: .* are needed"):
+        refuse_full_disk(needed - 1, files[:1], tmp_path)
+    (tmp_path / "no.whl").write_text("no archive")
+    with pytest.raises(BundleError, match="not a zip file"):
+        refuse_full_disk(needed, [tmp_path / "no.whl"], tmp_path)

@@ -248,6 +248,57 @@ def test_a_person_goes_back_and_no_timer_forward(
         return_to_previous(station)
 
 
+def test_a_withdrawn_agent_is_not_returned_to(tmp_path: Path) -> None:
+    workshop = agent_workshop(tmp_path / "workshop")
+    root = tmp_path / "station"
+    (root / "trust").mkdir(parents=True)
+    (root / "state").mkdir()
+    shutil.copy(workshop.public, root / "trust" / "root.json")
+    station = at(root, workshop, Deeds())
+    release_small_agent(workshop, "1.0.0")
+    begin(station, workshop)
+    to_the_end(station, Fault("done", PowerCut))
+    release_small_agent(workshop, "1.1.0")
+    workshop.repository().withdraw("agent/agent-any-1.0.0.wheels")
+    begin(station, workshop)
+    to_the_end(station, Fault("done", PowerCut))
+    with pytest.raises(BundleError, match="withdrawn"):
+        return_to_previous(station)
+    assert current(station) == "1.1.0"
+
+
+@pytest.mark.parametrize("fault", ["build", "try", "probation"])
+def test_nothing_stays_of_an_agent_that_was_given_up(
+    fault: str, station: AgentStation, workshop: Workshop
+) -> None:
+    def full(slot: Path, wheels: Path, chosen: WheelSet) -> None:
+        build(slot, wheels, chosen)
+        raise StorageError("no space for the new agent", where=str(slot))
+
+    def fails(*_: object) -> bool:
+        raise BundleError("does not arm", where="agent")
+
+    changes: dict[str, dict[str, object]] = {
+        "build": {"build": full},
+        "try": {"try_it": fails},
+        "probation": {"proven": fails},
+    }
+    faulty = replace(station, **changes[fault])  # type: ignore[arg-type]
+    before = content(station)
+    begin(faulty, workshop)
+    assert to_the_end(faulty, Fault("done", PowerCut)).state == "quarantine"
+    assert (current(station), content(station)) == ("1.0.0", before)
+    with pytest.raises(BundleError, match="there is no agent of before"):
+        return_to_previous(station)
+
+
+def content(station: AgentStation) -> list[str]:
+    """The slots and files of the agent's folder that take space."""
+    agent = station.root / "agent"
+    found = [*agent.glob("slots/*"), *agent.glob("wheels/*.whl"), *agent.glob("incoming.*")]
+    return sorted(str(path.relative_to(agent)) for path in found)
+
+
 def test_an_older_agent_is_refused(station: AgentStation, workshop: Workshop) -> None:
     old = newest_agent(station, NAME, str(workshop.folder / "releases"))
     begin(station, workshop)
