@@ -14,9 +14,9 @@ EXAMPLES = """examples:
   lineside-agent factory-reset --root /var/lib/lineside --name press3
   lineside-agent factory-reset --root /var/lib/lineside --name press3 --identity
 
-The agent must be stopped; --service stops and starts it. Bundles, evidence, outbox and what was
-learned are removed; with --identity also station.toml, certificates, trusted root, users and the
-audit log.
+The agent must be stopped; --service stops and starts it, and lineside-follow where
+that runs. Bundles, evidence, outbox and what was learned are removed; with --identity also
+station.toml, certificates, keys, passwords, trusted root, users and the audit log.
 """
 
 
@@ -43,7 +43,7 @@ def _reset(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
     from edge_agent.station.factory_reset import Wish, factory_reset
-    from edge_agent.station.service import stopped
+    from edge_agent.station.service import stopped_with_follower
 
     path = args.station or args.root / "station.toml"
     wish = Wish(
@@ -54,7 +54,8 @@ def _reset(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
     )
     config = read_config(path)
-    with stopped(args.service if not args.dry_run else "", starts=not args.identity):
+    service = "" if args.dry_run else args.service
+    with stopped_with_follower(service, starts=not args.identity):
         done = factory_reset(config, path, args.root, wish, clock=SystemClock())
     if args.json:
         print(json.dumps(asdict(done)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ValidationInfo
 
 from edge_agent.contracts.core.extras import Library
 from edge_agent.contracts.core.strict import Strict
@@ -40,3 +41,31 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
 
 StationPath = Annotated[Path, AfterValidator(_beside_the_file)]
 """A path; a relative one is relative to the folder of the file that names it."""
+
+IDENTITY = "identity"
+IdentityPath = Annotated[StationPath, IDENTITY]
+"""The path of what says who this station is, or lets it in: a key, a certificate, a password."""
+
+
+def identity_paths(value: object) -> Iterator[Path]:
+    """Every IdentityPath below a table, or a list or dict of tables, in the order of the fields."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner = getattr(value, name)
+            marks = (
+                *field.metadata,
+                *(m for arg in get_args(field.annotation) for m in _marks(arg)),
+            )
+            if IDENTITY not in marks:
+                yield from identity_paths(inner)
+            elif inner is not None:
+                yield inner
+    elif isinstance(value, dict):
+        yield from identity_paths(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from identity_paths(one)
+
+
+def _marks(annotation: object) -> tuple[object, ...]:
+    return getattr(annotation, "__metadata__", ())

@@ -3,7 +3,7 @@
 | what | removed |
 |---|---|
 | bundles, their updates, evidence, outbox, golden checks, channels' memory, thresholds | always |
-| station.toml, certificates, keys, trusted root, users, audit log, epoch | with the identity |
+| station.toml, certificates, keys, passwords, trusted root, users, audit, epoch | on request |
 | the agent, its environments, and everything that Lineside did not write | never |
 
 The audit log records it first. What keeps event ids unique and old orders out goes with the
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +24,26 @@ from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import fsync_dir, storage_error
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
+from edge_agent.settings.toml import identity_paths
 from edge_agent.station.config import StationConfig
+from edge_agent.update.folder import Folder
 
 VERDICT = "verdict"
+REBUILT = "outbox.rebuilt.db"
+"""The whole outbox where a rebuild was cut short at its end."""
+
 OF_THE_ROOT = ("bundles", "update")
 OF_THE_STATE = (
     *("outbox.db", "outbox.db-wal", "outbox.db-shm", "ballast"),
+    *("outbox.rebuilding.db*", f"{REBUILT}*", "damaged-*"),
     *("evidence", "golden", "channels", "shadow", "webhook"),
     *("state.json", "sparkplug.json", "thresholds.json"),
 )
+"""Names, or patterns of names, in the state folder."""
+
 OF_THE_IDENTITY, OF_THE_IDENTITY_IN_ROOT = ("audit", "epoch"), ("trust", "keys", "rollout")
+OF_THE_SYSTEM = ("/etc/ssl", "/etc/pki", "/usr")
+"""Authorities that a station may name and that all programs of the board use."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,9 @@ def factory_reset(
 ) -> Reset:
     """Reset the station of the configuration file `path` and the folder `root`.
 
-    Raises ConfigError for another name, StorageError while an agent runs, or while verdicts wait
-    that nobody has received. What was begun and cut short is finished by another call.
+    Raises ConfigError for another name, StorageError while an agent runs or an update is at
+    work, or while verdicts wait that nobody has received. What was begun and cut short is
+    finished by another call.
     """
     if wish.name != config.station.id:
         raise ConfigError(
@@ -82,9 +94,12 @@ def factory_reset(
                 where=str(state_dir),
                 cure="let the station send them, or add --discard-verdicts",
             )
-        head = "" if wish.dry_run else _recorded(config, wish, verdicts, clock)
-        found = [one for one in _parts(config, path, root, wish.identity) if _is_there(one)]
-        if not wish.dry_run:
+        if wish.dry_run:
+            found = _found(config, path, root, wish.identity)
+            return Reset([str(one) for one in found], verdicts, "")
+        with _updates_held(root):
+            head = _recorded(config, wish, verdicts, clock)
+            found = _found(config, path, root, wish.identity)
             _remove_all(found)
         return Reset([str(one) for one in found], verdicts, head)
     finally:
@@ -94,7 +109,10 @@ def factory_reset(
 def _waiting(store: OutboxStore, wish: Wish) -> int | None:
     """How many verdicts wait; at least one in an outbox that cannot be read."""
     if not store.path.exists():
-        return 0
+        if not store.path.with_name(REBUILT).exists():
+            return 0
+        if wish.dry_run:
+            return None  # Opening it would end the rebuild.
     try:
         store.open()
         return store.waiting(VERDICT)
@@ -106,21 +124,38 @@ def _waiting(store: OutboxStore, wish: Wish) -> int | None:
         raise
 
 
+@contextmanager
+def _updates_held(root: Path) -> Iterator[None]:
+    """No update, install or rollback begins; raises StorageError where one is at work."""
+    folders = [root / "update", *sorted((root / "bundles").glob("*"))]
+    with ExitStack() as held:
+        for path in folders:
+            if path.is_dir() and not path.is_symlink():
+                try:
+                    folder = held.enter_context(Folder.open(path, guarded=False))
+                    held.enter_context(folder.locked())
+                except OSError as error:
+                    raise storage_error(path, error) from error
+        yield
+
+
+def _found(config: StationConfig, path: Path, root: Path, identity: bool) -> list[Path]:
+    return [one for one in dict.fromkeys(_parts(config, path, root, identity)) if _is_there(one)]
+
+
 def _parts(config: StationConfig, path: Path, root: Path, identity: bool) -> Iterator[Path]:
     """What goes, in this order: station.toml last, by which another call would finish."""
     yield from (root / name for name in OF_THE_ROOT)
-    yield from (config.station.state_dir / name for name in OF_THE_STATE)
+    for pattern in OF_THE_STATE:
+        yield from sorted(config.station.state_dir.glob(pattern))
     yield config.station.commissioning
     if not identity:
         return
     yield from (config.station.state_dir / name for name in OF_THE_IDENTITY)
     yield from (root / name for name in OF_THE_IDENTITY_IN_ROOT)
-    mqtt = config.mqtt
-    if mqtt is not None:
-        tls = mqtt.tls
-        secrets = (tls.ca_file, tls.cert_file, tls.key_file) if tls is not None else ()
-        yield from (file for file in (*secrets, mqtt.password_file) if file is not None)
-    yield config.web.users_file
+    for file in identity_paths(config):
+        if not any(file.is_relative_to(folder) for folder in OF_THE_SYSTEM):
+            yield file
     yield path
 
 

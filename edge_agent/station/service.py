@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from edge_agent.contracts.core.errors import DeviceError
 
 LIMIT_S = 180
+FOLLOWER = "lineside-follow.service"
+"""The unit that takes part in rollouts, beside the agent."""
 
 
 @contextmanager
@@ -29,6 +31,27 @@ def stopped(service: str, *, starts: bool = True, systemctl: str = "systemctl") 
         raise
     if starts:
         _call(systemctl, "start", service)
+
+
+@contextmanager
+def stopped_with_follower(
+    service: str, *, starts: bool = True, systemctl: str = "systemctl"
+) -> Iterator[None]:
+    """`stopped` for the service, and for FOLLOWER too where that one runs."""
+    follower = FOLLOWER if service and _runs(systemctl, FOLLOWER) else ""
+    with (
+        stopped(follower, starts=starts, systemctl=systemctl),
+        stopped(service, starts=starts, systemctl=systemctl),
+    ):
+        yield
+
+
+def _runs(systemctl: str, service: str) -> bool:
+    command = [systemctl, "is-active", "--quiet", service]
+    try:
+        return subprocess.run(command, timeout=LIMIT_S, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def _call(systemctl: str, verb: str, service: str) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.extras import ARGON2, JINJA2, STARLETTE, UVICORN, Library
-from edge_agent.settings.toml import StationPath, Table
+from edge_agent.settings.toml import IdentityPath, Table
 
 
 class WebTable(Table):
@@ -20,12 +20,12 @@ class WebTable(Table):
         default="127.0.0.1", description="address to listen on; 0.0.0.0: every network"
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port")
-    tls_cert: StationPath | None = Field(default=None, description="certificate chain, PEM")
-    tls_key: StationPath | None = Field(default=None, description="its private key, PEM")
+    tls_cert: IdentityPath | None = Field(default=None, description="certificate chain, PEM")
+    tls_key: IdentityPath | None = Field(default=None, description="its private key, PEM")
     plain_http: bool = Field(
         default=False, description="allow another host than this one without TLS"
     )
-    users_file: StationPath = Field(
+    users_file: IdentityPath = Field(
         default=Path("users.json"),
         validate_default=True,
         description="people and roles, from `lineside-agent users add`; absent: read-only, and "

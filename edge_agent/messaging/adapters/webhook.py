@@ -26,7 +26,7 @@ from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import StationPath
+from edge_agent.settings.toml import IdentityPath, StationPath
 
 LOG = logging.getLogger("lineside.adapter")
 
@@ -47,10 +47,10 @@ class WebhookTable(AdapterTable):
     streams: list[Literal["verdict", "alarm", "gap", "evidence"]] = Field(
         default=["verdict", "alarm"], min_length=1, description="which messages"
     )
-    secret_file: StationPath | None = Field(
+    secret_file: IdentityPath | None = Field(
         default=None, description="its first line signs each body (HMAC-SHA256)"
     )
-    ca_file: StationPath | None = Field(
+    ca_file: IdentityPath | None = Field(
         default=None, description="PEM of the server's authority; absent: the system's"
     )
     timeout_s: float = Field(default=10, gt=0, le=300, description="longest wait for an answer")

@@ -12,6 +12,7 @@ from edge_agent.audit.segments import records, verify
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
 from edge_agent.station.factory_reset import OF_THE_STATE
+from edge_agent.update.folder import Folder
 
 Shown = pytest.CaptureFixture[str]
 
@@ -27,6 +28,19 @@ host = "broker"
 ca_file = "tls/ca.pem"
 cert_file = "tls/press3.pem"
 key_file = "tls/press3.key"
+[web]
+tls_cert = "tls/page.pem"
+tls_key = "tls/page.key"
+[trigger]
+driver = "http"
+token_file = "tls/token"
+[line]
+join = "trigger"
+[[adapter]]
+driver = "webhook"
+url = "https://mes/x"
+secret_file = "tls/secret"
+ca_file = "/etc/ssl/certs/plant.pem"
 [[channel]]
 name = "top"
 kind = "image"
@@ -34,10 +48,14 @@ bundle = "bundles/caps/current"
 [channel.source]
 driver = "simulated"
 """
-KEPT = {"station.toml", "tls/ca.pem", "tls/press3.pem", "tls/press3.key", "trust/root.json"}
+KEPT = {
+    *("station.toml", "trust/root.json", "tls/ca.pem", "tls/press3.pem", "tls/press3.key"),
+    *("tls/page.pem", "tls/page.key", "tls/token", "tls/secret"),
+}
 FOREIGN = {"agent/slots/a/bin/python", "notes.txt"}
 GOES = {
     *("bundles/caps/current/caps.bundle", "update/journal.json", "state/evidence/1.png"),
+    *("state/damaged-20260101-000000.db", "state/damaged-20260101-000000.db-wal"),
     *(f"state/{name}" for name in OF_THE_STATE if name.endswith(".json")),
 }
 
@@ -103,6 +121,23 @@ def test_an_outbox_that_cannot_be_read_is_one_with_verdicts(root: Path) -> None:
     (root / "state" / "outbox.db").write_bytes(b"SQLite format 3\0" + bytes(5000))
     assert reset(root) == 1
     assert (root / "bundles").exists()
+
+
+def test_verdicts_of_a_rebuild_that_was_cut_short_are_not_lost(root: Path) -> None:
+    outbox(root).close()
+    (root / "state" / "outbox.db").rename(root / "state" / "outbox.rebuilt.db")
+    assert reset(root) == 1
+    assert reset(root, "--discard-verdicts") == 0
+    assert not list((root / "state").glob("outbox*"))
+
+
+@pytest.mark.parametrize("folder", ["update", "bundles/caps"])
+def test_an_update_at_work_is_not_disturbed(root: Path, folder: str, capsys: Shown) -> None:
+    before = there(root)
+    with Folder.open(root / folder) as held, held.locked():
+        assert reset(root) == 1
+    assert "another install or rollback is at work" in capsys.readouterr().err
+    assert there(root) >= before
 
 
 def test_another_name_and_a_running_agent_are_refused(root: Path, capsys: Shown) -> None:

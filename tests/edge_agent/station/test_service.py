@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.systemd.unit import FOLLOW_NAME
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.station.service import stopped
+from edge_agent.station.service import FOLLOWER, stopped, stopped_with_follower
 
 
 @pytest.fixture
@@ -35,6 +36,15 @@ def test_after_an_error_it_runs_again(systemctl: Callable[[], list[str]], tmp_pa
     with pytest.raises(KeyError), stopped("b", starts=False, systemctl=program):
         raise KeyError
     assert systemctl() == ["stop a", "stop b", "start b"]
+
+
+def test_the_follower_is_stopped_too_where_it_runs(
+    systemctl: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    with stopped_with_follower("agent", systemctl=str(tmp_path / "systemctl")):
+        assert systemctl()[1:] == [f"stop {FOLLOWER}", "stop agent"]
+    assert systemctl()[3:] == ["start agent", f"start {FOLLOWER}"]
+    assert FOLLOWER == FOLLOW_NAME, "the unit that is written is the one that is stopped"
 
 
 def test_a_service_that_does_not_obey_is_told(
