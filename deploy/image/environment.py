@@ -11,6 +11,10 @@ from deploy.image.workstation import run_tool
 from edge_agent.contracts.core.errors import StorageError
 
 HOME = "opt/lineside"
+"""A link to the environment, so that another one takes its place in one step, also on an overlay,
+which cannot exchange a folder of the read-only root."""
+
+PLACE = "opt/lineside-image"
 PLATFORMS = (
     "manylinux_2_28_aarch64",
     "manylinux_2_27_aarch64",
@@ -28,9 +32,10 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     pip of the wheels runs on the workstation's Python, and takes wheels for the board's.
     """
     version = python_version(root)
-    home = root / HOME
+    home = root / PLACE
     site = home / "lib" / f"python{version}" / "site-packages"
     site.mkdir(parents=True)
+    (root / HOME).symlink_to(home.name)
     platforms = [word for name in PLATFORMS for word in ("--platform", name)]
     pip = next(path for path in wheels if path.name.startswith("pip-"))
     words = [sys.executable, f"{pip}/pip", "--disable-pip-version-check", "install", "--no-index"]

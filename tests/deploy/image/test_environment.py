@@ -63,6 +63,7 @@ def test_programs_start_the_boards_python_with_what_the_wheels_hold(
     wheels = [make_wheel(tmp_path, "lineside", extra), make_wheel(tmp_path, "runtime")]
     install_agent(root, [*wheels, pip_wheel(tmp_path)])
     home = root / "opt/lineside"
+    assert home.readlink() == Path("lineside-image"), "what install-agent.sh replaces in one step"
     program = (home / "bin/lineside-agent").read_text().splitlines()
     assert program[0] == "#!/opt/lineside/bin/python"
     assert (home / "bin/python3").readlink() == Path("/usr/bin/python3")
