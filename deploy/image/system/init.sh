@@ -36,7 +36,7 @@ partition() {
 
 while read -r file; do insmod "/modules/$file" 2>/dev/null; done </modules/order
 id=$(sed 's/.*root=PARTUUID=\([0-9a-f]*\).*/\1/' /proc/cmdline)
-tries=0
+tries=0 state=
 while true; do
     set -- $(disks)
     # Root and state of two cards would be mixed, and verdicts would go to the wrong one.
