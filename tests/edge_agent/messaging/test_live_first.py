@@ -23,24 +23,27 @@ def part(number: int) -> PartMessage:
 def test_an_alarm_overtakes_the_backlog_which_says_that_it_is_late(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
         broker.stop()
-        with Line(tmp_path / "s", broker.port, window=20) as line:
+        with Line(tmp_path / "s", broker.port) as line:
             for k in range(300):
                 line.outbox.put(part(k))
             line.put(OLD)
             # What is not on disk yet when the connection begins is no backlog.
             assert wait_until(lambda: line.outbox._queue.empty)
-            broker.start()
-            with Client(broker.port, "lineside/#") as plant:
-                assert wait_until(lambda: len(plant.payloads) > 20)
-                now = SystemClock().utc_ns()
-                alarm = AlarmMessage(
-                    station="test", at_ns=now, source="spindle", name="machine", active=True,
-                    severity="critical", since_ns=now,
-                )  # fmt: skip
-                line.outbox.put(alarm)
-                assert wait_until(lambda: line.outbox.waiting == 0, 30)
-                assert wait_until(lambda: len(plant.payloads) >= OLD + 301)
-                found = plant.documents()
+        broker.start()
+        with (
+            Client(broker.port, "lineside/#") as plant,
+            Line(tmp_path / "s", broker.port, window=20) as line,
+        ):
+            assert wait_until(lambda: len(plant.payloads) > 20)
+            now = SystemClock().utc_ns()
+            alarm = AlarmMessage(
+                station="test", at_ns=now, source="spindle", name="machine", active=True,
+                severity="critical", since_ns=now,
+            )  # fmt: skip
+            line.outbox.put(alarm)
+            assert wait_until(lambda: line.outbox.waiting == 0, 30)
+            assert wait_until(lambda: len(plant.payloads) >= OLD + 301)
+            found = plant.documents()
     kinds = [document["kind"] for document in found]
     # How far the backlog came before the alarm was made is the computer's affair.
     assert kinds.index("alarm") < OLD
