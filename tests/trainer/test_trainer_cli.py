@@ -57,6 +57,16 @@ def test_check_speaks_json(machines: Path, capsys: pytest.CaptureFixture[str]) -
     assert found["rates_hz"] == [2000.0]
 
 
+@pytest.mark.parametrize("words", ["crossval", "tune --out x", "synth --method perlin --out x"])
+def test_a_verb_that_keeps_no_budget_refuses_one(
+    words: str, plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "fit.toml"
+    settings.write_text('target = "rpi4"\n')
+    assert main([*words.split(), str(plates), "--config", str(settings)]) == 2
+    assert "choose a network, which `fit` alone does" in capsys.readouterr().err
+
+
 def test_check_names_faults_and_exits_3(
     plates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

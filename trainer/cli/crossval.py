@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.cli.fit import add_fit_options, config_from
+from trainer.cli.fit import add_fit_options, config_without_budget
 from trainer.console.tf_log import quiet_tensorflow
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
     from trainer.console.progress import TerminalProgress
     from trainer.workflow.kfold_files import run_kfold
 
-    config, folds, seeds = config_from(arguments), arguments.folds, arguments.seeds
+    config, folds, seeds = config_without_budget(arguments), arguments.folds, arguments.seeds
     return run_kfold(arguments.dataset, config, folds, seeds, arguments.out, TerminalProgress())
 
 
@@ -108,7 +108,7 @@ def _leave_out(arguments: argparse.Namespace) -> dict[str, Any]:
 
     choices, config, progress = (
         choices_of(arguments.choices),
-        config_from(arguments),
+        config_without_budget(arguments),
         TerminalProgress(),
     )
     dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)

@@ -88,6 +88,20 @@ def add_fit_options(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def config_without_budget(arguments: argparse.Namespace) -> FitConfig:
+    """`config_from` for a verb that compares nothing by time; ConfigError where a file asks it."""
+    from edge_agent.contracts.core.errors import ConfigError
+
+    config = config_from(arguments)
+    if config.target is not None or config.budget_ms is not None:
+        raise ConfigError(
+            "target and budget_ms choose a network, which `fit` alone does",
+            where=str(arguments.config),
+            cure="leave them out here; put what `fit` chose (size_px, options) in their place",
+        )
+    return config
+
+
 def config_from(arguments: argparse.Namespace) -> FitConfig:
     """The FitConfig of --config, overridden by what the command line gives."""
     from edge_agent.contracts.core.strict import validate

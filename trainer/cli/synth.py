@@ -8,7 +8,7 @@ import io
 import json
 from pathlib import Path
 
-from trainer.cli.fit import add_fit_options, config_from
+from trainer.cli.fit import add_fit_options, config_without_budget
 from trainer.console.tf_log import quiet_tensorflow
 
 
@@ -42,7 +42,8 @@ def _synth(arguments: argparse.Namespace) -> int:
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.synthesis import added_score, synthesise
 
-    out, progress, config = arguments.out.absolute(), TerminalProgress(), config_from(arguments)
+    config = config_without_budget(arguments)
+    out, progress = arguments.out.absolute(), TerminalProgress()
     if out.exists() and any(out.iterdir()):
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)

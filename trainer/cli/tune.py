@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from trainer.cli.fit import add_fit_options, config_from
+from trainer.cli.fit import add_fit_options, config_without_budget
 from trainer.console.tf_log import quiet_tensorflow
 
 
@@ -37,7 +37,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.tune import search
 
-    config, progress = config_from(arguments), TerminalProgress()
+    config, progress = config_without_budget(arguments), TerminalProgress()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
     split = guard(dataset, config, [], progress).split

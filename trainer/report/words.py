@@ -6,7 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.contracts.run_folder.metrics import BaselineMetrics, HeldOutMetrics, Metric
+from edge_agent.contracts.run_folder.metrics import (
+    BaselineMetrics,
+    BudgetMetrics,
+    HeldOutMetrics,
+    Metric,
+)
 from edge_agent.contracts.run_folder.run import RunFolder
 
 TITLES = {
@@ -120,8 +125,23 @@ def untested_labels(run: RunFolder) -> str:
 
 def warnings_of(run: RunFolder) -> list[str]:
     """What must be read before the figures."""
-    warnings = baseline_warning(run.metrics.held_out, run.metrics.baselines), untested_labels(run)
+    warnings = (
+        baseline_warning(run.metrics.held_out, run.metrics.baselines),
+        untested_labels(run),
+        budget_warning(run.metrics.budget),
+    )
     return [warning for warning in warnings if warning]
+
+
+def budget_warning(found: BudgetMetrics | None) -> str:
+    """A warning where the fitted network is predicted to miss its budget; else ''."""
+    if found is None or found.predicted_ms <= found.budget_ms:
+        return ""
+    return (
+        f"Over the budget: the fitted network is predicted to take {found.predicted_ms:.3g} ms on "
+        f"{found.target}, of {found.budget_ms:g} ms. Allow more time, or take a smaller model or "
+        "input."
+    )
 
 
 def baseline_warning(held_out: HeldOutMetrics, baselines: Mapping[str, BaselineMetrics]) -> str:

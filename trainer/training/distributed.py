@@ -79,14 +79,19 @@ class Cluster:
         self.summed([np.zeros(1, np.float32)])
 
 
+def in_cluster() -> bool:
+    """Whether TF_CONFIG names several machines; raises ConfigError as join_cluster does."""
+    text = os.environ.get("TF_CONFIG", "")
+    return bool(text) and _machines(text) > 1
+
+
 def join_cluster() -> Cluster | None:
     """The cluster that TF_CONFIG describes; None without one, or of one machine alone.
 
     Must come before TensorFlow computes anything. Waits until all machines are there. Of several
     GPUs the first one works. Raises ConfigError for a TF_CONFIG that is no such thing.
     """
-    text = os.environ.get("TF_CONFIG", "")
-    if not text or _machines(text) < 2:
+    if not in_cluster():
         return None
     import tensorflow as tf
 
@@ -95,7 +100,7 @@ def join_cluster() -> Cluster | None:
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     kind, number = resolver.task_type, int(resolver.task_id)
-    chiefs = len(json.loads(text)["cluster"].get("chief", []))
+    chiefs = len(json.loads(os.environ["TF_CONFIG"])["cluster"].get("chief", []))
     return Cluster(strategy, number if kind == "chief" else number + chiefs)
 
 

@@ -23,6 +23,7 @@ from trainer.console.progress import Progress
 from trainer.data.split import Split
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture
+from trainer.training.distributed import in_cluster
 from trainer.workflow.experiment import prepare_training, resolve
 
 if TYPE_CHECKING:
@@ -53,10 +54,12 @@ def within_budget(
 ) -> tuple[FitConfig, BudgetMetrics | None]:
     """The configuration that is best within the budget, and what it was compared with.
 
-    Without target and budget the configuration as it is. Raises ConfigError where nothing fits.
+    Without target and budget the configuration as it is. Raises ConfigError where nothing fits, and
+    on one machine of several.
     """
     if config.target is None and config.budget_ms is None:
         return config, None
+    _refuse_cluster()
     target = config.target or TARGET
     cost = find_cost(target)
     budget_ms = config.budget_ms or cost.budget_ms
@@ -100,6 +103,15 @@ def best(variants: Sequence[Variant], samples: int) -> Variant:
         return max(variants, key=lambda one: (one.size, one.ms))
     most = max(one.merit for one in known)
     return min((one for one in known if one.merit > most - 1 / samples), key=lambda one: one.ms)
+
+
+def _refuse_cluster() -> None:
+    if in_cluster():
+        raise ConfigError(
+            "several machines would each choose a network, and not the same one",
+            where="--target",
+            cure="choose on one machine; then give every machine what it chose (size_px, options)",
+        )
 
 
 def _point(variant: Variant, chosen: Variant) -> BudgetPoint:

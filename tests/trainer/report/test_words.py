@@ -5,10 +5,16 @@ import pytest
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
-from edge_agent.contracts.run_folder.metrics import BaselineMetrics, HeldOutMetrics, Metric
+from edge_agent.contracts.run_folder.metrics import (
+    BaselineMetrics,
+    BudgetMetrics,
+    HeldOutMetrics,
+    Metric,
+)
 from trainer.report.words import (
     as_sentence,
     baseline_warning,
+    budget_warning,
     interval_text,
     outcome_sentence,
     value_text,
@@ -37,6 +43,21 @@ def test_the_result_is_given_in_counts() -> None:
         "Of 100 defective samples not seen in training, 98 were found and 2 escaped. "
         "Of 1 good one, 1 was rejected."
     )
+
+
+def test_a_network_over_its_budget_is_told_before_the_figures() -> None:
+    found = BudgetMetrics(
+        target="rpi4",
+        budget_ms=40,
+        predicted_ms=52.4,
+        within=2,
+        source="measured",
+        merit_name="",
+        points=[],
+    )
+    assert "52.4 ms on rpi4, of 40 ms" in budget_warning(found)
+    assert budget_warning(found.model_copy(update={"budget_ms": 52.4})) == ""
+    assert budget_warning(None) == ""
 
 
 def test_without_good_labels_right_labels_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_a_budget_that_nothing_fits_is_refused_with_the_least_time(split: Split)
     asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 0.01})
     with pytest.raises(ConfigError, match=r"fastest cnn is predicted to take .* ms on rpi4"):
         within_budget(split, asked, SilentProgress())
+
+
+def test_machines_of_a_cluster_do_not_choose_each_for_itself(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
+    with pytest.raises(ConfigError, match="choose on one machine"):
+        within_budget(split, CNN.model_copy(update={"target": "rpi4"}), SilentProgress())
 
 
 def test_a_vibration_model_halves_its_window(machines: Path) -> None:
