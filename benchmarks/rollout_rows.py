@@ -41,9 +41,13 @@ class Plant:
     def close(self) -> None:
         """The folders are here."""
 
-    def go_back(self, name: str) -> str:
+    def version(self, name: str) -> str:
+        """What a station has now."""
+        return status(self.folder / name)[0].version
+
+    def go_back(self, name: str, had: str) -> str:
         """A station that failed has returned by itself."""
-        del name
+        del name, had
         return ""
 
     def update(self, name: str) -> str:
@@ -65,7 +69,7 @@ class Plant:
 
     def versions(self) -> list[str]:
         """What each station has now."""
-        return [status(self.folder / name)[0].version for name in self.names]
+        return [self.version(name) for name in self.names]
 
     def touched(self) -> int:
         """Stations that were handed the release."""
@@ -88,8 +92,14 @@ class Paper:
         del name
         return ""
 
-    def go_back(self, name: str) -> str:
+    def version(self, name: str) -> str:
+        """Of a folder that is not there."""
+        del name
+        return ""
+
+    def go_back(self, name: str, had: str) -> str:
         """Done."""
+        del had
         return self.update(name)
 
 

@@ -43,8 +43,7 @@ class Controller:
 
     def __init__(self, folder: Path, transport: Transport, clock: Clock) -> None:
         self._folder = folder
-        self._update: Act = transport.update
-        self._go_back: Act = transport.go_back
+        self._transport = transport
         self._clock = clock
         self._at_once = transport.at_once
         self._next_ns = 0
@@ -70,7 +69,10 @@ class Controller:
         left = [n for n in group if rollout.stations[n].progress in ("waiting", "begun")]
         while left and read_wish(self._folder) is None:
             batch, left = left[: self._at_once], left[self._at_once :]
-            rollout = self._each(rollout, batch, self._update, WAY_THERE, rollout.per_minute)
+            rollout = self._noted(rollout, batch)
+            rollout = self._each(
+                rollout, batch, self._transport.update, WAY_THERE, rollout.per_minute
+            )
             if self._too_many(rollout):
                 failed = rollout.names("failed")
                 reason = f"{len(failed)} failed, first {failed[0]}: "
@@ -95,13 +97,34 @@ class Controller:
         ):
             for start in range(0, len(names), self._at_once):
                 batch = names[start : start + self._at_once]
-                rollout = self._each(rollout, batch, self._go_back, steps)
+                act = self._way_back(rollout)
+                rollout = self._each(rollout, batch, act, steps)
         left = rollout.names("returning")
         if left:
             reason = f"{rollout.reason}; {len(left)} are not back, first {left[0]}"
             LOG.error("%s: `lineside-deploy rollout resume` tries again", reason)
             return rollout
         return self._enter(rollout, "failed", rollout.reason)
+
+    def _noted(self, rollout: Rollout, names: Sequence[str]) -> Rollout:
+        """With what the stations have that were not begun yet; it is written as they are begun."""
+        fresh = [name for name in names if rollout.stations[name].progress == "waiting"]
+        with ThreadPoolExecutor(max(1, len(fresh))) as pool:
+            versions = pool.map(self._version, fresh)
+        rows = {
+            name: rollout.stations[name].model_copy(update={"had": version})
+            for name, version in zip(fresh, versions, strict=True)
+        }
+        return rollout.model_copy(update={"stations": rollout.stations | rows})
+
+    def _way_back(self, rollout: Rollout) -> Act:
+        return lambda name: self._transport.go_back(name, rollout.stations[name].had)
+
+    def _version(self, name: str) -> str:
+        try:
+            return self._transport.version(name)
+        except LinesideError:
+            return ""  # the update that follows says why
 
     def _each(
         self,

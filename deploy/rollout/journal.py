@@ -21,10 +21,14 @@ ENDS: tuple[Phase, ...] = ("stopped", "failed", "done")
 
 
 class StationProgress(Strict):
-    """One station of a rollout; begun: at work, or the controller died while it was."""
+    """One station of a rollout; begun: at work, or the controller died while it was.
+
+    had: the version of before, empty where there was none, or where the station itself knows it.
+    """
 
     progress: Progress = "waiting"
     reason: str = ""
+    had: str = ""
 
 
 class Rollout(Strict):
@@ -48,7 +52,9 @@ class Rollout(Strict):
     def with_stations(self, rows: Mapping[str, tuple[Progress, str]]) -> Rollout:
         """The same with the progress and reason of some stations."""
         fresh = {
-            name: StationProgress(progress=progress, reason=reason[:400])
+            name: StationProgress(
+                progress=progress, reason=reason[:400], had=self.stations[name].had
+            )
             for name, (progress, reason) in rows.items()
         }
         return self.model_copy(update={"stations": self.stations | fresh})

@@ -33,8 +33,14 @@ class Transport(Protocol):
         Raises DeviceError for one out of reach.
         """
 
-    def go_back(self, name: str) -> str:
-        """Take a station back to what it had; nothing where it is there already."""
+    def version(self, name: str) -> str:
+        """What a station has before it is begun; empty for nothing, or where it is not known."""
+
+    def go_back(self, name: str, had: str) -> str:
+        """Take a station back to what it had; nothing where it is there already.
+
+        had: what `version` said before. One that had the release keeps it.
+        """
 
     def close(self) -> None:
         """Leave; twice is fine."""

@@ -83,7 +83,11 @@ class MqttTransport:
         """Let a station install the release; why it did not stay there, or nothing."""
         return self._desire(name, "install")
 
-    def go_back(self, name: str) -> str:
+    def version(self, name: str) -> str:
+        """Nothing: a station that follows rollouts keeps what it had by itself."""
+        return ""
+
+    def go_back(self, name: str, had: str) -> str:
         """Take a station back to what it had; nothing where it is there already."""
         return self._desire(name, "return")
 

@@ -55,10 +55,10 @@ class SshTransport:
             return ""
         return str(found.get("reason") or answer.stderr.strip() or f"ended in {found.get('state')}")
 
-    def go_back(self, name: str) -> str:
+    def go_back(self, name: str, had: str) -> str:
         """Take a station back to what it had; nothing where it is there already."""
         host = self._inventory.host(name)
-        if self.version(name) != self._release.version:
+        if had == self._release.version or self.version(name) != self._release.version:
             return ""
         answer = ask(host, "rollback", "--json", self._release.name)
         return "" if answer.code == 0 else answer.stderr.strip() or f"exit code {answer.code}"

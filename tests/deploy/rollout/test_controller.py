@@ -56,10 +56,13 @@ class Plant:
         self.has[name] = "1.1.0"
         return ""
 
-    def go_back(self, name: str) -> str:
+    def version(self, name: str) -> str:
+        return self.has[name]
+
+    def go_back(self, name: str, had: str) -> str:
         if name in self.silent:
             raise DeviceError("cannot be reached", where=name)
-        self.has[name] = "1.0.0"
+        self.has[name] = had or "1.0.0"
         return ""
 
     @property
@@ -119,6 +122,13 @@ def test_too_many_failures_take_everybody_back(begin: Callable[..., Path]) -> No
     assert (rollout.phase, plant.new) == ("failed", 0)
     assert len(plant.touched) < 50
     assert len(rollout.names("waiting")) == len(NAMES) - len(plant.touched)
+
+
+def test_each_station_returns_to_what_it_had(begin: Callable[..., Path]) -> None:
+    plant = Plant(bad={NAMES[20], NAMES[21]})
+    plant.has |= {NAMES[0]: "0.9.0", NAMES[5]: "1.1.0"}
+    assert controller(begin(), plant).run().phase == "failed"
+    assert (plant.has[NAMES[0]], plant.has[NAMES[5]], plant.new) == ("0.9.0", "1.1.0", 1)
 
 
 def test_a_failure_within_the_limit_is_reported_and_no_more(begin: Callable[..., Path]) -> None:

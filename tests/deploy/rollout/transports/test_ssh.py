@@ -36,11 +36,13 @@ def test_a_station_is_asked_and_taken_back_by_its_own_verbs(
     release = Release(new.name, new.read_bytes(), "brightness", "1.1.0", "0" * 64)
     stations = SshTransport(read_inventory(tmp_path / "stations.toml"), release, 0.0)
     assert stations.version("a") == "1.0.0"
-    assert stations.go_back("a") == "", "it does not have the release"
+    assert stations.go_back("a", "1.0.0") == "", "it does not have the release"
     assert stations.update("a") == ""
     assert stations.update("a") == "", "begun again by a controller that died"
-    assert stations.go_back("a") == ""
-    assert stations.go_back("a") == ""
+    assert stations.go_back("a", "1.1.0") == "", "it had the release before"
+    assert stations.version("a") == "1.1.0"
+    assert stations.go_back("a", "1.0.0") == ""
+    assert stations.go_back("a", "1.0.0") == ""
     assert versions(tmp_path) == ["1.0.0", "1.0.0"]
 
 
