@@ -93,7 +93,7 @@ def config_without_budget(arguments: argparse.Namespace) -> FitConfig:
     from edge_agent.contracts.core.errors import ConfigError
 
     config = config_from(arguments)
-    if config.target is not None or config.budget_ms is not None:
+    if config.budget is not None:
         raise ConfigError(
             "target and budget_ms choose a network, which `fit` alone does",
             where=str(arguments.config),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.model.target_cost import find_cost
 
 ImageAugmentation = Literal[
     "flip", "rotate", "brightness", "scale", "blur", "glare", "dust", "belt", "exposure"
@@ -72,6 +73,10 @@ class AcceptanceTable(Strict):
     )
 
 
+TARGET = "x86"
+"""What a budget is for where no target is named."""
+
+
 class FitConfig(Strict):
     """A fit. What the command line gives overrides the file."""
 
@@ -126,3 +131,11 @@ class FitConfig(Strict):
     options: dict[str, Scalar | list[Scalar]] = Field(
         default={}, description="options of the chosen model"
     )
+
+    @property
+    def budget(self) -> tuple[str, float] | None:
+        """(target, ms of a frame or window there); None where neither is given."""
+        if self.target is None and self.budget_ms is None:
+            return None
+        target = self.target or TARGET
+        return target, self.budget_ms or find_cost(target).budget_ms

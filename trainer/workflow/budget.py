@@ -29,9 +29,6 @@ from trainer.workflow.experiment import prepare_training, resolve
 if TYPE_CHECKING:
     import keras
 
-TARGET = "x86"
-"""What a budget is for where no target is named."""
-
 SIDES_PX = (320, 256, 224, 192, 160, 128, 96, 64)
 LEAST_WINDOW = 128
 COMPARED = 3
@@ -57,12 +54,11 @@ def within_budget(
     Without target and budget the configuration as it is. Raises ConfigError where nothing fits, and
     on one machine of several.
     """
-    if config.target is None and config.budget_ms is None:
+    if config.budget is None:
         return config, None
     _refuse_cluster()
-    target = config.target or TARGET
+    target, budget_ms = config.budget
     cost = find_cost(target)
-    budget_ms = config.budget_ms or cost.budget_ms
     architecture, _ = resolve(split, config)
     variants = list(_variants(split, config, architecture, target))
     fitting = [one for one in variants if one.ms <= budget_ms]

@@ -2,7 +2,8 @@
 
 Both are fitted on the same good training parts and without the synthetic defect head; synthetic
 defects on good validation parts then rank them. No real defect and nothing of the test split takes
-part. At last the better one is fitted with its default options on the validation parts too.
+part; a candidate over the time budget is not ranked. At last the better
+one is fitted with its default options on the validation parts too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.target_cost import find_cost
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
@@ -24,6 +26,7 @@ from trainer.models.image.feature_maps import calibration_with_defects, detector
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
 from trainer.models.image.synthetic_defects import add_defects
+from trainer.models.layers.work import work_of
 from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Architecture, Fitted, NoOptions, Training
 
@@ -36,20 +39,25 @@ DEFECTS_A_PART = 3
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector. learn: fits it on the training inputs alone; without_head: its default options
-    without the synthetic defect head.
+    """A detector. build: its graph, untrained; learn: fits it on the training inputs alone;
+    without_head: its default options without the synthetic defect head.
     """
 
     name: str
+    build: Callable[[InputSpec, int, FitConfig, Any], keras.Model]
     learn: Callable[[Training[Any]], FittedDetector]
     defaults: Strict
     without_head: Strict
 
 
 CANDIDATES = (
-    Candidate("padim", padim.learn, PadimOptions(), PadimOptions(synthetic_share=0)),
+    Candidate("padim", padim.build, padim.learn, PadimOptions(), PadimOptions(synthetic_share=0)),
     Candidate(
-        "patchcore", patchcore.learn, PatchcoreOptions(), PatchcoreOptions(synthetic_share=0)
+        "patchcore",
+        patchcore.build,
+        patchcore.learn,
+        PatchcoreOptions(),
+        PatchcoreOptions(synthetic_share=0),
     ),
 )
 
@@ -83,8 +91,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -
 
 
 def fit(training: Training) -> Fitted:
-    """Rank both candidates and fit the better one on all good parts; the first wins a tie."""
-    rankings = [rank(candidate, training) for candidate in CANDIDATES]
+    """Rank the candidates and fit the better one on all good parts; the first wins a tie."""
+    within = candidates_within(training.spec, training.config)
+    rankings = [rank(candidate, training) for candidate in within]
     best = max(rankings, key=lambda one: (round(one.auroc, 3), one.recall)).candidate
     notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in notes:
@@ -97,7 +106,21 @@ def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
     """The AUROC of the better candidate on synthetic defects, the same for all: only the size of
     the input differs.
     """
-    return [max(rank(one, training).auroc for one in CANDIDATES)] * len(several)
+    within = candidates_within(training.spec, training.config)
+    return [max(rank(one, training).auroc for one in within)] * len(several)
+
+
+def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]:
+    """The candidates that are predicted to keep the budget; the fastest where none does."""
+    if config.budget is None:
+        return CANDIDATES
+    target, budget_ms = config.budget
+    tiles = config.image.tile_rows * config.image.tile_columns
+    networks = [one.build(spec, 1, config, one.defaults) for one in CANDIDATES]
+    times_ms = [find_cost(target).predict_ms(work_of(one)) * tiles for one in networks]
+    timed = list(zip(times_ms, CANDIDATES, strict=True))
+    fastest = min(timed, key=lambda one: one[0])[1]
+    return [one for ms, one in timed if ms <= budget_ms] or [fastest]
 
 
 def rank(candidate: Candidate, training: Training) -> Ranking:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.model.target_cost import find_cost
 from edge_agent.infer.runtime_choice import open_runtime
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
@@ -22,10 +23,11 @@ from trainer.data.split import Split
 from trainer.models.image import auto_anomaly as detector
 from trainer.models.image import autoencoder, padim, patchcore
 from trainer.models.image.backbone import NETWORK
-from trainer.models.image.feature_maps import FEATURES, scale_of
+from trainer.models.image.feature_maps import FEATURES, detector_spec, scale_of
 from trainer.models.image.padim import fit_gaussians
 from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
 from trainer.models.image.score_fusion import joined_scales, rounding_of
+from trainer.models.layers.work import work_of
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import baseline_metrics
 
@@ -325,3 +327,17 @@ def test_a_detector_learns_from_good_parts_alone(module: object) -> None:
     assert row.tasks == ("image-anomaly",)
     assert row.scoring == "anomaly"
     assert row.calibration is not None
+
+
+@pytest.mark.slow
+def test_a_candidate_over_the_budget_is_not_ranked() -> None:
+    config = FitConfig(weights="none", target="rpi4", image=ImageTable(size_px=SIZE_PX))
+    spec = detector_spec(config, SIZE_PX)
+    cost = find_cost("rpi4")
+    times_ms = {
+        one.name: cost.predict_ms(work_of(one.build(spec, 1, config, one.defaults)))
+        for one in detector.CANDIDATES
+    }
+    fast = min(times_ms, key=lambda name: times_ms[name])
+    asked = config.model_copy(update={"budget_ms": times_ms[fast]})
+    assert [one.name for one in detector.candidates_within(spec, asked)] == [fast]
