@@ -239,7 +239,7 @@ EXPECTED: dict[str, Expected] = {
         figures=(
             (
                 r"(?:no_subscriber_v5|acl_v311|acl_v5): rc 0 made (\d+) left in outbox (\d+)",
-                lambda made, left: made >= 60 and left == made,
+                lambda made, left: made >= left >= 60,  # made: evidence, too
             ),
         ),
     ),

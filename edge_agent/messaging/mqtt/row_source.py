@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from edge_agent.messaging.mqtt.delivery import Delivery
 from edge_agent.messaging.mqtt.lanes import Lane, Query
 from edge_agent.messaging.outbox import Outbox
@@ -10,6 +12,9 @@ from edge_agent.messaging.sqlite_faults import StoreDamagedError
 
 READ_AHEAD = 500
 """Rows of one read: each read waits for the interpreter, which the line's threads need too."""
+
+LOOK_S = 0.1
+"""Rows are looked for so often although nobody says that there are new ones."""
 
 
 class RowSource:
@@ -21,6 +26,7 @@ class RowSource:
         self._delivery = delivery
         self._reader = outbox.reader()
         self._new_rows = True
+        self._look_s = 0.0
 
     def wake(self) -> None:
         """Rows may have been committed; any thread may say so."""
@@ -68,9 +74,10 @@ class RowSource:
             if lane.put_back:
                 self._outbox.release(lane.put_back)
                 lane.put_back.clear()
-        if not self._new_rows:
+        now_s = time.monotonic()
+        if not self._new_rows and now_s < self._look_s:
             return
-        self._new_rows = False
+        self._new_rows, self._look_s = False, now_s + LOOK_S
         for lane in self._delivery.lanes:
             query = None if lane.ahead else lane.live_query()
             if lane.ahead or (query is not None and self._page(lane, query)):
