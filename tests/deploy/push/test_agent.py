@@ -55,7 +55,7 @@ def test_the_newest_agent_arrives_and_is_tried(
     found = json.loads(capsys.readouterr().out)
     assert (found["version"], found["state"]) == ("1.10.0", "quarantine")
     assert "cannot be installed" in found["reason"]
-    assert len(list((root / "agent" / "wheels").glob("*.whl"))) == 2
+    assert not list((root / "agent" / "wheels").glob("*.whl")), "what was given up takes no room"
     assert not list((ssh_config.parent / "scratch").iterdir())
 
 
