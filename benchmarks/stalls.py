@@ -63,7 +63,6 @@ def _witness(processor: int) -> None:
     os.sched_setaffinity(0, {processor})
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
-    os.set_blocking(1, True)
     while True:
         before_s = time.monotonic()
         time.sleep(STEP_S)

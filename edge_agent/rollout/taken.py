@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.model.manifest import Sha256, parse_json
+from edge_agent.contracts.model.manifest import Sha256
 from edge_agent.contracts.wire.kinds.desired import DesiredState
 from edge_agent.update.folder import read_below, write_below
+from edge_agent.update.stored import parse_stored
 
 FOLDER, FILE = "rollout", "desired.json"
 
@@ -57,17 +57,11 @@ def taken_after(before: Taken | None, state: DesiredState, digest: str, current:
 
 def read_taken(root: Path) -> Taken | None:
     """What was taken last; None before the first. Raises StorageError for a damaged file."""
-    path, text = root / FOLDER / FILE, read_below(root, FOLDER, FILE)
+    text = read_below(root, FOLDER, FILE)
     if text is None:
         return None
-    try:
-        return parse_json(Taken, text, str(path))
-    except BundleError as error:
-        raise StorageError(
-            "is damaged",
-            where=str(path),
-            cure="check the disk; then remove this file, and start the rollout again",
-        ) from error
+    cure = "remove this file, and start the rollout again"
+    return parse_stored(Taken, text, root / FOLDER / FILE, "is damaged", cure)
 
 
 def write_taken(root: Path, taken: Taken) -> None:

@@ -12,18 +12,18 @@ An environment names its own place, so it is built where it stays; slot.json is 
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from packaging.version import Version as Order
 
-from edge_agent.contracts.core.errors import BundleError, RollbackError, StorageError
+from edge_agent.contracts.core.errors import RollbackError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.contracts.model.wheel_set import WheelSet
 from edge_agent.update.folder import Folder
 from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, SLOTS, linked_slot
 from edge_agent.update.slot_store import MIN_VERSION, MinVersion
+from edge_agent.update.stored import parse_stored
 
 SLOT_JSON, WHEELS = "slot.json", "wheels"
 
@@ -136,11 +136,6 @@ class AgentSlots:
         text = self.folder.read(MIN_VERSION)
         if text is None:
             return None
-        path = self.folder.path / MIN_VERSION
-        with contextlib.suppress(BundleError):
-            return parse_json(MinVersion, text, str(path))
-        raise StorageError(
-            "the agent's minimum version is damaged",
-            where=str(path),
-            cure="check the disk; then remove this file, and update the agent at once",
-        )
+        what = "the agent's minimum version is damaged"
+        cure = "remove this file, and update the agent at once"
+        return parse_stored(MinVersion, text, self.folder.path / MIN_VERSION, what, cure)

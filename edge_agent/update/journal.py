@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.model.manifest import Sha256, parse_json
+from edge_agent.contracts.model.manifest import Sha256
 from edge_agent.update.folder import Folder
 from edge_agent.update.gate import Gate
 from edge_agent.update.state_table import State
+from edge_agent.update.stored import parse_stored
 
 JOURNAL, QUARANTINE = "journal.json", "quarantine.json"
 MOST_QUARANTINED = 100
@@ -80,11 +80,5 @@ def _read(folder: Folder, name: str, kind: type[Kind]) -> Kind | None:
     text = folder.read(name)
     if text is None:
         return None
-    try:
-        return parse_json(kind, text, str(folder.path / name))
-    except BundleError as error:
-        raise StorageError(
-            "is damaged",
-            where=str(folder.path / name),
-            cure="check the disk; then remove this file: the current bundle is untouched",
-        ) from error
+    cure = "remove this file: the current bundle is untouched"
+    return parse_stored(kind, text, folder.path / name, "is damaged", cure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import secrets
@@ -11,13 +10,14 @@ from typing import Self
 
 from packaging.version import Version as Order
 
-from edge_agent.contracts.core.errors import BundleError, StorageError
+from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle, parse_bundle
-from edge_agent.contracts.model.manifest import Sha256, Version, parse_json
+from edge_agent.contracts.model.manifest import Sha256, Version
 from edge_agent.update.folder import Folder
 from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, linked_slot
+from edge_agent.update.stored import parse_stored
 
 LOG = logging.getLogger("lineside.update")
 
@@ -216,14 +216,9 @@ class SlotStore:
         return [name for name in self._slots.names() if SLOT.fullmatch(name)]
 
     def _stored_min_version(self) -> MinVersion | None:
-        path = self.folder.path / MIN_VERSION
         payload = self.folder.read(MIN_VERSION)
         if payload is None:
             return None
-        with contextlib.suppress(BundleError):
-            return parse_json(MinVersion, payload, str(path))
-        raise StorageError(
-            "the minimum version is damaged",
-            where=str(path),
-            cure="check the disk; then remove this file, and push the newest bundle at once",
-        )
+        what = "the minimum version is damaged"
+        cure = "remove this file, and push the newest bundle at once"
+        return parse_stored(MinVersion, payload, self.folder.path / MIN_VERSION, what, cure)

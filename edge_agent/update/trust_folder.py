@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import BundleError, SignatureError, StorageError
-from edge_agent.contracts.model.manifest import parse_json
+from edge_agent.contracts.core.errors import SignatureError, StorageError
 from edge_agent.update.folder import Folder
+from edge_agent.update.stored import parse_stored
 from edge_agent.update.trusted import Trusted
 
 ROOT_JSON, TRUSTED_JSON = "root.json", "trusted.json"
@@ -21,15 +21,9 @@ def read_trusted(trust: Folder) -> Trusted | None:
     if text is None:
         root = trust.read(ROOT_JSON)
         return None if root is None else _given(root, trust.path / ROOT_JSON)
-    path = trust.path / TRUSTED_JSON
-    try:
-        return parse_json(Trusted, text, str(path))
-    except BundleError as error:
-        raise StorageError(
-            "what this station has trusted is damaged",
-            where=str(path),
-            cure="check the disk; then remove this file, and push the newest release with --trust",
-        ) from error
+    what = "what this station has trusted is damaged"
+    cure = "remove this file, and push the newest release with --trust"
+    return parse_stored(Trusted, text, trust.path / TRUSTED_JSON, what, cure)
 
 
 def read_trust_folder(folder: Path) -> Trusted | None:

@@ -6,7 +6,6 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,11 @@ import pytest
 from deploy.__main__ import main
 from deploy.push.agent import newest_set
 from edge_agent.contracts.core.errors import ConfigError
-from tests.deploy import sshd
 from tests.signing_kit import Workshop
 from tests.wheel_kit import agent_workshop, release_small_agent
 
 PROGRAM = f"{shlex.quote(sys.executable)} -m edge_agent"
 Shown = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def ssh_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if reason := sshd.missing():
-        pytest.skip(reason)
-    with sshd.served(tmp_path_factory.mktemp("sshd")) as config:
-        yield config
 
 
 @pytest.fixture

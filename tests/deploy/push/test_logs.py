@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,7 @@ import pytest
 from deploy.__main__ import main
 from deploy.push.logs import LogWish, log_script
 from edge_agent.contracts.core.errors import ConfigError
-from tests.deploy import sshd
 from tests.station_kit import wait_until
-
-
-@pytest.fixture(scope="module")
-def ssh_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if reason := sshd.missing():
-        pytest.skip(reason)
-    with sshd.served(tmp_path_factory.mktemp("sshd")) as config:
-        yield config
 
 
 def test_a_log_file_comes_whole_or_its_newest_lines(

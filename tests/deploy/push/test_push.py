@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,6 @@ PROGRAM = f"{shlex.quote(sys.executable)} -m edge_agent"
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return open_workshop(tmp_path / "workshop")
-
-
-@pytest.fixture(scope="module")
-def ssh_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if reason := sshd.missing():
-        pytest.skip(reason)
-    with sshd.served(tmp_path_factory.mktemp("sshd")) as config:
-        yield config
 
 
 def current(root: Path) -> str:
