@@ -281,6 +281,7 @@ def _open_page(page: Page, station: Station) -> None:
     broker = f"{mqtt.host}:{mqtt.port}" if mqtt else ""
     page.set_traffic(lambda: Traffic(station.waiting, station.sent, broker))
     page.set_models(lambda: models_of(station))
+    page.set_tell(station.publish)
     try:
         page.open()
     except DeviceError as error:
