@@ -249,8 +249,8 @@ EXPECTED: dict[str, Expected] = {
         (
             r"^good, first with --trust +.* INSTALLED 1\.0\.0 changed True$",
             r"^good again +.* INSTALLED 1\.0\.0 changed False$",
-            r"^downgrade 1\.0\.0 \(replay\) +.* RollbackError: timestamp metadata 1 is older than 2",
-            r"^same version, other content +.* RollbackError: .* another bundle of the same version",
+            r"^downgrade 1\.0\.0 \(replay\) +.* RollbackError: timestamp metadata 1 is older",
+            r"^same version, other content +.* RollbackError: .* another bundle of the same ",
             r"^version in Arabic digits +.* BundleError: version: ",
             r"^unsigned +.* SignatureError: not signed$",
             r"^stranger's key +.* SignatureError: .*\(timestamp was signed by 0/1 keys\)$",
@@ -392,11 +392,15 @@ EXPECTED: dict[str, Expected] = {
         (
             r"^second on the same state_dir: None .*another agent uses this folder",
             r"a second agent starts: None .*disarmed: .*state: another",
-            r"^first agent.s last line: .* confirmed, \d wait",  # evidence that nobody takes
         ),
         seconds=400,
-        # Of each epoch every number from 0 on has come.
+        # Every part but the last is confirmed, though evidence waits that nobody takes; of each
+        # epoch every number from 0 on has come.
         figures=(
+            (
+                r"^first agent.s last line: (\d+) parts: .*; (\d+) confirmed, (\d+) wait",
+                lambda parts, confirmed, wait: 0 < parts <= confirmed + min(wait, parts / 100),
+            ),
             (
                 r"outbox\.db deleted .* epochs \{\d+: \(0, (\d+), (\d+)\), \d+: \(0, \d+, \d+\)\}",
                 lambda last, count: count == last + 1,

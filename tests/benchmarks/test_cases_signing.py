@@ -14,7 +14,6 @@ from edge_agent.update.trusted import Trusted
 from tests.station_kit import write_image_bundle
 
 
-
 def _signed(bundle: Bundle, ring: SigningRing) -> Bundle:
     return replace(bundle, signature=ring.sign(bundle.manifest_bytes))
 
