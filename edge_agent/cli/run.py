@@ -62,6 +62,17 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _run(args: argparse.Namespace) -> int:
+    from edge_agent.infer.trial import TRIALS
+
+    # On another core, its libraries are loaded while these are.
+    TRIALS.foresee()
+    try:
+        return _inspect(args)
+    finally:
+        TRIALS.dismiss()
+
+
+def _inspect(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log

@@ -33,7 +33,7 @@ from edge_agent.health.golden import golden_pictures
 from edge_agent.health.watch import build_watch
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from edge_agent.infer.runtime_choice import cpu_runtime
-from edge_agent.infer.trial import Trials
+from edge_agent.infer.trial import TRIALS
 from edge_agent.station.config import (
     Channel,
     ImageChannel,
@@ -43,9 +43,6 @@ from edge_agent.station.config import (
 )
 from edge_agent.station.seen_with import refuse_other_camera
 from edge_agent.update.config import TrustTable
-
-TRIALS = Trials()
-"""Of this process: a bundle that two channels share, or that is loaded again, is tried once."""
 
 
 @dataclass(frozen=True)
