@@ -73,6 +73,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
+    import cv2
+
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
@@ -82,6 +84,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
     sys.setswitchinterval(SWITCH_S)
+    cv2.setNumThreads(1)  # a frame is too small to share: it would wait for a thread to wake up
     config = read_config(args.config)
     stop, clock = stop_on_signals(), SystemClock()
     with ExitStack() as ending:
