@@ -12,6 +12,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.faults import convert_faults
+
 T = TypeVar("T")
 
 IDLE_S = 10.0
@@ -24,7 +27,7 @@ class Task(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work: Callable[[], T] | None = work
         self._value: list[T] = []
-        self._error: Exception | None = None
+        self._error: LinesideError | None = None
         self._turn = threading.Lock()
         self._ended = threading.Lock()
         self._ended.acquire()
@@ -35,15 +38,19 @@ class Task(Generic[T]):
             return
         work, self._work = self._work, None  # it may hold a frame
         try:
-            if work is not None:
-                self._value.append(work())
-        except Exception as error:
+            with convert_faults():
+                if work is not None:
+                    self._value.append(work())
+        except LinesideError as error:
             self._error = error
         finally:
             self._ended.release()
 
     def result(self) -> T:
-        """What the work gave; does it where nobody has begun. Raises what the work raised."""
+        """What the work gave; does it where nobody has begun.
+
+        Raises the work's LinesideError; what else it raised leaves as a FaultError.
+        """
         self.do()
         with self._ended:
             if self._error is not None:

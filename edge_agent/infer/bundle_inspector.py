@@ -50,9 +50,7 @@ class BundleInspector:
         self._dtype = DTYPES[self._input.dtype]
         self._pixels_pass = _takes_pixels(self._input)
 
-    def inspect(
-        self, raw: RawInput, prepared: Callable[[], object] | None = None
-    ) -> Judgement:
+    def inspect(self, raw: RawInput, prepared: Callable[[], object] | None = None) -> Judgement:
         """Judge one frame, all windows of one recording together, or the last row of a table.
 
         An image unlike the training images gets NO-VERDICT where the model carries such a gate.

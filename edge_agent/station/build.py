@@ -45,7 +45,6 @@ from edge_agent.station.config import (
 from edge_agent.station.seen_with import refuse_other_camera
 from edge_agent.update.config import TrustTable
 
-
 ASIDE = Aside()
 """Of this process: looks at the frames of all channels while their networks are at work."""
 

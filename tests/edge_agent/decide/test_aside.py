@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from edge_agent.contracts.core.errors import FaultError
 from edge_agent.decide.aside import Aside, Task
 
 
@@ -62,7 +63,7 @@ def test_an_error_is_raised_where_the_result_is_needed() -> None:
     aside = Aside()
     task = Task(lambda: str(1 // 0))
     aside.begin(task)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(FaultError, match="division"):
         task.result()
 
 
