@@ -1,10 +1,11 @@
 """A station: what the audit log costs and finds, and what becomes of parts at a belt under kills.
 
-    python -m benchmarks.station [--only NAME] [--quick]
+    python -m benchmarks.station [--only NAME] [--quick] [--minutes N]
 
 belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
 plc: the same with a PLC over Modbus; agent and PLC are killed and the link is cut in turn.
-load: an hour of two cameras, a vibration sensor and process tags, against the station's budgets.
+load: an hour (or --minutes) of two cameras, a vibration sensor and process tags, against the
+station's budgets.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -57,9 +59,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.station", description=__doc__)
     parser.add_argument("--only", choices=sorted(PARTS), help="one part")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--minutes", type=float, default=60, help="of load, where it is not quick")
     args = parser.parse_args(argv)
     names = [args.only] if args.only else sorted(PARTS)
-    rows = [row for name in names for row in PARTS[name](args.quick)]
+    parts = PARTS | {"load": partial(load_rows, seconds=60 * args.minutes)}
+    rows = [row for name in names for row in parts[name](args.quick)]
     print_rows(rows)
 
 

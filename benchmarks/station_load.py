@@ -116,9 +116,9 @@ class Watched:
     samples: list[tuple[float, int]] = field(default_factory=list)
 
 
-def load_rows(quick: bool) -> list[Row]:
-    """The rows of an hour, or of 20 s."""
-    seconds = 20.0 if quick else 3600.0
+def load_rows(quick: bool, seconds: float = 3600.0) -> list[Row]:
+    """The rows of an hour, or of other `seconds`; quick: of 20 s."""
+    seconds = 20.0 if quick else seconds
     with tempfile.TemporaryDirectory(prefix="lineside-load-") as scratch:
         folder = Path(scratch)
         _prepare(folder, seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from edge_agent.audit.chain import START, Fault, Head, body_of, check_chain, link
 from edge_agent.audit.segments import HEAD_FILE, read_head, read_lines, segment_path, segments
@@ -20,6 +20,13 @@ SEGMENT_BYTES = 8 << 20
 
 HALF_RECORD_BYTES = 1 << 14
 """A longer line without its end is no record that a power cut left half."""
+
+
+class SyncPoint(NamedTuple):
+    """A record up to which the log is to become durable. handle: of its segment, to be closed."""
+
+    handle: int
+    head: Head
 
 
 class AuditLog:
@@ -76,17 +83,32 @@ class AuditLog:
 
     def sync(self) -> None:
         """Make every record durable, then the head beside the log."""
+        if (point := self.sync_point()) is not None:
+            self.keep(point)
+
+    def sync_point(self) -> SyncPoint | None:
+        """What is to become durable now; None where everything is. Its owner calls keep()."""
         if self._stream is None or self._kept_head == self._head:
-            return
+            return None
         try:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            return SyncPoint(os.dup(self._stream.fileno()), self._head)
         except OSError as error:
             raise storage_error(self._folder, error) from error
+
+    def keep(self, point: SyncPoint) -> None:
+        """Make the records up to a point durable; others may be appended meanwhile."""
+        try:
+            os.fsync(point.handle)
+        except OSError as error:
+            raise storage_error(self._folder, error) from error
+        finally:
+            os.close(point.handle)
+        if self._kept_head is not None and point.head.seq <= self._kept_head.seq:
+            return
         # The head follows the records: a power cut between the two leaves a log that is longer
         # than its head, which is no fault; the other order would look like a log that was cut.
-        write_atomic(self._folder / HEAD_FILE, str(self._head).encode())
-        self._kept_head = self._head
+        write_atomic(self._folder / HEAD_FILE, str(point.head).encode())
+        self._kept_head = point.head
 
     def close(self) -> None:
         """Make every record durable and close; closing twice is fine."""

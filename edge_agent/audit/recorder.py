@@ -34,6 +34,8 @@ class AuditRecorder:
         self._lost = 0
         self._open = False
         self._lock = threading.Lock()
+        # Held while records become durable: a slow disk keeps nobody from recording.
+        self._disk = threading.Lock()
         self._synced_at_ns = clock.mono_ns()
 
     @property
@@ -50,14 +52,18 @@ class AuditRecorder:
         self, who: str, what: str, before: dict[str, object], after: dict[str, object]
     ) -> bool:
         """Record what a person changes, before it is confirmed; gives whether it is on disk."""
+        body = {"who": who, "what": what, "before": before, "after": after}
         with self._lock:
-            body = {"who": who, "what": what, "before": before, "after": after}
-            return self._record("change", body) and self._sync()
+            is_recorded = self._record("change", body)
+        return is_recorded and self._sync()
 
     def publish(self, message: Outbound) -> None:
         """Record a verdict or a change of state; make records durable about once a second."""
         with self._lock:
             self._take(message)
+            elapsed_ns = self._clock.mono_ns() - self._synced_at_ns
+        if isinstance(message, HealthMessage) or elapsed_ns >= SYNC_S * 1e9:
+            self._sync()
 
     def name_content(self, observation: Observation, sha256: str) -> None:
         """Record the sha256 of the pixels, samples or tags that a channel judged of a part.
@@ -75,7 +81,7 @@ class AuditRecorder:
 
     def close(self) -> None:
         """Make everything durable; closing twice is fine."""
-        with self._lock:
+        with self._disk, self._lock:
             if self._open:
                 self._record("stop", {})
                 self._open = False
@@ -88,10 +94,6 @@ class AuditRecorder:
                 exclude_none=True, exclude_defaults=True,
             )  # fmt: skip
             self._record(message.kind, body)
-        elif isinstance(message, HealthMessage):
-            self._sync()
-        if self._clock.mono_ns() - self._synced_at_ns >= SYNC_S * 1e9:
-            self._sync()
 
     def _record(self, kind: str, body: dict[str, Any]) -> bool:
         try:
@@ -111,11 +113,15 @@ class AuditRecorder:
         return True
 
     def _sync(self) -> bool:
-        self._synced_at_ns = self._clock.mono_ns()
-        if not self._open:
-            return False
         try:
-            self._log.sync()
+            with self._disk:
+                with self._lock:
+                    self._synced_at_ns = self._clock.mono_ns()
+                    if not self._open:
+                        return False
+                    point = self._log.sync_point()
+                if point is not None:
+                    self._log.keep(point)
         except StorageError as error:
             LOG.error("the audit log is not durable: %s", error)  # noqa: TRY400
             return False

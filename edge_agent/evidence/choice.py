@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
+from edge_agent.evidence.budget import Repetitions, WritingBudget
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.record import Cause
 
 MINUTE_NS = 60_000_000_000
+NUMBER = re.compile(r"[0-9]+([.,][0-9]+)?")
 
 
 class Choice:
-    """Chooses what to keep, within a number a minute for each channel and cause.
+    """Chooses what to keep, within a number a minute for each channel and cause, and bytes an hour.
 
     dice: the randomness of the samples.
     """
@@ -25,23 +28,42 @@ class Choice:
         self._dice = dice
         self._minute_ns = 0
         self._counts: Counter[tuple[str, Cause]] = Counter()
+        self._budget = WritingBudget(table.hourly_mb)
+        self._repetitions = Repetitions()
 
     def cause(self, verdict: ChannelVerdict, mono_ns: int) -> Cause | None:
         """Why the item is to be kept; None: it is not."""
         found = self._wanted(verdict)
-        return found if found is not None and self.admits(verdict.channel, found, mono_ns) else None
+        return found if found is not None and self.admits(verdict, found, mono_ns) else None
 
-    def admits(self, channel: str, cause: Cause, mono_ns: int) -> bool:
-        """Whether one more of `cause` is kept in this minute; it is counted either way."""
+    def admits(self, verdict: ChannelVerdict, cause: Cause, mono_ns: int) -> bool:
+        """Whether one more of `cause` is kept now; it is counted either way."""
+        key = _key(verdict, cause)
+        share_left = self._budget.share_left(mono_ns)
+        if (
+            self._admits_now(verdict.channel, cause, mono_ns)
+            and self._budget.allows(cause, mono_ns)
+            and self._repetitions.admits(key, share_left)
+        ):
+            return True
+        self.beyond_limit += 1
+        self._repetitions.leave_out(key)
+        return False
+
+    def take_count(self, verdict: ChannelVerdict, cause: Cause) -> int:
+        """One is kept: how many like it were not, since the one before."""
+        return self._repetitions.take_count(_key(verdict, cause))
+
+    def spend(self, size: int) -> None:
+        """So many bytes were written."""
+        self._budget.spend(size)
+
+    def _admits_now(self, channel: str, cause: Cause, mono_ns: int) -> bool:
         if mono_ns - self._minute_ns >= MINUTE_NS:
             self._minute_ns = mono_ns
             self._counts.clear()
-        key = (channel, cause)
-        if self._counts[key] >= self._table.most_per_minute:
-            self.beyond_limit += 1
-            return False
-        self._counts[key] += 1
-        return True
+        self._counts[channel, cause] += 1
+        return self._counts[channel, cause] <= self._table.most_per_minute
 
     def _wanted(self, verdict: ChannelVerdict) -> Cause | None:
         if verdict.verdict == Verdict.FAIL:
@@ -66,3 +88,8 @@ def is_unsure(verdict: ChannelVerdict, margin: float) -> bool:
     if verdict.score is None:
         return False
     return abs(verdict.score - verdict.threshold) < margin * abs(verdict.threshold)
+
+
+def _key(verdict: ChannelVerdict, cause: Cause) -> tuple[str, str, str]:
+    """What counts as the same: channel, cause, and label with reason without its numbers."""
+    return verdict.channel, cause, f"{verdict.label} {NUMBER.sub('#', verdict.reason)}"

@@ -37,6 +37,13 @@ class EvidenceTable(Table):
         le=100_000,
         description="of each cause and channel: a dead lamp must not push out all else",
     )
+    hourly_mb: float = Field(
+        default=300,
+        ge=1,
+        le=1_000_000,
+        description="written in an hour at most, whatever happens: a memory card wears out. Where "
+        "little is left PASS goes without first, and FAIL last",
+    )
     picture: Literal["png", "jpeg"] = Field(
         default="png", description="png keeps every pixel; jpeg is five to ten times smaller"
     )

@@ -33,4 +33,9 @@ class EvidenceRecord(Strict):
     verdict: ChannelVerdict
     rate_hz: float | None = Field(default=None, description="of a recording")
     rpm: float | None = Field(default=None, description="of a recording, where it is known")
+    left_out: int | None = Field(
+        default=None,
+        ge=1,
+        description="items of its channel, cause and reason that were not kept since the last one",
+    )
     shape: list[int] = Field(default_factory=list, description="of pixels or samples")

@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import InputError, StorageError
@@ -21,6 +22,16 @@ from edge_agent.evidence.record import Cause, EvidenceRecord
 from edge_agent.evidence.store import EvidenceStore
 
 LOG = logging.getLogger("lineside.evidence")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An item that is to be kept. left_out: how many like it were not, since the one before."""
+
+    observation: Observation
+    sha256: str
+    cause: Cause
+    left_out: int = 0
 
 
 class EvidenceRecorder:
@@ -51,7 +62,9 @@ class EvidenceRecorder:
         self._choice = Choice(table, dice or random.Random())
         self._store = EvidenceStore(folder, table)
         self._recent = recent
+        self._hand_over: Callable[[Chosen], None] = self.write
         self._lock = threading.Lock()
+        self._disk = threading.Lock()
         self._open = False
         self._fault = ""
 
@@ -64,20 +77,19 @@ class EvidenceRecorder:
         """Name the content of an item, and keep it where it is worth it."""
         if isinstance(observation.item, Unreadable):
             return
-        cause = None
+        chosen = None
         if self._table.enabled:
             with self._lock:
                 if self._recent is not None:
                     self._recent.add(observation)
-                cause = self._choice.cause(observation.verdict, observation.item.mono_ns)
-        if cause is None and self._name_content is None:
+                chosen = self._choice.cause(observation.verdict, observation.item.mono_ns)
+        if chosen is None and self._name_content is None:
             return  # the hash of a large picture takes longer than all of this
         sha256 = raw_sha256(observation.item)
         if self._name_content is not None:
             self._name_content(observation, sha256)
-        if cause is not None:
-            with self._lock:
-                self._keep(observation, sha256, cause)
+        if chosen is not None:
+            self._choose(observation, sha256, chosen)
 
     def keep_disagreement(self, observation: Observation) -> None:
         """Keep an item about which a candidate bundle decides otherwise."""
@@ -85,8 +97,23 @@ class EvidenceRecorder:
         if isinstance(item, Unreadable) or not self._table.enabled:
             return
         with self._lock:
-            if self._choice.admits(observation.verdict.channel, "shadow", item.mono_ns):
-                self._keep(observation, raw_sha256(item), "shadow")
+            is_kept = self._choice.admits(observation.verdict, "shadow", item.mono_ns)
+        if is_kept:
+            self._choose(observation, raw_sha256(item), "shadow")
+
+    def write_by(self, hand_over: Callable[[Chosen], None]) -> None:
+        """Let `hand_over` call write() later: the next item is named while the disk is slow."""
+        self._hand_over = hand_over
+
+    def write(self, chosen: Chosen) -> None:
+        """Encode an item and write it to the disk."""
+        with self._disk:
+            self._keep(chosen)
+
+    def _choose(self, observation: Observation, sha256: str, cause: Cause) -> None:
+        with self._lock:
+            left_out = self._choice.take_count(observation.verdict, cause)
+        self._hand_over(Chosen(observation, sha256, cause, left_out))
 
     def keep_missed(self, part_id: str, missed: Missed) -> int:
         """Keep what is remembered of a part that is bad although it passed; gives how many items.
@@ -97,24 +124,27 @@ class EvidenceRecorder:
             return 0
         kept = 0
         with self._lock:
-            for observation in self._recent.of_part(part_id):
-                stem = self._keep(observation, raw_sha256(observation.item), "missed")
+            found = self._recent.of_part(part_id)
+        with self._disk:
+            for observation in found:
+                stem = self._keep(Chosen(observation, raw_sha256(observation.item), "missed"))
                 if stem:
                     said = read_labels(self._folder, stem)
                     write_labels(self._folder, stem, said.model_copy(update={"missed": missed}))
                     kept += 1
         return kept
 
-    def _keep(self, observation: Observation, sha256: str, cause: Cause) -> str:
+    def _keep(self, chosen: Chosen) -> str:
         """The name of the record; empty where it could not be kept."""
+        observation = chosen.observation
         try:
             if not self._open:
                 self._store.open()
                 self._open = True
             content = encode(observation.item, self._table)
             heat = self._heat(observation)
-            record = self._record(observation, sha256, cause, content, heat is not None)
-            self._store.add(record, content, heat)
+            record = self._record(chosen, content, heat is not None)
+            size = self._store.add(record, content, heat)
         except (StorageError, InputError, OSError) as error:
             self.lost += 1
             if not self._fault:
@@ -122,6 +152,8 @@ class EvidenceRecorder:
             self._fault = str(error)
             return ""
         self.kept += 1
+        with self._lock:
+            self._choice.spend(size)
         self._on_kept(record)
         if self._fault:
             LOG.warning("evidence is kept again; %d items are missing", self.lost)
@@ -134,22 +166,22 @@ class EvidenceRecorder:
             return None
         return encode_heat(judgement.heat, judgement.threshold)
 
-    def _record(
-        self, observation: Observation, sha256: str, cause: Cause, content: Content, mapped: bool
-    ) -> EvidenceRecord:
+    def _record(self, chosen: Chosen, content: Content, mapped: bool) -> EvidenceRecord:
+        observation, sha256 = chosen.observation, chosen.sha256
         item = observation.item
         path = object_path(self._folder, sha256, content.suffix)
         reading = item if isinstance(item, Reading) else None
         record = EvidenceRecord(
             part_id=observation.part_id,
             kind=kind_of(item),
-            cause=cause,
+            cause=chosen.cause,
             sha256=sha256,
             file=path.relative_to(self._folder).as_posix(),
             captured_at_ns=item.captured_at_ns,
             verdict=observation.verdict,
             rate_hz=reading.rate_hz if reading else None,
             rpm=reading.rpm if reading else None,
+            left_out=chosen.left_out or None,
             shape=_shape(item),
         )
         if not mapped:

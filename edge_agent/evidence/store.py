@@ -95,11 +95,13 @@ class EvidenceStore:
         except OSError as error:
             raise storage_error(self._folder, error) from error
 
-    def add(self, record: EvidenceRecord, content: Content, heat: bytes | None) -> None:
-        """Keep an item; raises StorageError, and what was kept before is what it was."""
+    def add(self, record: EvidenceRecord, content: Content, heat: bytes | None) -> int:
+        """Keep an item; gives how many bytes of the disk it took. Raises StorageError, and what was
+        kept before is what it was.
+        """
         stem = stem_of(record)
         if stem in self._records or stem in self._spared:
-            return
+            return 0
         text = record.model_dump_json(exclude_none=True).encode()
         records = records_folder(self._folder)
         small = _blocks(len(text)) + (_blocks(len(heat)) if heat is not None else 0)
@@ -120,6 +122,7 @@ class EvidenceStore:
         self._records[stem] = small
         self._uses[record.sha256] += 1
         self._bytes += small + large
+        return small + large
 
     def _forget_half(self, stem: str, path: Path | None) -> None:
         (records_folder(self._folder) / f"{stem}{HEAT}").unlink(missing_ok=True)

@@ -47,13 +47,17 @@ class TelemetryTable(Table):
     """What is told of machines and parts besides verdicts; it is thinned where room is short."""
 
     condition_every_s: float = Field(
-        default=1,
+        default=15,
         ge=0,
         le=86400,
-        description="a machine's condition; 0: never",
+        description="a machine's condition, and at once where its zone is worse than the one told "
+        "last; 0: never",
     )
     part_every_s: float = Field(
-        default=1, ge=0, le=86400, description="values of a process channel's row; 0: never"
+        default=15, ge=0, le=86400, description="values of a process channel's row; 0: never"
+    )
+    metrics_every_s: float = Field(
+        default=60, ge=0, le=86400, description="what the computer has left; 0: never"
     )
 
 
@@ -65,4 +69,11 @@ class OutboxTable(Table):
     )
     hand_over: int = Field(
         default=16384, ge=16, le=1_000_000, description="messages that may wait for the disk"
+    )
+    gather_ms: float = Field(
+        default=500,
+        ge=0,
+        le=10_000,
+        description="between two writes to the disk at least; what comes meanwhile is written in "
+        "one piece. 0: each message at once, which wears out a memory card some times faster",
     )

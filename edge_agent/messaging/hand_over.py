@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from edge_agent.messaging.row import Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
+from edge_agent.messaging.unsaved import Unsaved
 
 
 class Waiting(NamedTuple):
@@ -34,9 +35,10 @@ class HandOver:
 
     The drop rule: when `limit` messages wait for the disk, the newest are counted and not kept.
     Every method holds the lock for microseconds only, because the line's threads wait for it.
+    unsaved: what waits for the disk is noted there, for the case of a kill.
     """
 
-    def __init__(self, limit: int, batch: int) -> None:
+    def __init__(self, limit: int, batch: int, unsaved: Unsaved | None = None) -> None:
         self.change = threading.Condition(threading.RLock())
         # Held while telemetry is read to be sent, and while it is thinned: no row is both.
         self.reading = threading.Lock()
@@ -45,6 +47,8 @@ class HandOver:
         self.damage: StoreDamagedError | None = None
         self._limit = limit
         self._batch = batch
+        self._unsaved = unsaved
+        self._batch_is_all = False
         self._queue: deque[Waiting] = deque()
         self._confirmed: dict[int, str] = {}
         self._missed: list[Missed] = []
@@ -62,6 +66,12 @@ class HandOver:
         with self.change:
             return not (self._queue or self._confirmed or self._missed)
 
+    @property
+    def hurries(self) -> bool:
+        """Whether confirmed rows are to be removed at once: there are many, or it is the end."""
+        with self.change:
+            return len(self._confirmed) >= self._batch or self.stopping
+
     def put(self, message: Waiting, drop_reason: str) -> None:
         """Queue a message, or count it where the queue is full."""
         with self.change:
@@ -69,7 +79,9 @@ class HandOver:
                 self.miss(message.epoch, message.seq, drop_reason)
                 return
             self._queue.append(message)
-            if len(self._queue) == 1:
+            if self._unsaved is not None:
+                self._unsaved.note(*message)
+            if len(self._queue) in (1, self._batch):
                 self.change.notify_all()
 
     def miss(self, epoch: str, seq: int, reason: str) -> None:
@@ -113,9 +125,41 @@ class HandOver:
                 limit_s,
             )
 
+    def left_by_last_run(self) -> list[Row]:
+        """What waited for the disk when an earlier run was killed."""
+        return [] if self._unsaved is None else self._unsaved.last_run()
+
+    def begin_run(self) -> None:
+        """Note from now on what waits for the disk."""
+        if self._unsaved is not None:
+            with self.change:
+                self._unsaved.begin()
+
+    def end_run(self) -> None:
+        """Note nothing more; what waits still is left to the next start."""
+        if self._unsaved is not None:
+            with self.change:
+                self._unsaved.close(forget=self.empty)
+
+    def gather(self, limit_s: float) -> None:
+        """Let messages gather for so long, unless a batch is full or somebody must be heard."""
+        with self.change:
+            self.change.wait_for(
+                lambda: (
+                    len(self._queue) >= self._batch
+                    or len(self._confirmed) >= self._batch
+                    or self.damage
+                    or self.stopping
+                ),
+                limit_s,
+            )
+
     def batch(self) -> list[Waiting]:
         """The oldest messages, which stay in the queue until written() or dropped()."""
         with self.change:
+            self._batch_is_all = 0 < len(self._queue) <= self._batch
+            if self._batch_is_all and self._unsaved is not None:
+                self._unsaved.turn_over()
             return list(islice(self._queue, self._batch))
 
     def has_more_than(self, count: int) -> bool:
@@ -130,6 +174,8 @@ class HandOver:
             for _ in range(taken):
                 self._queue.popleft()
             self._on_disk += added
+            if taken:
+                self._note_saved()
 
     def drop(self, count: int, reason: str) -> None:
         """Count the `count` oldest messages and forget them."""
@@ -137,6 +183,7 @@ class HandOver:
             for _ in range(count):
                 message = self._queue.popleft()
                 self.miss(message.epoch, message.seq, reason)
+            self._note_saved()
 
     def missed(self) -> list[Missed]:
         """Take what was counted since the last call."""
@@ -160,3 +207,8 @@ class HandOver:
         """So many rows are on disk."""
         with self.change:
             self._on_disk = on_disk
+
+    def _note_saved(self) -> None:
+        """A batch left the queue: what was noted before it was taken is needed no more."""
+        if self._unsaved is not None and (self._batch_is_all or not self._queue):
+            self._unsaved.saved(all_of_it=not self._queue)

@@ -25,6 +25,7 @@ from edge_agent.messaging.outbox_writer import OutboxWriter
 from edge_agent.messaging.row import NUMBER_MAX, Row
 from edge_agent.messaging.side_numbers import MAIN_STREAMS, SideNumbers
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
+from edge_agent.messaging.unsaved import Unsaved
 
 
 class Outbox:
@@ -33,7 +34,11 @@ class Outbox:
     The drop rule: when `hand_over` messages wait for the disk, or the disk takes no more, the
     newest are counted and not kept. A lock that another program holds is waited for.
 
-    probe_s: a full disk is tried again, and confirmed rows are removed, after this at the latest.
+    gather_s: between two commits at least, unless a batch is full: a commit writes whole pages,
+    however small its messages are. What comes after a longer quiet is committed at once.
+    unsaved: what waits for the disk, where a kill leaves it to the next start.
+    probe_s: a full disk is tried again after this; confirmed rows are removed at the latest after
+    some times of it.
     on_commit: called in the outbox's thread when new rows can be read.
     """
 
@@ -46,6 +51,8 @@ class Outbox:
         hand_over: int,
         clock: Clock,
         on_commit: Callable[[], None] = lambda: None,
+        gather_s: float = 0.0,
+        unsaved: Unsaved | None = None,
         probe_s: float = 1.0,
         batch: int = 500,
     ) -> None:
@@ -53,7 +60,10 @@ class Outbox:
         self._counter = counter
         self._station = station
         self._probe_s = probe_s
-        self._queue = HandOver(hand_over, batch)
+        self._gather_s = gather_s
+        self._on_commit = on_commit
+        self._has_written = False
+        self._queue = HandOver(hand_over, batch, unsaved)
         self._unused: set[int] = set()
         self._side = SideNumbers()
         self._writer = OutboxWriter(
@@ -63,7 +73,7 @@ class Outbox:
             self._queue,
             station=station,
             clock=clock,
-            on_commit=on_commit,
+            on_commit=self._note_commit,
             probe_s=probe_s,
         )
         # Held while the store is written: by the writer's thread, and by start() and stop().
@@ -195,10 +205,15 @@ class Outbox:
         self._queue.put(waiting, self.fault or "the disk was too slow")
         return event_id
 
+    def _note_commit(self) -> None:
+        self._has_written = True
+        self._on_commit()
+
     def _run(self) -> None:
         while True:
             failed = bool(self.fault) or self._queue.damage is not None
             self._queue.wait_for_work(self._probe_s, full=failed)
+            self._has_written = False
             with self._disk:
                 self._writer.turn()
             if self._queue.stopping and (self._queue.empty or self._given_up.is_set()):
@@ -206,3 +221,5 @@ class Outbox:
             if failed or self.fault:
                 # Not again at once: what failed will fail, and the line needs the processor.
                 self._given_up.wait(min(self._probe_s, 0.1))
+            elif self._has_written:
+                self._queue.gather(self._gather_s)

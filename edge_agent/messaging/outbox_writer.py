@@ -18,6 +18,7 @@ from edge_agent.contracts.core.faults import convert_faults
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.messaging import accounts
 from edge_agent.messaging.acted_counter import ActedCounter
+from edge_agent.messaging.every import Every
 from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.outbox_tables import TELEMETRY_STREAMS, pages_of
@@ -28,6 +29,8 @@ from edge_agent.messaging.thinning import CHUNK, Thinning
 
 LOG = logging.getLogger("lineside.outbox")
 
+REMOVALS = 3
+"""Confirmed rows are removed after so many times `probe_s`, where there is room."""
 TRIES = 3
 """A batch that fails for no known reason is tried so often, then message by message."""
 FEW = 64
@@ -73,6 +76,7 @@ class OutboxWriter:
         self._thinning = Thinning()
         self._next_id = 1
         self._probe_at_ns = 0
+        self._removals = Every(REMOVALS * probe_s)
         self._why = ""
         self._log = LogLimit(LOG, clock)
         self._busy_since_ns: int | None = None
@@ -103,7 +107,8 @@ class OutboxWriter:
         doubtful = accounts.complete_books(self._books, note, self._store.numbers())
         newest = max([*self._books, note.last if note else ""], default="")
         self._next_id = max(self._next_id, self._store.last_id() + 1)
-        self._restore(accounts.lost_in_log(logged, self._books))
+        for left in (logged, self._queue.left_by_last_run()):
+            self._restore(accounts.lost_in_log(left, self._books))
         for gap in accounts.unrecorded(self._books, last, doubtful):
             self._books[gap.epoch].settle_below(gap.last_seq + 1)
             self._note_loss(gap)
@@ -118,6 +123,7 @@ class OutboxWriter:
         # Last: until here the counter still tells the next start of the run before.
         self._counter.begin(int(epoch))
         self._side.begin(side)
+        self._queue.begin_run()
         self.epoch, self.open = epoch, True
         self.fault, self.full = "", False
 
@@ -132,6 +138,7 @@ class OutboxWriter:
             except StorageError as error:
                 LOG.warning("the end of this run is not on disk: %s", error)
         self._counter.close()
+        self._queue.end_run()
         self._store.close()
         self.open = False
 
@@ -140,7 +147,7 @@ class OutboxWriter:
 
     def _restore(self, rows: list[Row]) -> None:
         if rows:
-            LOG.warning("%d messages were saved from a damaged log", len(rows))
+            LOG.warning("%d messages were saved from a damaged log or a killed run", len(rows))
             for row in rows:
                 self._books.setdefault(row.epoch, Book(row.epoch))
             self._commit([Waiting(*row[1:]) for row in rows])
@@ -196,7 +203,8 @@ class OutboxWriter:
             self._rebuild()
         self._settle_missed()
         # In a transaction of its own: whatever a receiver confirmed, new rows are kept.
-        self._remove_confirmed()
+        if self._removals.due(self._clock.mono_ns(), hurry=self.full or self._queue.hurries):
+            self._remove_confirmed()
         if self.full and not self._room_again():
             self._keep_results()
             return

@@ -14,6 +14,7 @@ from edge_agent.messaging.config import MqttTable, OutboxTable
 from edge_agent.messaging.mqtt.sender import Sender
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.outbox_store import OutboxStore
+from edge_agent.messaging.unsaved import Unsaved
 
 LOG = logging.getLogger("lineside.station")
 
@@ -45,6 +46,8 @@ class Publisher:
             hand_over=outbox.hand_over,
             clock=clock,
             on_commit=self._wake,
+            gather_s=outbox.gather_ms / 1e3,
+            unsaved=Unsaved(state_dir),
         )
         self._sender = Sender(
             mqtt,

@@ -14,8 +14,10 @@ LOG = logging.getLogger("lineside.station")
 
 WAITING = 1000
 """Messages that may wait for one slow listener."""
-WAITING_ITEMS = 16
-"""Observations that may wait for one slow observer: each holds a frame (64 MB at 4 MB a frame)."""
+WAITING_ITEMS = 10
+"""Observations that may wait for one slow observer: each holds a frame (40 MB at 4 MB a frame)."""
+WAITING_EVIDENCE = 6
+"""Items that may wait for the disk of evidence, of those that are kept."""
 
 T = TypeVar("T")
 

@@ -45,6 +45,7 @@ from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.part_rules import part_rules
 from edge_agent.station.part_tracker import PartTracker
+from edge_agent.station.process_memory import give_back, settle
 from edge_agent.station.relay import ObserverRelays
 from edge_agent.station.state import State, StationState
 from edge_agent.station.systemd import Supervisor
@@ -197,6 +198,7 @@ class Station:
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
+            settle()
             self._triggers.start(self._tracker)
             for channel in armed:
                 channel.feed.start(self._triggers.watch(channel.name, self._tracker))
@@ -297,6 +299,7 @@ class Station:
                 health_at_ns += every_ns
                 self._outputs.read_back()
                 self._publish_health()
+                give_back()
 
     def _show_life(self) -> None:
         """Feed the watchdog only while every channel, and the watch of deadlines, has finished a

@@ -27,6 +27,8 @@ from edge_agent.station.metrics_report import MetricsReport
 
 LOG = logging.getLogger("lineside.telemetry")
 
+MEASURE_S = 1.0
+"""A machine is measured so often: its trend counts, and a worse zone is told at once."""
 VALUES_BYTES = 4500
 """Of a part's values as text: with the rest of the message they fit its budget."""
 
@@ -47,6 +49,8 @@ class Telemetry:
         self._machines = {one.name: MachineCondition(name, one) for one in vibration}
         self._metrics = MetricsReport(name, config.station.state_dir, clock)
         self._due_ns: dict[str, int] = {}
+        self._measure_ns: dict[str, int] = {}
+        self._zones: dict[str, str] = {}
         self._publish: Callable[[Outbound], None] | None = None
         self._confirmed: Callable[[], int] = lambda: 0
 
@@ -58,7 +62,9 @@ class Telemetry:
         """Look at a message of the station."""
         for alarm in self._alarms.look(message):
             self._send(alarm)
-        if isinstance(message, HealthMessage):
+        if isinstance(message, HealthMessage) and self._is_due(
+            "", self._clock.mono_ns(), self._table.metrics_every_s
+        ):
             waiting = message.outbox_waiting
             self._send(self._metrics.take(waiting=waiting, confirmed=self._confirmed()))
         if isinstance(message, StateMessage) and message.state == "stopping":
@@ -90,14 +96,30 @@ class Telemetry:
         item, channel = observation.item, observation.verdict.channel
         machine = self._machines.get(channel)
         if isinstance(item, Reading) and machine is not None:
-            if self._is_due(channel, item.mono_ns, self._table.condition_every_s):
-                found = machine.look(item, self._clock.utc_ns())
-                if found is not None:
-                    yield found
+            found = self._condition(machine, channel, item)
+            if found is not None:
+                yield found
         elif isinstance(item, ProcessRow) and self._is_due(
             channel, item.mono_ns, self._table.part_every_s
         ):
             yield self._part(observation.part_id, channel, item)
+
+    def _condition(
+        self, machine: MachineCondition, channel: str, item: Reading
+    ) -> ConditionMessage | None:
+        """The condition where it is time again, or where its zone is worse than the last told."""
+        every_s = self._table.condition_every_s
+        if not every_s or item.mono_ns < self._measure_ns.get(channel, 0):
+            return None
+        self._measure_ns[channel] = item.mono_ns + round(0.95e9 * min(every_s, MEASURE_S))
+        found = machine.look(item, self._clock.utc_ns())
+        if found is None:
+            return None
+        is_worse = (found.zone or "") > self._zones.get(channel, found.zone or "")
+        if not self._is_due(channel, item.mono_ns, every_s) and not is_worse:
+            return None
+        self._zones[channel] = found.zone or ""
+        return found
 
     def _is_due(self, channel: str, mono_ns: int, every_s: float) -> bool:
         if not every_s or mono_ns < self._due_ns.get(channel, 0):

@@ -61,7 +61,7 @@ STREAM = Stream(
     qos=1,
     retain=False,
     max_bytes=2048,
-    when="for a reading, at most every `telemetry.condition_every_s`",
+    when="for a reading, every `telemetry.condition_every_s`, and when its zone gets worse",
     stale_after_s=120,
-    period_s=1,
+    period_s=15,
 )

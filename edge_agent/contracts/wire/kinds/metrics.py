@@ -35,6 +35,7 @@ STREAM = Stream(
     qos=0,
     retain=True,
     max_bytes=1024,
-    when="every `line.health_every_s`",
-    stale_after_s=60,
+    when="every `telemetry.metrics_every_s`",
+    stale_after_s=300,
+    period_s=60,
 )

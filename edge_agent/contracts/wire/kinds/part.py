@@ -32,5 +32,5 @@ STREAM = Stream(
     retain=False,
     max_bytes=6144,
     when="for a row of process tags, at most every `telemetry.part_every_s`",
-    period_s=1,
+    period_s=15,
 )
