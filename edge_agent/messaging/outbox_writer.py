@@ -29,8 +29,6 @@ from edge_agent.messaging.thinning import CHUNK, Thinning
 
 LOG = logging.getLogger("lineside.outbox")
 
-REMOVALS = 3
-"""Confirmed rows are removed after so many times `probe_s`, where there is room."""
 TRIES = 3
 """A batch that fails for no known reason is tried so often, then message by message."""
 FEW = 64
@@ -76,7 +74,7 @@ class OutboxWriter:
         self._thinning = Thinning()
         self._next_id = 1
         self._probe_at_ns = 0
-        self._removals = Every(REMOVALS * probe_s)
+        self._removals = Every(3 * probe_s)  # each writes whole pages, and there is room
         self._why = ""
         self._log = LogLimit(LOG, clock)
         self._busy_since_ns: int | None = None
@@ -101,14 +99,14 @@ class OutboxWriter:
                 # Also where the disk is full: rows that are sent and removed until there is room
                 # must leave their books, or they would be taken for lost.
                 self._books = self._store.books()
-                self._count()
+                self._queue.counted(sum(map(len, self._store.numbers().values())))
         folder = self._store.folder
         note, last = accounts.read_note(folder), self._counter.last_run()
         doubtful = accounts.complete_books(self._books, note, self._store.numbers())
         newest = max([*self._books, note.last if note else ""], default="")
         self._next_id = max(self._next_id, self._store.last_id() + 1)
-        for left in (logged, self._queue.left_by_last_run()):
-            self._restore(accounts.lost_in_log(left, self._books))
+        self._restore(accounts.lost_in_log(logged, self._books))
+        self._restore(accounts.lost_in_log(self._queue.left_by_last_run(), self._books))
         for gap in accounts.unrecorded(self._books, last, doubtful):
             self._books[gap.epoch].settle_below(gap.last_seq + 1)
             self._note_loss(gap)
@@ -131,9 +129,8 @@ class OutboxWriter:
         """Write the end of the run, where everything is on disk, and close."""
         if self.open and self._queue.empty:
             try:
-                accounts.write_note(
-                    self._store.folder, self._books.values(), self.epoch, clean=True
-                )
+                books = self._books.values()
+                accounts.write_note(self._store.folder, books, self.epoch, clean=True)
                 self._counter.end()
             except StorageError as error:
                 LOG.warning("the end of this run is not on disk: %s", error)
@@ -142,14 +139,9 @@ class OutboxWriter:
         self._store.close()
         self.open = False
 
-    def _count(self) -> None:
-        self._queue.counted(sum(map(len, self._store.numbers().values())))
-
     def _restore(self, rows: list[Row]) -> None:
         if rows:
             LOG.warning("%d messages were saved from a damaged log or a killed run", len(rows))
-            for row in rows:
-                self._books.setdefault(row.epoch, Book(row.epoch))
             self._commit([Waiting(*row[1:]) for row in rows])
 
     def _note_loss(self, gap: Gap) -> None:
@@ -202,7 +194,7 @@ class OutboxWriter:
         if self._queue.damage is not None or not self._store.is_in_place():
             self._rebuild()
         self._settle_missed()
-        # In a transaction of its own: whatever a receiver confirmed, new rows are kept.
+        # In a transaction of its own: whatever was confirmed, new rows are kept.
         if self._removals.due(self._clock.mono_ns(), hurry=self.full or self._queue.hurries):
             self._remove_confirmed()
         if self.full and not self._room_again():

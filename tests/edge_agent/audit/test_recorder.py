@@ -10,8 +10,9 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.audit.config import AuditTable
+from edge_agent.audit.log import AuditLog
 from edge_agent.audit.recorder import AuditRecorder
-from edge_agent.audit.segments import records, segments
+from edge_agent.audit.segments import records, segments, verify
 from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.station.config import read_config
@@ -83,3 +84,20 @@ def test_a_full_disk_is_told_by_the_log_itself_when_there_is_room(tmp_path: Path
     kept = sum(record["kind"] == "verdict" for record in found)
     assert lost > 0
     assert lost + kept == 202
+
+
+def test_records_are_appended_while_earlier_ones_become_durable(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, clock=ManualClock())
+    log.open()
+    log.append("verdict", {"part_id": "p1"})
+    first, point = log.head, log.sync_point()
+    assert point is not None
+    log.append("verdict", {"part_id": "p2"})
+    log.keep(point)
+    assert (tmp_path / "head").read_text() == str(first)
+    assert verify(tmp_path).whole
+    log.sync()
+    assert (tmp_path / "head").read_text() == str(log.head)
+    assert log.sync_point() is None
+    log.close()
+    assert verify(tmp_path, (first,)).whole

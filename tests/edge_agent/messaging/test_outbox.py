@@ -195,3 +195,51 @@ def test_message_that_cannot_be_made_is_counted_and_leaves_no_silent_gap(tmp_pat
     gap = json.loads(next(row.payload for row in rows if row.stream == "gap"))
     assert [row.seq for row in rows] == [0, 2, 3]
     assert (gap["first_seq"], gap["last_seq"], gap["dropped"]) == (1, 1, 1)
+
+
+def test_messages_gather_for_the_disk_and_one_after_a_quiet_is_committed_at_once(
+    tmp_path: Path,
+) -> None:
+    commits: list[float] = []
+    outbox = Outbox(
+        OutboxStore(tmp_path, 64),
+        ActedCounter(tmp_path),
+        station="demo",
+        hand_over=4096,
+        clock=SystemClock(),
+        gather_s=60.0,
+        on_commit=lambda: commits.append(time.monotonic()),
+        probe_s=0.05,
+    )
+    outbox.start()
+    begun = len(commits)
+    outbox.put(NOTE)
+    assert wait_until(lambda: holds(outbox, 1))
+    for _ in range(400):
+        outbox.put(NOTE)
+    assert len(commits) == begun + 1
+    outbox.stop()
+    assert len(commits) == begun + 2
+    base = sqlite3.connect(tmp_path / "outbox.db")
+    assert base.execute("SELECT count(*) FROM message").fetchone() == (401,)
+    base.close()
+
+
+def test_a_full_batch_does_not_wait_until_its_time_is_over(tmp_path: Path) -> None:
+    outbox = Outbox(
+        OutboxStore(tmp_path, 64),
+        ActedCounter(tmp_path),
+        station="demo",
+        hand_over=4096,
+        clock=SystemClock(),
+        gather_s=60.0,
+        probe_s=0.05,
+        batch=50,
+    )
+    outbox.start()
+    outbox.put(NOTE)
+    assert wait_until(lambda: holds(outbox, 1))
+    for _ in range(50):
+        outbox.put(NOTE)
+    assert wait_until(lambda: holds(outbox, 51))
+    outbox.stop()

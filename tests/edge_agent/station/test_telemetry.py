@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_agent.contracts.core.clock import SystemClock
+from benchmarks.station_load import BUDGETS
+from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import ProcessRow, Reading, Verdict
 from edge_agent.contracts.wire.budget import payload_of
@@ -23,6 +25,7 @@ from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import STREAMS, Outbound
 from edge_agent.evidence.record import EvidenceRecord
 from edge_agent.health.board.heat import temperature_c
+from edge_agent.messaging.config import TelemetryTable
 from edge_agent.station.condition import Trend
 from edge_agent.station.config import StationConfig
 from edge_agent.station.telemetry import Telemetry
@@ -145,3 +148,50 @@ def test_the_hottest_zone_counts_and_a_sleeping_one_does_not(tmp_path: Path) -> 
     assert temperature_c(tmp_path) == 67.5
     assert temperature_c(tmp_path / "absent") is None
     assert json.loads(SAMPLES["metrics"].model_dump_json())["temp_c"] == 61.5
+
+
+def test_a_worse_zone_is_told_at_once_and_a_better_one_in_its_turn(tmp_path: Path) -> None:
+    made, found = telemetry(tmp_path, condition_every_s=15)
+    for second in range(15):
+        made.observe(tone(second, peak_mm_s=1.0 if second < 5 or second > 8 else 40.0))
+    zones = [(m.zone, m.captured_at_ns) for m in found if isinstance(m, ConditionMessage)]
+    assert [zone for zone, _ in zones] == ["A", "D"]
+    made.observe(tone(15))
+    assert len(found) == 3
+
+
+def test_a_default_station_sends_at_most_twenty_messages_a_minute_beside_verdicts(
+    tmp_path: Path,
+) -> None:
+    """A machine, a process channel with ten rows a second, health, and metrics: in ten minutes."""
+    clock, found = ManualClock(), list[Outbound]()
+    station = config(tmp_path)
+    made = Telemetry(station, clock)
+    made.open(found.append, lambda: 0)
+    health = SAMPLES["health"]
+    every_s, told = station.line.health_every_s, 0
+    for second in range(600):
+        made.observe(tone(second, hz=100.0))
+        for k in range(10):
+            at_ns = second * 1_000_000_000 + k * 100_000_000
+            row = ProcessRow({"torque": 1.0}, 1, at_ns, k)
+            made.observe(Observation("p", row, verdict_of("press")))
+        if second % every_s == 0:
+            made.publish(health)  # type: ignore[arg-type]
+            told += 1
+        clock.advance_s(1)
+    kinds = Counter(type(message) for message in found)
+    assert kinds[MetricsMessage] == 10
+    assert kinds[ConditionMessage] == 40
+    assert 40 <= kinds[PartMessage] <= 43
+    assert (len(found) + told) / 10 <= BUDGETS["load: messages beside verdicts"][0] - 4
+
+
+def test_the_intervals_are_those_of_the_table_of_streams() -> None:
+    table = TelemetryTable()
+    found = {
+        "condition": table.condition_every_s,
+        "part": table.part_every_s,
+        "metrics": table.metrics_every_s,
+    }
+    assert found == {name: STREAMS[name].period_s for name in found}

@@ -1,0 +1,41 @@
+"""Free memory goes back to the system although something behind it stays."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edge_agent.health.board.memory import rss_mb
+from edge_agent.station.process_memory import give_back
+
+FROZEN = """
+import gc
+from edge_agent.station.process_memory import settle
+mine = [[] for _ in range(1000)]
+settle()
+print(gc.get_freeze_count() > 1000, len(gc.get_objects()) < 1000, gc.isenabled())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_a_burst_of_pictures_does_not_stay_resident() -> None:
+    malloc = ctypes.CDLL(None).malloc
+    malloc.restype = ctypes.c_void_p
+    pictures = [np.ones(100_000, np.uint8) for _ in range(600)]
+    stays = malloc(90_000)
+    assert stays
+    del pictures
+    gc.collect()
+    before = rss_mb()
+    assert give_back()
+    assert before - rss_mb() > 40
+
+
+def test_the_collector_leaves_out_what_was_there_at_the_start() -> None:
+    words = subprocess.run([sys.executable, "-c", FROZEN], capture_output=True, check=True).stdout
+    assert words.decode().split() == ["True", "True", "True"]
