@@ -21,7 +21,7 @@ class RecentItems:
 
     def add(self, observation: Observation) -> None:
         """Remember an item; one that is larger than the limit is not."""
-        size = _size(observation)
+        size = size_of(observation)
         if size > self._limit:
             return
         self._items.append((observation, size))
@@ -34,7 +34,8 @@ class RecentItems:
         return [one for one, _ in self._items if one.part_id == part_id]
 
 
-def _size(observation: Observation) -> int:
+def size_of(observation: Observation) -> int:
+    """Bytes of an item in memory, with the map of its judgement."""
     item, judgement = observation.item, observation.judgement
     heat = 0 if judgement is None or judgement.heat is None else judgement.heat.nbytes
     if isinstance(item, Frame):
