@@ -55,6 +55,9 @@ class Board(Strict):
     )
     user: User = Field(description="who logs in")
     wifi: Wifi | None = Field(None, description="the wireless network")
+    follow: str | None = Field(
+        None, description="releases for rollouts over MQTT, as https://releases.plant/"
+    )
     files: dict[str, Path] = Field(
         default_factory=dict, description="further files below /var/lib/lineside: certificates"
     )

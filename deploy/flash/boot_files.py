@@ -13,15 +13,15 @@ from pathlib import Path
 from deploy.flash.board import Board, authorized_keys, read_file, wifi_password
 from deploy.flash.network import network_manager_text, wpa_key, wpa_supplicant_text
 from deploy.flash.os_list import InitFormat
-from deploy.systemd.unit import NAME, unit_text
+from deploy.systemd.unit import FOLLOW_NAME, NAME, follow_text, unit_text
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.toml import read_toml_document
 
-SCRIPT, AGENT_SCRIPT = "first-boot.sh", "install-agent.sh"
+SCRIPT, AGENT_SCRIPT, START_SCRIPT = "first-boot.sh", "install-agent.sh", "start.sh"
 WHEELS_SHA256 = "wheels/wheels.sha256"
 COPY = "/var/lib/lineside-first-boot"
-START = f'mkdir -p -m 700 {COPY} && cp -R "$d/lineside/." {COPY}/ && exec sh {COPY}/{SCRIPT} "$d"'
+START = f'sh "$d/lineside/{START_SCRIPT}" "$d"'
 """The script runs from a copy, for it removes what lies on the boot partition."""
 
 RUN_ONCE = (
@@ -59,7 +59,8 @@ def station_files(contents: Contents) -> dict[str, bytes | Path]:
         "authorized_keys": authorized_keys(board, contents.folder),
         "station.toml": read_file(contents.station),
         NAME: unit_text().encode(),
-        **{one: script_text(one) for one in (SCRIPT, AGENT_SCRIPT)},
+        **({FOLLOW_NAME: follow_text(board.follow).encode()} if board.follow else {}),
+        **{one: script_text(one) for one in (SCRIPT, AGENT_SCRIPT, START_SCRIPT)},
         **_wifi(board, contents.folder),
         **({"trust/root.json": read_file(contents.trust)} if contents.trust else {}),
         **(wheel_files(contents.wheels) if contents.wheels else {}),
@@ -88,7 +89,7 @@ def hook_files(init: InitFormat, hostname: str, cmdline: bytes) -> dict[str, byt
                 where="the image",
                 cure="take the image as it was published",
             )
-        script = f'#!/bin/sh\nd=$(dirname "$0")\n{START}\n'
+        script = f'#!/bin/sh\nd=$(dirname "$0")\nexec {START}\n'
         return {
             "firstrun.sh": script.encode(),
             "cmdline.txt": f"{line}{RUN_ONCE}\n".encode(errors="surrogateescape"),
@@ -100,12 +101,17 @@ def hook_files(init: InitFormat, hostname: str, cmdline: bytes) -> dict[str, byt
 
 
 def _user_data() -> str:
-    """JSON is YAML. It holds nothing that a user wrote."""
-    search = f'for d in /boot/firmware /boot /boot/efi; do [ -d "$d/lineside" ] && {START}; done'
+    """JSON is YAML. It holds nothing that a user wrote.
+
+    runcmd is of one boot only, also where power is cut in it; bootcmd is of each
+    (docs.cloud-init.io, module reference), and puts in place what goes on then.
+    """
+    search = 'for d in /boot/firmware /boot /boot/efi; do [ ! -d "$d/lineside" ] || {}; done'
     document = {
         "users": [],
         "ssh_pwauth": False,
-        "runcmd": [["sh", "-c", search]],
+        "bootcmd": [["sh", "-c", search.format(f"{START} prepare")]],
+        "runcmd": [["sh", "-c", search.format(f"exec {START}")]],
         "power_state": {"mode": "reboot", "condition": "test ! -d " + COPY},
     }
     return f"#cloud-config\n{json.dumps(document)}\n"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# First boot of a Lineside station: `sh first-boot.sh BOOT`, run once as root from a private copy of
-# the card's `lineside` folder. BOOT is where the boot partition is mounted.
+# First boot of a Lineside station: `sh first-boot.sh BOOT`, run as root from a private copy of the
+# card's `lineside` folder. BOOT is where the boot partition is mounted. Power may be cut at any
+# point: every step can be done again, and the copy goes when all are done.
 # Values are files, never text in this script, so none of them needs quoting.
 set -eu
 umask 077
@@ -9,6 +10,14 @@ here=$(dirname "$0")
 exec >>/var/log/lineside-first-boot.log 2>&1
 set -x
 
+# The image starts nothing at its next boot: a unit of start.sh goes on there. The line is changed in
+# its place, padded, for a script that is named and gone would end every boot.
+if grep -q ' systemd\.run' "$boot/cmdline.txt" 2>/dev/null; then
+    width=$(($(wc -c <"$boot/cmdline.txt") - 1))
+    printf "%-${width}s\n" "$(sed 's| systemd\.run.*||' "$boot/cmdline.txt")" >"$here/cmdline.txt"
+    dd if="$here/cmdline.txt" of="$boot/cmdline.txt" bs=4096 conv=notrunc,fsync
+fi
+
 # Secrets leave the boot partition first, whatever fails later.
 if [ -d "$boot/lineside" ]; then
     find "$boot/lineside" -type f -size -64k -exec shred -n 1 -z {} +
@@ -16,7 +25,6 @@ if [ -d "$boot/lineside" ]; then
 fi
 rm -f "$boot/firstrun.sh"
 if [ -f "$boot/user-data" ]; then printf '#cloud-config\n{}\n' >"$boot/user-data"; fi
-if [ -f "$boot/cmdline.txt" ]; then sed -i 's| systemd\.run.*||' "$boot/cmdline.txt"; fi
 sync
 
 hostname=$(cat "$here/hostname")
@@ -31,14 +39,28 @@ fi
 
 # A person logs in by key alone; no account has a password.
 user=$(cat "$here/user")
-id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+if [ -f "$here/begun" ]; then
+    # A power cut leaves locks of programs that run no more, and half an account.
+    for name in passwd shadow group gshadow subuid subgid; do rm -f "/etc/$name.lock"; done
+    pwconv
+    grpconv
+fi
+touch "$here/begun"
+getent group "$user" >/dev/null || groupadd "$user"
+id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --gid "$user" "$user"
 for name in "$user" pi root; do
     if id "$name" >/dev/null 2>&1; then passwd -l "$name"; fi
 done
-for group in sudo adm video dialout gpio i2c spi; do
-    if getent group "$group" >/dev/null; then usermod -a -G "$group" "$user"; fi
+for group in gpio i2c spi; do # install-agent.sh gives the agent the same
+    getent group "$group" >/dev/null || groupadd --system "$group"
 done
+groups=gpio,i2c,spi
+for group in sudo adm video dialout; do
+    if getent group "$group" >/dev/null; then groups=$groups,$group; fi
+done
+usermod -a -G "$groups" "$user"
 home=$(getent passwd "$user" | cut -d: -f6)
+if [ ! -d "$home" ]; then install -d -m 0755 -o "$user" -g "$user" "$home"; fi
 install -d -m 0700 -o "$user" -g "$user" "$home/.ssh"
 install -m 0600 -o "$user" -g "$user" "$here/authorized_keys" "$home/.ssh/authorized_keys"
 install -d -m 0750 /etc/sudoers.d
@@ -46,8 +68,12 @@ printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/090-lineside
 chmod 0440 /etc/sudoers.d/090-lineside
 install -d -m 0755 /etc/ssh/sshd_config.d
 printf 'PasswordAuthentication no\nPermitRootLogin no\n' >/etc/ssh/sshd_config.d/10-lineside.conf
-systemctl enable ssh || true
-systemctl disable userconfig || true
+# Units are linked, not loaded: that takes seconds each time, and a restart or the image's unit of
+# the first boot comes after this.
+systemctl --quiet is-enabled ssh || systemctl --no-reload enable ssh || true
+if [ -f /lib/systemd/system/userconfig.service ]; then
+    systemctl --no-reload disable userconfig || true
+fi
 
 if [ -f "$here/wifi.nmconnection" ]; then
     if [ -d /etc/NetworkManager ]; then
@@ -58,7 +84,7 @@ if [ -f "$here/wifi.nmconnection" ]; then
         install -m 0600 "$here/wpa_supplicant.conf" /etc/wpa_supplicant/wpa_supplicant-wlan0.conf
         printf '[Match]\nName=wlan0\n[Network]\nDHCP=yes\n' >/etc/systemd/network/25-wlan0.network
         chmod 0644 /etc/systemd/network/25-wlan0.network
-        systemctl enable wpa_supplicant@wlan0 systemd-networkd || true
+        systemctl --no-reload enable wpa_supplicant@wlan0 systemd-networkd || true
     fi
     if command -v raspi-config; then
         raspi-config nonint do_wifi_country "$(cat "$here/country")" || true
@@ -75,6 +101,12 @@ finish() {
     mv "$here" "$here.done"
     sync
     rm -rf "$here.done"
+    # Of start.sh, which put them there; an appliance has a unit of its own.
+    if [ -f /usr/local/sbin/lineside-first-boot ]; then
+        unit=lineside-first-boot.service
+        rm -f "/etc/systemd/system/multi-user.target.wants/$unit" "/etc/systemd/system/$unit" \
+            /usr/local/sbin/lineside-first-boot
+    fi
     sync
 }
 trap finish EXIT
@@ -89,7 +121,11 @@ here="$here" sh -eux "$here/install-agent.sh" || failed "the agent's wheels were
 # The station's files belong to root, and the agent reads them.
 install -m 0640 -g lineside "$here/station.toml" /var/lib/lineside/station.toml
 install -m 0644 "$here/lineside-agent.service" /etc/systemd/system/lineside-agent.service
-systemctl enable lineside-agent
+systemctl --no-reload enable lineside-agent
+if [ -f "$here/lineside-follow.service" ]; then
+    install -m 0644 "$here/lineside-follow.service" /etc/systemd/system/lineside-follow.service
+    systemctl --no-reload enable lineside-follow
+fi
 for path in "$here"/files/*.path; do
     if [ -f "$path" ]; then
         target=$(cat "$path")

@@ -27,9 +27,10 @@ CONFIG = "home = /usr/bin\ninclude-system-site-packages = false\nversion = {vers
 
 
 def install_agent(root: Path, wheels: Sequence[Path]) -> None:
-    """Install `lineside[device]` from `wheels` into `root`, offline; raises StorageError.
+    """Install `lineside[device]` and all other `wheels` into `root`, offline; raises StorageError.
 
-    pip of the wheels runs on the workstation's Python, and takes wheels for the board's.
+    Wheels of drivers, as gpiod for pins, come beside those that every station needs. pip of the
+    wheels runs on the workstation's Python, and takes wheels for the board's.
     """
     version = python_version(root)
     home = root / PLACE
@@ -41,8 +42,11 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     words = [sys.executable, f"{pip}/pip", "--disable-pip-version-check", "install", "--no-index"]
     words += ["--find-links", str(pip.parent), "--no-compile", "--root-user-action", "ignore"]
     words += ["--only-binary=:all:", "--implementation", "cp", "--python-version", version]
+    others = [str(path) for path in wheels if not path.name.startswith(("pip-", "lineside-"))]
     target = ["--target", str(site), "lineside[device]"]
-    run_tool([*words, *platforms, *target], "the agent cannot be installed from the wheels")
+    run_tool(
+        [*words, *platforms, *target, *others], "the agent cannot be installed from the wheels"
+    )
     (home / "pyvenv.cfg").write_text(CONFIG.format(version=version))
     _write_programs(home, site)
     _compile(root, site, version)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.flash.boot_files import AGENT_SCRIPT, script_text
 from deploy.image.environment import HOME, install_agent
 from deploy.image.initramfs import write_initramfs
 from deploy.image.system_files import system_file, write_system_files
@@ -49,10 +50,13 @@ def configure_tree(root: Path, recipe: Recipe) -> None:
     write_system_files(root)
     install_agent(root, recipe.wheels)
     (root / HOME / "wheels.sha256").write_text(f"{recipe.wheels_sha256}\n")
-    script = root / "configure.sh"
-    script.write_text(system_file("configure.sh"))
+    scripts = {"configure.sh": system_file("configure.sh").encode()}
+    scripts[AGENT_SCRIPT] = script_text(AGENT_SCRIPT)
+    for name, text in scripts.items():
+        (root / name).write_bytes(text)
     run_tool(["unshare", "--mount", "sh", "-c", IN_ROOT, "sh", str(root)], "cannot be configured")
-    script.unlink()
+    for name in scripts:
+        (root / name).unlink()
     write_initramfs(root, root / "boot/initrd.img")
 
 
@@ -68,7 +72,15 @@ exec chroot "$1" sh /configure.sh
 def _bootstrap(recipe: Recipe, folder: Path, root: Path) -> None:
     options = folder / "dpkg.cfg"
     options.write_text(system_file("dpkg.txt"))
-    words = ["mmdebstrap", "--mode=root", "--variant=minbase", "--architectures=arm64"]
+    # What it mounts inside the tree ends with it, however it ends, and nothing of it is copied.
+    words = [
+        "unshare",
+        "--mount",
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=minbase",
+        "--architectures=arm64",
+    ]
     words += ['--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"']
     words += [f"--dpkgopt={options}", "--dpkgopt=force-unsafe-io", f"--include={PACKAGES}"]
     places = [recipe.mirror] if recipe.mirror else []

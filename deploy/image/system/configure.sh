@@ -3,12 +3,15 @@
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-useradd --system --user-group --no-create-home --home-dir /var/lib/lineside \
-    --shell /usr/sbin/nologin lineside
+here=/nowhere # the agent itself is in the image
+. /install-agent.sh
 passwd -l root
 systemctl enable systemd-networkd systemd-resolved systemd-timesyncd
 systemctl enable lineside-first-boot lineside-grow lineside-ssh-key lineside-agent lineside-update \
     lineside-self-update
+# Nothing here runs programs of another processor, and Wi-Fi has a unit of its own (wlan0).
+systemctl mask systemd-binfmt
+systemctl disable wpa_supplicant
 # Nothing of the read-only root is updated in place, and no station looks for updates by itself.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer e2scrub_reap.service

@@ -13,10 +13,16 @@ if [ ! -d "$copy" ]; then
     mv "$copy.new" "$copy"
     sync
 fi
+agent=/etc/systemd/system/lineside-agent.service
+reload=
+cmp -s "$copy/lineside-agent.service" "$agent" || reload=yes
 sh "$copy/first-boot.sh" "$boot"
 hostname "$(cat /etc/hostname)"
 # What was enabled in this boot is started at the next one by itself, and now by this.
-if [ -f /etc/wpa_supplicant/wpa_supplicant-wlan0.conf ]; then
-    systemctl daemon-reload
-    systemctl start --no-block wpa_supplicant@wlan0
-fi
+started=
+if [ -f /etc/wpa_supplicant/wpa_supplicant-wlan0.conf ]; then started=wpa_supplicant@wlan0; fi
+if [ -f /etc/systemd/system/lineside-follow.service ]; then started="$started lineside-follow"; fi
+# systemd reads all its units again for seconds: only where there are others than the image has.
+if [ -n "$reload$started" ]; then systemctl daemon-reload; fi
+# shellcheck disable=SC2086 # names without spaces
+if [ -n "$started" ]; then systemctl start --no-block $started; fi
