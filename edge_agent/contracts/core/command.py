@@ -18,7 +18,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -78,8 +78,12 @@ class Program:
             _let_go()
             return _say("error: no space left: free some on the output's disk, or in TMPDIR", 1)
 
-    def parser(self) -> argparse.ArgumentParser:
-        """The parser with the verbs that each module of `package` adds by `register(verbs)`."""
+    def parser(self, words: Sequence[str] = ()) -> argparse.ArgumentParser:
+        """The parser with the verbs that each module of `package` adds by `register(verbs)`.
+
+        Where `words` begin with the verb of a module, that one alone is imported: on a small board
+        all of them take seconds.
+        """
         top = HelpfulParser(
             prog=self.name,
             description=self.description,
@@ -94,13 +98,16 @@ class Program:
             help="print the script by which the shell completes verbs and options",
         )
         verbs = top.add_subparsers(required=True, dest="verb", metavar="VERB")
-        for module in pkgutil.iter_modules(import_module(self.package).__path__):
-            import_module(f"{self.package}.{module.name}").register(verbs)
+        modules = [one.name for one in pkgutil.iter_modules(import_module(self.package).__path__)]
+        own = words[0].replace("-", "_") if words else ""
+        for name in [own] if own in modules else modules:
+            import_module(f"{self.package}.{name}").register(verbs)
         return top
 
     def _run(self, argv: list[str] | None) -> int:
         try:
-            arguments = self.parser().parse_args(argv)
+            words = sys.argv[1:] if argv is None else argv
+            arguments = self.parser(words).parse_args(words)
             # Not where a program calls this function: it may have threads, which no fork survives.
             if argv is None and (code := _isolated(arguments)) is not None:
                 return code

@@ -14,7 +14,7 @@ class Observation:
     """One item with the verdict of its channel; the part may have been decided otherwise.
 
     item: the very object that was judged, so nobody may write to its arrays. judgement: None where
-    nothing was judged (unreadable, stale, unfit, dropped).
+    the network was not asked (unreadable, stale, unfit, dropped).
     """
 
     part_id: str

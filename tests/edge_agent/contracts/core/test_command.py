@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import signal
@@ -84,6 +85,18 @@ def test_all_four_programs_are_run_by_the_same_code(package: str) -> None:
     cli = importlib.import_module(f"{package}.__main__")
     assert cli.main == cli.PROGRAM.main
     assert cli.PROGRAM.package == f"{package}.cli"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_verb_is_known_where_its_own_module_alone_is_imported(package: str) -> None:
+    program = importlib.import_module(f"{package}.__main__").PROGRAM
+    for verb in verbs_of(program.parser()):
+        assert verb in verbs_of(program.parser([verb]))
+
+
+def verbs_of(parser: argparse.ArgumentParser) -> list[str]:
+    subparsers = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    return [verb for one in subparsers for verb in one.choices]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
