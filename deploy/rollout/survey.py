@@ -16,18 +16,24 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class StationView:
-    """One station: its bundles as its `slots status` names them. fault: why it has none to show."""
+    """One station: its bundles as its `slots status` names them. fault: why it has none to show.
+
+    agent: its version; empty where the station did not name it.
+    """
 
     station: str
     reached: bool = True
     fault: str = ""
     bundles: list[dict[str, str]] = field(default_factory=list)
+    agent: str = ""
 
     def line(self) -> str:
         """One line for a terminal."""
         titles = [f"{one['name']} {one['version'] or '-'}" for one in self.bundles]
         faults = [one["fault"] for one in self.bundles if one["fault"]]
+        agent = f" (agent {self.agent})" if self.agent else ""
         words = [", ".join(titles) or "no bundles", *(f"FAULT {fault}" for fault in faults)]
+        words[0] += agent
         return f"{self.station}: {self.fault or '; '.join(words)}"
 
     @property
@@ -49,7 +55,9 @@ def _view(inventory: Inventory, name: str) -> StationView:
     except DeviceError as error:
         return StationView(name, reached=False, fault=str(error))
     try:
-        return StationView(name, bundles=json.loads(answer.stdout))
+        rows = json.loads(answer.stdout)
     except ValueError:
         words = answer.stderr.strip()[:300] or f"exit code {answer.code}"
         return StationView(name, fault=words)
+    # An agent of before names no version.
+    return StationView(name, bundles=rows, agent=rows[0].get("agent", "") if rows else "")

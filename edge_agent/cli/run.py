@@ -62,19 +62,6 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.infer.trial import TRIALS
-
-    # On another core, its libraries are loaded while these are.
-    TRIALS.foresee()
-    try:
-        return _inspect(args)
-    finally:
-        TRIALS.dismiss()
-
-
-def _inspect(args: argparse.Namespace) -> int:
-    import cv2
-
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
@@ -84,7 +71,6 @@ def _inspect(args: argparse.Namespace) -> int:
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
     sys.setswitchinterval(SWITCH_S)
-    cv2.setNumThreads(1)  # a frame is too small to share: it would wait for a thread to wake up
     config = read_config(args.config)
     stop, clock = stop_on_signals(), SystemClock()
     with ExitStack() as ending:
@@ -300,7 +286,6 @@ def _open_page(page: Page, station: Station) -> None:
     broker = f"{mqtt.host}:{mqtt.port}" if mqtt else ""
     page.set_traffic(lambda: Traffic(station.waiting, station.sent, broker))
     page.set_models(lambda: models_of(station))
-    page.set_tell(station.publish)
     try:
         page.open()
     except DeviceError as error:

@@ -97,15 +97,18 @@ def _rollback(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
     from edge_agent.update import slots
+    from edge_agent.update.agent_slots import agent_version
 
     found = slots.status(args.root)
+    agent = agent_version(args.root, version("lineside"))
     if args.json:
-        print(json.dumps([dataclasses.asdict(slot) for slot in found]))
-    elif not found:
-        print(f"{args.root}: no bundles")
+        print(json.dumps([{**dataclasses.asdict(slot), "agent": agent} for slot in found]))
     else:
-        print("\n".join(_line(slot) for slot in found))
+        lines = [_line(slot) for slot in found] or [f"{args.root}: no bundles"]
+        print("\n".join([*lines, f"agent {agent}"]))
     return 1 if any(slot.fault for slot in found) else 0
 
 

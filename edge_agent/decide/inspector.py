@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.contracts.core.errors import InputError
@@ -30,9 +29,7 @@ class Network(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
-    def inspect(
-        self, raw: Image | Recording | Table, prepared: Callable[[], object] | None = None
-    ) -> Judgement: ...
+    def inspect(self, raw: Image | Recording | Table) -> Judgement: ...
 
     def raw_outputs(self, prepared: Tensor) -> list[Tensor]: ...
 

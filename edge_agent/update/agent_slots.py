@@ -12,6 +12,7 @@ An environment names its own place, so it is built where it stays; slot.json is 
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from packaging.version import Version as Order
@@ -24,8 +25,25 @@ from edge_agent.update.folder import Folder
 from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, SLOTS, linked_slot
 from edge_agent.update.slot_store import MIN_VERSION, MinVersion
 from edge_agent.update.stored import parse_stored
+from edge_agent.update.trial import AGENT
 
 SLOT_JSON, WHEELS = "slot.json", "wheels"
+
+
+def agent_version(root: Path, own: str) -> str:
+    """The version of the agent that a station starts; own: that of the launcher's own agent.
+
+    Raises OSError, StorageError or BundleError.
+    """
+    with (
+        contextlib.suppress(FileNotFoundError),
+        Folder.open(root, guarded=False) as station,
+        station.subfolder(AGENT) as folder,
+    ):
+        slots = AgentSlots(folder)
+        wheels = slots.wheel_set(slots.linked())
+        return own if wheels is None else wheels.version
+    return own
 
 
 class AgentSlots:

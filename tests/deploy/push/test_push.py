@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_local_line_from_push_to_rollback(
     assert main(["status", str(root), "--json"]) == 0
     (slot,) = json.loads(capsys.readouterr().out)
     assert (slot["version"], slot["previous"], slot["fault"]) == ("1.1.0", "1.0.0", "")
+    assert slot["agent"] == version("lineside")
     assert push(workshop.signed("1.0.0"), str(root)) == 1
     assert "1.0.0 is older than 1.1.0" in capsys.readouterr().err
     assert main(["rollback", str(root)]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,9 @@ def test_every_station_is_shown_with_its_faults(plant: Path, capsys: Shown) -> N
     assert good["bundles"][0]["version"] == "1.0.0"
     assert "brightness.bundle" in damaged["bundles"][0]["fault"]
     assert (empty["bundles"], empty["fault"]) == ([], "")
+    assert (good["agent"], empty["agent"]) == (version("lineside"), "")
+    main(["status", "--stations", str(plant)])
+    assert f"good: brightness 1.0.0 (agent {version('lineside')})\n" in capsys.readouterr().out
 
 
 def test_a_station_out_of_reach_hides_no_other(tmp_path: Path) -> None:
