@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -244,46 +243,6 @@ EXPECTED: dict[str, Expected] = {
             ),
         ),
     ),
-    # The metadata is real (benchmarks/cases_signing.py); what is wrong is what it is wrapped round.
-    "attacks/bundles_hostile.py": Expected(
-        (
-            r"^good, first with --trust +.* INSTALLED 1\.0\.0 changed True$",
-            r"^good again +.* INSTALLED 1\.0\.0 changed False$",
-            r"^downgrade 1\.0\.0 \(replay\) +.* RollbackError: timestamp metadata 1 is older",
-            r"^same version, other content +.* RollbackError: .* another bundle of the same ",
-            r"^version in Arabic digits +.* BundleError: version: ",
-            r"^unsigned +.* SignatureError: not signed$",
-            r"^stranger's key +.* SignatureError: .*\(timestamp was signed by 0/1 keys\)$",
-            r"^stranger's key id on our signature +.* SignatureError: targets is not the one",
-            r"^our key id on the stranger's signature +.* SignatureError: .*signed by 0/1 keys",
-            r"^file swapped under a good signature +.* BundleError: model\.tflite was altered$",
-            r"^an extra file +.* BundleError: extra\.txt is not in the manifest$",
-            r"^signature of another manifest +.* (RollbackError|SignatureError): ",
-            *(
-                rf"^signed, file {re.escape(repr(name))} +.* BundleError: .* leads outside"
-                for name in ("../../evil", "/etc/x", "a\\b", "C:x", "a//b", "./a", "a/../b")
-            ),
-            *(
-                rf"^signed, file {re.escape(repr(name))} +.* BundleError: "
-                for name in ("manifest.json ", "MANIFEST.JSON", "model.tflite\u202e")
-            ),
-            *(
-                rf"^{what} +[\d.]+ s +\d+ MB  BundleError: "
-                for what in (
-                    "trailing byte", "leading bytes", "cut in half", "two entries of one name",
-                    "deflate bomb 500 MB", r"manifest of 100 MB '\['", "manifest of 80 MB numbers",
-                    "200,000 empty files", r"100 overlapping entries over 40 MB \(4 GB\)",
-                    r"vectors.npz claims 1e9, has 1000 \(signed\)",
-                    r"vectors.npz unpacks to 1e9 bytes \(signed\)",
-                )
-            ),
-            r"^513 MiB: 513 MiB, a bundle has at most 512$",
-            r"^installed names now: \['brightness 4\.0\.0'\]$",
-        ),
-        (r"!! |HANG", "513 MiB read"),
-        # What is offered lies in memory already (up to 101 MB); nothing is a gigabyte of it.
-        figures=((r"^\S.* [\d.]+ s +(\d+) MB  ", lambda megabytes: megabytes < 300),),
-    ),
     "attacks/check_says.py": Expected((
         r"^1$", r"^FAIL +topic verdict ", r"^FAIL +topic gap ", r"^OK +topic state ",
         r"^WARN +confirmations +a broker of MQTT 3\.1\.1 confirms what it refuses",
@@ -392,15 +351,11 @@ EXPECTED: dict[str, Expected] = {
         (
             r"^second on the same state_dir: None .*another agent uses this folder",
             r"a second agent starts: None .*disarmed: .*state: another",
+            r"^first agent.s last line: .* confirmed, \d wait",  # evidence that nobody takes
         ),
         seconds=400,
-        # Every part but the last is confirmed, though evidence waits that nobody takes; of each
-        # epoch every number from 0 on has come.
+        # Of each epoch every number from 0 on has come.
         figures=(
-            (
-                r"^first agent.s last line: (\d+) parts: .*; (\d+) confirmed, (\d+) wait",
-                lambda parts, confirmed, wait: 0 < parts <= confirmed + min(wait, parts / 100),
-            ),
             (
                 r"outbox\.db deleted .* epochs \{\d+: \(0, (\d+), (\d+)\), \d+: \(0, \d+, \d+\)\}",
                 lambda last, count: count == last + 1,

@@ -18,7 +18,12 @@ SOURCES = ("edge_agent", "deploy")
 
 
 def build_appliance() -> Path:
-    """The image; built (minutes) when the cache has none of this tree. Raises RigError."""
+    """The image; built (minutes) when the cache has none of this tree. Raises RigError.
+
+    One that LINESIDE_APPLIANCE names is taken as it is, with the folder `wheels` beside it.
+    """
+    if "LINESIDE_APPLIANCE" in os.environ:
+        return Path(os.environ["LINESIDE_APPLIANCE"])
     room = cache_folder() / "appliance" / _tree_sha256()[:16]
     image = room / "appliance.img"
     if image.exists():
@@ -57,7 +62,7 @@ def _wheels(room: Path) -> Path:
     target = ["--python-version", "3.11", "--only-binary=:all:", "-d", str(wheels)]
     pins = ["-c", str(REPO / "constraints.txt")]
     words = [sys.executable, "-m", "pip", "download", "-q", *platforms, *target, *pins]
-    asked = ["pip", f"lineside[device] @ {wheel.as_uri()}"]
+    asked = ["pip", f"lineside[device,gpio] @ {wheel.as_uri()}"]
     run_tool([*words, *asked], room, "aarch64 wheels cannot be downloaded")
     shutil.copy(wheel, wheels)
     return wheels

@@ -55,6 +55,11 @@ class Plant:
         with self._news:
             return len(self._heard)
 
+    def came(self, stream: str, since: int) -> list[dict[str, Any]]:
+        """The documents of `stream` after `since` messages."""
+        with self._news:
+            return [document for kind, document in self._heard[since:] if kind == stream]
+
     def wait_for(
         self, stream: str, fits: Callable[[dict[str, Any]], bool], limit_s: float, since: int = 0
     ) -> dict[str, Any]:

@@ -1,174 +1,94 @@
-"""From nothing to a verdict: image, card, first boot, release, power cut, the way back.
+"""From nothing to a verdict: image, card, first boot, releases, power cuts, the ways back.
 
-The real programs throughout: `lineside-deploy image`, `flash`, `push`, `rollout`; the board
-is QEMU's, the broker mosquitto. One image, one card and two boots serve every check.
+The real programs throughout: `lineside-deploy image`, `flash`, `push`, `rollout`, `push-agent`; the
+board is QEMU's with a light barrier at its pin, the broker mosquitto. One image and one card serve
+every check, in this order.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import random
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.flash.boot_partition import BootPartition, boot_offset
 from edge_agent.contracts.model.bundle import read_bundle, write_bundle
+from tests.device.agent_release import release_next_agent
 from tests.device.appliance import build_appliance
-from tests.device.emulated_board import HOST, EmulatedBoard
-from tests.device.plant import Plant, running_plant
+from tests.device.emulated_board import EmulatedBoard
+from tests.device.line import CARD_BYTES, PROGRAM, STATION, THERE, Line, flash_and_boot, new_line
+from tests.device.plant import running_plant
 from tests.rig.kernel import RigError
-from tests.signing_kit import Workshop, open_workshop
-from tests.station_kit import write_vibration_bundle
+from tests.station_kit import wait_until, write_vibration_bundle
 
 pytestmark = [pytest.mark.device, pytest.mark.timeout(7200)]
 
-STATION = "press3"
-CARD_BYTES = 3 << 30
-FIRST_VERDICT_S = 2400
-"""A limit against hanging; the time is printed, and asked of a quiet machine by the figures."""
-PROGRAM = "sudo -n /opt/lineside/bin/lineside-agent"
-THERE = "station:/var/lib/lineside"
-
-
-@dataclass
-class Line:
-    """Everything of one run; facts: what was seen, by name."""
-
-    folder: Path
-    workshop: Workshop
-    plant: Plant
-    board: EmulatedBoard
-    card: Path
-    ssh: Path
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def ask(self, command: str) -> str:
-        """What a command says on the board."""
-        return self.board.ask(self.ssh, command)
-
-    def deploy(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """One of the deployer's verbs."""
-        command = [sys.executable, "-m", "deploy", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    def rollout(self, bundle: Path, probation_s: int) -> subprocess.CompletedProcess[str]:
-        """A release onto the station, and its probation there."""
-        folder = self.folder / f"rollout-{bundle.stem}"
-        words = ["rollout", "start", bundle, "--stations", self.folder / "stations.toml"]
-        return self.deploy(*words, "--folder", folder, f"--probation={probation_s}", "--json")
-
-    def decided_by(self, version: str, since: int, limit_s: float = 600) -> dict[str, Any]:
-        """A verdict of this version of the bundle."""
-        wanted = f"brightness {version}"
-        return self.plant.wait_for(
-            "verdict",
-            lambda one: one["channels"][0]["bundle"] == wanted and one["verdict"] != "NO-VERDICT",
-            limit_s,
-            since,
-        )
+EVERY_S = 1.0
+"""Parts pass the light barrier so often."""
+CUTS = int(os.environ.get("LINESIDE_CUTS", "20"))
+UPDATE_S = 40.0
+"""Power is cut within so many seconds from the beginning of an update."""
 
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    """A flashed board that has sent its first verdict."""
+    """A flashed board that has sent its first verdict; parts pass its light barrier."""
     folder = tmp_path_factory.mktemp("device")
     try:
         image = build_appliance()
         with running_plant(folder / "plant", STATION) as plant:
             board = EmulatedBoard(folder / "card.img", folder)
-            one = _new_line(folder, plant, board)
+            one = new_line(folder, plant, board)
+            one.facts["wheels"] = image.parent / "wheels"
             try:
-                _flash_and_boot(one, image)
-                yield one
+                with board.barrier.belt(EVERY_S):
+                    flash_and_boot(one, image)
+                    yield one
             finally:
                 board.cut_power()
     except RigError as error:
         pytest.skip(f"NOT TESTED: no appliance can be built or booted here: {error}")
 
 
-def _new_line(folder: Path, plant: Plant, board: EmulatedBoard) -> Line:
-    key = folder / "id"
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-    subprocess.run(words, check=True)
-    ssh = board.ssh_config(key)
-    pem, private = plant.certificate(STATION)
-    (folder / "station.toml").write_text(
-        f'[station]\nid = "{STATION}"\nstate_dir = "/var/lib/lineside/state"\n'
-        f'[mqtt]\nhost = "{HOST}"\nport = {plant.port}\nkeepalive_s = 3600\n'
-        '[mqtt.tls]\nca_file = "/var/lib/lineside/tls/ca.pem"\n'
-        'cert_file = "/var/lib/lineside/tls/own.pem"\nkey_file = "/var/lib/lineside/tls/own.key"\n'
-        '[trust]\nroot = "/var/lib/lineside"\n[line]\ndeadline_ms = 60000\n'
-        '[[channel]]\nname = "top"\nkind = "image"\n'
-        'bundle = "/var/lib/lineside/bundles/brightness"\n'
-        '[channel.source]\ndriver = "simulated"\nwidth_px = 64\nheight_px = 48\nrate_hz = 0.5\n'
-    )
-    (folder / "board.toml").write_text(
-        f'hostname = "{STATION}"\n[user]\nname = "line"\nauthorized_keys = ["id.pub"]\n[files]\n'
-        f'"/var/lib/lineside/tls/ca.pem" = "{plant.folder}/ca.pem"\n'
-        f'"/var/lib/lineside/tls/own.pem" = "{pem}"\n'
-        f'"/var/lib/lineside/tls/own.key" = "{private}"\n'
-    )
-    (folder / "stations.toml").write_text(
-        f'program = "{PROGRAM}"\nssh_config = "{ssh}"\n'
-        f'[[station]]\nname = "{STATION}"\nhost = "{THERE}"\n'
-    )
-    workshop = open_workshop(folder / "workshop")
-    return Line(folder, workshop, plant, board, folder / "card.img", ssh)
-
-
-def _flash_and_boot(one: Line, image: Path) -> None:
-    bundle = one.workshop.signed("1.0.0")
-    with one.card.open("wb") as stream:
-        stream.truncate(CARD_BYTES)
-    began = time.monotonic()
-    device = _loop(one.card)
-    try:
-        done = one.deploy(
-            *("flash", image, device, "--serial", one.card, "--yes", "--json"),
-            *("--os-list", image.with_suffix(".os_list.json")),
-            *("--bmap", image.with_suffix(".bmap"), "--trust", one.workshop.public),
-            *("--station", one.folder / "station.toml", "--board", one.folder / "board.toml"),
-            *("--bundle", bundle),
-        )
-    finally:
-        subprocess.run(["losetup", "-d", device], check=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    one.facts["receipt"] = json.loads(done.stdout)
-    one.facts["flashed_s"] = time.monotonic() - began
-    one.board.switch_on()
-    try:
-        one.facts["first"] = one.decided_by("1.0.0", 0, FIRST_VERDICT_S)
-    except TimeoutError as error:
-        log = one.ask("sudo cat /var/log/lineside-first-boot.log; sudo journalctl -b | tail -80")
-        raise AssertionError(f"{error}\n{one.board.log[-3000:]}\n{log[-6000:]}") from error
-    one.facts["verdict_s"] = time.monotonic() - began
-
-
-def _loop(card: Path) -> str:
-    words = ["losetup", "--find", "--show", str(card)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RigError(f"no loop device: {done.stderr.strip()}")
-    return done.stdout.strip()
+def say(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """A figure for who runs the test."""
+    with capsys.disabled():
+        sys.stderr.write(f"\n{text}\n")
 
 
 def test_from_flash_to_first_verdict(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     """The card was read back; the station is armed and came with its own certificate."""
     assert line.facts["receipt"]["verified"]
-    flashed, verdict = line.facts["flashed_s"], line.facts["verdict_s"]
-    with capsys.disabled():
-        sys.stderr.write(f"\nflash {flashed:.0f} s, first verdict after {verdict:.0f} s\n")
+    seconds = [line.facts[name] for name in ("flashed_s", "verdict_s", "processor_s")]
+    words = (
+        "flash {:.0f} s, first verdict after {:.0f} s, {:.0f} s of the emulator's processor time"
+    )
+    say(capsys, words.format(*seconds))
     state = line.plant.wait_for("state", lambda one: one["state"] == "armed", 60)
     assert state["bundles"] == {"top": "brightness 1.0.0"}
     assert f"u'{STATION}'" in line.plant.log
+
+
+def test_each_part_at_the_light_barrier_is_one_verdict(line: Line) -> None:
+    """As many verdicts come as parts pass, each for a part of its own."""
+    with line.board.barrier.still_belt():
+        time.sleep(20)  # what has passed already is decided
+        since = line.plant.heard
+        line.board.barrier.pulses(5, gap_s=1.5)
+        assert wait_until(lambda: len(line.plant.came("verdict", since)) >= 5, 120)
+        time.sleep(10)
+        parts = [one["part_id"] for one in line.plant.came("verdict", since)]
+    assert len(parts) == len(set(parts)) == 5
 
 
 def test_the_root_is_read_only_and_the_state_grew_with_the_card(line: Line) -> None:
@@ -190,17 +110,14 @@ def test_secrets_left_the_boot_partition_and_nobody_has_a_password(line: Line) -
 
 def test_a_release_is_pushed_over_the_network(line: Line) -> None:
     since = line.plant.heard
-    new = line.workshop.signed("1.1.0")
-    done = line.deploy("push", new, "--to", THERE, "--ssh-config", line.ssh, "--program", PROGRAM)
+    done = line.push(line.workshop.signed("1.1.0"))
     assert done.returncode == 0, done.stderr[-2000:]
     line.decided_by("1.1.0", since)
 
 
 def test_a_release_that_computes_something_else_is_refused(line: Line) -> None:
     """Its parity vectors fail on this processor, and the line goes on with what it has."""
-    broken = line.workshop.signed("1.2.0", note="-broken", score_off=0.5)
-    words = ["push", broken, "--to", THERE, "--ssh-config", line.ssh, "--program", PROGRAM]
-    done = line.deploy(*words)
+    done = line.push(line.workshop.signed("1.2.0", note="-broken", score_off=0.5))
     assert done.returncode == 1, done.stdout
     line.decided_by("1.1.0", line.plant.heard)
 
@@ -217,9 +134,23 @@ def test_a_broken_release_rolls_back_by_itself(line: Line) -> None:
     done = line.rollout(path, probation_s=20)
     assert done.returncode == 1, done.stdout
     station = json.loads(done.stdout)["stations"][STATION]
-    assert "1.3.0" not in str(_slots(line)["version"])
+    assert line.slot()["version"] == "1.1.0"
     assert station["reason"], done.stdout
     line.decided_by("1.1.0", line.plant.heard)
+
+
+def test_a_candidate_in_the_shadow_is_promoted(line: Line) -> None:
+    """It judges the parts of the line beside the current bundle until the gate lets it pass."""
+    since = line.plant.heard
+    gate = ["--shadow", "--tolerated=0.01", "--harmful=0.3"]
+    answer = line.update(line.workshop.signed("1.3.1"), *gate, "--json")
+    assert json.loads(answer.stdout)["state"] == "shadow", answer
+    words = f"{PROGRAM} update resume --root /var/lib/lineside"
+    found = json.loads(line.ask(f"{words} --wait 300 --json").splitlines()[-1])
+    assert (found["state"], found["reason"]) == ("done", "")
+    line.decided_by("1.3.1", since)
+    before = {one["channels"][0]["bundle"] for one in line.plant.came("verdict", since)}
+    assert before <= {"brightness 1.1.0", "brightness 1.3.1"}
 
 
 def test_power_cut_in_an_update_leaves_a_good_bundle(line: Line) -> None:
@@ -229,19 +160,65 @@ def test_power_cut_in_an_update_leaves_a_good_bundle(line: Line) -> None:
     update = threading.Thread(target=line.rollout, args=(new, 600), daemon=True)
     update.start()
     line.decided_by("1.4.0", since)
-    line.board.cut_power()
-    since = line.plant.heard
-    began = time.monotonic()
-    line.board.switch_on()
-    seen = line.plant.wait_for("verdict", lambda one: one["verdict"] != "NO-VERDICT", 900, since)
-    back_s = time.monotonic() - began
-    line.facts["back_s"] = back_s
-    assert seen["channels"][0]["bundle"] in ("brightness 1.1.0", "brightness 1.4.0")
-    assert _slots(line)["fault"] == ""
+    bundle, line.facts["back_s"] = line.cut_and_come_back()
+    assert bundle in ("brightness 1.3.1", "brightness 1.4.0")
+    assert line.slot()["fault"] == ""
     assert line.ask("cat /etc/machine-id") == line.facts["machine-id"]
 
 
-def test_the_card_is_whole_after_the_power_cut(line: Line, tmp_path: Path) -> None:
+def test_the_agent_is_updated(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    """A set of wheels, an environment of its own, a start on trial; `status` names what runs."""
+    if json.loads(line.ask("sudo cat /var/lib/lineside/update/journal.json"))["state"] != "done":
+        line.ask(f"{PROGRAM} update promote --root /var/lib/lineside")
+    before = line.slot()["agent"]
+    new = release_next_agent(line.workshop, line.facts["wheels"])
+    since, began = line.plant.heard, time.monotonic()
+    words = ["push-agent", "--to", THERE, "--releases", line.workshop.folder / "releases"]
+    done = line.deploy(*words, *line.over_ssh, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert json.loads(done.stdout)["state"] == "done"
+    say(capsys, f"agent {before} -> {new} after {time.monotonic() - began:.0f} s")
+    assert line.slot()["agent"] == new != before
+    line.decided_by("1.4.0", since)
+    state = [one for one in line.plant.came("state", since) if one["state"] == "armed"]
+    assert state
+
+
+def test_power_cuts_at_any_moment_of_an_update(
+    line: Line, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After each the station decides with the bundle of before or the new one, and the update ends
+    by itself.
+    """
+    chance, ends = random.Random(18), []
+    for number in range(CUTS):
+        old = str(line.slot()["version"])
+        new = f"1.5.{number}"
+        bundle = line.workshop.signed(new)
+        update = threading.Thread(target=line.update, args=(bundle, "--probation=10"), daemon=True)
+        update.start()
+        time.sleep(chance.uniform(0, UPDATE_S))
+        seen, back_s = line.cut_and_come_back()
+        assert seen in (f"brightness {old}", f"brightness {new}"), f"cut {number}"
+        slot = _settled(line)
+        assert (slot["fault"], slot["version"] in (old, new)) == ("", True), f"cut {number}: {slot}"
+        ends.append(f"{number}: {seen} after {back_s:.0f} s, then {slot['version']}")
+    say(capsys, f"{CUTS} power cuts: " + "; ".join(ends))
+
+
+def _settled(line: Line) -> dict[str, object]:
+    """The slot, once the update that was cut has ended by itself."""
+
+    def has_ended() -> bool:
+        said = line.ask(f"{PROGRAM} update status --root /var/lib/lineside --json")
+        found = re.search(r'"state":"(\w+)"', said)
+        return found is not None and found[1] in ("done", "quarantine")
+
+    assert wait_until(has_ended, 300), line.ask("sudo journalctl -b -u lineside-update")
+    return line.slot()
+
+
+def test_the_card_is_whole_after_the_power_cuts(line: Line, tmp_path: Path) -> None:
     """Cut once more, and looked at from outside: file systems, boot files, no secrets."""
     line.board.cut_power()
     copy = tmp_path / "card.img"
@@ -254,15 +231,3 @@ def test_the_card_is_whole_after_the_power_cut(line: Line, tmp_path: Path) -> No
     words = ["/usr/sbin/e2fsck", "-f", "-y", f"{copy}?offset={start}"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout[-2000:]
-
-
-def _slots(line: Line) -> dict[str, Any]:
-    words = ["status", THERE, "--ssh-config", line.ssh, "--program", PROGRAM, "--json"]
-    until = time.monotonic() + 300
-    while True:
-        done = line.deploy(*words)
-        if done.returncode == 0 or time.monotonic() > until:
-            break
-    (slot,) = json.loads(done.stdout)
-    assert isinstance(slot, dict)
-    return slot

@@ -1,30 +1,25 @@
-"""An arm64 board in QEMU: Debian's stock kernel, and a pin that this side drives.
-
-The pin is one of the board's PL061; QEMU's qtest socket sets it as a light barrier would.
-"""
+"""An arm64 board in QEMU: Debian's stock kernel, and a light barrier that this side drives."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from tests.rig.in_arm import LINE
-from tests.rig.kernel import (
-    RigError,
-    cache_folder,
-    collect_modules,
-    run_tool,
-    write_initrd,
-)
+from tests.rig.kernel import RigError, cache_folder, collect_modules, run_tool, write_initrd
+from tests.rig.light_barrier import LightBarrier
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
+TOOLS = {
+    "qemu-system-aarch64": "qemu-system-arm",
+    "mmdebstrap": "mmdebstrap",
+    "depmod": "kmod",
+}
 PACKAGES = "python3,libstdc++6,busybox-static,linux-image-arm64"
 WHEELS = ("numpy", "pydantic", "gpiod")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
@@ -33,9 +28,9 @@ MODULES = ("virtio_pci", "virtio_mmio", "9pnet_virtio", "9p")
 
 def build_board() -> Path:
     """The folder with root/, kernel and initrd; builds what is missing. Raises RigError."""
-    for tool in ("qemu-system-aarch64", "mmdebstrap"):
-        if shutil.which(tool) is None:
-            raise RigError(f"no {tool}: apt install qemu-system-arm mmdebstrap")
+    for tool, package in TOOLS.items():
+        if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+            raise RigError(f"no {tool}: apt install {package}")
     if os.geteuid() != 0:
         raise RigError("a root file system is made by root only")
     room = cache_folder() / "arm64"
@@ -69,17 +64,16 @@ def _prepare(room: Path) -> None:
 
 
 class Board:
-    """A running board; `log` is what its serial line said."""
+    """A running board; `log` is what its serial line said. barrier: the one at its pin."""
 
     def __init__(self, room: Path, sockets: Path) -> None:
         self._log = sockets / "serial.log"
-        self._qmp_path, self._qtest_path = sockets / "qmp", sockets / "qtest"
+        self.barrier = LightBarrier(sockets, LINE)
         command = "console=ttyAMA0 quiet nokaslr panic=-1 cryptomgr.notests random.trust_cpu=1"
         words = [
             "qemu-system-aarch64", "-M", "virt", "-accel", "tcg,tb-size=512", "-cpu", "cortex-a53",
             "-smp", "1", "-m", "768", "-display", "none", "-no-reboot", "-nodefaults",
-            "-serial", f"file:{self._log}", "-qmp", f"unix:{self._qmp_path},server=on,wait=off",
-            "-qtest", f"unix:{self._qtest_path},server=on,wait=off", "-qtest-log", "/dev/null",
+            "-serial", f"file:{self._log}", *self.barrier.words,
             "-kernel", str(room / "kernel"), "-initrd", str(room / "initrd"), "-append", command,
             "-fsdev", f"local,id=h,path={room / 'root'},security_model=none,readonly=on",
             "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
@@ -100,35 +94,8 @@ class Board:
             time.sleep(0.2)
         return word in self.log
 
-    def pulses(self, count: int) -> None:
-        """So many parts pass the light barrier."""
-        pin = self._pin()
-        with socket.socket(socket.AF_UNIX) as qtest:
-            qtest.connect(str(self._qtest_path))
-            answers = qtest.makefile("r")
-            for level in (1, 0) * count:
-                qtest.sendall(f"set_irq_in {pin} unnamed-gpio-in {LINE} {level}\n".encode())
-                answers.readline()
-                time.sleep(0.1)
-
     def end(self) -> None:
         """Switch it off."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait(10)
-
-    def _pin(self) -> str:
-        """Where QEMU has the board's PL061."""
-        with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.connect(str(self._qmp_path))
-            stream = monitor.makefile("rw")
-            stream.readline()
-            for request in ("qmp_capabilities", "qom-list"):
-                arguments = {"path": "/machine/unattached"} if request == "qom-list" else {}
-                stream.write(json.dumps({"execute": request, "arguments": arguments}) + "\n")
-                stream.flush()
-                answer = json.loads(stream.readline())
-            for device in answer["return"]:
-                if "pl061" in device["type"]:
-                    return f"/machine/unattached/{device['name']}"
-        raise RigError("the board has no PL061")

@@ -25,7 +25,7 @@ def test_every_part_at_the_barrier_is_an_event(tmp_path: Path) -> None:
     board = Board(room, tmp_path)
     try:
         assert board.wait_for("READY", 300), board.log[-2000:]
-        board.pulses(PARTS)
+        board.barrier.pulses(PARTS)
         assert board.wait_for("RESULT barrier", 120), board.log[-2000:]
         line = next(one for one in board.log.splitlines() if "RESULT barrier" in one)
     finally:
