@@ -55,7 +55,7 @@ class Relay(Generic[T]):
     def put(self, thing: T | None) -> None:
         """Hand a thing over; never waits."""
         size = 0 if thing is None else self._size_of(thing)
-        while self._count(size) > self._most_bytes and not self._queue.empty():
+        while self._count(size) > self._most_bytes and size and not self._queue.empty():
             self._count(-size)
             self._drop_oldest()
         while True:

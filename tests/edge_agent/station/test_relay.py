@@ -7,6 +7,24 @@ import threading
 import pytest
 
 from edge_agent.station.relay import Relay
+from tests.station_kit import wait_until
+
+
+def test_the_end_drops_nothing_that_is_large() -> None:
+    begun, free, seen = threading.Event(), threading.Event(), list[int]()
+
+    def take(number: int) -> None:
+        seen.append(number)
+        begun.set()
+        free.wait(10)
+
+    relay = Relay(take, "slow", 8, size_of=lambda _: 99, most_bytes=40)
+    relay.put(0)
+    assert begun.wait(10)
+    relay.put(1)
+    threading.Timer(0.05, free.set).start()
+    relay.close()
+    assert (seen, relay.dropped) == ([0, 1], 0)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +51,7 @@ def test_the_oldest_goes_beyond_the_bound(sizes: list[int], expected: list[int])
     for number, size in enumerate(sizes[1:], 1):
         relay.put((number, size))
     free.set()
+    wait_until(lambda: len(seen) == len(expected))
     relay.close()
     assert seen == expected
     assert relay.dropped == len(sizes) - len(expected)
