@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import fsync_dir, storage_error
@@ -132,6 +132,15 @@ class Folder:
         except BaseException:
             self.remove(fresh)
             raise
+
+    def growing(self, name: str, mode: int = 0o600) -> BinaryIO:
+        """The file `name`, open to be read and to be written at its end; made where there is none.
+
+        Neither the file nor what is written is durable: what reads it later judges it by its hash.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(name, flags, mode, dir_fd=self._handle)
+        return os.fdopen(handle, "r+b")
 
     def link(self, name: str) -> str | None:
         """The target of the symbolic link `name`, None where there is no link."""

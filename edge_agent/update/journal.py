@@ -39,7 +39,7 @@ class Journal(Strict):
     probation_s: float = Field(
         default=0.0, ge=0, description="watched for this long; 0: not at all"
     )
-    source: str = Field(default="", description="folder or address that it comes from")
+    source: str = Field(default="", description="folder, address or updater that it comes from")
     ca: str = Field(default="", description="file of who signs that server's certificate")
     promoted: bool = Field(default=False, description="a person has let it pass the gate")
     reason: str = Field(default="", description="why it was given up, or waits")
@@ -56,6 +56,11 @@ class Quarantine(Strict):
         others = {key: why for key, why in self.given_up.items() if key not in fresh}
         kept = list((others | fresh).items())[-MOST_QUARANTINED:]
         return Quarantine(given_up=dict(kept))
+
+    def without(self, digests: tuple[str | None, ...]) -> Quarantine:
+        """The same without these."""
+        kept = {key: why for key, why in self.given_up.items() if key not in digests}
+        return Quarantine(given_up=kept)
 
 
 def read_journal(folder: Folder) -> Journal | None:

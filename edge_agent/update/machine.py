@@ -18,6 +18,7 @@ from edge_agent.update.journal import (
     JOURNAL,
     QUARANTINE,
     Journal,
+    Quarantine,
     read_journal,
     read_quarantine,
     write,
@@ -129,6 +130,13 @@ class UpdateMachine:
             self._write(journal.model_copy(update={"promoted": True}))
         return self.run()
 
+    def pardon(self, journal: Journal) -> None:
+        """Take a candidate out of quarantine: what ended it was no verdict about it."""
+        before = read_quarantine(self._folder)
+        after = before.without((journal.candidate, journal.manifest))
+        if after != before:
+            self._write_quarantine(after)
+
     def _again(self, journal: Journal, reason: str) -> Journal:
         LOG.warning("update: %s failed (%d): %s", journal.state, journal.begun, reason)
         if ROWS[journal.state].otherwise != journal.state:
@@ -147,10 +155,7 @@ class UpdateMachine:
             given_up = read_quarantine(self._folder).with_one(
                 (journal.candidate, journal.manifest), reason or "failed"
             )
-            try:
-                write(self._folder, QUARANTINE, given_up)
-            except OSError as error:
-                raise storage_error(self._folder.path / QUARANTINE, error) from error
+            self._write_quarantine(given_up)
         journal = journal.model_copy(update={"state": state, "begun": 0, "reason": reason})
         self._write(journal)
         return journal
@@ -160,3 +165,9 @@ class UpdateMachine:
             write(self._folder, JOURNAL, journal)
         except OSError as error:
             raise storage_error(self._folder.path / JOURNAL, error) from error
+
+    def _write_quarantine(self, content: Quarantine) -> None:
+        try:
+            write(self._folder, QUARANTINE, content)
+        except OSError as error:
+            raise storage_error(self._folder.path / QUARANTINE, error) from error

@@ -213,7 +213,7 @@ def _read_members(
         raise BundleError(
             "truncated or damaged (no end of the archive)", where=where, cure=COPY_AGAIN
         )
-    _refuse_large_directory(end, where)
+    refuse_large_directory(end, where)
     try:
         with zipfile.ZipFile(stream) as source:
             _refuse_bad_names(source.infolist(), where)
@@ -230,7 +230,7 @@ def _read_members(
         raise BundleError(f"damaged ({error})", where=where, cure=COPY_AGAIN) from error
 
 
-def _refuse_large_directory(payload: bytes, where: str) -> None:
+def refuse_large_directory(payload: bytes, where: str) -> None:
     """Before the ZIP is opened, which makes an object of every entry (APPNOTE.TXT, 4.3.16)."""
     entries, size = struct.unpack("<HI", payload[-12:-6])
     if entries > MOST_FILES or size > MOST_DIRECTORY_BYTES or payload[-42:-38] == b"PK\6\7":

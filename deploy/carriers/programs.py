@@ -1,0 +1,29 @@
+"""Calling the programs of other updaters, with their own words where they fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from edge_agent.contracts.core.errors import DeviceError, StorageError
+
+LIMIT_S = 600
+
+
+def call(words: Sequence[str], package: str) -> None:
+    """Run a program; raises DeviceError where it is not installed, StorageError where it fails.
+
+    package: Debian's package that has it.
+    """
+    if shutil.which(words[0]) is None:
+        raise DeviceError(
+            "is not installed", where=words[0], cure=f"apt install {package}, or build it elsewhere"
+        )
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    if done.returncode:
+        raise StorageError(
+            f"ended with {done.returncode} ({(done.stderr or done.stdout).strip()[-400:]})",
+            where=words[0],
+            cure="mend what it names",
+        )

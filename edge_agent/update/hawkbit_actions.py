@@ -1,0 +1,229 @@
+"""The actions of a hawkBit server, one after the other, each carried out by the update machine."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    DeviceError,
+    LinesideError,
+)
+from edge_agent.contracts.core.log_limit import LogLimit
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.update.bundle_update import Station
+from edge_agent.update.ddi import Artifact, Base, DdiServer, Deployment, Finished
+from edge_agent.update.download import Download
+from edge_agent.update.folder import read_below, write_below
+from edge_agent.update.handed_over import HandOver
+from edge_agent.update.slots import SlotStatus, status
+from edge_agent.update.state_table import State
+from edge_agent.update.stored import parse_stored
+
+LOG = logging.getLogger("lineside.update")
+
+FOLDER, FILE = "hawkbit", "action.json"
+MOST_TRIES = 20
+"""Of what may pass, such as a full disk; then the action has failed."""
+SOONEST_S, FIRST_POLL_S = 5.0, 60.0
+"""Between two polls: at least, and until the server has said what it wishes."""
+ENDINGS = (".bundle", ".release")
+
+
+class Action(Strict):
+    """action.json. outcome: empty while it is at work; told: the server has taken the outcome."""
+
+    action: str = Field(pattern=r"^\d{1,19}$")
+    outcome: Literal["", "success", "failure", "canceled"] = ""
+    reason: str = ""
+    tries: int = Field(default=0, ge=0, description="that failed by what may pass")
+    told: bool = False
+
+
+class Actions:
+    """Polls and acts, one action at a time; attributes: what the server is told of this station."""
+
+    def __init__(
+        self,
+        server: DdiServer,
+        station: Station,
+        probation_s: float,
+        attributes: Mapping[str, str],
+        *,
+        retry_s: float = 2.0,
+    ) -> None:
+        self._server = server
+        self._station = station
+        self._root: Path = station.root
+        self._probation_s = probation_s
+        self._attributes = attributes
+        self._retry_s = retry_s
+        self._asked_s = FIRST_POLL_S
+        self._log = LogLimit(LOG, station.clock)
+        self._download = Download(server, station.root, FOLDER)
+
+    def follow(self, stop: threading.Event, poll_s: float | None = None) -> None:
+        """Poll until `stop` is set; poll_s: in place of what the server asks for."""
+        wait_s = 0.0
+        while not stop.wait(wait_s):
+            self.poll()
+            wait_s = max(SOONEST_S, poll_s or self._asked_s)
+
+    def poll(self) -> bool:
+        """Look once, and do what is to do; False where it must be tried again.
+
+        What the server says, the network does or the disk lacks is logged, and ends nothing.
+        """
+        try:
+            base = self._server.base()
+            self._asked_s = float(base.poll_s)
+            self._act(base)
+        except (LinesideError, OSError) as error:
+            self._log.log(logging.ERROR, "hawkbit", f"hawkBit: {error}")
+            return False
+        return True
+
+    def _act(self, base: Base) -> None:
+        if cancel := base.action("cancelAction"):
+            self._cancel(cancel)
+        elif action := base.action("deploymentBase"):
+            self._deploy(action)
+        if "configData" in base.links:
+            versions = {f"bundle.{one.name}"[:32]: one.version for one in self._slots()}
+            self._server.attributes({**self._attributes, **versions})
+
+    def _slots(self) -> list[SlotStatus]:
+        return status(self._root) if self._root.is_dir() else []
+
+    # --- a deployment
+
+    def _deploy(self, number: str) -> None:
+        taken = self._taken(number)
+        if not taken.outcome:
+            taken = self._carried_out(taken)
+        if taken.outcome:
+            self._tell(taken)
+
+    def _carried_out(self, taken: Action) -> Action:
+        """The action as far as it goes now; its outcome is on disk."""
+        try:
+            deployment = self._server.deployment(taken.action)
+            if not self._installed(taken, deployment):
+                return taken
+            return self._written(taken.model_copy(update={"outcome": "success"}))
+        except DeviceError:
+            raise  # the server is away: nothing was learned about the release
+        except BundleError as error:
+            return self._failed(taken, error)
+        except (LinesideError, OSError) as error:
+            again = taken.model_copy(update={"tries": taken.tries + 1})
+            if again.tries >= MOST_TRIES:
+                return self._failed(again, error)
+            self._written(again)
+            raise
+
+    def _installed(self, taken: Action, deployment: Deployment) -> bool:
+        """Whether it is current and committed; False where the server asks to wait."""
+        artifact = _release_of(deployment)
+        if not deployment.may_download:
+            return False
+        payload = self._download.whole(artifact)
+        if payload is None:
+            self._server.feedback(taken.action, "download")
+            payload = self._download.fetch(artifact)
+            self._server.feedback(taken.action, "downloaded")
+        if not deployment.may_install:
+            return False
+        hand_over = self._hand_over(taken.action)
+        hand_over.bring(payload)
+        hand_over.commit()
+        return True
+
+    def _hand_over(self, number: str) -> HandOver:
+        def tell(state: State) -> None:
+            try:
+                self._server.feedback(number, "proceeding", details=state)
+            except DeviceError as error:
+                LOG.debug("not told: %s", error)
+
+        return HandOver(
+            self._station,
+            f"hawkbit {number}",
+            probation_s=self._probation_s,
+            step=tell,
+            retry_s=self._retry_s,
+        )
+
+    def _failed(self, taken: Action, error: Exception) -> Action:
+        """It has failed, once nothing of it is at work; raises StorageError where the way back
+        must be tried again."""
+        self._hand_over(taken.action).give_back(str(error))
+        LOG.error("hawkBit's action %s failed: %s", taken.action, error)
+        return self._written(
+            taken.model_copy(update={"outcome": "failure", "reason": str(error)[:1000]})
+        )
+
+    def _tell(self, taken: Action) -> None:
+        """The outcome, as often as the server asks for the action."""
+        finished: Finished = "success" if taken.outcome == "success" else "failure"
+        reason = taken.reason or ("" if finished == "success" else taken.outcome)
+        self._server.feedback(taken.action, "closed", finished, reason)
+        self._download.remove()
+        if not taken.told:
+            LOG.info("hawkBit's action %s: %s", taken.action, taken.outcome)
+            self._written(taken.model_copy(update={"told": True}))
+
+    # --- a cancellation
+
+    def _cancel(self, cancel: str) -> None:
+        """Give back what is not done yet; what has ended cannot be cancelled."""
+        number = self._server.stopped_by(cancel)
+        kept = self._read()
+        if kept is not None and kept.action == number and kept.outcome in ("success", "failure"):
+            what = f"the action has ended ({kept.outcome})"
+            self._server.feedback(cancel, "rejected", "none", what, of="cancelAction")
+            return
+        self._hand_over(number).give_back("hawkBit canceled it")
+        self._written(Action(action=number, outcome="canceled", told=True))
+        self._download.remove()
+        self._server.feedback(cancel, "closed", "success", of="cancelAction")
+
+    # --- on disk
+
+    def _taken(self, number: str) -> Action:
+        kept = self._read()
+        if kept is not None and kept.action == number:
+            return kept
+        if kept is not None and not kept.outcome:
+            # The server forgot it: what of it is at work ends, so that this one can begin.
+            self._hand_over(kept.action).give_back("hawkBit asks for another action")
+        return self._written(Action(action=number))
+
+    def _read(self) -> Action | None:
+        text = read_below(self._root, FOLDER, FILE)
+        if text is None:
+            return None
+        path = self._root / FOLDER / FILE
+        return parse_stored(Action, text, path, "is damaged", "remove this file")
+
+    def _written(self, action: Action) -> Action:
+        write_below(self._root, FOLDER, FILE, action.model_dump_json(indent=1).encode())
+        return action
+
+
+def _release_of(deployment: Deployment) -> Artifact:
+    """The one release among the artifacts; raises BundleError."""
+    found = [one for one in deployment.artifacts if one.filename.endswith(ENDINGS)]
+    if len(found) != 1:
+        raise BundleError(
+            f"{len(found)} releases in one distribution, a station takes one at a time",
+            where=f"action {deployment.id}",
+            cure="give the software module one .release of `lineside-deploy pack`",
+        )
+    return found[0]

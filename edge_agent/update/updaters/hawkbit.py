@@ -1,0 +1,76 @@
+"""hawkBit: polls the server for this station's actions, and carries them out.
+
+    ROOT/hawkbit/action.json      the action at work, or the last one, and what came of it
+    ROOT/hawkbit/incoming.part    what was downloaded of its file
+
+Both are on disk before the next step is begun: after a kill at any point the next poll goes on,
+and what came of an action is reported until the server has taken it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.update.updater import Call, Updater
+
+if TYPE_CHECKING:
+    from edge_agent.update.ddi import DdiServer
+
+TENANT = "DEFAULT"
+LOGINS = {"target": "TargetToken", "gateway": "GatewayToken"}
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", required=True, metavar="URL", help="https://HOST of hawkBit")
+    parser.add_argument("--tenant", default=TENANT, metavar="NAME", help=f"({TENANT})")
+    parser.add_argument("--id", required=True, metavar="NAME", help="the target's controller id")
+    parser.add_argument(
+        "--token-file", type=Path, required=True, metavar="FILE", help="its first line logs in"
+    )
+    parser.add_argument(
+        "--token", choices=sorted(LOGINS), default="target", help="whose token it is (target)"
+    )
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="who signs its certificate")
+    parser.add_argument(
+        "--poll", type=float, metavar="S", help="between two polls (what the server asks for)"
+    )
+    parser.add_argument("--once", action="store_true", help="poll once, do what is to do, and end")
+
+
+def _run(call: Call) -> int:
+    from edge_agent.update.hawkbit_actions import Actions
+
+    options = call.options
+    actions = Actions(_server(call), call.station, options.probation, _attributes(options))
+    if options.once:
+        return 0 if actions.poll() else 1
+    actions.follow(call.until(), options.poll)
+    return 0
+
+
+def _server(call: Call) -> DdiServer:
+    """Raises ConfigError for a token that cannot be read, or an address that is none."""
+    from edge_agent.contracts.core.errors import ConfigError
+    from edge_agent.settings.secret import first_line
+    from edge_agent.update.ddi import DdiServer
+
+    options = call.options
+    token = first_line(options.token_file, "the token").strip()
+    if not token or not token.isprintable():
+        raise ConfigError("holds no token", where=str(options.token_file), cure="write it there")
+    if not options.url.startswith(("https://", "http://")):
+        raise ConfigError("is no address", where=f"--url {options.url}", cure="https://HOST")
+    login = f"{LOGINS[options.token]} {token}"
+    return DdiServer(options.url, options.tenant, options.id, login, options.ca, call.station.clock)
+
+
+def _attributes(options: argparse.Namespace) -> dict[str, str]:
+    import os
+    from importlib.metadata import version
+
+    return {"station": options.id, "lineside": version("lineside"), "machine": os.uname().machine}
+
+
+UPDATER = Updater("a client of hawkBit", _add_options, _run)

@@ -1,0 +1,284 @@
+"""A station as hawkBit's target: what it takes, reports, resumes and refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.__main__ import main
+from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.update.bundle_update import Station, journal_of
+from edge_agent.update.ddi import DdiServer
+from edge_agent.update.hawkbit_actions import Actions
+from edge_agent.update.journal import Journal
+from tests.edge_agent.rollout.rollout_kit import Line
+from tests.edge_agent.update.updaters.ddi_kit import TARGET, TENANT, TOKEN, Hawkbit, serving
+from tests.edge_agent.update.updaters.updater_kit import packed, station, version
+from tests.signing_kit import open_workshop
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return station(tmp_path)
+
+
+@pytest.fixture
+def hawkbit() -> Iterator[Hawkbit]:
+    with serving() as server:
+        yield server
+
+
+def client(line: Line, hawkbit: Hawkbit, station: Station | None = None) -> Actions:
+    """A client that has just been started."""
+    login = f"TargetToken {TOKEN}"
+    server = DdiServer(hawkbit.address, TENANT, TARGET, login, None, SystemClock())
+    return Actions(server, station or line.station(), 0.0, {"station": TARGET}, retry_s=0.0)
+
+
+def test_a_release_is_downloaded_installed_and_reported(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    actions = client(line, hawkbit)
+    assert actions.poll()
+    assert version(line) == "1.1.0"
+    assert hawkbit.ended() == ("deploymentBase", "closed", "success", "")
+    told = [one[3] for one in hawkbit.feedback if one[1] == "proceeding"]
+    assert told[0] == "download"
+    assert told[-3:] == ["switch", "probation", "commit"]
+    assert hawkbit.attributes["bundle.brightness"] == "1.1.0"
+    assert actions.poll()
+    assert len([one for one in hawkbit.feedback if one[1] == "closed"]) == 1
+    kept = {path.name for path in (line.root / "hawkbit").iterdir()}
+    assert kept == {"action.json"}
+
+
+def test_a_plain_bundle_is_taken_too(line: Line, hawkbit: Hawkbit) -> None:
+    packed(line, "1.1.0")
+    hawkbit.assign(line.workshop.folder / "brightness-1.1.0.bundle")
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+
+
+def test_the_verb_polls_once(line: Line, hawkbit: Hawkbit, tmp_path: Path) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    token = tmp_path / "token"
+    token.write_text(TOKEN + "\n")
+    place = ["--url", hawkbit.address, "--id", TARGET, "--token-file", str(token)]
+    words = ["updater", "hawkbit", *place, "--root", str(line.root), "--probation", "0", "--once"]
+    assert main(words) == 0
+    assert version(line) == "1.1.0"
+    token.write_text("wrong")
+    assert main(words) == 1
+
+
+def test_a_download_goes_on_where_it_was_cut(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.cut_after = 5000
+    assert not client(line, hawkbit).poll()
+    assert hawkbit.is_open
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ranges == ["", "bytes=5000-"]
+    assert version(line) == "1.1.0"
+
+
+def test_a_server_without_ranges_begins_again(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.cut_after, hawkbit.knows_ranges = 5000, False
+    assert not client(line, hawkbit).poll()
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+
+
+def test_a_beginning_that_is_not_the_files_is_downloaded_anew(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.cut_after = 5000
+    assert not client(line, hawkbit).poll()
+    (part,) = (line.root / "hawkbit").glob("*.part")
+    part.write_bytes(bytes(4000))
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ranges[-2:] == ["bytes=4000-", ""]
+    assert version(line) == "1.1.0"
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        ({"announced": {"hashes": {"sha256": "0" * 64}}}, "has the sha256"),
+        ({"announced": {"size": 100}}, "100 were announced"),
+        ({"announced": {"filename": "../../etc/caps.tar"}}, "0 releases in one distribution"),
+        ({"announced": {"hashes": {"sha1": "0" * 40}}}, "what is no DDI answer"),
+        ({"announced": {"_links": {}}}, "an artifact without a link"),
+        ({"link": "file:///etc/shadow"}, "an address that is not http"),
+        ({"sends": b"another file of any length"}, "a file of 26 bytes"),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_a_lying_server_installs_nothing_and_gets_a_failure(
+    line: Line, hawkbit: Hawkbit, lie: dict[str, object], words: str
+) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    for name, value in lie.items():
+        setattr(hawkbit, name, value)
+    client(line, hawkbit).poll()
+    assert version(line) == "1.0.0"
+    assert journal_of(line.root) is None
+    assert hawkbit.ended()[2] == "failure"
+    assert words in hawkbit.ended()[3]
+
+
+def test_a_redirection_is_not_followed(line: Line, hawkbit: Hawkbit, tmp_path: Path) -> None:
+    hawkbit.redirects_to = f"file://{tmp_path}/x"
+    server = DdiServer(hawkbit.address, TENANT, TARGET, f"TargetToken {TOKEN}", None, SystemClock())
+    with pytest.raises(DeviceError, match=r"redirects \(302\), which is not followed"):
+        server.base()
+    assert not client(line, hawkbit).poll()
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        b"[]",
+        b"{",
+        b"x" * (2 << 20),
+        b'{"_links": {"deploymentBase": {"href": "/deploymentBase/../../x"}}}',
+        b'{"config": {"polling": {"sleep": "never"}}}',
+    ],
+    ids=["list", "cut", "large", "no number", "no time"],
+)
+def test_a_strange_answer_ends_nothing(line: Line, hawkbit: Hawkbit, base: bytes) -> None:
+    hawkbit.base = base
+    actions = client(line, hawkbit)
+    assert not actions.poll()
+    hawkbit.base = None
+    hawkbit.assign(packed(line, "1.1.0"))
+    assert actions.poll()
+    assert version(line) == "1.1.0"
+
+
+def test_a_strangers_and_an_old_release_fail_in_words(
+    line: Line, hawkbit: Hawkbit, tmp_path: Path
+) -> None:
+    stranger = dataclasses.replace(line, workshop=open_workshop(tmp_path / "stranger"))
+    hawkbit.assign(packed(stranger, "9.0.0"))
+    client(line, hawkbit).poll()
+    assert "not signed by a key that this station trusts" in hawkbit.ended()[3]
+    old = packed(line, "1.1.0")
+    hawkbit.assign(packed(line, "1.2.0"))
+    client(line, hawkbit).poll()
+    hawkbit.assign(old)
+    client(line, hawkbit).poll()
+    assert hawkbit.ended()[2] == "failure"
+    assert "is older than" in hawkbit.ended()[3]
+    assert version(line) == "1.2.0"
+
+
+def test_a_release_that_fails_its_probation_is_back_and_reported(
+    line: Line, hawkbit: Hawkbit
+) -> None:
+    line.bad.add("1.1.0")
+    hawkbit.assign(packed(line, "1.1.0"))
+    client(line, hawkbit).poll()
+    assert hawkbit.ended()[2] == "failure"
+    assert "disarms the station" in hawkbit.ended()[3]
+    assert version(line) == "1.0.0"
+
+
+def test_the_window_of_maintenance_is_waited_for(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"), maintenanceWindow="unavailable", update="skip")
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.0.0"
+    assert len(hawkbit.ranges) == 1
+    hawkbit.handling = {"download": "forced", "update": "forced", "maintenanceWindow": "available"}
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+    assert len(hawkbit.ranges) == 1
+
+
+def test_a_cancellation_before_the_end_is_taken_and_a_later_one_rejected(
+    line: Line, hawkbit: Hawkbit
+) -> None:
+    release = packed(line, "1.1.0")
+    hawkbit.assign(release, update="skip")
+    assert client(line, hawkbit).poll()
+    hawkbit.cancels = True
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended()[:3] == ("cancelAction", "closed", "success")
+    assert not list((line.root / "hawkbit").glob("*.release"))
+    hawkbit.assign(release)
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+    hawkbit.is_open = hawkbit.cancels = True
+    assert client(line, hawkbit).poll()
+    assert hawkbit.feedback[-1][:2] == ("cancelAction", "rejected")
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended()[:3] == ("deploymentBase", "closed", "success")
+
+
+class Killed(BaseException):
+    """A power cut."""
+
+
+@pytest.mark.parametrize("at", ["self_test", "probation"])
+def test_after_a_kill_the_next_poll_goes_on(line: Line, hawkbit: Hawkbit, at: str) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+
+    def kill(_: object) -> bool:
+        raise Killed
+
+    cut = dataclasses.replace(line.station(), **{at: kill})
+    with pytest.raises(Killed):
+        client(line, hawkbit, cut).poll()
+    journal = journal_of(line.root)
+    assert isinstance(journal, Journal)
+    assert journal.state == at
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended()[2] == "success"
+    assert version(line) == "1.1.0"
+    assert len(hawkbit.ranges) == 1
+
+
+def test_an_outcome_is_reported_until_the_server_has_it(line: Line, hawkbit: Hawkbit) -> None:
+    number = hawkbit.assign(packed(line, "1.1.0"))
+    assert client(line, hawkbit).poll()
+    hawkbit.feedback.clear()
+    hawkbit.is_open = True  # as after a feedback that was lost
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended() == ("deploymentBase", "closed", "success", "")
+    assert hawkbit.action == number
+    assert len(hawkbit.ranges) == 1
+
+
+def test_every_feedback_is_of_the_published_form(line: Line, hawkbit: Hawkbit) -> None:
+    line.bad.add("1.1.0")
+    hawkbit.assign(packed(line, "1.1.0"))
+    client(line, hawkbit).poll()
+    hawkbit.assign(packed(line, "1.2.0"))
+    client(line, hawkbit).poll()
+    assert len(hawkbit.feedback) > 10
+    assert not [one for one in hawkbit.feedback if one[0] == "invalid"]
+
+
+@pytest.mark.slow
+def test_the_service_is_killed_at_random_and_ends_well(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    token = line.folder / "token"
+    token.write_text(TOKEN)
+    place = ["--url", hawkbit.address, "--id", TARGET, "--token-file", str(token), "--once"]
+    words = ["updater", "hawkbit", *place, "--root", str(line.root), "--probation", "0"]
+    for tenth in range(1, 200):
+        process = subprocess.Popen([sys.executable, "-m", "edge_agent", *words])
+        try:
+            process.wait(tenth / 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert version(line) in ("1.0.0", "1.1.0")
+        if not hawkbit.is_open:
+            break
+    assert hawkbit.ended()[2] == "success"
+    assert version(line) == "1.1.0"
