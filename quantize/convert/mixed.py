@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
+from quantize.convert.boundary import rejoined, set_apart
 from quantize.convert.postprocess import halved
 
 
@@ -30,15 +31,16 @@ def quantise_calibrated(converter: Any, calibrated: bytes, image: bool, exact: l
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
+    calibrated, crossings = set_apart(calibrated, exact) if exact else (calibrated, [])
     per_tensor = converter._experimental_disable_per_channel_quantization_for_dense_layers
     mixed = mlir_quantize(
         calibrated,
         input_data_type=tf.uint8 if image else tf.int8,
         output_data_type=tf.float32 if exact else tf.int8,
-        denylisted_nodes=exact or None,
+        denylisted_nodes=[*exact, *crossings] or None,
         disable_per_channel_for_dense_layers=per_tensor,
     )
-    return halved(bytes(mixed)) if exact else bytes(mixed)
+    return halved(rejoined(bytes(mixed))) if exact else bytes(mixed)
 
 
 def float_tensors(calibrated: bytes) -> list[str]:

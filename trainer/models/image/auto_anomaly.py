@@ -21,8 +21,8 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
-from trainer.models.image.cross_fitting import FittedDetector, fit_on_all
-from trainer.models.image.feature_maps import calibration_with_defects, detector_spec, rows_of
+from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
+from trainer.models.image.feature_maps import detector_spec, rows_of
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
 from trainer.models.image.synthetic_defects import add_defects
@@ -145,7 +145,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=1,
     fit=fit,
-    calibration=calibration_with_defects,
+    calibration=calibration_of_fit,
     scoring="anomaly",
     windows="max",
     uses_weights=True,

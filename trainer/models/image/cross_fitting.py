@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.data.prepare import Prepared
-from trainer.models.image.feature_maps import Floats
+from trainer.models.image.feature_maps import Floats, inputs_with_defects
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
 from trainer.training.api import AnyOptions, Fitted, Training
 
@@ -80,6 +81,16 @@ def with_validation(training: Training[AnyOptions]) -> Training[AnyOptions]:
     first, second = training.train, training.val
     inputs = np.concatenate([first.inputs, second.inputs])
     return replace(training, train=Prepared(inputs, np.concatenate([first.sample, second.sample])))
+
+
+def calibration_of_fit(training: Training, fitted: Fitted) -> Tensor:
+    """The inputs by which `fit_on_all` saw int8: the station's int8 network must round alike.
+
+    Other inputs give other ranges. Where good parts hardly differ, the distances are fitted on what
+    this one rounding does to each feature, and take that of another for a defect.
+    """
+    del fitted
+    return inputs_with_defects(with_validation(training))
 
 
 def own_scoring(training: Training, cross_fitted: Floats) -> Scoring:

@@ -24,12 +24,16 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
-from trainer.models.image.cross_fitting import FitScorer, FittedDetector, fit_on_all
+from trainer.models.image.cross_fitting import (
+    FitScorer,
+    FittedDetector,
+    calibration_of_fit,
+    fit_on_all,
+)
 from trainer.models.image.feature_maps import (
     FEATURES,
     RARE,
     Floats,
-    calibration_with_defects,
     detector_spec,
     on_one_grid,
     random_projection,
@@ -282,7 +286,7 @@ ARCHITECTURE = Architecture(
     build=build,
     epochs=1,
     fit=fit,
-    calibration=calibration_with_defects,
+    calibration=calibration_of_fit,
     scoring="anomaly",
     windows="max",
     uses_weights=True,
