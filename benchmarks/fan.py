@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from benchmarks.int8 import Int8, run_int8
 from benchmarks.rows import Row, say
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.vibration.baseline import folds_of, raised_threshold, raw_features, rebase
+from edge_agent.contracts.vibration.baseline import (
+    judged_by_others,
+    raised_threshold,
+    raw_features,
+    rebase,
+)
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import standardise
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.data.prepare import prepare
@@ -117,7 +121,7 @@ def _station(dataset: Dataset, config: FitConfig, value: str) -> Station:
         dataset, config, np.flatnonzero(~bad & ~moved & ~here), np.flatnonzero(here)
     )
     normal = _in_time(dataset, np.flatnonzero(here & ~bad))
-    spec, threshold = _baseline(experiment, dataset, normal[:BASELINE])
+    spec, threshold = baseline_of(experiment, dataset, normal[:BASELINE])
     scores = [
         _scores(experiment, prepare(dataset, indices, spec, SilentProgress(), "").inputs)
         for indices in (normal[BASELINE:], np.flatnonzero(asked))
@@ -130,25 +134,20 @@ def _station(dataset: Dataset, config: FitConfig, value: str) -> Station:
     return station
 
 
-def _baseline(
-    experiment: Experiment, dataset: Dataset, indices: Indices
+def baseline_of(
+    experiment: Experiment, dataset: Dataset, indices: Indices, most: int | None = None
 ) -> tuple[VibrationInput, float]:
-    """The input that stands on these normal windows, and the station's threshold."""
+    """The input that stands on the windows of these normal samples, on the first `most` of them,
+    and the station's threshold.
+    """
     spec = experiment.spec.input
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration model")
     raw = prepare(dataset, indices, raw_features(spec), SilentProgress(), "").inputs
-    own = [_normalised(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
-    scores = _scores(experiment, np.concatenate(own))
+    raw = raw[:most]
+    scores = _scores(experiment, judged_by_others(spec, raw))
     threshold = raised_threshold(scores, experiment.spec.scoring.threshold)
     return rebase(spec, raw), threshold
-
-
-def _normalised(raw: Tensor, spec: VibrationInput) -> Tensor:
-    if spec.standard is None:
-        raise TypeError("a detector without a standardisation")
-    held = [standardise(one.astype(np.float64), spec.standard) for one in raw]
-    return np.stack(held).astype(np.float32)
 
 
 def _fit(

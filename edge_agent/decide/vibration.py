@@ -16,20 +16,19 @@ from edge_agent.contracts.core.types import (
     Judgement,
     Reading,
     Recording,
-    Tensor,
     Verdict,
 )
 from edge_agent.contracts.model.manifest import ModelSpec, parse_json
 from edge_agent.contracts.model.scoring import decide
 from edge_agent.contracts.vibration.baseline import (
-    folds_of,
+    judged_by_others,
     raised_threshold,
     raw_features,
     rebase,
     scatter,
 )
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
-from edge_agent.contracts.vibration.views import Standard, standardise
+from edge_agent.contracts.vibration.views import Standard
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing, fault_lines
 from edge_agent.decide.inspector import Network, wrong_item
@@ -143,8 +142,8 @@ def take_baseline(network: Network, recordings: list[Recording]) -> Baseline:
     bare = raw_features(spec)
     raw = np.concatenate([prepare_recording(recording, bare) for recording in recordings])
     moved = rebase(spec, raw)
-    own = [_stand(raw[judged], rebase(spec, raw[on])) for on, judged in folds_of(len(raw))]
-    scores = [network.judge(network.raw_outputs(one[None])).score for one in np.concatenate(own)]
+    own = judged_by_others(spec, raw)
+    scores = [network.judge(network.raw_outputs(one[None])).score for one in own]
     threshold = raised_threshold(np.array(scores), network.spec.scoring.threshold)
     return Baseline(
         bundle=network.spec.name,
@@ -189,11 +188,6 @@ def _bearing_words(recording: Recording, bearing: Bearing | None) -> list[str]:
     except InputError:
         return []
     return [str(line) for line in lines[:1]]
-
-
-def _stand(raw: Tensor, spec: VibrationInput) -> Tensor:
-    held = [standardise(one.astype(np.float64), _standard(spec)) for one in raw]
-    return np.stack(held).astype(np.float32)
 
 
 def _standard(spec: VibrationInput) -> Standard:

@@ -16,7 +16,10 @@ from edge_agent.infer.runtime_names import AUTO, runtime_names
 
 if TYPE_CHECKING:
     from quantize.bench.measure import Timing
+    from quantize.bench.prediction import Prediction
     from quantize.graph.profile import Slice
+
+EDGE_TPU = "edgetpu"
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,6 +62,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     model = _model(arguments)
     machine, timings = _timings(arguments, model)
     slices = _slices(arguments.file, model) if arguments.profile else []
+    predicted = _predicted(arguments, model, machine)
     if arguments.save:
         save_timings(arguments.file, machine, timings)
     if arguments.json:
@@ -67,11 +71,12 @@ def _bench(arguments: argparse.Namespace) -> int:
             "where": arguments.ssh or "here",
             "machine": machine,
             "timings": [asdict(one) for one in timings],
+            "predicted": asdict(predicted) if predicted else None,
             "operators": [asdict(one) for one in slices],
         }
         print(json.dumps(document))
     else:
-        print("\n".join([machine, *_lines(timings, slices)]))
+        print("\n".join([machine, *_lines(timings, slices), _said(predicted, timings)]))
     return 0
 
 
@@ -119,6 +124,25 @@ def _slices(path: Path, model: bytes) -> list[Slice]:
     from quantize.graph.read import parse_graph
 
     return profile(model, parse_graph(model, str(path)))
+
+
+def _predicted(arguments: argparse.Namespace, model: bytes, machine: str) -> Prediction | None:
+    """By the machine's row of the cost table; None for an accelerator, whose operators it cannot
+    count.
+    """
+    from quantize.bench.prediction import predict
+    from quantize.graph.read import parse_graph
+
+    if arguments.runtime == EDGE_TPU:
+        return None
+    return predict(parse_graph(model, str(arguments.file)), machine)
+
+
+def _said(predicted: Prediction | None, timings: list[Timing]) -> str:
+    if predicted is None:
+        return "predicted: nothing, the cost table has no row for this machine and runtime"
+    alone = [one.p50_ms for one in timings if one.threads == 1]
+    return predicted.sentence(alone[0] if alone else None)
 
 
 def _lines(timings: list[Timing], slices: list[Slice]) -> list[str]:

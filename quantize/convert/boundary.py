@@ -43,7 +43,8 @@ def rejoined(payload: bytes) -> bytes:
     """The same file without the cosines of set_apart."""
     tree = schema.ModelT.InitFromPackedBuf(payload)
     graph = tree.subgraphs[0]
-    kept, before = [], {}
+    kept: list[Any] = []
+    before: dict[int, int] = {}
     for op in graph.operators:
         op.inputs = np.array([before.get(index, index) for index in op.inputs], np.int32)
         if CROSSING.encode() in graph.tensors[op.outputs[0]].name and _is_cosine(tree, op):

@@ -15,22 +15,18 @@ import numpy as np
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.vibration.baseline import (
     MIN_WINDOWS,
-    folds_of,
+    judged_by_others,
     raised_threshold,
     raw_features,
     rebase,
 )
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import standardise
 from trainer.console.progress import SilentProgress
 from trainer.data.prepare import prepare
 from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut
 from trainer.thresholds.alarm_rule_choice import Run, Runs, apart, runs_of
 from trainer.training.predict import predict
-
-LEAST_OF_FOLDS = 25
-"""Windows of a baseline whose four fifths are still MIN_WINDOWS."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +72,11 @@ def _baseline(held_out: HeldOut, normal: Indices, spec: VibrationInput) -> Basel
         return Baseline(spec)
     raw = prepare(held_out.split.dataset, normal, raw_features(spec), SilentProgress(), "").inputs
     half = len(raw) // 2
-    if half < max(MIN_WINDOWS, LEAST_OF_FOLDS):
+    if half < MIN_WINDOWS:
         return Baseline(spec)
-    own = [
-        _normalised(raw[:half][judged], rebase(spec, raw[:half][on]))
-        for on, judged in folds_of(half)
-    ]
     threshold = held_out.spec.scoring.threshold
-    raised = raised_threshold(_scores(held_out, np.concatenate(own)), threshold)
+    raised = raised_threshold(_scores(held_out, judged_by_others(spec, raw[:half])), threshold)
     return Baseline(rebase(spec, raw[:half]), half, raised - threshold)
-
-
-def _normalised(raw: Tensor, spec: VibrationInput) -> Tensor:
-    if spec.standard is None:
-        raise TypeError("a detector without a standardisation")
-    normalised = [standardise(one.astype(np.float64), spec.standard) for one in raw]
-    return np.stack(normalised).astype(np.float32)
 
 
 def _scores(held_out: HeldOut, inputs: Tensor) -> Run:

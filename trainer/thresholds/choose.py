@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.thresholds.good_only import good_only_cut
+
 Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -21,7 +23,8 @@ def choose_threshold(
     if bad.all() or not len(scores):
         return 0.5, "no good validation sample: default 0.5"
     if not bad.any():
-        return good_quantile(scores, GOOD_ONLY_FALSE_REJECT)
+        cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT)
+        return cut.threshold, cut.rule
     return best_balance(scores, bad, undecided)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import Standard
+from edge_agent.contracts.vibration.views import Standard, standardise
 
 MIN_WINDOWS = 20
 """Windows below which a spread cannot be learnt."""
@@ -32,19 +32,21 @@ def raw_features(spec: VibrationInput) -> VibrationInput:
     return spec.model_copy(update={"standard": None})
 
 
-def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
+def rebase(
+    spec: VibrationInput, normal: NDArray[np.float32], least: int = MIN_WINDOWS
+) -> VibrationInput:
     """`spec` standing on this station's normal windows, (N, bins, channels) of raw_features.
 
     The spread of each feature is the larger of the training's and this station's. Raises
-    InputError for fewer than 20 windows and for a model without a standardisation.
+    InputError for fewer than `least` windows and for a model without a standardisation.
     """
     if spec.standard is None:
         raise InputError(
             "the model has no standardisation to move", where="baseline", cure="none is needed"
         )
-    if len(normal) < MIN_WINDOWS:
+    if len(normal) < least:
         raise InputError(
-            f"{len(normal)} normal windows, {MIN_WINDOWS} are needed",
+            f"{len(normal)} normal windows, {least} are needed",
             where="baseline",
             cure="record the machine's normal running for longer",
         )
@@ -53,6 +55,30 @@ def rebase(spec: VibrationInput, normal: NDArray[np.float32]) -> VibrationInput:
     return spec.model_copy(
         update={"standard": standard_of([flat.mean(axis=0)], spread, spec.standard.clip)}
     )
+
+
+def standing(spec: VibrationInput, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, bins, channels) of raw_features -> the same, standardised as `spec` says."""
+    if spec.standard is None:
+        raise InputError(
+            "the model has no standardisation", where="baseline", cure="none is needed"
+        )
+    rows = [standardise(one.astype(np.float64), spec.standard) for one in raw]
+    return np.stack(rows).astype(np.float32)
+
+
+def judged_by_others(spec: VibrationInput, normal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The windows of a baseline in the network's input, each fifth standing on the other four.
+
+    Raises InputError for fewer than MIN_WINDOWS windows.
+    """
+    rebase(spec, normal)
+    least = MIN_WINDOWS * (FOLDS - 1) // FOLDS
+    rows = [
+        standing(rebase(spec, normal[on], least), normal[judged])
+        for on, judged in folds_of(len(normal))
+    ]
+    return np.concatenate(rows)
 
 
 def scatter(spec: VibrationInput, normal: NDArray[np.float32]) -> float:

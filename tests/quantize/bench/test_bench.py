@@ -15,6 +15,8 @@ from deploy.__main__ import main as deploy
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.infer.bundle_inspector import load_inspector
 from quantize.__main__ import main
+from quantize.bench.prediction import Prediction, predict
+from quantize.graph.read import parse_graph
 from tests.deploy import sshd
 from tests.station_kit import write_image_bundle
 
@@ -45,6 +47,44 @@ def test_bench_measures_in_a_fresh_process(capsys: Any) -> None:
     assert timing["cold_start_ms"] > timing["p50_ms"]
     assert 10 < timing["rss_mb"] < 200
     assert "cores" in document["machine"]
+
+
+def test_the_prediction_stands_beside_the_measurement(capsys: Any) -> None:
+    assert main(["bench", str(SMALL), *SHORT]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("predicted")
+    assert main(["bench", str(SMALL), *SHORT, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    predicted = document["predicted"]
+    assert (predicted is None) == ("nothing" in last)
+    if predicted is not None:
+        assert 0 < predicted["low_ms"] < predicted["ms"] < predicted["high_ms"]
+        assert (
+            f"predicted for {predicted['target']} on one thread: {predicted['ms']:.3f} ms" in last
+        )
+        assert "measured" in last
+
+
+@pytest.mark.parametrize(
+    ("machine", "target"),
+    [
+        ("Intel(R) Xeon(R), 2 cores, x86_64", "x86"),
+        ("Raspberry Pi 5 Model B Rev 1.0, 4 cores, aarch64", "rpi5"),
+        ("Raspberry Pi 4 Model B Rev 1.5, 4 cores, aarch64", "rpi4"),
+        ("NVIDIA Jetson Orin Nano, 6 cores, aarch64", "jetson"),
+        ("some board, 4 cores, aarch64", None),
+    ],
+)
+def test_a_machine_is_predicted_by_the_row_of_its_name(machine: str, target: str | None) -> None:
+    predicted = predict(parse_graph(SMALL.read_bytes(), SMALL.name), machine)
+    assert (predicted and predicted.target) == target
+
+
+def test_a_measurement_outside_the_range_is_told() -> None:
+    one = Prediction("x86", 2.0, 1.25, 3.2, "measured")
+    assert one.sentence(3.0).endswith("measured 1.50 times that, within the range")
+    assert one.sentence(4.0).endswith("measured 2.00 times that, outside the range")
+    assert one.sentence(None).endswith("not timed with one thread")
 
 
 def test_kept_run_times_stand_in_the_card_and_as_json(bundle: Path, capsys: Any) -> None:

@@ -32,7 +32,7 @@ def test_the_rule_says_that_it_extrapolates() -> None:
     scores = np.random.default_rng(0).gumbel(0, 1, 30)
     cut, rule = choose_threshold(scores, np.zeros(30, bool))
     assert cut > scores.max()
-    assert "Gumbel tail through 30" in rule
+    assert "by the tail of 30 good" in rule
 
 
 def test_the_gumbel_quantile_of_many_draws_is_the_true_one() -> None:

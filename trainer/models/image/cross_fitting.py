@@ -6,7 +6,7 @@ parts instead of a few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.data.prepare import Prepared
 from trainer.models.image.feature_maps import Floats, inputs_with_defects
-from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
+from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT
+from trainer.thresholds.good_only import GoodOnlyCut, good_only_cut
 from trainer.training.api import AnyOptions, Fitted, Training
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 FOLDS = 6
 """Parts of the groups that are left out in turn."""
+
+MOST_NAMED = 5
+"""Of the most extreme good parts, so many are named in a note."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ class FittedDetector:
     def fitted(self) -> Fitted:
         """The detector without a threshold, which the validation scores then choose."""
         return Fitted(self.network, self.history(), self.notes)
+
+
+@dataclass(frozen=True)
+class OwnCut:
+    """A threshold from cross-fitted good parts, and notes on the most extreme of them."""
+
+    scoring: Scoring
+    notes: tuple[str, ...]
 
 
 Scorer = Callable[[Floats], Floats]
@@ -69,9 +81,11 @@ def fit_on_all(
     both = with_validation(training)
     detector = learn(both)
     first, count = len(training.train.inputs), len(both.train.inputs)
+    fitted, cut = detector.fitted(), own_cut(both, detector.cross_fitted)
     return replace(
-        detector.fitted(),
-        scoring=own_scoring(both, detector.cross_fitted),
+        fitted,
+        notes=(*fitted.notes, *cut.notes),
+        scoring=cut.scoring,
         cross_fitted=detector.cross_fitted[first:count, None],
     )
 
@@ -93,14 +107,29 @@ def calibration_of_fit(training: Training, fitted: Fitted) -> Tensor:
     return inputs_with_defects(with_validation(training))
 
 
-def own_scoring(training: Training, cross_fitted: Floats) -> Scoring:
+def own_cut(training: Training, cross_fitted: Floats) -> OwnCut:
     """A threshold by every good part's worst tile; of float and int8 the worse counts."""
     worse = cross_fitted.reshape(2, -1).max(axis=0)
     sample = training.train.sample
-    parts = np.array([worse[sample == one].max() for one in np.unique(sample)], np.float64)
-    threshold, rule = good_quantile(parts, GOOD_ONLY_FALSE_REJECT)
-    chosen_by = f"{rule}, each scored without its group"
-    return Scoring(kind="anomaly", windows="max", threshold=threshold, chosen_by=chosen_by)
+    parts = np.unique(sample)
+    scores = np.array([worse[sample == one].max() for one in parts], np.float64)
+    groups = training.dataset.groups()
+    cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT, [groups[one] for one in parts])
+    chosen_by = f"{cut.rule}; each scored without its group"
+    scoring = Scoring(kind="anomaly", windows="max", threshold=cut.threshold, chosen_by=chosen_by)
+    paths = [training.dataset.samples[one].path for one in parts]
+    return OwnCut(scoring, _notes(cut, scores, paths))
+
+
+def _notes(cut: GoodOnlyCut, scores: NDArray[np.float64], paths: Sequence[str]) -> tuple[str, ...]:
+    """What the most extreme good parts would have done to the threshold, and which they are."""
+    if not cut.extreme or cut.with_all <= cut.threshold:
+        return ()
+    named = [f"{paths[one]} ({scores[one]:.2f})" for one in cut.extreme[:MOST_NAMED]]
+    return (
+        f"threshold {cut.threshold:.2f}; {cut.with_all:.2f} with the most extreme good parts, "
+        f"which are {', '.join(named)}: look whether they are good",
+    )
 
 
 def cross_fitted_heat(

@@ -10,9 +10,8 @@ from pydantic import Field
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import Scoring
-from edge_agent.contracts.vibration.baseline import MIN_WINDOWS, raw_features, rebase
+from edge_agent.contracts.vibration.baseline import MIN_WINDOWS, raw_features, rebase, standing
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import standardise
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.data.prepare import Prepared, prepare
@@ -116,13 +115,8 @@ def _after_baseline(training: Training, samples: Indices) -> Prepared:
     prepared = prepare(training.dataset, samples, raw_features(spec), SilentProgress(), "")
     half = len(prepared.inputs) // 2
     moved = rebase(spec, prepared.inputs[:half]) if half >= MIN_WINDOWS else spec
-    if moved.standard is None:
-        raise TypeError("a detector without a standardisation")
     rest = slice(half if half >= MIN_WINDOWS else 0, None)
-    normalised = [
-        standardise(one.astype(np.float64), moved.standard) for one in prepared.inputs[rest]
-    ]
-    return Prepared(np.stack(normalised).astype(np.float32), prepared.sample[rest])
+    return Prepared(standing(moved, prepared.inputs[rest]), prepared.sample[rest])
 
 
 def calibration_with_faults(training: Training, fitted: Fitted) -> Tensor:

@@ -7,6 +7,7 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.baseline import (
     RESTLESS,
+    judged_by_others,
     raw_features,
     rebase,
     scatter,
@@ -55,6 +56,18 @@ def test_a_few_windows_are_no_baseline() -> None:
     few = prepare_recording(running(1.0, 10), raw_features(SPEC))
     with pytest.raises(InputError, match="10 normal windows, 20 are needed"):
         rebase(SPEC, few)
+
+
+def test_twenty_windows_are_enough_and_each_is_judged_by_others() -> None:
+    raw = prepare_recording(running(1.0, 20), raw_features(SPEC))
+    assert len(raw) == 20
+    own = judged_by_others(SPEC, raw)
+    assert own.shape == raw.shape
+    assert own.dtype == np.float32
+    without = rebase(SPEC, raw[4:], least=16)
+    np.testing.assert_allclose(own[:4], prepare_recording(running(1.0, 20), without)[:4], rtol=1e-4)
+    with pytest.raises(InputError, match="19 normal windows, 20 are needed"):
+        judged_by_others(SPEC, raw[:19])
 
 
 def test_a_model_without_standardisation_cannot_be_moved() -> None:

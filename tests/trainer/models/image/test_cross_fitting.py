@@ -19,7 +19,7 @@ from trainer.models.image.cross_fitting import (
     Scorer,
     cross_fitted_heat,
     held_out,
-    own_scoring,
+    own_cut,
     with_validation,
 )
 from trainer.models.image.feature_maps import Floats
@@ -87,24 +87,37 @@ def test_validation_parts_are_the_last_of_everything(training: Training) -> None
     assert np.array_equal(both.sample[18:], training.val.sample)
 
 
-def test_the_threshold_goes_by_the_worse_of_float_and_int8_and_by_the_worst_tile() -> None:
+def test_the_threshold_goes_by_the_worse_of_float_and_int8_and_by_the_worst_tile(
+    training: Training,
+) -> None:
     samples = np.repeat(np.arange(200), 2)
     scores = np.zeros((2, 200, 2), np.float32)
     scores[0, :, 1], scores[1, 150:, 0] = np.arange(200), 300
     inputs = np.zeros((400, 1, 1, 3), np.uint8)
-    training = cast("Training", replace_train(Prepared(inputs, samples)))
-    scoring = own_scoring(training, scores.reshape(-1))
+    scoring = own_cut(numbered(training, inputs, samples), scores.reshape(-1)).scoring
     assert scoring.threshold == pytest.approx(300)
     assert scoring.windows == "max"
     assert "200 good" in scoring.chosen_by
     assert "without its group" in scoring.chosen_by
 
 
-class replace_train:  # noqa: N801
-    """A training of which only the inputs matter."""
+def test_an_odd_good_part_is_named_and_does_not_move_the_threshold(training: Training) -> None:
+    scores = np.random.default_rng(0).gumbel(0, 0.1, (2, 31)).astype(np.float32)
+    scores[:, 4] = 5.0
+    inputs = np.zeros((31, 1, 1, 3), np.uint8)
+    cut = own_cut(numbered(training, inputs, np.arange(31)), scores.reshape(-1))
+    assert cut.scoring.threshold < 1
+    (note,) = cut.notes
+    assert "4.png (5.00): look whether they are good" in note
 
-    def __init__(self, train: Prepared) -> None:
-        self.train = train
+
+def numbered(training: Training, inputs: np.ndarray, sample: np.ndarray) -> Training:
+    """`inputs` as the training inputs of parts 0.png, 1.png, ..., each a group of its own."""
+    one = training.dataset.samples[0]
+    numbers = range(int(sample.max()) + 1)
+    samples = [replace(one, path=f"{number}.png", group=str(number)) for number in numbers]
+    dataset = training.dataset.with_samples(samples)
+    return replace(training, dataset=dataset, train=Prepared(inputs, sample))
 
 
 @pytest.mark.parametrize("name", list(SYMMETRIES))

@@ -1,0 +1,102 @@
+"""A threshold from good parts alone that one odd part among them cannot move.
+
+The most extreme good parts are left out of the estimate, and the cut is never below them all: with
+m left out of n it rejects a new good part with a chance of at most (m + 1) / (n + 1), whatever the
+distribution (split conformal: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World,
+2005). Where n is too small for that to be what is asked, a tail through the upper half of the
+others says where the asked share begins. Parts of one group count as one part together (Dunn,
+Wasserman & Ramdas, Distribution-free prediction sets for two-layer hierarchical models, JASA 118,
+2023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float64]
+
+LEAST = 8
+"""Groups below which no part can be left out: too few remain for a tail."""
+
+
+@dataclass(frozen=True)
+class GoodOnlyCut:
+    """extreme: indices of the scores left out, the highest first; with_all: what the threshold
+    would be with them; bound: the chance at most with which a new good part is rejected.
+    """
+
+    threshold: float
+    rule: str
+    bound: float
+    extreme: tuple[int, ...]
+    with_all: float
+
+
+def good_only_cut(scores: Scores, share: float, groups: Sequence[str] | None = None) -> GoodOnlyCut:
+    """The threshold at which about `share` of good parts are rejected, higher scores being worse.
+
+    groups: of each score; parts of a group are no independent witnesses. None: each is its own.
+    """
+    weight = _weights(len(scores), groups)
+    count = round(float(weight.sum()))
+    left_out = _left_out(count, share)
+    order = np.argsort(-scores, kind="stable")
+    above = np.cumsum(weight[order])
+    extreme = tuple(int(one) for one in order[above <= left_out + 1e-9])
+    bound = min(1.0, (left_out + 1) / (count + 1))
+    floor = float(scores[order[min(len(extreme), len(order) - 1)]])
+    rule, cut = f"at most {share:.1%} of {count} good validation samples rejected", floor
+    if bound > share + 1e-12:
+        tail, whole = (_tail(scores, weight, k, share) for k in (left_out, 0))
+        cut, with_all = max(cut, tail), max(float(scores.max()), whole)
+        rule = f"{share:.1%} of good parts by the tail of {count} good validation samples"
+        rule += f" without the {len(extreme)} most extreme" if extreme else ""
+        rule += f"; at most {bound:.1%} whatever their distribution (conformal)"
+    else:
+        with_all = cut
+    return GoodOnlyCut(_above(cut), rule, bound, extreme, _above(with_all))
+
+
+def _weights(count: int, groups: Sequence[str] | None) -> Scores:
+    """(N,) with a sum of 1 for each group."""
+    if groups is None:
+        return np.ones(count)
+    _, place, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / sizes[place])
+
+
+def _left_out(count: int, share: float) -> int:
+    """As many as the asked share allows, and at least one where enough remain."""
+    if count < LEAST:
+        return 0
+    return max(1, count - math.ceil((count + 1) * (1 - share)))
+
+
+def _tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
+    """The 1 - share quantile of a Gumbel distribution through the upper half of the others.
+
+    A score is the largest of many places' distances, and the largest of many is Gumbel distributed
+    (Fisher and Tippett 1928). Least squares on the probability plot, positions (i - 0.44) /
+    (n + 0.12) (Gringorten, J. Geophysical Research 68, 1963). Of seven distributions, from normal
+    to lognormal, and 16 to 120 parts, 0.6 to 4.6 % of new parts lay above the cut for 1 %.
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, each = scores[order], weight[order]
+    below = np.cumsum(each)
+    count = float(below[-1])
+    place = -np.log(-np.log((below - 0.44 * each) / (count + 0.12)))
+    used = (below > count / 2) & (below <= count - left_out + 1e-9)
+    if used.sum() < 2 or np.ptp(place[used]) == 0:
+        return float(scores.max())
+    scale, location = np.polyfit(place[used], ordered[used], 1)
+    return float(location - scale * np.log(-np.log(1 - share)))
+
+
+def _above(score: float) -> float:
+    """The next float32 above, so that the station's arithmetic agrees."""
+    return float(np.nextafter(np.float32(score), np.float32(np.inf)))
