@@ -21,6 +21,7 @@ from benchmarks.rows import Row, say
 from edge_agent.contracts.core.types import Image, Reading, Signal
 from edge_agent.health.commissioning import CameraLearner, ChannelCommissioning, SensorLearner
 from edge_agent.health.frame import FrameHealth, FrameHealthTable
+from edge_agent.health.reading_history import ReadingHistory
 from edge_agent.health.watch import CameraWatch, SensorWatch
 from edge_agent.simulator import motor, scene
 from edge_agent.simulator.disturbance import (
@@ -49,9 +50,20 @@ CAMERA: dict[CameraFault, str] = {
     "dirt": "dirt",
     "frozen": "frozen",
     "torn": "torn",
+    "flicker": "flicker",
+    "bands": "flicker",
+    "fog": "veil",
+    "shake": "vibration",
+    "zoom": "scale",
 }
 """Planted fault -> the name that the station must give it."""
-SENSOR: dict[SensorFault, str] = {"loose": "loose", "clipped": "clipped", "rate": "rate"}
+SENSOR: dict[SensorFault, str] = {
+    "loose": "loose",
+    "clipped": "clipped",
+    "rate": "rate",
+    "dropouts": "repeated",
+    "frozen": "frozen",
+}
 SEEDS = (1, 2, 3, 4)
 """Lines with belts, lamps, lots and machines of their own; each is commissioned by itself."""
 SAMPLES = 6000
@@ -162,7 +174,13 @@ def _name(watch: CameraWatch, health: FrameHealth, image: Image) -> str:
     if alone:
         return alone.split()[0]
     watch.add(image)
-    return watch.faults[0].kind if watch.faults else ""
+    return _said(watch)
+
+
+def _said(watch: CameraWatch | SensorWatch) -> str:
+    """The worst fault, or what is odd of the last item alone; empty where there is neither."""
+    faults = watch.faults or ((watch.odd,) if watch.odd else ())
+    return faults[0].kind if faults else ""
 
 
 def _sensor_run(line: Line, since: int, names: Names) -> None:
@@ -180,10 +198,16 @@ def _sensor_run(line: Line, since: int, names: Names) -> None:
 def _first_sensor_name(
     watch: SensorWatch, seed: int, since: int, fault: SensorFault, strength: Strength
 ) -> str:
+    history = ReadingHistory()
     for k in range(since, since + WITHIN):
-        watch.add(_reading(seed, k, DEFECTS, fault, strength))
-        if watch.faults:
-            return watch.faults[0].kind
+        shown = shown_part(k, since, fault, strength)
+        reading = _reading(seed, shown, DEFECTS, fault, strength)
+        if history.came_before(reading.signal):
+            return "frozen"
+        watch.add(reading)
+        name = _said(watch)
+        if name:
+            return name
     return ""
 
 
@@ -238,13 +262,14 @@ def _false_camera(line: Line, first: int, parts: int, times: list[float]) -> int
 
 
 def _false_sensor(line: Line, first: int, readings: int) -> int:
-    watch, false, was = SensorWatch(line.sensor), 0, False
+    watch, false, was = SensorWatch(line.sensor), 0, ""
     for k in range(first, first + readings):
         watch.add(_reading(line.seed, k, DEFECTS))
-        if watch.faults and not was:
+        name = _said(watch)
+        if name and not was:
             false += 1
-            say(f"health: line {line.seed}: false alarm: {watch.faults}")
-        was = bool(watch.faults)
+            say(f"health: line {line.seed}: false alarm: {name} {watch.faults}")
+        was = name
     return false
 
 

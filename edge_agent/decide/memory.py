@@ -12,6 +12,7 @@ from pydantic import Field
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.decide.alarm_history import AlarmHistory
 from edge_agent.health.frame import FrameHistory
+from edge_agent.health.reading_history import ReadingHistory
 from edge_agent.health.watch import CameraWatch, SensorWatch
 
 
@@ -28,13 +29,14 @@ class ChannelMemory:
     """One channel's memory; its thread alone changes it.
 
     watch: what commissioning learned, held against the last items; None where there was none. It is
-    not kept on disk: 20 items fill it again.
+    not kept on disk, nor are the last readings: some items fill them again.
     """
 
     def __init__(self) -> None:
         self.watch: CameraWatch | SensorWatch | None = None
         self.alarms = AlarmHistory()
         self.frames = FrameHistory()
+        self.readings = ReadingHistory()
 
     def warnings(self, channel: str) -> list[str]:
         """The faults of the station that the channel sees; any thread may ask."""

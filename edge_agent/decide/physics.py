@@ -10,7 +10,8 @@ from edge_agent.contracts.core.types import Item, Judgement, Recording, Verdict
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing
 from edge_agent.decide.severity import LIMITS_MM_S, MachineGroup, measure, zone_of
-from edge_agent.decide.vibration import recording_of, refuse_still, why
+from edge_agent.decide.vibration import recording_of, refuse_old, refuse_still, why
+from edge_agent.health.reading_history import ReadingHistory
 
 TITLE = "ISO 20816-3"
 """What stands in the place of a bundle's name in every verdict."""
@@ -20,7 +21,8 @@ class PhysicsInspector:
     """Judges the readings of one machine in their order; one thread at a time may use it.
 
     The score is the highest RMS velocity of the axes in mm/s, the threshold the limit of
-    `alarm_zone` for the machine's group. axes, unit: what the channel's readings hold.
+    `alarm_zone` for the machine's group. signal: axes and unit of the channel's readings; history:
+    its last readings, None where readings repeat by intent.
     """
 
     needs_every_item = False
@@ -33,7 +35,9 @@ class PhysicsInspector:
         alarm_zone: Literal["C", "D"] = "D",
         bearing: Bearing | None = None,
         signal: tuple[tuple[str, ...], str] = ((), "g"),
+        history: ReadingHistory | None = None,
     ) -> None:
+        self._history = history
         self._group: MachineGroup = group
         self._alarm = alarm
         self._bearing = bearing
@@ -42,6 +46,7 @@ class PhysicsInspector:
 
     def inspect(self, item: Item) -> Judgement:
         """Judge a reading; raises as inspect_recording does."""
+        refuse_old(item, self._history)
         return self.inspect_recording(recording_of(item, self._axes, self._unit))
 
     def inspect_recording(self, recording: Recording) -> Judgement:

@@ -33,6 +33,7 @@ from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing, fault_lines
 from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.decide.severity import MachineGroup, Zone, measure
+from edge_agent.health.reading_history import ReadingHistory
 
 IMPACTS = 6.0
 """Kurtosis from which a signal is called impacting: noise has 3, and varies by 0.1 or so."""
@@ -52,7 +53,8 @@ class VibrationInspector:
     """Judges the readings of one machine in their order; one thread at a time may use it.
 
     alarm: the rule of the channel, or of the bundle where the channel has none; baseline: the
-    machine's own normal; group, bearing: for the physical reason of a FAIL.
+    machine's own normal; group, bearing: for the physical reason of a FAIL; history: the channel's
+    last readings, None where readings repeat by intent.
     """
 
     needs_every_item = False
@@ -65,8 +67,10 @@ class VibrationInspector:
         baseline: Baseline | None = None,
         group: MachineGroup = "group2-rigid",
         bearing: Bearing | None = None,
+        history: ReadingHistory | None = None,
     ) -> None:
         self._network = network
+        self._history = history
         self._input = _vibration(network.spec)
         self._scoring = network.spec.scoring
         if baseline is not None:
@@ -78,6 +82,7 @@ class VibrationInspector:
 
     def inspect(self, item: Item) -> Judgement:
         """Judge a reading; raises as inspect_recording does."""
+        refuse_old(item, self._history)
         axes, unit = tuple(self._input.axes), self._input.unit
         return self.inspect_recording(recording_of(item, axes, unit))
 
@@ -116,6 +121,16 @@ def refuse_still(recording: Recording) -> None:
             f"axis {recording.axes[still[0]]} gives one value all the time",
             where=recording.source or "recording",
             cure="check the sensor and its cable",
+        )
+
+
+def refuse_old(item: Item, history: ReadingHistory | None) -> None:
+    """Raises InputError for a reading that is one of the last ones: what is there now is unseen."""
+    if history is not None and isinstance(item, Reading) and history.came_before(item.signal):
+        raise InputError(
+            "frozen sensor: the reading is an earlier one, sample by sample",
+            where=item.part_id or item.source or "recording",
+            cure="restart the agent, and look at the sensor's cable, bus and driver",
         )
 
 

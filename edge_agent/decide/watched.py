@@ -12,8 +12,9 @@ from edge_agent.health.watch import CameraWatch, SensorWatch
 class WatchedInspector:
     """Judges as the inspector behind it does, and holds what commissioning learned against it.
 
-    A severe fault of the station turns PASS into NO-VERDICT. A FAIL stays a FAIL, and its reason
-    names the fault: whether the part is bad cannot be known then.
+    A severe fault of the station turns PASS into NO-VERDICT, and so does an item that is odd by
+    itself. A FAIL stays a FAIL, and its reason names the fault: whether the part is bad cannot be
+    known then.
     """
 
     def __init__(self, inspector: Inspector, watch: CameraWatch | SensorWatch) -> None:
@@ -30,6 +31,8 @@ class WatchedInspector:
         elif isinstance(watch, SensorWatch) and isinstance(item, Reading):
             watch.add(item)
         severe = [fault for fault in watch.faults if fault.is_severe]
+        if not severe and watch.odd is not None:
+            severe = [watch.odd]
         if not severe:
             if judged.verdict == Verdict.PASS:
                 watch.add_score(judged.score)

@@ -15,7 +15,15 @@ from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Reading
 from edge_agent.health.drift import LEAST_REFERENCE, Reference, learn_reference
-from edge_agent.health.limits import LEAST_PARTS, Limit, is_correlated, learn_limit, stated_rate
+from edge_agent.health.evenness import EvennessGauge
+from edge_agent.health.limits import (
+    LEAST_PARTS,
+    WINDOW,
+    Limit,
+    is_correlated,
+    learn_limit,
+    stated_rate,
+)
 from edge_agent.health.marks import CameraPose, Mark, MarkSearch, camera_pose
 from edge_agent.health.picture import (
     CELLS_ACROSS,
@@ -30,6 +38,7 @@ from edge_agent.health.picture import (
     healthy_line,
 )
 from edge_agent.health.signal import SignalMeasures, measure_signal
+from edge_agent.health.unrest import unrest_series
 
 LEAST = {
     "light": 0.03,
@@ -41,15 +50,28 @@ LEAST = {
     "down_px": 0.7,
     "turn_deg": 0.3,
     "likeness": 0.15,
+    "scale": 0.005,
+    "veil": 0.04,
+    "flicker": 0.04,
+    "vibration": 0.7,
+    "light_right": 0.06,
+    "light_down": 0.06,
+    "bands": 0.01,
     "spot": 1.6,
+    "glint": 1.6,
     "level": 0.3,
     "high": 0.3,
     "floor": 0.7,
     "clipped": 0.002,
+    "repeated": 0.01,
     "rate": 0.004,
 }
 """The smallest deviation that means anything, in the unit of each value (logarithms but for pixels,
 degrees, correlation, shares, and standard deviations of a spot)."""
+LEAST_OF_ONE = {"light": 0.3, "level": 1.0}
+"""The same of one part alone: a lamp that missed a flash, a contact that opened for a reading."""
+SPOTS, UNREST = ("spot", "glint"), ("flicker", "vibration")
+"""Values that are taken over several parts; of UNREST the newest one counts."""
 DRIFTING = ("light", "focus")
 """Inputs whose distribution is watched beside the score's."""
 LEAST_INPUTS = 1000
@@ -154,9 +176,17 @@ class CameraLearner:
         }
         values |= {
             name: [float(getattr(pose, name)) for pose in self._poses]
-            for name in ("right_px", "down_px", "turn_deg", "likeness")
+            for name in ("right_px", "down_px", "turn_deg", "likeness", "scale", "veil")
         }
-        values["spot"] = spot_series([one.residual for one in found])
+        gauge = EvennessGauge(healthy.steady)
+        even = [gauge.measure(one.grey) for one in found]
+        values |= {
+            name: [float(getattr(one, name)) for one in even]
+            for name in ("light_right", "light_down", "bands")
+        }
+        values |= {"flicker": unrest_series(values["light"]), "vibration": _vibration(self._poses)}
+        spots = spot_series([one.residual for one in found])
+        values |= {"spot": [dark for dark, _ in spots], "glint": [bright for _, bright in spots]}
         return ChannelCommissioning(
             kind="image",
             parts=self.parts,
@@ -194,7 +224,7 @@ class SensorLearner:
         """The channel's commissioning; raises ValueError for too few parts."""
         if self.parts < LEAST_PARTS:
             raise ValueError(f"{self.parts} readings came, {LEAST_PARTS} are needed")
-        names = ("level", "high", "floor", "clipped", "rate")
+        names = ("level", "high", "floor", "clipped", "repeated", "rate")
         values = {name: [float(getattr(one, name)) for one in self._found] for name in names}
         return ChannelCommissioning(
             kind="vibration",
@@ -205,18 +235,19 @@ class SensorLearner:
         )
 
 
-def spot_series(residuals: Sequence[NDArray[np.float32]]) -> list[float]:
-    """The darkest field that stayed dark over SPOT_WINDOW frames, for each frame from there on."""
+def spot_series(residuals: Sequence[NDArray[np.float32]]) -> list[tuple[float, float]]:
+    """spots() of the last SPOT_WINDOW frames, for each frame from there on."""
     return [
-        darkest_spot(residuals[end - SPOT_WINDOW : end])
-        for end in range(SPOT_WINDOW, len(residuals) + 1)
+        spots(residuals[end - SPOT_WINDOW : end]) for end in range(SPOT_WINDOW, len(residuals) + 1)
     ]
 
 
-def darkest_spot(residuals: Sequence[NDArray[np.float32]]) -> float:
-    """The darkest of the fields' medians over some frames, in standard deviations."""
+def spots(residuals: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
+    """The darkest and the brightest of the fields' medians over some frames, in standard
+    deviations: what stays in its place."""
     middle = len(residuals) // 2
-    return float(np.partition(np.stack(residuals), middle, axis=0)[middle].min())
+    medians = np.partition(np.stack(residuals), middle, axis=0)[middle]
+    return float(medians.min()), float(medians.max())
 
 
 def write_commissioning(path: Path, found: Commissioning) -> None:
@@ -253,7 +284,13 @@ def _limits(values: Mapping[str, Sequence[float]]) -> dict[str, Limit]:
     for name, series in values.items():
         measured = sum(isfinite(value) for value in series)
         if measured >= max(LEAST_PARTS, len(series) // 2):
-            found[name] = learn_limit(series, LEAST[name], is_smooth=name == "spot")
+            found[name] = learn_limit(
+                series,
+                LEAST[name],
+                is_smooth=name in SPOTS + UNREST,
+                window=1 if name in UNREST else WINDOW,
+                least_of_one=LEAST_OF_ONE.get(name),
+            )
     return found
 
 
@@ -272,6 +309,13 @@ def _references(
         if sum(isfinite(value) for value in given) >= LEAST_REFERENCE
         and not is_correlated(np.asarray(given, np.float64))
     }
+
+
+def _vibration(poses: Sequence[CameraPose]) -> list[float]:
+    """Every second pose counts, as at work."""
+    right = unrest_series(pose.right_px for pose in poses[::2])
+    down = unrest_series(pose.down_px for pose in poses[::2])
+    return [max(pair) for pair in zip(right, down, strict=True)]
 
 
 def _short(values: NDArray[np.float32]) -> list[float]:

@@ -44,6 +44,8 @@ SIGMAS, SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP = 5.0, 3.9, 3.3
 """And at least so many standard deviations of the medians from their mean; fewer where the value
 swings with the hour or the lot: a swing has ends, and its deviation measures its width. Several
 swings seldom come together, so commissioning has not seen the whole of their sum, but its steps."""
+MARGIN_OF_ONE, SIGMAS_OF_ONE = 1.5, 8.0
+"""The same for what one part alone may be: it stops its part, so it must be far beyond."""
 LAGS = 16
 MOST_INFLATION, CHANCE = 2.0, 3.5
 """Sum of the autocorrelations up to LAGS, both ways, from which parts resemble their neighbours; it
@@ -56,11 +58,13 @@ JAMA 249, 1983, 1743-1745)."""
 
 class Limit(Strict):
     """Of one measured value. level: the healthy median; reach, step: the largest deviation of a
-    window's median from it, and from the parts before, in the unit of the value."""
+    window's median from it, and from the parts before, in the unit of the value; single: that of
+    one part alone, where it says something."""
 
     level: float
     reach: float = Field(gt=0)
     step: float = Field(gt=0)
+    single: float | None = Field(default=None, gt=0)
 
 
 class LimitWatch:
@@ -112,18 +116,43 @@ class LimitWatch:
         return step
 
 
-def learn_limit(values: Sequence[float], least: float, *, is_smooth: bool = False) -> Limit:
+class NewestWatch:
+    """As LimitWatch, of a value that is taken over several parts already: the newest counts."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._beyond = 0
+        self.deviation = 0.0
+
+    def add(self, value: float) -> float:
+        """How far the value is off, signed, in parts of the limit; it is finite."""
+        self.deviation = value - self._limit.level
+        off = self.deviation / self._limit.reach
+        self._beyond = self._beyond + 1 if abs(off) > 1 else 0
+        is_fault = abs(off) > CLEAR or self._beyond >= LASTS
+        return off if is_fault else _between(-1.0, off, 1.0)
+
+
+def learn_limit(
+    values: Sequence[float],
+    least: float,
+    *,
+    is_smooth: bool = False,
+    window: int = WINDOW,
+    least_of_one: float | None = None,
+) -> Limit:
     """The limit of a healthy line's values in their order.
 
-    least: the smallest deviation that means anything, in the unit of the value; is_smooth: each
-    value is taken over several parts already. Raises ValueError for fewer than LEAST_PARTS finite
-    values.
+    least: the smallest deviation that means anything, in the unit of the value; least_of_one: that
+    of one part alone, None where one part says nothing; is_smooth: each value is taken over
+    several parts already; window: 1 for NewestWatch. Raises ValueError for fewer than LEAST_PARTS
+    finite values.
     """
     given = np.asarray(values, np.float64)
     given = given[np.isfinite(given)]
     if len(given) < LEAST_PARTS:
         raise ValueError(f"{len(given)} parts could be measured, {LEAST_PARTS} are needed")
-    medians = rolling_medians(given, WINDOW)
+    medians = rolling_medians(given, window)
     level = float(np.median(medians))
     steps = rolling_steps(given)
     # The upper bound (95 %) of a standard deviation that n / WINDOW separate medians show.
@@ -132,10 +161,14 @@ def learn_limit(values: Sequence[float], least: float, *, is_smooth: bool = Fals
     if is_correlated(given) and not is_smooth:
         sigmas, step_sigmas = SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP * upper
         step_margin = MARGIN_OF_A_STEP
+    single = None
+    if least_of_one is not None:
+        single = _beyond(given - level, SIGMAS_OF_ONE, MARGIN_OF_ONE, least_of_one)
     return Limit(
         level=float(f"{level:.5g}"),
         reach=float(f"{_beyond(medians - level, sigmas, MARGIN, least):.4g}"),
         step=float(f"{_beyond(steps, step_sigmas, step_margin, least):.4g}"),
+        single=None if single is None else float(f"{single:.4g}"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the camera looks: the shift and the turn of what always stays in its place.
+"""Where the camera looks: shift, turn and size of what always stays in its place, and how clearly.
 
 A reference mark is any part of the picture that is the same in every healthy frame and has
 contrast: a fiducial, the nest's edge, or the part itself where a fixture holds it. It is found at
@@ -12,7 +12,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import degrees, hypot, nan
+from math import degrees, hypot, isnan, nan
 
 import cv2
 import numpy as np
@@ -38,6 +38,8 @@ LEAST_CONTRAST = 4.0
 """Grey levels, of detail that stays."""
 STEADIER = 2.5
 """The detail that stays is so many times what changes from frame to frame."""
+SATURATED = 250
+"""Grey level."""
 LEAST_LIKENESS = 0.5
 """Correlation below which the mark is hidden, or another thing is there."""
 
@@ -57,12 +59,16 @@ class CameraPose:
     """How the picture has moved, in pixels of the full frame and degrees (clockwise on the screen).
 
     NaN: not measured. likeness: the worst mark's correlation with what it was; NaN without marks.
+    scale: how much larger the picture is, as a share; veil: share of the contrast that every mark
+    has lost beside its brightness, as in fog or stray light, while a darker lamp takes both.
     """
 
     right_px: float = nan
     down_px: float = nan
     turn_deg: float = nan
     likeness: float = nan
+    scale: float = nan
+    veil: float = nan
 
 
 class MarkSearch:
@@ -94,46 +100,59 @@ class MarkSearch:
 
 
 def camera_pose(image: Image, marks: Sequence[Mark]) -> CameraPose:
-    """The pose of the frame by its marks; turn_deg needs two of them."""
-    sought = [_shift(image, mark) for mark in marks]
+    """The pose of the frame by its marks; turn_deg and scale need two of them."""
+    sought = [_seek(image, mark) for mark in marks]
     if not sought:
         return CameraPose()
-    likeness = min(like for _, like in sought)
-    found = [one for one, like in sought if like >= LEAST_LIKENESS]
-    scale = image.shape[1] / SMALL_PX
-    if not found or len(found) < len(marks):
+    likeness = min(one.likeness for one in sought)
+    if likeness < LEAST_LIKENESS:
         return CameraPose(likeness=likeness)
-    right = sum(shift[0] for _, shift in found) / len(found)
-    down = sum(shift[1] for _, shift in found) / len(found)
-    if len(found) < 2:
-        return CameraPose(right * scale, down * scale, likeness=likeness)
-    turn = _turn(found)
-    middle = SMALL_PX / 2, image.shape[0] / 2 / scale
-    centre = [sum(place[axis] for place, _ in found) / len(found) for axis in (0, 1)]
+    veil = nan if any(isnan(one.veil) for one in sought) else min(one.veil for one in sought)
+    scale = image.shape[1] / SMALL_PX
+    right = sum(one.right_px for one in sought) / len(sought)
+    down = sum(one.down_px for one in sought) / len(sought)
+    if len(sought) < 2:
+        return CameraPose(right * scale, down * scale, likeness=likeness, veil=veil)
+    turn, larger = _turn_and_scale(sought)
     # The shift of the picture's middle, not of the marks' middle, which a turn moves too.
-    right -= turn * (middle[1] - centre[1])
-    down += turn * (middle[0] - centre[0])
-    return CameraPose(right * scale, down * scale, degrees(turn), likeness)
+    x = SMALL_PX / 2 - sum(one.x_px for one in sought) / len(sought)
+    y = image.shape[0] / 2 / scale - sum(one.y_px for one in sought) / len(sought)
+    right += larger * x - turn * y
+    down += larger * y + turn * x
+    return CameraPose(right * scale, down * scale, degrees(turn), likeness, larger, veil)
 
 
-Found = tuple[tuple[float, float], tuple[float, float]]
-"""A mark's middle, and its shift to the right and down."""
+@dataclass(frozen=True)
+class FoundMark:
+    """A mark's middle where it was learned, and its shift, in a picture SMALL_PX wide."""
+
+    x_px: float
+    y_px: float
+    right_px: float
+    down_px: float
+    likeness: float
+    veil: float
 
 
-def _turn(found: Sequence[Found]) -> float:
-    """The angle (radians, clockwise on the screen) that fits the shifts best."""
-    count = len(found)
-    middle = [sum(place[axis] for place, _ in found) / count for axis in (0, 1)]
-    mean = [sum(shift[axis] for _, shift in found) / count for axis in (0, 1)]
-    crossed = squares = 0.0
-    for place, shift in found:
-        x, y = place[0] - middle[0], place[1] - middle[1]
-        crossed += x * (shift[1] - mean[1]) - y * (shift[0] - mean[0])
+def _turn_and_scale(found: Sequence[FoundMark]) -> tuple[float, float]:
+    """The angle (radians, clockwise on the screen) and the growth that fit the shifts best."""
+    places = [(one.x_px, one.y_px) for one in found]
+    shifts = [(one.right_px, one.down_px) for one in found]
+    crossed = along = squares = 0.0
+    for (x, y), (right, down) in zip(_centred(places), _centred(shifts), strict=True):
+        crossed += x * down - y * right
+        along += x * right + y * down
         squares += x * x + y * y
-    return crossed / squares
+    return crossed / squares, along / squares
 
 
-def _shift(image: Image, mark: Mark) -> tuple[Found, float]:
+def _centred(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points about their middle."""
+    x, y = (sum(axis) / len(points) for axis in zip(*points, strict=True))
+    return [(one[0] - x, one[1] - y) for one in points]
+
+
+def _seek(image: Image, mark: Mark) -> FoundMark:
     """Where a mark is found near its place, and how like it is."""
     scale = image.shape[1] / SMALL_PX
     height, width = image.shape[:2]
@@ -153,8 +172,28 @@ def _shift(image: Image, mark: Mark) -> tuple[Found, float]:
     _, likeness, _, (column, row) = cv2.minMaxLoc(found)
     right = _between(found[row], column) - SEARCH_PX
     down = _between(found[:, column], row) - SEARCH_PX
-    place = mark.left_px + MARK_PX / 2, mark.top_px + MARK_PX / 2
-    return (place, (right, down)), float(likeness)
+    patch = small[row : row + MARK_PX, column : column + MARK_PX]
+    return FoundMark(
+        mark.left_px + MARK_PX / 2,
+        mark.top_px + MARK_PX / 2,
+        right,
+        down,
+        float(likeness),
+        # Where white is cut off contrast is lost without a veil.
+        nan if patch.max() >= SATURATED else 1 - _contrast(patch) / _contrast_of(mark.png),
+    )
+
+
+def _contrast(patch: NDArray[np.integer | np.floating]) -> float:
+    """Standard deviation over mean."""
+    mean, deviation = cv2.meanStdDev(patch)
+    return float(deviation[0, 0]) / max(float(mean[0, 0]), 1.0)
+
+
+@lru_cache(maxsize=16)
+def _contrast_of(png: str) -> float:
+    """Of a mark as it was learned, which has some."""
+    return max(_contrast(_decode(png)), 1e-6)
 
 
 def _between(line: NDArray[np.floating], peak: int) -> float:

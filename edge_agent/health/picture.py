@@ -56,8 +56,8 @@ class Detail:
 class PictureMeasures:
     """light, red, blue: natural logarithms, relative to the healthy line; focus: log energy of an
     octave over the next coarser one; noise: log energy of the finest octave where it is least.
-    residual: float32 (CELLS_DOWN, CELLS_ACROSS), how much darker (< 0) than its surroundings each
-    field is, in healthy standard deviations.
+    grey: float32 (CELLS_DOWN, CELLS_ACROSS), how much brighter (> 0) each field is than the healthy
+    one, as a logarithm; residual: the same beside its surroundings, in healthy standard deviations.
     """
 
     light: float
@@ -65,6 +65,7 @@ class PictureMeasures:
     blue: float
     focus: float
     noise: float
+    grey: NDArray[np.float32]
     residual: NDArray[np.float32]
 
 
@@ -113,10 +114,11 @@ def compare(cells: Cells, healthy: Healthy, detail: Detail) -> PictureMeasures:
     logs = np.log(cells).transpose(2, 0, 1) - healthy.logs
     steady = logs.reshape(3, -1).take(healthy.steady_places, axis=1)
     red, green, blue = _medians(steady).tolist()
-    residual = _beside_neighbours((logs[0] + logs[1] + logs[2]) / 3) / healthy.spread
+    grey = (logs[0] + logs[1] + logs[2]) / 3
+    residual = _beside_neighbours(grey) / healthy.spread
     focus = float(_medians(detail.focus - healthy.focus))
     light = (red + green + blue) / 3
-    return PictureMeasures(light, red - green, blue - green, focus, detail.noise, residual)
+    return PictureMeasures(light, red - green, blue - green, focus, detail.noise, grey, residual)
 
 
 def healthy_line(frames: Sequence[Cells], details: Sequence[Detail]) -> Healthy:

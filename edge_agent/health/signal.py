@@ -24,8 +24,8 @@ RATE_REACH = 0.1
 """The rate may be wrong by this share at most to be measured."""
 ORDERS = (1, 2, 3)
 """Multiples of the shaft's speed at which a machine has lines."""
-STANDS_OUT = 6.0
-"""A line's power over the median of its neighbours."""
+STANDS_OUT, STANDS_CLEARLY_OUT = 6.0, 20.0
+"""A line's power over the median of its neighbours; noise alone hardly ever reaches the latter."""
 TINY = 1e-12
 
 Spectrum = NDArray[np.float64]
@@ -35,13 +35,16 @@ Spectrum = NDArray[np.float64]
 class SignalMeasures:
     """Of all axes, the worst of each. level: log of the rms; high: log of the share of power above
     HIGH_SHARE; floor: log of the quiet part of the spectrum; clipped: share of samples at the
-    extremes; rate: measured over stated sampling rate, by the shaft's lines; NaN: not measured.
+    extremes; repeated: share of the others that equal the sample before, as where a bus loses data
+    or a range is far too large; rate: measured over stated sampling rate, by the shaft's lines;
+    NaN: not measured.
     """
 
     level: float
     high: float
     floor: float
     clipped: float
+    repeated: float
     rate: float
 
 
@@ -60,6 +63,7 @@ def measure_signal(reading: Reading) -> SignalMeasures:
         high=log(float(high.min()) + TINY),
         floor=log(float(np.quantile(power, FLOOR_QUANTILE, axis=0).min()) / len(samples) + TINY),
         clipped=max(clipped_share(column) for column in reading.signal.T),
+        repeated=max(repeated_share(column) for column in reading.signal.T),
         rate=nan if reading.rpm is None else _rate(power, reading.rate_hz, reading.rpm),
     )
 
@@ -73,12 +77,22 @@ def clipped_share(samples: NDArray[np.floating]) -> float:
     return share
 
 
+def repeated_share(samples: NDArray[np.floating]) -> float:
+    """Share of samples that equal the one before and lie at neither the largest nor the smallest
+    value."""
+    inside = (samples < samples.max()) & (samples > samples.min())
+    return float(((samples[1:] == samples[:-1]) & inside[1:]).mean())
+
+
 def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:
-    """Where the strongest line of the shaft is, over where it should be, inverted: a sensor that
-    takes its samples too slowly shows every line at too high a frequency.
+    """Where a line of the shaft is, over where it should be, inverted: a sensor that takes its
+    samples too slowly shows every line at too high a frequency.
+
+    The strongest line counts, but where others stand out clearly too, the one that is nearest to
+    its place: a wrong rate moves them all, and a hum of the mains is one line alone.
     """
     step_hz = rate_hz / (2 * (len(power) - 1))
-    best, strength = nan, STANDS_OUT
+    found: list[tuple[float, float]] = []
     for order in ORDERS:
         place = order * rpm / 60 / step_hz
         low, high = round(place * (1 - RATE_REACH)), round(place * (1 + RATE_REACH)) + 1
@@ -87,9 +101,12 @@ def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:
         for axis in power.T:
             peak = low + int(axis[low:high].argmax())
             over = float(axis[peak] / (np.median(axis[low // 2 : 2 * high]) + TINY))
-            if over > strength:
-                best, strength = place / _between(axis, peak), over
-    return best
+            if over > STANDS_OUT:
+                found.append((over, place / _between(axis, peak)))
+    clear = [ratio for over, ratio in found if over > STANDS_CLEARLY_OUT]
+    if clear:
+        return min(clear, key=lambda ratio: abs(ratio - 1))
+    return max(found)[1] if found else nan
 
 
 def _between(axis: Spectrum, peak: int) -> float:

@@ -9,19 +9,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from math import expm1, isfinite, nan
+from math import copysign, expm1, isfinite, nan
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image, Reading
-from edge_agent.health.commissioning import SPOT_WINDOW, ChannelCommissioning, darkest_spot
+from edge_agent.health.commissioning import (
+    LEAST_OF_ONE,
+    SPOT_WINDOW,
+    UNREST,
+    ChannelCommissioning,
+    spots,
+)
 from edge_agent.health.drift import DriftTest, population_stability
-from edge_agent.health.limits import LimitWatch
-from edge_agent.health.marks import MARK_PX, SMALL_PX, camera_pose
+from edge_agent.health.evenness import EvennessGauge
+from edge_agent.health.limits import LimitWatch, NewestWatch
+from edge_agent.health.marks import LEAST_LIKENESS, MARK_PX, SMALL_PX, camera_pose
 from edge_agent.health.picture import CELLS_ACROSS, CELLS_DOWN, measure_picture
 from edge_agent.health.signal import measure_signal
+from edge_agent.health.unrest import Unrest
 
 SEVERE = 2.0
 """Times a limit, from which parts get NO-VERDICT."""
@@ -29,19 +37,29 @@ SEVERE = 2.0
 BLOCK = 500
 """Scores whose distribution as a whole is compared with the reference's."""
 
+KEPT_LIGHT = 16
+"""Frames over which it is said what the light was of late."""
+
 CURES = {
     "focus": "clean the lens, focus it again and lock it",
     "light": "look at the lamp, its supply and the exposure",
+    "flicker": "look at the lamp and its supply; under mains light, expose for multiples of 10 ms "
+    "(of 8.3 ms at 60 Hz)",
+    "uneven": "look at each lamp, and for what shades one side",
+    "veil": "clean lens and cover glass of fog and oil, and keep stray light out",
     "tint": "look at the lamp and at the camera's white balance",
     "noise": "look at gain and temperature of the camera",
     "shift": "fix the camera's mount or the nest, then commission again",
     "turn": "fix the camera's mount or the nest, then commission again",
+    "scale": "look at the camera's distance and the lens, then commission again",
+    "vibration": "tighten the camera's mount and the nest, and keep the machine's shocks from them",
     "mark": "see whether the camera was moved far or something covers the mark",
     "dirt": "clean lens and cover glass, or look at the process where the spot is on the parts",
     "loose": "tighten the sensor on its seat",
     "level": "look at the sensor's seat, range and cable",
     "floor": "look at the sensor's cable and supply",
     "clipped": "take a larger range of the sensor",
+    "repeated": "look at the sensor's bus and cable, and whether its range is far too large",
     "rate": "correct the sampling rate in station.toml, or repair the sensor's clock",
     "drift": "look at recent rejects, and commission or train again where parts are right",
 }
@@ -89,15 +107,50 @@ DEVIATIONS = {
     "right_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px to the right"),
     "down_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px down"),
     "turn_deg": Deviation("turn", lambda off: f"the picture turned {off:+.1f} degrees"),
+    "scale": Deviation("scale", lambda off: f"the picture is {off:+.1%} larger"),
+    "vibration": Deviation(
+        "vibration", lambda off: f"the picture shakes by {off:.1f} px from part to part", "up"
+    ),
+    "veil": Deviation("veil", lambda off: f"a veil takes {off:.0%} of the contrast", "up"),
+    "flicker": Deviation(
+        "flicker", lambda off: f"the light flickers by {off:.0%} from part to part", "up"
+    ),
+    "bands": Deviation(
+        "flicker", lambda off: f"bands of light cross the picture ({off:.0%})", "up"
+    ),
+    "light_right": Deviation(
+        "uneven",
+        lambda off: f"the {'left' if off > 0 else 'right'} side is {-expm1(-abs(off)):.0%} darker",
+    ),
+    "light_down": Deviation(
+        "uneven",
+        lambda off: f"the {'upper' if off > 0 else 'lower'} side is {-expm1(-abs(off)):.0%} darker",
+    ),
     "likeness": Deviation("mark", lambda off: "the reference mark is not found", "down"),
     "spot": Deviation("dirt", lambda off: "a dark spot stays in its place", "down"),
+    "glint": Deviation("dirt", lambda off: "a bright spot stays in its place", "up"),
     "level": Deviation("level", lambda off: f"the level is {abs(expm1(off)):.0%} lower", "down"),
     "high": Deviation("loose", lambda off: "loose sensor, high frequencies are missing", "down"),
     "floor": Deviation("floor", lambda off: "the noise floor fell", "down"),
     "clipped": Deviation("clipped", lambda off: "the signal is clipped", "up"),
+    "repeated": Deviation("repeated", lambda off: f"{off:.0%} more samples repeat", "up"),
     "rate": Deviation("rate", lambda off: f"the sampling rate is {off:+.1%} off"),
 }
 """Measured value -> what its deviation means; light, tint and level deviate by a logarithm."""
+
+MOVED = ("right_px", "down_px", "turn_deg")
+UNEVEN = ("light_right", "light_down", "bands", "spot", "glint")
+EXPLAINS = {
+    "likeness": (*MOVED, *UNEVEN, "scale", "veil", "vibration"),
+    "veil": ("light", "red", "blue", *UNEVEN),
+    "scale": ("veil", *UNEVEN),
+    "focus": ("veil",),
+    "flicker": ("light",),
+    "bands": ("spot", "glint", "light_right", "light_down"),
+    "vibration": MOVED,
+}
+"""Measured value -> those whose deviation follows from its own: a picture of another place has
+other spots, and fog brightens it. What follows is no fault of its own, but weighs as much."""
 
 
 class CameraWatch:
@@ -107,14 +160,24 @@ class CameraWatch:
         self._learned = learned
         self._healthy = learned.healthy()
         self._turn = False
+        self._light = 0.0  # of late, as a logarithm
+        self._is_lost = False  # the marks were not found: they are sought in every frame
         self._beside_marks = _beside_marks(learned)
         self._residuals: deque[NDArray[np.float32]] = deque(maxlen=SPOT_WINDOW)
+        self._evenness = EvennessGauge(self._healthy.steady)
+        self._flicker = Unrest()
+        self._shakes = Unrest(), Unrest()
         self._state = _Values(learned)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The faults after the last frame, the worst first."""
         return self._state.faults
+
+    @property
+    def odd(self) -> Fault | None:
+        """Why the last frame alone shows nothing to be judged by; None where it may."""
+        return self._state.odd
 
     def add(self, image: Image) -> None:
         """Take a frame that is fit to be judged; one of another size is a fault of its own."""
@@ -129,15 +192,32 @@ class CameraWatch:
         self._residuals.append(seen.residual * self._beside_marks)
         values = {name: float(getattr(seen, name)) for name in
                   ("light", "red", "blue", "focus", "noise")}  # fmt: skip
-        if self._learned.marks and not self._turn:
-            values |= asdict(camera_pose(image, self._learned.marks))
+        values["flicker"] = self._flicker.add(seen.light)
+        values |= asdict(self._evenness.measure(seen.grey))
+        if not self._turn or self._is_lost or self._is_brighter(seen.light):
+            values |= self._pose_values(image)
         if len(self._residuals) == SPOT_WINDOW:
-            values["spot"] = darkest_spot(tuple(self._residuals))
+            values["spot"], values["glint"] = spots(tuple(self._residuals))
         self._state.add(values)
 
     def add_score(self, score: float) -> None:
         """Take the score of a part that passed."""
         self._state.add_score(score)
+
+    def _is_brighter(self, light: float) -> bool:
+        """Whether it is brighter than of late: the marks say at once whether that is a veil."""
+        limit = self._learned.limits.get("light")
+        usual, self._light = self._light, self._light + (light - self._light) / KEPT_LIGHT
+        return limit is not None and light - usual > limit.step
+
+    def _pose_values(self, image: Image) -> dict[str, float]:
+        if not self._learned.marks:
+            return {}
+        pose = camera_pose(image, self._learned.marks)
+        right, down = self._shakes
+        self._is_lost = pose.likeness < LEAST_LIKENESS
+        shakes = max(right.add(pose.right_px), down.add(pose.down_px))
+        return {**asdict(pose), "vibration": shakes}
 
 
 class SensorWatch:
@@ -150,6 +230,11 @@ class SensorWatch:
     def faults(self) -> tuple[Fault, ...]:
         """The faults after the last reading, the worst first."""
         return self._state.faults
+
+    @property
+    def odd(self) -> Fault | None:
+        """Why the last reading alone shows nothing to be judged by; None where it may."""
+        return self._state.odd
 
     def add(self, reading: Reading) -> None:
         """Take a reading; one that is too short is left to the inspector."""
@@ -186,23 +271,32 @@ class _Values:
 
     def __init__(self, learned: ChannelCommissioning) -> None:
         self.faults: tuple[Fault, ...] = ()
+        self.odd: Fault | None = None
+        self._limits = learned.limits
         self._texts: dict[str, str] = {}
         self._off: dict[str, float] = {}
         self._scores: list[float] = []
         self._reshaped = False
         self._reference = learned.references.get("score")
-        self._watches = {name: LimitWatch(limit) for name, limit in learned.limits.items()}
+        self._watches = {
+            name: NewestWatch(limit) if name in UNREST else LimitWatch(limit)
+            for name, limit in learned.limits.items()
+        }
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
 
     def add(self, values: Mapping[str, float]) -> None:
         for name, watch in self._watches.items():
             if isfinite(values.get(name, nan)):
                 self._off[name] = watch.add(values[name])
-        found = [
-            fault
+        self.odd = self._odd_one(values)
+        beyond = {
+            name: much
             for name, much in self._off.items()
-            if abs(much) > 1
-            and (fault := _fault(name, much, self._watches[name].deviation)) is not None
+            if abs(much) > 1 and DEVIATIONS[name].only != ("down" if much > 0 else "up")
+        }
+        found = [
+            _fault(name, much, self._watches[name].deviation)
+            for name, much in _explained(beyond).items()
         ]
         for name, value in values.items():
             if name in self._drifts and isfinite(value):
@@ -218,6 +312,16 @@ class _Values:
             index, limit = population_stability(self._reference, np.array(self._scores))
             self._reshaped = index > limit
             self._scores.clear()
+
+    def _odd_one(self, values: Mapping[str, float]) -> Fault | None:
+        for name in LEAST_OF_ONE:
+            limit, value = self._limits.get(name), values.get(name, nan)
+            if limit is None or limit.single is None or not isfinite(value):
+                continue
+            off = value - limit.level
+            if abs(off) > limit.single and DEVIATIONS[name].only != ("down" if off > 0 else "up"):
+                return _fault(name, SEVERE * off / limit.single, off)
+        return None
 
     def _sort(self, found: list[Fault]) -> None:
         """The worst of each kind first, then the drifts.
@@ -239,12 +343,23 @@ class _Values:
         self.faults = (*kinds.values(), *drifts)
 
 
-def _fault(name: str, much: float, deviation: float) -> Fault | None:
-    """The fault that a deviation means, or None where it means none (more focus is none).
+def _explained(off: Mapping[str, float]) -> dict[str, float]:
+    """The deviations without those that follow from another, which is as large as they are."""
+    found = dict(off)
+    for name in EXPLAINS:
+        if name not in found:
+            continue
+        for effect in EXPLAINS[name]:
+            # Fog and stray light make nothing darker.
+            if effect in found and not (effect == "light" and found[effect] < 0):
+                much = max(abs(found[name]), abs(found.pop(effect)))
+                found[name] = copysign(much, found[name])
+    return found
 
-    much: in parts of the limit; deviation: in the unit of the value.
+
+def _fault(name: str, much: float, deviation: float) -> Fault:
+    """The fault that a deviation means. much: in parts of the limit; deviation: in the unit of the
+    value.
     """
     row = DEVIATIONS[name]
-    if (row.only == "up" and much < 0) or (row.only == "down" and much > 0):
-        return None
     return Fault(row.kind, row.text(deviation), abs(much))

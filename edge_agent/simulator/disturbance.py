@@ -14,9 +14,10 @@ import numpy as np
 from edge_agent.contracts.core.types import Image, Signal
 
 CameraFault: TypeAlias = Literal[
-    "none", "defocus", "lamp", "cast", "shift", "turn", "dirt", "frozen", "torn"
-]
-SensorFault: TypeAlias = Literal["none", "loose", "clipped", "rate"]
+    "none", "defocus", "lamp", "cast", "shift", "turn", "dirt", "frozen", "torn",
+    "flicker", "bands", "fog", "shake", "zoom",
+]  # fmt: skip
+SensorFault: TypeAlias = Literal["none", "loose", "clipped", "rate", "dropouts", "frozen"]
 Strength: TypeAlias = Literal[1, 2, 3]
 
 BLUR_SHARE = {1: 1 / 600, 2: 1 / 320, 3: 1 / 160}
@@ -29,12 +30,26 @@ TURN_DEG = {1: 1.5, 2: 3.0, 3: 6.0}
 SPOT = {1: (0.03, 0.4), 2: (0.05, 0.5), 3: (0.08, 0.6)}
 """Radius of the dirt as a share of the frame's height, and the light that it takes."""
 STALE_BUFFERS = {1: 6, 2: 3, 3: 1}
-"""Frames that a frozen driver gives again and again."""
+"""Frames or readings that a frozen driver gives again and again."""
 TORN_SHARE = {1: 0.3, 2: 0.5, 3: 0.7}
+FLICKERS = {1: 0.05, 2: 0.12, 3: 0.25}
+"""Standard deviation of the light from frame to frame."""
+BANDED = {1: 0.05, 2: 0.12, 3: 0.25}
+"""Amplitude of the bands that mains light draws on a rolling shutter."""
+BANDS = 3
+FOG = {1: 0.05, 2: 0.12, 3: 0.30}
+"""Share of the light that fog scatters over the whole frame."""
+FOG_GREY = 150
+SHAKE_SHARE = {1: 2 / 480, 2: 4 / 480, 3: 8 / 480}
+"""Standard deviation of the shift from frame to frame, of the frame's height."""
+ZOOMED = {1: 0.01, 2: 0.02, 3: 0.05}
 LOOSE_SHARE = {1: 0.35, 2: 0.22, 3: 0.12}
 """Of half the sampling rate: above it a loose sensor does not follow."""
 CLIP_RMS = {1: 2.5, 2: 1.8, 3: 1.2}
 WRONG_RATE = {1: 0.015, 2: 0.03, 3: 0.06}
+DROPOUTS = {1: 0.01, 2: 0.05, 3: 0.3}
+"""Share of the samples that a bus loses, DROPPED at a time; the one before them stands there."""
+DROPPED = 20
 MARKS = ((0.07, 0.11), (0.93, 0.89))
 """Where the machine frame carries its marks, as shares of width and height."""
 
@@ -61,34 +76,62 @@ def disturbed_image(image: Image, earlier: Image, fault: CameraFault, strength: 
 
     A frozen camera gives no other frames, but the same ones again: see shown_part.
     """
-    height, width = image.shape[:2]
+    height = image.shape[0]
     if fault == "defocus":
         blurred = cv2.GaussianBlur(image, (0, 0), BLUR_SHARE[strength] * height)
         return _with_noise(np.asarray(blurred, np.uint8))
-    if fault == "lamp":
-        return np.asarray(cv2.convertScaleAbs(image, alpha=1 - DARKER[strength]), np.uint8)
-    if fault == "cast":
-        return np.asarray(image * np.array([1, 1, 1 - LESS_BLUE[strength]]), np.uint8)
-    if fault in ("shift", "turn"):
-        turn = TURN_DEG[strength] if fault == "turn" else 0.0
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
-        if fault == "shift":
-            matrix[:, 2] += SHIFT_SHARE[strength] * height * np.array([0.8, 0.6])
-        # A cubic: a straight line between pixels would blur, and a mount does not.
-        moved = cv2.warpAffine(
-            image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-        )
-        return np.asarray(moved, np.uint8)
     if fault == "dirt":
         return _dirty(image, *SPOT[strength])
     if fault == "torn":
         rows = round(TORN_SHARE[strength] * height)
         return np.concatenate([earlier[:rows], image[rows:]])
+    if fault in ("lamp", "cast", "flicker", "bands", "fog"):
+        return _otherwise_lit(image, fault, strength)
+    if fault in ("shift", "turn", "shake", "zoom"):
+        return _moved(image, fault, strength)
     return image
 
 
-def shown_part(k: int, since: int, fault: CameraFault, strength: Strength) -> int:
-    """The part whose frame the camera gives when part k is there."""
+def _otherwise_lit(image: Image, fault: CameraFault, strength: Strength) -> Image:
+    if fault == "lamp":
+        return np.asarray(cv2.convertScaleAbs(image, alpha=1 - DARKER[strength]), np.uint8)
+    if fault == "cast":
+        return np.asarray(image * np.array([1, 1, 1 - LESS_BLUE[strength]]), np.uint8)
+    if fault == "flicker":
+        level = max(0.0, 1 + FLICKERS[strength] * float(_dice(image).normal()))
+        return np.asarray(cv2.convertScaleAbs(image, alpha=level), np.uint8)
+    if fault == "fog":
+        share = FOG[strength]
+        veiled = cv2.convertScaleAbs(image, alpha=1 - share, beta=share * FOG_GREY)
+        return np.asarray(veiled, np.uint8)
+    rows = BANDS * np.arange(len(image)) / len(image) + _dice(image).uniform()
+    light = 1 + BANDED[strength] * np.sin(2 * pi * rows)
+    return np.clip(image * light[:, None, None], 0, 255).astype(np.uint8)
+
+
+def _moved(image: Image, fault: CameraFault, strength: Strength) -> Image:
+    height, width = image.shape[:2]
+    turn = TURN_DEG[strength] if fault == "turn" else 0.0
+    larger = 1 + ZOOMED[strength] if fault == "zoom" else 1.0
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, larger)
+    if fault == "shift":
+        matrix[:, 2] += SHIFT_SHARE[strength] * height * np.array([0.8, 0.6])
+    if fault == "shake":
+        matrix[:, 2] += SHAKE_SHARE[strength] * height * _dice(image).normal(size=2)
+    # A cubic: a straight line between pixels would blur, and a mount does not.
+    moved = cv2.warpAffine(
+        image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    return np.asarray(moved, np.uint8)
+
+
+def _dice(image: Image) -> np.random.Generator:
+    """Of a frame, always the same."""
+    return np.random.default_rng(int(image[:4].sum()))
+
+
+def shown_part(k: int, since: int, fault: CameraFault | SensorFault, strength: Strength) -> int:
+    """The part whose frame the camera gives, or reading the sensor, when part k is there."""
     if fault != "frozen" or k < since:
         return k
     return since + (k - since) % STALE_BUFFERS[strength]
@@ -98,7 +141,8 @@ def disturbed_signal(signal: Signal, fault: SensorFault, strength: Strength, k: 
     """What a sensor with that fault gives, float32 (T, C).
 
     A wrong rate is that of the sensor's clock: it takes its samples further apart than it says,
-    and `signal` must be longer by WRONG_RATE for it.
+    and `signal` must be longer by WRONG_RATE for it. A frozen sensor gives no other readings, but
+    the same ones again: see shown_part.
     """
     if fault == "loose":
         spectrum = np.fft.rfft(signal, axis=0)
@@ -120,7 +164,17 @@ def disturbed_signal(signal: Signal, fault: SensorFault, strength: Strength, k: 
         given = np.arange(len(signal))
         columns = [np.interp(places, given, column) for column in signal.T]
         return np.stack(columns, axis=1).astype(np.float32)
+    if fault == "dropouts":
+        return _with_dropouts(signal, DROPOUTS[strength], k)
     return signal
+
+
+def _with_dropouts(signal: Signal, share: float, k: int) -> Signal:
+    held = signal.copy()
+    count = max(1, round(share * len(signal) / DROPPED))
+    for begin in np.random.default_rng([k, 22]).integers(0, len(signal) - DROPPED, count):
+        held[begin : begin + DROPPED] = held[begin]
+    return held
 
 
 def _dirty(image: Image, radius_share: float, taken: float) -> Image:
@@ -133,5 +187,5 @@ def _dirty(image: Image, radius_share: float, taken: float) -> Image:
 
 
 def _with_noise(image: Image) -> Image:
-    noise = np.random.default_rng(int(image[:4].sum())).normal(0, 1.9, image.shape)
+    noise = _dice(image).normal(0, 1.9, image.shape)
     return np.clip(image + noise, 0, 255).astype(np.uint8)

@@ -250,6 +250,7 @@ def build_inspector(
         baseline=baseline,
         group=channel.machine_group,
         bearing=BEARINGS.get(channel.bearing),
+        history=None if channel.source.repeats else memory.readings,
     )
 
 
@@ -261,6 +262,7 @@ def physics_inspector(channel: VibrationChannel, memory: ChannelMemory) -> Physi
         alarm_zone=channel.alarm_zone,
         bearing=BEARINGS.get(channel.bearing),
         signal=(channel.source.axis_names, channel.source.signal_unit),
+        history=None if channel.source.repeats else memory.readings,
     )
 
 

@@ -17,6 +17,7 @@ from edge_agent.simulator.disturbance import (
     SensorFault,
     Strength,
     disturbed_signal,
+    shown_part,
 )
 
 
@@ -54,13 +55,14 @@ class SimulatedSensor(SimulatedSource):
         rate_hz, fault = config.sample_rate_hz, config.fault
         if k < config.fault_from:
             fault = "none"
-        run = motor.trial(config.seed, k, config.defect_rate, config.faults)
+        shown = shown_part(k, config.fault_from, fault, config.fault_strength)
+        run = motor.trial(config.seed, shown, config.defect_rate, config.faults)
         if config.one_machine:
             run = motor.on_machine(run, 0)
         samples = round(config.duration_s * rate_hz)
         longer = 1 + (WRONG_RATE[config.fault_strength] if fault == "rate" else 0)
         signal = motor.record(run, ceil(samples * longer), rate_hz)
-        signal = disturbed_signal(signal, fault, config.fault_strength, k)[:samples]
+        signal = disturbed_signal(signal, fault, config.fault_strength, shown)[:samples]
         part_id = parts.part_id(config.seed, k)
         return Reading(signal, rate_hz, *self.line.counter.stamp(), part_id, 60 * run.shaft_hz)
 
