@@ -125,8 +125,13 @@ def refuse_still(recording: Recording) -> None:
 
 
 def refuse_old(item: Item, history: ReadingHistory | None) -> None:
-    """Raises InputError for a reading that is one of the last ones: what is there now is unseen."""
-    if history is not None and isinstance(item, Reading) and history.came_before(item.signal):
+    """Raises InputError for a reading that is one of the last ones: what is there now is unseen.
+
+    A still axis repeats too: that is refuse_still's.
+    """
+    if history is None or not isinstance(item, Reading):
+        return
+    if history.came_before(item.signal) and np.ptp(item.signal, axis=0).all():
         raise InputError(
             "frozen sensor: the reading is an earlier one, sample by sample",
             where=item.part_id or item.source or "recording",

@@ -51,7 +51,7 @@ LEAST = {
     "turn_deg": 0.3,
     "likeness": 0.15,
     "scale": 0.005,
-    "veil": 0.04,
+    "veil": 0.08,
     "flicker": 0.04,
     "vibration": 0.7,
     "light_right": 0.06,
@@ -312,9 +312,8 @@ def _references(
 
 
 def _vibration(poses: Sequence[CameraPose]) -> list[float]:
-    """Every second pose counts, as at work."""
-    right = unrest_series(pose.right_px for pose in poses[::2])
-    down = unrest_series(pose.down_px for pose in poses[::2])
+    right = unrest_series(pose.right_px for pose in poses)
+    down = unrest_series(pose.down_px for pose in poses)
     return [max(pair) for pair in zip(right, down, strict=True)]
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.core.types import Recording, Verdict
+from edge_agent.contracts.core.types import Reading, Recording, Verdict
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.physics import PhysicsInspector
 from edge_agent.decide.severity import LIMITS_MM_S, MachineGroup
+from edge_agent.health.reading_history import ReadingHistory as History
 
 RATE_HZ = 8000
 GROUP: MachineGroup = "group2-rigid"  # limits 1.4, 2.8, 4.5 mm/s
@@ -52,6 +53,23 @@ def test_a_unit_without_velocity_is_refused_with_the_cure() -> None:
     recording = Recording(sine(3.0).signal, RATE_HZ, (), "V", "pump")
     with pytest.raises(InputError, match="measure acceleration in g or m/s2"):
         inspector().inspect_recording(recording)
+
+
+def test_a_reading_that_came_before_is_refused_and_a_new_one_is_judged_again() -> None:
+    sensor = PhysicsInspector(GROUP, alarm=AlarmRule(AlarmRuleSpec(k=1, n=1)), history=History())
+    one, other = (Reading(sine(v).signal, RATE_HZ, 0, 0, 0, "pump") for v in (1.0, 1.1))
+    assert sensor.inspect(one).verdict == Verdict.PASS
+    with pytest.raises(InputError, match="frozen sensor"):
+        sensor.inspect(one)
+    assert sensor.inspect(other).verdict == Verdict.PASS
+
+
+def test_a_still_sensor_is_told_as_such_each_time() -> None:
+    sensor = PhysicsInspector(GROUP, alarm=AlarmRule(AlarmRuleSpec(k=1, n=1)), history=History())
+    still = Reading(np.zeros((2 * RATE_HZ, 1), np.float32), RATE_HZ, 0, 0, 0, "pump")
+    for _ in range(2):
+        with pytest.raises(InputError, match="one value all the time"):
+            sensor.inspect(still)
 
 
 def test_a_dead_sensor_is_no_quiet_machine() -> None:

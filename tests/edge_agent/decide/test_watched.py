@@ -43,3 +43,17 @@ def test_severe_faults_stop_passing_and_stand_beside_a_fail() -> None:
     failed = inspector.inspect(Frame(hole, 0, 0, 311))
     assert failed.verdict == Verdict.FAIL
     assert "hole (but the station cannot see" in failed.reason
+
+
+def test_one_dark_frame_takes_the_pass_of_its_part_alone() -> None:
+    learner = CameraLearner()
+    for k in range(120):
+        learner.add(healthy_frame(k))
+    inspector = WatchedInspector(ByMiddle(), CameraWatch(learner.learn()))
+    lights = [*[1.0] * 20, 0.4, 1.0]
+    judged = [
+        inspector.inspect(Frame(healthy_frame(200 + k, light), 0, 0, k))
+        for k, light in enumerate(lights)
+    ]
+    assert [one.verdict for one in judged[-3:]] == [Verdict.PASS, Verdict.NO_VERDICT, Verdict.PASS]
+    assert "darker" in judged[-2].reason

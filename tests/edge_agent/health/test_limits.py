@@ -12,6 +12,7 @@ from edge_agent.health.limits import (
     WINDOW,
     Limit,
     LimitWatch,
+    NewestWatch,
     is_correlated,
     learn_limit,
     rolling_medians,
@@ -74,6 +75,21 @@ def test_a_step_is_found_within_a_window_and_its_sign_is_told(by: float) -> None
     assert np.sign(found[-1]) == np.sign(by)
     assert worst(watch, normal(4, 3)) > 1
     assert abs([watch.add(value) for value in normal(5, 60)][-1]) < 1
+
+
+def test_the_newest_of_a_smooth_value_counts_and_must_last_where_it_is_marginal() -> None:
+    watch = NewestWatch(Limit(level=1.0, reach=0.5, step=9.0))
+    assert [watch.add(value) for value in (1.0, 1.6, 1.6, 1.0)] == pytest.approx([0, 1, 1.2, 0])
+    assert watch.add(0.0) == pytest.approx(-2.0)
+    assert watch.deviation == pytest.approx(-1.0)
+
+
+def test_one_part_alone_may_stray_far_further_than_a_median() -> None:
+    limit = learn_limit(normal(1, 300), 0.01, least_of_one=0.1)
+    assert limit.single is not None
+    assert limit.single > 2 * limit.reach
+    assert learn_limit(normal(1, 300), 0.01, least_of_one=50.0).single == 50.0
+    assert learn_limit(normal(1, 300), 0.01).single is None
 
 
 def test_what_could_not_be_measured_is_left_out_and_too_little_is_refused() -> None:

@@ -21,10 +21,10 @@ def marks() -> list[Mark]:
     return search.marks()
 
 
-def moved(image: Image, right: float, down: float, turn_deg: float) -> Image:
+def moved(image: Image, right: float, down: float, turn_deg: float, larger: float = 1.0) -> Image:
     """Clockwise on the screen; OpenCV turns the other way."""
     height, width = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -turn_deg, 1.0)
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -turn_deg, larger)
     matrix[:, 2] += right, down
     turned = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
     return np.asarray(turned, np.uint8)
@@ -47,6 +47,28 @@ def test_shift_and_turn_are_measured(
     assert pose.down_px == pytest.approx(down, abs=0.4)
     assert pose.turn_deg == pytest.approx(turn, abs=0.2)
     assert pose.likeness > 0.8
+
+
+@pytest.mark.parametrize("larger", [0.98, 1.01, 1.03])
+def test_another_size_is_measured_and_is_no_shift(marks: list[Mark], larger: float) -> None:
+    pose = camera_pose(moved(healthy_frame(99), 0, 0, 0, larger), marks)
+    assert pose.scale == pytest.approx(larger - 1, abs=0.003)
+    assert (pose.right_px, pose.down_px) == pytest.approx((0, 0), abs=0.4)
+    assert pose.turn_deg == pytest.approx(0, abs=0.2)
+
+
+def test_a_veil_takes_contrast_and_a_darker_lamp_does_not(marks: list[Mark]) -> None:
+    image = healthy_frame(99)
+    before = camera_pose(image, marks).veil
+    dimmed = cv2.convertScaleAbs(image, alpha=0.7)
+    veiled = cv2.convertScaleAbs(image, alpha=0.8, beta=0.2 * 150)
+    assert camera_pose(np.asarray(dimmed, np.uint8), marks).veil == pytest.approx(before, abs=0.02)
+    assert camera_pose(np.asarray(veiled, np.uint8), marks).veil > before + 0.2
+
+
+def test_where_white_is_cut_off_there_is_no_word_of_a_veil(marks: list[Mark]) -> None:
+    bright = np.asarray(cv2.convertScaleAbs(healthy_frame(99), alpha=1.5), np.uint8)
+    assert isnan(camera_pose(bright, marks).veil)
 
 
 def test_a_hidden_mark_is_unlike_itself_and_gives_no_pose(marks: list[Mark]) -> None:

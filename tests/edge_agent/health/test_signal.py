@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.types import Reading
-from edge_agent.health.signal import clipped_share, measure_signal
+from edge_agent.health.signal import clipped_share, measure_signal, repeated_share
 from edge_agent.simulator.disturbance import disturbed_signal
 
 
@@ -34,6 +34,16 @@ def test_the_rate_is_measured_by_the_shafts_line(real_hz: float) -> None:
     assert found == pytest.approx(real_hz / 8000, abs=0.003)
 
 
+def test_a_hum_of_the_mains_is_no_wrong_rate() -> None:
+    """The machine turns at 24 Hz: its second line lies beside 50 Hz."""
+    times = np.arange(8000) / 8000
+    lines = sum(np.sin(2 * np.pi * order * 24 * times + order) for order in (1, 2, 3))
+    noise = np.random.default_rng(1).normal(0, 0.3, len(times))
+    hum = 5 * np.sin(2 * np.pi * 50 * times)
+    found = measure_signal(reading(lines + noise + hum, rpm=24 * 60)).rate
+    assert found == pytest.approx(1, abs=0.003)
+
+
 def test_without_a_speed_there_is_no_rate() -> None:
     assert isnan(measure_signal(reading(shaft(), rpm=None)).rate)
 
@@ -51,6 +61,13 @@ def test_a_loose_sensor_loses_high_frequencies_and_a_bad_bearing_does_not() -> N
 def test_clipped_samples_are_counted_and_single_peaks_are_not() -> None:
     assert clipped_share(shaft()) == 0
     assert clipped_share(np.clip(shaft(), -0.9, 0.9)) > 0.1
+
+
+def test_samples_that_repeat_are_counted_and_clipped_ones_are_not() -> None:
+    assert repeated_share(shaft()) == 0
+    assert repeated_share(np.clip(shaft(), -0.9, 0.9)) == 0
+    held = disturbed_signal(shaft()[:, None].astype(np.float32), "dropouts", 2)
+    assert repeated_share(held[:, 0]) == pytest.approx(0.05, abs=0.02)
 
 
 def test_a_short_reading_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,12 @@ from edge_agent.health.commissioning import (
     write_commissioning,
 )
 from edge_agent.health.watch import CURES, CameraWatch, SensorWatch, build_watch
-from edge_agent.simulator.disturbance import CameraFault, disturbed_image, disturbed_signal
+from edge_agent.simulator.disturbance import (
+    CameraFault,
+    SensorFault,
+    disturbed_image,
+    disturbed_signal,
+)
 from tests.health_frames import healthy_frame
 
 
@@ -50,6 +56,11 @@ def after(learned: ChannelCommissioning, frames: list[Image]) -> CameraWatch:
         ("shift", "shift"),
         ("turn", "turn"),
         ("dirt", "dirt"),
+        ("flicker", "flicker"),
+        ("bands", "flicker"),
+        ("fog", "veil"),
+        ("shake", "vibration"),
+        ("zoom", "scale"),
     ],
 )
 def test_each_fault_is_named_within_20_parts(
@@ -59,6 +70,55 @@ def test_each_fault_is_named_within_20_parts(
     watch = after(learned, [disturbed_image(one, one, fault, 2) for one in frames])
     assert watch.faults[0].kind == kind
     assert CURES[kind] in str(watch.faults[0])
+
+
+def test_one_side_that_is_darker_is_uneven_light(learned: ChannelCommissioning) -> None:
+    light = np.linspace(1.15, 0.85, 320)[None, :, None]
+    watch = after(learned, [(healthy_frame(k) * light).astype(np.uint8) for k in range(300, 320)])
+    assert watch.faults[0].kind == "uneven"
+    assert "the right side is" in watch.faults[0].text
+
+
+@pytest.mark.parametrize("grey", [10, 250])
+def test_a_spot_that_stays_is_dirt_whether_dark_or_bright(
+    learned: ChannelCommissioning, grey: int
+) -> None:
+    frames = [healthy_frame(k) for k in range(300, 320)]
+    for frame in frames:
+        cv2.circle(frame, (60, 180), 8, (grey, grey, grey), -1)
+    fault = after(learned, frames).faults[0]
+    assert fault.kind == "dirt"
+    assert ("a dark spot" if grey == 10 else "a bright spot") in fault.text
+
+
+def test_a_mirrored_picture_is_another_view_and_neither_dirt_nor_flicker(
+    learned: ChannelCommissioning,
+) -> None:
+    mirrored = [np.ascontiguousarray(healthy_frame(k)[:, ::-1]) for k in range(300, 320)]
+    (fault,) = after(learned, mirrored).faults
+    assert fault.kind == "mark"
+    assert fault.is_severe
+
+
+def test_fog_is_not_called_a_brighter_lamp_at_any_part(learned: ChannelCommissioning) -> None:
+    watch = after(learned, [])
+    said = set()
+    for k in range(300, 320):
+        frame = healthy_frame(k)
+        watch.add(disturbed_image(frame, frame, "fog", 3))
+        said.add(watch.faults[0].kind if watch.faults else "")
+    assert said == {"", "veil"}
+
+
+def test_one_dark_frame_alone_is_odd_and_no_fault_of_the_station(
+    learned: ChannelCommissioning,
+) -> None:
+    watch = after(learned, [healthy_frame(300, 0.4)])
+    assert watch.faults == ()
+    assert watch.odd is not None
+    assert "darker" in str(watch.odd)
+    watch.add(healthy_frame(301))
+    assert watch.odd is None
 
 
 def test_bad_parts_are_no_fault_of_the_station(learned: ChannelCommissioning) -> None:
@@ -123,8 +183,10 @@ def machine(k: int) -> Reading:
     return Reading(wave.astype(np.float32)[:, None], 8000.0, 0, 0, k, rpm=1500.0)
 
 
-@pytest.mark.parametrize("fault", ["loose", "clipped"])
-def test_faults_of_a_sensor_are_named(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("loose", "loose"), ("clipped", "clipped"), ("dropouts", "repeated")]
+)
+def test_faults_of_a_sensor_are_named(fault: SensorFault, kind: str) -> None:
     learner = SensorLearner()
     for k in range(80):
         learner.add(machine(k))
@@ -135,9 +197,22 @@ def test_faults_of_a_sensor_are_named(fault: str) -> None:
     assert watch.faults == ()
     for k in range(200, 220):
         one = machine(k)
-        signal = disturbed_signal(one.signal, fault, 3, k)  # type: ignore[arg-type]
+        signal = disturbed_signal(one.signal, fault, 3, k)
         watch.add(Reading(signal, 8000.0, 0, 0, k, rpm=1500.0))
-    assert watch.faults[0].kind == fault
+    assert watch.faults[0].kind == kind
+
+
+def test_a_reading_of_an_open_contact_alone_is_odd() -> None:
+    learner = SensorLearner()
+    for k in range(80):
+        learner.add(machine(k))
+    watch = SensorWatch(learner.learn())
+    watch.add(replace(machine(100), signal=machine(100).signal * np.float32(0.01)))
+    assert watch.odd is not None
+    assert "lower" in str(watch.odd)
+    # A louder machine is the machine's own business.
+    watch.add(replace(machine(101), signal=machine(101).signal * np.float32(100)))
+    assert watch.odd is None
 
 
 def test_the_file_is_read_as_it_was_written(learned: ChannelCommissioning, tmp_path: Path) -> None:
