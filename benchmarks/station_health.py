@@ -37,8 +37,8 @@ from edge_agent.simulator.disturbance import (
 
 SIZE_PX = (320, 240)
 WITHIN = 20
-BEFORE = 26
-"""Healthy parts before each planted fault."""
+BEFORE = 40
+"""Healthy parts before each planted fault: the pose of every second one is measured."""
 DEFECTS = 0.05
 """Share of bad parts among those that are watched: they must not look like faults."""
 CAMERA: dict[CameraFault, str] = {

@@ -38,6 +38,7 @@ LEAST_CONTRAST = 4.0
 """Grey levels, of detail that stays."""
 STEADIER = 2.5
 """The detail that stays is so many times what changes from frame to frame."""
+COARSE_PX = 5
 SATURATED = 250
 """Grey level."""
 LEAST_LIKENESS = 0.5
@@ -185,8 +186,8 @@ def _seek(image: Image, mark: Mark) -> FoundMark:
 
 
 def _contrast(patch: NDArray[np.integer | np.floating]) -> float:
-    """Standard deviation over mean."""
-    mean, deviation = cv2.meanStdDev(patch)
+    """Standard deviation over mean of what is coarse: a picture out of focus has it too."""
+    mean, deviation = cv2.meanStdDev(cv2.blur(patch, (COARSE_PX, COARSE_PX)))
     return float(deviation[0, 0]) / max(float(mean[0, 0]), 1.0)
 
 

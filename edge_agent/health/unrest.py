@@ -1,7 +1,8 @@
 """How much a value jumps from part to part: a lamp that flickers, a mount that shakes.
 
 A median over parts does not see it, for the mean stays where it was. What counts is the RANK-th
-largest of the last differences: a step of the value makes one difference, an odd part two.
+largest of the last differences: a step of the value makes one difference, an odd part two, and
+seldom come both.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from math import isfinite, nan
 
-RANK = 4
+RANK = 3
 DIFFERENCES = 20
 
 

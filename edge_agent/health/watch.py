@@ -138,6 +138,8 @@ DEVIATIONS = {
 }
 """Measured value -> what its deviation means; light, tint and level deviate by a logarithm."""
 
+LIKELY = 0.7
+"""In parts of its limit: what a veil must be to be the reason why it has become brighter."""
 MOVED = ("right_px", "down_px", "turn_deg")
 UNEVEN = ("light_right", "light_down", "bands", "spot", "glint")
 EXPLAINS = {
@@ -288,12 +290,16 @@ class _Values:
         for name, watch in self._watches.items():
             if isfinite(values.get(name, nan)):
                 self._off[name] = watch.add(values[name])
+        if not isfinite(values.get("veil", 0.0)):
+            self._off.pop("veil", None)  # what cannot be told any more explains nothing
         self.odd = self._odd_one(values)
         beyond = {
             name: much
             for name, much in self._off.items()
             if abs(much) > 1 and DEVIATIONS[name].only != ("down" if much > 0 else "up")
         }
+        if beyond.get("light", 0.0) > 1 and self._off.get("veil", 0.0) > LIKELY:
+            beyond.setdefault("veil", beyond["light"])
         found = [
             _fault(name, much, self._watches[name].deviation)
             for name, much in _explained(beyond).items()

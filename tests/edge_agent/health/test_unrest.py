@@ -23,7 +23,7 @@ def test_a_drift_is_as_restless_as_its_speed() -> None:
 
 
 def test_what_was_not_measured_is_left_out() -> None:
-    found = unrest_series([0.0, 1.0, nan, 0.0, 1.0, 0.0])
+    found = unrest_series([0.0, 1.0, nan, 0.0, 1.0])
     assert isnan(found[2])
     assert found[-1] == 1.0
     assert all(isnan(value) for value in found[:4])
