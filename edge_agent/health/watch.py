@@ -357,7 +357,8 @@ def _explained(off: Mapping[str, float]) -> dict[str, float]:
             continue
         for effect in EXPLAINS[name]:
             # Fog and stray light make nothing darker.
-            if effect in found and not (effect == "light" and found[effect] < 0):
+            is_darker = effect == "light" and found.get(effect, 0.0) < 0
+            if effect in found and not (name == "veil" and is_darker):
                 much = max(abs(found[name]), abs(found.pop(effect)))
                 found[name] = copysign(much, found[name])
     return found
