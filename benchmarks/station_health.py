@@ -174,13 +174,7 @@ def _name(watch: CameraWatch, health: FrameHealth, image: Image) -> str:
     if alone:
         return alone.split()[0]
     watch.add(image)
-    return _said(watch)
-
-
-def _said(watch: CameraWatch | SensorWatch) -> str:
-    """The worst fault, or what is odd of the last item alone; empty where there is neither."""
-    faults = watch.faults or ((watch.odd,) if watch.odd else ())
-    return faults[0].kind if faults else ""
+    return watch.faults[0].kind if watch.faults else ""
 
 
 def _sensor_run(line: Line, since: int, names: Names) -> None:
@@ -205,9 +199,8 @@ def _first_sensor_name(
         if history.came_before(reading.signal):
             return "frozen"
         watch.add(reading)
-        name = _said(watch)
-        if name:
-            return name
+        if watch.faults:
+            return watch.faults[0].kind
     return ""
 
 
@@ -254,6 +247,7 @@ def _false_camera(line: Line, first: int, parts: int, times: list[float]) -> int
         began = time.thread_time()
         name = _name(watch, health, image)
         times.append(1e3 * (time.thread_time() - began))
+        name = name or ("odd" if watch.odd else "")
         if name and not was:
             false += 1
             say(f"health: line {line.seed}: false alarm: {name} {watch.faults}")
@@ -265,7 +259,7 @@ def _false_sensor(line: Line, first: int, readings: int) -> int:
     watch, false, was = SensorWatch(line.sensor), 0, ""
     for k in range(first, first + readings):
         watch.add(_reading(line.seed, k, DEFECTS))
-        name = _said(watch)
+        name = watch.faults[0].kind if watch.faults else "odd" if watch.odd else ""
         if name and not was:
             false += 1
             say(f"health: line {line.seed}: false alarm: {name} {watch.faults}")

@@ -31,8 +31,10 @@ LONG = {"cells", "steady", "spread", "focus", "marks", "references"}
 """Left out of --json: the file has them."""
 GUIDE = """Commissioning of {channels}
   1. Clean the lens; set focus, exposure and white balance, and lock them. Tighten mount and sensor.
-  2. Close the hood or doors: the light must be that of production.
-  3. Let {parts} good parts pass, best over several lots and at the line's own speed.
+  2. Put two marks on the machine frame, in opposite corners of a camera's picture: without them
+     shift, turn, scale, vibration and fog are not watched.
+  3. Close the hood or doors: the light must be that of production.
+  4. Let {parts} good parts pass, best over several lots and at the line's own speed.
 """
 NEXT = """What to do next
   - Start the agent: `lineside-agent run {config}`. Its state and its page name faults.
@@ -125,7 +127,7 @@ def _lines(name: str, done: Commissioned) -> list[str]:
     learned = done.learned
     lines = [f"{name}: {learned.parts} parts"]
     lines += [
-        f"  {value:9} {limit.level:+9.3f}  may stray by {limit.reach:.3f}, step {limit.step:.3f}"
+        f"  {value:11} {limit.level:+9.3f}  may stray by {limit.reach:.3f}, step {limit.step:.3f}"
         for value, limit in learned.limits.items()
     ]
     rate = learned.false_alarm_rate
@@ -136,7 +138,7 @@ def _lines(name: str, done: Commissioned) -> list[str]:
     if learned.kind == "image" and len(learned.marks) < 2:
         lines.append(
             f"  {len(learned.marks)} reference marks: nothing else stays in its place, so "
-            "a shift or a turn is not watched whole. Put two marks into opposite corners"
+            "the camera's place is not watched whole. Put two marks into opposite corners"
         )
     drifts = ", ".join(learned.references) or "nothing"
     lines.append(f"  drift is watched of: {drifts}")

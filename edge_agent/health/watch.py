@@ -99,7 +99,7 @@ DEVIATIONS = {
     "focus": Deviation("focus", lambda off: f"out of focus (sharpness {off:+.2f})", "down"),
     "light": Deviation(
         "light",
-        lambda off: f"the lamp is {abs(expm1(off)):.0%} {'brighter' if off > 0 else 'darker'}",
+        lambda off: f"the lamp is {abs(expm1(off)):.0%} {_than(off)}",
     ),
     "red": Deviation("tint", lambda off: f"colour cast (red {expm1(off):+.0%})"),
     "blue": Deviation("tint", lambda off: f"colour cast (blue {expm1(off):+.0%})"),
@@ -138,6 +138,11 @@ DEVIATIONS = {
 }
 """Measured value -> what its deviation means; light, tint and level deviate by a logarithm."""
 
+ODD: dict[str, Callable[[float], str]] = {
+    "light": lambda off: f"this frame is {abs(expm1(off)):.0%} {_than(off)} than the line's",
+    "level": lambda off: f"the level of this reading is {abs(expm1(off)):.0%} lower",
+}
+"""Measured value of which one item alone may be odd (LEAST_OF_ONE) -> what is said of it."""
 LIKELY = 0.7
 """In parts of its limit: what a veil must be to be the reason why it has become brighter."""
 MOVED = ("right_px", "down_px", "turn_deg")
@@ -326,7 +331,8 @@ class _Values:
                 continue
             off = value - limit.level
             if abs(off) > limit.single and DEVIATIONS[name].only != ("down" if off > 0 else "up"):
-                return _fault(name, SEVERE * off / limit.single, off)
+                words = ODD[name](off)
+                return Fault(DEVIATIONS[name].kind, words, SEVERE * abs(off) / limit.single)
         return None
 
     def _sort(self, found: list[Fault]) -> None:
@@ -347,6 +353,10 @@ class _Values:
         if self._reshaped and not drifts:
             drifts = [Fault("drift", f"{NAMES['score']} have another distribution", 1.0)]
         self.faults = (*kinds.values(), *drifts)
+
+
+def _than(off: float) -> str:
+    return "brighter" if off > 0 else "darker"
 
 
 def _explained(off: Mapping[str, float]) -> dict[str, float]:
