@@ -72,6 +72,8 @@ LEAST_OF_ONE = {"light": 0.3, "level": 1.0}
 """The same of one part alone: a lamp that missed a flash, a contact that opened for a reading."""
 SPOTS, UNREST = ("spot", "glint"), ("flicker", "vibration")
 """Values that are taken over several parts; of UNREST the newest one counts."""
+WIDE = (*SPOTS, *UNREST, "veil", "light_right", "light_down", "bands")
+"""Values that need no narrow limits where they swing: a small deviation changes no verdict."""
 DRIFTING = ("light", "focus")
 """Inputs whose distribution is watched beside the score's."""
 LEAST_INPUTS = 1000
@@ -287,7 +289,7 @@ def _limits(values: Mapping[str, Sequence[float]]) -> dict[str, Limit]:
             found[name] = learn_limit(
                 series,
                 LEAST[name],
-                is_smooth=name in SPOTS + UNREST,
+                is_wide=name in WIDE,
                 window=1 if name in UNREST else WINDOW,
                 least_of_one=LEAST_OF_ONE.get(name),
             )

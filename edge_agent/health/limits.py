@@ -137,15 +137,15 @@ def learn_limit(
     values: Sequence[float],
     least: float,
     *,
-    is_smooth: bool = False,
+    is_wide: bool = False,
     window: int = WINDOW,
     least_of_one: float | None = None,
 ) -> Limit:
     """The limit of a healthy line's values in their order.
 
     least: the smallest deviation that means anything, in the unit of the value; least_of_one: that
-    of one part alone, None where one part says nothing; is_smooth: each value is taken over
-    several parts already; window: 1 for NewestWatch. Raises ValueError for fewer than LEAST_PARTS
+    of one part alone, None where one part says nothing; is_wide: a swing's limits are as wide as
+    others; window: 1 for NewestWatch. Raises ValueError for fewer than LEAST_PARTS
     finite values.
     """
     given = np.asarray(values, np.float64)
@@ -158,7 +158,7 @@ def learn_limit(
     # The upper bound (95 %) of a standard deviation that n / WINDOW separate medians show.
     upper = 1 + 1.645 / sqrt(2 * len(given) / WINDOW)
     sigmas, step_sigmas, step_margin = SIGMAS * upper, SIGMAS * upper, MARGIN
-    if is_correlated(given) and not is_smooth:
+    if is_correlated(given) and not is_wide:
         sigmas, step_sigmas = SIGMAS_OF_A_SWING, SIGMAS_OF_ITS_STEP * upper
         step_margin = MARGIN_OF_A_STEP
     single = None
