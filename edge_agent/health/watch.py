@@ -144,12 +144,14 @@ ODD: dict[str, Callable[[float], str]] = {
 }
 """Measured value of which one item alone may be odd (LEAST_OF_ONE) -> what is said of it."""
 LIKELY = 0.7
-"""In parts of its limit: what a veil must be to be the reason why it has become brighter."""
+"""In parts of its limit: what a deviation must be to be the cause of another that is beyond its
+own."""
 MOVED = ("right_px", "down_px", "turn_deg")
 UNEVEN = ("light_right", "light_down", "bands", "spot", "glint")
 EXPLAINS = {
     "likeness": (*MOVED, *UNEVEN, "scale", "veil", "vibration"),
     "veil": ("light", "red", "blue", *UNEVEN),
+    **dict.fromkeys(MOVED, ("spot", "glint")),
     "scale": ("veil", *UNEVEN),
     "focus": ("veil",),
     "flicker": ("light",),
@@ -298,16 +300,10 @@ class _Values:
         if not isfinite(values.get("veil", 0.0)):
             self._off.pop("veil", None)  # what cannot be told any more explains nothing
         self.odd = self._odd_one(values)
-        beyond = {
-            name: much
-            for name, much in self._off.items()
-            if abs(much) > 1 and DEVIATIONS[name].only != ("down" if much > 0 else "up")
-        }
-        if beyond.get("light", 0.0) > 1 and self._off.get("veil", 0.0) > LIKELY:
-            beyond.setdefault("veil", beyond["light"])
+        beyond = {name: much for name, much in self._off.items() if _means(name, much, 1.0)}
         found = [
             _fault(name, much, self._watches[name].deviation)
-            for name, much in _explained(beyond).items()
+            for name, much in _explained(beyond, self._off).items()
         ]
         for name, value in values.items():
             if name in self._drifts and isfinite(value):
@@ -330,7 +326,7 @@ class _Values:
             if limit is None or limit.single is None or not isfinite(value):
                 continue
             off = value - limit.level
-            if abs(off) > limit.single and DEVIATIONS[name].only != ("down" if off > 0 else "up"):
+            if _means(name, off, limit.single):
                 words = ODD[name](off)
                 return Fault(DEVIATIONS[name].kind, words, SEVERE * abs(off) / limit.single)
         return None
@@ -359,18 +355,27 @@ def _than(off: float) -> str:
     return "brighter" if off > 0 else "darker"
 
 
-def _explained(off: Mapping[str, float]) -> dict[str, float]:
-    """The deviations without those that follow from another, which is as large as they are."""
-    found = dict(off)
-    for name in EXPLAINS:
-        if name not in found:
+def _means(name: str, much: float, limit: float) -> bool:
+    """Whether a deviation beyond a limit is one that means a fault."""
+    return abs(much) > limit and DEVIATIONS[name].only != ("down" if much > 0 else "up")
+
+
+def _explained(beyond: Mapping[str, float], off: Mapping[str, float]) -> dict[str, float]:
+    """The deviations without those that follow from another, which is as large as they are.
+
+    beyond: those of `off` that are faults.
+    """
+    found = dict(beyond)
+    for name, effects in EXPLAINS.items():
+        # A turn makes the marks less alike too: they are lost when they are beyond their limit.
+        if not _means(name, off.get(name, 0.0), 1.0 if name == "likeness" else LIKELY):
             continue
-        for effect in EXPLAINS[name]:
+        for effect in effects:
             # Fog and stray light make nothing darker.
             is_darker = effect == "light" and found.get(effect, 0.0) < 0
             if effect in found and not (name == "veil" and is_darker):
-                much = max(abs(found[name]), abs(found.pop(effect)))
-                found[name] = copysign(much, found[name])
+                much = max(abs(found.get(name, 0.0)), abs(found.pop(effect)))
+                found[name] = copysign(much, off[name])
     return found
 
 

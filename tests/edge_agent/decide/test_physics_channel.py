@@ -128,3 +128,14 @@ def test_a_baseline_without_a_bundle_is_refused(station: Path, capsys: Shown) ->
     out = str(station.parent / "b.json")
     assert main(["baseline", "--config", str(station), "--out", out]) == 2
     assert "has no bundle whose features could be centred" in capsys.readouterr().err
+
+
+def test_a_frozen_sensor_has_no_verdict_from_its_first_repeated_reading_on(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    simulated = 'driver = "simulated"\nduration_s = 0.5\nparts = 8\nfault = "frozen"\n'
+    source = f"{simulated}fault_strength = 2\nfault_from = 3\n"
+    path.write_text(STATION.partition("driver")[0] + source)
+    found = decide(path)
+    frozen = ["frozen sensor" in decision.reason for decision in found]
+    assert frozen == [False] * 6 + [True] * 2  # three buffers come again and again
+    assert {decision.verdict for decision in found[6:]} == {Verdict.NO_VERDICT}
