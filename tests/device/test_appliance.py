@@ -133,9 +133,10 @@ def test_a_broken_release_rolls_back_by_itself(line: Line) -> None:
     line.workshop.sign(path)
     done = line.rollout(path, probation_s=20)
     assert done.returncode == 1, done.stdout
-    station = json.loads(done.stdout)["stations"][STATION]
+    found = json.loads(done.stdout)
+    assert found["stations"][STATION]["progress"] == "returned", done.stdout
+    assert "failed its probation" in found["reason"]
     assert line.slot()["version"] == "1.1.0"
-    assert station["reason"], done.stdout
     line.decided_by("1.1.0", line.plant.heard)
 
 
