@@ -62,6 +62,19 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _run(args: argparse.Namespace) -> int:
+    from edge_agent.infer.trial import TRIALS
+
+    # On another core, its libraries are loaded while these are.
+    TRIALS.foresee()
+    try:
+        return _inspect(args)
+    finally:
+        TRIALS.dismiss()
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    import cv2
+
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
@@ -71,6 +84,7 @@ def _run(args: argparse.Namespace) -> int:
 
     start_log(logging.DEBUG if args.debug else logging.INFO)
     sys.setswitchinterval(SWITCH_S)
+    cv2.setNumThreads(1)  # a frame is too small to share: it would wait for a thread to wake up
     config = read_config(args.config)
     stop, clock = stop_on_signals(), SystemClock()
     with ExitStack() as ending:
@@ -79,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
         hold = _golden_gate(config, clock, audit)
         ending.callback(hold.close)
         telemetry = Telemetry(config, clock)
-        evidence = _evidence_recorder(config, audit, telemetry, ending)
+        evidence = _evidence_recorder(config, audit, telemetry)
         page = _page(config, clock, hold, (audit, evidence), ending)
         adapters = _adapters(config, clock, ending)
         station = Station(
@@ -171,14 +185,13 @@ def _audit_recorder(
 
 
 def _evidence_recorder(
-    config: StationConfig, audit: AuditRecorder | None, telemetry: Telemetry, ending: ExitStack
+    config: StationConfig, audit: AuditRecorder | None, telemetry: Telemetry
 ) -> EvidenceRecorder | None:
     """What keeps evidence and names contents for the audit log; None where neither is wanted."""
     if audit is None and not config.evidence.enabled:
         return None
     from edge_agent.evidence.recent import RecentItems
     from edge_agent.evidence.recorder import EvidenceRecorder
-    from edge_agent.station.relay import WAITING_EVIDENCE, Relay
 
     folder = config.station.state_dir / "evidence"
     named = audit.name_content if audit else None
@@ -186,13 +199,9 @@ def _evidence_recorder(
     recent = (
         RecentItems(round(config.evidence.recent_mb * (1 << 20))) if config.web.enabled else None
     )
-    recorder = EvidenceRecorder(
+    return EvidenceRecorder(
         folder, config.evidence, name_content=named, on_kept=telemetry.keep, recent=recent
     )
-    disk = Relay(recorder.write, "the disk of evidence", WAITING_EVIDENCE)
-    ending.callback(disk.close)
-    recorder.write_by(disk.put)
-    return recorder
 
 
 def _page(

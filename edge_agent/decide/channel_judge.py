@@ -19,7 +19,7 @@ LOG = logging.getLogger("lineside.decide")
 
 @dataclass(frozen=True)
 class Examined:
-    """A channel's verdict and the network's judgement; None where the network was not asked."""
+    """A channel's verdict, and the network's judgement; None where none counts."""
 
     verdict: ChannelVerdict
     judgement: Judgement | None = None

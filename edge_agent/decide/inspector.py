@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.contracts.core.errors import InputError
@@ -29,7 +30,9 @@ class Network(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
-    def inspect(self, raw: Image | Recording | Table) -> Judgement: ...
+    def inspect(
+        self, raw: Image | Recording | Table, prepared: Callable[[], object] | None = None
+    ) -> Judgement: ...
 
     def raw_outputs(self, prepared: Tensor) -> list[Tensor]: ...
 

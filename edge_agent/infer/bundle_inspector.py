@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -50,16 +50,19 @@ class BundleInspector:
         self._dtype = DTYPES[self._input.dtype]
         self._pixels_pass = _takes_pixels(self._input)
 
-    def inspect(self, raw: RawInput) -> Judgement:
+    def inspect(self, raw: RawInput, prepared: Callable[[], object] | None = None) -> Judgement:
         """Judge one frame, all windows of one recording together, or the last row of a table.
 
         An image unlike the training images gets NO-VERDICT where the model carries such a gate.
+        prepared: is called when the input is ready and only the runtime has work to do.
         Raises InputError with the reason where it cannot be judged.
         """
-        prepared = self.spec.input.prepare(raw)
-        judgement = self.judge(self.raw_outputs(prepared))
+        tensors = self.spec.input.prepare(raw)
+        if prepared is not None:
+            prepared()
+        judgement = self.judge(self.raw_outputs(tensors))
         gate = self.spec.familiarity
-        return gate.applied(judgement, prepared, self.spec.good) if gate else judgement
+        return gate.applied(judgement, tensors, self.spec.good) if gate else judgement
 
     def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
         """Judge every row of a table: its position, and the judgement or why there is none."""

@@ -2,7 +2,8 @@
 
 A model that is damaged, or meant to do harm, can crash the runtime, never end, or take all memory.
 A station has other channels to watch, and an installer a station to leave as it was: so the parity
-vectors run here first. The bundle comes on stdin; the answer is one line of JSON on stdout.
+vectors run here first. The child loads its libraries while its parent does (`foresee`); runtime and
+bundle come on stdin; the answer is one line of JSON on stdout.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from edge_agent.contracts.core.errors import (
     BundleError,
@@ -22,11 +24,17 @@ from edge_agent.contracts.core.errors import (
     ParityError,
 )
 from edge_agent.contracts.core.isolation import CURE, ended_error
-from edge_agent.contracts.model.bundle import Bundle, archive_of
+
+if TYPE_CHECKING:
+    from edge_agent.contracts.model.bundle import Bundle
+
+Child: TypeAlias = "subprocess.Popen[bytes]"
 
 LIMIT_S = 300.0
 ERRORS = (BundleError, ConfigError, InputError, ParityError)
 """What a trial may find; anything else it says is a BundleError."""
+UNASKED = 75
+"""Exit code of a child that nobody gave a bundle within its time."""
 
 
 @dataclass
@@ -38,6 +46,18 @@ class Trials:
         default_factory=lambda: [sys.executable, "-P", "-m", "edge_agent.infer.trial_process"]
     )
     _passed: set[tuple[str, str, int]] = field(default_factory=set)
+    _waiting: list[Child] = field(default_factory=list)
+
+    def foresee(self) -> None:
+        """Start the child of the next trial: it gets ready while this process does."""
+        self._waiting.append(self._start())
+
+    def dismiss(self) -> None:
+        """End the children that wait for a bundle; a second call does nothing."""
+        while self._waiting:
+            child = self._waiting.pop()
+            child.kill()
+            child.communicate()
 
     def check(self, bundle: Bundle, runtime: str, threads: int) -> None:
         """Raises BundleError (ParityError) where the child ends badly; ConfigError as it does.
@@ -51,22 +71,50 @@ class Trials:
         self._passed.add(key)
 
     def _run(self, bundle: Bundle, runtime: str, threads: int) -> None:
+        # Not before foresee(): it takes as long as the child does.
+        from edge_agent.contracts.model.bundle import archive_of
+
+        asked = json.dumps([runtime, threads]).encode() + b"\n" + archive_of(bundle)
+        code, out, err = self._answer(self._next_child(), asked, bundle.source)
+        if code == UNASKED:
+            code, out, err = self._answer(self._start(), asked, bundle.source)
+        if code < 0:
+            raise ended_error(-code, bundle.source)
+        if code:
+            raise _error(out, err, bundle.source)
+
+    def _next_child(self) -> Child:
+        """One that waits; one that has ended meanwhile says nothing of any bundle."""
+        while self._waiting:
+            child = self._waiting.pop()
+            if child.poll() is None:
+                return child
+            child.communicate()
+        return self._start()
+
+    def _start(self) -> Child:
         paths = os.pathsep.join(path for path in sys.path if path)
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+
+    def _answer(self, child: Child, asked: bytes, source: str) -> tuple[int, bytes, bytes]:
+        """Its exit code and what it wrote."""
         try:
-            done = subprocess.run(
-                [*self.command, runtime, str(threads)],
-                input=archive_of(bundle),
-                capture_output=True,
-                timeout=self.limit_s,
-                check=False,
-                env={**os.environ, "PYTHONPATH": paths},
-            )
+            out, err = child.communicate(asked, self.limit_s)
         except subprocess.TimeoutExpired as error:
-            raise ended_error(signal.SIGALRM, bundle.source) from error
-        if done.returncode < 0:
-            raise ended_error(-done.returncode, bundle.source)
-        if done.returncode:
-            raise _error(done.stdout, done.stderr, bundle.source)
+            child.kill()
+            child.communicate()
+            raise ended_error(signal.SIGALRM, source) from error
+        return child.returncode, out, err
+
+
+TRIALS = Trials()
+"""Of a station: a bundle that two channels share, or that is loaded again, is tried once."""
 
 
 def _error(out: bytes, err: bytes, source: str) -> LinesideError:

@@ -17,6 +17,7 @@ from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.decide.alarm_history import AlarmRule
+from edge_agent.decide.aside import Aside
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.channel_judge import ChannelJudge
 from edge_agent.decide.image import ImageInspector
@@ -33,7 +34,7 @@ from edge_agent.health.golden import golden_pictures
 from edge_agent.health.watch import build_watch
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
 from edge_agent.infer.runtime_choice import cpu_runtime
-from edge_agent.infer.trial import Trials
+from edge_agent.infer.trial import TRIALS
 from edge_agent.station.config import (
     Channel,
     ImageChannel,
@@ -44,8 +45,8 @@ from edge_agent.station.config import (
 from edge_agent.station.seen_with import refuse_other_camera
 from edge_agent.update.config import TrustTable
 
-TRIALS = Trials()
-"""Of this process: a bundle that two channels share, or that is loaded again, is tried once."""
+ASIDE = Aside()
+"""Of this process: looks at the frames of all channels while their networks are at work."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,8 @@ def build_inspector(
         limits = channel.health
         if channel.source.repeats:
             limits = limits.model_copy(update={"frozen_frames": 0})
-        return ImageInspector(network, FrameHealth(limits, memory.frames, usual_levels(golden)))
+        health = FrameHealth(limits, memory.frames, usual_levels(golden))
+        return ImageInspector(network, health, ASIDE)
     rule = channel.persistence or network.spec.scoring.persistence
     alarm = AlarmRule(rule, memory.alarms)
     if isinstance(channel, ProcessChannel):

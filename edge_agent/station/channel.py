@@ -121,10 +121,10 @@ class ChannelThread:
             examined = self._examine(judge, item)
             if examined is None:
                 return
-            self._memories.note(self.channel.name, self.channel.memory)
         else:
             examined = Examined(judge.refuse("stale: its part was decided without it", item))
         self._tracker.judged(item, examined.verdict, examined.judgement)
+        self._memories.note(self.channel.name, self.channel.memory)
 
     def _examine(self, judge: ChannelJudge, item: Item) -> Examined | None:
         """What the judge finds; None where it took so long that another thread goes on."""

@@ -112,11 +112,12 @@ class FolderCamera:
         if not self._rate.wait(timeout_s):
             return None
         path = self._waiting.popleft()
+        part_id = self._part_id(path)
         try:
             image = read_image(path, self._config.bit_depth)
-            return Frame(image, *self._counter.stamp(), self._part_id(path))
+            return Frame(image, *self._counter.stamp(), part_id)
         except InputError as error:
-            return Unreadable(str(error), *self._counter.stamp(), self._part_id(path))
+            return Unreadable(str(error), *self._counter.stamp(), part_id)
 
     def close(self) -> None:
         """Nothing is held."""

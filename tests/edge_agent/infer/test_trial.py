@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,3 +63,40 @@ def test_an_install_leaves_the_station_as_it_was(tmp_path: Path) -> None:
     path.write_bytes(crashing("segfault", tmp_path))
     assert agent(["slots", "install", str(path), "--root", str(root)]) == 1
     assert not (root / "bundles").exists()
+
+
+def test_a_child_that_waits_takes_the_next_trial(bundle: Bundle) -> None:
+    trials = Trials()
+    trials.foresee()
+    trials.command = ["false"]
+    trials.check(bundle, "auto", 1)
+    with pytest.raises(BundleError, match="its first run fails"):
+        trials.check(bundle, "auto", 2)
+
+
+def test_a_child_that_ended_before_its_trial_passes_nothing(tmp_path: Path) -> None:
+    wrong = read_bundle(station_kit.write_image_bundle(tmp_path / "b.bundle", score_off=0.5))
+    sound, trials = Trials().command, Trials(command=["true"])
+    trials.foresee()
+    trials._waiting[0].wait(20)
+    trials.command = sound
+    with pytest.raises(ParityError, match="grey scores"):
+        trials.check(wrong, "auto", 1)
+
+
+def test_a_child_that_nobody_needs_is_ended() -> None:
+    trials = Trials()
+    trials.foresee()
+    child = trials._waiting[0]
+    trials.dismiss()
+    trials.dismiss()
+    assert child.poll() is not None
+
+
+def test_a_child_can_be_started_before_any_library_is_loaded() -> None:
+    loaded = (
+        "import sys, edge_agent.infer.trial;"
+        "print({'numpy', 'cv2', 'pydantic', 'ai_edge_litert'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "set()"

@@ -10,20 +10,24 @@ from pathlib import Path
 from edge_agent.infer import trial_process
 
 
-def tried(bundle: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", trial_process.__name__, *words]
-    return subprocess.run(command, input=bundle, capture_output=True, check=False, timeout=120)
+def tried(stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", trial_process.__name__]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=120)
 
 
 def test_a_good_bundle_says_nothing(vibration_bundle: Path) -> None:
-    done = tried(vibration_bundle.read_bytes(), "litert", "1")
+    done = tried(b'["litert", 1]\n' + vibration_bundle.read_bytes())
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
 
 
 def test_what_is_no_bundle_is_told_in_one_line() -> None:
-    done = tried(b"PK\x03\x04 no bundle", "litert", "1")
+    done = tried(b'["litert", 1]\nPK\x03\x04 no bundle')
     assert done.returncode == 1
     kind, what, where, cure = json.loads(done.stdout)
     assert (kind, where) == ("BundleError", "bundle")
     assert what
     assert cure
+
+
+def test_whoever_is_given_nothing_ends_without_passing_anything() -> None:
+    assert tried(b"").returncode == trial_process.UNASKED

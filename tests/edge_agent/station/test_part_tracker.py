@@ -210,7 +210,7 @@ def test_network_that_hangs_for_ever_costs_no_part_and_disarms(
     free, calls = threading.Event(), []
     judge = BundleInspector.inspect
 
-    def hang(self: BundleInspector, raw: np.ndarray) -> Judgement:
+    def hang(self: BundleInspector, raw: np.ndarray, *prepared: object) -> Judgement:
         calls.append(1)
         if len(calls) == 5:
             free.wait(60)
