@@ -25,8 +25,13 @@ from quantize.graph.flatbuffer import packed
 from quantize.graph.profile import prefix
 from quantize.graph.read import Graph, Op, parse_graph
 
-SAMPLES = 24
-"""On so many the means are taken, and on as many others the result is judged."""
+SAMPLES, FEWEST = 24, 6
+"""On so many the means are taken, and on as many others the result is judged; on fewer, but not
+fewer than FEWEST, where the samples are large: more places then tell a channel's mean.
+"""
+
+VALUES = SAMPLES * 320 * 320 * 3
+"""Values of all samples together from which on there are fewer."""
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 Means = NDArray[np.float64]
@@ -60,7 +65,8 @@ def correct_biases(
     """
     if len(samples) < 2:
         return Corrected(model, 0.0, 0.0)
-    some, others = samples[0::2][:SAMPLES], samples[1::2][:SAMPLES]
+    most = max(FEWEST, min(SAMPLES, VALUES // max(1, samples[0].size)))
+    some, others = samples[0::2][:most], samples[1::2][:most]
     graph = parse_graph(model, "model.tflite")
     tree = schema.ModelT.InitFromPackedBuf(model)
     layers = _layers(graph)
