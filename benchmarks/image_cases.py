@@ -292,7 +292,7 @@ CASES = (
     Case(
         "pitting_places",
         "ball_screw_pitting",
-        "transfer",
+        "auto",
         drawn_folds,
         {"average_precision": 0.90, "recall_at_1pct_false_reject": 0.60},
     ),

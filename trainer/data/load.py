@@ -15,6 +15,7 @@ from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColu
 from trainer.data.labels_csv import read_labels
 from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
+from trainer.data.layouts.mask_files import find_masks
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 
@@ -97,7 +98,27 @@ def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> 
     there = tuple(sample for sample in included if (root / sample.path).is_file())
     missing = tuple(sample.path for sample in included if not (root / sample.path).is_file())
     _refuse_nothing(root, included, there)
-    return Dataset(root, config, there, decisions, missing, _unlisted(root, config, included))
+    there, found = _with_masks(root, config, there)
+    if found:
+        decisions = (*decisions, f"{found} masks recognised; they are no samples")
+    unlisted = _unlisted(root, config, [*included, *there])
+    return Dataset(root, config, there, decisions, missing, unlisted)
+
+
+def _with_masks(
+    root: Path, config: DatasetConfig, samples: tuple[Sample, ...]
+) -> tuple[tuple[Sample, ...], int]:
+    """The samples with the masks that lie beside them, and how many were found; as they are where
+    the list names masks itself. Masks may be among what `exclude` leaves out of the samples.
+    """
+    if config.kind != "image" or any(one.mask for one in samples):
+        return samples, 0
+    listed = {one.path for one in samples}
+    masks = find_masks(root, scan_files(root, config.kind).files)
+    mask_of = {
+        picture: mask for mask, picture in masks.items() if picture in listed and mask not in listed
+    }
+    return tuple(replace(one, mask=mask_of.get(one.path, "")) for one in samples), len(mask_of)
 
 
 def _excluded(path: str, globs: list[str]) -> bool:

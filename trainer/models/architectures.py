@@ -15,6 +15,8 @@ from typing import Any
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
+from trainer.config.fit import FitConfig
+from trainer.data.samples import Dataset
 from trainer.models.image.backbone import resolve_weights
 from trainer.training.api import Architecture
 
@@ -55,6 +57,18 @@ def architectures() -> dict[str, Architecture[Any]]:
 def current_name(name: str) -> str:
     """The name of today for one of an earlier release; any other name as it is."""
     return OLD_NAMES.get(name, name)
+
+
+def choose_architecture(config: FitConfig, dataset: Dataset) -> Architecture[Any]:
+    """The architecture of a fit: by its name, or for `auto` what suits the data set, else the
+    default of its task.
+    """
+    task = dataset.config.task
+    row = find_architecture(config.model, task, config.weights)
+    if config.model != "auto" or not row.uses_weights:
+        return row
+    known = [one for one in architectures().values() if task in one.tasks and one.suits]
+    return next((one for one in known if one.suits and one.suits(dataset, config)), row)
 
 
 def find_architecture(name: str, task: Task, weights: str = "none") -> Architecture[Any]:

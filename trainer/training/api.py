@@ -120,7 +120,8 @@ class Architecture(Generic[Options]):
     uses_weights: whether it starts from ImageNet weights where there are any;
     looks: options among which a time budget may choose, the first one being the usual;
     merits: what each of several options is worth by the training inputs alone, not a number where
-    it cannot tell; merit_name: what that is, for people.
+    it cannot tell; merit_name: what that is, for people;
+    suits: whether `auto` takes it for this data set in the place of the task's usual model.
     """
 
     name: str
@@ -141,3 +142,4 @@ class Architecture(Generic[Options]):
     looks: tuple[Mapping[str, Scalar], ...] = ({},)
     merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
     merit_name: str = ""
+    suits: Callable[[Dataset, FitConfig], bool] | None = None

@@ -28,7 +28,7 @@ from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
-from trainer.models.architectures import find_architecture
+from trainer.models.architectures import choose_architecture
 from trainer.models.image.backbone import resolve_weights
 from trainer.thresholds.alarm_rule_choice import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
@@ -123,7 +123,7 @@ def run_experiment(
 def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConfig]:
     """The architecture, and the configuration with its own choices filled in."""
     task = split.dataset.config.task
-    architecture = find_architecture(config.model, task, config.weights)
+    architecture = choose_architecture(config, split.dataset)
     options = validate(architecture.options, config.options, "options")
     epochs = config.epochs or architecture.epochs
     filled = {

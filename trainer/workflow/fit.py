@@ -18,8 +18,8 @@ from trainer.data.vibration.signals import short_doubts
 from trainer.evaluation.outcome import figures
 from trainer.models.architectures import (
     architectures,
+    choose_architecture,
     current_name,
-    find_architecture,
 )
 from trainer.models.image.backbone import resolve_weights
 from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
@@ -115,7 +115,7 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
     refuse_missing(dataset)
     if current_name(config.model) != config.model:
         progress.say(f"--model {config.model} is now called {current_name(config.model)}")
-    architecture = find_architecture(config.model, dataset.config.task, config.weights).name
+    architecture = choose_architecture(config, dataset).name
     if advice := missing_weights(config, dataset.config.task, architecture):
         progress.say(advice)
     name = slug(request.name or dataset.root.name)

@@ -162,8 +162,10 @@ def backbone_name(name: str, weights: str) -> str:
     return efficientnet_lite0.NAME if weights == efficientnet_lite0.NAME else DEFAULT
 
 
-def load_backbone(weights: str, size_px: int, name: str = AUTO) -> keras.Model:
-    """The backbone `name` without its top for square images of `size_px`; every layer frozen.
+def load_backbone(weights: str, size_px: int | tuple[int, int], name: str = AUTO) -> keras.Model:
+    """The backbone `name` without its top; every layer frozen.
+
+    size_px: the side of square images, or (height, width).
 
     weights: `efficientnet_lite0` (from its package), `imagenet` (Keras downloads it), `none`
     (random), or a Keras weights file of the network without its top. Raises ConfigError that says
@@ -177,7 +179,8 @@ def load_backbone(weights: str, size_px: int, name: str = AUTO) -> keras.Model:
             where="--weights",
             cure=f'give backbone = "{weights}" or "auto" in [options]',
         )
-    network = _built(row, "imagenet" if weights == "imagenet" else None, size_px)
+    sides = (size_px, size_px) if isinstance(size_px, int) else size_px
+    network = _built(row, "imagenet" if weights == "imagenet" else None, sides)
     if not row.builder and weights in (efficientnet_lite0.NAME, "imagenet"):
         efficientnet_lite0.load_weights(network)
     elif weights not in WEIGHTS:
@@ -210,10 +213,10 @@ def level_names(weights: str, taps: Sequence[str]) -> list[str]:
     return [levels.get(tap, tap) for tap in taps]
 
 
-def _built(row: Backbone, weights: str | None, size_px: int) -> keras.Model:
+def _built(row: Backbone, weights: str | None, sides: tuple[int, int]) -> keras.Model:
     import keras
 
-    pixels = keras.Input((size_px, size_px, 3))
+    pixels = keras.Input((*sides, 3))
     if not row.builder:
         features = efficientnet_lite0.build_network(_scaled(row, pixels))
         return keras.Model(pixels, features, name=efficientnet_lite0.NAME)
@@ -222,7 +225,7 @@ def _built(row: Backbone, weights: str | None, size_px: int) -> keras.Model:
     try:
         built = build(
             input_tensor=_scaled(row, pixels),
-            input_shape=(size_px, size_px, 3),
+            input_shape=(*sides, 3),
             include_top=False,
             weights=weights,
             **own,

@@ -84,7 +84,7 @@ def tapped_backbone(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -
 
     pixels = keras.Input(shape, name="pixels")
     names = level_names(weights, taps)
-    outputs = features(load_backbone(weights, shape[0]), names)(scaled_rgb(pixels))
+    outputs = features(load_backbone(weights, (shape[0], shape[1])), names)(scaled_rgb(pixels))
     return TappedBackbone(pixels, outputs if isinstance(outputs, list) else [outputs])
 
 

@@ -165,17 +165,17 @@ def fit_head_on_defects(training: Training, reader: FeatureReader, side: int) ->
     """Fit the head on all training inputs, and score them by heads fitted without their groups."""
     good = reader.read_both(training.train.inputs, "good cells", FEATURES, np.float16)
     rows = _rows(training, reader, good)
-    head = _head([one.shape[1:] for one in good], side)
+    head = head_network([one.shape[1:] for one in good], side)
     count = len(training.train.inputs)
     heat = np.empty((2 * count, side, side), np.float32)
     folds = held_out(training)
     for first in range(min(HOLD_OUT_ROUNDS, len(folds))):
         left_out = np.any(folds[first::HOLD_OUT_ROUNDS], axis=0)
         fitted_on = left_out if left_out.all() else ~left_out
-        set_head(head, _fit_head(training, rows.of(fitted_on), good[0].shape[3]), (1.0, 0.0))
+        set_head(head, fit_rows(training, rows.of(fitted_on), good[0].shape[3]), (1.0, 0.0))
         mask = np.tile(left_out, 2)
         heat[mask] = _judged(head, [one[mask] for one in good])
-    return FittedHead(heat, _fit_head(training, rows, good[0].shape[3]))
+    return FittedHead(heat, fit_rows(training, rows, good[0].shape[3]))
 
 
 def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> Rows:
@@ -232,7 +232,7 @@ def _drawn(
     )
 
 
-def _fit_head(training: Training, rows: Rows, fine: int) -> Weights:
+def fit_rows(training: Training, rows: Rows, fine: int) -> Weights:
     """A network on the cells, standardisation folded in; fine: how many features are of 8 px."""
     mean, spread = rows.cells.mean(axis=0), rows.cells.std(axis=0) + np.float32(1e-3)
     count = len(rows.bad)
@@ -277,7 +277,8 @@ def _learner(features: int, steps: int, seed: int) -> keras.Model:
     return learner
 
 
-def _head(shapes: Sequence[tuple[int, ...]], side: int) -> keras.Model:
+def head_network(shapes: Sequence[tuple[int, ...]], side: int) -> keras.Model:
+    """The head alone: outputs of `cell_features` of those shapes -> heat (N, side, side, 1)."""
     import keras
 
     given = [keras.Input(shape) for shape in shapes]

@@ -38,12 +38,18 @@ if TYPE_CHECKING:
 class FeatureReader:
     """What a detector's layer make of images, as float and as int8 sees them."""
 
-    def __init__(self, network: keras.Model, training: Training) -> None:
-        """`network`: a detector with a layer `eye` and layers that make layer of its outputs."""
+    def __init__(
+        self, network: keras.Model, training: Training, calibration: Tensor | None = None
+    ) -> None:
+        """`network`: a detector with a layer NETWORK and layers that make features of its outputs;
+        calibration: what int8 ranges are learnt from, or good parts and synthetic defects.
+        """
         self._network = network
         self._models: dict[str, keras.Model] = {}
         self._backbone = _backbone(network, training)
-        self._payload = converted(self._backbone, inputs_with_defects(training))
+        self._payload = converted(
+            self._backbone, inputs_with_defects(training) if calibration is None else calibration
+        )
         self._training = training
 
     def read_both(
@@ -53,7 +59,7 @@ class FeatureReader:
 
         layer: the layer that computes the features; dtype: that of the returned arrays.
         """
-        rounded = self._rounded(inputs, what, layer, dtype)
+        rounded = self.read_rounded(inputs, what, layer, dtype)
         pairs = zip(self.read_float(inputs, what, layer, dtype), rounded, strict=True)
         return [np.concatenate(pair) for pair in pairs]
 
@@ -69,8 +75,10 @@ class FeatureReader:
         whole = self._models[layer]
         return rows_of(whole, inputs, self._training, f"features of {what}", dtype)
 
-    def _rounded(self, inputs: Tensor, what: str, layer: str, dtype: DTypeLike) -> list[Floats]:
-        """The features of the int8 backbone; `layer` itself is computed in float."""
+    def read_rounded(
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
+    ) -> list[Floats]:
+        """The features of the int8 backbone alone; `layer` itself is computed in float."""
         head = self._network.get_layer(layer)
         rows: list[list[Floats]] = []
         taps: list[list[Floats]] = []

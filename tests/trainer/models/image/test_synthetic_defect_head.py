@@ -20,10 +20,10 @@ from trainer.models.image.synthetic_defect_head import (
     FittedHead,
     Rows,
     _drawn,
-    _fit_head,
-    _head,
     _rows,
     fit_head_on_defects,
+    fit_rows,
+    head_network,
     set_head,
 )
 from trainer.models.layers.int8 import FeatureReader
@@ -58,7 +58,7 @@ def fitted(training: Training, reader: FeatureReader) -> FittedHead:
 
 
 def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float]) -> Floats:
-    head = _head([one.shape[1:] for one in features], SIDE)
+    head = head_network([one.shape[1:] for one in features], SIDE)
     set_head(head, fitted.weights, scale)
     return np.asarray(head.predict_on_batch(features))
 
@@ -72,7 +72,7 @@ def taught(training: Training) -> FittedHead:
     cells[300:, 1] += 27
     cells[300:, 5] += 0.3
     rows = Rows(cells, bad, np.zeros(600, np.intp))
-    return FittedHead(np.zeros(0), _fit_head(training, rows, fine=4))
+    return FittedHead(np.zeros(0), fit_rows(training, rows, fine=4))
 
 
 def test_the_graph_tells_what_its_rows_taught(taught: FittedHead) -> None:
