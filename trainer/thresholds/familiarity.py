@@ -2,23 +2,33 @@
 
 Every image is compared with images of other groups (cross-fitting by group), so the limits hold for
 parts that the gate has not seen. Each label has its own: a defect may lie farther out than a good
-part. Of a good part's false alarms one half may come from the distance, one from the sharpness.
+part. Of a good part's false alarms one half may come from the distance, nearly the other half from
+defocus; noise and empty scenes lie so far away that a twentieth each is enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 from sklearn.covariance import ledoit_wolf
 
-from edge_agent.contracts.image.familiarity import Familiarity, FamiliarLabel, sharpness
+from edge_agent.contracts.image.familiarity import (
+    Familiarity,
+    FamiliarLabel,
+    detail,
+    sharpness,
+)
 from trainer.thresholds.choose import good_quantile
 from trainer.thresholds.policy import upper_bound
 
 FALSE_ALARMS = 0.005
 """Share of good parts that the gate may refuse."""
+DISTANT, SOFT, NOISY, EMPTY = (FALSE_ALARMS * part for part in (0.5, 0.4, 0.05, 0.05))
+"""Shares of good parts for which each limit may be too narrow."""
 FOLDS = 5
 LEAST_OF_LABEL = 10
 """Images of a label below which it takes the widest limits of the others."""
@@ -33,31 +43,75 @@ Rows = NDArray[np.float64]
 """(N, STATISTICS): image_statistics of every image."""
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """Of one label: distance at most, sharpness at least and at most, detail at least."""
+
+    distant: float
+    soft: float
+    noisy: float
+    empty: float
+
+
 def fit_familiarity(
     rows: Rows, labels: Sequence[str], groups: Sequence[str], good: Sequence[str], seed: int = 0
 ) -> Familiarity:
     """The gate from the statistics of train and validation images with their labels and groups."""
     named, names = np.array(labels), sorted(set(labels))
-    held_out = held_out_distances(rows, named, np.array(groups), seed)
-    sharp = np.array([sharpness(row) for row in rows])
-    half = FALSE_ALARMS / 2
-    far = {name: good_quantile(held_out[named == name], half)[0] for name in names}
-    soft = {name: -good_quantile(-sharp[named == name], half)[0] for name in names}
-    known = [name for name in names if (named == name).sum() >= LEAST_OF_LABEL] or names
-    widest, softest = max(far[name] for name in known), min(soft[name] for name in known)
-    rare = set(names) - set(known)
-    learnt = [
-        FamiliarLabel(
-            label=name,
-            mean=[round(float(value), 4) for value in rows[named == name].mean(axis=0)],
-            whitening=_triangle(whitening_of(rows, named, name)),
-            distance_limit=_rounded(widest if name in rare else far[name]),
-            sharpness_limit=_rounded(softest if name in rare else soft[name]),
+    members = np.array(groups)
+    held_out = held_out_distances(rows, named, members, seed)
+    sharp, seen = (np.array([of(row) for row in rows]) for of in (sharpness, detail))
+    limits = {
+        name: _Limits(
+            good_quantile(held_out[named == name], DISTANT)[0],
+            -next_bound(-sharp[named == name], members[named == name], SOFT),
+            next_bound(sharp[named == name], members[named == name], NOISY),
+            -next_bound(-seen[named == name], members[named == name], EMPTY),
         )
         for name in names
+    }
+    known = [name for name in names if (named == name).sum() >= LEAST_OF_LABEL] or names
+    widest = _widest([limits[name] for name in known])
+    learnt = [
+        _label(rows, named, name, limits[name] if name in known else widest) for name in names
     ]
-    refused = _refused(learnt, named, held_out, sharp, good)
+    refused = _refused(learnt, named, held_out, rows, good)
     return Familiarity(labels=learnt, chosen_by=_sentence(*refused))
+
+
+def next_bound(values: NDArray[np.float64], groups: NDArray[np.str_], share: float) -> float:
+    """What at most `share` of further values exceed: a prediction bound by Student's t.
+
+    Sharpness and detail are logs of means over many fields, so nearly normal. Parts of one group
+    are alike: groups are counted, not values. Never below what was seen and `share` allows.
+    """
+    count = max(len(set(groups.tolist())), 2)
+    largest = float(np.quantile(values, 1 - share, method="higher"))
+    if len(values) < 2:
+        return largest
+    wide = float(student.ppf(1 - share, count - 1)) * np.sqrt(1 + 1 / count)
+    return max(largest, float(values.mean() + wide * values.std(ddof=1)))
+
+
+def _widest(limits: list[_Limits]) -> _Limits:
+    return _Limits(
+        max(one.distant for one in limits),
+        min(one.soft for one in limits),
+        max(one.noisy for one in limits),
+        min(one.empty for one in limits),
+    )
+
+
+def _label(rows: Rows, named: NDArray[np.str_], name: str, limits: _Limits) -> FamiliarLabel:
+    return FamiliarLabel(
+        label=name,
+        mean=[round(float(value), 4) for value in rows[named == name].mean(axis=0)],
+        whitening=_triangle(whitening_of(rows, named, name)),
+        distance_limit=_rounded(limits.distant),
+        sharpness_limit=_rounded(limits.soft),
+        sharpness_most=_rounded(limits.noisy),
+        detail_limit=_rounded(limits.empty),
+    )
 
 
 def whitening_of(rows: Rows, named: NDArray[np.str_], label: str) -> Rows:
@@ -104,18 +158,14 @@ def _refused(
     learnt: list[FamiliarLabel],
     named: NDArray[np.str_],
     distances: NDArray[np.float64],
-    sharp: NDArray[np.float64],
+    rows: Rows,
     good: Sequence[str],
 ) -> tuple[int, int]:
     """How many of the good images would have been refused, of how many."""
     limits = {row.label: row for row in learnt}
     indices = [n for n, name in enumerate(named.tolist()) if name in good]
-    over = [
-        distances[n] > limits[named[n]].distance_limit
-        or sharp[n] < limits[named[n]].sharpness_limit
-        for n in indices
-    ]
-    return int(np.sum(over)), len(indices)
+    over = [limits[named[n]].fault(rows[n], float(distances[n])) for n in indices]
+    return sum(map(bool, over)), len(indices)
 
 
 def _sentence(refused: int, count: int) -> str:

@@ -45,6 +45,8 @@ class FamiliarLabel(Strict):
     whitening: list[list[float]] = Field(min_length=STATISTICS, max_length=STATISTICS)
     distance_limit: float = Field(gt=0)
     sharpness_limit: float = Field(description="below this an image is out of focus")
+    sharpness_most: float | None = Field(None, description="above this an image is noise")
+    detail_limit: float | None = Field(None, description="below this an image shows nothing")
 
     @model_validator(mode="after")
     def _is_triangular(self) -> Self:
@@ -67,12 +69,22 @@ class FamiliarLabel(Strict):
             square[place, : len(row)] = row
         return square
 
-    def fault(self, statistics: Vector) -> str:
-        """Why an image of these statistics is unlike the label's; "" where it is not."""
-        sharp, away = sharpness(statistics), self.distance(statistics)
+    def fault(self, statistics: Vector, away: float | None = None) -> str:
+        """Why an image of these statistics is unlike the label's; "" where it is not.
+
+        away: its distance, where another one than this label's own counts.
+        """
+        sharp, seen = sharpness(statistics), detail(statistics)
+        away = self.distance(statistics) if away is None else away
         if sharp < self.sharpness_limit:
             least = f"{self.label} at least {self.sharpness_limit:.2f}"
             return f"out of focus (sharpness {sharp:.2f}, {least})"
+        if self.detail_limit is not None and seen < self.detail_limit:
+            least = f"{self.label} at least {self.detail_limit:.2f}"
+            return f"nothing to see (detail {seen:.2f}, {least})"
+        if self.sharpness_most is not None and sharp > self.sharpness_most:
+            most = f"{self.label} at most {self.sharpness_most:.2f}"
+            return f"noise (sharpness {sharp:.2f}, {most})"
         if away > self.distance_limit:
             return f"unlike {self.label} (distance {away:.1f}, at most {self.distance_limit:.1f})"
         return ""
@@ -127,6 +139,11 @@ def sharpness(statistics: Vector) -> float:
     """Log energy of the two finest octaves over that of the two coarser ones; defocus lowers it."""
     bands = np.exp(statistics[: BANDS * CELLS**2].reshape(BANDS, -1)).mean(axis=1)
     return float(np.log(bands[:2].sum()) - np.log(bands[2:].sum()))
+
+
+def detail(statistics: Vector) -> float:
+    """Log of the mean energy over octaves and fields; an empty scene has hardly any."""
+    return float(np.log(np.exp(statistics[: BANDS * CELLS**2]).mean()))
 
 
 def _tile_statistics(tile: Tensor) -> Vector:

@@ -17,7 +17,7 @@ from edge_agent.contracts.image.familiarity import (
     image_statistics,
     sharpness,
 )
-from trainer.thresholds.familiarity import FALSE_ALARMS, fit_familiarity
+from trainer.thresholds.familiarity import FALSE_ALARMS, fit_familiarity, next_bound
 
 SIDE = 64
 PASS = Judgement(Verdict.PASS, "ok", 0.1, 0.5)
@@ -114,6 +114,59 @@ def test_blur_lowers_the_sharpness() -> None:
 def test_statistics_are_finite_whatever_the_size(shape: tuple[int, int, int]) -> None:
     for value in (0, 255):
         assert np.isfinite(image_statistics(np.full((2, *shape), value, np.uint8))).all()
+
+
+def texture(rng: np.random.Generator) -> Tensor:
+    """uint8 (1, SIDE, SIDE, 3): rolled metal or asphalt, from faint to strong, fine to coarse."""
+    grain = rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), float(rng.uniform(0.8, 1.6)))
+    grey = 128 + float(np.exp(rng.uniform(1.2, 3.5))) * grain / grain.std()
+    return np.clip(grey, 0, 255).astype(np.uint8)[None, :, :, None].repeat(3, 3)
+
+
+@pytest.fixture(scope="module")
+def texture_gate() -> Familiarity:
+    rng = np.random.default_rng(5)
+    rows = np.array([image_statistics(texture(rng)) for _ in range(120)])
+    return fit_familiarity(rows, ["rolled"] * 120, [str(n) for n in range(120)], ["rolled"])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("blank", "nothing to see"), ("black", "nothing to see"), ("noise", "noise")],
+)
+def test_neither_an_empty_scene_nor_noise_is_a_texture(
+    texture_gate: Familiarity, name: str, reason: str
+) -> None:
+    tiles = STRANGE[name](texture(np.random.default_rng(6)))
+    assert texture_gate.fault(tiles, ["rolled"]).startswith(f"{reason} (")
+
+
+def test_textures_that_it_has_not_seen_are_familiar(texture_gate: Familiarity) -> None:
+    rng = np.random.default_rng(7)
+    refused = [texture_gate.fault(texture(rng), ["rolled"]) for _ in range(400)]
+    assert sum(map(bool, refused)) <= 3 * FALSE_ALARMS * 400
+
+
+def test_a_gate_from_before_there_were_these_limits_judges_without_them(gate: Familiarity) -> None:
+    fields = {"sharpness_most", "detail_limit"}
+    old = gate.model_dump(exclude={"labels": {"__all__": fields}})
+    again = Familiarity.model_validate(old)
+    tiles = part(np.random.default_rng(8))
+    assert again.fault(tiles, ["ok"]) == gate.fault(tiles, ["ok"]) == ""
+    assert again.fault(STRANGE["noise"](tiles), ["ok"]).startswith("unlike ok")
+
+
+@pytest.mark.parametrize(("groups", "parts_each"), [(8, 1), (8, 20), (60, 3)])
+def test_the_next_group_stays_below_its_bound(groups: int, parts_each: int) -> None:
+    """The truth is drawn: groups differ by 1, parts of one group by 0.3."""
+    dice = np.random.default_rng(groups + parts_each)
+    over = 0
+    for _ in range(400):
+        values = dice.normal(0, 1, (groups + 1, 1)) + dice.normal(0, 0.3, (groups + 1, parts_each))
+        names = np.arange(groups).repeat(parts_each).astype(str)
+        over += values[-1, 0] > next_bound(values[:-1].ravel(), names, 0.02)
+    assert over <= 20  # of 400; 8 are expected
 
 
 def test_few_parts_have_a_gate_that_says_its_bound() -> None:
