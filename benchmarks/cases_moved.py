@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks.cases_signing import SigningRing
 from edge_agent.contracts.wire.streams import outbound
 
 MODULES = {
@@ -82,6 +83,16 @@ START_OF_A_STATION = (
     (r"& sleep 4$", "& sleep 16"),
 )
 CALLS: dict[str, tuple[tuple[str, str], ...]] = {
+    # It forged a signature of one key: now the whole TUF metadata, of real and of stolen keys.
+    "attacks/bundles_hostile.py": (
+        (r"^from deploy\.keys import .*$", "from benchmarks.cases_signing import *"),
+        (r"^from deploy\.sign import .*$", ""),
+        (r"^from edge_agent\.contracts\.model\.signature import Signature$", ""),
+        (r"read_keys\(", f"{SigningRing.__name__}("),
+        (r"Signature\(key_id=.*\)\.model_dump_json\(\)\.encode\(\)$", "sign.sign(text)"),
+        # Each name on a station of its own that trusts the keys: what is refused is the name.
+        (r'root=f/f"st2"\)', 'root=f/f"st{ord(n[0])}{len(n)}",trust=pub)'),
+    ),
     "attacks/kit.py": (
         # A busy machine needs longer than the few seconds that the scripts wait for a station.
         (r"^def agent\(", "def begin_agent("),

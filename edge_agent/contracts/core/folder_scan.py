@@ -16,7 +16,8 @@ JUNK_FOLDERS = frozenset(
     {
         "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin",
         "system volume information", "lost+found", "__macosx", "__pycache__", ".trash",
-        "recycler", "network trash folder", "temporary items",
+        "recycler", "network trash folder", "temporary items", "@tmp", "@synoresource", "@database",
+        "@download", "~snapshot", "found.000", "thumbnails", ".thumbnails",
     }
 )  # fmt: skip
 """Lower case: thumbnails, waste baskets and snapshots of NAS boxes and operating systems."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import struct
+import unicodedata
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 MODEL = "model.tflite"
 VECTORS = "vectors.npz"
+OWN_NAMES = frozenset({MANIFEST, SIGNATURE, MODEL, VECTORS})
 ENCRYPTED = b"LINESIDE-ENCRYPTED-BUNDLE 1\n"
 """Begins a bundle that only named stations can read (edge_agent.contracts.model.encrypted)."""
 MAX_BYTES = 512 << 20
@@ -263,6 +265,12 @@ def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
                 where=where,
                 cure="do not use it, and ask who made it",
             )
+        if _reads_like(entry.filename) in OWN_NAMES - {entry.filename}:
+            raise BundleError(
+                f"{entry.filename!r} reads like {_reads_like(entry.filename)}",
+                where=where,
+                cure="do not use it, and ask who made it",
+            )
         if entry.filename in seen:
             raise BundleError(f"{entry.filename!r} is there twice", where=where, cure=COPY_AGAIN)
         if entry.filename.endswith(".bundle"):
@@ -272,6 +280,12 @@ def _refuse_bad_names(entries: list[zipfile.ZipInfo], where: str) -> None:
             cure = f"do not unpack a bundle and zip it again; {COPY_AGAIN}"
             raise BundleError(f"{entry.filename!r} is compressed", where=where, cure=cure)
         seen.add(entry.filename)
+
+
+def _reads_like(name: str) -> str:
+    """A name as a person or a disk that ignores case takes it: no blanks, nothing invisible."""
+    seen = (sign for sign in unicodedata.normalize("NFKC", name) if sign.isprintable())
+    return "".join(seen).replace(" ", "").lower()
 
 
 class _Format(BaseModel):

@@ -34,6 +34,7 @@ def test_every_file_is_either_read_or_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "@tmp/1.png", "~snapshot/ok/1.png", "ok/Thumbnails/1.png",
         "a/@eaDir/1.png/SYNO.png", "#recycle/ok/1.png", ".Trash-1000/1.png", "__MACOSX/1.png",
         "$RECYCLE.BIN/1.png", "a/Thumbs.db", "a/._1.png", ".hidden/1.png", "a/.DS_Store",
         "caps.bundle", "lost+found/1.png",

@@ -123,6 +123,30 @@ def test_path_outside_the_archive_is_refused(bundle_path: Path, name: str) -> No
     assert "leads outside the bundle" in refusal(edited(bundle_path, files=listed))
 
 
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("MANIFEST.JSON", "manifest.json"),
+        ("manifest.json ", "manifest.json"),
+        ("model.tflite\u202e", "model.tflite"),
+        ("\u200bvectors.npz", "vectors.npz"),
+        ("\uff4dodel.tflite", "model.tflite"),
+    ],
+)
+def test_name_that_reads_like_one_of_the_bundles_own_is_refused(
+    bundle_path: Path, name: str, like: str
+) -> None:
+    said = refusal(archive({**members(bundle_path), name: b""}))
+    assert f"{name!r} reads like {like}" in said
+
+
+def test_file_that_macos_or_a_messenger_named_is_taken(bundle_path: Path) -> None:
+    """macOS writes U+202F into the names of screen shots, WhatsApp U+200E into those of photos."""
+    name = "golden/\u200eShot at 9.41\u202fAM.png"
+    said = refusal(archive({**members(bundle_path), name: b""}))
+    assert "is not in the manifest" in said
+
+
 def test_unknown_field_is_named(bundle_path: Path) -> None:
     assert "colour" in refusal(edited(bundle_path, colour="red"))
 
