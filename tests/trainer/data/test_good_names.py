@@ -10,7 +10,8 @@ GOOD = [
     "aprovado", "dobry", "sağlam", "goed", "godkänd", "годен", "хорошо", "合格", "良品", "正常",
     "양품", "정상", "đạt", "0_good", "good2", "ＯＫ",
     "kein Fehler", "ohne Fehler", "unbeschädigt", "sin defectos", "zero_defects", "no damage",
-    "OK品", "无异常", "無欠陥", "ОК",
+    "OK品", "无异常", "無欠陥", "ОК", "OKTeile", "okParts", "NoDefect", "Ohne Befund",
+    "без дефектов", "καλό", "תקין", "سالم", "dobro", "baik", "Gut.",
 ]  # fmt: skip
 BAD = [
     "ng", "NOK", "not_ok", "non_ok", "n_ok", "un_healthy", "not good", "bad", "def_front",
@@ -20,12 +21,15 @@ BAD = [
     "негодный",
     "不合格", "不良", "不良品", "NG品", "異常", "불량", "불합격", "비정상", "abnormal",
     "fault_inner", "defekt", "n. i. O.", "不良_2", "beschädigt", "NG件", "afkeur", "Badparts",
+    "NGTeile", "notOK", "NotOk", "nOK", "NiO", "ελαττωματικό", "פגום", "neispravan", "cacat",
 ]  # fmt: skip
 UNSURE = [
     "OK_NG", "pass_fail", "ok_rejected", "never_good", "not_bad", "almost ok", "good or bad",
     "MT_Free", "ok?", "0_defects", "не ок", "ohne_defekt", "very_good_maybe", "notgood_ok",
+    "iyi değil", "hatalı değil", "ei ok", "ikke godkendt", "tidak_baik", "passFail", "OkNg",
 ]  # fmt: skip
-UNKNOWN = ["scratch", "token", "class_1", "A", "crazing", "dent", "Kratzer", "n", "book_7"]
+UNKNOWN = ["scratch", "token", "class_1", "A", "crazing", "dent", "Kratzer", "n", "book_7",
+           "iPhone", "bonding", "gutter", "OKNG"]  # fmt: skip
 
 
 @pytest.mark.parametrize("label", GOOD)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -55,6 +57,32 @@ def test_masks_are_no_samples_and_belong_to_their_picture(tmp_path: Path, masks:
 def test_pairs_of_two_photographs_are_both_samples(tmp_path: Path) -> None:
     write(tmp_path, *numbered("ok/a{}.jpg"), *numbered("bad/b{}.jpg"), *numbered("bad/b{}.png"))
     assert load_dataset(tmp_path).counts() == {"bad": 8, "ok": 4}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["01_{split}/{label}/a{{}}.jpg", "{label}/{split}/a{{}}.jpg", "{label}/2. {split}/a{{}}.jpg",
+     "{split}2017/{label}/a{{}}.jpg", "images/{label}/{split}_set/a{{}}.jpg"],
+)  # fmt: skip
+def test_a_split_is_kept_above_and_below_the_classes(tmp_path: Path, pattern: str) -> None:
+    for split, label in product(("train", "val", "test"), ("ok", "scratch")):
+        write(tmp_path, *numbered(pattern.format(split=split, label=label)))
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"ok": 12, "scratch": 12}
+    assert Counter(sample.split for sample in dataset.samples) == {"train": 8, "val": 8, "test": 8}
+
+
+def test_classes_below_lots_are_the_classes_and_the_lots_are_named(tmp_path: Path) -> None:
+    for lot, label in product(("lot_1", "2026-07"), ("ok", "scratch")):
+        write(tmp_path, *numbered(f"{lot}/{label}/a{{}}.jpg"))
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"ok": 8, "scratch": 8}
+    assert any("below 2026-07, lot_1, which do not count" in said for said in dataset.decisions)
+
+
+def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("ok/good/a{}.jpg"), *numbered("scratch/deep/b{}.jpg"))
+    assert load_dataset(tmp_path).counts() == {"ok": 4, "scratch": 4}
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut
+from trainer.data.layouts.good_names import meaning
 from trainer.data.layouts.mask_files import find_masks
 from trainer.data.layouts.split_names import split_of
 
 WRAPPERS = frozenset({"images", "image", "imgs", "img", "pictures", "data", "jpegimages", "photos"})
 """Folders that say what is in them, not of which class it is."""
+
+Steps = tuple[str, tuple[str, ...]]
+"""The split that a file's folders name, and its folders without that one."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,14 @@ class FolderSample:
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """samples; left_out: the files that are none; masks: how many belong to a sample."""
+    """samples; left_out: the files that are none; masks: how many belong to a sample; above: the
+    folders above the classes, which say nothing of them.
+    """
 
     samples: list[FolderSample]
     left_out: list[LeftOut]
     masks: int = 0
+    above: tuple[str, ...] = ()
 
 
 def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
@@ -39,6 +46,9 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     pictures = [path for path in scan.files if path not in masks]
     outer = _wrapper([PurePosixPath(path).parts[:-1] for path in pictures])
     steps = {path: _steps(path, int(outer)) for path in pictures}
+    above: tuple[str, ...] = ()
+    if not any(split for split, _ in steps.values()):
+        above, steps = _below_the_first(steps)
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
     mask_of = {picture: mask for mask, picture in masks.items() if picture}
@@ -60,14 +70,31 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
         if not picture
     ]
     left_out += [LeftOut(folder, "a folder without a file") for folder in scan.empty]
-    return FolderLayout(samples, left_out, len(mask_of))
+    return FolderLayout(samples, left_out, len(mask_of), above)
 
 
-def _steps(path: str, outer: int) -> tuple[str, tuple[str, ...]]:
+def _steps(path: str, outer: int) -> Steps:
     """The split that the first folder below `outer` others names, and the folders below it."""
     folders = PurePosixPath(path).parts[outer:-1]
     split = split_of(folders[0]) if folders else ""
     return split, folders[1:] if split else folders
+
+
+def _below_the_first(steps: Mapping[str, Steps]) -> tuple[tuple[str, ...], dict[str, Steps]]:
+    """Where classes hold the splits (ok/train, ok/test), or lots hold the classes (lot_1/ok,
+    lot_1/scratch), the split or the class is the second folder of every file: the names of the
+    lots, and the steps as they are meant.
+    """
+    folders = [folders for _, folders in steps.values()]
+    if not folders or any(len(one) < 2 for one in folders):
+        return (), dict(steps)
+    if all(split_of(one[1]) for one in folders):
+        meant = {path: (split_of(f[1]), (f[0], *f[2:])) for path, (_, f) in steps.items()}
+        return (), meant
+    lots, classes = ({one[place] for one in folders} for place in (0, 1))
+    if {meaning(lot) for lot in lots} == {"unknown"} and "good" in map(meaning, classes):
+        return tuple(sorted(lots)), {path: ("", f[1:]) for path, (_, f) in steps.items()}
+    return (), dict(steps)
 
 
 def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:

@@ -68,6 +68,12 @@ def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
     config, decisions = _configured(root, task, kind, {one.label for one in layout.samples}, None)
     if layout.masks:
         decisions.append(f"{layout.masks} masks recognised; they are no samples")
+    if layout.above:
+        above = ", ".join(layout.above[:5])
+        decisions.append(
+            f"the classes lie below {above}, which do not count as groups: for a split by them "
+            "write labels.csv with path,label,lot, and group = 'lot' in dataset.toml"
+        )
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
 
 

@@ -16,9 +16,9 @@ ok okay good goods normal healthy pass passed passing intact flawless undamaged 
 accept conforming conform faultless faultfree defectfree nodefect nodefects nofault nofaults
 nonedefect nondefective notdefective undefective free clean goodparts okparts nodamage nodamages
 noanomaly noanomalies zerodefect zerodefects freeofdefects withoutdefect withoutdefects
-withoutfault withoutfaults
+withoutfault withoutfaults perfect flawfree
 gut gute guter gutes gutteil gutteile io inordnung fehlerfrei einwandfrei bestanden mangelfrei
-ohnefehler keinfehler keinefehler ohnemangel ohnemängel unbeschädigt gesund
+ohnefehler keinfehler keinefehler ohnebefund ohnemangel ohnemängel unbeschädigt gesund
 bon bonne bons bonnes conforme conformes accepte acceptee sansdefaut sansdefauts
 bueno buena buenos buenas bien correcto correcta apto apta aprobado aceptado sindefecto sindefectos
 sano
@@ -35,7 +35,11 @@ bun bune acceptat
 hyva hyvä hyväksytty
 dat đạt tot tốt
 ок годен годная годный годные годно норма нормальный хорошо хороший исправен исправный исправно
-добре справний придатний
+безбрака бездефектов бездефекта добре справний придатний
+dobro ispravan ispravno ispravni dober
+baik bagus lulus
+korras geras
+καλο καλα καλη αποδεκτο תקין سالم سليمة
 合格 合格品 良品 正常 正常品 好 好品 良 良好 通过 通過 完好 无缺陷 無缺陷 正品
 問題なし 異常なし 欠陥なし 異常無し 欠陥無し 問題無し 無欠陥 无异常 無異常 异常无 ok品 ok件 可
 양품 정상 정상품 합격 합격품 양호
@@ -69,6 +73,10 @@ loi lỗi hong hỏng khongdat khôngđạt
 不合格 不合格品 不良 不良品 异常 異常 异常品 缺陷 缺陷品 次品 废品 廢品 坏 壞 坏品 有缺陷 失败
 不通过 欠陥 欠陥品 異常あり 不可 キズ ng品 ng件
 불량 불량품 불합격 불합격품 비정상 이상 결함
+lose neispravan neispravno
+cacat rusak
+vigane feil fejl
+ελαττωματικο פגום معیوب
 تالف معيب खराब เสีย
 """
 
@@ -137,6 +145,19 @@ _NEGATIONS = frozenset(
         "senza",
         "sem",
         "nao",
+        "nem",
+        "nincs",
+        "ei",
+        "ikke",
+        "inte",
+        "niet",
+        "geen",
+        "khong",
+        "degil",
+        "tidak",
+        "bukan",
+        "ne",
+        "fara",
         "bez",
         "nie",
         "zonder",
@@ -151,6 +172,8 @@ _NEGATIONS = frozenset(
         "非",
     ]
 )
+_WORD_ENDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Between words, also of one name in capitals: notOk, OKTeile."""
 _GOOD_ENDINGS = ("good", "normal", "healthy")
 
 
@@ -167,7 +190,7 @@ BAD_WORDS = frozenset(_plain(word) for word in _BAD.split())
 def meaning(label: str) -> Meaning:
     """good or bad where the whole name says so; unsure where only a part of it does, as `OK_NG`,
     `never_good`; unknown where nothing does, as `scratch`."""
-    words = [_plain(word) for word in re.split(r"[\W_]+", label) if word]
+    words = [_plain(word) for word in _WORD_ENDS.split(label) if word]
     joined = "".join(words)
     if joined in GOOD_WORDS:
         return "unsure" if joined in BAD_WORDS or re.search("[?？]", label) else "good"

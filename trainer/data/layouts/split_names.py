@@ -21,11 +21,14 @@ _NAMES = {
 }  # fmt: skip
 _WHAT = re.compile(r"(sets?|data|daten|images?|imgs?|bilder|pictures|photos|samples|split|集|用)$")
 """What a split is of, behind its name: train_images, Testdaten, 训练集."""
+_ORDER = re.compile(r"^\d{1,2}(?=[\W_]*\D)|(?<=\D)(19|20)\d\d$")
+"""A number before a name puts folders in order, a year behind it names the issue: 01_train,
+val2017."""
 
 
 def split_of(name: str) -> str:
     """train, val or test; empty where the name is none of a split."""
-    plain = re.sub(r"[\W_]+", "", _without_accents(name.casefold()))
+    plain = re.sub(r"[\W_]+", "", _ORDER.sub("", _without_accents(name.casefold())))
     bare = _WHAT.sub("", plain)
     return next((split for split, names in _NAMES.items() if plain in names or bare in names), "")
 
