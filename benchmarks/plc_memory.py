@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from benchmarks.brokers import wait_for_port
-from edge_agent.fieldbus.modbus_server import end_connections
+from edge_agent.contracts.core.loop_end import end_connections
 
 COMMAND_WORDS = 3
 STATUS_WORDS = 14

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Playwright
 from playwright.sync_api import Page as Tab
 
 from tests.page_kit import PASSWORD
@@ -34,6 +35,16 @@ class Seen:
     address: str
     errors: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, tab: Tab, address: str) -> Seen:
+        """Look from now on at what the tab tells and asks."""
+        tab.set_default_timeout(30_000)
+        found = cls(tab, address)
+        tab.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error: found.errors.append(str(error)))
+        tab.on("request", lambda asked: found.hosts.add(asked.url.split("/")[2]))
+        return found
 
     def shot(self, name: str) -> None:
         """Keep a picture where somebody wants to look."""
@@ -63,3 +74,10 @@ class Seen:
         assert self.errors == []
         assert self.hosts == {self.address.split("/")[2]}
         return True
+
+
+def open_chromium(player: Playwright) -> Browser:
+    """Debian's own; the sandbox needs rights that a container has not."""
+    return player.chromium.launch(
+        executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+    )

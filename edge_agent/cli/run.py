@@ -93,7 +93,7 @@ def _inspect(args: argparse.Namespace) -> int:
         hold = _golden_gate(config, clock, audit)
         ending.callback(hold.close)
         telemetry = Telemetry(config, clock)
-        evidence = _evidence_recorder(config, audit, telemetry)
+        evidence = _evidence_recorder(config, audit, telemetry, ending)
         page = _page(config, clock, hold, (audit, evidence), ending)
         adapters = _adapters(config, clock, ending)
         station = Station(
@@ -185,13 +185,14 @@ def _audit_recorder(
 
 
 def _evidence_recorder(
-    config: StationConfig, audit: AuditRecorder | None, telemetry: Telemetry
+    config: StationConfig, audit: AuditRecorder | None, telemetry: Telemetry, ending: ExitStack
 ) -> EvidenceRecorder | None:
     """What keeps evidence and names contents for the audit log; None where neither is wanted."""
     if audit is None and not config.evidence.enabled:
         return None
     from edge_agent.evidence.recent import RecentItems
     from edge_agent.evidence.recorder import EvidenceRecorder
+    from edge_agent.station.relay import WAITING_EVIDENCE, Relay
 
     folder = config.station.state_dir / "evidence"
     named = audit.name_content if audit else None
@@ -199,9 +200,13 @@ def _evidence_recorder(
     recent = (
         RecentItems(round(config.evidence.recent_mb * (1 << 20))) if config.web.enabled else None
     )
-    return EvidenceRecorder(
+    recorder = EvidenceRecorder(
         folder, config.evidence, name_content=named, on_kept=telemetry.keep, recent=recent
     )
+    disk = Relay(recorder.write, "the disk of evidence", WAITING_EVIDENCE)
+    ending.callback(disk.close)
+    recorder.write_by(disk.put)
+    return recorder
 
 
 def _page(
@@ -295,6 +300,7 @@ def _open_page(page: Page, station: Station) -> None:
     broker = f"{mqtt.host}:{mqtt.port}" if mqtt else ""
     page.set_traffic(lambda: Traffic(station.waiting, station.sent, broker))
     page.set_models(lambda: models_of(station))
+    page.set_tell(station.publish)
     try:
         page.open()
     except DeviceError as error:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.extras import missing
+from edge_agent.contracts.core.loop_end import end_connections
 from edge_agent.fieldbus.modbus import PYMODBUS
 
 if TYPE_CHECKING:
     from pymodbus.constants import ExcCodes
 
 START_S = 5.0
-TURN_S = 0.02
 
 
 class RegisterServer:
@@ -149,15 +149,3 @@ class RegisterServer:
             registers[self._readable_at : self._readable_at + len(self._shown)] = self._shown
             self._asked_ns = self._clock.mono_ns()
         return None
-
-
-async def end_connections() -> None:
-    """Wait until the connections of this loop's servers have ended; call it after their shutdown.
-
-    pymodbus ends the connections that it knows. One that is accepted while the server closes has
-    no protocol yet, and would be left to the garbage collector.
-    """
-    await asyncio.sleep(TURN_S)  # connections end, and waiting ones come, in later turns
-    for connection in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
-        connection.abort()
-    await asyncio.sleep(TURN_S)

@@ -44,7 +44,7 @@ class Board:
         stopped_by: Callable[[], str] = str,
     ) -> None:
         self.pictures = pictures or Pictures()
-        self._station = station
+        self.station = station
         self.channels = tuple(channels)
         self._clock = clock
         self._stopped_by = stopped_by
@@ -122,7 +122,7 @@ class Board:
         with self._lock:
             p50, p95 = self._latencies_ms()
             return LineView(
-                station=self._station,
+                station=self.station,
                 version=self.version,
                 now_ns=self._clock.utc_ns(),
                 state=self._state,

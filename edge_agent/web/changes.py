@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError, StorageError
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.kinds.escape import EscapeMessage
 from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.decide.hold import PERSON
 from edge_agent.evidence.labels import Missed
@@ -21,6 +22,10 @@ LOG = logging.getLogger("lineside.web")
 
 RecordChange: TypeAlias = Callable[[str, str, dict[str, object], dict[str, object]], bool]
 """(who, what, before, after) -> whether it is on disk."""
+
+
+Tell: TypeAlias = Callable[[EscapeMessage], object]
+"""Sends a message to the plant; raises StorageError."""
 
 
 class ChangeLog:
@@ -63,8 +68,10 @@ class MissedKeeper(Protocol):
 class Changes:
     """Makes and records the changes of the screen Line, one at a time.
 
-    keeper: keeps the evidence of a missed defect.
+    keeper: keeps the evidence of a missed defect. tell: to whom it is told, where somebody is.
     """
+
+    tell: Tell | None = None
 
     def __init__(
         self,
@@ -120,6 +127,7 @@ class Changes:
             self._board.mark_reported(row.number)
         # Without the lock: a stop of passing must not wait for a picture to be written.
         missed = Missed(by=who, at_ns=self._clock.utc_ns(), note=wire_text(asked.note))
+        self._tell(row.part_id, row.verdict, missed)
         return self._keep(row.part_id, missed)
 
     def _stop(self, who: str) -> None:
@@ -142,6 +150,23 @@ class Changes:
             self._passing.release(PERSON)
         except StorageError as error:
             raise RefusedError(503, str(error), cure="free the disk, then try again") from error
+
+    def _tell(self, part_id: str, verdict: Verdict, missed: Missed) -> None:
+        """The audit log has the report, whatever becomes of the message."""
+        if self.tell is None:
+            return
+        message = EscapeMessage(
+            station=self._board.station,
+            at_ns=missed.at_ns,
+            part_id=wire_text(part_id),
+            verdict=verdict,
+            by=wire_text(missed.by, 64),
+            note=missed.note,
+        )
+        try:
+            self.tell(message)
+        except StorageError as error:
+            LOG.error("the plant is not told of the missed defect: %s", error)  # noqa: TRY400
 
     def _keep(self, part_id: str, missed: Missed) -> int:
         """The report stands without its picture, too."""

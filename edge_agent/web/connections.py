@@ -16,6 +16,9 @@ class GuardedConnection(H11Protocol):
     head_s = 10.0
     """A request must be whole this long after the connection was made, or after the last answer."""
 
+    end_s = 0.5
+    """How long an answer that is under way may take when the page closes."""
+
     _silence: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -35,6 +38,11 @@ class GuardedConnection(H11Protocol):
         """Wait for the next request, from now on."""
         self._listen()
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """End it when its answer is whole, or soon: its peer may never read the rest."""
+        super().shutdown()
+        self.loop.call_later(self.end_s, self.transport.abort)
 
     def _of_this_address(self) -> int:
         here = self.client[0] if self.client else ""

@@ -20,7 +20,7 @@ from edge_agent.golden.gate import GoldenGate
 from edge_agent.web.access import Access
 from edge_agent.web.app import build_app
 from edge_agent.web.board import Board
-from edge_agent.web.changes import ChangeLog, Changes, RecordChange
+from edge_agent.web.changes import ChangeLog, Changes, RecordChange, Tell
 from edge_agent.web.config import WebTable
 from edge_agent.web.diagnostics import Inside
 from edge_agent.web.evidence_index import EvidenceIndex
@@ -114,6 +114,10 @@ class Page:
     def set_models(self, models: Callable[[], list[ModelView]]) -> None:
         """Ask the station for the networks of its channels."""
         self._models = models
+
+    def set_tell(self, tell: Tell) -> None:
+        """By whom the plant is told of a missed defect."""
+        self.rooms.changes.tell = tell
 
     def open(self) -> None:
         """Begin to serve; raises DeviceError."""

@@ -11,6 +11,7 @@ import uvicorn
 from anyio import to_thread
 
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.loop_end import end_connections
 from edge_agent.web.config import WebTable
 from edge_agent.web.connections import GuardedConnection
 from edge_agent.web.headers import SafeHeaders
@@ -68,7 +69,7 @@ class PageServer:
             limit_concurrency=MOST_CONNECTIONS,
             backlog=BACKLOG,
             timeout_keep_alive=10,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=2,
             ssl_certfile=self._table.tls_cert,
             ssl_keyfile=self._table.tls_key,
         )
@@ -105,6 +106,7 @@ async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
     """Each thread has a memory pool of its own: forty of them would take more than the page."""
     to_thread.current_default_thread_limiter().total_tokens = THREADS
     await server.serve(sockets=[listening])
+    await end_connections()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -117,15 +117,16 @@ def nest(output: int) -> None:
     """Fork a station for each line of stdin; "ended" waits for the last one."""
     from edge_agent.contracts.core import clock
     from edge_agent.contracts.model.bundle import read_bundle
+    from edge_agent.infer.trial import TRIALS
     from edge_agent.messaging import outbox_store
-    from edge_agent.station import build, config, station
+    from edge_agent.station import config, station
 
     def try_bundles(path: str) -> None:
         """A bundle's first run, once for all forks: it takes a process of its own, and a second."""
         for channel in config.read_config(Path(path)).channel:
             if channel.bundle is not None:
                 bundle = read_bundle(Path(channel.bundle))
-                build.TRIALS.check(bundle, channel.runtime, channel.threads)
+                TRIALS.check(bundle, channel.runtime, channel.threads)
 
     def run(path: str, slow_ms: int) -> None:
         commit = outbox_store.OutboxStore.commit

@@ -19,9 +19,15 @@ from edge_agent.contracts.core.errors import BundleError
 from edge_agent.update.agent_update import AgentStation, newest_agent, opened_agent
 from edge_agent.update.journal import Journal
 from edge_agent.update.state_table import ENDS
-from tests.edge_agent.update.test_agent_update import NAME, Deeds, at, current
+from tests.edge_agent.update.agent_station_kit import (
+    NAME,
+    Deeds,
+    at,
+    current,
+    first_release,
+    seed_station,
+)
 from tests.signing_kit import Workshop
-from tests.wheel_kit import agent_workshop, release_small_agent
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3000)]
 
@@ -30,22 +36,12 @@ CHANGES = {"os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir"}
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """With an agent 1.0.0."""
-    workshop = agent_workshop(tmp_path_factory.mktemp("workshop"))
-    release_small_agent(workshop, "1.0.0")
-    return workshop
+    return first_release(tmp_path_factory.mktemp("workshop"))
 
 
 @pytest.fixture(scope="module")
 def seed(workshop: Workshop) -> Path:
-    """A station that runs it; 1.1.0 is released after it."""
-    root = workshop.folder / "seed"
-    (root / "trust").mkdir(parents=True)
-    (root / "state").mkdir()
-    shutil.copy(workshop.public, root / "trust" / "root.json")
-    go_on(at(root, workshop, Deeds()), workshop)
-    release_small_agent(workshop, "1.1.0")
-    return root
+    return seed_station(workshop)
 
 
 def go_on(station: AgentStation, workshop: Workshop) -> str:

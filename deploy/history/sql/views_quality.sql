@@ -83,10 +83,18 @@
             last_8 AS (PARTITION BY station ORDER BY hour ROWS 7 PRECEDING)
     ) AS counted;
 
--- Bad parts that the station accepted and that were found later.
+-- Bad parts that somebody found: recorded in the history, or reported on a station's page.
+@create_view(findings)
+    SELECT station, part_id, found_at_ns, label, origin FROM found_later
+    UNION ALL
+    SELECT station, @text(part_id) AS part_id, at_ns AS found_at_ns, coalesce(@text(note), '')
+        AS label, 'station' AS origin
+    FROM message WHERE kind = 'escape';
+
+-- Those of them that the station accepted.
 @create_view(escapes)
     SELECT f.station, f.part_id, v.at_ns, f.found_at_ns, f.label, f.origin, v.event_id
-    FROM found_later AS f
+    FROM findings AS f
     JOIN verdict AS v ON v.station = f.station AND v.part_id = f.part_id
     WHERE v.action = 'accept';
 

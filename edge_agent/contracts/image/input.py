@@ -121,7 +121,9 @@ def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
     lying = align_image(image, spec.align) if spec.align else image
     whole = _region(lying, spec.region)
     if spec.tiles.count == 1:
-        return _sized(whole, spec)[None].copy()
+        sized = _sized(whole, spec)
+        # A camera may fill its own array anew; a picture that was resized is a copy already.
+        return (sized.copy() if np.may_share_memory(sized, image) else sized)[None]
     return np.stack([_sized(_region(whole, tile), spec) for tile in spec.tiles.regions()])
 
 

@@ -90,6 +90,8 @@ def wire_text(text: str, limit: int = REASON_CHARACTERS) -> str:
     Control characters, and bytes that are no UTF-8, are escaped. A file name that is not UTF-8
     reaches Python with lone surrogates, which JSON does not carry.
     """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return text  # nearly every id and reason, several times for each part
     plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
     plain = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), plain)
     return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"

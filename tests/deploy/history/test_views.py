@@ -12,6 +12,7 @@ from deploy.history.found_later import Finding, record
 from deploy.history.store import HistoryStore
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.kinds.escape import EscapeMessage
 from tests.deploy.history.history_kit import (
     HOUR_NS,
     NOON_NS,
@@ -126,6 +127,30 @@ def test_an_escape_is_an_accepted_part_that_was_found_later(store: HistoryStore)
     assert tuple(rate.values()) == ("2026-06-28", 95, 1, pytest.approx(1e6 / 95))
 
 
+def test_a_report_at_the_station_is_an_escape_where_the_part_was_accepted(
+    store: HistoryStore,
+) -> None:
+    store.add(arrival(one) for one in hours_of("test", [5]))
+    reports = [
+        EscapeMessage(
+            station="test",
+            at_ns=NOON_NS + HOUR_NS,
+            event_id=f"test/77/{number}",
+            part_id=part,
+            verdict=Verdict.PASS,
+            by="anna",
+            note="crack",
+        )
+        for number, part in enumerate(["p50", "p1"])
+    ]
+    store.add(arrival(one) for one in reports)
+    (row,) = store.query("SELECT part_id, label, origin, found_at_ns FROM escapes")
+    assert tuple(row.values()) == ("p50", "crack", "station", NOON_NS + HOUR_NS)
+    record(store, [Finding("test", "p50", "crack", "customer")], NOON_NS + 2 * HOUR_NS)
+    (rate,) = store.query("SELECT escapes FROM escape_rate")
+    assert rate["escapes"] == 1
+
+
 def test_a_part_that_nobody_inspected_is_no_escape(store: HistoryStore) -> None:
     with pytest.raises(InputError, match="no verdict on part 'p9' is in the history"):
         record(store, [Finding("test", "p9", "crack", "")], NOON_NS)
@@ -164,9 +189,9 @@ def test_a_state_that_comes_again_is_no_change(store: HistoryStore) -> None:
 
 def test_every_view_can_be_read_while_the_history_is_empty(store: HistoryStore) -> None:
     views = ("yield_by_hour", "oee_quality", "pareto", "pareto_by_label", "p_chart",
-             "p_chart_rules", "escapes", "escape_rate", "station_health", "equipment_capability",
-             "state_change", "machine_condition", "machine_now", "remaining_life",
-             "equipment_property")  # fmt: skip
+             "p_chart_rules", "findings", "escapes", "escape_rate", "station_health",
+             "equipment_capability", "state_change", "machine_condition", "machine_now",
+             "remaining_life", "equipment_property")  # fmt: skip
     assert {view: store.query(f"SELECT * FROM {view}") for view in views} == {
         view: [] for view in views
     }

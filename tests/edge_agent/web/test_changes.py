@@ -9,6 +9,7 @@ import pytest
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.wire.kinds.escape import EscapeMessage
 from edge_agent.decide.hold import Hold
 from edge_agent.web.access import RefusedError
 from edge_agent.web.api_models import MissedDefect, StopPassing
@@ -79,6 +80,26 @@ def test_parts_do_not_pass_again_unless_that_is_recorded(fault: str, bench: Benc
     with pytest.raises(RefusedError):
         bench.changes.set_passing("bob", StopPassing(stopped=False))
     assert bench.line.by == "ann"
+
+
+def test_the_plant_is_told_of_a_missed_defect(bench: Bench) -> None:
+    told: list[EscapeMessage] = []
+    bench.changes.tell = told.append
+    bench.board.publish(verdict(part_id="p1\x1b[2K"))
+    bench.changes.report_missed("ann", MissedDefect(part_id="p1\x1b[2K", note="scratch"))
+    (message,) = told
+    assert (message.station, message.by, message.note) == ("s", "ann", "scratch")
+    assert (message.part_id, message.verdict) == ("p1\\x1b[2K", Verdict.NO_VERDICT)
+
+
+def test_a_report_stands_though_the_outbox_takes_nothing(bench: Bench) -> None:
+    def full(message: EscapeMessage) -> None:
+        raise StorageError("full")
+
+    bench.changes.tell = full
+    bench.board.publish(verdict(part_id="p1"))
+    assert bench.changes.report_missed("ann", MissedDefect(part_id="p1")) == 0
+    assert [record[:2] for record in bench.records] == [("ann", "missed defect")]
 
 
 def test_a_missed_defect_is_recorded_once_it_is_a_part_that_passed(bench: Bench) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import http.client
 import re
 import socket
+import termios
 import time
 from collections.abc import Iterator
 
@@ -19,6 +22,7 @@ from edge_agent.web.app import LARGEST_BODY
 from edge_agent.web.connections import GuardedConnection
 from edge_agent.web.server import PageServer
 from edge_agent.web.users import Role
+from tests.descriptors import open_sockets
 from tests.page_kit import PASSWORD, PageKit
 from tests.station_kit import wait_until
 
@@ -273,6 +277,34 @@ def test_a_connection_that_says_nothing_or_never_ends_its_request_is_ended(
             assert all(ends(peer) for peer in (silent, slow, drips))
     finally:
         server.close()
+
+
+def test_a_page_that_closes_ends_a_viewer_who_does_not_read(
+    kit: PageKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    rooms = kit.page.rooms
+    before = open_sockets()
+    server = PageServer(kit.app, rooms.table.model_copy(update={"port": 0}), rooms.live)
+    server.open()
+    port = int(server.address.split(":")[-1].strip("/"))
+    request = b"GET /static/uplot/uplot.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connection(port) as viewer:
+        viewer.sendall(request * 400)  # more than all buffers on the way hold
+        assert wait_until(lambda: is_full(viewer), 10)
+        server.close()
+        assert open_sockets() == before + 1  # the viewer's own
+    assert open_sockets() == before
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]
+
+
+def is_full(peer: socket.socket) -> bool:
+    """Whether what waits to be read has not grown for a while."""
+    unread = array.array("i", [0])
+    fcntl.ioctl(peer, termios.FIONREAD, unread)
+    before = unread[0]
+    time.sleep(0.2)
+    fcntl.ioctl(peer, termios.FIONREAD, unread)
+    return 0 < before == unread[0]
 
 
 def ends(peer: socket.socket) -> bool:

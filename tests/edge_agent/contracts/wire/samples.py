@@ -9,6 +9,7 @@ from edge_agent.contracts.wire.kinds.ack import AckMessage
 from edge_agent.contracts.wire.kinds.alarm import AlarmMessage
 from edge_agent.contracts.wire.kinds.condition import AxisCondition, BearingLine, ConditionMessage
 from edge_agent.contracts.wire.kinds.desired import DesiredMessage, DesiredState, KeySignature
+from edge_agent.contracts.wire.kinds.escape import EscapeMessage
 from edge_agent.contracts.wire.kinds.evidence import EvidenceMessage
 from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.health import HealthMessage
@@ -92,6 +93,15 @@ SAMPLES: dict[str, BaseModel] = {
         roots=['{"signatures": [], "signed": {"_type": "root"}}'],
         content=WANTED.model_dump_json(),
         signatures=[KeySignature(key_id="cd" * 32, signature="ef" * 64)],
+    ),
+    "escape": EscapeMessage(
+        station=STATION,
+        at_ns=AT_NS,
+        event_id=_event(6),
+        part_id="4712",
+        verdict=Verdict.PASS,
+        by="anna",
+        note="crack at the rim",
     ),
     "evidence": EvidenceMessage(
         station=STATION,

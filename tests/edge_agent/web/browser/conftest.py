@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.web.server import PageServer
-from tests.browser_kit import CHROMIUM, Seen
+from tests.browser_kit import Seen, open_chromium
 from tests.page_kit import PageKit
 
 
@@ -28,16 +28,8 @@ def served(tmp_path: Path) -> Iterator[tuple[PageKit, str]]:
 def tabs() -> Iterator[Seen]:
     """A tab without an address yet."""
     with sync_playwright() as player:
-        browser = player.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        tab = browser.new_page(viewport={"width": 1280, "height": 800})
-        tab.set_default_timeout(30_000)
-        found = Seen(tab, "")
-        tab.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda error: found.errors.append(str(error)))
-        tab.on("request", lambda asked: found.hosts.add(asked.url.split("/")[2]))
-        yield found
+        browser = open_chromium(player)
+        yield Seen.of(browser.new_page(viewport={"width": 1280, "height": 800}), "")
         browser.close()
 
 
