@@ -157,7 +157,7 @@ class HandOver:
                 fault = error
                 continue
             candidate = None
-            if journal is not None and (journal.state in ENDS or _waits(journal)):
+            if journal is not None and (journal.state in ENDS or (holds and journal.state == HOLD)):
                 return journal
             what = "no journal" if journal is None else f"{journal.state}: {journal.reason}"
             fault = StorageError(
@@ -202,7 +202,3 @@ class HandOver:
         if is_current and journal.before not in (None, journal.slot):
             rollback(journal.name, self._station.root, self._station.self_test)
         return journal
-
-
-def _waits(journal: Journal) -> bool:
-    return journal.state == HOLD and not journal.begun
