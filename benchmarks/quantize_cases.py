@@ -176,6 +176,7 @@ CASES = (
     Case("mvtec_bottle", "patchcore", make=bottles, weights=True),
     Case("mvtec_bottle", "auto-anomaly", make=bottles, weights=True),
     Case("mvtec_bottle", "autoencoder", epochs=5, make=bottles),
+    Case("ball_screw_pitting", "local", weights=True),
     Case("cwru", "conv1d", LOAD, setting="load"),
     Case("cwru", "conv1d", setting="bearing"),
     Case("hitsm_mfs", "conv1d"),

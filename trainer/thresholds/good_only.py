@@ -50,11 +50,13 @@ def good_only_cut(scores: Scores, share: float, groups: Sequence[str] | None = N
     extreme = tuple(int(one) for one in order[above <= left_out + 1e-9])
     bound = min(1.0, (left_out + 1) / (count + 1))
     floor = float(scores[order[min(len(extreme), len(order) - 1)]])
-    rule, cut = f"at most {share:.1%} of {count} good validation samples rejected", floor
+    counted = f"{len(scores)} good validation samples"
+    counted += f" of {count} groups" if count < len(scores) else ""
+    rule, cut = f"at most {share:.1%} of {counted} rejected", floor
     if bound > share + 1e-12:
         tail, whole = (_tail(scores, weight, k, share) for k in (left_out, 0))
         cut, with_all = max(cut, tail), max(float(scores.max()), whole)
-        rule = f"{share:.1%} of good parts by the tail of {count} good validation samples"
+        rule = f"{share:.1%} of good parts by the tail of {counted}"
         rule += f" without the {len(extreme)} most extreme" if extreme else ""
         rule += f"; at most {bound:.1%} whatever their distribution (conformal)"
     else:

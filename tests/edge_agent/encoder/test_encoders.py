@@ -31,10 +31,10 @@ MS = 1_000_000
 
 
 class SlowClock(SystemClock):
-    """A fifth as fast: a way that is not noted for 200 ms is lost, and this computer is busy."""
+    """A tenth as fast: a way that is not noted for 200 ms is lost, and this computer is busy."""
 
     def mono_ns(self) -> int:
-        return super().mono_ns() // 5
+        return super().mono_ns() // 10
 
 
 CLOCK = SlowClock()
