@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -52,6 +53,7 @@ class AuditLog:
         self._size = 0
         self._head = START
         self._kept_head: Head | None = None
+        self._head_lock = threading.Lock()
 
     @property
     def head(self) -> Head:
@@ -103,12 +105,13 @@ class AuditLog:
             raise storage_error(self._folder, error) from error
         finally:
             os.close(point.handle)
-        if self._kept_head is not None and point.head.seq <= self._kept_head.seq:
-            return
-        # The head follows the records: a power cut between the two leaves a log that is longer
-        # than its head, which is no fault; the other order would look like a log that was cut.
-        write_atomic(self._folder / HEAD_FILE, str(point.head).encode())
-        self._kept_head = point.head
+        with self._head_lock:  # an older point must not come after a newer one
+            if self._kept_head is not None and point.head.seq <= self._kept_head.seq:
+                return
+            # The head follows the records: a power cut between the two leaves a log that is longer
+            # than its head, which is no fault; the other order would look like a log that was cut.
+            write_atomic(self._folder / HEAD_FILE, str(point.head).encode())
+            self._kept_head = point.head
 
     def close(self) -> None:
         """Make every record durable and close; closing twice is fine."""

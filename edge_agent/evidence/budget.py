@@ -33,7 +33,8 @@ class WritingBudget:
     def share_left(self, mono_ns: int) -> float:
         """How much may be written now, as a share of what may be written in a moment."""
         passed_ns = 0 if self._at_ns is None else max(0, mono_ns - self._at_ns)
-        self._at_ns = mono_ns
+        # Channels hand their items over in any order: no time counts twice.
+        self._at_ns = mono_ns if self._at_ns is None else max(self._at_ns, mono_ns)
         self._left = min(self._room, self._left + passed_ns * self._per_ns)
         return self._left / self._room
 
@@ -62,6 +63,8 @@ class Repetitions:
 
     def leave_out(self, key: tuple[str, str, str]) -> None:
         """One was not kept."""
+        if len(self._left_out) >= MOST_KEYS and key not in self._left_out:
+            self._left_out.clear()
         self._left_out[key] += 1
 
     def take_count(self, key: tuple[str, str, str]) -> int:

@@ -138,6 +138,29 @@ def lost_in_log(logged: Iterable[Row], books: Mapping[str, Book]) -> list[Row]:
     return [r for r in logged if r.epoch not in books or r.seq >= books[r.epoch].next_seq]
 
 
+def lost_in_memory(
+    noted: Iterable[Row], books: Mapping[str, Book], rows: Mapping[str, list[int]]
+) -> list[Row]:
+    """Messages noted in shared memory that were never committed, whatever the order of their
+    numbers. rows: epoch -> numbers that are on disk.
+
+    A book on disk says how many numbers above `low` were settled, not which (edge_agent.messaging
+    .row): it is told which were not.
+    """
+    found = [r for r in noted if r.epoch not in books or _is_open(r, books[r.epoch], rows)]
+    for epoch in {row.epoch for row in found} & books.keys():
+        book, there = books[epoch], set(rows.get(epoch, []))
+        unsettled = {row.seq for row in found if row.epoch == epoch}
+        known = [n for n in range(book.next_seq - 1, book.low - 1, -1) if n not in unsettled]
+        known.sort(key=lambda number: number not in there)
+        book.above = set(known[: len(book.above)])
+    return found
+
+
+def _is_open(row: Row, book: Book, rows: Mapping[str, list[int]]) -> bool:
+    return row.seq >= book.low and row.seq not in rows.get(row.epoch, [])
+
+
 def _range(there: list[int], next_seq: int, missing: int) -> tuple[int, int]:
     """The first and last number that may be missing: the holes after the oldest row that is there,
     where these are as many as are missing; otherwise any number of the epoch.

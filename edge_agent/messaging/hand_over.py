@@ -48,7 +48,7 @@ class HandOver:
         self._limit = limit
         self._batch = batch
         self._unsaved = unsaved
-        self._batch_is_all = False
+        self._until_saved: int | None = None
         self._queue: deque[Waiting] = deque()
         self._confirmed: dict[int, str] = {}
         self._missed: list[Missed] = []
@@ -157,8 +157,9 @@ class HandOver:
     def batch(self) -> list[Waiting]:
         """The oldest messages, which stay in the queue until written() or dropped()."""
         with self.change:
-            self._batch_is_all = 0 < len(self._queue) <= self._batch
-            if self._batch_is_all and self._unsaved is not None:
+            is_all = 0 < len(self._queue) <= self._batch
+            self._until_saved = len(self._queue) if is_all else None
+            if is_all and self._unsaved is not None:
                 self._unsaved.turn_over()
             return list(islice(self._queue, self._batch))
 
@@ -175,7 +176,7 @@ class HandOver:
                 self._queue.popleft()
             self._on_disk += added
             if taken:
-                self._note_saved()
+                self._note_saved(taken)
 
     def drop(self, count: int, reason: str) -> None:
         """Count the `count` oldest messages and forget them."""
@@ -183,7 +184,7 @@ class HandOver:
             for _ in range(count):
                 message = self._queue.popleft()
                 self.miss(message.epoch, message.seq, reason)
-            self._note_saved()
+            self._note_saved(count)
 
     def missed(self) -> list[Missed]:
         """Take what was counted since the last call."""
@@ -208,7 +209,12 @@ class HandOver:
         with self.change:
             self._on_disk = on_disk
 
-    def _note_saved(self) -> None:
-        """A batch left the queue: what was noted before it was taken is needed no more."""
-        if self._unsaved is not None and (self._batch_is_all or not self._queue):
+    def _note_saved(self, count: int) -> None:
+        """`count` left the queue: where all did that were noted before the batch was taken, their
+        notes are needed no more.
+        """
+        if self._until_saved is not None:
+            self._until_saved -= count
+        done = self._until_saved is not None and self._until_saved <= 0
+        if self._unsaved is not None and (done or not self._queue):
             self._unsaved.saved(all_of_it=not self._queue)

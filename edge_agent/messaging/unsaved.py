@@ -13,6 +13,7 @@ import logging
 import mmap
 import os
 import secrets
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ FIRST = 8
 class Unsaved:
     """The memory of the station whose state folder is `folder`; its callers hold one lock.
 
-    memory: a folder of shared memory. Where it cannot be used nothing is noted.
+    memory: a folder of shared memory. Where it cannot be used nothing is noted. half_bytes: a
+    multiple of eight.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Unsaved:
         self._half_bytes = half_bytes
         self._path: Path | None = None
         self._map: mmap.mmap | None = None
+        self._words: memoryview | None = None
         self._active = 0
         self._ends = [FIRST, FIRST]
 
     def last_run(self) -> list[Row]:
         """What earlier runs left, in the order in which it was handed over; ids are 0."""
-        return [row for path in self._files() for row in _rows_of(path)]
+        most = 2 * max(HALF_BYTES, self._half_bytes)
+        return [row for path in self._files() for row in _rows_of(path, most)]
 
     def begin(self) -> None:
         """Forget earlier runs and note from now on."""
@@ -63,13 +67,17 @@ class Unsaved:
         try:
             handle = os.open(path, flags, 0o600)
             try:
-                os.truncate(handle, 2 * self._half_bytes)
+                # Reserved: a page of a full memory that is written first ends the process.
+                os.posix_fallocate(handle, 0, 2 * self._half_bytes)
                 self._map = mmap.mmap(handle, 2 * self._half_bytes)
             finally:
                 os.close(handle)
         except OSError as error:
             LOG.warning("%s: a kill may lose what waits for the disk: %s", path, error.strerror)
+            with contextlib.suppress(OSError):
+                path.unlink()
             return
+        self._words = memoryview(self._map).cast("Q")
         self._path, self._active = path, 0
         self._ends = [FIRST, FIRST]
 
@@ -104,6 +112,9 @@ class Unsaved:
 
         Closing twice is fine.
         """
+        if self._words is not None:
+            self._words.release()
+            self._words = None
         if self._map is not None:
             self._map.close()
             self._map = None
@@ -114,9 +125,9 @@ class Unsaved:
 
     def _set_end(self, half: int, end: int) -> None:
         self._ends[half] = end
-        if self._map is not None:
-            # Eight aligned bytes: a kill leaves the old number or the new one.
-            struct.pack_into("=Q", self._map, half * self._half_bytes, end)
+        if self._words is not None:
+            # One store of eight aligned bytes: a kill leaves the old number or the new one.
+            self._words[half * self._half_bytes // 8] = end
 
     def _prefix(self) -> str:
         folder = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:16]
@@ -128,13 +139,16 @@ class Unsaved:
         return []
 
 
-def _rows_of(path: Path) -> Iterator[Row]:
+def _rows_of(path: Path, most_bytes: int) -> Iterator[Row]:
     """The messages of a file of ours, those of the earlier half first."""
+    # Anybody may put a pipe there, whose opening would wait without end.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, flags)
         try:
             found = os.fstat(handle)
-            ours = found.st_uid in (os.geteuid(), 0)
+            ours = stat.S_ISREG(found.st_mode) and found.st_uid in (os.geteuid(), 0)
+            ours = ours and found.st_size <= most_bytes
             content = os.read(handle, found.st_size) if ours else b""
         finally:
             os.close(handle)

@@ -127,7 +127,8 @@ class Changes:
             self._board.mark_reported(row.number)
         # Without the lock: a stop of passing must not wait for a picture to be written.
         missed = Missed(by=who, at_ns=self._clock.utc_ns(), note=wire_text(asked.note))
-        self._tell(row.part_id, row.verdict, missed)
+        if not row.reported:  # a second tap is no second escape
+            self._tell(row.part_id, row.verdict, missed)
         return self._keep(row.part_id, missed)
 
     def _stop(self, who: str) -> None:

@@ -113,3 +113,14 @@ def test_a_slow_disk_keeps_no_content_from_its_name(tmp_path: Path) -> None:
     for thread in waiting:
         thread.join(10)
     assert [one.record.part_id for one in read_kept(tmp_path)] == ["p0", "p1", "p2"]
+
+
+def test_times_that_go_back_give_no_room_twice() -> None:
+    budget = WritingBudget(300)
+    written = 0
+    for tenth in range(3600 * 10):
+        for behind in (0, 5):
+            if budget.allows("fail", max(0, tenth - behind) * 100_000_000):
+                budget.spend(1 << 20)
+                written += 1
+    assert written <= 301

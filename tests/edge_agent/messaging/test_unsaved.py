@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.messaging.acted_counter import ActedCounter
+from edge_agent.messaging.hand_over import HandOver, Waiting
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
@@ -136,3 +137,54 @@ def test_an_orderly_end_leaves_nothing_in_shared_memory(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     outbox.stop()
     assert [name for name in os.listdir(tmp_path) if "unsaved" in name] == []
+
+
+def test_its_memory_is_reserved(tmp_path: Path) -> None:
+    """The first write to a page that a full memory cannot give would end the process."""
+    begun(tmp_path, half_bytes=1 << 16)
+    (path,) = tmp_path.glob("lineside-unsaved-*")
+    assert path.stat().st_blocks * 512 >= 2 << 16
+
+
+def test_a_pipe_that_lies_there_holds_up_no_start(tmp_path: Path) -> None:
+    begun(tmp_path).note("1", 0, "verdict", b"{}")
+    (path,) = tmp_path.glob("lineside-unsaved-*")
+    os.mkfifo(f"{path}0")
+    assert seqs(tmp_path) == [0]
+
+
+def test_what_a_full_disk_takes_by_and_by_stays_noted_until_all_is_written(tmp_path: Path) -> None:
+    unsaved = begun(tmp_path, half_bytes=1 << 16)
+    queue = HandOver(1000, 500, unsaved)
+    for seq in range(20):
+        queue.put(Waiting("1", seq, "verdict", b"{}"), "")
+    queue.batch()
+    queue.written(8, 8)
+    assert seqs(tmp_path) == list(range(20))
+    queue.batch()
+    queue.written(12, 12)
+    assert seqs(tmp_path) == []
+
+
+def test_parts_that_end_out_of_order_are_found_after_a_kill(tmp_path: Path) -> None:
+    """The later number was committed; the earlier one waited when the agent was killed."""
+    killed = """
+import sys, time, os, signal
+from pathlib import Path
+from tests.edge_agent.messaging.test_unsaved import opened
+from tests.station_kit import verdict
+outbox = opened(Path(sys.argv[1]), gather_s=60.0)
+numbers = [outbox.take() for _ in range(4)]
+outbox.put(verdict(part_id="p3"), numbers[3])
+while not outbox.reader().newest():
+    time.sleep(0.01)
+outbox.put(verdict(part_id="p1"), numbers[1])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False, timeout=60)
+    again = opened(tmp_path)
+    rows = rows_of(again)
+    again.stop()
+    assert sorted(row.seq for row in rows if row.stream == "verdict") == [1, 3]
+    (gap,) = gaps_of(rows)
+    assert gap["dropped"] == 2
