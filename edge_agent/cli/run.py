@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -65,7 +66,8 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.infer.trial import TRIALS
 
     # On another core, its libraries are loaded while these are.
-    TRIALS.foresee()
+    with contextlib.suppress(OSError):  # the trial itself starts one then
+        TRIALS.foresee()
     try:
         return _inspect(args)
     finally:

@@ -7,6 +7,7 @@ the result does the work itself.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 IDLE_S = 10.0
 """A thread that got no work for so long ends; the next work starts another one."""
+MOST_WAITING = 16
+"""Tasks that wait behind one that hangs: each may hold a frame."""
 
 
 class Task(Generic[T]):
@@ -67,11 +70,16 @@ class Aside:
         self._thread: threading.Thread | None = None
 
     def begin(self, task: Task[str]) -> None:
-        """Let the task be done beside the caller; never waits."""
-        self._tasks.put(task)
+        """Let the task be done beside the caller; never waits.
+
+        It is left to who needs its result where MOST_WAITING wait, or no thread can be started.
+        """
+        if self._tasks.qsize() < MOST_WAITING:
+            self._tasks.put(task)
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="aside", daemon=True)
-            self._thread.start()
+            with contextlib.suppress(RuntimeError):  # the system has no more threads
+                self._thread.start()
 
     def _run(self) -> None:
         while True:

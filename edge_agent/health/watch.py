@@ -107,7 +107,9 @@ DEVIATIONS = {
     "right_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px to the right"),
     "down_px": Deviation("shift", lambda off: f"the picture moved {off:+.1f} px down"),
     "turn_deg": Deviation("turn", lambda off: f"the picture turned {off:+.1f} degrees"),
-    "scale": Deviation("scale", lambda off: f"the picture is {off:+.1%} larger"),
+    "scale": Deviation(
+        "scale", lambda off: f"the picture is {abs(off):.1%} {'larger' if off > 0 else 'smaller'}"
+    ),
     "vibration": Deviation(
         "vibration", lambda off: f"the picture shakes by {off:.1f} px from part to part", "up"
     ),
@@ -201,7 +203,8 @@ class CameraWatch:
         self._residuals.append(seen.residual * self._beside_marks)
         values = {name: float(getattr(seen, name)) for name in
                   ("light", "red", "blue", "focus", "noise")}  # fmt: skip
-        values["flicker"] = self._flicker.add(seen.light)
+        # A missed flash takes its own part's PASS alone, not that of the next DIFFERENCES parts.
+        values["flicker"] = nan if self._is_odd(seen.light) else self._flicker.add(seen.light)
         values |= asdict(self._evenness.measure(seen.grey))
         if not self._turn or self._is_lost or self._is_brighter(seen.light):
             values |= self._pose_values(image)
@@ -212,6 +215,13 @@ class CameraWatch:
     def add_score(self, score: float) -> None:
         """Take the score of a part that passed."""
         self._state.add_score(score)
+
+    def _is_odd(self, light: float) -> bool:
+        """Whether the frame is odd by itself, and blocked for that already."""
+        limit = self._learned.limits.get("light")
+        if limit is None or limit.single is None:
+            return False
+        return abs(light - limit.level) > limit.single
 
     def _is_brighter(self, light: float) -> bool:
         """Whether it is brighter than of late: the marks say at once whether that is a veil."""

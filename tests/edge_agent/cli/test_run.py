@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.__main__ import main
+from edge_agent.infer.trial import TRIALS
 from tests.station_kit import write_station
 
 LIVE = 'driver = "folder"\npath = "frames"\nrate_hz = 50\nat_end = "repeat"'
@@ -48,3 +50,13 @@ def test_signals_that_nohup_ignores_stay_ignored(bench: Path) -> None:
         agent.terminate()
         agent.communicate(timeout=20)
     assert agent.returncode == 0
+
+
+def test_a_trial_that_cannot_be_foreseen_does_not_end_the_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TRIALS, "command", [str(tmp_path / "no-such-python")])
+    assert main(["run", str(tmp_path / "station.toml")]) != 0
+    shown = capsys.readouterr().err
+    assert "station.toml" in shown, "it came as far as its configuration"
+    assert "no-such-python" not in shown

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from edge_agent.contracts.core.errors import FaultError
-from edge_agent.decide.aside import Aside, Task
+from edge_agent.decide.aside import MOST_WAITING, Aside, Task
 
 
 class Counted:
@@ -57,6 +57,43 @@ def test_a_busy_thread_keeps_nobody_waiting() -> None:
     aside.begin(last)
     last.result()
     assert work.by == [threading.current_thread().name]
+
+
+def test_what_waits_behind_a_hung_task_does_not_grow() -> None:
+    aside, busy, free = Aside(), threading.Event(), threading.Event()
+
+    def hang() -> str:
+        busy.set()
+        free.wait(20)
+        return ""
+
+    aside.begin(Task(hang))
+    assert busy.wait(20)
+    tasks = [Task(Counted()) for _ in range(100)]
+    for task in tasks:
+        aside.begin(task)
+    assert aside._tasks.qsize() == MOST_WAITING
+    assert {task.result() for task in tasks} == {"done"}
+    free.set()
+
+
+def test_where_no_thread_can_be_started_the_caller_does_the_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    aside, work = Aside(), Counted()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2 * MOST_WAITING):
+            task = Task(work)
+            aside.begin(task)
+            assert task.result() == "done"
+    assert set(work.by) == {threading.current_thread().name}
+    aside.begin(Task(work))
+    assert aside._thread is not None
+    assert aside._thread.is_alive(), "it is tried again"
 
 
 def test_an_error_is_raised_where_the_result_is_needed() -> None:

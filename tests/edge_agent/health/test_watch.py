@@ -121,6 +121,32 @@ def test_one_dark_frame_alone_is_odd_and_no_fault_of_the_station(
     assert watch.odd is None
 
 
+def test_missed_flashes_take_no_pass_but_their_own(learned: ChannelCommissioning) -> None:
+    watch = after(learned, [])
+    blocked = []
+    for k in range(300, 330):
+        watch.add(healthy_frame(k, 0.4 if k in (302, 307) else 1.0))
+        if watch.odd or any(fault.is_severe for fault in watch.faults):
+            blocked.append(k)
+    assert blocked == [302, 307]
+
+
+@pytest.mark.parametrize(("larger", "word"), [(1.03, "larger"), (0.97, "smaller")])
+def test_the_words_say_which_way_the_picture_is_of_another_size(
+    learned: ChannelCommissioning, larger: float, word: str
+) -> None:
+    matrix = cv2.getRotationMatrix2D((159.5, 119.5), 0, larger)
+    frames = [
+        cv2.warpAffine(healthy_frame(k), matrix, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        for k in range(300, 320)
+    ]
+    faults = after(learned, [np.asarray(one, np.uint8) for one in frames]).faults
+    (text,) = [fault.text for fault in faults if fault.kind == "scale"]
+    assert text.startswith("the picture is ")
+    assert text.endswith(f"% {word}")
+    assert "-" not in text
+
+
 def test_bad_parts_are_no_fault_of_the_station(learned: ChannelCommissioning) -> None:
     frames = [healthy_frame(k) for k in range(300, 330)]
     rng = np.random.default_rng(1)
