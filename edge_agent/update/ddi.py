@@ -30,7 +30,7 @@ MOST_DETAIL = 500
 PIECE_BYTES = 1 << 16
 LEAST_BYTES_S = 1000
 """A server that gives less than this in a second holds the station up."""
-HREF_ACTION = re.compile(r"/(?:deploymentBase|cancelAction)/(\d{1,19})(?:\?|$)")
+HREF_ACTION = re.compile(r"/(?:deploymentBase|cancelAction)/([0-9]{1,19})(?:\?|$)")
 
 Execution: TypeAlias = Literal[
     "closed", "proceeding", "canceled", "scheduled", "rejected", "resumed", "downloaded", "download"
@@ -129,7 +129,7 @@ class Deployment(BaseModel):
 
 
 class _Stop(BaseModel):
-    stop_id: str = Field(alias="stopId")
+    stop_id: str = Field(alias="stopId", pattern=r"^[0-9]{1,19}$")
 
 
 class _Cancel(BaseModel):
@@ -214,7 +214,7 @@ class DdiServer:
     ) -> Iterator[tuple[int, bytes]]:
         end_ns = self._clock.mono_ns() + (60 + artifact.size / LEAST_BYTES_S) * 1e9
         length = answer.headers.get("Content-Length", "")
-        if length.isdigit() and at + int(length) != artifact.size:
+        if re.fullmatch("[0-9]{1,18}", length) and at + int(length) != artifact.size:
             what = f"a file of {at + int(length)} bytes, {artifact.size} were announced"
             raise _strange(what, artifact.filename)
         while piece := answer.read1(PIECE_BYTES):
@@ -230,7 +230,11 @@ class DdiServer:
     def _refuse_strange(self, address: str) -> None:
         """A station that was given https takes nothing over anything else."""
         allowed = {"https", urlsplit(self._server).scheme}
-        if urlsplit(address).scheme not in allowed:
+        try:
+            scheme = urlsplit(address).scheme
+        except ValueError as error:
+            raise _strange(f"what is no address ({error})", address) from error
+        if scheme not in allowed:
             raise _strange(f"an address that is not {' or '.join(sorted(allowed))}", address)
 
     def _headers(self, address: str) -> dict[str, str]:
@@ -246,9 +250,14 @@ class DdiServer:
             if answer.status != 200:
                 raise _refused(answer.status, address)
             payload = answer.read(MOST_ANSWER_BYTES + 1)
+        if len(payload) > MOST_ANSWER_BYTES:
+            raise _passing(f"an answer of more than {MOST_ANSWER_BYTES} bytes", address)
         try:
-            if len(payload) > MOST_ANSWER_BYTES:
-                raise _strange(f"an answer of more than {MOST_ANSWER_BYTES} bytes", address)
+            json.loads(payload)
+        except (ValueError, RecursionError) as error:
+            # A proxy's page, a login: it says nothing about the release.
+            raise _passing(f"what is no JSON ({str(error)[:80]})", address) from error
+        try:
             return kind.model_validate_json(payload)
         except ValidationError as error:
             first = error.errors()[0]
@@ -294,6 +303,12 @@ def _refused(status: int, address: str) -> DeviceError:
         else f"answers {status}"
     )
     return DeviceError(what, where=address, cure=cures.get(status, "check the address of hawkBit"))
+
+
+def _passing(what: str, where: str) -> DeviceError:
+    return DeviceError(
+        f"the server gives {what}", where=where[:200], cure="look at what answers in its place"
+    )
 
 
 def _strange(what: str, where: str) -> BundleError:

@@ -33,9 +33,12 @@ from edge_agent.update.trust_folder import read_trust_folder
 
 LOG = logging.getLogger("lineside.update")
 
-MOST_TRIES = 20
-"""Of what may pass: a full disk, another install at work, a way back that does not work yet."""
+MOST_TRIES = 90
+"""Of what may pass: a full disk, another install at work, a way back that does not work yet.
+Together with RETRY_S longer than the probation of an update that another program carries out."""
 RETRY_S = 2.0
+GIVEN_BACK = "given back: "
+"""Begins the reason of what the other updater gave back: no verdict about the candidate."""
 HOLD: State = "commit"
 """What has passed its probation waits here for the other updater's word."""
 
@@ -124,27 +127,27 @@ class HandOver:
     def give_back(self, reason: str) -> Journal | None:
         """What was current before is so again; without an update of this name nothing happens.
 
-        The candidate is not put into quarantine for it: the other updater's word is no verdict
-        about it. Raises StorageError where the way back must be tried again.
+        The candidate does not stay in quarantine for it: the other updater's word is no verdict
+        about it. One that failed here stays there. Raises StorageError where the way back must be
+        tried again.
         """
         journal = self._own()
-        if journal is None or journal.state == "quarantine":
-            return journal
+        if journal is None:
+            return None
         if journal.state == "done":
             return self._return_from(journal)
-        with opened(self._station) as machine:
-            machine.abort(reason)
-        after = self._run(self._station, None, holds=False)
-        with opened(self._station) as machine:
-            machine.pardon(after)
-        return after
+        after = self._run(self._station, None, holds=False, back=GIVEN_BACK + reason)
+        return self._return_from(after) if after.state == "done" else after
 
     def _own(self) -> Journal | None:
         journal = journal_of(self._station.root)
         return journal if journal is not None and journal.source == self._by else None
 
-    def _run(self, station: Station, candidate: Journal | None, *, holds: bool) -> Journal:
-        """Run the machine until it ends or waits at HOLD; candidate: begins, if it has not."""
+    def _run(
+        self, station: Station, candidate: Journal | None, *, holds: bool, back: str = ""
+    ) -> Journal:
+        """Run the machine until it ends or waits at HOLD; candidate: begins, if it has not; back:
+        why it is given back."""
         fault: StorageError | None = None
         for turn in range(MOST_TRIES):
             if turn:
@@ -152,11 +155,13 @@ class HandOver:
             try:
                 with opened(station, partial(self._around, holds)) as machine:
                     self._begin(machine, candidate)
-                    journal = machine.run()
+                    journal = self._ended_back(machine, back) if back else machine.run()
             except StorageError as error:
                 fault = error
                 continue
             candidate = None
+            if back and journal is not None and journal.source != self._by:
+                return journal
             if journal is not None and (journal.state in ENDS or (holds and journal.state == HOLD)):
                 return journal
             what = "no journal" if journal is None else f"{journal.state}: {journal.reason}"
@@ -164,6 +169,18 @@ class HandOver:
                 what, where=str(station.root / "update"), cure="`lineside-agent update resume`"
             )
         raise fault or StorageError("was not begun", where=str(station.root / "update"))
+
+    def _ended_back(self, machine: UpdateMachine, reason: str) -> Journal | None:
+        """Under the lock: another program may have ended the update, or begun another one."""
+        own = self._own()
+        if own is None:
+            return journal_of(self._station.root)
+        if own.state not in (*ENDS, "roll_back"):
+            machine.abort(reason)
+        after = machine.run()
+        if after is not None and after.state in ENDS and after.reason.startswith(GIVEN_BACK):
+            machine.pardon(after)
+        return after
 
     def _begin(self, machine: UpdateMachine, candidate: Journal | None) -> None:
         """Raises StorageError while another update is at work: that passes."""

@@ -84,7 +84,7 @@ class Actions:
             base = self._server.base()
             self._asked_s = float(base.poll_s)
             self._act(base)
-        except (LinesideError, OSError) as error:
+        except (LinesideError, OSError, ValueError) as error:
             self._log.log(logging.ERROR, "hawkbit", f"hawkBit: {error}")
             return False
         return True

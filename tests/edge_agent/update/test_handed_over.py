@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from deploy.carriers.release_archive import release_archive
 from edge_agent.contracts.core.errors import BundleError, LinesideError, StorageError
 from edge_agent.update.bundle_update import journal_of, opened
 from edge_agent.update.handed_over import HandOver
+from edge_agent.update.machine import UpdateMachine
 from edge_agent.update.slots import status
+from edge_agent.update.state_table import State
 from tests.edge_agent.rollout.rollout_kit import Line, open_line
 from tests.signing_kit import Workshop, open_workshop
 
@@ -75,6 +78,65 @@ def test_what_is_given_back_may_come_again(line: Line) -> None:
     assert version(line) == "1.0.0"
     hand_over(line, "mender 2").bring(release)
     assert hand_over(line, "mender 2").commit().version == "1.1.0"
+
+
+class Killed(BaseException):
+    """A power cut."""
+
+
+def test_what_failed_its_probation_is_not_pardoned_by_a_way_back(line: Line) -> None:
+    line.bad.add("1.1.0")
+    release = packed(line.workshop, "1.1.0")
+
+    def cut(state: State) -> None:
+        if state == "roll_back":
+            raise Killed
+
+    killed = HandOver(line.station(), "mender 1", probation_s=0.0, retry_s=0.0, step=cut)
+    with pytest.raises(Killed):
+        killed.bring(release)
+    hand_over(line).give_back("Mender rolled it back")
+    assert version(line) == "1.0.0"
+    line.bad.clear()
+    with pytest.raises(BundleError, match="was given up"):
+        hand_over(line, "mender 2").bring(release)
+
+
+def test_a_way_back_that_was_cut_before_the_pardon_pardons_later(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = packed(line.workshop, "1.1.0")
+    hand_over(line).bring(release)
+
+    def cut(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UpdateMachine, "pardon", cut)
+        with pytest.raises(Killed):
+            hand_over(line).give_back("Mender rolled it back")
+    hand_over(line).give_back("Mender rolled it back")
+    hand_over(line, "mender 2").bring(release)
+    assert version(line) == "1.1.0"
+
+
+def test_a_way_back_waits_for_the_lock_and_looks_again(line: Line) -> None:
+    hand_over(line).bring(packed(line.workshop, "1.1.0"))
+    holding, done = threading.Event(), threading.Event()
+
+    def commit() -> None:
+        with opened(line.station()) as machine:
+            holding.set()
+            done.wait(0.3)
+            machine.run()
+
+    other = threading.Thread(target=commit)
+    other.start()
+    assert holding.wait(10)
+    waiting = HandOver(line.station(), "mender 1", probation_s=0.0, retry_s=0.1)
+    waiting.give_back("Mender rolled it back")
+    other.join()
+    assert version(line) == "1.0.0"
 
 
 def test_what_another_program_committed_is_given_back_once(line: Line) -> None:

@@ -92,6 +92,9 @@ class Hawkbit:
     cut_after: int | None = None
     knows_ranges: bool = True
     base: bytes | None = None
+    deployment_answer: bytes | None = None
+    stop_id: str | None = None
+    length: str | None = None
     redirects_to: str = ""
 
     def assign(self, path: Path, **handling: str) -> int:
@@ -167,10 +170,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif place == "":
             self._json(self.hawkbit.base or json.dumps(self.hawkbit.controller()).encode())
         elif place == f"/deploymentBase/{self.hawkbit.action}" and self.hawkbit.is_open:
-            self._json(json.dumps(self.hawkbit.deployment()).encode())
+            answer = json.dumps(self.hawkbit.deployment()).encode()
+            self._json(self.hawkbit.deployment_answer or answer)
         elif place == f"/cancelAction/{self.hawkbit.action}" and self.hawkbit.cancels:
             number = str(self.hawkbit.action)
-            self._json(json.dumps({"id": number, "cancelAction": {"stopId": number}}).encode())
+            stopped = number if self.hawkbit.stop_id is None else self.hawkbit.stop_id
+            self._json(json.dumps({"id": number, "cancelAction": {"stopId": stopped}}).encode())
         else:
             self._end(404)
 
@@ -240,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             payload = payload[int(wanted[1]) :]
             headers["Content-Range"] = f"bytes {wanted[1]}-{size - 1}/{size}"
         self.send_response(code)
-        self.send_header("Content-Length", str(len(payload)))
+        self.send_header("Content-Length", self.hawkbit.length or str(len(payload)))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

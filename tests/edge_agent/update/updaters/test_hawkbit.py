@@ -115,6 +115,7 @@ def test_a_beginning_that_is_not_the_files_is_downloaded_anew(line: Line, hawkbi
         ({"announced": {"hashes": {"sha1": "0" * 40}}}, "what is no DDI answer"),
         ({"announced": {"_links": {}}}, "an artifact without a link"),
         ({"link": "file:///etc/shadow"}, "an address that is not http"),
+        ({"link": "https://[x/a.release"}, "what is no address"),
         ({"sends": b"another file of any length"}, "a file of 26 bytes"),
     ],
     ids=lambda one: str(one)[:40],
@@ -159,6 +160,42 @@ def test_a_strange_answer_ends_nothing(line: Line, hawkbit: Hawkbit, base: bytes
     hawkbit.assign(packed(line, "1.1.0"))
     assert actions.poll()
     assert version(line) == "1.1.0"
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000], ids=["no digit", "long"])
+def test_a_length_that_is_no_number_ends_nothing(line: Line, hawkbit: Hawkbit, length: str) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.length = length
+    client(line, hawkbit).poll()
+    hawkbit.length = None
+    client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+
+
+def test_a_cancellation_without_a_number_ends_nothing(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.cancels, hawkbit.stop_id = True, "x"
+    assert not client(line, hawkbit).poll()
+    assert not hawkbit.feedback
+
+
+@pytest.mark.parametrize("answer", [b"<html>log in", b" " * (2 << 20)], ids=["page", "large"])
+def test_a_page_in_the_middle_of_an_update_rolls_nothing_back(
+    line: Line, hawkbit: Hawkbit, answer: bytes
+) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+
+    def kill(_: object) -> bool:
+        raise Killed
+
+    with pytest.raises(Killed):
+        client(line, hawkbit, dataclasses.replace(line.station(), probation=kill)).poll()
+    hawkbit.deployment_answer = answer
+    assert not client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+    hawkbit.deployment_answer = None
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended()[2] == "success"
 
 
 def test_a_strangers_and_an_old_release_fail_in_words(
