@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,16 +16,20 @@ GOOD_ONLY_FALSE_REJECT = 0.01
 
 
 def choose_threshold(
-    scores: Scores, bad: Flags, undecided: float | None = None
+    scores: Scores,
+    bad: Flags,
+    undecided: float | None = None,
+    groups: Sequence[str] | None = None,
 ) -> tuple[float, str]:
     """A threshold and the rule behind it, for scores (higher is worse) of validation samples.
 
     undecided: the score at which a part is as likely bad as good, where scores are probabilities.
+    groups: of each score; good parts of one group count as one part. None: each is its own.
     """
     if bad.all() or not len(scores):
         return 0.5, "no good validation sample: default 0.5"
     if not bad.any():
-        cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT)
+        cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT, groups)
         return cut.threshold, cut.rule
     return best_balance(scores, bad, undecided)
 

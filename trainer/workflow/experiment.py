@@ -180,7 +180,9 @@ def _scoring_of(
         val = _judged(val_outputs, training.val, split.val, training, scoring)
         undecided = 0.5 if scoring.kind == "logits" else None
         bad = split.dataset.is_bad()[split.val]
-        scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided))
+        named = split.dataset.groups()
+        groups = [named[sample] for sample in split.val]
+        scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided, groups))
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
         limit = training.config.false_alarms
         scoring = with_alarm_rule(

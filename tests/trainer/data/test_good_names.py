@@ -12,6 +12,7 @@ GOOD = [
     "kein Fehler", "ohne Fehler", "unbeschädigt", "sin defectos", "zero_defects", "no damage",
     "OK品", "无异常", "無欠陥", "ОК", "OKTeile", "okParts", "NoDefect", "Ohne Befund",
     "без дефектов", "καλό", "תקין", "سالم", "dobro", "baik", "Gut.",
+    "iO_Teile", "iO-Teile", "iO_1", "OKParts", "defectFree",
 ]  # fmt: skip
 BAD = [
     "ng", "NOK", "not_ok", "non_ok", "n_ok", "un_healthy", "not good", "bad", "def_front",
@@ -41,6 +42,11 @@ def test_a_good_name_in_any_language_is_good(label: str) -> None:
 def test_a_bad_name_is_never_good(label: str) -> None:
     assert meaning(label) in ("bad", "unsure", "unknown")
     assert meaning(label) != "good"
+
+
+@pytest.mark.parametrize("label", ["nOK_1", "NOk_1", "niO_1", "nOKTeile", "notOk"])
+def test_a_short_negation_is_one_word_and_bad(label: str) -> None:
+    assert meaning(label) == "bad"
 
 
 @pytest.mark.parametrize("label", UNSURE)

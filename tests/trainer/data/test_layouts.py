@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.core.folder_scan import scan_folder
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
+from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.load import load_dataset
 from trainer.data.survey import survey
 
@@ -78,6 +80,25 @@ def test_classes_below_lots_are_the_classes_and_the_lots_are_named(tmp_path: Pat
     dataset = load_dataset(tmp_path)
     assert dataset.counts() == {"ok": 8, "scratch": 8}
     assert any("below 2026-07, lot_1, which do not count" in said for said in dataset.decisions)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{lot}/{label}/{split}/a{{}}.jpg", "{lot}/{split}/{label}/a{{}}.jpg"]
+)
+def test_a_split_is_kept_below_lots(tmp_path: Path, pattern: str) -> None:
+    for lot, (split, label) in product(("line1", "line2"), (("train", "ok"), ("test", "nok"))):
+        write(tmp_path, *numbered(pattern.format(lot=lot, split=split, label=label)))
+    layout = read_class_folders(tmp_path, scan_folder(tmp_path, frozenset({".jpg"})), "image")
+    assert {(one.split, one.label) for one in layout.samples} == {("train", "ok"), ("test", "nok")}
+    assert layout.above == ("line1", "line2")
+    assert not layout.left_out
+
+
+def test_a_picture_beside_the_splits_of_a_lot_is_a_fault(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("lot_1/ok/train/a{}.jpg"), *numbered("lot_1/nok/test/b{}.jpg"))
+    write(tmp_path, "lot_1/ok/c.jpg")
+    layout = read_class_folders(tmp_path, scan_folder(tmp_path, frozenset({".jpg"})), "image")
+    assert [one.path for one in layout.left_out] == ["lot_1/ok/c.jpg"]
 
 
 def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:

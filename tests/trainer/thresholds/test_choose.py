@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from trainer.thresholds.choose import choose_threshold, good_quantile, gumbel_quantile
 
@@ -33,6 +34,20 @@ def test_the_rule_says_that_it_extrapolates() -> None:
     cut, rule = choose_threshold(scores, np.zeros(30, bool))
     assert cut > scores.max()
     assert "by the tail of 30 good" in rule
+
+
+def test_good_parts_of_one_group_are_one_witness() -> None:
+    """The truth is drawn: groups differ by 1, the 20 parts of one by 0.1."""
+    dice = np.random.default_rng(5)
+    names = np.arange(20).repeat(20).astype(str).tolist()
+    shares: list[list[float]] = []
+    for _ in range(60):
+        scores = (dice.normal(0, 1, (20, 1)) + dice.normal(0, 0.1, (20, 20))).ravel()
+        cuts = [choose_threshold(scores, np.zeros(400, bool), None, of)[0] for of in (None, names)]
+        shares.append([norm.sf(cut / np.hypot(1, 0.1)) for cut in cuts])
+    alone, grouped = np.mean(shares, axis=0)
+    assert alone > 0.025
+    assert grouped < 0.02
 
 
 def test_the_gumbel_quantile_of_many_draws_is_the_true_one() -> None:

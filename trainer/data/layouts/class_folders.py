@@ -82,19 +82,29 @@ def _steps(path: str, outer: int) -> Steps:
 
 def _below_the_first(steps: Mapping[str, Steps]) -> tuple[tuple[str, ...], dict[str, Steps]]:
     """Where classes hold the splits (ok/train, ok/test), or lots hold the classes (lot_1/ok,
-    lot_1/scratch), the split or the class is the second folder of every file: the names of the
-    lots, and the steps as they are meant.
+    lot_1/scratch), the split or the class is the second folder of every file; below lots the other
+    one is the third (lot_1/ok/train, lot_1/train/ok). The names of the lots, and the steps as they
+    are meant.
     """
     folders = [folders for _, folders in steps.values()]
     if not folders or any(len(one) < 2 for one in folders):
         return (), dict(steps)
     if all(split_of(one[1]) for one in folders):
-        meant = {path: (split_of(f[1]), (f[0], *f[2:])) for path, (_, f) in steps.items()}
-        return (), meant
-    lots, classes = ({one[place] for one in folders} for place in (0, 1))
-    if {meaning(lot) for lot in lots} == {"unknown"} and "good" in map(meaning, classes):
-        return tuple(sorted(lots)), {path: ("", f[1:]) for path, (_, f) in steps.items()}
+        lots = _lots(folders, 2)
+        kept = 0 if lots else 1
+        meant = {path: (split_of(f[1]), f[:kept] + f[2:]) for path, (_, f) in steps.items()}
+        return lots, meant
+    if lots := _lots(folders, 1):
+        return lots, {path: (split_of("".join(f[2:3])), f[1:]) for path, (_, f) in steps.items()}
     return (), dict(steps)
+
+
+def _lots(folders: Sequence[tuple[str, ...]], place: int) -> tuple[str, ...]:
+    """The names of the first folders where they say nothing and those at `place` name the good."""
+    lots = {one[0] for one in folders}
+    if any(len(one) <= place for one in folders) or {*map(meaning, lots)} != {"unknown"}:
+        return ()
+    return tuple(sorted(lots)) if "good" in {meaning(one[place]) for one in folders} else ()
 
 
 def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:

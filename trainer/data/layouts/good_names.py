@@ -172,8 +172,8 @@ _NEGATIONS = frozenset(
         "非",
     ]
 )
-_WORD_ENDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-"""Between words, also of one name in capitals: notOk, OKTeile."""
+_WORD_ENDS = re.compile(r"[\W_]+|(?<=[A-Za-z][a-z])(?=[A-Z][A-Za-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
+"""Between words, also of one name in capitals: notOk, OKTeile; iO, niO and nOK are one word."""
 _GOOD_ENDINGS = ("good", "normal", "healthy")
 
 
