@@ -6,6 +6,7 @@ taken when its sha256 is the one that was announced.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ BUNDLE, PART = "incoming.bundle", ".part"
 ENDINGS = (".release", ".bundle", PART)
 """Files with these endings in the folder are downloads, and are removed as such."""
 PIECE_BYTES = 1 << 20
+RESERVE_BYTES = 16 << 20
+"""Left free by a download: for the journals, and what the station itself writes."""
 
 
 class Download:
@@ -33,6 +36,12 @@ class Download:
         self._server = server
         self._root = root
         self._folder = folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one client; raises StorageError while another one holds it."""
+        with self._open() as folder, folder.locked():
+            yield
 
     def whole(self, artifact: Artifact) -> Path | None:
         """The file where it was downloaded already; None where it was not."""
@@ -50,14 +59,12 @@ class Download:
         name, part = _name(artifact), f"{artifact.hashes.sha256}{PART}"
         with self._open() as folder:
             _remove(folder, besides=part)
-            with folder.growing(part) as stream:
-                was_begun = self._complete(stream, artifact)
-                if was_begun and _digest(stream) != artifact.hashes.sha256:
-                    # The beginning may be of another file, or lost by a power cut: once more.
-                    stream.truncate(0)
-                    self._complete(stream, artifact)
-                found = _digest(stream)
-                os.fsync(stream.fileno())
+            try:
+                found = self._fetched(folder, part, artifact)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    folder.remove(part)  # the journals need the room more
+                raise
             if found != artifact.hashes.sha256:
                 folder.remove(part)
                 raise BundleError(
@@ -73,6 +80,22 @@ class Download:
         """Nothing of a download stays."""
         with self._open() as folder:
             _remove(folder)
+
+    def _fetched(self, folder: Folder, part: str, artifact: Artifact) -> str:
+        """Complete the file `part`; its sha256. Raises OSError where the disk is full."""
+        with folder.growing(part) as stream:
+            missing = artifact.size - stream.seek(0, os.SEEK_END)
+            disk = os.fstatvfs(stream.fileno())
+            if missing > 0 and disk.f_bavail * disk.f_frsize < missing + RESERVE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            was_begun = self._complete(stream, artifact)
+            if was_begun and _digest(stream) != artifact.hashes.sha256:
+                # The beginning may be of another file, or lost by a power cut: once more.
+                stream.truncate(0)
+                self._complete(stream, artifact)
+            found = _digest(stream)
+            os.fsync(stream.fileno())
+        return found
 
     def _complete(self, stream: BinaryIO, artifact: Artifact) -> bool:
         """Append what is missing; whether something was there before."""

@@ -17,7 +17,7 @@ from edge_agent.contracts.core.errors import (
 )
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.update.bundle_update import Station
+from edge_agent.update.bundle_update import Station, journal_of
 from edge_agent.update.ddi import Artifact, Base, DdiServer, Deployment, Finished
 from edge_agent.update.download import Download
 from edge_agent.update.folder import read_below, write_below
@@ -81,9 +81,10 @@ class Actions:
         What the server says, the network does or the disk lacks is logged, and ends nothing.
         """
         try:
-            base = self._server.base()
-            self._asked_s = float(base.poll_s)
-            self._act(base)
+            with self._download.locked():  # a second client would write the same files
+                base = self._server.base()
+                self._asked_s = float(base.poll_s)
+                self._act(base)
         except (LinesideError, OSError, ValueError) as error:
             self._log.log(logging.ERROR, "hawkbit", f"hawkBit: {error}")
             return False
@@ -105,6 +106,9 @@ class Actions:
 
     def _deploy(self, number: str) -> None:
         taken = self._taken(number)
+        if not taken.outcome and self._is_committed(number):
+            # Before the server is asked: whatever it says now, this is permanent.
+            taken = self._succeeded(taken)
         if not taken.outcome:
             taken = self._carried_out(taken)
         if taken.outcome:
@@ -114,9 +118,7 @@ class Actions:
         """The action as far as it goes now; its outcome is on disk."""
         try:
             deployment = self._server.deployment(taken.action)
-            if not self._installed(taken, deployment):
-                return taken
-            return self._written(taken.model_copy(update={"outcome": "success"}))
+            is_installed = self._installed(taken, deployment)
         except DeviceError:
             raise  # the server is away: nothing was learned about the release
         except BundleError as error:
@@ -127,6 +129,15 @@ class Actions:
                 return self._failed(again, error)
             self._written(again)
             raise
+        return self._succeeded(taken) if is_installed else taken
+
+    def _is_committed(self, number: str) -> bool:
+        """Whether the station's last update is this action's, and is done."""
+        journal = journal_of(self._root) if self._root.is_dir() else None
+        return journal is not None and journal.state == "done" and journal.source == _source(number)
+
+    def _succeeded(self, taken: Action) -> Action:
+        return self._written(taken.model_copy(update={"outcome": "success"}))
 
     def _installed(self, taken: Action, deployment: Deployment) -> bool:
         """Whether it is current and committed; False where the server asks to wait."""
@@ -154,7 +165,7 @@ class Actions:
 
         return HandOver(
             self._station,
-            f"hawkbit {number}",
+            _source(number),
             probation_s=self._probation_s,
             step=tell,
             retry_s=self._retry_s,
@@ -182,16 +193,20 @@ class Actions:
     # --- a cancellation
 
     def _cancel(self, cancel: str) -> None:
-        """Give back what is not done yet; what has ended cannot be cancelled."""
+        """Give back what is not done yet; what has ended cannot be cancelled, and another action
+        than the cancelled one is never touched."""
         number = self._server.stopped_by(cancel)
         kept = self._read()
-        if kept is not None and kept.action == number and kept.outcome in ("success", "failure"):
-            what = f"the action has ended ({kept.outcome})"
+        is_kept = kept is not None and kept.action == number
+        outcome = kept.outcome if kept is not None and is_kept else ""
+        if outcome in ("success", "failure") or self._is_committed(number):
+            what = f"the action has ended ({outcome or 'success'})"
             self._server.feedback(cancel, "rejected", "none", what, of="cancelAction")
             return
-        self._hand_over(number).give_back("hawkBit canceled it")
-        self._written(Action(action=number, outcome="canceled", told=True))
-        self._download.remove()
+        if is_kept:
+            self._hand_over(number).give_back("hawkBit canceled it")
+            self._written(Action(action=number, outcome="canceled", told=True))
+            self._download.remove()
         self._server.feedback(cancel, "closed", "success", of="cancelAction")
 
     # --- on disk
@@ -200,7 +215,7 @@ class Actions:
         kept = self._read()
         if kept is not None and kept.action == number:
             return kept
-        if kept is not None and not kept.outcome:
+        if kept is not None and not kept.outcome and not self._is_committed(kept.action):
             # The server forgot it: what of it is at work ends, so that this one can begin.
             self._hand_over(kept.action).give_back("hawkBit asks for another action")
         return self._written(Action(action=number))
@@ -215,6 +230,11 @@ class Actions:
     def _written(self, action: Action) -> Action:
         write_below(self._root, FOLDER, FILE, action.model_dump_json(indent=1).encode())
         return action
+
+
+def _source(number: str) -> str:
+    """What the journal calls an action."""
+    return f"hawkbit {number}"
 
 
 def _release_of(deployment: Deployment) -> Artifact:

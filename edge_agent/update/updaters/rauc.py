@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.update.updater import Call, Updater
 
 IMAGE = "RAUC_IMAGE_NAME"
@@ -35,8 +35,12 @@ def _run(call: Call) -> int:
         call.station, f"rauc {secrets.token_hex(8)}", probation_s=call.options.probation
     )
     # RAUC has no commit for a slot that it does not boot: its word is the hook's end.
-    journal = hand_over.bring(Path(image))
-    hand_over.commit()
+    try:
+        journal = hand_over.bring(Path(image))
+        hand_over.commit()
+    except LinesideError as error:
+        hand_over.give_back(str(error))  # else it stays at work, and the next one waits for it
+        raise
     call.say(f"{journal.name} {journal.version} is current")
     return 0
 

@@ -14,9 +14,11 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.update import download
 from edge_agent.update.bundle_update import Station, journal_of
 from edge_agent.update.ddi import DdiServer
-from edge_agent.update.hawkbit_actions import Actions
+from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.hawkbit_actions import MOST_TRIES, Actions
 from edge_agent.update.journal import Journal
 from tests.edge_agent.rollout.rollout_kit import Line
 from tests.edge_agent.update.updaters.ddi_kit import TARGET, TENANT, TOKEN, Hawkbit, serving
@@ -55,7 +57,7 @@ def test_a_release_is_downloaded_installed_and_reported(line: Line, hawkbit: Haw
     assert actions.poll()
     assert len([one for one in hawkbit.feedback if one[1] == "closed"]) == 1
     kept = {path.name for path in (line.root / "hawkbit").iterdir()}
-    assert kept == {"action.json"}
+    assert kept == {"action.json", ".lock"}
 
 
 def test_a_plain_bundle_is_taken_too(line: Line, hawkbit: Hawkbit) -> None:
@@ -288,6 +290,65 @@ def test_an_outcome_is_reported_until_the_server_has_it(line: Line, hawkbit: Haw
     assert client(line, hawkbit).poll()
     assert hawkbit.ended() == ("deploymentBase", "closed", "success", "")
     assert hawkbit.action == number
+    assert len(hawkbit.ranges) == 1
+
+
+def test_a_cancellation_of_an_old_action_touches_no_other_one(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    assert client(line, hawkbit).poll()
+    hawkbit.assign(packed(line, "1.2.0"), update="skip")
+    assert client(line, hawkbit).poll()
+    kept = {path.name for path in (line.root / "hawkbit").iterdir()}
+    hawkbit.cancels = True
+    for stopped, answer in (("1", "rejected"), ("77", "closed")):
+        hawkbit.stop_id = stopped
+        hawkbit.is_open = hawkbit.cancels = True
+        assert client(line, hawkbit).poll()
+        assert hawkbit.feedback[-1][:2] == ("cancelAction", answer)
+        assert version(line) == "1.1.0"
+        assert {path.name for path in (line.root / "hawkbit").iterdir()} == kept
+
+
+def test_a_committed_release_stays_whatever_the_server_says_then(
+    line: Line, hawkbit: Hawkbit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+
+    def cut(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Actions, "_succeeded", cut)
+        with pytest.raises(Killed):
+            client(line, hawkbit).poll()
+    hawkbit.announced = {"hashes": {"sha256": "0" * 64}}
+    assert client(line, hawkbit).poll()
+    assert hawkbit.ended()[2] == "success"
+    assert version(line) == "1.1.0"
+
+
+def test_one_client_works_at_a_time(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    make_folder(line.root / "hawkbit")
+    with Folder.open(line.root / "hawkbit") as folder, folder.locked():
+        assert not client(line, hawkbit).poll()
+        assert hawkbit.asked == []
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+
+
+def test_a_full_disk_is_counted_and_fails_in_words(
+    line: Line, hawkbit: Hawkbit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hawkbit.assign(packed(line, "1.1.0"))
+    hawkbit.cut_after = 5000
+    assert not client(line, hawkbit).poll()
+    monkeypatch.setattr(download, "RESERVE_BYTES", 1 << 60)  # no disk has that much left
+    for _ in range(MOST_TRIES):
+        client(line, hawkbit).poll()
+        assert not list((line.root / "hawkbit").glob("*.part"))
+    assert hawkbit.ended()[2] == "failure"
+    assert "No space left" in hawkbit.ended()[3]
     assert len(hawkbit.ranges) == 1
 
 

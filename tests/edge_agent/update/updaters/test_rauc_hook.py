@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import threading
 from pathlib import Path
 
 import pytest
 
 from edge_agent.__main__ import main
+from edge_agent.contracts.core.errors import StorageError
+from edge_agent.update.handed_over import HandOver
+from edge_agent.update.updater import Call
+from edge_agent.update.updaters.rauc import IMAGE, UPDATER
 from tests.edge_agent.rollout.rollout_kit import Line
 from tests.edge_agent.update.updaters.updater_kit import (
     agent_program,
@@ -63,6 +69,26 @@ def test_the_hook_brings_the_image_to_its_end(
     assert "RAUC_IMAGE_NAME is not set" in capsys.readouterr().err
     monkeypatch.setenv("RAUC_IMAGE_NAME", str(packed(line, "1.1.0")))
     assert main(["updater", "rauc", "slot-install", *words]) == 0
+    assert version(line) == "1.1.0"
+
+
+def test_a_hook_that_fails_leaves_nothing_at_work(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = packed(line, "1.1.0")
+    monkeypatch.setenv(IMAGE, str(release))
+    options = argparse.Namespace(hook="slot-install", probation=0.0)
+    call = Call(options, line.station(), print, threading.Event)
+
+    def refuse(_: HandOver) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HandOver, "commit", refuse)
+        with pytest.raises(StorageError, match="the disk is full"):
+            UPDATER.run(call)
+    assert version(line) == "1.0.0"
+    assert UPDATER.run(call) == 0
     assert version(line) == "1.1.0"
 
 
