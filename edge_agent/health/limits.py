@@ -37,6 +37,8 @@ LASTS = 2
 KEPT_VALUES = max(WINDOW, 2 * STEP_WINDOW)
 KEPT = 3
 """Of the last parts, the newest that are surely healthy again when a fault ends."""
+FORGOTTEN = 16
+"""A value that could not be measured so many times in a row is no fault any more."""
 MARGIN, MARGIN_OF_A_STEP = 1.25, 1.05
 """A limit lies so far beyond the largest deviation of the healthy line; that of a swing's step has
 been seen often."""
@@ -114,6 +116,19 @@ class LimitWatch:
             self._before = None
             self._values = deque(values[-KEPT:], maxlen=KEPT_VALUES)
         return step
+
+
+class Missing:
+    """Tells of each value whether it has not been measured for long, so that what was last said of
+    it holds no longer."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def add(self, name: str, value: float) -> bool:
+        """Whether so many values in a row are not finite."""
+        self._count[name] = 0 if isfinite(value) else self._count.get(name, 0) + 1
+        return self._count[name] >= FORGOTTEN
 
 
 class NewestWatch:

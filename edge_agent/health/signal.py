@@ -20,6 +20,8 @@ HIGH_SHARE = 0.4
 FLOOR_QUANTILE = 0.1
 SHORTEST = 256
 """Samples from which a spectrum says something."""
+LEAST_REPEATS = 8
+"""In a row: a sensor of few steps repeats single samples by nature, the more the calmer it is."""
 RATE_REACH = 0.1
 """The rate may be wrong by this share at most to be measured."""
 ORDERS = (1, 2, 3)
@@ -35,9 +37,9 @@ Spectrum = NDArray[np.float64]
 class SignalMeasures:
     """Of all axes, the worst of each. level: log of the rms; high: log of the share of power above
     HIGH_SHARE; floor: log of the quiet part of the spectrum; clipped: share of samples at the
-    extremes; repeated: share of the others that equal the sample before, as where a bus loses data
-    or a range is far too large; rate: measured over stated sampling rate, by the shaft's lines;
-    NaN: not measured.
+    extremes; repeated: share of the others that equal the sample before for long, as where a bus
+    loses data or a range is far too large; rate: measured over stated sampling rate, by the
+    shaft's lines; NaN: not measured.
     """
 
     level: float
@@ -78,10 +80,13 @@ def clipped_share(samples: NDArray[np.floating]) -> float:
 
 
 def repeated_share(samples: NDArray[np.floating]) -> float:
-    """Share of samples that equal the one before and lie at neither the largest nor the smallest
-    value."""
+    """Share of samples that equal the one before, LEAST_REPEATS and more in a row, and lie at
+    neither the largest nor the smallest value."""
     inside = (samples < samples.max()) & (samples > samples.min())
-    return float(((samples[1:] == samples[:-1]) & inside[1:]).mean())
+    same = np.concatenate([[False], (samples[1:] == samples[:-1]) & inside[1:], [False]])
+    edges = np.flatnonzero(same[1:] != same[:-1])
+    runs = edges[1::2] - edges[::2]
+    return float(runs[runs >= LEAST_REPEATS].sum()) / len(samples)
 
 
 def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:

@@ -25,7 +25,7 @@ from edge_agent.health.commissioning import (
 )
 from edge_agent.health.drift import DriftTest, population_stability
 from edge_agent.health.evenness import EvennessGauge
-from edge_agent.health.limits import LimitWatch, NewestWatch
+from edge_agent.health.limits import LimitWatch, Missing, NewestWatch
 from edge_agent.health.marks import LEAST_LIKENESS, MARK_PX, SMALL_PX, camera_pose
 from edge_agent.health.picture import CELLS_ACROSS, CELLS_DOWN, measure_picture
 from edge_agent.health.signal import measure_signal
@@ -218,10 +218,8 @@ class CameraWatch:
 
     def _is_odd(self, light: float) -> bool:
         """Whether the frame is odd by itself, and blocked for that already."""
-        limit = self._learned.limits.get("light")
-        if limit is None or limit.single is None:
-            return False
-        return abs(light - limit.level) > limit.single
+        one = self._learned.limits.get("light")
+        return one is not None and one.single is not None and abs(light - one.level) > one.single
 
     def _is_brighter(self, light: float) -> bool:
         """Whether it is brighter than of late: the marks say at once whether that is a veil."""
@@ -301,12 +299,20 @@ class _Values:
             name: NewestWatch(limit) if name in UNREST else LimitWatch(limit)
             for name, limit in learned.limits.items()
         }
+        self._missing = Missing()
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
 
     def add(self, values: Mapping[str, float]) -> None:
-        for name, watch in self._watches.items():
-            if isfinite(values.get(name, nan)):
-                self._off[name] = watch.add(values[name])
+        # What was last seen of the pose may be why the marks are lost: until they are found again.
+        is_lost = _means("likeness", self._off.get("likeness", 0.0), 1.0)
+        for name, value in values.items():
+            if name in self._watches and isfinite(value):
+                self._off[name] = self._watches[name].add(value)
+            if name in self._drifts and isfinite(value):
+                self._drifts[name].add(value)
+            is_kept = is_lost and name in EXPLAINS["likeness"]
+            if self._missing.add(name, value) and not is_kept:
+                self._off.pop(name, None)
         if not isfinite(values.get("veil", 0.0)):
             self._off.pop("veil", None)  # what cannot be told any more explains nothing
         self.odd = self._odd_one(values)
@@ -315,9 +321,6 @@ class _Values:
             _fault(name, much, self._watches[name].deviation)
             for name, much in _explained(beyond, self._off).items()
         ]
-        for name, value in values.items():
-            if name in self._drifts and isfinite(value):
-                self._drifts[name].add(value)
         self._sort(found)
 
     def add_score(self, score: float) -> None:

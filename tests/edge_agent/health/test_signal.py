@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.types import Reading
+from edge_agent.health.commissioning import LEAST
 from edge_agent.health.signal import clipped_share, measure_signal, repeated_share
-from edge_agent.simulator.disturbance import disturbed_signal
+from edge_agent.simulator.disturbance import DROPOUTS, disturbed_signal
 
 
 def reading(samples: np.ndarray, rpm: float | None = 1500.0) -> Reading:
@@ -68,6 +69,21 @@ def test_samples_that_repeat_are_counted_and_clipped_ones_are_not() -> None:
     assert repeated_share(np.clip(shaft(), -0.9, 0.9)) == 0
     held = disturbed_signal(shaft()[:, None].astype(np.float32), "dropouts", 2)
     assert repeated_share(held[:, 0]) == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("rms_steps", [4.0, 2.0, 1.0])
+def test_a_coarse_sensor_repeats_samples_by_nature(rms_steps: float) -> None:
+    """The lower the load, the more of them; no more than LEAST allows are counted."""
+    coarse = np.round(np.random.default_rng(1).normal(0, rms_steps, 8000))
+    assert (coarse[1:] == coarse[:-1]).mean() > 0.05
+    assert repeated_share(coarse) < 0.5 * LEAST["repeated"]
+
+
+@pytest.mark.parametrize("strength", [1, 2, 3])
+def test_dropouts_of_a_coarse_sensor_are_still_counted(strength: int) -> None:
+    coarse = np.round(shaft() * 10)[:, None].astype(np.float32)
+    held = disturbed_signal(coarse, "dropouts", strength)[:, 0]
+    assert repeated_share(held) == pytest.approx(DROPOUTS[strength], rel=0.25)
 
 
 def test_a_short_reading_is_refused() -> None:

@@ -19,6 +19,7 @@ from edge_agent.health.commissioning import (
     read_commissioning,
     write_commissioning,
 )
+from edge_agent.health.limits import FORGOTTEN
 from edge_agent.health.watch import CURES, CameraWatch, SensorWatch, build_watch
 from edge_agent.simulator.disturbance import (
     CameraFault,
@@ -239,6 +240,34 @@ def test_a_reading_of_an_open_contact_alone_is_odd() -> None:
     # A louder machine is the machine's own business.
     watch.add(replace(machine(101), signal=machine(101).signal * np.float32(100)))
     assert watch.odd is None
+
+
+def test_a_rate_that_cannot_be_measured_any_more_is_forgotten() -> None:
+    learner = SensorLearner()
+    for k in range(80):
+        learner.add(machine(k))
+    watch = SensorWatch(learner.learn())
+    for k in range(100, 120):
+        watch.add(replace(machine(k), rate_hz=7840.0))
+    assert [fault.kind for fault in watch.faults] == ["rate"]
+    for k in range(200, 200 + FORGOTTEN):
+        assert [fault.kind for fault in watch.faults] == ["rate"], "one gap says nothing"
+        watch.add(replace(machine(k), rpm=None))
+    assert watch.faults == ()
+
+
+def test_a_camera_that_was_moved_until_its_marks_are_lost_stays_a_fault(
+    learned: ChannelCommissioning,
+) -> None:
+    def moved(k: int, right: int) -> Image:
+        return np.roll(healthy_frame(k), right, axis=1)
+
+    watch = after(learned, [moved(k, 8) for k in range(300, 320)])
+    assert watch.faults[0].kind == "shift"
+    for k in range(320, 320 + 4 * FORGOTTEN):
+        watch.add(moved(k, 40))
+        assert watch.faults[0].is_severe
+    assert {fault.kind for fault in watch.faults} <= {"shift", "mark"}
 
 
 def test_the_file_is_read_as_it_was_written(learned: ChannelCommissioning, tmp_path: Path) -> None:
