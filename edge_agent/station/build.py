@@ -42,7 +42,7 @@ from edge_agent.station.config import (
     StationConfig,
     VibrationChannel,
 )
-from edge_agent.station.seen_with import refuse_other_camera
+from edge_agent.station.seen_with import refuse_other_camera, warn_of_earlier_version
 from edge_agent.update.config import TrustTable
 
 ASIDE = Aside()
@@ -170,6 +170,7 @@ def watched(
     refuse_other_camera(learned, channel, path)
     if memory.watch is None:
         memory.watch = build_watch(learned)
+        warn_of_earlier_version(learned, channel.name)
     return WatchedInspector(inspector, memory.watch)
 
 

@@ -1,14 +1,20 @@
-"""What the learnt limits of a camera hang on: its driver, its settings and the view."""
+"""What learnt limits hang on: a camera's driver, its settings and the view; the agent's version."""
 
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.health.commissioning import ChannelCommissioning
 from edge_agent.station.config import Channel, ImageChannel
+
+LOG = logging.getLogger("lineside.station")
+
+ALWAYS_LEARNT = {"image": ("flicker",), "vibration": ("repeated",)}
+"""Kind of a channel -> limits that every commissioning learns, but one of an earlier version."""
 
 
 def seen_with(channel: Channel) -> str:
@@ -38,4 +44,15 @@ def refuse_other_camera(learned: ChannelCommissioning, channel: Channel, path: P
             f"channel {channel.name} was commissioned with other settings of its camera or view",
             where=str(path),
             cure="let good parts pass and learn again (`lineside-agent commission`)",
+        )
+
+
+def warn_of_earlier_version(learned: ChannelCommissioning, name: str) -> None:
+    """Say in the log what of a channel is not watched, as an earlier version commissioned it."""
+    missing = [one for one in ALWAYS_LEARNT.get(learned.kind, ()) if one not in learned.limits]
+    if missing:
+        LOG.warning(
+            "channel %s: an earlier version commissioned it, %s is not watched; commission again",
+            name,
+            ", ".join(missing),
         )

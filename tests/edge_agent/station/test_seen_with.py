@@ -8,8 +8,9 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.health.commissioning import ChannelCommissioning
+from edge_agent.health.limits import Limit
 from edge_agent.station.config import Channel, StationConfig
-from edge_agent.station.seen_with import refuse_other_camera, seen_with
+from edge_agent.station.seen_with import refuse_other_camera, seen_with, warn_of_earlier_version
 
 VIEW = {"left": 0.25, "width": 0.5}
 
@@ -48,3 +49,15 @@ def test_limits_hold_for_the_camera_and_view_they_were_learnt_with(
 
 def test_a_sensor_has_no_view() -> None:
     assert seen_with(channel("vibration")) == ""
+
+
+@pytest.mark.parametrize(("kind", "name"), [("image", "flicker"), ("vibration", "repeated")])
+def test_what_an_earlier_version_did_not_learn_is_said(
+    kind: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = Limit(level=0.0, reach=0.1, step=0.1)
+    of_now = ChannelCommissioning(kind=kind, parts=120, limits={name: limit})
+    warn_of_earlier_version(of_now, "top")
+    assert caplog.text == ""
+    warn_of_earlier_version(of_now.model_copy(update={"limits": {"level": limit}}), "top")
+    assert f"{name} is not watched; commission again" in caplog.text
