@@ -61,11 +61,11 @@ def current_name(name: str) -> str:
 
 def choose_architecture(config: FitConfig, dataset: Dataset) -> Architecture[Any]:
     """The architecture of a fit: by its name, or for `auto` what suits the data set, else the
-    default of its task.
+    default of its task; also where options are given, which are the default's.
     """
     task = dataset.config.task
     row = find_architecture(config.model, task, config.weights)
-    if config.model != "auto" or not row.uses_weights:
+    if config.model != "auto" or not row.uses_weights or config.options:
         return row
     known = [one for one in architectures().values() if task in one.tasks and one.suits]
     return next((one for one in known if one.suits and one.suits(dataset, config)), row)

@@ -36,6 +36,9 @@ LEAST_OF_COVARIANCE = 60
 """Images of a label from which on it has a covariance of its own."""
 RIDGE = 0.05
 """Added to each variance, in parts of it."""
+LEAST_GROUPS = 4
+"""Groups from which on their own spread gives a bound; Student's t of fewer has no useful width."""
+FEW_GROUPS_WIDTH = 9.0
 LEAST_SPREAD = 0.03
 """A statistic that hardly varies in training counts as if it varied by this: light drifts."""
 
@@ -83,14 +86,22 @@ def next_bound(values: NDArray[np.float64], groups: NDArray[np.str_], share: flo
     """What at most `share` of further values exceed: a prediction bound by Student's t.
 
     Sharpness and detail are logs of means over many fields, so nearly normal. Parts of one group
-    are alike: groups are counted, not values. Never below what was seen and `share` allows.
+    are alike: groups are counted, not values, and each weighs the same. Of fewer than LEAST_GROUPS
+    no spread is learnt: FEW_GROUPS_WIDTH deviations of the values. Never below what was seen and
+    `share` allows.
     """
-    count = max(len(set(groups.tolist())), 2)
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     largest = float(np.quantile(values, 1 - share, method="higher"))
     if len(values) < 2:
         return largest
+    count = len(sizes)
+    if count < LEAST_GROUPS:
+        return max(largest, float(values.mean() + FEW_GROUPS_WIDTH * values.std(ddof=1)))
+    weight = 1 / sizes[place] / count
+    mean = float(weight @ values)
+    spread = np.sqrt(weight @ (values - mean) ** 2 * count / (count - 1))
     wide = float(student.ppf(1 - share, count - 1)) * np.sqrt(1 + 1 / count)
-    return max(largest, float(values.mean() + wide * values.std(ddof=1)))
+    return max(largest, float(mean + wide * spread))
 
 
 def _widest(limits: list[_Limits]) -> _Limits:

@@ -27,7 +27,8 @@ LEAST = 8
 @dataclass(frozen=True)
 class GoodOnlyCut:
     """extreme: indices of the scores left out, the highest first; with_all: what the threshold
-    would be with them; bound: the chance at most with which a new good part is rejected.
+    would be with them; bound: the chance at most with which a new good part is rejected by the
+    function that gave all scores; of cross-fitted scores about that.
     """
 
     threshold: float
@@ -37,10 +38,17 @@ class GoodOnlyCut:
     with_all: float
 
 
-def good_only_cut(scores: Scores, share: float, groups: Sequence[str] | None = None) -> GoodOnlyCut:
+def good_only_cut(
+    scores: Scores,
+    share: float,
+    groups: Sequence[str] | None = None,
+    cross_fitted: bool = False,
+) -> GoodOnlyCut:
     """The threshold at which about `share` of good parts are rejected, higher scores being worse.
 
     groups: of each score; parts of a group are no independent witnesses. None: each is its own.
+    cross_fitted: whether each score is of a model without its group, not of the one that will
+    judge; ranks then bound nothing strictly, and the rule says so.
     """
     weight = _weights(len(scores), groups)
     count = round(float(weight.sum()))
@@ -58,10 +66,16 @@ def good_only_cut(scores: Scores, share: float, groups: Sequence[str] | None = N
         cut, with_all = max(cut, tail), max(float(scores.max()), whole)
         rule = f"{share:.1%} of good parts by the tail of {counted}"
         rule += f" without the {len(extreme)} most extreme" if extreme else ""
-        rule += f"; at most {bound:.1%} whatever their distribution (conformal)"
+        rule += "; " + _promise(bound, cross_fitted)
     else:
         with_all = cut
     return GoodOnlyCut(_above(cut), rule, bound, extreme, _above(with_all))
+
+
+def _promise(bound: float, cross_fitted: bool) -> str:
+    if cross_fitted:
+        return f"about {bound:.1%} at most by their ranks (cross-fitted: no strict bound)"
+    return f"at most {bound:.1%} whatever their distribution (conformal)"
 
 
 def _weights(count: int, groups: Sequence[str] | None) -> Scores:

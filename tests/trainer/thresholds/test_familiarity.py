@@ -169,6 +169,25 @@ def test_the_next_group_stays_below_its_bound(groups: int, parts_each: int) -> N
     assert over <= 20  # of 400; 8 are expected
 
 
+def test_a_group_of_many_parts_weighs_as_one() -> None:
+    """The truth is drawn: seven groups of 2 parts and one of 200; groups differ by 1."""
+    dice = np.random.default_rng(4)
+    names = np.arange(8).repeat([2] * 7 + [200]).astype(str)
+    over = 0
+    for _ in range(400):
+        centres = dice.normal(0, 1, 9)
+        values = centres[names.astype(int)] + dice.normal(0, 0.3, len(names))
+        over += centres[8] + dice.normal(0, 0.3) > next_bound(values, names, 0.02)
+    assert over <= 20  # of 400; 8 are expected
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_few_groups_have_a_bound_that_still_refuses(groups: int) -> None:
+    values = np.random.default_rng(1).normal(0, 1, 60)
+    bound = next_bound(values, (np.arange(60) % groups).astype(str), 0.00025)
+    assert 6 < bound < 12
+
+
 def test_few_parts_have_a_gate_that_says_its_bound() -> None:
     few = learnt(12)
     assert "of 12 good" in few.chosen_by

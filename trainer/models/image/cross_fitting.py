@@ -114,7 +114,8 @@ def own_cut(training: Training, cross_fitted: Floats) -> OwnCut:
     parts = np.unique(sample)
     scores = np.array([worse[sample == one].max() for one in parts], np.float64)
     groups = training.dataset.groups()
-    cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT, [groups[one] for one in parts])
+    named = [groups[one] for one in parts]
+    cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT, named, cross_fitted=True)
     chosen_by = f"{cut.rule}; each scored without its group"
     scoring = Scoring(kind="anomaly", windows="max", threshold=cut.threshold, chosen_by=chosen_by)
     paths = [training.dataset.samples[one].path for one in parts]

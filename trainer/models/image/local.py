@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
@@ -54,6 +54,12 @@ SMALL = 0.01
 MARKED = 0.8
 """The share of the bad pictures that must have a mask for that."""
 
+CROSS_FITTED = "the head was fitted on validation images too; cross-fitted heads scored them"
+NOT_CROSS_FITTED = (
+    "the head was fitted on validation images too and scored them itself, as a label has too few "
+    "groups to leave one out: the threshold is too sure of itself; take pictures of more groups"
+)
+
 Item = TypeVar("Item")
 
 MOST_LOOKED_AT = 60
@@ -61,14 +67,17 @@ MOST_LOOKED_AT = 60
 
 
 def suits(dataset: Dataset, config: FitConfig) -> bool:
-    """Whether the pictures are good or of one defect, and masks mark small defects."""
+    """Whether the pictures are good or of one defect, and readable masks mark small defects."""
     if _fault(dataset, config):
         return False
     masks = [dataset.samples[int(one)].mask for one in np.flatnonzero(dataset.is_bad())]
     named = [name for name in masks if name]
     if not named or len(named) < MARKED * len(masks):
         return False
-    shares = [float((read_mask(dataset.root / one) > 0).mean()) for one in _evenly(named)]
+    try:
+        shares = [float((read_mask(dataset.root / one) > 0).mean()) for one in _evenly(named)]
+    except InputError:
+        return False
     return 0 < float(np.median(shares)) <= SMALL
 
 
@@ -125,7 +134,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
     pictures = marked_pictures(both, both.train, features)
     shapes = [one.shape[1:] for one in features]
     head = defect_head.head_network(shapes, shapes[0][0])
-    peaks = _cross_fitted_peaks(both, pictures, head)
+    peaks, left_out_once = _cross_fitted_peaks(both, pictures, head)
     scale = logit_scale(peaks, pictures.bad)
     everything = np.arange(len(pictures.bad))
     defect_head.set_head(network, fit_cells(both, pictures, everything, head), scale)
@@ -136,7 +145,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
     marked = int(pictures.covered.any(axis=(1, 2)).sum())
     notes = (
         f"cells of {len(peaks)} pictures, of which {marked} have a mask; the worst cell decides",
-        "the head was fitted on validation images too; cross-fitted heads scored them",
+        CROSS_FITTED if left_out_once else NOT_CROSS_FITTED,
     )
     history: list[Mapping[str, float]] = [{"epoch": 1.0, "pictures": float(len(peaks))}]
     return Fitted(network, history, notes, cross_fitted=logits.astype(np.float32))
@@ -169,14 +178,17 @@ def calibration_of(training: Training[NoOptions], fitted: Fitted | None = None) 
     return np.asarray(inputs[chosen])
 
 
-def _cross_fitted_peaks(training: Training, pictures: MarkedPictures, head: keras.Model) -> Floats:
-    """(N,) the worst cell of each picture by a head that saw none of its group.
+def _cross_fitted_peaks(
+    training: Training, pictures: MarkedPictures, head: keras.Model
+) -> tuple[Floats, bool]:
+    """(N,) the worst cell of each picture by a head that saw none of its group, and True.
 
-    Where a label has one group only nothing can be left out: the head of all pictures scores them.
+    False where a label has too few groups to leave one out: the head of all pictures scores them.
     """
     groups = np.array(training.dataset.groups())[training.train.sample]
     everything = np.arange(len(groups))
-    folds = left_out(pictures.bad.astype(np.int64), groups) or [(everything, everything)]
+    without = left_out(pictures.bad.astype(np.int64), groups)
+    folds = without or [(everything, everything)]
     peaks = np.zeros(len(groups), np.float32)
     with training.progress.steps("heads without a share of the groups", len(folds)) as bar:
         for seen, held in folds:
@@ -184,7 +196,7 @@ def _cross_fitted_peaks(training: Training, pictures: MarkedPictures, head: kera
             defect_head.set_head(head, weights, (1.0, 0.0))
             peaks[held] = heats(head, pictures, held).max(axis=(1, 2))
             bar.advance()
-    return peaks
+    return peaks, bool(without)
 
 
 def _refuse_unmarked(training: Training[NoOptions]) -> None:

@@ -108,6 +108,8 @@ def test_an_odd_good_part_is_named_and_does_not_move_the_threshold(training: Tra
     cut = own_cut(numbered(training, inputs, np.arange(31)), scores.reshape(-1))
     assert cut.scoring.threshold < 1
     (note,) = cut.notes
+    assert "no strict bound" in cut.scoring.chosen_by
+    assert "whatever their distribution" not in cut.scoring.chosen_by
     assert "4.png (5.00): look whether they are good" in note
 
 

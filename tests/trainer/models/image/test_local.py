@@ -13,11 +13,12 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.infer.runtime_choice import open_runtime
 from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.architectures import choose_architecture
 from trainer.models.image import local
-from trainer.workflow.experiment import run_experiment
+from trainer.workflow.experiment import prepare_training, run_experiment
 
 CONFIG = FitConfig(weights="none", model="local", image=ImageTable(size_px=128))
 
@@ -93,6 +94,18 @@ def test_auto_takes_it_where_masks_mark_small_defects(tmp_path: Path) -> None:
     assert choose_architecture(config, bare).name == "transfer"
 
 
+def test_auto_with_options_of_transfer_takes_transfer(tmp_path: Path) -> None:
+    dataset = load_dataset(specked(tmp_path))
+    config = FitConfig(weights="imagenet", options={"head": "linear"})
+    assert choose_architecture(config, dataset).name == "transfer"
+
+
+def test_auto_leaves_an_unreadable_mask_to_transfer(tmp_path: Path) -> None:
+    dataset = load_dataset(specked(tmp_path))
+    (tmp_path / next(one.mask for one in dataset.samples if one.mask)).write_bytes(b"no picture")
+    assert choose_architecture(FitConfig(weights="imagenet"), dataset).name == "transfer"
+
+
 def test_auto_leaves_large_defects_to_transfer(tmp_path: Path) -> None:
     dataset = load_dataset(specked(tmp_path, speck=9))
     assert choose_architecture(FitConfig(weights="imagenet"), dataset).name == "transfer"
@@ -130,3 +143,20 @@ def test_it_finds_specks_in_float_and_in_int8(tmp_path: Path) -> None:
     inputs = experiment.held_out.inputs
     coarse = np.concatenate([runtime.invoke([one[None]])[0] for one in inputs])
     assert (coarse.argmax(axis=1) == experiment.test.outputs.argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_backbone")
+@pytest.mark.parametrize(
+    ("lots", "said"), [(True, "cross-fitted heads scored them"), (False, "scored them itself")]
+)
+def test_it_says_whether_heads_without_a_group_scored(
+    tmp_path: Path, lots: bool, said: str
+) -> None:
+    dataset = load_dataset(specked(tmp_path))
+    split = plan_split(dataset, CONFIG)
+    training = prepare_training(split, CONFIG, local.ARCHITECTURE, SilentProgress())
+    if not lots:
+        samples = tuple(replace(one, group="one") for one in dataset.samples)
+        training = replace(training, dataset=replace(dataset, samples=samples))
+    assert said in " ".join(local.fit(training).notes)
