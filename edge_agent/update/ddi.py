@@ -22,8 +22,11 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.model.bundle import MAX_BYTES
 from edge_agent.contracts.model.manifest import Sha256
+from edge_agent.update.cut_off import pool_until
 
 TIMEOUT_S = 20.0
+ANSWER_S = 30.0
+"""The longest that a request takes which is no download, however slowly its answer drips."""
 MOST_ANSWER_BYTES = 1 << 20
 MOST_DETAIL = 500
 """Characters of a message that every version of the server keeps."""
@@ -154,9 +157,7 @@ class DdiServer:
         self.where = f"{self._server}/{place}"
         self._login = login
         self._clock = clock
-        self._pool = urllib3.PoolManager(
-            timeout=TIMEOUT_S, retries=False, ca_certs=str(ca) if ca else None
-        )
+        self._ca = str(ca) if ca else None
 
     def base(self) -> Base:
         """What is to do now."""
@@ -200,7 +201,8 @@ class DdiServer:
         self._refuse_strange(address)
         headers = self._headers(address) | {"Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={offset}-"} if offset else {}
-        with self._request("GET", address, headers=headers) as answer:
+        most_s = ANSWER_S + _longest_s(artifact)
+        with self._request("GET", address, most_s, headers=headers) as answer:
             if answer.status not in (200, 206):
                 raise _refused(answer.status, address)
             at = offset if answer.status == 206 else 0
@@ -212,7 +214,7 @@ class DdiServer:
     def _bounded(
         self, answer: urllib3.BaseHTTPResponse, at: int, artifact: Artifact
     ) -> Iterator[tuple[int, bytes]]:
-        end_ns = self._clock.mono_ns() + (60 + artifact.size / LEAST_BYTES_S) * 1e9
+        end_ns = self._clock.mono_ns() + _longest_s(artifact) * 1e9
         length = answer.headers.get("Content-Length", "")
         if re.fullmatch("[0-9]{1,18}", length) and at + int(length) != artifact.size:
             what = f"a file of {at + int(length)} bytes, {artifact.size} were announced"
@@ -276,18 +278,26 @@ class DdiServer:
 
     @contextmanager
     def _request(
-        self, method: str, address: str, **given: Any
+        self, method: str, address: str, most_s: float | None = None, **given: Any
     ) -> Iterator[urllib3.BaseHTTPResponse]:
+        settings = {"timeout": TIMEOUT_S, "retries": False, "ca_certs": self._ca}
         try:
-            answer = self._pool.request(method, address, preload_content=False, **given)
-            try:
-                yield answer
-            finally:
-                answer.close()
+            with pool_until(most_s or ANSWER_S, **settings) as (pool, cut):
+                answer = pool.request(method, address, preload_content=False, **given)
+                try:
+                    yield answer
+                finally:
+                    answer.close()
+                if cut.is_over:  # what was cut may look like an answer
+                    raise TimeoutError("the answer takes too long")
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DeviceError(
                 f"cannot be reached ({error})", where=address, cure="check network and --ca"
             ) from error
+
+
+def _longest_s(artifact: Artifact) -> float:
+    return 60 + artifact.size / LEAST_BYTES_S
 
 
 def _refused(status: int, address: str) -> DeviceError:

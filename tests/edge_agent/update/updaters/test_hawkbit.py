@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
-from edge_agent.update import download
+from edge_agent.update import ddi, download
 from edge_agent.update.bundle_update import Station, journal_of
 from edge_agent.update.ddi import DdiServer
 from edge_agent.update.folder import Folder, make_folder
@@ -141,6 +144,32 @@ def test_a_redirection_is_not_followed(line: Line, hawkbit: Hawkbit, tmp_path: P
     with pytest.raises(DeviceError, match=r"redirects \(302\), which is not followed"):
         server.base()
     assert not client(line, hawkbit).poll()
+
+
+def test_a_dripping_answer_is_cut_and_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ddi, "ANSWER_S", 0.4)
+    stop = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        there, _ = listening.accept()
+        with there, contextlib.suppress(OSError):
+            there.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not stop.wait(0.05):
+                there.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=[listening])
+        thread.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = DdiServer(address, TENANT, TARGET, f"TargetToken {TOKEN}", None, SystemClock())
+        guard = threading.Timer(20, stop.set)
+        guard.start()
+        with pytest.raises(DeviceError, match="the answer takes too long"):
+            server.feedback("1", "proceeding")
+        assert not stop.is_set()
+        guard.cancel()
+        stop.set()
+        thread.join()
 
 
 @pytest.mark.parametrize(
