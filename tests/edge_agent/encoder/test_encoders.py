@@ -198,8 +198,9 @@ def test_gate_moves_where_the_part_is_however_the_belt_runs_and_stops() -> None:
         gate = TimedOutput(
             device, rule, "reject", name="gate", clock=CLOCK, place=follower.track.at
         )
-        gate.open()
+        # Before the gate is open: where the belt is not known yet, it says so.
         assert wait_until(lambda: place(follower) == 0)
+        gate.open()
         trigger_ns = CLOCK.mono_ns()
         gate.expect("p1", trigger_ns)
         gate.write(Decision("p1", Verdict.PASS, "accept", "", 1.0, (), trigger_ns=trigger_ns))
