@@ -105,8 +105,8 @@ def test_killed_installs_leave_the_old_bundle_or_the_new_one(
         assert slot.min_version == slot.version
         home = root / "bundles" / "brightness"
         cut_short += number != confirmed or any((home / "slots").glob(".new*"))
-        # On a busy computer an install takes longer than the first ones did.
-        longest_s *= 1.3 if number == done else 1.0
+        # On a busy computer an install takes longer than the first one did, or that one did.
+        longest_s *= 1.3 if number == done else 0.5 if number > done + 4 else 1.0
         done = number
     assert done > 5
     install(files[done + 1], root, passes)
