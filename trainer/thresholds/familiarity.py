@@ -34,6 +34,8 @@ LEAST_OF_LABEL = 10
 """Images of a label below which it takes the widest limits of the others."""
 LEAST_OF_COVARIANCE = 60
 """Images of a label from which on it has a covariance of its own."""
+WHITE_NOISE = 3.6
+"""Sharpness of white noise, at the least: 3.6 to 4.4 for inputs of 64 to 224 px."""
 RIDGE = 0.05
 """Added to each variance, in parts of it."""
 LEAST_GROUPS = 4
@@ -68,7 +70,7 @@ def fit_familiarity(
         name: _Limits(
             good_quantile(held_out[named == name], DISTANT)[0],
             -next_bound(-sharp[named == name], members[named == name], SOFT),
-            next_bound(sharp[named == name], members[named == name], NOISY),
+            _noise_limit(next_bound(sharp[named == name], members[named == name], NOISY)),
             -next_bound(-seen[named == name], members[named == name], EMPTY),
         )
         for name in names
@@ -102,6 +104,13 @@ def next_bound(values: NDArray[np.float64], groups: NDArray[np.str_], share: flo
     spread = np.sqrt(weight @ (values - mean) ** 2 * count / (count - 1))
     wide = float(student.ppf(1 - share, count - 1)) * np.sqrt(1 + 1 / count)
     return max(largest, float(mean + wide * spread))
+
+
+def _noise_limit(sharpest: float) -> float:
+    """Halfway from the sharpest good part to white noise: what lies there is known, so a part that
+    is a little sharper than its bound is not called noise.
+    """
+    return max(sharpest, (sharpest + WHITE_NOISE) / 2)
 
 
 def _widest(limits: list[_Limits]) -> _Limits:

@@ -17,7 +17,12 @@ from edge_agent.contracts.image.familiarity import (
     image_statistics,
     sharpness,
 )
-from trainer.thresholds.familiarity import FALSE_ALARMS, fit_familiarity, next_bound
+from trainer.thresholds.familiarity import (
+    FALSE_ALARMS,
+    WHITE_NOISE,
+    fit_familiarity,
+    next_bound,
+)
 
 SIDE = 64
 PASS = Judgement(Verdict.PASS, "ok", 0.1, 0.5)
@@ -212,3 +217,19 @@ def test_the_distance_is_that_of_the_whitened_statistics() -> None:
         label="good", mean=mean.tolist(), whitening=rows, distance_limit=1, sharpness_limit=0
     )
     assert label.distance(seen) == pytest.approx(mahalanobis(seen, mean, triangle @ triangle.T))
+
+
+@pytest.mark.parametrize("side", [64, 128, 224])
+def test_white_noise_is_as_sharp_as_the_limit_of_noise_supposes(side: int) -> None:
+    dice = np.random.default_rng(side)
+    large = dice.integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    resized = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)[None]
+    for tiles in (dice.integers(0, 256, (1, side, side, 3)).astype(np.uint8), resized):
+        assert WHITE_NOISE <= sharpness(image_statistics(tiles)) < WHITE_NOISE + 1
+
+
+def test_a_part_a_little_sharper_than_those_learnt_is_no_noise(gate: Familiarity) -> None:
+    (label,) = gate.labels
+    known = max(sharpness(image_statistics(tiles)) for tiles in parts(1, 300))
+    assert label.sharpness_most is not None
+    assert known + 0.5 < label.sharpness_most < WHITE_NOISE
