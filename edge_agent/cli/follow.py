@@ -53,20 +53,12 @@ def _follow(args: argparse.Namespace) -> int:
     from edge_agent.rollout.work import Source
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
-    from edge_agent.update.bundle_update import Station
     from edge_agent.update.fetch import reader
-    from edge_agent.update.watches import Probation, ShadowGate, by_person
+    from edge_agent.update.watches import watched_station
 
     config = read_config(args.config)
     clock, state_dir = SystemClock(), config.station.state_dir
-    station = Station(
-        args.root,
-        self_test,
-        clock,
-        shadow=ShadowGate(state_dir),
-        promotion=by_person,
-        probation=Probation(state_dir, clock),
-    )
+    station = watched_station(args.root, self_test, clock, state_dir)
     source = Source(reader(args.source, args.ca), args.source)
     follower = Follower(_place(config, args.config), station, source)
     start_log(logging.INFO)

@@ -94,19 +94,10 @@ def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.Argum
 def _station(args: argparse.Namespace, source: Path | bytes | None = None) -> Station:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
-    from edge_agent.update.bundle_update import Station
-    from edge_agent.update.watches import Probation, ShadowGate, by_person
+    from edge_agent.update.watches import watched_station
 
-    clock, state = SystemClock(), args.state or args.root / "state"
-    return Station(
-        args.root,
-        self_test,
-        clock,
-        shadow=ShadowGate(state),
-        promotion=by_person,
-        probation=Probation(state, clock),
-        source=source,
-    )
+    state = args.state or args.root / "state"
+    return watched_station(args.root, self_test, SystemClock(), state, source)
 
 
 def _start(args: argparse.Namespace) -> int:

@@ -61,21 +61,13 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.log import flush_log, start_log
-    from edge_agent.update.bundle_update import Station
     from edge_agent.update.state_word import state_dir_of
     from edge_agent.update.updater import UPDATERS, Call
-    from edge_agent.update.watches import Probation, ShadowGate, by_person
+    from edge_agent.update.watches import watched_station
 
     clock = SystemClock()
     state = args.state_dir or state_dir_of(args.root / "station.toml")
-    station = Station(
-        args.root,
-        self_test,
-        clock,
-        shadow=ShadowGate(state),
-        promotion=by_person,
-        probation=Probation(state, clock),
-    )
+    station = watched_station(args.root, self_test, clock, state)
     start_log(logging.INFO)
     try:
         return UPDATERS.find(args.updater).run(Call(args, station, _say, stop_on_signals))

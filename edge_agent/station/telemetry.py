@@ -20,6 +20,7 @@ from edge_agent.contracts.wire.messages import wire_text
 from edge_agent.contracts.wire.observation import Observation
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.evidence.record import EvidenceRecord
+from edge_agent.messaging.every import Every
 from edge_agent.station.alarms import AlarmWatch
 from edge_agent.station.condition import MachineCondition
 from edge_agent.station.config import StationConfig, VibrationChannel
@@ -48,8 +49,7 @@ class Telemetry:
         self._alarms = AlarmWatch(name, [channel.name for channel in vibration])
         self._machines = {one.name: MachineCondition(name, one) for one in vibration}
         self._metrics = MetricsReport(name, config.station.state_dir, clock)
-        self._due_ns: dict[str, int] = {}
-        self._measure_ns: dict[str, int] = {}
+        self._timers: dict[tuple[str, str], Every] = {}
         self._zones: dict[str, str] = {}
         self._publish: Callable[[Outbound], None] | None = None
         self._confirmed: Callable[[], int] = lambda: 0
@@ -109,9 +109,8 @@ class Telemetry:
     ) -> ConditionMessage | None:
         """The condition where it is time again, or where its zone is worse than the last told."""
         every_s = self._table.condition_every_s
-        if not every_s or item.mono_ns < self._measure_ns.get(channel, 0):
+        if not self._is_due(channel, item.mono_ns, min(every_s, MEASURE_S), "measured"):
             return None
-        self._measure_ns[channel] = item.mono_ns + round(0.95e9 * min(every_s, MEASURE_S))
         found = machine.look(item, self._clock.utc_ns())
         if found is None:
             return None
@@ -121,12 +120,13 @@ class Telemetry:
         self._zones[channel] = found.zone or ""
         return found
 
-    def _is_due(self, channel: str, mono_ns: int, every_s: float) -> bool:
-        if not every_s or mono_ns < self._due_ns.get(channel, 0):
+    def _is_due(self, channel: str, mono_ns: int, every_s: float, what: str = "told") -> bool:
+        """Whether it is time again; never where `every_s` is 0."""
+        if not every_s:
             return False
         # A little early, so that one reading a second is not every second one.
-        self._due_ns[channel] = mono_ns + round(0.95e9 * every_s)
-        return True
+        timer = self._timers.setdefault((channel, what), Every(0.95 * every_s))
+        return timer.due(mono_ns)
 
     def _part(self, part_id: str, channel: str, row: ProcessRow) -> PartMessage:
         values: dict[str, float | str | None] = {}

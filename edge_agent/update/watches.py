@@ -7,8 +7,10 @@ from pathlib import Path
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.update.bundle_update import Station
 from edge_agent.update.journal import Journal
 from edge_agent.update.shadow_tally import read_tally
+from edge_agent.update.slots import SelfTest
 from edge_agent.update.state_word import read_state
 
 TAKE_UP_S = 60.0
@@ -19,6 +21,25 @@ LOOK_S = 0.5
 def by_person(journal: Journal) -> bool:
     """Whether nobody need promote the candidate (`promoted` is asked before)."""
     return not journal.by_person
+
+
+def watched_station(
+    root: Path,
+    self_test: SelfTest,
+    clock: Clock,
+    state_dir: Path,
+    source: Path | bytes | None = None,
+) -> Station:
+    """A station whose candidates prove themselves by its running agent and by persons."""
+    return Station(
+        root,
+        self_test,
+        clock,
+        shadow=ShadowGate(state_dir),
+        promotion=by_person,
+        probation=Probation(state_dir, clock),
+        source=source,
+    )
 
 
 class ShadowGate:

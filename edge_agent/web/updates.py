@@ -15,11 +15,11 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, LinesideError, RollbackError, StorageError
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle
-from edge_agent.update.bundle_update import Station, journal_of, opened
+from edge_agent.update.bundle_update import journal_of, opened
 from edge_agent.update.journal import Journal
 from edge_agent.update.shadow_tally import ShadowTally, read_tally
 from edge_agent.update.slots import SelfTest, SlotStatus, rollback, status
-from edge_agent.update.watches import Probation, ShadowGate, by_person
+from edge_agent.update.watches import watched_station
 from edge_agent.web.access import RefusedError
 from edge_agent.web.changes import ChangeLog
 
@@ -152,14 +152,7 @@ class Updates:
             work.start()
 
     def _decided(self, root: Path, who: str, promote: bool) -> None:
-        station = Station(
-            root,
-            self._self_test,
-            self._clock,
-            shadow=ShadowGate(self._state_dir),
-            promotion=by_person,
-            probation=Probation(self._state_dir, self._clock),
-        )
+        station = watched_station(root, self._self_test, self._clock, self._state_dir)
         try:
             with opened(station) as machine:
                 if promote:

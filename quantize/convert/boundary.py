@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from quantize.graph.flatbuffer import packed
+from quantize.graph.operator_codes import operator_code
 
 CROSSING = f"{FLOAT_PREFIX}crossing_"
 """Name of what stands behind a crossing tensor, whose index follows."""
@@ -82,22 +83,11 @@ def _tensor(graph: Any, index: int) -> int:
 
 def _cosine(tree: Any, given: int, gives: int) -> Any:
     op = schema.OperatorT()
-    op.opcodeIndex, op.inputs, op.outputs = _code(tree), [given], [gives]
+    op.opcodeIndex = operator_code(tree, schema.BuiltinOperator.COS)
+    op.inputs, op.outputs = [given], [gives]
     op.builtinOptionsType = schema.BuiltinOptions.CosOptions
     op.builtinOptions = schema.CosOptionsT()
     return op
-
-
-def _code(tree: Any) -> int:
-    """The place of COS among the operator codes, added where it is missing."""
-    for index, known in enumerate(tree.operatorCodes):
-        if known.builtinCode == schema.BuiltinOperator.COS:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.COS
-    code.version = 1
-    tree.operatorCodes.append(code)
-    return len(tree.operatorCodes) - 1
 
 
 def _is_cosine(tree: Any, op: Any) -> bool:

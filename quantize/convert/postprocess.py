@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from quantize.graph.flatbuffer import packed
+from quantize.graph.operator_codes import operator_code
 
 HALVED_BYTES = 1 << 14
 """Float constants from this size on are stored in half precision."""
@@ -77,23 +78,8 @@ def _halve_constants(model: Any, graph: Any) -> None:
         graph.tensors.append(half)
         widened.append((len(graph.tensors) - 1, index))
     if widened:
-        code = _dequantize_code(model)
+        code = operator_code(model, schema.BuiltinOperator.DEQUANTIZE, 3)
         graph.operators = [_widen(code, half, full) for half, full in widened] + graph.operators
-
-
-def _dequantize_code(model: Any) -> int:
-    """The place of DEQUANTIZE among the model's operator codes, added where it is missing."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    for index, known in enumerate(model.operatorCodes):
-        if known.builtinCode == schema.BuiltinOperator.DEQUANTIZE:
-            known.version = max(known.version, 3)
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = 3
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 def _widen(code: int, half: int, full: int) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from quantize.graph.flatbuffer import packed
+from quantize.graph.operator_codes import operator_code
 
 
 def pooled_maxima(model: bytes, exact: Sequence[str] = ()) -> bytes:
@@ -101,17 +102,5 @@ def _tensor(graph: Any, beside: int, name: str, shape: tuple[int, ...]) -> int:
 
 def _operator(tree: schema.ModelT, kind: int, inputs: list[int], outputs: list[int]) -> Any:
     made = schema.OperatorT()
-    made.opcodeIndex, made.inputs, made.outputs = _code(tree, kind), inputs, outputs
+    made.opcodeIndex, made.inputs, made.outputs = operator_code(tree, kind), inputs, outputs
     return made
-
-
-def _code(tree: schema.ModelT, kind: int) -> int:
-    """The place of an operator among the model's operator codes, added where it is missing."""
-    kinds = [known.builtinCode for known in tree.operatorCodes]
-    if kind in kinds:
-        return kinds.index(kind)
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = kind
-    code.version = 1
-    tree.operatorCodes.append(code)
-    return len(kinds)

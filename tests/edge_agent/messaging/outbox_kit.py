@@ -25,6 +25,8 @@ def open_outbox(
     busy_s: float = 0.05,
     clock: Clock | None = None,
     on_commit: Callable[[], None] = lambda: None,
+    gather_s: float = 0.0,
+    batch: int = 500,
 ) -> Outbox:
     """A started outbox of `station`; its count of parts is in `folder`.mem."""
     memory = folder.with_name(f"{folder.name}.mem")
@@ -36,7 +38,9 @@ def open_outbox(
         hand_over=hand_over,
         clock=clock or SystemClock(),
         on_commit=on_commit,
+        gather_s=gather_s,
         probe_s=0.05,
+        batch=batch,
     )
     outbox.start()
     return outbox

@@ -18,6 +18,7 @@ from edge_agent.messaging.acted_counter import ActedCounter
 from edge_agent.messaging.outbox import Outbox
 from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
+from tests.edge_agent.messaging.outbox_kit import open_outbox
 from tests.station_kit import verdict, wait_until
 
 NOTE = verdict(part_id="n" * 250)
@@ -201,17 +202,9 @@ def test_messages_gather_for_the_disk_and_one_after_a_quiet_is_committed_at_once
     tmp_path: Path,
 ) -> None:
     commits: list[float] = []
-    outbox = Outbox(
-        OutboxStore(tmp_path, 64),
-        ActedCounter(tmp_path),
-        station="demo",
-        hand_over=4096,
-        clock=SystemClock(),
-        gather_s=60.0,
-        on_commit=lambda: commits.append(time.monotonic()),
-        probe_s=0.05,
+    outbox = open_outbox(
+        tmp_path, gather_s=60.0, on_commit=lambda: commits.append(time.monotonic())
     )
-    outbox.start()
     begun = len(commits)
     outbox.put(NOTE)
     assert wait_until(lambda: holds(outbox, 1))
@@ -226,17 +219,7 @@ def test_messages_gather_for_the_disk_and_one_after_a_quiet_is_committed_at_once
 
 
 def test_a_full_batch_does_not_wait_until_its_time_is_over(tmp_path: Path) -> None:
-    outbox = Outbox(
-        OutboxStore(tmp_path, 64),
-        ActedCounter(tmp_path),
-        station="demo",
-        hand_over=4096,
-        clock=SystemClock(),
-        gather_s=60.0,
-        probe_s=0.05,
-        batch=50,
-    )
-    outbox.start()
+    outbox = open_outbox(tmp_path, gather_s=60.0, batch=50)
     outbox.put(NOTE)
     assert wait_until(lambda: holds(outbox, 1))
     for _ in range(50):
