@@ -147,18 +147,20 @@ def lost_in_memory(
     A book on disk says how many numbers above `low` were settled, not which (edge_agent.messaging
     .row): it is told which were not.
     """
-    found = [r for r in noted if r.epoch not in books or _is_open(r, books[r.epoch], rows)]
+    there = {epoch: set(numbers) for epoch, numbers in rows.items()}
+    found = [
+        row
+        for row in noted
+        if (book := books.get(row.epoch)) is None
+        or (row.seq >= book.low and row.seq not in there.get(row.epoch, ()))
+    ]
     for epoch in {row.epoch for row in found} & books.keys():
-        book, there = books[epoch], set(rows.get(epoch, []))
+        book, on_disk = books[epoch], there.get(epoch, ())
         unsettled = {row.seq for row in found if row.epoch == epoch}
         known = [n for n in range(book.next_seq - 1, book.low - 1, -1) if n not in unsettled]
-        known.sort(key=lambda number: number not in there)
+        known.sort(key=lambda number: number not in on_disk)
         book.above = set(known[: len(book.above)])
     return found
-
-
-def _is_open(row: Row, book: Book, rows: Mapping[str, list[int]]) -> bool:
-    return row.seq >= book.low and row.seq not in rows.get(row.epoch, [])
 
 
 def _range(there: list[int], next_seq: int, missing: int) -> tuple[int, int]:

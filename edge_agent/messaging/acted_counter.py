@@ -13,7 +13,6 @@ memory before the output acts, and blocks of numbers are reserved on disk ahead 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import mmap
 import os
@@ -28,11 +27,10 @@ from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.messaging.row import NUMBER_MAX
+from edge_agent.messaging.shared_memory import SHARED_MEMORY, file_prefix, new_map, read_own
 
 LOG = logging.getLogger("lineside.outbox")
 
-SHARED_MEMORY = Path("/dev/shm")
-"""A tmpfs: a store there never waits for the disk, as one to a mapped file of an SD card may."""
 BLOCK = 256
 """Numbers reserved at once; also the uncertainty after a power cut."""
 TOKEN_BYTES = 16
@@ -165,50 +163,31 @@ class ActedCounter:
         self._record = fresh
 
     def _shared(self, token: str) -> Path:
-        return self._memory / f"{self._prefix()}{token}"
-
-    def _prefix(self) -> str:
-        folder = hashlib.sha256(os.fsencode(self._note.parent.resolve())).hexdigest()[:16]
-        return f"lineside-{folder}-"
+        return self._memory / f"{file_prefix(self._note.parent)}{token}"
 
     def _map_count(self, path: Path, token: bytes) -> None:
-        # Shared memory is a folder of everybody: never follow or reuse what lies there.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            handle = os.open(path, flags, 0o600)
-            try:
-                os.write(handle, token + bytes(8))
-                self._map = mmap.mmap(handle, TOKEN_BYTES + 8)
-            finally:
-                os.close(handle)
+            self._map = new_map(path, TOKEN_BYTES + 8)
         except OSError as error:
             raise StorageError(
                 f"no shared memory for the count of parts ({error.strerror})",
                 where=str(path),
                 cure="free some of /dev/shm",
             ) from error
+        self._map[:TOKEN_BYTES] = token
         # One aligned store of eight bytes: a kill leaves the old count or the new one, no mixture.
         self._count = memoryview(self._map).cast("Q")
 
     def _counted(self, token: str) -> int | None:
         """The count of the run of `token`; None where the memory is gone or is another's."""
-        path = self._shared(token)
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                ours = os.fstat(handle).st_uid in (os.geteuid(), 0)
-                found = os.read(handle, TOKEN_BYTES + 8)
-            finally:
-                os.close(handle)
-        except OSError:
-            return None
-        if not ours or len(found) != TOKEN_BYTES + 8 or found[:TOKEN_BYTES].hex() != token:
+        found = read_own(self._shared(token), TOKEN_BYTES + 8)
+        if found is None or len(found) != TOKEN_BYTES + 8 or found[:TOKEN_BYTES].hex() != token:
             return None
         return memoryview(found).cast("Q")[COUNT_AT]
 
     def _forget_others(self, fresh: Path) -> None:
         with contextlib.suppress(OSError):
-            for path in self._memory.glob(f"{self._prefix()}*"):
+            for path in self._memory.glob(f"{file_prefix(self._note.parent)}*"):
                 if path != fresh:
                     path.unlink()
 

@@ -106,8 +106,8 @@ class OutboxWriter:
         newest = max([*self._books, note.last if note else ""], default="")
         self._next_id = max(self._next_id, self._store.last_id() + 1)
         self._restore(accounts.lost_in_log(logged, self._books))
-        left, rows = self._queue.left_by_last_run(), self._store.numbers()
-        self._restore(accounts.lost_in_memory(left, self._books, rows))
+        if left := self._queue.left_by_last_run():
+            self._restore(accounts.lost_in_memory(left, self._books, self._store.numbers()))
         for gap in accounts.unrecorded(self._books, last, doubtful):
             self._books[gap.epoch].settle_below(gap.last_seq + 1)
             self._note_loss(gap)

@@ -8,22 +8,19 @@ then loses is counted as before. After a power cut the memory is gone.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import mmap
-import os
 import secrets
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.messaging.row import Row
+from edge_agent.messaging.shared_memory import SHARED_MEMORY, file_prefix, new_map, read_own
 
 LOG = logging.getLogger("lineside.outbox")
 
-SHARED_MEMORY = Path("/dev/shm")
 HALF_BYTES = 512 << 10
 HEADER = struct.Struct("=IIHHQ")
 """Of a message: bytes and CRC-32 of its payload, bytes of epoch and stream, sequence number."""
@@ -61,21 +58,11 @@ class Unsaved:
         for path in self._files():
             with contextlib.suppress(OSError):
                 path.unlink()
-        # Shared memory is a folder of everybody: never follow or reuse what lies there.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         path = self._memory / f"{self._prefix()}{secrets.token_hex(8)}"
         try:
-            handle = os.open(path, flags, 0o600)
-            try:
-                # Reserved: a page of a full memory that is written first ends the process.
-                os.posix_fallocate(handle, 0, 2 * self._half_bytes)
-                self._map = mmap.mmap(handle, 2 * self._half_bytes)
-            finally:
-                os.close(handle)
+            self._map = new_map(path, 2 * self._half_bytes)
         except OSError as error:
             LOG.warning("%s: a kill may lose what waits for the disk: %s", path, error.strerror)
-            with contextlib.suppress(OSError):
-                path.unlink()
             return
         self._words = memoryview(self._map).cast("Q")
         self._path, self._active = path, 0
@@ -130,8 +117,7 @@ class Unsaved:
             self._words[half * self._half_bytes // 8] = end
 
     def _prefix(self) -> str:
-        folder = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:16]
-        return f"lineside-unsaved-{folder}-"
+        return file_prefix(self._folder, "unsaved-")
 
     def _files(self) -> list[Path]:
         with contextlib.suppress(OSError):
@@ -141,19 +127,7 @@ class Unsaved:
 
 def _rows_of(path: Path, most_bytes: int) -> Iterator[Row]:
     """The messages of a file of ours, those of the earlier half first."""
-    # Anybody may put a pipe there, whose opening would wait without end.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        handle = os.open(path, flags)
-        try:
-            found = os.fstat(handle)
-            ours = stat.S_ISREG(found.st_mode) and found.st_uid in (os.geteuid(), 0)
-            ours = ours and found.st_size <= most_bytes
-            content = os.read(handle, found.st_size) if ours else b""
-        finally:
-            os.close(handle)
-    except OSError:
-        return
+    content = read_own(path, most_bytes) or b""
     size = len(content) // 2
     rows = [list(_whole(content[k * size : (k + 1) * size])) for k in (0, 1)]
     yield from sorted((row for half in rows for row in half), key=lambda row: row[1:3])
