@@ -89,11 +89,12 @@ class Download:
             if missing > 0 and disk.f_bavail * disk.f_frsize < missing + RESERVE_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             was_begun = self._complete(stream, artifact)
-            if was_begun and _digest(stream) != artifact.hashes.sha256:
+            found = _digest(stream)
+            if was_begun and found != artifact.hashes.sha256:
                 # The beginning may be of another file, or lost by a power cut: once more.
                 stream.truncate(0)
                 self._complete(stream, artifact)
-            found = _digest(stream)
+                found = _digest(stream)
             os.fsync(stream.fileno())
         return found
 
