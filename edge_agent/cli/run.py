@@ -104,7 +104,7 @@ def _inspect(args: argparse.Namespace) -> int:
             listeners=_told(config, adapters, audit, page, hold, telemetry),
             observers=[*_shown(config, clock, ending, evidence, page), telemetry],
             hold=hold,
-            audit_head=lambda: audit.head if audit else "",
+            remembered=partial(_remembered, audit, evidence),
             output=_verdict_lines(args, clock, ending),
             keep_trying=not args.no_wait,
             supervisor=supervisor_of(os.environ),
@@ -113,6 +113,16 @@ def _inspect(args: argparse.Namespace) -> int:
         station.run(stop)
     print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
     return 0
+
+
+def _remembered(
+    audit: AuditRecorder | None, evidence: EvidenceRecorder | None
+) -> dict[str, object]:
+    """What audit log and evidence add to the health message."""
+    return {
+        "audit_head": (audit.head if audit else "") or None,
+        "evidence_lost": evidence.lost if evidence else 0,
+    }
 
 
 def _told(config: StationConfig, adapters: AdapterSet, *others: Listener | None) -> list[Listener]:
@@ -194,7 +204,7 @@ def _evidence_recorder(
         return None
     from edge_agent.evidence.recent import RecentItems
     from edge_agent.evidence.recorder import EvidenceRecorder
-    from edge_agent.station.relay import WAITING_EVIDENCE, Relay
+    from edge_agent.station.relay import evidence_disk
 
     folder = config.station.state_dir / "evidence"
     named = audit.name_content if audit else None
@@ -205,9 +215,7 @@ def _evidence_recorder(
     recorder = EvidenceRecorder(
         folder, config.evidence, name_content=named, on_kept=telemetry.keep, recent=recent
     )
-    disk = Relay(recorder.write, "the disk of evidence", WAITING_EVIDENCE)
-    ending.callback(disk.close)
-    recorder.write_by(disk.put)
+    ending.callback(evidence_disk(recorder).close)
     return recorder
 
 

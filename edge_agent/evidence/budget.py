@@ -21,6 +21,11 @@ MOST_KEYS = 1000
 """Different reasons that are remembered; then it begins anew."""
 
 
+def worth_of(cause: Cause) -> float:
+    """Which cause goes without first where not all can be kept: that of the least worth."""
+    return -LEFT_FOR_OTHERS[cause]
+
+
 class WritingBudget:
     """One thread at a time. mb_per_hour: of evidence that a station writes at most."""
 
@@ -61,11 +66,11 @@ class Repetitions:
             return True
         return self._left_out[key] + 1 >= REPETITIONS
 
-    def leave_out(self, key: tuple[str, str, str]) -> None:
-        """One was not kept."""
+    def leave_out(self, key: tuple[str, str, str], count: int = 1) -> None:
+        """So many were not kept."""
         if len(self._left_out) >= MOST_KEYS and key not in self._left_out:
             self._left_out.clear()
-        self._left_out[key] += 1
+        self._left_out[key] += count
 
     def take_count(self, key: tuple[str, str, str]) -> int:
         """One is kept: how many were left out since the one before."""

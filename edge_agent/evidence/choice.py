@@ -54,6 +54,10 @@ class Choice:
         """One is kept: how many like it were not, since the one before."""
         return self._repetitions.take_count(_key(verdict, cause))
 
+    def lose(self, verdict: ChannelVerdict, cause: Cause, left_out: int) -> None:
+        """One that was to be kept was not: it is left out, with those that it stood for."""
+        self._repetitions.leave_out(_key(verdict, cause), 1 + left_out)
+
     def spend(self, size: int) -> None:
         """So many bytes were written."""
         self._budget.spend(size)

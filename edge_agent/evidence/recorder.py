@@ -12,12 +12,13 @@ from pathlib import Path
 from edge_agent.contracts.core.errors import InputError, StorageError
 from edge_agent.contracts.core.types import Frame, Item, Reading, Unreadable
 from edge_agent.contracts.wire.observation import Observation
+from edge_agent.evidence.budget import worth_of
 from edge_agent.evidence.choice import Choice
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import Content, encode, encode_heat, kind_of, raw_sha256
 from edge_agent.evidence.folder import HEAT, object_path, records_folder, stem_of
 from edge_agent.evidence.labels import Missed, read_labels, write_labels
-from edge_agent.evidence.recent import RecentItems
+from edge_agent.evidence.recent import RecentItems, size_of
 from edge_agent.evidence.record import Cause, EvidenceRecord
 from edge_agent.evidence.store import EvidenceStore
 
@@ -33,6 +34,16 @@ class Chosen:
     cause: Cause
     left_out: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes of the memory while it waits."""
+        return size_of(self.observation)
+
+    @property
+    def worth(self) -> float:
+        """The less, the sooner it goes without where not all can be kept."""
+        return worth_of(self.cause)
+
 
 class EvidenceRecorder:
     """The observer of one station; any thread may call it.
@@ -40,7 +51,8 @@ class EvidenceRecorder:
     name_content: is told (part_id, observation's verdict, sha256) of every readable item, for the
     audit log. on_kept: is told of every item that is on disk. dice: the randomness of the samples.
     recent: the last items, whether worth it or not, so that one that is reported as missed can
-    still be kept. A disk that is full is logged once; what could not be kept is counted in `lost`.
+    still be kept. A disk that is full is logged once; what could not be kept, also because the disk
+    is slow, is counted in `lost`, and in `left_out` of the next one like it.
     """
 
     def __init__(
@@ -110,6 +122,12 @@ class EvidenceRecorder:
         with self._disk:
             self._keep(chosen)
 
+    def lose(self, chosen: Chosen) -> None:
+        """Count an item that was to be kept and is not: the disk is too slow for it, or full."""
+        with self._lock:
+            self.lost += 1
+            self._choice.lose(chosen.observation.verdict, chosen.cause, chosen.left_out)
+
     def _choose(self, observation: Observation, sha256: str, cause: Cause) -> None:
         with self._lock:
             left_out = self._choice.take_count(observation.verdict, cause)
@@ -146,7 +164,7 @@ class EvidenceRecorder:
             record = self._record(chosen, content, heat is not None)
             size = self._store.add(record, content, heat)
         except (StorageError, InputError, OSError) as error:
-            self.lost += 1
+            self.lose(chosen)
             if not self._fault:
                 LOG.error("evidence is not kept: %s", error)  # noqa: TRY400
             self._fault = str(error)

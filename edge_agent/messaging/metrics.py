@@ -43,6 +43,7 @@ FROM_HEALTH = {
     "late_at_gate": "Decisions that came when the part was at the gate already.",
     "went_through": "Bad parts among them, let through.",
     "unobserved": "Items that evidence or the page were too slow to look at.",
+    "evidence_lost": "Items worth keeping that a slow or full disk did not take.",
 }
 """Counts of the health message that are metrics, with their help texts."""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.observation import Observation, Observer
 from edge_agent.evidence.recent import size_of
+
+if TYPE_CHECKING:
+    from edge_agent.evidence.recorder import Chosen, EvidenceRecorder
 
 LOG = logging.getLogger("lineside.station")
 
@@ -21,15 +25,23 @@ WAITING_BYTES = 40_000_000
 """Of their frames and windows: ten frames of 1280x960."""
 WAITING_EVIDENCE = 6
 """Items that may wait for the disk of evidence, of those that are kept."""
+WORTH = {Verdict.PASS: 0, Verdict.NO_VERDICT: 1, Verdict.FAIL: 2}
 
 T = TypeVar("T")
+
+
+class _Waiting(NamedTuple, Generic[T]):
+    thing: T
+    size: int
+    worth: float
 
 
 class Relay(Generic[T]):
     """One taker with a queue and a thread of its own; `name` is for the log.
 
-    The drop rule: when `waiting` things wait, or `most_bytes` by their size, the oldest is dropped
-    and counted. One that is larger waits alone.
+    The drop rule: when more than `waiting` things wait, or `most_bytes` by their size, the one of
+    the least worth is dropped, the oldest of those alike, and counted; `on_drop` is told of it.
+    One that is larger waits alone.
     """
 
     def __init__(
@@ -40,66 +52,96 @@ class Relay(Generic[T]):
         *,
         size_of: Callable[[T], int] = lambda _: 0,
         most_bytes: int = WAITING_BYTES,
+        worth_of: Callable[[T], float] | None = None,
+        on_drop: Callable[[T], None] = lambda _: None,
     ) -> None:
         self.dropped = 0
         self._take = take
-        self._size_of = size_of
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._count_lock = threading.Lock()
+        self._most, self._most_bytes = waiting, most_bytes
+        self._size_of, self._worth_of, self._on_drop = size_of, worth_of, on_drop
         self._name = name
-        self._queue: queue.Queue[T | None] = queue.Queue(waiting)
+        self._change = threading.Condition()
+        self._queue: deque[_Waiting[T]] = deque()
+        self._bytes = 0
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"relay-{name}", daemon=True)
         self._thread.start()
 
-    def put(self, thing: T | None) -> None:
+    def put(self, thing: T) -> None:
         """Hand a thing over; never waits."""
-        size = 0 if thing is None else self._size_of(thing)
-        while self._count(size) > self._most_bytes and size and not self._queue.empty():
-            self._count(-size)
-            self._drop_oldest()
-        while True:
-            try:
-                self._queue.put_nowait(thing)
-            except queue.Full:
-                self._drop_oldest()
-            else:
-                return
+        worth = self._worth_of(thing) if self._worth_of else 0
+        one = _Waiting(thing, self._size_of(thing), worth)
+        with self._change:
+            self._queue.append(one)
+            self._bytes += one.size
+            gone = [self._drop_one() for _ in iter(self._is_beyond, False)]
+            self._change.notify()
+        for dropped in gone:
+            self._on_drop(dropped)
 
     def close(self, limit_s: float = 5.0) -> None:
         """Let the taker have what waits, for at most `limit_s`."""
-        self.put(None)
+        with self._change:
+            self._closing = True
+            self._change.notify()
         self._thread.join(limit_s)
 
-    def _drop_oldest(self) -> None:
-        try:
-            gone = self._queue.get_nowait()
-        except queue.Empty:
-            return  # the taker was faster
-        if gone is not None:
-            self._count(-self._size_of(gone))
+    def _is_beyond(self) -> bool:
+        count = len(self._queue)
+        return count > self._most or (count > 1 and self._bytes > self._most_bytes)
+
+    def _drop_one(self) -> T:
+        # min() takes the first of those alike, the oldest.
+        place, gone = 0, self._queue[0]
+        if self._worth_of:
+            place, gone = min(enumerate(self._queue), key=lambda pair: pair[1].worth)
+        del self._queue[place]
+        self._bytes -= gone.size
         self.dropped += 1
         if self.dropped.bit_count() == 1:
             LOG.warning("%s is too slow: %d were dropped", self._name, self.dropped)
+        return gone.thing
 
-    def _count(self, size: int) -> int:
-        """Bytes that wait, `size` more of them."""
-        with self._count_lock:
-            self._bytes += size
-            return self._bytes
+    def _next(self) -> _Waiting[T] | None:
+        """What waits longest; None at the end."""
+        with self._change:
+            self._change.wait_for(lambda: self._queue or self._closing)
+            if not self._queue:
+                return None
+            one = self._queue.popleft()
+            self._bytes -= one.size
+            return one
 
     def _run(self) -> None:
         failed = 0
-        while (thing := self._queue.get()) is not None:
-            self._count(-self._size_of(thing))
+        while (one := self._next()) is not None:
             try:
-                self._take(thing)
+                self._take(one.thing)
             except Exception:
                 failed += 1
                 if failed.bit_count() == 1:
                     LOG.exception("%s failed (%d)", self._name, failed)
             # A frame must not stay in memory until the next one comes.
-            del thing
+            del one
+
+
+def evidence_disk(
+    recorder: EvidenceRecorder,
+    waiting: int = WAITING_EVIDENCE,
+    most_bytes: int = WAITING_BYTES,
+) -> Relay[Chosen]:
+    """Let a thread of its own write what a recorder has chosen; what it drops counts as lost."""
+    relay: Relay[Chosen] = Relay(
+        recorder.write,
+        "the disk of evidence",
+        waiting,
+        size_of=lambda chosen: chosen.size_bytes,
+        most_bytes=most_bytes,
+        worth_of=lambda chosen: chosen.worth,
+        on_drop=recorder.lose,
+    )
+    recorder.write_by(relay.put)
+    return relay
 
 
 class ObserverRelays:
@@ -107,7 +149,13 @@ class ObserverRelays:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._relays = [
-            Relay(observer.observe, type(observer).__name__, WAITING_ITEMS, size_of=size_of)
+            Relay(
+                observer.observe,
+                type(observer).__name__,
+                WAITING_ITEMS,
+                size_of=size_of,
+                worth_of=lambda one: WORTH[one.verdict.verdict],
+            )
             for observer in observers
         ]
 

@@ -65,7 +65,7 @@ class Station:
     listeners: are told of every message, each in a thread of its own.
     observers: see every item with its verdict, each in a thread of its own; who is too slow misses
     the oldest.
-    audit_head: gives number and digest of the audit log's last record, for the health message.
+    remembered: gives the fields of the health message that audit log and evidence know.
     keep_trying: a station that cannot arm stays disarmed with the reason and tries again, unless
     station.toml must be edited first; otherwise run() raises the error.
     remember: alarms and frozen frames are kept in state_dir from run to run.
@@ -87,7 +87,7 @@ class Station:
         output: Callable[[Decision], None] | None = None,
         listeners: Sequence[Listener] = (),
         observers: Sequence[Observer] = (),
-        audit_head: Callable[[], str] = str,
+        remembered: Callable[[], dict[str, object]] = dict,
         hold: Hold | None = None,
         keep_trying: bool = True,
         remember: bool = True,
@@ -97,7 +97,7 @@ class Station:
     ) -> None:
         self.config, self._clock = config, clock
         self.counts = StationCounts()
-        self._audit_head = audit_head
+        self._remembered = remembered
         self._keep_trying = keep_trying
         self._arm_channel = arm
         self._supervisor = supervisor or Supervisor()
@@ -369,9 +369,8 @@ class Station:
             "repeats": self._tracker.repeats,
             "unobserved": self.unobserved,
             "outbox_waiting": self.waiting,
-            "audit_head": self._audit_head() or None,
         }
-        self._actor.publish(message.model_copy(update=found))
+        self._actor.publish(message.model_copy(update=found | self._remembered()))
 
     def _end(self, reason: str) -> None:
         """Decide what was grabbed, send what waits, and close everything.

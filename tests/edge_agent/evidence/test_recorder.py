@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,12 +22,15 @@ from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.contracts.wire.observation import Observation
+from edge_agent.evidence.budget import worth_of
 from edge_agent.evidence.config import EvidenceTable
 from edge_agent.evidence.content import encode_heat
 from edge_agent.evidence.folder import read_kept
+from edge_agent.evidence.record import Cause, EvidenceRecord
 from edge_agent.evidence.recorder import EvidenceRecorder
 from edge_agent.simulator import parts, scene
 from edge_agent.station.config import read_config
+from edge_agent.station.relay import evidence_disk
 from edge_agent.station.station import Station
 from tests.station_kit import fill_disk, small_disk, write_station
 
@@ -170,3 +174,62 @@ def test_an_item_about_which_a_candidate_disagrees_is_kept(tmp_path: Path) -> No
     off = EvidenceRecorder(tmp_path / "off", EvidenceTable(enabled=False))
     off.keep_disagreement(observation(40))
     assert off.kept == 0
+
+
+class SlowDisk:
+    """Holds the first item that was written until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.free = threading.Event(), threading.Event()
+
+    def hold(self, _: EvidenceRecord) -> None:
+        self.begun.set()
+        assert self.free.wait(20)
+
+
+def seen(cause: Cause, seq: int) -> Observation:
+    """A frame that is kept for that cause."""
+    verdict = {"fail": Verdict.FAIL, "no-verdict": Verdict.NO_VERDICT}.get(cause, Verdict.PASS)
+    score = {"sample": 0.1, "unsure": 0.49}.get(cause, 0.9)
+    one = observation(seq, seq)
+    return replace(one, verdict=one.verdict.model_copy(update={"verdict": verdict, "score": score}))
+
+
+def test_a_slow_disk_loses_passes_before_fails_and_counts_them(tmp_path: Path) -> None:
+    slow = SlowDisk()
+    table = EvidenceTable(pass_share=1, keep_free_mb=0)
+    recorder = EvidenceRecorder(tmp_path, table, on_kept=slow.hold)
+    disk = evidence_disk(recorder, waiting=3)
+    causes: list[Cause] = [
+        "fail", "fail", "sample", "no-verdict", "unsure", "sample", "fail",
+    ]  # fmt: skip
+    for seq, cause in enumerate(causes):
+        recorder.observe(seen(cause, seq))
+        assert slow.begun.wait(20)
+    assert recorder.lost == 3
+    slow.free.set()
+    disk.close()
+    kept = [(one.record.part_id, one.record.cause) for one in read_kept(tmp_path)]
+    assert kept == [("p0", "fail"), ("p1", "fail"), ("p3", "no-verdict"), ("p6", "fail")]
+    recorder.write_by(recorder.write)
+    recorder.observe(seen("sample", 50))
+    assert list(read_kept(tmp_path))[-1].record.left_out == 2
+
+
+def test_what_waits_for_the_disk_is_bounded_in_bytes(tmp_path: Path) -> None:
+    slow = SlowDisk()
+    recorder = EvidenceRecorder(tmp_path, EvidenceTable(keep_free_mb=0), on_kept=slow.hold)
+    disk = evidence_disk(recorder, most_bytes=5 * 24 * 32 * 3)
+    for seq in range(7):
+        recorder.observe(observation(seq, seq))
+        assert slow.begun.wait(20)
+    slow.free.set()
+    disk.close()
+    assert (recorder.kept, recorder.lost) == (4, 3), "a frame with its record counts 3.4 kB"
+
+
+def test_what_a_person_reports_is_worth_most() -> None:
+    causes: list[Cause] = ["missed", "sample", "fail", "shadow", "unsure", "no-verdict"]
+    assert sorted(causes, key=worth_of) == [
+        "sample", "unsure", "no-verdict", "shadow", "fail", "missed",
+    ]  # fmt: skip

@@ -55,3 +55,51 @@ def test_the_oldest_goes_beyond_the_bound(sizes: list[int], expected: list[int])
     relay.close()
     assert seen == expected
     assert relay.dropped == len(sizes) - len(expected)
+
+
+@pytest.mark.parametrize(
+    ("worths", "expected"),
+    [
+        ([9, 5, 1, 3, 1, 3], [0, 1, 3, 5]),
+        ([9, 5, 5, 5, 1], [0, 1, 2, 3]),
+        ([9, 1, 5, 5, 5], [0, 2, 3, 4]),
+        ([9, 1, 1, 1, 1], [0, 2, 3, 4]),
+    ],
+    ids=["the least first", "a new one too", "also where it is the oldest", "the oldest of alike"],
+)
+def test_what_is_worth_least_goes_first_and_is_told(worths: list[int], expected: list[int]) -> None:
+    begun, free, seen, gone = threading.Event(), threading.Event(), list[int](), list[int]()
+
+    def take(number: int) -> None:
+        seen.append(number)
+        begun.set()
+        free.wait(10)
+
+    relay = Relay(take, "slow", 3, worth_of=lambda number: worths[number], on_drop=gone.append)
+    relay.put(0)
+    assert begun.wait(10)
+    for number in range(1, len(worths)):
+        relay.put(number)
+    free.set()
+    wait_until(lambda: len(seen) == len(expected))
+    relay.close()
+    assert seen == expected
+    assert sorted(seen + gone) == list(range(len(worths)))
+
+
+def test_a_large_one_of_little_worth_does_not_push_out_others() -> None:
+    begun, free, seen = threading.Event(), threading.Event(), list[str]()
+
+    def take(name: str) -> None:
+        seen.append(name)
+        begun.set()
+        free.wait(10)
+
+    relay = Relay(take, "slow", 9, size_of=len, most_bytes=8, worth_of=lambda name: name[0] == "F")
+    for name in ("F1", "F2", "F3", "P" * 9, "P4", "F5"):
+        relay.put(name)
+        assert begun.wait(10)
+    free.set()
+    wait_until(lambda: len(seen) == 5)
+    relay.close()
+    assert seen == ["F1", "F2", "F3", "P4", "F5"]

@@ -42,6 +42,9 @@ class HealthMessage(LatestMessage):
     unobserved: int = Field(
         default=0, ge=0, description="items that evidence or the page were too slow to look at"
     )
+    evidence_lost: int = Field(
+        default=0, ge=0, description="items worth keeping that a slow or full disk did not take"
+    )
     outbox_waiting: int = Field(ge=0)
     rss_mb: float = Field(ge=0)
     audit_head: str | None = Field(
