@@ -3,7 +3,8 @@
     python -m benchmarks.image DATA_DIR [--weights FILE] [--only NAME ...] [--quick] [--folds K]
 
 DATA_DIR holds casting, magnetic_tile, neu_surface, mvtec_bottle, lens_flaws, cookie,
-ball_screw_pitting and road_crack_tiles; a set that is absent is left out. k-fold cases pool the
+ball_screw_pitting and road_crack_tiles; a set that is absent is left out, and that of the simulated
+line (twin_...) is made. k-fold cases pool the
 held-out samples of all folds; an eighth of the other groups chooses the epoch. Detectors learn from
 good parts alone; every setting is the model's default but where a case says otherwise.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.image_cases import CASES, Case, Part, pooled_figures, present
+from benchmarks.image_cases import CASES, Case, Part, pooled_figures, present, root_of
 from benchmarks.int8 import run_images
 from benchmarks.rows import Row, print_rows, say
 from trainer.config.fit import FitConfig, ImageTable
@@ -42,15 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not present(case, arguments.data):
             say(f"{case.name}: no {case.folder} in {arguments.data}")
             continue
-        rows += measure(case, arguments)
+        with root_of(case, arguments.data) as root:
+            rows += measure(case, root, arguments)
     print_rows(rows)
     return 0
 
 
-def measure(case: Case, arguments: argparse.Namespace) -> list[Row]:
-    """The rows of one case."""
+def measure(case: Case, root: Path, arguments: argparse.Namespace) -> list[Row]:
+    """The rows of one case, whose set lies in `root`."""
     parts: list[Part] = []
-    splits = case.splits(arguments.data / case.folder)
+    splits = case.splits(root)
     for place, split in enumerate(splits[: arguments.folds or (1 if arguments.quick else None)]):
         started = time.perf_counter()
         image = ImageTable(standardise=case.standardise)

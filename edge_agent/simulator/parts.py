@@ -6,7 +6,7 @@ outer radii, angles in radians; x points right and y down, as in the picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import cos, pi, sin
 
 import numpy as np
@@ -21,6 +21,9 @@ BORE, HUB, BOLT_CIRCLE, COUNTERBORE, SCREW_HEAD = 0.29, 0.50, 0.745, 0.128, 0.10
 SCREWS = 4
 LOT = 20
 """Parts of one lot share bar stock, tool and finish: the group of a split."""
+
+LEAST_SEVERITY = -0.25
+"""Of a small flaw's size; its contrast is that of a severity of 0."""
 
 Outline = NDArray[np.float64]
 """float64 (N, 2): x, y on the part, in outer radii."""
@@ -116,6 +119,52 @@ def screw_place(screw: int) -> tuple[float, float]:
     """The centre of screw 0-3 on the part."""
     angle = 2 * pi * screw / SCREWS
     return BOLT_CIRCLE * cos(angle), BOLT_CIRCLE * sin(angle)
+
+
+def draw_small(kind: str, share: float, rng: np.random.Generator) -> Defect:
+    """A chip, pit or scratch that covers `share` of the part's face; the smaller the fainter.
+
+    Raises ValueError for a share that no severity gives: small ones are 0.002 to 0.012.
+    """
+    for _ in range(50):
+        drawn = _of_share(kind, share, int(rng.integers(2**32)))
+        if drawn is not None and _in_sight(drawn):
+            return drawn
+    raise ValueError(f"no {kind} covers {share:.2%} of a part")
+
+
+def covered(defect: Defect) -> float:
+    """The share of the part's face that a chip or pit's outline, or a scratch's line, covers."""
+    points = defect.outline
+    if defect.kind == "scratch":
+        steps = np.diff(points, axis=0)
+        area = defect.width * float(np.hypot(steps[:, 0], steps[:, 1]).sum())
+    else:
+        reach = np.maximum(np.hypot(points[:, 0], points[:, 1]), 1.0)  # a chip's outline juts out
+        x, y = (points / reach[:, None]).T
+        area = abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
+    return area / (pi * (1 - BORE**2))
+
+
+def _of_share(kind: str, share: float, seed: int) -> Defect | None:
+    """The defect of that seed whose severity makes it cover `share`; None where none does."""
+    low, high = LEAST_SEVERITY, 1.0
+    drawn = [_draw(kind, severity, np.random.default_rng(seed)) for severity in (low, high)]
+    if kind == "missing_screw" or not covered(drawn[0]) <= share <= covered(drawn[1]):
+        return None
+    for _ in range(30):
+        middle = (low + high) / 2
+        smaller = covered(_draw(kind, middle, np.random.default_rng(seed))) < share
+        low, high = (middle, high) if smaller else (low, middle)
+    found = _draw(kind, low, np.random.default_rng(seed))
+    return replace(found, severity=max(0.0, found.severity))
+
+
+def _in_sight(defect: Defect) -> bool:
+    """Whether at least seven tenths of it lie beside the screws, which hide what is below."""
+    places = np.array([screw_place(screw) for screw in range(SCREWS)])
+    away = np.linalg.norm(defect.outline[:, None] - places, axis=2).min(axis=1)
+    return bool(np.mean(away > COUNTERBORE) >= 0.7)
 
 
 def _draw(kind: str, severity: float, rng: np.random.Generator) -> Defect:

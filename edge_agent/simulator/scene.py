@@ -42,12 +42,18 @@ def render(
     glare_rate: float = 0.08,
 ) -> Image:
     """The frame of part k of line `seed`: uint8 (height_px, width_px, 3) RGB, always the same."""
-    part = truth(seed, k, defect_rate)
-    light = light_over(seed, k, glare_rate)
+    return render_part(truth(seed, k, defect_rate), width_px, height_px, glare_rate)
+
+
+def render_part(
+    part: Part, width_px: int = 1280, height_px: int = 960, glare_rate: float = 0.08
+) -> Image:
+    """The same of a part that is given, whatever its defect."""
+    light = light_over(part.seed, part.k, glare_rate)
     frame = _belt_at(part, width_px, height_px)
     _place_part(frame, part, light)
     _expose(frame, light)
-    return _with_noise(frame, seed, k)
+    return _with_noise(frame, part.seed, part.k)
 
 
 def light_over(seed: int, k: int, glare_rate: float = 0.08) -> Light:
