@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from deploy.push.bounded_run import TooMuchSaidError, bounded_run
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
 
 TIMEOUT_S = 900
+MOST_BYTES = 16 << 20
+"""Of each output: a station says less than a hundredth of it."""
 OPTIONS = (
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
     *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
@@ -29,19 +32,20 @@ def run_script(
     """Run the shell script at `[user@]host` with `payload` on its stdin.
 
     Raises ConfigError where ssh is absent here, DeviceError for a host that cannot be reached,
-    gives no answer or has no `program`.
+    gives no answer, or one without an end, or has no `program`.
     """
+    command = _command(address, script, ssh_config)
     try:
-        done = subprocess.run(
-            _command(address, script, ssh_config),
-            input=payload,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = bounded_run(command, payload, most_s=TIMEOUT_S, most_bytes=MOST_BYTES)
     except subprocess.TimeoutExpired as error:
         raise DeviceError(
             f"no answer within {TIMEOUT_S} s", where=address, cure="check the station"
+        ) from error
+    except TooMuchSaidError as error:
+        raise DeviceError(
+            f"says more than {MOST_BYTES >> 20} MiB",
+            where=address,
+            cure="look at what its login scripts and its program print",
         ) from error
     _refuse_unreached(address, program, done)
     return done

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.extras import Library, missing
+from edge_agent.fieldbus.prompt_answer import PromptAnswer
 from edge_agent.settings.toml import Table
 
 if TYPE_CHECKING:
@@ -138,8 +139,16 @@ def _connect(client: Client, device: S7Device) -> None:
     """As client.connect(), which would wait 5 s for each answer of a silent PLC."""
     from snap7.connection import ISOTCPConnection
 
+    class PromptConnection(ISOTCPConnection):
+        """Its pieces of an answer are whole in time, or the PLC is lost."""
+
+        def _recv_exact(self, size: int) -> bytes:
+            if self.socket is None:
+                raise ConnectionError("not open")
+            return PromptAnswer(self.socket, self.timeout).exactly(size)
+
     tsap = client.connection_type << 8 | device.rack << 5 | device.slot
-    client.connection = ISOTCPConnection(
+    client.connection = PromptConnection(
         host=device.host, port=device.port, local_tsap=client.local_tsap, remote_tsap=tsap
     )
     client.connection.connect(device.timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 
 from pydantic import Field
 
@@ -12,6 +13,8 @@ from edge_agent.contracts.core.json_text import load_json_object
 from edge_agent.settings.toml import Table
 
 CONNECT_S = 2.0
+MOST_LINE_BYTES = 2 << 20
+"""More than a read gives at once; the belt's lines are short."""
 
 
 class BeltAddress(Table):
@@ -60,8 +63,11 @@ class BeltLink:
 
     def line(self, timeout_s: float) -> str | None:
         """The next line, None when none came in time; raises DeviceError at the end."""
+        until_s = time.monotonic() + timeout_s
         while b"\n" not in self._waiting:
-            if not self._receive(timeout_s):
+            if len(self._waiting) > MOST_LINE_BYTES:
+                raise self.lost("its line has no end")
+            if not self._receive(until_s - time.monotonic()):
                 return None
         text, _, self._waiting = self._waiting.partition(b"\n")
         return text.decode()
@@ -78,8 +84,9 @@ class BeltLink:
 
     def payload(self, size: int) -> bytes:
         """The next `size` bytes; raises DeviceError."""
+        until_s = time.monotonic() + CONNECT_S
         while len(self._waiting) < size:
-            if not self._receive(CONNECT_S):
+            if not self._receive(until_s - time.monotonic()):
                 raise self.lost("a picture stays incomplete")
         payload, self._waiting = self._waiting[:size], self._waiting[size:]
         return payload
@@ -99,7 +106,7 @@ class BeltLink:
     def _receive(self, timeout_s: float) -> bool:
         link = self._connected()
         try:
-            ready, _, _ = select.select([link], [], [], timeout_s)
+            ready, _, _ = select.select([link], [], [], max(0.0, timeout_s))
             if not ready:
                 return False
             got = link.recv(1 << 20)

@@ -8,6 +8,8 @@ but to find the next file.
 from __future__ import annotations
 
 import re
+import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from packaging.version import Version as Order
 from pydantic import BaseModel, Field, ValidationError
 
+from edge_agent.contracts.core.cut_off import ANSWER_S, longest_s
 from edge_agent.contracts.core.errors import DeviceError, SignatureError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import MAX_BYTES, parse_bundle, signed_bundle
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 MOST_METADATA_BYTES = 1 << 20
 TIMEOUT_S = 20.0
+METADATA_S = 120.0
+"""The longest that all metadata of one release takes, however many files it has."""
+METADATA = "metadata/"
 PLACE = re.compile(
     r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.(bundle|wheels)"
 )
@@ -124,16 +130,22 @@ def fetch_release(
 
 
 def fetch_target(
-    read: Read, wanted: Wanted, trusted: Trusted, *, now_ns: int, where: str
+    read: Read,
+    wanted: Wanted,
+    trusted: Trusted,
+    *,
+    now_ns: int,
+    where: str,
+    metadata_s: float = METADATA_S,
 ) -> Fetched:
-    """A release, checked against `trusted`.
+    """A release, checked against `trusted`. metadata_s: the longest that all its metadata takes.
 
     Raises SignatureError or RollbackError before the file is fetched, StorageError for what
     is missing, DeviceError for a server out of reach.
     """
     from edge_agent.update.metadata import find_release
 
-    signature, path, target = _newest(_Folder(read, where), wanted)
+    signature, path, target = _newest(_Folder(read, where, metadata_s), wanted)
     manifest_sha256 = str(target.custom.get(MANIFEST_SHA256))
     find_release(signature, manifest_sha256, trusted, now_ns=now_ns, where=f"{where}: {path}")
     folder, _, file = path.rpartition("/")
@@ -148,10 +160,13 @@ def fetch_target(
     return Fetched(place, payload, manifest_sha256, signature)
 
 
-def reader(source: str, ca: Path | None = None) -> Read:
-    """How to read `source`, a folder or an address http(s)://...; ca: who signs its certificate."""
+def reader(source: str, ca: Path | None = None, answer_s: float = ANSWER_S) -> Read:
+    """How to read `source`, a folder or an address http(s)://...; ca: who signs its certificate.
+
+    answer_s: the longest that a server takes for a file of metadata.
+    """
     if re.match(r"https?://", source):
-        return _Server(source.rstrip("/"), ca).read
+        return _Server(source.rstrip("/"), ca, answer_s).read
     return _Stick(Path(source)).read
 
 
@@ -180,52 +195,61 @@ class _Stick:
 class _Server:
     """Static files behind an address; redirections are not followed."""
 
-    def __init__(self, base: str, ca: Path | None) -> None:
-        import urllib3
-
+    def __init__(self, base: str, ca: Path | None, answer_s: float) -> None:
         self._base = base
-        self._pool = urllib3.PoolManager(
-            timeout=TIMEOUT_S, retries=False, ca_certs=str(ca) if ca else None
-        )
+        self._ca = str(ca) if ca else None
+        self._answer_s = answer_s
+        self._context: ssl.SSLContext | None = None
 
     def read(self, path: str, most_bytes: int) -> bytes | None:
         """The file, None where there is none; raises DeviceError."""
         import urllib3
 
+        from edge_agent.contracts.core.http_until import pool_until
+
         address = f"{self._base}/{path}"
+        is_small = path.startswith(METADATA)
+        most_s = self._answer_s if is_small else longest_s(most_bytes, self._answer_s)
         try:
-            answer = self._pool.request("GET", address, preload_content=False)
-            try:
-                return self._content(answer, most_bytes, address)
-            finally:
-                answer.close()
+            # It reads the system's certificates: once, not for each file.
+            self._context = self._context or ssl.create_default_context(cafile=self._ca)
+            settings = {"timeout": TIMEOUT_S, "retries": False, "ssl_context": self._context}
+            with pool_until(most_s, **settings) as pool:
+                answer = pool.request("GET", address, preload_content=False)
+                try:
+                    return _content(answer, most_bytes, address)
+                finally:
+                    answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            self._context = None  # a certificate may have been replaced
             raise DeviceError(
                 f"cannot be reached ({error})", where=address, cure="check network and --ca"
             ) from error
 
-    def _content(
-        self, answer: urllib3.BaseHTTPResponse, most_bytes: int, address: str
-    ) -> bytes | None:
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise DeviceError(
-                f"answers {answer.status}", where=address, cure="check the address of the releases"
-            )
-        return _bounded(answer.read(most_bytes + 1), most_bytes, address)
+
+def _content(answer: urllib3.BaseHTTPResponse, most_bytes: int, address: str) -> bytes | None:
+    if answer.status == 404:
+        return None
+    if answer.status != 200:
+        raise DeviceError(
+            f"answers {answer.status}", where=address, cure="check the address of the releases"
+        )
+    return _bounded(answer.read(most_bytes + 1), most_bytes, address)
 
 
 class _Folder:
     """Metadata files by name; what is read is not trusted yet."""
 
-    def __init__(self, read: Read, where: str) -> None:
+    def __init__(self, read: Read, where: str, most_s: float) -> None:
         self._read = read
+        self._most_s = most_s
+        self._until_s = time.monotonic() + most_s
         self.where = where
 
     def text(self, name: str) -> str:
-        """A file of `metadata/`; raises StorageError where it is missing."""
-        payload = self._read(f"metadata/{name}", MOST_METADATA_BYTES)
+        """A file of `metadata/`; raises StorageError where it is missing, DeviceError where all
+        of them take too long."""
+        payload = self._file(name)
         if payload is None:
             raise self.fault("is missing", name)
         try:
@@ -237,7 +261,7 @@ class _Folder:
         """Every root from the first; they end where one is missing."""
         found = [self.text("1.root.json")]
         while len(found) < MOST_ROOTS:
-            text = self._read(f"metadata/{len(found) + 1}.root.json", MOST_METADATA_BYTES)
+            text = self._file(f"{len(found) + 1}.root.json")
             if text is None:
                 break
             found.append(text.decode("utf-8", "replace"))
@@ -250,11 +274,20 @@ class _Folder:
         except ValidationError as error:
             raise self.fault("is no metadata", name) from error
 
+    def _file(self, name: str) -> bytes | None:
+        if time.monotonic() > self._until_s:
+            raise DeviceError(
+                f"its metadata takes more than {self._most_s:.0f} s",
+                where=self.where,
+                cure="check the network and the server; it is tried again from the start",
+            )
+        return self._read(METADATA + name, MOST_METADATA_BYTES)
+
     def fault(self, what: str, name: str) -> StorageError:
         """An error about a file of this folder."""
         return StorageError(
             what,
-            where=f"{self.where}/metadata/{name}",
+            where=f"{self.where}/{METADATA}{name}",
             cure="name a folder that `lineside-deploy release` wrote, or copy it again",
         )
 

@@ -15,6 +15,7 @@ from edge_agent.contracts.core.errors import (
     DeviceError,
     LinesideError,
 )
+from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.update.bundle_update import Station, journal_of
@@ -37,13 +38,28 @@ ENDINGS = (".bundle", ".release")
 
 
 class Action(Strict):
-    """action.json. outcome: empty while it is at work; told: the server has taken the outcome."""
+    """action.json. outcome: empty while it is at work; told: the server has taken the outcome.
+
+    server: whose action it is, as every server counts its own from 1; empty: of an agent that did
+    not write it down, and taken for this server's.
+    """
 
     action: str = Field(pattern=r"^\d{1,19}$")
+    server: str = ""
     outcome: Literal["", "success", "failure", "canceled"] = ""
     reason: str = ""
     tries: int = Field(default=0, ge=0, description="that failed by what may pass")
     told: bool = False
+
+    @property
+    def source(self) -> str:
+        """What the journal calls it."""
+        of = f" {sha256_hex(self.server.encode())[:16]}" if self.server else ""
+        return f"hawkbit {self.action}{of}"
+
+    def is_of(self, number: str, server: str) -> bool:
+        """Whether it is the server's action of this number."""
+        return self.action == number and self.server in ("", server)
 
 
 class Actions:
@@ -106,7 +122,7 @@ class Actions:
 
     def _deploy(self, number: str) -> None:
         taken = self._taken(number)
-        if not taken.outcome and self._is_committed(number):
+        if not taken.outcome and self._is_committed(taken):
             # Before the server is asked: whatever it says now, this is permanent.
             taken = self._succeeded(taken)
         if not taken.outcome:
@@ -131,10 +147,10 @@ class Actions:
             raise
         return self._succeeded(taken) if is_installed else taken
 
-    def _is_committed(self, number: str) -> bool:
+    def _is_committed(self, action: Action) -> bool:
         """Whether the station's last update is this action's, and is done."""
         journal = journal_of(self._root) if self._root.is_dir() else None
-        return journal is not None and journal.state == "done" and journal.source == _source(number)
+        return journal is not None and (journal.state, journal.source) == ("done", action.source)
 
     def _succeeded(self, taken: Action) -> Action:
         return self._written(taken.model_copy(update={"outcome": "success"}))
@@ -151,21 +167,21 @@ class Actions:
             self._server.feedback(taken.action, "downloaded")
         if not deployment.may_install:
             return False
-        hand_over = self._hand_over(taken.action)
+        hand_over = self._hand_over(taken)
         hand_over.bring(payload)
         hand_over.commit()
         return True
 
-    def _hand_over(self, number: str) -> HandOver:
+    def _hand_over(self, action: Action) -> HandOver:
         def tell(state: State) -> None:
             try:
-                self._server.feedback(number, "proceeding", details=state)
+                self._server.feedback(action.action, "proceeding", details=state)
             except DeviceError as error:
                 LOG.debug("not told: %s", error)
 
         return HandOver(
             self._station,
-            _source(number),
+            action.source,
             probation_s=self._probation_s,
             step=tell,
             retry_s=self._retry_s,
@@ -174,7 +190,7 @@ class Actions:
     def _failed(self, taken: Action, error: Exception) -> Action:
         """It has failed, once nothing of it is at work; raises StorageError where the way back
         must be tried again."""
-        self._hand_over(taken.action).give_back(str(error))
+        self._hand_over(taken).give_back(str(error))
         LOG.error("hawkBit's action %s failed: %s", taken.action, error)
         return self._written(
             taken.model_copy(update={"outcome": "failure", "reason": str(error)[:1000]})
@@ -197,15 +213,15 @@ class Actions:
         than the cancelled one is never touched."""
         number = self._server.stopped_by(cancel)
         kept = self._read()
-        is_kept = kept is not None and kept.action == number
-        outcome = kept.outcome if kept is not None and is_kept else ""
-        if outcome in ("success", "failure") or self._is_committed(number):
-            what = f"the action has ended ({outcome or 'success'})"
+        is_kept = kept is not None and kept.is_of(number, self._server.name)
+        stopped = kept if kept is not None and is_kept else self._new(number)
+        if stopped.outcome in ("success", "failure") or self._is_committed(stopped):
+            what = f"the action has ended ({stopped.outcome or 'success'})"
             self._server.feedback(cancel, "rejected", "none", what, of="cancelAction")
             return
         if is_kept:
-            self._hand_over(number).give_back("hawkBit canceled it")
-            self._written(Action(action=number, outcome="canceled", told=True))
+            self._hand_over(stopped).give_back("hawkBit canceled it")
+            self._written(stopped.model_copy(update={"outcome": "canceled", "told": True}))
             self._download.remove()
         self._server.feedback(cancel, "closed", "success", of="cancelAction")
 
@@ -213,12 +229,16 @@ class Actions:
 
     def _taken(self, number: str) -> Action:
         kept = self._read()
-        if kept is not None and kept.action == number:
+        if kept is not None and kept.is_of(number, self._server.name):
             return kept
-        if kept is not None and not kept.outcome and not self._is_committed(kept.action):
-            # The server forgot it: what of it is at work ends, so that this one can begin.
-            self._hand_over(kept.action).give_back("hawkBit asks for another action")
-        return self._written(Action(action=number))
+        if kept is not None and not kept.outcome and not self._is_committed(kept):
+            # The server forgot it, or it is another server's: what of it is at work ends, so that
+            # this one can begin.
+            self._hand_over(kept).give_back("hawkBit asks for another action")
+        return self._written(self._new(number))
+
+    def _new(self, number: str) -> Action:
+        return Action(action=number, server=self._server.name)
 
     def _read(self) -> Action | None:
         text = read_below(self._root, FOLDER, FILE)
@@ -230,11 +250,6 @@ class Actions:
     def _written(self, action: Action) -> Action:
         write_below(self._root, FOLDER, FILE, action.model_dump_json(indent=1).encode())
         return action
-
-
-def _source(number: str) -> str:
-    """What the journal calls an action."""
-    return f"hawkbit {number}"
 
 
 def _release_of(deployment: Deployment) -> Artifact:

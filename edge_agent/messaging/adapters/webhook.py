@@ -8,14 +8,14 @@ import logging
 import random
 import ssl
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Literal
 
+import urllib3
 from pydantic import Field
 
 from edge_agent.contracts.core.errors import DeviceError, StorageError
+from edge_agent.contracts.core.http_until import pool_until
 from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.acted_counter import ActedCounter
@@ -90,7 +90,7 @@ class WebhookAdapter:
         self._backoff = Backoff(config.retry_max_s, random.random)
         self._fault = ""
         self._tries = 0
-        self._opener: urllib.request.OpenerDirector | None = None
+        self._context: ssl.SSLContext | None = None
         self._open = False
         self._thread: threading.Thread | None = None
 
@@ -159,8 +159,8 @@ class WebhookAdapter:
                 return self._wait(str(error))
             self.left_out += 1
             LOG.error("webhook: %s %d is left out: %s", row.stream, row.seq, error)  # noqa: TRY400
-        except OSError as error:  # URLError and timeouts are such
-            return self._wait(str(getattr(error, "reason", error)))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            return self._wait(str(error))
         if self._fault:
             LOG.warning("webhook: %s takes messages again", self._config.url)
         self._fault, self._tries = "", 0
@@ -172,42 +172,41 @@ class WebhookAdapter:
         if not self._fault:
             LOG.error("webhook: messages wait on disk: %s: %s", self._config.url, fault)
         self._fault = fault
-        self._opener = None  # a certificate may have been replaced
+        self._context = None  # a certificate may have been replaced
         self._stop.wait(self._backoff.wait_s())
         return False
 
     def _post(self, body: bytes) -> None:
-        """Raises OSError where the server cannot take it now, RefusedError where it never will."""
+        """Raises OSError or HTTPError where the server cannot take it now, RefusedError where it
+        never will."""
         headers = {"Content-Type": "application/json", "User-Agent": "lineside"}
         if self._secret is not None:
             digest = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
             headers[SIGNATURE] = f"sha256={digest}"
-        request = urllib.request.Request(self._config.url, body, headers, method="POST")
-        try:
-            # It reads the system's certificates: once, not for each message.
-            self._opener = self._opener or self._new_opener()
-            with self._opener.open(request, timeout=self._config.timeout_s):
-                return
-        except urllib.error.HTTPError as error:
-            with error:
-                if 400 <= error.code < 500 and error.code not in LATER:
-                    raise RefusedError(f"HTTP {error.code} {error.reason}") from error
-                raise OSError(f"HTTP {error.code} {error.reason}") from error
+        status, reason = self._answer(body, headers)
+        if status >= 300:
+            what = f"HTTP {status} {reason or ''}".strip()
+            if 400 <= status < 500 and status not in LATER:
+                raise RefusedError(what)
+            raise OSError(what)
 
-    def _new_opener(self) -> urllib.request.OpenerDirector:
-        ca = None if self._config.ca_file is None else str(self._config.ca_file)
-        context = ssl.create_default_context(cafile=ca)
+    def _answer(self, body: bytes, headers: dict[str, str]) -> tuple[int, str | None]:
+        """Status and reason of the answer; its content is not read."""
+        most_s = self._config.timeout_s
+        # It reads the system's certificates: once, not for each message.
+        self._context = self._context or self._new_context()
         # Only what url says: no proxy of the environment, no redirection of a body elsewhere.
-        return urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=context),
-            _NoRedirect(),
-        )
+        settings = {"timeout": most_s, "retries": False, "ssl_context": self._context}
+        with pool_until(most_s, **settings) as pool:
+            answer = pool.request(
+                "POST", self._config.url, body=body, headers=headers, preload_content=False
+            )
+            answer.close()
+            return answer.status, answer.reason
 
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
+    def _new_context(self) -> ssl.SSLContext:
+        ca = None if self._config.ca_file is None else str(self._config.ca_file)
+        return ssl.create_default_context(cafile=ca)
 
 
 def _secret(path: StationPath) -> bytes:

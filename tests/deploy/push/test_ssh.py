@@ -57,6 +57,13 @@ def test_an_ending_of_ssh_itself_is_told_apart(ssh: Path, ending: str, said: str
         run_script("pi", "agent", b"", program="agent")
 
 
+def test_a_host_that_talks_without_an_end_is_ended(ssh: Path) -> None:
+    """What it says is kept in memory here, for each of many stations."""
+    (ssh / "ending").write_text("exec yes")
+    with pytest.raises(DeviceError, match="says more than 16 MiB"):
+        run_script("pi", "agent", b"")
+
+
 def test_an_ending_of_the_program_is_the_answer(ssh: Path) -> None:
     (ssh / "ending").write_text("echo wrong >&2; exit 1")
     done = run_script("pi", "agent", b"")

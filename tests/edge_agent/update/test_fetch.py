@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,9 +22,17 @@ from edge_agent.contracts.core.errors import (
     StorageError,
 )
 from edge_agent.contracts.model.bundle import parse_bundle
-from edge_agent.update.fetch import MOST_METADATA_BYTES, Read, fetch_release, reader
+from edge_agent.update.fetch import (
+    MOST_METADATA_BYTES,
+    Read,
+    Wanted,
+    fetch_release,
+    fetch_target,
+    reader,
+)
 from edge_agent.update.slots import install, status
 from edge_agent.update.trust_folder import read_root
+from tests.dripping import HTTP, Drip, dripping
 from tests.signing_kit import Workshop, open_workshop
 
 
@@ -100,6 +109,39 @@ def test_what_is_missing_is_named(workshop: Workshop, tmp_path: Path) -> None:
     shutil.rmtree(releases / "targets")
     with pytest.raises(BundleError, match="is missing, or not what was released"):
         fetch(workshop, reader(str(releases)))
+
+
+@pytest.mark.parametrize("drip", HTTP.values(), ids=HTTP)
+@pytest.mark.parametrize("path", ["metadata/timestamp.json", "targets/main/x.bundle"])
+def test_a_server_that_drips_holds_nobody_up(path: str, drip: Drip) -> None:
+    """Neither with metadata nor with a bundle, for which a slow line has more time."""
+    began = time.monotonic()
+    with dripping(drip) as port:
+        read = reader(f"http://127.0.0.1:{port}", answer_s=0.2)
+        with pytest.raises(DeviceError, match="cannot be reached"):
+            read(path, 100)
+    assert time.monotonic() - began < 30
+
+
+def test_many_small_files_take_no_longer_than_all_metadata_may(workshop: Workshop) -> None:
+    """A server may name roots without an end, each of them in time."""
+    stick, asked = reader(str(workshop.folder / "releases")), []
+
+    def slow(path: str, most_bytes: int) -> bytes | None:
+        asked.append(path)
+        time.sleep(0.2)
+        return stick("metadata/1.root.json" if path.endswith("root.json") else path, most_bytes)
+
+    with pytest.raises(DeviceError, match="its metadata takes more than 1 s"):
+        fetch_target(
+            slow,
+            Wanted("brightness"),
+            read_root(workshop.public),
+            now_ns=SystemClock().utc_ns(),
+            where="here",
+            metadata_s=1,
+        )
+    assert len(asked) <= 6
 
 
 @pytest.mark.parametrize(

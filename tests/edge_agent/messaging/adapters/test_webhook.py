@@ -21,6 +21,7 @@ from edge_agent.messaging.adapter import Delivery
 from edge_agent.messaging.adapters.webhook import SIGNATURE, WebhookAdapter, WebhookTable
 from edge_agent.messaging.outbox_reader import OutboxReader, Page
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
+from tests.dripping import HTTP, Drip, dripping
 from tests.edge_agent.messaging.adapter_kit import decided, station
 from tests.station_kit import wait_until
 
@@ -142,3 +143,21 @@ def test_a_body_is_signed_with_the_secret(tmp_path: Path) -> None:
         assert wait_until(lambda: len(server.taken) == 1)
     digest = hmac.new(b"hush", server.taken[0], hashlib.sha256).hexdigest()
     assert server.signatures == [f"sha256={digest}"]
+
+
+@pytest.mark.parametrize("drip", [HTTP["head"], HTTP["headers"]], ids=["head", "headers"])
+def test_a_server_that_drips_its_answer_is_one_that_is_away(
+    drip: Drip, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the results of a shift would wait behind one of them."""
+    with dripping(drip) as port, webhook(tmp_path, port, timeout_s=0.3) as adapter:
+        adapter.publish(decided(Verdict.FAIL))
+        assert wait_until(lambda: "messages wait on disk" in caplog.text, 30)
+        assert adapter.waiting == 1
+
+
+def test_an_answer_without_an_end_is_not_read(tmp_path: Path) -> None:
+    """The server has taken it: its status says so."""
+    with dripping(HTTP["body"]) as port, webhook(tmp_path, port) as adapter:
+        adapter.publish(decided(Verdict.FAIL))
+        assert wait_until(lambda: adapter.waiting == 0, 30)

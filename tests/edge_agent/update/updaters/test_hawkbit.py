@@ -28,6 +28,9 @@ from tests.edge_agent.update.updaters.ddi_kit import TARGET, TENANT, TOKEN, Hawk
 from tests.edge_agent.update.updaters.updater_kit import packed, station, version
 from tests.signing_kit import open_workshop
 
+MOST_RUNS = 40
+"""More than there are states to be killed in."""
+
 
 @pytest.fixture
 def line(tmp_path: Path) -> Line:
@@ -164,7 +167,7 @@ def test_a_dripping_answer_is_cut_and_is_no_answer(monkeypatch: pytest.MonkeyPat
         server = DdiServer(address, TENANT, TARGET, f"TargetToken {TOKEN}", None, SystemClock())
         guard = threading.Timer(20, stop.set)
         guard.start()
-        with pytest.raises(DeviceError, match="the answer takes too long"):
+        with pytest.raises(DeviceError, match="the answer takes more than"):
             server.feedback("1", "proceeding")
         assert not stop.is_set()
         guard.cancel()
@@ -401,7 +404,9 @@ def test_the_service_is_killed_in_every_state_that_is_seen_and_ends_well(
     place = ["--url", hawkbit.address, "--id", TARGET, "--token-file", str(token), "--once"]
     words = ["updater", "hawkbit", *place, "--root", str(line.root), "--probation", "0"]
     killed: set[str] = set()  # three beginnings of one state would give the release up
-    while hawkbit.is_open and len(killed) < 10:
+    for _ in range(MOST_RUNS):
+        if not hawkbit.is_open:
+            break
         process = subprocess.Popen([sys.executable, "-m", "edge_agent", *words])
         while process.poll() is None:
             journal = journal_of(line.root)
@@ -413,3 +418,55 @@ def test_the_service_is_killed_in_every_state_that_is_seen_and_ends_well(
     assert killed
     assert hawkbit.ended()[2] == "success"
     assert version(line) == "1.1.0"
+
+
+def test_another_server_has_other_actions_of_the_same_number(line: Line, hawkbit: Hawkbit) -> None:
+    """Each counts its own from 1: what one said has ended, the other one has not begun."""
+    hawkbit.assign(packed(line, "1.1.0"))
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+    with serving() as other:
+        other.assign(packed(line, "1.2.0"))
+        assert client(line, other).poll()
+        assert other.ended()[2] == "success"
+        assert other.ranges == [""]
+    assert version(line) == "1.2.0"
+
+
+def test_another_server_cancels_nothing_of_this_one(line: Line, hawkbit: Hawkbit) -> None:
+    hawkbit.assign(packed(line, "1.1.0"), update="skip")
+    assert client(line, hawkbit).poll()
+    kept = (line.root / "hawkbit" / "action.json").read_bytes()
+    with serving() as other:
+        other.assign(packed(line, "1.2.0"))
+        other.cancels = True
+        assert client(line, other).poll()
+        assert other.feedback[-1][:2] == ("cancelAction", "closed")
+    assert (line.root / "hawkbit" / "action.json").read_bytes() == kept
+    hawkbit.handling["update"] = "forced"
+    assert client(line, hawkbit).poll()
+    assert version(line) == "1.1.0"
+
+
+def test_an_action_that_an_earlier_agent_wrote_down_goes_on(line: Line, hawkbit: Hawkbit) -> None:
+    """It has no server in it: it is this one's, and its journal has the name that it had then."""
+    hawkbit.assign(packed(line, "1.1.0"))
+    path = line.root / "hawkbit" / "action.json"
+    path.parent.mkdir()
+    path.write_text('{"action": "1"}')
+    assert client(line, hawkbit).poll()
+    journal = journal_of(line.root)
+    assert isinstance(journal, Journal)
+    assert (journal.source, hawkbit.ended()[2]) == ("hawkbit 1", "success")
+    assert client(line, hawkbit).poll()
+    assert len([one for one in hawkbit.feedback if one[1] == "closed"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("https://Hawk.plant/", "https://hawk.plant:443"), ("http://h:80", "http://h")],
+)
+def test_a_server_has_one_name_however_it_is_spelled(one: str, other: str) -> None:
+    names = {DdiServer(url, TENANT, TARGET, "", None, SystemClock()).name for url in (one, other)}
+    assert len(names) == 1
+    assert DdiServer(one, "OTHER", TARGET, "", None, SystemClock()).name not in names

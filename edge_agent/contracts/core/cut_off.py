@@ -1,4 +1,4 @@
-"""HTTP requests that end at a deadline, however slowly the other end drips its bytes.
+"""Requests that end at a deadline, however slowly the other end drips its bytes.
 
 A timeout of a socket begins anew with each byte; here a timer shuts the connection down.
 """
@@ -10,10 +10,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+ANSWER_S = 30.0
+"""The longest that an answer takes which is no file, however slowly it drips."""
+LEAST_BYTES_S = 1000
+"""A server that gives less than this in a second holds the station up."""
+
+
+def longest_s(size: int, answer_s: float = ANSWER_S) -> float:
+    """The longest that a file of so many bytes takes."""
+    return 2 * answer_s + size / LEAST_BYTES_S
 
 
 class CutOff:
@@ -49,34 +55,14 @@ class CutOff:
 
 
 @contextmanager
-def pool_until(most_s: float, **given: Any) -> Iterator[tuple[urllib3.PoolManager, CutOff]]:
-    """Connections for one request that takes `most_s` at most; given: as for PoolManager."""
+def cut_after(most_s: float) -> Iterator[CutOff]:
+    """What is watched in it ends after `most_s`."""
     cut = CutOff()
     timer = threading.Timer(most_s, cut.end)
     timer.daemon = True
     timer.start()
     try:
-        with urllib3.PoolManager(**given) as pool:
-            pool.pool_classes_by_scheme = _classes(cut)
-            yield pool, cut
+        yield cut
     finally:
         timer.cancel()
         cut.close()
-
-
-def _classes(cut: CutOff) -> dict[str, type[urllib3.HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return cut.watched(super()._new_conn())
-
-    class Sealed(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return cut.watched(super()._new_conn())
-
-    class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SealedPool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Sealed
-
-    return {"http": PlainPool, "https": SealedPool}
