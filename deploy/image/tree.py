@@ -16,7 +16,7 @@ from deploy.image.workstation import run_tool
 PACKAGES = (
     "busybox-static,ca-certificates,dbus,e2fsck-static,e2fsprogs,fdisk,iproute2,libpam-systemd,"
     "linux-image-arm64,netbase,openssh-server,procps,python3,rfkill,sudo,systemd-boot-efi,"
-    "systemd-resolved,systemd-sysv,systemd-timesyncd,tzdata,udev,wpasupplicant"
+    "systemd-resolved,systemd-sysv,systemd-timesyncd,tpm2-tools,tzdata,udev,wpasupplicant"
 )
 WRITABLE = ("var", "home", "root")
 """Folders of the root that lie on the partition of the state."""

@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from edge_agent.contracts.model.bundle import Bundle
     from edge_agent.update.slots import SlotStatus, Switched
 
+LAST_PCR = 23
+
 EXAMPLES = """examples:
   lineside-agent slots install caps-1.2.0.bundle --root /var/lib/lineside
   lineside-agent slots install caps-1.0.0.bundle --root station --trust root.json
   lineside-agent slots status --root station --json
   lineside-agent slots rollback caps --root station
   lineside-agent slots key --root /var/lib/lineside
+  lineside-agent slots key --root /var/lib/lineside --tpm
 
 `key` prints two lines for stations.toml: releases can be encrypted for `key`, and by `report_key` a
-rollout over MQTT knows the station's own reports.
+rollout over MQTT knows the station's own reports. With --tpm the board's TPM 2.0 seals the first
+one, by the programs of tpm2-tools: a new one, or the one that was in a file, which is removed.
 """
 
 
@@ -37,6 +41,15 @@ def register(verbs: Verbs) -> None:
     status.set_defaults(run=_status)
     key = _verb(actions, "key", "this station's public keys; made where there are none")
     _common(key)
+    key.add_argument(
+        "--tpm", action="store_true", help="the board's TPM 2.0 seals the key that decrypts"
+    )
+    key.add_argument(
+        "--pcrs",
+        type=pcr_list,
+        metavar="N,N",
+        help="the TPM gives it only while these PCRs (sha256) are as now; `none`: always",
+    )
     key.set_defaults(run=_key)
     back = _verb(actions, "rollback", "make the previous bundle current again")
     back.add_argument(
@@ -52,6 +65,16 @@ def self_test(bundle: Bundle) -> None:
     from edge_agent.infer.trial import Trials
 
     load_inspector(bundle, trials=Trials()).close()
+
+
+def pcr_list(text: str) -> tuple[int, ...]:
+    """PCRs of a TPM, as in `0,7`; `none` is none of them."""
+    if text == "none":
+        return ()
+    words = text.split(",")
+    if not all(word.isascii() and word.isdigit() and int(word) <= LAST_PCR for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r}: numbers from 0 to {LAST_PCR}, as in 0,7")
+    return tuple(sorted({int(word) for word in words}))
 
 
 def _register_install(actions: Verbs) -> None:
@@ -113,8 +136,13 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _key(args: argparse.Namespace) -> int:
-    from edge_agent.update.station_key import public_keys
+    from edge_agent.update.station_key import move_to_tpm, public_keys
+    from edge_agent.update.tpm import Tpm
 
+    if args.pcrs is not None and not args.tpm:
+        raise ConfigError("belongs to --tpm", where="--pcrs", cure="add --tpm")
+    if args.tpm:
+        move_to_tpm(args.root, args.pcrs, Tpm())
     found = public_keys(args.root)
     lines = (f'{name} = "{key}"' for name, key in found.items())
     print(json.dumps(found) if args.json else "\n".join(lines))

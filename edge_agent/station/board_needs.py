@@ -27,6 +27,7 @@ def needs_of(config: StationConfig | None) -> Needs:
         ports=tuple(dict.fromkeys(port for t in tables for port in t.listens_on)),
         runtimes=runtimes,
         native=native,
+        station_folder=config.trust.root,
     )
 
 

@@ -171,6 +171,10 @@ class Folder:
         except FileNotFoundError:
             return
 
+    def sync(self) -> None:
+        """Make the names in the folder durable."""
+        os.fsync(self._handle)
+
     def remove_tree(self, name: str) -> None:
         """Remove the folder `name` with its content; what cannot be removed is logged."""
         shutil.rmtree(name, onerror=self._warn, dir_fd=self._handle)
@@ -225,6 +229,18 @@ def write_below(root: Path, folder: str, name: str, payload: bytes, mode: int = 
         make_folder(root)
         with Folder.open(root) as station, station.subfolder(folder, create=True) as inner:
             inner.write(name, payload, mode)
+    except OSError as error:
+        raise storage_error(root / folder / name, error) from error
+
+
+def remove_below(root: Path, folder: str, name: str) -> None:
+    """Remove ROOT/FOLDER/NAME durably, where there is one; raises StorageError."""
+    try:
+        with Folder.open(root) as station, station.subfolder(folder) as inner:
+            inner.remove(name)
+            inner.sync()
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise storage_error(root / folder / name, error) from error
 

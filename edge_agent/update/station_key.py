@@ -1,6 +1,7 @@
 """A station's own keys, which never leave it.
 
-ROOT/keys/station.pem: X25519, by which it alone reads the bundles that are encrypted for it.
+ROOT/keys/station.tpm: X25519, by which it alone reads the bundles that are encrypted for it,
+sealed by its board's TPM; or ROOT/keys/station.pem: the same in a file.
 ROOT/keys/report.pem: Ed25519, by which it signs what it reports to a rollout.
 
 Root alone reads both.
@@ -8,7 +9,7 @@ Root alone reads both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,10 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.errors import DeviceError, StorageError
 from edge_agent.contracts.model.bundle import ENCRYPTED
 from edge_agent.contracts.model.encrypted import decrypt_bundle
-from edge_agent.update.folder import read_below, write_below
+from edge_agent.update.folder import read_below, remove_below, write_below
+from edge_agent.update.tpm import Tpm
+from edge_agent.update.tpm_key import read_from_tpm, seal_in_tpm
 
 FOLDER, STATION, REPORT = "keys", "station.pem", "report.pem"
 
@@ -34,7 +37,7 @@ Key = TypeVar("Key", X25519PrivateKey, Ed25519PrivateKey)
 def public_keys(root: Path) -> dict[str, str]:
     """The keys of the inventory -> 32 bytes in hexadecimal digits; made where there are none.
 
-    Raises StorageError.
+    Raises StorageError, and DeviceError for a key that the TPM does not give.
     """
     station = _station_key(root) or _written(root, STATION, X25519PrivateKey.generate())
     report = _report_key(root) or _written(root, REPORT, Ed25519PrivateKey.generate())
@@ -42,6 +45,26 @@ def public_keys(root: Path) -> dict[str, str]:
         "key": station.public_key().public_bytes_raw().hex(),
         "report_key": report.public_key().public_bytes_raw().hex(),
     }
+
+
+def move_to_tpm(root: Path, pcrs: Sequence[int] | None, tpm: Tpm) -> None:
+    """From now on the board's TPM seals the station's key: the one in the file, or a new one.
+
+    pcrs: the TPM gives it only while these have their values of now; None: as it is, without any
+    for a new one. May be repeated after a kill at any point: the key in the file goes last.
+    Raises DeviceError or StorageError; the key is where it was then.
+    """
+    sealed, in_file = read_from_tpm(root, tpm), _key_in_file(root)
+    if sealed and in_file and not _are_one(sealed, in_file):
+        raise StorageError(
+            "holds another key than the TPM does",
+            where=str(root / FOLDER / STATION),
+            cure="remove the one whose public key is not in stations.toml",
+        )
+    if sealed is None or pcrs is not None:
+        private = sealed or in_file or X25519PrivateKey.generate()
+        seal_in_tpm(root, private, pcrs or (), tpm)
+    remove_below(root, FOLDER, STATION)
 
 
 def report_signer(root: Path) -> Callable[[bytes], bytes] | None:
@@ -53,14 +76,28 @@ def report_signer(root: Path) -> Callable[[bytes], bytes] | None:
 def readable(root: Path, payload: bytes, where: str) -> bytes:
     """`payload` itself, or what is encrypted in it for this station.
 
-    Raises BundleError for what is not for this station, StorageError for a damaged key.
+    Raises BundleError for what is not for this station, StorageError for a key that is damaged, or
+    that the TPM does not give.
     """
     if not payload.startswith(ENCRYPTED):
         return payload
-    return decrypt_bundle(payload, _station_key(root) or X25519PrivateKey.generate(), where)
+    try:
+        private = _station_key(root) or X25519PrivateKey.generate()
+    except DeviceError as error:
+        # To an updater a device is the server that is away, for which it waits without an end.
+        raise StorageError(error.what, where=error.where, cure=error.cure) from error
+    return decrypt_bundle(payload, private, where)
 
 
 def _station_key(root: Path) -> X25519PrivateKey | None:
+    return read_from_tpm(root, Tpm()) or _key_in_file(root)
+
+
+def _are_one(one: X25519PrivateKey, other: X25519PrivateKey) -> bool:
+    return one.public_key().public_bytes_raw() == other.public_key().public_bytes_raw()
+
+
+def _key_in_file(root: Path) -> X25519PrivateKey | None:
     found = _read(root, STATION)
     if found is None or isinstance(found, X25519PrivateKey):
         return found

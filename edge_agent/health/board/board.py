@@ -37,6 +37,7 @@ class Needs:
     """What a station asks of its board.
 
     runtimes: distributions of which one runs the networks; native: their shared libraries.
+    station_folder: where the station keeps its keys.
     """
 
     folders: tuple[Folder, ...] = ()
@@ -45,6 +46,7 @@ class Needs:
     ports: tuple[int, ...] = ()
     runtimes: tuple[str, ...] = ()
     native: tuple[Path, ...] = ()
+    station_folder: Path | None = None
 
 
 @dataclass(frozen=True)

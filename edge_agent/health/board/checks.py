@@ -20,6 +20,7 @@ from edge_agent.health.board.ports import check_ports
 from edge_agent.health.board.power import check_power
 from edge_agent.health.board.realtime import check_realtime
 from edge_agent.health.board.software import check_software
+from edge_agent.health.board.station_key import check_station_key
 from edge_agent.health.board.storage import check_storage
 from edge_agent.health.board.wall_clock import check_wall_clock, clock_synchronised
 
@@ -28,6 +29,7 @@ CHECKS: tuple[Callable[[Board], Iterator[CheckResult]], ...] = (
     check_heat,
     check_card,
     check_storage,
+    check_station_key,
     check_wall_clock,
     check_memory,
     check_device_nodes,
