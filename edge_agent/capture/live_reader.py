@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.contracts.core.types import Frame, Image, Unreadable
 
 LOG = logging.getLogger("lineside.capture")
@@ -80,7 +81,9 @@ class LiveReader:
             thread.join(END_S)
 
     def _run(self, stopping: threading.Event) -> None:
+        turn = RealTimeThread()
         while not stopping.is_set():
+            turn.keep()
             try:
                 frame = self._read()
             except DeviceError as error:

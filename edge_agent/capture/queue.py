@@ -11,6 +11,7 @@ from typing import Protocol
 from edge_agent.capture.source import Announcing, EndOfSource, Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.contracts.core.types import Item
 
 LOG = logging.getLogger("lineside.capture")
@@ -59,8 +60,11 @@ class ItemQueue(Protocol):
     def fault(self) -> str:
         """What is lost, or nothing."""
 
+    def open(self) -> None:
+        """Open the source; raises DeviceError. Nothing is grabbed yet."""
+
     def start(self, watch: GrabWatch | None = None) -> None:
-        """Open the source; raises DeviceError."""
+        """Begin to grab; opens the source where open() has not; raises DeviceError."""
 
     def take(self, timeout_s: float) -> Item | None:
         """The next item, None when none came in time; EndOfSource at the end."""
@@ -85,6 +89,7 @@ class ReconnectingSource:
         self.live = source.live
         self.fault = ""
         self.lost = 0
+        self._is_open = False
         self._source = source
         self._name = name
         self._clock = clock
@@ -94,8 +99,10 @@ class ReconnectingSource:
         self._retry_ns = 0
 
     def open(self) -> None:
-        """Open the source; a device absent at the start is an error of its own."""
-        self._source.open()
+        """Open the source, once until close(); one that is absent is an error of its own."""
+        if not self._is_open:
+            self._source.open()
+            self._is_open = True
 
     def next(self, timeout_s: float) -> Item | None:
         """The next item, or None while the device is away."""
@@ -117,6 +124,7 @@ class ReconnectingSource:
 
     def close(self) -> None:
         """Close the source."""
+        self._is_open = False
         self._source.close()
 
     def lose(self, error: Exception) -> None:
@@ -171,8 +179,12 @@ class DirectQueue:
         """Items that the device itself lost."""
         return self._source.lost
 
-    def start(self, watch: GrabWatch | None = None) -> None:
+    def open(self) -> None:
         """Open the source."""
+        self._source.open()
+
+    def start(self, watch: GrabWatch | None = None) -> None:
+        """Let the source be read from now on."""
         self._watch = watch or self._watch
         self._stopping = False
         self._source.open()
@@ -225,8 +237,12 @@ class BoundedQueue:
         """Items that the device itself lost."""
         return self._source.lost
 
+    def open(self) -> None:
+        """Open the source."""
+        self._source.open()
+
     def start(self, watch: GrabWatch | None = None) -> None:
-        """Open the source and begin to read."""
+        """Begin to read."""
         self._watch = watch or self._watch
         self._source.open()
         self._stopping = self._ended = False
@@ -261,7 +277,9 @@ class BoundedQueue:
         return bool(self._queue or self._ended)
 
     def _read(self) -> None:
+        turn = RealTimeThread()
         while not self._stopping:
+            turn.keep()
             try:
                 item = self._source.next(TICK_S)
             except EndOfSource:

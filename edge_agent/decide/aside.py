@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.faults import convert_faults
+from edge_agent.contracts.core.real_time import RealTimeThread
 
 T = TypeVar("T")
 
@@ -82,7 +83,9 @@ class Aside:
                 self._thread.start()
 
     def _run(self) -> None:
+        turn = RealTimeThread()
         while True:
+            turn.keep()
             try:
                 task = self._tasks.get(timeout=self._idle_s)
             except Empty:

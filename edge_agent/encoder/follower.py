@@ -7,6 +7,7 @@ import threading
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.encoder.encoder import Encoder
 from edge_agent.encoder.track import Track
 
@@ -50,7 +51,9 @@ class Follower:
         self.track.forget()
 
     def _run(self) -> None:
+        turn = RealTimeThread()
         while not self._stopping.wait(REOPEN_S if self.fault else self._poll_s):
+            turn.keep()
             try:
                 self._step()
             except DeviceError as error:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
 from edge_agent.contracts.wire.kinds.verdict import Action
@@ -193,7 +194,9 @@ class TimedOutput:
         return self._fault
 
     def _run(self) -> None:
+        turn = RealTimeThread()
         while not self._stopping:
+            turn.keep()
             self._beat_ns = self._clock.mono_ns()
             look = self._look()
             wake_ns = look.wake_ns

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.plc.driver import PlcProtocol, PlcTable
 from edge_agent.plc.handshake import LARGEST, Acquisition, Handshake, Result
 from edge_agent.plc.jobs import Jobs, NoJobs
@@ -131,7 +132,9 @@ class PlcLink:
         return self.told().missed_count
 
     def _run(self) -> None:
+        turn = RealTimeThread()
         while not self._stopping.is_set():
+            turn.keep()
             try:
                 self._look()
             except DeviceError as error:

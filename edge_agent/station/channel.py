@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.contracts.core.types import Item
 from edge_agent.decide.channel_judge import ChannelJudge, Examined
 from edge_agent.station.build import ArmedChannel
@@ -81,9 +82,10 @@ class ChannelThread:
         return self._is_abandoned
 
     def _run(self) -> None:
-        in_a_row = 0
+        in_a_row, turn = 0, RealTimeThread()
         while not self._is_abandoned:
             self.beat_ns = self._clock.mono_ns()
+            turn.keep()
             try:
                 self._take_up_bundle()
                 item = self.channel.feed.take(TAKE_S)

@@ -71,7 +71,7 @@ class ChannelTable(Table):
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
     queue: int = Field(
-        default=2, ge=1, le=256, description="items that may wait; a full queue drops the oldest"
+        default=4, ge=1, le=256, description="items that may wait; a full queue drops the oldest"
     )
     match: MatchTable = Field(
         default=MatchTable(), description="how its items find their part (line.join = trigger)"

@@ -57,3 +57,8 @@ class LineTable(Table):
     drain_s: float = Field(
         default=10, ge=0, le=3600, description="time to send what waits when the agent ends"
     )
+
+    @property
+    def tick_s(self) -> float:
+        """Time between two looks at what the station waits for."""
+        return min(0.05, max(0.005, self.deadline_ms / 1e4))

@@ -41,6 +41,7 @@ from edge_agent.station.channel import ChannelThread
 from edge_agent.station.channel_threads import ChannelThreads
 from edge_agent.station.config import StationConfig
 from edge_agent.station.counts import StationCounts
+from edge_agent.station.deadline_watch import DeadlineWatch
 from edge_agent.station.health_report import health_report
 from edge_agent.station.job_watch import JobWatch
 from edge_agent.station.part_rules import part_rules
@@ -53,8 +54,6 @@ from edge_agent.station.timing import Timing
 
 LOG = logging.getLogger("lineside.station")
 
-SETTLE_TICK_S = 0.003
-"""Between two looks at parts that wait for the end of their window."""
 UNSIGNED = "bundles without a signature are run (trust.allow_unsigned)"
 
 
@@ -77,7 +76,6 @@ class Station:
     _channels: list[ArmedChannel]
     _watched: list[WatchedBundle]
     _tracker: PartTracker
-    _deadlines_beat_ns: int
 
     def __init__(
         self,
@@ -117,8 +115,8 @@ class Station:
         self._triggers = build_triggers(config, self.counts, clock, self.jobs, self._plc, follower)
         self._observers = ObserverRelays(observers)
         self._threads = self._new_threads()
+        self._deadlines = DeadlineWatch(self._expire, config.line, clock)
         self._begin_without_channels()
-        self._ended = threading.Event()
 
     @property
     def state(self) -> State:
@@ -198,6 +196,9 @@ class Station:
             self._channels = armed
             self._grabbed_before += self._tracker.begun
             self._tracker = self._new_tracker()
+            # Nothing is grabbed before all can be judged: one device may open slower than others.
+            for channel in armed:
+                channel.feed.open()
             settle()
             self._triggers.start(self._tracker)
             for channel in armed:
@@ -222,13 +223,12 @@ class Station:
         self._threads.start(self._channels)
         self._bundle_watch.start(self._watched)
         self.jobs.start()
-        threading.Thread(target=self._watch_deadlines, name="deadlines", daemon=True).start()
+        self._deadlines.start()
 
     def _begin_without_channels(self) -> None:
         self._channels, self._watched = [], []
         self._grabbed_before = 0
         self._tracker = self._new_tracker()
-        self._deadlines_beat_ns = self._clock.mono_ns()
 
     def _new_change_over(self) -> ChangeOver:
         return ChangeOver(
@@ -275,23 +275,15 @@ class Station:
             rules=part_rules(self.config, self._change_over.doubt),
         )
 
-    def _watch_deadlines(self) -> None:
-        """Decide what is overdue. A thread of its own: neither a slow disk of the log nor a device
-        that is asked for its state may delay a verdict.
-        """
-        tick_s = min(0.05, max(0.005, self.config.line.deadline_ms / 1e4))
-        if self.config.line.join == "trigger":  # a part passes when its window is over
-            tick_s = SETTLE_TICK_S
-        while not self._ended.wait(tick_s):
-            self._deadlines_beat_ns = self._clock.mono_ns()
-            self._tracker.guarded(self._tracker.expire, "of a deadline")
+    def _expire(self) -> None:
+        self._tracker.guarded(self._tracker.expire, "of a deadline")
 
     def _watch(self, stop: threading.Event) -> None:
         """Sources, state, health and signs of life, until the sources end or `stop` is set."""
         every_ns = round(self.config.line.health_every_s * 1e9)
         health_at_ns = self._clock.mono_ns()
         while not stop.is_set() and not self._threads.ended:
-            stop.wait(min(0.05, max(0.005, self.config.line.deadline_ms / 1e4)))
+            stop.wait(self.config.line.tick_s)
             self._threads.replace_hung()
             self._update_state()
             self._show_life()
@@ -306,7 +298,7 @@ class Station:
         loop within half of its time.
         """
         limit_s = self._supervisor.watchdog_s / 2
-        oldest_ns = min([*self._threads.beats_ns, self._deadlines_beat_ns])
+        oldest_ns = min([*self._threads.beats_ns, self._deadlines.beat_ns])
         if not limit_s or (self._clock.mono_ns() - oldest_ns) / 1e9 < limit_s:
             self._supervisor.alive()
 
@@ -317,7 +309,7 @@ class Station:
         faults += self._tracker.overdue()
         faults += self._triggers.faults
         faults += [f"{name}: {fault}" for name, fault in self._outputs.faults.copy().items()]
-        still_s = (self._clock.mono_ns() - self._deadlines_beat_ns) / 1e9
+        still_s = (self._clock.mono_ns() - self._deadlines.beat_ns) / 1e9
         if still_s > self._timing.still_s:
             faults.append(self._outputs.why_still(still_s))
         if faults:
@@ -386,7 +378,7 @@ class Station:
         for channel in self._channels:
             channel.feed.stop()
         self._threads.join(self._timing.join_s)
-        self._ended.set()
+        self._deadlines.stop()
         self._tracker.flush("no verdict before the agent ended")
         self._outputs.close()
         self._publish_health()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from edge_agent.capture.queue import GrabWatch
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.real_time import RealTimeThread
 from edge_agent.contracts.core.types import Item
 from edge_agent.encoder.follower import Follower
 from edge_agent.station.counts import StationCounts
@@ -98,7 +99,9 @@ class TriggerWatch:
         return self._trigger.status()
 
     def _run(self, tracker: PartTracker) -> None:
+        turn = RealTimeThread()
         while not self._stopping.is_set():
+            turn.keep()
             try:
                 self._step(tracker)
             except EndOfTrigger:

@@ -54,15 +54,28 @@ class RowReplay:
         self._rate = RateLimiter(config.rate_hz, clock)
         self._files = FileSequence(config.path, config.suffixes, "table")
         self._rows: Iterator[tuple[str, Row]] = iter(())
+        self._ahead: tuple[str, Row | InputError] | None = None
 
     def open(self) -> None:
-        """List the tables; raises DeviceError when there are none."""
+        """List the tables and read the first; raises DeviceError when there are none."""
         self._files.open()
+        if not self._counter.seq and self._ahead is None:
+            self._ahead = self._find()
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row; EndOfSource after the last table."""
         if not self._rate.wait(timeout_s):
             return None
+        (part_id, found), self._ahead = self._ahead or self._find(), None
+        if isinstance(found, InputError):
+            return Unreadable(str(found), *self._counter.stamp(), part_id)
+        return ProcessRow(found, *self._counter.stamp(), part_id)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _find(self) -> tuple[str, Row | InputError]:
+        """The next row, or why a file has none; raises EndOfSource."""
         found = next(self._rows, None)
         while found is None:
             path = self._files.pop()
@@ -70,13 +83,9 @@ class RowReplay:
                 self._rows = self._read(path)
                 found = next(self._rows, None)
             except InputError as error:
-                return Unreadable(str(error), *self._counter.stamp(), self._files.part_id(path))
+                return self._files.part_id(path), error
             self._counter.skip()
-        part_id, row = found
-        return ProcessRow(row, *self._counter.stamp(), part_id)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        return found
 
     def _read(self, path: Path) -> Iterator[tuple[str, Row]]:
         table = read_table(path, self._config.header)

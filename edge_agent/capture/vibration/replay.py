@@ -95,27 +95,37 @@ class ReplaySensor:
         self._rate = RateLimiter(0, clock)
         self._files = FileSequence(config.path, config.suffixes, "recording")
         self._parts: Iterator[tuple[str, Recording]] = iter(())
+        self._ahead: tuple[str, Recording | InputError] | None = None
 
     def open(self) -> None:
-        """List the recordings; raises DeviceError when there are none."""
+        """List the recordings and read the first; raises DeviceError when there are none."""
         self._files.open()
+        if not self._counter.seq and self._ahead is None:
+            self._ahead = self._find()
 
     def next(self, timeout_s: float) -> Reading | Unreadable | None:
         """The next part; EndOfSource after the last recording."""
         if not self._rate.wait(timeout_s):
             return None
+        (part_id, found), self._ahead = self._ahead or self._find(), None
+        if isinstance(found, InputError):
+            return Unreadable(str(found), *self._counter.stamp(), part_id)
+        return self._reading(part_id, found)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _find(self) -> tuple[str, Recording | InputError]:
+        """The next part, or why a file has none; raises EndOfSource."""
         part = next(self._parts, None)
         while part is None:
             path = self._files.pop()
             try:
                 self._parts = self._cut(path, self._read(path))
             except InputError as error:
-                return Unreadable(str(error), *self._counter.stamp(), self._files.part_id(path))
+                return self._files.part_id(path), error
             part = next(self._parts, None)
-        return self._reading(*part)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        return part
 
     def _reading(self, part_id: str, recording: Recording) -> Reading:
         if self._config.paced:

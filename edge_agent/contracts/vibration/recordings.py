@@ -91,7 +91,7 @@ def read_recording(
         speed = _rpm_within(content.arrays, path) if rpm is None else rpm
     signal = _signal(content.columns, axes, path)
     if factor != 1:
-        signal = (signal * np.float32(factor)).astype(np.float32)
+        signal *= np.float32(factor)
     return Recording(
         signal, _rate(content.rate_hz, rate_hz, path), tuple(axes), unit, str(path), speed
     )

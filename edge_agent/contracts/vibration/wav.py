@@ -95,9 +95,15 @@ def _wav_samples(body: bytes, code: int, bits: int) -> NDArray[np.float32]:
     if code == 3:
         return np.frombuffer(body, f"<f{bits // 8}").astype(np.float32)
     if bits == 8:
-        return (np.frombuffer(body, np.uint8).astype(np.float32) - 128) / np.float32(128)
+        samples = np.frombuffer(body, np.uint8).astype(np.float32)
+        samples -= 128
+        samples /= np.float32(128)
+        return samples
     if bits == 24:
         bytes3 = np.frombuffer(body, np.uint8).reshape(-1, 3)
         wide = np.concatenate([np.zeros((len(bytes3), 1), np.uint8), bytes3], axis=1)
         return (wide.copy().view("<i4")[:, 0] / np.float32(2**31)).astype(np.float32)
-    return np.frombuffer(body, f"<i{bits // 8}").astype(np.float32) / np.float32(2 ** (bits - 1))
+    # In place: a recording is tens of megabytes, and a station has one memory for all it does.
+    samples = np.frombuffer(body, f"<i{bits // 8}").astype(np.float32)
+    samples /= np.float32(2 ** (bits - 1))
+    return samples

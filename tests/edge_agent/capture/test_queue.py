@@ -101,6 +101,23 @@ def test_item_is_watched_before_anybody_takes_it() -> None:
     feed.close()
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_an_open_feed_grabs_nothing_until_it_is_started(live: bool) -> None:
+    belt, watch = Belt(2, live=live), Watch()
+    feed = build_queue(belt, name="top", size=2, clock=SystemClock())
+    feed.open()
+    feed.open()
+    assert (belt.opened, belt._seq) == (1, 0)
+    feed.start(watch)
+    assert belt.opened == 1, "start opened it again"
+    assert [item.seq for item in take_all(feed.take)] == [0, 1]
+    assert watch.grabs == [0, 1]
+    feed.close()
+    feed.start(watch)
+    assert belt.opened == 2, "what closed was not opened again"
+    feed.close()
+
+
 def test_source_that_is_not_live_is_never_dropped() -> None:
     feed = build_queue(Belt(50, live=False), name="top", size=2, clock=SystemClock())
     assert isinstance(feed, DirectQueue)

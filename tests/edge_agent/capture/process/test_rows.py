@@ -67,6 +67,16 @@ def test_a_part_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "no column 'part'" in item.reason
 
 
+def test_the_first_table_is_read_when_the_source_is_opened(tmp_path: Path) -> None:
+    """Many rows take a second of Python: not while other channels judge."""
+    path = tmp_path / "shift.csv"
+    path.write_text("x\n1\n2\n")
+    source = replay(path)
+    source.open()
+    path.unlink()
+    assert [item.seq for item in take_all(source.next, 10.0)] == [0, 1]
+
+
 def test_rows_are_paced(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n2\n3\n")
     clock = ManualClock()

@@ -47,6 +47,14 @@ def test_recording_is_cut_into_whole_parts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(items[1].signal[:, 0], np.arange(100, 200))
 
 
+def test_the_first_recording_is_read_when_the_source_is_opened(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "run.csv", 250)
+    source = sensor(path, window_s=0.1)
+    source.open()
+    path.unlink()
+    assert [item.part_id for item in take_all(source.next, 10.0)] == ["run.csv#0", "run.csv#1"]
+
+
 def test_paced_replay_takes_the_time_of_the_recording(tmp_path: Path) -> None:
     clock = ManualClock()
     source = sensor(write_csv(tmp_path / "run.csv", 300), clock, window_s=0.1, paced=True)
