@@ -161,7 +161,7 @@ def _prepare(folder: Path, seconds: float) -> None:
 
 
 def _rows_of(seconds: float) -> int:
-    return round(2 * seconds * ROWS_HZ) + 600
+    return round(1.2 * seconds * ROWS_HZ) + 600
 
 
 def _record(folder: Path, seconds: float) -> None:

@@ -75,6 +75,18 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
+    from edge_agent.station.process_memory import starting
+
+    with ExitStack() as ending:
+        with starting():
+            station, stop = _build(args, ending)
+        station.run(stop)
+    print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
+    return 0
+
+
+def _build(args: argparse.Namespace, ending: ExitStack) -> tuple[Station, threading.Event]:
+    """The station with everything around it, and what stops it; `ending` closes it."""
     import cv2
 
     from edge_agent.contracts.core.clock import SystemClock
@@ -89,30 +101,27 @@ def _inspect(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)  # a frame is too small to share: it would wait for a thread to wake up
     config = read_config(args.config)
     stop, clock = stop_on_signals(), SystemClock()
-    with ExitStack() as ending:
-        ending.callback(flush_log)
-        audit = _audit_recorder(config, args.config, clock, ending)
-        hold = _golden_gate(config, clock, audit)
-        ending.callback(hold.close)
-        telemetry = Telemetry(config, clock)
-        evidence = _evidence_recorder(config, audit, telemetry, ending)
-        page = _page(config, clock, hold, (audit, evidence), ending)
-        adapters = _adapters(config, clock, ending)
-        station = Station(
-            config,
-            clock=clock,
-            listeners=_told(config, adapters, audit, page, hold, telemetry),
-            observers=[*_shown(config, clock, ending, evidence, page), telemetry],
-            hold=hold,
-            remembered=partial(_remembered, audit, evidence),
-            output=_verdict_lines(args, clock, ending),
-            keep_trying=not args.no_wait,
-            supervisor=supervisor_of(os.environ),
-        )
-        _open_listeners(page, adapters, telemetry, station)
-        station.run(stop)
-    print(f"{station.counts}; {station.sent} confirmed, {station.waiting} wait", file=sys.stderr)
-    return 0
+    ending.callback(flush_log)
+    audit = _audit_recorder(config, args.config, clock, ending)
+    hold = _golden_gate(config, clock, audit)
+    ending.callback(hold.close)
+    telemetry = Telemetry(config, clock)
+    evidence = _evidence_recorder(config, audit, telemetry, ending)
+    page = _page(config, clock, hold, (audit, evidence), ending)
+    adapters = _adapters(config, clock, ending)
+    station = Station(
+        config,
+        clock=clock,
+        listeners=_told(config, adapters, audit, page, hold, telemetry),
+        observers=[*_shown(config, clock, ending, evidence, page), telemetry],
+        hold=hold,
+        remembered=partial(_remembered, audit, evidence),
+        output=_verdict_lines(args, clock, ending),
+        keep_trying=not args.no_wait,
+        supervisor=supervisor_of(os.environ),
+    )
+    _open_listeners(page, adapters, telemetry, station)
+    return station, stop
 
 
 def _remembered(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_agent.health.board.memory import rss_mb
-from edge_agent.station.process_memory import give_back
+from edge_agent.station.process_memory import give_back, starting
 
 FROZEN = """
 import gc
@@ -34,6 +34,18 @@ def test_a_burst_of_pictures_does_not_stay_resident() -> None:
     before = rss_mb()
     assert give_back()
     assert before - rss_mb() > 40
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_while_the_agent_starts_nothing_is_collected(before: bool) -> None:
+    was = gc.isenabled()
+    try:
+        (gc.enable if before else gc.disable)()
+        with starting():
+            during = gc.isenabled()
+        assert (during, gc.isenabled()) == (False, before)
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_the_collector_leaves_out_what_was_there_at_the_start() -> None:
