@@ -1,12 +1,10 @@
 """Good-only, for aligned parts and for surfaces: a Gaussian of the features at each position.
 
 PaDiM (Defard et al., ICPR 2021): features of three layers of an ImageNet network, mixed down, and
-the Mahalanobis distance of every position from good parts. Four scorers read cells, the means of
-wide windows around them, and the means of whole rows and columns, where a defect is visible that no
-single cell shows (another grinding, another texture). A fifth, fitted on synthetic defects, reads
-cells of 8 px. All are scaled by good parts that they were not fitted on: 0 is a typical good part
-and 1 a rare one; the heat map is their mean and the score its maximum. A global scorer beside them
-(Rippel et al., ICPR 2020) was tried and left out: it did not rank better.
+the Mahalanobis distance of every position from good parts. A second scorer reads the whole picture
+(whole_picture.py), a third, fitted on synthetic defects, cells of 8 px. All are scaled by good
+parts that they were not fitted on: 0 is a typical good part and 1 a rare one; the heat map is their
+mean, weighted by their shares, and the score its maximum.
 """
 
 from __future__ import annotations
@@ -40,6 +38,13 @@ from trainer.models.image.feature_maps import (
 )
 from trainer.models.image.score_fusion import Join, Scale, fit_scorers, part_of
 from trainer.models.image.synthetic_defect_head import SyntheticShare
+from trainer.models.image.whole_picture import (
+    fit_whole,
+    fit_whole_by_rounding,
+    set_whole,
+    whole_features,
+    whole_heat,
+)
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
 
@@ -51,11 +56,8 @@ TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
 
-SCORERS = ("fine", "wide", "rows", "columns")
-"""Those that measure distances; each has the same share in the heat map."""
-
-WINDOW = 7
-"""Side of the windows of the wide scorer, in steps of 16 px."""
+WHOLE_PART = 3 / 8
+"""Of the distances, that of the whole picture."""
 
 
 class PadimOptions(ModelOptions):
@@ -68,8 +70,10 @@ class PadimOptions(ModelOptions):
     synthetic_share: SyntheticShare = 0.2
 
     def shares(self) -> list[float]:
-        """The share of each scorer in the heat map, the defect head last; the sum is 1."""
-        own = [(1 - self.synthetic_share) / len(SCORERS)] * len(SCORERS)
+        """The share of positions, of the whole picture, and of the defect head where it has one, in
+        the heat map; the sum is 1.
+        """
+        own = [(1 - self.synthetic_share) * part for part in (1 - WHOLE_PART, WHOLE_PART)]
         return [*own, self.synthetic_share] if self.synthetic_share else own
 
 
@@ -99,13 +103,12 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
 
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
-    cells = _feature_layer(backbone.shapes, options.dimensions)(backbone.taps)
-    heats = [_distance(one, options.block, name) for one, name in zip(cells, SCORERS, strict=True)]
-    sides = heats[0].shape[1:3]
-    spread = [_spread(one, sides, name) for one, name in zip(heats, SCORERS, strict=True)]
+    cells, whole = _feature_layer(backbone.shapes, options.dimensions)(backbone.taps)
+    side = cells.shape[1]
+    heats = [_distance(cells, options.block), whole_heat(whole, side)]
     if options.synthetic_share:
-        spread.append(defect_head.head_heat(backbone, sides[0]))
-    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(spread)
+        heats.append(defect_head.head_heat(backbone, side))
+    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(heats)
     return backbone.scored(heat, "padim")
 
 
@@ -122,19 +125,17 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
     network = build(training.spec, 1, training.config, options)
     _set_projection(network, training.config.seed)
 
-    def fit_scorer(rounding: float) -> FitScorer:
+    def fit_places(rounding: float) -> FitScorer:
         return lambda seen: fit_gaussians(seen, options.block, rounding).heat
 
-    shares = options.shares()
-    share = options.synthetic_share
-    fitted = fit_scorers(
-        training, network, [fit_scorer] * len(SCORERS), shared(shares), with_head=share > 0
-    )
-    pairs = zip(fitted.scales, shares, strict=True)
-    scales = [part_of(scale, share) for scale, share in pairs]
-    rows = zip(SCORERS, fitted.cells, fitted.rounding, scales[: len(SCORERS)], strict=True)
-    for name, cells, rounding, scale in rows:
-        _set_gaussians(network, name, fit_gaussians(cells, options.block, rounding), scale)
+    shares, share = options.shares(), options.synthetic_share
+    fits = [fit_places, fit_whole_by_rounding]
+    fitted = fit_scorers(training, network, fits, shared(shares), with_head=share > 0)
+    scales = [part_of(*pair) for pair in zip(fitted.scales, shares, strict=True)]
+    places, whole = fitted.cells
+    gaussians = fit_gaussians(places, options.block, fitted.rounding[0])
+    _set_gaussians(network, gaussians, scales[0])
+    set_whole(network, fit_whole(whole), scales[1])
     if fitted.defect_head:
         defect_head.set_head(network, fitted.defect_head, scales[-1])
     note = f"{fitted.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
@@ -163,7 +164,7 @@ def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians
 
 
 def _feature_layer(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
-    """Taps -> mixed features of cells of 32 px; means of windows around these, rows and columns."""
+    """Taps -> mixed features of cells of 32 px, and those of the whole picture."""
     import keras
     from keras import layers
 
@@ -172,25 +173,19 @@ def _feature_layer(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Mo
     mixed = layers.Conv2D(dimensions, 1, use_bias=False, name=f"{FLOAT_PREFIX}mix")(
         on_one_grid(own)
     )
-    around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(mixed)
     fine = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}fine")(mixed)
-    wide = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}wide")(around)
-    side = mixed.shape[1]
-    rows = layers.AveragePooling2D((2, side), name=f"{FLOAT_PREFIX}rows")(mixed)
-    columns = layers.AveragePooling2D((side, 2), name=f"{FLOAT_PREFIX}columns")(mixed)
-    return keras.Model(given, [fine, wide, rows, columns], name=FEATURES)
+    return keras.Model(given, [fine, whole_features(own)], name=FEATURES)
 
 
-def _distance(cells: keras.KerasTensor, block: int, scorer: str) -> keras.KerasTensor:
+def _distance(cells: keras.KerasTensor, block: int) -> keras.KerasTensor:
     from keras import layers
 
     high, wide, count = cells.shape[1:]
     block = _fitting_block((high, wide), block)
     split = (high // block, block, wide // block, block)
-    listed = layers.Reshape((high * wide, count, 1), name=f"{FLOAT_PREFIX}list_{scorer}")(cells)
+    listed = layers.Reshape((high * wide, count, 1), name=f"{FLOAT_PREFIX}list")(cells)
     whitened = []
-    for part, (outputs, skipped) in _halves(count).items():
-        name = f"{part}_{scorer}"
+    for name, (outputs, skipped) in _halves(count).items():
         x = layers.Cropping2D(((0, 0), (skipped, 0)), name=f"{FLOAT_PREFIX}crop_{name}")(listed)
         x = layers.Reshape((*split, count - skipped), name=f"{FLOAT_PREFIX}block_{name}")(x)
         x = layers.EinsumDense(
@@ -202,10 +197,10 @@ def _distance(cells: keras.KerasTensor, block: int, scorer: str) -> keras.KerasT
         whitened.append(
             layers.Reshape((high, wide, outputs), name=f"{FLOAT_PREFIX}unblock_{name}")(x)
         )
-    x = layers.Concatenate(name=f"{FLOAT_PREFIX}whitened_{scorer}")(whitened)
-    unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}unit_{scorer}")(x)
-    x = layers.Multiply(name=f"{FLOAT_PREFIX}length_{scorer}")([x, unit])
-    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}distance_{scorer}")(x)
+    x = layers.Concatenate(name=f"{FLOAT_PREFIX}whitened")(whitened)
+    unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}unit")(x)
+    x = layers.Multiply(name=f"{FLOAT_PREFIX}length")([x, unit])
+    return layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}distance")(x)
 
 
 def _halves(count: int) -> dict[str, tuple[int, int]]:
@@ -218,28 +213,13 @@ def _halves(count: int) -> dict[str, tuple[int, int]]:
     return {"first": (half, 0), "last": (count - half, half)}
 
 
-def _spread(heat: keras.KerasTensor, sides: tuple[int, int], scorer: str) -> keras.KerasTensor:
-    """Repeat the heat of a row or column at each of its cells: (N, H, W, 1).
-
-    A sum of unlike shapes would do it too, but of one picture Keras takes such a summand for a
-    bias, and may lay it along the other side.
-    """
-    from keras import layers
-
-    for axis, side in enumerate(sides, start=1):
-        if heat.shape[axis] < side:
-            same = [heat] * side
-            heat = layers.Concatenate(axis=axis, name=f"{FLOAT_PREFIX}spread{axis}_{scorer}")(same)
-    return heat
-
-
 def _set_projection(network: keras.Model, seed: int) -> None:
     layer = network.get_layer(FEATURES).get_layer(f"{FLOAT_PREFIX}mix")
     inputs, outputs = layer.kernel.shape[2:]
     layer.set_weights([random_projection(inputs, outputs, seed)[None, None]])
 
 
-def _set_gaussians(network: keras.Model, scorer: str, gaussians: Gaussians, scale: Scale) -> None:
+def _set_gaussians(network: keras.Model, gaussians: Gaussians, scale: Scale) -> None:
     """scale: (gain, lift) of its distance, its share taken."""
     high, wide, count = gaussians.whiten.shape[:3]
     block = len(gaussians.mean) // high
@@ -248,10 +228,10 @@ def _set_gaussians(network: keras.Model, scorer: str, gaussians: Gaussians, scal
     for part, (outputs, skipped) in _halves(count).items():
         columns = slice(skipped, skipped + outputs)
         weights = [gaussians.whiten[:, :, skipped:, columns], bias[..., columns]]
-        network.get_layer(f"{FLOAT_PREFIX}whiten_{part}_{scorer}").set_weights(weights)
+        network.get_layer(f"{FLOAT_PREFIX}whiten_{part}").set_weights(weights)
     gain, lift = scale
     weights = [np.full((1, 1, count, 1), gain, np.float32), np.array([lift], np.float32)]
-    network.get_layer(f"{FLOAT_PREFIX}distance_{scorer}").set_weights(weights)
+    network.get_layer(f"{FLOAT_PREFIX}distance").set_weights(weights)
 
 
 def _blocked(cells: Floats, block: int) -> Floats:

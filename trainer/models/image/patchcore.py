@@ -4,9 +4,10 @@ PatchCore (Roth et al., CVPR 2022): features of two layers, mixed down, and for 
 distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a 1x1 convolution
 computes. Two memories look: one of cells, one of the means of windows around them, where another
 texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
-that no loud direction decides alone. A third scorer, fitted on synthetic defects, scores
-cells of 8 px. All are scaled by good parts outside the memory: 0 is a typical good part, 1 a rare
-one; the heat map is the larger distance joined with the third score; the score is its maximum.
+that no loud direction decides alone. A third scorer reads the whole picture (whole_picture.py), a
+fourth, fitted on synthetic defects, cells of 8 px. All are scaled by good parts outside the memory:
+0 is a typical good part, 1 a rare one; the heat map is the mean of the larger distance and of the
+last two, weighted by their shares; the score is its maximum.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
+from trainer.models.image import whole_picture
 from trainer.models.image.cross_fitting import (
     FittedDetector,
     Scorer,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 320
-TAPS = ("block_5_add", "block_12_add")
+TAPS = whole_picture.TAPS
 MOST_CELLS = 20_000
 """Cells that a coreset chooses from; more only cost time."""
 
@@ -56,6 +58,9 @@ RIDGE = 0.01
 SCORERS = ("fine", "wide")
 WINDOW = 5
 """Side of the windows of the wide memory, in steps of 16 px."""
+
+WHOLE_PART = 0.4
+"""Of the distances, that of the whole picture."""
 
 
 class PatchcoreOptions(ModelOptions):
@@ -68,6 +73,13 @@ class PatchcoreOptions(ModelOptions):
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
     )
     synthetic_share: SyntheticShare = 0.3
+
+    def shares(self) -> list[float]:
+        """The share of the memories, of the whole picture, and of the defect head where it has one,
+        in the heat map; the sum is 1.
+        """
+        own = [(1 - self.synthetic_share) * part for part in (1 - WHOLE_PART, WHOLE_PART)]
+        return [*own, self.synthetic_share] if self.synthetic_share else own
 
     def counts(self) -> tuple[int, int]:
         """Prototypes of the fine and of the wide memory."""
@@ -101,13 +113,14 @@ def build(
 
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
-    features = _feature_layer(backbone.shapes)(backbone.taps)
+    *features, whole = _feature_layer(backbone.shapes)(backbone.taps)
     named = zip(features, SCORERS, options.counts(), strict=True)
-    heats = [_distance(one, options.dimensions, count, name) for one, name, count in named]
-    heat = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(heats)
+    near = [_distance(one, options.dimensions, count, name) for one, name, count in named]
+    larger = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(near)
+    heats = [larger, whole_picture.whole_heat(whole, larger.shape[1])]
     if options.synthetic_share:
-        beside = defect_head.head_heat(backbone, heat.shape[1])
-        heat = layers.Add(name=f"{FLOAT_PREFIX}heat")([heat, beside])
+        heats.append(defect_head.head_heat(backbone, larger.shape[1]))
+    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(heats)
     return backbone.scored(heat, "patchcore")
 
 
@@ -122,27 +135,30 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     seed_everything(training.config.seed)
     options, seed = training.options, training.config.seed
     network = build(training.spec, 1, training.config, options)
-    scorers = [_fit_by_rounding(options.dimensions, count, seed) for count in options.counts()]
-    share = options.synthetic_share
-    fitted = fit_scorers(training, network, scorers, joined(share), with_head=share > 0)
-    scales = fitted.scales[: len(SCORERS)]
-    named = zip(SCORERS, options.counts(), fitted.cells, scales, strict=True)
+    fits = [_fit_by_rounding(options.dimensions, count, seed) for count in options.counts()]
+    fits.append(whole_picture.fit_whole_by_rounding)
+    shares, with_head = options.shares(), options.synthetic_share > 0
+    fitted = fit_scorers(training, network, fits, joined(shares), with_head=with_head)
+    *remembered, whole = fitted.cells
+    named = zip(SCORERS, options.counts(), remembered, fitted.scales[: len(SCORERS)], strict=True)
     for name, count, cells, scale in named:
         memory = fit_memory(cells, options.dimensions, count, seed)
-        _set_memory(network, name, memory, part_of(scale, 1 - share))
+        _set_memory(network, name, memory, part_of(scale, shares[0]))
+    scale = part_of(fitted.scales[len(SCORERS)], shares[1])
+    whole_picture.set_whole(network, whole_picture.fit_whole(whole), scale)
     if fitted.defect_head:
-        last = part_of(fitted.scales[-1], share)
-        defect_head.set_head(network, fitted.defect_head, last)
+        defect_head.set_head(network, fitted.defect_head, part_of(fitted.scales[-1], shares[-1]))
     note = f"{fitted.note()}, {sum(options.counts())} patches remembered"
     return FittedDetector(network, fitted.cross_fitted, (note,))
 
 
-def joined(synthetic_share: float) -> Join:
-    """The larger distance, joined with the heat of the defect head (the last) by its share."""
+def joined(shares: Sequence[float]) -> Join:
+    """The mean of the larger distance and of the other scorers' heat, weighted by these shares."""
 
     def join(heats: Floats) -> Floats:
-        larger = heats[: len(SCORERS)].max(axis=0)
-        return np.asarray((1 - synthetic_share) * larger + synthetic_share * heats[-1], np.float32)
+        larger = heats[: len(SCORERS)].max(axis=0, keepdims=True)
+        rows = np.concatenate([larger, heats[len(SCORERS) :]])
+        return np.asarray(np.tensordot(np.array(shares, np.float32), rows, axes=1), np.float32)
 
     return join
 
@@ -207,15 +223,18 @@ def _fit_by_rounding(dimensions: int, count: int, seed: int) -> FitByRounding:
 
 
 def _feature_layer(taps: Sequence[tuple[int, ...]]) -> keras.Model:
-    """Taps -> their features in cells of 16 px, and the means of windows around these."""
+    """Taps -> their features in cells of 16 px, the means of windows around these, and those of the
+    whole picture.
+    """
     import keras
     from keras import layers
 
     given = [keras.Input(shape) for shape in taps]
     own = defect_head.own_taps(given, TAPS)
-    cells = on_one_grid(own)
+    cells = on_one_grid([own[0], own[-1]])
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(cells)
-    return keras.Model(given, [cells, around], name=FEATURES)
+    features = [cells, around, whole_picture.whole_features(own)]
+    return keras.Model(given, features, name=FEATURES)
 
 
 def _distance(

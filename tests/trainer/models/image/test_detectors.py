@@ -26,7 +26,8 @@ from trainer.models.image.backbone import NETWORK
 from trainer.models.image.feature_maps import FEATURES, detector_spec, scale_of
 from trainer.models.image.padim import fit_gaussians
 from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
-from trainer.models.image.score_fusion import joined_scales, rounding_of
+from trainer.models.image.score_fusion import joined_scales, part_of, rounding_of
+from trainer.models.image.whole_picture import fit_whole, set_whole
 from trainer.models.layers.work import work_of
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import baseline_metrics
@@ -166,15 +167,14 @@ def test_the_graph_of_padim_computes_what_its_estimates_say(dimensions: int) -> 
     padim._set_projection(network, 1)
     pixels = np.random.default_rng(0).integers(0, 256, (30, *spec.shape)).astype(np.float32)
     features = _features_of(network)
-    heats = []
-    shares = options.shares()
-    named = zip(padim.SCORERS, shares, features.predict(pixels, verbose=0), strict=True)
-    for name, share, cells in named:
-        places = fit_gaussians(cells, 1)
-        padim._set_gaussians(network, name, places, (2.0 * share, -1.0 * share))
-        heats.append(2 * places.heat(cells) - 1)
+    cells, whole = features.predict(pixels, verbose=0)
+    shares, scale = options.shares(), (2.0, -1.0)
+    places, picture = fit_gaussians(cells, 1), fit_whole(whole)
+    padim._set_gaussians(network, places, part_of(scale, shares[0]))
+    set_whole(network, picture, part_of(scale, shares[1]))
+    heats = np.broadcast_arrays(2 * places.heat(cells) - 1, 2 * picture.heat(whole) - 1)
     heat = network.predict(pixels, verbose=0)[1]
-    together = padim.shared(shares)(np.stack(np.broadcast_arrays(*heats)))
+    together = padim.shared(shares)(np.stack(heats))
     np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
@@ -184,14 +184,18 @@ def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     spec = patchcore.spec_of(None, config, options)  # type: ignore[arg-type]
     network = patchcore.build(spec, 1, config, options)
     pixels = np.random.default_rng(0).integers(0, 256, (9, *spec.shape)).astype(np.float32)
-    heats = []
-    features = _features_of(network).predict(pixels, verbose=0)
+    *features, whole = _features_of(network).predict(pixels, verbose=0)
+    shares, heats = options.shares(), []
     for name, count, cells in zip(patchcore.SCORERS, options.counts(), features, strict=True):
         memory = fit_memory(cells[:4], 8, count, seed=1)
-        patchcore._set_memory(network, name, memory, (0.5, 1.0))
+        patchcore._set_memory(network, name, memory, part_of((0.5, 1.0), shares[0]))
         heats.append(0.5 * memory.heat(cells) + 1)
+    picture = fit_whole(whole)
+    set_whole(network, picture, part_of((2.0, -1.0), shares[1]))
+    heats.append(np.broadcast_to(2 * picture.heat(whole) - 1, heats[0].shape))
     heat = network.predict(pixels, verbose=0)[1]
-    np.testing.assert_allclose(heat[..., 0], np.max(heats, axis=0), rtol=2e-3, atol=2e-3)
+    together = patchcore.joined(shares)(np.stack(heats))
+    np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
 def _features_of(network: keras.Model) -> keras.Model:
@@ -201,20 +205,6 @@ def _features_of(network: keras.Model) -> keras.Model:
     pixels = keras.Input(network.input_shape[1:])
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
     return keras.Model(pixels, network.get_layer(FEATURES)(network.get_layer(NETWORK)(x)))
-
-
-def test_rows_and_columns_see_what_runs_along_them() -> None:
-    config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
-    options = padim.PadimOptions(dimensions=4)
-    spec = padim.spec_of(None, config, options)  # type: ignore[arg-type]
-    features = padim.build(spec, 1, config, options).get_layer(FEATURES)
-    taps = [np.zeros((1, *shape[1:]), np.float32) for shape in features.input_shape]
-    taps[2][:, 0] = 1
-    fine, _, rows, columns = features.predict(taps, verbose=0)
-    assert rows.shape == (1, 2, 1, 4)
-    assert columns.shape == (1, 1, 2, 4)
-    np.testing.assert_allclose(rows[:, :, 0], fine.mean(axis=2), rtol=1e-4)
-    np.testing.assert_allclose(columns[:, 0], fine.mean(axis=1), rtol=1e-4)
 
 
 def test_rounding_is_allowed_for_where_good_parts_hardly_differ() -> None:
