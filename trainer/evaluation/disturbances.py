@@ -89,7 +89,7 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
 
 def as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
     """What the network sees of a disturbed picture: on the station, levels are evened out last."""
-    return standardised(picture) if spec.standardise else picture
+    return standardised(picture, spec.most_clipped) if spec.standardise else picture
 
 
 def _some(indices: np.ndarray) -> np.ndarray:

@@ -78,6 +78,13 @@ class ImageInput(Strict):
     standardise: bool = Field(
         default=False, description="last of all, the same mean and spread of grey levels"
     )
+    most_clipped: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of values that standardising may saturate; a manifest that does not "
+        "say so means all of them",
+    )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -157,7 +164,7 @@ def _sized(image: Image, spec: ImageInput) -> Tensor:
     if spec.channels == 1:
         sized = np.asarray(cv2.cvtColor(sized, cv2.COLOR_RGB2GRAY)[:, :, None], np.uint8)
     picture = np.ascontiguousarray(sized)
-    return standardised(picture) if spec.standardise else picture
+    return standardised(picture, spec.most_clipped) if spec.standardise else picture
 
 
 def _refuse_wrong_array(image: NDArray[np.generic]) -> None:

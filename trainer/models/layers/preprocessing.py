@@ -13,6 +13,9 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import read_durations, read_sample
 from trainer.data.split import Split
 
+MOST_CLIPPED = 0.01
+"""Of the values of a picture, so many may saturate when it is standardised."""
+
 
 def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) -> ImageInput:
     """A square of `size_px`, standardised or not, or as configured."""
@@ -25,6 +28,7 @@ def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) ->
         fit=table.fit,
         shrink="halves",
         standardise=standardise if table.standardise is None else table.standardise,
+        most_clipped=MOST_CLIPPED,
     )
 
 
