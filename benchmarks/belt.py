@@ -6,9 +6,7 @@ gate did. See benchmarks.station.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.as_service import service_environment
 from benchmarks.brokers import free_port, wait_for_port
 from benchmarks.rows import Row, say
 from benchmarks.stalls import Stalls, watch_for_stalls
@@ -25,10 +24,6 @@ from benchmarks.stalls import Stalls, watch_for_stalls
 STATION = Path(__file__).parents[1] / "docs" / "belt.toml"
 """The station of the handbook; it is at another port here, and judges by another bundle."""
 
-PRIORITY = 1
-"""Real-time priority of the agent, where the system allows it: a line does not wait for a computer
-that is busy with other things. The belt's own is higher.
-"""
 HANG_PARTS = 10
 """A hang lasts for so many parts."""
 
@@ -143,12 +138,4 @@ def _belt(port: int, parts: int, rate_hz: float) -> Iterator[Iterator[str]]:
 def _start_agent(station: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "edge_agent", "run", str(station), "--quiet"]
     with (station.parent / "agent.log").open("ab") as log:
-        agent = subprocess.Popen(command, stderr=log, stdout=log)
-    hurry(agent.pid)
-    return agent
-
-
-def hurry(process: int) -> None:
-    """Let a process run before all that are not in a hurry, as `chrt -r 1` does."""
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(process, os.SCHED_RR, os.sched_param(PRIORITY))
+        return subprocess.Popen(command, stderr=log, stdout=log, env=service_environment())

@@ -9,7 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from statistics import median
 
-from benchmarks.belt import hurry
+from benchmarks.as_service import hurry
 from benchmarks.rows import Row, say
 from edge_agent.station.job_watch import JobRequest, read_state, write_request
 

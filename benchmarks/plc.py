@@ -66,10 +66,11 @@ def run_plc(
             due = line.part_now + every
         line.wait_until(ends := max(ends, line.part_now + 1))
         time.sleep(line.gate_s + 0.5)
-    return _rows(line, range(began, ends), faults)
+    name = "plc" if protocol == "modbus" else f"plc over {protocol}"
+    return _rows(name, line, range(began, ends), faults)
 
 
-def _rows(line: PlcLine, judged: range, faults: list[Fault]) -> list[Row]:
+def _rows(name: str, line: PlcLine, judged: range, faults: list[Fault]) -> list[Row]:
     accepted = {one.part for one in line.gated if one.accepted}
     under_way = round(line.gate_s / line.pitch_s) + 1
     back = [min((p for p in accepted if p >= f.last), default=judged.stop) for f in faults]
@@ -86,26 +87,26 @@ def _rows(line: PlcLine, judged: range, faults: list[Fault]) -> list[Row]:
     lost_down = sum(part not in accepted and part in down for part in good)
     back_s = sorted((b - f.first) * line.pitch_s for b, f in zip(back, faults, strict=True))
     return [
-        Row("plc bad parts accepted", len(line.bad_accepted()), "lower", n=len(bad), reach=0),
+        Row(f"{name} bad parts accepted", len(line.bad_accepted()), "lower", n=len(bad), reach=0),
         Row(
-            "plc good parts lost, all up",
+            f"{name} good parts lost, all up",
             _lost(good_up, accepted),
             "lower",
             n=len(good_up),
             reach=0,
         ),
-        Row("plc good parts lost around a fault", lost_down, "lower", n=len(faults)),
+        Row(f"{name} good parts lost around a fault", lost_down, "lower", n=len(faults)),
         Row(
-            "plc faults survived",
+            f"{name} faults survived",
             sum(again < judged.stop for again in back),
             "higher",
             n=len(faults),
             reach=len(faults),
         ),
-        Row("plc trigger to result p50", percents[49], "lower", "ms", n=len(times)),
-        Row("plc trigger to result p99", percents[98], "lower", "ms", n=len(times), reach=800),
-        Row("plc fault to passing again, median", median(back_s), "lower", "s", n=len(faults)),
-        Row("plc fault to passing again, longest", back_s[-1], "lower", "s", n=len(faults)),
+        Row(f"{name} trigger to result p50", percents[49], "lower", "ms", n=len(times)),
+        Row(f"{name} trigger to result p99", percents[98], "lower", "ms", n=len(times), reach=800),
+        Row(f"{name} fault to passing again, median", median(back_s), "lower", "s", n=len(faults)),
+        Row(f"{name} fault to passing again, longest", back_s[-1], "lower", "s", n=len(faults)),
     ]
 
 

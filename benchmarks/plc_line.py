@@ -22,6 +22,7 @@ from typing import IO, Self
 import cv2
 import numpy as np
 
+from benchmarks.as_service import hurry, service_environment
 from benchmarks.brokers import free_port
 from benchmarks.plc_memory import BLOCK, STATUS_AT
 from benchmarks.plc_program import is_bad
@@ -195,6 +196,7 @@ class PlcLine:
                 text=True,
                 start_new_session=True,
             )
+        hurry(self._plc.pid)
         if self._plc.stdout is not None:
             self._reader = threading.Thread(target=self._read, args=[self._plc.stdout], daemon=True)
             self._reader.start()
@@ -207,7 +209,9 @@ class PlcLine:
         began = time.monotonic()
         with log.open("ab") as stream:
             words = [sys.executable, "-m", "edge_agent", "run", str(self._folder / "station.toml")]
-            self._agent = subprocess.Popen(words, cwd=ROOT, stdout=stream, stderr=stream)
+            self._agent = subprocess.Popen(
+                words, cwd=ROOT, stdout=stream, stderr=stream, env=service_environment()
+            )
         while log.read_text().count(" armed") == armed:
             if time.monotonic() - began > wait_s or self._agent.poll() is not None:
                 raise TimeoutError(f"not armed:\n{self.log_tail}")

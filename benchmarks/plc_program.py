@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.plc_memory import MEMORIES, PlcMemory
+from benchmarks.plc_tags import EthernetIpTags
 
 STALE_S = 0.5
 """A heartbeat that stands still for so long is that of a dead station."""
@@ -32,6 +33,7 @@ READY, TRIGGER_ACK, RESULT_VALID = 2, 4, 16
 ACQUISITION, RESULT_ID, PART, RESULT, HEARTBEAT, FLAGS = 1, 8, 9, 10, 12, 13
 """Words of the status block, by the page docs/plc-handshake.md."""
 PASS_AND_ACCEPT = 0x11
+PROGRAM_MEMORIES = MEMORIES | {"ethernet_ip": EthernetIpTags}
 
 
 def is_bad(part: int) -> bool:
@@ -162,7 +164,7 @@ def main() -> None:
         "--samples", type=Path, required=True, help="pictures good-N.png and bad-N.png"
     )
     options = parser.parse_args()
-    memory = MEMORIES[options.protocol](options.port)
+    memory = PROGRAM_MEMORIES[options.protocol](options.port)
     samples = {
         kind: [path.read_bytes() for path in sorted(options.samples.glob(f"{kind}-*.png"))]
         for kind in ("good", "bad")

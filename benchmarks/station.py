@@ -4,6 +4,7 @@
 
 belt: 10 parts a second for 10 minutes past a station whose agent is killed 20 times (SIGKILL).
 plc: the same with a PLC over Modbus; agent and PLC are killed and the link is cut in turn.
+plc_s7, plc_ethernet_ip: over these.
 load: an hour (or --minutes) of two cameras, a vibration sensor and process tags, against the
 station's budgets.
 """
@@ -183,7 +184,7 @@ def rows_of_change_over(quick: bool) -> list[Row]:
         return change_over_rows(Path(scratch), bundle, 4 if quick else 100)
 
 
-def rows_of_plc(quick: bool) -> list[Row]:
+def rows_of_plc(quick: bool, protocol: str = "modbus") -> list[Row]:
     """Bad parts that a PLC accepted, whatever was killed or cut, and what it cost."""
     from tests.station_kit import write_image_bundle
 
@@ -192,7 +193,7 @@ def rows_of_plc(quick: bool) -> list[Row]:
         folder = Path(scratch) / "line"
         folder.mkdir()
         parts, every = (120, 40) if quick else (6000, 200)
-        return run_plc(folder, bundle, protocol="modbus", parts=parts, every=every, pitch_s=0.1)
+        return run_plc(folder, bundle, protocol=protocol, parts=parts, every=every, pitch_s=0.1)
 
 
 PARTS = {
@@ -202,6 +203,8 @@ PARTS = {
     "drift": drift_rows,
     "evidence": evidence_rows,
     "plc": rows_of_plc,
+    "plc_s7": partial(rows_of_plc, protocol="s7"),
+    "plc_ethernet_ip": partial(rows_of_plc, protocol="ethernet_ip"),
     "golden": golden_rows,
     "health": health_rows,
     "way_back": way_back_rows,

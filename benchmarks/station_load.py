@@ -23,12 +23,12 @@ import numpy as np
 import psutil
 from scipy.io import wavfile
 
+from benchmarks.as_service import service_environment
 from benchmarks.brokers import Mosquitto, free_port
 from benchmarks.rows import Row, say
 from benchmarks.sized import write_sized_run
 from benchmarks.subscriber import Subscriber
 from benchmarks.workshop import Workshop
-from edge_agent.contracts.core.real_time import VARIABLE
 from edge_agent.simulator import motor
 from edge_agent.simulator.scene import render
 
@@ -42,8 +42,6 @@ PICTURES = 240
 """Different frames of a camera, then they begin again: DRAWN parts at several places."""
 RECORDING_S = 30
 """A sensor gives windows, and no minute at once as a file does."""
-AS_SERVICE = {VARIABLE: "1"}
-"""The agent is started as its unit does: in real time, where this user may."""
 WARM_UP = 0.2
 """Share of the run at its begin that says nothing about growth."""
 
@@ -202,7 +200,7 @@ def _agent(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "edge_agent", "run", "station.toml", "--quiet"]
     with (folder / "log").open("wb") as log:
         agent = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=log, env=os.environ | AS_SERVICE
+            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=log, env=service_environment()
         )
         try:
             yield agent
