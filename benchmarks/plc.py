@@ -11,6 +11,7 @@ from statistics import median, quantiles
 from benchmarks.plc_line import PlcLine
 from benchmarks.plc_program import is_bad
 from benchmarks.rows import Row, say
+from benchmarks.stalls import watch_for_stalls
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ def run_plc(
 ) -> list[Row]:
     """Let parts pass, with a fault after every so many of them."""
     faults: list[Fault] = []
-    with PlcLine(folder, protocol, bundle, pitch_s=pitch_s) as line:
+    with (
+        watch_for_stalls() as stalls,
+        PlcLine(folder, protocol, bundle, pitch_s=pitch_s) as line,
+    ):
         line.start_plc()
         line.start_agent()
         line.wait_until_passing()
@@ -67,7 +71,8 @@ def run_plc(
         line.wait_until(ends := max(ends, line.part_now + 1))
         time.sleep(line.gate_s + 0.5)
     name = "plc" if protocol == "modbus" else f"plc over {protocol}"
-    return _rows(name, line, range(began, ends), faults)
+    longest = Row(f"{name} longest stall of the computer", stalls.longest_ms, "lower", "ms")
+    return [*_rows(name, line, range(began, ends), faults), longest]
 
 
 def _rows(name: str, line: PlcLine, judged: range, faults: list[Fault]) -> list[Row]:

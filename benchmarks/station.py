@@ -196,7 +196,7 @@ def rows_of_plc(quick: bool, protocol: str = "modbus") -> list[Row]:
         return run_plc(folder, bundle, protocol=protocol, parts=parts, every=every, pitch_s=0.1)
 
 
-PARTS = {
+PARTS: dict[str, Callable[[bool], list[Row]]] = {
     "audit": audit_rows,
     "belt": rows_of_belt,
     "change_over": rows_of_change_over,

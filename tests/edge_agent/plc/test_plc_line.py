@@ -40,7 +40,7 @@ def test_no_bad_part_passes_whatever_is_killed_or_cut(
 ) -> None:
     """A busy machine may judge a part too late, which rejects it: of SHARE that is not so.
 
-    The simulated EtherNet/IP PLC needs 30 ms for each request: no 10 parts/s.
+    The simulated EtherNet/IP PLC needs 7 ms of processor for each request.
     """
     if protocol == "ethernet_ip":
         skip_without_ethernet_ip()
