@@ -91,11 +91,12 @@ class HandOver:
         self._step = step
         self._retry_s = retry_s
 
-    def bring(self, payload: Path) -> Journal:
+    def bring(self, payload: Path, *, waits: bool = True) -> Journal:
         """Let the release in `payload` become current and prove itself; it waits at `commit` then.
 
-        May be called again after a kill at any point. Raises BundleError where it was refused or
-        gave up, StorageError for what lasts.
+        waits: False commits it in the same run, for an updater that has no later word. May be
+        called again after a kill at any point. Raises BundleError where it was refused or gave up,
+        StorageError for what lasts.
         """
         source = signed_release(payload, self._station.root, self._station.clock.utc_ns())
         candidate = Journal(
@@ -105,10 +106,31 @@ class HandOver:
             source=self._by,
         )
         station = replace(self._station, source=source)
-        journal = self._run(station, candidate, holds=True)
+        if not waits:
+            self._take_up(candidate)
+        journal = self._run(station, candidate, holds=waits)
         if journal.state == "quarantine":
             raise BundleError(journal.reason, where=f"{journal.name} {journal.version}".strip())
         return journal
+
+    def _take_up(self, candidate: Journal) -> None:
+        """End what an earlier call of the same updater left at work when it was killed; where it
+        was the same candidate, go on with it. An updater of this kind calls one at a time."""
+        left = journal_of(self._station.root)
+        kind = self._by.partition(" ")[0] + " "
+        if left is None or left.state in ENDS or not left.source.startswith(kind):
+            return
+        if left.candidate == candidate.candidate:
+            self._by = left.source
+            return
+        LOG.warning("%s %s was cut short at %s", left.name, left.version, left.state)
+        earlier = HandOver(
+            self._station, left.source, probation_s=left.probation_s, retry_s=self._retry_s
+        )
+        if left.state == HOLD:  # it has proven itself
+            earlier.commit()
+        else:
+            earlier.give_back("the next release came")
 
     def commit(self) -> Journal:
         """Make it permanent; a second time changes nothing. Raises BundleError for one that came

@@ -36,8 +36,7 @@ def _run(call: Call) -> int:
     )
     # RAUC has no commit for a slot that it does not boot: its word is the hook's end.
     try:
-        journal = hand_over.bring(Path(image))
-        hand_over.commit()
+        journal = hand_over.bring(Path(image), waits=False)
     except LinesideError as error:
         hand_over.give_back(str(error))  # else it stays at work, and the next one waits for it
         raise

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.errors import StorageError
+from edge_agent.update.bundle_update import journal_of
 from edge_agent.update.handed_over import HandOver
 from edge_agent.update.updater import Call
 from edge_agent.update.updaters.rauc import IMAGE, UPDATER
@@ -20,9 +24,11 @@ from tests.edge_agent.update.updaters.updater_kit import (
     need,
     packed,
     run,
+    say_state,
     station,
     version,
 )
+from tests.station_kit import wait_until
 
 SYSTEM = """[system]
 compatible=press
@@ -80,16 +86,68 @@ def test_a_hook_that_fails_leaves_nothing_at_work(
     options = argparse.Namespace(hook="slot-install", probation=0.0)
     call = Call(options, line.station(), print, threading.Event)
 
-    def refuse(_: HandOver) -> None:
+    bring = HandOver.bring
+
+    def refuse(hand_over: HandOver, payload: Path, **_: object) -> None:
+        bring(hand_over, payload)  # it waits at `commit`
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(HandOver, "commit", refuse)
+        patch.setattr(HandOver, "bring", refuse)
         with pytest.raises(StorageError, match="the disk is full"):
             UPDATER.run(call)
     assert version(line) == "1.0.0"
     assert UPDATER.run(call) == 0
     assert version(line) == "1.1.0"
+
+
+def hook(line: Line, release: Path, probation_s: float) -> subprocess.Popen[bytes]:
+    """The hook as a process of its own, as RAUC calls it."""
+    words = ["updater", "rauc", "slot-install", "--root", str(line.root)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge_agent", *words, f"--probation={probation_s}"],
+        env={**os.environ, IMAGE: str(release)},
+    )
+
+
+@pytest.mark.parametrize("then", ["1.1.0", "1.2.0"], ids=["the same again", "another one"])
+def test_what_a_killed_hook_left_at_work_is_ended_by_the_next(line: Line, then: str) -> None:
+    """Killed in the probation: nobody else would go on with it."""
+    say_state(line, "armed", "brightness 1.1.0")
+    first = packed(line, "1.1.0")
+    killed = hook(line, first, 3)
+    assert wait_until(lambda: state_of(line) == "probation", 120)
+    killed.kill()
+    killed.wait()
+    assert state_of(line) == "probation"
+    following = first if then == "1.1.0" else packed(line, then)
+    assert hook(line, following, 0).wait(300) == 0
+    assert (version(line), state_of(line)) == (then, "done")
+
+
+def test_what_waits_for_a_commit_that_no_hook_makes_is_committed(line: Line) -> None:
+    """As a hook of an earlier version left it that was killed between its two steps."""
+    HandOver(line.station(), "rauc 0123", probation_s=0).bring(packed(line, "1.1.0"))
+    assert state_of(line) == "commit"
+    assert hook(line, packed(line, "1.2.0"), 0).wait(300) == 0
+    assert (version(line), state_of(line)) == ("1.2.0", "done")
+    assert main(["slots", "rollback", "brightness", "--root", str(line.root)]) == 0
+    assert version(line) == "1.1.0"
+
+
+def test_the_update_of_another_updater_is_not_ended_by_a_hook(line: Line) -> None:
+    other = HandOver(line.station(), "mender 0123", probation_s=0)
+    other.bring(packed(line, "1.1.0"))
+    mine = HandOver(line.station(), "rauc 4567", probation_s=0, retry_s=0.0)
+    with pytest.raises(StorageError, match="another update is in the state commit"):
+        mine.bring(packed(line, "1.2.0"), waits=False)
+    assert state_of(line) == "commit"
+    assert version(line) == "1.1.0"
+
+
+def state_of(line: Line) -> str:
+    journal = journal_of(line.root)
+    return "" if journal is None else journal.state
 
 
 class Rauc:
