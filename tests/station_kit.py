@@ -19,7 +19,13 @@ from edge_agent.capture.source import EndOfSource
 from edge_agent.contracts.core.types import Item, Recording, Verdict
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.model.bundle import MODEL, VECTORS, write_bundle
-from edge_agent.contracts.model.manifest import Manifest, ModelSpec, Provenance
+from edge_agent.contracts.model.manifest import (
+    FORMAT_VERSION,
+    OLDEST_AGENT,
+    Manifest,
+    ModelSpec,
+    Provenance,
+)
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import Derived, Feature, TabularInput, Tag, newest_window
 from edge_agent.contracts.process.tables import parse_table
@@ -263,7 +269,8 @@ def _write(
     model = (MODELS / f"{name}.tflite").read_bytes()
     runtime = open_runtime(model)
     manifest = Manifest(
-        format=1,
+        format=FORMAT_VERSION,
+        oldest_agent=OLDEST_AGENT,
         version="1.0.0",
         spec=spec,
         target="litert-int8",

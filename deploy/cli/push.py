@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,14 +75,31 @@ def relay(answer: Answer) -> int:
 
 def _push(args: argparse.Namespace) -> int:
     from deploy.push.host import install
-    from deploy.push.trust import releasing_root
+    from deploy.push.trust import releasing_root, root_text
 
     host = named_host(args.to, args)
     bundle = _bundle(args.bundle, args.trust)
     payload = _newest(bundle, args.releases)
     root = releasing_root(args.trust, payload, str(bundle))
+    if root is not None:
+        root_text(root)  # what is wrong here is said before a host is called
+    _refuse_too_old(host, payload, str(bundle))
     words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
     return relay(install(host, bundle.name, payload, root, *words))
+
+
+def _refuse_too_old(host: Host, payload: bytes, where: str) -> None:
+    """Raises BundleError for a host that cannot read the bundle, before it is sent."""
+    from deploy.push.station import UPDATE_FIRST, station_word
+    from edge_agent.contracts.core.errors import BundleError, StorageError
+    from edge_agent.contracts.model.bundle import parse_bundle
+
+    if not host.address:  # this version of Lineside is its program
+        return
+    manifest = parse_bundle(payload, where).manifest
+    with contextlib.suppress(StorageError):  # a host that says nothing of itself judges by itself
+        if why := station_word(host).cannot_read(manifest):
+            raise BundleError(why, where=str(host), cure=UPDATE_FIRST)
 
 
 def _bundle(named: Path | None, roots: list[Path]) -> Path:

@@ -180,7 +180,8 @@ def _release(path: Path) -> Release:
         )
     manifest = bundle.manifest
     digest = sha256_hex(bundle.manifest_bytes)
-    return Release(path.name, archive_of(bundle), manifest.spec.name, manifest.version, digest)
+    title = (manifest.spec.name, manifest.version)
+    return Release(path.name, archive_of(bundle), *title, digest, manifest)
 
 
 def _run(args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout) -> int:

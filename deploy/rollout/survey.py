@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from deploy.push.host import ask
+from deploy.push.station import Slot, station_word
 from deploy.rollout.inventory import Inventory
-from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.errors import DeviceError, StorageError
 
 AT_ONCE = 16
 """Each costs this machine a process of ssh."""
@@ -24,13 +23,13 @@ class StationView:
     station: str
     reached: bool = True
     fault: str = ""
-    bundles: list[dict[str, str]] = field(default_factory=list)
+    bundles: list[Slot] = field(default_factory=list)
     agent: str = ""
 
     def line(self) -> str:
         """One line for a terminal."""
-        titles = [f"{one['name']} {one['version'] or '-'}" for one in self.bundles]
-        faults = [one["fault"] for one in self.bundles if one["fault"]]
+        titles = [f"{one.name} {one.version or '-'}" for one in self.bundles]
+        faults = [one.fault for one in self.bundles if one.fault]
         agent = f" (agent {self.agent})" if self.agent else ""
         words = [", ".join(titles) or "no bundles", *(f"FAULT {fault}" for fault in faults)]
         words[0] += agent
@@ -39,7 +38,7 @@ class StationView:
     @property
     def is_well(self) -> bool:
         """Whether it answered and can use every bundle that it has."""
-        return not self.fault and not any(one["fault"] for one in self.bundles)
+        return not self.fault and not any(one.fault for one in self.bundles)
 
 
 def survey(inventory: Inventory) -> list[StationView]:
@@ -51,13 +50,9 @@ def survey(inventory: Inventory) -> list[StationView]:
 
 def _view(inventory: Inventory, name: str) -> StationView:
     try:
-        answer = ask(inventory.host(name), "status", "--json")
+        word = station_word(inventory.host(name))
     except DeviceError as error:
         return StationView(name, reached=False, fault=str(error))
-    try:
-        rows = json.loads(answer.stdout)
-    except ValueError:
-        words = answer.stderr.strip()[:300] or f"exit code {answer.code}"
-        return StationView(name, fault=words)
-    # An agent of before names no version.
-    return StationView(name, bundles=rows, agent=rows[0].get("agent", "") if rows else "")
+    except StorageError as error:
+        return StationView(name, fault=str(error))
+    return StationView(name, bundles=word.slots, agent=word.agent)

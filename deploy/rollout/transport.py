@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.contracts.model.manifest import Manifest
+
 
 @dataclass(frozen=True)
 class Release:
-    """What is rolled out: the bundle file's name and bytes, and what it calls itself."""
+    """What is rolled out: the bundle file's name and bytes, and what it calls itself.
+
+    manifest: by which a station that cannot read it is known before it is sent.
+    """
 
     file: str
     payload: bytes
     name: str
     version: str
     manifest_sha256: str
+    manifest: Manifest | None = None
 
 
 class Transport(Protocol):

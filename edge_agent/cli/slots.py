@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.own_version import own_version
 
 if TYPE_CHECKING:
     from edge_agent.contracts.model.bundle import Bundle
@@ -21,6 +22,7 @@ EXAMPLES = """examples:
   lineside-agent slots install caps-1.2.0.bundle --root /var/lib/lineside
   lineside-agent slots install caps-1.0.0.bundle --root station --trust root.json
   lineside-agent slots status --root station --json
+  lineside-agent slots status --root station --json --station
   lineside-agent slots rollback caps --root station
   lineside-agent slots key --root /var/lib/lineside
   lineside-agent slots key --root /var/lib/lineside --tpm
@@ -38,6 +40,11 @@ def register(verbs: Verbs) -> None:
     _register_install(actions)
     status = _verb(actions, "status", "what is installed")
     _common(status)
+    status.add_argument(
+        "--station",
+        action="store_true",
+        help="with --json: one object of the station: its agent, what it reads, its slots",
+    )
     status.set_defaults(run=_status)
     key = _verb(actions, "key", "this station's public keys; made where there are none")
     _common(key)
@@ -120,15 +127,20 @@ def _rollback(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from importlib.metadata import version
-
+    from edge_agent.contracts.model.manifest import FORMATS_READ
     from edge_agent.update import slots
     from edge_agent.update.agent_slots import agent_version
 
-    found = slots.status(args.root)
-    agent = agent_version(args.root, version("lineside"))
-    if args.json:
-        print(json.dumps([{**dataclasses.asdict(slot), "agent": agent} for slot in found]))
+    # A folder that no bundle was pushed to yet is no fault of who asks what the station reads.
+    found = slots.status(args.root) if args.root.exists() or not args.station else []
+    agent = agent_version(args.root, own_version())
+    rows = [dataclasses.asdict(slot) for slot in found]
+    if args.json and args.station:
+        own = {"agent": agent, "program": own_version(), "formats": list(FORMATS_READ)}
+        print(json.dumps({**own, "slots": rows}))
+    elif args.json:
+        # A list, each row with the agent: what workshops of before read.
+        print(json.dumps([{**row, "agent": agent} for row in rows]))
     else:
         lines = [_line(slot) for slot in found] or [f"{args.root}: no bundles"]
         print("\n".join([*lines, f"agent {agent}"]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
@@ -40,6 +41,10 @@ from edge_agent.health.picture import (
 from edge_agent.health.signal import SignalMeasures, measure_signal
 from edge_agent.health.unrest import unrest_series
 
+FORMAT = 2
+"""Every key that the file did not have before makes a new one: an agent refuses what it does not
+know, and says by this number that the file is newer."""
+LEARN_AGAIN = "run lineside-agent commission again, or update this agent"
 LEAST = {
     "light": 0.03,
     "red": 0.03,
@@ -119,10 +124,16 @@ class ChannelCommissioning(Strict):
         )
 
 
+class _Format(BaseModel):
+    """What every version reads of it."""
+
+    format: int = 1
+
+
 class Commissioning(Strict):
     """commissioning.json. channels: by their names in station.toml."""
 
-    format: int = Field(default=1, ge=1, le=1)
+    format: int = Field(default=FORMAT, ge=1, le=FORMAT)
     channels: dict[str, ChannelCommissioning] = Field(default_factory=dict)
 
 
@@ -253,8 +264,9 @@ def spots(residuals: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
 
 
 def write_commissioning(path: Path, found: Commissioning) -> None:
-    """Write the file whole or not at all."""
-    write_atomic(path, found.model_dump_json(indent=1).encode())
+    """Write the file whole or not at all, as one of this version, whatever it was read as."""
+    now = found.model_copy(update={"format": FORMAT})
+    write_atomic(path, now.model_dump_json(indent=1).encode())
 
 
 def read_commissioning(path: Path) -> Commissioning:
@@ -274,10 +286,15 @@ def read_commissioning(path: Path) -> Commissioning:
     try:
         return Commissioning.model_validate_json(payload)
     except ValidationError as error:
-        cure = "run lineside-agent commission again"
-        raise ConfigError(
-            "is damaged, or of another version", where=str(path), cure=cure
-        ) from error
+        raise ConfigError(_fault(payload), where=str(path), cure=LEARN_AGAIN) from error
+
+
+def _fault(payload: bytes) -> str:
+    with contextlib.suppress(ValidationError):
+        found = _Format.model_validate_json(payload).format
+        if found > FORMAT:
+            return f"was written by a newer agent (format {found}, this one reads 1 to {FORMAT})"
+    return "is damaged, or of another version"
 
 
 def _limits(values: Mapping[str, Sequence[float]]) -> dict[str, Limit]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from edge_agent.contracts.model.bundle import MODEL, write_bundle
-from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
+from edge_agent.contracts.model.manifest import FORMAT_VERSION, OLDEST_AGENT, Manifest
 from edge_agent.contracts.run_folder.run import RunFolder
 from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.runtime_choice import open_runtime
@@ -39,6 +39,7 @@ def draft(run: RunFolder, target: Target, model: bytes, version: str) -> Draft:
     try:
         manifest = Manifest(
             format=FORMAT_VERSION,
+            oldest_agent=OLDEST_AGENT,
             version=version,
             spec=run.spec,
             target=target.name,

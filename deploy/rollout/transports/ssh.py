@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from deploy.push.host import Answer, ask, hand_over
+from deploy.push.station import UPDATE_FIRST, StationWord, station_word
 from deploy.rollout.inventory import Inventory
 from deploy.rollout.transport import Release
-from edge_agent.contracts.core.errors import DeviceError
 
 AT_ONCE = 16
 AT_WORK = "an update is in the state"
@@ -22,6 +22,7 @@ class SshTransport:
         self._inventory = inventory
         self._release = release
         self._probation_s = probation_s
+        self._words: dict[str, StationWord] = {}
 
     @property
     def at_once(self) -> int:
@@ -40,6 +41,9 @@ class SshTransport:
         Raises DeviceError for one out of reach.
         """
         host = self._inventory.host(name)
+        word = self._words.pop(name, None) or station_word(host)
+        if self._release.manifest and (why := word.cannot_read(self._release.manifest)):
+            return f"{why}: {UPDATE_FIRST}"
         answer = hand_over(
             host,
             ["update", "start"],
@@ -65,14 +69,8 @@ class SshTransport:
 
     def version(self, name: str) -> str:
         """The version of the release's bundle that a station has now; raises DeviceError."""
-        answer = ask(self._inventory.host(name), "status", "--json")
-        try:
-            slots = json.loads(answer.stdout)
-        except ValueError as error:
-            raise DeviceError(
-                f"no answer ({answer.stderr.strip()[:200]})", where=name, cure="check the station"
-            ) from error
-        return next((str(s["version"]) for s in slots if s["name"] == self._release.name), "")
+        word = self._words[name] = station_word(self._inventory.host(name))
+        return word.version_of(self._release.name)
 
 
 def _json(answer: Answer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ sees the raw bytes of manifest and signature, and only then the manifest is read
 from __future__ import annotations
 
 import io
+import re
 import struct
 import unicodedata
 import zipfile
@@ -23,8 +24,10 @@ from pydantic import BaseModel, ValidationError
 
 from edge_agent.contracts.core.errors import BundleError, LinesideError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
+from edge_agent.contracts.core.own_version import UPDATE_FIRST, is_older, own_version
 from edge_agent.contracts.model.manifest import (
-    FORMAT_VERSION,
+    FORMATS_READ,
+    VERSION_PATTERN,
     FileEntry,
     Manifest,
     is_safe_path,
@@ -292,6 +295,7 @@ class _Format(BaseModel):
     """What of a manifest does not change with its format; the rest is passed over."""
 
     format: Any = None
+    oldest_agent: Any = None
 
 
 def _refuse_other_format(text: bytes, where: str) -> None:
@@ -303,17 +307,24 @@ def _refuse_other_format(text: bytes, where: str) -> None:
             cure="do not use it, and ask who made it",
         )
     try:
-        found = _Format.model_validate_json(text).format
+        found = _Format.model_validate_json(text)
     except ValidationError as error:
         raise BundleError(
             f"{MANIFEST} is not JSON ({error.errors()[0]['msg']})", where=where, cure=CONVERT_AGAIN
         ) from error
-    if type(found) is not int or found != FORMAT_VERSION:
-        raise BundleError(
-            f"format {repr(found)[:40]}, this version reads {FORMAT_VERSION}",
-            where=f"{where}: {MANIFEST}",
-            cure="install the matching version of Lineside, or convert the run again",
-        )
+    oldest, own = found.oldest_agent, own_version()
+    named = oldest if isinstance(oldest, str) and re.fullmatch(VERSION_PATTERN, oldest) else ""
+    is_known = type(found.format) is int and found.format in FORMATS_READ
+    if is_known and not is_older(own, named):
+        return
+    reads = f"this version{f', {own},' if own else ''} reads {' and '.join(map(str, FORMATS_READ))}"
+    is_newer = is_known or (type(found.format) is int and found.format > FORMATS_READ[-1])
+    needs = f" and needs Lineside {named} or newer" if named and is_newer else ""
+    raise BundleError(
+        f"has format {repr(found.format)[:40]}{needs}; {reads}",
+        where=f"{where}: {MANIFEST}",
+        cure=UPDATE_FIRST if is_newer else CONVERT_AGAIN,
+    )
 
 
 def _refuse_wrong_files(manifest: Manifest, members: Mapping[str, bytes], where: str) -> None:

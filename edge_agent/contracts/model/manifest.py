@@ -19,8 +19,12 @@ from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
 
-FORMAT_VERSION = 1
-"""The bundle format this code writes and reads."""
+FORMAT_VERSION = 2
+"""The bundle format this code writes. Every key that a manifest did not have before makes a new
+one: an agent refuses what it does not know."""
+FORMATS_READ = (1, FORMAT_VERSION)
+OLDEST_AGENT = "0.1.0"
+"""The oldest version of Lineside that reads FORMAT_VERSION; it stands in every manifest."""
 
 Task = Literal[
     "image-class",
@@ -98,9 +102,12 @@ class FileEntry(Strict):
 
 
 class Manifest(Strict):
-    """manifest.json of a bundle."""
+    """manifest.json of a bundle. `format` and `oldest_agent` are read by every version."""
 
     format: int
+    oldest_agent: Version = Field(
+        default="0.0.0", description="the oldest version of Lineside that reads this bundle"
+    )
     version: Version
     spec: ModelSpec
     target: str

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.contracts.core.errors import BundleError, StorageError
-from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.files import sha256_hex, write_atomic
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.contracts.model.bundle import (
     Bundle,
     archive,
@@ -20,7 +22,7 @@ from edge_agent.contracts.model.bundle import (
     signed_bundle,
     write_bundle,
 )
-from edge_agent.contracts.model.manifest import Manifest
+from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -110,10 +112,70 @@ def test_bundle_without_a_model_is_refused(tmp_path: Path, manifest: Manifest) -
     assert not (tmp_path / "x.bundle").exists()
 
 
-@pytest.mark.parametrize("found", [0, 2, "1", None])
-def test_other_format_version_is_refused(bundle_path: Path, found: object) -> None:
+@pytest.mark.parametrize("found", [0, "1", None, True])
+def test_what_is_no_format_is_refused(bundle_path: Path, found: object) -> None:
     message = refusal(edited(bundle_path, format=found))
-    assert f"format {found!r}, this version reads 1" in message
+    assert f"has format {found!r}; this version, {own_version()}, reads 1 and 2" in message
+    assert "convert the run again" in message
+
+
+def test_a_newer_format_is_refused_with_the_version_that_reads_it(bundle_path: Path) -> None:
+    """Whatever else is in it: only the two keys that every format has are read."""
+    files = members(bundle_path)
+    newer = {"format": 3, "oldest_agent": "7.0.0", "spec": {"kind": "of 2031"}}
+    files["manifest.json"] = json.dumps(newer).encode()
+    message = refusal(archive(files))
+    assert "has format 3 and needs Lineside 7.0.0 or newer; this version" in message
+    assert "reads 1 and 2" in message
+    assert "update this station's agent first: `lineside-deploy push-agent`" in message
+
+
+@pytest.mark.parametrize("oldest", [None, 7, "seven", "7.0.0; rm", ["7.0.0"]])
+def test_a_newer_format_without_a_version_is_refused_in_words(
+    bundle_path: Path, oldest: object
+) -> None:
+    message = refusal(edited(bundle_path, format=99, oldest_agent=oldest))
+    assert "has format 99; this version" in message
+    assert "update this station's agent first" in message
+
+
+def test_a_known_format_that_needs_a_newer_agent_is_refused(bundle_path: Path) -> None:
+    message = refusal(edited(bundle_path, oldest_agent="7.0.0"))
+    assert "needs Lineside 7.0.0 or newer" in message
+    assert "update this station's agent first" in message
+
+
+def test_a_bundle_of_the_first_format_is_read(bundle_path: Path) -> None:
+    text = json.loads(members(bundle_path)["manifest.json"])
+    del text["oldest_agent"]
+    files = {**members(bundle_path), "manifest.json": json.dumps({**text, "format": 1}).encode()}
+    assert parse_bundle(archive(files), "old").manifest.oldest_agent == "0.0.0"
+
+
+def test_keys_of_a_manifest_are_those_of_its_format() -> None:
+    """A key more or less: an agent that is out there refuses it. Then a new FORMAT_VERSION, and
+    OLDEST_AGENT the first version that reads it, say so; this sum is of format 2."""
+    text = json.dumps(sorted(words_of(Manifest.model_json_schema())))
+    assert (FORMAT_VERSION, sha256_hex(text.encode())[:16]) == (2, "7e42a24810452bfd")
+
+
+def words_of(schema: object, at: str = "") -> Iterator[str]:
+    """Each table's keys, and the words that a value may be, in a JSON schema."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from words_of(one, at)
+    if not isinstance(schema, dict):
+        return
+    for key in ("enum", "const"):
+        if key in schema:
+            yield f"{at} = {schema[key]}"
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            for name, inner in value.items():
+                yield f"{at}.{name}"
+                yield from words_of(inner, f"{at}.{name}")
+        elif key not in ("enum", "const", "default", "examples"):
+            yield from words_of(value, at)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/../../b", "c:evil", "a\\b", "./a"])
