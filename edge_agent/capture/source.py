@@ -37,7 +37,10 @@ class Source(Protocol):
     live: bool
 
     def open(self) -> None:
-        """Open and read back what was set; raises DeviceError when absent or not as asked."""
+        """Open and read back what was set; raises DeviceError when absent or not as asked.
+
+        A source without a single item opens too: its end is for next() to say.
+        """
 
     def next(self, timeout_s: float) -> Item | None:
         """The next item, or None when none came in time.

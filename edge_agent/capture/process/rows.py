@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from edge_agent.capture.counter import ItemCounter
 from edge_agent.capture.file_sequence import FileSequence
 from edge_agent.capture.rate_limiter import RateLimiter
-from edge_agent.capture.source import RateHz, SourceDriver, SourceTable
+from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
@@ -60,7 +61,8 @@ class RowReplay:
         """List the tables and read the first; raises DeviceError when there are none."""
         self._files.open()
         if not self._counter.seq and self._ahead is None:
-            self._ahead = self._find()
+            with suppress(EndOfSource):  # next() says it
+                self._ahead = self._find()
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row; EndOfSource after the last table."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -13,7 +15,12 @@ from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.counter import ItemCounter
 from edge_agent.capture.file_sequence import FileSequence
 from edge_agent.capture.rate_limiter import RateLimiter
-from edge_agent.capture.source import SourceDriver, VibrationSourceTable, refuse_other_unit
+from edge_agent.capture.source import (
+    EndOfSource,
+    SourceDriver,
+    VibrationSourceTable,
+    refuse_other_unit,
+)
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Reading, Recording, Unreadable
@@ -22,6 +29,7 @@ from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.settings.toml import StationPath
 
+LOG = logging.getLogger("lineside.capture")
 FORMATS = (".wav", ".npz", ".mat", ".parquet", ".csv")
 """The kinds of file that are looked for; the first that lies in the folder is read."""
 
@@ -101,7 +109,8 @@ class ReplaySensor:
         """List the recordings and read the first; raises DeviceError when there are none."""
         self._files.open()
         if not self._counter.seq and self._ahead is None:
-            self._ahead = self._find()
+            with suppress(EndOfSource):  # next() says it
+                self._ahead = self._find()
 
     def next(self, timeout_s: float) -> Reading | Unreadable | None:
         """The next part; EndOfSource after the last recording."""
@@ -144,6 +153,9 @@ class ReplaySensor:
             yield self._files.part_id(path), recording
             return
         length = max(1, round(self._config.window_s * recording.rate_hz))
+        if len(recording.signal) < length:
+            window_s = self._config.window_s
+            LOG.warning("%s is shorter than window_s = %g: it gives no part", path, window_s)
         for k, start in enumerate(range(0, len(recording.signal) - length + 1, length)):
             signal = recording.signal[start : start + length]
             part_id = f"{self._files.part_id(path)}#{k}"

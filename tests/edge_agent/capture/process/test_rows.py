@@ -90,3 +90,10 @@ def test_rows_are_paced(tmp_path: Path) -> None:
 def test_an_empty_folder_is_an_absent_device(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match=r"no table .*\.csv"):
         replay(tmp_path).open()
+
+
+def test_a_table_without_rows_opens_and_ends_at_once(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"speed [rpm]": pa.array([], pa.float64())}), tmp_path / "a.parquet")
+    source = replay(tmp_path)
+    source.open()
+    assert take_all(source.next, 10.0) == []

@@ -79,3 +79,15 @@ def test_broken_recording_is_an_item_with_its_reason(tmp_path: Path) -> None:
 def test_folder_without_recordings_is_an_absent_device(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match=r"no recording .*\.csv"):
         sensor(tmp_path).open()
+
+
+def test_recordings_without_a_whole_part_open_and_end_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = sensor(write_csv(tmp_path / "run.csv", 250), window_s=5)
+    source.open()
+    assert take_all(source.next, 10.0) == []
+    source.close()
+    source.open()
+    assert take_all(source.next, 10.0) == []
+    assert "run.csv is shorter than window_s = 5" in caplog.text
