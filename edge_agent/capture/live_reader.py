@@ -51,7 +51,7 @@ class LiveReader:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lost: DeviceError | None = None
-        self._seq = 0
+        self._seq = self._next_seq = 0
 
     def start(self) -> None:
         """Begin to read an open device; numbers go on from the last one."""
@@ -63,12 +63,22 @@ class LiveReader:
         )
         self._thread.start()
 
+    def begin(self) -> None:
+        """Forget the frames that wait, and their numbers; raises DeviceError when it is lost."""
+        with self._change:
+            if self._lost is not None:
+                raise self._lost
+            self._waiting.clear()
+            self._seq = self._next_seq
+
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
         """The oldest frame that waits, or None; raises DeviceError when the device is lost."""
         with self._change:
             self._change.wait_for(lambda: self._waiting or self._lost, timeout_s)
             if self._waiting:
-                return self._waiting.popleft()
+                item = self._waiting.popleft()
+                self._next_seq = item.seq + 1
+                return item
             if self._lost is not None:
                 raise self._lost
             return None
@@ -97,18 +107,18 @@ class LiveReader:
             self._put(frame)
 
     def _put(self, frame: LiveFrame) -> None:
-        self._seq += frame.lost
+        with self._change:  # a frame has its time and number before begin(), or after it
+            self._seq += frame.lost
+            self._waiting.append(self._item(frame))
+            self._seq += 1
+            self._change.notify_all()
+
+    def _item(self, frame: LiveFrame) -> Frame | Unreadable:
         stamp = (self._clock.utc_ns(), self._clock.mono_ns(), self._seq, self._name)
         part_id = str(self._seq)
-        item: Frame | Unreadable
         if frame.image is None:
-            item = Unreadable(frame.fault, *stamp, part_id)
-        else:
-            item = Frame(frame.image, *stamp, part_id, frame.device_ns)
-        with self._change:
-            self._seq += 1
-            self._waiting.append(item)
-            self._change.notify_all()
+            return Unreadable(frame.fault, *stamp, part_id)
+        return Frame(frame.image, *stamp, part_id, frame.device_ns)
 
     def _give_up(self, error: DeviceError) -> None:
         with self._change:

@@ -128,6 +128,10 @@ class PolledRows:
         self._is_open, self._knows_part = True, False
         self._due_ns = self._clock.mono_ns()
 
+    def begin(self) -> None:
+        """The first row is due now: no period was missed before."""
+        self._due_ns = self._clock.mono_ns()
+
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row; raises DeviceError when the device is lost."""
         if not self._is_open:

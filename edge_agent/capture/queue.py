@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from edge_agent.capture.source import Announcing, EndOfSource, Source
+from edge_agent.capture.source import Announcing, EndOfSource, Running, Source
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.real_time import RealTimeThread
@@ -61,7 +61,7 @@ class ItemQueue(Protocol):
         """What is lost, or nothing."""
 
     def open(self) -> None:
-        """Open the source; raises DeviceError. Nothing is grabbed yet."""
+        """Open the source; raises DeviceError. What it gives before start() is no item."""
 
     def start(self, watch: GrabWatch | None = None) -> None:
         """Begin to grab; opens the source where open() has not; raises DeviceError."""
@@ -103,6 +103,13 @@ class ReconnectingSource:
         if not self._is_open:
             self._source.open()
             self._is_open = True
+
+    def begin(self) -> None:
+        """Open where open() has not; what came since then is no item. Raises DeviceError."""
+        if not self._is_open:
+            self.open()
+        elif isinstance(self._source, Running):
+            self._source.begin()
 
     def next(self, timeout_s: float) -> Item | None:
         """The next item, or None while the device is away."""
@@ -187,7 +194,7 @@ class DirectQueue:
         """Let the source be read from now on."""
         self._watch = watch or self._watch
         self._stopping = False
-        self._source.open()
+        self._source.begin()
 
     def take(self, timeout_s: float) -> Item | None:
         """The next item, None when none came in time; EndOfSource at the end."""
@@ -244,7 +251,7 @@ class BoundedQueue:
     def start(self, watch: GrabWatch | None = None) -> None:
         """Begin to read."""
         self._watch = watch or self._watch
-        self._source.open()
+        self._source.begin()
         self._stopping = self._ended = False
         self._thread = threading.Thread(
             target=self._read, name=f"capture-{self._name}", daemon=True

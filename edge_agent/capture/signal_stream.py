@@ -27,6 +27,8 @@ STEADY = 0.0005
 """A measured rate is kept until the next one is further away: resampling need not begin anew."""
 AT_FULL_SCALE, CLIPPED = 0.995, 2
 """More samples of an axis than CLIPPED at this share of full scale are clipped."""
+UNREAD_S = 0.1
+"""What a device gives within this before its first read comes as one block, which bends no rate."""
 STANDARD_GRAVITY = 9.80665
 """m/s2 of one g (CGPM 1901)."""
 
@@ -119,6 +121,15 @@ class StreamSensor:
         self._forget()
         self._heard_ns = self._clock.mono_ns()
         self._is_open = True
+
+    def begin(self) -> None:
+        """Open a device again that was left unread since open(); raises DeviceError.
+
+        What waits in it would come at once: it would bend the rate, which is counted over time,
+        and some of it ran over unseen.
+        """
+        if (self._clock.mono_ns() - self._heard_ns) / 1e9 > UNREAD_S:
+            self.open()
 
     def next(self, timeout_s: float) -> Reading | Unreadable | None:
         """The next reading; raises DeviceError when nothing came for `stall_s`."""

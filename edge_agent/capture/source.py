@@ -53,6 +53,17 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Running(Protocol):
+    """A source whose device runs from its opening on, whether or not anybody reads it."""
+
+    def begin(self) -> None:
+        """Forget what came since open(), and its numbers: the first item is grabbed from now on.
+
+        Called at most once after open(), before the first next(); raises DeviceError.
+        """
+
+
+@runtime_checkable
 class Announcing(Protocol):
     """A source that learns of a part before it can give the part's item."""
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from pydantic import Field, model_validator
 
-from edge_agent.capture.source import Announcing, Source
+from edge_agent.capture.source import Announcing, Running, Source
 from edge_agent.contracts.core.types import Frame, Image, Item
 from edge_agent.settings.toml import Table
 
@@ -71,6 +71,11 @@ class ViewedSource:
     def open(self) -> None:
         """Open the camera; raises DeviceError."""
         self._source.open()
+
+    def begin(self) -> None:
+        """Forget what the camera gave since open(); raises DeviceError."""
+        if isinstance(self._source, Running):
+            self._source.begin()
 
     def next(self, timeout_s: float) -> Item | None:
         """The view of the next frame; raises as the camera does."""

@@ -99,6 +99,10 @@ class AravisCamera:
         self._frame_id = None
         self._reader.start()
 
+    def begin(self) -> None:
+        """Forget the frames that came since open(); raises DeviceError when it is lost."""
+        self._reader.begin()
+
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
         """The next frame; raises DeviceError when none came for `stall_s`."""
         if self._stream is None:

@@ -83,6 +83,10 @@ class GstreamerCamera:
             raise self._error(f"does not start ({fault or 'no reason given'})")
         self._reader.start()
 
+    def begin(self) -> None:
+        """Forget the frames that came since open(); raises DeviceError when it is lost."""
+        self._reader.begin()
+
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
         """The next frame; raises DeviceError when none came for `stall_s`."""
         if self._pipeline is None:

@@ -93,6 +93,10 @@ class Picamera2Camera:
         self._device_ns, self._taken = None, 0
         self._reader.start()
 
+    def begin(self) -> None:
+        """Forget the frames that came since open(); raises DeviceError when it is lost."""
+        self._reader.begin()
+
     def next(self, timeout_s: float) -> Frame | Unreadable | None:
         """The next frame; raises DeviceError when none came for STALL_S."""
         if self._camera is None:

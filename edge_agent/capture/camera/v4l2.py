@@ -14,7 +14,13 @@ from pydantic import Field
 
 from edge_agent.capture.source import FoundDevice, SourceDriver, SourceTable
 from edge_agent.capture.video4linux.listing import find_cameras
-from edge_agent.capture.video4linux.node import VideoFormat, VideoFrame, VideoMode, VideoNode
+from edge_agent.capture.video4linux.node import (
+    BUFFERS,
+    VideoFormat,
+    VideoFrame,
+    VideoMode,
+    VideoNode,
+)
 from edge_agent.capture.video4linux.pixels import READABLE, to_rgb
 from edge_agent.capture.video4linux.settings import ControlPort, SettingsLock
 from edge_agent.contracts.core.clock import Clock
@@ -147,6 +153,17 @@ class V4l2Camera:
             port.close()
             raise
         self._port, self._sequence, self._taken = port, None, 0
+        self._heard_ns = self._clock.mono_ns()
+
+    def begin(self) -> None:
+        """Forget the frames that the driver holds since open(); raises DeviceError."""
+        port = self._port
+        if port is None:
+            raise DeviceError("not open", where=self._where, cure="open it first")
+        for _ in range(BUFFERS):
+            if port.read(0) is None:
+                break
+            self._taken += 1
         self._heard_ns = self._clock.mono_ns()
 
     def next(self, timeout_s: float) -> Frame | Unreadable | None:

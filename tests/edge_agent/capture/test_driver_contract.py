@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from edge_agent.capture.drivers import REGISTRIES
-from edge_agent.capture.source import EndOfSource, Source, SourceDriver
+from edge_agent.capture.source import EndOfSource, Running, Source, SourceDriver
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item
 from tests.edge_agent.capture.driver_kits import KITS, NEEDS_PEER, Kit
@@ -128,6 +128,20 @@ def test_a_closed_driver_leaves_no_thread_and_no_handle(build) -> None:
     source.close()
     assert len(os.listdir("/proc/self/fd")) <= handles
     assert threads() <= running
+
+
+def test_what_a_running_device_gave_before_the_beginning_is_no_item(build, kit: Kit) -> None:
+    source = build()
+    if not isinstance(source, Running):
+        pytest.skip("nothing of it waits unread")
+    source.open()
+    kit.clock.sleep_s(0.5)  # another device opens meanwhile
+    began_ns = kit.clock.mono_ns()
+    source.begin()
+    item = first(source)
+    source.close()
+    assert item.seq == 0
+    assert item.mono_ns >= began_ns
 
 
 def test_a_stop_is_obeyed_within_a_tick(build) -> None:

@@ -24,12 +24,13 @@ class Fifo:
         self.path = folder / "frames"
         os.mkfifo(self.path)
         self._end = os.open(self.path, os.O_RDWR)
-        self.read_count = 0
+        self.asked = self.read_count = 0
 
     def send(self, levels: bytes) -> None:
         os.write(self._end, levels)
 
     def read(self) -> LiveFrame:
+        self.asked += 1
         (level,) = os.read(self._end, 1)
         self.read_count += 1
         if level == 0:
@@ -87,4 +88,31 @@ def test_a_fault_of_the_driver_is_a_lost_device_and_numbers_go_on(fifo: Fifo) ->
     assert reader.next(0) is None
     fifo.send(bytes([101, 0]))
     assert getattr(reader.next(10), "seq", None) == 1
+    reader.stop()
+
+
+def test_what_was_read_before_the_beginning_is_forgotten_with_its_numbers(fifo: Fifo) -> None:
+    reader = LiveReader(fifo.read, "top", ManualClock())
+    reader.start()
+    fifo.send(bytes([100, 2, 101]))
+    assert wait_until(lambda: fifo.asked == 4)
+    reader.begin()
+    assert reader.next(0) is None
+    fifo.send(bytes([102]))
+    frame = reader.next(10)
+    assert isinstance(frame, Frame)
+    assert (frame.seq, frame.part_id, frame.image[0, 0, 0]) == (0, "0", 102)
+    fifo.send(bytes([0]))
+    reader.stop()
+
+
+def test_a_device_that_is_lost_before_the_beginning_cannot_begin(fifo: Fifo) -> None:
+    reader = LiveReader(fifo.read, "top", ManualClock())
+    reader.start()
+    fifo.send(bytes([100, 0]))
+    assert getattr(reader.next(10), "seq", None) == 0
+    with pytest.raises(DeviceError, match="unplugged"):
+        reader.next(10)
+    with pytest.raises(DeviceError, match="unplugged"):
+        reader.begin()
     reader.stop()

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.capture.queue import BoundedQueue, DirectQueue, ReconnectingSource, build_queue
 from edge_agent.capture.source import EndOfSource
+from edge_agent.capture.view import ViewTable, viewed
 from edge_agent.contracts.core.clock import ManualClock, SystemClock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.contracts.core.types import Frame, Item
@@ -115,6 +116,31 @@ def test_an_open_feed_grabs_nothing_until_it_is_started(live: bool) -> None:
     feed.close()
     feed.start(watch)
     assert belt.opened == 2, "what closed was not opened again"
+    feed.close()
+
+
+class RunningBelt(Belt):
+    """One whose first `unread` frames come before anybody reads."""
+
+    def __init__(self, count: int, *, live: bool, unread: int) -> None:
+        super().__init__(count, live=live)
+        self._unread = unread
+
+    def begin(self) -> None:
+        self._count -= self._unread
+
+
+@pytest.mark.parametrize("is_viewed", [False, True])
+@pytest.mark.parametrize("live", [True, False])
+def test_what_a_running_device_gave_before_the_start_is_no_item(
+    live: bool, is_viewed: bool
+) -> None:
+    belt = RunningBelt(5, live=live, unread=3)
+    view = ViewTable(width=0.5) if is_viewed else None
+    feed = build_queue(viewed(belt, view), name="x", size=8, clock=SystemClock())
+    feed.open()
+    feed.start()
+    assert [item.seq for item in take_all(feed.take)] == [0, 1]
     feed.close()
 
 

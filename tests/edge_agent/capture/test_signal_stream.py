@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.sample_clock import SampleClock
-from edge_agent.capture.signal_stream import SampleBlock, StreamSensor, StreamTable
+from edge_agent.capture.signal_stream import SampleBlock, SampleDevice, StreamSensor, StreamTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Reading, Unreadable
@@ -17,9 +17,7 @@ from tests.edge_agent.capture.signal_kit import ScriptedDevice, blocks_of
 RAMP = np.arange(8000, dtype=np.float32).reshape(-1, 1) / 8000
 
 
-def sensor(
-    device: ScriptedDevice, clock: ManualClock | None = None, **keys: object
-) -> StreamSensor:
+def sensor(device: SampleDevice, clock: ManualClock | None = None, **keys: object) -> StreamSensor:
     table = {"axes": ["x"], "rate_hz": 1000, "window_s": 0.5, "driver": "x"} | keys
     config = StreamTable.model_validate(table)
     clock = clock or ManualClock(mono_ns=20 * 10**9)
@@ -114,4 +112,53 @@ def test_silence_is_a_lost_sensor_within_two_seconds() -> None:
     assert source.next(0.1) is None
     clock.advance_s(0.2)
     with pytest.raises(DeviceError, match=r"gave nothing for 1\.6 s"):
+        source.next(0.1)
+
+
+class Recorder:
+    """1000 samples a second from its opening on; a read gives at most 100 of those that wait."""
+
+    full_scale = 0.0
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def open(self) -> None:
+        self._opened_ns, self._given = self._clock.mono_ns(), 0
+
+    def read(self, timeout_s: float) -> SampleBlock | None:
+        made = (self._clock.mono_ns() - self._opened_ns) // 10**6
+        if made == self._given:
+            self._clock.sleep_s(timeout_s)
+            return None
+        count, self._given = min(100, made - self._given), min(made, self._given + 100)
+        return SampleBlock(np.zeros((count, 1), np.float32), self._clock.mono_ns())
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_waited_unread_before_the_beginning_bends_no_rate() -> None:
+    clock = ManualClock(mono_ns=20 * 10**9)
+    source = sensor(Recorder(clock), clock)
+    source.open()
+    clock.sleep_s(3)
+    began_ns = clock.mono_ns()
+    source.begin()
+    found = [item for _ in range(400) if (item := source.next(0.05)) is not None]
+    rates = [item.rate_hz for item in found if isinstance(item, Reading)]
+    assert len(rates) == len(found) > 10
+    assert set(rates) == {1000}
+    assert found[0].mono_ns > began_ns
+
+
+def test_a_sensor_is_not_silent_for_the_time_before_the_beginning() -> None:
+    clock = ManualClock(mono_ns=20 * 10**9)
+    source = sensor(ScriptedDevice([]), clock, stall_s=1.5)
+    source.open()
+    clock.sleep_s(3)
+    source.begin()
+    assert source.next(0.1) is None
+    clock.sleep_s(2)
+    with pytest.raises(DeviceError, match=r"gave nothing for 2\.\d s"):
         source.next(0.1)
