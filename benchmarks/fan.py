@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.int8 import Int8, run_int8
+from benchmarks.int8 import Int8, run_int8, run_payload
 from benchmarks.rows import Row, say
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.vibration.baseline import (
@@ -135,17 +135,24 @@ def _station(dataset: Dataset, config: FitConfig, value: str) -> Station:
 
 
 def baseline_of(
-    experiment: Experiment, dataset: Dataset, indices: Indices, most: int | None = None
+    experiment: Experiment,
+    dataset: Dataset,
+    indices: Indices,
+    most: int | None = None,
+    payload: bytes | None = None,
 ) -> tuple[VibrationInput, float]:
     """The input that stands on the windows of these normal samples, on the first `most` of them,
     and the station's threshold.
+
+    payload: the network as int8, where it was converted already.
     """
     spec = experiment.spec.input
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration model")
     raw = prepare(dataset, indices, raw_features(spec), SilentProgress(), "").inputs
     raw = raw[:most]
-    scores = _scores(experiment, judged_by_others(spec, raw))
+    own = judged_by_others(spec, raw)
+    scores = run_payload(payload, own).outputs[:, 0] if payload else _scores(experiment, own)
     threshold = raised_threshold(scores, experiment.spec.scoring.threshold)
     return rebase(spec, raw), threshold
 

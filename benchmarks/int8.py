@@ -39,7 +39,11 @@ class Int8:
 
 def run_int8(model: keras.Model, calibration: Tensor, inputs: Tensor) -> Int8:
     """Convert `model` (float inputs) with `calibration` and run it on every input."""
-    payload = convert(model, calibration)
+    return run_payload(convert(model, calibration), inputs)
+
+
+def run_payload(payload: bytes, inputs: Tensor) -> Int8:
+    """Run a model of `convert` on every input."""
     runtime = open_runtime(payload)
     given, out = runtime.inputs[0], runtime.outputs[0]
     rows, spent = [], []

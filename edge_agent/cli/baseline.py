@@ -14,6 +14,7 @@ from edge_agent.contracts.core.errors import ConfigError
 if TYPE_CHECKING:
     from edge_agent.contracts.core.types import Recording
     from edge_agent.contracts.model.bundle import Bundle
+    from edge_agent.decide.vibration import Baseline
 
 EXAMPLES = """examples:
   lineside-agent baseline --config station.toml --channel motor --seconds 30
@@ -37,7 +38,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "baseline",
         help="learn a station's own normal from at most a minute of its sensor, or recordings",
         description="Another mounting, speed or machine of a kind vibrates differently. From "
-        "20 windows or more of its normal running the features are centred anew, and the "
+        "10 windows or more of its normal running the features are centred anew, and the "
         "threshold is raised where this machine varies more. The bundle stays as it is.",
         epilog=EXAMPLES,
     )
@@ -70,9 +71,15 @@ def _run(args: argparse.Namespace) -> int:
     write_baseline(out, found)
     if found.scatter >= RESTLESS:
         print(UNSTEADY_WORDS.format(found.scatter), file=sys.stderr)
-    line = f"{out}: {found.windows} windows, threshold {found.threshold:g}"
+    line = f"{out}: {found.windows} windows, threshold {found.threshold:g}{_bound(found)}"
     print(json.dumps(found.model_dump()) if args.json else line)
     return 0
+
+
+def _bound(found: Baseline) -> str:
+    if found.false_alarms is None:
+        return ""
+    return f"; false alarms by the ranks of these windows: {found.false_alarms:.1%} at most"
 
 
 def _from_sensor(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path]:

@@ -80,6 +80,7 @@ def _run(args: argparse.Namespace) -> int:
             continue
         judged += 1
         failed += found.verdict == "FAIL"
+        broken += found.verdict == "NO-VERDICT"
         print(_line(name, found, latency_ms, as_json=args.json), flush=True)
     inspector.close()
     if broken or not judged:
@@ -88,14 +89,17 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _machine(inspector: BundleInspector, baseline: Path | None) -> VibrationInspector | None:
-    """The bundle standing on a machine's baseline; every recording is judged alone."""
+    """A bundle that knows operating conditions, or stands on a machine's baseline; else None.
+
+    Every recording is judged alone.
+    """
     from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
     from edge_agent.decide.alarm_history import AlarmRule
     from edge_agent.decide.vibration import VibrationInspector, read_baseline
 
-    if baseline is None:
+    if baseline is None and inspector.spec.conditions is None:
         return None
-    found = read_baseline(baseline, inspector.spec)
+    found = read_baseline(baseline, inspector.spec) if baseline else None
     return VibrationInspector(inspector, baseline=found, alarm=AlarmRule(AlarmRuleSpec()))
 
 

@@ -10,6 +10,7 @@ CAUSES = (
     ("late", "late"),
     ("no verdict within the deadline", "late"),
     ("no verdict before the agent ended", "ended"),
+    ("needs a baseline", "unfamiliar"),
     ("unfamiliar", "unfamiliar"),
     ("unlike", "unfamiliar"),
     ("unsure", "unsure"),

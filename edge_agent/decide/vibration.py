@@ -21,12 +21,14 @@ from edge_agent.contracts.core.types import (
 from edge_agent.contracts.model.manifest import ModelSpec, parse_json
 from edge_agent.contracts.model.scoring import decide
 from edge_agent.contracts.vibration.baseline import (
+    false_alarm_bound,
     judged_by_others,
     raised_threshold,
     raw_features,
     rebase,
     scatter,
 )
+from edge_agent.contracts.vibration.conditions import NEEDS_BASELINE
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import Standard
 from edge_agent.decide.alarm_history import AlarmRule
@@ -39,6 +41,10 @@ IMPACTS = 6.0
 """Kurtosis from which a signal is called impacting: noise has 3, and varies by 0.1 or so."""
 
 
+BASELINE_COMMAND = "lineside-agent baseline BUNDLE normal/ --out FILE"
+"""What gives a machine a baseline, from recordings; a station's channel has one of its own."""
+
+
 class Baseline(Strict):
     """What a station keeps of its own normal: made by `lineside-agent baseline`."""
 
@@ -46,6 +52,9 @@ class Baseline(Strict):
     windows: int = Field(ge=1)
     standard: Standard
     threshold: float
+    false_alarms: float | None = Field(
+        default=None, ge=0, le=1, description="of normal readings, at most, by ranks; None: unknown"
+    )
     scatter: float = Field(default=1.0, ge=0, description="of its features, 1: as in training")
 
 
@@ -54,7 +63,7 @@ class VibrationInspector:
 
     alarm: the rule of the channel, or of the bundle where the channel has none; baseline: the
     machine's own normal; group, bearing: for the physical reason of a FAIL; history: the channel's
-    last readings, None where readings repeat by intent.
+    last readings, None where readings repeat by intent; command: what records a baseline.
     """
 
     needs_every_item = False
@@ -68,8 +77,12 @@ class VibrationInspector:
         group: MachineGroup = "group2-rigid",
         bearing: Bearing | None = None,
         history: ReadingHistory | None = None,
+        command: str = BASELINE_COMMAND,
     ) -> None:
         self._network = network
+        self._command = command
+        # With a baseline it is judged where it stands, whatever speeds the training met.
+        self._conditions = network.spec.conditions if baseline is None else None
         self._history = history
         self._input = _vibration(network.spec)
         self._scoring = network.spec.scoring
@@ -89,6 +102,7 @@ class VibrationInspector:
     def inspect_recording(self, recording: Recording) -> Judgement:
         """FAIL when k of the last n recordings were over the threshold, with the physical reason.
 
+        At a speed or load that the training did not meet NO-VERDICT: it needs a baseline.
         Raises InputError where the recording is not what the model takes, and for a dead sensor.
         """
         prepared = prepare_recording(recording, self._input)
@@ -99,10 +113,21 @@ class VibrationInspector:
         judged = replace(judged, verdict=verdict, reason=reason, threshold=self._scoring.threshold)
         if self._scoring.kind == "anomaly":
             judged = replace(judged, label="normal" if verdict == Verdict.PASS else "anomaly")
+        unknown = self._unknown(recording, verdict)
+        if unknown:
+            reason = f"{NEEDS_BASELINE}: {unknown}; while it runs well: {self._command}"
+            return replace(judged, verdict=Verdict.NO_VERDICT, reason=reason)
         judged = self._alarm.apply(judged)
         if judged.verdict != Verdict.FAIL:
             return judged
         return replace(judged, reason=why(recording, self._group, self._bearing))
+
+    def _unknown(self, recording: Recording, verdict: Verdict) -> str:
+        """Why the machine's operating condition is none of the training's; "" where it may be."""
+        if self._conditions is None or verdict == Verdict.NO_VERDICT:
+            return ""
+        alarmed = verdict == Verdict.FAIL
+        return self._conditions.unknown(recording, self._input, alarmed=alarmed)
 
 
 def recording_of(item: Item, axes: tuple[str, ...], unit: str) -> Recording:
@@ -154,24 +179,33 @@ def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> s
 
 
 def take_baseline(network: Network, recordings: list[Recording]) -> Baseline:
-    """Learn a station's normal from `recordings`; raises InputError for fewer than 20 windows.
+    """Learn a station's normal from `recordings`; raises InputError for fewer than 10 windows.
 
     Each fifth of the windows is judged by the other four, which sets the station's threshold.
     """
     spec = _vibration(network.spec)
     bare = raw_features(spec)
-    raw = np.concatenate([prepare_recording(recording, bare) for recording in recordings])
+    pieces = [prepare_recording(recording, bare) for recording in recordings]
+    raw = np.concatenate(pieces)
     moved = rebase(spec, raw)
     own = judged_by_others(spec, raw)
     scores = [network.judge(network.raw_outputs(one[None])).score for one in own]
     threshold = raised_threshold(np.array(scores), network.spec.scoring.threshold)
+    apart = sum(_apart(len(piece), spec) for piece in pieces)
     return Baseline(
         bundle=network.spec.name,
         windows=len(raw),
         standard=_standard(moved),
         threshold=float(f"{threshold:.6g}"),
+        false_alarms=round(false_alarm_bound(np.array(scores), threshold, apart), 4),
         scatter=float(f"{scatter(spec, raw):.3g}"),
     )
+
+
+def _apart(windows: int, spec: VibrationInput) -> int:
+    """How many of the windows of one recording share no samples."""
+    step = -(-spec.window_samples // spec.hop_samples)
+    return -(-windows // step)
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:

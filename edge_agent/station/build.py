@@ -254,6 +254,7 @@ def build_inspector(
         group=channel.machine_group,
         bearing=BEARINGS.get(channel.bearing),
         history=None if channel.source.repeats else memory.readings,
+        command=f"lineside-agent baseline --config station.toml --channel {channel.name}",
     )
 
 

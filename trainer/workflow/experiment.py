@@ -30,6 +30,7 @@ from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
 from trainer.models.architectures import choose_architecture
 from trainer.models.image.backbone import resolve_weights
+from trainer.models.vibration.conditions import conditions_of
 from trainer.thresholds.alarm_rule_choice import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
 from trainer.thresholds.familiarity import fit_familiarity
@@ -204,6 +205,7 @@ def _spec_of(
         input=training.spec,
         scoring=scoring,
         familiarity=familiarity_of(training),
+        conditions=conditions_of(training),
     )
 
 

@@ -17,6 +17,7 @@ from edge_agent.contracts.image.familiarity import Familiarity
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
+from edge_agent.contracts.vibration.conditions import KnownConditions
 from edge_agent.contracts.vibration.input import VibrationInput
 
 FORMAT_VERSION = 2
@@ -60,6 +61,10 @@ class ModelSpec(Strict):
         default=None, description="images only: unlike the training images is NO-VERDICT"
     )
 
+    conditions: KnownConditions | None = Field(
+        default=None, description="detectors of vibration: another one needs a baseline"
+    )
+
     @model_validator(mode="after")
     def _good_is_known(self) -> Self:
         unknown = sorted(set(self.good) - set(self.labels))
@@ -69,9 +74,20 @@ class ModelSpec(Strict):
             raise ValueError(f"labels repeat: {self.labels}")
         if self.familiarity is not None and not isinstance(self.input, ImageInput):
             raise ValueError("only an image model has a gate of familiarity")
+        if self.conditions is not None and not self._fit_the_input(self.conditions):
+            raise ValueError("the known conditions have other features than the input")
         if self.scoring.kind == "logits" and set(self.good) == set(self.labels):
             raise ValueError(f"every label is good ({self.labels}): no part could ever fail")
         return self
+
+    def _fit_the_input(self, known: KnownConditions) -> bool:
+        if not isinstance(self.input, VibrationInput) or self.input.standard is None:
+            return False
+        if len(known.spread) != len(self.input.standard.spread):
+            return False
+        size = 0 if known.lines is None else known.lines.bins * len(self.input.axes)
+        has_lines = known.lines is None or bool(known.known_lines)
+        return has_lines and all(len(one) == size for one in known.known_lines)
 
 
 class TensorSpec(Strict):

@@ -184,10 +184,15 @@ def standardise(values: View, standard: Standard) -> View:
             where="vibration window",
             cure="convert the run again: manifest and views disagree",
         )
-    away = (flat - np.array(standard.centres)) / spread
+    away = (flat - np.array(standard.centres[nearest_centre(flat, standard)])) / spread
+    return np.asarray(np.clip(away, -standard.clip, standard.clip).reshape(values.shape))
+
+
+def nearest_centre(flat: NDArray[np.float64], standard: Standard) -> int:
+    """The place of the centre that (features,) lie nearest to, each no farther than the clip."""
+    away = (flat - np.array(standard.centres)) / np.array(standard.spread)
     held = np.clip(away, -standard.clip, standard.clip)
-    nearest = int(np.argmin(np.abs(held).mean(axis=1)))
-    return np.asarray(held[nearest].reshape(values.shape))
+    return int(np.argmin(np.abs(held).mean(axis=1)))
 
 
 def spectrum(signal: Float, rate_hz: float, view: SpectrumView) -> View:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.__main__ import main
+from edge_agent.contracts.vibration.conditions import KnownConditions
 from tests.station_kit import HUM_SPEC, write_vibration_bundle
 
 Shown = pytest.CaptureFixture[str]
@@ -92,7 +93,7 @@ def test_a_source_that_ends_gives_what_it_has(station: Path) -> None:
         (["--config", "S", "--channel", "moto"], 2, "no vibration channel 'moto', did you mean"),
         (["hum.bundle", "--config", "S"], 2, "give BUNDLE or --config, not both"),
         (["hum.bundle"], 2, "needs BUNDLE PATH... --out FILE, or --config STATION.toml"),
-        (["--config", "S", "--seconds", "2"], 1, "6 normal windows, 20 are needed"),
+        (["--config", "S", "--seconds", "2"], 1, "6 normal windows, 10 are needed"),
     ],
     ids=["long", "name", "both", "none", "few"],
 )
@@ -108,6 +109,21 @@ def test_an_unreadable_reading_is_no_baseline(station: Path, capsys: Shown) -> N
     (station.parent / "running" / "broken.npz").write_bytes(b"")
     assert main(["baseline", "--config", str(station)]) == 1
     assert "broken.npz: the file is empty" in capsys.readouterr().err
+
+
+def test_what_needs_a_baseline_was_not_judged_by_predict(station: Path, capsys: Shown) -> None:
+    folder = station.parent
+    conditions = KnownConditions(spread=[1.0] * 64, far=5.0, chosen_by="by hand")
+    bundle = folder / "known.bundle"
+    write_vibration_bundle(bundle, HUM_SPEC.model_copy(update={"conditions": conditions}))
+    loud = noise(folder / "loud.npz", 1.0, 2, seed=5)
+    assert main(["predict", str(bundle), str(loud)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("NO-VERDICT")
+    assert "needs a baseline" in said
+    assert "lineside-agent baseline BUNDLE normal/ --out FILE" in said
+    quiet = noise(folder / "quiet.npz", 0.1, 2, seed=6)
+    assert main(["predict", str(bundle), str(quiet)]) == 0
 
 
 def test_predict_refuses_the_baseline_of_another_kind(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring, judge
 from edge_agent.contracts.vibration.baseline import standard_of
+from edge_agent.contracts.vibration.conditions import KnownConditions
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import SpectrumView
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import BEARINGS
+from edge_agent.decide.causes import cause
 from edge_agent.decide.vibration import (
     VibrationInspector,
     read_baseline,
@@ -76,6 +79,68 @@ def test_a_louder_machine_alarms_until_it_has_its_own_baseline(tmp_path: Path) -
     assert moved.inspect_recording(running(LOUD)).verdict == Verdict.PASS
     alarm = moved.inspect_recording(running(QUIET))
     assert (alarm.verdict, alarm.label) == (Verdict.FAIL, "anomaly")
+
+
+class KnowsOneSpeed(MeanMagnitude):
+    """The same, trained at 1500 rpm; anything up to ten decades away may be another speed."""
+
+    spec = SPEC.model_copy(
+        update={
+            "conditions": KnownConditions(
+                rpm=[1500.0], spread=[1.0] * 16, far=10.0, chosen_by="by hand"
+            )
+        }
+    )
+
+
+def test_an_alarm_at_an_unknown_speed_is_no_verdict_and_names_the_command() -> None:
+    station = VibrationInspector(KnowsOneSpeed(), command="lineside-agent baseline --channel m")
+    judged = station.inspect_recording(running(LOUD))
+    assert judged.verdict == Verdict.NO_VERDICT
+    assert judged.reason.startswith("needs a baseline: unlike the training")
+    assert judged.reason.endswith("lineside-agent baseline --channel m")
+    assert cause(judged.verdict, judged.reason) == "unfamiliar"
+    assert station.inspect_recording(running(QUIET)).verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("level", "rpm", "verdict"),
+    [
+        (QUIET, 1480, Verdict.PASS),
+        (LOUD, 1480, Verdict.FAIL),
+        (QUIET, 1000, Verdict.NO_VERDICT),
+        (LOUD, 1000, Verdict.NO_VERDICT),
+    ],
+    ids=["known and quiet", "known and loud", "unknown and quiet", "unknown and loud"],
+)
+def test_at_a_stated_speed_that_training_did_not_meet_nothing_passes_or_fails(
+    level: float, rpm: float, verdict: Verdict
+) -> None:
+    recording = replace(running(level), rpm=rpm)
+    assert VibrationInspector(KnowsOneSpeed()).inspect_recording(recording).verdict == verdict
+
+
+def test_readings_that_need_a_baseline_do_not_add_up_to_an_alarm() -> None:
+    rule = AlarmRule(AlarmRuleSpec(k=2, n=3))
+    station = VibrationInspector(KnowsOneSpeed(), alarm=rule)
+    strange = [station.inspect_recording(running(LOUD, seed=n)).verdict for n in range(3)]
+    assert strange == [Verdict.NO_VERDICT] * 3
+    known = station.inspect_recording(replace(running(LOUD), rpm=1500))
+    assert known.verdict == Verdict.PASS
+    assert "1 of 3" in known.reason
+
+
+def test_a_machine_with_a_baseline_is_judged_where_it_stands() -> None:
+    baseline = take_baseline(KnowsOneSpeed(), [running(QUIET, 10.0, 1)])
+    station = VibrationInspector(KnowsOneSpeed(), baseline=baseline)
+    assert station.inspect_recording(running(LOUD)).verdict == Verdict.FAIL
+
+
+def test_a_baseline_says_what_its_ranks_can_show() -> None:
+    apart = take_baseline(MeanMagnitude(), [running(QUIET, 10.0, 1)])
+    assert (apart.windows, apart.false_alarms) == (40, round(1 / 41, 4))
+    least = take_baseline(MeanMagnitude(), [running(QUIET, 2.5, 1)])
+    assert (least.windows, least.false_alarms) == (10, round(1 / 11, 4))
 
 
 def test_the_baseline_of_another_bundle_is_refused(tmp_path: Path) -> None:

@@ -87,9 +87,12 @@ def with_views(
     features = [_features(split, int(index), dense) for index in split.train]
     single = not by_group or len(set(groups)) > MOST_CENTRES
     names = np.zeros(len(groups)) if single else groups
-    return with_new_views.model_copy(
-        update={"standard": _standard(features, names, views, spec, clip)}
-    )
+    stacked = [
+        np.concatenate([f for f, name in zip(features, names, strict=True) if name == chosen])
+        for chosen in np.unique(names)
+    ]
+    standard = standard_within(stacked, with_new_views, clip)
+    return with_new_views.model_copy(update={"standard": standard})
 
 
 def class_views(
@@ -168,21 +171,18 @@ def _features(split: Split, index: int, spec: VibrationInput) -> NDArray[np.floa
     return prepared.reshape(len(prepared), -1).astype(np.float64)
 
 
-def _standard(
-    features: list[NDArray[np.float64]],
-    names: NDArray[np.generic],
-    views: list[AnyView],
-    spec: VibrationInput,
-    clip: float,
+def standard_within(
+    groups: list[NDArray[np.float64]], spec: VibrationInput, clip: float | None = None
 ) -> Standard:
-    stacked = [
-        np.concatenate([f for f, name in zip(features, names, strict=True) if name == chosen])
-        for chosen in np.unique(names)
-    ]
-    centres = [group.mean(axis=0) for group in stacked]
-    within = np.concatenate([g - c for g, c in zip(stacked, centres, strict=True)])
-    spread = np.maximum(within.std(axis=0), _least(views, len(spec.axes), within.shape[1]))
-    return standard_of(centres, spread, clip)
+    """A centre for each group of windows (N, features), and the spread within them all.
+
+    spec: its views say which spread is the least; clip: that of its own standard where not given.
+    """
+    held = clip or (spec.standard.clip if spec.standard else CLIP)
+    centres = [group.mean(axis=0) for group in groups]
+    within = np.concatenate([g - c for g, c in zip(groups, centres, strict=True)])
+    least = _least(spec.views, len(spec.axes), within.shape[1])
+    return standard_of(centres, np.maximum(within.std(axis=0), least), held)
 
 
 def _least(views: list[AnyView], axes: int, features: int) -> NDArray[np.float64]:

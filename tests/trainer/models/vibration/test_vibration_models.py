@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from benchmarks.int8 import run_int8
+from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.baseline import raw_features, rebase
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
-from trainer.data.prepare import prepare
+from trainer.data.prepare import prepare, read_sample
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.vibration import conv1d
+from trainer.models.vibration.conditions import LEAST_FAR
 from trainer.models.vibration.mahalanobis import whitening
 from trainer.models.vibration.network import balanced
 from trainer.statistics.metrics import auroc
@@ -121,6 +123,7 @@ def test_an_unseen_machine_at_an_unseen_speed_is_understood(bearings: Dataset) -
     right, _ = experiment.window_accuracy()
     assert right.mean() > 0.8
     assert "orders" in {getattr(view, "scale", "") for view in experiment.spec.input.views}
+    assert experiment.spec.conditions is None, "a classifier needs no baseline"
 
 
 @pytest.mark.slow
@@ -183,6 +186,32 @@ def test_an_unseen_speed_needs_a_baseline_and_is_then_understood(fans: Dataset) 
     ]
     assert (alarms[0] > threshold).mean() > 0.9
     assert alarms[1].mean() < 0.5 * alarms[0].mean()
+
+
+def test_a_detector_knows_its_speeds_by_their_lines(
+    fans: Dataset, at_both_speeds: Detectors
+) -> None:
+    experiment = at_both_speeds("mahalanobis")
+    known, spec = experiment.spec.conditions, experiment.spec.input
+    assert known is not None
+    assert known.rpm == []
+    assert len(known.known_lines) == 2
+    running = [n for n, sample in enumerate(fans.samples) if sample.label == "normal"]
+    stand = [known.unknown(read_sample(fans, n), spec, alarmed=True) == "" for n in running]
+    assert np.mean(stand) > 0.9
+    t = np.arange(200) / 200
+    wave = 0.1 * np.sin(2 * np.pi * 20 * t)
+    noise = np.random.default_rng(3).normal(0, 0.01, (200, 2))
+    signal = (np.stack([wave, 1 + 0.5 * wave], 1) + noise).astype(np.float32)
+    between = Recording(signal, 200, ("0", "1"))
+    assert "than another speed" in known.unknown(between, spec, alarmed=True)
+
+
+def test_one_speed_alone_has_no_lines_that_tell(fans: Dataset) -> None:
+    known = detector(fans, "mahalanobis", ("slow",)).spec.conditions
+    assert known is not None
+    assert known.lines is None
+    assert known.far == LEAST_FAR
 
 
 def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Dataset) -> None:
