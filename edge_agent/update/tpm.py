@@ -66,12 +66,17 @@ class Sealed(Strict):
 class Tpm:
     """The board's TPM. Methods raise DeviceError where it is absent or refuses.
 
-    limit_s: of one program. device: asked where TPM2TOOLS_TCTI names no other way.
+    limit_s: of one program. device: asked where TPM2TOOLS_TCTI names no other way. memory: a
+    folder that no disk holds, for what the programs hand each other; a kill leaves it there, and
+    the secret is not among it.
     """
 
-    def __init__(self, limit_s: float = LIMIT_S, device: Path = DEVICE) -> None:
+    def __init__(
+        self, limit_s: float = LIMIT_S, device: Path = DEVICE, memory: Path = IN_MEMORY
+    ) -> None:
         self._limit_s = limit_s
         self._device = device
+        self._memory = memory
 
     def seal(self, secret: bytes, pcrs: Sequence[int] = ()) -> Sealed:
         """Up to 128 bytes, which `unseal` gives back on this board alone."""
@@ -126,7 +131,7 @@ class Tpm:
         if not way:
             _refuse_absent(self._device)
             way = f"device:{self._device}"
-        with tempfile.TemporaryDirectory(prefix="lineside-tpm-", dir=IN_MEMORY) as folder:
+        with tempfile.TemporaryDirectory(prefix="lineside-tpm-", dir=self._memory) as folder:
             try:
                 yield _Call(Path(folder), way, self._limit_s)
             except _RefusedError as error:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import DeviceError, StorageError
@@ -173,11 +175,15 @@ def test_an_owner_password_is_named(board: BoardWithTpm, root: Path) -> None:
 
 @pytest.mark.integrations
 def test_a_kill_at_any_call_leaves_the_key_before_or_the_one_after(
-    board: BoardWithTpm, root: Path
+    board: BoardWithTpm, root: Path, tmp_path: Path
 ) -> None:
     before = public_keys(root)
     file = (root / "keys/station.pem").read_bytes()
+    private = load_pem_private_key(file, None)
+    assert isinstance(private, X25519PrivateKey)
     payload = for_station(before["key"])
+    memory = tmp_path / "memory"
+    memory.mkdir()
     call = 0
     while True:
         call += 1
@@ -185,7 +191,7 @@ def test_a_kill_at_any_call_leaves_the_key_before_or_the_one_after(
         (root / "keys").mkdir(parents=True)
         (root / "keys/station.pem").write_bytes(file)
         board.kill_caller_at(call)
-        program = [sys.executable, "-c", MOVE, str(root)]
+        program = [sys.executable, "-c", MOVE, str(root), str(memory)]
         ended = subprocess.run(program, check=False).returncode
         board.kill_caller_at(0)
         assert readable(root, payload, "x") == CONTENT
@@ -193,6 +199,9 @@ def test_a_kill_at_any_call_leaves_the_key_before_or_the_one_after(
             break
         assert ended == -signal.SIGKILL
         assert key_files(root) == ["station.pem"]  # it is written when it was read back
+    left = [path.read_bytes() for path in memory.rglob("*") if path.is_file()]
+    assert left
+    assert not [content for content in left if private.private_bytes_raw() in content]
     assert call > 12
     assert key_files(root) == ["station.tpm"]
 
@@ -201,7 +210,7 @@ MOVE = """
 import sys, pathlib
 from edge_agent.update.station_key import move_to_tpm
 from edge_agent.update.tpm import Tpm
-move_to_tpm(pathlib.Path(sys.argv[1]), None, Tpm())
+move_to_tpm(pathlib.Path(sys.argv[1]), None, Tpm(memory=pathlib.Path(sys.argv[2])))
 """
 
 
