@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from typing import IO
 
@@ -29,20 +30,28 @@ def bounded_run(
     work = [(stdout.read, process.stdout), (stderr.read, process.stderr)]
     threads = [threading.Thread(target=do, args=[end], daemon=True) for do, end in work]
     threads.append(threading.Thread(target=_send, args=(process.stdin, payload), daemon=True))
+    until_s = time.monotonic() + most_s
     for thread in threads:
         thread.start()
     try:
         process.wait(most_s)
+        _join(threads[:2], until_s, subprocess.TimeoutExpired(words, most_s))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         raise
-    for thread in threads:
-        thread.join()
     if stdout.is_too_much or stderr.is_too_much:
         raise TooMuchSaidError
     found = bytes(stdout.found), bytes(stderr.found)
     return subprocess.CompletedProcess(list(words), process.returncode, *found)
+
+
+def _join(threads: Sequence[threading.Thread], until_s: float, late: Exception) -> None:
+    """A program that ended may have left its pipes to another one (a proxy of ssh)."""
+    for thread in threads:
+        thread.join(max(0.0, until_s - time.monotonic()))
+        if thread.is_alive():
+            raise late
 
 
 class _Output:

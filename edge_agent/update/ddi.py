@@ -279,7 +279,7 @@ class DdiServer:
     def _request(
         self, method: str, address: str, most_s: float | None = None, **given: Any
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        settings = {"timeout": TIMEOUT_S, "retries": False, "ca_certs": self._ca}
+        settings: dict[str, Any] = {"timeout": TIMEOUT_S, "retries": False, "ca_certs": self._ca}
         try:
             with pool_until(most_s or ANSWER_S, **settings) as pool:
                 answer = pool.request(method, address, preload_content=False, **given)

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 MOST_METADATA_BYTES = 1 << 20
 TIMEOUT_S = 20.0
-METADATA_S = 120.0
-"""The longest that all metadata of one release takes, however many files it has."""
+METADATA_S = 900.0
+"""The longest that all metadata of one release takes, however many files it has: enough for a
+megabyte and dozens of connections over a modem."""
 METADATA = "metadata/"
 PLACE = re.compile(
     r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.(bundle|wheels)"
@@ -163,7 +164,7 @@ def fetch_target(
 def reader(source: str, ca: Path | None = None, answer_s: float = ANSWER_S) -> Read:
     """How to read `source`, a folder or an address http(s)://...; ca: who signs its certificate.
 
-    answer_s: the longest that a server takes for a file of metadata.
+    answer_s: the longest that a server takes for a file, beside the time that its bytes need.
     """
     if re.match(r"https?://", source):
         return _Server(source.rstrip("/"), ca, answer_s).read
@@ -208,13 +209,14 @@ class _Server:
         from edge_agent.contracts.core.http_until import pool_until
 
         address = f"{self._base}/{path}"
-        is_small = path.startswith(METADATA)
+        is_small = path.startswith(METADATA)  # nothing vouches for its length before it is read
         most_s = self._answer_s if is_small else longest_s(most_bytes, self._answer_s)
         try:
             # It reads the system's certificates: once, not for each file.
             self._context = self._context or ssl.create_default_context(cafile=self._ca)
             settings = {"timeout": TIMEOUT_S, "retries": False, "ssl_context": self._context}
-            with pool_until(most_s, **settings) as pool:
+            stated = most_bytes if is_small else 0
+            with pool_until(most_s, most_bytes=stated, **settings) as pool:
                 answer = pool.request("GET", address, preload_content=False)
                 try:
                     return _content(answer, most_bytes, address)

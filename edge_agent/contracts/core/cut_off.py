@@ -26,9 +26,20 @@ class CutOff:
     """The sockets of one request; `is_over` once they were shut down."""
 
     def __init__(self) -> None:
+        self.is_over = False
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self.is_over = False
+        self._timer: threading.Timer | None = None
+
+    def end_after(self, most_s: float) -> None:
+        """From now on at most so long; a second call takes the place of the first."""
+        timer = threading.Timer(most_s, self.end)
+        timer.daemon = True
+        with self._lock:
+            before, self._timer = self._timer, timer
+        if before is not None:
+            before.cancel()
+        timer.start()
 
     def watched(self, made: socket.socket) -> socket.socket:
         """The same socket; its connection ends at the deadline, under TLS too."""
@@ -47,8 +58,10 @@ class CutOff:
                     one.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the handles back."""
+        """Give the handles back; nothing is shut down any more."""
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
             for one in self._sockets:
                 one.close()
             self._sockets.clear()
@@ -58,11 +71,8 @@ class CutOff:
 def cut_after(most_s: float) -> Iterator[CutOff]:
     """What is watched in it ends after `most_s`."""
     cut = CutOff()
-    timer = threading.Timer(most_s, cut.end)
-    timer.daemon = True
-    timer.start()
+    cut.end_after(most_s)
     try:
         yield cut
     finally:
-        timer.cancel()
         cut.close()

@@ -9,7 +9,7 @@ import random
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import urllib3
 from pydantic import Field
@@ -196,8 +196,8 @@ class WebhookAdapter:
         # It reads the system's certificates: once, not for each message.
         self._context = self._context or self._new_context()
         # Only what url says: no proxy of the environment, no redirection of a body elsewhere.
-        settings = {"timeout": most_s, "retries": False, "ssl_context": self._context}
-        with pool_until(most_s, **settings) as pool:
+        settings: dict[str, Any] = {"timeout": most_s, "retries": False}
+        with pool_until(most_s, ssl_context=self._context, **settings) as pool:
             answer = pool.request(
                 "POST", self._config.url, body=body, headers=headers, preload_content=False
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -35,3 +36,13 @@ def test_one_that_drips_is_killed_at_the_deadline() -> None:
     text = "import time\nwhile True: print('x', flush=True); time.sleep(0.05)"
     with pytest.raises(subprocess.TimeoutExpired):
         run(text, most_s=1)
+
+
+def test_one_that_leaves_its_pipes_to_another_ends_at_the_deadline_too() -> None:
+    """As ssh with a proxy that lives on."""
+    child = "import time; time.sleep(20)"
+    text = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        run(text, most_s=2)
+    assert time.monotonic() - began < 15

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import configparser
+import os
+import re
 import shutil
 import subprocess
 from importlib.resources import files
@@ -131,6 +133,23 @@ def test_rollouts_are_followed_by_a_confined_service(tmp_path: Path) -> None:
     if "--threshold" in analyze("--help").stdout:
         rated = analyze("security", "--offline=true", "--threshold=30", unit)
         assert rated.returncode == 0, rated.stdout[-200:]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to lose")
+def test_the_follower_may_use_a_tpm_that_belongs_to_another_group(tmp_path: Path) -> None:
+    """Debian's udev rule makes /dev/tpmrm0 so: tss:tss, 0660."""
+    unit = follow_text("https://releases.plant/")
+    assert "\nDeviceAllow=/dev/tpmrm0 rw\n" in unit
+    bounding = re.search(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE)
+    assert bounding is not None
+    kept = "".join(f",+{name.removeprefix('CAP_').lower()}" for name in bounding[1].split())
+    node = tmp_path / "tpmrm0"
+    node.touch()
+    node.chmod(0o660)
+    os.chown(node, 12345, 12345)
+    words = ["setpriv", "--bounding-set", f"-all{kept}", "sh", "-c", f"echo x >> {node}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("source", ["relative", "https://x/ -c evil", "/home/x", "https://$USER"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import urllib3
 
 from edge_agent.contracts.core.http_until import pool_until
 from tests.dripping import HTTP, Drip, dripping
@@ -20,7 +23,7 @@ def test_a_silent_server_is_cut_long_before_the_sockets_timeout() -> None:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         began = time.monotonic()
         with (
-            pytest.raises(urllib3.exceptions.ProtocolError),
+            pytest.raises(TimeoutError),
             pool_until(0.2, timeout=60, retries=False) as pool,
         ):
             pool.request("GET", address)
@@ -33,8 +36,52 @@ def test_a_server_that_drips_is_cut_at_the_deadline(drip: Drip) -> None:
     began = time.monotonic()
     with (
         dripping(drip) as port,
-        pytest.raises((urllib3.exceptions.HTTPError, TimeoutError)),
+        pytest.raises(TimeoutError),
         pool_until(0.3, timeout=60, retries=False) as pool,
     ):
         pool.request("GET", f"http://127.0.0.1:{port}/")
     assert time.monotonic() - began < LIMIT_S
+
+
+class Slow(BaseHTTPRequestHandler):
+    """Says that 20,000 bytes come, and sends them in ten pieces, one every 0.1 s."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "20000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(10):
+                time.sleep(0.1)
+                self.wfile.write(bytes(2000))
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def slow() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_has_the_time_that_its_bytes_need_on_a_slow_line(slow: str) -> None:
+    """20,000 bytes may take 20 s more (LEAST_BYTES_S)."""
+    with pool_until(0.5, most_bytes=100_000, timeout=60, retries=False) as pool:
+        answer = pool.request("GET", slow, preload_content=False)
+        assert len(answer.read()) == 20_000
+
+
+@pytest.mark.parametrize("most_bytes", [0, 100], ids=["file", "more than asked"])
+def test_a_server_gives_itself_no_more_time_than_what_was_asked_for_needs(
+    most_bytes: int, slow: str
+) -> None:
+    with (
+        pytest.raises(TimeoutError, match="longer than it may"),
+        pool_until(0.3, most_bytes=most_bytes, timeout=60, retries=False) as pool,
+    ):
+        pool.request("GET", slow, preload_content=False).read()
