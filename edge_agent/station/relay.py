@@ -41,7 +41,7 @@ class Relay(Generic[T]):
 
     The drop rule: when more than `waiting` things wait, or `most_bytes` by their size, the one of
     the least worth is dropped, the oldest of those alike, and counted; `on_drop` is told of it.
-    One that is larger waits alone.
+    One that is larger waits alone. What waits when close() ends, or comes later, is dropped too.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Relay(Generic[T]):
         self._change = threading.Condition()
         self._queue: deque[_Waiting[T]] = deque()
         self._bytes = 0
-        self._closing = False
+        self._closing = self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"relay-{name}", daemon=True)
         self._thread.start()
 
@@ -75,20 +75,31 @@ class Relay(Generic[T]):
             self._queue.append(one)
             self._bytes += one.size
             gone = [self._drop_one() for _ in iter(self._is_beyond, False)]
+            gone += self._drop_rest() if self._closed else []
             self._change.notify()
         for dropped in gone:
             self._on_drop(dropped)
 
     def close(self, limit_s: float = 5.0) -> None:
-        """Let the taker have what waits, for at most `limit_s`."""
+        """Let the taker have what waits, for at most `limit_s`; the rest is dropped."""
         with self._change:
             self._closing = True
             self._change.notify()
         self._thread.join(limit_s)
+        with self._change:
+            self._closed = True
+            gone = self._drop_rest()
+        for dropped in gone:
+            self._on_drop(dropped)
+        if gone:
+            LOG.warning("%s: %d were dropped, they still waited at the end", self._name, len(gone))
 
     def _is_beyond(self) -> bool:
         count = len(self._queue)
         return count > self._most or (count > 1 and self._bytes > self._most_bytes)
+
+    def _drop_rest(self) -> list[T]:
+        return [self._drop_one() for _ in range(len(self._queue))]
 
     def _drop_one(self) -> T:
         # min() takes the first of those alike, the oldest.

@@ -27,6 +27,30 @@ def test_the_end_drops_nothing_that_is_large() -> None:
     assert (seen, relay.dropped) == ([0, 1], 0)
 
 
+def test_what_waits_at_the_end_or_comes_later_is_dropped_counted_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, free, seen, dropped = threading.Event(), threading.Event(), list[int](), list[int]()
+
+    def take(number: int) -> None:
+        seen.append(number)
+        begun.set()
+        free.wait(10)
+
+    relay = Relay(take, "slow", on_drop=dropped.append)
+    relay.put(0)
+    assert begun.wait(10)
+    relay.put(1)
+    relay.put(2)
+    relay.close(limit_s=0.05)
+    assert dropped == [1, 2]
+    assert "slow: 2 were dropped, they still waited at the end" in caplog.text
+    relay.put(3)
+    relay.close(limit_s=0)
+    free.set()
+    assert (seen, dropped, relay.dropped) == ([0], [1, 2, 3], 3)
+
+
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [

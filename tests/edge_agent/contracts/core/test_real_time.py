@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -15,7 +18,9 @@ from edge_agent.contracts.core.real_time import (
     WINDOW_NS,
     RealTimeBudget,
     RealTimeThread,
+    cpu_of_thread_ns,
 )
+from tests.station_kit import wait_until
 
 SECOND_NS = 1_000_000_000
 PROGRAM = """
@@ -95,17 +100,122 @@ def test_a_window_of_the_budget_is_a_second() -> None:
     assert budget.is_kept, "half a second of work was taken for a whole one"
 
 
-def test_a_system_that_refuses_is_asked_once() -> None:
+@pytest.mark.parametrize(("share", "expected"), [(0.9, [True, False]), (0.1, [True])])
+def test_a_thread_that_works_and_does_not_return_is_made_ordinary_by_the_others(
+    share: float, expected: list[bool]
+) -> None:
+    clock, budget, said = ManualClock(), RealTimeBudget(processors=4), list[bool]()
+    used_ns = [0]
+    silent = RealTimeThread(
+        budget, set_real_time=said.append, mono_ns=clock.mono_ns, cpu_ns=lambda: used_ns[0]
+    )
+    other = RealTimeThread(
+        budget, set_real_time=lambda _: None, mono_ns=clock.mono_ns, cpu_ns=lambda: 0
+    )
+    for _ in range(30):
+        clock.sleep_s(0.2)
+        used_ns[0] += round(share * 0.2 * SECOND_NS)
+        other.keep()
+    assert said == expected
+    assert other.is_real_time, "the rest of the line keeps what it has"
+    silent.keep()
+    assert silent.is_real_time, "it came back"
+
+
+def test_what_silent_threads_use_is_counted() -> None:
+    clock, budget, used_ns = ManualClock(), RealTimeBudget(processors=1), [0]
+    silent = [
+        RealTimeThread(
+            budget, set_real_time=lambda _: None, mono_ns=clock.mono_ns, cpu_ns=lambda: used_ns[0]
+        )
+        for _ in range(2)
+    ]
+    other = RealTimeThread(
+        budget, set_real_time=lambda _: None, mono_ns=clock.mono_ns, cpu_ns=lambda: 0
+    )
+    for _ in range(30):
+        clock.sleep_s(0.2)
+        used_ns[0] += round(0.4 * 0.2 * SECOND_NS)  # less than a thread alone may use
+        other.keep()
+    assert not any(thread.is_real_time for thread in silent)
+
+
+def is_there(number: int) -> bool:
+    try:
+        cpu_of_thread_ns(number)
+    except OSError:
+        return False
+    return True
+
+
+def test_a_threads_use_is_read_by_its_number_until_it_has_ended() -> None:
+    own, free, known = list[int](), threading.Event(), threading.Event()
+
+    def work() -> None:
+        sum(range(200_000))
+        own.extend((threading.get_native_id(), time.thread_time_ns()))
+        known.set()
+        free.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert known.wait(10)
+    number, used_ns = own
+    assert used_ns <= cpu_of_thread_ns(number) < used_ns + SECOND_NS
+    free.set()
+    thread.join()
+    assert wait_until(lambda: not is_there(number)), "the kernel may be a moment behind join()"
+
+
+@pytest.mark.skipif(not is_permitted(), reason="this user may not use real time")
+def test_a_call_that_never_returns_leaves_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    budget, numbers, end = RealTimeBudget(processors=64), list[int](), threading.Event()
+
+    def hang() -> None:
+        RealTimeThread(budget)
+        numbers.append(threading.get_native_id())
+        while not end.is_set():
+            pass
+
+    def policy(number: int) -> int:
+        return os.sched_getscheduler(number) & ~os.SCHED_RESET_ON_FORK
+
+    def look_after() -> None:
+        own = RealTimeThread(budget)
+        while not end.wait(0.05):
+            own.keep()
+
+    threads = [threading.Thread(target=hang), threading.Thread(target=look_after)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert wait_until(lambda: bool(numbers) and policy(numbers[0]) == os.SCHED_OTHER, 60)
+        assert threads[1].native_id is not None
+        assert policy(threads[1].native_id) == os.SCHED_RR
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_system_that_refuses_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
     asked = list[bool]()
 
     def refuse(real_time: bool) -> None:
         asked.append(real_time)
-        raise PermissionError
+        raise PermissionError(1, "Operation not permitted")
 
-    clock = ManualClock()
-    thread = RealTimeThread(RealTimeBudget(), set_real_time=refuse, mono_ns=clock.mono_ns)
-    for _ in range(10):
-        clock.sleep_s(1)
-        thread.keep()
-    assert asked == [True]
-    assert not thread.is_real_time
+    clock, budget = ManualClock(), RealTimeBudget()
+    caplog.set_level(logging.WARNING)
+    for _ in range(2):
+        thread = RealTimeThread(budget, set_real_time=refuse, mono_ns=clock.mono_ns)
+        for _ in range(10):
+            clock.sleep_s(1)
+            thread.keep()
+        assert not thread.is_real_time
+    assert asked == [True, True], "once by each thread"
+    assert [record.getMessage() for record in caplog.records] == [
+        "real time is refused (Operation not permitted): on a busy computer parts wait; "
+        "see docs/station.md, Before other programs"
+    ]
