@@ -30,6 +30,7 @@ from benchmarks.station_golden import golden_rows
 from benchmarks.station_health import health_rows
 from benchmarks.station_load import load_rows
 from benchmarks.station_memory import memory_rows
+from benchmarks.station_other_faults import other_fault_rows
 from benchmarks.station_replay import replay_rows
 from benchmarks.way_back import way_back_rows
 from edge_agent.audit.chain import Head
@@ -209,6 +210,7 @@ PARTS: dict[str, Callable[[bool], list[Row]]] = {
     "health": health_rows,
     "way_back": way_back_rows,
     "memory": memory_rows,
+    "other_faults": other_fault_rows,
     "replay": replay_rows,
     "load": load_rows,
 }

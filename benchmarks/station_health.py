@@ -80,7 +80,7 @@ def health_rows(quick: bool) -> list[Row]:
     """Shares named rightly for each fault and strength, false alarms, and the cost of a frame."""
     seeds = SEEDS[:1] if quick else SEEDS
     commissioned, runs, healthy = (150, 2, 60) if quick else (500, 20, 10_000)
-    lines = [_learn(seed, commissioned) for seed in seeds]
+    lines = [learn_line(seed, commissioned) for seed in seeds]
     camera: Names = defaultdict(list)
     sensor: Names = defaultdict(list)
     for k in range(runs):
@@ -101,11 +101,12 @@ class Line:
     sensor: ChannelCommissioning
 
 
-def _learn(seed: int, parts: int) -> Line:
+def learn_line(seed: int, parts: int) -> Line:
+    """A station that is commissioned on so many good parts and readings of a line."""
     camera, sensor = CameraLearner(), SensorLearner()
     for k in range(parts):
         camera.add(draw_marks(scene.render(seed, k, *SIZE_PX, 0.0)))
-        sensor.add(_reading(seed, k, 0.0))
+        sensor.add(reading_of(seed, k, 0.0))
     say(f"health: line {seed} is commissioned with {parts} parts")
     return Line(seed, camera.learn(), sensor.learn())
 
@@ -143,7 +144,7 @@ def _camera_run(line: Line, since: int, names: Names) -> None:
     """Plant each fault at the part `since` of one line, and note what the station calls it."""
     station = CameraWatch(line.camera), FrameHealth(FrameHealthTable())
     for k in range(since - BEFORE, since):
-        _name(*station, _frame(line.seed, k))
+        name_of(*station, _frame(line.seed, k))
     for fault in CAMERA:
         for strength in STRENGTHS:
             name = _first_name(*deepcopy(station), line.seed, since, fault, strength)
@@ -163,13 +164,13 @@ def _first_name(
         shown = shown_part(k, since, fault, strength)
         before = _frame(seed, shown - 1)
         image = disturbed_image(_frame(seed, shown), before, fault, strength)
-        name = _name(watch, health, image)
+        name = name_of(watch, health, image)
         if name:
             return name
     return ""
 
 
-def _name(watch: CameraWatch, health: FrameHealth, image: Image) -> str:
+def name_of(watch: CameraWatch, health: FrameHealth, image: Image) -> str:
     """What the station says of a frame: its health alone, or its commissioning."""
     alone = health.fault(image)
     if alone:
@@ -182,7 +183,7 @@ def _sensor_run(line: Line, since: int, names: Names) -> None:
     """Plant each fault at the part `since` of one machine, and note what the station calls it."""
     station = SensorWatch(line.sensor)
     for k in range(since - BEFORE, since):
-        station.add(_reading(line.seed, k, DEFECTS))
+        station.add(reading_of(line.seed, k, DEFECTS))
     for fault in SENSOR:
         for strength in STRENGTHS:
             names[fault, strength].append(
@@ -196,7 +197,7 @@ def _first_sensor_name(
     history = ReadingHistory()
     for k in range(since, since + WITHIN):
         shown = shown_part(k, since, fault, strength)
-        reading = _reading(seed, shown, DEFECTS, fault, strength)
+        reading = reading_of(seed, shown, DEFECTS, fault, strength)
         if history.came_before(reading.signal):
             return "frozen"
         watch.add(reading)
@@ -205,9 +206,10 @@ def _first_sensor_name(
     return ""
 
 
-def _reading(
+def reading_of(
     seed: int, k: int, defect_rate: float, fault: SensorFault = "none", strength: Strength = 1
 ) -> Reading:
+    """Reading k of a machine, with a fault of the simulator's where one is named."""
     run, raw = _record(seed, k, defect_rate)
     signal = disturbed_signal(raw, fault, strength, k)[:SAMPLES]
     return Reading(signal, motor.RATE_HZ, 0, 0, k, rpm=60 * run.shaft_hz)
@@ -246,7 +248,7 @@ def _false_camera(line: Line, first: int, parts: int, times: list[float]) -> int
     false, was = 0, ""
     for image in _healthy_frames(line.seed, first, parts):
         began = time.thread_time()
-        name = _name(watch, health, image)
+        name = name_of(watch, health, image)
         times.append(1e3 * (time.thread_time() - began))
         name = name or ("odd" if watch.odd else "")
         if name and not was:
@@ -259,7 +261,7 @@ def _false_camera(line: Line, first: int, parts: int, times: list[float]) -> int
 def _false_sensor(line: Line, first: int, readings: int) -> int:
     watch, false, was = SensorWatch(line.sensor), 0, ""
     for k in range(first, first + readings):
-        watch.add(_reading(line.seed, k, DEFECTS))
+        watch.add(reading_of(line.seed, k, DEFECTS))
         name = watch.faults[0].kind if watch.faults else "odd" if watch.odd else ""
         if name and not was:
             false += 1

@@ -39,7 +39,8 @@ from edge_agent.health.picture import (
     healthy_line,
 )
 from edge_agent.health.signal import SignalMeasures, measure_signal
-from edge_agent.health.unrest import unrest_series
+from edge_agent.health.spots import SpotGauge
+from edge_agent.health.unrest import mean_series, unrest_series
 
 FORMAT = 2
 """Every key that the file did not have before makes a new one: an agent refuses what it does not
@@ -58,10 +59,11 @@ LEAST = {
     "scale": 0.005,
     "veil": 0.08,
     "flicker": 0.04,
+    "jumps": 0.02,
     "vibration": 0.7,
     "light_right": 0.06,
     "light_down": 0.06,
-    "bands": 0.01,
+    "bands": 0.02,
     "spot": 1.6,
     "glint": 1.6,
     "level": 0.3,
@@ -69,21 +71,25 @@ LEAST = {
     "floor": 0.7,
     "clipped": 0.002,
     "repeated": 0.01,
+    "upper": 0.3,
+    "silent": 0.01,
+    "offset": 0.1,
     "rate": 0.004,
 }
 """The smallest deviation that means anything, in the unit of each value (logarithms but for pixels,
 degrees, correlation, shares, and standard deviations of a spot)."""
 LEAST_OF_ONE = {"light": 0.3, "level": 1.0}
 """The same of one part alone: a lamp that missed a flash, a contact that opened for a reading."""
-SPOTS, UNREST = ("spot", "glint"), ("flicker", "vibration")
+SPOTS, UNREST = ("spot", "glint"), ("flicker", "jumps", "vibration")
 """Values that are taken over several parts; of UNREST the newest one counts."""
 WIDE = (*SPOTS, *UNREST, "veil", "light_right", "light_down", "bands")
 """Values that need no narrow limits where they swing: a small deviation changes no verdict."""
+SIGNAL_VALUES = (
+    "level", "high", "upper", "floor", "clipped", "repeated", "silent", "offset", "rate",
+)  # fmt: skip
 DRIFTING = ("light", "focus")
 """Inputs whose distribution is watched beside the score's."""
 LEAST_INPUTS = 1000
-SPOT_WINDOW = 8
-"""Frames over which a dark spot must stay in its place."""
 
 
 class ChannelCommissioning(Strict):
@@ -197,9 +203,10 @@ class CameraLearner:
             name: [float(getattr(one, name)) for one in even]
             for name in ("light_right", "light_down", "bands")
         }
-        values |= {"flicker": unrest_series(values["light"]), "vibration": _vibration(self._poses)}
-        spots = spot_series([one.residual for one in found])
-        values |= {"spot": [dark for dark, _ in spots], "glint": [bright for _, bright in spots]}
+        values |= _unrest(values["light"], self._poses)
+        spots = SpotGauge()
+        seen = [spots.add(one.residual) for one in found]
+        values |= {"spot": [dark for dark, _ in seen], "glint": [bright for _, bright in seen]}
         return ChannelCommissioning(
             kind="image",
             parts=self.parts,
@@ -237,8 +244,9 @@ class SensorLearner:
         """The channel's commissioning; raises ValueError for too few parts."""
         if self.parts < LEAST_PARTS:
             raise ValueError(f"{self.parts} readings came, {LEAST_PARTS} are needed")
-        names = ("level", "high", "floor", "clipped", "repeated", "rate")
-        values = {name: [float(getattr(one, name)) for one in self._found] for name in names}
+        values = {
+            name: [float(getattr(one, name)) for one in self._found] for name in SIGNAL_VALUES
+        }
         return ChannelCommissioning(
             kind="vibration",
             parts=self.parts,
@@ -246,21 +254,6 @@ class SensorLearner:
             limits=_limits(values),
             references=_references(values, self._scores),
         )
-
-
-def spot_series(residuals: Sequence[NDArray[np.float32]]) -> list[tuple[float, float]]:
-    """spots() of the last SPOT_WINDOW frames, for each frame from there on."""
-    return [
-        spots(residuals[end - SPOT_WINDOW : end]) for end in range(SPOT_WINDOW, len(residuals) + 1)
-    ]
-
-
-def spots(residuals: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
-    """The darkest and the brightest of the fields' medians over some frames, in standard
-    deviations: what stays in its place."""
-    middle = len(residuals) // 2
-    medians = np.partition(np.stack(residuals), middle, axis=0)[middle]
-    return float(medians.min()), float(medians.max())
 
 
 def write_commissioning(path: Path, found: Commissioning) -> None:
@@ -327,6 +320,15 @@ def _references(
         for name, given in series.items()
         if sum(isfinite(value) for value in given) >= LEAST_REFERENCE
         and not is_correlated(np.asarray(given, np.float64))
+    }
+
+
+def _unrest(lights: Sequence[float], poses: Sequence[CameraPose]) -> dict[str, list[float]]:
+    """The values of UNREST."""
+    return {
+        "flicker": unrest_series(lights),
+        "jumps": mean_series(lights),
+        "vibration": _vibration(poses),
     }
 
 

@@ -32,8 +32,12 @@ counts up to so many times that of the medians."""
 CLEAR = 1.3
 """A step of so many times its limit is held against what was usual before it until it ends. A
 lesser one may be a swing, and what follows would be the swing's."""
-LASTS = 2
-"""What is beyond its limit and not clear must last for so many values to be a fault."""
+LASTS, STEP_LASTS, NEWEST_LASTS = WINDOW, 4, 2
+"""What is beyond its limit and not clear must last for so many values to be a fault: a level until
+no part of the first window is left, a step nearly as long as one can be beyond its limit, and a
+value that is taken over many parts already for two."""
+NEWEST = 3
+"""Values whose median says soon what the cause of another deviation may be."""
 KEPT_VALUES = max(WINDOW, 2 * STEP_WINDOW)
 KEPT = 3
 """Of the last parts, the newest that are surely healthy again when a fault ends."""
@@ -80,6 +84,18 @@ class LimitWatch:
         self._beyond = 0
         self.deviation = 0.0
 
+    @property
+    def is_off(self) -> bool:
+        """Whether the last parts are beyond the limit, a fault or not yet."""
+        return self._beyond > 0
+
+    @property
+    def newest(self) -> float:
+        """How far the last NEWEST values are off, in their unit; 0 while there are fewer."""
+        if len(self._values) < NEWEST:
+            return 0.0
+        return _median(list(self._values)[-NEWEST:]) - self._limit.level
+
     def add(self, value: float) -> float:
         """How far the last parts are off, signed, in parts of the limit: beyond 1 is a fault.
 
@@ -97,7 +113,8 @@ class LimitWatch:
         off = step if is_step else found
         self.deviation = step * self._limit.step if is_step else newest[1] - self._limit.level
         self._beyond = self._beyond + 1 if abs(off) > 1 else 0
-        is_fault = abs(off) > CLEAR or self._beyond >= LASTS
+        lasts = STEP_LASTS if is_step else LASTS
+        is_fault = abs(off) > CLEAR or self._beyond >= lasts
         return off if is_fault else _between(-1.0, off, 1.0)
 
     def _step(self, values: Sequence[float], newest: Middle) -> float:
@@ -139,12 +156,22 @@ class NewestWatch:
         self._beyond = 0
         self.deviation = 0.0
 
+    @property
+    def is_off(self) -> bool:
+        """Whether the value is beyond the limit, a fault or not yet."""
+        return self._beyond > 0
+
+    @property
+    def newest(self) -> float:
+        """How far the value is off, in its unit."""
+        return self.deviation
+
     def add(self, value: float) -> float:
         """How far the value is off, signed, in parts of the limit; it is finite."""
         self.deviation = value - self._limit.level
         off = self.deviation / self._limit.reach
         self._beyond = self._beyond + 1 if abs(off) > 1 else 0
-        is_fault = abs(off) > CLEAR or self._beyond >= LASTS
+        is_fault = abs(off) > CLEAR or self._beyond >= NEWEST_LASTS
         return off if is_fault else _between(-1.0, off, 1.0)
 
 

@@ -20,6 +20,8 @@ HIGH_SHARE = 0.4
 FLOOR_QUANTILE = 0.1
 SHORTEST = 256
 """Samples from which a spectrum says something."""
+BLOCK, SILENT, USUAL_QUANTILE = 32, 0.1, 0.75
+"""A block is silent where it strays less than that share of what a quarter of them exceeds."""
 LEAST_REPEATS = 8
 """In a row: a sensor of few steps repeats single samples by nature, the more the calmer it is."""
 RATE_REACH = 0.1
@@ -36,17 +38,23 @@ Spectrum = NDArray[np.float64]
 @dataclass(frozen=True)
 class SignalMeasures:
     """Of all axes, the worst of each. level: log of the rms; high: log of the share of power above
-    HIGH_SHARE; floor: log of the quiet part of the spectrum; clipped: share of samples at the
-    extremes; repeated: share of the others that equal the sample before for long, as where a bus
-    loses data or a range is far too large; rate: measured over stated sampling rate, by the
+    HIGH_SHARE; upper: log of that power; silent: share of short blocks that hold next to nothing,
+    as where a contact opens; floor: log of the quiet part of the spectrum; clipped: share of
+    samples at the extremes; repeated: share of the others that equal the sample before for long,
+    as where a bus loses data or a range is far too large; offset: of the means, in the unit of the
+    signal, that of the second axis counts twice and so on, so that axes exchanged or turned
+    round move it wherever gravity is measured; rate: measured over stated sampling rate, by the
     shaft's lines; NaN: not measured.
     """
 
     level: float
     high: float
+    upper: float
+    silent: float
     floor: float
     clipped: float
     repeated: float
+    offset: float
     rate: float
 
 
@@ -55,17 +63,22 @@ def measure_signal(reading: Reading) -> SignalMeasures:
     samples = reading.signal.astype(np.float64)
     if len(samples) < SHORTEST:
         raise ValueError(f"{len(samples)} samples, {SHORTEST} are needed")
-    samples -= samples.mean(axis=0)
+    means = samples.mean(axis=0)
+    samples -= means
     window = np.hanning(len(samples))[:, None]
     power = np.square(np.abs(np.fft.rfft(samples * window, axis=0)))
     power[0] = 0
-    high = power[round(HIGH_SHARE * len(power)) :].sum(axis=0) / (power.sum(axis=0) + TINY)
+    upper = power[round(HIGH_SHARE * len(power)) :].sum(axis=0)
+    high = upper / (power.sum(axis=0) + TINY)
     return SignalMeasures(
         level=log(float(np.sqrt(np.square(samples).mean(axis=0)).min()) + TINY),
         high=log(float(high.min()) + TINY),
+        upper=log(float(upper.min()) / len(samples) + TINY),
+        silent=max(silent_share(column) for column in samples.T),
         floor=log(float(np.quantile(power, FLOOR_QUANTILE, axis=0).min()) / len(samples) + TINY),
         clipped=max(clipped_share(column) for column in reading.signal.T),
         repeated=max(repeated_share(column) for column in reading.signal.T),
+        offset=float(means @ np.arange(1, len(means) + 1)),
         rate=nan if reading.rpm is None else _rate(power, reading.rate_hz, reading.rpm),
     )
 
@@ -77,6 +90,15 @@ def clipped_share(samples: NDArray[np.floating]) -> float:
         at = samples == extreme
         share += float((at[1:] & at[:-1]).sum()) / len(samples)
     return share
+
+
+def silent_share(samples: NDArray[np.floating]) -> float:
+    """Share of the blocks of BLOCK samples that stray less than SILENT times as far as most do."""
+    blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    strays = np.sort(blocks.std(axis=1))
+    # Not the median: a contact may be open for more than half of the time.
+    usual = strays[int(USUAL_QUANTILE * (len(strays) - 1))]
+    return float((strays < SILENT * usual).mean())
 
 
 def repeated_share(samples: NDArray[np.floating]) -> float:

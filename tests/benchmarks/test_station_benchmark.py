@@ -80,6 +80,15 @@ def test_planted_faults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+def test_other_faults_of_real_lines_are_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    station.main(["--only", "other_faults", "--quick"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    for fault in ("camera motion blur", "camera mirrored", "camera swapped", "sensor open cable"):
+        assert rows[f"{fault}, strength 2: noticed within 20"]["value"] == 1
+    assert rows["sensor turned round, strength 3: by an honest name"]["value"] == 1
+
+
+@pytest.mark.slow
 def test_a_replay_gives_the_log_again_faster_than_the_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -9,7 +9,12 @@ import pytest
 
 from edge_agent.contracts.core.types import Reading
 from edge_agent.health.commissioning import LEAST
-from edge_agent.health.signal import clipped_share, measure_signal, repeated_share
+from edge_agent.health.signal import (
+    clipped_share,
+    measure_signal,
+    repeated_share,
+    silent_share,
+)
 from edge_agent.simulator.disturbance import DROPOUTS, disturbed_signal
 
 
@@ -27,6 +32,29 @@ def shaft(seconds: float = 1.0, rate_hz: float = 8000.0) -> np.ndarray:
 def test_level_is_that_of_the_signal() -> None:
     expected = log(np.sqrt(0.5 + 0.01))
     assert measure_signal(reading(shaft())).level == pytest.approx(expected, abs=0.01)
+
+
+def test_the_share_that_is_silent_is_counted_and_a_quiet_signal_is_not() -> None:
+    signal = shaft()
+    assert silent_share(signal) == 0
+    assert silent_share(0.001 * signal) == 0
+    opened = signal.copy()
+    opened[2000:3600] = np.random.default_rng(2).normal(0, 1e-3, 1600)
+    assert silent_share(opened) == pytest.approx(0.2, abs=0.02)
+    opened[2000:7000] = 0
+    assert silent_share(opened) == pytest.approx(0.62, abs=0.02)
+
+
+def test_axes_that_are_exchanged_or_turned_round_move_the_offset() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, (4000, 3)).astype(np.float32)
+
+    def offset(gravity: list[float]) -> float:
+        signal = noise + np.array(gravity, np.float32)
+        return measure_signal(Reading(signal, 8000.0, 0, 0, 0)).offset
+
+    usual = offset([0, 0, 1])
+    for other in ([0, 0, -1], [0, 1, 0], [1, 0, 0]):
+        assert abs(offset(other) - usual) > 10 * LEAST["offset"] - 0.1
 
 
 @pytest.mark.parametrize("real_hz", [8000.0, 8240.0, 7760.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.contracts.core.types import Image, Reading
+from edge_agent.contracts.core.types import Image, Reading, Signal
 from edge_agent.health.commissioning import (
     CameraLearner,
     ChannelCommissioning,
@@ -19,8 +20,9 @@ from edge_agent.health.commissioning import (
     read_commissioning,
     write_commissioning,
 )
+from edge_agent.health.faults import CURES
 from edge_agent.health.limits import FORGOTTEN
-from edge_agent.health.watch import CURES, CameraWatch, SensorWatch, build_watch
+from edge_agent.health.watch import CameraWatch, SensorWatch, build_watch
 from edge_agent.simulator.disturbance import (
     CameraFault,
     SensorFault,
@@ -227,6 +229,43 @@ def test_faults_of_a_sensor_are_named(fault: SensorFault, kind: str) -> None:
         signal = disturbed_signal(one.signal, fault, 3, k)
         watch.add(Reading(signal, 8000.0, 0, 0, k, rpm=1500.0))
     assert watch.faults[0].kind == kind
+
+
+def opened(signal: Signal, k: int) -> Signal:
+    """A contact that opens for a fiftieth of the reading."""
+    found = signal.copy()
+    begin = 40 * (k % 50)
+    found[begin : begin + 128] = np.random.default_rng(k).normal(0, 1e-3, (128, 1))
+    return found
+
+
+def with_hum(signal: Signal, k: int) -> Signal:
+    times = np.arange(len(signal))[:, None] / 8000
+    return (signal + np.sin(2 * np.pi * 50 * times + k)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("plant", "kinds"),
+    [
+        (opened, {"silent"}),
+        (lambda signal, _: signal + np.float32(0.5), {"offset"}),
+        (lambda signal, _: -(signal + np.float32(0.5)), {"offset"}),
+        (with_hum, set()),
+        (lambda signal, _: -signal, set()),
+    ],
+    ids=["a contact opens", "a bias", "turned round in gravity", "a hum is not loose", "inverted"],
+)
+def test_other_faults_of_a_sensor_have_their_own_name_or_none(
+    plant: Callable[[Signal, int], Signal], kinds: set[str]
+) -> None:
+    learner = SensorLearner()
+    for k in range(80):
+        learner.add(machine(k))
+    watch = SensorWatch(learner.learn())
+    for k in range(200, 220):
+        one = machine(k)
+        watch.add(replace(one, signal=plant(one.signal, k)))
+    assert {fault.kind for fault in watch.faults} == kinds
 
 
 def test_a_reading_of_an_open_contact_alone_is_odd() -> None:
