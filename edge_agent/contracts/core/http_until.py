@@ -25,7 +25,7 @@ def pool_until(
     answer. Else what urllib3 raises for a broken connection.
     """
     with cut_after(most_s) as cut, urllib3.PoolManager(**given) as pool:
-        pool.pool_classes_by_scheme = _classes(cut, most_s, most_bytes)
+        pool.pool_classes_by_scheme = pool_classes(cut, most_s, most_bytes)
         try:
             yield pool
         except (urllib3.exceptions.HTTPError, OSError):
@@ -35,9 +35,11 @@ def pool_until(
             raise TimeoutError("the answer takes longer than it may")
 
 
-def _classes(
-    cut: CutOff, most_s: float, most_bytes: int
+def pool_classes(
+    cut: CutOff, most_s: float = 0.0, most_bytes: int = 0
 ) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """For a PoolManager, by scheme: their connections are watched by `cut`; as pool_until says."""
+
     def measured(answer: Any) -> Any:
         stated = answer.headers.get("Content-Length", "")
         if most_bytes and stated.isdecimal():

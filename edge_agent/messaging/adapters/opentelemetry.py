@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from edge_agent.contracts.core.cut_off import cut_after
 from edge_agent.contracts.core.extras import OPENTELEMETRY, missing
+from edge_agent.contracts.core.http_until import pool_classes
 from edge_agent.contracts.wire.kinds.condition import ConditionMessage
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
@@ -16,11 +18,14 @@ from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.adapter import AdapterDriver, AdapterStation, AdapterTable, Delivery
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.metrics import CallbackOptions, Observation
 
 LOG = logging.getLogger("lineside.adapter")
 
 END_MS = 2000
+MOST_ANSWER_BYTES = 1 << 16
+"""Of what a collector says about a push."""
 STATES = ("disarmed", "armed", "stopping")
 
 
@@ -63,7 +68,11 @@ class OpenTelemetryAdapter:
             }
         )
         self._new_reader = lambda: PeriodicExportingMetricReader(
-            OTLPMetricExporter(endpoint=config.endpoint, timeout=config.timeout_s),
+            OTLPMetricExporter(
+                endpoint=config.endpoint,
+                timeout=config.timeout_s,
+                session=prompt_session(config.timeout_s),
+            ),
             export_interval_millis=config.every_s * 1000,
             export_timeout_millis=config.timeout_s * 1000,
         )
@@ -132,6 +141,31 @@ class OpenTelemetryAdapter:
         return [
             Observation(value, {"channel": name}) for name, value in self._velocity.copy().items()
         ]
+
+
+def prompt_session(most_s: float) -> requests.Session:
+    """The library's HTTP, whose answers end after `most_s` and have MOST_ANSWER_BYTES at most."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    class PromptSession(requests.Session):
+        """Each request has connections of its own."""
+
+        def send(self, request: Any, **given: Any) -> Any:
+            with cut_after(most_s) as cut:
+                for scheme in ("http://", "https://"):
+                    adapter = HTTPAdapter()
+                    adapter.poolmanager.pool_classes_by_scheme = pool_classes(cut)
+                    self.mount(scheme, adapter)
+                answer = super().send(request, **{**given, "stream": True})
+                answer._content = answer.raw.read(MOST_ANSWER_BYTES)
+                answer._content_consumed = True
+                answer.close()
+                if cut.is_over:
+                    raise requests.Timeout(f"the answer takes more than {most_s:g} s")
+                return answer
+
+    return PromptSession()
 
 
 DRIVER = AdapterDriver(OpenTelemetryTable, OpenTelemetryAdapter)

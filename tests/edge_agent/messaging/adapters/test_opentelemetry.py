@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from urllib3.exceptions import HTTPError
 
 from benchmarks.brokers import free_port
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.messaging.adapter import Delivery
-from edge_agent.messaging.adapters.opentelemetry import OpenTelemetryAdapter, OpenTelemetryTable
+from edge_agent.messaging.adapters.opentelemetry import (
+    OpenTelemetryAdapter,
+    OpenTelemetryTable,
+    prompt_session,
+)
+from tests.dripping import HTTP, Drip, dripping
 from tests.edge_agent.contracts.wire.samples import SAMPLES
 from tests.edge_agent.messaging.adapter_kit import decided, station
 
@@ -106,3 +115,18 @@ def test_a_collector_that_is_away_holds_nothing_up() -> None:
     one.open(Delivery)
     one.publish(decided(Verdict.PASS))
     one.close()
+
+
+@pytest.mark.parametrize("drip", HTTP.values(), ids=HTTP)
+def test_a_collector_that_drips_its_answer_holds_no_push_up(drip: Drip) -> None:
+    began = time.monotonic()
+    with dripping(drip) as port, pytest.raises((requests.RequestException, OSError, HTTPError)):
+        prompt_session(0.3).post(f"http://127.0.0.1:{port}/v1/metrics", data=b"x", timeout=60)
+    assert time.monotonic() - began < 30
+
+
+def test_of_an_answer_without_an_end_a_little_is_read() -> None:
+    drip = Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + bytes(1 << 20))
+    with dripping(drip) as port:
+        answer = prompt_session(10).post(f"http://127.0.0.1:{port}/", data=b"x", timeout=60)
+    assert (answer.status_code, len(answer.content)) == (200, 1 << 16)
