@@ -15,11 +15,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.push.ssh import run_script
+from deploy.push.ssh import TIMEOUT_S, run_script
 from deploy.push.trust import root_text
 from edge_agent.contracts.core.errors import ConfigError
 
 PROGRAM = "lineside-agent"
+ENVIRONMENT_S = 3600
+"""A board that is slow or busy builds an environment of wheels for so long: an emulated one with a
+third of a processor did for more than 900 s. ssh notices a dead one within seconds."""
 
 RECEIVE = """\
 set -e
@@ -123,11 +126,14 @@ def run_with_files(
     """Run `VERB --root=DIR OPTIONS OPTION=FOLDER` at the host, where FOLDER is a copy of `folder`.
 
     archive: a tar file of what the host needs of it; a host on this machine reads `folder` itself.
+    It has ENVIRONMENT_S: what comes in files is built there.
     """
     command = [*verb, f"--root={host.folder}", *options]
     if not host.address:
         return _run_here([*command, f"{option}={folder}"])
-    return _run_there(host, UNPACK, f'{shlex.join(command)} {option}="$folder"', archive)
+    return _run_there(
+        host, UNPACK, f'{shlex.join(command)} {option}="$folder"', archive, ENVIRONMENT_S
+    )
 
 
 def _run_here(words: list[str]) -> Answer:
@@ -149,7 +155,9 @@ def _send(host: Host, command: list[str], name: str, payload: bytes, root: str |
     return _run_there(host, receive, " ".join(words), payload)
 
 
-def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
+def _run_there(
+    host: Host, before: str, words: str, payload: bytes, most_s: float = TIMEOUT_S
+) -> Answer:
     """Run the host's program behind a mark, which parts its output from what the host greets with.
 
     A login script may print anything, in any encoding, before the program begins.
@@ -162,6 +170,7 @@ def _run_there(host: Host, before: str, words: str, payload: bytes) -> Answer:
         payload,
         ssh_config=host.ssh_config,
         program=host.program,
+        most_s=most_s,
     )
     greeting, _, stdout = _text(done.stdout).rpartition(f"{mark}\n")
     return Answer(done.returncode, stdout, _text(done.stderr), greeting)

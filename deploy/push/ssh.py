@@ -28,18 +28,19 @@ def run_script(
     *,
     ssh_config: Path | None = None,
     program: str = "",
+    most_s: float = TIMEOUT_S,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the shell script at `[user@]host` with `payload` on its stdin.
+    """Run the shell script at `[user@]host` with `payload` on its stdin, for `most_s` at most.
 
     Raises ConfigError where ssh is absent here, DeviceError for a host that cannot be reached,
     gives no answer, or one without an end, or has no `program`.
     """
     command = _command(address, script, ssh_config)
     try:
-        done = bounded_run(command, payload, most_s=TIMEOUT_S, most_bytes=MOST_BYTES)
+        done = bounded_run(command, payload, most_s=most_s, most_bytes=MOST_BYTES)
     except subprocess.TimeoutExpired as error:
         raise DeviceError(
-            f"no answer within {TIMEOUT_S} s", where=address, cure="check the station"
+            f"no answer within {most_s:g} s", where=address, cure="check the station"
         ) from error
     except TooMuchSaidError as error:
         raise DeviceError(

@@ -64,6 +64,12 @@ def test_a_host_that_talks_without_an_end_is_ended(ssh: Path) -> None:
         run_script("pi", "agent", b"")
 
 
+def test_a_host_that_does_not_end_has_a_limit(ssh: Path) -> None:
+    (ssh / "ending").write_text("exec sleep 600")
+    with pytest.raises(DeviceError, match="no answer within 1 s"):
+        run_script("pi", "agent", b"", most_s=1)
+
+
 def test_an_ending_of_the_program_is_the_answer(ssh: Path) -> None:
     (ssh / "ending").write_text("echo wrong >&2; exit 1")
     done = run_script("pi", "agent", b"")
