@@ -223,7 +223,8 @@ def _rows(watched: Watched, heard: Subscriber, seconds: float) -> list[Row]:
     frames = [m for m in verdicts if m["channels"][0]["channel"] in CAMERAS]
     judged = [m for m in frames if m["channels"][0].get("score") is not None]
     health = heard.latest.get("health", {})
-    undecided = len(frames) - len(judged) + int(health.get("frames_dropped", 0))
+    decided = [m for m in frames if m["verdict"] != "NO-VERDICT"]
+    undecided = len(frames) - len(decided) + int(health.get("frames_dropped", 0))
     passed = [m for m in verdicts if m["verdict"] == "PASS"]
     unseen = [m for m in passed if any(one.get("score") is None for one in m["channels"])]
     latency = [m["latency_ms"] for m in judged]
