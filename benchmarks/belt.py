@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.as_service import service_environment
+from benchmarks.as_service import hurry, service_environment
 from benchmarks.brokers import free_port, wait_for_port
 from benchmarks.rows import Row, say
 from benchmarks.stalls import Stalls, watch_for_stalls
@@ -138,4 +138,6 @@ def _belt(port: int, parts: int, rate_hz: float) -> Iterator[Iterator[str]]:
 def _start_agent(station: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "edge_agent", "run", str(station), "--quiet"]
     with (station.parent / "agent.log").open("ab") as log:
-        return subprocess.Popen(command, stderr=log, stdout=log, env=service_environment())
+        agent = subprocess.Popen(command, stderr=log, stdout=log, env=service_environment())
+    hurry(agent.pid)
+    return agent
