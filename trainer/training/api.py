@@ -108,6 +108,15 @@ Calibration = Callable[["Training[Any]", Fitted], Tensor]
 """Training inputs (N, *shape), N <= 500, from which int8 ranges are learnt."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """One way to look at a picture. work: what a frame costs, in units of the caller's choice."""
+
+    config: FitConfig
+    name: str
+    work: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Architecture(Generic[Options]):
     """One row of the table of models, whose functions receive their own options.
@@ -119,6 +128,8 @@ class Architecture(Generic[Options]):
     options: the schema of the configuration's [options] table;
     uses_weights: whether it starts from ImageNet weights where there are any;
     looks: options among which a time budget may choose, the first one being the usual;
+    usual_looks: those that a fit without a budget compares by merits, given the resolved
+    configuration; the first one is taken where nothing can be compared;
     merits: what each of several options is worth by the training inputs alone, not a number where
     it cannot tell; merit_name: what that is, for people;
     suits: whether `auto` takes it for this data set in the place of the task's usual model.
@@ -140,6 +151,7 @@ class Architecture(Generic[Options]):
     train_hop_share: int = 1
     uses_weights: bool = False
     looks: tuple[Mapping[str, Scalar], ...] = ({},)
+    usual_looks: Callable[[Split, FitConfig, Options], Sequence[Look]] | None = None
     merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
     merit_name: str = ""
     suits: Callable[[Dataset, FitConfig], bool] | None = None

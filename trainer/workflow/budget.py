@@ -24,7 +24,7 @@ from trainer.data.split import Split
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
-from trainer.workflow.experiment import prepare_training, resolve
+from trainer.workflow.preparation import prepare_training, resolve
 
 if TYPE_CHECKING:
     import keras
@@ -160,7 +160,7 @@ def _variants(
 
 def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
     """Whether the look contradicts nothing that was asked for."""
-    return all(given.get(name, value) == value for name, value in look.items())
+    return all(given.get(name, value) in (value, "auto") for name, value in look.items())
 
 
 def _sizes(config: FitConfig, spec: object) -> Iterator[tuple[int, float, FitConfig]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.familiarity import Familiarity, image_statistics
 from edge_agent.contracts.image.input import ImageInput
@@ -20,16 +19,13 @@ from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
-from trainer.data.image.region_of_interest import framed
-from trainer.data.prepare import Prepared, denser, prepare
+from trainer.data.prepare import Prepared, prepare
 from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
 from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
-from trainer.models.architectures import choose_architecture
-from trainer.models.image.backbone import resolve_weights
 from trainer.models.vibration.conditions import conditions_of
 from trainer.thresholds.alarm_rule_choice import with_alarm_rule
 from trainer.thresholds.choose import choose_threshold
@@ -39,6 +35,8 @@ from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
 from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
+from trainer.workflow.preparation import prepare_training, resolve
+from trainer.workflow.usual_look import with_usual_look
 
 MOST_CALIBRATION = 500
 MOST_FOR_FAMILIARITY = 1500
@@ -93,7 +91,7 @@ def run_experiment(
     `cluster` share the training. Raises ConfigError for an unknown model or option.
     """
     progress = progress or SilentProgress()
-    architecture, config = resolve(split, config)
+    architecture, config = resolve(split, with_usual_look(split, config, progress))
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
     fit = architecture.fit
@@ -118,38 +116,6 @@ def run_experiment(
         baselines=baseline_predictions(split.dataset, training.train, held_out, split.test),
         gbm_reference=_gbm_report(spec, training, test),
         baseline_scores=baseline_scores(split.dataset, training.train, held_out, split.test),
-    )
-
-
-def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConfig]:
-    """The architecture, and the configuration with its own choices filled in."""
-    task = split.dataset.config.task
-    architecture = choose_architecture(config, split.dataset)
-    options = validate(architecture.options, config.options, "options")
-    epochs = config.epochs or architecture.epochs
-    filled = {
-        "weights": resolve_weights(config.weights, task),
-        "model": architecture.name,
-        "epochs": epochs,
-        "patience": config.patience or max(1, epochs // 2),
-        "batch": config.batch or architecture.batch,
-        "learning_rate": config.learning_rate or architecture.learning_rate,
-        "options": options.model_dump(exclude_none=True),
-    }
-    return architecture, config.model_copy(update=filled)
-
-
-def prepare_training(
-    split: Split, config: FitConfig, architecture: Architecture[Any], progress: Progress
-) -> Training:
-    """Read what the fit may see: train and val, never test."""
-    options = validate(architecture.options, config.options, "options")
-    spec = framed(architecture.spec_of(split, config, options), split, config)
-    dense = denser(spec, architecture.train_hop_share)
-    train = prepare(split.dataset, split.train, dense, progress, "training samples")
-    val = prepare(split.dataset, split.val, spec, progress, "validation samples")
-    return Training(
-        split.dataset, split, spec, split.dataset.labels, train, val, config, options, progress
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import Shared
-from tests.trainer.models.small_mobilenet import small_mobilenet
+from tests.trainer.models.small_mobilenet import POOLS, small_mobilenet
+from trainer.models.image.backbone import BACKBONES
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,8 @@ def small_backbone() -> Iterator[None]:
     """`--weights none` gives a small network in the place of MobileNetV2."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("keras.applications.MobileNetV2", small_mobilenet)
+        row = replace(BACKBONES["mobilenet_v2"], pools=POOLS)
+        patch.setitem(BACKBONES, "mobilenet_v2", row)
         yield
 
 

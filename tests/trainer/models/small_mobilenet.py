@@ -21,6 +21,9 @@ LAYERS = (
 )
 """Name, filters and stride, so that each layer has MobileNetV2's resolution."""
 
+POOLS = ("Conv1", "block_2_add", "block_5_add", "block_9_add", "out_relu")
+"""What a classifier may pool, from low to high."""
+
 
 def small_mobilenet(
     *,

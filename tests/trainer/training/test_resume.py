@@ -38,8 +38,9 @@ from trainer.training.checkpoints import (
     open_checkpoints,
 )
 from trainer.training.gradient import descend, seed_everything
-from trainer.workflow.experiment import prepare_training, resolve, run_experiment
+from trainer.workflow.experiment import run_experiment
 from trainer.workflow.fit import FitRequest, fit
+from trainer.workflow.preparation import prepare_training, resolve
 
 CONFIG = "batch = 8\nepochs = 8\nmodel = 'cnn'\n[image]\nsize_px = 32\n"
 

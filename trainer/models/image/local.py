@@ -1,16 +1,19 @@
-"""Small defects in large pictures, learnt from masks: a head of cells, pooled by the maximum.
+"""Small defects in large pictures: a head of cells, whose worst one counts, beside the whole.
 
 A pit of a thousandth of the picture is averaged away where features of the whole picture are
-pooled. Here the picture keeps its aspect and most of its pixels, a small network scores each cell
-of 8 px on the features of a frozen ImageNet network, and the worst cell decides. Masks say which
-cells of the training pictures are defective. What the worst cell means is learnt from pictures
-that the head was not fitted on: a logistic regression makes its score the logit of a defect.
+pooled. Here the picture keeps its aspect and most of its pixels, and a small network scores each
+cell of 8 px for each kind of defect on the features of a frozen ImageNet network; the worst cell of
+a kind counts. Masks say which cells of the training pictures are defective; where there are none,
+they are guessed from the labels. The pooled features of the same layers are read as `transfer`
+reads them. A last regression, fitted on what both say of pictures that they were not fitted on,
+decides how much each of them counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +23,28 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
+from trainer.data.augment import augment
 from trainer.data.image.masks import read_mask
-from trainer.data.prepare import InputSpec, read_picture
+from trainer.data.prepare import InputSpec
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
+from trainer.models.image.aspect import evenly, fitting_sides, is_long, median_sides
 from trainer.models.image.cross_fitting import with_validation
-from trainer.models.image.feature_maps import Floats, tapped_backbone
-from trainer.models.image.linear_head import left_out
+from trainer.models.image.feature_maps import Floats
+from trainer.models.image.guessed_marks import with_guessed_marks
+from trainer.models.image.joined_features import (
+    WHOLE_FEATURES,
+    cells_and_pools,
+    read_features,
+    reading_network,
+)
+from trainer.models.image.linear_head import Choice, Layers, choose, left_out, regress
 from trainer.models.image.marked_cells import MarkedPictures, fit_cells, heats, marked_pictures
+from trainer.models.image.pooling import ALL, LAYERS, layers_name, set_logits, summed_logits
 from trainer.models.layers.int8 import FeatureReader
 from trainer.models.layers.preprocessing import image_spec
+from trainer.models.layers.softmax import solve, standardised
 from trainer.training.api import Architecture, Fitted, NoOptions, Training
 from trainer.training.gradient import seed_everything
 
@@ -43,39 +57,55 @@ MOST_PX = 384 * 896
 LEAST_SIDE = 224
 """The shorter side of a smaller picture is brought to this."""
 
-LONGEST_PX = 4096
-STEP = 32
 CALIBRATION_PX = 120 * 320 * 320
 """Pixels of all calibration pictures together: as many as a detector takes."""
 
 SMALL = 0.01
 """The median share of a picture under its mask up to which `auto` takes this model."""
 
+LOGITS = f"{FLOAT_PREFIX}stack"
 MARKED = 0.8
 """The share of the bad pictures that must have a mask for that."""
 
-CROSS_FITTED = "the head was fitted on validation images too; cross-fitted heads scored them"
+COPIES = 2
+"""Augmented copies of each picture that the head of the whole picture is fitted on."""
+
+STACK_PENALTY = 0.3
+"""C of the last regression, on standardised scores."""
+
+CROSS_FITTED = "the heads were fitted on validation images too; cross-fitted heads scored them"
 NOT_CROSS_FITTED = (
-    "the head was fitted on validation images too and scored them itself, as a label has too few "
-    "groups to leave one out: the threshold is too sure of itself; take pictures of more groups"
+    "the heads were fitted on validation images too and scored them themselves, as a label has too "
+    "few groups to leave one out: the threshold is too sure of itself, and only cells are read; "
+    "take pictures of more groups"
 )
 
-Item = TypeVar("Item")
 
-MOST_LOOKED_AT = 60
-"""Pictures by which sizes and masks are judged."""
+@dataclass(frozen=True)
+class Stack:
+    """Scores (N, S) -> logits (N, K): scores @ kernel + lift."""
+
+    kernel: Floats
+    lift: Floats
+
+    def logits(self, scores: Floats) -> Floats:
+        """(N, K) of the scores (N, S)."""
+        return np.asarray(scores @ self.kernel + self.lift, np.float32)
 
 
 def suits(dataset: Dataset, config: FitConfig) -> bool:
-    """Whether the pictures are good or of one defect, and readable masks mark small defects."""
+    """Whether readable masks mark small defects, or pictures without masks are long or large."""
     if _fault(dataset, config):
         return False
-    masks = [dataset.samples[int(one)].mask for one in np.flatnonzero(dataset.is_bad())]
-    named = [name for name in masks if name]
-    if not named or len(named) < MARKED * len(masks):
+    bad = [dataset.samples[int(one)] for one in np.flatnonzero(dataset.is_bad())]
+    marked = [one for one in bad if one.mask]
+    if not marked:
+        return is_long(median_sides(dataset, range(len(dataset.samples)), config))
+    if len(marked) < MARKED * len(bad):
         return False
+    masks = evenly([one.mask for one in marked])
     try:
-        shares = [float((read_mask(dataset.root / one) > 0).mean()) for one in _evenly(named)]
+        shares = [float((read_mask(dataset.root / one) > 0).mean()) for one in masks]
     except InputError:
         return False
     return 0 < float(np.median(shares)) <= SMALL
@@ -86,84 +116,69 @@ def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     del options
     if fault := _fault(split.dataset, config):
         raise ConfigError(fault, where="--model local", cure="take --model transfer")
-    shapes = np.array(
-        [read_picture(split.dataset, int(one)).shape[:2] for one in _evenly(list(split.train))]
-    )
-    _, _, across, down = config.image.region
-    height, width = np.median(shapes, axis=0) * [down, across]
-    sides = fitting_sides(float(height), float(width), config.image.size_px)
+    height, width = median_sides(split.dataset, split.train, config)
+    longest_px = config.image.size_px
+    sides = fitting_sides(height, width, longest_px, least_side=LEAST_SIDE, most_px=MOST_PX)
     spec = image_spec(config, LEAST_SIDE)
     return spec.model_copy(update={"height_px": sides[0], "width_px": sides[1]})
 
 
-def fitting_sides(height: float, width: float, longest_px: int = 0) -> tuple[int, int]:
-    """(height, width) of the network for pictures of that size.
-
-    longest_px: the longer side where it is given; 0: by MOST_PX and LEAST_SIDE.
-    """
-    factor = longest_px / max(height, width)
-    if not longest_px:
-        factor = max(1.0, LEAST_SIDE / min(height, width))
-        factor = min(factor, float(np.sqrt(MOST_PX / (height * width))))
-        factor = min(factor, LONGEST_PX / max(height, width))
-    high, wide = (max(STEP, round(side * factor / STEP) * STEP) for side in (height, width))
-    return high, wide
-
-
 def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
-    """Backbone, heat of the cells, its maximum, and logits of which all are 0 but the defect's."""
-    from keras import layers
-
+    """The network as `fit` makes it with the layers that texture and surfaces are read from."""
     del options
-    backbone = tapped_backbone(spec.shape, config.weights, defect_head.TAPS)
-    features = defect_head.cell_features(backbone.shapes)(backbone.taps)
-    heat = defect_head.heat_of(features, features[0].shape[1])
-    worst = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}worst")(heat)
-    logits = layers.Dense(labels, use_bias=False, name=f"{FLOAT_PREFIX}logits")(worst)
-    return backbone.model([logits], "local")
+    return _network(spec, labels, max(1, labels - 1), config.weights, LAYERS["mixed"])
 
 
 def fit(training: Training[NoOptions]) -> Fitted:
-    """Fit the head on the cells of all pictures; cross-fitted heads say what a score means."""
+    """Fit both heads on all pictures; cross-fitted ones say how much each score counts."""
     seed_everything(training.config.seed)
     both = with_validation(training)
-    _refuse_unmarked(both)
-    network = build(training.spec, len(training.labels), training.config, training.options)
-    reader = FeatureReader(network, both, calibration_of(training))
-    features = reader.read_rounded(both.train.inputs, "cells", defect_head.FEATURES, np.float16)
-    pictures = marked_pictures(both, both.train, features)
-    shapes = [one.shape[1:] for one in features]
-    head = defect_head.head_network(shapes, shapes[0][0])
-    peaks, left_out_once = _cross_fitted_peaks(both, pictures, head)
-    scale = logit_scale(peaks, pictures.bad)
-    everything = np.arange(len(pictures.bad))
-    defect_head.set_head(network, fit_cells(both, pictures, everything, head), scale)
-    kernel = np.array([[label not in both.dataset.good for label in both.labels]], np.float32)
-    network.get_layer(f"{FLOAT_PREFIX}logits").set_weights([kernel])
-    first = len(training.train.inputs)
-    logits = (peaks[first:, None] * scale[0] + scale[1]) * kernel
-    marked = int(pictures.covered.any(axis=(1, 2)).sum())
-    notes = (
-        f"cells of {len(peaks)} pictures, of which {marked} have a mask; the worst cell decides",
-        CROSS_FITTED if left_out_once else NOT_CROSS_FITTED,
+    labels, targets = len(both.labels), both.train_targets
+    groups = np.array(both.dataset.groups())[both.train.sample]
+    reading = reading_network(both.spec, both.config.weights, ALL)
+    reader = FeatureReader(reading, both, calibration_of(training))
+    cells, pools = read_features(reader, both.train.inputs, "cells and pools")
+    pictures = _marked(both, marked_pictures(both, both.train, cells), groups)
+    kinds, shapes = pictures.kinds, [one.shape[1:] for one in cells]
+    head = defect_head.head_network(shapes, shapes[0][0], kinds)
+    choice = choose(
+        pools,
+        targets,
+        groups,
+        labels,
+        list(LAYERS.values()),
+        both.config.class_weights,
+        both.progress,
     )
-    history: list[Mapping[str, float]] = [{"epoch": 1.0, "pictures": float(len(peaks))}]
-    return Fitted(network, history, notes, cross_fitted=logits.astype(np.float32))
+    peaks, left_out_once = _cross_fitted_peaks(both, pictures, groups, head)
+    whole = np.zeros((len(targets), labels), np.float32)
+    if choice.logits is not None:
+        whole = choice.logits
+    scores = np.concatenate([whole, peaks], axis=1)
+    stack = stacked(scores, targets, labels)
+    network = _network(both.spec, labels, kinds, both.config.weights, choice.layers)
+    everything = np.arange(len(targets))
+    defect_head.set_head(network, fit_cells(both, pictures, everything, head), (1.0, 0.0))
+    _set_whole(network, both, reader, pools, choice)
+    network.get_layer(LOGITS).set_weights([stack.kernel, stack.lift])
+    logits = stack.logits(scores)[len(training.train.inputs) :]
+    history: list[Mapping[str, float]] = [{"epoch": 1.0, "pictures": float(len(targets))}]
+    return Fitted(
+        network, history, _notes(pictures, both, choice, left_out_once), cross_fitted=logits
+    )
 
 
-def logit_scale(peaks: Floats, bad: NDArray[np.bool_]) -> tuple[float, float]:
-    """(gain above 0, lift) that make the peaks (N,) logits of a defect, both labels weighing the
-    same (Platt, "Probabilistic outputs for support vector machines", 1999).
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    if len(np.unique(bad)) < 2:
-        return 1.0, 0.0
-    spread, middle = float(peaks.std()) + 1e-6, float(peaks.mean())
-    regression = LogisticRegression(class_weight="balanced")
-    regression.fit((peaks[:, None] - middle) / spread, bad)
-    gain = max(float(regression.coef_[0, 0]), 1e-3) / spread
-    return gain, float(regression.intercept_[0]) - middle * gain
+def stacked(scores: Floats, targets: NDArray[np.int64], labels: int) -> Stack:
+    """The regression of labels (N,) on scores (N, S), every label weighing the same."""
+    rows, mean, spread = standardised([scores])
+    seen, columns = np.unique(targets, return_inverse=True)
+    weights = (len(targets) / len(seen) / np.bincount(columns))[columns]
+    ((slopes, lifts),) = solve(rows, columns, weights, [STACK_PENALTY], 200)
+    kernel = np.zeros((scores.shape[1], labels), np.float32)
+    lift = np.full(labels, float(lifts.min()) - 10.0, np.float32)
+    kernel[:, seen] = slopes / spread[:, None]
+    lift[seen] = lifts - mean @ kernel[:, seen]
+    return Stack(kernel, lift)
 
 
 def calibration_of(training: Training[NoOptions], fitted: Fitted | None = None) -> Tensor:
@@ -178,18 +193,66 @@ def calibration_of(training: Training[NoOptions], fitted: Fitted | None = None) 
     return np.asarray(inputs[chosen])
 
 
+def _network(spec: InputSpec, labels: int, kinds: int, weights: str, layers: Layers) -> keras.Model:
+    """Pixels -> logits (N, labels) of both heads and the last regression, all of them in float."""
+    from keras import layers as stock
+
+    features = cells_and_pools(spec, weights, layers)
+    heat = defect_head.heat_of(features.cells, features.cells[0].shape[1], kinds)
+    worst = stock.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}worst")(heat)
+    whole = summed_logits(features.pools, labels)
+    scores = stock.Concatenate(name=f"{FLOAT_PREFIX}scores")([whole, worst])
+    return features.model([stock.Dense(labels, name=LOGITS)(scores)], "local")
+
+
+def _set_whole(
+    network: keras.Model,
+    training: Training,
+    reader: FeatureReader,
+    pools: Sequence[Floats],
+    choice: Choice,
+) -> None:
+    """The head of the whole picture, fitted on the pictures and on varied copies of them."""
+    rng = np.random.default_rng(training.config.seed)
+    names, inputs = training.config.image.augment, training.train.inputs
+    passes = [list(pools)]
+    if choice.logits is not None:
+        for number in range(COPIES):
+            varied = augment(inputs, names, rng).astype(np.uint8)
+            what = f"variation {number + 1}"
+            passes.append(read_features(reader, varied, what, WHOLE_FEATURES)[1])
+    head = regress(
+        [np.concatenate(layer) for layer in zip(*passes, strict=True)],
+        np.tile(training.train_targets, len(passes)),
+        np.repeat([1.0] + [1 / COPIES] * (len(passes) - 1), len(inputs)),
+        len(training.labels),
+        choice,
+        training.config.class_weights,
+    )
+    set_logits(network, head)
+
+
+def _marked(
+    training: Training, pictures: MarkedPictures, groups: NDArray[np.str_]
+) -> MarkedPictures:
+    """The pictures with their masks, or with guessed marks where no picture has one."""
+    if pictures.covered.any():
+        return pictures
+    training.progress.say("no masks: where the defects are is guessed from the labels")
+    return with_guessed_marks(pictures, groups, training.config.seed)
+
+
 def _cross_fitted_peaks(
-    training: Training, pictures: MarkedPictures, head: keras.Model
+    training: Training, pictures: MarkedPictures, groups: NDArray[np.str_], head: keras.Model
 ) -> tuple[Floats, bool]:
-    """(N,) the worst cell of each picture by a head that saw none of its group, and True.
+    """(N, kinds) the worst cells of each picture by a head that saw none of its group, and True.
 
     False where a label has too few groups to leave one out: the head of all pictures scores them.
     """
-    groups = np.array(training.dataset.groups())[training.train.sample]
     everything = np.arange(len(groups))
-    without = left_out(pictures.bad.astype(np.int64), groups)
+    without = left_out(training.train_targets, groups)
     folds = without or [(everything, everything)]
-    peaks = np.zeros(len(groups), np.float32)
+    peaks = np.zeros((len(groups), pictures.kinds), np.float32)
     with training.progress.steps("heads without a share of the groups", len(folds)) as bar:
         for seen, held in folds:
             weights = fit_cells(training, pictures, seen, head)
@@ -199,35 +262,37 @@ def _cross_fitted_peaks(
     return peaks, bool(without)
 
 
-def _refuse_unmarked(training: Training[NoOptions]) -> None:
+def _notes(
+    pictures: MarkedPictures, training: Training, choice: Choice, left_out_once: bool
+) -> tuple[str, ...]:
+    marked = int((pictures.covered.max(axis=(1, 2)) > 0).sum())
+    by = "has a mask" if _has_masks(training) else "was guessed where its defect is"
+    return (
+        f"cells of {len(pictures.bad)} pictures, of which {marked} {by}; the worst cell counts",
+        f"the whole picture is read by its {layers_name(choice.layers)} layers, C {choice.ridge:g}",
+        CROSS_FITTED if left_out_once else NOT_CROSS_FITTED,
+    )
+
+
+def _has_masks(training: Training) -> bool:
     samples = training.dataset.samples
-    if not any(samples[int(one)].mask for one in training.train.sample):
-        raise ConfigError(
-            "no training picture of the defect has a mask",
-            where="--model local",
-            cure="add masks (a folder masks/, or a column mask), or take --model transfer",
-        )
+    return any(samples[int(one)].mask for one in training.train.sample)
 
 
 def _fault(dataset: Dataset, config: FitConfig) -> str:
     """Why this model cannot learn that; "" where it can."""
     good = [label for label in dataset.labels if label in dataset.good]
-    if len(dataset.labels) != 2 or len(good) != 1:
-        return f"local tells good from one defect, not {', '.join(dataset.labels)}"
+    if len(good) != 1 or len(dataset.labels) < 2:
+        return f"local tells one good label from defects, not {', '.join(dataset.labels)}"
     if config.image.align:
         return "masks do not follow parts that are aligned"
     return ""
 
 
-def _evenly(several: Sequence[Item]) -> Sequence[Item]:
-    step = max(1, len(several) // MOST_LOOKED_AT)
-    return several[::step]
-
-
 ARCHITECTURE = Architecture(
     name="local",
     tasks=("image-class",),
-    summary="small defects with masks: cells of 8 px are scored, the worst one decides",
+    summary="small defects: the worst cell of 8 px counts, beside the whole picture",
     spec_of=spec_of,
     build=build,
     epochs=1,

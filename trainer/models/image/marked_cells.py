@@ -41,12 +41,15 @@ NEAR_CELLS = 5
 @dataclass(frozen=True)
 class MarkedPictures:
     """features: of N pictures, cells of 8 px (N, H, W, C) and of 16 px (N, H/2, W/2, D);
-    covered: (N, H, W) the share of each cell under the mask; bad: (N,) by the label.
+    covered: (N, H, W) the share of each cell under the mask; bad: (N,) by the label; kind: (N,)
+    which of `kinds` defects a bad picture shows.
     """
 
     features: Sequence[Tensor]
     covered: Floats
     bad: NDArray[np.bool_]
+    kind: NDArray[np.intp]
+    kinds: int = 1
 
     def good_cells(self, picture: int) -> NDArray[np.bool_]:
         """(H, W): away from all that is marked; none of a bad picture without a mask."""
@@ -66,18 +69,25 @@ class MarkedPictures:
 
     def rows(self, picture: int, cells: NDArray[np.intp], bad: bool) -> Rows:
         """The features of cells (M, 2) of one picture."""
+        count = len(cells)
+        verdict = np.zeros((count, self.kinds), np.float32)
+        verdict[:, self.kind[picture]] = bad
+        return Rows(self.cells(picture, cells), verdict, np.full(count, picture, np.intp))
+
+    def cells(self, picture: int, cells: NDArray[np.intp]) -> Floats:
+        """(M, C + D): the features of cells (M, 2) of one picture at both scales."""
         row, column = cells.T
         fine, coarse = (one[picture] for one in self.features)
         joined = np.concatenate([fine[row, column], coarse[row // 2, column // 2]], axis=1)
-        count = len(cells)
-        owner = np.full(count, picture, np.intp)
-        return Rows(joined.astype(np.float32), np.full(count, bad, np.float32), owner)
+        return np.asarray(joined, np.float32)
 
 
 def marked_pictures(
     training: Training, prepared: Prepared, features: Sequence[Tensor]
 ) -> MarkedPictures:
-    """The features of `prepared` beside what the masks of its samples cover."""
+    """The features of `prepared` beside what the masks of its samples cover; nothing is covered
+    where a sample has no mask.
+    """
     spec, dataset = training.spec, training.dataset
     if not isinstance(spec, ImageInput):
         raise TypeError("masks belong to pictures")
@@ -91,7 +101,10 @@ def marked_pictures(
             drawn = prepare_image(as_picture(read_mask(dataset.root / name)), flat)[:, :, 0]
             shares = drawn.astype(np.float32) / 255
             covered[row] = cv2.resize(shares, shape[::-1], interpolation=cv2.INTER_AREA)
-    return MarkedPictures(features, covered, bad)
+    defects = [label for label in training.labels if label not in dataset.good]
+    kind_of = np.array([defects.index(one) if one in defects else 0 for one in training.labels])
+    kind = kind_of[prepared.targets(dataset)]
+    return MarkedPictures(features, covered, bad, kind, max(1, len(defects)))
 
 
 def fit_cells(
@@ -103,19 +116,19 @@ def fit_cells(
     drawn = [_at_random(pictures, int(one), rng) for one in chosen]
     set_head(head, fit_rows(training, _joined(drawn), fine), (1.0, 0.0))
     hard = [
-        _looking_bad(pictures, int(one), heat)
+        _looking_bad(pictures, int(one), heat.max(axis=2))
         for one, heat in zip(chosen, heats(head, pictures, chosen), strict=True)
     ]
     return fit_rows(training, _joined([*drawn, *hard]), fine)
 
 
 def heats(head: keras.Model, pictures: MarkedPictures, chosen: NDArray[np.intp]) -> Floats:
-    """(M, H, W): what `head` makes of the chosen pictures."""
+    """(M, H, W, kinds): what `head` makes of the chosen pictures."""
     found = []
     for start in range(0, len(chosen), BATCH):
         some = chosen[start : start + BATCH]
         batch = [one[some].astype(np.float32) for one in pictures.features]
-        found.append(np.asarray(head.predict_on_batch(batch))[..., 0])
+        found.append(np.asarray(head.predict_on_batch(batch)))
     return np.concatenate(found)
 
 

@@ -23,8 +23,8 @@ from trainer.models.image.backbone import (
     scaled_rgb,
 )
 from trainer.models.image.feature_maps import BATCH, Floats
-from trainer.models.image.linear_head import Layers
-from trainer.models.image.texture import texture, triangle
+from trainer.models.image.linear_head import Head, Layers
+from trainer.models.image.texture import square, texture, triangle
 from trainer.models.layers.int8 import int8_outputs
 from trainer.training.api import Training
 
@@ -35,6 +35,16 @@ TEXTURE = 5
 """The index after the five pools: the texture of the tap at a sixteenth of the side."""
 
 ALL: Layers = (0, 1, 2, 3, 4, TEXTURE)
+
+LAYERS: dict[str, Layers] = {
+    "lower": (0, 1, 2),
+    "middle": (1, 2, 3),
+    "upper": (2, 3, 4),
+    "wide": (1, 2, 3, 4),
+    "texture": (TEXTURE,),
+    "mixed": (1, 2, 3, TEXTURE),
+}
+"""Which of a backbone's five pools, and its texture, the head may read."""
 
 
 def feature_extractor(
@@ -52,8 +62,9 @@ def feature_extractor(
     if tta_views > 1:
         x = kinds.Concatenate(axis=0)([x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]])
     row = find_backbone(backbone_name(backbone, config.weights))
+    sides = (spec.shape[0], spec.shape[1])
     names = [row.taps[1] if layer == TEXTURE else row.pools[layer] for layer in layers]
-    outputs = features(load_backbone(config.weights, spec.shape[0], backbone), names)(x)
+    outputs = features(load_backbone(config.weights, sides, backbone), names)(x)
     pooled = []
     for layer, one in zip(layers, outputs if isinstance(outputs, list) else [outputs], strict=True):
         if layer == TEXTURE:
@@ -76,6 +87,35 @@ def head_vectors(outputs: list[keras.KerasTensor], tta_views: int) -> list[keras
     mean = keras.Model(given, means, name=f"{FLOAT_PREFIX}tta_views")
     averaged = mean(vectors)
     return averaged if isinstance(averaged, list) else [averaged]
+
+
+def summed_logits(vectors: list[keras.KerasTensor], labels: int) -> keras.KerasTensor:
+    """Dense logits (N, labels) on every vector, summed: each keeps an int8 range of its own.
+
+    The logits stay in float: their weights differ by far more than int8 can tell apart.
+    """
+    from keras import layers
+
+    parts = [
+        layers.Dense(labels, use_bias=index == 0, name=f"{FLOAT_PREFIX}head{index}")(vector)
+        for index, vector in enumerate(vectors)
+    ]
+    return layers.Add(name=f"{FLOAT_PREFIX}logits")(parts) if len(parts) > 1 else parts[0]
+
+
+def set_logits(network: keras.Model, head: Head) -> None:
+    """Put a fitted head into the layers of `summed_logits`."""
+    kernels: list[Floats] = []
+    for layer, kernel in zip(head.layers, head.kernels, strict=True):
+        kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
+    for index, kernel in enumerate(kernels):
+        weights = [kernel, head.bias] if index == 0 else [kernel]
+        network.get_layer(f"{FLOAT_PREFIX}head{index}").set_weights(weights)
+
+
+def layers_name(layers: Layers) -> str:
+    """Their name in LAYERS."""
+    return next(name for name, known in LAYERS.items() if known == layers)
 
 
 def float_features(

@@ -76,7 +76,9 @@ class FittedHead:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training cells. cells: (M, C); bad: (M,); part: (M,) the training input they come from."""
+    """Training cells. cells: (M, C); bad: (M,), or (M, kinds) where defects are of several kinds;
+    part: (M,) the training input they come from.
+    """
 
     cells: Floats
     bad: NDArray[np.float32]
@@ -129,8 +131,8 @@ def cell_features(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     return keras.Model(given, features, name=FEATURES)
 
 
-def heat_of(features: Sequence[keras.KerasTensor], side: int) -> keras.KerasTensor:
-    """Outputs of `cell_features` -> (N, side, side, 1): the highest score in each map cell."""
+def heat_of(features: Sequence[keras.KerasTensor], side: int, kinds: int = 1) -> keras.KerasTensor:
+    """Outputs of `cell_features` -> (N, side, side, kinds): the highest score in each map cell."""
     from keras import layers
 
     fine, coarse = features
@@ -143,7 +145,7 @@ def heat_of(features: Sequence[keras.KerasTensor], side: int) -> keras.KerasTens
         layers.Add(name=f"{FLOAT_PREFIX}defect_sum")([first, beside])
     )
     x = layers.Conv2D(WIDTHS[1], 1, name=f"{FLOAT_PREFIX}defect_second")(x)
-    x = layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}defect_odds")(
+    x = layers.Conv2D(kinds, 1, name=f"{FLOAT_PREFIX}defect_odds")(
         layers.ReLU(name=f"{FLOAT_PREFIX}defect_relu1")(x)
     )
     x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}defect_smooth")(x)
@@ -238,16 +240,19 @@ def fit_rows(training: Training, rows: Rows, fine: int) -> Weights:
     count = len(rows.bad)
     once = math.ceil(count / ROWS)
     epochs = max(EPOCHS, math.ceil(STEPS / once))
-    learner = _learner(rows.cells.shape[1], epochs * once, training.config.seed)
-    share = float(np.clip(rows.bad.mean(), 1e-3, 1 - 1e-3))
-    weight = np.where(rows.bad > 0, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
+    bad = rows.bad.reshape(count, -1)
+    size = (rows.cells.shape[1], bad.shape[1])
+    learner = _learner(size, epochs * once, training.config.seed)
+    defective = bad.any(axis=1)
+    share = float(np.clip(defective.mean(), 1e-3, 1 - 1e-3))
+    weight = np.where(defective, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
     cells = (rows.cells - mean) / spread
     rng = np.random.default_rng(training.config.seed)
     for _ in range(epochs):
         order = rng.permutation(count)
         for start in range(0, count, ROWS):
             drawn = order[start : start + ROWS]
-            learner.train_on_batch(cells[drawn], rows.bad[drawn], weight[drawn])
+            learner.train_on_batch(cells[drawn], bad[drawn], weight[drawn])
     (first, bias), second, odds = [one.get_weights() for one in learner.layers if one.weights]
     first = first / spread[:, None]
     return {
@@ -258,8 +263,10 @@ def fit_rows(training: Training, rows: Rows, fine: int) -> Weights:
     }
 
 
-def _learner(features: int, steps: int, seed: int) -> keras.Model:
-    """The head as a network of single cells, with noise and dropout, ready to be trained."""
+def _learner(size: tuple[int, int], steps: int, seed: int) -> keras.Model:
+    """The head as a network of single cells, with noise and dropout, ready to be trained; size: the
+    features of a cell, the kinds of defects.
+    """
     import keras
     from keras import layers
 
@@ -269,20 +276,20 @@ def _learner(features: int, steps: int, seed: int) -> keras.Model:
         for width in WIDTHS
         for layer in (layers.Dense(width, activation="relu"), layers.Dropout(DROPOUT))
     ]
-    given = keras.Input((features,))
-    learner = keras.Sequential([given, layers.GaussianNoise(NOISE), *hidden, layers.Dense(1)])
+    given = keras.Input((size[0],))
+    learner = keras.Sequential([given, layers.GaussianNoise(NOISE), *hidden, layers.Dense(size[1])])
     rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     compile_network(learner, keras.optimizers.AdamW(rate, weight_decay=DECAY), loss)
     return learner
 
 
-def head_network(shapes: Sequence[tuple[int, ...]], side: int) -> keras.Model:
-    """The head alone: outputs of `cell_features` of those shapes -> heat (N, side, side, 1)."""
+def head_network(shapes: Sequence[tuple[int, ...]], side: int, kinds: int = 1) -> keras.Model:
+    """The head alone: outputs of `cell_features` of those shapes -> heat (N, side, side, kinds)."""
     import keras
 
     given = [keras.Input(shape) for shape in shapes]
-    return keras.Model(given, heat_of(given, side))
+    return keras.Model(given, heat_of(given, side, kinds))
 
 
 def _judged(head: keras.Model, features: Sequence[Tensor]) -> Floats:

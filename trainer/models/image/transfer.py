@@ -17,25 +17,27 @@ from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.augment import augment
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
+from trainer.models.image.aspect import STEP, fitting_sides, is_long, median_sides
 from trainer.models.image.backbone import backbone_name, find_backbone
 from trainer.models.image.feature_maps import MOST_CALIBRATION, Floats, detector_spec
-from trainer.models.image.linear_head import Choice, Head, Layers, choose, left_out, regress
+from trainer.models.image.linear_head import Choice, choose, left_out, regress
 from trainer.models.image.pooling import (
     ALL,
-    TEXTURE,
+    LAYERS,
     feature_extractor,
     float_features,
     head_vectors,
     int8_features,
+    layers_name,
+    set_logits,
+    summed_logits,
 )
-from trainer.models.image.texture import square
 from trainer.models.layers.int8 import converted
-from trainer.training.api import Architecture, Fitted, ModelOptions, Training
+from trainer.training.api import Architecture, Fitted, Look, ModelOptions, Training
 from trainer.training.gradient import descend, seed_everything
 from trainer.training.predict import predict
 
@@ -43,15 +45,9 @@ if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 224
-LAYERS: dict[str, Layers] = {
-    "lower": (0, 1, 2),
-    "middle": (1, 2, 3),
-    "upper": (2, 3, 4),
-    "wide": (1, 2, 3, 4),
-    "texture": (TEXTURE,),
-    "mixed": (1, 2, 3, TEXTURE),
-}
-"""Which of a backbone's five pools, and its texture, the head may read."""
+LARGE_PX = 320
+MOST_PX = 4 * SIZE_PX**2
+"""Of a picture that keeps its aspect: one view then costs what four of the usual size cost."""
 
 LOOKS = tuple({"tta_views": views, "layers": name} for views in (4, 1) for name in LAYERS)
 MOST_COMPARED = 400
@@ -72,10 +68,15 @@ class TransferOptions(ModelOptions):
     layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
     )
-    tta_views: Literal[1, 4] = Field(
-        default=4,
+    tta_views: Literal["auto", 1, 4] = Field(
+        default="auto",
         description="test-time views of each image. 4: as it is and mirrored three ways, averaged, "
-        "for four times the processor time",
+        "for four times the processor time; auto: cross-validated beside a larger image",
+    )
+    aspect: Literal["auto", "square", "kept"] = Field(
+        default="auto",
+        description="whether pictures are stretched to a square, or keep the aspect that half of "
+        "them have; auto: cross-validated where they are long or large",
     )
     tune: Literal["auto", "none", "upper", "all"] = Field(
         default="auto",
@@ -92,16 +93,56 @@ class TransferOptions(ModelOptions):
 
 
 def spec_of(split: Split, config: FitConfig, options: TransferOptions) -> ImageInput:
-    """A square of 224 px."""
-    del split, options
-    return detector_spec(config, SIZE_PX, standardise=False)
+    """A square of 224 px, or as many pixels as four of them have in the pictures' aspect."""
+    spec = detector_spec(config, SIZE_PX, standardise=False)
+    if options.aspect != "kept":
+        return spec
+    height, width = median_sides(split.dataset, split.train, config)
+    longest_px = config.image.size_px
+    high, wide = fitting_sides(height, width, longest_px, least_side=STEP, most_px=MOST_PX)
+    return spec.model_copy(update={"height_px": high, "width_px": wide})
+
+
+def usual_looks(split: Split, config: FitConfig, options: TransferOptions) -> Sequence[Look]:
+    """Four views of 224 px, one of 320 px, and one that keeps the aspect of long or large pictures:
+    none is dearer than the first. What is configured stays.
+    """
+    size, views, aspect = config.image.size_px, options.tta_views, options.aspect
+    plan = [("square", size or SIZE_PX, 4), ("square", size or LARGE_PX, 1)]
+    if views == 1 and not size:
+        plan.append(("square", SIZE_PX, 1))
+    if aspect == "auto" and not size and _is_long(split, config):
+        plan.append(("kept", 0, 1))
+    plan = [one for one in plan if views in ("auto", one[2]) and aspect in ("auto", one[0])]
+    if not plan or config.weights == "none":
+        one = ("kept", size) if aspect == "kept" else ("square", size or SIZE_PX)
+        plan = [(*one, views_of(options))]
+    return [_look(config, *one) for one in plan]
+
+
+def views_of(options: TransferOptions) -> int:
+    """How many test-time views are computed: four where nobody chose."""
+    return 4 if options.tta_views == "auto" else options.tta_views
+
+
+def _is_long(split: Split, config: FitConfig) -> bool:
+    return is_long(median_sides(split.dataset, split.train, config))
+
+
+def _look(config: FitConfig, aspect: str, size_px: int, views: int) -> Look:
+    image = config.image.model_copy(update={"size_px": size_px})
+    options = {**config.options, "tta_views": views, "aspect": aspect}
+    chosen = config.model_copy(update={"image": image, "options": options})
+    seen = f"{size_px} px" if size_px else "own aspect"
+    work = size_px**2 * views if aspect == "square" else MOST_PX
+    return Look(chosen, f"{seen}, {views} view{'s' if views > 1 else ''}", work)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: TransferOptions) -> keras.Model:
     """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
     layers = LAYERS["middle" if options.layers == "auto" else options.layers]
-    extractor = feature_extractor(spec, config, options.backbone, layers, options.tta_views)
-    return _headed(extractor, labels, options.tta_views)
+    extractor = feature_extractor(spec, config, options.backbone, layers, views_of(options))
+    return _headed(extractor, labels, views_of(options))
 
 
 def fit(training: Training[TransferOptions]) -> Fitted:
@@ -147,7 +188,7 @@ def merits(
     known: dict[int, list[Floats]] = {}
     found = []
     for options in several:
-        views = options.tta_views
+        views = views_of(options)
         if views not in known:
             extractor = feature_extractor(
                 training.spec, training.config, options.backbone, ALL, views
@@ -168,12 +209,12 @@ def fit_head(
     The regression sees every image as float and as int8 sees it, and varied ones as int8 does: the
     variations of an image together weigh as much as one of the two.
     """
-    spec, config, views = training.spec, training.config, options.tta_views
+    spec, config, views = training.spec, training.config, views_of(options)
     extractor = feature_extractor(spec, config, options.backbone, ALL, views)
     targets, labels = training.train_targets, len(training.labels)
     payload = converted(extractor, calibration_of(training))
     passes = [
-        float_features(extractor, training.train.inputs, options.tta_views, training),
+        float_features(extractor, training.train.inputs, views, training),
         *_int8_passes(extractor, payload, training, options),
     ]
     choice = choose(
@@ -196,8 +237,8 @@ def fit_head(
         training.config.class_weights,
     )
     extractor = feature_extractor(spec, config, options.backbone, choice.layers, views)
-    network = _headed(extractor, labels, options.tta_views)
-    _set_head(network, head)
+    network = _headed(extractor, labels, views)
+    set_logits(network, head)
     return network, choice
 
 
@@ -230,7 +271,7 @@ def calibration_of(training: Training[TransferOptions], fitted: Fitted | None = 
     With four test-time views half as many: each image then gives four.
     """
     del fitted
-    most = MOST_CALIBRATION // (1 if training.options.tta_views == 1 else 2)
+    most = MOST_CALIBRATION // (1 if views_of(training.options) == 1 else 2)
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     return np.asarray(inputs[rng.permutation(len(inputs))[:most]])
@@ -249,28 +290,10 @@ def thaw(network: keras.Model, first: str) -> None:
 
 
 def _headed(extractor: keras.Model, labels: int, tta_views: int) -> keras.Model:
-    """Dense logits on every vector of the head, summed: each keeps an int8 range of its own.
-
-    The logits stay in float: their weights differ by far more than int8 can tell apart.
-    """
     import keras
-    from keras import layers
 
-    parts = [
-        layers.Dense(labels, use_bias=index == 0, name=f"{FLOAT_PREFIX}head{index}")(vector)
-        for index, vector in enumerate(head_vectors(extractor.outputs, tta_views))
-    ]
-    logits = layers.Add(name=f"{FLOAT_PREFIX}logits")(parts) if len(parts) > 1 else parts[0]
+    logits = summed_logits(head_vectors(extractor.outputs, tta_views), labels)
     return keras.Model(extractor.input, logits, name="transfer")
-
-
-def _set_head(network: keras.Model, head: Head) -> None:
-    kernels: list[Floats] = []
-    for layer, kernel in zip(head.layers, head.kernels, strict=True):
-        kernels += [square(kernel)] if layer == TEXTURE else np.split(kernel, 2)
-    for index, kernel in enumerate(kernels):
-        weights = [kernel, head.bias] if index == 0 else [kernel]
-        network.get_layer(f"{FLOAT_PREFIX}head{index}").set_weights(weights)
 
 
 def _int8_passes(
@@ -282,18 +305,17 @@ def _int8_passes(
     """The int8 features of all training images, then of `augmented_copies` variations of them."""
     rng = np.random.default_rng(training.config.seed)
     inputs, names = training.train.inputs, training.config.image.augment
-    passes = [
-        int8_features(extractor, payload, inputs, options.tta_views, training, "features in int8")
-    ]
+    views = views_of(options)
+    passes = [int8_features(extractor, payload, inputs, views, training, "features in int8")]
     for number in range(options.augmented_copies):
         varied = augment(inputs, names, rng).astype(np.uint8)
         what = f"variation {number + 1}"
-        passes.append(int8_features(extractor, payload, varied, options.tta_views, training, what))
+        passes.append(int8_features(extractor, payload, varied, views, training, what))
     return passes
 
 
 def _sentence(choice: Choice) -> str:
-    name = next(name for name, layers in LAYERS.items() if layers == choice.layers)
+    name = layers_name(choice.layers)
     right = f", {choice.right:.1%} of each class right, left out" if choice.right >= 0 else ""
     return f"the head reads the {name} layers, C {choice.ridge:g}{right}"
 
@@ -325,6 +347,7 @@ ARCHITECTURE = Architecture(
     calibration=calibration_of,
     uses_weights=True,
     looks=LOOKS,
+    usual_looks=usual_looks,
     merits=merits,
     merit_name="right out of fold, every class counting the same",
     options=TransferOptions,

@@ -27,7 +27,7 @@ from trainer.models.image.patchcore import ARCHITECTURE
 from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, symmetric_copies
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
-from trainer.workflow.experiment import prepare_training
+from trainer.workflow.preparation import prepare_training
 
 SIZE_PX = 64
 

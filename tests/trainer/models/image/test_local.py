@@ -15,10 +15,13 @@ from edge_agent.infer.runtime_choice import open_runtime
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
+from trainer.data.samples import Dataset
 from trainer.data.split import plan_split
 from trainer.models.architectures import choose_architecture
 from trainer.models.image import local
-from trainer.workflow.experiment import prepare_training, run_experiment
+from trainer.models.image.aspect import fitting_sides
+from trainer.workflow.experiment import run_experiment
+from trainer.workflow.preparation import prepare_training
 
 CONFIG = FitConfig(weights="none", model="local", image=ImageTable(size_px=128))
 
@@ -36,21 +39,28 @@ CONFIG = FitConfig(weights="none", model="local", image=ImageTable(size_px=128))
 def test_a_picture_keeps_its_aspect(
     height: int, width: int, longest_px: int, sides: tuple[int, int]
 ) -> None:
-    assert local.fitting_sides(height, width, longest_px) == sides
+    found = fitting_sides(
+        height, width, longest_px, least_side=local.LEAST_SIDE, most_px=local.MOST_PX
+    )
+    assert found == sides
 
 
-def test_a_score_becomes_the_logit_of_a_defect() -> None:
-    peaks = np.concatenate([np.linspace(-9, -1, 40), np.linspace(-3, 5, 20)]).astype(np.float32)
-    gain, lift = local.logit_scale(peaks, np.arange(60) >= 40)
-    middle = -lift / gain
-    assert gain > 0
-    assert -3 < middle < -1
+def test_the_last_regression_trusts_the_score_that_tells() -> None:
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1, 2], 40)
+    useless = rng.normal(0, 1, (120, 3))
+    peaks = np.stack([(targets == 1) * 4.0, (targets == 2) * 0.04], axis=1)
+    peaks += rng.normal(0, [1.0, 0.01], (120, 2))
+    scores = np.concatenate([useless, peaks], axis=1).astype(np.float32)
+    logits = local.stacked(scores, targets, labels=3).logits(scores)
+    assert (logits.argmax(axis=1) == targets).mean() > 0.9
 
 
-def test_scores_that_rank_the_wrong_way_keep_their_order() -> None:
-    peaks = np.array([5, 4, 1, 0], np.float32)
-    gain, _ = local.logit_scale(peaks, np.array([False, False, True, True]))
-    assert gain > 0
+def test_a_label_that_was_never_seen_is_never_the_answer() -> None:
+    scores = np.linspace(-3, 3, 40, dtype=np.float32)[:, None]
+    targets = np.where(scores[:, 0] > 0, 2, 0)
+    logits = local.stacked(scores, targets, labels=3).logits(scores)
+    assert set(logits.argmax(axis=1)) == {0, 2}
 
 
 def specked(root: Path, side: int = 128, speck: int = 3) -> Path:
@@ -90,8 +100,20 @@ def test_auto_takes_it_where_masks_mark_small_defects(tmp_path: Path) -> None:
     config = FitConfig(weights="imagenet")
     assert choose_architecture(config, dataset).name == "local"
     assert choose_architecture(FitConfig(weights="none"), dataset).name == "cnn"
-    bare = replace(dataset, samples=tuple(replace(one, mask="") for one in dataset.samples))
-    assert choose_architecture(config, bare).name == "transfer"
+
+
+def bare(dataset: Dataset) -> Dataset:
+    """The same without masks."""
+    return replace(dataset, samples=tuple(replace(one, mask="") for one in dataset.samples))
+
+
+def test_auto_takes_it_for_long_pictures_without_masks(tmp_path: Path) -> None:
+    config = FitConfig(weights="imagenet")
+    long = bare(load_dataset(specked(tmp_path)))
+    assert choose_architecture(config, long).name == "local"
+    table = config.image.model_copy(update={"region": [0.0, 0.0, 0.5, 1.0]})
+    square = config.model_copy(update={"image": table})
+    assert choose_architecture(square, long).name == "transfer"
 
 
 def test_auto_with_options_of_transfer_takes_transfer(tmp_path: Path) -> None:
@@ -111,28 +133,22 @@ def test_auto_leaves_large_defects_to_transfer(tmp_path: Path) -> None:
     assert choose_architecture(FitConfig(weights="imagenet"), dataset).name == "transfer"
 
 
-def test_more_than_one_defect_is_refused_with_the_cure(tmp_path: Path) -> None:
+def test_a_set_without_a_good_label_is_refused_with_the_cure(tmp_path: Path) -> None:
     dataset = load_dataset(specked(tmp_path))
-    first = replace(dataset.samples[1], label="scratch")
-    dataset = replace(dataset, samples=(dataset.samples[0], first, *dataset.samples[2:]))
-    split = plan_split(dataset, CONFIG)
-    with pytest.raises(ConfigError, match=r"tells good from one defect.*take --model transfer"):
+    table = dataset.config.model_copy(update={"good": []})
+    split = plan_split(replace(dataset, config=table), CONFIG)
+    with pytest.raises(ConfigError, match=r"tells one good label from.*take --model transfer"):
         local.spec_of(split, CONFIG, local.ARCHITECTURE.options())
-
-
-def test_pictures_without_masks_are_refused_with_the_cure(tmp_path: Path) -> None:
-    dataset = load_dataset(specked(tmp_path))
-    bare = replace(dataset, samples=tuple(replace(one, mask="") for one in dataset.samples))
-    with pytest.raises(ConfigError, match="no training picture of the defect has a mask"):
-        run_experiment(plan_split(bare, CONFIG), CONFIG, "specks")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_backbone")
-def test_it_finds_specks_in_float_and_in_int8(tmp_path: Path) -> None:
+@pytest.mark.parametrize("masks", [True, False])
+def test_it_finds_specks_in_float_and_in_int8(tmp_path: Path, masks: bool) -> None:
     from benchmarks.int8 import convert_images
 
-    split = plan_split(load_dataset(specked(tmp_path)), CONFIG)
+    dataset = load_dataset(specked(tmp_path))
+    split = plan_split(dataset if masks else bare(dataset), CONFIG)
     experiment = run_experiment(split, CONFIG, "specks")
     spec = experiment.spec.input
     assert isinstance(spec, ImageInput)

@@ -17,7 +17,8 @@ def pictures() -> MarkedPictures:
     covered[2, 6, 4] = 0.02
     fine = np.arange(4 * 12 * 20, dtype=np.float16).reshape(4, 12, 20, 1)
     coarse = -np.arange(4 * 6 * 10, dtype=np.float16).reshape(4, 6, 10, 1)
-    return MarkedPictures([fine, coarse], covered, np.array([False, True, True, True]))
+    bad, kind = np.array([False, True, True, True]), np.array([0, 0, 1, 1])
+    return MarkedPictures([fine, coarse], covered, bad, kind, kinds=2)
 
 
 def test_a_cell_is_bad_from_a_quarter_under_the_mask_on(pictures: MarkedPictures) -> None:
@@ -50,4 +51,4 @@ def test_a_row_holds_the_features_of_its_cell_at_both_scales(pictures: MarkedPic
     fine, coarse = pictures.features
     assert rows.cells[0].tolist() == [fine[2, 7, 13, 0], coarse[2, 3, 6, 0]]
     assert rows.part.tolist() == [2, 2]
-    assert rows.bad.tolist() == [1.0, 1.0]
+    assert rows.bad.tolist() == [[0.0, 1.0], [0.0, 1.0]]

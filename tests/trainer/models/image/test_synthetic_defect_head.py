@@ -28,7 +28,7 @@ from trainer.models.image.synthetic_defect_head import (
 )
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
-from trainer.workflow.experiment import prepare_training, resolve
+from trainer.workflow.preparation import prepare_training, resolve
 
 SIZE_PX, SIDE = 64, 2
 

@@ -21,7 +21,8 @@ from trainer.models.image import transfer
 from trainer.models.image.backbone import BACKBONES
 from trainer.training.api import Training
 from trainer.training.predict import predict
-from trainer.workflow.experiment import Experiment, prepare_training, resolve, run_experiment
+from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.preparation import prepare_training, resolve
 
 CONFIG = FitConfig(
     model="transfer", weights="none", epochs=1, batch=8, image=ImageTable(size_px=64)

@@ -1,0 +1,63 @@
+"""The size of a network's input where pictures keep their aspect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from trainer.config.fit import FitConfig
+from trainer.data.prepare import read_picture
+from trainer.data.samples import Dataset, Indices
+
+LONGEST_PX = 4096
+STEP = 32
+
+LONG, LARGE_PX = 1.5, 1000 * 1000
+"""The aspect, and the pixels, from which on a picture is long or large."""
+
+MOST_LOOKED_AT = 60
+"""Pictures by which sizes and masks are judged."""
+
+Item = TypeVar("Item")
+
+
+def median_sides(
+    dataset: Dataset, indices: Sequence[int] | Indices, config: FitConfig
+) -> tuple[float, float]:
+    """(height, width) in pixels of the region of those pictures, by their medians."""
+    some = evenly([int(one) for one in indices])
+    shapes = np.array([read_picture(dataset, one).shape[:2] for one in some])
+    _, _, across, down = config.image.region
+    height, width = np.median(shapes, axis=0) * [down, across]
+    return float(height), float(width)
+
+
+def is_long(sides: tuple[float, float]) -> bool:
+    """Whether a square of a few hundred pixels shows too little of pictures of (height, width)."""
+    short, long = sorted(sides)
+    return long >= LONG * short or short * long >= LARGE_PX
+
+
+def fitting_sides(
+    height: float, width: float, longest_px: int, *, least_side: int, most_px: int
+) -> tuple[int, int]:
+    """(height, width) of the network for pictures of that size, multiples of STEP.
+
+    longest_px: the longer side where it is given; 0: a shorter side of at least `least_side` in at
+    most `most_px` pixels.
+    """
+    factor = longest_px / max(height, width)
+    if not longest_px:
+        factor = max(1.0, least_side / min(height, width))
+        factor = min(factor, float(np.sqrt(most_px / (height * width))))
+        factor = min(factor, LONGEST_PX / max(height, width))
+    high, wide = (max(STEP, round(side * factor / STEP) * STEP) for side in (height, width))
+    return high, wide
+
+
+def evenly(several: Sequence[Item]) -> Sequence[Item]:
+    """Some MOST_LOOKED_AT of them, evenly spaced."""
+    step = max(1, len(several) // MOST_LOOKED_AT)
+    return several[::step]

@@ -1,0 +1,76 @@
+"""How a network looks at a picture where no budget says so: its size, aspect and views.
+
+What a model offers is compared by what it is worth on training samples alone, out of fold. Of looks
+that differ by less than one sample the one that costs least is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edge_agent.contracts.core.strict import validate
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Progress
+from trainer.data.samples import Indices
+from trainer.data.split import Split
+from trainer.training.api import Architecture, Look
+from trainer.training.distributed import in_cluster
+from trainer.workflow.preparation import prepare_training, resolve
+
+MOST_COMPARED = 400
+"""Training samples by which looks are compared."""
+
+
+def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitConfig:
+    """The configuration with the look that is best on training samples; as it is where the model
+    offers none. Machines of a cluster take the first look, because each would choose for itself.
+    """
+    architecture, filled = resolve(split, config)
+    if architecture.usual_looks is None:
+        return config
+    options = validate(architecture.options, filled.options, "options")
+    looks = architecture.usual_looks(split, filled, options)
+    if len(looks) == 1 or in_cluster() or architecture.merits is None:
+        return looks[0].config
+    few = _thinned(split)
+    worth = [_worth(few, look, architecture, progress) for look in looks]
+    chosen = best_look(looks, worth, len(few.train))
+    told = ", ".join(f"{look.name} {value:.1%}" for look, value in zip(looks, worth, strict=True))
+    progress.say(f"looks at {chosen.name} ({architecture.merit_name}: {told})")
+    return chosen.config
+
+
+def best_look(looks: Sequence[Look], worth: Sequence[float], samples: int) -> Look:
+    """Of those within one of `samples` of the best the one of least work; the first look where
+    some look could not be compared.
+    """
+    if any(math.isnan(value) for value in worth):
+        return looks[0]
+    near = [
+        look for look, value in zip(looks, worth, strict=True) if value > max(worth) - 1 / samples
+    ]
+    return min(near, key=lambda look: look.work)
+
+
+def _worth(split: Split, look: Look, architecture: Architecture[Any], progress: Progress) -> float:
+    if architecture.merits is None:
+        return math.nan
+    _, config = resolve(split, look.config)
+    training = prepare_training(split, config, architecture, progress)
+    options = validate(architecture.options, config.options, "options")
+    return architecture.merits(training, [options])[0]
+
+
+def _thinned(split: Split) -> Split:
+    """Up to MOST_COMPARED training samples; one validation sample, which nothing looks at."""
+    return replace(split, train=_evenly(split.train), val=split.val[:1])
+
+
+def _evenly(indices: Indices) -> Indices:
+    places = np.linspace(0, len(indices) - 1, min(len(indices), MOST_COMPARED))
+    return np.asarray(indices[places.round().astype(int)])
