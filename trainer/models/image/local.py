@@ -39,7 +39,7 @@ from trainer.models.image.joined_features import (
     read_features,
     reading_network,
 )
-from trainer.models.image.linear_head import Choice, Layers, choose, left_out, regress
+from trainer.models.image.linear_head import RIDGES, Choice, Layers, choose, left_out, regress
 from trainer.models.image.marked_cells import MarkedPictures, fit_cells, heats, marked_pictures
 from trainer.models.image.pooling import ALL, LAYERS, layers_name, set_logits, summed_logits
 from trainer.models.layers.int8 import FeatureReader
@@ -141,15 +141,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
     pictures = _marked(both, marked_pictures(both, both.train, cells), groups)
     kinds, shapes = pictures.kinds, [one.shape[1:] for one in cells]
     head = defect_head.head_network(shapes, shapes[0][0], kinds)
-    choice = choose(
-        pools,
-        targets,
-        groups,
-        labels,
-        list(LAYERS.values()),
-        both.config.class_weights,
-        both.progress,
-    )
+    choice = _choice_of_whole(both, pictures, pools, groups)
     peaks, left_out_once = _cross_fitted_peaks(both, pictures, groups, head)
     whole = np.zeros((len(targets), labels), np.float32)
     if choice.logits is not None:
@@ -165,6 +157,28 @@ def fit(training: Training[NoOptions]) -> Fitted:
     history: list[Mapping[str, float]] = [{"epoch": 1.0, "pictures": float(len(targets))}]
     return Fitted(
         network, history, _notes(pictures, both, choice, left_out_once), cross_fitted=logits
+    )
+
+
+def _choice_of_whole(
+    training: Training,
+    pictures: MarkedPictures,
+    pools: Sequence[Floats],
+    groups: NDArray[np.str_],
+) -> Choice:
+    """What of the whole picture is read; without logits where masks of one kind of defect say
+    enough: cells alone are then what was measured.
+    """
+    if pictures.kinds == 1 and _has_masks(training):
+        return Choice(LAYERS["lower"], RIDGES[0])
+    return choose(
+        pools,
+        training.train_targets,
+        groups,
+        len(training.labels),
+        list(LAYERS.values()),
+        training.config.class_weights,
+        training.progress,
     )
 
 
@@ -267,9 +281,12 @@ def _notes(
 ) -> tuple[str, ...]:
     marked = int((pictures.covered.max(axis=(1, 2)) > 0).sum())
     by = "has a mask" if _has_masks(training) else "was guessed where its defect is"
+    whole = "cells alone are read"
+    if choice.logits is not None:
+        whole = f"the whole picture is read by its {layers_name(choice.layers)} layers"
     return (
         f"cells of {len(pictures.bad)} pictures, of which {marked} {by}; the worst cell counts",
-        f"the whole picture is read by its {layers_name(choice.layers)} layers, C {choice.ridge:g}",
+        whole,
         CROSS_FITTED if left_out_once else NOT_CROSS_FITTED,
     )
 
