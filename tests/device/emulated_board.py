@@ -94,7 +94,7 @@ class EmulatedBoard:
         )
         return path
 
-    def ask(self, ssh_config: Path, command: str, limit_s: float = 120) -> str:
+    def ask(self, ssh_config: Path, command: str, limit_s: float = 900) -> str:
         """What a command says there; it is tried again while SSH does not answer yet."""
         until = time.monotonic() + limit_s
         while True:

@@ -28,7 +28,16 @@ from edge_agent.contracts.model.bundle import read_bundle, write_bundle
 from tests.device.agent_release import release_next_agent
 from tests.device.appliance import build_appliance
 from tests.device.emulated_board import EmulatedBoard
-from tests.device.line import CARD_BYTES, PROGRAM, STATION, THERE, Line, flash_and_boot, new_line
+from tests.device.line import (
+    CARD_BYTES,
+    HANGS_S,
+    PROGRAM,
+    STATION,
+    THERE,
+    Line,
+    flash_and_boot,
+    new_line,
+)
 from tests.device.plant import running_plant
 from tests.rig.kernel import RigError
 from tests.station_kit import wait_until, write_vibration_bundle
@@ -87,7 +96,7 @@ def test_each_part_at_the_light_barrier_is_one_verdict(line: Line) -> None:
         time.sleep(20)  # what has passed already is decided
         since = line.plant.heard
         line.board.barrier.pulses(5, gap_s=1.5)
-        assert wait_until(lambda: len(line.plant.came("verdict", since)) >= 5, 120)
+        assert wait_until(lambda: len(line.plant.came("verdict", since)) >= 5, HANGS_S)
         time.sleep(10)
         parts = [one["part_id"] for one in line.plant.came("verdict", since)]
     assert len(parts) == len(set(parts)) == 5
@@ -223,7 +232,7 @@ def _settled(line: Line) -> dict[str, object]:
         found = re.search(r'"state":"(\w+)"', said)
         return found is not None and found[1] in ("done", "quarantine")
 
-    assert wait_until(has_ended, 300), line.ask("sudo journalctl -b -u lineside-update")
+    assert wait_until(has_ended, HANGS_S), line.ask("sudo journalctl -b -u lineside-update")
     return line.slot()
 
 
