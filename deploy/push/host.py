@@ -22,7 +22,7 @@ from edge_agent.contracts.core.errors import ConfigError
 PROGRAM = "lineside-agent"
 ENVIRONMENT_S = 3600
 """A board that is slow or busy builds an environment of wheels for so long: an emulated one with a
-third of a processor did for more than 900 s. ssh notices a dead one within seconds."""
+third of a processor did for more than 900 s. ssh notices a dead one within a minute."""
 
 RECEIVE = """\
 set -e

@@ -15,9 +15,10 @@ MOST_BYTES = 16 << 20
 """Of each output: a station says less than a hundredth of it."""
 OPTIONS = (
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
-    *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
+    *("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=6"),
 )
-"""A wrong key or a dead host is an error within seconds."""
+"""A wrong key is an error within seconds, a dead host within a minute: a board that builds an
+environment on a slow card was seen to say nothing for 15 s."""
 SSH_FAILED, NOT_FOUND = 255, 127
 
 
@@ -55,7 +56,7 @@ def run_script(
 def show_script(address: str, script: str, *, ssh_config: Path | None = None) -> int:
     """Run the shell script at `[user@]host`, its output on ours, until it ends; its exit code.
 
-    Raises as run_script does; a host that dies is noticed within seconds, silence is not an error.
+    Raises as run_script does; a host that dies is noticed within a minute, silence is not an error.
     """
     done = subprocess.run(
         _command(address, script, ssh_config), stdin=subprocess.DEVNULL, check=False

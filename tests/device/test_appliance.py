@@ -245,7 +245,13 @@ def test_the_card_is_whole_after_the_power_cuts(line: Line, tmp_path: Path) -> N
         head = stream.read(1 << 20)
     boot = BootPartition(str(copy), boot_offset(head))
     assert b"PARTUUID" in boot.read("loader/entries/lineside.conf")
-    start = int.from_bytes(head[446 + 32 + 8 : 446 + 32 + 12], "little") * 512
-    words = ["/usr/sbin/e2fsck", "-f", "-y", f"{copy}?offset={start}"]
+    # In a file of its own: e2fsck forgets an offset once it has gone through the journal.
+    state = tmp_path / "state.img"
+    entry = head[446 + 32 : 446 + 48]
+    start, size = (int.from_bytes(entry[at : at + 4], "little") * 512 for at in (8, 12))
+    words = ["dd", f"if={copy}", f"of={state}", "bs=1M", "conv=sparse", f"skip={start}"]
+    flags = [f"count={size}", "iflag=skip_bytes,count_bytes"]
+    subprocess.run([*words, *flags], check=True, stderr=subprocess.DEVNULL)
+    words = ["/usr/sbin/e2fsck", "-f", "-y", str(state)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stdout[-2000:]
+    assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
