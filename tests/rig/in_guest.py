@@ -27,6 +27,7 @@ from edge_agent.capture.source import Source
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Item, Reading, Unreadable
+from tests.rig.usb_card import usb_card
 
 ROOM = Path("/run")
 EDGES = 100
@@ -404,7 +405,8 @@ def gpio() -> object:
 
 
 CHECKS: tuple[Callable[[], object], ...] = (
-    cameras, vivid_frames, vivid_refuses, capture, vivid_lost, iio, i2c, audio, gpio, usb_serial,
+    cameras, vivid_frames, vivid_refuses, capture, vivid_lost, iio, i2c, audio, gpio, usb_card,
+    usb_serial,
 )  # fmt: skip
 
 

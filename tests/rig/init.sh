@@ -27,6 +27,7 @@ load v4l2loopback video_nr=7 card_label=line exclusive_caps=1
 load i2c-dev; load i2c-stub chip_addr=0x53
 load kfifo_buf; load iio-trig-hrtimer; load industrialio-sw-device; load iio_dummy
 load snd-aloop; load dummy_hcd; load cdc-acm; load usb_f_acm; load gpio-sim
+load usb_f_mass_storage; load sd_mod; load usb-storage
 mkdir /host/run/modules
 cp /m/g_serial.ko /host/run/modules
 for file in $(grep "^g_serial " /m/order | cut -d' ' -f2-); do

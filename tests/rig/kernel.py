@@ -20,6 +20,7 @@ from deploy.image.initramfs import FILE, FOLDER, PROGRAM, Entry, archive
 STOCK = (
     "virtio_pci", "9pnet_virtio", "9p", "vivid", "i2c-dev", "i2c-stub", "snd-aloop", "dummy_hcd",
     "usb_f_acm", "g_serial", "cdc-acm", "kfifo_buf", "industrialio-triggered-buffer", "configfs",
+    "usb_f_mass_storage", "sd_mod", "usb-storage",
 )  # fmt: skip
 SOURCES = (
     "drivers/iio/dummy/*", "drivers/iio/industrialio-sw-*.c", "drivers/iio/industrialio-configfs.c",
