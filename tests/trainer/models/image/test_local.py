@@ -164,7 +164,7 @@ def test_it_finds_specks_in_float_and_in_int8(tmp_path: Path, masks: bool) -> No
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize(
-    ("lots", "said"), [(True, "cross-fitted heads scored them"), (False, "scored them itself")]
+    ("lots", "said"), [(True, "cross-fitted heads scored them"), (False, "scored them themselves")]
 )
 def test_it_says_whether_heads_without_a_group_scored(
     tmp_path: Path, lots: bool, said: str
