@@ -16,7 +16,7 @@ from edge_agent.contracts.vibration.views import Standard, standardise
 
 MIN_WINDOWS = 10
 """Windows below which a spread cannot be learnt. Fewer than 20 hold false alarms only because the
-spread is that of a prediction: of 8 to 20 windows on two rigs and simulated motors 0 to 2 %."""
+spread is that of a prediction: after ten on two rigs and a motor 0 to 3 %, after twenty 0.3 %."""
 
 TWO_SIDED = 1.96
 """Normal quantile of 97.5 %."""
