@@ -156,7 +156,8 @@ def _alike(runs: _Runs) -> float | None:
     """The correlation from which lines are a known condition's; None where lines do not tell.
 
     Two thirds of each condition make its lines, the last third is judged: as it is by its own, and
-    as what is unseen by those of the others, and stretched by its own.
+    as what is unseen by those of the others, and stretched by its own. A condition of one window
+    has none to judge.
     """
     cut = [max(1, 2 * len(one) // 3) for one in runs.lines]
     known = np.concatenate(
@@ -165,13 +166,15 @@ def _alike(runs: _Runs) -> float | None:
     same, other = [], []
     for place, (rows, end) in enumerate(zip(runs.lines, cut, strict=True)):
         judged = rows[end:]
+        if not len(judged):
+            continue
         likeness = judged @ known.T
         same.append(likeness[:, place])
         other.append(np.delete(likeness, place, axis=1).max(axis=1))
         other += [stretched(judged, runs.bins, by) @ known[place] for by in STRETCHES]
-    own, strange = np.concatenate(same), np.concatenate(other)
-    if not len(own):
+    if not same:
         return None
+    own, strange = np.concatenate(same), np.concatenate(other)
     unseen = float(np.quantile(strange, 1 - RARE))
     if unseen > MOST_COMMON or (own > unseen).mean() < TOLD:
         return None

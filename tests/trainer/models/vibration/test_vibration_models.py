@@ -214,6 +214,23 @@ def test_one_speed_alone_has_no_lines_that_tell(fans: Dataset) -> None:
     assert known.far == LEAST_FAR
 
 
+@pytest.mark.parametrize(("windows", "tell"), [(40, True), (1, False)], ids=["one", "both"])
+def test_a_speed_of_one_window_is_known_and_judges_no_other(
+    fans: Dataset, windows: int, tell: bool
+) -> None:
+    """One window makes its speed's lines, and none is left to say whether lines tell the speed."""
+    labels, groups = np.array([s.label for s in fans.samples]), np.array(fans.groups())
+    slow, fast = (
+        np.flatnonzero((labels == "normal") & (groups == speed)) for speed in ("slow", "fast")
+    )
+    train = np.concatenate([slow[:1], fast[:windows]])
+    split = Split(fans, train, fast[:20], np.flatnonzero(labels == "rattle"), "a speed of one")
+    known = run_experiment(split, FitConfig(model="mahalanobis"), "fan").spec.conditions
+    assert known is not None
+    assert (known.lines is not None) == tell
+    assert len(known.known_lines) == (2 if tell else 0)
+
+
 def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Dataset) -> None:
     labels = np.array([sample.label for sample in fans.samples])
     groups = np.array(fans.groups())
