@@ -29,7 +29,7 @@ from trainer.workflow.preparation import prepare_training, resolve
 if TYPE_CHECKING:
     import keras
 
-SIDES_PX = (320, 256, 224, 192, 160, 128, 96, 64)
+SIDES_PX = (1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 96, 64)
 LEAST_WINDOW = 128
 COMPARED = 3
 """Sizes of input whose accuracy is compared: the largest that fit."""
@@ -164,12 +164,17 @@ def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
 
 
 def _sizes(config: FitConfig, spec: object) -> Iterator[tuple[int, float, FitConfig]]:
-    """(size, its share of the work at the model's own size, configuration), the own size first."""
+    """(size, its share of the work at the model's own size, configuration), the own size first.
+
+    The size of a picture is its longer side.
+    """
     if isinstance(spec, ImageInput):
-        own = spec.width_px
+        own = max(spec.height_px, spec.width_px)
         smaller = [] if config.image.size_px else [px for px in SIDES_PX if px < own]
         for side in (own, *smaller):
-            image = config.image.model_copy(update={"size_px": side})
+            # Of another aspect the model finds its own size again, to the pixel, by itself only.
+            kept = side == own and spec.height_px != spec.width_px
+            image = config.image.model_copy(update={} if kept else {"size_px": side})
             yield side, (side / own) ** 2, config.model_copy(update={"image": image})
     elif isinstance(spec, VibrationInput):
         window, own = spec.window_samples, spec.window_samples

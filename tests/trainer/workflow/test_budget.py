@@ -6,14 +6,18 @@ import json
 import math
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.target_cost import find_cost
-from trainer.config.fit import FitConfig
+from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
+from trainer.models.image import local
+from trainer.training.api import NoOptions
 from trainer.workflow.budget import Variant, best, within_budget
 
 CNN = FitConfig(model="cnn", weights="none")
@@ -21,6 +25,18 @@ CNN = FitConfig(model="cnn", weights="none")
 
 def variant(name: str, ms: float, merit: float = math.nan, size: int = 96) -> Variant:
     return Variant(CNN, name, size, ms, merit)
+
+
+def pictures(folder: Path, height: int, width: int) -> Split:
+    """Grey noise of that size, sixteen a label."""
+    rng = np.random.default_rng(1)
+    for label in ("crack", "good"):
+        (folder / label).mkdir(parents=True)
+        for number in range(16):
+            picture = rng.normal(128, 6, (height, width)).astype(np.uint8)
+            cv2.imwrite(str(folder / label / f"{number:02d}.png"), picture)
+    (folder / "dataset.toml").write_text('task = "image-class"\ngood = ["good"]\n')
+    return plan_split(load_dataset(folder), CNN)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +102,20 @@ def test_a_vibration_model_halves_its_window(machines: Path) -> None:
     sizes = [int(name.split()[0]) for name in names]
     assert sizes == [sizes[0] // 2**halves for halves in range(len(sizes))]
     assert len(sizes) > 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(248, 100), (100, 1000)], ids=["tall", "wide"])
+def test_pictures_that_keep_their_aspect_are_as_long_as_the_variant_says(
+    tmp_path: Path, height: int, width: int
+) -> None:
+    split = pictures(tmp_path / "strips", height, width)
+    for budget_ms in (1e6, 100.0):
+        asked = FitConfig(model="local", target="rpi4", budget_ms=budget_ms)
+        config, found = within_budget(split, asked, SilentProgress())
+        assert found is not None
+        (name,) = [one.name for one in found.points if one.chosen]
+        spec = local.spec_of(split, config, NoOptions())
+        assert name == f"{max(spec.shape)} px"
+        assert ImageTable.model_validate(config.image.model_dump()) == config.image
+        if budget_ms == 1e6:
+            assert spec == local.spec_of(split, asked, NoOptions())
