@@ -29,7 +29,7 @@ from trainer.data.prepare import InputSpec
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
-from trainer.models.image.aspect import evenly, fitting_sides, is_long, median_sides
+from trainer.models.image.aspect import evenly, fitting_sides, median_sides
 from trainer.models.image.cross_fitting import with_validation
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.guessed_marks import with_guessed_marks
@@ -67,6 +67,9 @@ LOGITS = f"{FLOAT_PREFIX}stack"
 MARKED = 0.8
 """The share of the bad pictures that must have a mask for that."""
 
+STRIP = 2.0
+"""The aspect from which on `auto` takes this model for pictures without masks."""
+
 COPIES = 2
 """Augmented copies of each picture that the head of the whole picture is fitted on."""
 
@@ -94,13 +97,14 @@ class Stack:
 
 
 def suits(dataset: Dataset, config: FitConfig) -> bool:
-    """Whether readable masks mark small defects, or pictures without masks are long or large."""
+    """Whether readable masks mark small defects, or pictures without masks are long strips."""
     if _fault(dataset, config):
         return False
     bad = [dataset.samples[int(one)] for one in np.flatnonzero(dataset.is_bad())]
     marked = [one for one in bad if one.mask]
     if not marked:
-        return is_long(median_sides(dataset, range(len(dataset.samples)), config))
+        short, long = sorted(median_sides(dataset, range(len(dataset.samples)), config))
+        return long >= STRIP * short
     if len(marked) < MARKED * len(bad):
         return False
     masks = evenly([one.mask for one in marked])

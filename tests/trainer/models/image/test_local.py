@@ -107,13 +107,14 @@ def bare(dataset: Dataset) -> Dataset:
     return replace(dataset, samples=tuple(replace(one, mask="") for one in dataset.samples))
 
 
-def test_auto_takes_it_for_long_pictures_without_masks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [0.5, 0.89], ids=["a square", "a camera's 16:9"])
+def test_auto_takes_it_for_strips_without_masks_alone(width: float, tmp_path: Path) -> None:
     config = FitConfig(weights="imagenet")
     long = bare(load_dataset(specked(tmp_path)))
     assert choose_architecture(config, long).name == "local"
-    table = config.image.model_copy(update={"region": [0.0, 0.0, 0.5, 1.0]})
-    square = config.model_copy(update={"image": table})
-    assert choose_architecture(square, long).name == "transfer"
+    table = config.image.model_copy(update={"region": [0.0, 0.0, width, 1.0]})
+    shorter = config.model_copy(update={"image": table})
+    assert choose_architecture(shorter, long).name == "transfer"
 
 
 def test_auto_with_options_of_transfer_takes_transfer(tmp_path: Path) -> None:
