@@ -10,6 +10,9 @@ and leave it when the speed changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -29,6 +32,8 @@ Rows = NDArray[np.float64]
 
 SAME_SPEED = 0.05
 """Part of a known speed within which another one is the same: an induction motor slips so much."""
+MOST_NAMED = 6
+"""Known speeds that a reason names one by one."""
 WITHIN = 1.5
 """Spreads between conditions within which a feature says nothing."""
 FLOOR_BINS = 25
@@ -40,7 +45,9 @@ NEEDS_BASELINE = "needs a baseline"
 class KnownConditions(Strict):
     """What tells a known operating condition of a machine from another one."""
 
-    rpm: list[float] = Field(default=[], description="of the training recordings; empty: unknown")
+    rpm: list[float] = Field(
+        default=[], description="as distinct_speeds of the training's; empty: unknown"
+    )
     spread: list[float] = Field(
         min_length=1, description="of each feature from one condition to the next"
     )
@@ -70,10 +77,12 @@ class KnownConditions(Strict):
         return f"unlike the training by no more than another speed would be ({share})"
 
     def _other_speed(self, rpm: float) -> str:
-        away = min(abs(rpm / known - 1) for known in self.rpm)
-        if away <= SAME_SPEED:
+        nearest = min(self.rpm, key=lambda known: abs(rpm / known - 1))
+        if abs(rpm / nearest - 1) <= SAME_SPEED:
             return ""
         known = ", ".join(f"{one:g}" for one in self.rpm)
+        if len(self.rpm) > MOST_NAMED:
+            known = f"{min(self.rpm):g} to {max(self.rpm):g}, nearest {nearest:g}"
         return f"{rpm:g} rpm, the training knows {known}"
 
     def _has_known_lines(self, recording: Recording, spec: VibrationInput) -> bool:
@@ -82,6 +91,20 @@ class KnownConditions(Strict):
         found = lines_of(prepare_recording(recording, lines_input(spec, self.lines)))
         best = (found @ np.array(self.known_lines).T).max(axis=1)
         return float(best.mean()) >= self.alike
+
+
+def distinct_speeds(rpm: Iterable[float]) -> list[float]:
+    """The fewest of these speeds, in 1/min and ascending, that cover what all of them cover.
+
+    Each covers SAME_SPEED on both sides. Measured speeds lie close: one in about 10 % is left.
+    """
+    kept: list[float] = []
+    ordered = sorted(set(rpm))
+    for one, following in pairwise([*ordered, np.inf]):
+        reach = kept[-1] * (1 + SAME_SPEED) if kept else 0.0
+        if following * (1 - SAME_SPEED) > reach:
+            kept.append(one)
+    return kept
 
 
 def movement(raw: NDArray[np.floating], standard: Standard, spread: list[float] | Rows) -> float:

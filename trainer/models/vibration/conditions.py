@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.vibration.baseline import raw_features
 from edge_agent.contracts.vibration.conditions import (
     KnownConditions,
+    distinct_speeds,
     lines_input,
     lines_of,
     movement,
@@ -191,7 +192,9 @@ def stretched(lines: Rows, bins: int, by: float) -> Rows:
 
 
 def _known_rpm(training: Training) -> list[float]:
-    """The speeds of the training samples, each once; none where a sample does not state its own."""
+    """The distinct speeds of the training samples; none where a sample does not state its own."""
     found = [read_sample(training.dataset, int(one)).rpm for one in training.split.train]
     known = [rpm for rpm in found if rpm is not None]
-    return sorted({float(f"{rpm:.4g}") for rpm in known}) if len(known) == len(found) else []
+    if len(known) < len(found):
+        return []
+    return distinct_speeds(float(f"{rpm:.4g}") for rpm in known)

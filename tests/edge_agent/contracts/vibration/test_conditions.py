@@ -8,7 +8,9 @@ import pytest
 from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.baseline import raw_features, standard_of
 from edge_agent.contracts.vibration.conditions import (
+    SAME_SPEED,
     KnownConditions,
+    distinct_speeds,
     lines_input,
     lines_of,
     movement,
@@ -68,6 +70,32 @@ def known(rpm: tuple[float, ...] = (), far: float = 3.0, lines: bool = False) ->
 def test_a_stated_speed_decides(rpm: float, alarmed: bool, said: str) -> None:
     found = known((1000.0, 1500.0)).unknown(running(20, rpm=rpm), SPEC, alarmed=alarmed)
     assert found == said
+
+
+def test_many_known_speeds_are_named_by_their_range_and_the_nearest() -> None:
+    many = tuple(float(rpm) for rpm in range(600, 3001))
+    said = known(many).unknown(running(20, rpm=4000.0), SPEC, alarmed=False)
+    assert said == "4000 rpm, the training knows 600 to 3000, nearest 3000"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_distinct_speeds_cover_what_all_of_them_cover(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    measured = np.concatenate([rng.uniform(600, 1500, 1000), rng.uniform(2400, 3000, 30)])
+    kept = np.array(distinct_speeds(measured.tolist()))
+    asked = np.linspace(400, 4000, 7201)
+    of_all, of_kept = (
+        (np.abs(asked[:, None] / speeds - 1) <= SAME_SPEED).any(axis=1)
+        for speeds in (measured, kept)
+    )
+    assert np.array_equal(of_all, of_kept)
+    assert set(kept) <= set(measured)
+    assert len(kept) < 20
+
+
+def test_speeds_that_lie_apart_are_all_distinct() -> None:
+    assert distinct_speeds([1500.0, 1000.0, 1200.0, 1000.0]) == [1000.0, 1200.0, 1500.0]
+    assert distinct_speeds([]) == []
 
 
 def test_a_small_movement_may_be_another_speed_and_a_large_one_is_none() -> None:

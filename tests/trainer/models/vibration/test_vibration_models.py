@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -135,8 +136,6 @@ def test_same_seed_gives_the_same_network(bearings: Dataset) -> None:
 
 
 def test_recordings_without_speed_are_heard_in_hertz(bearings: Dataset) -> None:
-    from dataclasses import replace
-
     blind = [replace(s, conditions={}) for s in bearings.samples]
     spec = heard(bearings.with_samples(blind), features="envelope")
     assert "orders" not in {getattr(view, "scale", "") for view in spec.views}
@@ -229,6 +228,17 @@ def test_a_speed_of_one_window_is_known_and_judges_no_other(
     assert known is not None
     assert (known.lines is not None) == tell
     assert len(known.known_lines) == (2 if tell else 0)
+
+
+def test_a_detector_keeps_few_of_many_measured_speeds(fans: Dataset) -> None:
+    measured = np.random.default_rng(4).uniform(850, 950, len(fans.samples))
+    stated = [
+        replace(one, conditions={**one.conditions, "rpm": f"{rpm:.1f}"})
+        for one, rpm in zip(fans.samples, measured, strict=True)
+    ]
+    known = detector(fans.with_samples(stated), "mahalanobis", ("slow",)).spec.conditions
+    assert known is not None
+    assert 1 <= len(known.rpm) <= 3
 
 
 def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Dataset) -> None:
