@@ -2,7 +2,8 @@
 
 How long a variant runs is predicted by the target's cost table from its operators; how good it is
 is measured on training samples alone, out of fold or on synthetic defects. Where a model cannot
-compare its variants so, the largest input that fits is taken.
+compare its variants so, the largest input that fits is taken. A model that `auto` takes for the
+detail that it shows gives way to the usual one where it must show less.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from edge_agent.contracts.run_folder.metrics import BudgetMetrics, BudgetPoint
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig, Scalar
 from trainer.console.progress import Progress
+from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.split import Split
+from trainer.models.architectures import find_architecture
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
 from trainer.workflow.preparation import prepare_training, resolve
+from trainer.workflow.usual_look import MOST_COMPARED, ROUNDING
 
 if TYPE_CHECKING:
     import keras
@@ -61,6 +65,10 @@ def within_budget(
     cost = find_cost(target)
     architecture, _ = resolve(split, config)
     variants = list(_variants(split, config, architecture, target))
+    if usual := _usual_instead(split, config, architecture, variants[0].ms):
+        what = f"{architecture.name} at its own size is predicted to take {variants[0].ms:.3g} ms"
+        progress.say(f"{what} on {target}, the budget is {budget_ms:g} ms: {usual} is taken")
+        return within_budget(split, config.model_copy(update={"model": usual}), progress)
     fitting = [one for one in variants if one.ms <= budget_ms]
     if not fitting:
         least = min(one.ms for one in variants)
@@ -71,7 +79,7 @@ def within_budget(
             cure="allow more time, or take a smaller model with --model",
         )
     compared = _compared(split, architecture, fitting, progress)
-    chosen = best(compared, len(split.train))
+    chosen = best(compared, _one_sample(split, architecture))
     progress.say(f"for {target}, {budget_ms:g} ms: {chosen.name}, predicted {chosen.ms:.3g} ms")
     return chosen.config, BudgetMetrics(
         target=target,
@@ -90,15 +98,33 @@ def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> Bud
     return budget.model_copy(update={"predicted_ms": ms})
 
 
-def best(variants: Sequence[Variant], samples: int) -> Variant:
-    """The most accurate variant, and of those that differ by less than one of `samples` the
+def best(variants: Sequence[Variant], one_sample: float) -> Variant:
+    """The most accurate variant, and of those that are worse by no more than one sample counts the
     fastest; where nothing was measured the slowest of the largest input, which sees most.
     """
     known = [one for one in variants if not math.isnan(one.merit)]
     if not known:
         return max(variants, key=lambda one: (one.size, one.ms))
-    most = max(one.merit for one in known)
-    return min((one for one in known if one.merit > most - 1 / samples), key=lambda one: one.ms)
+    least = max(one.merit for one in known) - one_sample - ROUNDING
+    return min((one for one in known if one.merit >= least), key=lambda one: one.ms)
+
+
+def _one_sample(split: Split, architecture: Architecture[Any]) -> float:
+    """What one sample counts in a merit: classes count the same there, and detectors have none."""
+    if architecture.merits is None or architecture.scoring != "logits":
+        return 1 / len(split.train)
+    targets = split.dataset.targets()[split.train]
+    return worth_of_one(targets[evenly_by_class(targets, MOST_COMPARED)])
+
+
+def _usual_instead(
+    split: Split, config: FitConfig, architecture: Architecture[Any], own_ms: float
+) -> str:
+    """The task's usual model where `auto` took another one that is too slow at its own size."""
+    if config.model != "auto" or config.budget is None or own_ms <= config.budget[1]:
+        return ""
+    usual = find_architecture("auto", split.dataset.config.task, config.weights).name
+    return "" if usual == architecture.name else usual
 
 
 def _refuse_cluster() -> None:

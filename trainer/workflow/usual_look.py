@@ -1,7 +1,7 @@
 """How a network looks at a picture where no budget says so: its size, aspect and views.
 
 What a model offers is compared by what it is worth on training samples alone, out of fold. Of looks
-that differ by less than one sample the one that costs least is taken.
+that differ by less than one sample of the rarest class the one that costs least is taken.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from edge_agent.contracts.core.strict import validate
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
-from trainer.data.samples import Indices
+from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.split import Split
 from trainer.training.api import Architecture, Look
 from trainer.training.distributed import in_cluster
@@ -24,6 +22,8 @@ from trainer.workflow.preparation import prepare_training, resolve
 
 MOST_COMPARED = 400
 """Training samples by which looks are compared."""
+
+ROUNDING = 1e-9
 
 
 def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitConfig:
@@ -39,22 +39,30 @@ def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitC
         return looks[0].config
     few = _thinned(split)
     worth = [_worth(few, look, architecture, progress) for look in looks]
-    chosen = best_look(looks, worth, len(few.train))
-    told = ", ".join(f"{look.name} {value:.1%}" for look, value in zip(looks, worth, strict=True))
-    progress.say(f"looks at {chosen.name} ({architecture.merit_name}: {told})")
+    chosen = best_look(looks, worth, worth_of_one(few.dataset.targets()[few.train]))
+    progress.say(f"looks at {chosen.name} ({_told(looks, worth, architecture.merit_name)})")
     return chosen.config
 
 
-def best_look(looks: Sequence[Look], worth: Sequence[float], samples: int) -> Look:
-    """Of those within one of `samples` of the best the one of least work; the first look where
-    some look could not be compared.
+def best_look(looks: Sequence[Look], worth: Sequence[float], one_sample: float) -> Look:
+    """Of those that are worse than the best by no more than one sample counts the one of least
+    work; the first look where some look could not be compared.
     """
     if any(math.isnan(value) for value in worth):
         return looks[0]
-    near = [
-        look for look, value in zip(looks, worth, strict=True) if value > max(worth) - 1 / samples
-    ]
+    least = max(worth) - one_sample - ROUNDING
+    near = [look for look, value in zip(looks, worth, strict=True) if value >= least]
     return min(near, key=lambda look: look.work)
+
+
+def _told(looks: Sequence[Look], worth: Sequence[float], merit_name: str) -> str:
+    if any(math.isnan(value) for value in worth):
+        return (
+            "looks could not be compared, as a class has training samples of one group only: "
+            "take pictures of more groups, or set size_px and tta_views"
+        )
+    shares = [f"{look.name} {value:.1%}" for look, value in zip(looks, worth, strict=True)]
+    return f"{merit_name}: {', '.join(shares)}"
 
 
 def _worth(split: Split, look: Look, architecture: Architecture[Any], progress: Progress) -> float:
@@ -68,9 +76,5 @@ def _worth(split: Split, look: Look, architecture: Architecture[Any], progress: 
 
 def _thinned(split: Split) -> Split:
     """Up to MOST_COMPARED training samples; one validation sample, which nothing looks at."""
-    return replace(split, train=_evenly(split.train), val=split.val[:1])
-
-
-def _evenly(indices: Indices) -> Indices:
-    places = np.linspace(0, len(indices) - 1, min(len(indices), MOST_COMPARED))
-    return np.asarray(indices[places.round().astype(int)])
+    few = evenly_by_class(split.dataset.targets()[split.train], MOST_COMPARED)
+    return replace(split, train=split.train[few], val=split.val[:1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from trainer.data.split import Split, plan_split
 from trainer.models.image import local
 from trainer.training.api import NoOptions
 from trainer.workflow.budget import Variant, best, within_budget
+from trainer.workflow.preparation import resolve
 
 CNN = FitConfig(model="cnn", weights="none")
 
@@ -46,13 +48,13 @@ def split(plates: Path) -> Split:
 
 def test_the_most_accurate_is_taken_and_of_equals_the_fastest() -> None:
     several = [variant("slow", 30, 0.95), variant("same", 9, 0.945), variant("worse", 5, 0.93)]
-    assert best(several, samples=100).name == "same"
-    assert best(several, samples=1000).name == "slow"
+    assert best(several, one_sample=1 / 100).name == "same"
+    assert best(several, one_sample=1 / 1000).name == "slow"
 
 
 def test_where_nothing_was_measured_the_largest_input_is_taken() -> None:
     several = [variant("small", 3, size=96), variant("large", 9, size=224)]
-    assert best(several, samples=100).name == "large"
+    assert best(several, one_sample=1 / 100).name == "large"
 
 
 def test_without_target_and_budget_nothing_is_changed(split: Split) -> None:
@@ -119,3 +121,22 @@ def test_pictures_that_keep_their_aspect_are_as_long_as_the_variant_says(
         assert ImageTable.model_validate(config.image.model_dump()) == config.image
         if budget_ms == 1e6:
             assert spec == local.spec_of(split, asked, NoOptions())
+
+
+def test_auto_takes_the_usual_model_where_one_for_small_defects_must_shrink(
+    tmp_path: Path,
+) -> None:
+    few = pictures(tmp_path / "plates", 96, 96)
+    mask = np.zeros((96, 96), np.uint8)
+    mask[40:44, 40:44] = 255
+    cv2.imwrite(str(few.dataset.root / "mask.png"), mask)
+    samples = [
+        replace(one, mask="mask.png" if one.label == "crack" else "") for one in few.dataset.samples
+    ]
+    split = replace(few, dataset=replace(few.dataset, samples=tuple(samples)))
+    asked = FitConfig(target="rpi4", budget_ms=1e6, image=ImageTable(size_px=96))
+    config, found = within_budget(split, asked, SilentProgress())
+    assert found is not None
+    assert resolve(split, config)[0].name == "local"
+    tight = asked.model_copy(update={"budget_ms": 0.9 * found.predicted_ms})
+    assert within_budget(split, tight, SilentProgress())[0].model == "transfer"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import pytest
 
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
+from trainer.data.class_sample import worth_of_one
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
 from trainer.models.image import transfer
@@ -51,12 +53,40 @@ def long_pictures(folder: Path) -> Path:
 
 
 def test_of_looks_within_one_sample_the_cheaper_is_taken() -> None:
-    assert best_look([DEAR, CHEAP], [0.95, 0.945], samples=100) is CHEAP
-    assert best_look([DEAR, CHEAP], [0.95, 0.93], samples=100) is DEAR
+    assert best_look([DEAR, CHEAP], [0.95, 0.945], one_sample=1 / 100) is CHEAP
+    assert best_look([DEAR, CHEAP], [0.95, 0.93], one_sample=1 / 100) is DEAR
+
+
+def test_one_rare_part_is_no_reason_for_a_dearer_look() -> None:
+    targets = np.repeat([0, 1], [390, 10])
+    dear, cheap = (1 - wrong / 10 / 2 for wrong in (1, 2))
+    assert best_look([DEAR, CHEAP], [dear, cheap], worth_of_one(targets)) is CHEAP
+    assert best_look([DEAR, CHEAP], [dear, cheap - 0.05], worth_of_one(targets)) is DEAR
+
+
+class Said(SilentProgress):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.lines.append(sentence)
+
+
+def test_looks_that_could_not_be_compared_are_said_so(tmp_path: Path) -> None:
+    dataset = load_dataset(long_pictures(tmp_path / "strips"))
+    one_lot = [replace(one, group=one.label) for one in dataset.samples]
+    config = TRANSFER.model_copy(update={"image": ImageTable(size_px=64)})
+    split = replace(plan_split(dataset, config), dataset=replace(dataset, samples=tuple(one_lot)))
+    said = Said()
+    with_usual_look(split, config, said)
+    assert "could not be compared" in said.lines[-1]
+    assert "nan" not in said.lines[-1]
 
 
 def test_where_a_look_cannot_be_compared_the_first_is_taken() -> None:
-    assert best_look([DEAR, CHEAP], [math.nan, 0.9], samples=100) is DEAR
+    assert best_look([DEAR, CHEAP], [math.nan, 0.9], one_sample=1 / 100) is DEAR
 
 
 @pytest.mark.parametrize(

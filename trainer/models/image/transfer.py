@@ -19,6 +19,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.data.augment import augment
+from trainer.data.class_sample import evenly_by_class
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image.aspect import STEP, fitting_sides, is_long, median_sides
@@ -183,7 +184,7 @@ def merits(
     if training.config.weights == "none":
         return [float("nan")] * len(several)
     inputs = training.train.inputs
-    chosen = np.linspace(0, len(inputs) - 1, min(len(inputs), MOST_COMPARED)).round().astype(int)
+    chosen = evenly_by_class(training.train_targets, MOST_COMPARED)
     targets, groups = training.train_targets[chosen], _groups(training)[chosen]
     known: dict[int, list[Floats]] = {}
     found = []
