@@ -17,7 +17,7 @@ STEP = 32
 LONG, LARGE_PX = 1.5, 1000 * 1000
 """The aspect, and the pixels, from which on a picture is long or large."""
 
-MOST_LOOKED_AT = 60
+MOST_LOOKED_AT = 30
 """Pictures by which sizes and masks are judged."""
 
 Item = TypeVar("Item")
@@ -58,6 +58,6 @@ def fitting_sides(
 
 
 def evenly(several: Sequence[Item]) -> Sequence[Item]:
-    """Some MOST_LOOKED_AT of them, evenly spaced."""
-    step = max(1, len(several) // MOST_LOOKED_AT)
-    return several[::step]
+    """At most MOST_LOOKED_AT of them, evenly spaced."""
+    places = np.linspace(0, len(several) - 1, min(len(several), MOST_LOOKED_AT))
+    return [several[int(one)] for one in places.round()]

@@ -121,14 +121,33 @@ def rows_of(
     dtype: DTypeLike = np.float32,
 ) -> list[Floats]:
     """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
-    rows: list[list[Floats]] = []
+    rows = Filled(len(inputs))
     with training.progress.steps(what, len(inputs)) as bar:
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH].astype(np.float32)
-            rows.append(listed(network.predict_on_batch(batch), dtype))
+            rows.add(listed(network.predict_on_batch(batch), dtype))
             for _ in range(len(batch)):
                 bar.advance()
-    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+    return rows.columns
+
+
+class Filled:
+    """Batches of several outputs, written into arrays of `total` rows: joined at the end they would
+    need twice the memory.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total, self._row = total, 0
+        self.columns: list[Floats] = []
+
+    def add(self, batch: list[Floats]) -> None:
+        """The next rows, (B, ...) of each output."""
+        if not self.columns:
+            self.columns = [np.empty((self._total, *one.shape[1:]), one.dtype) for one in batch]
+        end = self._row + len(batch[0])
+        for column, one in zip(self.columns, batch, strict=True):
+            column[self._row : end] = one
+        self._row = end
 
 
 def listed(outputs: object, dtype: DTypeLike = np.float32) -> list[Floats]:

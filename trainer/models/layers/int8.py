@@ -24,6 +24,7 @@ from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import (
     BATCH,
     FEATURES,
+    Filled,
     Floats,
     inputs_with_defects,
     listed,
@@ -80,7 +81,7 @@ class FeatureReader:
     ) -> list[Floats]:
         """The features of the int8 backbone alone; `layer` itself is computed in float."""
         head = self._network.get_layer(layer)
-        rows: list[list[Floats]] = []
+        rows = Filled(len(inputs))
         taps: list[list[Floats]] = []
         with self._training.progress.steps(f"features of {what} in int8", len(inputs)) as bar:
             for index, outputs in enumerate(int8_outputs(self._payload, inputs)):
@@ -88,9 +89,9 @@ class FeatureReader:
                 bar.advance()
                 if len(taps) == BATCH or index == len(inputs) - 1:
                     given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.append(listed(head.predict_on_batch(given), dtype))
+                    rows.add(listed(head.predict_on_batch(given), dtype))
                     taps = []
-        return [np.concatenate(column) for column in zip(*rows, strict=True)]
+        return rows.columns
 
 
 def converted(network: keras.Model, samples: Tensor) -> bytes:
