@@ -184,10 +184,11 @@ def test_a_cut_or_altered_release_is_refused_and_changes_nothing(line: Line) -> 
         with pytest.raises(LinesideError):
             hand_over(line).bring(release)
         release.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        before = journal_of(line.root)
         try:  # a byte of the ZIP's own dates may change: what is in it is what was signed
             hand_over(line).bring(release)
         except LinesideError:
-            assert journal_of(line.root) is None
+            assert journal_of(line.root) == before
         else:
             hand_over(line).give_back("next")
     assert version(line) == "1.0.0"
