@@ -11,6 +11,7 @@ decides how much each of them counts.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,6 +60,10 @@ LEAST_SIDE = 224
 
 CALIBRATION_PX = 120 * 320 * 320
 """Pixels of all calibration pictures together: as many as a detector takes."""
+
+BYTES_PER_PX = 7 + 2 * 3
+"""Memory of a fit: cells in float16 (2.4 MB of 512x672 px on EfficientNet-Lite0), and two copies of
+the pixels."""
 
 SMALL = 0.01
 """The median share of a picture under its mask up to which `auto` takes this model."""
@@ -124,7 +129,25 @@ def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     longest_px = config.image.size_px
     sides = fitting_sides(height, width, longest_px, least_side=LEAST_SIDE, most_px=MOST_PX)
     spec = image_spec(config, LEAST_SIDE)
+    tiles = config.image.tile_rows * config.image.tile_columns
+    pictures = (len(split.train) + len(split.val)) * tiles
+    refuse_memory(pictures, sides, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return spec.model_copy(update={"height_px": sides[0], "width_px": sides[1]})
+
+
+def refuse_memory(pictures: int, sides: tuple[int, int], memory_bytes: int) -> None:
+    """Raise ConfigError where a fit on so many pictures needs more than the computer has."""
+    needed = pictures * sides[0] * sides[1] * BYTES_PER_PX
+    if needed <= memory_bytes:
+        return
+    fitting = max(sides) * (memory_bytes / needed) ** 0.5
+    raise ConfigError(
+        f"cells of {pictures} pictures of {sides[1]}x{sides[0]} px need about "
+        f"{needed / (1 << 30):.0f} GB of memory, this computer has {memory_bytes / (1 << 30):.0f}",
+        where="--model local",
+        cure=f"set [image] size_px to {int(fitting) // 32 * 32} or less, take fewer pictures, or "
+        "take --model transfer",
+    )
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:

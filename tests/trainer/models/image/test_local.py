@@ -45,6 +45,15 @@ def test_a_picture_keeps_its_aspect(
     assert found == sides
 
 
+def test_pictures_that_memory_cannot_hold_are_refused_with_a_size_that_it_can() -> None:
+    eight_gb = 8 << 30
+    with pytest.raises(ConfigError, match="21 GB of memory, this computer has 8") as refused:
+        local.refuse_memory(5000, (512, 672), eight_gb)
+    side = int(str(refused.value).split("size_px to ")[1].split()[0])
+    local.refuse_memory(5000, (side * 512 // 672, side), eight_gb)
+    local.refuse_memory(1500, (512, 672), eight_gb)
+
+
 def test_the_last_regression_trusts_the_score_that_tells() -> None:
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 1, 2], 40)
