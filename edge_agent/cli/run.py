@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -197,10 +196,11 @@ def _audit_recorder(
         return None
     from edge_agent.audit.recorder import AuditRecorder
     from edge_agent.contracts.core.files import sha256_hex
+    from edge_agent.contracts.core.own_version import own_version
 
     folder = config.station.state_dir / "audit"
     recorder = AuditRecorder(folder, config.audit, clock=clock)
-    recorder.start({"version": version("lineside"), "station_toml": sha256_hex(path.read_bytes())})
+    recorder.start({"version": own_version(), "station_toml": sha256_hex(path.read_bytes())})
     ending.callback(recorder.close)
     return recorder
 

@@ -9,11 +9,11 @@ import secrets
 import sys
 import threading
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.own_version import own_version
 
 if TYPE_CHECKING:
     from edge_agent.web.config import WebTable
@@ -74,7 +74,7 @@ def _serve(
     folder.mkdir(parents=True, exist_ok=True)
     audit = AuditRecorder(folder / "state" / "audit", AuditTable(), clock=clock)
     ending.callback(audit.close)
-    audit.start({"version": version("lineside"), "commissioning": str(path)})
+    audit.start({"version": own_version(), "commissioning": str(path)})
     page = SetupPage(path, table, clock=clock, record=audit.change, started=started)
     ending.callback(page.close)
     _someone_can_log_in(page.users)

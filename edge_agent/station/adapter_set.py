@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.decide.causes import cause
 from edge_agent.messaging.adapter import Adapter, AdapterStation, Delivery, build_adapter
 from edge_agent.station.config import StationConfig
@@ -21,7 +21,7 @@ class AdapterSet:
     def __init__(self, config: StationConfig, clock: Clock) -> None:
         station = AdapterStation(
             config.station.id,
-            version("lineside"),
+            own_version(),
             config.mqtt,
             cause,
             config.station.state_dir,

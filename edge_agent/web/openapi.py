@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.web.access import COOKIE
 from edge_agent.web.api_models import Problem
 from edge_agent.web.operation import Operation
@@ -31,7 +31,7 @@ def openapi(operations: Iterable[Operation]) -> dict[str, Any]:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Lineside station", "version": version("lineside")},
+        "info": {"title": "Lineside station", "version": own_version()},
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from edge_agent.contracts.core.clock import Clock
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.health.board.heat import THERMAL, temperature_c
 from edge_agent.health.board.memory import rss_mb
 from edge_agent.health.board.wall_clock import clock_synchronised
@@ -49,7 +49,7 @@ class Machine:
         disk = shutil.disk_usage(_existing(self._state_dir))
         traffic = self._traffic()
         return SystemView(
-            version=version("lineside"),
+            version=own_version(),
             disk_free_mb=disk.free / (1 << 20),
             disk_total_mb=disk.total / (1 << 20),
             temperature_c=temperature_c(self._thermal),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import shutil
 from email.parser import HeaderParser
-from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
 
 from packaging.version import Version
 
 from deploy.signing.wheel_release import release_agent
+from edge_agent.contracts.core.own_version import own_version
 from tests.signing_kit import Workshop
 from tests.wheel_kit import write_wheel
 
 
 def release_next_agent(workshop: Workshop, wheels: Path) -> str:
     """Release the wheels in the folder `wheels` with a later version of lineside; that version."""
-    now = Version(version("lineside"))
+    now = Version(own_version())
     new = f"{now.major}.{now.minor}.{now.micro + 1}"
     folder = workshop.folder / "agent-wheels"
     shutil.copytree(wheels, folder)

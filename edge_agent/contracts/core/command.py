@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import NoReturn, TypeAlias
 
 from edge_agent.contracts.core.completion import SHELLS, CompletionAction
 from edge_agent.contracts.core.errors import LinesideError
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.contracts.core.printable import printable
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -89,7 +89,7 @@ class Program:
             description=self.description,
             epilog=self.epilog,
         )
-        said = f"{self.name} {version('lineside')}"
+        said = f"{self.name} {own_version()}"
         top.add_argument("--version", action="version", version=said)
         top.add_argument(
             "--completion",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
@@ -12,13 +14,28 @@ UPDATE_FIRST = (
     "self-update start`; a workshop: install that version of Lineside"
 )
 
+PROJECT = "lineside"
+TREE = Path(__file__).parents[3]
+
 
 @cache
 def own_version() -> str:
-    """As its wheel says; empty for a tree that was not installed."""
+    """As the tree that it runs from says, else as its wheel; empty where neither does.
+
+    An editable install goes on saying what its tree was when it was installed.
+    """
     try:
-        return version("lineside")
+        return version_of_tree(TREE) or version(PROJECT)
     except PackageNotFoundError:
+        return ""
+
+
+def version_of_tree(folder: Path) -> str:
+    """As the pyproject.toml of a tree of Lineside says; empty where `folder` is none."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+        return str(project["version"]) if project["name"] == PROJECT else ""
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from typing import Any
 
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.contracts.wire.schemas import schema_of
 from edge_agent.contracts.wire.stream import Stream
 from edge_agent.contracts.wire.streams import STREAMS
@@ -27,7 +27,7 @@ def asyncapi() -> str:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Lineside station",
-            "version": version("lineside"),
+            "version": own_version(),
             "description": "What an inspection station publishes on MQTT, and what it listens to.",
             "license": {"name": "Apache-2.0"},
         },

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.update.updater import Call, Updater
 
 if TYPE_CHECKING:
@@ -68,9 +69,8 @@ def _server(call: Call) -> DdiServer:
 
 def _attributes(options: argparse.Namespace) -> dict[str, str]:
     import os
-    from importlib.metadata import version
 
-    return {"station": options.id, "lineside": version("lineside"), "machine": os.uname().machine}
+    return {"station": options.id, "lineside": own_version(), "machine": os.uname().machine}
 
 
 UPDATER = Updater("a client of hawkBit", _add_options, _run)

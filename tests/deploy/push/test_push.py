@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from deploy.__main__ import main
 from deploy.push.host import Host, parse_host
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.contracts.model.bundle import read_bundle
 from tests.deploy import sshd
 from tests.signing_kit import Workshop, open_workshop
@@ -80,7 +80,7 @@ def test_local_line_from_push_to_rollback(
     assert main(["status", str(root), "--json"]) == 0
     (slot,) = json.loads(capsys.readouterr().out)
     assert (slot["version"], slot["previous"], slot["fault"]) == ("1.1.0", "1.0.0", "")
-    assert slot["agent"] == version("lineside")
+    assert slot["agent"] == own_version()
     assert push(workshop.signed("1.0.0"), str(root)) == 1
     assert "1.0.0 is older than 1.1.0" in capsys.readouterr().err
     assert main(["rollback", str(root)]) == 0

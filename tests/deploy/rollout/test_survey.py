@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from deploy.__main__ import main
 from deploy.rollout.inventory import Inventory, StationRow
 from deploy.rollout.survey import survey
+from edge_agent.contracts.core.own_version import own_version
 from edge_agent.update.slots import install
 from tests.signing_kit import open_workshop
 
@@ -39,9 +39,9 @@ def test_every_station_is_shown_with_its_faults(plant: Path, capsys: Shown) -> N
     assert good["bundles"][0]["version"] == "1.0.0"
     assert "brightness.bundle" in damaged["bundles"][0]["fault"]
     assert (empty["bundles"], empty["fault"]) == ([], "")
-    assert (good["agent"], empty["agent"]) == (version("lineside"),) * 2
+    assert (good["agent"], empty["agent"]) == (own_version(),) * 2
     main(["status", "--stations", str(plant)])
-    assert f"good: brightness 1.0.0 (agent {version('lineside')})\n" in capsys.readouterr().out
+    assert f"good: brightness 1.0.0 (agent {own_version()})\n" in capsys.readouterr().out
 
 
 def test_a_station_out_of_reach_hides_no_other(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_station_out_of_reach_hides_no_other(tmp_path: Path) -> None:
     far, near = survey(Inventory(station=rows, ssh_config=Path("/dev/null")))
     assert (far.reached, far.is_well, near.reached, near.is_well) == (False, False, True, True)
     assert far.line().startswith("far: nobody@127.0.0.1: cannot be reached by ssh")
-    assert near.line() == f"near: no bundles (agent {version('lineside')})"
+    assert near.line() == f"near: no bundles (agent {own_version()})"
 
 
 def test_one_of_host_and_inventory_is_named(capsys: Shown) -> None:

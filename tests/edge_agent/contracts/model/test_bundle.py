@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
-from edge_agent.contracts.core.own_version import own_version
+from edge_agent.contracts.core.own_version import is_older, own_version
 from edge_agent.contracts.model.bundle import (
     Bundle,
     archive,
@@ -22,7 +22,7 @@ from edge_agent.contracts.model.bundle import (
     signed_bundle,
     write_bundle,
 )
-from edge_agent.contracts.model.manifest import FORMAT_VERSION, Manifest
+from edge_agent.contracts.model.manifest import FORMAT_VERSION, OLDEST_AGENT, Manifest
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -156,7 +156,9 @@ def test_keys_of_a_manifest_are_those_of_its_format() -> None:
     """A key more or less: an agent that is out there refuses it. Then a new FORMAT_VERSION, and
     OLDEST_AGENT the first version that reads it, say so; this sum is of format 2."""
     text = json.dumps(sorted(words_of(Manifest.model_json_schema())))
-    assert (FORMAT_VERSION, sha256_hex(text.encode())[:16]) == (2, "8c5569e5a9cc92e3")
+    found = (FORMAT_VERSION, OLDEST_AGENT, sha256_hex(text.encode())[:16])
+    assert found == (2, "0.2.0", "8c5569e5a9cc92e3")
+    assert not is_older(own_version(), OLDEST_AGENT)
 
 
 def words_of(schema: object, at: str = "") -> Iterator[str]:
