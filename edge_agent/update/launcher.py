@@ -194,18 +194,24 @@ class Launcher:
     def _child(self, slot: str) -> Iterator[subprocess.Popen[bytes]]:
         """The agent of a slot as a child, which gets our signals and is ended at last."""
         environment = {key: text for key, text in os.environ.items() if key != "WATCHDOG_PID"}
-        agent = subprocess.Popen(self._command(slot), env=environment)
+        started: list[subprocess.Popen[bytes]] = []
 
         def pass_on(number: int, _: object) -> None:
             self._stopping.set()
-            if agent.poll() is None:
-                agent.send_signal(number)
+            for agent in started:
+                if agent.poll() is None:
+                    agent.send_signal(number)
 
+        # Before it starts: a stop in the moment after would leave it behind, alone.
         before = {one: signal.signal(one, pass_on) for one in SIGNALS}
         try:
-            yield agent
+            started.append(subprocess.Popen(self._command(slot), env=environment))
+            if self._stopping.is_set():
+                started[0].terminate()
+            yield started[0]
         finally:
-            _end(agent)
+            for agent in started:
+                _end(agent)
             for one, handler in before.items():
                 signal.signal(one, handler)
 

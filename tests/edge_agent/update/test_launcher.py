@@ -186,13 +186,30 @@ def test_a_service_manager_is_asked_for_time_while_the_trial_goes_on(
         assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000"
 
 
-def test_a_persons_stop_is_passed_on_and_not_counted(root: Path) -> None:
+SLOW_START = """
+import subprocess, sys, time
+from edge_agent.__main__ import main
+start = subprocess.Popen
+def late(*words, **given):
+    child = start(*words, **given)
+    time.sleep(2)
+    return child
+subprocess.Popen = late
+sys.exit(main(sys.argv[1:]))
+"""
+"""The verb on a computer that gives the launcher no time after it has started the agent."""
+
+
+@pytest.mark.parametrize(
+    "program", [["-m", "edge_agent"], ["-c", SLOW_START]], ids=["watched", "just started"]
+)
+def test_a_persons_stop_is_passed_on_and_not_counted(program: list[str], root: Path) -> None:
     """By the verb, in a process of its own, which gets the signal."""
     agent(root, NEW, ARMS)
     config = root / "station.toml"
     config.write_text("")
     words = ["launch", str(config), "--hold", "1000"]
-    launcher = subprocess.Popen([sys.executable, "-m", "edge_agent", *words])
+    launcher = subprocess.Popen([sys.executable, *program, *words])
     try:
         wait_until((root / "state" / "state.json").exists, 60)
         launcher.send_signal(signal.SIGTERM)
