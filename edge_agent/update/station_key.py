@@ -27,9 +27,9 @@ from edge_agent.contracts.model.bundle import ENCRYPTED
 from edge_agent.contracts.model.encrypted import decrypt_bundle
 from edge_agent.update.folder import read_below, remove_below, write_below
 from edge_agent.update.tpm import Tpm
-from edge_agent.update.tpm_key import read_from_tpm, seal_in_tpm
+from edge_agent.update.tpm_key import FOLDER, read_from_tpm, seal_in_tpm
 
-FOLDER, STATION, REPORT = "keys", "station.pem", "report.pem"
+STATION, REPORT = "station.pem", "report.pem"
 
 Key = TypeVar("Key", X25519PrivateKey, Ed25519PrivateKey)
 

@@ -28,11 +28,6 @@ class TpmKey(Strict):
     sealed: Sealed
 
 
-def is_in_tpm(root: Path) -> bool:
-    """Whether the station's key is sealed by a TPM; raises StorageError."""
-    return read_below(root, FOLDER, NAME) is not None
-
-
 def read_from_tpm(root: Path, tpm: Tpm) -> X25519PrivateKey | None:
     """The key, in memory; None for a station whose key no TPM seals.
 
