@@ -53,12 +53,8 @@ def pool_classes(
         def getresponse(self) -> Any:
             return measured(super().getresponse())
 
-    class Sealed(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return cut.watched(super()._new_conn())
-
-        def getresponse(self) -> Any:
-            return measured(super().getresponse())
+    class Sealed(Plain, HTTPSConnection):
+        """The same under TLS."""
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = Plain
