@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import threading
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
+from edge_agent.contracts.core.cut_off import cut_after
 from edge_agent.contracts.core.errors import DeviceError
 
 LOG = logging.getLogger("lineside.http")
@@ -114,19 +114,11 @@ class _Server(ThreadingMixIn, HTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         # A limit for each read would let a client that sends a byte now and then stay for ever.
-        cut = threading.Timer(self._client_s, _cut_off, (request,))
-        cut.daemon = True
-        cut.start()
         try:
-            super().process_request_thread(request, client_address)
+            with cut_after(self._client_s) as cut:
+                super().process_request_thread(cut.watched(request), client_address)
         finally:
-            cut.cancel()
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         LOG.debug("a client has gone", exc_info=True)
-
-
-def _cut_off(request: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it may have gone by itself at this moment
-        request.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Requests that end at a deadline, however slowly the other end drips its bytes.
+"""Connections that end at a deadline, however slowly the other end drips its bytes.
 
 A timeout of a socket begins anew with each byte; here a timer shuts the connection down.
 """
