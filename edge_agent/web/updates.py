@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
 from pydantic import Field
 
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, LinesideError, RollbackError, StorageError
+from edge_agent.contracts.core.own_version import is_older
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.update.bundle_update import journal_of, opened
@@ -211,14 +211,7 @@ def _row(slot: SlotStatus) -> SlotRow:
         version=slot.version,
         sha256=slot.sha256,
         other=slot.previous if slot.previous != slot.version else "",
-        other_is_newer=_is_newer(slot.previous, slot.version),
+        other_is_newer=is_older(slot.version, slot.previous),
         min_version=slot.min_version,
         fault=slot.fault,
     )
-
-
-def _is_newer(one: str, than: str) -> bool:
-    try:
-        return Version(one) > Version(than)
-    except InvalidVersion:
-        return False
