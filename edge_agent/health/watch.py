@@ -35,11 +35,7 @@ from edge_agent.health.faults import (
 )
 from edge_agent.health.limits import LimitWatch, Missing, NewestWatch
 from edge_agent.health.marks import LEAST_LIKENESS, MARK_PX, SMALL_PX, camera_pose
-from edge_agent.health.picture import (
-    CELLS_ACROSS,
-    CELLS_DOWN,
-    measure_picture,
-)
+from edge_agent.health.picture import CELLS_ACROSS, CELLS_DOWN, measure_picture
 from edge_agent.health.signal import measure_signal
 from edge_agent.health.spots import SpotGauge
 from edge_agent.health.unrest import Unrest, Unsettled
@@ -208,8 +204,12 @@ class _Values:
             for name, limit in learned.limits.items()
         }
         self._missing = Missing()
-        self.is_off = False
         self._drifts = {name: DriftTest(one) for name, one in learned.references.items()}
+
+    @property
+    def is_off(self) -> bool:
+        """Whether a value is beyond its limit, a fault or not yet."""
+        return any(watch.is_off for watch in self._watches.values())
 
     def add(self, values: Mapping[str, float], signs: Mapping[str, float] = NONE) -> None:
         """Take the values of an item. signs: newest signs of causes whose own value is slower, in
@@ -229,7 +229,6 @@ class _Values:
             self._off.pop("veil", None)  # what cannot be told any more explains nothing
         self.odd = self._odd_one(values)
         beyond = {name: much for name, much in self._off.items() if means(name, much, 1.0)}
-        self.is_off = any(watch.is_off for watch in self._watches.values())
         found = []
         if beyond:
             for name, much in explained(beyond, self._off, self._newest(signs)).items():
