@@ -74,8 +74,7 @@ class Relay(Generic[T]):
         with self._change:
             self._queue.append(one)
             self._bytes += one.size
-            gone = [self._drop_one() for _ in iter(self._is_beyond, False)]
-            gone += self._drop_rest() if self._closed else []
+            gone = self._drop_beyond()
             self._change.notify()
         for dropped in gone:
             self._on_drop(dropped)
@@ -88,18 +87,23 @@ class Relay(Generic[T]):
         self._thread.join(limit_s)
         with self._change:
             self._closed = True
-            gone = self._drop_rest()
+            gone = self._drop_beyond()
         for dropped in gone:
             self._on_drop(dropped)
         if gone:
             LOG.warning("%s: %d were dropped, they still waited at the end", self._name, len(gone))
 
+    def _drop_beyond(self) -> list[T]:
+        """What may wait no longer; all of it once the relay is closed."""
+        gone = []
+        while self._is_beyond():
+            gone.append(self._drop_one())
+        return gone
+
     def _is_beyond(self) -> bool:
         count = len(self._queue)
-        return count > self._most or (count > 1 and self._bytes > self._most_bytes)
-
-    def _drop_rest(self) -> list[T]:
-        return [self._drop_one() for _ in range(len(self._queue))]
+        most = 0 if self._closed else self._most
+        return count > most or (count > 1 and self._bytes > self._most_bytes)
 
     def _drop_one(self) -> T:
         # min() takes the first of those alike, the oldest.
