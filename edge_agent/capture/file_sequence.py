@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from edge_agent.capture.source import EndOfSource
-from edge_agent.contracts.core.errors import DeviceError
+from edge_agent.contracts.core.errors import DeviceError, InputError
 from edge_agent.contracts.core.files import files_below
+
+T = TypeVar("T")
 
 
 class FileSequence:
@@ -62,3 +66,41 @@ class FileSequence:
             if found:
                 return found
         return []
+
+
+class FileItems(Generic[T]):
+    """What lies in the files of a sequence, one after the other, each with its part id.
+
+    read: the items of a file, with their part ids; raises InputError for a file that has none.
+    """
+
+    def __init__(
+        self, files: FileSequence, read: Callable[[Path], Iterator[tuple[str, T]]]
+    ) -> None:
+        self._files = files
+        self._read = read
+        self._items: Iterator[tuple[str, T]] = iter(())
+        self._ahead: tuple[str, T | InputError] | None = None
+
+    def open(self) -> None:
+        """List the files and read the first item; raises DeviceError when there are no files."""
+        self._files.open()
+        if self._ahead is None:
+            with suppress(EndOfSource):  # next() says it
+                self._ahead = self._find()
+
+    def next(self) -> tuple[str, T | InputError]:
+        """The next item, or why a file has none; raises EndOfSource after the last file."""
+        found, self._ahead = self._ahead or self._find(), None
+        return found
+
+    def _find(self) -> tuple[str, T | InputError]:
+        found = next(self._items, None)
+        while found is None:
+            path = self._files.pop()
+            try:
+                self._items = self._read(path)
+                found = next(self._items, None)
+            except InputError as error:
+                return self._files.part_id(path), error
+        return found

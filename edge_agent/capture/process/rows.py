@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from edge_agent.capture.counter import ItemCounter
-from edge_agent.capture.file_sequence import FileSequence
+from edge_agent.capture.file_sequence import FileItems, FileSequence
 from edge_agent.capture.rate_limiter import RateLimiter
-from edge_agent.capture.source import EndOfSource, RateHz, SourceDriver, SourceTable
+from edge_agent.capture.source import RateHz, SourceDriver, SourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import ProcessRow, Unreadable
@@ -54,40 +53,23 @@ class RowReplay:
         self._counter = ItemCounter(name, clock)
         self._rate = RateLimiter(config.rate_hz, clock)
         self._files = FileSequence(config.path, config.suffixes, "table")
-        self._rows: Iterator[tuple[str, Row]] = iter(())
-        self._ahead: tuple[str, Row | InputError] | None = None
+        self._rows = FileItems(self._files, self._read)
 
     def open(self) -> None:
         """List the tables and read the first; raises DeviceError when there are none."""
-        self._files.open()
-        if not self._counter.seq and self._ahead is None:
-            with suppress(EndOfSource):  # next() says it
-                self._ahead = self._find()
+        self._rows.open()
 
     def next(self, timeout_s: float) -> ProcessRow | Unreadable | None:
         """The next row; EndOfSource after the last table."""
         if not self._rate.wait(timeout_s):
             return None
-        (part_id, found), self._ahead = self._ahead or self._find(), None
+        part_id, found = self._rows.next()
         if isinstance(found, InputError):
             return Unreadable(str(found), *self._counter.stamp(), part_id)
         return ProcessRow(found, *self._counter.stamp(), part_id)
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _find(self) -> tuple[str, Row | InputError]:
-        """The next row, or why a file has none; raises EndOfSource."""
-        found = next(self._rows, None)
-        while found is None:
-            path = self._files.pop()
-            try:
-                self._rows = self._read(path)
-                found = next(self._rows, None)
-            except InputError as error:
-                return self._files.part_id(path), error
-            self._counter.skip()
-        return found
 
     def _read(self, path: Path) -> Iterator[tuple[str, Row]]:
         table = read_table(path, self._config.header)
@@ -103,6 +85,7 @@ class RowReplay:
     def _named(self, table: Table, path: Path) -> Iterator[tuple[str, Row]]:
         column = self._config.part_column
         names = texts(table, column).tolist() if column else [""] * len(table)
+        self._counter.skip()
         for at, name in enumerate(names):
             row = {tag: _cell(cells[at]) for tag, cells in table.columns.items()}
             yield name or f"{self._files.part_id(path)}#{at}", row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -13,14 +12,9 @@ from pydantic import Field
 
 from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.counter import ItemCounter
-from edge_agent.capture.file_sequence import FileSequence
+from edge_agent.capture.file_sequence import FileItems, FileSequence
 from edge_agent.capture.rate_limiter import RateLimiter
-from edge_agent.capture.source import (
-    EndOfSource,
-    SourceDriver,
-    VibrationSourceTable,
-    refuse_other_unit,
-)
+from edge_agent.capture.source import SourceDriver, VibrationSourceTable, refuse_other_unit
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Reading, Recording, Unreadable
@@ -102,21 +96,17 @@ class ReplaySensor:
         self._counter = ItemCounter(name, clock)
         self._rate = RateLimiter(0, clock)
         self._files = FileSequence(config.path, config.suffixes, "recording")
-        self._parts: Iterator[tuple[str, Recording]] = iter(())
-        self._ahead: tuple[str, Recording | InputError] | None = None
+        self._parts = FileItems(self._files, self._read)
 
     def open(self) -> None:
         """List the recordings and read the first; raises DeviceError when there are none."""
-        self._files.open()
-        if not self._counter.seq and self._ahead is None:
-            with suppress(EndOfSource):  # next() says it
-                self._ahead = self._find()
+        self._parts.open()
 
     def next(self, timeout_s: float) -> Reading | Unreadable | None:
         """The next part; EndOfSource after the last recording."""
         if not self._rate.wait(timeout_s):
             return None
-        (part_id, found), self._ahead = self._ahead or self._find(), None
+        part_id, found = self._parts.next()
         if isinstance(found, InputError):
             return Unreadable(str(found), *self._counter.stamp(), part_id)
         return self._reading(part_id, found)
@@ -124,28 +114,16 @@ class ReplaySensor:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _find(self) -> tuple[str, Recording | InputError]:
-        """The next part, or why a file has none; raises EndOfSource."""
-        part = next(self._parts, None)
-        while part is None:
-            path = self._files.pop()
-            try:
-                self._parts = self._cut(path, self._read(path))
-            except InputError as error:
-                return self._files.part_id(path), error
-            part = next(self._parts, None)
-        return part
-
     def _reading(self, part_id: str, recording: Recording) -> Reading:
         if self._config.paced:
             self._rate.stretch(len(recording.signal) / recording.rate_hz)
         stamp = self._counter.stamp()
         return Reading(recording.signal, recording.rate_hz, *stamp, part_id, recording.rpm)
 
-    def _read(self, path: Path) -> Recording:
+    def _read(self, path: Path) -> Iterator[tuple[str, Recording]]:
         config = self._config
         given = (config.sample_rate_hz, config.unit, config.rpm, config.full_scale_g)
-        return read_recording(path, config.axes, *given)
+        return self._cut(path, read_recording(path, config.axes, *given))
 
     def _cut(self, path: Path, recording: Recording) -> Iterator[tuple[str, Recording]]:
         """The parts of a recording; a rest shorter than `window_s` is left out."""
