@@ -13,6 +13,7 @@ from edge_agent.contracts.core.errors import ConfigError, SignatureError
 
 if TYPE_CHECKING:
     from deploy.push.host import Answer, Host
+    from edge_agent.contracts.model.manifest import Manifest
 
 EXAMPLES = """examples:
   lineside-deploy push caps-1.0.0.bundle --to station --trust keys/root.json
@@ -78,25 +79,23 @@ def _push(args: argparse.Namespace) -> int:
     from deploy.push.trust import releasing_root, root_text
 
     host = named_host(args.to, args)
-    bundle = _bundle(args.bundle, args.trust)
-    payload = _newest(bundle, args.releases)
-    root = releasing_root(args.trust, payload, str(bundle))
+    path = _bundle(args.bundle, args.trust)
+    manifest, payload = _newest(path, args.releases)
+    root = releasing_root(args.trust, payload, str(path))
     if root is not None:
         root_text(root)  # what is wrong here is said before a host is called
-    _refuse_too_old(host, payload, str(bundle))
+    _refuse_too_old(host, manifest)
     words = [*(["--dry-run"] if args.dry_run else []), *(["--json"] if args.json else [])]
-    return relay(install(host, bundle.name, payload, root, *words))
+    return relay(install(host, path.name, payload, root, *words))
 
 
-def _refuse_too_old(host: Host, payload: bytes, where: str) -> None:
-    """Raises BundleError for a host that cannot read the bundle, before it is sent."""
+def _refuse_too_old(host: Host, manifest: Manifest) -> None:
+    """Raises BundleError for a host that cannot read its bundle, before it is sent."""
     from deploy.push.station import UPDATE_FIRST, station_word
     from edge_agent.contracts.core.errors import BundleError, StorageError
-    from edge_agent.contracts.model.bundle import parse_bundle
 
     if not host.address:  # this version of Lineside is its program
         return
-    manifest = parse_bundle(payload, where).manifest
     with contextlib.suppress(StorageError):  # a host that says nothing of itself judges by itself
         if why := station_word(host).cannot_read(manifest):
             raise BundleError(why, where=str(host), cure=UPDATE_FIRST)
@@ -116,7 +115,7 @@ def _bundle(named: Path | None, roots: list[Path]) -> Path:
     return named
 
 
-def _newest(path: Path, releases: Path) -> bytes:
+def _newest(path: Path, releases: Path) -> tuple[Manifest, bytes]:
     """The bundle with the newest signature at hand: metadata may have been refreshed since."""
     from edge_agent.contracts.model.bundle import read_bundle
 
@@ -127,4 +126,4 @@ def _newest(path: Path, releases: Path) -> bytes:
         )
     from deploy.signing.release import with_newest_signature
 
-    return with_newest_signature(bundle, releases)
+    return bundle.manifest, with_newest_signature(bundle, releases)
