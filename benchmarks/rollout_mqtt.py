@@ -87,9 +87,7 @@ def rollout_mqtt_rows(folder: Path, *, quick: bool) -> list[Row]:
 
 def _roll_out(workshop: Workshop, bundle: Path, port: int, folder: Path, names: list[str]) -> Ran:
     read = read_bundle(bundle)
-    release = Release(
-        bundle.name, b"", NAME, read.manifest.version, sha256_hex(read.manifest_bytes)
-    )
+    release = Release(bundle.name, b"", read.manifest, sha256_hex(read.manifest_bytes))
     signer = DesiredSigner(Keyring(workshop.keys), workshop.folder / "releases")
     transport = MqttTransport(BrokerTarget("127.0.0.1", port), release, signer, SystemClock())
     write_rollout(folder, rollout_of(names, per_minute=60.0, steps=GROUPS))

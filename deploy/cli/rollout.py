@@ -178,10 +178,8 @@ def _release(path: Path) -> Release:
         raise SignatureError(
             "not signed", where=str(path), cure="run `lineside-deploy release` on it"
         )
-    manifest = bundle.manifest
     digest = sha256_hex(bundle.manifest_bytes)
-    title = (manifest.spec.name, manifest.version)
-    return Release(path.name, archive_of(bundle), *title, digest, manifest)
+    return Release(path.name, archive_of(bundle), bundle.manifest, digest)
 
 
 def _run(args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout) -> int:

@@ -10,17 +10,22 @@ from edge_agent.contracts.model.manifest import Manifest
 
 @dataclass(frozen=True)
 class Release:
-    """What is rolled out: the bundle file's name and bytes, and what it calls itself.
-
-    manifest: by which a station that cannot read it is known before it is sent.
-    """
+    """What is rolled out: the bundle file's name and bytes, and its manifest."""
 
     file: str
     payload: bytes
-    name: str
-    version: str
+    manifest: Manifest
     manifest_sha256: str
-    manifest: Manifest | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the bundle."""
+        return self.manifest.spec.name
+
+    @property
+    def version(self) -> str:
+        """Of the bundle."""
+        return self.manifest.version
 
 
 class Transport(Protocol):

@@ -42,7 +42,7 @@ class SshTransport:
         """
         host = self._inventory.host(name)
         word = self._words.pop(name, None) or station_word(host)
-        if self._release.manifest and (why := word.cannot_read(self._release.manifest)):
+        if why := word.cannot_read(self._release.manifest):
             return f"{why}: {UPDATE_FIRST}"
         answer = hand_over(
             host,

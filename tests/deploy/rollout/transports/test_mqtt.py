@@ -99,7 +99,7 @@ def test_a_station_that_does_not_follow_is_named(plant: dict[str, Line], broker:
     digest = sha256_hex(bundle.manifest_bytes)
     transport = MqttTransport(
         BrokerTarget("127.0.0.1", broker.port),
-        Release("x.bundle", b"", NAME, "1.1.0", digest),
+        Release("x.bundle", b"", bundle.manifest, digest),
         line.signer(),
         SystemClock(),
         patience=Patience(reach_s=0.3, work_s=60),

@@ -12,6 +12,7 @@ from deploy.__main__ import main
 from deploy.rollout.inventory import read_inventory
 from deploy.rollout.transport import Release
 from deploy.rollout.transports.ssh import SshTransport
+from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.update.slots import install, status
 from tests.signing_kit import Workshop, open_workshop
 
@@ -33,7 +34,9 @@ def test_a_station_is_asked_and_taken_back_by_its_own_verbs(
     workshop: Workshop, tmp_path: Path
 ) -> None:
     new = workshop.signed("1.1.0")
-    release = Release(new.name, new.read_bytes(), "brightness", "1.1.0", "0" * 64)
+    manifest = read_bundle(new).manifest
+    release = Release(new.name, new.read_bytes(), manifest, "0" * 64)
+    assert (release.name, release.version) == ("brightness", "1.1.0")
     stations = SshTransport(read_inventory(tmp_path / "stations.toml"), release, 0.0)
     assert stations.version("a") == "1.0.0"
     assert stations.go_back("a", "1.0.0") == "", "it does not have the release"
