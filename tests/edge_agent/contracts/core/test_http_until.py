@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from deploy.broker.certificates import ensure_certificates
 from edge_agent.contracts.core.http_until import pool_until
 from tests.dripping import HTTP, Drip, dripping
 
@@ -59,29 +64,44 @@ class Slow(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@pytest.fixture
-def slow() -> Iterator[str]:
+@dataclass(frozen=True)
+class Place:
+    """ca: who signs the certificate."""
+
+    address: str
+    ca: str | None = None
+
+
+@pytest.fixture(params=["http", "https"])
+def slow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    ca = None
     with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        if request.param == "https":
+            ensure_certificates(tmp_path, ["127.0.0.1"], datetime.now(UTC))
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tmp_path / "broker.pem", tmp_path / "broker.key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            ca = str(tmp_path / "ca.pem")
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield Place(f"{request.param}://127.0.0.1:{server.server_port}/", ca)
         server.shutdown()
         thread.join()
 
 
-def test_an_answer_has_the_time_that_its_bytes_need_on_a_slow_line(slow: str) -> None:
+def test_an_answer_has_the_time_that_its_bytes_need_on_a_slow_line(slow: Place) -> None:
     """20,000 bytes may take 20 s more (LEAST_BYTES_S)."""
-    with pool_until(0.5, most_bytes=100_000, timeout=60, retries=False) as pool:
-        answer = pool.request("GET", slow, preload_content=False)
+    with pool_until(0.5, most_bytes=100_000, timeout=60, retries=False, ca_certs=slow.ca) as pool:
+        answer = pool.request("GET", slow.address, preload_content=False)
         assert len(answer.read()) == 20_000
 
 
 @pytest.mark.parametrize("most_bytes", [0, 100], ids=["file", "more than asked"])
 def test_a_server_gives_itself_no_more_time_than_what_was_asked_for_needs(
-    most_bytes: int, slow: str
+    most_bytes: int, slow: Place
 ) -> None:
     with (
         pytest.raises(TimeoutError, match="longer than it may"),
-        pool_until(0.3, most_bytes=most_bytes, timeout=60, retries=False) as pool,
+        pool_until(0.3, most_bytes=most_bytes, timeout=60, retries=False, ca_certs=slow.ca) as pool,
     ):
-        pool.request("GET", slow, preload_content=False).read()
+        pool.request("GET", slow.address, preload_content=False).read()
