@@ -314,11 +314,12 @@ def _refuse_other_format(text: bytes, where: str) -> None:
         ) from error
     oldest, own = found.oldest_agent, own_version()
     named = oldest if isinstance(oldest, str) and re.fullmatch(VERSION_PATTERN, oldest) else ""
-    is_known = type(found.format) is int and found.format in FORMATS_READ
+    number = found.format if type(found.format) is int else 0
+    is_known = number in FORMATS_READ
     if is_known and not is_older(own, named):
         return
     reads = f"this version{f', {own},' if own else ''} reads {' and '.join(map(str, FORMATS_READ))}"
-    is_newer = is_known or (type(found.format) is int and found.format > FORMATS_READ[-1])
+    is_newer = is_known or number > FORMATS_READ[-1]
     needs = f" and needs Lineside {named} or newer" if named and is_newer else ""
     raise BundleError(
         f"has format {repr(found.format)[:40]}{needs}; {reads}",
