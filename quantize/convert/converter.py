@@ -20,6 +20,7 @@ import numpy as np
 
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.parallel_runs import ParallelRuns
 from quantize.convert.bias import correct_biases
 from quantize.convert.conversion_process import FLOAT_OUTPUT_FILES, MORE_SPACE, Job
 from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
@@ -58,15 +59,17 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     model = _load(job.model)
     given = _inputs(job.calibration)
     if job.run_float:
-        for name, inputs in zip(FLOAT_OUTPUT_FILES, (_inputs(job.heldout), given), strict=True):
-            np.save(folder / name, first_output(model, inputs))
+        heldout = _inputs(job.heldout)
+        outputs = first_output(model, np.concatenate([heldout, given]))
+        np.save(folder / FLOAT_OUTPUT_FILES[0], outputs[: len(heldout)])
+        np.save(folder / FLOAT_OUTPUT_FILES[1], outputs[len(heldout) :])
     stage["suspects"] = [
         layer.name for layer in _walk(model) if type(layer).__name__ in (*RECURRENT, "RNN")
     ]
     _note(folder, stage)
     static = static_batch(unrolled(model, stage["notes"]))
     samples = calibration_inputs(given, job.image)
-    converter = tf.lite.TFLiteConverter.from_keras_model(static)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(static)])
     _set_variant(converter, job, samples)
     if job.variant == "float16":
         return halved(bytes(converter.convert()))
@@ -96,7 +99,15 @@ def _corrected(quantised: bytes, calibrated: bytes, samples: Tensor, notes: list
 
 
 def first_output(model: Any, inputs: Tensor) -> Tensor:
-    """The float network's first output on `inputs`: float32 (N, K)."""
+    """The float network's first output on `inputs`: float32 (N, K).
+
+    Images are run by LiteRT, which computes the float network several times as fast as Keras and
+    differs from it by rounding (1e-5).
+    """
+    runs = _float_runs(model) if inputs.ndim == 4 else None
+    if runs is not None:
+        joined = np.concatenate([row[0] for row in runs.run(inputs.astype(np.float32))])
+        return joined.reshape(len(joined), -1)
     rows = []
     batch = max(1, min(64, BATCH_VALUES // int(np.prod(inputs.shape[1:]))))
     for start in range(0, len(inputs), batch):
@@ -105,6 +116,31 @@ def first_output(model: Any, inputs: Tensor) -> Tensor:
         rows.append(np.asarray(first, np.float32))
     joined = np.concatenate(rows)
     return joined.reshape(len(joined), -1)
+
+
+def _float_runs(model: Any) -> ParallelRuns | None:
+    """The network by LiteRT; None where LiteRT has no operator for one of its layers."""
+    import tensorflow as tf
+
+    try:
+        converted = tf.lite.TFLiteConverter.from_concrete_functions([frozen(model)]).convert()
+        return ParallelRuns(bytes(converted))
+    except Exception:  # noqa: BLE001  TensorFlow has error classes of its own
+        return None
+
+
+def frozen(model: Any) -> Any:
+    """The network with a batch of 1 as a function whose weights are constants.
+
+    Its converter needs a fifth of the time that it needs for the Keras network itself, which it
+    saves and reads again.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    run = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    traced = run.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]), tf.float32))
+    return convert_variables_to_constants_v2(traced)
 
 
 def static_batch(model: Any) -> Any:

@@ -14,6 +14,7 @@ from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.image.masks import as_picture, read_mask
 from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import auroc, bootstrapped
+from trainer.training.predict import forward
 
 Heat = NDArray[np.float32]
 """float32 (H, W), higher is worse."""
@@ -124,15 +125,14 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         return {}
     flat = spec.model_copy(update={"channels": 1, "standardise": False})
     heats, masks, groups = [], [], []
-    for row in np.flatnonzero(known):
-        heat = held_out.network.predict_on_batch(
-            held_out.inputs.inputs[row : row + 1].astype(np.float32)
-        )[1]
+    rows = np.flatnonzero(known)
+    shown = held_out.inputs.inputs[rows]
+    for row, (_, heat, *_) in zip(rows, forward(held_out.network, shown, 1), strict=True):
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
             drawn = as_picture(read_mask(dataset.root / samples[row].mask))
             mask = prepare_image(drawn, flat)[:, :, 0] > 127
-        heats.append(fitted(np.asarray(heat, np.float32).reshape(heat.shape[1:3]), mask.shape))
+        heats.append(fitted(heat.reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)
         groups.append(samples[row].group or samples[row].path)
     return {

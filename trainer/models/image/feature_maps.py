@@ -21,13 +21,14 @@ from trainer.models.image.backbone import features, level_names, load_backbone, 
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Fitted, Training
+from trainer.training.predict import forward
 
 if TYPE_CHECKING:
     import keras
 
 Floats = NDArray[np.float32]
 
-MOST_CALIBRATION = 120
+MOST_CALIBRATION = 80
 BATCH = 16
 
 RARE = 0.99
@@ -123,10 +124,9 @@ def rows_of(
     """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
     rows = Filled(len(inputs))
     with training.progress.steps(what, len(inputs)) as bar:
-        for start in range(0, len(inputs), BATCH):
-            batch = inputs[start : start + BATCH].astype(np.float32)
-            rows.add(listed(network.predict_on_batch(batch), dtype))
-            for _ in range(len(batch)):
+        for outputs in forward(network, inputs, BATCH):
+            rows.add(listed(outputs, dtype))
+            for _ in range(len(outputs[0])):
                 bar.advance()
     return rows.columns
 

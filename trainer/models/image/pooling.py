@@ -22,11 +22,12 @@ from trainer.models.image.backbone import (
     load_backbone,
     scaled_rgb,
 )
-from trainer.models.image.feature_maps import BATCH, Floats
+from trainer.models.image.feature_maps import BATCH, Floats, listed
 from trainer.models.image.linear_head import Head, Layers
 from trainer.models.image.texture import square, texture, triangle
 from trainer.models.layers.int8 import int8_outputs
 from trainer.training.api import Training
+from trainer.training.predict import forward
 
 if TYPE_CHECKING:
     import keras
@@ -128,10 +129,9 @@ def float_features(
     rows: list[list[Floats]] = []
     each = BATCH // tta_views
     with training.progress.steps("features", len(inputs)) as bar:
-        for start in range(0, len(inputs), each):
-            batch = inputs[start : start + each].astype(np.float32)
-            rows.append(by_layer(_arrays(whole.predict_on_batch(batch))))
-            for _ in range(len(batch)):
+        for outputs in forward(whole, inputs, each):
+            rows.append(by_layer(outputs))
+            for _ in range(len(outputs[0])):
                 bar.advance()
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
@@ -157,7 +157,7 @@ def int8_features(
             bar.advance()
             if len(waiting) == BATCH or index == len(inputs) - 1:
                 batch = [_view_by_view(column) for column in zip(*waiting, strict=True)]
-                rows.append(by_layer(_arrays(reading.predict_on_batch(batch))))
+                rows.append(by_layer(listed(reading.predict_on_batch(batch))))
                 waiting = []
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
@@ -173,8 +173,3 @@ def _view_by_view(column: tuple[Floats, ...]) -> Floats:
     """Outputs (tta_views, ...) of N inputs -> (tta_views * N, ...), ordered by view, then input."""
     stacked = np.stack(column, axis=1)
     return stacked.reshape(-1, *stacked.shape[2:])
-
-
-def _arrays(outputs: Floats | list[Floats]) -> list[Floats]:
-    several = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return [np.asarray(one, np.float32) for one in several]

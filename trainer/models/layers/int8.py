@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.parallel_runs import ParallelRuns
 from trainer.console.tf_log import silent_descriptor
 from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import (
@@ -31,6 +32,7 @@ from trainer.models.image.feature_maps import (
     rows_of,
 )
 from trainer.training.api import Training
+from trainer.training.float_runtime import frozen
 
 if TYPE_CHECKING:
     import keras
@@ -96,7 +98,6 @@ class FeatureReader:
 
 def converted(network: keras.Model, samples: Tensor) -> bytes:
     """`network` from uint8 pixels to int8 outputs, its ranges learnt from `samples` (uint8)."""
-    import keras
     import tensorflow as tf
 
     calibration = samples.astype(np.float32)
@@ -106,9 +107,7 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
         for sample in calibration:
             yield [sample[None]]
 
-    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]))
-    static = keras.Model(pixels, network(pixels))
-    converter = tf.lite.TFLiteConverter.from_keras_model(static)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(network)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -121,18 +120,11 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
 
 def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     """The dequantised outputs for each input, in the network's order, with a batch axis of 1."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    with silent_descriptor(2):
-        reader = Interpreter(model_content=payload, num_threads=1)
-        reader.allocate_tensors()
-    input_index = reader.get_input_details()[0]["index"]
-    named = reader.get_signature_runner().get_output_details()
-    outputs = [named[name] for name in sorted(named, key=lambda one: int(one.split("_")[-1]))]
-    for image in inputs:
-        reader.set_tensor(input_index, image[None])
-        reader.invoke()
-        yield [_real(reader.get_tensor(one["index"]), one["quantization"]) for one in outputs]
+    runs = ParallelRuns(payload)
+    kinds = [one["quantization"] for one in runs.outputs]
+    for start in range(0, len(inputs), BATCH):
+        for row in runs.run(inputs[start : start + BATCH]):
+            yield [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
 
 
 def _backbone(network: keras.Model, training: Training) -> keras.Model:

@@ -46,6 +46,7 @@ def solve(
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     labels = int(targets.max()) + 1
     if labels == 1:
@@ -57,7 +58,8 @@ def solve(
         # Of two labels scikit-learn fits one vector w: the two of a softmax are -w/2 and w/2, and
         # the penalty on their squares is half of that on w.
         regression.set_params(C=ridge * (2 if labels == 2 else 1))
-        with warnings.catch_warnings():
+        # In so small a space two threads of a step wait longer for each other than they compute.
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # `steps` bounds the time
             regression.fit(coordinates, targets, weights)
         slopes, lifts = _of_every_label(regression.coef_, regression.intercept_)
