@@ -80,6 +80,7 @@ defect_rate = {defect_rate}
 
 PARTS_CONFIG = """\
 [image]
+size_px = 320          # what fit would choose here, a minute later
 fit = "crop"           # the parts lie in the middle of the frame
 augment = ["flip", "rotate"]
 [options]
