@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,18 @@ BATCH_VALUES = 2_000_000
 WORTH_CONVERTING = 50 * 224 * 224
 """Pixels from which on the seconds of a conversion to LiteRT are won back."""
 
-_known: WeakKeyDictionary[keras.Model, tuple[int, FloatRuntime | None]] = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class _Latest:
+    """network: which was converted; weights: their checksum; runtime: None where it cannot be."""
+
+    network: ref[keras.Model]
+    weights: int
+    runtime: FloatRuntime | None
+
+
+_latest: list[_Latest] = []
+"""The network that was converted last."""
 
 
 def predict(network: keras.Model, inputs: Tensor) -> NDArray[np.float32]:
@@ -55,12 +67,14 @@ def _worth_converting(inputs: Tensor) -> bool:
 
 
 def _runtime_of(network: keras.Model) -> FloatRuntime | None:
-    """The network with the weights that it has now, converted once."""
+    """The network with the weights that it has now, converted once while it is the one asked for:
+    the memory of a runtime is not Python's, whose collector would not hurry to free it.
+    """
     now = 0
     for weights in network.get_weights():
         now = zlib.crc32(weights.tobytes(), now)
-    known = _known.get(network)
-    if known is None or known[0] != now:
-        known = (now, float_runtime(network))
-        _known[network] = known
-    return known[1]
+    if _latest and (_latest[0].network() is not network or _latest[0].weights != now):
+        _latest.clear()
+    if not _latest:
+        _latest.append(_Latest(ref(network), now, float_runtime(network)))
+    return _latest[0].runtime

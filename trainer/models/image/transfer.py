@@ -24,7 +24,7 @@ from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image.aspect import STEP, fitting_sides, is_long, median_sides
 from trainer.models.image.backbone import backbone_name, find_backbone
-from trainer.models.image.feature_maps import MOST_CALIBRATION, Floats, detector_spec
+from trainer.models.image.feature_maps import BATCH, MOST_CALIBRATION, Floats, detector_spec
 from trainer.models.image.linear_head import Choice, choose, left_out, regress
 from trainer.models.image.pooling import (
     ALL,
@@ -309,10 +309,18 @@ def _int8_passes(
     views = views_of(options)
     passes = [int8_features(extractor, payload, inputs, views, training, "features in int8")]
     for number in range(options.augmented_copies):
-        varied = augment(inputs, names, rng).astype(np.uint8)
+        varied = _varied(inputs, names, rng)
         what = f"variation {number + 1}"
         passes.append(int8_features(extractor, payload, varied, views, training, what))
     return passes
+
+
+def _varied(inputs: Tensor, names: Sequence[str], rng: np.random.Generator) -> Tensor:
+    """A variation of each image, some at a time: they are made in float, four times as large."""
+    varied = np.empty_like(inputs)
+    for start in range(0, len(inputs), BATCH):
+        varied[start : start + BATCH] = augment(inputs[start : start + BATCH], names, rng)
+    return varied
 
 
 def _sentence(choice: Choice) -> str:
