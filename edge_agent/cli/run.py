@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
@@ -65,8 +64,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.infer.trial import TRIALS
 
     # On another core, its libraries are loaded while these are.
-    with contextlib.suppress(OSError):  # the trial itself starts one then
-        TRIALS.foresee()
+    TRIALS.foresee()
     try:
         return _inspect(args)
     finally:
@@ -89,6 +87,8 @@ def _build(args: argparse.Namespace, ending: ExitStack) -> tuple[Station, thread
     import cv2
 
     from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.infer.trial import TRIALS
+    from edge_agent.station.build import different_bundles
     from edge_agent.station.config import read_config
     from edge_agent.station.log import flush_log, start_log
     from edge_agent.station.station import Station
@@ -99,6 +99,7 @@ def _build(args: argparse.Namespace, ending: ExitStack) -> tuple[Station, thread
     sys.setswitchinterval(SWITCH_S)
     cv2.setNumThreads(1)  # a frame is too small to share: it would wait for a thread to wake up
     config = read_config(args.config)
+    TRIALS.foresee(different_bundles(config))
     stop, clock = stop_on_signals(), SystemClock()
     ending.callback(flush_log)
     audit = _audit_recorder(config, args.config, clock, ending)

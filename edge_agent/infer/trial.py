@@ -2,12 +2,14 @@
 
 A model that is damaged, or meant to do harm, can crash the runtime, never end, or take all memory.
 A station has other channels to watch, and an installer a station to leave as it was: so the parity
-vectors run here first. The child loads its libraries while its parent does (`foresee`); runtime and
-bundle come on stdin; the answer is one line of JSON on stdout.
+vectors run here first. A child loads its libraries while its parent does, and while the bundle
+before its own is tried (`foresee`). Runtime and bundle come on stdin; the answer is one line of
+JSON on stdout.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 Child: TypeAlias = "subprocess.Popen[bytes]"
 
 LIMIT_S = 300.0
+READY = 2
+"""Children that wait for a bundle at once: each holds its libraries in memory."""
 ERRORS = (BundleError, ConfigError, InputError, ParityError)
 """What a trial may find; anything else it says is a BundleError."""
 UNASKED = 75
@@ -47,13 +51,19 @@ class Trials:
     )
     _passed: set[tuple[str, str, int]] = field(default_factory=set)
     _waiting: list[Child] = field(default_factory=list)
+    _to_come: int = 0
 
-    def foresee(self) -> None:
-        """Start the child of the next trial: it gets ready while this process does."""
-        self._waiting.append(self._start())
+    def foresee(self, trials: int = 1) -> None:
+        """Start the children of the next `trials`: they get ready while this process works.
+
+        At most READY wait at once; the others are started as these are given their bundles.
+        """
+        self._to_come = trials
+        self._get_ready()
 
     def dismiss(self) -> None:
         """End the children that wait for a bundle; a second call does nothing."""
+        self._to_come = 0
         while self._waiting:
             child = self._waiting.pop()
             child.kill()
@@ -84,13 +94,20 @@ class Trials:
             raise _error(out, err, bundle.source)
 
     def _next_child(self) -> Child:
-        """One that waits; one that has ended meanwhile says nothing of any bundle."""
+        """The one that waits longest; one that has ended meanwhile says nothing of any bundle."""
+        self._to_come = max(0, self._to_come - 1)
         while self._waiting:
-            child = self._waiting.pop()
+            child = self._waiting.pop(0)
             if child.poll() is None:
+                self._get_ready()
                 return child
             child.communicate()
         return self._start()
+
+    def _get_ready(self) -> None:
+        with contextlib.suppress(OSError):  # the trial itself starts one then
+            while len(self._waiting) < min(READY, self._to_come):
+                self._waiting.append(self._start())
 
     def _start(self) -> Child:
         paths = os.pathsep.join(path for path in sys.path if path)

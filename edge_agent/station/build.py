@@ -126,6 +126,17 @@ def load_bundle(
     return LoadedBundle(file, bundle.title, judge, network)
 
 
+def different_bundles(config: StationConfig) -> int:
+    """How many bundles channels and recipes name, each in its runtime."""
+    named = {
+        (path, channel.runtime, channel.threads)
+        for channel in config.channel
+        for path in (channel.bundle, *(one.bundle.get(channel.name) for one in config.recipe))
+        if path is not None
+    }
+    return len(named)
+
+
 def load_recipe(
     config: StationConfig, clock: Clock, armed: ArmedChannel, path: Path
 ) -> LoadedBundle:

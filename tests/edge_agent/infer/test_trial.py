@@ -10,9 +10,9 @@ import pytest
 
 from edge_agent.__main__ import main as agent
 from edge_agent.contracts.core.errors import BundleError, ConfigError, ParityError
-from edge_agent.contracts.model.bundle import Bundle, parse_bundle, read_bundle
+from edge_agent.contracts.model.bundle import Bundle, archive_of, parse_bundle, read_bundle
 from edge_agent.infer.bundle_inspector import load_inspector
-from edge_agent.infer.trial import Trials
+from edge_agent.infer.trial import READY, Trials
 from tests import station_kit
 from tests.faults.test_fuzz import crashing
 
@@ -72,6 +72,42 @@ def test_a_child_that_waits_takes_the_next_trial(bundle: Bundle) -> None:
     trials.check(bundle, "auto", 1)
     with pytest.raises(BundleError, match="its first run fails"):
         trials.check(bundle, "auto", 2)
+
+
+def test_while_a_bundle_is_tried_the_child_of_the_next_gets_ready(bundle: Bundle) -> None:
+    trials = Trials()
+    trials.foresee(READY + 1)
+    first = trials._waiting[:]
+    assert len(first) == READY
+    trials.check(bundle, "auto", 1)
+    trials.command = ["false"]
+    for threads in range(2, READY + 2):
+        trials.check(bundle, "auto", threads)
+    assert trials._waiting == []
+
+
+def test_no_more_children_are_started_than_bundles_come(bundle: Bundle) -> None:
+    trials = Trials()
+    trials.foresee()
+    trials.foresee(2)
+    trials.check(bundle, "auto", 1)
+    assert len(trials._waiting) == 1
+    trials.foresee(0)
+    trials.check(bundle, "auto", 2)
+    assert trials._waiting == []
+
+
+def test_a_child_closes_its_model_and_ends_without_taking_its_libraries_apart(
+    bundle: Bundle,
+) -> None:
+    watched = (
+        "import atexit, runpy; from edge_agent.infer.bundle_inspector import BundleInspector as B;"
+        "B.close = lambda self: print('closed'); atexit.register(print, 'taken apart');"
+        "runpy.run_module('edge_agent.infer.trial_process', run_name='__main__')"
+    )
+    asked = b'["auto", 1]\n' + archive_of(bundle)
+    done = subprocess.run([sys.executable, "-c", watched], input=asked, capture_output=True)
+    assert (done.returncode, done.stdout.decode()) == (0, "closed\n"), done.stderr
 
 
 def test_a_child_that_ended_before_its_trial_passes_nothing(tmp_path: Path) -> None:
