@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import psutil
 
+from benchmarks.as_service import write_byte_code
 from benchmarks.brokers import EmbeddedBroker, Mosquitto, find_mosquitto
 from benchmarks.rows import Row, print_rows, say
 from benchmarks.sized import write_sized_run
@@ -85,6 +86,7 @@ def _options() -> argparse.Namespace:
 
 
 def _prepare(root: Path, frames: int) -> Path:
+    write_byte_code()
     say("building a MobileNetV2-0.35-224 bundle")
     workshop = Workshop(root)
     write_sized_run(root / "runs" / "sized")

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 from scipy.io import wavfile
 
-from benchmarks.as_service import service_environment
+from benchmarks.as_service import service_environment, write_byte_code
 from benchmarks.brokers import Mosquitto, free_port
 from benchmarks.rows import Row, say
 from benchmarks.sized import write_sized_run
@@ -144,6 +144,7 @@ def _station(port: int) -> str:
 def _prepare(folder: Path, seconds: float) -> None:
     from tests.station_kit import write_process_bundle
 
+    write_byte_code()
     say("building a MobileNetV2-0.35-224 bundle, frames and recordings")
     workshop = Workshop(folder)
     write_sized_run(folder / "runs" / "sized", good_logit=8.0)
