@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConversionError
-from edge_agent.contracts.core.types import Judgement, Tensor
+from edge_agent.contracts.core.types import Judgement, Tensor, Verdict
+from edge_agent.contracts.model.needs_baseline import withheld
 from edge_agent.contracts.model.scoring import judge
 from edge_agent.contracts.run_folder.files import FIT_AGAIN
 from edge_agent.contracts.run_folder.rows import Prediction
@@ -69,8 +70,8 @@ def _joined(
     samples = []
     for one in run.predictions:
         judgement = judge_rows(np.flatnonzero(run.held_out.row == one.row))
-        verdict = str(judgement.verdict)
-        samples.append(
-            Prediction(one.row, one.path, one.label, judgement.label, judgement.score, verdict)
-        )
+        verdict, needs = judgement.verdict, one.needs_baseline
+        verdict = Verdict.NO_VERDICT if withheld(verdict, needs) else verdict
+        again = (judgement.label, judgement.score, str(verdict))
+        samples.append(Prediction(one.row, one.path, one.label, *again, needs_baseline=needs))
     return samples

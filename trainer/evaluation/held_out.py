@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.model.manifest import ModelSpec
 from trainer.data.prepare import Prepared
@@ -52,10 +54,18 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
         predicted=np.array([number_of.get(label, -1) for label in judged.predicted], np.int64),
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
+        undecided=undecided_of(spec, judged.verdicts),
         groups=[groups[index] for index in indices],
         values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
         ends=_ends(judged) if spec.scoring.kind == "value" else None,
     )
+
+
+def undecided_of(spec: ModelSpec, verdicts: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Which samples got NO-VERDICT; None of a model that decides on everything."""
+    if spec.conditions is None and spec.scoring.unsure_low is None:
+        return None
+    return np.array([verdict == "NO-VERDICT" for verdict in verdicts], bool)
 
 
 def _ends(judged: Judged) -> np.ndarray | None:

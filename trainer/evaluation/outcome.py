@@ -16,7 +16,8 @@ class Outcome:
     """Held-out samples and their judgements.
 
     truth, predicted: label numbers (predicted is -1 where a detector names no class);
-    scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT.
+    scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT, None of a
+    model that decides on everything.
     values: (M,) true values of a regression, whose predicted ones are `scores` and whose intervals
     are `ends`, (M, 2); None for labels.
     """
@@ -30,6 +31,7 @@ class Outcome:
     groups: list[str]
     values: NDArray[np.float64] | None = None
     ends: NDArray[np.float64] | None = None
+    undecided: NDArray[np.bool_] | None = None
 
     @property
     def bad(self) -> NDArray[np.bool_]:
@@ -53,7 +55,7 @@ def figures(outcome: Outcome) -> dict[str, Metric]:
     bad = outcome.bad
     if bad.any() and not bad.all():
         computed |= _verdict_figures(outcome)
-    return computed
+    return computed | _undecided_figures(outcome)
 
 
 def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
@@ -94,6 +96,8 @@ def _label_figures(outcome: Outcome) -> dict[str, Metric]:
 def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
     bad, rejected, scores = outcome.bad, outcome.rejected, outcome.scores
     right = rejected == bad
+    if outcome.undecided is not None:
+        right &= ~outcome.undecided
     detected, refused = int((rejected & bad).sum()), int((rejected & ~bad).sum())
     return {
         "verdict_accuracy": metrics.wilson(int(right.sum()), len(right)),
@@ -106,6 +110,18 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
         "average_precision": metrics.bootstrapped(
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups
         ),
+    }
+
+
+def _undecided_figures(outcome: Outcome) -> dict[str, Metric]:
+    """Of samples with NO-VERDICT, good and bad; {} for a model that decides on everything."""
+    if outcome.undecided is None:
+        return {}
+    sides = {"undecided_bad": outcome.bad, "undecided_good": ~outcome.bad}
+    return {
+        name: metrics.share(int(outcome.undecided[side].sum()), int(side.sum()))
+        for name, side in sides.items()
+        if side.any()
     }
 
 

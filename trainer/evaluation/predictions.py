@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.types import Judgement
+from edge_agent.contracts.core.types import Judgement, Verdict
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline, withheld
 from edge_agent.contracts.model.scoring import Scoring, judge
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Indices
@@ -19,6 +21,7 @@ class Judged:
 
     outputs: (N, K) of the inputs; logits: (M, K) of the samples, whose softmax is the joined
     probability (detectors: (M, 1), the score itself); scores: (M,), higher is worse.
+    needs: which verdicts of each a station withholds; empty: none of any.
     """
 
     indices: Indices
@@ -26,6 +29,7 @@ class Judged:
     rows: NDArray[np.int64]
     judgements: list[Judgement]
     logits: NDArray[np.float64]
+    needs: Sequence[NeedsBaseline] = ()
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -50,16 +54,19 @@ def judge_all(
     scoring: Scoring,
     labels: list[str],
     good: list[str],
+    needs: Sequence[NeedsBaseline] = (),
 ) -> Judged:
-    """Judge each sample from the outputs of its inputs."""
+    """Judge each sample from the outputs of its inputs; needs: as Judged has it."""
     rows = prepared.rows(indices)
     judgements, logits = [], []
     for row in range(len(indices)):
         of_row = outputs[rows == row]
         judgement = judge(of_row, labels, good, scoring)
+        if needs and withheld(judgement.verdict, needs[row]):
+            judgement = replace(judgement, verdict=Verdict.NO_VERDICT)
         judgements.append(judgement)
         logits.append(_logits(of_row, judgement))
-    return Judged(indices, outputs, rows, judgements, np.array(logits))
+    return Judged(indices, outputs, rows, judgements, np.array(logits), needs)
 
 
 def _logits(outputs: NDArray[np.float32], judgement: Judgement) -> NDArray[np.float64]:

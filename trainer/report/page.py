@@ -63,6 +63,8 @@ TILES = (
     "interval_coverage",
     "detected",
     "false_reject",
+    "undecided_bad",
+    "undecided_good",
     "accuracy",
     "auroc",
     "macro_f1",

@@ -20,6 +20,8 @@ TITLES = {
     "verdict_accuracy": "Right verdict",
     "detected": "Defects found",
     "false_reject": "Good parts rejected",
+    "undecided_bad": "Defects with NO-VERDICT",
+    "undecided_good": "Good parts with NO-VERDICT",
     "recall_at_1pct_false_reject": "Defects found at 1 % false rejects",
     "auroc": "AUROC",
     "average_precision": "Average precision",
@@ -37,6 +39,8 @@ PERCENT = frozenset(
         "verdict_accuracy",
         "detected",
         "false_reject",
+        "undecided_bad",
+        "undecided_good",
         "recall_at_1pct_false_reject",
         "window_accuracy",
         "interval_coverage",
@@ -77,11 +81,15 @@ def outcome_sentence(held_out: HeldOutMetrics, spec: ModelSpec, truth: Sequence[
     """The result in counts. truth: the label of every judged sample."""
     detected, refused = held_out.detected, held_out.false_reject
     if detected and refused and spec.good:
-        caught, rejected = round(detected.value * detected.n), round(refused.value * refused.n)
+        caught, rejected = _hits(detected), _hits(refused)
+        unsure, unsure_good = _hits(held_out.undecided_bad), _hits(held_out.undecided_good)
+        found = f"{caught} {_was(caught)} found"
+        passed = f"{detected.n - caught - unsure} escaped"
+        told = f", {_undecided(unsure, spec)} and {passed}" if unsure else f" and {passed}"
+        told_good = f" and {_undecided(unsure_good, spec)}" if unsure_good else ""
         return (
-            f"Of {_count(detected.n, 'defective sample')} not seen in training, {caught} "
-            f"{_was(caught)} found and {detected.n - caught} escaped. "
-            f"Of {_count(refused.n, 'good one')}, {rejected} {_was(rejected)} rejected."
+            f"Of {_count(detected.n, 'defective sample')} not seen in training, {found}{told}. "
+            f"Of {_count(refused.n, 'good one')}, {rejected} {_was(rejected)} rejected{told_good}."
         )
     if held_out.accuracy:
         hits = round(held_out.accuracy.value * held_out.accuracy.n)
@@ -93,7 +101,25 @@ def outcome_sentence(held_out: HeldOutMetrics, spec: ModelSpec, truth: Sequence[
         error = value_text("mae", held_out.mae.value)
         count = held_out.rmse.n
         return f"On {count} rows not seen in training the value is off by {error} on average."
-    return f"No held-out figure could be computed.{unknown_rates(spec, truth)}"
+    return f"{_one_sided(held_out, spec)}{unknown_rates(spec, truth)}"
+
+
+def _one_sided(held_out: HeldOutMetrics, spec: ModelSpec) -> str:
+    """What samples that are all good, or all defective, show of a model that may not decide."""
+    one = held_out.undecided_good or held_out.undecided_bad
+    if one is None:
+        return "No held-out figure could be computed."
+    return f"Of {_count(one.n, 'sample')} not seen in training, {_undecided(_hits(one), spec)}."
+
+
+def _undecided(count: int, spec: ModelSpec) -> str:
+    if spec.conditions is not None:
+        return f"{count} {_was(count)} told to need a baseline"
+    return f"{count} got no verdict"
+
+
+def _hits(share: Metric | None) -> int:
+    return 0 if share is None else round(share.value * share.n)
 
 
 def unknown_rates(spec: ModelSpec, truth: Sequence[str]) -> str:

@@ -101,8 +101,15 @@ def sample_figures(folds: Sequence[Fold]) -> dict[str, Metric]:
         np.concatenate([one.scores for one in outcomes]),
         np.concatenate([one.rejected for one in outcomes]),
         [group for one in outcomes for group in one.groups],
+        undecided=_joined([one.undecided for one in outcomes]),
     )
     return figures(joined)
+
+
+def _joined(folds: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
+    """The folds are of one model: either all of them may be undecided, or none."""
+    known = [one for one in folds if one is not None]
+    return np.concatenate(known) if known else None
 
 
 def with_options(config: FitConfig, choice: Choice) -> FitConfig:

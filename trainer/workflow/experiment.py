@@ -24,6 +24,7 @@ from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
 from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
+from trainer.evaluation.known_conditions import needs_baseline
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
 from trainer.models.vibration.conditions import conditions_of
@@ -101,8 +102,8 @@ def run_experiment(
         val_outputs = predict(fitted.model, training.val.inputs)
     scoring = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
-    test = _judged(predict(fitted.model, held_out.inputs), held_out, split.test, training, scoring)
     spec = _spec_of(name, architecture, training, scoring)
+    test = _as_on_station(predict(fitted.model, held_out.inputs), held_out, split, spec)
     return Experiment(
         split=split,
         config=config,
@@ -130,6 +131,7 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
         scoring,
         spec.labels,
         spec.good,
+        experiment.test.needs,
     )
     return replace(experiment, spec=spec, test=test)
 
@@ -207,6 +209,15 @@ def _gbm_report(spec: ModelSpec, training: Training, test: Judged) -> dict[str, 
         return {}
     outcome = outcome_of(training.split, spec, test)
     return gbm_report(training.split, training.spec, outcome, training.config.seed)
+
+
+def _as_on_station(
+    outputs: NDArray[np.float32], held_out: Prepared, split: Split, spec: ModelSpec
+) -> Judged:
+    """The held-out samples with the verdicts that a station without a baseline gives."""
+    needs = needs_baseline(split.dataset, split.test, spec)
+    good = split.dataset.good
+    return judge_all(outputs, held_out, split.test, spec.scoring, spec.labels, good, needs)
 
 
 def _judged(

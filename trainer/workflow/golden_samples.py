@@ -43,7 +43,8 @@ def golden_rows(experiment: Experiment) -> list[int]:
     wrong: dict[str, list[int]] = {}
     for row, index in enumerate(judged.indices):
         label = dataset.samples[int(index)].label
-        agrees = (judged.verdicts[row] == "FAIL") == (label not in good)
+        verdict = judged.verdicts[row]
+        agrees = verdict != "NO-VERDICT" and (verdict == "FAIL") == (label not in good)
         (right if agrees else wrong).setdefault(label, []).append(row)
     labels = sorted({*right, *wrong}, key=lambda label: (label not in good, label))
     queues = [right.get(label, []) + wrong.get(label, []) for label in labels]

@@ -45,6 +45,7 @@ class Judgements:
         """Truth beside what was said."""
         labels = [*self.labels, *sorted({r["label"] for r in self.rows} - set(self.labels))]
         number_of = {label: number for number, label in enumerate(labels)}
+        undecided = np.array([row["verdict"] == "NO-VERDICT" for row in self.rows], bool)
         return Outcome(
             labels=labels,
             good=self.good,
@@ -53,6 +54,7 @@ class Judgements:
             scores=np.array([row["score"] for row in self.rows]),
             rejected=np.array([row["verdict"] == "FAIL" for row in self.rows]),
             groups=[row["group"] for row in self.rows],
+            undecided=undecided if undecided.any() else None,
         )
 
     def probabilities(self) -> NDArray[np.float64] | None:
@@ -120,6 +122,8 @@ def over_seeds(judgements: Sequence[Judgements]) -> dict[str, Metric]:
     each = [figures(one.outcome()) for one in judgements]
     joined = {}
     for name, first in each[0].items():
+        if any(name not in one for one in each):
+            continue  # of NO-VERDICT, which not every seed gave
         metrics = [figures_[name] for figures_ in each]
         low, high = min(f.ci95[0] for f in metrics), max(f.ci95[1] for f in metrics)
         spread = max(f.value for f in metrics) - min(f.value for f in metrics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, RunError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.run_folder import files
 from edge_agent.contracts.run_folder.files import (
@@ -30,8 +31,9 @@ from edge_agent.contracts.run_folder.metrics import (
     ThresholdPolicy,
     ThresholdUsed,
 )
-from edge_agent.contracts.run_folder.rows import Prediction, prediction_cells
+from edge_agent.contracts.run_folder.rows import NEEDS_BASELINE, Prediction, prediction_cells
 from edge_agent.contracts.run_folder.verdicts import judged_by
+from trainer.evaluation.held_out import undecided_of
 from trainer.evaluation.outcome import Outcome, class_rows, figures
 from trainer.report.card import card_text
 from trainer.report.page import page, refuse_damaged
@@ -68,7 +70,7 @@ def parts_for_choice(run: FittedRun, table: Path | None = None) -> Parts:
 
 def held_out_parts(run: FittedRun) -> Parts:
     """The held-out parts: to test a choice on, never to choose by."""
-    return _read_parts(run.path / files.PREDICTIONS, run)
+    return _read_parts(run.path / files.PREDICTIONS, run, may_need_baseline=True)
 
 
 def apply_choice(
@@ -132,7 +134,7 @@ def _with_choice(
     scoring = Scoring.model_validate(chosen.model_dump() | unsure)
     spec = run.spec.model_copy(update={"scoring": scoring})
     predictions = [judged_by(spec, one) for one in run.predictions]
-    outcome = _outcome(run, predictions)
+    outcome = _outcome(run, spec, predictions)
     again = HeldOutMetrics.of(run.metrics.held_out.present() | figures(outcome))
     metrics = run.metrics.model_copy(
         update={
@@ -168,13 +170,24 @@ def _counts(point: Point, costs: Costs | None) -> PolicyCounts:
     )
 
 
-def _read_parts(path: Path, run: FittedRun, cure: str = FIT_AGAIN) -> Parts:
+def _read_parts(
+    path: Path, run: FittedRun, cure: str = FIT_AGAIN, *, may_need_baseline: bool = False
+) -> Parts:
+    """may_need_baseline: leave out what no threshold can turn into an escape or a reject."""
     rows = read_table(path, ("label", "score"), cure)
+    if may_need_baseline:
+        rows = [row for row in rows if _depends_on_threshold(row, run)]
     if not rows:
         raise damaged(path, "holds no part", WRITES_PARTS)
     scores = [_score(path, n, row["score"], run, cure) for n, row in enumerate(rows, start=1)]
     bad = [row["label"] not in run.spec.good for row in rows]
     return Parts(np.array(scores), np.array(bad, bool), path.name)
+
+
+def _depends_on_threshold(row: Mapping[str, str], run: FittedRun) -> bool:
+    """A station withholds its verdict on the others, or the alarm, which of a good one is all."""
+    needs = row.get(NEEDS_BASELINE, "")
+    return not needs or (needs == "alarm" and row["label"] not in run.spec.good)
 
 
 def _score(path: Path, row: int, cell: str, run: FittedRun, cure: str) -> float:
@@ -185,7 +198,7 @@ def _score(path: Path, row: int, cell: str, run: FittedRun, cure: str) -> float:
     return score
 
 
-def _outcome(run: FittedRun, predictions: Sequence[Prediction]) -> Outcome:
+def _outcome(run: FittedRun, spec: ModelSpec, predictions: Sequence[Prediction]) -> Outcome:
     groups = {row.path: row.group or row.path for row in run.splits()}
     if unlisted := [one.path for one in predictions if one.path not in groups]:
         raise damaged(run.path / files.SPLITS, f"does not list {unlisted[0]}")
@@ -200,6 +213,7 @@ def _outcome(run: FittedRun, predictions: Sequence[Prediction]) -> Outcome:
         scores=np.array([one.score for one in predictions]),
         rejected=np.array([one.verdict == "FAIL" for one in predictions]),
         groups=[groups[one.path] for one in predictions],
+        undecided=undecided_of(spec, [one.verdict for one in predictions]),
     )
 
 

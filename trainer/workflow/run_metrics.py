@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -62,7 +63,9 @@ def predictions_of(experiment: Experiment, judged: Judged) -> list[Prediction]:
         judgement, sample = judged.judgements[row], dataset.samples[int(index)]
         logits = zip(names, map(float, judged.logits[row]), strict=True)
         truth = sample.label if sample.value is None else f"{sample.value:.9g}"
-        predictions.append(_prediction(row, sample.path, truth, judgement, dict(logits)))
+        one = _prediction(row, sample.path, truth, judgement, dict(logits))
+        needs = judged.needs[row] if judged.needs else ""
+        predictions.append(replace(one, needs_baseline=needs))
     return predictions
 
 

@@ -44,6 +44,8 @@ class HeldOutMetrics(Record):
     verdict_accuracy: Metric | None = None
     detected: Metric | None = None
     false_reject: Metric | None = None
+    undecided_bad: Metric | None = None
+    undecided_good: Metric | None = None
     recall_at_1pct_false_reject: Metric | None = None
     auroc: Metric | None = None
     average_precision: Metric | None = None

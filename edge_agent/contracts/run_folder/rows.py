@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from edge_agent.contracts.run_folder.files import (
     damaged,
     finite_number_in,
@@ -21,6 +23,8 @@ LOGIT = "logit_"
 """Prefix of the columns of logits; the label follows."""
 
 INTERVAL_ENDS = ("low", "high")
+NEEDS_BASELINE = "needs_baseline"
+"""The column that is there where a sample has one."""
 VERDICTS = frozenset(str(verdict) for verdict in Verdict)
 
 History = Mapping[str, NDArray[np.float64]]
@@ -32,7 +36,8 @@ class Prediction:
     """One judged sample. row: its number, which heldout.npz refers to; label: the truth.
 
     score: higher is worse, of a regression the predicted value (the true value is in `label`);
-    logits: of a classifier, by label; low, high: the interval of a regression.
+    logits: of a classifier, by label; low, high: the interval of a regression;
+    needs_baseline: whether the station would say so instead of this verdict.
     """
 
     row: int
@@ -44,6 +49,7 @@ class Prediction:
     logits: Mapping[str, float] = field(default_factory=dict)
     low: float | None = None
     high: float | None = None
+    needs_baseline: NeedsBaseline = ""
 
     @property
     def true_value(self) -> float:
@@ -85,6 +91,7 @@ def read_predictions(path: Path, *, finite: bool) -> list[Prediction]:
 
 def prediction_cells(predictions: Sequence[Prediction]) -> list[dict[str, object]]:
     """The rows of predictions.csv."""
+    gated = any(one.needs_baseline for one in predictions)
     return [
         {
             "sample": one.row,
@@ -95,6 +102,7 @@ def prediction_cells(predictions: Sequence[Prediction]) -> list[dict[str, object
             "verdict": one.verdict,
             **{f"{LOGIT}{label}": round(value, 6) for label, value in one.logits.items()},
             **_interval_cells(one),
+            **({NEEDS_BASELINE: one.needs_baseline} if gated else {}),
         }
         for one in predictions
     ]
@@ -154,7 +162,9 @@ def _prediction(path: Path, number: int, row: Mapping[str, str], finite: bool) -
         for name, cell in row.items()
         if name.startswith(LOGIT)
     }
-    ends = [number_in(path, number, end, row[end]) if end in row else None for end in INTERVAL_ENDS]
+    low, high = (
+        number_in(path, number, end, row[end]) if end in row else None for end in INTERVAL_ENDS
+    )
     return Prediction(
         int(row["sample"]),
         row["path"],
@@ -163,8 +173,17 @@ def _prediction(path: Path, number: int, row: Mapping[str, str], finite: bool) -
         read(path, number, "score", row["score"]),
         row["verdict"],
         logits,
-        *ends,
+        low,
+        high,
+        needs_baseline=_needs(path, number, row.get(NEEDS_BASELINE, "")),
     )
+
+
+def _needs(path: Path, number: int, cell: str) -> NeedsBaseline:
+    for known in get_args(NeedsBaseline):
+        if cell == known:
+            return cast(NeedsBaseline, known)
+    raise damaged(path, f"row {number}: {NEEDS_BASELINE} {cell!r} is none")
 
 
 def _interval_cells(one: Prediction) -> dict[str, object]:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.needs_baseline import withheld
 from edge_agent.contracts.model.scoring import decide, label_of, softmax
 from edge_agent.contracts.run_folder.rows import Prediction
 
@@ -15,6 +17,8 @@ def judged_by(spec: ModelSpec, one: Prediction) -> Prediction:
     """`one` with the verdict and the label that spec.scoring gives its score."""
     scoring = spec.scoring
     verdict = decide(one.score, scoring)[0]
+    if withheld(verdict, one.needs_baseline):
+        verdict = Verdict.NO_VERDICT
     again = replace(one, verdict=verdict.value)
     if scoring.kind == "anomaly":
         return replace(again, predicted="anomaly" if one.score >= scoring.threshold else "normal")

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from edge_agent.contracts.vibration.baseline import raw_features
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.views import (
@@ -75,6 +76,12 @@ class KnownConditions(Strict):
             return ""
         share = f"{moved:.2f} of {self.far:.2f}"
         return f"unlike the training by no more than another speed would be ({share})"
+
+    def needs_baseline(self, recording: Recording, spec: VibrationInput) -> NeedsBaseline:
+        """Which verdicts on a recording are withheld; raises as `unknown` does."""
+        if self.unknown(recording, spec, alarmed=False):
+            return "always"
+        return "alarm" if self.unknown(recording, spec, alarmed=True) else ""
 
     def _other_speed(self, rpm: float) -> str:
         nearest = min(self.rpm, key=lambda known: abs(rpm / known - 1))

@@ -11,6 +11,7 @@ from edge_agent.contracts.run_folder.metrics import (
     HeldOutMetrics,
     Metric,
 )
+from edge_agent.contracts.vibration.conditions import KnownConditions
 from trainer.report.words import (
     as_sentence,
     baseline_warning,
@@ -42,6 +43,27 @@ def test_the_result_is_given_in_counts() -> None:
     assert outcome_sentence(held, spec_of(["ok"]), ["bad"] * 100 + ["ok"]) == (
         "Of 100 defective samples not seen in training, 98 were found and 2 escaped. "
         "Of 1 good one, 1 was rejected."
+    )
+
+
+def test_the_result_tells_samples_without_a_verdict_from_escapes() -> None:
+    held = HeldOutMetrics(
+        detected=metric(0.5, 40),
+        false_reject=metric(0.0, 30),
+        undecided_bad=metric(0.25, 40),
+        undecided_good=metric(1 / 3, 30),
+    )
+    spec = spec_of(["ok"])
+    assert outcome_sentence(held, spec, ["bad"] * 40 + ["ok"] * 30) == (
+        "Of 40 defective samples not seen in training, 20 were found, 10 got no verdict and "
+        "10 escaped. Of 30 good ones, 0 were rejected and 10 got no verdict."
+    )
+    conditions = KnownConditions(spread=[1.0], far=2.0, chosen_by="by hand")
+    detector = spec.model_copy(update={"conditions": conditions})
+    only_good = HeldOutMetrics(undecided_good=metric(1.0, 30))
+    assert outcome_sentence(only_good, detector, ["ok"] * 30) == (
+        "Of 30 samples not seen in training, 30 were told to need a baseline. "
+        "No defective sample was held out: escapes are unknown."
     )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,6 +83,16 @@ def test_a_detector_has_no_label_figures() -> None:
     found = figures(outcome(1.0 - truth, truth, np.full(20, -1)))
     assert "accuracy" not in found
     assert found["auroc"].value == 1.0
+
+
+def test_a_sample_without_a_verdict_is_neither_right_nor_rejected() -> None:
+    truth, scores = np.array([0, 0, 1, 1]), np.array([0.9, 0.9, 0.1, 0.9])
+    undecided = np.array([False, True, False, True])
+    asked = outcome(scores, truth, np.full(4, -1))
+    found = figures(replace(asked, rejected=asked.rejected & ~undecided, undecided=undecided))
+    names = ("verdict_accuracy", "detected", "false_reject", "undecided_bad", "undecided_good")
+    assert [found[name].value for name in names] == [0.5, 0.5, 0.0, 0.5, 0.5]
+    assert "undecided_bad" not in figures(asked), "of a model that decides on everything"
 
 
 def test_without_good_samples_there_are_no_verdict_figures() -> None:

@@ -36,8 +36,9 @@ def test_labels_take_turns_the_good_one_first_and_right_verdicts_come_first() ->
     assert rows == [3, 4, 1, 2, 0]
 
 
-def test_a_part_without_a_verdict_counts_as_passed() -> None:
+def test_a_part_without_a_verdict_comes_after_the_right_ones() -> None:
     assert golden_rows(experiment(("dent", "NO-VERDICT"), ("dent", "FAIL"))) == [1, 0]
+    assert golden_rows(experiment(("ok", "NO-VERDICT"), ("ok", "PASS"))) == [1, 0]
 
 
 def test_at_most_eight_are_chosen_of_a_large_label_and_all_of_a_small_one() -> None:

@@ -58,6 +58,16 @@ def test_an_interval_and_a_cut_recording_survive(tmp_path: Path) -> None:
     (read,) = read_predictions(tmp_path / files.PREDICTIONS, finite=False)
     assert read == foretold
     assert read.true_value == 12.5
+    gated = [
+        Prediction(0, "a", "ok", "normal", 1.0, "PASS"),
+        Prediction(1, "b", "ok", "anomaly", 9.0, "NO-VERDICT", needs_baseline="alarm"),
+    ]
+    write.write_predictions(tmp_path, gated)
+    assert read_predictions(tmp_path / files.PREDICTIONS, finite=True) == gated
+    text = (tmp_path / files.PREDICTIONS).read_text()
+    (tmp_path / files.PREDICTIONS).write_text(text.replace(",alarm", ",never"))
+    with pytest.raises(RunError, match="row 2: needs_baseline 'never'"):
+        read_predictions(tmp_path / files.PREDICTIONS, finite=True)
     rows = [SplitRow("a.wav", "ok", "m1", "train", 0.0, 0.4), SplitRow("b.wav", "ok", "", "")]
     write.write_splits(tmp_path, rows)
     assert read_splits(tmp_path / files.SPLITS) == rows

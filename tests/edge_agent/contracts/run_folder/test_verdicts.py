@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from edge_agent.contracts.model.scoring import Scoring, judge
 from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.run_folder.verdicts import judged_by
@@ -49,3 +51,20 @@ def test_a_detector_names_anomaly_and_normal() -> None:
     spec = spec_of(Scoring(kind="anomaly", threshold=3.0))
     one = Prediction(0, "p", "pit", "normal", 3.5, "PASS", {"score": 3.5})
     assert (judged_by(spec, one).verdict, judged_by(spec, one).predicted) == ("FAIL", "anomaly")
+
+
+@pytest.mark.parametrize(
+    ("needs", "score", "verdict"),
+    [
+        ("", 3.5, "FAIL"),
+        ("alarm", 3.5, "NO-VERDICT"),
+        ("alarm", 2.5, "PASS"),
+        ("always", 2.5, "NO-VERDICT"),
+    ],
+)
+def test_a_new_threshold_gives_no_verdict_that_a_station_withholds(
+    needs: NeedsBaseline, score: float, verdict: str
+) -> None:
+    spec = spec_of(Scoring(kind="anomaly", threshold=3.0))
+    one = Prediction(0, "p", "pit", "anomaly", score, "FAIL", needs_baseline=needs)
+    assert judged_by(spec, one).verdict == verdict
