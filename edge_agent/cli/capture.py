@@ -156,14 +156,14 @@ def _source(
 ) -> Source:
     """The channel's source with its own settings; a recording as long as was asked."""
     from edge_agent.capture.drivers import build_source
-    from edge_agent.capture.view import viewed
+    from edge_agent.station.build import completed
 
     table = channel.source.fitted_to(None, channel=channel.name, broker=config.mqtt)
     for key in ("window_s", "duration_s"):
         if seconds_long is not None and key in type(table).model_fields:
             table = type(table).model_validate(table.model_dump() | {key: seconds_long})
     source = build_source(channel.kind, table, name=channel.name, clock=clock)
-    return viewed(source, channel.view) if channel.kind == "image" else source
+    return completed(source, channel, config, clock)
 
 
 @contextmanager

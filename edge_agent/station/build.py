@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent.capture.drivers import build_source
 from edge_agent.capture.queue import ItemQueue, build_queue
+from edge_agent.capture.shaft_speed import with_speed
 from edge_agent.capture.source import Source
 from edge_agent.capture.view import viewed
 from edge_agent.contracts.core.clock import Clock
@@ -226,8 +227,18 @@ def channel_source(
         refuse_other_kind(channel, spec)
     taken = None if spec is None else spec.input
     table = channel.source.fitted_to(taken, channel=channel.name, broker=config.mqtt)
-    source = build_source(channel.kind, table, name=channel.name, clock=clock)
-    return viewed(source, channel.view) if isinstance(channel, ImageChannel) else source
+    return completed(
+        build_source(channel.kind, table, name=channel.name, clock=clock), channel, config, clock
+    )
+
+
+def completed(source: Source, channel: Channel, config: StationConfig, clock: Clock) -> Source:
+    """The channel's source with what stands beside it in its table: a view, the shaft's speed."""
+    if isinstance(channel, ImageChannel):
+        return viewed(source, channel.view)
+    if not isinstance(channel, VibrationChannel):
+        return source
+    return with_speed(source, channel.speed, channel=channel.name, clock=clock, broker=config.mqtt)
 
 
 def refuse_other_kind(channel: Channel, spec: ModelSpec) -> None:

@@ -16,7 +16,8 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.station.build import ArmedChannel, LoadedBundle
 from edge_agent.station.bundle_watch import WatchedBundle, refuse_other_signal
-from edge_agent.station.config import Channel, RecipeTable
+from edge_agent.station.config import Channel
+from edge_agent.station.part_tables import RecipeTable
 
 LOG = logging.getLogger("lineside.station")
 

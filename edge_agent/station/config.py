@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edge_agent.audit.config import AuditTable
 from edge_agent.capture.drivers import ImageSource, ProcessSource, VibrationSource
+from edge_agent.capture.shaft_speed import ShaftSpeedTable
 from edge_agent.capture.view import ViewTable
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
@@ -16,7 +17,7 @@ from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.wire.decision import SafeAction
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.fusion import ChannelFusionTable
-from edge_agent.decide.item_time import MatchTable, WindowMs
+from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.severity import MachineGroup
 from edge_agent.encoder.encoder import EncoderField
 from edge_agent.evidence.config import EvidenceTable
@@ -29,6 +30,7 @@ from edge_agent.outputs.output import OutputField, OutputTable
 from edge_agent.plc.driver import PlcField
 from edge_agent.settings.toml import CURE, StationPath, Table
 from edge_agent.station.line_table import LineTable
+from edge_agent.station.part_tables import PartIdTable, RecipeTable
 from edge_agent.trigger.trigger import TRIGGERS, TriggerField
 from edge_agent.update.config import TrustTable
 from edge_agent.web.config import WebTable
@@ -105,6 +107,9 @@ class VibrationChannel(ChannelTable):
         default="D", description="without a bundle, FAIL from this zone of ISO 20816-3"
     )
     source: VibrationSource = Field(description="the sensor")
+    speed: ShaftSpeedTable | None = Field(
+        default=None, description="who knows the speed of the shaft; absent: nobody does"
+    )
     baseline: StationPath | None = Field(
         default=None, description="this machine's own normal, from `lineside-agent baseline`"
     )
@@ -151,32 +156,6 @@ class ProcessChannel(ChannelTable):
 Channel: TypeAlias = Annotated[
     ImageChannel | VibrationChannel | ProcessChannel, Field(discriminator="kind")
 ]
-
-
-class PartIdTable(Table):
-    """A reader whose codes name the parts that the trigger reports (line.join = trigger)."""
-
-    source: TriggerField = Field(description="the reader: a trigger driver that names parts")
-    window_ms: WindowMs = Field(
-        default=(-100.0, 100.0),
-        description="first and last moment at which a part's code is read, from its trigger on",
-    )
-    missing: Literal["number", "no-verdict"] = Field(
-        default="no-verdict",
-        description="a part without a code: gets a number and may pass, or is NO-VERDICT",
-    )
-
-
-class RecipeTable(Table):
-    """What a job is judged by."""
-
-    job: str = Field(
-        min_length=1, max_length=63, description="the job as PLC, barcode or command names it"
-    )
-    bundle: dict[str, StationPath] = Field(
-        default_factory=dict,
-        description="channel -> its bundle for this job; a channel that is not named keeps its own",
-    )
 
 
 class StationConfig(Table):
@@ -375,6 +354,12 @@ class StationConfig(Table):
             if channel.source.needs_broker and self.mqtt is None:
                 raise ValueError(
                     f"channel {channel.name!r} needs [mqtt], or [channel.source.broker]"
+                )
+            speed = channel.speed if isinstance(channel, VibrationChannel) else None
+            if speed is not None and speed.needs_broker and self.mqtt is None:
+                raise ValueError(
+                    f"the speed of channel {channel.name!r} needs [mqtt], or "
+                    "[channel.speed.source.broker]"
                 )
         for adapter in self.adapter:
             if adapter.needs_broker and self.mqtt is None:

@@ -11,8 +11,9 @@ from edge_agent.decide.item_time import MatchTable
 from edge_agent.decide.matching import CODES, MatchRule, Window
 from edge_agent.decide.open_parts import OpenParts
 from edge_agent.decide.triggered_parts import TriggeredParts
-from edge_agent.station.config import PartIdTable, StationConfig
+from edge_agent.station.config import StationConfig
 from edge_agent.station.line_table import LineTable
+from edge_agent.station.part_tables import PartIdTable
 
 
 def no_doubt(at_ns: int) -> str:

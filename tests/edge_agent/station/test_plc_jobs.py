@@ -8,7 +8,7 @@ from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.plc.jobs import JobState
 from edge_agent.plc.reasons import JobAnswer
 from edge_agent.station.change_over import ChangeOver
-from edge_agent.station.config import RecipeTable
+from edge_agent.station.part_tables import RecipeTable
 from edge_agent.station.plc_jobs import PlcJobs
 
 
