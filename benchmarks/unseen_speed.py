@@ -59,6 +59,11 @@ class Judged:
         return int(((self.scores >= self.threshold) & ~self.unknown).sum())
 
     @property
+    def over(self) -> int:
+        """Windows at or over the threshold: those that FAIL where a known speed is stated."""
+        return int((self.scores >= self.threshold).sum())
+
+    @property
     def passed(self) -> int:
         """Windows that PASS."""
         return int(((self.scores < self.threshold) & ~self.unknown).sum())
@@ -196,6 +201,7 @@ def _rows(title: str, found: Sequence[LeftOut], windows: Sequence[int]) -> list[
         _share(f"{bare}, faults passed", [one.passed for one in faulty], faulty, "lower", 0.05),
         _share(f"{bare}, faults told to need one", _told(faulty), faulty, "higher"),
         _share(f"{bare}, faults of known speeds found", _found(known), known, "higher", 0.95),
+        _share(f"{bare}, the same with the speed stated", [k.over for k in known], known, "higher"),
         _share(f"{bare}, faults of known speeds passed", [k.passed for k in known], known, "lower"),
     ]
     for count in windows:
