@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.cli.keys import add_secrets, keyring
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -49,6 +50,7 @@ def register(verbs: Verbs) -> None:
     flash.add_argument("--wheels", type=Path, metavar="DIR", help="the agent's wheels, with pip's")
     flash.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="BUNDLE")
     flash.add_argument("--keys", type=Path, metavar="DIR", help="folder of keys for the receipt")
+    add_secrets(flash)
     flash.add_argument("--receipt", type=Path, metavar="FILE", help="write a signed receipt")
     flash.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
     flash.add_argument("--yes", action="store_true", help="do not ask before writing")
@@ -90,9 +92,9 @@ def _flash(args: argparse.Namespace) -> int:
 def _keys(args: argparse.Namespace) -> KeyPair | None:
     if args.keys is None:
         return None
-    from deploy.signing.keys import Keyring, read_keys
+    from deploy.signing.keys import read_keys
 
-    return read_keys(Keyring(args.keys))
+    return read_keys(keyring(args))
 
 
 def _customiser(plan: Plan, entry: Entry, files: dict[str, bytes | Path]) -> Customise:
@@ -112,6 +114,7 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
     """The image's entry and the station's files; nothing where the card is not customised."""
     given = [args.board, args.station, args.os_list]
     if not any(given):
+        _refuse_station_options(args)
         return None, {}
     if not all(given):
         cure = "give all three, or none of them"
@@ -120,6 +123,7 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
     # The schemas of board.toml take longer to import than a small card to write.
     from deploy.flash.board import read_board
     from deploy.flash.boot_files import Contents, station_files
+    from deploy.flash.check_contents import check_contents
     from deploy.flash.os_list import find_entry
 
     entry = find_entry(args.os_list, args.image)
@@ -133,7 +137,21 @@ def _first_boot(args: argparse.Namespace) -> tuple[Entry | None, dict[str, bytes
         bundles=tuple(args.bundle),
         agent_in_image=entry.init_format == "lineside",
     )
-    return entry, station_files(contents)
+    files = station_files(contents)
+    check_contents(contents)
+    return entry, files
+
+
+def _refuse_station_options(args: argparse.Namespace) -> None:
+    """What only a station needs would be left out without a word."""
+    named = {"--trust": args.trust, "--wheels": args.wheels, "--bundle": args.bundle}
+    found = [option for option, value in named.items() if value]
+    if found:
+        raise ConfigError(
+            "a card has a use for it only where it starts as a station",
+            where=", ".join(found),
+            cure="add --station, --board and --os-list, or leave it out",
+        )
 
 
 def _print(args: argparse.Namespace, found: Mapping[str, object]) -> None:

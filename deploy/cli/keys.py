@@ -40,7 +40,7 @@ def register(verbs: Verbs) -> None:
     actions = keys.add_subparsers(required=True, dest="action", metavar="ACTION")
     init = add_verb(actions, "init", "make the keys in a new folder", EXAMPLES, _init)
     init.add_argument("folder", type=Path, metavar="DIR")
-    _add_secrets(init)
+    add_secrets(init)
     _add_token(init)
     _add_life(init)
     line = add_verb(actions, "line", "add a product line with a key of its own", EXAMPLES, _line)
@@ -61,7 +61,7 @@ def add_keys_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--keys", type=Path, default=Path("keys"), metavar="DIR", help="folder of keys (keys)"
     )
-    _add_secrets(verb)
+    add_secrets(verb)
 
 
 def keyring(args: argparse.Namespace) -> Keyring:
@@ -109,7 +109,8 @@ def _tokens(given: list[str]) -> dict[str, TokenUri]:
     }
 
 
-def _add_secrets(verb: argparse.ArgumentParser) -> None:
+def add_secrets(verb: argparse.ArgumentParser) -> None:
+    """Add `--passphrase-file` and `--pin-file`, which every use of a private key needs."""
     verb.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="its first line encrypts the keys"
     )

@@ -166,12 +166,20 @@ def _bundles(contents: Contents) -> dict[str, bytes | Path]:
         if path.suffix != ".bundle" or not path.is_file():
             raise ConfigError("no bundle", where=str(path), cure="name a signed .bundle file")
     # Bundles bring OpenCV and tuf, 60 MB, which a card without one need not pay.
-    from deploy.signing.release import is_repository, with_newest_signature
-    from edge_agent.contracts.model.bundle import read_bundle
+    from deploy.signing.release import is_repository
 
     if contents.releases is None or not is_repository(contents.releases):
         return {f"bundles/{path.name}": path for path in contents.bundles}
-    signed = (
-        (p, with_newest_signature(read_bundle(p), contents.releases)) for p in contents.bundles
-    )
-    return {f"bundles/{path.name}": payload for path, payload in signed}
+    return {
+        f"bundles/{path.name}": bundle_payload(path, contents.releases) for path in contents.bundles
+    }
+
+
+def bundle_payload(path: Path, releases: Path | None) -> bytes:
+    """A bundle as the card brings it: with its newest signature in `releases`, where it has one."""
+    from deploy.signing.release import is_repository, with_newest_signature
+    from edge_agent.contracts.model.bundle import read_bundle
+
+    if releases is None or not is_repository(releases):
+        return path.read_bytes()
+    return with_newest_signature(read_bundle(path), releases)

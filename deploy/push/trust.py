@@ -36,6 +36,20 @@ def releasing_root(offered: Sequence[Path], payload: bytes, where: str) -> Path 
     )
 
 
+def refuse_other_root(trust: Path, payload: bytes, where: str) -> None:
+    """Raises SignatureError where the bundle `payload` is unsigned, or was not released under the
+    root file `trust`: a station that is given this root refuses it. StorageError."""
+    signature = parse_bundle(payload, where).signature
+    if signature is None:
+        raise SignatureError("not signed", where=where, cure="run `lineside-deploy release` on it")
+    if root_text(trust) not in parse_json(Signature, signature, where).roots:
+        raise SignatureError(
+            f"was not released under the root {trust}",
+            where=where,
+            cure="name the root.json beside the keys that released it",
+        )
+
+
 def root_text(path: Path) -> str:
     """A root as a word of a script; raises SignatureError by the name that it has here."""
     payload = _read(path)

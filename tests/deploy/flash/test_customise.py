@@ -117,7 +117,7 @@ def test_an_image_of_another_sum_than_its_entry_never_boots(
     assert not any((tmp_path / "card").read_bytes()[:MIB])
 
 
-def test_a_full_boot_partition_is_named_and_the_card_does_not_boot(
+def test_a_boot_partition_without_room_is_found_before_a_byte_is_written(
     tmp_path: Path, attach: Attach, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_boot_image(tmp_path / "os.img")
@@ -126,5 +126,7 @@ def test_a_full_boot_partition_is_named_and_the_card_does_not_boot(
         (tmp_path / "wheels" / f"{name}-1-py3-none-any.whl").write_bytes(bytes(8 * MIB))
     words = ("--wheels", str(tmp_path / "wheels"))
     assert flash_station(tmp_path, attach, "systemd", *words) == 1
-    assert "leave wheels or bundles out" in capsys.readouterr().err
-    assert not any((tmp_path / "card").read_bytes()[:MIB])
+    shown = capsys.readouterr().err
+    assert "its boot partition has 12.0 MiB free, the station's files need 16.1 MiB" in shown
+    assert "leave wheels or bundles out" in shown
+    assert (tmp_path / "card").read_bytes() == make_card(tmp_path / "other").read_bytes()

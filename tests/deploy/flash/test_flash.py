@@ -100,6 +100,23 @@ def test_receipt_names_hashes_and_device_and_is_signed(
     assert main(check) == 1
 
 
+def test_a_key_with_a_pass_phrase_signs_receipts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_image(tmp_path / "os.img")
+    phrase = tmp_path / "phrase"
+    phrase.write_text("open sesame\n")
+    phrase.chmod(0o600)
+    keys = str(tmp_path / "keys")
+    assert main(["keys", "init", keys, "--passphrase-file", str(phrase)]) == 0
+    words = ["--keys", keys, "--receipt", str(tmp_path / "receipt.json"), "--yes"]
+    flash = ["flash", str(tmp_path / "os.img"), "/dev/none", *words]
+    assert main(flash) == 2
+    assert "has a pass phrase: add --passphrase-file FILE" in capsys.readouterr().err
+    assert main([*flash, "--passphrase-file", str(phrase)]) == 4
+    assert "/dev/none" in capsys.readouterr().err
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, attach: Attach) -> None:
     make_image(tmp_path / "os.img")
     card = make_card(tmp_path / "card")
