@@ -177,11 +177,12 @@ def _rollback(args: argparse.Namespace) -> int:
 
 def _abort(args: argparse.Namespace) -> int:
     from edge_agent.update.agent_update import opened_agent
+    from edge_agent.update.state_table import ENDS
 
     with opened_agent(_station(args)) as machine:
         journal = _aborted(machine, args.reason)
     _print(journal, args)
-    return 0 if journal is None or journal.state in ("done", "quarantine") else 1
+    return 0 if journal is None or journal.state in ENDS else 1
 
 
 def _aborted(machine: UpdateMachine, reason: str) -> Journal | None:
@@ -199,4 +200,5 @@ def _print(journal: Journal | None, args: argparse.Namespace) -> int:
     title = f"{journal.name} {journal.version}".strip()
     reason = f": {journal.reason}" if journal.reason else ""
     print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
-    return 1 if journal.state == "quarantine" or (journal.begun and journal.reason) else 0
+    failed = journal.state in ("quarantine", "refused")
+    return 1 if failed or (journal.begun and journal.reason) else 0

@@ -27,9 +27,10 @@ EXAMPLES = """examples:
   lineside-agent update abort --root /var/lib/lineside --reason "wrong lot"
 
 States: download, verify, stage, self_test, shadow, canary, switch, probation, commit, done; after
-a failure roll_back and quarantine. Each is on disk before it is acted on: after a power cut,
-`resume` goes on. `--probation S` watches the running station for S seconds after the switch, and
-the bundle of before comes back where it is not taken up, or the station disarms.
+a failure roll_back and quarantine; refused is what the station does not take by what it trusts,
+and may come again. Each is on disk before it is acted on: after a power cut, `resume` goes on.
+`--probation S` watches the running station for S seconds after the switch, and the previous bundle
+comes back where the new one is not taken up, or the station disarms.
 """
 ASK_S = 1.0
 """Between two looks at a candidate that waits."""
@@ -106,6 +107,7 @@ def _start(args: argparse.Namespace) -> int:
     source = _fetched(args) if args.source else Path(args.bundle)
     candidate = candidate_of(source).model_copy(
         update={
+            "source": args.source or str(Path(args.bundle).resolve()),
             "by_person": args.ask,
             "probation_s": max(0.0, args.probation),
             "shadow": _gate(args) if args.shadow else None,
@@ -174,12 +176,13 @@ def _promote(args: argparse.Namespace) -> int:
 
 def _abort(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import opened
+    from edge_agent.update.state_table import ENDS
 
     with opened(_station(args)) as machine:
         machine.abort(args.reason)
         journal = machine.run()
     _print(journal, args)
-    return 0 if journal is None or journal.state in ("done", "quarantine") else 1
+    return 0 if journal is None or journal.state in ENDS else 1
 
 
 def _print(journal: Journal | None, args: argparse.Namespace) -> int:
@@ -187,9 +190,11 @@ def _print(journal: Journal | None, args: argparse.Namespace) -> int:
         raise BundleError(
             "no update was begun", where=str(args.root), cure="lineside-agent update start BUNDLE"
         )
-    title = f"{journal.name} {journal.version}".strip() or journal.candidate[:12]
+    title = f"{journal.name} {journal.version}".strip()
+    title = title or Path(journal.source).name or journal.candidate[:12]
     reason = f": {journal.reason}" if journal.reason else ""
     if journal.state == "shadow" and journal.shadow is not None:
         reason = f": at least {journal.shadow.items_without_fault()} items are compared"
     print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
-    return 1 if journal.state == "quarantine" or (journal.begun and journal.reason) else 0
+    failed = journal.state in ("quarantine", "refused")
+    return 1 if failed or (journal.begun and journal.reason) else 0

@@ -30,9 +30,9 @@ from edge_agent.contracts.model.signature import Signature
 from edge_agent.contracts.model.wheel_set import AGENT_LINE, Wheel, WheelSet, wheel_set_path
 from edge_agent.update.agent_environment import refuse_other_machine
 from edge_agent.update.agent_slots import WHEELS, AgentSlots
-from edge_agent.update.bundle_update import Around, Watch, as_it_is
+from edge_agent.update.bundle_update import Around, Watch, as_it_is, working_folder
 from edge_agent.update.fetch import Fetched, Read, Wanted, fetch_target
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import Folder
 from edge_agent.update.journal import (
     QUARANTINE,
     Journal,
@@ -84,13 +84,9 @@ class AgentStation:
 
 @contextmanager
 def opened_agent(station: AgentStation, around: Around = as_it_is) -> Iterator[UpdateMachine]:
-    """The update machine of a station's agent, locked for this process; raises StorageError."""
-    make_folder(station.root)
-    with (
-        Folder.open(station.root) as root,
-        root.subfolder(AGENT, create=True) as folder,
-        folder.locked(),
-    ):
+    """The update machine of a station's agent, locked for this process; raises StorageError,
+    SignatureError for a folder of no station."""
+    with working_folder(station.root, AGENT) as (root, folder), folder.locked():
         actions = _Actions(station, root, folder)
         table = {state: around(state, one) for state, one in actions.by_state().items()}
         yield UpdateMachine(folder, table, actions.forget, VERB)
@@ -236,6 +232,8 @@ class _Actions:
     def _switch(self, journal: Journal) -> Journal:
         """What is trusted is durable first, then the trial, then the link that makes it count."""
         before, slot = self._trusted(), self._slot(journal)
+        if self._slots.linked() == slot != journal.before:  # cut after it: accepted already
+            return journal.model_copy(update={"promoted": False})
         release = self._released(journal)
         self._slots.refuse_older(self._wheels(journal), slot)
         trusted = release.trusted.with_installed(journal.candidate, journal.name, release.line)

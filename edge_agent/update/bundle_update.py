@@ -17,7 +17,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, parse_bundle
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import Folder
 from edge_agent.update.journal import Journal, read_journal
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
@@ -61,19 +61,33 @@ def as_it_is(_: State, action: Action) -> Action:
 
 @contextmanager
 def opened(station: Station, around: Around = as_it_is) -> Iterator[UpdateMachine]:
-    """The update machine of a station, locked for this process; raises StorageError.
+    """The update machine of a station, locked for this process; raises StorageError, SignatureError
+    for a folder of no station.
 
     around: what each action is replaced by.
     """
-    make_folder(station.root)
-    with (
-        Folder.open(station.root) as root,
-        root.subfolder("update", create=True) as folder,
-        folder.locked(),
-    ):
+    with working_folder(station.root, "update") as (root, folder), folder.locked():
         actions = _Actions(station, root, folder)
         table = {state: around(state, one) for state, one in actions.by_state().items()}
         yield UpdateMachine(folder, table, forget=actions.forget)
+
+
+@contextmanager
+def working_folder(root: Path, name: str) -> Iterator[tuple[Folder, Folder]]:
+    """The folder of a station and ROOT/NAME, which is made in the folder of a station alone.
+
+    Raises StorageError or SignatureError for another folder: a mistyped path makes none.
+    """
+    if not root.is_dir():
+        raise StorageError("no such station folder", where=str(root), cure="check --root")
+    with Folder.open(root) as station:
+        try:
+            folder = station.subfolder(name, create=(root / "trust").is_dir())
+        except FileNotFoundError:
+            required(None, root / "trust")
+            raise
+        with folder:
+            yield station, folder
 
 
 def journal_of(root: Path) -> Journal | None:
@@ -166,6 +180,8 @@ class _Actions:
         return journal if journal.promoted or watch(journal) else None
 
     def _switch(self, journal: Journal) -> Journal:
+        if self._is_switched(journal):
+            return journal.model_copy(update={"promoted": False})
         before = self._trusted()  # what the release is judged by: another install may come between
         bundle, release = self._released(journal)
         refuse_older(bundle, self._station.root)
@@ -176,6 +192,16 @@ class _Actions:
             store.folder.remove(CANDIDATE)
             store.switch(journal.slot or bundle.sha256)
         return journal.model_copy(update={"promoted": False})
+
+    def _is_switched(self, journal: Journal) -> bool:
+        """Whether the switch was begun before and cut after it: then it is accepted already."""
+        if journal.slot is None:
+            return False
+        with self._store(journal) as store:
+            is_switched = store.linked(CURRENT) == journal.slot != journal.before
+            if is_switched:
+                store.raise_min_version()
+        return is_switched
 
     def _commit(self, journal: Journal) -> Journal:
         with self._store(journal) as store:

@@ -109,7 +109,7 @@ class HandOver:
         if not waits:
             self._take_up(candidate)
         journal = self._run(station, candidate, holds=waits)
-        if journal.state == "quarantine":
+        if journal.state in ("quarantine", "refused"):
             raise BundleError(journal.reason, where=f"{journal.name} {journal.version}".strip())
         return journal
 

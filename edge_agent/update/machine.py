@@ -2,7 +2,9 @@
 
 Actions may be begun again: after a kill or a power cut the machine goes on with the action that was
 at work. What fails by itself for a while (a full disk, a busy lock) is tried again; a verdict about
-the candidate is final. Nothing here knows what an action does.
+the candidate is final. What the station does not take by what it trusts is refused, and remembered
+nowhere: another root or newer metadata may let the same candidate pass. Nothing here knows what an
+action does.
 """
 
 from __future__ import annotations
@@ -11,7 +13,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from edge_agent.contracts.core.errors import BundleError, LinesideError
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    LinesideError,
+    RollbackError,
+    SignatureError,
+)
 from edge_agent.contracts.core.files import storage_error
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import (
@@ -23,15 +30,16 @@ from edge_agent.update.journal import (
     read_quarantine,
     write,
 )
-from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, State
+from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, SWITCHED, State
 
 LOG = logging.getLogger("lineside.update")
 
 Action: TypeAlias = Callable[[Journal], Journal | None]
 """Does the work of one state and returns what it learned; None: not yet, ask again later.
 
-Raises BundleError for a verdict about the candidate, another LinesideError or OSError for what may
-pass.
+Raises SignatureError or RollbackError for what the station does not take by what it trusts, and
+before anything is switched; another BundleError for a verdict about the candidate; another
+LinesideError or OSError for what may pass.
 """
 
 
@@ -106,7 +114,12 @@ class UpdateMachine:
         self._write(begun)
         try:
             learned = self._actions[row.state](begun)
+        except (SignatureError, RollbackError) as error:
+            end = row.otherwise if row.state in SWITCHED else "refused"
+            return self._move(begun, end, str(error))
         except BundleError as error:
+            if row.otherwise == row.state:
+                return self._again(begun, str(error))
             return self._move(begun, row.otherwise, str(error))
         except (LinesideError, OSError) as error:
             return self._again(begun, str(error))
@@ -120,7 +133,8 @@ class UpdateMachine:
         journal = read_journal(self._folder)
         if journal is None or journal.state in ENDS:
             return journal
-        self._move(journal, ROWS[journal.state].otherwise, reason)
+        otherwise = ROWS[journal.state].otherwise
+        self._move(journal, "quarantine" if otherwise == "refused" else otherwise, reason)
         return self.run()
 
     def promote(self) -> Journal | None:
@@ -147,11 +161,12 @@ class UpdateMachine:
 
     def _move(self, journal: Journal, state: State, reason: str) -> Journal:
         LOG.info("update: %s -> %s%s", journal.state, state, f" ({reason})" if reason else "")
-        if state == "quarantine":
+        if state in ("quarantine", "refused"):
             try:
                 self._forget(journal)
             except (LinesideError, OSError) as error:
                 LOG.warning("update: something of the candidate is left: %s", error)
+        if state == "quarantine":
             given_up = read_quarantine(self._folder).with_one(
                 (journal.candidate, journal.manifest), reason or "failed"
             )

@@ -23,6 +23,7 @@ State: TypeAlias = Literal[
     "roll_back",
     "done",
     "quarantine",
+    "refused",
 ]
 ATTEMPTS = 3
 """Beginnings of one state, kills and power cuts included; then the candidate is given up."""
@@ -39,7 +40,7 @@ class Row:
 
 
 TABLE = (
-    Row("download", "verify", "quarantine", "copy the candidate beside the slots"),
+    Row("download", "verify", "refused", "copy the candidate beside the slots"),
     Row("verify", "stage", "quarantine", "check metadata, hashes and version"),
     Row("stage", "self_test", "quarantine", "write the candidate into its slot"),
     Row("self_test", "shadow", "quarantine", "run its parity vectors on this machine"),
@@ -51,5 +52,8 @@ TABLE = (
     Row("roll_back", "quarantine", "roll_back", "make the bundle of before current again"),
 )
 ROWS = {row.state: row for row in TABLE}
-ENDS: tuple[State, ...] = ("done", "quarantine")
-"""Nothing is left to do in these."""
+ENDS: tuple[State, ...] = ("done", "quarantine", "refused")
+"""Nothing is left to do in these. What is refused may come again: nothing of it was run, and the
+station judges it anew each time."""
+SWITCHED: tuple[State, ...] = ("probation", "commit", "roll_back")
+"""In these the candidate may be current: no end without the way back."""

@@ -18,6 +18,9 @@ def test_a_bundle_waits_for_a_person_and_is_promoted(tmp_path: Path, capsys: Sho
     workshop, root = open_workshop(tmp_path / "workshop"), tmp_path / "station"
     first, second = workshop.signed("1.0.0"), workshop.signed("1.1.0")
     where = ["--root", str(root)]
+    assert main(["update", "start", str(first), *where]) == 1
+    assert "no such station folder: check --root" in capsys.readouterr().err
+    assert not root.exists()
     assert main(["update", "status", *where]) == 1
     assert "no update was begun" in capsys.readouterr().err
     words = ["slots", "install", str(first), *where, "--trust", str(workshop.public)]
@@ -32,5 +35,5 @@ def test_a_bundle_waits_for_a_person_and_is_promoted(tmp_path: Path, capsys: Sho
     assert main(["update", "abort", *where]) == 0
     assert "1.1.0: done" in capsys.readouterr().out
     assert main(["update", "start", str(first), *where]) == 1
-    assert "quarantine: " in capsys.readouterr().out
+    assert "brightness-1.0.0.bundle: refused: " in capsys.readouterr().out
     assert status(root)[0].version == "1.1.0"

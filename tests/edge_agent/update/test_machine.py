@@ -15,19 +15,32 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.contracts.core.errors import BundleError, LinesideError, StorageError
+from edge_agent.contracts.core.errors import (
+    BundleError,
+    LinesideError,
+    RollbackError,
+    SignatureError,
+    StorageError,
+)
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.update.bundle_update import Station, candidate_of, opened
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import Journal, read_journal, read_quarantine
 from edge_agent.update.machine import Action
 from edge_agent.update.slots import install, status
-from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, TABLE, State
+from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, SWITCHED, TABLE, State
 from tests.signing_kit import Workshop, open_workshop
 
 
 class PowerCut(BaseException):
     """The process is gone: no handler of ours may catch it."""
+
+
+class YearsLater(SystemClock):
+    """When all metadata has expired."""
+
+    def utc_ns(self) -> int:
+        return super().utc_ns() + 10 * 365 * 86_400 * 10**9
 
 
 def full_disk() -> OSError:
@@ -135,7 +148,8 @@ def test_the_table_is_sound() -> None:
     switched = False
     for row in TABLE:
         switched |= row.state == "switch"
-        assert row.otherwise == ("roll_back" if switched else "quarantine")
+        before = "refused" if row.state == "download" else "quarantine"
+        assert row.otherwise == ("roll_back" if switched else before)
 
 
 def test_an_undisturbed_update_goes_through_every_state(station: Station) -> None:
@@ -158,13 +172,78 @@ def test_one_failure_leaves_a_whole_bundle(
     journal = to_the_end(station, Fault(state, FAULTS[kind], after))
     (slot,) = status(station.root)
     if kind == "refused":
-        assert (journal.state, slot.version) == ("quarantine", "1.0.0")
+        end = "refused" if state == "download" else "quarantine"
+        assert (journal.state, slot.version) == (end, "1.0.0")
     else:
         assert (journal.state, slot.version) == ("done", "1.1.0")
 
 
+def test_what_cannot_be_fetched_may_come_again(station: Station) -> None:
+    begin(station)
+    fault = Fault("download", FAULTS["disk full"], times=ATTEMPTS)
+    assert to_the_end(station, fault).state == "refused"
+    begin(station)
+    assert to_the_end(station, Fault("download", FAULTS["refused"], times=0)).state == "done"
+
+
+BEFORE_SWITCH = [row.state for row in TABLE if row.state not in SWITCHED]
+
+
+@pytest.mark.parametrize("error", [SignatureError, RollbackError])
+@pytest.mark.parametrize("state", BEFORE_SWITCH)
+def test_what_the_station_does_not_take_by_what_it_trusts_may_come_again(
+    state: State, error: type[BundleError], station: Station
+) -> None:
+    begin(station)
+    journal = to_the_end(station, Fault(state, lambda: error("metadata 6 is older than 7")))
+    assert (journal.state, journal.reason) == ("refused", "metadata 6 is older than 7")
+    assert status(station.root)[0].version == "1.0.0"
+    assert not (station.root / "update" / "quarantine.json").exists()
+    begin(station)
+    assert to_the_end(station, Fault(state, FAULTS["refused"], times=0)).state == "done"
+
+
+def test_a_switch_that_was_cut_after_it_is_accepted_whatever_is_trusted_since(
+    station: Station, workshop: Workshop
+) -> None:
+    begin(station)
+    with pytest.raises(PowerCut):
+        go_on(station, Fault("switch", FAULTS["power cut"], after=True))
+    later = Station(
+        station.root, passes, YearsLater(), proven, proven, proven, source=station.source
+    )
+    assert to_the_end(later, Fault("switch", FAULTS["refused"], times=0)).state == "done"
+
+
+def test_a_station_without_a_root_takes_the_candidate_once_it_has_one(
+    workshop: Workshop, seed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root = tmp_path / "new"
+    station = Station(root, passes, SystemClock(), proven, proven, proven, source=seed[1])
+    with pytest.raises(StorageError, match="new: no such station folder: check --root"):
+        begin(station)
+    assert not root.exists()
+    root.mkdir()
+    with pytest.raises(SignatureError, match="no folder with a root of trust"):
+        begin(station)
+    assert list(root.iterdir()) == []
+    (root / "trust").mkdir()
+    begin(station)
+    journal = go_on(station, Fault("verify", FAULTS["refused"], times=0))
+    assert journal is not None
+    assert journal.state == "refused"
+    assert "holds no root.json" in journal.reason
+    shutil.copy(workshop.public, root / "trust" / "root.json")
+    begin(station)
+    journal = go_on(station, Fault("verify", FAULTS["refused"], times=0))
+    assert journal is not None
+    assert journal.state == "done"
+
+
 @pytest.mark.parametrize("kind", ["power cut", "disk full"])
-@pytest.mark.parametrize("state", [row.state for row in TABLE if row.state != "roll_back"])
+@pytest.mark.parametrize(
+    "state", [row.state for row in TABLE if row.state not in ("download", "roll_back")]
+)
 def test_three_failures_give_the_candidate_up(state: State, kind: str, station: Station) -> None:
     begin(station)
     fault = Fault(state, FAULTS[kind], times=ATTEMPTS)
