@@ -6,23 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deploy.signing.repository import RELEASE_HIGHER
 from edge_agent.contracts.core.errors import SignatureError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import archive, read_bundle
 from edge_agent.contracts.model.release_archive import archive_name
-from edge_agent.contracts.model.signature import MANIFEST_SHA256
+from edge_agent.contracts.model.signature import MANIFEST_SHA256, withdrawn_manifests
 
 
 def release_archive(bundle: Path, releases: Path) -> tuple[str, bytes]:
     """File name and bytes of the release of a bundle file, with the newest metadata.
 
-    Raises SignatureError where the folder `releases` does not hold it, StorageError for what is
-    missing there.
+    Raises SignatureError where the folder `releases` does not hold it, or took it back,
+    StorageError for what is missing there.
     """
     found = read_bundle(bundle)
     digest = sha256_hex(found.manifest_bytes)
     files = _metadata(releases)
     place = _place(files, digest)
+    if any(digest in withdrawn_manifests(_signed(text)) for text in files.values()):
+        raise SignatureError(f"withdrawn in {releases}", where=str(bundle), cure=RELEASE_HIGHER)
     if place is None:
         raise SignatureError(
             f"not released in {releases}",

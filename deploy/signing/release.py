@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.signing.keys import Keyring
 from deploy.signing.metadata import Life, utc
-from deploy.signing.repository import Repository, Target
+from deploy.signing.repository import RELEASE_HIGHER, Repository, Target
 from edge_agent.contracts.core.errors import SignatureError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from edge_agent.contracts.model.bundle import (
@@ -73,12 +73,16 @@ def with_newest_signature(bundle: Bundle, releases: Path) -> bytes:
     """The same from the folder `releases`, without any key.
 
     A bundle that another folder released keeps the signature that it has, and so do all where
-    `releases` holds none.
+    `releases` holds none. Raises SignatureError for a bundle that was withdrawn there: the
+    signature that it carries is of before, and a station that has seen no later one would take it.
     """
     if not is_repository(releases):
         return archive_of(bundle)
     repository = Repository(releases, Keyring(releases), Life(utc(0)))
-    found = repository.signature(sha256_hex(bundle.manifest_bytes))
+    digest = sha256_hex(bundle.manifest_bytes)
+    if digest in repository.withdrawn():
+        raise SignatureError(f"withdrawn in {releases}", where=bundle.source, cure=RELEASE_HIGHER)
+    found = repository.signature(digest)
     return archive_of(bundle) if found is None else _carrying(bundle, found)
 
 

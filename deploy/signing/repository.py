@@ -43,8 +43,9 @@ from deploy.signing.metadata import (
     to_text,
     unpublished,
 )
+from deploy.signing.root_keys import key_ids_of, lists_key, roles_of
 from edge_agent.contracts.core.errors import ConfigError, StorageError
-from edge_agent.contracts.core.files import storage_error, write_atomic
+from edge_agent.contracts.core.files import sha256_hex, storage_error, write_atomic
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.signature import (
     MANIFEST_SHA256,
@@ -58,6 +59,8 @@ FIRST_LINE = "main"
 HASH = "[0-9a-f]" * 64
 NOTES = (".cdx.json", ".provenance.json")
 """What lies beside a bundle and goes with it."""
+RELEASE_HIGHER = "release another one with a higher version (`convert --version-number`)"
+"""The cure for what was withdrawn: no station takes it again."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,13 @@ class Repository:
     def add(self, line: str, targets: list[Target]) -> None:
         """Publish files of a product line; what has the same path is replaced, and removed.
 
-        Raises ConfigError for an unknown line or an absent key, StorageError for a full disk.
+        Raises ConfigError for an unknown line, an absent key or what was withdrawn, StorageError
+        for a full disk.
         """
         with self._locked():
             current = self._current()
             content = self._line(current, line)
+            self._refuse_withdrawn(current, targets)
             for target in targets:
                 found = TargetFile.from_data(target.path, target.payload, ["sha256"])
                 found.unrecognized_fields["custom"] = dict(target.custom)
@@ -162,6 +167,10 @@ class Repository:
                 return self._signature(current, line)
         return None
 
+    def withdrawn(self) -> frozenset[str]:
+        """sha256 of every manifest that a product line has taken back."""
+        return self._withdrawn(self._current())
+
     def lines(self) -> list[str]:
         """The product lines."""
         return lines_of(self._current()["targets"])
@@ -223,6 +232,20 @@ class Repository:
             "timestamp": unpublished(Timestamp()),
         }
 
+    def _withdrawn(self, current: Mapping[str, Any]) -> frozenset[str]:
+        lines = [current[one] for one in lines_of(current["targets"]) if one in current]
+        return frozenset().union(*(withdrawn_manifests(one.unrecognized_fields) for one in lines))
+
+    def _refuse_withdrawn(self, current: Mapping[str, Any], targets: list[Target]) -> None:
+        """A manifest that was taken back stays so: no station that has seen it takes it again."""
+        withdrawn = self._withdrawn(current)
+        for target in targets:
+            digest = target.custom.get(MANIFEST_SHA256) or sha256_hex(target.payload)
+            if digest in withdrawn:
+                raise ConfigError(
+                    f"{target.path} was withdrawn", where=str(self.folder), cure=RELEASE_HIGHER
+                )
+
     def _line(self, current: Mapping[str, Any], line: str) -> Targets:
         known = lines_of(current["targets"])
         if line not in known:
@@ -251,7 +274,7 @@ class Repository:
         that was cut short in between is ended by the next one of the same role.
         """
         fresh = self._keys.beside(".new")
-        if not (fresh.has(name) and _lists_key(current["root"], name, fresh.read(name))):
+        if not (fresh.has(name) and lists_key(current["root"], name, fresh.read(name))):
             fresh.remove(name)
             self._replace_root(current["root"], name, fresh.make(name))
         self._keys.adopt(name, fresh)
@@ -262,8 +285,8 @@ class Repository:
 
     def _replace_root(self, root: Any, name: str, private: PrivateKey) -> None:
         signers = self._root_signers(root)
-        for role in _roles_of(name):
-            for old in _key_ids_of(root, role, self._keys, name):
+        for role in roles_of(name):
+            for old in key_ids_of(root, role, self._keys, name):
                 root.revoke_key(old, role)
             root.add_key(public(private), role)
         root.version += 1
@@ -307,7 +330,7 @@ class Repository:
 
     def _online(self, root: Any) -> PrivateKey:
         private = self._keys.read(ONLINE)
-        if not _lists_key(root, ONLINE, private):
+        if not lists_key(root, ONLINE, private):
             raise ConfigError(
                 f"{ONLINE}.pem is not the key that the root lists",
                 where=str(self._keys.folder),
@@ -362,33 +385,6 @@ class Repository:
             yield
         finally:
             os.close(handle)
-
-
-def _roles_of(name: str) -> tuple[str, ...]:
-    """The roles of the root in which the key `name` signs."""
-    return {ONLINE: ("snapshot", "timestamp"), TARGETS: ("targets",)}.get(name, ("root",))
-
-
-def _lists_key(root: Any, name: str, private: PrivateKey) -> bool:
-    return all(public(private).keyid in root.roles[role].keyids for role in _roles_of(name))
-
-
-def _key_ids_of(root: Any, role: str, keys: Keyring, name: str) -> list[str]:
-    """The ids that the key `name` has in `role`; a lost key of the root is the one not at hand."""
-    ids = list(root.roles[role].keyids)
-    if role != "root":
-        return ids
-    if keys.has(name):
-        return [one for one in ids if one == public(keys.read(name)).keyid]
-    present = {public(keys.read(other)).keyid for other in ROOTS if keys.has(other)}
-    absent = [one for one in ids if one not in present]
-    if len(absent) == 1:
-        return absent
-    raise ConfigError(
-        f"which of {len(absent)} keys {name} was cannot be told",
-        where=str(keys.folder),
-        cure="put the two other root keys into the folder",
-    )
 
 
 def _lists(line: Targets, manifest_sha256: str) -> bool:

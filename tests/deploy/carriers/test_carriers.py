@@ -48,6 +48,14 @@ def test_a_bundle_that_is_not_released_is_refused(workshop: Workshop, tmp_path: 
         release_archive(bundle, tmp_path)
 
 
+def test_a_withdrawn_bundle_is_called_so(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path / "workshop")
+    bundle = workshop.signed("1.0.0")
+    workshop.repository().withdraw("main/brightness-1.0.0.bundle")
+    with pytest.raises(SignatureError, match=r"withdrawn in .*releases: release another one"):
+        release_archive(bundle, workshop.folder / "releases")
+
+
 def test_absent_and_failing_programs_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -257,3 +257,19 @@ def test_host_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> N
         pytest.skip(reason)
     assert main(["status", "pi@127.0.0.1:dir", "--ssh-config", "/dev/null"]) == 4
     assert "pi@127.0.0.1: cannot be reached by ssh" in capsys.readouterr().err
+
+
+def test_a_withdrawn_bundle_is_refused_before_the_station(
+    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It still carries its signature of before, which a station that saw no later one takes."""
+    first, releases = workshop.signed("1.0.0"), workshop.folder / "releases"
+    workshop.signed("1.1.0")
+    workshop.repository().withdraw("main/brightness-1.0.0.bundle")
+    root = tmp_path / "station"
+    words = ["--trust", workshop.public, "--releases", releases]
+    assert push(first, str(root), *words) == 1
+    assert f"withdrawn in {releases}: release another one" in capsys.readouterr().err
+    assert not root.exists()
+    assert main(["release", str(first), "--keys", str(workshop.keys)]) == 2
+    assert "main/brightness-1.0.0.bundle was withdrawn" in capsys.readouterr().err
