@@ -42,7 +42,7 @@ def register(verbs: Verbs) -> None:
     )
     verb.add_argument("--wheels", type=Path, metavar="DIR", help="the agent's wheels, with pip's")
     verb.add_argument("--trust", type=Path, metavar="ROOT.json", help="root to trust")
-    verb.add_argument("--releases", type=Path, default=Path("releases"), metavar="DIR")
+    verb.add_argument("--releases", type=Path, metavar="DIR", help="newest signatures (releases)")
     verb.add_argument("--bundle", type=Path, action="append", default=[], metavar="BUNDLE")
     verb.add_argument(
         "--broker",
@@ -61,8 +61,10 @@ def _provision(args: argparse.Namespace) -> int:
     from deploy.provision.provision import Board
     from deploy.provision.wishes import Order, read_order
     from deploy.push.host import parse_host
+    from deploy.signing.release import releases_folder
     from edge_agent.contracts.model.bundle import read_bundle
 
+    releases = releases_folder(args.releases, Path("releases"))
     order = Order(args.station, args.hostname, tuple(args.key), args.wheels, args.broker)
     wishes = read_order(order)
     bundles = [read_bundle(path) for path in args.bundle]
@@ -73,7 +75,7 @@ def _provision(args: argparse.Namespace) -> int:
     plan = make_plan(wishes.wanted, board.state, args.host)
     lines = plan.lines()
     if not args.dry_run:
-        lines = _carry_out(args, board, plan, wishes, bundles)
+        lines = _carry_out(args, board, plan, wishes, bundles, releases)
     else:
         lines += [f"install {bundle.title}, where it is not there" for bundle in bundles]
         lines += [f"make {wishes.certificate}, where it is not there"] if wishes.certificate else []
@@ -83,7 +85,12 @@ def _provision(args: argparse.Namespace) -> int:
 
 
 def _carry_out(
-    args: argparse.Namespace, board: Board, plan: Plan, wishes: Wishes, bundles: list[Bundle]
+    args: argparse.Namespace,
+    board: Board,
+    plan: Plan,
+    wishes: Wishes,
+    bundles: list[Bundle],
+    releases: Path,
 ) -> list[str]:
     """Do what is missing; what was done, in words."""
     from deploy.provision.provision import (
@@ -101,7 +108,7 @@ def _carry_out(
     ):
         done.append(f"make {wishes.certificate}")
     for path, bundle in zip(args.bundle, bundles, strict=True):
-        payload = with_newest_signature(bundle, args.releases)
+        payload = with_newest_signature(bundle, releases)
         if ensure_bundle(board, bundle.manifest, path.name, payload, args.trust):
             done.append(f"install {bundle.title}")
     if done or not board.state.is_served:

@@ -37,9 +37,8 @@ def register(verbs: Verbs) -> None:
     push.add_argument(
         "--releases",
         type=Path,
-        default=Path("releases"),
         metavar="DIR",
-        help="take the newest signature from this folder of releases, if it is there (releases)",
+        help="take the newest signature from this folder of releases (releases, if it is there)",
     )
     push.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
     add_host_options(push)
@@ -115,7 +114,7 @@ def _bundle(named: Path | None, roots: list[Path]) -> Path:
     return named
 
 
-def _newest(path: Path, releases: Path) -> tuple[Manifest, bytes]:
+def _newest(path: Path, releases: Path | None) -> tuple[Manifest, bytes]:
     """The bundle with the newest signature at hand: metadata may have been refreshed since."""
     from edge_agent.contracts.model.bundle import read_bundle
 
@@ -124,6 +123,7 @@ def _newest(path: Path, releases: Path) -> tuple[Manifest, bytes]:
         raise SignatureError(
             "not signed", where=str(path), cure="run `lineside-deploy release` on it"
         )
-    from deploy.signing.release import with_newest_signature
+    from deploy.signing.release import releases_folder, with_newest_signature
 
-    return bundle.manifest, with_newest_signature(bundle, releases)
+    folder = releases_folder(releases, Path("releases"))
+    return bundle.manifest, with_newest_signature(bundle, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,19 +74,20 @@ def _common(verb: argparse.ArgumentParser) -> None:
 
 
 def _over(verb: argparse.ArgumentParser) -> None:
-    """What a rollout over MQTT signs with."""
+    """Where the newest signature lies, and what a rollout over MQTT signs with."""
     add_keys_options(verb)
     verb.add_argument(
         "--releases",
         type=Path,
         metavar="DIR",
-        help="with [mqtt]: the folder of releases (releases, beside the folder of keys)",
+        help="the folder of releases, for the newest signature; with [mqtt] also the roots "
+        "(releases, beside the folder of keys)",
     )
 
 
 def _start(args: argparse.Namespace) -> int:
     from deploy.rollout.inventory import cut_groups, read_inventory, share
-    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress, write_rollout, write_wish
+    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress
     from edge_agent.contracts.core.files import sha256_hex
 
     if args.per_minute <= 0 or args.probation < 0:
@@ -97,6 +99,7 @@ def _start(args: argparse.Namespace) -> int:
             cure="go on with `rollout resume`, or name another folder with --folder",
         )
     inventory, release = read_inventory(args.stations), _release(args.bundle)
+    _newest(args.bundle, _releases(args))  # what was withdrawn is refused before it begins
     names = inventory.in_order()
     rollout = Rollout(
         bundle=str(args.bundle.resolve()),
@@ -110,9 +113,7 @@ def _start(args: argparse.Namespace) -> int:
         probation_s=args.probation,
         ask=args.ask,
     )
-    write_wish(args.folder, None)
-    write_rollout(args.folder, rollout)
-    return _run(args, inventory, release, rollout)
+    return _run(args, _transport(args, inventory, release, rollout), rollout)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -137,7 +138,7 @@ def _resume(args: argparse.Namespace) -> int:
     if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
         write_wish(args.folder, None)
     inventory = read_inventory(args.stations)
-    return _run(args, inventory, release, rollout)
+    return _run(args, _transport(args, inventory, release, rollout))
 
 
 def _approve(args: argparse.Namespace) -> int:
@@ -182,32 +183,36 @@ def _release(path: Path) -> Release:
     return Release(path.name, archive_of(bundle), bundle.manifest, digest)
 
 
-def _run(args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout) -> int:
+def _run(args: argparse.Namespace, transport: Transport, fresh: Rollout | None = None) -> int:
+    """Run the rollout in the folder, or begin `fresh` there once the stations can be reached."""
     from deploy.rollout.controller import Controller
+    from deploy.rollout.journal import write_rollout, write_wish
     from edge_agent.contracts.core.clock import SystemClock
 
-    transport = _transport(args, inventory, release, rollout.probation_s)
     transport.open()
     try:
+        if fresh is not None:
+            write_wish(args.folder, None)
+            write_rollout(args.folder, fresh)
         return _print(Controller(args.folder, transport, SystemClock()).run(), args)
     finally:
         transport.close()
 
 
 def _transport(
-    args: argparse.Namespace, inventory: Inventory, release: Release, probation_s: float
+    args: argparse.Namespace, inventory: Inventory, release: Release, rollout: Rollout
 ) -> Transport:
     """The way that the inventory says; the other one's libraries are not loaded."""
-    broker = inventory.mqtt
+    releases, broker = _releases(args), inventory.mqtt
     if broker is None:
         from deploy.rollout.transports.ssh import SshTransport
 
-        return SshTransport(inventory, release, probation_s)
+        newest = partial(_newest, Path(rollout.bundle), releases)
+        return SshTransport(inventory, release, rollout.probation_s, newest)
     from deploy.rollout.transports.mqtt import MqttTransport
     from deploy.signing.desired import DesiredSigner
     from edge_agent.contracts.core.clock import SystemClock
 
-    releases = args.releases or args.keys.resolve().parent / "releases"
     signer = DesiredSigner(keyring(args), releases)
     target = broker.target(password_of(broker.password_file))
     return MqttTransport(
@@ -215,9 +220,23 @@ def _transport(
         release,
         signer,
         SystemClock(),
-        probation_s=probation_s,
+        probation_s=rollout.probation_s,
         report_keys=inventory.report_keys(),
     )
+
+
+def _releases(args: argparse.Namespace) -> Path:
+    from deploy.signing.release import releases_folder
+
+    return releases_folder(args.releases, args.keys.resolve().parent / "releases")
+
+
+def _newest(path: Path, releases: Path) -> bytes:
+    """The bundle file as a push would send it now; raises SignatureError for a withdrawn one."""
+    from deploy.signing.release import with_newest_signature
+    from edge_agent.contracts.model.bundle import read_bundle
+
+    return with_newest_signature(read_bundle(path), releases)
 
 
 def _print(rollout: Rollout, args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.signing.keys import Keyring
 from deploy.signing.metadata import Life, utc
 from deploy.signing.repository import RELEASE_HIGHER, Repository, Target
-from edge_agent.contracts.core.errors import SignatureError
+from edge_agent.contracts.core.errors import ConfigError, SignatureError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from edge_agent.contracts.model.bundle import (
     Bundle,
@@ -67,6 +67,21 @@ def newest_signature(bundle: Bundle, repository: Repository) -> bytes:
 def is_repository(folder: Path) -> bool:
     """Whether `folder` holds releases."""
     return (folder / "metadata" / "timestamp.json").is_file()
+
+
+def releases_folder(named: Path | None, usual: Path) -> Path:
+    """The folder of releases that a command line names, or the usual one, which need not be there.
+
+    Raises ConfigError for a named one without releases: the newest signature would be left out
+    without a word.
+    """
+    if named is None:
+        return usual
+    if not is_repository(named):
+        raise ConfigError(
+            "no folder of releases", where=str(named), cure="name the one that `release` wrote"
+        )
+    return named
 
 
 def with_newest_signature(bundle: Bundle, releases: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from deploy.push.host import Answer, ask, hand_over
@@ -18,7 +19,18 @@ AT_WORK = "an update is in the state"
 class SshTransport:
     """The stations of an inventory; every method may be called again, and from several threads."""
 
-    def __init__(self, inventory: Inventory, release: Release, probation_s: float) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        release: Release,
+        probation_s: float,
+        newest: Callable[[], bytes] | None = None,
+    ) -> None:
+        """newest: the bundle file with the newest signature at hand, asked for each station.
+
+        What is released or pushed while a rollout is at work makes an earlier one too old.
+        """
+        self._newest = newest or (lambda: release.payload)
         self._inventory = inventory
         self._release = release
         self._probation_s = probation_s
@@ -48,7 +60,7 @@ class SshTransport:
             host,
             ["update", "start"],
             self._release.file,
-            self._release.payload,
+            self._newest(),
             "--json",
             f"--probation={self._probation_s:g}",
         )

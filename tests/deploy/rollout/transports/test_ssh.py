@@ -84,3 +84,26 @@ def test_a_bad_release_ends_at_the_first_station(
     assert "scores" in found["reason"]
     assert versions(tmp_path) == ["1.0.0", "1.0.0"]
     assert rollout(tmp_path, "status") == 1
+
+
+def test_a_rollout_takes_the_newest_metadata_along(
+    workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
+    """Another release reached station b after this one was made: its own metadata is older."""
+    new = workshop.signed("1.1.0")
+    later = workshop.signed("1.0.1")
+    assert main(["push", str(later), "--to", str(tmp_path / "b")]) == 0
+    releases = ("--releases", workshop.folder / "releases")
+    assert rollout(tmp_path, "start", new, *releases, "--per-minute", "6e4") == 0
+    assert versions(tmp_path) == ["1.1.0", "1.1.0"]
+
+
+def test_a_withdrawn_bundle_is_not_begun(workshop: Workshop, tmp_path: Path, capsys: Shown) -> None:
+    new = workshop.signed("1.1.0")
+    workshop.repository().withdraw("main/brightness-1.1.0.bundle")
+    releases = ("--releases", workshop.folder / "releases")
+    assert rollout(tmp_path, "start", new, *releases) == 1
+    assert "withdrawn in" in capsys.readouterr().err
+    assert rollout(tmp_path, "start", new, "--releases", tmp_path / "none") == 2
+    assert "none: no folder of releases" in capsys.readouterr().err
+    assert not (tmp_path / "rollout").exists()
