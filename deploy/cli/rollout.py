@@ -65,7 +65,10 @@ def register(verbs: Verbs) -> None:
 
 def _common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--stations", type=Path, default=Path("stations.toml"), metavar="FILE", help="inventory"
+        "--stations",
+        type=Path,
+        metavar="FILE",
+        help="inventory (at the start stations.toml, afterwards that of the start)",
     )
     verb.add_argument(
         "--folder", type=Path, default=Path("rollout"), metavar="DIR", help="its journal (rollout)"
@@ -87,7 +90,7 @@ def _over(verb: argparse.ArgumentParser) -> None:
 
 def _start(args: argparse.Namespace) -> int:
     from deploy.rollout.inventory import cut_groups, read_inventory, share
-    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress
+    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress, write_wish
     from edge_agent.contracts.core.files import sha256_hex
 
     if args.per_minute <= 0 or args.probation < 0:
@@ -98,12 +101,14 @@ def _start(args: argparse.Namespace) -> int:
             where=str(args.folder),
             cure="go on with `rollout resume`, or name another folder with --folder",
         )
-    inventory, release = read_inventory(args.stations), _release(args.bundle)
+    stations = args.stations or Path("stations.toml")
+    inventory, release = read_inventory(stations), _release(args.bundle)
     _newest(args.bundle, _releases(args))  # what was withdrawn is refused before it begins
     names = inventory.in_order()
     rollout = Rollout(
         bundle=str(args.bundle.resolve()),
         bundle_sha256=sha256_hex(release.payload),
+        inventory=str(stations.resolve()),
         title=f"{release.name} {release.version}",
         name=release.name,
         groups=cut_groups(names, args.groups),
@@ -113,7 +118,9 @@ def _start(args: argparse.Namespace) -> int:
         probation_s=args.probation,
         ask=args.ask,
     )
-    return _run(args, _transport(args, inventory, release, rollout), rollout)
+    transport = _transport(args, inventory, release, rollout)
+    write_wish(args.folder, None)
+    return _run(args, transport, rollout)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -123,11 +130,16 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _resume(args: argparse.Namespace) -> int:
+    from deploy.rollout.journal import read_rollout
+
+    return _go_on(args, read_rollout(args.folder))
+
+
+def _go_on(args: argparse.Namespace, rollout: Rollout) -> int:
     from deploy.rollout.inventory import read_inventory
-    from deploy.rollout.journal import read_rollout, read_wish, write_wish
+    from deploy.rollout.journal import read_wish, write_wish
     from edge_agent.contracts.core.files import sha256_hex
 
-    rollout = read_rollout(args.folder)
     release = _release(Path(rollout.bundle))
     if sha256_hex(release.payload) != rollout.bundle_sha256:
         raise ConfigError(
@@ -135,18 +147,19 @@ def _resume(args: argparse.Namespace) -> int:
             where=rollout.bundle,
             cure="put the first one back, or begin another rollout",
         )
+    path = args.stations or Path(rollout.inventory)
+    inventory = read_inventory(path)
+    inventory.refuse_without(rollout.stations, path)
     if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
         write_wish(args.folder, None)
-    inventory = read_inventory(args.stations)
-    return _run(args, _transport(args, inventory, release, rollout))
+    return _run(args, _transport(args, inventory, release, rollout), rollout)
 
 
 def _approve(args: argparse.Namespace) -> int:
-    from deploy.rollout.journal import read_rollout, write_rollout
+    from deploy.rollout.journal import read_rollout
 
     rollout = read_rollout(args.folder)
-    write_rollout(args.folder, rollout.model_copy(update={"approved": rollout.group}))
-    return _resume(args)
+    return _go_on(args, rollout.model_copy(update={"approved": rollout.group}))
 
 
 def _pause(args: argparse.Namespace) -> int:
@@ -183,17 +196,15 @@ def _release(path: Path) -> Release:
     return Release(path.name, archive_of(bundle), bundle.manifest, digest)
 
 
-def _run(args: argparse.Namespace, transport: Transport, fresh: Rollout | None = None) -> int:
-    """Run the rollout in the folder, or begin `fresh` there once the stations can be reached."""
+def _run(args: argparse.Namespace, transport: Transport, rollout: Rollout) -> int:
+    """Run `rollout`; it is written once the way to the stations is open."""
     from deploy.rollout.controller import Controller
-    from deploy.rollout.journal import write_rollout, write_wish
+    from deploy.rollout.journal import write_rollout
     from edge_agent.contracts.core.clock import SystemClock
 
     transport.open()
     try:
-        if fresh is not None:
-            write_wish(args.folder, None)
-            write_rollout(args.folder, fresh)
+        write_rollout(args.folder, rollout)
         return _print(Controller(args.folder, transport, SystemClock()).run(), args)
     finally:
         transport.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -88,10 +89,21 @@ class Inventory(Strict):
         rows = (row for row in self.station if row.report_key)
         return {row.name: bytes.fromhex(row.report_key) for row in rows}
 
+    def refuse_without(self, names: Iterable[str], path: Path) -> None:
+        """Raises ConfigError where one of the stations `names` is missing; path: of this file."""
+        known = {row.name for row in self.station}
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ConfigError(
+                f"{len(missing)} stations of this rollout are not in it, first {missing[0]!r}",
+                where=str(path),
+                cure="put them back, or name the inventory of its start with --stations",
+            )
+
     def host(self, name: str) -> Host:
         """The way to a station; raises ConfigError for a name that is not there."""
         if name not in self._hosts:
-            raise ConfigError(f"no station {name!r}", where="stations.toml", cure="name one of it")
+            raise ConfigError(f"no station {name!r} in the inventory", cure="name one of it")
         return parse_host(self._hosts[name], self.program, self.ssh_config)
 
     @cached_property

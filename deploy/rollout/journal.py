@@ -36,6 +36,7 @@ class Rollout(Strict):
 
     bundle: str = Field(description="path of the bundle file")
     bundle_sha256: Sha256
+    inventory: str = Field(default="stations.toml", description="path of the inventory file")
     title: str
     name: str
     groups: list[list[str]]

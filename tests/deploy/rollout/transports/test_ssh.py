@@ -10,6 +10,7 @@ import pytest
 
 from deploy.__main__ import main
 from deploy.rollout.inventory import read_inventory
+from deploy.rollout.journal import read_rollout
 from deploy.rollout.transport import Release
 from deploy.rollout.transports.ssh import SshTransport
 from edge_agent.contracts.model.bundle import read_bundle
@@ -107,3 +108,22 @@ def test_a_withdrawn_bundle_is_not_begun(workshop: Workshop, tmp_path: Path, cap
     assert rollout(tmp_path, "start", new, "--releases", tmp_path / "none") == 2
     assert "none: no folder of releases" in capsys.readouterr().err
     assert not (tmp_path / "rollout").exists()
+
+
+def test_a_rollout_goes_on_with_the_inventory_of_its_start(
+    workshop: Workshop, tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another plant's stations.toml lies where the person stands."""
+    new = workshop.signed("1.1.0")
+    (tmp_path / "stations.toml").rename(tmp_path / "two.toml")
+    other = tmp_path / "stations.toml"
+    other.write_text('[[station]]\nname = "z"\nhost = "z"\n')
+    monkeypatch.chdir(tmp_path)
+    start = ["rollout", "start", str(new), "--stations", "two.toml", "--groups", "1,100%", "--ask"]
+    assert main([*start, "--per-minute", "6e4"]) == 0
+    assert main(["rollout", "approve", "--stations", "stations.toml"]) == 2
+    error = capsys.readouterr().err
+    assert "stations.toml: 2 stations of this rollout are not in it, first 'a'" in error
+    assert read_rollout(tmp_path / "rollout").approved == 0
+    assert main(["rollout", "approve"]) == 0
+    assert versions(tmp_path) == ["1.1.0", "1.1.0"]
