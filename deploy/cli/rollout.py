@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ controller that died is started again with `resume`; stations update, watch and 
 With a table [mqtt] in the inventory, stations that run `lineside-agent follow` get desired states
 over that broker, signed by the key `online` of --keys, and fetch the release themselves.
 """
+GROUPS = "1,10,50,100%"
 
 
 def register(verbs: Verbs) -> None:
@@ -43,7 +45,14 @@ def register(verbs: Verbs) -> None:
     actions = rollout.add_subparsers(required=True, dest="action", metavar="ACTION")
     start = add_verb(actions, "start", "begin a rollout", EXAMPLES, _start)
     start.add_argument("bundle", type=Path, metavar="BUNDLE")
-    start.add_argument("--groups", default="1,10,50,100%", help="totals after each group")
+    start.add_argument(
+        "--groups",
+        default=GROUPS,
+        metavar="TOTALS",
+        help=f"stations after each group; those beyond the last stay out ({GROUPS})".replace(
+            "%", "%%"
+        ),
+    )
     start.add_argument("--max-failures", default="2%", metavar="SHARE", help="more: all go back")
     start.add_argument("--per-minute", type=float, default=60.0, metavar="N", help="begun stations")
     start.add_argument("--probation", type=float, default=0.0, metavar="S", help="at each station")
@@ -105,14 +114,17 @@ def _start(args: argparse.Namespace) -> int:
     inventory, release = read_inventory(stations), _release(args.bundle)
     _newest(args.bundle, _releases(args))  # what was withdrawn is refused before it begins
     names = inventory.in_order()
+    groups = cut_groups(names, args.groups)
+    chosen = [name for group in groups for name in group]
     rollout = Rollout(
         bundle=str(args.bundle.resolve()),
         bundle_sha256=sha256_hex(release.payload),
         inventory=str(stations.resolve()),
         title=f"{release.name} {release.version}",
         name=release.name,
-        groups=cut_groups(names, args.groups),
-        stations={name: StationProgress() for name in names},
+        groups=groups,
+        stations={name: StationProgress() for name in chosen},
+        left_out=len(names) - len(chosen),
         max_failures=share(args.max_failures),
         per_minute=args.per_minute,
         probation_s=args.probation,
@@ -259,4 +271,10 @@ def _print(rollout: Rollout, args: argparse.Namespace) -> int:
         reason = f": {rollout.reason}" if rollout.reason else ""
         group = f"group {rollout.group + 1} of {len(rollout.groups)}"
         print(f"{rollout.title}: {rollout.phase}{reason}\n{group}; {parts}")
+    if rollout.left_out:
+        print(
+            f"{rollout.left_out} more stations of the inventory are in no group and keep what they "
+            "have: a rollout with --groups that end with 100% reaches them",
+            file=sys.stderr,
+        )
     return 1 if rollout.phase in ("failed", "returning") else 0

@@ -17,6 +17,7 @@ from edge_agent.contracts.core.strict import Strict, validate
 from edge_agent.contracts.core.toml import read_toml_document
 
 MOST_STATIONS = 100_000
+WRITE_STEPS = "write such as 1,10,50,100%"
 STEP = re.compile(r"(\d{1,6})(%?)")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,63}$")]
@@ -123,23 +124,36 @@ def read_inventory(path: Path) -> Inventory:
 def cut_groups(names: list[str], steps: str) -> list[list[str]]:
     """Cut `names` where `steps` say: "1,10,50,100%" are totals after each group.
 
-    A percentage is rounded up. What is left after the last step is a group of its own. Raises
-    ConfigError for steps that do not rise.
+    A percentage is rounded up. A step beyond the last station, or one that adds none, is no group;
+    stations beyond the last step are in none. Raises ConfigError for steps that do not rise.
     """
     groups: list[list[str]] = []
+    numbers = {"": 0, "%": 0}
     done = 0
-    for step in steps.split(","):
-        found = STEP.fullmatch(step.strip())
-        if found is None or not int(found[1]):
-            raise ConfigError(
-                f"{step.strip()!r} is no step", where="--groups", cure="write such as 1,10,50,100%"
-            )
-        total = -(-len(names) * int(found[1]) // 100) if found[2] else int(found[1])
+    for step in (step.strip() for step in steps.split(",")):
+        number, unit = _number(step)
+        total = -(-len(names) * number // 100) if unit else number
         total = min(total, len(names))
+        if number <= numbers[unit] or total < done:
+            raise ConfigError(
+                f"{step!r} ({total} stations) does not rise above the steps before it",
+                where="--groups",
+                cure=f"they are totals: {WRITE_STEPS}",
+            )
         if total > done:
             groups.append(names[done:total])
-        done = max(done, total)
-    return [*groups, *([names[done:]] if done < len(names) else [])]
+        numbers[unit], done = number, total
+    return groups
+
+
+def _number(step: str) -> tuple[int, str]:
+    """The number of a step and its unit, "%" or nothing."""
+    found = STEP.fullmatch(step)
+    if found is None or not int(found[1]):
+        raise ConfigError(f"{step!r} is no step", where="--groups", cure=WRITE_STEPS)
+    if found[2] and int(found[1]) > 100:
+        raise ConfigError(f"{step!r} is more than all", where="--groups", cure=WRITE_STEPS)
+    return int(found[1]), found[2]
 
 
 def share(text: str) -> float:

@@ -45,6 +45,7 @@ class Rollout(Strict):
     per_minute: float
     probation_s: float
     ask: bool
+    left_out: int = Field(default=0, description="stations of the inventory in no group")
     group: int = 0
     approved: int = Field(default=0, description="groups that a person has let pass")
     phase: Phase = "running"

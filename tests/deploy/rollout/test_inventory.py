@@ -47,20 +47,40 @@ def test_what_is_wrong_is_named(text: str, words: str, tmp_path: Path) -> None:
     [
         ("1,10,50,100%", [1, 9, 40, 150]),
         ("100%", [200]),
-        ("1%,10%", [2, 18, 180]),
+        ("1%,10%", [2, 18]),
+        ("1,2", [1, 1]),
         ("500", [200]),
-        ("1,1,5", [1, 4, 195]),
+        ("1,500,100%", [1, 199]),
     ],
 )
 def test_groups_are_cut_at_totals(steps: str, sizes: list[int]) -> None:
     groups = cut_groups(NAMES, steps)
     assert [len(group) for group in groups] == sizes
-    assert [name for group in groups for name in group] == NAMES
+    assert [name for group in groups for name in group] == NAMES[: sum(sizes)]
+
+
+def test_the_usual_steps_reach_every_station_of_a_small_plant() -> None:
+    assert cut_groups(NAMES[:4], "1,10,50,100%") == [NAMES[:1], NAMES[1:4]]
 
 
 @pytest.mark.parametrize("steps", ["", "0", "a", "1;2", "-1", "1.5%"])
 def test_steps_that_are_none_are_refused(steps: str) -> None:
     with pytest.raises(ConfigError, match="is no step"):
+        cut_groups(NAMES, steps)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ("2,1", r"'1' \(1 stations\) does not rise"),
+        ("1,1,5", r"'1' \(1 stations\) does not rise"),
+        ("50%,50%", "'50%' .* does not rise"),
+        ("150,50%", "'50%' .* does not rise"),
+        ("150%", "'150%' is more than all"),
+    ],
+)
+def test_steps_that_do_not_rise_to_all_at_most_are_refused(steps: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
         cut_groups(NAMES, steps)
 
 

@@ -127,3 +127,13 @@ def test_a_rollout_goes_on_with_the_inventory_of_its_start(
     assert read_rollout(tmp_path / "rollout").approved == 0
     assert main(["rollout", "approve"]) == 0
     assert versions(tmp_path) == ["1.1.0", "1.1.0"]
+
+
+def test_a_pilot_stays_a_pilot(workshop: Workshop, tmp_path: Path, capsys: Shown) -> None:
+    new = workshop.signed("1.1.0")
+    assert rollout(tmp_path, "start", new, "--groups", "1", "--per-minute", "6e4") == 0
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert (found["phase"], list(found["stations"]), found["left_out"]) == ("done", ["a"], 1)
+    assert "1 more stations of the inventory are in no group" in shown.err
+    assert versions(tmp_path) == ["1.1.0", "1.0.0"]
