@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from deploy.rollout.transport import Release, Transport
 
 EXAMPLES = """examples:
-  lineside-deploy rollout start caps-1.2.0.bundle --stations stations.toml --probation 60
+  lineside-deploy rollout start caps-1.2.0.bundle --stations stations.toml
   lineside-deploy rollout start caps-1.2.0.bundle --groups 1,10,50,100% --max-failures 2% --ask
   lineside-deploy rollout status
   lineside-deploy rollout pause
@@ -28,14 +31,16 @@ EXAMPLES = """examples:
   lineside-deploy rollout resume
   lineside-deploy rollout start caps-1.2.0.bundle --stations plant.toml --keys keys
 
-`start` goes from group to group; with --ask it ends before each next group until `approve`. When
-more than --max-failures of the stations begun so far have failed, every station that has the
-release goes back, and no other is touched. `pause` and `stop` are obeyed between two batches. A
-controller that died is started again with `resume`; stations update, watch and return without it.
+`start` goes from group to group; with --ask it ends after each group, and `approve` begins the
+next. When more than --max-failures of the stations begun so far have failed, every station that
+has the release goes back, and no other is touched. `pause` and `stop` are obeyed between two
+batches. A controller that died is started again with `resume`; stations update, watch and return
+without it. A journal whose rollout has ended is set aside by the next `start`.
 With a table [mqtt] in the inventory, stations that run `lineside-agent follow` get desired states
 over that broker, signed by the key `online` of --keys, and fetch the release themselves.
 """
-GROUPS = "1,10,50,100%"
+PROBATION_S = 60.0
+"""As other updaters watch a station (docs/update-adapters.md)."""
 
 
 def register(verbs: Verbs) -> None:
@@ -47,16 +52,33 @@ def register(verbs: Verbs) -> None:
     start.add_argument("bundle", type=Path, metavar="BUNDLE")
     start.add_argument(
         "--groups",
-        default=GROUPS,
+        default="1,10,50,100%",
         metavar="TOTALS",
-        help=f"stations after each group; those beyond the last stay out ({GROUPS})".replace(
-            "%", "%%"
-        ),
+        help="stations after each group; those beyond the last stay out (%(default)s)",
     )
-    start.add_argument("--max-failures", default="2%", metavar="SHARE", help="more: all go back")
-    start.add_argument("--per-minute", type=float, default=60.0, metavar="N", help="begun stations")
-    start.add_argument("--probation", type=float, default=0.0, metavar="S", help="at each station")
-    start.add_argument("--ask", action="store_true", help="wait for `approve` before each group")
+    start.add_argument(
+        "--max-failures",
+        default="2%",
+        metavar="SHARE",
+        help="of the stations begun; more, and all go back (%(default)s)",
+    )
+    start.add_argument(
+        "--per-minute",
+        type=float,
+        default=60.0,
+        metavar="N",
+        help="stations that begin in a minute (%(default)g)",
+    )
+    start.add_argument(
+        "--probation",
+        type=float,
+        default=PROBATION_S,
+        metavar="S",
+        help="watch each station for S seconds after its switch (%(default)g); 0: do not watch",
+    )
+    start.add_argument(
+        "--ask", action="store_true", help="after each group, wait for `approve` of the next"
+    )
     _common(start)
     _over(start)
     for name, text, run in (
@@ -99,17 +121,14 @@ def _over(verb: argparse.ArgumentParser) -> None:
 
 def _start(args: argparse.Namespace) -> int:
     from deploy.rollout.inventory import cut_groups, read_inventory, share
-    from deploy.rollout.journal import JOURNAL, Rollout, StationProgress, write_wish
+    from deploy.rollout.journal import Rollout, StationProgress, begin_rollout, refuse_at_work
     from edge_agent.contracts.core.files import sha256_hex
 
-    if args.per_minute <= 0 or args.probation < 0:
+    refuse_at_work(args.folder)
+    if not 0 < args.per_minute < math.inf:
         raise ConfigError("must be above zero", where="--per-minute", cure="give such as 60")
-    if (args.folder / JOURNAL).exists():
-        raise ConfigError(
-            "a rollout is there already",
-            where=str(args.folder),
-            cure="go on with `rollout resume`, or name another folder with --folder",
-        )
+    if not 0 <= args.probation < math.inf:
+        raise ConfigError("must not be below zero", where="--probation", cure="give such as 60")
     stations = args.stations or Path("stations.toml")
     inventory, release = read_inventory(stations), _release(args.bundle)
     _newest(args.bundle, _releases(args))  # what was withdrawn is refused before it begins
@@ -130,9 +149,9 @@ def _start(args: argparse.Namespace) -> int:
         probation_s=args.probation,
         ask=args.ask,
     )
-    transport = _transport(args, inventory, release, rollout)
-    write_wish(args.folder, None)
-    return _run(args, transport, rollout)
+    with _opened(_transport(args, inventory, release, rollout)) as transport:
+        begin_rollout(args.folder, rollout)
+        return _run(args, transport)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -149,7 +168,7 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _go_on(args: argparse.Namespace, rollout: Rollout) -> int:
     from deploy.rollout.inventory import read_inventory
-    from deploy.rollout.journal import read_wish, write_wish
+    from deploy.rollout.journal import read_wish, write_rollout, write_wish
     from edge_agent.contracts.core.files import sha256_hex
 
     release = _release(Path(rollout.bundle))
@@ -162,9 +181,11 @@ def _go_on(args: argparse.Namespace, rollout: Rollout) -> int:
     path = args.stations or Path(rollout.inventory)
     inventory = read_inventory(path)
     inventory.refuse_without(rollout.stations, path)
-    if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
-        write_wish(args.folder, None)
-    return _run(args, _transport(args, inventory, release, rollout), rollout)
+    with _opened(_transport(args, inventory, release, rollout)) as transport:
+        if read_wish(args.folder) != "stop":  # of a controller that ended before it obeyed
+            write_wish(args.folder, None)
+        write_rollout(args.folder, rollout)
+        return _run(args, transport)
 
 
 def _approve(args: argparse.Namespace) -> int:
@@ -208,16 +229,19 @@ def _release(path: Path) -> Release:
     return Release(path.name, archive_of(bundle), bundle.manifest, digest)
 
 
-def _run(args: argparse.Namespace, transport: Transport, rollout: Rollout) -> int:
-    """Run `rollout`; it is written once the way to the stations is open."""
+def _run(args: argparse.Namespace, transport: Transport) -> int:
     from deploy.rollout.controller import Controller
-    from deploy.rollout.journal import write_rollout
     from edge_agent.contracts.core.clock import SystemClock
 
+    return _print(Controller(args.folder, transport, SystemClock()).run(), args)
+
+
+@contextmanager
+def _opened(transport: Transport) -> Iterator[Transport]:
+    """Nothing is written before the way to the stations is open."""
     transport.open()
     try:
-        write_rollout(args.folder, rollout)
-        return _print(Controller(args.folder, transport, SystemClock()).run(), args)
+        yield transport
     finally:
         transport.close()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Sha256
@@ -93,6 +94,27 @@ def read_rollout(folder: Path) -> Rollout:
 def write_rollout(folder: Path, rollout: Rollout) -> None:
     """Put it in the place of the one before, durably; raises StorageError."""
     write_atomic(folder / JOURNAL, rollout.model_dump_json(indent=1).encode())
+
+
+def refuse_at_work(folder: Path) -> None:
+    """Raises ConfigError where a rollout is in `folder` that has not ended."""
+    if (folder / JOURNAL).exists() and (found := read_rollout(folder)).phase not in ENDS:
+        raise ConfigError(
+            f"a rollout of {found.title} is there already ({found.phase})",
+            where=str(folder),
+            cure="go on with `rollout resume`, or name another folder with --folder",
+        )
+
+
+def begin_rollout(folder: Path, rollout: Rollout) -> None:
+    """Write the journal of `rollout`; that of one that ended gets the first free number."""
+    path = folder / JOURNAL
+    refuse_at_work(folder)
+    if path.exists():
+        names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+        path.rename(next(name for name in names if not name.exists()))
+    write_wish(folder, None)
+    write_rollout(folder, rollout)
 
 
 def write_wish(folder: Path, wish: Literal["pause", "stop"] | None) -> None:

@@ -62,7 +62,8 @@ def versions(plant: dict[str, Line]) -> list[str]:
 def rollout(folder: Path, plant: dict[str, Line], *words: str | Path) -> int:
     where = ["--stations", str(folder / "stations.toml"), "--folder", str(folder / "rollout")]
     keys = ["--keys", str(plant["a"].workshop.keys)]
-    return main(["rollout", *map(str, words), *where, *keys, "--json"])
+    unwatched = ["--probation", "0"] if words[0] == "start" else []
+    return main(["rollout", *map(str, words), *unwatched, *where, *keys, "--json"])
 
 
 def test_a_release_goes_from_group_to_group_after_approval(

@@ -52,7 +52,8 @@ def test_a_station_is_asked_and_taken_back_by_its_own_verbs(
 
 def rollout(folder: Path, *words: str | Path) -> int:
     where = ["--stations", str(folder / "stations.toml"), "--folder", str(folder / "rollout")]
-    return main(["rollout", *map(str, words), *where, "--json"])
+    unwatched = ["--probation", "0"] if words[0] == "start" else []  # no agent runs there
+    return main(["rollout", *map(str, words), *unwatched, *where, "--json"])
 
 
 def versions(folder: Path) -> list[str]:
@@ -69,7 +70,7 @@ def test_a_release_goes_from_group_to_group(
     assert json.loads(capsys.readouterr().out)["phase"] == "asking"
     assert versions(tmp_path) == ["1.1.0", "1.0.0"]
     assert rollout(tmp_path, "start", new) == 2
-    assert "a rollout is there already" in capsys.readouterr().err
+    assert "a rollout of brightness 1.1.0 is there already (asking)" in capsys.readouterr().err
     assert rollout(tmp_path, "approve") == 0
     assert json.loads(capsys.readouterr().out)["phase"] == "done"
     assert versions(tmp_path) == ["1.1.0", "1.1.0"]
@@ -120,7 +121,7 @@ def test_a_rollout_goes_on_with_the_inventory_of_its_start(
     other.write_text('[[station]]\nname = "z"\nhost = "z"\n')
     monkeypatch.chdir(tmp_path)
     start = ["rollout", "start", str(new), "--stations", "two.toml", "--groups", "1,100%", "--ask"]
-    assert main([*start, "--per-minute", "6e4"]) == 0
+    assert main([*start, "--per-minute", "6e4", "--probation", "0"]) == 0
     assert main(["rollout", "approve", "--stations", "stations.toml"]) == 2
     error = capsys.readouterr().err
     assert "stations.toml: 2 stations of this rollout are not in it, first 'a'" in error
@@ -129,7 +130,9 @@ def test_a_rollout_goes_on_with_the_inventory_of_its_start(
     assert versions(tmp_path) == ["1.1.0", "1.1.0"]
 
 
-def test_a_pilot_stays_a_pilot(workshop: Workshop, tmp_path: Path, capsys: Shown) -> None:
+def test_a_pilot_stays_a_pilot_until_another_rollout_begins(
+    workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
     new = workshop.signed("1.1.0")
     assert rollout(tmp_path, "start", new, "--groups", "1", "--per-minute", "6e4") == 0
     shown = capsys.readouterr()
@@ -137,3 +140,27 @@ def test_a_pilot_stays_a_pilot(workshop: Workshop, tmp_path: Path, capsys: Shown
     assert (found["phase"], list(found["stations"]), found["left_out"]) == ("done", ["a"], 1)
     assert "1 more stations of the inventory are in no group" in shown.err
     assert versions(tmp_path) == ["1.1.0", "1.0.0"]
+    assert rollout(tmp_path, "start", new, "--groups", "1,100%", "--per-minute", "6e4") == 0
+    assert versions(tmp_path) == ["1.1.0", "1.1.0"]
+    first = json.loads((tmp_path / "rollout" / "rollout-1.json").read_text())
+    assert (first["phase"], list(first["stations"])) == ("done", ["a"])
+
+
+def test_a_rollout_watches_its_stations_where_nobody_says_how_long(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """As far as the journal: a station without an agent would be watched for a minute."""
+    new = workshop.signed("1.1.0")
+    words = ["--stations", str(tmp_path / "stations.toml"), "--folder", str(tmp_path / "rollout")]
+    (tmp_path / "a").rename(tmp_path / "away")
+    assert main(["rollout", "start", str(new), *words, "--groups", "1"]) == 1
+    assert read_rollout(tmp_path / "rollout").probation_s == 60
+
+
+@pytest.mark.parametrize("option", ["--probation=-1", "--probation=nan", "--per-minute=0"])
+def test_a_number_that_is_none_is_named_by_its_option(
+    option: str, workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
+    words = ["--stations", str(tmp_path / "stations.toml"), "--folder", str(tmp_path / "rollout")]
+    assert main(["rollout", "start", str(workshop.signed("1.1.0")), *words, option]) == 2
+    assert f"{option.partition('=')[0]}: must" in capsys.readouterr().err
