@@ -32,7 +32,6 @@ from deploy.signing.keys import (
     write_public,
 )
 from deploy.signing.metadata import (
-    ROOT_THRESHOLD,
     Life,
     delegate,
     from_text,
@@ -43,7 +42,7 @@ from deploy.signing.metadata import (
     to_text,
     unpublished,
 )
-from deploy.signing.root_keys import key_ids_of, lists_key, roles_of
+from deploy.signing.root_keys import key_ids_of, lists_key, roles_of, root_signers
 from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import sha256_hex, storage_error, write_atomic
 from edge_agent.contracts.core.suggestion import did_you_mean
@@ -135,10 +134,15 @@ class Repository:
             self._publish(current, {line: self._line(current, line) for line in lines})
 
     def add_line(self, line: str) -> None:
-        """Let a product line exist, with a key of its own."""
+        """Let a product line exist, with a key of its own; raises ConfigError, StorageError.
+
+        A key of the line that no release names, as after a power cut, is taken for it.
+        """
         with self._locked():
             current = self._current()
-            self._keys.make(line_key(line))
+            self._refuse_unsigned(current)
+            if line in lines_of(current["targets"]) or not self._keys.has(line_key(line)):
+                self._keys.make(line_key(line))
             self._delegate(current, line)
 
     def rotate(self, role: str) -> None:
@@ -150,6 +154,7 @@ class Repository:
         """
         with self._locked():
             current = self._current()
+            self._refuse_unsigned(current, but=role)
             if role in (*ROOTS, TARGETS, ONLINE):
                 self._rotate_root(current, role)
             elif role in lines_of(current["targets"]):
@@ -284,7 +289,7 @@ class Repository:
         fresh.remove(name)
 
     def _replace_root(self, root: Any, name: str, private: PrivateKey) -> None:
-        signers = self._root_signers(root)
+        signers = root_signers(root, self._keys)
         for role in roles_of(name):
             for old in key_ids_of(root, role, self._keys, name):
                 root.revoke_key(old, role)
@@ -295,18 +300,6 @@ class Repository:
         text = to_text(signed(root, signers))
         write_atomic(self._metadata / f"{root.version}.root.json", text)
         write_atomic(self._keys.folder / ROOT_JSON, text)
-
-    def _root_signers(self, root: Any) -> list[Any]:
-        """The private root keys at hand that the root lists; raises ConfigError below two."""
-        found = [self._keys.read(name) for name in ROOTS if self._keys.has(name)]
-        found = [key for key in found if public(key).keyid in root.roles["root"].keyids]
-        if len(found) < ROOT_THRESHOLD:
-            raise ConfigError(
-                f"{len(found)} of the root keys lie here, {ROOT_THRESHOLD} must sign",
-                where=str(self._keys.folder),
-                cure="fetch another one from where it is stored, for the time of this command",
-            )
-        return found
 
     def _publish(self, current: Mapping[str, Any], changed: Mapping[str, Targets]) -> None:
         """Sign and write what changed, then a snapshot of it, then the timestamp."""
@@ -327,6 +320,16 @@ class Repository:
         timestamp.snapshot_meta = MetaFile.from_data(snapshot.version, text, ["sha256"])
         timestamp.unrecognized_fields[SIGNED_AT] = self._life.now.isoformat()
         self._write("timestamp.json", signed(timestamp, [online]))
+
+    def _refuse_unsigned(self, current: Mapping[str, Any], but: str = "") -> None:
+        """Raises ConfigError where a key that must sign is absent; but: the one that is replaced.
+
+        A key or a root that was written before this is noticed would lead to no release.
+        """
+        if but != TARGETS:
+            self._keys.read(TARGETS)
+        if but != ONLINE:
+            self._online(current["root"])
 
     def _online(self, root: Any) -> PrivateKey:
         private = self._keys.read(ONLINE)

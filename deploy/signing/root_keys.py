@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.signing.keys import ONLINE, ROOTS, TARGETS, Keyring, PrivateKey
-from deploy.signing.metadata import public
+from deploy.signing.metadata import ROOT_THRESHOLD, public
 from edge_agent.contracts.core.errors import ConfigError
 
 
@@ -35,3 +35,16 @@ def key_ids_of(root: Any, role: str, keys: Keyring, name: str) -> list[str]:
         where=str(keys.folder),
         cure="put the two other root keys into the folder",
     )
+
+
+def root_signers(root: Any, keys: Keyring) -> list[PrivateKey]:
+    """The private root keys at hand that the root lists; raises ConfigError below two."""
+    found = [keys.read(name) for name in ROOTS if keys.has(name)]
+    found = [key for key in found if public(key).keyid in root.roles["root"].keyids]
+    if len(found) < ROOT_THRESHOLD:
+        raise ConfigError(
+            f"{len(found)} of the root keys lie here, {ROOT_THRESHOLD} must sign",
+            where=str(keys.folder),
+            cure="fetch another one from where it is stored, for the time of this command",
+        )
+    return found

@@ -89,6 +89,40 @@ def test_a_release_needs_the_line_and_online_keys_alone(workshop: Workshop) -> N
     assert "main/brightness-1.1.0.bundle" in workshop.repository().released()
 
 
+@pytest.mark.parametrize("absent", ["targets", "online"])
+def test_a_line_is_made_once_its_signers_are_there(absent: str, workshop: Workshop) -> None:
+    """The targets key lies offline, as the page asks."""
+    workshop.signed("1.0.0")
+    away = (workshop.keys / f"{absent}.pem").rename(workshop.folder / "stick.pem")
+    with pytest.raises(ConfigError, match=rf"{absent}\.pem: the private key cannot be read"):
+        workshop.repository().add_line("castings")
+    assert not (workshop.keys / "line-castings.pem").exists()
+    away.rename(workshop.keys / f"{absent}.pem")
+    workshop.repository().add_line("castings")
+    assert workshop.repository().lines() == ["castings", "main"]
+
+
+@pytest.mark.parametrize("role", ["online", "root-1", "main"])
+def test_a_rotation_without_the_targets_key_changes_nothing(role: str, workshop: Workshop) -> None:
+    workshop.signed("1.0.0")
+    (workshop.keys / "targets.pem").unlink()
+    before = {path: path.read_bytes() for path in workshop.folder.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=r"targets\.pem: the private key cannot be read"):
+        workshop.repository().rotate(role)
+    after = {path: path.read_bytes() for path in workshop.folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_key_of_a_line_that_no_release_names_is_taken_for_it(workshop: Workshop) -> None:
+    """The power went between the key and the release that names it."""
+    workshop.signed("1.0.0")
+    Keyring(workshop.keys).make("line-castings")
+    workshop.repository().add_line("castings")
+    assert workshop.repository().lines() == ["castings", "main"]
+    with pytest.raises(StorageError, match="a key is already there"):
+        workshop.repository().add_line("castings")
+
+
 def test_two_root_keys_are_needed_for_a_new_root(workshop: Workshop) -> None:
     workshop.signed()
     (workshop.keys / "root-1.pem").unlink()
