@@ -32,6 +32,8 @@ class Waiting:
     is_seen: threading.Event = field(default_factory=threading.Event)
     is_ended: threading.Event = field(default_factory=threading.Event)
     last: UpdateMessage | None = None
+    is_foreign: bool = False
+    """A report on it came that its station's report_key did not sign; it counts for nothing."""
 
 
 class Reports:
@@ -69,6 +71,7 @@ class Reports:
         except ValidationError:
             return
         if not self._is_own(station, message):
+            waiting.is_foreign |= message.counter == waiting.counter
             return
         if message.counter == waiting.counter and not waiting.is_ended.is_set():
             waiting.last = message
@@ -87,6 +90,6 @@ class Reports:
         except (InvalidSignature, ValueError):
             if station not in self._forged:
                 self._forged.add(station)
-                LOG.warning("%s: a report without its signature is passed over", station)
+                LOG.warning("%s: a report that its report_key did not sign is passed over", station)
             return False
         return message.station == station

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from deploy.broker.target import BrokerTarget
 from deploy.rollout.link import Link
-from deploy.rollout.reports import Reports
+from deploy.rollout.reports import Reports, Waiting
 from deploy.rollout.transport import Release
 from deploy.signing.desired import DesiredSigner
 from edge_agent.contracts.core.clock import Clock
@@ -104,10 +104,10 @@ class MqttTransport:
                 round(reach_s) + 1,
             )
             if not waiting.is_seen.wait(reach_s):
-                raise _silent(name, f"no answer within {reach_s:g} s")
+                raise _silent(name, f"no answer within {reach_s:g} s", waiting)
             work_s = self._patience.work_s + self._probation_s
             if not waiting.is_ended.wait(work_s):
-                raise _silent(name, f"no end within {work_s:g} s")
+                raise _silent(name, f"no end within {work_s:g} s", waiting)
             last = waiting.last
         if last is None or last.state == ("done" if action == "install" else "returned"):
             return ""
@@ -134,5 +134,13 @@ class MqttTransport:
             return self._counter
 
 
-def _silent(name: str, what: str) -> DeviceError:
-    return DeviceError(what, where=name, cure="check the station: `lineside-agent follow`")
+def _silent(name: str, what: str, waiting: Waiting) -> DeviceError:
+    """Nothing that counts was reported; the broker may have forged what did not."""
+    if not waiting.is_foreign:
+        return DeviceError(what, where=name, cure="check the station: `lineside-agent follow`")
+    return DeviceError(
+        f"{what} that its report_key signed, but reports signed by another key or by none",
+        where=name,
+        cure="compare report_key in the inventory with `lineside-agent slots key` there, and start "
+        "`follow` again after a change; where they are the same, the broker forges reports",
+    )

@@ -111,6 +111,24 @@ def test_a_station_that_does_not_follow_is_named(plant: dict[str, Line], broker:
     transport.close()
 
 
+def test_a_wrong_report_key_is_named(plant: dict[str, Line], broker: Mosquitto) -> None:
+    line = plant["a"]
+    path = line.workshop.signed("1.1.0")
+    bundle = read_bundle(path)
+    transport = MqttTransport(
+        BrokerTarget("127.0.0.1", broker.port),
+        Release(path.name, b"", bundle.manifest, sha256_hex(bundle.manifest_bytes)),
+        line.signer(),
+        SystemClock(),
+        patience=Patience(reach_s=5, work_s=60),
+        report_keys={"a": bytes.fromhex(public_keys(plant["b"].root)["report_key"])},
+    )
+    transport.open()
+    with pytest.raises(DeviceError, match=r"a: no answer .* signed by another key .*slots key"):
+        transport.update("a")
+    transport.close()
+
+
 def test_a_broker_that_says_done_for_a_station_moves_nothing(
     plant: dict[str, Line], tmp_path: Path, broker: Mosquitto, capsys: Shown
 ) -> None:
