@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import ConfigError
 
 EXAMPLES = """examples:
   lineside-deploy unit
   lineside-deploy unit --out /etc/systemd/system
   lineside-deploy unit --follow https://releases.plant/ --out /etc/systemd/system
+  lineside-deploy unit --follow https://releases.plant/ --ca /var/lib/lineside/tls/releases-ca.pem
   lineside-deploy unit --program /usr/local/bin/lineside-agent --station /srv/press3/station.toml
 
 On the station. --follow prints the unit that takes part in rollouts over MQTT. --out names a
@@ -31,6 +33,9 @@ def register(verbs: Verbs) -> None:
     unit.add_argument(
         "--follow", metavar="DIR|URL", help="follow rollouts, with releases from there"
     )
+    unit.add_argument(
+        "--ca", metavar="FILE", help="with --follow: who signs the certificate of that server"
+    )
     unit.add_argument("--out", type=Path, metavar="DIR|FILE", help="write it there")
     unit.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
@@ -40,8 +45,10 @@ def _unit(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
 
     name = FOLLOW_NAME if args.follow else NAME
+    if args.ca and not args.follow:
+        raise ConfigError("is of no use alone", where="--ca", cure="add --follow URL")
     if args.follow:
-        text = follow_text(args.follow, program=args.program, config=args.station)
+        text = follow_text(args.follow, ca=args.ca, program=args.program, config=args.station)
     else:
         text = unit_text(program=args.program, config=args.station, user=args.user)
     if args.out is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deploy.flash.network import MOST_SSID_BYTES
 from edge_agent.contracts.core.errors import ConfigError
@@ -58,9 +59,18 @@ class Board(Strict):
     follow: str | None = Field(
         None, description="releases for rollouts over MQTT, as https://releases.plant/"
     )
+    follow_ca: str | None = Field(
+        None, description="file there that signs that server's certificate; bring it by [files]"
+    )
     files: dict[str, Path] = Field(
         default_factory=dict, description="further files below /var/lib/lineside: certificates"
     )
+
+    @model_validator(mode="after")
+    def _ca_is_brought(self) -> Self:
+        if self.follow_ca is not None and (not self.follow or self.follow_ca not in self.files):
+            raise ValueError(f"follow_ca: {self.follow_ca!r} needs `follow`, and a line in [files]")
+        return self
 
     @field_validator("files")
     @classmethod

@@ -59,7 +59,7 @@ def station_files(contents: Contents) -> dict[str, bytes | Path]:
         "authorized_keys": authorized_keys(board, contents.folder),
         "station.toml": read_file(contents.station),
         NAME: unit_text().encode(),
-        **({FOLLOW_NAME: follow_text(board.follow).encode()} if board.follow else {}),
+        **_follow(board),
         **{one: script_text(one) for one in (SCRIPT, AGENT_SCRIPT, START_SCRIPT)},
         **_wifi(board, contents.folder),
         **({"trust/root.json": read_file(contents.trust)} if contents.trust else {}),
@@ -70,6 +70,12 @@ def station_files(contents: Contents) -> dict[str, bytes | Path]:
         found[f"files/{number}"] = read_file(contents.folder / source)
         found[f"files/{number}.path"] = target.encode()
     return {f"lineside/{name}": content for name, content in found.items()}
+
+
+def _follow(board: Board) -> dict[str, bytes | Path]:
+    if not board.follow:
+        return {}
+    return {FOLLOW_NAME: follow_text(board.follow, ca=board.follow_ca).encode()}
 
 
 def script_text(name: str) -> bytes:

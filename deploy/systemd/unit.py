@@ -16,7 +16,8 @@ PROGRAM = "/opt/lineside/bin/lineside-agent"
 CONFIG = "/var/lib/lineside/station.toml"
 USER = "lineside"
 STATE_ROOT = "/var/lib"
-CURES = {"--station": CONFIG, "--program": PROGRAM}
+CA = "/var/lib/lineside/tls/releases-ca.pem"
+CURES = {"--station": CONFIG, "--program": PROGRAM, "--ca": CA}
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """ProtectHome and PrivateTmp hide these folders from the agent."""
 
@@ -42,12 +43,15 @@ def unit_text(*, program: str = PROGRAM, config: str = CONFIG, user: str = USER)
     )
 
 
-def follow_text(source: str, *, program: str = PROGRAM, config: str = CONFIG) -> str:
+def follow_text(
+    source: str, *, ca: str | None = None, program: str = PROGRAM, config: str = CONFIG
+) -> str:
     """The unit that runs `program follow config --from source` as root; raises ConfigError.
 
-    source: the folder of releases, a path or an address.
+    source: the folder of releases, a path or an address. ca: path there of who signs the
+    certificate of its server, where that is nobody whom the machine knows.
     """
-    for option, path in (("--program", program), ("--station", config)):
+    for option, path in (("--program", program), ("--station", config), ("--ca", ca or CA)):
         _refuse_strange(option, path)
     if re.match(r"https?://", source) is None:
         _refuse_strange("--follow", source)
@@ -58,6 +62,7 @@ def follow_text(source: str, *, program: str = PROGRAM, config: str = CONFIG) ->
             cure="an address of letters, digits and . _ + @ ~ : -",
         )
     folder = str(PurePosixPath(config).parent)
+    source += f" --ca {ca}" if ca else ""
     return _filled(FOLLOW_TEMPLATE, program=program, config=config, folder=folder, source=source)
 
 

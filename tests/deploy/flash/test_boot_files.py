@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.flash.board import read_board
 from deploy.flash.boot_files import Contents, hook_files, station_files, wheel_files
 from edge_agent.contracts.core.errors import ConfigError
 from tests.deploy.flash.stations import make_board
@@ -45,6 +46,19 @@ def test_an_appliance_takes_a_bundle_without_wheels_and_no_other_image_does(tmp_
     files = station_files(replace(contents, agent_in_image=True))
     assert files["lineside/bundles/caps-1.0.0.bundle"] == tmp_path / "caps-1.0.0.bundle"
     assert not any("wheels" in name for name in files)
+
+
+def test_a_follower_is_given_the_ca_that_the_card_brings(tmp_path: Path) -> None:
+    make_board(tmp_path)
+    path, ca = tmp_path / "board.toml", "/var/lib/lineside/tls/ca.pem"
+    text = path.read_text()
+    path.write_text(f'follow = "https://releases.plant/"\nfollow_ca = "{ca}"\n{text}')
+    files = station_files(Contents(read_board(path), tmp_path, tmp_path / "station.toml"))
+    unit = files["lineside/lineside-follow.service"]
+    assert f" --from https://releases.plant/ --ca {ca}\n".encode() in unit  # type: ignore[operator]
+    path.write_text(f'follow_ca = "{ca}"\n{text}')
+    with pytest.raises(ConfigError, match=r"follow_ca: .* needs `follow`, and a line in \[files\]"):
+        read_board(path)
 
 
 def test_an_appliance_starts_the_script_by_its_own_unit() -> None:

@@ -135,6 +135,17 @@ def test_rollouts_are_followed_by_a_confined_service(tmp_path: Path) -> None:
         assert rated.returncode == 0, rated.stdout[-200:]
 
 
+def test_a_follower_takes_the_ca_of_the_plant(capsys: pytest.CaptureFixture[str]) -> None:
+    ca = "/var/lib/lineside/tls/releases-ca.pem"
+    assert main(["unit", "--follow", "https://releases.plant/", "--ca", ca]) == 0
+    line = f"--root /var/lib/lineside --from https://releases.plant/ --ca {ca}\n"
+    assert line in capsys.readouterr().out
+    assert main(["unit", "--ca", ca]) == 2
+    assert "--ca: is of no use alone: add --follow URL" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"--ca: .*no absolute path"):
+        follow_text("https://releases.plant/", ca="ca.pem")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to lose")
 def test_the_follower_may_use_a_tpm_that_belongs_to_another_group(tmp_path: Path) -> None:
     """Debian's udev rule makes /dev/tpmrm0 so: tss:tss, 0660."""
