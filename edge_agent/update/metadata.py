@@ -32,6 +32,11 @@ from edge_agent.update.trusted import MOST_ROOT_BYTES, Trusted
 LOG = logging.getLogger("lineside.update")
 
 DO_NOT_USE = "do not use it; push the release again from where it was signed"
+OWN_WORKSHOP = "push a release of the workshop whose root.json this station was given"
+PUSH_NEWEST = (
+    "push it again beside the folder of releases, or with --releases DIR, which takes the newest "
+    "metadata along"
+)
 SLOW_CLOCK_NS = 86_400 * 10**9
 """A station without a battery-backed clock may start a boot's length behind, or in 1970."""
 
@@ -130,6 +135,7 @@ class _Chain:
     def __init__(self, where: str, now: datetime | None) -> None:
         self._where = where
         self.now = now
+        self._cure = OWN_WORKSHOP
 
     def root(self, roots: Sequence[str], trusted: Trusted) -> tuple[Root, Trusted]:
         """The newest root, each one signed by the one before (5.3)."""
@@ -146,6 +152,9 @@ class _Chain:
                 self._refuse(f"root {fresh.signed.version} does not follow root {root.version}")
             root, text = fresh.signed, found
             origin.append(sha256_hex(found.encode()))
+        if len(roots) < root.version:
+            self._cure = f"it was signed before root {root.version}, which this station has seen: "
+            self._cure += f"{PUSH_NEWEST}; where it is another workshop's, {OWN_WORKSHOP}"
         update: dict[str, object] = {"root": text, "origin": origin}
         if _role_ids(started, "timestamp", "snapshot") != _role_ids(root, "timestamp", "snapshot"):
             # A thief of the online key may have signed a version that nobody can reach (5.3.11).
@@ -242,7 +251,7 @@ class _Chain:
         return SignatureError(
             f"not signed by a key that this station trusts ({error})",
             where=self._where,
-            cure="push a release of the workshop whose root.json this station was given",
+            cure=self._cure,
         )
 
     def _match(self, meta: Any, text: str, role: str) -> None:
@@ -256,8 +265,7 @@ class _Chain:
             raise RollbackError(
                 f"{role} metadata {version} is older than {least}, which this station has seen",
                 where=self._where,
-                cure="push it again from the folder of releases: `lineside-deploy push` takes the "
-                "newest metadata along",
+                cure=PUSH_NEWEST,
             )
 
     def _refuse(self, what: str) -> NoReturn:

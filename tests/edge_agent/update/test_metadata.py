@@ -197,7 +197,7 @@ def test_an_old_root_is_no_way_back(releases: Repository, station: Trusted) -> N
     old = signature(releases, digest)
     releases.rotate("online")
     seen = take(signature(releases, digest), digest, station)
-    with pytest.raises(SignatureError):
+    with pytest.raises(SignatureError, match=r"before root 2, .* seen: push it .* --releases DIR"):
         take(old, digest, seen)
 
 
