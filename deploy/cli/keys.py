@@ -191,5 +191,6 @@ def _rotate(args: argparse.Namespace) -> int:
     repository = opened(args)
     repository.rotate(args.role)
     found = {"rotated": args.role, "releases": str(repository.folder)}
-    print(json.dumps(found) if args.json else f"{args.role}: new key, in {repository.folder}")
+    text = f"{args.role}: new key in {args.keys}, named in the metadata of {repository.folder}"
+    print(json.dumps(found) if args.json else text)
     return 0

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deploy.cli.keys import add_release_options, opened
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deploy.signing.repository import Repository
 
 EXAMPLES = """examples:
   lineside-deploy release caps-1.0.0.bundle
@@ -52,24 +56,31 @@ def _release(args: argparse.Namespace) -> int:
             cure="name bundles, or --agent, or --withdraw, or --refresh",
         )
     repository = opened(args)
+    text = _done(args, repository)
+    found = {"releases": str(repository.folder), "released": repository.released()}
+    print(json.dumps(found) if args.json else text)
+    return 0
+
+
+def _done(args: argparse.Namespace, repository: Repository) -> str:
+    """Do what is asked; what was done, in words."""
     if args.withdraw is not None:
         repository.withdraw(args.withdraw)
-    elif args.refresh:
+        return f"{args.withdraw}  withdrawn"
+    if args.refresh:
         repository.refresh()
-    elif args.agent is not None:
+        return f"{repository.folder}: signed again"
+    if args.agent is not None:
         from deploy.signing.wheel_release import release_agent
 
-        release_agent(args.agent, repository)
+        paths = [release_agent(args.agent, repository)]
     else:
         from deploy.signing.release import release_bundles
 
         stations = _keys_of(args.encrypt_for) if args.encrypt_for else []
-        release_bundles(args.bundles, args.line, repository, stations)
+        paths = release_bundles(args.bundles, args.line, repository, stations)
     released = repository.released()
-    found = {"releases": str(repository.folder), "released": released}
-    text = "\n".join(f"{path}  sha256 {digest[:12]}" for path, digest in sorted(released.items()))
-    print(json.dumps(found) if args.json else text or f"{repository.folder}: nothing released")
-    return 0
+    return "\n".join(f"{path}  sha256 {released[path][:12]}" for path in paths)
 
 
 def _keys_of(path: Path) -> list[bytes]:

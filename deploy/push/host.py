@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.push.ssh import TIMEOUT_S, run_script
@@ -24,13 +24,16 @@ ENVIRONMENT_S = 3600
 """A board that is slow or busy builds an environment of wheels for so long: an emulated one with a
 third of a processor did for more than 900 s. ssh notices a dead one within a minute."""
 
+BUNDLE = "lineside-bundle"
+"""Folder of the copy of a bundle, in a temporary one."""
+
 RECEIVE = """\
 set -e
 umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-mkdir "$folder"/bundle
-cat > "$folder"/bundle/{name}
+mkdir "$folder"/{folder}
+cat > "$folder"/{folder}/{name}
 """
 """Only the sender may read the copy on its way; `slots install` sets the modes of what it makes."""
 
@@ -105,11 +108,13 @@ def hand_over(
     command = [*verb, f"--root={host.folder}", *options]
     root = None if trust is None else root_text(trust)
     if host.address:
-        return _send(host, command, name, payload, root)
+        return _by_name(name, _send(host, command, name, payload, root))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / BUNDLE / name
+        path.parent.mkdir()
         path.write_bytes(payload)
-        return _run_here([*command, *([f"--trust={trust}"] if trust else []), "--", str(path)])
+        words = [*command, *([f"--trust={trust}"] if trust else []), "--", str(path)]
+        return _by_name(name, _run_here(words))
 
 
 def ask(host: Host, *words: str, verb: str = "slots") -> Answer:
@@ -136,6 +141,16 @@ def run_with_files(
     )
 
 
+def _by_name(name: str, answer: Answer) -> Answer:
+    """What was said of the copy in its temporary folder, said of the file `name`."""
+    copy = re.compile(rf"/[^\s:]*/{BUNDLE}/{re.escape(name)}")
+
+    def named(text: str) -> str:
+        return copy.sub(lambda _: name, text)
+
+    return replace(answer, stdout=named(answer.stdout), stderr=named(answer.stderr))
+
+
 def _run_here(words: list[str]) -> Answer:
     command = [sys.executable, "-P", "-m", "edge_agent", *words]
     done = subprocess.run(command, capture_output=True, check=False)
@@ -147,11 +162,11 @@ def _send(host: Host, command: list[str], name: str, payload: bytes, root: str |
 
     One connection and no sftp, which small systems lack; the folder goes away in every case.
     """
-    receive, words = RECEIVE.format(name=shlex.quote(name)), [shlex.join(command)]
+    receive, words = RECEIVE.format(folder=BUNDLE, name=shlex.quote(name)), [shlex.join(command)]
     if root is not None:
         receive += f'printf %s {shlex.quote(root)} > "$folder"/root.json\n'
         words.append('--trust="$folder"/root.json')
-    words += ["--", f'"$folder"/bundle/{shlex.quote(name)}']
+    words += ["--", f'"$folder"/{BUNDLE}/{shlex.quote(name)}']
     return _run_there(host, receive, " ".join(words), payload)
 
 

@@ -18,6 +18,7 @@ from deploy.rollout.journal import (
     Phase,
     Progress,
     Rollout,
+    StationProgress,
     read_rollout,
     read_wish,
     write_rollout,
@@ -146,7 +147,10 @@ class Controller:
                     self._wait_for_turn(per_minute)
                 works.append((name, pool.submit(_reason, act, name)))
             reasons = {name: work.result() for name, work in works}
-        ended = {name: (badly if why else well, why) for name, why in reasons.items()}
+        ended = {
+            name: (badly, why) if why else (well, _well_reason(well, rollout.stations[name]))
+            for name, why in reasons.items()
+        }
         rollout = rollout.with_stations(ended)
         write_rollout(self._folder, rollout)
         return rollout
@@ -170,6 +174,13 @@ class Controller:
         rollout = rollout.model_copy(update={"phase": phase, "reason": reason})
         write_rollout(self._folder, rollout)
         return rollout
+
+
+def _well_reason(well: Progress, station: StationProgress) -> str:
+    """Why a station is back: what failed there, or that others failed; nothing on the way there."""
+    if well != "returned":
+        return ""
+    return station.reason or "taken back"
 
 
 def _reason(act: Act, name: str) -> str:

@@ -43,6 +43,7 @@ from deploy.signing.metadata import (
     unpublished,
 )
 from deploy.signing.root_keys import key_ids_of, lists_key, roles_of, root_signers
+from deploy.signing.target_names import NOTES, nearest, refuse_bare
 from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import sha256_hex, storage_error, write_atomic
 from edge_agent.contracts.core.suggestion import did_you_mean
@@ -56,8 +57,6 @@ from edge_agent.contracts.model.signature import (
 
 FIRST_LINE = "main"
 HASH = "[0-9a-f]" * 64
-NOTES = (".cdx.json", ".provenance.json")
-"""What lies beside a bundle and goes with it."""
 RELEASE_HIGHER = "release another one with a higher version (`convert --version-number`)"
 """The cure for what was withdrawn: no station takes it again."""
 
@@ -109,11 +108,12 @@ class Repository:
         line = path.partition("/")[0]
         with self._locked():
             current = self._current()
+            refuse_bare(path, current)
             content = self._line(current, line)
             target = content.targets.pop(path, None)
             if target is None:
                 raise ConfigError(
-                    f"{path!r} is not released", where=str(self.folder), cure=_known(path, content)
+                    f"{path!r} is not released", where=str(self.folder), cure=nearest(path, content)
                 )
             digest = (target.custom or {}).get(MANIFEST_SHA256, target.hashes["sha256"])
             withdrawn = withdrawn_manifests(content.unrecognized_fields) | {digest}
@@ -393,7 +393,3 @@ class Repository:
 def _lists(line: Targets, manifest_sha256: str) -> bool:
     customs = ((target.custom or {}) for target in line.targets.values())
     return any(custom.get(MANIFEST_SHA256) == manifest_sha256 for custom in customs)
-
-
-def _known(path: str, line: Targets) -> str:
-    return f"released: {did_you_mean(path, sorted(line.targets))}"

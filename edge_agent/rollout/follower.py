@@ -184,7 +184,7 @@ class Follower:
         begun = self._taken
         if begun is not None and taken.candidate is None and not self._work.give_up(begun):
             raise StorageError(
-                "the update before is not back yet",
+                "the way back of the previous update has not ended",
                 where=str(self._root / "update"),
                 cure="see `lineside-agent update status`",
             )

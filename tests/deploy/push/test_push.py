@@ -82,7 +82,7 @@ def test_local_line_from_push_to_rollback(
     assert (slot["version"], slot["previous"], slot["fault"]) == ("1.1.0", "1.0.0", "")
     assert slot["agent"] == own_version()
     assert push(workshop.signed("1.0.0"), str(root)) == 1
-    assert "1.0.0 is older than 1.1.0" in capsys.readouterr().err
+    assert "error: brightness-1.0.0.bundle: version 1.0.0 is older" in capsys.readouterr().err
     assert main(["rollback", str(root)]) == 0
     assert current(root) == "1.0.0"
 
@@ -117,7 +117,9 @@ def test_remote_line_from_push_to_rollback(
     assert main(["status", target, "--json", *words]) == 0
     assert json.loads(capsys.readouterr().out)[0]["version"] == "1.1.0"
     assert push(first, target, *words) == 1
-    assert "older than 2, which this station has seen" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "older than 2, which this station has seen" in error
+    assert "error: brightness-1.0.0.bundle: " in error
     assert main(["rollback", target, "brightness", *words]) == 0
     assert current(root) == "1.0.0"
 

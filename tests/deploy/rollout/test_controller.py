@@ -122,6 +122,8 @@ def test_too_many_failures_take_everybody_back(begin: Callable[..., Path]) -> No
     assert (rollout.phase, plant.new) == ("failed", 0)
     assert len(plant.touched) < 50
     assert len(rollout.names("waiting")) == len(NAMES) - len(plant.touched)
+    reasons = {name: rollout.stations[name].reason for name in (NAMES[0], NAMES[20], NAMES[199])}
+    assert list(reasons.values()) == ["taken back", "failed its probation", ""]
 
 
 def test_each_station_returns_to_what_it_had(begin: Callable[..., Path]) -> None:

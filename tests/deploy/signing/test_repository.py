@@ -174,6 +174,10 @@ def test_what_cannot_be_done_is_told(
         return capsys.readouterr().err
 
     assert "did you mean 'main/bright" in told("release", "--withdraw", "main/brightnes-1.bundle")
+    assert told("release", "--withdraw", "brightness-1.0.0.bundle") == (
+        "error: --withdraw: 'brightness-1.0.0.bundle' names no product line: "
+        "write main/brightness-1.0.0.bundle\n"
+    )
     assert "keys line mian" in told("release", str(bundle), "--line", "mian")
     assert "name bundles, or --agent, or --withdraw" in told("release")
     assert "these exclude each other" in told("release", str(bundle), "--refresh")
@@ -186,6 +190,18 @@ def test_what_cannot_be_done_is_told(
     capsys.readouterr()
     assert main(["release", "--refresh", "--json", *keys]) == 0
     assert len(json.loads(capsys.readouterr().out)["released"]) == 6
+
+
+def test_a_release_prints_what_it_did(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workshop.signed("1.0.0")
+    keys = ["--keys", str(workshop.keys)]
+    assert main(["release", str(workshop.unsigned("1.1.0")), *keys]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("main/brightness-1.1.0.bundle  sha256 ")
+    assert main(["release", "--withdraw", "main/brightness-1.0.0.bundle", *keys]) == 0
+    assert capsys.readouterr().out == "main/brightness-1.0.0.bundle  withdrawn\n"
 
 
 def test_a_lost_folder_of_releases_is_not_begun_anew(workshop: Workshop, tmp_path: Path) -> None:
