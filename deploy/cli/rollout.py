@@ -48,6 +48,21 @@ def register(verbs: Verbs) -> None:
     text = "bring a release onto many stations, group after group"
     rollout = add_verb(verbs, "rollout", text, EXAMPLES)
     actions = rollout.add_subparsers(required=True, dest="action", metavar="ACTION")
+    _add_start(actions)
+    for name, text, run in (
+        ("status", "how far it is", _status),
+        ("resume", "go on after a pause, or a controller that died", _resume),
+        ("approve", "let the next group begin, and go on", _approve),
+        ("pause", "begin no other station", _pause),
+        ("stop", "end here; stations keep what they have", _stop),
+    ):
+        verb = add_verb(actions, name, text, EXAMPLES, run)
+        _common(verb)
+        if run in (_resume, _approve):
+            _over(verb)
+
+
+def _add_start(actions: Verbs) -> None:
     start = add_verb(actions, "start", "begin a rollout", EXAMPLES, _start)
     start.add_argument("bundle", type=Path, metavar="BUNDLE")
     start.add_argument(
@@ -81,17 +96,6 @@ def register(verbs: Verbs) -> None:
     )
     _common(start)
     _over(start)
-    for name, text, run in (
-        ("status", "how far it is", _status),
-        ("resume", "go on after a pause, or a controller that died", _resume),
-        ("approve", "let the next group begin, and go on", _approve),
-        ("pause", "begin no other station", _pause),
-        ("stop", "end here; stations keep what they have", _stop),
-    ):
-        verb = add_verb(actions, name, text, EXAMPLES, run)
-        _common(verb)
-        if run in (_resume, _approve):
-            _over(verb)
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
