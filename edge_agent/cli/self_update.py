@@ -58,6 +58,9 @@ def register(verbs: Verbs) -> None:
     _action(actions, "rollback", "let the agent of before run again", _rollback)
     abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
     abort.add_argument("--reason", default="aborted by a person", help="for the record")
+    _action(actions, "quarantine", "which agents were given up, when and why", _quarantine)
+    free = _action(actions, "free", "let an agent in quarantine be tried again", _free)
+    free.add_argument("candidate", metavar="HASH", help="its first word in `quarantine`")
 
 
 def _action(
@@ -67,7 +70,14 @@ def _action(
     parser.add_argument(
         "--root", type=Path, required=True, metavar="DIR", help="the station folder"
     )
-    parser.add_argument("--state", type=Path, metavar="DIR", help="(that of station.toml)")
+    parser.add_argument(
+        "--state-dir",
+        "--state",
+        dest="state",
+        type=Path,
+        metavar="DIR",
+        help="the agent's state_dir (that of station.toml)",
+    )
     parser.add_argument("--station", type=Path, metavar="FILE", help="(ROOT/station.toml)")
     parser.add_argument(
         "--restart", default=RESTART, metavar="COMMAND", help=f"restarts the agent ({RESTART})"
@@ -188,6 +198,25 @@ def _abort(args: argparse.Namespace) -> int:
 def _aborted(machine: UpdateMachine, reason: str) -> Journal | None:
     machine.abort(reason)
     return machine.run()
+
+
+def _quarantine(args: argparse.Namespace) -> int:
+    from edge_agent.cli.quarantine import shown
+    from edge_agent.update.bundle_update import quarantine_of
+    from edge_agent.update.trial import AGENT
+
+    print(shown(quarantine_of(args.root, AGENT), as_json=args.json))
+    return 0
+
+
+def _free(args: argparse.Namespace) -> int:
+    from edge_agent.update.agent_update import opened_agent
+
+    with opened_agent(_station(args)) as machine:
+        freed = machine.free(args.candidate)
+    title = freed.title or args.candidate
+    print(freed.model_dump_json() if args.json else f"{title}: may be tried again")
+    return 0
 
 
 def _print(journal: Journal | None, args: argparse.Namespace) -> int:

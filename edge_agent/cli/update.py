@@ -25,6 +25,8 @@ EXAMPLES = """examples:
   lineside-agent update promote --root /var/lib/lineside
   lineside-agent update resume --root /var/lib/lineside
   lineside-agent update abort --root /var/lib/lineside --reason "wrong lot"
+  lineside-agent update quarantine --root /var/lib/lineside
+  lineside-agent update free 4fc000c7cd67 --root /var/lib/lineside
 
 States: download, verify, stage, self_test, shadow, canary, switch, probation, commit, done; after
 a failure roll_back and quarantine; refused is what the station does not take by what it trusts,
@@ -77,6 +79,9 @@ def register(verbs: Verbs) -> None:
     _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
     abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
     abort.add_argument("--reason", default=ABORTED, help="for the record")
+    _action(actions, "quarantine", "which candidates were given up, when and why", _quarantine)
+    free = _action(actions, "free", "let a candidate in quarantine be tried again", _free)
+    free.add_argument("candidate", metavar="HASH", help="its first word in `quarantine`")
 
 
 def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.ArgumentParser:
@@ -85,7 +90,12 @@ def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.Argum
         "--root", type=Path, required=True, metavar="DIR", help="the station folder"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="the agent's state_dir (ROOT/state)"
+        "--state-dir",
+        "--state",
+        dest="state",
+        type=Path,
+        metavar="DIR",
+        help="the agent's state_dir (that of ROOT/station.toml)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.set_defaults(run=run)
@@ -95,9 +105,10 @@ def _action(actions: Verbs, name: str, text: str, run: object) -> argparse.Argum
 def _station(args: argparse.Namespace, source: Path | bytes | None = None) -> Station:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
+    from edge_agent.update.state_word import state_dir_of
     from edge_agent.update.watches import watched_station
 
-    state = args.state or args.root / "state"
+    state = args.state or state_dir_of(args.root / "station.toml")
     return watched_station(args.root, self_test, SystemClock(), state, source)
 
 
@@ -183,6 +194,24 @@ def _abort(args: argparse.Namespace) -> int:
         journal = machine.run()
     _print(journal, args)
     return 0 if journal is None or journal.state in ENDS else 1
+
+
+def _quarantine(args: argparse.Namespace) -> int:
+    from edge_agent.cli.quarantine import shown
+    from edge_agent.update.bundle_update import quarantine_of
+
+    print(shown(quarantine_of(args.root), as_json=args.json))
+    return 0
+
+
+def _free(args: argparse.Namespace) -> int:
+    from edge_agent.update.bundle_update import opened
+
+    with opened(_station(args)) as machine:
+        freed = machine.free(args.candidate)
+    title = freed.title or args.candidate
+    print(freed.model_dump_json() if args.json else f"{title}: may be tried again")
+    return 0
 
 
 def _print(journal: Journal | None, args: argparse.Namespace) -> int:

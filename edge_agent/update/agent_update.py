@@ -35,6 +35,7 @@ from edge_agent.update.fetch import Fetched, Read, Wanted, fetch_target
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import (
     QUARANTINE,
+    GivenUp,
     Journal,
     read_journal,
     read_quarantine,
@@ -89,7 +90,7 @@ def opened_agent(station: AgentStation, around: Around = as_it_is) -> Iterator[U
     with working_folder(station.root, AGENT) as (root, folder), folder.locked():
         actions = _Actions(station, root, folder)
         table = {state: around(state, one) for state, one in actions.by_state().items()}
-        yield UpdateMachine(folder, table, actions.forget, VERB)
+        yield UpdateMachine(folder, table, actions.forget, VERB, station.clock.utc_ns)
 
 
 def agent_journal(root: Path) -> Journal | None:
@@ -121,7 +122,14 @@ def return_to_previous(station: AgentStation) -> str:
         machine.refuse_at_work()
         with Folder.open(station.root) as root:
             refuse_withdrawn(previous, _trusted(station, root), str(slots.path(previous)))
-        given_up = read_quarantine(folder).with_one((now,), "a person went back")
+        ran = slots.wheel_set(now)
+        why = GivenUp(
+            reason="a person went back",
+            name="" if ran is None else ran.name,
+            version="" if ran is None else ran.version,
+            at_ns=station.clock.utc_ns(),
+        )
+        given_up = read_quarantine(folder).with_one((now,), why)
         write(folder, QUARANTINE, given_up)
         slots.switch(previous)
     station.restart()

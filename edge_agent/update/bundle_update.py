@@ -18,7 +18,7 @@ from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, parse_bundle
 from edge_agent.update.folder import Folder
-from edge_agent.update.journal import Journal, read_journal
+from edge_agent.update.journal import Journal, Quarantine, read_journal, read_quarantine
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
 from edge_agent.update.slot_links import CURRENT
@@ -69,7 +69,8 @@ def opened(station: Station, around: Around = as_it_is) -> Iterator[UpdateMachin
     with working_folder(station.root, "update") as (root, folder), folder.locked():
         actions = _Actions(station, root, folder)
         table = {state: around(state, one) for state, one in actions.by_state().items()}
-        yield UpdateMachine(folder, table, forget=actions.forget)
+        now_ns = station.clock.utc_ns
+        yield UpdateMachine(folder, table, forget=actions.forget, now_ns=now_ns)
 
 
 @contextmanager
@@ -100,6 +101,17 @@ def journal_of(root: Path) -> Journal | None:
             return read_journal(folder)
     except FileNotFoundError:
         return None
+
+
+def quarantine_of(root: Path, folder: str = "update") -> Quarantine:
+    """The candidates that ROOT/FOLDER has given up; raises StorageError."""
+    if not root.is_dir():
+        raise StorageError("no such station folder", where=str(root), cure="check --root")
+    try:
+        with Folder.open(root, guarded=False) as station, station.subfolder(folder) as found:
+            return read_quarantine(found)
+    except FileNotFoundError:
+        return Quarantine()
 
 
 def candidate_of(source: Path | bytes) -> Journal:

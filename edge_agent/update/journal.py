@@ -6,9 +6,10 @@ ROOT/update/quarantine.json the candidates that were given up, by manifest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Sha256
@@ -45,22 +46,54 @@ class Journal(Strict):
     reason: str = Field(default="", description="why it was given up, or waits")
 
 
+class GivenUp(Strict):
+    """Why a candidate was given up, and which it was. at_ns: UTC, 0 where it is not known."""
+
+    reason: str
+    name: str = ""
+    version: str = ""
+    at_ns: int = Field(default=0, ge=0)
+
+    @property
+    def title(self) -> str:
+        """Name and version, as far as they are known."""
+        return f"{self.name} {self.version}".strip()
+
+
 class Quarantine(Strict):
-    """quarantine.json: manifest (or file) sha256 -> why."""
+    """quarantine.json: manifest and file sha256 -> why; both of a candidate say the same."""
 
-    given_up: dict[Sha256, str] = Field(default_factory=dict)
+    given_up: dict[Sha256, GivenUp] = Field(default_factory=dict)
 
-    def with_one(self, digests: tuple[str | None, ...], reason: str) -> Quarantine:
+    @field_validator("given_up", mode="before")
+    @classmethod
+    def _with_reasons_alone(cls, found: object) -> object:
+        """A file of 0.2.0 and older has the reason alone."""
+        if not isinstance(found, dict):
+            return found
+        return {key: {"reason": why} if isinstance(why, str) else why for key, why in found.items()}
+
+    def with_one(self, digests: tuple[str | None, ...], why: GivenUp) -> Quarantine:
         """The same and one candidate more; the oldest are forgotten."""
-        fresh = {digest: reason for digest in digests if digest is not None}
-        others = {key: why for key, why in self.given_up.items() if key not in fresh}
+        fresh = {digest: why for digest in digests if digest is not None}
+        others = {key: one for key, one in self.given_up.items() if key not in fresh}
         kept = list((others | fresh).items())[-MOST_QUARANTINED:]
         return Quarantine(given_up=dict(kept))
 
-    def without(self, digests: tuple[str | None, ...]) -> Quarantine:
+    def without(self, digests: Sequence[str | None]) -> Quarantine:
         """The same without these."""
         kept = {key: why for key, why in self.given_up.items() if key not in digests}
         return Quarantine(given_up=kept)
+
+    def candidates(self) -> list[tuple[tuple[str, ...], GivenUp]]:
+        """Each candidate, oldest first: its hashes, and why it was given up."""
+        found: list[tuple[tuple[str, ...], GivenUp]] = []
+        for digest, why in self.given_up.items():
+            if found and why.at_ns and found[-1][1] == why:
+                found[-1] = ((*found[-1][0], digest), why)
+            else:
+                found.append(((digest,), why))
+        return found
 
 
 def read_journal(folder: Folder) -> Journal | None:

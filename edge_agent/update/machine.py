@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from edge_agent.contracts.core.errors import (
@@ -24,6 +25,7 @@ from edge_agent.update.folder import Folder
 from edge_agent.update.journal import (
     JOURNAL,
     QUARANTINE,
+    GivenUp,
     Journal,
     Quarantine,
     read_journal,
@@ -47,7 +49,7 @@ class UpdateMachine:
     """Runs the table's actions over the open folder `update`, which the caller has locked.
 
     forget: clears what a candidate that is given up before the switch has left. verb: the agent's
-    verb by which a person goes on.
+    verb by which a person goes on. now_ns: UTC, for the quarantine.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class UpdateMachine:
         actions: Mapping[State, Action],
         forget: Callable[[Journal], None] = lambda _: None,
         verb: str = "update",
+        now_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self._folder = folder
         self._verb = verb
+        self._now_ns = now_ns
         self._actions = actions
         self._forget = forget
 
@@ -81,13 +85,7 @@ class UpdateMachine:
 
     def refuse_given_up(self, digest: str) -> None:
         """Raises BundleError for a candidate in quarantine."""
-        reason = read_quarantine(self._folder).given_up.get(digest)
-        if reason is not None:
-            raise BundleError(
-                f"this candidate was given up ({reason})",
-                where=str(self._folder.path),
-                cure="release a better one with a higher version, or remove quarantine.json",
-            )
+        refuse_quarantined(self._folder, digest, self._verb)
 
     def run(self) -> Journal | None:
         """Go on until an end, a failure that may pass, or a "not yet"; the journal of then."""
@@ -151,6 +149,26 @@ class UpdateMachine:
         if after != before:
             self._write_quarantine(after)
 
+    def free(self, digest: str) -> GivenUp:
+        """Take the candidate out of quarantine of which `digest` begins a hash, by a person's word.
+
+        Raises BundleError where it is none, or more than one.
+        """
+        before = read_quarantine(self._folder)
+        found = [
+            (digests, why)
+            for digests, why in before.candidates()
+            if any(one.startswith(digest) for one in digests)
+        ]
+        if len(found) != 1:
+            raise BundleError(
+                f"{len(found)} candidates in quarantine begin with {digest!r}",
+                where=str(self._folder.path),
+                cure=f"name one of `lineside-agent {self._verb} quarantine`",
+            )
+        self._write_quarantine(before.without(found[0][0]))
+        return found[0][1]
+
     def _again(self, journal: Journal, reason: str) -> Journal:
         LOG.warning("update: %s failed (%d): %s", journal.state, journal.begun, reason)
         if ROWS[journal.state].otherwise != journal.state:
@@ -168,12 +186,19 @@ class UpdateMachine:
                 LOG.warning("update: something of the candidate is left: %s", error)
         if state == "quarantine":
             given_up = read_quarantine(self._folder).with_one(
-                (journal.candidate, journal.manifest), reason or "failed"
+                (journal.candidate, journal.manifest), self._why(journal, reason)
             )
             self._write_quarantine(given_up)
         journal = journal.model_copy(update={"state": state, "begun": 0, "reason": reason})
         self._write(journal)
         return journal
+
+    def _why(self, journal: Journal, reason: str) -> GivenUp:
+        """Before it is verified a candidate has the name of its file alone."""
+        name = journal.name or Path(journal.source).name
+        return GivenUp(
+            reason=reason or "failed", name=name, version=journal.version, at_ns=self._now_ns()
+        )
 
     def _write(self, journal: Journal) -> None:
         try:
@@ -186,3 +211,15 @@ class UpdateMachine:
             write(self._folder, QUARANTINE, content)
         except OSError as error:
             raise storage_error(self._folder.path / QUARANTINE, error) from error
+
+
+def refuse_quarantined(folder: Folder, digest: str, verb: str = "update") -> None:
+    """Raises BundleError for a candidate in the quarantine of the open folder `folder`."""
+    found = read_quarantine(folder).given_up.get(digest)
+    if found is not None:
+        raise BundleError(
+            f"this candidate was given up ({found.reason})",
+            where=str(folder.path),
+            cure="release a better one with a higher version, or let this one be tried again: "
+            f"lineside-agent {verb} free {digest[:12]} --root {folder.path.parent}",
+        )

@@ -36,6 +36,7 @@ from edge_agent.contracts.core.errors import (
 from edge_agent.contracts.core.files import sha256_hex, storage_error
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.machine import refuse_quarantined
 from edge_agent.update.signature import (
     armable,
     refuse_other_name,
@@ -123,7 +124,8 @@ def install(
 def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
     """Return to the previous bundle, on purpose: it may be older than the minimum version.
 
-    The previous bundle is verified and tested like a new one before the switch.
+    The previous bundle is verified and tested like a new one before the switch; one that failed
+    here is refused as an update would refuse it.
     """
     home = root / "bundles" / name
     try:
@@ -145,12 +147,21 @@ def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
             armable(bundle, trusted, root / "trust")
             manifest_sha256 = sha256_hex(bundle.manifest_bytes)
             refuse_withdrawn(manifest_sha256, required(trusted, root / "trust"), str(home))
+            _refuse_quarantined(station, manifest_sha256)
             self_test(bundle)
             replaced = store.current_version()
             store.switch_back(back)
     except OSError as error:
         raise storage_error(home, error) from error
     return Switched(*_names(bundle), replaced, changed=True)
+
+
+def _refuse_quarantined(station: Folder, manifest_sha256: str) -> None:
+    try:
+        with station.subfolder("update") as update:
+            refuse_quarantined(update, manifest_sha256)
+    except FileNotFoundError:  # no update was ever begun
+        return
 
 
 def status(root: Path) -> list[SlotStatus]:
@@ -268,7 +279,7 @@ def _refuse_older_than_stored(bundle: Bundle, store: SlotStore) -> None:
         raise RollbackError(
             f"version {offered} is older than {least.version}, which this station has run",
             where=bundle.source,
-            cure="convert the run again with a higher --version; to go back on purpose: "
+            cure="convert the run again with a higher --version-number; to go back on purpose: "
             f"lineside-deploy rollback HOST {bundle.manifest.spec.name}",
         )
     same = sha256_hex(bundle.manifest_bytes) == least.manifest_sha256
@@ -276,7 +287,7 @@ def _refuse_older_than_stored(bundle: Bundle, store: SlotStore) -> None:
         raise RollbackError(
             f"this station has another bundle of the same version {offered}",
             where=bundle.source,
-            cure="convert the run again with a higher --version",
+            cure="convert the run again with a higher --version-number",
         )
 
 

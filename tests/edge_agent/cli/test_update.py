@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.__main__ import main
+from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.slots import status
 from tests.signing_kit import open_workshop
 
@@ -37,3 +38,43 @@ def test_a_bundle_waits_for_a_person_and_is_promoted(tmp_path: Path, capsys: Sho
     assert main(["update", "start", str(first), *where]) == 1
     assert "brightness-1.0.0.bundle: refused: " in capsys.readouterr().out
     assert status(root)[0].version == "1.1.0"
+
+
+def test_the_state_dir_of_station_toml_is_watched_and_what_failed_is_named_and_freed(
+    tmp_path: Path, capsys: Shown
+) -> None:
+    workshop, root = open_workshop(tmp_path / "workshop"), tmp_path / "station"
+    first, second = workshop.signed("1.0.0"), workshop.signed("1.1.0")
+    where = ["--root", str(root)]
+    assert main(["slots", "install", str(first), *where, "--trust", str(workshop.public)]) == 0
+    (root / "station.toml").write_text('[station]\nid = "p1"\nstate_dir = "elsewhere"\n')
+    (root / "elsewhere").mkdir()
+    (root / "state").mkdir()
+    say(root / "elsewhere", "armed", "brightness 1.1.0")
+    say(root / "state", "disarmed", "brightness 1.0.0")
+    assert main(["update", "quarantine", *where]) == 0
+    assert "no candidate is in quarantine" in capsys.readouterr().out
+    assert main(["update", "start", str(second), *where, "--probation", "0.1", "--ask"]) == 0
+    assert main(["update", "promote", *where]) == 0
+    assert "brightness 1.1.0: done" in capsys.readouterr().out
+    third = workshop.signed("1.2.0")
+    assert main(["update", "start", str(third), *where, "--ask"]) == 0
+    assert main(["update", "abort", *where, "--reason", "wrong lot"]) == 0
+    capsys.readouterr()
+    assert main(["update", "quarantine", *where]) == 0
+    digest, title, when, reason = capsys.readouterr().out.strip().split("  ")
+    assert (title, reason) == ("brightness 1.2.0", "wrong lot")
+    assert when.endswith(" UTC")
+    assert main(["update", "start", str(third), *where]) == 1
+    assert f"update free {digest} --root {root}" in capsys.readouterr().err
+    assert main(["update", "free", digest, *where]) == 0
+    assert "brightness 1.2.0: may be tried again" in capsys.readouterr().out
+    assert main(["update", "start", str(third), *where]) == 0
+
+
+def say(state_dir: Path, state: str, bundle: str) -> None:
+    """The station's own word in state.json."""
+    message = StateMessage(
+        station="p1", at_ns=1, state=state, reason="", bundles={"camera": bundle}
+    )
+    (state_dir / "state.json").write_text(message.model_dump_json())

@@ -7,6 +7,7 @@ the old one or the new one, whole and trusted, and going on leads to an end.
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,9 +26,16 @@ from edge_agent.contracts.core.errors import (
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.update.bundle_update import Station, candidate_of, opened
 from edge_agent.update.folder import Folder
-from edge_agent.update.journal import Journal, read_journal, read_quarantine
+from edge_agent.update.journal import (
+    QUARANTINE,
+    GivenUp,
+    Journal,
+    read_journal,
+    read_quarantine,
+    write,
+)
 from edge_agent.update.machine import Action
-from edge_agent.update.slots import install, status
+from edge_agent.update.slots import install, rollback, status
 from edge_agent.update.state_table import ATTEMPTS, ENDS, ROWS, SWITCHED, TABLE, State
 from tests.signing_kit import Workshop, open_workshop
 
@@ -301,7 +309,55 @@ def test_an_aborted_update_gives_its_candidate_up(
         assert machine.abort("the line's master said so").state == "quarantine"  # type: ignore[union-attr]
     assert status(station.root)[0].version == "1.0.0"
     with Folder.open(station.root / "update") as folder:
-        assert set(read_quarantine(folder).given_up.values()) == {"the line's master said so"}
+        ((digests, why),) = read_quarantine(folder).candidates()
+    assert (why.reason, why.title) == ("the line's master said so", "brightness 1.1.0")
+    assert abs(why.at_ns - SystemClock().utc_ns()) < 600 * 10**9
+    assert len(digests) == 2, "the file and its manifest"
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["file", "manifest"])
+def test_a_freed_candidate_is_taken_again_and_no_other(which: int, station: Station) -> None:
+    begin(station)
+    assert to_the_end(station, Fault("self_test", FAULTS["refused"])).state == "quarantine"
+    other = GivenUp(reason="a person", name="lids", at_ns=7)
+    with Folder.open(station.root / "update") as folder:
+        quarantine = read_quarantine(folder)
+        write(folder, QUARANTINE, quarantine.with_one(("0" * 64, "1" * 64), other))
+        digest = quarantine.candidates()[0][0][which]
+    with opened(station) as machine:
+        with pytest.raises(BundleError, match=r"0 candidates in quarantine begin with 'f00'"):
+            machine.free("f00")
+        with pytest.raises(BundleError, match=r"2 candidates in quarantine begin with ''"):
+            machine.free("")
+        assert machine.free(digest[:12]).title == "brightness 1.1.0"
+    begin(station)
+    assert to_the_end(station, Fault("self_test", FAULTS["refused"], times=0)).state == "done"
+    with Folder.open(station.root / "update") as folder:
+        assert [why for _, why in read_quarantine(folder).candidates()] == [other]
+
+
+def test_a_quarantine_of_reasons_alone_is_read(station: Station) -> None:
+    (station.root / "update").mkdir()
+    old = {"given_up": {"0" * 64: "failed", "1" * 64: "failed"}}
+    (station.root / "update" / QUARANTINE).write_text(json.dumps(old))
+    with Folder.open(station.root / "update") as folder:
+        found = read_quarantine(folder).candidates()
+    assert found == [((digit * 64,), GivenUp(reason="failed")) for digit in "01"]
+
+
+def test_a_rollback_does_not_return_to_what_failed_here(station: Station) -> None:
+    begin(station)
+    assert to_the_end(station, Fault("probation", FAULTS["refused"])).state == "quarantine"
+    with pytest.raises(
+        BundleError, match=r"given up \(test: not good.*update free [0-9a-f]{12} --root"
+    ):
+        rollback("brightness", station.root, passes)
+    assert status(station.root)[0].version == "1.0.0"
+    with Folder.open(station.root / "update") as folder:
+        ((digests, _),) = read_quarantine(folder).candidates()
+    with opened(station) as machine:
+        machine.free(digests[1])
+    assert rollback("brightness", station.root, passes).version == "1.1.0"
 
 
 def test_a_first_bundle_that_fails_leaves_none(
