@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import dequantise, quantise
+from edge_agent.contracts.model.true_ranges import with_true_ranges
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.bias import correct_biases
 from quantize.convert.converter import calibration_inputs, static_batch
@@ -99,7 +100,7 @@ def _converted(model: keras.Model, samples: Tensor, *, image: bool) -> bytes:
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with redirect_stdout(sys.stderr):
-        calibrated = calibrate(converter)
+        calibrated = with_true_ranges(calibrate(converter), samples)
         exact = float_tensors(calibrated) if has_float_layers(model) else []
         quantised = quantise_calibrated(converter, calibrated, image, exact)
     return correct_biases(quantised, calibrated, samples).model

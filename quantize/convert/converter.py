@@ -21,6 +21,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
+from edge_agent.contracts.model.true_ranges import with_true_ranges
 from quantize.convert.bias import correct_biases
 from quantize.convert.conversion_process import FLOAT_OUTPUT_FILES, MORE_SPACE, Job
 from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
@@ -75,7 +76,7 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
         return halved(bytes(converter.convert()))
     if job.variant not in ("int8", "mixed"):
         return in_order(bytes(converter.convert()))
-    calibrated = calibrate(converter)
+    calibrated = with_true_ranges(calibrate(converter), samples)
     exact = float_tensors(calibrated) if has_float_layers(model) else []
     if job.variant == "mixed":
         exact += most_sensitive_tensors(calibrated, samples, exact, stage["notes"])

@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
+from edge_agent.contracts.model.true_ranges import with_true_ranges
 from trainer.console.tf_log import silent_descriptor
 from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import (
@@ -99,6 +100,7 @@ class FeatureReader:
 def converted(network: keras.Model, samples: Tensor) -> bytes:
     """`network` from uint8 pixels to int8 outputs, its ranges learnt from `samples` (uint8)."""
     import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
 
     calibration = samples.astype(np.float32)
     calibration[0, 0, 0, :], calibration[0, -1, -1, :] = 0.0, 255.0
@@ -111,11 +113,11 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.int8
+    converter._experimental_calibrate_only = True
     with redirect_stdout(StringIO()), silent_descriptor(2), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-        return bytes(converter.convert())
+        calibrated = with_true_ranges(bytes(converter.convert()), calibration)
+        return bytes(mlir_quantize(calibrated, input_data_type=tf.uint8, output_data_type=tf.int8))
 
 
 def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
