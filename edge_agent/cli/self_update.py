@@ -201,8 +201,8 @@ def _aborted(machine: UpdateMachine, reason: str) -> Journal | None:
 
 
 def _quarantine(args: argparse.Namespace) -> int:
-    from edge_agent.cli.quarantine import shown
     from edge_agent.update.bundle_update import quarantine_of
+    from edge_agent.update.quarantine_text import shown
     from edge_agent.update.trial import AGENT
 
     print(shown(quarantine_of(args.root, AGENT), as_json=args.json))

@@ -79,6 +79,10 @@ def register(verbs: Verbs) -> None:
     _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
     abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
     abort.add_argument("--reason", default=ABORTED, help="for the record")
+    _register_quarantine(actions)
+
+
+def _register_quarantine(actions: Verbs) -> None:
     _action(actions, "quarantine", "which candidates were given up, when and why", _quarantine)
     free = _action(actions, "free", "let a candidate in quarantine be tried again", _free)
     free.add_argument("candidate", metavar="HASH", help="its first word in `quarantine`")
@@ -197,8 +201,8 @@ def _abort(args: argparse.Namespace) -> int:
 
 
 def _quarantine(args: argparse.Namespace) -> int:
-    from edge_agent.cli.quarantine import shown
     from edge_agent.update.bundle_update import quarantine_of
+    from edge_agent.update.quarantine_text import shown
 
     print(shown(quarantine_of(args.root), as_json=args.json))
     return 0

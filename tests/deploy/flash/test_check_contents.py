@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
+from deploy.flash.boot_files import Contents
+from deploy.flash.check_contents import check_contents
 from tests.deploy.flash.stations import make_board, make_os_list
 from tests.signing_kit import Workshop, open_workshop
 
@@ -54,6 +56,10 @@ def test_a_bundle_that_the_station_would_refuse_is_refused_here(
     words = ("--trust", trust, "--bundle", bundle, "--releases", tmp_path / "none")
     assert flash(tmp_path, *words) != 0
     assert message in capsys.readouterr().err
+
+
+def test_a_station_without_a_broker_needs_no_file(tmp_path: Path) -> None:
+    check_contents(Contents(make_board(tmp_path), tmp_path, tmp_path / "station.toml"))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from edge_agent.update.journal import GivenUp, Quarantine
+from edge_agent.update.journal import GivenUp, Quarantine
 
 SHOWN_DIGITS = 12
 
