@@ -11,15 +11,15 @@ from edge_agent.contracts.core.errors import DeviceError, StorageError
 LIMIT_S = 600
 
 
-def call(words: Sequence[str], package: str) -> None:
+def call(words: Sequence[str], package: str, *others: str) -> None:
     """Run a program; raises DeviceError where it is not installed, StorageError where it fails.
 
-    package: Debian's package that has it.
+    package: Debian's packages that have it and `others`, the programs that it calls itself.
     """
-    if shutil.which(words[0]) is None:
-        raise DeviceError(
-            "is not installed", where=words[0], cure=f"apt install {package}, or build it elsewhere"
-        )
+    for program in (words[0], *others):
+        if shutil.which(program) is None:
+            cure = f"apt install {package}, or build it elsewhere"
+            raise DeviceError("is not installed", where=program, cure=cure)
     done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     if done.returncode:
         raise StorageError(

@@ -66,5 +66,6 @@ def write_rauc_bundle(
         call(
             ["rauc", f"--cert={cert}", f"--key={key}", "bundle", str(folder), str(bundle)],
             "rauc squashfs-tools",
+            "mksquashfs",
         )
     return bundle

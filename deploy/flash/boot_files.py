@@ -24,6 +24,13 @@ COPY = "/var/lib/lineside-first-boot"
 START = f'sh "$d/lineside/{START_SCRIPT}" "$d"'
 """The script runs from a copy, for it removes what lies on the boot partition."""
 
+PIP_OPTIONS = (
+    "--only-binary :all: --python-version 3.11 --platform manylinux_2_28_aarch64 "
+    "--platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64"
+)
+"""One package or another has wheels for one of these alone. The agent's own wheel is named by its
+path: `lineside` is on no index, and a stranger could give that name to a package of his."""
+
 RUN_ONCE = (
     " systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot"
     " systemd.unit=kernel-command-line.target"
@@ -153,9 +160,8 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
         raise ConfigError(
             "needs the wheels of lineside and of pip, which installs the others",
             where=str(folder),
-            cure="pip download --only-binary :all: --platform manylinux_2_28_aarch64 "
-            "--platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64 -d DIR "
-            "pip 'lineside[device]'",
+            cure=f"`make wheel`, then pip download {PIP_OPTIONS} -d {folder} pip "
+            """"$(ls dist/lineside-*.whl)[device]\"""",
         )
     sums = "".join(f"{path.name} {sha256_hex(read_file(path))}\n" for path in found)
     names: dict[str, bytes | Path] = {f"wheels/{path.name}": path for path in found}

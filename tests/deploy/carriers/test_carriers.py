@@ -120,3 +120,10 @@ def test_the_bundle_has_the_image_and_a_hook_that_runs(workshop: Workshop, tmp_p
     assert (out / name).read_bytes() == payload
     assert (out / HOOK).stat().st_mode & stat.S_IXUSR
     assert "updater rauc" in (out / HOOK).read_text()
+
+
+def test_a_program_that_another_one_calls_is_named_with_its_package() -> None:
+    words = ("sh", "-c", "exit 0")
+    call(words, "dash")
+    with pytest.raises(DeviceError, match="mksquashfz: is not installed: apt install rauc squash"):
+        call(words, "rauc squashfs-tools", "mksquashfz")

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from deploy.flash.board import read_board
-from deploy.flash.boot_files import Contents, hook_files, station_files, wheel_files
+from deploy.flash.boot_files import (
+    PIP_OPTIONS,
+    Contents,
+    hook_files,
+    station_files,
+    wheel_files,
+)
 from edge_agent.contracts.core.errors import ConfigError
 from tests.deploy.flash.stations import make_board
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("missing", ["pip", "lineside"])
@@ -21,6 +29,17 @@ def test_a_folder_without_pip_or_the_agent_is_refused(missing: str, tmp_path: Pa
         wheel_files(tmp_path)
     (tmp_path / f"{missing}-1.0-py3-none-any.whl").touch()
     assert len(wheel_files(tmp_path)) == 3 + 1, "and the name of the set"
+
+
+def test_the_command_that_fetches_wheels_is_that_of_the_pages(tmp_path: Path) -> None:
+    """The agent's wheel by its path: its name is on no index, and could be a stranger's there."""
+    path = '"$(ls dist/lineside-*.whl)[device'
+    with pytest.raises(ConfigError) as caught:
+        wheel_files(tmp_path)
+    assert f"-d {tmp_path} pip {path}" in caught.value.cure
+    for page in ("flash.md", "releases.md"):
+        text = " ".join((DOCS / page).read_text().replace("\\\n", " ").split())
+        assert f"pip download {PIP_OPTIONS} -d wheels pip {path}" in text, page
 
 
 def test_two_wheels_of_one_project_are_named(tmp_path: Path) -> None:
