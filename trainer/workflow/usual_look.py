@@ -23,6 +23,9 @@ from trainer.workflow.preparation import prepare_training, resolve
 MOST_COMPARED = 400
 """Training samples by which looks are compared."""
 
+MOST_JUDGED = 60
+"""Validation samples beside them, on which a detector's synthetic flaws are drawn."""
+
 ROUNDING = 1e-9
 
 
@@ -75,6 +78,10 @@ def _worth(split: Split, look: Look, architecture: Architecture[Any], progress: 
 
 
 def _thinned(split: Split) -> Split:
-    """Up to MOST_COMPARED training samples; one validation sample, which nothing looks at."""
-    few = evenly_by_class(split.dataset.targets()[split.train], MOST_COMPARED)
-    return replace(split, train=split.train[few], val=split.val[:1])
+    """Up to MOST_COMPARED training samples and MOST_JUDGED validation samples."""
+    targets = split.dataset.targets()
+    few = evenly_by_class(targets[split.train], MOST_COMPARED)
+    if not len(split.val):
+        return replace(split, train=split.train[few])
+    judged = evenly_by_class(targets[split.val], MOST_JUDGED)
+    return replace(split, train=split.train[few], val=split.val[judged])

@@ -3,7 +3,8 @@
 Both are fitted on the same good training parts and without the synthetic defect head; synthetic
 defects on good validation parts then rank them. No real defect and nothing of the test split takes
 part; a candidate over the time budget is not ranked. At last the better
-one is fitted with its default options on the validation parts too.
+one is fitted with its default options on the validation parts too. Of pictures with more detail
+than the usual size shows, a larger one is compared first, by small synthetic flaws.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.target_cost import find_cost
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
+from trainer.models.image.aspect import median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
 from trainer.models.image.feature_maps import detector_spec, rows_of
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.synthetic_defects import add_defects
+from trainer.models.image.synthetic_defects import add_defect, add_defects
 from trainer.models.layers.work import work_of
 from trainer.statistics.metrics import auroc, recall_at
-from trainer.training.api import Architecture, Fitted, NoOptions, Training
+from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +44,14 @@ MOST_LEARNT, MOST_JUDGED = 160, 60
 """Good training and validation parts by which the candidates are compared, evenly spaced: more cost
 minutes and change a rank of two candidates rarely.
 """
+
+
+LARGE_PX = 512
+FLAW_PX = 512
+SMALL_KINDS = ("spot", "scratch")
+
+Spoil = Callable[[Tensor, np.random.Generator], Tensor]
+"""(N, H, W, C) good images -> the same with a synthetic defect each."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,23 @@ def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     return detector_spec(config, padim.SIZE_PX)
 
 
+def usual_looks(split: Split, config: FitConfig, options: NoOptions) -> Sequence[Look]:
+    """The usual size, and LARGE_PX where the pictures' short side has half as many pixels again as
+    the usual size; a size that is configured stays.
+    """
+    del options
+    sizes = [config.image.size_px or padim.SIZE_PX]
+    if not config.image.size_px and config.weights != "none" and config.image.tile_rows == 1:
+        short_px = min(median_sides(split.dataset, split.train, config))
+        sizes += [LARGE_PX] if short_px >= 1.5 * padim.SIZE_PX else []
+    return [_look(config, size) for size in sizes]
+
+
+def _look(config: FitConfig, size_px: int) -> Look:
+    image = config.image.model_copy(update={"size_px": size_px})
+    return Look(config.model_copy(update={"image": image}), f"{size_px} px", size_px**2)
+
+
 def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
     """The first candidate's graph, untrained."""
     del options
@@ -108,11 +137,28 @@ def fit(training: Training) -> Fitted:
 
 
 def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
-    """The AUROC of the better candidate on synthetic defects, the same for all: only the size of
+    """The AUROC of the first candidate on small synthetic flaws, the same for all: only the size of
     the input differs.
     """
-    within = candidates_within(training.spec, training.config)
-    return [max(rank(one, training).auroc for one in within)] * len(several)
+    first = candidates_within(training.spec, training.config)[0]
+    return [rank(first, training, small_flaws).auroc] * len(several)
+
+
+def small_flaws(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """A spot or a scratch on each image (N, H, W, C), drawn at FLAW_PX: of each size of the input
+    the same flaw, shrunk or not.
+    """
+    flawed = np.empty_like(images)
+    for number, image in enumerate(images):
+        side, channels = image.shape[:2], image.shape[2]
+        wide = cv2.resize(image, (FLAW_PX, FLAW_PX), interpolation=cv2.INTER_LINEAR)
+        wide = wide.reshape(FLAW_PX, FLAW_PX, channels)
+        kind = SMALL_KINDS[int(rng.integers(len(SMALL_KINDS)))]
+        with_flaw = add_defect(wide, wide, kind, rng)[0]
+        moved = with_flaw.astype(np.float32) - wide
+        shrunk = cv2.resize(moved, side[::-1], interpolation=cv2.INTER_AREA).reshape(image.shape)
+        flawed[number] = np.clip(np.rint(image + shrunk), 0, 255)
+    return flawed
 
 
 def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]:
@@ -128,14 +174,19 @@ def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]
     return [one for ms, one in timed if ms <= budget_ms] or [fastest]
 
 
-def rank(candidate: Candidate, training: Training) -> Ranking:
+def all_kinds(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """A synthetic defect of any kind on each image."""
+    return add_defects(images, rng)[0]
+
+
+def rank(candidate: Candidate, training: Training, spoil: Spoil = all_kinds) -> Ranking:
     """Fit one candidate on training parts without the head, and score synthetic defects."""
 
     few = replace(training, train=_evenly(training.train, MOST_LEARNT))
     network = candidate.learn(replace(few, options=candidate.without_head)).network
     good = _evenly(training.val, MOST_JUDGED).inputs
     rng = np.random.default_rng(training.config.seed)
-    defective = np.concatenate([add_defects(good, rng)[0] for _ in range(DEFECTS_A_PART)])
+    defective = np.concatenate([spoil(good, rng) for _ in range(DEFECTS_A_PART)])
     judged = np.concatenate([good, defective])
     scores = rows_of(network, judged, training, f"synthetic defects, {candidate.name}")[0]
     bad = np.arange(len(judged)) >= len(good)
@@ -161,7 +212,8 @@ ARCHITECTURE = Architecture(
     scoring="anomaly",
     windows="max",
     uses_weights=True,
+    usual_looks=usual_looks,
     merits=merits,
-    merit_name="AUROC on synthetic defects",
+    merit_name="AUROC on small synthetic flaws",
     options=NoOptions,
 )

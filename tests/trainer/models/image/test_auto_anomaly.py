@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.trainer.models.image.test_detectors import SIZE_PX, good_only
 from trainer.config.fit import FitConfig, ImageTable
+from trainer.data.load import load_dataset
+from trainer.data.split import plan_split
 from trainer.models.image import auto_anomaly
+from trainer.training.api import NoOptions
 from trainer.workflow.experiment import run_experiment
 
 
@@ -17,6 +22,43 @@ def test_it_learns_from_good_parts_alone() -> None:
     row = auto_anomaly.ARCHITECTURE
     assert row.tasks == ("image-anomaly",)
     assert row.scoring == "anomaly"
+
+
+def test_a_small_flaw_is_the_same_for_every_size() -> None:
+    flawed = {}
+    for side in (320, 512):
+        ramp = np.linspace(60, 200, side).astype(np.uint8)
+        plain = np.broadcast_to(ramp[None, None, :, None], (6, side, side, 3)).copy()
+        spoilt = auto_anomaly.small_flaws(plain, np.random.default_rng(5))
+        flawed[side] = spoilt.astype(float) - plain
+    for small, large in zip(flawed[320], flawed[512], strict=True):
+        shrunk = cv2.resize(large, (320, 320), interpolation=cv2.INTER_AREA)
+        assert np.abs(large).max() > 20, "the flaw can be seen"
+        assert np.abs(small - shrunk).max() <= 4, "the ramps are rounded"
+        assert 0 < (np.abs(large) > 10).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("sides", "size_px", "names"),
+    [
+        ((600, 700), 0, ["320 px", "512 px"]),
+        ((470, 900), 0, ["320 px"]),
+        ((600, 700), 96, ["96 px"]),
+    ],
+)
+def test_a_larger_size_is_compared_where_pictures_show_more(
+    tmp_path: Path, sides: tuple[int, int], size_px: int, names: list[str]
+) -> None:
+    (tmp_path / "good").mkdir()
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / "good" / f"{number}.png"), np.full(sides, 90 + number, np.uint8))
+    (tmp_path / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    image = ImageTable(size_px=size_px)
+    config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0", image=image)
+    split = plan_split(load_dataset(tmp_path), config)
+    looks = auto_anomaly.usual_looks(split, config, NoOptions())
+    assert [look.name for look in looks] == names
+    assert looks[0].work < looks[-1].work or len(looks) == 1
 
 
 @pytest.mark.slow
