@@ -122,11 +122,12 @@ def first_output(model: Any, inputs: Tensor) -> Tensor:
 def _float_runs(model: Any) -> ParallelRuns | None:
     """The network by LiteRT; None where LiteRT has no operator for one of its layers."""
     import tensorflow as tf
+    from tensorflow.lite.python.convert import ConverterError
 
     try:
         converted = tf.lite.TFLiteConverter.from_concrete_functions([frozen(model)]).convert()
         return ParallelRuns(bytes(converted))
-    except Exception:  # noqa: BLE001  TensorFlow has error classes of its own
+    except (ConverterError, tf.errors.OpError, ValueError, TypeError, RuntimeError):
         return None
 
 

@@ -57,8 +57,11 @@ def frozen(network: keras.Model) -> object:
 
 def float_runtime(network: keras.Model) -> FloatRuntime | None:
     """The network by LiteRT; None where LiteRT has no operator for one of its layers."""
+    from tensorflow.errors import OpError
+    from tensorflow.lite.python.convert import ConverterError
+
     try:
         return FloatRuntime(network)
-    except Exception as error:  # noqa: BLE001  TensorFlow has error classes of its own
+    except (ConverterError, OpError, ValueError, TypeError, RuntimeError) as error:
         logging.getLogger(__name__).debug("%s is run by Keras: %s", network.name, error)
         return None
