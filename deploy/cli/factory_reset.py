@@ -12,7 +12,7 @@ from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
 EXAMPLES = """examples:
-  lineside-deploy factory-reset pi@line3:/var/lib/lineside --dry-run --name press3
+  lineside-deploy factory-reset pi@line3:/var/lib/lineside --dry-run
   lineside-deploy factory-reset pi@line3:/var/lib/lineside
   lineside-deploy factory-reset pi@line3:/var/lib/lineside --name press3 --identity
 
@@ -45,7 +45,9 @@ def _reset(args: argparse.Namespace) -> int:
     from deploy.push.host import ask
 
     host = named_host(args.host, args)
-    words = [f"--name={args.name or _asked()}", f"--service={args.service}"]
+    # A dry run removes nothing: there is nothing to confirm.
+    name = args.name if args.name or args.dry_run else _asked()
+    words = [*([f"--name={name}"] if name else []), f"--service={args.service}"]
     words += [f"--who={getpass.getuser()}@{socket.gethostname()}"]
     flags = ("identity", "discard_verdicts", "dry_run", "json")
     words += [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]

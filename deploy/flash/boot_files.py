@@ -147,6 +147,8 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
 
     wheels.sha256 names the set: the hash of every wheel's name and content.
     """
+    if not folder.is_dir():
+        raise ConfigError("no such folder", where=str(folder), cure="check the path of --wheels")
     found = sorted(folder.glob("*.whl"))
     projects: dict[str, str] = {}
     for path in found:

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_agent.contracts.core.command import Verbs, add_verb
 
 EXAMPLES = """examples:
-  lineside-agent factory-reset --root /var/lib/lineside --name press3 --dry-run
+  lineside-agent factory-reset --root /var/lib/lineside --dry-run
   lineside-agent factory-reset --root /var/lib/lineside --name press3
   lineside-agent factory-reset --root /var/lib/lineside --name press3 --identity
 
@@ -26,7 +26,9 @@ def register(verbs: Verbs) -> None:
     reset = add_verb(verbs, "factory-reset", about, EXAMPLES, _reset)
     reset.add_argument("--root", type=Path, required=True, metavar="DIR", help="the station folder")
     reset.add_argument("--station", type=Path, metavar="FILE", help="(ROOT/station.toml)")
-    reset.add_argument("--name", required=True, metavar="ID", help="the station's id, to confirm")
+    reset.add_argument(
+        "--name", default="", metavar="ID", help="the station's id, to confirm; not with --dry-run"
+    )
     reset.add_argument(
         "--service", default="", metavar="UNIT", help="stop it before, start it after"
     )
@@ -46,14 +48,15 @@ def _reset(args: argparse.Namespace) -> int:
     from edge_agent.station.service import stopped_with_follower
 
     path = args.station or args.root / "station.toml"
+    config = read_config(path)
+    name = args.name or (config.station.id if args.dry_run else "")
     wish = Wish(
-        name=args.name,
+        name=name,
         who=args.who,
         identity=args.identity,
         discard_verdicts=args.discard_verdicts,
         dry_run=args.dry_run,
     )
-    config = read_config(path)
     service = "" if args.dry_run else args.service
     with stopped_with_follower(service, starts=not args.identity):
         done = factory_reset(config, path, args.root, wish, clock=SystemClock())
@@ -64,7 +67,7 @@ def _reset(args: argparse.Namespace) -> int:
     for one in done.removed:
         print(f"{word}: {one}")
     waited = "an unknown number of" if done.verdicts is None else done.verdicts
-    print(f"{args.name}: {len(done.removed)} {word}, {waited} verdicts waited")
+    print(f"{name}: {len(done.removed)} {word}, {waited} verdicts waited")
     if done.audit_head:
         print(f"audit log: {done.audit_head}")
     return 0

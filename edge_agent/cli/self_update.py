@@ -55,8 +55,8 @@ def register(verbs: Verbs) -> None:
     _action(actions, "status", "how far it is, and why", _status)
     _action(actions, "resume", "go on after a power cut or a failure", _machine("run"))
     _action(actions, "promote", "let a waiting candidate pass, and go on", _machine("promote"))
-    _action(actions, "rollback", "let the agent of before run again", _rollback)
-    abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
+    _action(actions, "rollback", "let the previous agent run again", _rollback)
+    abort = _action(actions, "abort", "end the update; after the switch, go back", _abort)
     abort.add_argument("--reason", default="aborted by a person", help="for the record")
     _action(actions, "quarantine", "which agents were given up, when and why", _quarantine)
     free = _action(actions, "free", "let an agent in quarantine be tried again", _free)
@@ -186,9 +186,16 @@ def _rollback(args: argparse.Namespace) -> int:
 
 
 def _abort(args: argparse.Namespace) -> int:
-    from edge_agent.update.agent_update import opened_agent
+    from edge_agent.update.agent_update import agent_journal, opened_agent
     from edge_agent.update.state_table import ENDS
 
+    before = agent_journal(args.root)
+    if before is not None and before.state == "done":
+        raise BundleError(
+            "the update is done: there is nothing to abort",
+            where=f"{before.name} {before.version}",
+            cure=f"to go back: lineside-agent self-update rollback --root {args.root}",
+        )
     with opened_agent(_station(args)) as machine:
         journal = _aborted(machine, args.reason)
     _print(journal, args)

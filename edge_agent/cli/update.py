@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs
-from edge_agent.contracts.core.errors import BundleError
+from edge_agent.contracts.core.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from edge_agent.update.bundle_update import Station
@@ -62,14 +62,13 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="let the candidate judge beside the current bundle, and the gate decide",
     )
-    for name, text in (
-        ("tolerated", "share of items decided otherwise that is good still (0.002)"),
-        ("harmful", "share that is harmful (0.01)"),
-        ("error-rate", "of the gate's verdicts (0.05)"),
-    ):
-        start.add_argument(f"--{name}", type=float, metavar="SHARE", help=text)
+    _add_gate(start)
     start.add_argument(
-        "--probation", type=float, default=0.0, metavar="S", help="watch the station for S seconds"
+        "--probation",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="watch the station for S seconds (0: no probation)",
     )
     _action(actions, "status", "how far it is, and why", _status)
     resume = _action(actions, "resume", "go on after a power cut or a failure", _resume)
@@ -77,12 +76,21 @@ def register(verbs: Verbs) -> None:
         "--wait", type=float, default=0.0, metavar="S", help="ask the gate again for S seconds"
     )
     _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
-    abort = _action(actions, "abort", "give the candidate up; after the switch, go back", _abort)
+    _register_ends(actions)
+
+
+def _add_gate(start: argparse.ArgumentParser) -> None:
+    for name, text in (
+        ("tolerated", "share of items decided otherwise that is good still (0.002)"),
+        ("harmful", "share that is harmful (0.01)"),
+        ("error-rate", "of the gate's verdicts (0.05)"),
+    ):
+        start.add_argument(f"--{name}", type=float, metavar="SHARE", help=text)
+
+
+def _register_ends(actions: Verbs) -> None:
+    abort = _action(actions, "abort", "end the update; after the switch, go back", _abort)
     abort.add_argument("--reason", default=ABORTED, help="for the record")
-    _register_quarantine(actions)
-
-
-def _register_quarantine(actions: Verbs) -> None:
     _action(actions, "quarantine", "which candidates were given up, when and why", _quarantine)
     free = _action(actions, "free", "let a candidate in quarantine be tried again", _free)
     free.add_argument("candidate", metavar="HASH", help="its first word in `quarantine`")
@@ -119,12 +127,16 @@ def _station(args: argparse.Namespace, source: Path | bytes | None = None) -> St
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import candidate_of, opened
 
+    if args.probation < 0:
+        raise ConfigError(
+            "is below zero", where="--probation", cure="give seconds; 0: no probation"
+        )
     source = _fetched(args) if args.source else Path(args.bundle)
     candidate = candidate_of(source).model_copy(
         update={
             "source": args.source or str(Path(args.bundle).resolve()),
             "by_person": args.ask,
-            "probation_s": max(0.0, args.probation),
+            "probation_s": args.probation,
             "shadow": _gate(args) if args.shadow else None,
         }
     )
@@ -190,9 +202,16 @@ def _promote(args: argparse.Namespace) -> int:
 
 
 def _abort(args: argparse.Namespace) -> int:
-    from edge_agent.update.bundle_update import opened
+    from edge_agent.update.bundle_update import journal_of, opened
     from edge_agent.update.state_table import ENDS
 
+    before = journal_of(args.root)
+    if before is not None and before.state == "done":
+        raise BundleError(
+            "the update is done: there is nothing to abort",
+            where=f"{before.name} {before.version}",
+            cure=f"to go back: lineside-agent slots rollback {before.name} --root {args.root}",
+        )
     with opened(_station(args)) as machine:
         machine.abort(args.reason)
         journal = machine.run()
@@ -228,6 +247,8 @@ def _print(journal: Journal | None, args: argparse.Namespace) -> int:
     reason = f": {journal.reason}" if journal.reason else ""
     if journal.state == "shadow" and journal.shadow is not None:
         reason = f": at least {journal.shadow.items_without_fault()} items are compared"
+    if journal.state == "canary" and not journal.begun:
+        reason = ": waits for `lineside-agent update promote`"
     print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
     failed = journal.state in ("quarantine", "refused")
     return 1 if failed or (journal.begun and journal.reason) else 0

@@ -103,7 +103,7 @@ def agent_journal(root: Path) -> Journal | None:
 
 
 def return_to_previous(station: AgentStation) -> str:
-    """Let the agent of before run again by a person's word; its version.
+    """Let the previous agent run again by a person's word; its version.
 
     The one that runs is given up, so that no timer brings it back. Raises BundleError where there
     is none, where it was withdrawn, or an update is at work.
@@ -114,7 +114,7 @@ def return_to_previous(station: AgentStation) -> str:
         wheels = slots.wheel_set(previous)
         if previous is None or wheels is None or previous == now:
             raise BundleError(
-                "there is no agent of before",
+                "there is no previous agent",
                 where=str(folder.path),
                 cure=f"release one, and `lineside-agent {VERB} start`",
             )

@@ -76,7 +76,7 @@ class LauncherWord:
         raise BundleError(
             f"was given up by the launcher ({reason})",
             where="the new agent",
-            cure="look at the station's log; the agent of before runs again",
+            cure="look at the station's log; the previous agent runs again",
         )
 
 

@@ -49,7 +49,7 @@ TABLE = (
     Row("switch", "probation", "roll_back", "make the candidate current"),
     Row("probation", "commit", "roll_back", "watch the station decide with it"),
     Row("commit", "done", "roll_back", "clear what is no longer needed"),
-    Row("roll_back", "quarantine", "roll_back", "make the bundle of before current again"),
+    Row("roll_back", "quarantine", "roll_back", "make the previous bundle current again"),
 )
 ROWS = {row.state: row for row in TABLE}
 ENDS: tuple[State, ...] = ("done", "quarantine", "refused")

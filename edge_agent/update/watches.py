@@ -96,7 +96,7 @@ class Probation:
                 raise BundleError(
                     f"failed its probation ({fault})",
                     where=title,
-                    cure="look at the station's log; the bundle of before is current again",
+                    cure="look at the station's log; the previous bundle is current again",
                 )
             self._clock.sleep_s(LOOK_S)
         return True

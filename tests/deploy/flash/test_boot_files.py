@@ -82,3 +82,8 @@ def test_a_follower_is_given_the_ca_that_the_card_brings(tmp_path: Path) -> None
 
 def test_an_appliance_starts_the_script_by_its_own_unit() -> None:
     assert hook_files("lineside", "press3", b"") == {}
+
+
+def test_a_folder_of_wheels_that_is_missing_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none: no such folder: check the path of --wheels"):
+        wheel_files(tmp_path / "none")

@@ -27,14 +27,19 @@ def test_a_bundle_waits_for_a_person_and_is_promoted(tmp_path: Path, capsys: Sho
     words = ["slots", "install", str(first), *where, "--trust", str(workshop.public)]
     assert main(words) == 0
     assert main(["update", "start", str(second), "--ask", *where]) == 0
-    assert "brightness 1.1.0: canary" in capsys.readouterr().out
+    assert (
+        "brightness 1.1.0: canary: waits for `lineside-agent update promote`"
+        in capsys.readouterr().out
+    )
     assert status(root)[0].version == "1.0.0"
     assert main(["update", "promote", "--json", *where]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "done"
     assert status(root)[0].version == "1.1.0"
     assert main(["update", "resume", *where]) == 0
-    assert main(["update", "abort", *where]) == 0
-    assert "1.1.0: done" in capsys.readouterr().out
+    assert main(["update", "abort", *where]) == 1
+    assert "nothing to abort: to go back: lineside-agent slots rollback" in capsys.readouterr().err
+    assert main(["update", "start", str(second), "--probation", "-1", *where]) == 2
+    assert "--probation: is below zero" in capsys.readouterr().err
     assert main(["update", "start", str(first), *where]) == 1
     assert "brightness-1.0.0.bundle: refused: " in capsys.readouterr().out
     assert status(root)[0].version == "1.1.0"

@@ -153,3 +153,9 @@ def test_another_name_and_a_running_agent_are_refused(root: Path, capsys: Shown)
     assert reset(root, "--dry-run") == 0
     assert "1 verdicts waited" in capsys.readouterr().out
     assert there(root) >= before
+
+
+def test_a_dry_run_needs_no_name_to_confirm(root: Path, capsys: Shown) -> None:
+    assert main(["factory-reset", "--root", str(root), "--dry-run"]) == 0
+    assert "press3: " in capsys.readouterr().out
+    assert main(["factory-reset", "--root", str(root)]) == 2

@@ -164,10 +164,10 @@ def test_a_way_back_restarts_what_still_runs_the_candidate(
 def test_a_person_goes_back_and_no_timer_forward(
     station: AgentStation, workshop: Workshop, deeds: Deeds
 ) -> None:
-    with pytest.raises(BundleError, match="there is no agent of before"):
+    with pytest.raises(BundleError, match="there is no previous agent"):
         return_to_previous(station)
     begin(station, workshop)
-    with pytest.raises(BundleError, match="there is no agent of before"):
+    with pytest.raises(BundleError, match="there is no previous agent"):
         return_to_previous(station)
     to_the_end(station, Fault("done", PowerCut))
     assert return_to_previous(station) == "1.0.0"
@@ -218,7 +218,7 @@ def test_nothing_stays_of_an_agent_that_was_given_up(
     begin(faulty, workshop)
     assert to_the_end(faulty, Fault("done", PowerCut)).state == "quarantine"
     assert (current(station), content(station)) == ("1.0.0", before)
-    with pytest.raises(BundleError, match="there is no agent of before"):
+    with pytest.raises(BundleError, match="there is no previous agent"):
         return_to_previous(station)
 
 
