@@ -56,6 +56,7 @@ def main(job_path: str) -> int:
 
 def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     import tensorflow as tf
+    from tensorflow.lite.python.convert import ConverterError
 
     model = _load(job.model)
     given = _inputs(job.calibration)
@@ -70,14 +71,27 @@ def _convert(job: Job, folder: Path, stage: dict[str, list[str]]) -> bytes:
     _note(folder, stage)
     static = static_batch(unrolled(model, stage["notes"]))
     samples = calibration_inputs(given, job.image)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(static)])
+    kinds, has_float = tf.lite.TFLiteConverter, has_float_layers(model)
+    try:
+        made = kinds.from_concrete_functions([frozen(static)])
+        return _quantised(made, job, samples, stage, has_float=has_float)
+    except ConverterError:
+        # The slower way fails too, in words that name the layer, which a frozen function lost.
+        made = kinds.from_keras_model(static)
+        return _quantised(made, job, samples, stage, has_float=has_float)
+
+
+def _quantised(
+    converter: Any, job: Job, samples: Tensor, stage: dict[str, list[str]], *, has_float: bool
+) -> bytes:
+    """The network of `converter` as the job's variant; has_float: whether layers stay in float."""
     _set_variant(converter, job, samples)
     if job.variant == "float16":
         return halved(bytes(converter.convert()))
     if job.variant not in ("int8", "mixed"):
         return in_order(bytes(converter.convert()))
     calibrated = with_true_ranges(calibrate(converter), samples)
-    exact = float_tensors(calibrated) if has_float_layers(model) else []
+    exact = float_tensors(calibrated) if has_float else []
     if job.variant == "mixed":
         exact += most_sensitive_tensors(calibrated, samples, exact, stage["notes"])
     quantised = quantise_calibrated(converter, calibrated, job.image, exact)
