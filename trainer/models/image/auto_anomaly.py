@@ -9,6 +9,7 @@ than the usual size shows, a larger one is compared first, by small synthetic fl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fi
 from trainer.models.image.feature_maps import detector_spec, rows_of
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.synthetic_defects import add_defect, add_defects
+from trainer.models.image.synthetic_defects import SMALL_KINDS, add_defect, add_defects
 from trainer.models.layers.work import work_of
 from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
@@ -37,8 +38,8 @@ from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
 if TYPE_CHECKING:
     import keras
 
-DEFECTS_A_PART = 3
-"""Images with a synthetic defect for each good validation part."""
+DEFECTS_A_PART, LEAST_DEFECTS = 3, 60
+"""Images with a synthetic defect for each good validation part, and the least in all."""
 
 MOST_LEARNT, MOST_JUDGED = 160, 60
 """Good training and validation parts by which the candidates are compared, evenly spaced: more cost
@@ -48,7 +49,6 @@ minutes and change a rank of two candidates rarely.
 
 LARGE_PX = 512
 FLAW_PX = 512
-SMALL_KINDS = ("spot", "scratch")
 
 Spoil = Callable[[Tensor, np.random.Generator], Tensor]
 """(N, H, W, C) good images -> the same with a synthetic defect each."""
@@ -137,23 +137,23 @@ def fit(training: Training) -> Fitted:
 
 
 def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
-    """The AUROC of the first candidate on small synthetic flaws, the same for all: only the size of
-    the input differs.
+    """The small synthetic flaws that the first candidate finds at 1 % false rejects, the same for
+    all: only the size of the input differs.
     """
     first = candidates_within(training.spec, training.config)[0]
-    return [rank(first, training, small_flaws).auroc] * len(several)
+    return [rank(first, training, small_flaws).recall] * len(several)
 
 
 def small_flaws(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A spot or a scratch on each image (N, H, W, C), drawn at FLAW_PX: of each size of the input
-    the same flaw, shrunk or not.
+    """A small flaw on each image (N, H, W, C), drawn at FLAW_PX: of each size of the input the same
+    flaw, shrunk or not.
     """
     flawed = np.empty_like(images)
     for number, image in enumerate(images):
         side, channels = image.shape[:2], image.shape[2]
         wide = cv2.resize(image, (FLAW_PX, FLAW_PX), interpolation=cv2.INTER_LINEAR)
         wide = wide.reshape(FLAW_PX, FLAW_PX, channels)
-        kind = SMALL_KINDS[int(rng.integers(len(SMALL_KINDS)))]
+        kind = list(SMALL_KINDS)[int(rng.integers(len(SMALL_KINDS)))]
         with_flaw = add_defect(wide, wide, kind, rng)[0]
         moved = with_flaw.astype(np.float32) - wide
         shrunk = cv2.resize(moved, side[::-1], interpolation=cv2.INTER_AREA).reshape(image.shape)
@@ -186,7 +186,8 @@ def rank(candidate: Candidate, training: Training, spoil: Spoil = all_kinds) -> 
     network = candidate.learn(replace(few, options=candidate.without_head)).network
     good = _evenly(training.val, MOST_JUDGED).inputs
     rng = np.random.default_rng(training.config.seed)
-    defective = np.concatenate([spoil(good, rng) for _ in range(DEFECTS_A_PART)])
+    rounds = max(DEFECTS_A_PART, math.ceil(LEAST_DEFECTS / len(good)))
+    defective = np.concatenate([spoil(good, rng) for _ in range(rounds)])
     judged = np.concatenate([good, defective])
     scores = rows_of(network, judged, training, f"synthetic defects, {candidate.name}")[0]
     bad = np.arange(len(judged)) >= len(good)
@@ -214,6 +215,6 @@ ARCHITECTURE = Architecture(
     uses_weights=True,
     usual_looks=usual_looks,
     merits=merits,
-    merit_name="AUROC on small synthetic flaws",
+    merit_name="small synthetic flaws found at 1 % false rejects",
     options=NoOptions,
 )

@@ -39,8 +39,8 @@ def add_defects(images: Tensor, rng: Generator) -> tuple[Tensor, NDArray[np.bool
 def add_defect(
     image: Tensor, other: Tensor, kind: str, rng: Generator
 ) -> tuple[Tensor, NDArray[np.bool_]]:
-    """One defect of `kind` (a name of KINDS) on `image`; `other` lends texture."""
-    draw, paint = KINDS[kind]
+    """One defect of `kind` (a name of KINDS or SMALL_KINDS) on `image`; `other` lends texture."""
+    draw, paint = KINDS[kind] if kind in KINDS else SMALL_KINDS[kind]
     height, width = image.shape[:2]
     mask = draw(height, width, rng)
     for _ in range(20):
@@ -115,6 +115,12 @@ def _tint(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     return np.broadcast_to(np.asarray(np.clip(base + shift, 0, 255), np.float32), pixels.shape)
 
 
+def _faint(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
+    """Brighter or darker, by 0.4 to 1.5 standard deviations of the image."""
+    del other
+    return pixels + np.float32(rng.choice([-1, 1]) * rng.uniform(0.4, 1.5) * _spread(pixels))
+
+
 def _tone(pixels: Pixels, other: Pixels, rng: Generator) -> Pixels:
     del other
     mean = pixels.mean()
@@ -159,3 +165,9 @@ KINDS: dict[str, tuple[Draw, Paint]] = {
     "noise": (_blob(0.03, 0.15), _noisy),
 }
 """Name -> where the defect lies, and what it looks like there."""
+
+SMALL_KINDS: dict[str, tuple[Draw, Paint]] = {
+    "small spot": (_blob(0.005, 0.02), _faint),
+    "faint scratch": (_line, _faint),
+}
+"""Those by which sizes of the input are compared: at the edge of what can be seen."""
