@@ -248,7 +248,9 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
     fast = np.flatnonzero((labels == "normal") & (groups == "fast"))
     split = Split(fans, slow, fast, np.flatnonzero((labels == "rattle") & (groups == "slow")), "")
     experiment = run_experiment(split, FitConfig(model="mahalanobis"), "fan")
-    assert experiment.test.verdicts.count("FAIL") > 0.7 * len(split.test)
+    # Of one speed alone the station withholds these alarms until it has a baseline.
+    assert set(experiment.test.verdicts) <= {"FAIL", "NO-VERDICT"}
+    assert np.mean(experiment.test.scores > experiment.spec.scoring.threshold) > 0.7
     assert "after a baseline" in experiment.spec.scoring.chosen_by
 
 
