@@ -20,9 +20,9 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.flatbuffer import packed
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
 from edge_agent.contracts.model.scoring import dequantise, quantise
-from quantize.graph.flatbuffer import packed
 from quantize.graph.profile import prefix
 from quantize.graph.read import Graph, Op, parse_graph
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edge_agent.contracts.model.flatbuffer import packed
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
-from quantize.graph.flatbuffer import packed
 from quantize.graph.operator_codes import operator_code
 
 CROSSING = f"{FLOAT_PREFIX}crossing_"

@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from quantize.graph.flatbuffer import packed
+from edge_agent.contracts.model.flatbuffer import packed
 from quantize.graph.read import Graph
 
 

@@ -151,7 +151,7 @@ def _readable(model: bytes) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    from quantize.graph.flatbuffer import packed
+    from edge_agent.contracts.model.flatbuffer import packed
 
     tree = schema.ModelT.InitFromPackedBuf(model)
     for code in tree.operatorCodes:

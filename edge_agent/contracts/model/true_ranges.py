@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.held_stderr import held_stderr
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.model.flatbuffer import packed
 from edge_agent.contracts.model.parallel_runs import processors
 
 IN_PLACE = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE")
@@ -30,7 +31,6 @@ def with_true_ranges(calibrated: bytes, samples: Tensor) -> bytes:
 
     samples: float32 (N, *shape), those of the calibration.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     tree = schema.ModelT.InitFromPackedBuf(calibrated)
@@ -51,9 +51,7 @@ def with_true_ranges(calibrated: bytes, samples: Tensor) -> bytes:
     for index, low, high in zip(written_over, least, largest, strict=True):
         kept = tree.subgraphs[0].tensors[index].quantization
         kept.min, kept.max = [float(low)], [float(high)]
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(tree)
 
 
 def _written_over(tree: Any) -> list[int]:

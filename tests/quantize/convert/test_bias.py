@@ -10,9 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.contracts.model.flatbuffer import packed
 from edge_agent.contracts.run_folder.run import open_run
 from quantize.convert.bias import Means, correct_biases, int8_mean
-from quantize.graph.flatbuffer import packed
 from quantize.graph.read import parse_graph
 from tests.quantize.conversion_cache import ConversionCache
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
-
 START = 1 << 20
 """Bytes that the builder begins with; it grows by itself."""
 
 
 def packed(tree: Any) -> bytes:
     """The file of `tree`, a ModelT of a generated schema."""
+    import flatbuffers
+
     builder = flatbuffers.Builder(START)
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())
