@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ CACHE = Path.home() / ".cache" / "lineside" / "arm64"
 ROOT = Path(os.environ.get("LINESIDE_DEVICE_ROOT", CACHE))
 EMULATOR = "/usr/bin/qemu-aarch64-static"
 PACKAGES = "python3,libpython3-stdlib,libstdc++6,libgcc-s1,libgomp1,zlib1g,libexpat1"
-WHEELS = ("ai-edge-litert", "numpy", "opencv-python-headless", "pydantic", "cryptography")
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+WHEELS = (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["device"])
 PLATFORMS = (
     *tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 17)),
     "manylinux2014_aarch64",
@@ -44,7 +46,8 @@ def board() -> Path:
     """The root of an arm64 Debian with the device wheels and this repository's packages."""
     if os.geteuid() != 0 or not shutil.which("mmdebstrap") or not Path(EMULATOR).is_file():
         pytest.skip("needs root, mmdebstrap and qemu-user-static")
-    if not (ROOT / "complete").is_file():
+    complete = ROOT / "complete"
+    if not complete.is_file() or complete.read_text() != "\n".join(WHEELS):
         _make_root()
     for package in ("edge_agent", "quantize"):
         shutil.rmtree(ROOT / "repo" / package, ignore_errors=True)
@@ -62,7 +65,7 @@ def _make_root() -> None:
     pins = ["-c", str(REPO / "constraints.txt")]
     _run([sys.executable, "-m", "pip", "install", "-q", *platforms, *target, *WHEELS, *pins])
     shutil.copy(EMULATOR, ROOT / "usr" / "bin")
-    (ROOT / "complete").touch()
+    (ROOT / "complete").write_text("\n".join(WHEELS))
 
 
 def _run(command: list[str]) -> str:
