@@ -35,13 +35,10 @@ def register(verbs: Verbs) -> None:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from deploy.image.build import build_image, check_out, read_recipe
-    from deploy.image.workstation import check_workstation
+    from deploy.image.build import build_image, checked_recipe
 
-    recipe = read_recipe(args.wheels, args.suite, args.mirror)
+    recipe = checked_recipe(args.wheels, args.suite, args.mirror, args.out)
     if args.dry_run:
-        check_out(args.out)
-        check_workstation(args.out.parent)
         found = {"dry_run": True, "image": str(args.out), "wheels": len(recipe.wheels)}
         print(json.dumps(found) if args.json else f"{args.out}: can be built; nothing was written")
         return 0

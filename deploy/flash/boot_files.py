@@ -6,6 +6,7 @@ One script does the work everywhere (first-boot.sh); the format only decides how
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -150,24 +151,32 @@ def wheel_files(folder: Path) -> dict[str, bytes | Path]:
     if not folder.is_dir():
         raise ConfigError("no such folder", where=str(folder), cure="check the path of --wheels")
     found = sorted(folder.glob("*.whl"))
-    projects: dict[str, str] = {}
-    for path in found:
-        project = path.name.partition("-")[0].lower()
-        if project in projects:
-            cure = "leave the one of them in the folder that the board shall have"
-            two = f"{projects[project]} and {path.name} are wheels of one project"
-            raise ConfigError(two, where=str(folder), cure=cure)
-        projects[project] = path.name
-    if not {"pip", "lineside"} <= projects.keys():
-        raise ConfigError(
-            "needs the wheels of lineside and of pip, which installs the others",
-            where=str(folder),
-            cure=f"`make wheel`, then pip download {PIP_OPTIONS} -d {folder} pip "
-            """"$(ls dist/lineside-*.whl)[device]\"""",
-        )
+    faults = list(_wheel_faults(found, folder))
+    if faults:
+        whats, cures = zip(*faults, strict=True)
+        raise ConfigError("; ".join(whats), where=str(folder), cure="; ".join(dict.fromkeys(cures)))
     sums = "".join(f"{path.name} {sha256_hex(read_file(path))}\n" for path in found)
     names: dict[str, bytes | Path] = {f"wheels/{path.name}": path for path in found}
     return {**names, WHEELS_SHA256: sha256_hex(sums.encode()).encode()}
+
+
+def _wheel_faults(wheels: Sequence[Path], folder: Path) -> Iterator[tuple[str, str]]:
+    """(what, cure) of all that is wrong with the set of wheels in `folder`."""
+    projects: dict[str, str] = {}
+    for path in wheels:
+        project = path.name.partition("-")[0].lower()
+        if project in projects:
+            yield (
+                f"{projects[project]} and {path.name} are wheels of one project",
+                "leave the one of them in the folder that the board shall have",
+            )
+        projects[project] = path.name
+    if not {"pip", "lineside"} <= projects.keys():
+        yield (
+            "needs the wheels of lineside and of pip, which installs the others",
+            f"`make wheel`, then pip download {PIP_OPTIONS} -d {folder} pip "
+            """"$(ls dist/lineside-*.whl)[device]\"""",
+        )
 
 
 def _bundles(contents: Contents) -> dict[str, bytes | Path]:

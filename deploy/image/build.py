@@ -17,7 +17,7 @@ from deploy.image.filesystems import make_boot, make_root, make_state, tree_byte
 from deploy.image.layout import Layout, layout_for, partition_table
 from deploy.image.tree import Recipe, build_tree
 from deploy.image.workstation import check_workstation
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.core.files import write_atomic
 
 LOADER = "usr/lib/systemd/boot/efi/systemd-bootaa64.efi"
@@ -42,6 +42,30 @@ def read_recipe(wheels: Path, suite: str, mirror: str) -> Recipe:
     name = files.pop(WHEELS_SHA256)
     paths = (path for path in files.values() if isinstance(path, Path))
     return Recipe(suite, mirror, tuple(paths), name.decode() if isinstance(name, bytes) else "")
+
+
+def checked_recipe(wheels: Path, suite: str, mirror: str, out: Path) -> Recipe:
+    """The recipe of `out`, where nothing is in the way of building it.
+
+    Raises ConfigError that names everything that is, or the one error.
+    """
+    faults: list[LinesideError] = []
+    recipe = None
+    try:
+        recipe = read_recipe(wheels, suite, mirror)
+    except LinesideError as error:
+        faults.append(error)
+    for check in (lambda: check_out(out), lambda: check_workstation(out.parent)):
+        try:
+            check()
+        except LinesideError as error:
+            faults.append(error)
+    if len(faults) > 1:
+        lines = "".join(f"\n  {fault}" for fault in faults)
+        raise ConfigError(f"{len(faults)} things are in the way:{lines}", where=str(out))
+    if recipe is None or faults:
+        raise faults[0]
+    return recipe
 
 
 def build_image(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Built:

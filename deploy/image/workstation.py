@@ -33,18 +33,13 @@ def check_workstation(folder: Path, binfmt: Path = Path("/proc/sys/fs/binfmt_mis
 
     binfmt: where the kernel lists the interpreters of foreign programs.
     """
-    lacks = list(_lacks(binfmt))
+    lacks, room = list(_lacks(binfmt)), list(_room(folder))
     if lacks:
-        what = "; ".join(what for what, _ in lacks)
-        cure = "; ".join(dict.fromkeys(cure for _, cure in lacks))
+        what = "; ".join(what for what, _ in (*lacks, *room))
+        cure = "; ".join(dict.fromkeys(cure for _, cure in (*lacks, *room)))
         raise ConfigError(what, where="this workstation", cure=cure)
-    free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
-        raise StorageError(
-            f"{free >> 20} MiB are free, an image needs {NEEDED_BYTES >> 20} while it is built",
-            where=str(folder),
-            cure="free some, or write the image to another disk",
-        )
+    for what, cure in room:
+        raise StorageError(what, where=str(folder), cure=cure)
 
 
 def run_tool(words: Sequence[str], what: str, **environment: str) -> None:
@@ -79,6 +74,17 @@ def _lacks(binfmt: Path) -> Iterator[tuple[str, str]]:
         yield (
             "it runs no arm64 programs",
             "apt install qemu-user-static binfmt-support, then systemctl restart systemd-binfmt",
+        )
+
+
+def _room(folder: Path) -> Iterator[tuple[str, str]]:
+    """(what, cure) of a disk that is too full; who names a folder that is not there is told so
+    before."""
+    free = shutil.disk_usage(folder).free if folder.is_dir() else NEEDED_BYTES
+    if free < NEEDED_BYTES:
+        yield (
+            f"{free >> 20} MiB are free, an image needs {NEEDED_BYTES >> 20} while it is built",
+            "free some, or write the image to another disk",
         )
 
 

@@ -56,6 +56,21 @@ def test_a_place_that_cannot_hold_an_image_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_dry_run_names_everything_that_is_in_the_way_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version in (1, 2):
+        (tmp_path / f"numpy-{version}-py3-none-any.whl").touch()
+    assert main(["image", str(tmp_path / "a.iso"), "--wheels", str(tmp_path), "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    for fault in (
+        "numpy-1-py3-none-any.whl and numpy-2-py3-none-any.whl are wheels of one project",
+        "needs the wheels of lineside and of pip",
+        "name a file that ends in .img",
+    ):
+        assert fault in said
+
+
 def test_wheels_without_the_agent_are_refused_with_the_command_that_fetches_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
