@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deploy.cli.collect import password_of
 from deploy.cli.keys import add_keys_options, keyring
+from edge_agent.contracts.core.argument_types import per_minute, up_to_a_day
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -39,6 +39,8 @@ without it. A journal whose rollout has ended is set aside by the next `start`.
 With a table [mqtt] in the inventory, stations that run `lineside-agent follow` get desired states
 over that broker, signed by the key `online` of --keys, and fetch the release themselves.
 """
+MOST_NAMED = 20
+"""Stations that failed or are not back, in words."""
 PROBATION_S = 60.0
 """As other updaters watch a station (docs/update-adapters.md)."""
 
@@ -79,14 +81,14 @@ def _add_start(actions: Verbs) -> None:
     )
     start.add_argument(
         "--per-minute",
-        type=float,
+        type=per_minute,
         default=60.0,
         metavar="N",
         help="stations that begin in a minute (%(default)g)",
     )
     start.add_argument(
         "--probation",
-        type=float,
+        type=up_to_a_day,
         default=PROBATION_S,
         metavar="S",
         help="watch each station for S seconds after its switch (%(default)g); 0: do not watch",
@@ -129,10 +131,6 @@ def _start(args: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import sha256_hex
 
     refuse_at_work(args.folder)
-    if not 0 < args.per_minute < math.inf:
-        raise ConfigError("must be above zero", where="--per-minute", cure="give such as 60")
-    if not 0 <= args.probation < math.inf:
-        raise ConfigError("must not be below zero", where="--probation", cure="give such as 60")
     stations = args.stations or Path("stations.toml")
     inventory, release = read_inventory(stations), _release(args.bundle)
     _newest(args.bundle, _releases(args))  # what was withdrawn is refused before it begins
@@ -299,6 +297,9 @@ def _print(rollout: Rollout, args: argparse.Namespace) -> int:
         reason = f": {rollout.reason}" if rollout.reason else ""
         group = f"group {rollout.group + 1} of {len(rollout.groups)}"
         print(f"{rollout.title}: {rollout.phase}{reason}\n{group}; {parts}")
+        left = rollout.left()
+        more = [f"... and {len(left) - MOST_NAMED} more: --json"] if len(left) > MOST_NAMED else []
+        print("".join(f"{line}\n" for line in [*left[:MOST_NAMED], *more]), end="")
     if rollout.left_out:
         print(
             f"{rollout.left_out} more stations of the inventory are in no group and keep what they "

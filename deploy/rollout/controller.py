@@ -15,15 +15,15 @@ from typing import TypeAlias
 
 from deploy.rollout.journal import (
     ENDS,
+    MOST_REASON,
     Phase,
     Progress,
     Rollout,
-    StationProgress,
     read_rollout,
     read_wish,
     write_rollout,
 )
-from deploy.rollout.transport import Transport
+from deploy.rollout.transport import Transport, UnreachedError
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 
@@ -33,7 +33,8 @@ Steps: TypeAlias = tuple[Progress, Progress, Progress]
 """Progress while an act is at work, after it went well, and after it went badly."""
 WAY_THERE: Steps = ("begun", "done", "failed")
 WAY_BACK: Steps = ("returning", "returned", "returning")
-ALREADY_BACK: Steps = ("failed", "returned", "failed")
+NOT_BACK = "not back yet: "
+"""Before why a station is not; before that is what failed there."""
 
 Act: TypeAlias = Callable[[str], str]
 """Updates (or returns) the station of this name; gives why it failed, empty where it did not."""
@@ -88,24 +89,20 @@ class Controller:
         return rollout
 
     def _return_all(self, rollout: Rollout) -> Rollout:
-        """Take every station that has the release back to what it had; tried until it is so.
-
-        A station that failed has returned by itself; one whose connection was lost may not have.
-        """
-        for names, steps in (
-            (rollout.names("begun", "done", "returning"), WAY_BACK),
-            (rollout.names("failed"), ALREADY_BACK),
-        ):
-            for start in range(0, len(names), self._at_once):
-                batch = names[start : start + self._at_once]
-                act = self._way_back(rollout)
-                rollout = self._each(rollout, batch, act, steps)
+        """Take every station that was touched back to what it had; tried until it is so, or until
+        a person stops it: then those that are not back are named."""
+        names = rollout.to_return()
+        for start in range(0, len(names), self._at_once):
+            batch = names[start : start + self._at_once]
+            rollout = self._each(rollout, batch, self._way_back(rollout), WAY_BACK)
         left = rollout.names("returning")
-        if left:
-            reason = f"{rollout.reason}; {len(left)} are not back, first {left[0]}"
-            LOG.error("%s: `lineside-deploy rollout resume` tries again", reason)
-            return rollout
-        return self._enter(rollout, "failed", rollout.reason)
+        if not left:
+            return self._enter(rollout, "failed", rollout.reason)
+        reason = f"{rollout.reason}; {len(left)} are not back, first {left[0]}"
+        if read_wish(self._folder) == "stop":
+            return self._enter(rollout, "failed", reason)
+        LOG.error("%s: `lineside-deploy rollout resume` tries again", reason)
+        return rollout
 
     def _noted(self, rollout: Rollout, names: Sequence[str]) -> Rollout:
         """With what the stations have that were not begun yet; it is written as they are begun."""
@@ -148,10 +145,11 @@ class Controller:
                 works.append((name, pool.submit(_reason, act, name)))
             reasons = {name: work.result() for name, work in works}
         ended = {
-            name: (badly, why) if why else (well, _well_reason(well, rollout.stations[name]))
-            for name, why in reasons.items()
+            name: (badly if why else well, _told(well, rollout.stations[name].reason, why))
+            for name, (why, _) in reasons.items()
         }
-        rollout = rollout.with_stations(ended)
+        untouched = {name for name, (_, is_touched) in reasons.items() if not is_touched}
+        rollout = rollout.with_stations(ended, untouched)
         write_rollout(self._folder, rollout)
         return rollout
 
@@ -176,15 +174,24 @@ class Controller:
         return rollout
 
 
-def _well_reason(well: Progress, station: StationProgress) -> str:
-    """Why a station is back: what failed there, or that others failed; nothing on the way there."""
+def _told(well: Progress, before: str, why: str) -> str:
+    """The reason of a station. why: the act failed, empty where it did not.
+
+    On the way back what failed there before stays in front, whether it is back or not.
+    """
     if well != "returned":
-        return ""
-    return station.reason or "taken back"
+        return why
+    failed = before.partition(NOT_BACK)[0].rstrip("; ")
+    if not why:
+        return failed or "taken back"
+    return "; ".join(part for part in (failed[: MOST_REASON // 2], NOT_BACK + why) if part)
 
 
-def _reason(act: Act, name: str) -> str:
+def _reason(act: Act, name: str) -> tuple[str, bool]:
+    """Why the act failed, and whether the station may have been touched."""
     try:
-        return act(name)
+        return act(name), True
+    except UnreachedError as error:
+        return str(error), False
     except LinesideError as error:
-        return str(error)
+        return str(error), True

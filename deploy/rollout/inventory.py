@@ -18,7 +18,8 @@ from edge_agent.contracts.core.toml import read_toml_document
 
 MOST_STATIONS = 100_000
 WRITE_STEPS = "write such as 1,10,50,100%"
-STEP = re.compile(r"(\d{1,6})(%?)")
+STEP = re.compile(r"([0-9]{1,6})(%?)")
+SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})(%?)")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,63}$")]
 
@@ -73,10 +74,14 @@ class Inventory(Strict):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         seen: set[str] = set()
+        hosts: dict[str, str] = {}
         for row in self.station:
             if row.name in seen:
                 raise ValueError(f"two stations have the name {row.name!r}")
             seen.add(row.name)
+            other = hosts.setdefault(row.host.rstrip("/"), row.name)
+            if row.host and other != row.name:
+                raise ValueError(f"stations {other!r} and {row.name!r} have one host, {row.host}")
             if self.mqtt is None and not row.host:
                 raise ValueError(f"station {row.name!r} needs a host, or the inventory [mqtt]")
         return self
@@ -157,12 +162,13 @@ def _number(step: str) -> tuple[int, str]:
 
 
 def share(text: str) -> float:
-    """A share such as "2%" or "0.02"; raises ConfigError."""
-    number = text.removesuffix("%")
-    try:
-        value = float(number) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ConfigError(f"{text!r} is no share", where="--max-failures", cure="write such as 2%")
+    """A share such as "2%" or "0.02"; raises ConfigError.
+
+    Also for "1": it may be meant as one station or 1 %, and would let every station fail.
+    """
+    found = SHARE.fullmatch(text.strip())
+    value = -1.0 if found is None else float(found[1]) / (100 if found[2] else 1)
+    if not 0 <= value <= 1 or (value == 1 and found is not None and not found[2]):
+        cure = "write such as 2%; it is a share of the stations begun, and 100% lets all fail"
+        raise ConfigError(f"{text!r} is no share", where="--max-failures", cure=cure)
     return value

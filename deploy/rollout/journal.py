@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,6 +14,8 @@ from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.manifest import Sha256
 
+MOST_REASON = 400
+"""Characters of a station's reason."""
 JOURNAL, WISH = "rollout.json", "wish.json"
 
 Progress: TypeAlias = Literal["waiting", "begun", "done", "failed", "returning", "returned"]
@@ -25,11 +27,13 @@ class StationProgress(Strict):
     """One station of a rollout; begun: at work, or the controller died while it was.
 
     had: the version of before, empty where there was none, or where the station itself knows it.
+    is_touched: False where it could not be reached before anything was sent to it.
     """
 
     progress: Progress = "waiting"
     reason: str = ""
     had: str = ""
+    is_touched: bool = True
 
 
 class Rollout(Strict):
@@ -52,11 +56,17 @@ class Rollout(Strict):
     phase: Phase = "running"
     reason: str = ""
 
-    def with_stations(self, rows: Mapping[str, tuple[Progress, str]]) -> Rollout:
-        """The same with the progress and reason of some stations."""
+    def with_stations(
+        self, rows: Mapping[str, tuple[Progress, str]], untouched: Collection[str] = ()
+    ) -> Rollout:
+        """The same with the progress and reason of some stations, of which `untouched` were not
+        reached."""
         fresh = {
             name: StationProgress(
-                progress=progress, reason=reason[:400], had=self.stations[name].had
+                progress=progress,
+                reason=reason[:MOST_REASON],
+                had=self.stations[name].had,
+                is_touched=name not in untouched,
             )
             for name, (progress, reason) in rows.items()
         }
@@ -66,6 +76,21 @@ class Rollout(Strict):
         """The stations of one of these, in the order of the groups."""
         order = [name for group in self.groups for name in group]
         return [name for name in order if self.stations[name].progress in progress]
+
+    def to_return(self) -> list[str]:
+        """The stations that may have the release, or may get it yet, in the order of the groups.
+
+        One that failed has returned by itself, but one whose connection was lost may not have.
+        """
+        found = self.names("begun", "done", "failed", "returning")
+        return [name for name in found if self.stations[name].is_touched]
+
+    def left(self) -> list[str]:
+        """A line for each station that failed or is not back."""
+        return [
+            f"{name}: {self.stations[name].progress}: {self.stations[name].reason}"
+            for name in self.names("failed", "returning")
+        ]
 
 
 class Wish(Strict):

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.model.manifest import Manifest
+
+
+class UnreachedError(DeviceError):
+    """A station that was out of reach before anything was sent to it: it has what it had."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,16 @@ class Transport(Protocol):
     def update(self, name: str) -> str:
         """Bring the release onto a station; why it did not stay there, or nothing.
 
-        Raises DeviceError for one out of reach.
+        Raises DeviceError for one out of reach, UnreachedError where nothing was sent to it.
         """
 
     def version(self, name: str) -> str:
         """What a station has before it is begun; empty for nothing, or where it is not known."""
 
     def go_back(self, name: str, had: str) -> str:
-        """Take a station back to what it had; nothing where it is there already.
+        """Take a station back to what it had; why it is not there, or nothing.
 
+        Also one at which the update is still at work. Raises DeviceError for one out of reach.
         had: what `version` said before. One that had the release keeps it.
         """
 

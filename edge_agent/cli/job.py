@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
+
 if TYPE_CHECKING:
     from edge_agent.station.job_watch import JobState
 
@@ -27,7 +29,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     select = acts.add_parser("select", help="change over to a job", epilog=EXAMPLES)
     select.add_argument("config", type=Path, metavar="STATION.toml")
     select.add_argument("job", metavar="JOB")
-    select.add_argument("--wait-s", type=float, default=5.0, metavar="S", help="for its answer (5)")
+    select.add_argument(
+        "--wait-s", type=up_to_a_day, default=5.0, metavar="S", help="for its answer (5)"
+    )
     select.add_argument("--json", action="store_true", help="print the answer as JSON")
     select.set_defaults(run=_select)
     show = acts.add_parser("show", help="which job is active", epilog=EXAMPLES)

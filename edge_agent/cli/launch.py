@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
 from edge_agent.contracts.core.command import Verbs
 
 EXAMPLES = """examples:
@@ -28,13 +29,13 @@ def register(verbs: Verbs) -> None:
     launch.add_argument("--state", type=Path, metavar="DIR", help="(that of STATION.toml)")
     launch.add_argument(
         "--arm-within",
-        type=float,
+        type=up_to_a_day,
         default=150.0,
         metavar="S",
         help="a new agent must be armed after S seconds (150)",
     )
     launch.add_argument(
-        "--hold", type=float, default=10.0, metavar="S", help="and stay so for S seconds (10)"
+        "--hold", type=up_to_a_day, default=10.0, metavar="S", help="and stay so for S seconds (10)"
     )
     launch.add_argument("--quiet", action="store_true", help="no verdict lines, as `run --quiet`")
     launch.set_defaults(run=_launch)

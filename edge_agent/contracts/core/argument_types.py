@@ -6,6 +6,8 @@ import argparse
 import math
 
 MOST_THREADS = 64
+A_DAY_S = 86_400
+"""The longest probation that a desired state of a rollout can name."""
 
 
 def share(text: str) -> float:
@@ -21,6 +23,16 @@ def limit(text: str) -> float:
 def seconds(text: str) -> float:
     """A number above 0."""
     return _between(_real(text), 1e-3, 1e9, text)
+
+
+def up_to_a_day(text: str) -> float:
+    """Seconds from 0 to a day, for what is watched or waited for."""
+    return _between(_real(text), 0, A_DAY_S, text)
+
+
+def per_minute(text: str) -> float:
+    """How many a minute: at least one in a week."""
+    return _between(_real(text), 1e-4, 1e6, text)
 
 
 def whole(text: str) -> int:

@@ -18,6 +18,7 @@ from deploy.rollout.journal import (
     write_rollout,
     write_wish,
 )
+from deploy.rollout.transport import UnreachedError
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError, StorageError
 
@@ -30,10 +31,14 @@ class Death(BaseException):
 
 @dataclass
 class Plant:
-    """What every station has; bad: stations on which the release fails and returns by itself."""
+    """What every station has; bad: stations on which the release fails and returns by itself.
+
+    silent: the connection is lost while they update; absent: they are never reached.
+    """
 
     bad: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     has: dict[str, str] = field(default_factory=lambda: dict.fromkeys(NAMES, "1.0.0"))
     touched: list[str] = field(default_factory=list)
     die_after: int | None = None
@@ -49,7 +54,10 @@ class Plant:
         if self.die_after is not None and len(self.touched) >= self.die_after:
             raise Death
         self.touched.append(name)
+        if name in self.absent:
+            raise UnreachedError("cannot be reached", where=name)
         if name in self.silent:
+            self.has[name] = "1.1.0"
             raise DeviceError("cannot be reached", where=name)
         if name in self.bad:
             return "failed its probation"
@@ -60,7 +68,7 @@ class Plant:
         return self.has[name]
 
     def go_back(self, name: str, had: str) -> str:
-        if name in self.silent:
+        if name in self.silent | self.absent:
             raise DeviceError("cannot be reached", where=name)
         self.has[name] = had or "1.0.0"
         return ""
@@ -164,6 +172,41 @@ def test_the_way_back_is_tried_until_every_station_is_back(begin: Callable[..., 
     plant.silent = set()
     assert controller(folder, plant).run().phase == "failed"
     assert plant.new == 0
+
+
+def test_a_station_whose_connection_was_lost_is_tried_until_it_is_back(
+    begin: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, plant = begin(), Plant(silent={NAMES[0]})
+    rollout = controller(folder, plant).run()
+    assert (rollout.phase, rollout.names("returning")) == ("returning", [NAMES[0]])
+    lost = "s000: cannot be reached"
+    assert rollout.stations[NAMES[0]].reason == f"{lost}; not back yet: {lost}"
+    assert main(["rollout", "status", "--folder", str(folder)]) == 1
+    assert f"s000: returning: {lost}; not back yet: {lost}\n" in capsys.readouterr().out
+    again = controller(folder, plant).run()
+    assert again.stations == rollout.stations, "a reason does not grow"
+    plant.silent = set()
+    rollout = controller(folder, plant).run()
+    assert (rollout.phase, plant.new) == ("failed", 0)
+    assert (rollout.names("returned"), rollout.stations[NAMES[0]].reason) == ([NAMES[0]], lost)
+
+
+def test_a_station_that_was_never_reached_has_nothing_to_return_from(
+    begin: Callable[..., Path],
+) -> None:
+    plant = Plant(absent={NAMES[0]})
+    rollout = controller(begin(), plant).run()
+    assert (rollout.phase, rollout.names("failed")) == ("failed", [NAMES[0]])
+
+
+def test_stop_ends_a_way_back_and_names_who_is_not_back(begin: Callable[..., Path]) -> None:
+    folder, plant = begin(), Plant(silent={NAMES[0]})
+    controller(folder, plant).run()
+    assert main(["rollout", "stop", "--folder", str(folder), "--json"]) == 1
+    rollout = controller(folder, plant).run()
+    assert (rollout.phase, rollout.names("returning")) == ("failed", [NAMES[0]])
+    assert "1 are not back, first s000" in rollout.reason
 
 
 def test_each_group_waits_for_approval(begin: Callable[..., Path]) -> None:

@@ -32,6 +32,12 @@ def test_early_stations_come_first(tmp_path: Path) -> None:
     [
         ("", "station: is missing"),
         ('[[station]]\nname = "a"\nhost = "x"\n' * 2, "two stations have the name 'a'"),
+        (
+            '[[station]]\nname = "a"\nhost = "x"\n[[station]]\nname = "b"\nhost = "x/"\n',
+            "stations 'a' and 'b' have one host, x/",
+        ),
+        ('[[station]]\nname = "pr\u00e9sse"\nhost = "x"\n', "station.0.name"),
+        ("station = []", "station"),
         ('[[station]]\nname = "a b"\nhost = "x"\n', "station.0.name"),
         ('[[station]]\nname = "a"\nhost = "-x:y"\n', "is no host"),
         ('[[station]]\nname = "a"\nhots = "x"\n', "did you mean 'host'"),
@@ -86,6 +92,7 @@ def test_steps_that_do_not_rise_to_all_at_most_are_refused(steps: str, words: st
 
 def test_shares() -> None:
     assert (share("2%"), share("0.02"), share("0")) == (0.02, 0.02, 0.0)
-    for text in ("2", "x", "-1%", ""):
+    assert (share("100%"), share(" 2.5% "), share(".5")) == (1.0, 0.025, 0.5)
+    for text in ("2", "x", "-1%", "", "1", "1.0", "nan", "nan%", "inf", "1e-2", "%", "2%%", "101%"):
         with pytest.raises(ConfigError, match="is no share"):
             share(text)

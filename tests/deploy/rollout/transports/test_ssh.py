@@ -13,6 +13,7 @@ from deploy.rollout.inventory import read_inventory
 from deploy.rollout.journal import read_rollout
 from deploy.rollout.transport import Release
 from deploy.rollout.transports.ssh import SshTransport
+from edge_agent.__main__ import main as agent
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.update.slots import install, status
 from tests.signing_kit import Workshop, open_workshop
@@ -48,6 +49,31 @@ def test_a_station_is_asked_and_taken_back_by_its_own_verbs(
     assert stations.go_back("a", "1.0.0") == ""
     assert stations.go_back("a", "1.0.0") == ""
     assert versions(tmp_path) == ["1.0.0", "1.0.0"]
+
+
+def test_an_update_that_is_still_at_work_ends_on_the_way_back(
+    workshop: Workshop, tmp_path: Path, capsys: Shown
+) -> None:
+    """As after a lost connection: it would go on, and leave the release there."""
+    new = workshop.signed("1.1.0")
+    release = Release(new.name, new.read_bytes(), read_bundle(new).manifest, "0" * 64)
+    stations = SshTransport(read_inventory(tmp_path / "stations.toml"), release, 0.0)
+    assert agent(["update", "start", str(new), "--root", str(tmp_path / "a"), "--ask"]) == 0
+    assert stations.go_back("a", "1.0.0") == ""
+    assert agent(["update", "status", "--root", str(tmp_path / "a")]) == 1
+    assert "the rollout went back" in capsys.readouterr().out
+    assert agent(["update", "resume", "--root", str(tmp_path / "a")]) == 1
+    assert versions(tmp_path) == ["1.0.0", "1.0.0"]
+
+
+def test_an_update_of_another_release_is_left_alone(workshop: Workshop, tmp_path: Path) -> None:
+    old, new = workshop.signed("1.1.0"), workshop.signed("1.2.0")
+    release = Release(old.name, old.read_bytes(), read_bundle(old).manifest, "0" * 64)
+    stations = SshTransport(read_inventory(tmp_path / "stations.toml"), release, 0.0)
+    assert agent(["update", "start", str(new), "--root", str(tmp_path / "a"), "--ask"]) == 0
+    assert stations.go_back("a", "1.0.0") == ""
+    assert agent(["update", "promote", "--root", str(tmp_path / "a")]) == 0
+    assert versions(tmp_path) == ["1.2.0", "1.0.0"]
 
 
 def rollout(folder: Path, *words: str | Path) -> int:
@@ -162,5 +188,6 @@ def test_a_number_that_is_none_is_named_by_its_option(
     option: str, workshop: Workshop, tmp_path: Path, capsys: Shown
 ) -> None:
     words = ["--stations", str(tmp_path / "stations.toml"), "--folder", str(tmp_path / "rollout")]
-    assert main(["rollout", "start", str(workshop.signed("1.1.0")), *words, option]) == 2
-    assert f"{option.partition('=')[0]}: must" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["rollout", "start", str(workshop.signed("1.1.0")), *words, option])
+    assert f"argument {option.replace('=', ': ')} is not between" in capsys.readouterr().err

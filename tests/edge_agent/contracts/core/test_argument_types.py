@@ -18,6 +18,8 @@ from edge_agent.contracts.core import argument_types as types
         (types.count, "1", 1),
         (types.threads, str(types.MOST_THREADS), types.MOST_THREADS),
         (types.port, "65535", 65535),
+        (types.up_to_a_day, "0", 0),
+        (types.per_minute, "6e4", 60_000),
     ],
 )
 def test_a_number_in_its_range_is_read(
@@ -39,6 +41,10 @@ def test_a_number_in_its_range_is_read(
         (types.count, "0"),
         (types.threads, str(types.MOST_THREADS + 1)),
         (types.port, "0"),
+        (types.up_to_a_day, "-1"),
+        (types.up_to_a_day, "nan"),
+        (types.up_to_a_day, "1e308"),
+        (types.per_minute, "1e-300"),
         (types.port, "65536"),
         (types.share, "half"),
     ],
