@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.secret_file import secret_line
 from edge_agent.contracts.wire.stream import topic_of
 from edge_agent.contracts.wire.streams import STREAMS, outbound
 
@@ -68,11 +69,8 @@ def _station(folder: Path, name: str, prefix: str, group: str) -> Account:
 def _password(folder: Path, name: str) -> str:
     """The password of a user; a new one where there is none yet."""
     path = folder / "passwords" / name
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        password = secrets.token_urlsafe(18)
-        write_atomic(path, f"{password}\n".encode(), 0o600)
-        return password
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({error})", where=str(path), cure="check it") from error
+    if path.exists():
+        return secret_line(path, "the password").strip()
+    password = secrets.token_urlsafe(18)
+    write_atomic(path, f"{password}\n".encode(), 0o600)
+    return password

@@ -15,9 +15,11 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.secret_file import read_secret
 
 CA_DAYS, SERVER_DAYS = 3650, 825
 """Clients refuse server certificates that are valid longer (Apple's limit, the strictest)."""
+MEND = "put the authority's key back, or remove ca.pem to make a new authority"
 CA, CA_KEY, SERVER, SERVER_KEY = "ca.pem", "ca.key", "broker.pem", "broker.key"
 
 
@@ -53,10 +55,9 @@ def authority_of(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivat
     paths = folder / CA, folder / CA_KEY
     try:
         certificate = x509.load_pem_x509_certificate(paths[0].read_bytes())
-        key = serialization.load_pem_private_key(paths[1].read_bytes(), None)
+        key = serialization.load_pem_private_key(read_secret(paths[1], "the key", MEND), None)
     except (OSError, ValueError, TypeError) as error:
-        cure = "put the authority's key back, or remove ca.pem to make a new authority"
-        raise ConfigError(f"cannot be used ({error})", where=str(folder), cure=cure) from error
+        raise ConfigError(f"cannot be used ({error})", where=str(folder), cure=MEND) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         cure = "remove ca.pem to make a new authority"
         raise ConfigError("is no key of an elliptic curve", where=str(paths[1]), cure=cure)

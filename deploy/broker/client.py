@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from deploy.broker.target import BrokerTarget
-from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.core.errors import BrokerAwayError, BrokerError
 
 WAIT_S = 5.0
 CURES = {
@@ -74,7 +74,9 @@ class CheckClient:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             cure = "start the broker, or correct --host and --port"
-            raise self._error(f"cannot be reached ({reason})", cure) from error
+            raise BrokerAwayError(
+                f"cannot be reached ({reason})", where=self._target.address, cure=cure
+            ) from error
         self._client.loop_start()
         with self._change:
             self._change.wait_for(lambda: self._answer is not None or self.lost, WAIT_S)

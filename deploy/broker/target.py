@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import refuse_open
 from edge_agent.contracts.wire.stream import topic_of
 
 Protocol = Literal["5", "3.1.1"]
@@ -46,6 +47,8 @@ class BrokerTarget:
             None if path is None else str(path)
             for path in (self.ca_file, self.cert_file, self.key_file)
         )
+        if self.key_file is not None:
+            refuse_open(self.key_file, "the private key")
         try:
             context = ssl.create_default_context(cafile=ca)
             if cert is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.cli.collect import password_of
-from edge_agent.contracts.core.argument_types import count, port
+from edge_agent.contracts.core.argument_types import count, port, up_to_a_day
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
@@ -57,7 +57,11 @@ def register(verbs: Verbs) -> None:
     )
     verb.add_argument("--cut", metavar="CMD", help="kills the broker and starts it again")
     verb.add_argument(
-        "--settle-s", type=float, default=1.5, metavar="S", help="time to save before --cut (1.5)"
+        "--settle-s",
+        type=up_to_a_day,
+        default=1.5,
+        metavar="S",
+        help="time to save before --cut (1.5)",
     )
     verb.add_argument("--json", action="store_true", help="one JSON object a line")
 

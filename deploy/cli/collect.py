@@ -14,6 +14,7 @@ from deploy.history.sharing import Share, share
 from edge_agent.contracts.core.argument_types import port
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import secret_line
 
 if TYPE_CHECKING:
     from deploy.history.subscriber import Broker
@@ -101,10 +102,5 @@ def _broker(arguments: argparse.Namespace) -> Broker:
 
 
 def password_of(path: Path | None) -> str | None:
-    """The first line of a password's file; raises ConfigError where it cannot be read."""
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({error})", where=str(path), cure="check it") from error
+    """The first line of a password's file; raises ConfigError."""
+    return None if path is None else secret_line(path, "the password")

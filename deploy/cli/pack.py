@@ -6,8 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import refuse_open
 
 EXAMPLES = """examples:
   lineside-deploy pack caps-1.2.0.bundle
@@ -38,7 +40,7 @@ def register(verbs: Verbs) -> None:
     pack.add_argument("--program", default=PROGRAM, metavar="PATH", help=f"there ({PROGRAM})")
     pack.add_argument("--root", default=ROOT, metavar="DIR", help=f"the station there ({ROOT})")
     pack.add_argument(
-        "--probation", type=float, default=PROBATION_S, metavar="S", help=f"({PROBATION_S:g})"
+        "--probation", type=up_to_a_day, default=PROBATION_S, metavar="S", help=f"({PROBATION_S:g})"
     )
     pack.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
@@ -52,6 +54,8 @@ def _pack(args: argparse.Namespace) -> int:
         raise ConfigError(
             "RAUC's bundles are signed", where="--rauc", cure="name --cert and --key, too"
         )
+    if args.key is not None:
+        refuse_open(args.key, "the private key")
     name, payload = release_archive(args.bundle, args.releases)
     release = args.out / name
     write_atomic(release, payload)

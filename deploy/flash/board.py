@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deploy.flash.network import MOST_SSID_BYTES
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import read_secret
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.toml import read_toml
 
@@ -107,7 +108,7 @@ def public_keys(path: Path) -> list[str]:
 def wifi_password(wifi: Wifi, folder: Path) -> str:
     """The password in its file, without the line's end; raises ConfigError."""
     path = folder / wifi.password_file
-    text = read_file(path).decode("latin-1").rstrip("\r\n")
+    text = read_secret(path, "the password").decode("latin-1").rstrip("\r\n")
     is_key = re.fullmatch(r"[0-9A-Fa-f]{64}", text)
     if not is_key and not re.fullmatch(r"[ -~]{8,63}", text):
         cure = "8 to 63 printable ASCII characters, or the key as 64 hex digits"

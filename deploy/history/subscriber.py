@@ -20,7 +20,7 @@ from deploy.history.waker import Waker
 from edge_agent.broker import packets
 from edge_agent.broker.packets import Answer, Login, Packet
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.core.errors import BrokerAwayError, BrokerError
 from edge_agent.contracts.core.log_limit import LogLimit
 from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.wire.kinds.ack import AckMessage
@@ -120,7 +120,8 @@ class Subscriber:
             connection.close()
             waker.close()
             cure = "start the broker, or correct the options of `collect`"
-            raise BrokerError(lost.what, where=lost.where, cure=cure) from lost
+            kind = BrokerAwayError if lost.away else BrokerError
+            raise kind(lost.what, where=lost.where, cure=cure) from lost
         self._waker = waker
         self._thread = threading.Thread(
             target=self._run, args=(connection, waker), name="collector-mqtt", daemon=True

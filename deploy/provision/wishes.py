@@ -12,10 +12,12 @@ from deploy.flash.board import public_keys, read_file
 from deploy.flash.boot_files import WHEELS_SHA256, wheel_files
 from deploy.provision.plan import STATION, BoardFile, Wanted, board_path, unit_file
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import read_secret
 from edge_agent.contracts.core.toml import read_toml_document
 
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MACHINE = re.compile(r"_(aarch64|x86_64)\.whl$")
+MAKE_USER = "make the station's user there: `lineside-deploy broker-config`"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def _broker_files(
         found.append(BoardFile(path, read_file(order.broker / CA), secret=False))
     if "password_file" in mqtt:
         path = board_path(str(mqtt["password_file"]), where)
-        found.append(BoardFile(path, read_file(order.broker / "passwords" / station_id)))
+        password = order.broker / "passwords" / station_id
+        found.append(BoardFile(path, read_secret(password, "the password", MAKE_USER)))
     return found, board_path(str(tls["cert_file"]), where) if "cert_file" in tls else ""
 
 

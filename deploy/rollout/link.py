@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from deploy.broker.client import CURES, WAIT_S, tls_cure
 from deploy.broker.target import BrokerTarget
-from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.core.errors import BrokerAwayError, BrokerError
 
 IN_FLIGHT = 100
 
@@ -45,7 +45,9 @@ class Link:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             cure = "start the broker, or correct [mqtt] of stations.toml"
-            raise self._error(f"cannot be reached ({reason})", cure) from error
+            raise BrokerAwayError(
+                f"cannot be reached ({reason})", where=self._target.address, cure=cure
+            ) from error
         self._client = client
         client.loop_start()
         with self._change:

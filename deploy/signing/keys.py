@@ -14,8 +14,6 @@ NAME.pem, NAME.p11 names a key on a token (PKCS#11), which never leaves it.
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,14 +37,13 @@ from cryptography.hazmat.primitives.serialization import (
 from deploy.signing.token import TokenKey, TokenUri, make_on_token
 from edge_agent.contracts.core.errors import ConfigError, StorageError
 from edge_agent.contracts.core.files import storage_error, write_atomic
+from edge_agent.contracts.core.secret_file import read_secret
 from edge_agent.contracts.model.signature import key_id
 
 ROOTS = ("root-1", "root-2", "root-3")
 TARGETS, ONLINE = "targets", "online"
 ROOT_JSON = "root.json"
 PEM, P11 = ".pem", ".p11"
-OTHERS = 0o077
-"""Permission bits of group and others."""
 
 
 class PrivateKey(Protocol):
@@ -200,16 +197,7 @@ def write_public(path: Path, private: PrivateKey) -> None:
 
 def first_line(path: Path, what: str) -> bytes:
     """The first line of a secret's file, which nobody else may read; raises ConfigError."""
-    try:
-        lines = path.read_bytes().splitlines()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError(
-            f"{what} cannot be read ({error.strerror})",
-            where=str(path),
-            cure="write it there, readable by this user only (chmod 600)",
-        ) from error
-    _refuse_open(path, mode, what)
+    lines = read_secret(path, what).splitlines()
     if not lines or not lines[0]:
         raise ConfigError(f"{what} is empty", where=str(path), cure="write one there")
     return lines[0]
@@ -235,27 +223,11 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
 
 def _read_own(path: Path) -> bytes:
     """A file that nobody else may read; raises ConfigError."""
-    try:
-        payload = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError(
-            f"the private key cannot be read ({error.strerror})",
-            where=str(path),
-            cure="name the folder of `lineside-deploy keys init DIR` with --keys DIR, and "
-            "put the key there for the time of this command",
-        ) from error
-    _refuse_open(path, mode, "the private key")
-    return payload
-
-
-def _refuse_open(path: Path, mode: int, what: str) -> None:
-    if stat.S_ISREG(mode) and mode & OTHERS and os.name == "posix":
-        raise ConfigError(
-            f"{what} is open to others (mode {mode & 0o777:o})",
-            where=str(path),
-            cure=f"chmod 600 {path}",
-        )
+    cure = (
+        "name the folder of `lineside-deploy keys init DIR` with --keys DIR, and put the key there "
+        "for the time of this command"
+    )
+    return read_secret(path, "the private key", cure)
 
 
 def _parse(payload: bytes, passphrase: bytes | None, path: Path) -> Ed25519PrivateKey:

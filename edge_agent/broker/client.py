@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.broker.address import CONNECT_S, CURES, address
 from edge_agent.broker.config import BrokerTable
 from edge_agent.broker.tls import tls_context, tls_cure
-from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.core.errors import BrokerAwayError, BrokerError
 
 
 def build_client(config: BrokerTable, client_id: str) -> Client:
@@ -60,7 +60,7 @@ def connect(client: Client, config: BrokerTable, *, session_expiry_s: int, fresh
             f"TLS fails ({error})", where=address(config), cure=tls_cure(config, error)
         ) from error
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
-        raise BrokerError(
+        raise BrokerAwayError(
             f"cannot be reached ({getattr(error, 'strerror', None) or error})",
             where=address(config),
             cure="start the broker, or correct mqtt.host, mqtt.port and [mqtt.tls]",

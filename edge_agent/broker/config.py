@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import IdentityPath, Table
+from edge_agent.settings.toml import IdentityPath, SecretPath, Table
 
 
 class TlsTable(Table):
@@ -17,7 +17,7 @@ class TlsTable(Table):
         default=None, description="PEM of the authority; absent: the system's authorities"
     )
     cert_file: IdentityPath | None = Field(default=None, description="PEM of our certificate")
-    key_file: IdentityPath | None = Field(default=None, description="PEM of our private key")
+    key_file: SecretPath | None = Field(default=None, description="PEM of our private key")
 
     @model_validator(mode="after")
     def _certificate_has_key(self) -> Self:
@@ -35,7 +35,7 @@ class BrokerTable(Table):
         default="5", description="MQTT version; 3.1.1 for a broker that does not know 5"
     )
     username: str | None = Field(default=None, description="user at the broker")
-    password_file: IdentityPath | None = Field(
+    password_file: SecretPath | None = Field(
         default=None, description="file whose first line is the password"
     )
     tls: TlsTable | None = Field(default=None, description="encrypts the connection")

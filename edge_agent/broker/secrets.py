@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.broker.config import BrokerTable
 from edge_agent.contracts.core.check_result import CheckResult
-
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+from edge_agent.contracts.core.secret_file import is_open
 
 
 def check_secrets(config: BrokerTable) -> Iterator[CheckResult]:
@@ -23,13 +21,16 @@ def check_secrets(config: BrokerTable) -> Iterator[CheckResult]:
         )
     key = None if config.tls is None else config.tls.key_file
     for path in (config.password_file, key):
-        if path is not None and _is_open(path):
-            detail = f"{path} is open to other users of this machine"
-            yield CheckResult("broker secrets", "WARN", detail, f"chmod 600 {path}")
+        if path is not None:
+            yield from check_secret("broker secrets", path)
 
 
-def _is_open(path: Path) -> bool:
+def check_secret(what: str, path: Path) -> Iterator[CheckResult]:
+    """A warning for a file that others may read; root may give it to the agent's group."""
     try:
-        return bool(path.stat().st_mode & OTHERS)
+        found = path.stat()
     except OSError:
-        return False  # that it cannot be read is said where it is read
+        return  # that it cannot be read is said where it is read
+    if is_open(found, group_of_root=True):
+        detail = f"{path} is open to other users of this machine"
+        yield CheckResult(what, "WARN", detail, f"chmod o-rwx,g-w {path}; best: chmod 600 {path}")

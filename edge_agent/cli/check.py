@@ -18,7 +18,7 @@ EXAMPLES = """examples:
   lineside-agent check station.toml --mosquitto-conf /etc/mosquitto/mosquitto.conf
   lineside-agent check station.toml --json
 
-exit code: 0 nothing failed, 1 something failed, 4 a device is absent
+exit code: 0 nothing failed, 1 something failed, 4 a device or the broker is absent
 """
 
 

@@ -123,7 +123,7 @@ def _start(args: argparse.Namespace) -> int:
     begun = agent_journal(station.root)
     if begun is not None and begun.state not in ENDS:
         with opened_agent(station) as machine:
-            return _print(machine.run(), args)
+            return _print(machine.run(), args, machine.failure)
     candidate = _newest(args, partial(newest_agent, station))
     candidate = candidate.model_copy(update={"by_person": args.ask})
     with opened_agent(station) as machine:
@@ -132,7 +132,7 @@ def _start(args: argparse.Namespace) -> int:
         if is_current:
             return _print(candidate.model_copy(update={"state": "done"}), args)
         machine.begin(candidate)
-        return _print(machine.run(), args)
+        return _print(machine.run(), args, machine.failure)
 
 
 def _newest(args: argparse.Namespace, find: Callable[[str, str, str], Journal]) -> Journal:
@@ -172,7 +172,7 @@ def _machine(method: str) -> Callable[[argparse.Namespace], int]:
 
         with opened_agent(_station(args)) as machine:
             go_on: Callable[[], Journal | None] = getattr(machine, method)
-            return _print(go_on(), args)
+            return _print(go_on(), args, machine.failure)
 
     return run
 
@@ -218,15 +218,20 @@ def _quarantine(args: argparse.Namespace) -> int:
 
 def _free(args: argparse.Namespace) -> int:
     from edge_agent.update.agent_update import opened_agent
+    from edge_agent.update.quarantine_text import freed_text
 
     with opened_agent(_station(args)) as machine:
         freed = machine.free(args.candidate)
-    title = freed.title or args.candidate
-    print(freed.model_dump_json() if args.json else f"{title}: may be tried again")
+    print(freed_text(freed, args.candidate, as_json=args.json))
     return 0
 
 
-def _print(journal: Journal | None, args: argparse.Namespace) -> int:
+def _print(
+    journal: Journal | None, args: argparse.Namespace, failure: Exception | None = None
+) -> int:
+    """failure: what the machine stopped at, whose exit code is ours."""
+    from edge_agent.contracts.core.errors import LinesideError
+
     if journal is None:
         raise BundleError(
             "no update of the agent was begun",
@@ -236,5 +241,6 @@ def _print(journal: Journal | None, args: argparse.Namespace) -> int:
     title = f"{journal.name} {journal.version}".strip()
     reason = f": {journal.reason}" if journal.reason else ""
     print(journal.model_dump_json() if args.json else f"{title}: {journal.state}{reason}")
-    failed = journal.state in ("quarantine", "refused")
-    return 1 if failed or (journal.begun and journal.reason) else 0
+    if journal.begun and journal.reason:
+        return failure.exit_code if isinstance(failure, LinesideError) else 1
+    return 1 if journal.state in ("quarantine", "refused") else 0

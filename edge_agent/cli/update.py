@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
 from edge_agent.contracts.core.command import Verbs
-from edge_agent.contracts.core.errors import BundleError, ConfigError
+from edge_agent.contracts.core.errors import BundleError
 
 if TYPE_CHECKING:
     from edge_agent.update.bundle_update import Station
@@ -65,7 +66,7 @@ def register(verbs: Verbs) -> None:
     _add_gate(start)
     start.add_argument(
         "--probation",
-        type=float,
+        type=up_to_a_day,
         default=0.0,
         metavar="S",
         help="watch the station for S seconds (0: no probation)",
@@ -73,7 +74,7 @@ def register(verbs: Verbs) -> None:
     _action(actions, "status", "how far it is, and why", _status)
     resume = _action(actions, "resume", "go on after a power cut or a failure", _resume)
     resume.add_argument(
-        "--wait", type=float, default=0.0, metavar="S", help="ask the gate again for S seconds"
+        "--wait", type=up_to_a_day, default=0.0, metavar="S", help="ask the gate again for S s"
     )
     _action(actions, "promote", "let a waiting candidate pass, and go on", _promote)
     _register_ends(actions)
@@ -127,10 +128,6 @@ def _station(args: argparse.Namespace, source: Path | bytes | None = None) -> St
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import candidate_of, opened
 
-    if args.probation < 0:
-        raise ConfigError(
-            "is below zero", where="--probation", cure="give seconds; 0: no probation"
-        )
     source = _fetched(args) if args.source else Path(args.bundle)
     candidate = candidate_of(source).model_copy(
         update={
@@ -229,11 +226,11 @@ def _quarantine(args: argparse.Namespace) -> int:
 
 def _free(args: argparse.Namespace) -> int:
     from edge_agent.update.bundle_update import opened
+    from edge_agent.update.quarantine_text import freed_text
 
     with opened(_station(args)) as machine:
         freed = machine.free(args.candidate)
-    title = freed.title or args.candidate
-    print(freed.model_dump_json() if args.json else f"{title}: may be tried again")
+    print(freed_text(freed, args.candidate, as_json=args.json))
     return 0
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
 from edge_agent.contracts.core.command import Verbs
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _add(names: Verbs, name: str, row: Updater) -> None:
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="(that of station.toml)")
     parser.add_argument(
         "--probation",
-        type=float,
+        type=up_to_a_day,
         default=PROBATION_S,
         metavar="S",
         help=f"watch the station for S seconds after the switch ({PROBATION_S:g})",
@@ -61,10 +62,12 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.cli.slots import self_test
     from edge_agent.contracts.core.clock import SystemClock
     from edge_agent.station.log import flush_log, start_log
+    from edge_agent.update.folder import refuse_missing
     from edge_agent.update.state_word import state_dir_of
     from edge_agent.update.updater import UPDATERS, Call
     from edge_agent.update.watches import watched_station
 
+    refuse_missing(args.root)  # a service would say so at every poll, and never end
     clock = SystemClock()
     state = args.state_dir or state_dir_of(args.root / "station.toml")
     station = watched_station(args.root, self_test, clock, state)

@@ -42,13 +42,25 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
 StationPath = Annotated[Path, AfterValidator(_beside_the_file)]
 """A path; a relative one is relative to the folder of the file that names it."""
 
-IDENTITY = "identity"
+IDENTITY, SECRET = "identity", "secret"
 IdentityPath = Annotated[StationPath, IDENTITY]
 """The path of what says who this station is, or lets it in: a key, a certificate, a password."""
+
+SecretPath = Annotated[StationPath, IDENTITY, SECRET]
+"""One that others must not read."""
 
 
 def identity_paths(value: object) -> Iterator[Path]:
     """Every IdentityPath below a table, or a list or dict of tables, in the order of the fields."""
+    return _marked(value, IDENTITY)
+
+
+def secret_paths(value: object) -> Iterator[Path]:
+    """Every SecretPath, likewise."""
+    return _marked(value, SECRET)
+
+
+def _marked(value: object, mark: str) -> Iterator[Path]:
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)
@@ -56,15 +68,15 @@ def identity_paths(value: object) -> Iterator[Path]:
                 *field.metadata,
                 *(m for arg in get_args(field.annotation) for m in _marks(arg)),
             )
-            if IDENTITY not in marks:
-                yield from identity_paths(inner)
+            if mark not in marks:
+                yield from _marked(inner, mark)
             elif inner is not None:
                 yield inner
     elif isinstance(value, dict):
-        yield from identity_paths(list(value.values()))
+        yield from _marked(list(value.values()), mark)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from identity_paths(one)
+            yield from _marked(one, mark)
 
 
 def _marks(annotation: object) -> tuple[object, ...]:

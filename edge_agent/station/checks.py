@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge_agent.broker.secrets import check_secret
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.health.board.storage import check_space
 from edge_agent.messaging.mqtt.probe import probe_broker
+from edge_agent.settings.toml import secret_paths
 from edge_agent.station.board_needs import state_folder
 from edge_agent.station.check_channel import ITEMS, check_channel, failure, guarded
 from edge_agent.station.config import StationConfig
@@ -20,6 +22,10 @@ def check_station(config: StationConfig, clock: Clock, items: int = ITEMS) -> It
         yield from check_channel(channel, config, clock, items=items)
     yield from check_gates(config)
     yield guarded("state folder", lambda: check_space(state_folder(config)))
+    of_the_broker = set(secret_paths(config.mqtt))  # told with the broker
+    for path in secret_paths(config):
+        if path not in of_the_broker:
+            yield from check_secret("secrets", path)
     if config.mqtt is None:
         detail = "no [mqtt]: verdicts are shown, not sent"
         yield CheckResult("broker", "WARN", detail, "add [mqtt] to station.toml")

@@ -16,7 +16,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.fieldbus.http_server import HttpServerThread
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import IdentityPath
+from edge_agent.settings.toml import SecretPath
 from edge_agent.trigger.trigger import TriggerDriver, TriggerEvent, TriggerStatus, TriggerTable
 
 WAITING = 4096
@@ -32,7 +32,7 @@ class HttpTriggerTable(TriggerTable):
     driver: Literal["http"]
     host: str = Field(default="127.0.0.1", description="address that is listened on")
     port: int = Field(default=8431, ge=0, le=65535, description="TCP port; 0: any free one")
-    token_file: IdentityPath | None = Field(
+    token_file: SecretPath | None = Field(
         default=None,
         description="file whose first line a request must carry as `Authorization: Bearer ...`",
     )

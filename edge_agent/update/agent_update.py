@@ -32,7 +32,7 @@ from edge_agent.update.agent_environment import refuse_other_machine
 from edge_agent.update.agent_slots import WHEELS, AgentSlots
 from edge_agent.update.bundle_update import Around, Watch, as_it_is, working_folder
 from edge_agent.update.fetch import Fetched, Read, Wanted, fetch_target
-from edge_agent.update.folder import Folder
+from edge_agent.update.folder import Folder, refuse_missing
 from edge_agent.update.journal import (
     QUARANTINE,
     GivenUp,
@@ -95,6 +95,7 @@ def opened_agent(station: AgentStation, around: Around = as_it_is) -> Iterator[U
 
 def agent_journal(root: Path) -> Journal | None:
     """How far the update of the agent is; None where none was begun. Raises StorageError."""
+    refuse_missing(root)
     try:
         with Folder.open(root, guarded=False) as station, station.subfolder(AGENT) as folder:
             return read_journal(folder)

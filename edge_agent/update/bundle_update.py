@@ -17,7 +17,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, parse_bundle
-from edge_agent.update.folder import Folder
+from edge_agent.update.folder import Folder, refuse_missing
 from edge_agent.update.journal import Journal, Quarantine, read_journal, read_quarantine
 from edge_agent.update.machine import Action, UpdateMachine
 from edge_agent.update.signature import armable, refuse_other_name, released, required
@@ -79,8 +79,7 @@ def working_folder(root: Path, name: str) -> Iterator[tuple[Folder, Folder]]:
 
     Raises StorageError or SignatureError for another folder: a mistyped path makes none.
     """
-    if not root.is_dir():
-        raise StorageError("no such station folder", where=str(root), cure="check --root")
+    refuse_missing(root)
     with Folder.open(root) as station:
         try:
             folder = station.subfolder(name, create=(root / "trust").is_dir())
@@ -93,6 +92,7 @@ def working_folder(root: Path, name: str) -> Iterator[tuple[Folder, Folder]]:
 
 def journal_of(root: Path) -> Journal | None:
     """How far the station's update is; None where none was begun. Raises StorageError."""
+    refuse_missing(root)
     try:
         with (
             Folder.open(root, guarded=False) as station,
@@ -105,8 +105,7 @@ def journal_of(root: Path) -> Journal | None:
 
 def quarantine_of(root: Path, folder: str = "update") -> Quarantine:
     """The candidates that ROOT/FOLDER has given up; raises StorageError."""
-    if not root.is_dir():
-        raise StorageError("no such station folder", where=str(root), cure="check --root")
+    refuse_missing(root)
     try:
         with Folder.open(root, guarded=False) as station, station.subfolder(folder) as found:
             return read_quarantine(found)

@@ -18,7 +18,7 @@ from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.core.files import storage_error
 from edge_agent.contracts.model.release_archive import ARCHIVE
 from edge_agent.update.ddi import Artifact, DdiServer
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import Folder, refuse_missing
 
 BUNDLE, PART = "incoming.bundle", ".part"
 ENDINGS = (".release", ".bundle", PART)
@@ -120,8 +120,8 @@ class Download:
 
     @contextmanager
     def _open(self) -> Iterator[Folder]:
+        refuse_missing(self._root)
         try:
-            make_folder(self._root)
             with (
                 Folder.open(self._root) as root,
                 root.subfolder(self._folder, create=True) as folder,

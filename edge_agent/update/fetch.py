@@ -7,8 +7,11 @@ but to find the next file.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import ssl
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +38,8 @@ METADATA_S = 900.0
 """The longest that all metadata of one release takes, however many files it has: enough for a
 megabyte and dozens of connections over a modem."""
 METADATA = "metadata/"
+AWAY = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN)
+"""What the kernel says of a stick that was drawn, and of a share whose server is away."""
 PLACE = re.compile(
     r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.(bundle|wheels)"
 )
@@ -178,19 +183,46 @@ class _Stick:
         self._folder = folder
 
     def read(self, path: str, most_bytes: int) -> bytes | None:
-        """The file, None where there is none; raises StorageError."""
+        """The file, None where there is none; raises StorageError, DeviceError where the folder
+        itself is away: a stick that was not put in, or was drawn."""
         try:
-            with (self._folder / path).open("rb") as stream:
-                payload = stream.read(most_bytes + 1)
-        except FileNotFoundError:
-            return None
+            payload = _read_file(self._folder / path, most_bytes + 1)
+        except FileNotFoundError as error:
+            if self._folder.is_dir():
+                return None
+            raise self._away(error) from error
         except OSError as error:
+            if error.errno in AWAY:
+                raise self._away(error) from error
             raise StorageError(
                 f"cannot be read ({error.strerror})",
                 where=str(self._folder / path),
                 cure="check the medium, or copy the folder again",
             ) from error
         return _bounded(payload, most_bytes, str(self._folder / path))
+
+    def _away(self, error: OSError) -> DeviceError:
+        return DeviceError(
+            f"cannot be reached ({error.strerror})",
+            where=str(self._folder),
+            cure="put the stick in, mount the share, or correct the path",
+        )
+
+
+def _read_file(path: Path, most_bytes: int) -> bytes:
+    """The beginning of a regular file; raises StorageError for anything else, OSError.
+
+    A stranger's stick may lead to a device, which the opening alone would start, or to a FIFO,
+    which nobody writes.
+    """
+    if stat.S_ISREG(path.stat().st_mode):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                return stream.read(most_bytes)
+    raise StorageError(
+        "no regular file", where=str(path), cure="find out who put it there; copy the folder again"
+    )
 
 
 class _Server:

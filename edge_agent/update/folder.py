@@ -224,9 +224,10 @@ def read_below(root: Path, folder: str, name: str) -> bytes | None:
 
 
 def write_below(root: Path, folder: str, name: str, payload: bytes, mode: int = FILE_MODE) -> None:
-    """Write ROOT/FOLDER/NAME, whole and durable or not at all; raises StorageError."""
+    """Write ROOT/FOLDER/NAME, whole and durable or not at all; raises StorageError, also where
+    there is no ROOT."""
+    refuse_missing(root)
     try:
-        make_folder(root)
         with Folder.open(root) as station, station.subfolder(folder, create=True) as inner:
             inner.write(name, payload, mode)
     except OSError as error:
@@ -243,6 +244,19 @@ def remove_below(root: Path, folder: str, name: str) -> None:
         return
     except OSError as error:
         raise storage_error(root / folder / name, error) from error
+
+
+def refuse_missing(root: Path) -> None:
+    """Raises StorageError for a station folder that is not there: a mistyped path makes none.
+
+    Who sets a station up, as `slots install --trust` does, makes it.
+    """
+    if not root.is_dir():
+        raise StorageError(
+            "no such station folder",
+            where=str(root),
+            cure="check the path; a new station has its folder after the first push, or `mkdir`",
+        )
 
 
 def make_folder(path: Path) -> None:

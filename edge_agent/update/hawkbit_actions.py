@@ -23,7 +23,7 @@ from edge_agent.update.ddi import Artifact, Base, DdiServer, Deployment, Finishe
 from edge_agent.update.download import Download
 from edge_agent.update.folder import read_below, write_below
 from edge_agent.update.handed_over import HandOver
-from edge_agent.update.slots import SlotStatus, status
+from edge_agent.update.slots import status
 from edge_agent.update.state_table import State
 from edge_agent.update.stored import parse_stored
 
@@ -97,14 +97,18 @@ class Actions:
         What the server says, the network does or the disk lacks is logged, and ends nothing.
         """
         try:
-            with self._download.locked():  # a second client would write the same files
-                base = self._server.base()
-                self._asked_s = float(base.poll_s)
-                self._act(base)
+            self.once()
         except (LinesideError, OSError, ValueError) as error:
             self._log.log(logging.ERROR, "hawkbit", f"hawkBit: {error}")
             return False
         return True
+
+    def once(self) -> None:
+        """The same; raises what must be tried again: DeviceError for a server out of reach."""
+        with self._download.locked():  # a second client would write the same files
+            base = self._server.base()
+            self._asked_s = float(base.poll_s)
+            self._act(base)
 
     def _act(self, base: Base) -> None:
         if cancel := base.action("cancelAction"):
@@ -112,11 +116,8 @@ class Actions:
         elif action := base.action("deploymentBase"):
             self._deploy(action)
         if "configData" in base.links:
-            versions = {f"bundle.{one.name}"[:32]: one.version for one in self._slots()}
+            versions = {f"bundle.{one.name}"[:32]: one.version for one in status(self._root)}
             self._server.attributes({**self._attributes, **versions})
-
-    def _slots(self) -> list[SlotStatus]:
-        return status(self._root) if self._root.is_dir() else []
 
     # --- a deployment
 
@@ -149,7 +150,7 @@ class Actions:
 
     def _is_committed(self, action: Action) -> bool:
         """Whether the station's last update is this action's, and is done."""
-        journal = journal_of(self._root) if self._root.is_dir() else None
+        journal = journal_of(self._root)
         return journal is not None and (journal.state, journal.source) == ("done", action.source)
 
     def _succeeded(self, taken: Action) -> Action:

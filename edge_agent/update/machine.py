@@ -65,6 +65,8 @@ class UpdateMachine:
         self._now_ns = now_ns
         self._actions = actions
         self._forget = forget
+        self.failure: LinesideError | OSError | None = None
+        """What the last step failed by, where it may pass."""
 
     def begin(self, journal: Journal) -> None:
         """Take up a candidate; raises BundleError for one that was given up, or while one is
@@ -104,7 +106,7 @@ class UpdateMachine:
         journal = read_journal(self._folder)
         if journal is None or journal.state in ENDS:
             return journal
-        row = ROWS[journal.state]
+        row, self.failure = ROWS[journal.state], None
         if journal.begun >= ATTEMPTS and row.otherwise != row.state:
             reason = journal.reason or f"{row.state} was begun {journal.begun} times"
             return self._move(journal, row.otherwise, reason)
@@ -120,6 +122,7 @@ class UpdateMachine:
                 return self._again(begun, str(error))
             return self._move(begun, row.otherwise, str(error))
         except (LinesideError, OSError) as error:
+            self.failure = error
             return self._again(begun, str(error))
         if learned is None:
             self._write(journal)

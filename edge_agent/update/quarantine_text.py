@@ -1,4 +1,4 @@
-"""What `update quarantine` and `self-update quarantine` show of the candidates given up."""
+"""What `quarantine` and `free` of `update` and `self-update` show of candidates given up."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def shown(quarantine: Quarantine, *, as_json: bool) -> str:
         return json.dumps(found)
     lines = [_line(digests[0], why) for digests, why in rows]
     return "\n".join(lines) or "no candidate is in quarantine"
+
+
+def freed_text(freed: GivenUp, given: str, *, as_json: bool) -> str:
+    """That a candidate may be tried again. given: how a person named it, where it has no name."""
+    if as_json:
+        return freed.model_dump_json()
+    return f"{freed.title or given}: may be tried again"
 
 
 def _line(digest: str, why: GivenUp) -> str:

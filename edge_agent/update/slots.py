@@ -35,7 +35,7 @@ from edge_agent.contracts.core.errors import (
 )
 from edge_agent.contracts.core.files import sha256_hex, storage_error
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
-from edge_agent.update.folder import Folder, make_folder
+from edge_agent.update.folder import Folder, make_folder, refuse_missing
 from edge_agent.update.machine import refuse_quarantined
 from edge_agent.update.signature import (
     armable,
@@ -128,6 +128,7 @@ def rollback(name: str, root: Path, self_test: SelfTest) -> Switched:
     here is refused as an update would refuse it.
     """
     home = root / "bundles" / name
+    refuse_missing(root)
     try:
         with (
             Folder.open(root) as station,
@@ -166,10 +167,7 @@ def _refuse_quarantined(station: Folder, manifest_sha256: str) -> None:
 
 def status(root: Path) -> list[SlotStatus]:
     """Every bundle name under `root`; a bundle that cannot be used has a `fault`."""
-    if not root.is_dir():
-        raise StorageError(
-            "no such station folder", where=str(root), cure="check the path, or push a bundle there"
-        )
+    refuse_missing(root)
     try:
         with (
             Folder.open(root, guarded=False) as station,

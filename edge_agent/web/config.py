@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.extras import ARGON2, JINJA2, STARLETTE, UVICORN, Library
-from edge_agent.settings.toml import IdentityPath, Table
+from edge_agent.settings.toml import IdentityPath, SecretPath, Table
 
 
 class WebTable(Table):
@@ -21,11 +21,11 @@ class WebTable(Table):
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port")
     tls_cert: IdentityPath | None = Field(default=None, description="certificate chain, PEM")
-    tls_key: IdentityPath | None = Field(default=None, description="its private key, PEM")
+    tls_key: SecretPath | None = Field(default=None, description="its private key, PEM")
     plain_http: bool = Field(
         default=False, description="allow another host than this one without TLS"
     )
-    users_file: IdentityPath = Field(
+    users_file: SecretPath = Field(
         default=Path("users.json"),
         validate_default=True,
         description="people and roles, from `lineside-agent users add`; absent: read-only, and "

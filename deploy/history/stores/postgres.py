@@ -21,7 +21,7 @@ from deploy.history.dialect import POSTGRES, VIEW_FILES
 from deploy.history.ledger import Account, Book, Epoch, NamedGap, Stored, post
 from deploy.history.store import Record
 from deploy.history.stores.partitions import DDL_LOCK, Partitions, partitions_of
-from edge_agent.contracts.core.errors import InputError, StorageError
+from edge_agent.contracts.core.errors import DatabaseAwayError, InputError, StorageError
 
 Base: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -66,8 +66,9 @@ class PostgresStore:
             if self._writes:
                 self._create(self._base)
         except psycopg.Error as error:
+            is_away = self._base is None and _nobody_answers(error)
             self.close()
-            raise self._error(error) from error
+            raise self._error(error, DatabaseAwayError if is_away else StorageError) from error
 
     def close(self) -> None:
         """Close; a second call does nothing."""
@@ -135,8 +136,8 @@ class PostgresStore:
             raise StorageError("not open", where=self._where(), cure="open it first")
         return self._base
 
-    def _error(self, error: Exception) -> StorageError:
-        return StorageError(
+    def _error(self, error: Exception, kind: type[StorageError] = StorageError) -> StorageError:
+        return kind(
             f"cannot be used ({_first_line(error)})",
             where=self._where(),
             cure="check that PostgreSQL runs, and the rights of this user",
@@ -270,6 +271,12 @@ def _warn_where_not_durable(base: Base) -> None:
     found = base.execute("SHOW fsync").fetchone()
     if found != ("on",):
         LOG.warning("PostgreSQL runs with fsync = off: a power cut may lose acknowledged verdicts")
+
+
+def _nobody_answers(error: psycopg.Error) -> bool:
+    """Whether a connection failed before a server said anything; its own refusals are FATAL
+    (PostgreSQL's manual, error severities)."""
+    return isinstance(error, psycopg.OperationalError) and "FATAL" not in str(error)
 
 
 def _first_line(error: Exception) -> str:

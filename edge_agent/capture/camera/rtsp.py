@@ -14,7 +14,7 @@ from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.extras import PYAV, Library, missing
 from edge_agent.contracts.core.types import Frame, Unreadable
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import IdentityPath
+from edge_agent.settings.toml import SecretPath
 
 if TYPE_CHECKING:
     from edge_agent.capture.ffmpeg import FfmpegStream
@@ -33,7 +33,7 @@ class RtspTable(SourceTable):
         pattern=r"^rtsps?://[^\s@]+$", description="rtsp://HOST/PATH, without user and password"
     )
     username: str = Field(default="", description="user at the camera")
-    password_file: IdentityPath | None = Field(
+    password_file: SecretPath | None = Field(
         default=None, description="file whose first line is the password"
     )
     transport: Literal["tcp", "udp"] = Field(

@@ -20,7 +20,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.extras import ASYNCUA, Library
 from edge_agent.fieldbus.line_process import LineProcess
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import IdentityPath, Table
+from edge_agent.settings.toml import SecretPath, Table
 
 START_S = 30.0
 """The library alone takes seconds to load on a small device."""
@@ -40,7 +40,7 @@ class OpcUaTable(PolledTable):
     driver: Literal["opc_ua"]
     url: str = Field(pattern=r"^opc\.tcp://", description="such as opc.tcp://10.0.4.7:4840")
     username: str = Field(default="", description="empty: anonymous")
-    password_file: IdentityPath | None = Field(
+    password_file: SecretPath | None = Field(
         default=None, description="a file whose first line is the password"
     )
     timeout_s: float = Field(

@@ -12,9 +12,12 @@
     |-- ConversionError        exit 1   a network that cannot become int8 TFLite
     |-- GateError              exit 1   a quantised network that lost more than was allowed
     |-- StorageError           exit 1   disk full, quota reached, a file that cannot be written
-    |-- BrokerError            exit 1   the MQTT broker refuses or cannot be reached
+    |   `-- DatabaseAwayError  exit 4   the database of the history cannot be reached
+    |-- BrokerError            exit 1   the MQTT broker refuses, or ends the connection
+    |   `-- BrokerAwayError    exit 4   it cannot be reached
     |-- FaultError             exit 1   what nobody foresaw, in a driver, a library or our own code
-    `-- DeviceError            exit 4   a camera, sensor or accelerator that is absent or wrong
+    `-- DeviceError            exit 4   a camera, sensor, accelerator, station or server that is
+                                        absent or wrong
 
 Every error says what is wrong, where, and how to mend it.
 """
@@ -84,8 +87,20 @@ class StorageError(LinesideError):
     """A full disk, a reached quota, or a file that cannot be written."""
 
 
+class DatabaseAwayError(StorageError):
+    """A database that cannot be reached."""
+
+    exit_code = 4
+
+
 class BrokerError(LinesideError):
-    """An MQTT broker that refuses or cannot be reached."""
+    """An MQTT broker that refuses us, or ends the connection."""
+
+
+class BrokerAwayError(BrokerError):
+    """An MQTT broker that cannot be reached."""
+
+    exit_code = 4
 
 
 class FaultError(LinesideError):
@@ -97,6 +112,7 @@ class FaultError(LinesideError):
 
 
 class DeviceError(LinesideError):
-    """A camera, sensor or accelerator that is absent, or is not what was asked for."""
+    """A camera, sensor, accelerator, station or server that is absent, or is not what was asked
+    for."""
 
     exit_code = 4

@@ -26,7 +26,7 @@ from edge_agent.messaging.outbox_store import OutboxStore
 from edge_agent.messaging.row import Row
 from edge_agent.messaging.sqlite_faults import StoreDamagedError
 from edge_agent.settings.secret import first_line
-from edge_agent.settings.toml import IdentityPath, StationPath
+from edge_agent.settings.toml import IdentityPath, SecretPath, StationPath
 
 LOG = logging.getLogger("lineside.adapter")
 
@@ -47,7 +47,7 @@ class WebhookTable(AdapterTable):
     streams: list[Literal["verdict", "alarm", "gap", "evidence"]] = Field(
         default=["verdict", "alarm"], min_length=1, description="which messages"
     )
-    secret_file: IdentityPath | None = Field(
+    secret_file: SecretPath | None = Field(
         default=None, description="its first line signs each body (HMAC-SHA256)"
     )
     ca_file: IdentityPath | None = Field(

@@ -39,7 +39,7 @@ class ConnectionLostError(BrokerError):
     """The connection ended, or was refused. code: the broker's reason code; 0 where it gave none.
 
     answered: whether the broker had accepted CONNECT. closed: whether it was the other side that
-    ended the connection, and not a silence.
+    ended the connection, and not a silence. away: whether nobody was reached at all.
     """
 
     def __init__(
@@ -51,11 +51,13 @@ class ConnectionLostError(BrokerError):
         code: int = 0,
         answered: bool = False,
         closed: bool = False,
+        away: bool = False,
     ) -> None:
         super().__init__(what, where=where, cure=cure)
         self.code = code
         self.answered = answered
         self.closed = closed
+        self.away = away
 
 
 class Connection:
@@ -155,7 +157,9 @@ class Connection:
         except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
             cure = "start the broker, or correct mqtt.host, mqtt.port and [mqtt.tls]"
             reason = getattr(error, "strerror", None) or error
-            raise self._lost(f"cannot be reached ({reason})", cure) from error
+            raise ConnectionLostError(
+                f"cannot be reached ({reason})", where=self._where, cure=cure, away=True
+            ) from error
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is None:
             return plain

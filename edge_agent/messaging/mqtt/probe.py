@@ -40,7 +40,7 @@ def probe_broker(config: MqttTable, station: str, client_id: str) -> list[CheckR
         cure = "start the broker, or correct mqtt.host and mqtt.port"
         reason = getattr(error, "strerror", None) or error
         # What is wrong with files of secrets shows without a broker, too.
-        away = CheckResult("broker reachable", "FAIL", f"{where}: {reason}", cure)
+        away = CheckResult("broker reachable", "FAIL", f"{where}: {reason}", cure, exit_code=4)
         return [*check_secrets(config), away]
     name = f"{client_id}-check-{uuid.uuid4().hex[:8]}"
     topic = f"{config.topic_prefix}/{station}/check/{uuid.uuid4().hex[:8]}"

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.contracts.core.argument_types import up_to_a_day
 from edge_agent.contracts.core.own_version import own_version
 from edge_agent.update.updater import Call, Updater
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.update.ddi import DdiServer
 
 TENANT = "DEFAULT"
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 LOGINS = {"target": "TargetToken", "gateway": "GatewayToken"}
 
 
@@ -35,36 +37,61 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ca", type=Path, metavar="FILE", help="who signs its certificate")
     parser.add_argument(
-        "--poll", type=float, metavar="S", help="between two polls (what the server asks for)"
+        "--poll", type=up_to_a_day, metavar="S", help="between two polls (what the server asks for)"
     )
     parser.add_argument("--once", action="store_true", help="poll once, do what is to do, and end")
 
 
 def _run(call: Call) -> int:
+    from edge_agent.contracts.core.errors import FaultError
     from edge_agent.update.hawkbit_actions import Actions
 
     options = call.options
     actions = Actions(_server(call), call.station, options.probation, _attributes(options))
     if options.once:
-        return 0 if actions.poll() else 1
+        try:
+            actions.once()
+        except ValueError as error:
+            raise FaultError(error) from error
+        return 0
     actions.follow(call.until(), options.poll)
     return 0
 
 
 def _server(call: Call) -> DdiServer:
-    """Raises ConfigError for a token that cannot be read, or an address that is none."""
+    """Raises ConfigError for a token that others may read, or an address that gives it away."""
     from edge_agent.contracts.core.errors import ConfigError
-    from edge_agent.settings.secret import first_line
+    from edge_agent.contracts.core.secret_file import secret_line
     from edge_agent.update.ddi import DdiServer
 
     options = call.options
-    token = first_line(options.token_file, "the token").strip()
+    _refuse_clear(options.url)
+    token = secret_line(options.token_file, "the token").strip()
     if not token or not token.isprintable():
         raise ConfigError("holds no token", where=str(options.token_file), cure="write it there")
-    if not options.url.startswith(("https://", "http://")):
-        raise ConfigError("is no address", where=f"--url {options.url}", cure="https://HOST")
     login = f"{LOGINS[options.token]} {token}"
     return DdiServer(options.url, options.tenant, options.id, login, options.ca, call.station.clock)
+
+
+def _refuse_clear(url: str) -> None:
+    """Raises ConfigError for an address to which the token would go unencrypted.
+
+    On this machine it may: there a proxy that speaks TLS takes it on.
+    """
+    from urllib.parse import urlsplit
+
+    from edge_agent.contracts.core.errors import ConfigError
+
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:
+        scheme, host = "", None
+    if not host or scheme not in ("https", "http"):
+        raise ConfigError("is no address", where=f"--url {url}", cure="https://HOST")
+    if scheme == "http" and host not in THIS_MACHINE:
+        raise ConfigError(
+            "the token would go there unencrypted", where=f"--url {url}", cure=f"https://{host}"
+        )
 
 
 def _attributes(options: argparse.Namespace) -> dict[str, str]:

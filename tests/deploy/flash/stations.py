@@ -18,6 +18,7 @@ def make_board(folder: Path) -> Board:
     """board.toml with a hostile network, a certificate and one user."""
     (folder / "id.pub").write_text(PUBLIC_KEY)
     (folder / "wifi-password").write_text(PASSWORD + "\n")
+    (folder / "wifi-password").chmod(0o600)
     (folder / "ca.pem").write_text("certificate\n")
     (folder / "board.toml").write_text(
         'hostname = "press3"\ntimezone = "Europe/Berlin"\n'

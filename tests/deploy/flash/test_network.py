@@ -83,5 +83,6 @@ def test_no_password_of_wpa2_is_refused(password: str, tmp_path: Path) -> None:
     board = make_board(tmp_path)
     assert board.wifi is not None
     (tmp_path / board.wifi.password_file).write_text(password)
+    (tmp_path / board.wifi.password_file).chmod(0o600)
     with pytest.raises(ConfigError, match="no WPA2 password"):
         wifi_password(board.wifi, tmp_path)

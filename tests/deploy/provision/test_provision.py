@@ -69,6 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ensure_certificates(folder / "broker", ["broker"], now().now)
     (folder / "broker" / "passwords").mkdir()
     (folder / "broker" / "passwords" / "press3").write_text("secret\n")
+    (folder / "broker" / "passwords" / "press3").chmod(0o600)
     return folder
 
 

@@ -90,7 +90,7 @@ def test_a_password_without_tls_is_a_warning(tmp_path: Path) -> None:
     assert "without TLS" in found[0].detail
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o644, 0o604])
+@pytest.mark.parametrize("mode", [0o660, 0o644, 0o604])
 def test_secrets_that_others_can_read_are_a_warning_each(tmp_path: Path, mode: int) -> None:
     found = list(check_secrets(_table(tmp_path, mode, tls=True)))
     assert [one.cure.rpartition("/")[2] for one in found] == ["password", "key.pem"]

