@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from edge_agent.contracts.core.errors import DeviceError, StorageError
 from edge_agent.contracts.model.bundle import ENCRYPTED
 from edge_agent.contracts.model.encrypted import decrypt_bundle
-from edge_agent.update.folder import read_below, remove_below, write_below
+from edge_agent.update.folder import read_below, refuse_missing, remove_below, write_below
 from edge_agent.update.tpm import Tpm
 from edge_agent.update.tpm_key import FOLDER, read_from_tpm, seal_in_tpm
 
@@ -54,6 +54,7 @@ def move_to_tpm(root: Path, pcrs: Sequence[int] | None, tpm: Tpm) -> None:
     for a new one. May be repeated after a kill at any point: the key in the file goes last.
     Raises DeviceError or StorageError; the key is where it was then.
     """
+    refuse_missing(root)
     sealed, in_file = read_from_tpm(root, tpm), _key_in_file(root)
     if sealed and in_file and not _are_one(sealed, in_file):
         raise StorageError(

@@ -92,7 +92,11 @@ class SshTransport:
         if not found or found.get("state") in ENDS or not self._is_ours(found):
             return ""
         answer = ask(host, "abort", "--json", "--reason=the rollout went back", verb="update")
-        return "" if answer.code == 0 else answer.stderr.strip() or f"exit code {answer.code}"
+        if answer.code:
+            return answer.stderr.strip() or f"exit code {answer.code}"
+        if found["state"] != "roll_back":  # that others failed is no verdict: it may come again
+            ask(host, "free", "--json", str(found["candidate"]), verb="update")
+        return ""
 
     def _is_ours(self, journal: dict[str, Any]) -> bool:
         """Whether the journal of a station's update is about the release."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ from deploy.__main__ import main
 
 Shown = pytest.CaptureFixture[str]
 NOBODY = ["--host", "127.0.0.1", "--port", "9"]
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """`collect` answers signals by itself."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 def _words(folder: Path) -> dict[str, list[str]]:

@@ -39,7 +39,7 @@ def test_the_verb_collects_until_sigterm(tmp_path: Path) -> None:
     ("words", "code", "text"),
     [
         (["--group", "g", "--protocol", "3.1.1"], 2, "MQTT 3.1.1 has no shared subscriptions"),
-        (["--port", "1"], 1, "start the broker, or correct the options of `collect`"),
+        (["--port", "1"], 4, "start the broker, or correct the options of `collect`"),
     ],
     ids=["group", "broker"],
 )

@@ -76,5 +76,5 @@ def test_what_cannot_begin_is_told(root: Path, workshop: Workshop, capsys: Shown
     releases = workshop.folder / "releases"
     assert update(root, "start", "--from", releases, "--name", "agent-mips") == 1
     assert "no release of 'agent-mips'" in capsys.readouterr().err
-    assert update(root, "start", "--from", root / "nowhere") == 1
+    assert update(root, "start", "--from", root / "nowhere") == 4
     assert RESTART.startswith("systemctl restart")

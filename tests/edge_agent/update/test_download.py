@@ -29,6 +29,7 @@ def download(hawkbit: Hawkbit, root: Path) -> tuple[Download, Artifact]:
     login = f"TargetToken {TOKEN}"
     server = DdiServer(hawkbit.address, TENANT, TARGET, login, None, SystemClock())
     (artifact,) = server.deployment("1").artifacts
+    root.mkdir()
     return Download(server, root, "hawkbit"), artifact
 
 

@@ -64,6 +64,8 @@ def test_an_update_that_is_still_at_work_ends_on_the_way_back(
     assert "the rollout went back" in capsys.readouterr().out
     assert agent(["update", "resume", "--root", str(tmp_path / "a")]) == 1
     assert versions(tmp_path) == ["1.0.0", "1.0.0"]
+    assert stations.update("a") == "", "that others failed is no verdict about it"
+    assert versions(tmp_path) == ["1.1.0", "1.0.0"]
 
 
 def test_an_update_of_another_release_is_left_alone(workshop: Workshop, tmp_path: Path) -> None:
