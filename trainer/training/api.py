@@ -110,11 +110,10 @@ Calibration = Callable[["Training[Any]", Fitted], Tensor]
 
 @dataclass(frozen=True)
 class Look:
-    """One way to look at a picture. work: what a frame costs, in units of the caller's choice."""
+    """One way to look at a picture."""
 
     config: FitConfig
     name: str
-    work: float
 
 
 @dataclass(frozen=True, kw_only=True)

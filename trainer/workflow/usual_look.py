@@ -1,7 +1,7 @@
 """How a network looks at a picture where no budget says so: its size, aspect and views.
 
-What a model offers is compared by what it is worth on training samples alone, out of fold. Of looks
-that differ by less than one sample of the rarest class the one that costs least is taken.
+What a model offers is compared by what it is worth on training samples alone, out of fold. The
+first look stays unless another is better by more than one sample of the rarest class.
 """
 
 from __future__ import annotations
@@ -48,14 +48,16 @@ def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitC
 
 
 def best_look(looks: Sequence[Look], worth: Sequence[float], one_sample: float) -> Look:
-    """Of those that are worse than the best by no more than one sample counts the one of least
-    work; the first look where some look could not be compared.
+    """The best one, where it is better than the first by more than one sample counts; else the
+    first, also where some look could not be compared.
+
+    A look that seems equal and is cheaper does not replace it: on magnetic tiles and castings one
+    larger view seemed as good as four by 400 samples, and made twice as many mistakes on others.
     """
     if any(math.isnan(value) for value in worth):
         return looks[0]
-    least = max(worth) - one_sample - ROUNDING
-    near = [look for look, value in zip(looks, worth, strict=True) if value >= least]
-    return min(near, key=lambda look: look.work)
+    best, look = max(zip(worth, looks, strict=True), key=lambda pair: pair[0])
+    return look if best > worth[0] + one_sample + ROUNDING else looks[0]
 
 
 def _told(looks: Sequence[Look], worth: Sequence[float], merit_name: str) -> str:

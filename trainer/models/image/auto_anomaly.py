@@ -115,7 +115,7 @@ def usual_looks(split: Split, config: FitConfig, options: NoOptions) -> Sequence
 
 def _look(config: FitConfig, size_px: int) -> Look:
     image = config.image.model_copy(update={"size_px": size_px})
-    return Look(config.model_copy(update={"image": image}), f"{size_px} px", size_px**2)
+    return Look(config.model_copy(update={"image": image}), f"{size_px} px")
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:

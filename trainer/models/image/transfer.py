@@ -106,7 +106,7 @@ def spec_of(split: Split, config: FitConfig, options: TransferOptions) -> ImageI
 
 def usual_looks(split: Split, config: FitConfig, options: TransferOptions) -> Sequence[Look]:
     """Four views of 224 px, one of 320 px, and one that keeps the aspect of long or large pictures:
-    none is dearer than the first. What is configured stays.
+    none is dearer than the first, which stays where they seem equal. What is configured stays.
     """
     size, views, aspect = config.image.size_px, options.tta_views, options.aspect
     plan = [("square", size or SIZE_PX, 4), ("square", size or LARGE_PX, 1)]
@@ -135,8 +135,7 @@ def _look(config: FitConfig, aspect: str, size_px: int, views: int) -> Look:
     options = {**config.options, "tta_views": views, "aspect": aspect}
     chosen = config.model_copy(update={"image": image, "options": options})
     seen = f"{size_px} px" if size_px else "own aspect"
-    work = size_px**2 * views if aspect == "square" else MOST_PX
-    return Look(chosen, f"{seen}, {views} view{'s' if views > 1 else ''}", work)
+    return Look(chosen, f"{seen}, {views} view{'s' if views > 1 else ''}")
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: TransferOptions) -> keras.Model:

@@ -58,7 +58,6 @@ def test_a_larger_size_is_compared_where_pictures_show_more(
     split = plan_split(load_dataset(tmp_path), config)
     looks = auto_anomaly.usual_looks(split, config, NoOptions())
     assert [look.name for look in looks] == names
-    assert looks[0].work < looks[-1].work or len(looks) == 1
 
 
 @pytest.mark.slow
