@@ -1,12 +1,13 @@
 """A threshold from good parts alone that one odd part among them cannot move.
 
-The most extreme good parts are left out of the estimate, and the cut is never below them all: with
-m left out of n it rejects a new good part with a chance of at most (m + 1) / (n + 1), whatever the
-distribution (split conformal: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World,
-2005). Where n is too small for that to be what is asked, a tail through the upper half of the
-others says where the asked share begins. Parts of one group count as one part together (Dunn,
-Wasserman & Ramdas, Distribution-free prediction sets for two-layer hierarchical models, JASA 118,
-2023).
+The most extreme good parts are left out of the estimate, and the cut is never below any other: with
+those of m groups left out of n it rejects a new good part with a chance of at most (m + 1) /
+(n + 1), whatever the distribution (split conformal: Vovk, Gammerman & Shafer, Algorithmic Learning
+in a Random World, 2005). Where n is too small for that to be what is asked, a tail through the
+upper half of the others says where the asked share begins. Parts of one group are one witness
+together (Dunn, Wasserman & Ramdas, Distribution-free prediction sets for two-layer hierarchical
+models, JASA 118, 2023): an odd group is left out whole, while the like in several groups is no
+accident and stays.
 """
 
 from __future__ import annotations
@@ -50,19 +51,19 @@ def good_only_cut(
     cross_fitted: whether each score is of a model without its group, not of the one that will
     judge; ranks then bound nothing strictly, and the rule says so.
     """
-    weight = _weights(len(scores), groups)
-    count = round(float(weight.sum()))
+    group = _numbered(len(scores), groups)
+    count = int(group.max()) + 1
     left_out = _left_out(count, share)
     order = np.argsort(-scores, kind="stable")
-    above = np.cumsum(weight[order])
-    extreme = tuple(int(one) for one in order[above <= left_out + 1e-9])
+    extreme = _of_first_groups(order, group[order], left_out)
     bound = min(1.0, (left_out + 1) / (count + 1))
     floor = float(scores[order[min(len(extreme), len(order) - 1)]])
     counted = f"{len(scores)} good validation samples"
     counted += f" of {count} groups" if count < len(scores) else ""
     rule, cut = f"at most {share:.1%} of {counted} rejected", floor
     if bound > share + 1e-12:
-        tail, whole = (_tail(scores, weight, k, share) for k in (left_out, 0))
+        weight = 1.0 / np.bincount(group)[group]
+        tail, whole = (_tail(scores, weight, k, share) for k in (len(extreme), 0))
         cut, with_all = max(cut, tail), max(float(scores.max()), whole)
         rule = f"{share:.1%} of good parts by the tail of {counted}"
         rule += f" without the {len(extreme)} most extreme" if extreme else ""
@@ -78,12 +79,20 @@ def _promise(bound: float, cross_fitted: bool) -> str:
     return f"at most {bound:.1%} whatever their distribution (conformal)"
 
 
-def _weights(count: int, groups: Sequence[str] | None) -> Scores:
-    """(N,) with a sum of 1 for each group."""
+def _numbered(count: int, groups: Sequence[str] | None) -> NDArray[np.intp]:
+    """(N,) the number of each score's group, from 0 on."""
     if groups is None:
-        return np.ones(count)
-    _, place, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / sizes[place])
+        return np.arange(count)
+    return np.asarray(np.unique(np.array(groups), return_inverse=True)[1])
+
+
+def _of_first_groups(
+    order: NDArray[np.intp], group: NDArray[np.intp], most: int
+) -> tuple[int, ...]:
+    """The scores at the head of `order`, whose groups are `group`, that are of `most` groups."""
+    first = np.zeros(len(group), np.intp)
+    first[np.unique(group, return_index=True)[1]] = 1
+    return tuple(int(one) for one in order[np.cumsum(first) <= most])
 
 
 def _left_out(count: int, share: float) -> int:
@@ -96,6 +105,8 @@ def _left_out(count: int, share: float) -> int:
 def _tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
     """The 1 - share quantile of a Gumbel distribution through the upper half of the others.
 
+    weight: (N,) with a sum of 1 for each group; left_out: of the highest scores.
+
     A score is the largest of many places' distances, and the largest of many is Gumbel distributed
     (Fisher and Tippett 1928). Least squares on the probability plot, positions (i - 0.44) /
     (n + 0.12) (Gringorten, J. Geophysical Research 68, 1963). Of seven distributions, from normal
@@ -106,7 +117,7 @@ def _tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
     below = np.cumsum(each)
     count = float(below[-1])
     place = -np.log(-np.log((below - 0.44 * each) / (count + 0.12)))
-    used = (below > count / 2) & (below <= count - left_out + 1e-9)
+    used = (below > count / 2) & (np.arange(len(below)) < len(below) - left_out)
     if used.sum() < 2 or np.ptp(place[used]) == 0:
         return float(scores.max())
     scale, location = np.polyfit(place[used], ordered[used], 1)

@@ -67,6 +67,26 @@ def test_exposures_of_one_part_count_as_one_part() -> None:
     assert alone.bound == pytest.approx(2 / 32)
 
 
+def test_what_several_groups_show_is_no_accident_and_moves_it() -> None:
+    """Fifteen lots of fourteen parts; one part in five of the lots has a glare."""
+    random = np.random.default_rng(0)
+    scores, names = random.gumbel(0, 1, 210), [f"lot {number // 14}" for number in range(210)]
+    glaring = np.array([3, 17, 59, 101, 143])
+    scores[glaring] = [40.0, 39.0, 38.0, 37.0, 36.0]
+    cut = good_only_cut(scores, 0.01, names)
+    assert cut.extreme == (3,)
+    assert cut.threshold >= 39
+
+
+def test_an_odd_lot_is_left_out_whole() -> None:
+    scores = np.random.default_rng(0).gumbel(0, 1, 210)
+    names = [f"lot {number // 14}" for number in range(210)]
+    scores[14:28] += 40
+    cut = good_only_cut(scores, 0.01, names)
+    assert set(cut.extreme) == set(range(14, 28))
+    assert cut.threshold < 15
+
+
 def test_the_rule_states_parts_and_bound() -> None:
     few = good_only_cut(np.random.default_rng(0).gumbel(0, 1, 31), 0.01)
     assert "1.0% of good parts by the tail of 31 good validation samples" in few.rule
