@@ -70,7 +70,7 @@ def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights:
     said = [
         re.match(r"(padim|patchcore): AUROC ([\d.]+), recall ([\d.]+) at", one) for one in notes
     ]
-    ranked = {one[1]: (float(one[2]), float(one[3])) for one in said if one}
+    ranked = {one[1]: (float(one[3]), float(one[2])) for one in said if one}
     assert set(ranked) == {"padim", "patchcore"}
     assert experiment.fitted.cross_fitted is not None
     best = [name for name, merit in ranked.items() if merit == max(ranked.values())]
