@@ -1,14 +1,14 @@
 """Detectors that learnt normal running at some speeds, on a speed they never met.
 
     python -m benchmarks.unseen_speed DATA_DIR [--set NAME ...] [--model NAME ...]
-        [--only SPEED ...] [--windows N ...]
+        [--only SPEED ...] [--learn SPEED,SPEED ...] [--windows N ...]
 
 DATA_DIR holds fan_17_speeds, ceiling_fan and hitsm_mfs; motors are simulated. Each speed is held
-out once: two thirds of the normal running at all other speeds train, the last third chooses the
-threshold. A station without a baseline judges all of the held-out speed, and the faults of the
-known ones; one with a baseline stands on the first windows of the first third of the normal running
-and judges the other two thirds. Faults are all faulty windows at the speed. int8 on LiteRT; each
-window is a reading of its own.
+out once, or with --learn all but those named: two thirds of the normal running at all other speeds
+train, the last third chooses the threshold. A station without a baseline judges all of the held-out
+speed, and the faults of the known ones; one with a baseline stands on the first windows of the
+first third of the normal running and judges the other two thirds. Faults are all faulty windows at
+the speed. int8 on LiteRT; each window is a reading of its own.
 """
 
 from __future__ import annotations
@@ -86,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", choices=sorted(SETS), help="all by default")
     parser.add_argument("--model", action="append", choices=MODELS)
     parser.add_argument("--only", action="append", metavar="SPEED", help="as in labels.csv: 60%%")
+    parser.add_argument(
+        "--learn", action="append", metavar="SPEEDS", help="these alone: 60%%,65%%; run at the rest"
+    )
     parser.add_argument("--windows", action="append", type=int, help="of the baseline")
     arguments = parser.parse_args(argv)
     quiet_tensorflow()
@@ -104,45 +107,60 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _leave(
     speed_set: SpeedSet, model: str, asked: argparse.Namespace, windows: Sequence[int]
 ) -> Iterator[LeftOut]:
-    """Every speed left out, or those that were asked for."""
+    """Every speed left out, or those that were asked for; or all that --learn does not name."""
     samples = speed_set.window_samples
     config = FitConfig(
         model=model,
         vibration=VibrationTable(window_samples=samples, hop_samples=samples),
     )
-    for speed in asked.only or speed_set.speeds:
-        found = left_out(speed_set, config, speed, windows)
-        _say(f"{speed_set.name} {model} {speed}", found)
-        yield found
+    all_speeds = sorted(set(conditions(speed_set.dataset, "speed").tolist()))
+    rounds = [one.split(",") for one in asked.learn or []] or [
+        [other for other in all_speeds if other != speed]
+        for speed in asked.only or speed_set.speeds
+    ]
+    for learnt in rounds:
+        for speed, found in left_out(speed_set, config, learnt, windows):
+            named = f" learnt at {','.join(learnt)}" if asked.learn else ""
+            _say(f"{speed_set.name} {model}{named} {speed}", found)
+            yield found
 
 
-def left_out(speed_set: SpeedSet, config: FitConfig, speed: str, windows: Sequence[int]) -> LeftOut:
-    """Judge `speed` by a detector that never met it, without and with baselines of `windows`."""
+def left_out(
+    speed_set: SpeedSet, config: FitConfig, learnt: Sequence[str], windows: Sequence[int]
+) -> Iterator[tuple[str, LeftOut]]:
+    """Judge each speed that is not learnt, without and with baselines of `windows`.
+
+    The faults of known speeds are judged once, beside the first of the others.
+    """
     dataset = speed_set.dataset
     speeds, bad = conditions(dataset, "speed"), dataset.is_bad()
-    here, part = speeds == speed, conditions(dataset, "part")
-    train = ~bad & ~here
+    unseen = [one for one in speed_set.speeds if one not in learnt]
+    known, part = np.isin(speeds, learnt), conditions(dataset, "part")
+    train = ~bad & known
     split = Split(
         dataset,
         np.flatnonzero(train & (part != "2")),
         np.flatnonzero(train & (part == "2")),
-        np.flatnonzero(here),
-        f"speed {speed} left out",
+        np.flatnonzero(np.isin(speeds, unseen)),
+        f"learnt at {', '.join(learnt)}",
     )
     experiment = run_experiment(split, config, "fan")
     network = convert(experiment.fitted.model, experiment.calibration)
-    normal, faulty = np.flatnonzero(here & ~bad), np.flatnonzero(here & bad)
-    elsewhere = bad & ~here & np.isin(speeds, speed_set.speeds)
-    known = np.flatnonzero(elsewhere)[:: speed_set.every]
-    bare = [_bare(experiment, network, dataset, chosen) for chosen in (normal, faulty, known)]
-    own, based = part[normal] == "0", {}
-    for count in windows:
-        spec, threshold = baseline_of(experiment, dataset, normal[own], count, network)
-        based[count] = (
-            _judged(network, dataset, normal[~own], spec, threshold),
-            _judged(network, dataset, faulty, spec, threshold),
-        )
-    return LeftOut(bare[0], bare[1], bare[2], based)
+    asked = np.flatnonzero(bad & known & np.isin(speeds, speed_set.speeds))[:: speed_set.every]
+    known_faulty = _bare(experiment, network, dataset, asked)
+    for speed in unseen:
+        here = speeds == speed
+        normal, faulty = np.flatnonzero(here & ~bad), np.flatnonzero(here & bad)
+        bare = [_bare(experiment, network, dataset, chosen) for chosen in (normal, faulty)]
+        own, based = part[normal] == "0", {}
+        for count in windows:
+            spec, threshold = baseline_of(experiment, dataset, normal[own], count, network)
+            based[count] = (
+                _judged(network, dataset, normal[~own], spec, threshold),
+                _judged(network, dataset, faulty, spec, threshold),
+            )
+        yield speed, LeftOut(bare[0], bare[1], known_faulty, based)
+        known_faulty = Judged(np.empty(0, np.float32), known_faulty.threshold, np.empty(0, bool))
 
 
 def _bare(experiment: Experiment, network: bytes, dataset: Dataset, samples: Indices) -> Judged:

@@ -3,9 +3,9 @@
 A detector learnt normal running at some speeds and loads. At another one every feature moves, and
 it would take that for a fault. What a machine does there nobody has shown it: such a reading is
 neither good nor bad, and needs a baseline. Where speeds are stated they decide. Elsewhere an alarm
-stands if the features moved further than from one known condition to the next, or if the lines of
-the spectrum lie where those of a known condition lie: lines keep their place when a fault comes,
-and leave it when the speed changes.
+stands if the features rose further than a faster run would raise them (a slower one is quieter, so
+that a fall says nothing), or if the lines of the spectrum lie where those of a known condition lie:
+lines keep their place when a fault comes, and leave it when the speed changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SAME_SPEED = 0.05
 MOST_NAMED = 6
 """Known speeds that a reason names one by one."""
 WITHIN = 1.5
-"""Spreads between conditions within which a feature says nothing."""
+"""Spreads by which a feature may rise and say nothing."""
 FLOOR_BINS = 25
 """Bins whose running median is the floor that a line stands on."""
 NEEDS_BASELINE = "needs a baseline"
@@ -50,9 +50,9 @@ class KnownConditions(Strict):
         default=[], description="as distinct_speeds of the training's; empty: unknown"
     )
     spread: list[float] = Field(
-        min_length=1, description="of each feature from one condition to the next"
+        min_length=1, description="unit in which the rise of each feature counts"
     )
-    far: float = Field(gt=0, description="movement from which no other condition explains it")
+    far: float = Field(gt=0, description="rise from which no other condition explains it")
     lines: ShaftView | None = Field(default=None, description="none: they do not tell the speed")
     known_lines: list[list[float]] = Field(
         default=[], max_length=16, description="of each condition, as unit vectors"
@@ -115,12 +115,12 @@ def distinct_speeds(rpm: Iterable[float]) -> list[float]:
 
 
 def movement(raw: NDArray[np.floating], standard: Standard, spread: list[float] | Rows) -> float:
-    """How far one window's features, (bins, channels) before standardisation, moved from the
+    """How far one window's features, (bins, channels) before standardisation, rose above the
     nearest centre: the mean of what exceeds WITHIN spreads, of the channel where it is largest.
     """
     flat = raw.reshape(-1).astype(np.float64)
     centre = np.array(standard.centres[nearest_centre(flat, standard)])
-    excess = np.maximum(np.abs(flat - centre) / np.array(spread) - WITHIN, 0)
+    excess = np.maximum((flat - centre) / np.array(spread) - WITHIN, 0)
     return float(excess.reshape(raw.shape).mean(axis=0).max())
 
 

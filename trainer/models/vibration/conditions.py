@@ -1,9 +1,9 @@
 """What a detector of vibration knows of operating conditions: see contracts/vibration/conditions.
 
-Each condition of the training is left out once: how far its features move from the others, and how
-like theirs its spectral lines are, is what an unseen condition would show. The least spread, the
-margin and the least limit were chosen on two rigs of three speeds each and on simulated motors,
-leaving each speed out and learning from one, two and more.
+Each condition of the training is left out once: how far its levels rise above the others, and how
+like theirs its spectral lines are, is what an unseen condition would show. What few conditions
+cannot show is a law of physics: forces and flow grow with a power of the speed. The lean of the
+sensor counts for nothing, since a speed, a load and a mounting change it by no known law.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.vibration.baseline import raw_features
 from edge_agent.contracts.vibration.conditions import (
+    WITHIN,
     KnownConditions,
     distinct_speeds,
     lines_input,
@@ -23,30 +24,31 @@ from edge_agent.contracts.vibration.conditions import (
     unit_rows,
 )
 from edge_agent.contracts.vibration.input import VibrationInput
-from edge_agent.contracts.vibration.views import (
-    AnyView,
-    PostureView,
-    ShaftView,
-    SpectrumView,
-    Standard,
-)
+from edge_agent.contracts.vibration.views import AnyView, ShaftView, SpectrumView
 from trainer.console.progress import SilentProgress
 from trainer.data.prepare import prepare, read_sample
-from trainer.models.vibration.features import LEAST_LEAN, MOST_CENTRES, standard_within
+from trainer.models.vibration.features import MOST_CENTRES, standard_within
 from trainer.training.api import Training
 
-STEP_DECADES = 0.3
-"""Of power density: forces grow with the speed squared, power with its fourth power, so that a
-speed 20 % higher gives 0.32."""
-STEP_LEAN = 2.5 * LEAST_LEAN
-LEAST_FAR = 1.5
+LEVEL_STEP = 0.1
+"""Decades of power density in which a rise counts."""
+UNCOUNTED = 1e6
+"""The spread of a feature whose rise says nothing."""
+FASTER = 2.0
+"""Times the speed of the loudest known condition, the highest that a machine is taken to reach."""
+GROWTH = 6.0
+"""Power density grows with at most this power of the speed: the fourth where the force is of an
+unbalance, the sixth where flow meets a surface (N. Curle, Proc. R. Soc. A 231 (1955) 505-514)."""
+LEAST_FAR = GROWTH * float(np.log10(FASTER)) / LEVEL_STEP - WITHIN
+"""A mean rise of 1.8 decades."""
 MARGIN = 1.5
-"""Times the farthest condition that was left out: the next one may lie beyond all of them."""
+"""Times the farthest rise of a condition that was left out: the next one may lie beyond all."""
 RARE = 0.01
 """Share of an unseen condition's windows that may be taken for a known one, or for a fault."""
 LINES = 100
-STRETCHES = (0.8, 0.85, 0.9, 1.1, 1.15, 1.2)
-"""Speeds, in parts of a known one, at which its lines must not be taken for known."""
+STRETCHES = (1 / 3, 0.5, 2 / 3, 0.8, 0.85, 0.9, 1.1, 1.15, 1.2, 1.5, 2.0, 3.0)
+"""Speeds, in parts of a known one, at which its lines must not be taken for known: the next ones,
+and those whose multiples fall on its own."""
 TOLD = 0.8
 """Share of known windows whose lines must tell them from unseen ones, or lines say nothing."""
 MOST_COMMON = 0.7
@@ -75,8 +77,8 @@ def conditions_of(training: Training) -> KnownConditions | None:
     view = lines_view(spec)
     runs = _runs(training, spec, view)
     several = 1 < len(runs.names) <= MOST_CENTRES
-    spread = between(spec.standard, spec)
-    moved = _moved(runs, spec) if several else []
+    spread = rise_spread(spec)
+    moved = _moved(runs, spec, spread) if several else []
     alike = _alike(runs) if several else None
     far = max([LEAST_FAR, *(MARGIN * one for one in moved)])
     known = [unit_rows(one.mean(axis=0)[None])[0] for one in runs.lines] if alike else []
@@ -99,33 +101,14 @@ def lines_view(spec: VibrationInput) -> ShaftView:
     return ShaftView(bins=bins, low=step_hz / 2, high=step_hz * (bins + 0.5))
 
 
-def between(standard: Standard, spec: VibrationInput) -> Rows:
-    """How far each feature spreads from one condition to the next, (features,).
-
-    At least what STEP_DECADES and STEP_LEAN say: few known conditions are no measure.
-    """
-    spread = np.array(standard.spread)
-    centres = np.array(standard.centres)
-    steps = np.zeros_like(centres)
-    if len(centres) > 1:
-        away = np.abs(centres[:, None] - centres[None]) / spread
-        distance = away.mean(axis=2)
-        np.fill_diagonal(distance, np.inf)
-        steps = centres - centres[distance.argmin(axis=1)]
-    step = np.maximum(np.sqrt((steps**2).mean(axis=0)), _least_step(spec))
-    return np.asarray(np.sqrt(spread**2 + step**2))
+def rise_spread(spec: VibrationInput) -> Rows:
+    """In which unit the rise of each feature counts, (features,): levels of a spectrum only."""
+    columns = [np.full(view.channels(len(spec.axes)), _unit_of(view)) for view in spec.views]
+    return np.tile(np.concatenate(columns), spec.shape[0])
 
 
-def _least_step(spec: VibrationInput) -> Rows:
-    columns = [np.full(view.channels(len(spec.axes)), _step_of(view)) for view in spec.views]
-    one_bin = np.concatenate(columns)
-    return np.tile(one_bin, spec.shape[0])
-
-
-def _step_of(view: AnyView) -> float:
-    if isinstance(view, SpectrumView):
-        return STEP_DECADES
-    return STEP_LEAN if isinstance(view, PostureView) else 0.0
+def _unit_of(view: AnyView) -> float:
+    return LEVEL_STEP if isinstance(view, SpectrumView) else UNCOUNTED
 
 
 def _runs(training: Training, spec: VibrationInput, view: ShaftView) -> _Runs:
@@ -141,13 +124,12 @@ def _runs(training: Training, spec: VibrationInput, view: ShaftView) -> _Runs:
     return _Runs(names, raw, [lines_of(one) for one in lines], view.bins)
 
 
-def _moved(runs: _Runs, spec: VibrationInput) -> list[float]:
-    """How far all but RARE of each condition's windows moved from the others, at the most."""
+def _moved(runs: _Runs, spec: VibrationInput, spread: Rows) -> list[float]:
+    """How far all but RARE of each condition's windows rose above the others, at the most."""
     found = []
     for place, left_out in enumerate(runs.raw):
         rest = [one.reshape(len(one), -1) for n, one in enumerate(runs.raw) if n != place]
         standard = standard_within([one.astype(np.float64) for one in rest], spec)
-        spread = between(standard, spec)
         far = [movement(window, standard, spread) for window in left_out]
         found.append(float(np.quantile(far, 1 - RARE)))
     return found

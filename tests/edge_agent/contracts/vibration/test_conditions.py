@@ -115,9 +115,15 @@ def test_lines_where_a_known_condition_has_them_let_the_alarm_stand() -> None:
     assert gate.unknown(running(23, noise=0.05), SPEC, alarmed=True) != ""
 
 
-def test_the_channel_that_moved_most_counts() -> None:
+def test_the_channel_that_rose_most_counts_and_a_fall_says_nothing() -> None:
     standard = standard_of([np.zeros(8)], np.ones(8), 8.0)
     raw = np.zeros((4, 2), np.float32)
     raw[:, 1] = 5.5
     assert movement(raw, standard, [1.0] * 8) == pytest.approx(4.0)
-    assert movement(-raw, standard, [2.0] * 8) == pytest.approx(1.25)
+    assert movement(raw, standard, [2.0] * 8) == pytest.approx(1.25)
+    assert movement(-raw, standard, [1.0] * 8) == 0.0
+
+
+def test_a_machine_that_runs_quieter_than_the_training_is_no_alarm() -> None:
+    still = Recording(running(20).signal * np.float32(0.001), RATE_HZ, ("x",))
+    assert known(far=0.5).unknown(still, SPEC, alarmed=True) != ""

@@ -198,12 +198,41 @@ def test_a_detector_knows_its_speeds_by_their_lines(
     running = [n for n, sample in enumerate(fans.samples) if sample.label == "normal"]
     stand = [known.unknown(read_sample(fans, n), spec, alarmed=True) == "" for n in running]
     assert np.mean(stand) > 0.9
+    for hz in (7.5, 12.5, 20, 30, 50):
+        said = known.unknown(fan_at(hz), spec, alarmed=True)
+        assert "than another speed" in said, (
+            f"{hz} Hz is between, or a half or twice of a known one"
+        )
+
+
+def fan_at(hz: float, times: float = 1.0, lean: float = 0.0) -> Recording:
+    """A second of the fan at a speed, `times` as loud, its sensor leaning by so many g."""
     t = np.arange(200) / 200
-    wave = 0.1 * np.sin(2 * np.pi * 20 * t)
+    wave = 0.1 * np.sin(2 * np.pi * hz * t)
     noise = np.random.default_rng(3).normal(0, 0.01, (200, 2))
-    signal = (np.stack([wave, 1 + 0.5 * wave], 1) + noise).astype(np.float32)
-    between = Recording(signal, 200, ("0", "1"))
-    assert "than another speed" in known.unknown(between, spec, alarmed=True)
+    signal = times * (np.stack([wave, 0.5 * wave], 1) + noise) + np.array([lean, 1.0])
+    return Recording(signal.astype(np.float32), 200, ("0", "1"))
+
+
+@pytest.mark.parametrize(
+    ("hz", "times", "lean", "stands"),
+    [
+        (15, 2.0**2.8, 0.0, False),
+        (15, 2.0**3.5, 0.0, True),
+        (15, 2.0**-6, 0.0, False),
+        (30, 2.0**2, 0.0, False),
+        (15, 1.0, 0.5, False),
+    ],
+    ids=["loud as at twice the speed", "louder", "quiet", "twice the speed", "leaning"],
+)
+def test_of_one_learnt_speed_an_alarm_stands_where_no_twice_as_fast_run_is_as_loud(
+    fans: Dataset, hz: float, times: float, lean: float, stands: bool
+) -> None:
+    """Amplitude grows with the third power of the speed at the most, power with the sixth."""
+    spec = detector(fans, "mahalanobis", ("slow",)).spec
+    assert spec.conditions is not None
+    said = spec.conditions.unknown(fan_at(hz, times, lean), spec.input, alarmed=True)
+    assert (said == "") == stands
 
 
 def test_one_speed_alone_has_no_lines_that_tell(fans: Dataset) -> None:
