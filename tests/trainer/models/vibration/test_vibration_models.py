@@ -262,7 +262,6 @@ def fan_at(hz: float, times: float = 1.0, lean: float = 0.0) -> Recording:
 def test_of_one_learnt_speed_an_alarm_stands_where_no_twice_as_fast_run_is_as_loud(
     fans: Dataset, hz: float, times: float, lean: float, stands: bool
 ) -> None:
-    """Amplitude grows with the third power of the speed at the most, power with the sixth."""
     spec = detector(fans, "mahalanobis", ("slow",)).spec
     assert spec.conditions is not None
     said = spec.conditions.unknown(fan_at(hz, times, lean), spec.input, alarmed=True)
