@@ -85,7 +85,7 @@ def test_a_source_out_of_reach_is_tried_again_and_then_given_up(line: Line) -> N
     work = Work(line.station(), line.source())
     tried = work.go_on(taken)
     assert (tried.ended, tried.tries) == ("", 1)
-    assert "timestamp.json: is missing" in tried.reason
+    assert f"{releases}: cannot be reached" in tried.reason
     last = tried.model_copy(update={"tries": MOST_TRIES - 1})
     assert work.go_on(last).ended == "failed"
     shutil.move(line.folder / "away", releases)

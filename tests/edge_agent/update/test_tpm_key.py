@@ -36,7 +36,9 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardWith
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
 
 
 def slots_key(root: Path, *words: str) -> int:
