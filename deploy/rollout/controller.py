@@ -134,6 +134,8 @@ class Controller:
     ) -> Rollout:
         """Act on some stations at once; the journal knows of each before and after."""
         begun, well, badly = steps
+        # One at which an earlier try was at work may have the release, also if it is away now.
+        first = {name for name in names if rollout.stations[name].progress == "waiting"}
         rows = {name: (begun, rollout.stations[name].reason) for name in names}
         rollout = rollout.with_stations(rows)
         write_rollout(self._folder, rollout)
@@ -148,7 +150,7 @@ class Controller:
             name: (badly if why else well, _told(well, rollout.stations[name].reason, why))
             for name, (why, _) in reasons.items()
         }
-        untouched = {name for name, (_, is_touched) in reasons.items() if not is_touched}
+        untouched = {name for name in first if not reasons[name][1]}
         rollout = rollout.with_stations(ended, untouched)
         write_rollout(self._folder, rollout)
         return rollout

@@ -200,6 +200,20 @@ def test_a_station_that_was_never_reached_has_nothing_to_return_from(
     assert (rollout.phase, rollout.names("failed")) == ("failed", [NAMES[0]])
 
 
+def test_a_station_that_an_earlier_try_reached_is_taken_back_when_it_answers_again(
+    begin: Callable[..., Path],
+) -> None:
+    plant, lost = Plant(), NAMES[0]
+    rows = {name: StationProgress() for name in NAMES}
+    folder = begin(stations={**rows, lost: StationProgress(progress="begun", had="1.0.0")})
+    plant.has[lost] = "1.1.0"  # the controller died after it had sent the release
+    plant.absent.add(lost)
+    assert controller(folder, plant).run().stations[lost].progress == "returning"
+    plant.absent.clear()
+    assert controller(folder, plant).run().phase == "failed"
+    assert plant.new == 0
+
+
 def test_stop_ends_a_way_back_and_names_who_is_not_back(begin: Callable[..., Path]) -> None:
     folder, plant = begin(), Plant(silent={NAMES[0]})
     controller(folder, plant).run()
