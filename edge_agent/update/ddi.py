@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.cut_off import ANSWER_S, longest_s
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.contracts.core.http_until import pool_until
+from edge_agent.contracts.core.server_tls import server_context
 from edge_agent.contracts.model.bundle import MAX_BYTES
 from edge_agent.contracts.model.manifest import Sha256
 
@@ -143,7 +145,8 @@ class DdiServer:
     """One controller of a hawkBit server.
 
     base: https://HOST; login: the value of the header Authorization; ca: who signs the server's
-    certificate. Methods raise DeviceError for a server that is out of reach or answers wrongly.
+    certificate. Methods raise DeviceError for a server that is out of reach or answers wrongly,
+    ConfigError for a `ca` that cannot be used.
     where: its address; name: the same, in one spelling, by which it is told from other servers.
     """
 
@@ -156,7 +159,8 @@ class DdiServer:
         self.name = f"{_name(self._server)}/{place}"
         self._login = login
         self._clock = clock
-        self._ca = str(ca) if ca else None
+        self._ca = ca
+        self._context: ssl.SSLContext | None = None
 
     def base(self) -> Base:
         """What is to do now."""
@@ -279,15 +283,18 @@ class DdiServer:
     def _request(
         self, method: str, address: str, most_s: float | None = None, **given: Any
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        settings: dict[str, Any] = {"timeout": TIMEOUT_S, "retries": False, "ca_certs": self._ca}
+        # It reads the system's certificates: once, not for each request.
+        self._context = self._context or server_context(self._ca)
+        settings: dict[str, Any] = {"timeout": TIMEOUT_S, "retries": False}
         try:
-            with pool_until(most_s or ANSWER_S, **settings) as pool:
+            with pool_until(most_s or ANSWER_S, ssl_context=self._context, **settings) as pool:
                 answer = pool.request(method, address, preload_content=False, **given)
                 try:
                     yield answer
                 finally:
                     answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            self._context = None  # a certificate may have been replaced
             raise DeviceError(
                 f"cannot be reached ({error})", where=address, cure="check network and --ca"
             ) from error

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from edge_agent.contracts.core.cut_off import ANSWER_S, longest_s
 from edge_agent.contracts.core.errors import DeviceError, SignatureError, StorageError
 from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.core.server_tls import server_context
 from edge_agent.contracts.model.bundle import MAX_BYTES, parse_bundle, signed_bundle
 from edge_agent.contracts.model.manifest import Sha256
 from edge_agent.contracts.model.signature import MANIFEST_SHA256, MOST_ROOTS, Signature
@@ -230,12 +231,12 @@ class _Server:
 
     def __init__(self, base: str, ca: Path | None, answer_s: float) -> None:
         self._base = base
-        self._ca = str(ca) if ca else None
+        self._ca = ca
         self._answer_s = answer_s
         self._context: ssl.SSLContext | None = None
 
     def read(self, path: str, most_bytes: int) -> bytes | None:
-        """The file, None where there is none; raises DeviceError."""
+        """The file, None where there is none; raises DeviceError, ConfigError for the `ca`."""
         import urllib3
 
         from edge_agent.contracts.core.http_until import pool_until
@@ -243,9 +244,9 @@ class _Server:
         address = f"{self._base}/{path}"
         is_small = path.startswith(METADATA)  # nothing vouches for its length before it is read
         most_s = self._answer_s if is_small else longest_s(most_bytes, self._answer_s)
+        # It reads the system's certificates: once, not for each file.
+        self._context = self._context or server_context(self._ca)
         try:
-            # It reads the system's certificates: once, not for each file.
-            self._context = self._context or ssl.create_default_context(cafile=self._ca)
             settings = {"timeout": TIMEOUT_S, "retries": False, "ssl_context": self._context}
             stated = most_bytes if is_small else 0
             with pool_until(most_s, most_bytes=stated, **settings) as pool:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import urllib3
 from pydantic import Field
 
-from edge_agent.contracts.core.errors import DeviceError, StorageError
+from edge_agent.contracts.core.errors import ConfigError, DeviceError, StorageError
 from edge_agent.contracts.core.http_until import pool_until
+from edge_agent.contracts.core.server_tls import server_context
 from edge_agent.contracts.wire.messages import DurableMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.messaging.acted_counter import ActedCounter
@@ -159,7 +160,7 @@ class WebhookAdapter:
                 return self._wait(str(error))
             self.left_out += 1
             LOG.error("webhook: %s %d is left out: %s", row.stream, row.seq, error)  # noqa: TRY400
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ConfigError) as error:
             return self._wait(str(error))
         if self._fault:
             LOG.warning("webhook: %s takes messages again", self._config.url)
@@ -177,8 +178,8 @@ class WebhookAdapter:
         return False
 
     def _post(self, body: bytes) -> None:
-        """Raises OSError or HTTPError where the server cannot take it now, RefusedError where it
-        never will."""
+        """Raises OSError or HTTPError where the server cannot take it now, ConfigError where
+        `ca_file` cannot be used, RefusedError where the server never will take it."""
         headers = {"Content-Type": "application/json", "User-Agent": "lineside"}
         if self._secret is not None:
             digest = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
@@ -194,7 +195,7 @@ class WebhookAdapter:
         """Status and reason of the answer; its content is not read."""
         most_s = self._config.timeout_s
         # It reads the system's certificates: once, not for each message.
-        self._context = self._context or self._new_context()
+        self._context = self._context or server_context(self._config.ca_file)
         # Only what url says: no proxy of the environment, no redirection of a body elsewhere.
         settings: dict[str, Any] = {"timeout": most_s, "retries": False}
         with pool_until(most_s, ssl_context=self._context, **settings) as pool:
@@ -203,10 +204,6 @@ class WebhookAdapter:
             )
             answer.close()
             return answer.status, answer.reason
-
-    def _new_context(self) -> ssl.SSLContext:
-        ca = None if self._config.ca_file is None else str(self._config.ca_file)
-        return ssl.create_default_context(cafile=ca)
 
 
 def _secret(path: StationPath) -> bytes:

@@ -37,6 +37,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ca", type=Path, metavar="FILE", help="who signs its certificate")
     parser.add_argument(
+        "--plain-http", action="store_true", help="allow http:// to another machine than this one"
+    )
+    parser.add_argument(
         "--poll", type=up_to_a_day, metavar="S", help="between two polls (what the server asks for)"
     )
     parser.add_argument("--once", action="store_true", help="poll once, do what is to do, and end")
@@ -65,7 +68,7 @@ def _server(call: Call) -> DdiServer:
     from edge_agent.update.ddi import DdiServer
 
     options = call.options
-    _refuse_clear(options.url)
+    _refuse_clear(options.url, is_allowed=options.plain_http)
     token = secret_line(options.token_file, "the token").strip()
     if not token or not token.isprintable():
         raise ConfigError("holds no token", where=str(options.token_file), cure="write it there")
@@ -73,11 +76,13 @@ def _server(call: Call) -> DdiServer:
     return DdiServer(options.url, options.tenant, options.id, login, options.ca, call.station.clock)
 
 
-def _refuse_clear(url: str) -> None:
+def _refuse_clear(url: str, *, is_allowed: bool) -> None:
     """Raises ConfigError for an address to which the token would go unencrypted.
 
-    On this machine it may: there a proxy that speaks TLS takes it on.
+    On this machine it may: there a proxy that speaks TLS takes it on. is_allowed: elsewhere too,
+    with a warning.
     """
+    import logging
     from urllib.parse import urlsplit
 
     from edge_agent.contracts.core.errors import ConfigError
@@ -89,8 +94,14 @@ def _refuse_clear(url: str) -> None:
     if not host or scheme not in ("https", "http"):
         raise ConfigError("is no address", where=f"--url {url}", cure="https://HOST")
     if scheme == "http" and host not in THIS_MACHINE:
-        raise ConfigError(
-            "the token would go there unencrypted", where=f"--url {url}", cure=f"https://{host}"
+        if not is_allowed:
+            raise ConfigError(
+                "the token would go there unencrypted",
+                where=f"--url {url}",
+                cure=f"https://{host}, or --plain-http where you trust all of that network",
+            )
+        logging.getLogger("lineside.update").warning(
+            "hawkBit: the token goes to %s unencrypted: whoever sees the network can read it", url
         )
 
 

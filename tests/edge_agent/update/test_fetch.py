@@ -18,6 +18,7 @@ from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
 from edge_agent.contracts.core.errors import (
     BundleError,
+    ConfigError,
     DeviceError,
     LinesideError,
     StorageError,
@@ -74,6 +75,11 @@ def fetch(workshop: Workshop, read: Read, name: str = "brightness") -> str:
         read, name, read_root(workshop.public), now_ns=SystemClock().utc_ns(), where="here"
     )
     return parse_bundle(payload, "fetched").title
+
+
+def test_an_authority_that_is_missing_is_a_file_to_mend_and_no_server_away(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"ca\.pem: the certificate of the authority cannot be"):
+        reader("https://127.0.0.1:9", tmp_path / "ca.pem")("metadata/timestamp.json", 100)
 
 
 def test_the_newest_release_comes_from_a_stick_and_from_a_server(workshop: Workshop) -> None:

@@ -95,6 +95,16 @@ def test_results_wait_for_the_server_and_come_in_order(tmp_path: Path) -> None:
     assert len({json.loads(body)["event_id"] for body in server.taken}) == 5
 
 
+def test_an_authority_that_is_missing_is_named_and_what_waits_is_not_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port, ca = free_port(), tmp_path / "ca.pem"
+    with webhook(tmp_path, port, ca_file=ca) as adapter:
+        adapter.publish(decided(Verdict.FAIL).model_copy(update={"part_id": "0"}))
+        assert wait_until(lambda: f"{ca}: the certificate of the authority" in caplog.text)
+        assert adapter.waiting == 1
+
+
 def test_what_waits_is_sent_after_the_next_start(tmp_path: Path) -> None:
     port = free_port()
     with webhook(tmp_path, port) as adapter:

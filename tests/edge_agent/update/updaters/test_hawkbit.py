@@ -91,7 +91,7 @@ def test_the_verb_polls_once(line: Line, hawkbit: Hawkbit, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("url", "mode", "root", "code", "words"),
     [
-        ("http://hawkbit.plant", 0o600, "", 2, "the token would go there unencrypted: https://h"),
+        ("http://hawkbit.plant", 0o600, "", 2, "unencrypted: https://hawkbit.plant, or --plain-ht"),
         ("ftp://hawkbit.plant", 0o600, "", 2, "is no address"),
         ("https://", 0o600, "", 2, "is no address"),
         ("https://127.0.0.1:9", 0o644, "", 2, "the token is open to others (mode 644): chmod 600"),
@@ -115,6 +115,34 @@ def test_what_would_give_the_token_away_or_is_mistyped_is_refused(
     assert main(["updater", "hawkbit", *place, "--root", str(line.root / root)]) == code
     assert words in capsys.readouterr().err
     assert not (line.root / "typo").exists()
+
+
+def test_plain_http_is_taken_where_it_was_asked_for_and_warned_of(
+    line: Line, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    place = ["--url", "http://127.0.0.2:9", "--id", TARGET, "--token-file", str(token), "--once"]
+    words = ["updater", "hawkbit", *place, "--root", str(line.root)]
+    assert (main(words), caplog.text) == (2, "")
+    assert main([*words, "--plain-http"]) == 4
+    assert "the token goes to http://127.0.0.2:9 unencrypted" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "no certificate"])
+def test_an_authority_that_cannot_be_used_is_no_server_that_is_away(
+    line: Line, tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token, ca = tmp_path / "token", tmp_path / "ca.pem"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    if content is not None:
+        ca.write_bytes(content)
+    place = ["--url", "https://127.0.0.1:9", "--id", TARGET, "--token-file", str(token)]
+    words = ["updater", "hawkbit", *place, "--ca", str(ca), "--root", str(line.root), "--once"]
+    assert main(words) == 2
+    assert f"{ca}: the certificate of the authority cannot be used" in capsys.readouterr().err
 
 
 def test_a_download_goes_on_where_it_was_cut(line: Line, hawkbit: Hawkbit) -> None:
