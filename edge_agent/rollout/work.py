@@ -67,13 +67,16 @@ class Work:
     def give_up(self, taken: Taken, reason: str = OVERTAKEN) -> bool:
         """End the update of `taken` where one is at work: the bundle of before is back.
 
-        Whether it has ended; False where the way back must be tried again.
+        Whether it has ended; False where the way back must be tried again. The candidate may come
+        again, unless it failed here before: that another one came is no verdict about it.
         """
         journal = journal_of(self._station.root)
         if journal is None or journal.candidate != taken.candidate or journal.state in ENDS:
             return True
         with opened(self._station) as machine:
             after = machine.abort(reason)
+            if after is not None and after.state in ENDS and after.reason == reason:
+                machine.pardon(after)
         return after is None or after.state in ENDS
 
     def _begun(self, taken: Taken) -> Taken:

@@ -130,10 +130,15 @@ class UpdateMachine:
         return self._move(learned, row.then, learned.reason)
 
     def abort(self, reason: str) -> Journal | None:
-        """Give the candidate up by a person's word; from the switch on, return first."""
+        """Give the candidate up by a person's word; from the switch on, return first.
+
+        One that is on its way back by a failure keeps the reason of that.
+        """
         journal = read_journal(self._folder)
         if journal is None or journal.state in ENDS:
             return journal
+        if journal.state == "roll_back":
+            return self.run()
         otherwise = ROWS[journal.state].otherwise
         self._move(journal, "quarantine" if otherwise == "refused" else otherwise, reason)
         return self.run()

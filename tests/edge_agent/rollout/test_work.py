@@ -13,7 +13,7 @@ from deploy.signing.release import release_bundles
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.rollout.taken import Taken, read_taken, taken_after
 from edge_agent.rollout.work import MOST_TRIES, Work, current
-from edge_agent.update.bundle_update import candidate_of, journal_of, opened
+from edge_agent.update.bundle_update import candidate_of, journal_of, opened, quarantine_of
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import JOURNAL
 from edge_agent.update.station_key import public_keys
@@ -172,6 +172,8 @@ def test_an_update_that_is_given_up_after_the_last_try_is_not_at_work(line: Line
     after, journal = Work(line.station(), line.source()).go_on(last), journal_of(line.root)
     assert journal is not None
     assert (after.ended, journal.state) == ("failed", "quarantine")
+    shutil.move(line.folder / "away", line.workshop.folder / "releases")
+    assert Work(line.station(), line.source()).go_on(taken).ended == "done"
 
 
 def test_a_kill_between_any_two_steps_is_gone_on_with(line: Line) -> None:
@@ -208,3 +210,25 @@ def test_a_newer_desired_state_ends_what_an_older_one_began(line: Line) -> None:
     journal = journal_of(line.root)
     assert journal is not None
     assert (journal.state, journal.reason) == ("quarantine", "another desired state came")
+    assert Work(line.station(), line.source()).go_on(taken).ended == "done"
+
+
+def test_a_candidate_that_failed_before_another_desired_state_came_stays_given_up(
+    line: Line,
+) -> None:
+    def step(name: str) -> None:
+        if name == "roll_back":
+            raise KeyboardInterrupt
+
+    line.bad.add("1.1.0")
+    taken = taken_of(line, "1.1.0")
+    with pytest.raises(KeyboardInterrupt):
+        Work(line.station(), line.source(), step).go_on(taken)
+    begun = read_taken(line.root)
+    assert begun is not None
+    work = Work(line.station(), line.source())
+    assert work.give_up(begun)
+    assert version(line) == "1.0.0"
+    (why,) = {one.reason for one in quarantine_of(line.root).given_up.values()}
+    assert "disarms the station" in why
+    assert "was given up" in work.go_on(taken).reason
