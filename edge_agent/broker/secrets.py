@@ -31,6 +31,6 @@ def check_secret(what: str, path: Path) -> Iterator[CheckResult]:
         found = path.stat()
     except OSError:
         return  # that it cannot be read is said where it is read
-    if is_open(found, group_of_root=True):
+    if is_open(path, found):
         detail = f"{path} is open to other users of this machine"
         yield CheckResult(what, "WARN", detail, f"chmod o-rwx,g-w {path}; best: chmod 600 {path}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError
 
-OTHERS, GROUP, GROUP_WRITES = stat.S_IRWXO, stat.S_IRWXG, stat.S_IWGRP
+CONTAINER_SECRETS = Path("/run/secrets")
+"""Here Docker and Podman hand secrets over, which anybody in the container may read (mode 444)."""
 WRITE_IT = "write it there, readable by this user only (chmod 600)"
 
 
@@ -24,7 +25,7 @@ def read_secret(path: Path, what: str, cure: str = WRITE_IT) -> bytes:
         raise ConfigError(
             f"{what} cannot be read ({error.strerror or error})", where=str(path), cure=cure
         ) from error
-    if is_open(found):
+    if is_open(path, found):
         raise _open_to_others(path, found, what)
     return payload
 
@@ -49,26 +50,27 @@ def refuse_open(path: Path, what: str) -> None:
         found = path.stat()
     except (OSError, ValueError):
         return
-    if is_open(found):
+    if is_open(path, found):
         raise _open_to_others(path, found, what)
 
 
-def is_open(found: os.stat_result, *, group_of_root: bool = False) -> bool:
-    """Whether other users may read the file, or their group may change it.
+def is_open(path: Path, found: os.stat_result) -> bool:
+    """Whether other users may read the file at `path`, or their group may change it.
 
-    A group may read what root owns: so root hands a secret to a service. group_of_root: also where
-    root itself asks, about the secrets of such a service. A pipe is no file.
+    A group may read what root owns: so root hands a secret to a service (libpq takes keys by the
+    same rule). A pipe is no file, and a container is one user's.
     """
     if os.name != "posix" or not stat.S_ISREG(found.st_mode):
         return False
-    by_root = found.st_uid == 0 and (group_of_root or os.geteuid() != 0)
-    closed = OTHERS | (GROUP_WRITES if by_root else GROUP)
-    return bool(found.st_mode & closed)
+    groups = stat.S_IWGRP | stat.S_IXGRP if found.st_uid == 0 else stat.S_IRWXG
+    if not found.st_mode & (stat.S_IRWXO | groups):
+        return False
+    return not path.resolve().is_relative_to(CONTAINER_SECRETS)
 
 
 def _open_to_others(path: Path, found: os.stat_result, what: str) -> ConfigError:
     return ConfigError(
         f"{what} is open to others (mode {stat.S_IMODE(found.st_mode):o})",
         where=str(path),
-        cure=f"chmod 600 {path}",
+        cure=f"chmod 600 {path} (on a FAT stick that does nothing: copy it to this machine's disk)",
     )

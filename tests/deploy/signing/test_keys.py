@@ -58,8 +58,8 @@ def test_a_pass_phrase_encrypts_every_key(tmp_path: Path) -> None:
     phrase = tmp_path / "phrase"
     phrase.write_text("open the line\n")
     words = ["--passphrase-file", str(phrase)]
-    phrase.chmod(0o640)
-    with pytest.raises(ConfigError, match=r"the pass phrase is open to others \(mode 640\): chmod"):
+    phrase.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"the pass phrase is open to others \(mode 644\): chmod"):
         first_line(phrase, "the pass phrase")
     phrase.chmod(0o600)
     assert main(["keys", "init", str(tmp_path / "keys"), *words]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core import secret_file
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.secret_file import is_open, read_secret, refuse_open, secret_line
 
@@ -47,21 +48,34 @@ def _status(mode: int, owner: int) -> os.stat_result:
     ("mode", "owner", "is_one"),
     [
         (0o640, 0, False),
+        (0o440, 0, False),
         (0o660, 0, True),
         (0o644, 0, True),
         (0o640, 1000, True),
         (0o600, 1000, False),
     ],
-    ids=["root gives it", "its group writes", "all", "a person's group", "a person"],
+    ids=["root gives it", "systemd gives it", "its group writes", "all", "a group", "a person"],
 )
 def test_root_may_give_a_secret_to_the_group_of_a_service(
-    mode: int, owner: int, is_one: bool
+    tmp_path: Path, mode: int, owner: int, is_one: bool
 ) -> None:
-    assert is_open(_status(stat.S_IFREG | mode, owner), group_of_root=True) is is_one
+    assert is_open(tmp_path / "secret", _status(stat.S_IFREG | mode, owner)) is is_one
 
 
-def test_a_pipe_is_no_file_that_lies_open() -> None:
-    assert not is_open(_status(stat.S_IFIFO | 0o644, 1000))
+def test_a_secret_of_a_container_is_as_the_engine_hands_it_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path, b"s3cret", 0o444)
+    link = tmp_path / "elsewhere"
+    link.symlink_to(path)
+    with pytest.raises(ConfigError, match=r"open to others \(mode 444\)"):
+        secret_line(link, "the token")
+    monkeypatch.setattr(secret_file, "CONTAINER_SECRETS", tmp_path.resolve())
+    assert secret_line(link, "the token") == "s3cret"
+
+
+def test_a_pipe_is_no_file_that_lies_open(tmp_path: Path) -> None:
+    assert not is_open(tmp_path / "pipe", _status(stat.S_IFIFO | 0o644, 1000))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"], ids=["empty", "no line", "no text"])
