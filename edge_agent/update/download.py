@@ -62,7 +62,7 @@ class Download:
             try:
                 found = self._fetched(folder, part, artifact)
             except OSError as error:
-                if error.errno == errno.ENOSPC:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     folder.remove(part)  # the journals need the room more
                 raise
             if found != artifact.hashes.sha256:

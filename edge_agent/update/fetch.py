@@ -39,7 +39,10 @@ METADATA_S = 900.0
 """The longest that all metadata of one release takes, however many files it has: enough for a
 megabyte and dozens of connections over a modem."""
 METADATA = "metadata/"
-AWAY = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN)
+AWAY = (
+    *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ETIMEDOUT),
+)
 """What the kernel says of a stick that was drawn, and of a share whose server is away."""
 PLACE = re.compile(
     r"([a-z0-9][a-z0-9-]{0,31})/([a-z0-9][a-z0-9_-]{0,62})-(\d+\.\d+\.\d+)\.(bundle|wheels)"
