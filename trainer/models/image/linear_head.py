@@ -93,10 +93,12 @@ def regress(
 ) -> Head:
     """Fit the head on all rows; a label without a training input is never the answer.
 
-    features: one (N, F) for each layer; targets, weights: (N,).
+    features: one (N, F) for each layer; targets, weights: (N,). The ridge is reached from the
+    stronger ones, as in the choice: a weak one alone is not reached in STEPS.
     """
     rows = [features[layer] for layer in choice.layers]
-    ((kernel, bias),) = _linear(rows, targets, weights, labels, [choice.ridge], balanced, STEPS)
+    path = [*(one for one in RIDGES if one < choice.ridge), choice.ridge]
+    *_, (kernel, bias) = _linear(rows, targets, weights, labels, path, balanced, STEPS)
     ends = np.cumsum([layer.shape[1] for layer in rows])
     return Head(choice.layers, choice.ridge, np.split(kernel, ends[:-1]), bias)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from trainer.console.progress import SilentProgress
-from trainer.models.image.linear_head import Choice, choose, regress
+from trainer.models.image import linear_head
+from trainer.models.image.linear_head import RIDGES, Choice, choose, regress
+from trainer.models.layers.softmax import standardised
 
 RNG = np.random.default_rng(0)
 TARGETS = np.repeat([0, 1, 2], 40)
@@ -73,3 +76,27 @@ def test_more_features_than_rows_change_nothing_but_the_work() -> None:
     np.testing.assert_allclose(
         wide @ short.kernels[0] + short.bias, wide @ twice.kernels[0] + twice.bias, atol=0.02
     )
+
+
+def test_a_weak_penalty_is_solved_from_the_stronger_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a hundred steps as low an objective as Newton's method of scikit-learn reaches, of
+    features that differ by a thousand times in what they tell.
+    """
+    monkeypatch.setattr(linear_head, "STEPS", 100)
+    random = np.random.default_rng(3)
+    causes = random.normal(size=(150, 12)) * np.geomspace(1, 1e-3, 12)
+    rows = (causes @ random.normal(size=(12, 400))).astype(np.float32)
+    targets = (causes @ np.geomspace(1, 1e3, 12) + random.normal(size=150) > 0).astype(np.int64)
+    head = regress([rows], targets, np.ones(150), 2, Choice((0,), RIDGES[-1]), False)
+    even, _, spread = standardised([rows])
+    reference = LogisticRegression(C=2 * RIDGES[-1], solver="newton-cholesky", max_iter=1000)
+    reference.fit(even.astype(np.float64), targets)
+    own = np.diff(head.kernels[0] * spread[:, None], axis=1)[:, 0]
+    logits = np.diff(rows @ head.kernels[0] + head.bias, axis=1)[:, 0]
+
+    def objective(slopes: NDArray[np.floating], logits: NDArray[np.floating]) -> float:
+        losses = np.logaddexp(0, np.where(targets == 1, -logits, logits))
+        return float(losses.sum() + (slopes**2).sum() / (4 * RIDGES[-1]))
+
+    best = objective(reference.coef_[0], reference.decision_function(even))
+    assert objective(own, logits) <= 1.05 * best
