@@ -7,17 +7,26 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs, add_verb
+from edge_agent.contracts.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deploy.image.two_systems import Signer
 
 EXAMPLES = """examples:
   lineside-deploy image appliance.img --wheels wheels --dry-run
   lineside-deploy image appliance.img --wheels wheels
+  lineside-deploy image appliance.img --wheels wheels --rauc press --cert cert.pem --key key.pem
   lineside-deploy flash appliance.img /dev/sdb --os-list appliance.os_list.json \\
       --bmap appliance.bmap --station station.toml --board board.toml --trust keys/root.json
 
 As root. For arm64 boards with UEFI, and QEMU's `virt`. The root is read-only; what a station writes
 lies on a partition of its own, which grows with the card.
+
+--rauc makes an image of two systems, of which RAUC writes the one that does not run, for boards of
+this kind; --cert is what these take bundles by. With --key, OUT.raucb is the bundle of this system.
 """
 
 
@@ -30,6 +39,13 @@ def register(verbs: Verbs) -> None:
     image.add_argument("--wheels", type=Path, required=True, metavar="DIR", help=wheels)
     image.add_argument("--suite", default="bookworm", help="of Debian (bookworm)")
     image.add_argument("--mirror", default="", metavar="URL", help="of Debian's packages")
+    image.add_argument("--rauc", metavar="COMPATIBLE", help="two systems, updated by RAUC")
+    image.add_argument("--cert", type=Path, metavar="FILE", help="of RAUC's signature")
+    signs = "of RAUC's signature; writes OUT.raucb, too"
+    image.add_argument("--key", type=Path, metavar="FILE", help=signs)
+    image.add_argument(
+        "--keyring", type=Path, metavar="FILE", help="what boards check RAUC's bundles by (--cert)"
+    )
     image.add_argument("--dry-run", action="store_true", help="check everything, build nothing")
     image.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
@@ -37,12 +53,16 @@ def register(verbs: Verbs) -> None:
 def _image(args: argparse.Namespace) -> int:
     from deploy.image.build import build_image, checked_recipe
 
-    recipe = checked_recipe(args.wheels, args.suite, args.mirror, args.out)
+    keyring, signer = _rauc(args)
+    boards = (args.rauc or "", keyring)
+    recipe = checked_recipe(
+        args.wheels, args.suite, args.mirror, args.out, boards=boards, bundles=signer is not None
+    )
     if args.dry_run:
         found = {"dry_run": True, "image": str(args.out), "wheels": len(recipe.wheels)}
         print(json.dumps(found) if args.json else f"{args.out}: can be built; nothing was written")
         return 0
-    built = build_image(recipe, args.out, _say)
+    built = build_image(recipe, args.out, _say, signer)
     rows = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(built).items()
@@ -54,6 +74,26 @@ def _image(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _rauc(args: argparse.Namespace) -> tuple[Path | None, Signer | None]:
+    """The certificates by which a board of two systems takes bundles, and who signs one now."""
+    from deploy.image.two_systems import Signer
+
+    if not args.rauc:
+        for name in ("cert", "key", "keyring"):
+            if getattr(args, name):
+                cure = "name the kind of board with --rauc, or leave it out"
+                raise ConfigError("is of an image of two systems", where=f"--{name}", cure=cure)
+        return None, None
+    keyring = args.keyring or args.cert
+    if keyring is None or (args.key and not args.cert):
+        cure = "name --cert, whose key signs them; --keyring, where an authority signed it"
+        raise ConfigError("bundles of RAUC are signed", where="--rauc", cure=cure)
+    if args.key and not args.key.is_file():
+        cure = "name the key of --cert; no minutes are spent on an image without its bundle"
+        raise ConfigError("is no file", where=str(args.key), cure=cure)
+    return keyring, Signer(args.cert, args.key) if args.key else None
 
 
 def _say(text: str) -> None:

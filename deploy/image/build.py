@@ -8,54 +8,83 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from deploy.flash.boot_files import WHEELS_SHA256, wheel_files
+from deploy.image import grub
 from deploy.image.block_map import block_map
 from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
-from deploy.image.layout import Layout, layout_for, partition_table
+from deploy.image.layout import Layout, layout_for, write_table
 from deploy.image.tree import Recipe, build_tree
+from deploy.image.two_systems import Signer, read_two_systems, system_version, write_update
 from deploy.image.workstation import check_workstation
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.core.files import write_atomic
 
 LOADER = "usr/lib/systemd/boot/efi/systemd-bootaa64.efi"
+LOADER_PLACE = "EFI/BOOT/BOOTAA64.EFI"
 COMMAND_LINE = "root=PARTUUID={root} ro quiet panic=30"
 """A kernel that cannot go on starts again; the console is the one that the board names."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """The files of a finished image, its size in bytes and its sha256."""
+    """The files of a finished image, its size in bytes and its sha256.
+
+    update: RAUC's bundle of its system, where one was asked for.
+    """
 
     image: Path
     os_list: Path
     bmap: Path
     size_bytes: int
     sha256: str
+    update: Path | None = None
 
 
-def read_recipe(wheels: Path, suite: str, mirror: str) -> Recipe:
-    """The recipe; raises ConfigError where wheels are missing."""
+def read_recipe(
+    wheels: Path, suite: str, mirror: str, *, rauc: str = "", keyring: Path | None = None
+) -> Recipe:
+    """The recipe; raises ConfigError where wheels are missing.
+
+    rauc, keyring: the kind of board whose bundles of RAUC a system takes, and whose signature; none
+    for an image of one system.
+    """
     files = wheel_files(wheels)
     name = files.pop(WHEELS_SHA256)
     paths = (path for path in files.values() if isinstance(path, Path))
-    return Recipe(suite, mirror, tuple(paths), name.decode() if isinstance(name, bytes) else "")
+    chosen = tuple(paths)
+    two = None
+    if keyring is not None:
+        two = read_two_systems(rauc, keyring, system_version(chosen, datetime.now(UTC)))
+    return Recipe(suite, mirror, chosen, name.decode() if isinstance(name, bytes) else "", two)
 
 
-def checked_recipe(wheels: Path, suite: str, mirror: str, out: Path) -> Recipe:
+def checked_recipe(
+    wheels: Path,
+    suite: str,
+    mirror: str,
+    out: Path,
+    *,
+    boards: tuple[str, Path | None] = ("", None),
+    bundles: bool = False,
+) -> Recipe:
     """The recipe of `out`, where nothing is in the way of building it.
 
+    boards: `rauc` and `keyring` of read_recipe. bundles: whether RAUC's bundle is asked for, too.
     Raises ConfigError that names everything that is, or the one error.
     """
     faults: list[LinesideError] = []
     recipe = None
     try:
-        recipe = read_recipe(wheels, suite, mirror)
+        recipe = read_recipe(wheels, suite, mirror, rauc=boards[0], keyring=boards[1])
     except LinesideError as error:
         faults.append(error)
-    for check in (lambda: check_out(out), lambda: check_workstation(out.parent)):
+    room = partial(check_workstation, out.parent, bundles=bundles)
+    for check in (partial(check_out, out), room):
         try:
             check()
         except LinesideError as error:
@@ -68,20 +97,29 @@ def checked_recipe(wheels: Path, suite: str, mirror: str, out: Path) -> Recipe:
     return recipe
 
 
-def build_image(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Built:
+def build_image(
+    recipe: Recipe, out: Path, say: Callable[[str], None], signer: Signer | None = None
+) -> Built:
     """Build `out`, its list of images and its block map; raises ConfigError, StorageError.
 
-    `out` appears when it is whole: an image of before stays until then.
+    `out` appears when it is whole: an image of before stays until then. signer: of RAUC's bundle,
+    which is written beside it where the image is one of two systems.
     """
     check_out(out)
-    check_workstation(out.parent)
+    check_workstation(out.parent, bundles=signer is not None)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".lineside-image-") as workshop:
         folder = Path(workshop)
         root, state = build_tree(recipe, folder, say)
         say("the partitions")
         image = folder / out.name
-        assemble(image, root, state, secrets.randbits(32) or 1)
+        systems = 1 if recipe.two is None else 2
+        layout = assemble(image, root, state, secrets.randbits(32) or 1, systems=systems)
         built = write_papers(image, out, recipe.suite)
+        if recipe.two is not None and signer is not None:
+            say("RAUC's bundle of the system")
+            update = out.with_suffix(".raucb")
+            write_update(image, layout.system, update, recipe.two, signer)
+            built = replace(built, update=update)
         image.replace(out)
         return built
 
@@ -93,20 +131,22 @@ def check_out(out: Path) -> None:
         raise ConfigError("no image can be written there", where=str(out), cure=cure)
 
 
-def assemble(image: Path, root: Path, state: Path, disk_id: int) -> Layout:
-    """Write the partitions of `root` and `state` to `image`; kernel and initramfs leave `root`.
+def assemble(image: Path, root: Path, state: Path, disk_id: int, *, systems: int = 1) -> Layout:
+    """Write the partitions of `root` and `state` to `image`.
 
-    disk_id: by which the kernel finds the disk; each build has its own, not 0.
+    Of one system, kernel and initramfs leave `root` for the boot partition. disk_id: by which the
+    kernel finds the disk; each build has its own, not 0.
     """
-    kernel, initramfs = root / "boot/vmlinuz", root / "boot/initrd.img"
-    layout = layout_for(tree_bytes(root), disk_id)
-    with image.open("wb") as stream:
-        stream.write(partition_table(layout))
-        stream.truncate(layout.image_bytes)
-    make_boot(image, layout.boot, boot_files(layout, root, kernel, initramfs))
-    kernel.unlink()
-    initramfs.unlink()
-    make_root(image, layout.root, root)
+    layout = layout_for(tree_bytes(root), disk_id, systems=systems)
+    write_table(image, layout)
+    if systems == 1:
+        kernel, initramfs = root / "boot/vmlinuz", root / "boot/initrd.img"
+        make_boot(image, layout.boot, boot_files(layout, root, kernel, initramfs))
+        kernel.unlink()
+        initramfs.unlink()
+    else:
+        make_boot(image, layout.boot, {LOADER_PLACE: root / grub.LOADER, **grub.grub_files(layout)})
+    make_root(image, layout.system, root)
     make_state(image, layout.state, state)
     return layout
 
@@ -118,7 +158,7 @@ def boot_files(
     line = COMMAND_LINE.format(root=layout.partition_uuid(2))
     entry = f"title Lineside\nlinux /vmlinuz\ninitrd /initrd.img\noptions {line}\n"
     return {
-        "EFI/BOOT/BOOTAA64.EFI": root / LOADER,
+        LOADER_PLACE: root / LOADER,
         "loader/loader.conf": b"timeout 0\ndefault lineside.conf\n",
         "loader/entries/lineside.conf": entry.encode(),
         "vmlinuz": kernel,

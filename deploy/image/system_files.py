@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +26,12 @@ PLACES = {
 }
 """Path in the image -> file of deploy/image/system, mode."""
 
+TWO_SYSTEMS = {
+    "usr/lib/lineside/system-good.sh": ("system-good.sh", 0o755),
+    "etc/systemd/system/lineside-system-good.service": ("lineside-system-good.service.in", 0o644),
+}
+"""The same of an image that is one of two systems."""
+
 
 def system_file(name: str) -> str:
     """The text of a file of deploy/image/system."""
@@ -33,9 +40,14 @@ def system_file(name: str) -> str:
 
 def write_system_files(root: Path) -> None:
     """Write every file below `root`, an image's root folder, and the agent's unit."""
-    for place, (name, mode) in PLACES.items():
-        _write(root / place, system_file(name), mode)
+    write_files(root, PLACES)
     _write(root / "etc/systemd/system" / NAME, unit_text(), 0o644)
+
+
+def write_files(root: Path, places: Mapping[str, tuple[str, int]]) -> None:
+    """Write the files of a table, as PLACES is one, below `root`."""
+    for place, (name, mode) in places.items():
+        _write(root / place, system_file(name), mode)
 
 
 def _write(path: Path, text: str, mode: int) -> None:

@@ -11,6 +11,8 @@ from deploy.flash.boot_files import AGENT_SCRIPT, script_text
 from deploy.image.environment import HOME, install_agent
 from deploy.image.initramfs import write_initramfs
 from deploy.image.system_files import system_file, write_system_files
+from deploy.image.two_systems import PACKAGES as TWO_SYSTEMS_PACKAGES
+from deploy.image.two_systems import TwoSystems, write_two_systems
 from deploy.image.workstation import run_tool
 
 PACKAGES = (
@@ -26,13 +28,15 @@ WRITABLE = ("var", "home", "root")
 class Recipe:
     """What the tree is made of. suite: of Debian; mirror: empty for that of the workstation.
 
-    wheels_sha256: the name of the set of wheels, by which a later one is told from it.
+    wheels_sha256: the name of the set of wheels, by which a later one is told from it. two: of an
+    image that is one of two systems.
     """
 
     suite: str
     mirror: str
     wheels: tuple[Path, ...]
     wheels_sha256: str
+    two: TwoSystems | None = None
 
 
 def build_tree(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> tuple[Path, Path]:
@@ -48,6 +52,8 @@ def build_tree(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> tupl
 def configure_tree(root: Path, recipe: Recipe) -> None:
     """Make an appliance of a Debian tree: system files, the agent's environment, the initramfs."""
     write_system_files(root)
+    if recipe.two is not None:
+        write_two_systems(root, recipe.two)
     install_agent(root, recipe.wheels)
     (root / HOME / "wheels.sha256").write_text(f"{recipe.wheels_sha256}\n")
     scripts = {"configure.sh": system_file("configure.sh").encode()}
@@ -82,7 +88,8 @@ def _bootstrap(recipe: Recipe, folder: Path, root: Path) -> None:
         "--architectures=arm64",
     ]
     words += ['--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"']
-    words += [f"--dpkgopt={options}", "--dpkgopt=force-unsafe-io", f"--include={PACKAGES}"]
+    packages = PACKAGES if recipe.two is None else f"{PACKAGES},{TWO_SYSTEMS_PACKAGES}"
+    words += [f"--dpkgopt={options}", "--dpkgopt=force-unsafe-io", f"--include={packages}"]
     places = [recipe.mirror] if recipe.mirror else []
     run_tool([*words, recipe.suite, str(root), *places], "Debian cannot be installed", INITRD="No")
 

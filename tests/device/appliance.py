@@ -13,6 +13,7 @@ from tests.rig.kernel import RigError, cache_folder, run_tool
 
 REPO = Path(__file__).parents[2]
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
+COMPATIBLE = "press"
 SOURCES = ("edge_agent", "deploy")
 """What of this tree lies in the image: the agent, and what makes the image."""
 
@@ -24,15 +25,45 @@ def build_appliance() -> Path:
     """
     if "LINESIDE_APPLIANCE" in os.environ:
         return Path(os.environ["LINESIDE_APPLIANCE"])
+    return _built("appliance.img")
+
+
+def build_two_systems() -> tuple[Path, Path]:
+    """An image of two systems for boards of the kind COMPATIBLE, and the certificate of its keyring
+    with `signer.key` beside it; as build_appliance, from the variable LINESIDE_TWO_SYSTEMS.
+    """
+    if "LINESIDE_TWO_SYSTEMS" in os.environ:
+        image = Path(os.environ["LINESIDE_TWO_SYSTEMS"])
+        return image, image.with_name("signer.pem")
+    cert = _room() / "signer.pem"
+    if not cert.exists():
+        make_signer(cert)
+    return _built("two.img", "--rauc", COMPATIBLE, "--cert", str(cert)), cert
+
+
+def make_signer(cert: Path) -> None:
+    """A development certificate of RAUC's bundles, and its key beside it."""
+    text = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -batch"
+    words = [*text.split(), "-subj", "/CN=plant", "-keyout", str(cert.with_suffix(".key"))]
+    run_tool([*words, "-out", str(cert)], cert.parent, "no certificate")
+
+
+def _room() -> Path:
+    """The folder of this tree in the cache."""
     room = cache_folder() / "appliance" / _tree_sha256()[:16]
-    image = room / "appliance.img"
+    room.mkdir(parents=True, exist_ok=True)
+    return room
+
+
+def _built(name: str, *options: str) -> Path:
+    room = _room()
+    image = room / name
     if image.exists():
         return image
     if os.geteuid() != 0:
         raise RigError("a root file system is made by root only")
-    room.mkdir(parents=True, exist_ok=True)
     wheels = _wheels(room)
-    words = [sys.executable, "-m", "deploy", "image", str(image), "--wheels", str(wheels)]
+    words = [sys.executable, "-m", "deploy", "image", str(image), "--wheels", str(wheels), *options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode == 2:
         raise RigError(f"no image can be built: {done.stderr.strip()}")

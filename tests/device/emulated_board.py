@@ -31,10 +31,10 @@ HOST = "10.0.2.2"
 class EmulatedBoard:
     """A board with `card` in it. ssh_port: where its SSH is reached on this machine.
 
-    barrier: the light barrier at its pin BARRIER_LINE.
+    barrier: the light barrier at its pin BARRIER_LINE. stick: a file that is its second disk.
     """
 
-    def __init__(self, card: Path, folder: Path) -> None:
+    def __init__(self, card: Path, folder: Path, stick: Path | None = None) -> None:
         if shutil.which("qemu-system-aarch64") is None:
             raise RigError("no qemu-system-aarch64: apt install qemu-system-arm")
         if not FIRMWARE.exists():
@@ -42,6 +42,7 @@ class EmulatedBoard:
         self.ssh_port = free_port()
         self.barrier = LightBarrier(folder, BARRIER_LINE)
         self._card = card
+        self._stick = stick
         self._folder = folder
         self._boots = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,9 +73,16 @@ class EmulatedBoard:
             "-drive", f"if=none,id=card,format=raw,file={self._card},cache=writeback",
             "-device", "virtio-blk-pci,drive=card", "-netdev", forward,
             "-device", "virtio-net-pci,netdev=n,romfile=", "-device", "virtio-rng-pci",
-            *self.barrier.words,
+            *self.barrier.words, *self._second_disk,
         ]  # fmt: skip
         self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+
+    @property
+    def _second_disk(self) -> list[str]:
+        if self._stick is None:
+            return []
+        drive = f"if=none,id=stick,format=raw,readonly=on,file={self._stick}"
+        return ["-drive", drive, "-device", "virtio-blk-pci,drive=stick"]
 
     def cut_power(self) -> None:
         """What was not flushed to the card is lost with the board's memory."""

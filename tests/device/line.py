@@ -160,11 +160,11 @@ def new_line(folder: Path, plant: Plant, board: EmulatedBoard) -> Line:
     return Line(folder, workshop, plant, board, folder / "card.img", ssh)
 
 
-def flash_and_boot(one: Line, image: Path) -> None:
+def flash_and_boot(one: Line, image: Path, card_bytes: int = CARD_BYTES) -> None:
     """From an empty card to the first verdict on the broker; facts: flashed_s, verdict_s, first."""
     bundle = one.workshop.signed("1.0.0")
     with one.card.open("wb") as stream:
-        stream.truncate(CARD_BYTES)
+        stream.truncate(card_bytes)
     began = time.monotonic()
     _flash(one, image, bundle)
     one.facts["flashed_s"] = time.monotonic() - began

@@ -15,6 +15,11 @@ systemctl disable wpa_supplicant
 # Nothing of the read-only root is updated in place, and no station looks for updates by itself.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer e2scrub_reap.service
+# Of two systems: one is marked good when the station works, not when systemd has started.
+if [ -f /usr/lib/lineside/system ]; then
+    systemctl mask rauc-mark-good
+    systemctl enable lineside-system-good
+fi
 mkdir -p /state /boot/firmware
 mv /boot/vmlinuz-* /boot/vmlinuz
 rm -f /vmlinuz* /initrd.img* /boot/initrd.img* /boot/System.map-*

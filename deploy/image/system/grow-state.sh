@@ -3,7 +3,12 @@
 set -eu
 device=$(findmnt -n -o SOURCE /state)
 disk=/dev/$(lsblk -n -o PKNAME "$device")
-printf ', +\n' | sfdisk --quiet --force --no-reread --no-tell-kernel -N 3 "$disk"
-partx --update --nr 3 "$disk"
+number=$(cat "/sys/class/block/${device##*/}/partition")
+# The copy of a GPT, which ends what can be used, goes to the end of this card.
+if [ "$(blkid -p -o value -s PTTYPE "$disk")" = gpt ]; then
+    sfdisk --quiet --force --no-reread --no-tell-kernel --relocate gpt-bak-std "$disk"
+fi
+printf ', +\n' | sfdisk --quiet --force --no-reread --no-tell-kernel -N "$number" "$disk"
+partx --update --nr "$number" "$disk"
 resize2fs "$device"
 touch /var/lib/lineside-grown

@@ -15,12 +15,13 @@ give_up() {
     reboot -f
 }
 
-# The disks whose table has the signature that the kernel's command line names.
+# The disks whose table has the signature that the kernel's command line names: in an MBR at byte
+# 440, in a GPT as the beginning of the disk's GUID, at byte 568.
 disks() {
     for disk in /sys/class/block/*; do
         name=${disk##*/}
         [ -e "$disk/partition" ] && continue
-        [ "$(hexdump -s 440 -n 4 -e '"%08x"' "/dev/$name" 2>/dev/null)" = "$id" ] || continue
+        [ "$(hexdump -s "$place" -n 4 -e '"%08x"' "/dev/$name" 2>/dev/null)" = "$id" ] || continue
         echo "$name"
     done
 }
@@ -35,19 +36,24 @@ partition() {
 }
 
 while read -r file; do insmod "/modules/$file" 2>/dev/null; done </modules/order
-id=$(sed 's/.*root=PARTUUID=\([0-9a-f]*\).*/\1/' /proc/cmdline)
+# The UUID of the root begins with the disk's signature and ends with the partition's number.
+uuid=$(sed 's/.*root=PARTUUID=\([0-9a-f-]*\).*/\1/' /proc/cmdline)
+id=${uuid%%-*} number=${uuid##*-}
+number=${number##*0}
+# One system in an MBR, or two in a GPT; the state is the last partition.
+case $uuid in *-*-*) place=568 last=4 ;; *) place=440 last=3 ;; esac
 tries=0 state=
 while true; do
     set -- $(disks)
     # Root and state of two cards would be mixed, and verdicts would go to the wrong one.
     [ $# -lt 2 ] || give_up "the disks $* are copies of one card ($id): leave one of them in"
-    [ $# -eq 0 ] || state=$(partition "$1" 3)
+    [ $# -eq 0 ] || state=$(partition "$1" "$last")
     [ -z "$state" ] || break
     tries=$((tries + 1))
     [ "$tries" -lt 300 ] || give_up "no disk $id"
     sleep 0.1
 done
-root=$(partition "$1" 2)
+root=$(partition "$1" "$number")
 
 mount -t ext4 -o ro "$root" /root || give_up "the root on $root cannot be mounted"
 e2fsck -p "$state" >/dev/null 2>&1
@@ -56,8 +62,25 @@ mount -t ext4 -o noatime "$state" /root/state || give_up "the state on $state ca
 for name in var home root; do
     mount -o bind "/root/state/$name" "/root/$name"
 done
+# Of two systems each has what was changed in its /opt, which is the agent: an update of the agent
+# belongs to the system that it was made in, and a new system begins with its own agent.
+opt=/root/state/overlay/opt
+if [ "$last" = 4 ]; then
+    opt=$opt-$number
+    system=/root/usr/lib/lineside/system
+    if ! cmp -s "$system" "$opt/system"; then
+        rm -rf "$opt"
+        mkdir -p "$opt/upper" "$opt/work"
+        cp "$system" "$opt/system"
+    fi
+    # By these names RAUC finds the disk that was booted, whatever other disks there are.
+    mkdir -p /dev/lineside
+    ln -sf "$(partition "$1" 2)" /dev/lineside/system-a
+    ln -sf "$(partition "$1" 3)" /dev/lineside/system-b
+fi
 for name in etc opt; do
     above=/root/state/overlay/$name
+    [ "$name" = etc ] || above=$opt
     mount -t overlay -o "lowerdir=/root/$name,upperdir=$above/upper,workdir=$above/work" \
         overlay "/root/$name" || give_up "/$name cannot be laid over"
 done

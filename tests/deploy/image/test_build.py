@@ -13,7 +13,9 @@ from deploy.__main__ import main
 from deploy.flash.bmap import read_bmap
 from deploy.flash.boot_partition import BootPartition
 from deploy.flash.os_list import find_entry
+from deploy.image import grub
 from deploy.image.build import LOADER, assemble, write_papers
+from deploy.image.layout import MIB
 from deploy.image.tree import split_state
 
 
@@ -41,6 +43,32 @@ def test_an_assembled_image_has_loader_kernel_root_and_papers(tmp_path: Path) ->
     found = find_entry(papers.os_list, image)
     assert (found.init_format, found.extract_sha256) == ("lineside", papers.sha256)
     assert read_bmap(papers.bmap).image_bytes == image.stat().st_size
+
+
+def test_of_two_systems_the_boot_partition_has_grub_and_the_root_its_kernel(
+    tmp_path: Path,
+) -> None:
+    if shutil.which("mcopy") is None:
+        pytest.skip("NOT TESTED: mtools is not installed")
+    root, image = tmp_path / "tree", tmp_path / "a.img"
+    for name in (grub.LOADER, "boot/vmlinuz", "boot/initrd.img", "var/log/x"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    for name in ("home", "root"):
+        (root / name).mkdir()
+    layout = assemble(image, root, split_state(root, tmp_path / "state"), 0x1234ABCD, systems=2)
+    boot = BootPartition(str(image), layout.boot.start)
+    assert boot.read("EFI/BOOT/BOOTAA64.EFI") == grub.LOADER.encode()
+    assert b"load_env" in boot.read("EFI/debian/grub.cfg")
+    words = ["/usr/sbin/debugfs", "-R", "cat /boot/vmlinuz", f"{image}?offset={layout.root.start}"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert said == "boot/vmlinuz"
+    words = ["blkid", "-p", "-o", "value", "-s", "LABEL", "-O", str(layout.state.start), str(image)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "state\n"
+    assert layout.spare is not None
+    with image.open("rb") as stream:
+        stream.seek(layout.spare.start)
+        assert not any(stream.read(MIB)), "RAUC writes the other one"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.image.initramfs import MODULES, write_initramfs
+from deploy.image.layout import MIB, Layout, layout_for
 from deploy.image.system_files import system_file
 from edge_agent.contracts.core.errors import StorageError
 
@@ -74,22 +75,23 @@ def test_the_first_program_is_one_that_a_shell_can_read() -> None:
     assert done.returncode == 0
 
 
+ID = 0xA0000001
 FIND = """
 set -e
 mount -t tmpfs tmpfs /sys/class/block
 mkdir /sys/class/block/sda /sys/class/block/sdb {folder}/dev
 for disk in sda sdb; do
-    for number in 2 3; do
+    for number in 2 3 4; do
         mkdir -p "/sys/class/block/$disk/$disk$number" "/sys/class/block/$disk$number"
         echo "$number" | tee "/sys/class/block/$disk/$disk$number/partition" \\
             >"/sys/class/block/$disk$number/partition"
     done
 done
-(head -c 440 /dev/zero; printf '\\001\\000\\000\\240') >{folder}/dev/sda
+(head -c {place} /dev/zero; printf '\\001\\000\\000\\240') >{folder}/dev/sda
 cp {folder}/dev/{copied} {folder}/dev/sdb || true
 mount --bind {folder}/dev /dev
 give_up() {{ echo "$1"; exit; }}
-id=a0000001
+uuid={uuid}
 {found}
 echo "$root $state"
 """
@@ -97,17 +99,33 @@ echo "$root $state"
 
 @pytest.mark.parametrize(
     ("copied", "said"),
-    [("absent", "/dev/sda2 /dev/sda3"), ("sda", "the disks sda sdb are copies of one card")],
+    [("absent", "{root} {state}"), ("sda", "the disks sda sdb are copies of one card")],
+)
+@pytest.mark.parametrize(
+    ("layout", "number", "state", "place"),
+    [
+        (layout_for(MIB, ID), 2, 3, 440),
+        (layout_for(MIB, ID, systems=2), 2, 4, 568),
+        (layout_for(MIB, ID, systems=2), 3, 4, 568),
+    ],
+    ids=["one system", "system A of two", "system B of two"],
 )
 def test_root_and_state_are_of_one_disk_and_a_copy_of_it_is_refused(
-    copied: str, said: str, tmp_path: Path
+    layout: Layout, number: int, state: int, place: int, copied: str, said: str, tmp_path: Path
 ) -> None:
     if os.geteuid() != 0 or shutil.which("hexdump") is None:
         pytest.skip("NOT TESTED: needs root and hexdump (apt install bsdextrautils)")
     text = system_file("init.sh")
     functions = text[text.index("disks() {") : text.index("while read -r file")]
-    search = text[text.index("tries=0") : text.index("mount -t ext4 -o ro")]
-    script = FIND.format(folder=tmp_path, copied=copied, found=functions + search)
+    search = text[text.index("id=${uuid") : text.index("mount -t ext4 -o ro")]
+    script = FIND.format(
+        folder=tmp_path,
+        copied=copied,
+        found=functions + search,
+        place=place,
+        uuid=layout.partition_uuid(number),
+    )
     words = ["unshare", "--mount", "sh", "-c", script]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.startswith(said), done.stderr
+    wanted = said.format(root=f"/dev/sda{number}", state=f"/dev/sda{state}")
+    assert done.stdout.startswith(wanted), done.stderr

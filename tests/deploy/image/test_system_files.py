@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from deploy.image.system_files import PLACES, system_file, write_system_files
+from deploy.image.system_files import (
+    PLACES,
+    TWO_SYSTEMS,
+    system_file,
+    write_files,
+    write_system_files,
+)
+
+ALL = {**PLACES, **TWO_SYSTEMS}
 
 
 def test_every_file_has_its_place_and_scripts_parse(tmp_path: Path) -> None:
     write_system_files(tmp_path)
-    for place, (name, mode) in PLACES.items():
+    write_files(tmp_path, TWO_SYSTEMS)
+    for place, (name, mode) in ALL.items():
         path = tmp_path / place
         assert path.stat().st_mode & 0o777 == mode
         if name.endswith(".sh"):
@@ -26,8 +35,8 @@ def test_every_file_has_its_place_and_scripts_parse(tmp_path: Path) -> None:
 
 def test_no_file_of_the_folder_is_left_out() -> None:
     folder = files("deploy") / "image" / "system"
-    named = {name for name, _ in PLACES.values()} | {
-        *("configure.sh", "dpkg.txt", "init.sh", "__init__.py"),
+    named = {name for name, _ in ALL.values()} | {
+        *("configure.sh", "dpkg.txt", "grub.txt", "init.sh", "rauc.txt", "__init__.py"),
     }
     found = {one.name for one in folder.iterdir() if one.name != "__pycache__"}
     assert found == named
@@ -37,12 +46,12 @@ def test_units_start_programs_that_the_image_has() -> None:
     """A unit's script is one of those that are put into the image."""
     texts = [
         (files("deploy") / "image" / "system" / name).read_text()
-        for name, _ in PLACES.values()
+        for name, _ in ALL.values()
         if name.endswith(".service.in")
     ]
     started = [line for text in texts for line in text.splitlines() if "/usr/lib/lineside/" in line]
-    assert len(started) == 2
-    assert all(line.split()[-1].lstrip("/") in PLACES for line in started)
+    assert len(started) == 3
+    assert all(line.split()[-1].lstrip("/") in ALL for line in started)
 
 
 LEFT = """

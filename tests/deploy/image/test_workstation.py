@@ -19,9 +19,17 @@ def test_every_lack_and_its_cure_are_in_one_message(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(workstation, "PATHS", str(tmp_path))
     with pytest.raises(ConfigError) as caught:
-        check_workstation(tmp_path, binfmt=tmp_path)
+        check_workstation(tmp_path, binfmt=tmp_path, bundles=True)
     text = str(caught.value)
-    for package in ("mmdebstrap", "arch-test", "e2fsprogs", "dosfstools", "mtools"):
+    for package in (
+        "mmdebstrap",
+        "arch-test",
+        "e2fsprogs",
+        "dosfstools",
+        "mtools",
+        "rauc",
+        "squashfs-tools",
+    ):
         assert f"apt install {package}" in text
     if platform.machine() == "x86_64":
         assert "it runs no arm64 programs" in text

@@ -1,0 +1,53 @@
+"""RAUC's bundle with a whole system: the root file system of an appliance image."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from deploy.carriers.programs import call
+
+SLOT_CLASS = "rootfs"
+"""Of both systems in the board's system.conf."""
+
+ROOT = "rootfs.ext4"
+PACKING = "-comp zstd"
+"""Words for mksquashfs; Debian's kernel unpacks it."""
+
+MANIFEST = """[update]
+compatible={compatible}
+version={version}
+
+[bundle]
+format={form}
+
+[image.{slot}]
+filename={image}
+"""
+
+
+def write_system_bundle(
+    folder: Path,
+    out: Path,
+    compatible: str,
+    version: str,
+    cert: Path,
+    key: Path,
+    *,
+    packing: str = PACKING,
+    form: str = "verity",
+) -> None:
+    """Write `out` by rauc from `folder`, which holds ROOT; raises DeviceError, StorageError.
+
+    packing: words for mksquashfs. form: RAUC's `format`; of verity the board checks each block when
+    it reads it, plain needs no device mapper.
+    """
+    text = MANIFEST.format(
+        compatible=compatible, version=version, slot=SLOT_CLASS, image=ROOT, form=form
+    )
+    (folder / "manifest.raucm").write_text(text)
+    with tempfile.TemporaryDirectory(dir=out.parent) as place:
+        new = Path(place) / out.name
+        words = ["rauc", f"--cert={cert}", f"--key={key}", f"--mksquashfs-args={packing}"]
+        call([*words, "bundle", str(folder), str(new)], "rauc squashfs-tools", "mksquashfs")
+        new.replace(out)
