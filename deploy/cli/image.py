@@ -13,7 +13,7 @@ from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deploy.image.two_systems import Signer
+    from deploy.image.two_systems import BundleSigner
 
 EXAMPLES = """examples:
   lineside-deploy image appliance.img --wheels wheels --dry-run
@@ -76,9 +76,9 @@ def _image(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rauc(args: argparse.Namespace) -> tuple[Path | None, Signer | None]:
+def _rauc(args: argparse.Namespace) -> tuple[Path | None, BundleSigner | None]:
     """The certificates by which a board of two systems takes bundles, and who signs one now."""
-    from deploy.image.two_systems import Signer
+    from deploy.image.two_systems import BundleSigner
 
     if not args.rauc:
         for name in ("cert", "key", "keyring"):
@@ -93,7 +93,7 @@ def _rauc(args: argparse.Namespace) -> tuple[Path | None, Signer | None]:
     if args.key and not args.key.is_file():
         cure = "name the key of --cert; no minutes are spent on an image without its bundle"
         raise ConfigError("is no file", where=str(args.key), cure=cure)
-    return keyring, Signer(args.cert, args.key) if args.key else None
+    return keyring, BundleSigner(args.cert, args.key) if args.key else None
 
 
 def _say(text: str) -> None:

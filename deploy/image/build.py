@@ -19,7 +19,7 @@ from deploy.image.block_map import block_map
 from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
 from deploy.image.layout import Layout, layout_for, write_table
 from deploy.image.tree import Recipe, build_tree
-from deploy.image.two_systems import Signer, read_two_systems, system_version, write_update
+from deploy.image.two_systems import BundleSigner, read_two_systems, system_version, write_update
 from deploy.image.workstation import check_workstation
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.core.files import write_atomic
@@ -98,7 +98,7 @@ def checked_recipe(
 
 
 def build_image(
-    recipe: Recipe, out: Path, say: Callable[[str], None], signer: Signer | None = None
+    recipe: Recipe, out: Path, say: Callable[[str], None], signer: BundleSigner | None = None
 ) -> Built:
     """Build `out`, its list of images and its block map; raises ConfigError, StorageError.
 

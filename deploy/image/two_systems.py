@@ -38,7 +38,7 @@ class TwoSystems:
 
 
 @dataclass(frozen=True)
-class Signer:
+class BundleSigner:
     """Who signs RAUC's bundles: a certificate and its key, files in PEM."""
 
     cert: Path
@@ -85,7 +85,9 @@ def write_two_systems(root: Path, chosen: TwoSystems) -> None:
     (root / STATE).mkdir(parents=True, exist_ok=True)
 
 
-def write_update(image: Path, system: Span, out: Path, chosen: TwoSystems, signer: Signer) -> None:
+def write_update(
+    image: Path, system: Span, out: Path, chosen: TwoSystems, signer: BundleSigner
+) -> None:
     """Write RAUC's bundle `out` of the file system at `system` of `image`.
 
     Raises DeviceError where rauc is not installed, StorageError where it fails.

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.flash.boot_partition import boot_offset
+from deploy.image.gpt import EFI_SYSTEM, LINUX
 from deploy.image.layout import MIB, NAMES, SECTOR, START, layout_for, write_table
 from deploy.image.system_files import system_file
 
@@ -26,6 +27,8 @@ def test_sfdisk_finds_four_partitions_where_they_are_and_no_fault(tmp_path: Path
         (span.start, span.size) for span in layout.spans
     ]
     assert tuple(one["name"] for one in found) == NAMES
+    kinds = [one["type"].lower() for one in found]
+    assert kinds == [EFI_SYSTEM, LINUX, LINUX, LINUX]
     assert [one["uuid"].lower() for one in found] == [layout.partition_uuid(n) for n in range(1, 5)]
     words = [SFDISK, "--verify", str(image)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -19,7 +19,7 @@ from deploy.image.layout import MIB, Span
 from deploy.image.system_files import system_file
 from deploy.image.two_systems import (
     SYSTEM,
-    Signer,
+    BundleSigner,
     TwoSystems,
     read_two_systems,
     system_version,
@@ -30,10 +30,10 @@ from edge_agent.contracts.core.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+def signer(tmp_path_factory: pytest.TempPathFactory) -> BundleSigner:
     """A development certificate."""
     folder = tmp_path_factory.mktemp("signer")
-    one = Signer(folder / "cert.pem", folder / "key.pem")
+    one = BundleSigner(folder / "cert.pem", folder / "key.pem")
     text = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -batch"
     words = [*text.split(), "-subj", "/CN=plant", "-keyout", str(one.key), "-out", str(one.cert)]
     subprocess.run(words, check=True, capture_output=True)
@@ -41,12 +41,12 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 
 
 @pytest.fixture
-def chosen(signer: Signer) -> TwoSystems:
+def chosen(signer: BundleSigner) -> TwoSystems:
     return read_two_systems("press", signer.cert, "1.2.0+20261130T010203Z")
 
 
 def test_the_board_knows_its_slots_its_keyring_and_its_own_name(
-    chosen: TwoSystems, signer: Signer, tmp_path: Path
+    chosen: TwoSystems, signer: BundleSigner, tmp_path: Path
 ) -> None:
     write_two_systems(tmp_path, chosen)
     config = ConfigParser()
@@ -70,7 +70,7 @@ def test_a_systems_version_is_the_agents_and_when_it_was_built() -> None:
 
 
 def test_rauc_reads_the_bundle_and_finds_the_root_in_it(
-    chosen: TwoSystems, signer: Signer, tmp_path: Path
+    chosen: TwoSystems, signer: BundleSigner, tmp_path: Path
 ) -> None:
     for program in ("rauc", "unsquashfs"):
         if shutil.which(program) is None:
@@ -109,7 +109,7 @@ def test_rauc_reads_the_bundle_and_finds_the_root_in_it(
 def test_an_image_whose_bundles_no_board_could_check_is_refused(
     words: list[str],
     message: str,
-    signer: Signer,
+    signer: BundleSigner,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -122,7 +122,7 @@ def test_an_image_whose_bundles_no_board_could_check_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_a_keyring_with_a_private_key_is_refused(signer: Signer, tmp_path: Path) -> None:
+def test_a_keyring_with_a_private_key_is_refused(signer: BundleSigner, tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes(signer.cert.read_bytes() + signer.key.read_bytes())
     with pytest.raises(ConfigError, match="it lies on every board"):
