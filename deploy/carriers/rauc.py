@@ -5,25 +5,21 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from deploy.carriers.programs import call
+from deploy.carriers.rauc_bundle import HEAD, write_bundle
 
 SLOT = "lineside"
 """The class of the slot in system.conf; nothing is written to its device."""
 HOOK = "lineside-hook"
-MANIFEST = """[update]
-compatible={compatible}
-version={version}
-
-[bundle]
-format={format}
-
-[hooks]
+MANIFEST = (
+    HEAD
+    + """[hooks]
 filename={hook}
 
 [image.{slot}]
 filename={image}
 hooks=install
 """
+)
 HOOK_TEXT = """#!/bin/sh
 exec {program} updater rauc "$1" --root {root} --probation {probation_s:g}
 """
@@ -56,16 +52,10 @@ def write_rauc_bundle(
         text = MANIFEST.format(
             compatible=compatible,
             version=release.stem.rpartition("-")[2],
-            format=form,
+            form=form,
             hook=HOOK,
             slot=SLOT,
             image=release.name,
         )
-        (folder / "manifest.raucm").write_text(text)
-        bundle.unlink(missing_ok=True)
-        call(
-            ["rauc", f"--cert={cert}", f"--key={key}", "bundle", str(folder), str(bundle)],
-            "rauc squashfs-tools",
-            "mksquashfs",
-        )
+        write_bundle(folder, text, bundle, cert, key)
     return bundle

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from deploy.carriers.programs import call
+from deploy.carriers.rauc_bundle import HEAD, write_bundle
 
 SLOT_CLASS = "rootfs"
 """Of both systems in the board's system.conf."""
@@ -14,16 +13,12 @@ ROOT = "rootfs.ext4"
 PACKING = "-comp zstd"
 """Words for mksquashfs; Debian's kernel unpacks it."""
 
-MANIFEST = """[update]
-compatible={compatible}
-version={version}
-
-[bundle]
-format={form}
-
-[image.{slot}]
+MANIFEST = (
+    HEAD
+    + """[image.{slot}]
 filename={image}
 """
+)
 
 
 def write_system_bundle(
@@ -45,9 +40,4 @@ def write_system_bundle(
     text = MANIFEST.format(
         compatible=compatible, version=version, slot=SLOT_CLASS, image=ROOT, form=form
     )
-    (folder / "manifest.raucm").write_text(text)
-    with tempfile.TemporaryDirectory(dir=out.parent) as place:
-        new = Path(place) / out.name
-        words = ["rauc", f"--cert={cert}", f"--key={key}", f"--mksquashfs-args={packing}"]
-        call([*words, "bundle", str(folder), str(new)], "rauc squashfs-tools", "mksquashfs")
-        new.replace(out)
+    write_bundle(folder, text, out, cert, key, [f"--mksquashfs-args={packing}"])
