@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,13 +52,12 @@ def register(verbs: Verbs) -> None:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from deploy.image.build import build_image, checked_recipe
+    from deploy.image.build import build_image, checked_recipe, read_recipe
 
     keyring, signer = _rauc(args)
-    boards = (args.rauc or "", keyring)
-    recipe = checked_recipe(
-        args.wheels, args.suite, args.mirror, args.out, boards=boards, bundles=signer is not None
-    )
+    words = (args.wheels, args.suite, args.mirror)
+    read = partial(read_recipe, *words, rauc=args.rauc or "", keyring=keyring)
+    recipe = checked_recipe(read, args.out, bundles=signer is not None)
     if args.dry_run:
         found = {"dry_run": True, "image": str(args.out), "wheels": len(recipe.wheels)}
         print(json.dumps(found) if args.json else f"{args.out}: can be built; nothing was written")

@@ -63,28 +63,16 @@ def read_recipe(
     return Recipe(suite, mirror, chosen, name.decode() if isinstance(name, bytes) else "", two)
 
 
-def checked_recipe(
-    wheels: Path,
-    suite: str,
-    mirror: str,
-    out: Path,
-    *,
-    boards: tuple[str, Path | None] = ("", None),
-    bundles: bool = False,
-) -> Recipe:
+def checked_recipe(read: Callable[[], Recipe], out: Path, *, bundles: bool = False) -> Recipe:
     """The recipe of `out`, where nothing is in the way of building it.
 
-    boards: `rauc` and `keyring` of read_recipe. bundles: whether RAUC's bundle is asked for, too.
-    Raises ConfigError that names everything that is, or the one error.
+    read: gives it, as read_recipe does. bundles: whether RAUC's bundle is asked for, too. Raises
+    ConfigError that names everything that is, or the one error.
     """
+    recipes: list[Recipe] = []
     faults: list[LinesideError] = []
-    recipe = None
-    try:
-        recipe = read_recipe(wheels, suite, mirror, rauc=boards[0], keyring=boards[1])
-    except LinesideError as error:
-        faults.append(error)
     room = partial(check_workstation, out.parent, bundles=bundles)
-    for check in (partial(check_out, out), room):
+    for check in (lambda: recipes.append(read()), partial(check_out, out), room):
         try:
             check()
         except LinesideError as error:
@@ -92,9 +80,9 @@ def checked_recipe(
     if len(faults) > 1:
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise ConfigError(f"{len(faults)} things are in the way:{lines}", where=str(out))
-    if recipe is None or faults:
+    if faults:
         raise faults[0]
-    return recipe
+    return recipes[0]
 
 
 def build_image(

@@ -20,7 +20,7 @@ from pathlib import Path
 from deploy.image import gpt
 
 MIB = 1 << 20
-SECTOR = 512
+SECTOR = gpt.SECTOR
 START = 4 * MIB
 """Cards erase in blocks of up to 4 MiB."""
 

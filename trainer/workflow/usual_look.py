@@ -51,8 +51,8 @@ def best_look(looks: Sequence[Look], worth: Sequence[float], one_sample: float) 
     """The best one, where it is better than the first by more than one sample counts; else the
     first, also where some look could not be compared.
 
-    A look that seems equal and is cheaper does not replace it: on magnetic tiles and castings one
-    larger view seemed as good as four by 400 samples, and made twice as many mistakes on others.
+    One that is cheaper and seems equal by 400 samples does not replace it: on a fold each of
+    magnetic tiles and castings one larger view made twice as many mistakes as four views.
     """
     if any(math.isnan(value) for value in worth):
         return looks[0]

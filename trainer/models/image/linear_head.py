@@ -19,7 +19,7 @@ from trainer.models.layers.softmax import solve, standardised
 
 RIDGES = (0.003, 0.03, 0.3, 3.0, 30.0)
 """C on standardised features, from the strongest penalty on: thousands of them for a few hundred
-images. The weakest hardly penalises: there the number of steps holds the solution back."""
+images. The weakest hardly penalises; each is reached from the one before."""
 
 FOLDS = 4
 STEPS = 300
