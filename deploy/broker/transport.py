@@ -13,6 +13,7 @@ from deploy.broker.client import WAIT_S, CheckClient, tls_cure
 from deploy.broker.target import BrokerTarget
 from edge_agent.contracts.core.check_result import CheckResult
 from edge_agent.contracts.core.errors import BrokerError
+from edge_agent.contracts.core.loopback import is_loopback
 
 PLAIN_PORT = 1883
 SOON_DAYS = 30
@@ -34,7 +35,7 @@ def transport(target: BrokerTarget, now: datetime, plain_port: int) -> Iterator[
 
 
 def _without(target: BrokerTarget) -> CheckResult:
-    if target.host in ("localhost", "127.0.0.1", "::1"):
+    if is_loopback(target.host):
         return CheckResult("TLS", "OK", "not encrypted, on this computer")
     detail = "not encrypted: passwords and verdicts can be read and changed on the way"
     cure = "lineside-deploy broker-config writes TLS; give --ca-file"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.secret_file import refuse_open
 
 if TYPE_CHECKING:
     from deploy.image.two_systems import BundleSigner
@@ -93,6 +94,8 @@ def _rauc(args: argparse.Namespace) -> tuple[Path | None, BundleSigner | None]:
     if args.key and not args.key.is_file():
         cure = "name the key of --cert; no minutes are spent on an image without its bundle"
         raise ConfigError("is no file", where=str(args.key), cure=cure)
+    if args.key:
+        refuse_open(args.key, "the private key")
     return keyring, BundleSigner(args.cert, args.key) if args.key else None
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from edge_agent.contracts.core.errors import LinesideError
-from edge_agent.web.config import WebTable, is_loopback
+from edge_agent.contracts.core.loopback import is_loopback
+from edge_agent.web.config import WebTable
 from edge_agent.web.sessions import Session, Sessions, same
 from edge_agent.web.users import Role, UserFile
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.extras import ARGON2, JINJA2, STARLETTE, UVICORN, Library
+from edge_agent.contracts.core.loopback import is_loopback
 from edge_agent.settings.toml import IdentityPath, SecretPath, Table
 
 
@@ -77,13 +77,3 @@ class WebTable(Table):
                 "or set plain_http = true where passwords may be read on the way"
             )
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or a name means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.argument_types import up_to_a_day
+from edge_agent.contracts.core.loopback import is_loopback
 from edge_agent.contracts.core.own_version import own_version
 from edge_agent.update.updater import Call, Updater
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from edge_agent.update.ddi import DdiServer
 
 TENANT = "DEFAULT"
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 LOGINS = {"target": "TargetToken", "gateway": "GatewayToken"}
 
 
@@ -93,7 +93,7 @@ def _refuse_clear(url: str, *, is_allowed: bool) -> None:
         scheme, host = "", None
     if not host or scheme not in ("https", "http"):
         raise ConfigError("is no address", where=f"--url {url}", cure="https://HOST")
-    if scheme == "http" and host not in THIS_MACHINE:
+    if scheme == "http" and not is_loopback(host):
         if not is_allowed:
             raise ConfigError(
                 "the token would go there unencrypted",

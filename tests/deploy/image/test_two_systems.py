@@ -122,6 +122,20 @@ def test_an_image_whose_bundles_no_board_could_check_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_key_that_others_may_read_is_refused(
+    signer: BundleSigner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("pip-1-py3-none-any.whl", "lineside-1-py3-none-any.whl"):
+        (tmp_path / name).touch()
+    shown = tmp_path / "shown.pem"
+    shown.write_bytes(signer.key.read_bytes())
+    shown.chmod(0o644)
+    image = ["image", str(tmp_path / "a.img"), "--wheels", str(tmp_path), "--dry-run"]
+    words = ["--rauc", "press", "--cert", str(signer.cert), "--key", str(shown)]
+    assert main([*image, *words]) == 2
+    assert f"chmod 600 {shown}" in capsys.readouterr().err
+
+
 def test_a_keyring_with_a_private_key_is_refused(signer: BundleSigner, tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes(signer.cert.read_bytes() + signer.key.read_bytes())

@@ -123,11 +123,11 @@ def test_plain_http_is_taken_where_it_was_asked_for_and_warned_of(
     token = tmp_path / "token"
     token.write_text(TOKEN)
     token.chmod(0o600)
-    place = ["--url", "http://127.0.0.2:9", "--id", TARGET, "--token-file", str(token), "--once"]
+    place = ["--url", "http://0.0.0.0:9", "--id", TARGET, "--token-file", str(token), "--once"]
     words = ["updater", "hawkbit", *place, "--root", str(line.root)]
     assert (main(words), caplog.text) == (2, "")
     assert main([*words, "--plain-http"]) == 4
-    assert "the token goes to http://127.0.0.2:9 unencrypted" in caplog.text
+    assert "the token goes to http://0.0.0.0:9 unencrypted" in caplog.text
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "no certificate"])
