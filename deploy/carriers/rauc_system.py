@@ -31,13 +31,17 @@ def write_system_bundle(
     *,
     packing: str = PACKING,
     form: str = "verity",
+    keyring: Path | None = None,
 ) -> None:
     """Write `out` by rauc from `folder`, which holds ROOT; raises DeviceError, StorageError.
 
     packing: words for mksquashfs. form: RAUC's `format`; of verity the board checks each block when
-    it reads it, plain needs no device mapper.
+    it reads it, plain needs no device mapper. keyring: by which rauc checks what it has signed.
     """
     text = MANIFEST.format(
         compatible=compatible, version=version, slot=SLOT_CLASS, image=ROOT, form=form
     )
-    write_bundle(folder, text, out, cert, key, [f"--mksquashfs-args={packing}"])
+    words = [f"--mksquashfs-args={packing}"]
+    if keyring is not None:
+        words.append(f"--keyring={keyring}")
+    write_bundle(folder, text, out, cert, key, words)

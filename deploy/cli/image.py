@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from edge_agent.contracts.core.command import Verbs, add_verb
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.contracts.core.secret_file import refuse_open
 
 if TYPE_CHECKING:
     from deploy.image.two_systems import BundleSigner
@@ -58,7 +57,7 @@ def _image(args: argparse.Namespace) -> int:
     keyring, signer = _rauc(args)
     words = (args.wheels, args.suite, args.mirror)
     read = partial(read_recipe, *words, rauc=args.rauc or "", keyring=keyring)
-    recipe = checked_recipe(read, args.out, bundles=signer is not None)
+    recipe = checked_recipe(read, args.out, signer)
     if args.dry_run:
         found = {"dry_run": True, "image": str(args.out), "wheels": len(recipe.wheels)}
         print(json.dumps(found) if args.json else f"{args.out}: can be built; nothing was written")
@@ -91,12 +90,7 @@ def _rauc(args: argparse.Namespace) -> tuple[Path | None, BundleSigner | None]:
     if keyring is None or (args.key and not args.cert):
         cure = "name --cert, whose key signs them; --keyring, where an authority signed it"
         raise ConfigError("bundles of RAUC are signed", where="--rauc", cure=cure)
-    if args.key and not args.key.is_file():
-        cure = "name the key of --cert; no minutes are spent on an image without its bundle"
-        raise ConfigError("is no file", where=str(args.key), cure=cure)
-    if args.key:
-        refuse_open(args.key, "the private key")
-    return keyring, BundleSigner(args.cert, args.key) if args.key else None
+    return keyring, BundleSigner(args.cert, args.key, keyring) if args.key else None
 
 
 def _say(text: str) -> None:

@@ -19,7 +19,13 @@ from deploy.image.block_map import block_map
 from deploy.image.filesystems import make_boot, make_root, make_state, tree_bytes
 from deploy.image.layout import Layout, layout_for, write_table
 from deploy.image.tree import Recipe, build_tree
-from deploy.image.two_systems import BundleSigner, read_two_systems, system_version, write_update
+from deploy.image.two_systems import (
+    BundleSigner,
+    check_signer,
+    read_two_systems,
+    system_version,
+    write_update,
+)
 from deploy.image.workstation import check_workstation
 from edge_agent.contracts.core.errors import ConfigError, LinesideError
 from edge_agent.contracts.core.files import write_atomic
@@ -63,16 +69,19 @@ def read_recipe(
     return Recipe(suite, mirror, chosen, name.decode() if isinstance(name, bytes) else "", two)
 
 
-def checked_recipe(read: Callable[[], Recipe], out: Path, *, bundles: bool = False) -> Recipe:
+def checked_recipe(
+    read: Callable[[], Recipe], out: Path, signer: BundleSigner | None = None
+) -> Recipe:
     """The recipe of `out`, where nothing is in the way of building it.
 
-    read: gives it, as read_recipe does. bundles: whether RAUC's bundle is asked for, too. Raises
-    ConfigError that names everything that is, or the one error.
+    read: gives it, as read_recipe does. signer: of RAUC's bundle, where one is asked for, too.
+    Raises ConfigError that names everything that is, or the one error.
     """
     recipes: list[Recipe] = []
     faults: list[LinesideError] = []
-    room = partial(check_workstation, out.parent, bundles=bundles)
-    for check in (lambda: recipes.append(read()), partial(check_out, out), room):
+    room = partial(check_workstation, out.parent, bundles=signer is not None)
+    signs = () if signer is None else (partial(check_signer, signer),)
+    for check in (lambda: recipes.append(read()), partial(check_out, out), *signs, room):
         try:
             check()
         except LinesideError as error:
@@ -102,12 +111,12 @@ def build_image(
         image = folder / out.name
         systems = 1 if recipe.two is None else 2
         layout = assemble(image, root, state, secrets.randbits(32) or 1, systems=systems)
-        built = write_papers(image, out, recipe.suite)
+        update = None
         if recipe.two is not None and signer is not None:
             say("RAUC's bundle of the system")
             update = out.with_suffix(".raucb")
             write_update(image, layout.system, update, recipe.two, signer)
-            built = replace(built, update=update)
+        built = replace(write_papers(image, out, recipe.suite), update=update)
         image.replace(out)
         return built
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from string import Template
 from deploy.carriers.rauc_system import ROOT, write_system_bundle
 from deploy.image.layout import MIB, Span
 from deploy.image.system_files import TWO_SYSTEMS, system_file, write_files
-from edge_agent.contracts.core.errors import ConfigError
+from deploy.image.workstation import BUNDLE_TOOLS
+from edge_agent.contracts.core.errors import ConfigError, StorageError
+from edge_agent.contracts.core.secret_file import refuse_open
 
 PACKAGES = "grub-common,grub-efi-arm64-bin,rauc,rauc-service"
 """grub-common: grub-editenv, which RAUC calls."""
@@ -23,6 +27,10 @@ SYSTEM = "usr/lib/lineside/system"
 
 STATE = "var/lib/lineside-system"
 """Where RAUC and system-good.sh keep what they know of the systems."""
+
+
+SMALL_BYTES = 16 << 10
+"""rauc takes no bundle that packs to less than a block."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,14 @@ class TwoSystems:
 
 @dataclass(frozen=True)
 class BundleSigner:
-    """Who signs RAUC's bundles: a certificate and its key, files in PEM."""
+    """Who signs RAUC's bundles: a certificate and its key, files in PEM.
+
+    keyring: the certificates by which boards check them.
+    """
 
     cert: Path
     key: Path
+    keyring: Path
 
 
 def system_version(wheels: Sequence[Path], now: datetime) -> str:
@@ -73,6 +85,29 @@ def read_two_systems(compatible: str, keyring: Path, version: str) -> TwoSystems
     return TwoSystems(compatible, text, version)
 
 
+def check_signer(signer: BundleSigner) -> None:
+    """Raise ConfigError where boards would refuse what `signer` signs.
+
+    rauc signs a small bundle and checks it by the keyring, as a board does; where rauc is not
+    installed nothing is checked, for check_workstation names that.
+    """
+    if not signer.key.is_file():
+        raise ConfigError("is no file", where=str(signer.key), cure="name the key of --cert")
+    refuse_open(signer.key, "the private key")
+    if any(shutil.which(program) is None for program in BUNDLE_TOOLS):
+        return
+    with tempfile.TemporaryDirectory() as name:
+        content = Path(name) / "content"
+        content.mkdir()
+        (content / ROOT).write_bytes(os.urandom(SMALL_BYTES))
+        try:
+            _write_bundle(content, Path(name) / "small.raucb", "none", "0", signer)
+        except StorageError as error:
+            what = f"boards would take no bundle of it (rauc {' '.join(error.what.split())})"
+            cure = "name the key of --cert, and a valid certificate that --keyring knows"
+            raise ConfigError(what, where=str(signer.key), cure=cure) from error
+
+
 def write_two_systems(root: Path, chosen: TwoSystems) -> None:
     """Write RAUC's configuration, the station's gate and the system's name below `root`."""
     write_files(root, TWO_SYSTEMS)
@@ -95,7 +130,14 @@ def write_update(
     with tempfile.TemporaryDirectory(dir=image.parent) as name:
         folder = Path(name)
         _cut_out(image, system, folder / ROOT)
-        write_system_bundle(folder, out, chosen.compatible, chosen.version, signer.cert, signer.key)
+        _write_bundle(folder, out, chosen.compatible, chosen.version, signer)
+
+
+def _write_bundle(
+    folder: Path, out: Path, compatible: str, version: str, signer: BundleSigner
+) -> None:
+    by = (signer.cert, signer.key)
+    write_system_bundle(folder, out, compatible, version, *by, keyring=signer.keyring)
 
 
 def _cut_out(image: Path, span: Span, out: Path) -> None:

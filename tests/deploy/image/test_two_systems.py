@@ -21,6 +21,7 @@ from deploy.image.two_systems import (
     SYSTEM,
     BundleSigner,
     TwoSystems,
+    check_signer,
     read_two_systems,
     system_version,
     write_two_systems,
@@ -33,11 +34,16 @@ from edge_agent.contracts.core.errors import ConfigError
 def signer(tmp_path_factory: pytest.TempPathFactory) -> BundleSigner:
     """A development certificate."""
     folder = tmp_path_factory.mktemp("signer")
-    one = BundleSigner(folder / "cert.pem", folder / "key.pem")
+    return new_signer(folder, "")
+
+
+def new_signer(folder: Path, name: str) -> BundleSigner:
+    """A certificate that boards know, and its key: NAMEcert.pem, NAMEkey.pem."""
+    cert, key = folder / f"{name}cert.pem", folder / f"{name}key.pem"
     text = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -batch"
-    words = [*text.split(), "-subj", "/CN=plant", "-keyout", str(one.key), "-out", str(one.cert)]
+    words = [*text.split(), "-subj", "/CN=plant", "-keyout", str(key), "-out", str(cert)]
     subprocess.run(words, check=True, capture_output=True)
-    return one
+    return BundleSigner(cert, key, cert)
 
 
 @pytest.fixture
@@ -122,18 +128,41 @@ def test_an_image_whose_bundles_no_board_could_check_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_a_key_that_others_may_read_is_refused(
+@pytest.mark.parametrize(
+    ("cert", "key", "keyring", "message"),
+    [
+        ("cert.pem", "strangerkey.pem", "cert.pem", "key values mismatch"),
+        ("cert.pem", "nokey.pem", "cert.pem", "failed to parse key file"),
+        ("cert.pem", "key.pem", "strangercert.pem", "self-signed certificate"),
+        ("cert.pem", "openkey.pem", "cert.pem", "is open to others"),
+    ],
+    ids=["another's key", "no key", "another keyring", "mode"],
+)
+def test_a_key_whose_bundles_no_board_would_take_is_refused_before_the_image_is_built(
+    cert: str, key: str, keyring: str, message: str, signer: BundleSigner
+) -> None:
+    for program in ("rauc", "mksquashfs"):
+        if shutil.which(program) is None:
+            pytest.skip(f"NOT TESTED: no {program} (apt install rauc squashfs-tools)")
+    folder = signer.cert.parent
+    new_signer(folder, "stranger")
+    for name, source, mode in (("open", signer.key, 0o644), ("no", signer.cert, 0o600)):
+        (folder / f"{name}key.pem").write_bytes(source.read_bytes())
+        (folder / f"{name}key.pem").chmod(mode)
+    with pytest.raises(ConfigError, match=message):
+        check_signer(BundleSigner(folder / cert, folder / key, folder / keyring))
+    check_signer(signer)
+
+
+def test_a_key_is_named_with_all_else_that_is_in_the_way(
     signer: BundleSigner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("pip-1-py3-none-any.whl", "lineside-1-py3-none-any.whl"):
-        (tmp_path / name).touch()
-    shown = tmp_path / "shown.pem"
-    shown.write_bytes(signer.key.read_bytes())
-    shown.chmod(0o644)
-    image = ["image", str(tmp_path / "a.img"), "--wheels", str(tmp_path), "--dry-run"]
-    words = ["--rauc", "press", "--cert", str(signer.cert), "--key", str(shown)]
-    assert main([*image, *words]) == 2
-    assert f"chmod 600 {shown}" in capsys.readouterr().err
+    words = ["image", str(tmp_path / "a.iso"), "--wheels", str(tmp_path), "--dry-run"]
+    absent = str(tmp_path / "absent.pem")
+    assert main([*words, "--rauc", "press", "--cert", str(signer.cert), "--key", absent]) == 2
+    said = capsys.readouterr().err
+    for fault in ("absent.pem: is no file", "wheels of lineside", "a file that ends in .img"):
+        assert fault in said
 
 
 def test_a_keyring_with_a_private_key_is_refused(signer: BundleSigner, tmp_path: Path) -> None:
