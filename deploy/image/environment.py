@@ -30,7 +30,8 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     """Install `lineside[device]` and all other `wheels` into `root`, offline; raises StorageError.
 
     Wheels of drivers, as gpiod for pins, come beside those that every station needs. pip of the
-    wheels runs on the workstation's Python, and takes wheels for the board's.
+    wheels runs on the workstation's Python, and takes wheels for the board's. Nothing that it writes
+    names a folder of the workstation, nor do the workstation's settings of pip count.
     """
     version = python_version(root)
     home = root / PLACE
@@ -39,10 +40,20 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     (root / HOME).symlink_to(home.name)
     platforms = [word for name in PLATFORMS for word in ("--platform", name)]
     pip = next(path for path in wheels if path.name.startswith("pip-"))
-    words = [sys.executable, f"{pip}/pip", "--disable-pip-version-check", "install", "--no-index"]
-    words += ["--find-links", str(pip.parent), "--no-compile", "--root-user-action", "ignore"]
-    words += ["--only-binary=:all:", "--implementation", "cp", "--python-version", version]
-    others = [str(path) for path in wheels if not path.name.startswith(("pip-", "lineside-"))]
+    words = [sys.executable, f"{pip}/pip", "--isolated", "--disable-pip-version-check"]
+    words += ["install", "--no-index", "--find-links", str(pip.parent), "--no-compile"]
+    words += [
+        "--root-user-action",
+        "ignore",
+        "--only-binary=:all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        version,
+    ]
+    # By name: of a path pip keeps the whole in direct_url.json.
+    names = ("==".join(path.name.split("-")[:2]) for path in wheels)
+    others = [name for name in names if not name.startswith(("pip==", "lineside=="))]
     target = ["--target", str(site), "lineside[device]"]
     run_tool(
         [*words, *platforms, *target, *others], "the agent cannot be installed from the wheels"

@@ -78,6 +78,8 @@ def test_programs_start_the_boards_python_with_what_the_wheels_hold(
     assert done.stdout == "lineside\n"
     assert (site / "runtime.py").exists()
     assert list((site / "__pycache__").glob("lineside.*.pyc"))
+    files = (path for path in home.rglob("*") if path.is_file())
+    assert not [path for path in files if str(tmp_path).encode() in path.read_bytes()]
 
 
 @pytest.mark.slow
