@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deploy.flash.boot_files import WHEELS_SHA256, wheel_files
 from deploy.image import grub
@@ -54,7 +55,7 @@ class Built:
 def read_recipe(
     wheels: Path, suite: str, mirror: str, *, rauc: str = "", keyring: Path | None = None
 ) -> Recipe:
-    """The recipe; raises ConfigError where wheels are missing.
+    """The recipe; raises ConfigError where wheels are missing, or where a secret is in `mirror`.
 
     rauc, keyring: the kind of board whose bundles of RAUC a system takes, and whose signature; none
     for an image of one system.
@@ -66,6 +67,9 @@ def read_recipe(
     two = None
     if keyring is not None:
         two = read_two_systems(rauc, keyring, system_version(chosen, datetime.now(UTC)))
+    if "@" in urlsplit(mirror).netloc:
+        cure = "name a mirror that asks for none: its address lies on every board"
+        raise ConfigError("has a user or a password", where="--mirror", cure=cure)
     return Recipe(suite, mirror, chosen, name.decode() if isinstance(name, bytes) else "", two)
 
 

@@ -30,8 +30,8 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     """Install `lineside[device]` and all other `wheels` into `root`, offline; raises StorageError.
 
     Wheels of drivers, as gpiod for pins, come beside those that every station needs. pip of the
-    wheels runs on the workstation's Python, and takes wheels for the board's. Nothing that it writes
-    names a folder of the workstation, nor do the workstation's settings of pip count.
+    wheels runs on the workstation's Python, and takes wheels for the board's. What it writes names
+    no folder of the workstation, and the workstation's settings of pip do not count.
     """
     version = python_version(root)
     home = root / PLACE

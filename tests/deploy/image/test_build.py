@@ -84,6 +84,18 @@ def test_a_place_that_cannot_hold_an_image_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_mirror_with_a_password_is_refused_and_the_password_is_not_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("pip-1-py3-none-any.whl", "lineside-1-py3-none-any.whl"):
+        (tmp_path / name).touch()
+    words = ["image", str(tmp_path / "a.img"), "--wheels", str(tmp_path), "--dry-run"]
+    assert main([*words, "--mirror", "https://ann:hidden@mirror.plant/debian"]) == 2
+    said = capsys.readouterr().err
+    assert "--mirror: has a user or a password" in said
+    assert "hidden" not in said
+
+
 def test_a_dry_run_names_everything_that_is_in_the_way_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
