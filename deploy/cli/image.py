@@ -67,7 +67,10 @@ def _image(args: argparse.Namespace) -> int:
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(built).items()
     }
-    print(json.dumps(rows) if args.json else f"{built.image}: {built.size_bytes >> 20} MiB")
+    lines = [f"{built.image}: {built.size_bytes >> 20} MiB"]
+    if built.update is not None:
+        lines.append(f"{built.update}: {built.update.stat().st_size >> 20} MiB")
+    print(json.dumps(rows) if args.json else "\n".join(lines))
     print(
         f"next: lineside-deploy flash {built.image} DEVICE --os-list {built.os_list} "
         f"--bmap {built.bmap} --station STATION.toml --board BOARD.toml",
