@@ -30,7 +30,8 @@ def build_appliance() -> Path:
 
 def build_two_systems() -> tuple[Path, Path]:
     """An image of two systems for boards of the kind COMPATIBLE, and the certificate of its keyring
-    with `signer.key` beside it; as build_appliance, from the variable LINESIDE_TWO_SYSTEMS.
+    with `signer.key` beside it; as build_appliance, from the variable LINESIDE_TWO_SYSTEMS. Beside
+    the image lies its own bundle, which the verb wrote, too.
     """
     if "LINESIDE_TWO_SYSTEMS" in os.environ:
         image = Path(os.environ["LINESIDE_TWO_SYSTEMS"])
@@ -38,7 +39,8 @@ def build_two_systems() -> tuple[Path, Path]:
     cert = _room() / "signer.pem"
     if not cert.exists():
         make_signer(cert)
-    return _built("two.img", "--rauc", COMPATIBLE, "--cert", str(cert)), cert
+    signs = ("--cert", str(cert), "--key", str(cert.with_suffix(".key")))
+    return _built("two.img", "--rauc", COMPATIBLE, *signs), cert
 
 
 def make_signer(cert: Path) -> None:

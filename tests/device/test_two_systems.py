@@ -6,6 +6,7 @@ board RAUC. The bundles come on a stick. One image and one card serve every chec
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from deploy.image.two_systems import SYSTEM
-from tests.device.appliance import build_two_systems, make_signer
+from tests.device.appliance import COMPATIBLE, build_two_systems, make_signer
 from tests.device.emulated_board import EmulatedBoard
 from tests.device.line import HANGS_S, STATION, Line, flash_and_boot, new_line
 from tests.device.plant import running_plant
@@ -57,9 +58,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         pytest.skip(f"NOT TESTED: no appliance can be built or booted here: {error}")
 
 
-def bundles(folder: Path, image: Path, cert: Path) -> list[Path]:
-    """Of a system that works, of one whose agent does not start, and one that a stranger signed."""
-    root = folder / "root.ext4"
+def cut_root(image: Path, root: Path) -> None:
+    """Copy the file system of the image's first system to `root`, without the rest of its room."""
     words = ["partx", "-g", "-o", "START", "-n", "2", str(image)]
     start = int(subprocess.run(words, check=True, capture_output=True).stdout) * 512
     words = [
@@ -74,6 +74,12 @@ def bundles(folder: Path, image: Path, cert: Path) -> list[Path]:
         stream.seek(start + 1024 + 4)
         size = int.from_bytes(stream.read(4), "little") * 4096
     subprocess.run([*words, f"skip={start}", f"count={size}", "status=none"], check=True)
+
+
+def bundles(folder: Path, image: Path, cert: Path) -> list[Path]:
+    """Of a system that works, of one whose agent does not start, and one that a stranger signed."""
+    root = folder / "root.ext4"
+    cut_root(image, root)
     unit = read_root(root, UNIT)
     good, bad, foreign = (folder / f"{name}.raucb" for name in ("good", "bad", "foreign"))
     system_bundle(root, good, NEW, cert, {SYSTEM: f"{NEW}\n"})
@@ -140,6 +146,32 @@ def install(line: Line, name: str) -> str:
     """`rauc install` of a bundle of the stick, and what it says."""
     line.ask("findmnt /mnt >/dev/null || sudo mount -o ro /dev/vdb /mnt")
     return line.ask(f"sudo rauc install /mnt/{name}.raucb 2>&1; echo ended with $?")
+
+
+def test_the_bundle_beside_the_image_has_the_system_that_is_in_it(tmp_path: Path) -> None:
+    try:
+        image, cert = build_two_systems()
+    except RigError as error:
+        pytest.skip(f"NOT TESTED: no appliance can be built here: {error}")
+    root, bundle = tmp_path / "root.ext4", image.with_suffix(".raucb")
+    cut_root(image, root)
+    said = read_bundle(bundle, cert)
+    assert said["RAUC_MF_COMPATIBLE"] == COMPATIBLE
+    assert said["RAUC_MF_VERSION"] == read_root(root, SYSTEM).strip()
+    with root.open("rb") as stream:
+        assert said["RAUC_IMAGE_DIGEST_0"] == hashlib.file_digest(stream, "sha256").hexdigest()
+    stranger = tmp_path / "stranger.pem"
+    make_signer(stranger)
+    with pytest.raises(subprocess.CalledProcessError):
+        read_bundle(bundle, stranger)
+
+
+def read_bundle(bundle: Path, keyring: Path) -> dict[str, str]:
+    """What rauc says of a bundle that it has checked by `keyring`."""
+    words = ["rauc", f"--keyring={keyring}", "info", "--output-format=shell", str(bundle)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    rows = (line.split("=", 1) for line in said.splitlines() if "=" in line)
+    return {name: value.strip("'") for name, value in rows}
 
 
 def test_system_a_proves_itself_and_the_state_has_the_rest_of_the_card(line: Line) -> None:
