@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from edge_agent.contracts.core.errors import DeviceError, StorageError
 
-LIMIT_S = 600
+LIMIT_S = 3600
+"""A whole system is packed within minutes; on a slow disk within an hour."""
 
 
 def call(words: Sequence[str], package: str, *others: str) -> None:
-    """Run a program; raises DeviceError where it is not installed, StorageError where it fails.
+    """Run a program; raises DeviceError where it is not installed, StorageError where it fails or
+    does not end within LIMIT_S.
 
     package: Debian's packages that have it and `others`, the programs that it calls itself.
     """
@@ -20,7 +22,11 @@ def call(words: Sequence[str], package: str, *others: str) -> None:
         if shutil.which(program) is None:
             cure = f"apt install {package}, or build it elsewhere"
             raise DeviceError("is not installed", where=program, cure=cure)
-    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        cure = "look whether the disk is full or slow, and start it again"
+        raise StorageError(f"did not end within {LIMIT_S} s", where=words[0], cure=cure) from error
     if done.returncode:
         raise StorageError(
             f"ended with {done.returncode} ({(done.stderr or done.stdout).strip()[-400:]})",
