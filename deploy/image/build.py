@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from deploy.flash.boot_files import WHEELS_SHA256, wheel_files
 from deploy.image import grub
@@ -67,7 +67,7 @@ def read_recipe(
     two = None
     if keyring is not None:
         two = read_two_systems(rauc, keyring, system_version(chosen, datetime.now(UTC)))
-    if "@" in urlsplit(mirror).netloc:
+    if re.search(r"://[^/\s]*@", mirror):
         cure = "name a mirror that asks for none: its address lies on every board"
         raise ConfigError("has a user or a password", where="--mirror", cure=cure)
     return Recipe(suite, mirror, chosen, name.decode() if isinstance(name, bytes) else "", two)

@@ -7,9 +7,10 @@ import ipaddress
 
 def is_loopback(host: str) -> bool:
     """Whether an address or a name means this machine: localhost, all of 127.0.0.0/8, ::1."""
-    if host == "localhost":
+    name = host.lower().rstrip(".")
+    if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False

@@ -90,10 +90,12 @@ def test_a_mirror_with_a_password_is_refused_and_the_password_is_not_said(
     for name in ("pip-1-py3-none-any.whl", "lineside-1-py3-none-any.whl"):
         (tmp_path / name).touch()
     words = ["image", str(tmp_path / "a.img"), "--wheels", str(tmp_path), "--dry-run"]
-    assert main([*words, "--mirror", "https://ann:hidden@mirror.plant/debian"]) == 2
-    said = capsys.readouterr().err
-    assert "--mirror: has a user or a password" in said
-    assert "hidden" not in said
+    address = "https://ann:hidden@mirror.plant/debian"
+    for mirror in (address, f"deb {address} bookworm main", "http://ann:hidden@[bad/debian"):
+        assert main([*words, "--mirror", mirror]) == 2
+        said = capsys.readouterr().err
+        assert "--mirror: has a user or a password" in said
+        assert "hidden" not in said
 
 
 def test_a_dry_run_names_everything_that_is_in_the_way_at_once(

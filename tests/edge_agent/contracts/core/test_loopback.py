@@ -7,7 +7,9 @@ import pytest
 from edge_agent.contracts.core.loopback import is_loopback
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.8.9.10", "::1", "[::1]"]
+)
 def test_this_machine(host: str) -> None:
     assert is_loopback(host)
 
