@@ -1,10 +1,10 @@
-"""Good-only, chosen by itself: `padim` or `patchcore`, whichever ranks synthetic defects higher.
+"""Good-only, chosen by itself: `patchcore`, or `padim` where it finds clearly more.
 
 Both are fitted on the same good training parts and without the synthetic defect head; synthetic
 defects on good validation parts then rank them. No real defect and nothing of the test split takes
-part; a candidate over the time budget is not ranked. At last the better
-one is fitted with its default options on the validation parts too. Of pictures with more detail
-than the usual size shows, a larger one is compared first, by small synthetic flaws.
+part; a candidate over the time budget is not ranked. At last the chosen one is fitted with its
+default options on the validation parts too. Of pictures with more detail than the usual size shows,
+a larger one is compared first, by small synthetic flaws.
 """
 
 from __future__ import annotations
@@ -86,6 +86,14 @@ class Ranking:
     candidate: Candidate
     auroc: float
     recall: float
+    defects: int
+
+    def error(self) -> float:
+        """The standard error of the recall, by one more found and one more missed: of none missed
+        too it is not 0.
+        """
+        share = (self.recall * self.defects + 1) / (self.defects + 2)
+        return math.sqrt(share * (1 - share) / self.defects)
 
     def sentence(self) -> str:
         """For the log and the report."""
@@ -125,18 +133,25 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -
 
 
 def fit(training: Training) -> Fitted:
-    """Rank the candidates and fit the better one on all good parts; the first wins a tie.
-
-    The recall at 1 % false rejects decides, for that is what a line gets; then the whole ranking.
-    """
+    """Rank the candidates and fit the chosen one on all good parts."""
     within = candidates_within(training.spec, training.config)
     rankings = [rank(candidate, training) for candidate in within]
-    best = max(rankings, key=lambda one: (round(one.recall, 2), one.auroc)).candidate
+    best = most_found(rankings)
     notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in notes:
         training.progress.say(sentence)
     fitted = fit_on_all(replace(training, options=best.defaults), best.learn)
     return replace(fitted, notes=(*fitted.notes, *notes))
+
+
+def most_found(rankings: Sequence[Ranking]) -> Candidate:
+    """The last one, which needs no parts that lie alike, unless another finds more by more than a
+    standard error of the difference at 1 % false rejects, which is what a line gets.
+    """
+    usual = rankings[-1]
+    best = max(rankings, key=lambda one: one.recall)
+    noise = math.hypot(best.error(), usual.error())
+    return best.candidate if best.recall > usual.recall + noise else usual.candidate
 
 
 def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
@@ -195,7 +210,7 @@ def rank(candidate: Candidate, training: Training, spoil: Spoil = all_kinds) -> 
     scores = rows_of(network, judged, training, f"synthetic defects, {candidate.name}")[0]
     bad = np.arange(len(judged)) >= len(good)
     flat = scores.reshape(-1).astype(np.float64)
-    return Ranking(candidate, auroc(bad, flat), recall_at(bad, flat, 0.01))
+    return Ranking(candidate, auroc(bad, flat), recall_at(bad, flat, 0.01), len(defective))
 
 
 def _evenly(prepared: Prepared, most: int) -> Prepared:

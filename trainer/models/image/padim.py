@@ -36,7 +36,8 @@ from trainer.models.image.feature_maps import (
     on_one_grid,
     random_projection,
 )
-from trainer.models.image.score_fusion import Join, Scale, fit_scorers, part_of
+from trainer.models.image.heat_mean import Scale, mean_heat, set_mean, weighted
+from trainer.models.image.score_fusion import fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.models.image.whole_picture import (
     fit_whole,
@@ -99,7 +100,6 @@ def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInpu
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty."""
-    from keras import layers
 
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
@@ -108,8 +108,7 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
     heats = [_distance(cells, options.block), whole_heat(whole, side)]
     if options.synthetic_share:
         heats.append(defect_head.head_heat(backbone, side))
-    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(heats)
-    return backbone.scored(heat, "padim")
+    return backbone.scored(mean_heat(heats, are_squares=False), "padim")
 
 
 def fit(training: Training[PadimOptions]) -> Fitted:
@@ -130,21 +129,23 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
 
     shares, share = options.shares(), options.synthetic_share
     fits = [fit_places, fit_whole_by_rounding]
-    fitted = fit_scorers(training, network, fits, shared(shares), with_head=share > 0)
-    scales = [part_of(*pair) for pair in zip(fitted.scales, shares, strict=True)]
+    fitted = fit_scorers(
+        training,
+        network,
+        fits,
+        lambda heats: weighted(heats, shares, are_squares=False),
+        with_head=share > 0,
+    )
+    scales = fitted.scales
     places, whole = fitted.cells
     gaussians = fit_gaussians(places, options.block, fitted.rounding[0])
     _set_gaussians(network, gaussians, scales[0])
     set_whole(network, fit_whole(whole), scales[1])
     if fitted.defect_head:
         defect_head.set_head(network, fitted.defect_head, scales[-1])
+    set_mean(network, shares, fitted.fused)
     note = f"{fitted.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
     return FittedDetector(network, fitted.cross_fitted, (note,))
-
-
-def shared(shares: Sequence[float]) -> Join:
-    """The mean of the scorers' heat, weighted by these shares."""
-    return lambda heats: np.tensordot(np.array(shares, np.float32), heats, axes=1)
 
 
 def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians:
@@ -220,7 +221,7 @@ def _set_projection(network: keras.Model, seed: int) -> None:
 
 
 def _set_gaussians(network: keras.Model, gaussians: Gaussians, scale: Scale) -> None:
-    """scale: (gain, lift) of its distance, its share taken."""
+    """scale: (gain, lift) of its distance."""
     high, wide, count = gaussians.whiten.shape[:3]
     block = len(gaussians.mean) // high
     lift = -np.matmul(_blocked(gaussians.mean[None], block), gaussians.whiten)

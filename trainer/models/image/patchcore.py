@@ -6,8 +6,8 @@ computes. Two memories look: one of cells, one of the means of windows around th
 texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
 that no loud direction decides alone. A third scorer reads the whole picture (whole_picture.py), a
 fourth, fitted on synthetic defects, cells of 8 px. All are scaled by good parts outside the memory:
-0 is a typical good part, 1 a rare one; the heat map is the mean of the larger distance and of the
-last two, weighted by their shares; the score is its maximum.
+0 is a typical good part, 1 a rare one; the heat map is the mean of the larger distance, by its
+logarithm, and of the last two, weighted by their shares; the score is its maximum.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from trainer.models.image.feature_maps import (
     on_one_grid,
     random_projection,
 )
-from trainer.models.image.score_fusion import FitByRounding, Join, Scale, fit_scorers, part_of
+from trainer.models.image.heat_mean import Scale, mean_heat, set_mean, weighted
+from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training
 from trainer.training.gradient import seed_everything
@@ -120,8 +121,7 @@ def build(
     heats = [larger, whole_picture.whole_heat(whole, larger.shape[1])]
     if options.synthetic_share:
         heats.append(defect_head.head_heat(backbone, larger.shape[1]))
-    heat = layers.Add(name=f"{FLOAT_PREFIX}heat")(heats)
-    return backbone.scored(heat, "patchcore")
+    return backbone.scored(mean_heat(heats, are_squares=True), "patchcore")
 
 
 def fit(training: Training[PatchcoreOptions]) -> Fitted:
@@ -143,11 +143,12 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     named = zip(SCORERS, options.counts(), remembered, fitted.scales[: len(SCORERS)], strict=True)
     for name, count, cells, scale in named:
         memory = fit_memory(cells, options.dimensions, count, seed)
-        _set_memory(network, name, memory, part_of(scale, shares[0]))
-    scale = part_of(fitted.scales[len(SCORERS)], shares[1])
+        _set_memory(network, name, memory, scale)
+    scale = fitted.scales[len(SCORERS)]
     whole_picture.set_whole(network, whole_picture.fit_whole(whole), scale)
     if fitted.defect_head:
-        defect_head.set_head(network, fitted.defect_head, part_of(fitted.scales[-1], shares[-1]))
+        defect_head.set_head(network, fitted.defect_head, fitted.scales[-1])
+    set_mean(network, shares, fitted.fused)
     note = f"{fitted.note()}, {sum(options.counts())} patches remembered"
     return FittedDetector(network, fitted.cross_fitted, (note,))
 
@@ -158,7 +159,7 @@ def joined(shares: Sequence[float]) -> Join:
     def join(heats: Floats) -> Floats:
         larger = heats[: len(SCORERS)].max(axis=0, keepdims=True)
         rows = np.concatenate([larger, heats[len(SCORERS) :]])
-        return np.asarray(np.tensordot(np.array(shares, np.float32), rows, axes=1), np.float32)
+        return weighted(rows, shares, are_squares=True)
 
     return join
 

@@ -1,7 +1,8 @@
 """Fit the anomaly scorers of a detector on good parts, calibrate their scales and fuse them.
 
-The scorers of a detector read different features of the same image. Each one's distances are scaled
-by good parts that it was not fitted on, then joined: 0 is a typical good part, 1 a rare one.
+The scorers of a detector read different features of the same image. Each one's heat is scaled by
+good parts that it was not fitted on; then they are joined, and 0 is a typical good part, 1 a rare
+one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
 from trainer.models.image.feature_maps import Floats, scale_of
+from trainer.models.image.heat_mean import Scale
 from trainer.models.image.symmetry import symmetric_copies
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import FeatureReader
@@ -26,17 +28,7 @@ STEADY = 0.95
 """The quantile of good parts by which the scales of the scorers are matched before the fusion."""
 
 Join = Callable[[Floats], Floats]
-"""Heat (K, N, G, G) of K scorers -> (N, G, G); commutes with gains above 0 and with lifts."""
-
-Scale = tuple[float, float]
-"""(gain, lift)."""
-
-
-def part_of(scale: Scale, share: float) -> Scale:
-    """The scale of a scorer that has this share of the heat."""
-    gain, lift = scale
-    return share * gain, share * lift
-
+"""Scaled heat (K, N, G, G) of K scorers -> (N, G, G)."""
 
 FitByRounding = Callable[[float], FitScorer]
 """The variance that int8 adds to the features of cells -> what fits a scorer on such cells."""
@@ -47,13 +39,15 @@ class FittedScorers:
     """What the scorers of a detector are built from.
 
     cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
-    them; scales: of each scorer; cross_fitted: as in FittedDetector; defect_head: the weights of
-    the synthetic defect head, which is the last scorer, or None without one.
+    them; scales: of each scorer; fused: of their fused heat; cross_fitted: as in FittedDetector;
+    defect_head: the weights of the synthetic defect head, which is the last scorer, or None without
+    one.
     """
 
     cells: list[Floats]
     rounding: list[float]
     scales: list[Scale]
+    fused: Scale
     cross_fitted: Floats
     copies: int
     defect_head: Weights | None = None
@@ -90,10 +84,10 @@ def fit_scorers(
     side = network.output_shape[1][1]
     head = fit_head_on_defects(training, reader, side) if with_head else None
     heats += [head.heat] if head else []
-    scales, cross_fitted = joined_scales(heats, join)
+    scales, fused, cross_fitted = joined_scales(heats, join)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
     weights = head.weights if head else None
-    return FittedScorers(known, rounding, scales, cross_fitted, len(copies.of), weights)
+    return FittedScorers(known, rounding, scales, fused, cross_fitted, len(copies.of), weights)
 
 
 def rounding_of(cells: Floats) -> float:
@@ -102,8 +96,8 @@ def rounding_of(cells: Floats) -> float:
     return float(np.mean(np.square(plain - rounded)))
 
 
-def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Floats]:
-    """Return the scale of each scorer's heat, and the scores (N,) of the fused heat.
+def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Scale, Floats]:
+    """Return the scale of each scorer's heat, that of the fused heat, and its scores (N,).
 
     heats: (N, G, G), (N, G, 1) or (N, 1, G) of each scorer.
     The scorers are first matched by the median and the STEADY quantile of their maxima; then the
@@ -116,4 +110,4 @@ def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Flo
     peaks = together.max(axis=(1, 2))
     gain, lift = scale_of(peaks)
     scores = (peaks * gain + lift).astype(np.float32)
-    return [(one * gain, other * gain + lift) for one, other in alike], scores
+    return alike, (gain, lift), scores

@@ -94,7 +94,7 @@ def whole_heat(features: keras.KerasTensor, side: int) -> keras.KerasTensor:
 
 
 def set_whole(network: keras.Model, whole: Whole, scale: tuple[float, float]) -> None:
-    """Put the estimate into `network`; scale: (gain, lift) of its distance, its share taken."""
+    """Put the estimate into `network`; scale: (gain, lift) of its distance."""
     gain, lift = scale
     layer = network.get_layer(f"{FLOAT_PREFIX}whole_whiten")
     layer.set_weights([whole.kernel[None, None], whole.bias])

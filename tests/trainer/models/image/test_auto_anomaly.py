@@ -70,8 +70,30 @@ def test_the_detector_is_chosen_by_planted_defects(plates: Path, lively_weights:
     said = [
         re.match(r"(padim|patchcore): AUROC ([\d.]+), recall ([\d.]+) at", one) for one in notes
     ]
-    ranked = {one[1]: (float(one[3]), float(one[2])) for one in said if one}
-    assert set(ranked) == {"padim", "patchcore"}
+    found = {one[1]: float(one[3]) for one in said if one}
+    assert set(found) == {"padim", "patchcore"}
     assert experiment.fitted.cross_fitted is not None
-    best = [name for name, merit in ranked.items() if merit == max(ranked.values())]
-    assert notes[-1] in [f"{name} was chosen" for name in best]
+    assert notes[-1] in ("padim was chosen", "patchcore was chosen")
+    if abs(found["padim"] - found["patchcore"]) > 0.2:
+        assert notes[-1] == f"{max(found, key=lambda name: found[name])} was chosen"
+
+
+@pytest.mark.parametrize(
+    ("padim", "patchcore", "name"),
+    [
+        ((0.58, 0.90), (0.21, 0.97), "padim"),
+        ((0.90, 0.99), (0.89, 0.98), "patchcore"),
+        ((0.90, 0.99), (0.90, 0.98), "patchcore"),
+        ((1.00, 1.00), (0.99, 0.99), "patchcore"),
+        ((0.50, 0.90), (0.80, 0.80), "patchcore"),
+        ((0.95, 0.90), (0.90, 0.99), "padim"),
+    ],
+    ids=["twice", "one defect more", "equal", "all but one", "less", "a tenth of misses less"],
+)
+def test_the_one_without_a_place_stays_unless_another_finds_clearly_more(
+    padim: tuple[float, float], patchcore: tuple[float, float], name: str
+) -> None:
+    """Of 180 defects, 0.9 and 0.95 found differ by less than two, and more than one, of 0.028."""
+    pairs = zip(auto_anomaly.CANDIDATES, (padim, patchcore), strict=True)
+    rankings = [auto_anomaly.Ranking(one, auroc, recall, 180) for one, (recall, auroc) in pairs]
+    assert auto_anomaly.most_found(rankings).name == name

@@ -24,9 +24,10 @@ from trainer.models.image import auto_anomaly as detector
 from trainer.models.image import autoencoder, padim, patchcore
 from trainer.models.image.backbone import NETWORK
 from trainer.models.image.feature_maps import FEATURES, detector_spec, scale_of
+from trainer.models.image.heat_mean import set_mean, weighted
 from trainer.models.image.padim import fit_gaussians
 from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
-from trainer.models.image.score_fusion import joined_scales, part_of, rounding_of
+from trainer.models.image.score_fusion import joined_scales, rounding_of
 from trainer.models.image.whole_picture import fit_whole, set_whole
 from trainer.models.layers.work import work_of
 from trainer.workflow.experiment import Experiment, run_experiment
@@ -170,11 +171,12 @@ def test_the_graph_of_padim_computes_what_its_estimates_say(dimensions: int) -> 
     cells, whole = features.predict(pixels, verbose=0)
     shares, scale = options.shares(), (2.0, -1.0)
     places, picture = fit_gaussians(cells, 1), fit_whole(whole)
-    padim._set_gaussians(network, places, part_of(scale, shares[0]))
-    set_whole(network, picture, part_of(scale, shares[1]))
+    padim._set_gaussians(network, places, scale)
+    set_whole(network, picture, scale)
+    set_mean(network, shares, (0.5, -0.25))
     heats = np.broadcast_arrays(2 * places.heat(cells) - 1, 2 * picture.heat(whole) - 1)
     heat = network.predict(pixels, verbose=0)[1]
-    together = padim.shared(shares)(np.stack(heats))
+    together = 0.5 * weighted(np.stack(heats), shares, are_squares=False) - 0.25
     np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
@@ -188,13 +190,14 @@ def test_the_graph_of_patches_computes_what_its_memories_say() -> None:
     shares, heats = options.shares(), []
     for name, count, cells in zip(patchcore.SCORERS, options.counts(), features, strict=True):
         memory = fit_memory(cells[:4], 8, count, seed=1)
-        patchcore._set_memory(network, name, memory, part_of((0.5, 1.0), shares[0]))
+        patchcore._set_memory(network, name, memory, (0.5, 1.0))
         heats.append(0.5 * memory.heat(cells) + 1)
     picture = fit_whole(whole)
-    set_whole(network, picture, part_of((2.0, -1.0), shares[1]))
+    set_whole(network, picture, (2.0, -1.0))
+    set_mean(network, shares, (0.5, -0.25))
     heats.append(np.broadcast_to(2 * picture.heat(whole) - 1, heats[0].shape))
     heat = network.predict(pixels, verbose=0)[1]
-    together = patchcore.joined(shares)(np.stack(heats))
+    together = 0.5 * patchcore.joined(shares)(np.stack(heats)) - 0.25
     np.testing.assert_allclose(heat[..., 0], together, rtol=2e-3, atol=2e-3)
 
 
@@ -252,12 +255,13 @@ def test_judges_are_made_alike_before_they_are_joined() -> None:
     rng = np.random.default_rng(0)
     quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
     loud = 1000 * rng.normal(size=(200, 3, 3)).astype(np.float32) + 5000
-    scales, scores = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
+    scales, fused, scores = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
     (first, first_lift), (second, second_lift) = scales
     spread = [float(np.std(first * quiet)), float(np.std(second * loud))]
     assert spread[0] == pytest.approx(spread[1], rel=0.3)
     again = (first * quiet + first_lift + second * loud + second_lift) / 2
-    np.testing.assert_allclose(again.max(axis=(1, 2)), scores, rtol=1e-3, atol=1e-3)
+    again = fused[0] * again.max(axis=(1, 2)) + fused[1]
+    np.testing.assert_allclose(again, scores, rtol=1e-3, atol=1e-3)
     assert np.median(scores) == pytest.approx(0, abs=1e-3)
     assert np.quantile(scores, 0.99) == pytest.approx(1, abs=1e-3)
 
