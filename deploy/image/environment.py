@@ -42,15 +42,8 @@ def install_agent(root: Path, wheels: Sequence[Path]) -> None:
     pip = next(path for path in wheels if path.name.startswith("pip-"))
     words = [sys.executable, f"{pip}/pip", "--isolated", "--disable-pip-version-check"]
     words += ["install", "--no-index", "--find-links", str(pip.parent), "--no-compile"]
-    words += [
-        "--root-user-action",
-        "ignore",
-        "--only-binary=:all:",
-        "--implementation",
-        "cp",
-        "--python-version",
-        version,
-    ]
+    words += ["--root-user-action", "ignore", "--only-binary=:all:"]
+    words += ["--implementation", "cp", "--python-version", version]
     # By name: of a path pip keeps the whole in direct_url.json.
     names = ("==".join(path.name.split("-")[:2]) for path in wheels)
     others = [name for name in names if not name.startswith(("pip==", "lineside=="))]

@@ -136,8 +136,8 @@ def write_update(
 def _write_bundle(
     folder: Path, out: Path, compatible: str, version: str, signer: BundleSigner
 ) -> None:
-    by = (signer.cert, signer.key)
-    write_system_bundle(folder, out, compatible, version, *by, keyring=signer.keyring)
+    cert, key, keyring = signer.cert, signer.key, signer.keyring
+    write_system_bundle(folder, out, compatible, version, cert, key, keyring=keyring)
 
 
 def _cut_out(image: Path, span: Span, out: Path) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
+Scale = tuple[float, float]
+"""(gain, lift)."""
+
 MOST_CALIBRATION = 80
 BATCH = 16
 
@@ -172,7 +175,7 @@ def inputs_with_defects(training: Training) -> Tensor:
     return result
 
 
-def scale_of(values: NDArray[np.floating], share: float = RARE) -> tuple[float, float]:
+def scale_of(values: NDArray[np.floating], share: float = RARE) -> Scale:
     """(gain, lift) that take the median to 0 and the `share` quantile to 1."""
     usual, rare = float(np.median(values)), float(np.quantile(values, share))
     gain = 1 / max(rare - usual, 1e-6)

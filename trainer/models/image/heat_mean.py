@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
-from trainer.models.image.feature_maps import Floats
+from trainer.models.image.feature_maps import Floats, Scale
 
 if TYPE_CHECKING:
     import keras
@@ -26,36 +26,34 @@ The square of the farthest of many cells has a heavy tail among good parts, and 
 for one) the log-likelihood grows with the logarithm. The distance of a whole picture is of means
 over all its cells, whose tail is light, and the synthetic defect head gives log odds already. Set
 on castings, cookies, bottles, lenses and simulated parts; between 1 and 10 it hardly mattered.
-Distances that are not squared (`padim`) lost by it: on tiles a third of what is found at 1 %.
+Distances that are not squared (`padim`) lost by it: on the first fold of tiles 0.19 of the defects
+were found at 1 % false rejects, not 0.29.
 """
+
+BASE = float(np.log1p(LOG_RATE))
+"""The logarithm that counts 1."""
 
 STEEPEST = 8.0
 """From this mean of logarithms on, 21,845 times as far as a rare good part, the way back goes on in
 a straight line: no number overflows, and defects beyond it keep their order.
 """
 
-Scale = tuple[float, float]
-"""(gain, lift)."""
+TANGENT = float(BASE * np.exp(STEEPEST * BASE) / LOG_RATE)
+"""How fast that line rises."""
 
 
 def to_logarithm(distances: Floats) -> Floats:
     """Scaled distances, those above 0 by their logarithm; 0 and 1 stay."""
-    logs = np.log1p(LOG_RATE * np.maximum(distances, 0)) / np.log1p(LOG_RATE)
+    logs = np.log1p(LOG_RATE * np.maximum(distances, 0)) / BASE
     return np.where(distances > 0, logs, distances).astype(np.float32)
 
 
 def from_logarithm(logs: Floats) -> Floats:
     """What `to_logarithm` came from; from STEEPEST on its tangent."""
-    above, base = np.maximum(logs, 0), np.log1p(LOG_RATE)
-    powers = np.expm1(np.minimum(above, STEEPEST) * base) / LOG_RATE
-    beyond = np.maximum(above - STEEPEST, 0) * _tangent()
+    above = np.maximum(logs, 0)
+    powers = np.expm1(np.minimum(above, STEEPEST) * BASE) / LOG_RATE
+    beyond = np.maximum(above - STEEPEST, 0) * TANGENT
     return np.where(logs > 0, powers + beyond, logs).astype(np.float32)
-
-
-def _tangent() -> float:
-    """How fast `from_logarithm` rises at STEEPEST."""
-    base = np.log1p(LOG_RATE)
-    return float(base * np.exp(STEEPEST * base) / LOG_RATE)
 
 
 def weighted(heats: Floats, shares: Sequence[float], *, are_squares: bool) -> Floats:
@@ -100,7 +98,7 @@ def _logarithm(above: keras.KerasTensor) -> keras.KerasTensor:
     from keras import layers
 
     logs = keras.ops.log(layers.Rescaling(LOG_RATE, offset=1.0)(above))
-    return layers.Rescaling(1 / np.log1p(LOG_RATE))(logs)
+    return layers.Rescaling(1 / BASE)(logs)
 
 
 def _power(above: keras.KerasTensor) -> keras.KerasTensor:
@@ -108,9 +106,9 @@ def _power(above: keras.KerasTensor) -> keras.KerasTensor:
     from keras import layers
 
     bounded = layers.ReLU(STEEPEST)(above)
-    powers = keras.ops.exp(layers.Rescaling(np.log1p(LOG_RATE))(bounded))
+    powers = keras.ops.exp(layers.Rescaling(BASE)(bounded))
     powers = layers.Rescaling(1 / LOG_RATE, offset=-1 / LOG_RATE)(powers)
-    beyond = layers.Rescaling(_tangent())(layers.Subtract()([above, bounded]))
+    beyond = layers.Rescaling(TANGENT)(layers.Subtract()([above, bounded]))
     return layers.Add()([powers, beyond])
 
 

@@ -32,11 +32,12 @@ from trainer.models.image.feature_maps import (
     FEATURES,
     RARE,
     Floats,
+    Scale,
     detector_spec,
     on_one_grid,
     random_projection,
 )
-from trainer.models.image.heat_mean import Scale, mean_heat, set_mean, weighted
+from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
 from trainer.models.image.score_fusion import fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.models.image.whole_picture import (
@@ -100,7 +101,6 @@ def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInpu
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty."""
-
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
     cells, whole = _feature_layer(backbone.shapes, options.dimensions)(backbone.taps)
@@ -136,8 +136,7 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
         lambda heats: weighted(heats, shares, are_squares=False),
         with_head=share > 0,
     )
-    scales = fitted.scales
-    places, whole = fitted.cells
+    scales, (places, whole) = fitted.scales, fitted.cells
     gaussians = fit_gaussians(places, options.block, fitted.rounding[0])
     _set_gaussians(network, gaussians, scales[0])
     set_whole(network, fit_whole(whole), scales[1])

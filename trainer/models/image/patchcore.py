@@ -35,11 +35,12 @@ from trainer.models.image.cross_fitting import (
 from trainer.models.image.feature_maps import (
     FEATURES,
     Floats,
+    Scale,
     detector_spec,
     on_one_grid,
     random_projection,
 )
-from trainer.models.image.heat_mean import Scale, mean_heat, set_mean, weighted
+from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
 from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training

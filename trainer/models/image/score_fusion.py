@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
-from trainer.models.image.feature_maps import Floats, scale_of
-from trainer.models.image.heat_mean import Scale
+from trainer.models.image.feature_maps import Floats, Scale, scale_of
 from trainer.models.image.symmetry import symmetric_copies
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import FeatureReader

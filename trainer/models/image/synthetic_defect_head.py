@@ -23,7 +23,7 @@ from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.image.cross_fitting import held_out
-from trainer.models.image.feature_maps import BATCH, Floats, TappedBackbone, tapped_backbone
+from trainer.models.image.feature_maps import BATCH, Floats, Scale, TappedBackbone, tapped_backbone
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
@@ -152,7 +152,7 @@ def heat_of(features: Sequence[keras.KerasTensor], side: int, kinds: int = 1) ->
     return layers.MaxPooling2D(fine.shape[1] // side, name=f"{FLOAT_PREFIX}defect_heat")(x)
 
 
-def set_head(network: keras.Model, weights: Weights, scale: tuple[float, float]) -> None:
+def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
     """Put `weights` into the head of `network`, its heat scaled by (gain above 0, lift)."""
     gain, lift = scale
     kernel, bias = weights[f"{FLOAT_PREFIX}defect_odds"]

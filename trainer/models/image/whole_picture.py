@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.models.image.cross_fitting import FitScorer
-from trainer.models.image.feature_maps import Floats
+from trainer.models.image.feature_maps import Floats, Scale
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,7 @@ def whole_heat(features: keras.KerasTensor, side: int) -> keras.KerasTensor:
     return layers.UpSampling2D(side, name=f"{FLOAT_PREFIX}whole_heat")(x)
 
 
-def set_whole(network: keras.Model, whole: Whole, scale: tuple[float, float]) -> None:
+def set_whole(network: keras.Model, whole: Whole, scale: Scale) -> None:
     """Put the estimate into `network`; scale: (gain, lift) of its distance."""
     gain, lift = scale
     layer = network.get_layer(f"{FLOAT_PREFIX}whole_whiten")
