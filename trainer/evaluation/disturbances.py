@@ -1,4 +1,8 @@
-"""What must not change a verdict: a little more light, a part that lies a little elsewhere."""
+"""What must not change a verdict: a little more light, a part that lies a little elsewhere.
+
+Each disturbance meets the camera's frame, as on the line; what the station does to every frame
+comes after it.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +11,45 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.image.brightness import standardised
-from edge_agent.contracts.image.input import ImageInput
-from trainer.data.prepare import Prepared
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from trainer.data.image.network_px import PxScale, network_px
+from trainer.data.prepare import Prepared, read_picture
+from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut, outcome_of
+from trainer.evaluation.predictions import Judged
 from trainer.statistics import metrics
 
-Disturb = Callable[[Tensor], Tensor]
-"""One uint8 picture (H, W, C) -> the same shape."""
+Disturb = Callable[[Image, PxScale], Image]
+"""A frame and how many of its pixels one of the network's covers -> a frame of the same shape."""
 
 BRIGHTER, SHIFT_PX, TURN_DEG = 0.10, 2, 2.0
 MOST_SAMPLES = 300
 
 
-def brighter(picture: Tensor) -> Tensor:
-    """10 % more light."""
-    return np.clip(picture * (1 + BRIGHTER), 0, 255).astype(np.uint8)
+def brighter(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
+    """10 % more light; what the camera's range does not hold is clipped."""
+    del scale
+    return np.asarray(np.clip(np.rint(frame * (1 + BRIGHTER)), 0, 255), np.uint8)
 
 
-def darker(picture: Tensor) -> Tensor:
+def darker(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
     """10 % less light."""
-    return np.clip(picture * (1 - BRIGHTER), 0, 255).astype(np.uint8)
+    del scale
+    return np.asarray(np.rint(frame * (1 - BRIGHTER)), np.uint8)
 
 
-def shifted(picture: Tensor) -> Tensor:
-    """2 px to the right and down, at the size that the network sees."""
-    return _moved(picture, np.array([[1, 0, SHIFT_PX], [0, 1, SHIFT_PX]], np.float32))
+def shifted(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
+    """To the right and down by what is 2 px at the size that the network sees."""
+    right, down = (SHIFT_PX * one for one in scale)
+    return _moved(frame, np.array([[1, 0, right], [0, 1, down]], np.float32))
 
 
-def turned(picture: Tensor) -> Tensor:
+def turned(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
     """2 degrees about the middle."""
-    height, width = picture.shape[:2]
-    return _moved(picture, cv2.getRotationMatrix2D((width / 2, height / 2), TURN_DEG, 1.0))
+    del scale
+    height, width = frame.shape[:2]
+    return _moved(frame, cv2.getRotationMatrix2D((width / 2, height / 2), TURN_DEG, 1.0))
 
 
 DISTURBANCES: dict[str, Disturb] = {
@@ -54,42 +64,47 @@ DISTURBANCES: dict[str, Disturb] = {
 def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     """Name -> share of held-out verdicts that change, and the figures under the disturbance.
 
-    Images only; of more than 300 held-out samples, 300 evenly spaced ones.
+    Images only; of more than 300 held-out samples, 300 evenly spaced ones. Their files are read
+    again: a prepared picture no longer holds what the light of its frame was.
     """
-    if not isinstance(held_out.spec.input, ImageInput) or not len(held_out.split.test):
+    spec = held_out.spec.input
+    if not isinstance(spec, ImageInput) or not len(held_out.split.test):
         return {}
     indices = _some(held_out.split.test)
     chosen = np.isin(held_out.inputs.sample, indices)
     calm = Prepared(held_out.inputs.inputs[chosen], held_out.inputs.sample[chosen])
     before = held_out.judge(calm, indices)
-    figures_of: dict[str, dict[str, object]] = {}
-    for name, disturb in {"undisturbed": None, **DISTURBANCES}.items():
-        inputs = calm.inputs
-        if disturb:
-            inputs = np.stack([as_prepared(disturb(one), held_out.spec.input) for one in inputs])
-        judged = held_out.judge(Prepared(inputs, calm.sample), indices)
-        outcome = outcome_of(held_out.split, held_out.spec, judged)
-        pairs = zip(before.verdicts, judged.verdicts, strict=True)
-        row: dict[str, object] = {
-            "n": len(indices),
-            "verdicts_changed": round(float(np.mean([one != other for one, other in pairs])), 6),
-        }
-        if outcome.classifies:
-            row["accuracy"] = round(float((outcome.truth == outcome.predicted).mean()), 6)
-        bad = outcome.bad
-        if bad.any() and not bad.all():
-            row["recall_at_1pct_false_reject"] = round(
-                metrics.recall_at(bad, outcome.scores, 0.01), 6
-            )
-            row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
-            row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
-        figures_of[name] = row
+    figures_of = {"undisturbed": _row(held_out, before, before)}
+    for name, disturb in DISTURBANCES.items():
+        after = held_out.judge(_disturbed(held_out, indices, spec, disturb), indices)
+        figures_of[name] = _row(held_out, before, after)
     return figures_of
 
 
-def as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
-    """What the network sees of a disturbed picture: on the station, levels are evened out last."""
-    return standardised(picture, spec.most_clipped) if spec.standardise else picture
+def _disturbed(held_out: HeldOut, indices: Indices, spec: ImageInput, disturb: Disturb) -> Prepared:
+    """The samples at `indices` as the station prepares their disturbed frames."""
+    pieces = []
+    for index in indices:
+        frame = read_picture(held_out.split.dataset, int(index))
+        pieces.append(prepare_tiles(disturb(frame, network_px(frame, spec)), spec))
+    return Prepared(np.concatenate(pieces), np.repeat(indices, [len(one) for one in pieces]))
+
+
+def _row(held_out: HeldOut, before: Judged, after: Judged) -> dict[str, object]:
+    outcome = outcome_of(held_out.split, held_out.spec, after)
+    pairs = zip(before.verdicts, after.verdicts, strict=True)
+    row: dict[str, object] = {
+        "n": len(after.indices),
+        "verdicts_changed": round(float(np.mean([one != other for one, other in pairs])), 6),
+    }
+    if outcome.classifies:
+        row["accuracy"] = round(float((outcome.truth == outcome.predicted).mean()), 6)
+    bad = outcome.bad
+    if bad.any() and not bad.all():
+        row["recall_at_1pct_false_reject"] = round(metrics.recall_at(bad, outcome.scores, 0.01), 6)
+        row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
+        row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
+    return row
 
 
 def _some(indices: np.ndarray) -> np.ndarray:
@@ -99,7 +114,7 @@ def _some(indices: np.ndarray) -> np.ndarray:
     return np.asarray(indices[positions])
 
 
-def _moved(picture: Tensor, matrix: np.ndarray) -> Tensor:
-    height, width = picture.shape[:2]
+def _moved(frame: Image, matrix: np.ndarray) -> Image:
+    height, width = frame.shape[:2]
     flags = cv2.BORDER_REFLECT_101
-    return cv2.warpAffine(picture, matrix, (width, height), borderMode=flags).reshape(picture.shape)
+    return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=flags), np.uint8)

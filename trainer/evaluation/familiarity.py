@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Tensor, Verdict
+from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import judge
-from trainer.evaluation.disturbances import as_prepared
 from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import share
 from trainer.training.predict import predict
@@ -92,7 +92,12 @@ def _unfamiliar(
     pictures: Iterator[Tensor], make: MakeUnfamiliar, spec: ImageInput, rng: np.random.Generator
 ) -> Iterator[Tensor]:
     for tiles in pictures:
-        yield np.stack([as_prepared(make(tile, rng), spec) for tile in tiles])
+        yield np.stack([_as_prepared(make(tile, rng), spec) for tile in tiles])
+
+
+def _as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
+    """What the network sees of a strange picture of its own size: levels are evened out last."""
+    return standardised(picture, spec.most_clipped) if spec.standardise else picture
 
 
 def _row(held_out: HeldOut, pictures: list[Tensor]) -> dict[str, object]:
