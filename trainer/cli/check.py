@@ -113,11 +113,26 @@ def _sentences(result: Survey) -> list[str]:
     if result.dataset.unlisted:
         lines.append(f"note     {result.dataset.unlisted} files are not listed and not used")
     lines += [f"note     {one}" for one in _harmless(result)]
+    lines += _light(result)
     lines += _cut([f"doubt    {note}" for note in result.doubts], "doubts")
     pairs = [f"same     {' = '.join(paths)}" for paths in result.identical]
     lines += _cut(pairs, "sets of byte-identical files")
     faults = [f"fault    {fault.path}: {fault.kind}, {fault.what}" for fault in result.faults]
     return lines + _cut(faults, "faults") + ([] if faults or result.refusal else ["no faults"])
+
+
+def _light(result: Survey) -> list[str]:
+    """What of the good pictures is black or white, and what can be done."""
+    from trainer.data.image.clipping import NOTEWORTHY
+
+    if result.light is None:
+        return []
+    lines = [f"light    {result.light.sentence()}"]
+    if result.light.white > NOTEWORTHY:
+        lines.append(
+            "         no defect can be seen at 255: a part as bright as that needs less light"
+        )
+    return lines
 
 
 def _harmless(result: Survey) -> list[str]:

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.folder_scan import printable
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.file_faults import Fault, Inspection, inspect_files
+from trainer.data.image.clipping import Clipping, clipping_as_standardised
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split, refuse_single_label
@@ -44,6 +47,7 @@ class Survey:
     rates_hz: list[float]
     tags: list[str]
     doubts: list[str] = field(default_factory=list)
+    light: Clipping | None = None
 
     def as_json(self) -> dict[str, object]:
         """The survey as plain values."""
@@ -63,6 +67,7 @@ class Survey:
             "rates_hz": self.rates_hz,
             "tags": self.tags,
             "doubts": self.doubts,
+            "light": vars(self.light) if self.light else None,
             "unlisted_files": self.dataset.unlisted,
             "left_out": [vars(one) for one in self.dataset.left_out],
             "faults": [vars(fault) for fault in self.faults],
@@ -98,7 +103,15 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         _rates(dataset),
         tags,
         [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
+        _light(dataset, inspection) if dataset.config.kind == "image" else None,
     )
+
+
+def _light(dataset: Dataset, inspection: Inspection) -> Clipping | None:
+    """How much of good pictures is clipped; files that cannot be read are faults already."""
+    broken = {fault.path for fault in inspection.faults}
+    whole = [n for n, sample in enumerate(dataset.samples) if sample.path not in broken]
+    return clipping_as_standardised(dataset, np.array(whole, np.intp))
 
 
 def _left_out(dataset: Dataset) -> list[Fault]:

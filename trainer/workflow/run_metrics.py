@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge_agent.contracts.core.types import Judgement
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.process.input import TabularInput
@@ -18,6 +19,7 @@ from edge_agent.contracts.run_folder.metrics import (
     AlarmRuleMetrics,
     BaselineMetrics,
     ClassMetrics,
+    ClippingMetrics,
     DisturbanceMetrics,
     GbmReference,
     HeldOutMetrics,
@@ -30,6 +32,7 @@ from edge_agent.contracts.run_folder.metrics import (
     ThresholdUsed,
 )
 from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
+from trainer.data.image.clipping import clipping_of
 from trainer.data.split import Split
 from trainer.evaluation.baseline_replay import held_out_runs
 from trainer.evaluation.disturbances import disturbance_figures
@@ -118,6 +121,7 @@ def metrics_of(
         held_out=held_out_metrics(experiment),
         per_class=class_metrics(experiment),
         disturbances={k: DisturbanceMetrics.model_validate(v) for k, v in disturbed.items()},
+        clipping=clipping_metrics(experiment),
         strange_images={
             name: StrangeImageMetrics.model_validate(row)
             for name, row in familiarity_figures(experiment.judged_held_out).items()
@@ -134,6 +138,15 @@ def metrics_of(
         notes=list(experiment.fitted.notes),
         acceptance=_acceptance(experiment),
     )
+
+
+def clipping_metrics(experiment: Experiment) -> ClippingMetrics | None:
+    """What of the training pictures is clipped, before and by the preparation; images only."""
+    spec, split = experiment.spec.input, experiment.split
+    if not isinstance(spec, ImageInput):
+        return None
+    found = clipping_of(split.dataset, split.train, spec)
+    return ClippingMetrics.model_validate(vars(found)) if found else None
 
 
 def alarm_rule_metrics(experiment: Experiment) -> AlarmRuleMetrics | None:

@@ -97,6 +97,20 @@ class DisturbanceMetrics(Record):
     false_reject: float | None = None
 
 
+class ClippingMetrics(Record):
+    """How much of n training pictures is black or white, as shares of their colour values.
+
+    white, black: at 255 and at 0 in the frame as the camera gave it; prepared: of what was at
+    neither when resized, at one of them by standardising; good: of good parts only.
+    """
+
+    n: int
+    good: bool
+    white: float
+    black: float
+    prepared: float
+
+
 class StrangeImageMetrics(Record):
     """What the gate of familiarity does with n images of one kind.
 
@@ -259,6 +273,7 @@ class RunMetrics(Record):
     held_out: HeldOutMetrics = HeldOutMetrics()
     per_class: dict[str, ClassMetrics] = Field(default_factory=dict)
     disturbances: dict[str, DisturbanceMetrics] = Field(default_factory=dict)
+    clipping: ClippingMetrics | None = None
     strange_images: dict[str, StrangeImageMetrics] = Field(default_factory=dict)
     localisation: LocalisationMetrics = LocalisationMetrics()
     baselines: dict[str, BaselineMetrics] = Field(default_factory=dict)

@@ -10,11 +10,9 @@ from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording, resample
 from trainer.config.fit import FitConfig
+from trainer.data.image.clipping import MOST_CLIPPED
 from trainer.data.prepare import read_durations, read_sample
 from trainer.data.split import Split
-
-MOST_CLIPPED = 0.01
-"""Of the values of a picture, so many may saturate when it is standardised."""
 
 
 def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) -> ImageInput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from edge_agent.contracts.run_folder.metrics import ClippingMetrics
 from trainer.report.rendering import Table, render
 from trainer.report.words import interval_text, title_of, value_text
 from trainer.run_folder.run import FittedRun
@@ -35,6 +36,19 @@ def disturbances(run: FittedRun) -> Markup:
         rows=Table(head, rows),
         strange=_strange_images(run),
         gate=gate.chosen_by if gate else "",
+        clipping=_clipping(run.metrics.clipping),
+    )
+
+
+def _clipping(found: ClippingMetrics | None) -> str:
+    """What of the training pictures is black or white; "" where nobody looked."""
+    if found is None:
+        return ""
+    pictures = f"{found.n} {'good ' if found.good else ''}training pictures"
+    return (
+        f"Of the colour values of {pictures}, {100 * found.white:.1f} % are at 255 and "
+        f"{100 * found.black:.1f} % at 0 as the camera gave them: nothing can be told apart there. "
+        f"The preparation clips {100 * found.prepared:.1f} % of the others."
     )
 
 

@@ -15,6 +15,7 @@ from edge_agent.contracts.run_folder.metrics import (
     AlarmRuleMetrics,
     BudgetMetrics,
     BudgetPoint,
+    ClippingMetrics,
     LocalisationMetrics,
     PartCosts,
     RunMetrics,
@@ -194,3 +195,11 @@ def test_disturbances_are_listed_with_what_they_change(run: FittedRun) -> None:
     shown = disturbances(run)
     assert "10.0 %" in shown
     assert "90.0 %" in shown
+
+
+def test_the_report_says_what_of_the_pictures_is_clipped_and_by_what(run: FittedRun) -> None:
+    found = ClippingMetrics(n=60, good=True, white=0.337, black=0.012, prepared=0.008)
+    shown = disturbances(replace(run, metrics=run.metrics.model_copy(update={"clipping": found})))
+    assert "60 good training pictures, 33.7 % are at 255 and 1.2 % at 0 as the camera" in shown
+    assert "The preparation clips 0.8 % of the others" in shown
+    assert "as the camera" not in disturbances(run), "a run of an earlier release"
