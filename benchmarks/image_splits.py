@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.group_folds import group_folds
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset, Indices
-from trainer.data.split import Split, group_folds
+from trainer.data.split import Split
 
 FOLDS = 5
 WATCHED = 8

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
-from edge_agent.contracts.core.suggestion import did_you_mean
 from trainer.config.fit import FitConfig
+from trainer.data.carve import Carved, carve_every_condition, carve_val, cut_labels
+from trainer.data.given_folds import choose_folds, natural, refuse_unknown
+from trainer.data.group_folds import group_folds, groups_per_label, never_learnt
 from trainer.data.samples import Dataset, Indices, Sample
-
-GAP = 0.01
-"""Part of a recording left out between two stretches of it, so that they share no window."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +89,6 @@ def good_only(split: Split) -> Split:
     )
 
 
-def group_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """A fold for every sample: stratified by label, no group in two folds."""
-    groups, targets = np.array(dataset.groups()), dataset.targets()
-    order = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    assigned = np.zeros(len(targets), np.intp)
-    for fold, (_, test_rows) in enumerate(order.split(targets, targets, groups)):
-        assigned[test_rows] = fold
-    return assigned
-
-
 def by_fold(dataset: Dataset, test: Sequence[str], val: Sequence[str], protocol: str) -> Split:
     """Given folds: those named `test` and `val`, all others train."""
     folds = np.array([sample.fold for sample in dataset.samples])
@@ -121,23 +108,11 @@ def _plan(dataset: Dataset, config: FitConfig) -> Split:
 
 
 def _given_folds(dataset: Dataset, config: FitConfig) -> Split:
-    column = str(dataset.config.fold)
-    values = sorted({sample.fold for sample in dataset.samples}, key=_natural)
-    if len(values) < 3:
-        raise DatasetError(
-            f"fold column {column!r} has {len(values)} values",
-            where=str(dataset.root),
-            cure="give at least three folds, or only a group column",
-        )
-    held_out = config.held_out or values[:1]
-    _refuse_unknown(held_out, values, column)
-    rest = [value for value in values if value not in held_out]
-    after = [value for value in rest if _natural(value) > _natural(held_out[-1])]
-    val = (after or rest)[0]
-    protocol = (
-        f"{column}: fold {', '.join(held_out)} held out, fold {val} chose epoch and threshold"
-    )
-    return by_fold(dataset, held_out, [val], protocol)
+    chosen = choose_folds(dataset, config.held_out)
+    if chosen.val is not None:
+        return by_fold(dataset, chosen.held_out, [chosen.val], chosen.protocol)
+    names = ["test" if s.fold in chosen.held_out else "train" for s in dataset.samples]
+    return _split_carved(carve_val(dataset, names, config), chosen.protocol)
 
 
 def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
@@ -148,11 +123,11 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
             where="command line",
             cure="name the column: --group COLUMN",
         )
-    values = sorted({sample.group for sample in dataset.samples}, key=_natural)
-    _refuse_unknown(config.held_out, values, column)
-    aside = _never_learnt(dataset)
+    values = sorted({sample.group for sample in dataset.samples}, key=natural)
+    refuse_unknown(config.held_out, values, column)
+    aside = never_learnt(dataset)
     lone = [one for one in _labels_without(dataset, config.held_out) if one not in aside]
-    cut = _cut_labels(dataset, lone, config)
+    cut = cut_labels(dataset, lone, config)
     remaining = [s for s in cut.samples if s.label not in lone]
     if not remaining:
         raise DatasetError(
@@ -163,13 +138,11 @@ def _leave_out(dataset: Dataset, config: FitConfig) -> Split:
     names = [_held_name(s, lone, config.held_out) for s in cut.samples]
     note = f"; {', '.join(lone)} split by time" if lone else ""
     protocol = f"{column} {', '.join(config.held_out)} held out{note}"
-    return _carve_val(cut, names, config, protocol)
-
-
-def _never_learnt(dataset: Dataset) -> list[str]:
-    """The defects of a detector: they are judged whole, never cut, and train nothing."""
-    good = dataset.config.good if dataset.config.good_only else dataset.labels
-    return [label for label in dataset.labels if label not in good]
+    if dataset.config.kind == "vibration":
+        carved = carve_every_condition(cut, names, config.val_fraction, lambda s: s.group)
+    else:
+        carved = carve_val(cut, names, config)
+    return _split_carved(carved, protocol)
 
 
 def _labels_without(dataset: Dataset, held_out: Sequence[str]) -> list[str]:
@@ -189,15 +162,15 @@ def _given_splits(dataset: Dataset, config: FitConfig) -> Split:
     names = [sample.split or "train" for sample in dataset.samples]
     if "val" in names:
         return _split_of(dataset, names, "train, val and test as given")
-    return _carve_val(dataset, names, config, "train and test as given")
+    return _split_carved(carve_val(dataset, names, config), "train and test as given")
 
 
 def _by_groups(dataset: Dataset, config: FitConfig) -> Split:
-    counts = _groups_per_label(dataset)
+    counts = groups_per_label(dataset)
     few = [label for label, groups in counts.items() if groups < 3]
-    aside = [label for label in few if label in _never_learnt(dataset)]
+    aside = [label for label in few if label in never_learnt(dataset)]
     lone = [label for label in few if label not in aside]
-    cut = _cut_labels(dataset, lone, config)
+    cut = cut_labels(dataset, lone, config)
     free = np.array([s.label not in (*lone, *aside) for s in cut.samples])
     names = np.array(["test" if s.label in aside else s.split for s in cut.samples], dtype=object)
     if free.any():
@@ -221,123 +194,15 @@ def _with_dropped(cut: Dataset, given: Dataset) -> Dataset:
     return cut.with_samples(cut.samples, note)
 
 
-def _carve_val(dataset: Dataset, names: list[str], config: FitConfig, protocol: str) -> Split:
-    """Validation groups taken out of the training samples that have not been cut by time."""
-    aside = _never_learnt(dataset)
-    whole = [
-        index
-        for index, (sample, name) in enumerate(zip(dataset.samples, names, strict=True))
-        if name == "train" and sample.span == (0.0, 1.0) and sample.label not in aside
-    ]
-    part = dataset.with_samples([dataset.samples[index] for index in whole])
-    counts = _groups_per_label(part) if whole else {}
-    fewest = min(counts.values(), default=0)
-    names = list(names)
-    if fewest < 2:
-        return _carve_val_by_time(dataset, names, config, protocol)
-    folds = int(np.clip(round(1 / config.val_fraction), 2, fewest))
-    for index, fold in zip(whole, group_folds(part, folds, config.seed), strict=True):
-        names[index] = "val" if fold == 0 else "train"
-    return _split_of(dataset, names, protocol)
-
-
-def _carve_val_by_time(
-    dataset: Dataset, names: list[str], config: FitConfig, protocol: str
-) -> Split:
-    """Where a label has one training group, every training label gives its last stretch."""
-    samples, new_names = list(dataset.samples), list(names)
-    for label in dataset.labels:
-        if label in _never_learnt(dataset):
-            continue
-        of_label = [
-            index
-            for index, sample in enumerate(dataset.samples)
-            if sample.label == label and names[index] == "train"
-        ]
-        if dataset.config.kind == "vibration":
-            for index in of_label:
-                first, last = _halves(dataset.samples[index], 1 - config.val_fraction)
-                samples[index] = first
-                samples.append(last)
-                new_names.append("val")
-        else:
-            take = max(1, round(len(of_label) * config.val_fraction)) if len(of_label) > 1 else 0
-            for index in of_label[len(of_label) - take :]:
-                new_names[index] = "val"
-    cut = dataset.with_samples(samples, "validation taken by time: a label has one group only")
-    return _split_of(cut, new_names, protocol + "; validation by time")
-
-
-def _cut_labels(dataset: Dataset, labels: list[str], config: FitConfig) -> Dataset:
-    """Samples of `labels` cut by time into train, val and test; the cut is noted in `split`."""
-    if not labels:
-        return dataset
-    samples = [s for s in dataset.samples if s.label not in labels]
-    for label in labels:
-        of_label = [s for s in dataset.samples if s.label == label]
-        if dataset.config.kind == "vibration":
-            samples += [piece for sample in of_label for piece in _thirds(sample, config)]
-        else:
-            samples += _in_order(of_label, config)
-    what = "label has" if len(labels) == 1 else "labels have"
-    note = f"{what} too few groups to hold one out, split by time: {', '.join(labels)}"
-    return dataset.with_samples(samples, note)
-
-
-def _thirds(sample: Sample, config: FitConfig) -> list[Sample]:
-    rest, test = _halves(sample, 1 - config.test_fraction)
-    train, val = _halves(rest, 1 - config.val_fraction)
-    return [
-        replace(train, split="train"),
-        replace(val, split="val"),
-        replace(test, split="test"),
-    ]
-
-
-def _halves(sample: Sample, fraction: float) -> tuple[Sample, Sample]:
-    start, stop = sample.span
-    middle = start + (stop - start) * fraction
-    gap = GAP * (stop - start)
-    return replace(sample, span=(start, middle - gap)), replace(sample, span=(middle, stop))
-
-
-def _in_order(samples: list[Sample], config: FitConfig) -> list[Sample]:
-    """Files in the order of their names: the first ones train, then val, the last ones test."""
-    count = len(samples)
-    test = max(1, round(count * config.test_fraction)) if count > 2 else 0
-    val = max(1, round(count * config.val_fraction)) if count > 2 else 0
-    names = ["train"] * (count - val - test) + ["val"] * val + ["test"] * test
-    return [replace(s, split=name) for s, name in zip(samples, names, strict=True)]
-
-
-def _groups_per_label(dataset: Dataset) -> dict[str, int]:
-    groups_of: dict[str, set[str]] = defaultdict(set)
-    for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
-        groups_of[sample.label].add(group)
-    return {label: len(groups) for label, groups in sorted(groups_of.items())}
+def _split_carved(carved: Carved, protocol: str) -> Split:
+    how = f"; {carved.how}" if carved.how else ""
+    return _split_of(carved.dataset, carved.names, protocol + how)
 
 
 def _split_of(dataset: Dataset, names: Sequence[str], protocol: str) -> Split:
     array = np.array(names)
     train, val, test = (np.flatnonzero(array == name) for name in ("train", "val", "test"))
     return Split(dataset, train, val, test, protocol)
-
-
-def _natural(value: str) -> tuple[int, float, str]:
-    try:
-        return 0, float(value), value
-    except ValueError:
-        return 1, 0.0, value
-
-
-def _refuse_unknown(held_out: Sequence[str], values: list[str], column: str) -> None:
-    for value in held_out:
-        if value not in values:
-            raise ConfigError(
-                f"{column} has no value {value!r}",
-                where="--held-out",
-                cure=did_you_mean(value, values[:20]),
-            )
 
 
 def _refuse_empty(split: Split) -> None:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Image, Recording
 from trainer.console.progress import Progress
+from trainer.data.group_folds import group_folds
 from trainer.data.prepare import read_picture, read_sample
 from trainer.data.samples import Dataset
-from trainer.data.split import group_folds
 from trainer.evaluation.label_errors import probable_label_errors
 
 Row = NDArray[np.float32]

@@ -54,7 +54,7 @@ def cross_validate(
     folds = []
     for value in protocol.values:
         chosen, tried = choose(dataset, protocol, value, config, choices)
-        split = leave_out(dataset, protocol, value)
+        split = leave_out(dataset, protocol, value, config.val_fraction)
         experiment = run_experiment(split, with_options(config, chosen), "crossval", progress)
         folds.append(Fold(value, experiment, chosen, tried))
         progress.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} of the windows right")
@@ -120,6 +120,7 @@ def with_options(config: FitConfig, choice: Choice) -> FitConfig:
 def _inner(dataset: Dataset, protocol: Protocol, config: FitConfig) -> float:
     shares = []
     for value in protocol.values:
-        experiment = run_experiment(leave_out(dataset, protocol, value), config, "inner")
+        split = leave_out(dataset, protocol, value, config.val_fraction)
+        experiment = run_experiment(split, config, "inner")
         shares.append(float(experiment.window_accuracy()[0].mean()))
     return float(np.mean(shares))

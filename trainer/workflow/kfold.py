@@ -17,8 +17,9 @@ from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
+from trainer.data.group_folds import group_folds
 from trainer.data.samples import Dataset
-from trainer.data.split import group_folds, plan_split
+from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.workflow.experiment import run_experiment

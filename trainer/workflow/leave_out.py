@@ -7,18 +7,16 @@ normal recording of a rig) cannot be left out: it is cut by time, and the protoc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.suggestion import did_you_mean
+from trainer.data.carve import Condition, carve_every_condition
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
-
-Condition = Callable[[Sample], str]
-"""The value of the condition that a sample was taken under; empty where it has none."""
 
 VAL_FRACTION = 0.25
 """The last part of each training recording, which chooses the threshold; never tested."""
@@ -62,8 +60,11 @@ def protocol_of(dataset: Dataset, leave_out: str) -> Protocol:
     return Protocol(column, condition, values, _lone_labels(dataset, condition))
 
 
-def leave_out(dataset: Dataset, protocol: Protocol, value: str) -> Split:
-    """Everything under `value` is tested; the rest trains, its last quarter chooses thresholds.
+def leave_out(
+    dataset: Dataset, protocol: Protocol, value: str, val_fraction: float = VAL_FRACTION
+) -> Split:
+    """Everything under `value` is tested; the rest trains, its last part chooses thresholds, as in
+    a fit that holds the value out.
 
     Of a label in `by_time`, as many equal stretches as there are values: that of `value`'s place
     is tested, the others train. Images are never cut: theirs are dealt out in order of their names.
@@ -71,9 +72,12 @@ def leave_out(dataset: Dataset, protocol: Protocol, value: str) -> Split:
     pieces = [
         piece for sample in dataset.samples for piece in _pieces(sample, dataset, protocol, value)
     ]
-    names = np.array([name for _, name in pieces])
+    cut, listed = dataset.with_samples([sample for sample, _ in pieces]), [n for _, n in pieces]
+    if dataset.config.kind == "vibration":
+        carved = carve_every_condition(cut, listed, val_fraction, protocol.condition)
+        cut, listed = carved.dataset, carved.names
+    names = np.array(listed)
     train, val, test = (np.flatnonzero(names == name) for name in ("train", "val", "test"))
-    cut = dataset.with_samples([sample for sample, _ in pieces])
     by_time = f"; {', '.join(protocol.by_time)} cut by time" if protocol.by_time else ""
     return Split(cut, train, val, test, f"{protocol.title} {value} held out{by_time}")
 
@@ -129,10 +133,7 @@ def _pieces(
     if not cuttable:
         name = _dealt(sample, dataset, 4)[1]
         return [(sample, "val" if name == "test" else "train")]
-    start, stop = sample.span
-    edge = stop - VAL_FRACTION * (stop - start)
-    first, last = replace(sample, span=(start, edge)), replace(sample, span=(edge, stop))
-    return [(first, "train"), (last, "val")]
+    return [(sample, "train")]
 
 
 def _dealt(sample: Sample, dataset: Dataset, turns: int) -> tuple[Sample, str]:
