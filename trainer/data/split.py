@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
 from trainer.config.fit import FitConfig
@@ -35,11 +36,15 @@ class Split:
 
 
 def plan_split(dataset: Dataset, config: FitConfig) -> Split:
-    """The split that folds, given splits, held-out values or groups ask for, in this order."""
+    """The split that folds, given splits, held-out values or groups ask for, in this order.
+
+    Raises DatasetError for one that has an empty part or that cuts a group.
+    """
     split = _plan(dataset, config)
     if dataset.config.good_only:
         split = good_only(split)
     _refuse_empty(split)
+    _refuse_cut_groups(split)
     return split
 
 
@@ -77,16 +82,21 @@ def _refuse_one_sided(dataset: Dataset) -> None:
 
 
 def good_only(split: Split) -> Split:
-    """Defects never train a detector: those of train and val join the test split."""
+    """Defects never train a detector: those of train and val join the test split.
+
+    A group with good and with bad samples may so have its good ones in training and its bad ones in
+    the test split, since nothing is learnt of a defect.
+    """
     bad = split.dataset.is_bad()
     rest = [split.train[bad[split.train]], split.val[bad[split.val]]]
-    return replace(
+    split = replace(
         split,
         train=split.train[~bad[split.train]],
         val=split.val[~bad[split.val]],
         test=np.sort(np.concatenate([split.test, *rest])),
-        protocol=split.protocol + "; trained on good samples only",
     )
+    how = f"{split.protocol}; trained on good samples only{_siblings(split, bad)}"
+    return replace(split, protocol=how)
 
 
 def by_fold(dataset: Dataset, test: Sequence[str], val: Sequence[str], protocol: str) -> Split:
@@ -203,6 +213,35 @@ def _split_of(dataset: Dataset, names: Sequence[str], protocol: str) -> Split:
     array = np.array(names)
     train, val, test = (np.flatnonzero(array == name) for name in ("train", "val", "test"))
     return Split(dataset, train, val, test, protocol)
+
+
+def _siblings(split: Split, bad: NDArray[np.bool_]) -> str:
+    """How many held-out defects are of groups whose good samples train."""
+    samples = split.dataset.samples
+    known = {samples[index].group for index in (*split.train, *split.val)} - {""}
+    defects = split.test[bad[split.test]]
+    shared = sum(samples[index].group in known for index in defects)
+    if not shared:
+        return ""
+    return f"; {shared} of {len(defects)} held-out defects are of groups whose good samples train"
+
+
+def _refuse_cut_groups(split: Split) -> None:
+    """Raise where a fold column cuts a group; stretches of one recording are no such case, nor are
+    the defects of a detector, which train nothing.
+    """
+    if not split.dataset.config.fold:
+        return
+    samples, aside = split.dataset.samples, never_learnt(split.dataset)
+    known = {samples[index].group for index in (*split.train, *split.val)} - {""}
+    judged = [samples[index] for index in split.test if samples[index].span == (0.0, 1.0)]
+    shared = [one.group for one in judged if one.group in known and one.label not in aside]
+    if shared:
+        raise DatasetError(
+            f"group {shared[0]!r} lies on both sides of the split by {split.dataset.config.fold!r}",
+            where=str(split.dataset.root),
+            cure="correct the fold column, or leave it out and split by the groups",
+        )
 
 
 def _refuse_empty(split: Split) -> None:

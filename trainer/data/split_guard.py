@@ -47,13 +47,10 @@ def guard(
         grouped = plan_split(with_proposed_groups(dataset, copies), config)
         return GuardedSplit(grouped, None, (), copies)
     if dataset.config.kind != "image" or len(dataset.samples) > MOST_SAMPLES:
-        split = plan_split(dataset, config)
-        _refuse_cut_groups(split)
-        return GuardedSplit(split, None, ())
+        return GuardedSplit(plan_split(dataset, config), None, ())
     if dataset.config.group or dataset.config.fold:
         # What cannot be split is refused before the minutes of a search.
         split = plan_split(dataset, config)
-        _refuse_cut_groups(split)
         copies = survey_copies(dataset, progress)
         cut = cut_groups(split, copies.groups)
         note = "the groups were given; still " + cut.sentence() if cut else copies.sentence()
@@ -91,17 +88,3 @@ def _guard_free(
 def column_of(config: FitConfig) -> str | None:
     """The group column to read from the data set's files; None for the copies to be found."""
     return None if config.group == GROUP else config.group
-
-
-def _refuse_cut_groups(split: Split) -> None:
-    """Raise where a named group lies on both sides; stretches of one recording are no such case."""
-    whole = [index for index in split.test if split.dataset.samples[index].span == (0.0, 1.0)]
-    samples = split.dataset.samples
-    known = {samples[index].group for index in (*split.train, *split.val)} - {""}
-    shared = [samples[index].group for index in whole if samples[index].group in known]
-    if shared and split.dataset.config.fold:
-        raise DatasetError(
-            f"group {shared[0]!r} lies on both sides of the split by {split.dataset.config.fold!r}",
-            where=str(split.dataset.root),
-            cure="correct the fold column, or leave it out and split by the groups",
-        )

@@ -17,7 +17,12 @@ from edge_agent.contracts.model.scoring import softmax
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
-from trainer.data.group_folds import group_folds
+from trainer.data.group_folds import (
+    good_group_folds,
+    group_folds,
+    groups_per_label,
+    never_learnt,
+)
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
@@ -67,14 +72,16 @@ class Judgements:
 
 
 def with_folds(dataset: Dataset, folds: int, seed: int) -> Dataset:
-    """The data set with its given folds, or with `folds` drawn ones that cut no group."""
+    """The data set with its given folds, or with `folds` drawn ones that cut no group.
+
+    Raises ConfigError where a label that is learnt has fewer groups than that.
+    """
     if dataset.config.fold:
         return dataset
-    groups: dict[str, set[str]] = {}
-    for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
-        groups.setdefault(sample.label, set()).add(group)
-    fewest = min(groups, key=lambda label: len(groups[label]))
-    most = len(groups[fewest])
+    aside = never_learnt(dataset)
+    counts = {label: n for label, n in groups_per_label(dataset).items() if label not in aside}
+    fewest = min(counts, key=lambda label: counts[label])
+    most = counts[fewest]
     if not 3 <= folds <= most:
         take = f"take 3 to {most} folds, or " if most >= 3 else ""
         raise ConfigError(
@@ -82,10 +89,12 @@ def with_folds(dataset: Dataset, folds: int, seed: int) -> Dataset:
             where="--folds",
             cure=f"{take}collect more groups: three of each label at least",
         )
-    drawn = group_folds(dataset, folds, seed)
+    good_only = dataset.config.good_only
+    drawn = (good_group_folds if good_only else group_folds)(dataset, folds, seed)
     samples = [replace(s, fold=str(n)) for s, n in zip(dataset.samples, drawn, strict=True)]
     config = dataset.config.model_copy(update={"fold": FOLD})
-    note = f"{folds} folds drawn, stratified by label, no group in two of them"
+    by = "good groups stratified, every defect judged once" if good_only else "stratified by label"
+    note = f"{folds} folds drawn, {by}, no group in two of them"
     return replace(dataset, config=config).with_samples(samples, note)
 
 

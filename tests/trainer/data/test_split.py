@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,38 +102,6 @@ def test_a_held_out_value_is_the_whole_test_split(machines: Path) -> None:
     assert split.protocol.startswith("load 2 held out; healthy split by time; ")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "whole"), [(6.0, False), (4.9, True)], ids=["long", "too short to be cut"]
-)
-def test_every_speed_that_trains_also_chooses_the_threshold(
-    tmp_path: Path, seconds: float, whole: bool
-) -> None:
-    """A fifth of 6 s lasts a second; of 4.9 s it does not, and whole recordings validate."""
-    rows = ["path,label,speed"]
-    for speed in (600, 900, 1200):
-        for label in ("ok", "worn"):
-            for number in range(2):
-                name = f"{label}_{speed}_{number}.npz"
-                np.savez(tmp_path / name, x=np.zeros(int(100 * seconds), np.float32))
-                rows.append(f"{name},{label},{speed}")
-    (tmp_path / "labels.csv").write_text("\n".join(rows))
-    (tmp_path / "dataset.toml").write_text(
-        'task = "vibration-class"\ngood = ["ok"]\nlabels = "labels.csv"\ngroup = "speed"\n'
-        '[vibration]\nrate_hz = 100\naxes = ["x"]\n'
-    )
-    split = plan_split(load_dataset(tmp_path), FitConfig(held_out=["600"]))
-    assert groups_of(split, split.test) == {"600"}
-    for part in (split.train, split.val):
-        chosen = [split.dataset.samples[i] for i in part]
-        assert {(s.group, s.label) for s in chosen} == {
-            (speed, label) for speed in ("900", "1200") for label in ("ok", "worn")
-        }
-    spans = {split.dataset.samples[i].span for i in split.val}
-    assert spans == ({(0.0, 1.0)} if whole else {(0.8, 1.0)})
-    paths = [{split.dataset.samples[i].path for i in part} for part in (split.train, split.val)]
-    assert (not paths[0] & paths[1]) == whole
-
-
 def test_defects_never_train_a_detector() -> None:
     samples = [Sample(f"{n}.png", "ok" if n % 2 else "bad") for n in range(40)]
     split = plan_split(dataset_of(samples, task="image-anomaly"), FitConfig())
@@ -140,6 +109,39 @@ def test_defects_never_train_a_detector() -> None:
     assert not bad[split.train].any()
     assert not bad[split.val].any()
     assert bad[split.test].sum() == 20
+
+
+def item_with_a_defect(fold_of_bad: str, fold_of_good: str) -> Dataset:
+    """12 good items seen twice in three folds, the first of them once more with a defect."""
+    samples = [
+        Sample(f"ok{n}.png", "ok", group=f"i{n // 2}", fold=str(n // 2 % 3)) for n in range(24)
+    ]
+    samples[1] = replace(samples[1], fold=fold_of_good)
+    samples.append(Sample("bad.png", "bad", group="i0", fold=fold_of_bad))
+    return dataset_of(samples, fold="fold", group="item", task="image-anomaly")
+
+
+@pytest.mark.parametrize("fold", ["0", "1", "2"])
+def test_the_defect_of_an_item_is_held_out_wherever_its_good_pictures_are(fold: str) -> None:
+    split = plan_split(item_with_a_defect(fold, "0"), FitConfig(held_out=["1"]))
+    held = [split.dataset.samples[i] for i in split.test]
+    assert [one.path for one in held if one.label == "bad"] == ["bad.png"]
+    assert {one.fold for one in held if one.label == "ok"} == {"1"}
+    assert "1 of 1 held-out defects are of groups whose good samples train" in split.protocol
+
+
+def test_the_good_pictures_of_an_item_are_on_one_side() -> None:
+    with pytest.raises(DatasetError, match=r"group 'i0' lies on both sides .* correct the fold"):
+        plan_split(item_with_a_defect("0", "1"), FitConfig())
+
+
+def test_a_fold_column_that_cuts_a_group_is_refused_for_a_classifier() -> None:
+    samples = [
+        Sample(f"{n}.png", "ok" if n % 2 else "bad", group=f"g{n // 4}", fold=str(n % 3))
+        for n in range(24)
+    ]
+    with pytest.raises(DatasetError, match="lies on both sides of the split by 'fold'"):
+        plan_split(dataset_of(samples, fold="fold", group="lot"), FitConfig())
 
 
 def test_the_two_defects_of_a_detector_stay_two() -> None:
@@ -172,76 +174,6 @@ def test_held_out_needs_a_column(images) -> None:  # type: ignore[no-untyped-def
     dataset = load_dataset(images({"ok": 4, "bad": 4}))
     with pytest.raises(ConfigError, match="--held-out without a group or fold column"):
         plan_split(dataset, FitConfig(held_out=["3"]))
-
-
-def test_one_fold_is_too_few() -> None:
-    samples = [Sample(f"{n}.png", "ok" if n % 2 else "bad", fold="1") for n in range(8)]
-    with pytest.raises(DatasetError, match="fold column 'fold' has one value only, '1'"):
-        plan_split(dataset_of(samples, fold="fold"), FitConfig())
-
-
-def two_folds(first: str, second: str, first_size: int, **config: object) -> Dataset:
-    """24 samples of 12 groups, the first `first_size` of which have the fold `first`."""
-    samples = [
-        Sample(
-            f"{n}.png",
-            "ok" if n // 2 % 2 else "bad",
-            group=f"g{n // 2}",
-            fold=first if n < first_size else second,
-        )
-        for n in range(24)
-    ]
-    return dataset_of(samples, fold="fold2", group="lot", **config)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "first_size", "held_out", "why"),
-    [
-        ("train", "Test_set", 8, "Test_set", "by its name"),
-        ("holdout", "rest", 16, "holdout", "by its name"),
-        ("train", "val", 8, "val", "by its name"),
-        ("learn", "later", 8, "later", "the other one is to train"),
-        ("0", "1", 16, "1", "the smaller of two"),
-        ("0", "1", 8, "0", "the smaller of two"),
-        ("0", "1", 12, "0", "the first of two of one size"),
-    ],
-)
-def test_of_two_folds_the_test_part_is_held_out_and_groups_of_the_other_validate(
-    first: str, second: str, first_size: int, held_out: str, why: str
-) -> None:
-    split = plan_split(two_folds(first, second, first_size), FitConfig())
-    assert {split.dataset.samples[i].fold for i in split.test} == {held_out}
-    assert len(split.test) == (first_size if held_out == first else 24 - first_size)
-    val, train = groups_of(split, split.val), groups_of(split, split.train)
-    assert len(val) >= 2
-    assert not val & train
-    assert f"fold {held_out} held out ({why})" in split.protocol
-
-
-def test_the_other_of_two_folds_is_held_out_where_it_is_asked_for() -> None:
-    split = plan_split(two_folds("train", "test", 12), FitConfig(held_out=["train"]))
-    assert {split.dataset.samples[i].fold for i in split.test} == {"train"}
-    with pytest.raises(ConfigError, match="has no other values than test, train"):
-        plan_split(two_folds("train", "test", 12), FitConfig(held_out=["train", "test"]))
-
-
-def test_of_good_parts_alone_the_fold_with_the_defects_is_the_test_part() -> None:
-    samples = [Sample(f"ok{n}.png", "ok", fold="a" if n < 4 else "b") for n in range(24)]
-    samples += [Sample(f"bad{n}.png", "bad", fold="b") for n in range(9)]
-    split = plan_split(dataset_of(samples, fold="fold2", task="image-anomaly"), FitConfig())
-    assert {split.dataset.samples[i].fold for i in split.test} == {"b"}
-    assert "it has all the defects" in split.protocol
-
-
-def test_the_last_of_three_folds_trains_and_validates_where_two_are_held_out() -> None:
-    samples = [
-        Sample(f"{n}.png", "ok" if n % 2 else "bad", group=f"g{n // 4}", fold=str(n // 8))
-        for n in range(24)
-    ]
-    dataset = dataset_of(samples, fold="fold", group="lot")
-    split = plan_split(dataset, FitConfig(held_out=["0", "1"]))
-    assert {split.dataset.samples[i].fold for i in (*split.train, *split.val)} == {"2"}
-    assert not groups_of(split, split.val) & groups_of(split, split.train)
 
 
 def test_a_label_that_only_the_test_fold_has_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
+from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
+from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import probable_label_errors
 from trainer.workflow.kfold import Judgements, Row, document_of, with_folds
 
@@ -27,6 +30,23 @@ def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
 def test_more_folds_than_groups_are_refused(plates: Path) -> None:
     with pytest.raises(ConfigError, match=r"has 10 groups: take 3 to 10 folds, or collect"):
         with_folds(load_dataset(plates), 11, seed=1)
+
+
+def test_few_groups_of_defects_are_enough_for_a_model_of_good_parts(plates: Path) -> None:
+    dataset = load_dataset(plates)
+    config = dataset.config.model_copy(update={"task": "image-anomaly"})
+    few = [s for s in dataset.samples if s.label == "ok" or s.group in ("1", "3")]
+    detector = with_folds(replace(dataset, config=config, samples=tuple(few)), 5, seed=1)
+    judged = []
+    for fold in "01234":
+        split = plan_split(detector, FitConfig(held_out=[fold]))
+        assert not split.dataset.is_bad()[[*split.train, *split.val]].any()
+        judged += [
+            split.dataset.samples[i].path
+            for i in split.test
+            if split.dataset.samples[i].fold == fold
+        ]
+    assert sorted(judged) == sorted(one.path for one in few)
 
 
 def test_planted_label_errors_come_first() -> None:
