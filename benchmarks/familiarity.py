@@ -28,7 +28,7 @@ from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.data.split import Split, plan_split
-from trainer.models.image.backbone import load_backbone
+from trainer.models.image.backbone import Pretrained, load_backbone
 from trainer.models.image.efficientnet_lite0 import NAME
 from trainer.statistics.metrics import share
 from trainer.thresholds.familiarity import fit_familiarity
@@ -104,7 +104,7 @@ def _model(prepared: list[Tensor], labels: list[str], good: list[str]) -> Passes
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    network = load_backbone(NAME, SIDE_PX)
+    network = load_backbone(Pretrained(NAME, NAME), SIDE_PX)
 
     def features(tiles: list[Tensor]) -> NDArray[np.float64]:
         batch = np.concatenate(tiles).astype(np.float32) / 127.5 - 1

@@ -1,6 +1,7 @@
 """The figures of the image models: int8 on LiteRT, one thread, honest folds.
 
-    python -m benchmarks.image DATA_DIR [--weights FILE] [--only NAME ...] [--quick] [--folds K]
+    python -m benchmarks.image DATA_DIR [--weights FILE] [--backbone NAME] [--only NAME ...]
+        [--quick] [--folds K]
 
 DATA_DIR holds casting, magnetic_tile, neu_surface, mvtec_bottle, lens_flaws, cookie,
 ball_screw_pitting and road_crack_tiles; a set that is absent is left out, and that of the simulated
@@ -57,7 +58,11 @@ def measure(case: Case, root: Path, arguments: argparse.Namespace) -> list[Row]:
         started = time.perf_counter()
         image = ImageTable(standardise=case.standardise)
         config = FitConfig(
-            model=case.model, weights=arguments.weights, seed=arguments.seed, image=image
+            model=case.model,
+            weights=arguments.weights,
+            backbone=arguments.backbone,
+            seed=arguments.seed,
+            image=image,
         )
         if arguments.quick:
             small = image.model_copy(update={"size_px": 64})
@@ -115,6 +120,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--weights",
         help="imagenet, none or a weights file (default: DATA_DIR/../weights/*.h5, else imagenet)",
     )
+    parser.add_argument("--backbone", default="auto", help="default: the one of the weights")
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--folds", type=int, default=0, help="only the first K folds")
     parser.add_argument("--seed", type=int, default=1)

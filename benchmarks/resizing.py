@@ -26,7 +26,7 @@ from edge_agent.contracts.image.resize import resize
 from edge_agent.simulator.parts import truth
 from edge_agent.simulator.scene import render
 from trainer.console.tf_log import quiet_tensorflow
-from trainer.models.image.backbone import load_backbone
+from trainer.models.image.backbone import Pretrained, load_backbone
 from trainer.models.image.efficientnet_lite0 import NAME
 from trainer.statistics.metrics import wilson
 
@@ -133,7 +133,7 @@ def _right(frames: NDArray[np.uint8], labels: NDArray[np.str_]) -> int:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    network = load_backbone(NAME, SIDE_PX)
+    network = load_backbone(Pretrained(NAME, NAME), SIDE_PX)
     maps = network.predict(frames.astype(np.float32) / 127.5 - 1, verbose=0, batch_size=16)
     features = np.concatenate([maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
     head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from trainer.config.fit import FitConfig
 
 OPTIONS = (
-    "model", "weights", "seed", "epochs", "group", "fold", "held_out", "target", "budget_ms"
+    "model", "weights", "backbone", "seed", "epochs", "group", "fold", "held_out", "target",
+    "budget_ms",
 )  # fmt: skip
 """Fields of FitConfig that the command line may override."""
 
@@ -72,7 +73,13 @@ def add_fit_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--weights",
         metavar="FILE",
-        help="auto (packaged weights for images), imagenet, a file, or none",
+        help="auto (for images: your folder's, else the packaged ones), a backbone's name, "
+        "imagenet, a file, or none",
+    )
+    verb.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help="the ImageNet network (default: of the weights); lineside-train weights lists them",
     )
     verb.add_argument("--config", type=Path, metavar="FILE", help="TOML with all settings")
     verb.add_argument("--seed", type=int, metavar="N")

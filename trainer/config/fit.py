@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.target_cost import find_cost
@@ -80,11 +81,27 @@ TARGET = "x86"
 class FitConfig(Strict):
     """A fit. What the command line gives overrides the file."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_backbone(cls, document: object) -> object:
+        """`backbone` was an option of `transfer` in the release before: it is accepted there."""
+        options = document.get("options") if isinstance(document, Mapping) else None
+        if not isinstance(document, Mapping) or not isinstance(options, Mapping):
+            return document
+        if "backbone" not in options or "backbone" in document:
+            return document
+        rest = {name: value for name, value in options.items() if name != "backbone"}
+        return {**document, "backbone": options["backbone"], "options": rest}
+
     model: str = Field(default="auto", description="a name of trainer/models; auto: by the task")
     weights: str = Field(
         default="auto",
-        description="efficientnet_lite0 (in a package), imagenet (a download), a file, or none; "
-        "auto: the packaged ones for images",
+        description="a backbone's name, imagenet (a download), a file, or none; auto, for images: "
+        "a file of the user's folder, else the packaged ones",
+    )
+    backbone: str = Field(
+        default="auto",
+        description="the ImageNet network of image models; auto: the one that the weights are of",
     )
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     epochs: int = Field(default=0, ge=0, le=10_000, description="at most; 0: the model's own")

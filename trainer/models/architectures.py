@@ -17,7 +17,7 @@ from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
 from trainer.config.fit import FitConfig
 from trainer.data.samples import Dataset
-from trainer.models.image.backbone import resolve_weights
+from trainer.models.image.weights import find_pretrained
 from trainer.training.api import Architecture
 
 DEFAULTS: dict[Task, str] = {
@@ -64,7 +64,7 @@ def choose_architecture(config: FitConfig, dataset: Dataset) -> Architecture[Any
     default of its task; also where options are given, which are the default's.
     """
     task = dataset.config.task
-    row = find_architecture(config.model, task, config.weights)
+    row = find_architecture(config.model, task, find_pretrained(config, task).weights)
     if config.model != "auto" or not row.uses_weights or config.options:
         return row
     known = [one for one in architectures().values() if task in one.tasks and one.suits]
@@ -76,7 +76,6 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
     known = architectures()
     fitting = sorted(row.name for row in known.values() if task in row.tasks)
     if name == "auto":
-        weights = resolve_weights(weights, task)
         learnt = DEFAULTS_ON_WEIGHTS if weights != "none" else {}
         name = learnt.get(task) or DEFAULTS.get(task, "")
     name = current_name(name)

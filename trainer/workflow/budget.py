@@ -24,6 +24,7 @@ from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.split import Split
 from trainer.models.architectures import find_architecture
+from trainer.models.image.weights import find_pretrained
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
@@ -123,7 +124,8 @@ def _usual_instead(
     """The task's usual model where `auto` took another one that is too slow at its own size."""
     if config.model != "auto" or config.budget is None or own_ms <= config.budget[1]:
         return ""
-    usual = find_architecture("auto", split.dataset.config.task, config.weights).name
+    task = split.dataset.config.task
+    usual = find_architecture("auto", task, find_pretrained(config, task).weights).name
     return "" if usual == architecture.name else usual
 
 

@@ -21,8 +21,9 @@ from trainer.models.architectures import (
     choose_architecture,
     current_name,
 )
-from trainer.models.image.backbone import resolve_weights
+from trainer.models.image.backbone import NONE
 from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
+from trainer.models.image.weights import find_pretrained
 from trainer.report.words import result_sentence, warnings_of
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
@@ -130,7 +131,7 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
 
 def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
     """What is lost by an image model that starts at random, and the cure; "" where nothing is."""
-    if not task.startswith("image") or resolve_weights(config.weights, task) != "none":
+    if not task.startswith("image") or find_pretrained(config, task).weights != NONE:
         return ""
     if config.model != "auto" and not architectures()[architecture].uses_weights:
         return ""

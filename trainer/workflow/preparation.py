@@ -11,7 +11,7 @@ from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import denser, prepare
 from trainer.data.split import Split
 from trainer.models.architectures import choose_architecture
-from trainer.models.image.backbone import resolve_weights
+from trainer.models.image.weights import find_pretrained
 from trainer.training.api import Architecture, Training
 
 
@@ -21,8 +21,10 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConf
     architecture = choose_architecture(config, split.dataset)
     options = validate(architecture.options, config.options, "options")
     epochs = config.epochs or architecture.epochs
+    pretrained = find_pretrained(config, task)
     filled = {
-        "weights": resolve_weights(config.weights, task),
+        "weights": pretrained.weights,
+        "backbone": pretrained.backbone,
         "model": architecture.name,
         "epochs": epochs,
         "patience": config.patience or max(1, epochs // 2),

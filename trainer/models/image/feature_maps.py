@@ -17,7 +17,13 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
-from trainer.models.image.backbone import features, level_names, load_backbone, scaled_rgb
+from trainer.models.image.backbone import (
+    Pretrained,
+    features,
+    level_names,
+    load_backbone,
+    scaled_rgb,
+)
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Fitted, Training
@@ -82,13 +88,15 @@ def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) 
     return spec
 
 
-def tapped_backbone(shape: tuple[int, ...], weights: str, taps: Sequence[str]) -> TappedBackbone:
+def tapped_backbone(
+    shape: tuple[int, ...], pretrained: Pretrained, taps: Sequence[str]
+) -> TappedBackbone:
     """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
     import keras
 
     pixels = keras.Input(shape, name="pixels")
-    names = level_names(weights, taps)
-    outputs = features(load_backbone(weights, (shape[0], shape[1])), names)(scaled_rgb(pixels))
+    names = level_names(pretrained.backbone, taps)
+    outputs = features(load_backbone(pretrained, (shape[0], shape[1])), names)(scaled_rgb(pixels))
     return TappedBackbone(pixels, outputs if isinstance(outputs, list) else [outputs])
 
 

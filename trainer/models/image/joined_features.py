@@ -13,9 +13,8 @@ from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.data.prepare import InputSpec
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image.backbone import (
-    AUTO,
     NETWORK,
-    backbone_name,
+    Pretrained,
     find_backbone,
     level_names,
     load_backbone,
@@ -49,33 +48,33 @@ class JoinedFeatures:
         return keras.Model(self.pixels, list(outputs), name=name)
 
 
-def cells_and_pools(spec: InputSpec, weights: str, layers: Layers) -> JoinedFeatures:
-    """The backbone of `weights` with both kinds of features; layers: which are pooled.
+def cells_and_pools(spec: InputSpec, pretrained: Pretrained, layers: Layers) -> JoinedFeatures:
+    """The backbone with both kinds of features; layers: which are pooled.
 
     What lies behind the highest layer that is read is cut off.
     """
-    pixels, taps = _tapped(spec, weights, layers)
+    pixels, taps = _tapped(spec, pretrained, layers)
     found = _features([tap.shape[1:] for tap in taps], layers, cells=True)(taps)
     return JoinedFeatures(pixels, found[:2], list(found[2:]))
 
 
-def reading_network(spec: InputSpec, weights: str, layers: Layers) -> keras.Model:
+def reading_network(spec: InputSpec, pretrained: Pretrained, layers: Layers) -> keras.Model:
     """What a FeatureReader reads JOINED_FEATURES and WHOLE_FEATURES from."""
     import keras
 
-    pixels, taps = _tapped(spec, weights, layers)
+    pixels, taps = _tapped(spec, pretrained, layers)
     shapes = [tap.shape[1:] for tap in taps]
     both = [_features(shapes, layers, cells=cells)(taps) for cells in (True, False)]
     return keras.Model(pixels, [*both[0], *both[1]], name="reading")
 
 
 def _tapped(
-    spec: InputSpec, weights: str, layers: Layers
+    spec: InputSpec, pretrained: Pretrained, layers: Layers
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
     import keras
 
     pixels = keras.Input(spec.shape, name="pixels")
-    return pixels, _taps(weights, (spec.shape[0], spec.shape[1]), layers)(scaled_rgb(pixels))
+    return pixels, _taps(pretrained, (spec.shape[0], spec.shape[1]), layers)(scaled_rgb(pixels))
 
 
 def read_features(
@@ -88,14 +87,17 @@ def read_features(
     return cells, by_layer(pools)
 
 
-def _taps(weights: str, sides: tuple[int, int], layers: Layers) -> keras.Model:
+def _taps(pretrained: Pretrained, sides: tuple[int, int], layers: Layers) -> keras.Model:
     """The frozen backbone: four taps for cells, then mean and maximum of each pooled layer."""
     import keras
     from keras import layers as stock
 
-    network = load_backbone(weights, sides)
-    outputs = [network.get_layer(name).output for name in level_names(weights, defect_head.TAPS)]
-    row = find_backbone(backbone_name(AUTO, weights))
+    network = load_backbone(pretrained, sides)
+    outputs = [
+        network.get_layer(name).output
+        for name in level_names(pretrained.backbone, defect_head.TAPS)
+    ]
+    row = find_backbone(pretrained.backbone)
     for layer in layers:
         if layer != TEXTURE:
             pool = network.get_layer(row.pools[layer]).output

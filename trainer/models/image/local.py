@@ -31,6 +31,7 @@ from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image.aspect import evenly, fitting_sides, median_sides
+from trainer.models.image.backbone import Pretrained
 from trainer.models.image.cross_fitting import with_validation
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.guessed_marks import with_guessed_marks
@@ -43,6 +44,7 @@ from trainer.models.image.joined_features import (
 from trainer.models.image.linear_head import RIDGES, Choice, Layers, choose, left_out, regress
 from trainer.models.image.marked_cells import MarkedPictures, fit_cells, heats, marked_pictures
 from trainer.models.image.pooling import ALL, LAYERS, layers_name, set_logits, summed_logits
+from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import FeatureReader
 from trainer.models.layers.preprocessing import image_spec
 from trainer.models.layers.softmax import solve, standardised
@@ -153,7 +155,7 @@ def refuse_memory(pictures: int, sides: tuple[int, int], memory_bytes: int) -> N
 def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
     """The network as `fit` makes it with the layers that texture and surfaces are read from."""
     del options
-    return _network(spec, labels, max(1, labels - 1), config.weights, LAYERS["mixed"])
+    return _network(spec, labels, max(1, labels - 1), pretrained_of(config), LAYERS["mixed"])
 
 
 def fit(training: Training[NoOptions]) -> Fitted:
@@ -162,7 +164,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
     both = with_validation(training)
     labels, targets = len(both.labels), both.train_targets
     groups = np.array(both.dataset.groups())[both.train.sample]
-    reading = reading_network(both.spec, both.config.weights, ALL)
+    reading = reading_network(both.spec, pretrained_of(both.config), ALL)
     reader = FeatureReader(reading, both, calibration_of(training))
     cells, pools = read_features(reader, both.train.inputs, "cells and pools")
     pictures = _marked(both, marked_pictures(both, both.train, cells), groups)
@@ -175,7 +177,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
         whole = choice.logits
     scores = np.concatenate([whole, peaks], axis=1)
     stack = stacked(scores, targets, labels)
-    network = _network(both.spec, labels, kinds, both.config.weights, choice.layers)
+    network = _network(both.spec, labels, kinds, pretrained_of(both.config), choice.layers)
     everything = np.arange(len(targets))
     defect_head.set_head(network, fit_cells(both, pictures, everything, head), (1.0, 0.0))
     _set_whole(network, both, reader, pools, choice)
@@ -234,11 +236,13 @@ def calibration_of(training: Training[NoOptions], fitted: Fitted | None = None) 
     return np.asarray(inputs[chosen])
 
 
-def _network(spec: InputSpec, labels: int, kinds: int, weights: str, layers: Layers) -> keras.Model:
+def _network(
+    spec: InputSpec, labels: int, kinds: int, pretrained: Pretrained, layers: Layers
+) -> keras.Model:
     """Pixels -> logits (N, labels) of both heads and the last regression, all of them in float."""
     from keras import layers as stock
 
-    features = cells_and_pools(spec, weights, layers)
+    features = cells_and_pools(spec, pretrained, layers)
     heat = defect_head.heat_of(features.cells, features.cells[0].shape[1], kinds)
     worst = stock.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}worst")(heat)
     whole = summed_logits(features.pools, labels)

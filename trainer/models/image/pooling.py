@@ -16,7 +16,6 @@ from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.image.backbone import (
-    backbone_name,
     features,
     find_backbone,
     load_backbone,
@@ -25,6 +24,7 @@ from trainer.models.image.backbone import (
 from trainer.models.image.feature_maps import BATCH, Floats, listed
 from trainer.models.image.linear_head import Head, Layers
 from trainer.models.image.texture import square, texture, triangle
+from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import int8_outputs
 from trainer.training.api import Training
 from trainer.training.predict import forward
@@ -49,7 +49,7 @@ LAYERS: dict[str, Layers] = {
 
 
 def feature_extractor(
-    spec: InputSpec, config: FitConfig, backbone: str, layers: Layers, tta_views: int
+    spec: InputSpec, config: FitConfig, layers: Layers, tta_views: int
 ) -> keras.Model:
     """Pixels 0..255 -> (tta_views * N, C) mean and maximum of each chosen pool, and the tap itself.
 
@@ -62,10 +62,11 @@ def feature_extractor(
     x = scaled_rgb(pixels)
     if tta_views > 1:
         x = kinds.Concatenate(axis=0)([x, x[:, :, ::-1], x[:, ::-1], x[:, ::-1, ::-1]])
-    row = find_backbone(backbone_name(backbone, config.weights))
+    pretrained = pretrained_of(config)
+    row = find_backbone(pretrained.backbone)
     sides = (spec.shape[0], spec.shape[1])
     names = [row.taps[1] if layer == TEXTURE else row.pools[layer] for layer in layers]
-    outputs = features(load_backbone(config.weights, sides, backbone), names)(x)
+    outputs = features(load_backbone(pretrained, sides), names)(x)
     pooled = []
     for layer, one in zip(layers, outputs if isinstance(outputs, list) else [outputs], strict=True):
         if layer == TEXTURE:

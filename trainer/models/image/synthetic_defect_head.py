@@ -25,6 +25,7 @@ from trainer.data.prepare import InputSpec
 from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import BATCH, Floats, Scale, TappedBackbone, tapped_backbone
 from trainer.models.image.synthetic_defects import add_defects
+from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.training.gradient import compile_network
@@ -94,7 +95,7 @@ def backbone_with_head(
     spec: InputSpec, config: FitConfig, own: Sequence[str], share: float
 ) -> TappedBackbone:
     """The backbone of a detector: tapped at `own`, or at TAPS where the head has a share."""
-    return tapped_backbone(spec.shape, config.weights, TAPS if share else own)
+    return tapped_backbone(spec.shape, pretrained_of(config), TAPS if share else own)
 
 
 def head_heat(backbone: TappedBackbone, side: int) -> keras.KerasTensor:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
@@ -23,7 +24,7 @@ from trainer.data.class_sample import evenly_by_class
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image.aspect import STEP, fitting_sides, is_long, median_sides
-from trainer.models.image.backbone import backbone_name, find_backbone
+from trainer.models.image.backbone import NONE, Backbone, find_backbone
 from trainer.models.image.feature_maps import BATCH, MOST_CALIBRATION, Floats, detector_spec
 from trainer.models.image.linear_head import Choice, choose, left_out, regress
 from trainer.models.image.pooling import (
@@ -37,6 +38,7 @@ from trainer.models.image.pooling import (
     set_logits,
     summed_logits,
 )
+from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import converted
 from trainer.training.api import Architecture, Fitted, Look, ModelOptions, Training
 from trainer.training.gradient import descend, seed_everything
@@ -60,12 +62,6 @@ class TransferOptions(ModelOptions):
 
     OLD_NAMES: ClassVar = {"looks": "tta_views", "views": "augmented_copies"}
 
-    backbone: Literal[
-        "auto", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "efficientnet_lite0"
-    ] = Field(
-        default="auto",
-        description="the ImageNet network; auto: the one that the weights are of",
-    )
     layers: Literal["auto", "lower", "middle", "upper", "wide", "texture", "mixed"] = Field(
         default="auto", description="which activations the head reads; auto: cross-validated"
     )
@@ -141,7 +137,7 @@ def _look(config: FitConfig, aspect: str, size_px: int, views: int) -> Look:
 def build(spec: InputSpec, labels: int, config: FitConfig, options: TransferOptions) -> keras.Model:
     """Backbone, mean and maximum of the chosen layers, dense logits; all but these is frozen."""
     layers = LAYERS["middle" if options.layers == "auto" else options.layers]
-    extractor = feature_extractor(spec, config, options.backbone, layers, views_of(options))
+    extractor = feature_extractor(spec, config, layers, views_of(options))
     return _headed(extractor, labels, views_of(options))
 
 
@@ -154,16 +150,14 @@ def fit(training: Training[TransferOptions]) -> Fitted:
 
     seed_everything(training.config.seed)
     options = training.options
-    tune = options.tune
-    if tune == "auto":
-        tune = "all" if training.config.weights == "none" else "none"
+    row = find_backbone(pretrained_of(training.config).backbone)
+    tune = _tuned(options, row, training.config.weights)
     if tune == "none" and (fitted := _fit_on_all(training, options)):
         return fitted
     network, choice = fit_head(training, options)
     head = _history(predict(network, training.val.inputs), training)
     if tune == "none":
         return Fitted(network, [head], (_sentence(choice),))
-    row = find_backbone(backbone_name(options.backbone, training.config.weights))
     thaw(network, row.upper if tune == "upper" else row.first)
     before = network.get_weights()
     rows = descend(network, training, options.tune_rate)
@@ -172,6 +166,21 @@ def fit(training: Training[TransferOptions]) -> Fitted:
         note = "fine-tuning did not improve on the head alone"
         return Fitted(network, [head, *rows], (_sentence(choice), note))
     return Fitted(network, [head, *rows], (_sentence(choice),))
+
+
+def _tuned(
+    options: TransferOptions, row: Backbone, weights: str
+) -> Literal["none", "upper", "all"]:
+    """What follows the head; raises ConfigError where a joined backbone is to be tuned."""
+    if options.tune != "auto":
+        if row.parts and options.tune != "none":
+            raise ConfigError(
+                "the blocks of a joined backbone are not tuned",
+                where="[options] tune",
+                cure='tune = "none", or one backbone',
+            )
+        return options.tune
+    return "all" if weights == NONE and not row.parts else "none"
 
 
 def merits(
@@ -190,9 +199,7 @@ def merits(
     for options in several:
         views = views_of(options)
         if views not in known:
-            extractor = feature_extractor(
-                training.spec, training.config, options.backbone, ALL, views
-            )
+            extractor = feature_extractor(training.spec, training.config, ALL, views)
             known[views] = float_features(extractor, inputs[chosen], views, training)
         layers = [LAYERS[options.layers]] if options.layers != "auto" else list(LAYERS.values())
         balanced, labels = training.config.class_weights, len(training.labels)
@@ -210,7 +217,7 @@ def fit_head(
     variations of an image together weigh as much as one of the two.
     """
     spec, config, views = training.spec, training.config, views_of(options)
-    extractor = feature_extractor(spec, config, options.backbone, ALL, views)
+    extractor = feature_extractor(spec, config, ALL, views)
     targets, labels = training.train_targets, len(training.labels)
     payload = converted(extractor, calibration_of(training))
     passes = [
@@ -236,7 +243,7 @@ def fit_head(
         choice,
         training.config.class_weights,
     )
-    extractor = feature_extractor(spec, config, options.backbone, choice.layers, views)
+    extractor = feature_extractor(spec, config, choice.layers, views)
     network = _headed(extractor, labels, views)
     set_logits(network, head)
     return network, choice

@@ -12,10 +12,9 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from edge_agent.contracts.core.errors import ConfigError
-from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.models.image import efficientnet_lite0
-from trainer.models.image.backbone import backbone_name, load_backbone, resolve_weights
+from trainer.models.image.backbone import Pretrained, load_backbone
 from trainer.models.image.efficientnet_lite0 import (
     _rebuild,
     _Storage,
@@ -23,8 +22,9 @@ from trainer.models.image.efficientnet_lite0 import (
     parse_state,
     read_state,
 )
-from trainer.models.image.transfer import TransferOptions
 from trainer.workflow.fit import missing_weights
+
+OWN = Pretrained(efficientnet_lite0.NAME, efficientnet_lite0.NAME)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_state_holds_what_the_paper_says(payload: bytes) -> None:
 
 
 def test_every_layer_gets_the_packages_weights(payload: bytes) -> None:
-    network = load_backbone(efficientnet_lite0.NAME, 64)
+    network = load_backbone(OWN, 64)
     state = read_state(payload, "weights")
     count = sum(a.size for n, a in state.items() if not n.endswith("num_batches_tracked"))
     top = sum(state[f"_fc.{part}"].size for part in ("weight", "bias"))
@@ -70,7 +70,7 @@ PALACE, DAISY = 698, 985
 def test_photographs_are_recognised(payload: bytes) -> None:
     """The order of the weights: the pictures are scikit-learn's own, a palace and a flower."""
     state = read_state(payload, "weights")
-    network = load_backbone(efficientnet_lite0.NAME, 224)
+    network = load_backbone(OWN, 224)
     for picture, label in zip(load_sample_images().images, (PALACE, DAISY), strict=True):
         left = (picture.shape[1] - picture.shape[0]) // 2
         square = picture[:, left : left + picture.shape[0]]
@@ -102,17 +102,9 @@ def test_a_pickle_that_names_other_code_is_refused(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
-def test_auto_takes_the_package_for_images_alone(payload: bytes) -> None:
-    assert resolve_weights("auto", "image-class") == efficientnet_lite0.NAME
-    assert resolve_weights("auto", "vibration-class") == "none"
-    assert resolve_weights("none", "image-class") == "none"
-    assert backbone_name("auto", efficientnet_lite0.NAME) == efficientnet_lite0.NAME
-    assert backbone_name("auto", "some.weights.h5") == "mobilenet_v2"
-
-
 def test_weights_of_another_backbone_are_refused() -> None:
     with pytest.raises(ConfigError, match="are not of MobileNetV2"):
-        load_backbone(efficientnet_lite0.NAME, 64, "mobilenet_v2")
+        load_backbone(Pretrained("mobilenet_v2", efficientnet_lite0.NAME), 64)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +114,3 @@ def test_weights_of_another_backbone_are_refused() -> None:
 def test_what_is_lost_without_weights_is_said(model: str, weights: str, said: bool) -> None:
     text = missing_weights(FitConfig(model=model, weights=weights), "image-class", model)
     assert ("starts at random" in text and "Cure: " in text) == said
-
-
-def test_the_verb_lists_the_weights(payload: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["weights"]) == 0
-    assert "efficientnet_lite0   ready" in capsys.readouterr().out
-
-
-def test_transfer_takes_the_backbone_of_the_packaged_weights_by_itself() -> None:
-    weights = resolve_weights("auto", "image-class")
-    assert backbone_name(TransferOptions().backbone, weights) == "efficientnet_lite0"
-    assert backbone_name(TransferOptions().backbone, "mobilenet.weights.h5") == "mobilenet_v2"
