@@ -32,7 +32,8 @@ def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
         raise ConfigError(
             "most tiles of a defective part show no defect",
             where="[image] tile_rows, tile_columns",
-            cure='train on good parts only: task = "image-anomaly"',
+            cure='train on good parts only (task = "image-anomaly"), or take --model local: it '
+            "keeps the aspect, scores cells of 8 px, and the worst one counts",
         )
     left, top, width, height = table.region
     update: dict[str, object] = {
