@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
+from edge_agent.simulator.parts import truth
+from edge_agent.simulator.scene import render_part
 from tests.run_folders import write_image_run
 from trainer.__main__ import main
 
@@ -47,6 +50,22 @@ def test_check_prints_counts_and_protocol(plates: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     for text in ("image-class, 60 samples", "labels.csv", "groups by 'plate'", "no faults"):
         assert text in said
+
+
+def test_check_says_that_parts_lie_at_any_angle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for k in range(8):
+        picture = render_part(truth(5, k, 0.0), 160, 120, 0.0)
+        (tmp_path / "good").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / "good" / f"{k}.png"), picture[:, :, ::-1])
+    (tmp_path / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    main(["check", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "of 8 good parts lie at another angle or place" in said
+    assert "align_turn_deg = 180" in said
+    main(["check", str(tmp_path), "--json"])
+    assert json.loads(capsys.readouterr().out)["lying"]["kind"] == "anyhow"
 
 
 def test_check_speaks_json(machines: Path, capsys: pytest.CaptureFixture[str]) -> None:

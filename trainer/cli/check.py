@@ -114,6 +114,7 @@ def _sentences(result: Survey) -> list[str]:
         lines.append(f"note     {result.dataset.unlisted} files are not listed and not used")
     lines += [f"note     {one}" for one in _harmless(result)]
     lines += _light(result)
+    lines += _lying(result)
     lines += _cut([f"doubt    {note}" for note in result.doubts], "doubts")
     pairs = [f"same     {' = '.join(paths)}" for paths in result.identical]
     lines += _cut(pairs, "sets of byte-identical files")
@@ -132,6 +133,17 @@ def _light(result: Survey) -> list[str]:
         lines.append(
             "         no defect can be seen at 255: a part as bright as that needs less light"
         )
+    return lines
+
+
+def _lying(result: Survey) -> list[str]:
+    """How good parts lie, and what helps; nothing where no part is seen."""
+    if result.lying is None or not result.lying.sentence():
+        return []
+    lines = [f"lying    {result.lying.sentence()}"]
+    if result.lying.kind == "anyhow":
+        lines += ["         move each part to where one of them lies: [image] align = true,"]
+        lines += ["         align_turn_deg = 180"]
     return lines
 
 

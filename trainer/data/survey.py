@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.folder_scan import printable
@@ -14,6 +15,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.file_faults import Fault, Inspection, inspect_files
 from trainer.data.image.clipping import Clipping, clipping_as_standardised
+from trainer.data.image.lying import Lying, lying
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split, refuse_single_label
@@ -48,6 +50,7 @@ class Survey:
     tags: list[str]
     doubts: list[str] = field(default_factory=list)
     light: Clipping | None = None
+    lying: Lying | None = None
 
     def as_json(self) -> dict[str, object]:
         """The survey as plain values."""
@@ -68,6 +71,7 @@ class Survey:
             "tags": self.tags,
             "doubts": self.doubts,
             "light": vars(self.light) if self.light else None,
+            "lying": self.lying.as_json() if self.lying else None,
             "unlisted_files": self.dataset.unlisted,
             "left_out": [vars(one) for one in self.dataset.left_out],
             "faults": [vars(fault) for fault in self.faults],
@@ -104,14 +108,25 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         tags,
         [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
         _light(dataset, inspection) if dataset.config.kind == "image" else None,
+        _lying(dataset, inspection) if dataset.config.kind == "image" else None,
     )
 
 
 def _light(dataset: Dataset, inspection: Inspection) -> Clipping | None:
     """How much of good pictures is clipped; files that cannot be read are faults already."""
+    return clipping_as_standardised(dataset, np.flatnonzero(_whole(dataset, inspection)))
+
+
+def _lying(dataset: Dataset, inspection: Inspection) -> Lying | None:
+    """How the good parts lie in the pictures that can be read."""
+    if not dataset.good:
+        return None
+    return lying(dataset, np.flatnonzero(~dataset.is_bad() & _whole(dataset, inspection)))
+
+
+def _whole(dataset: Dataset, inspection: Inspection) -> NDArray[np.bool_]:
     broken = {fault.path for fault in inspection.faults}
-    whole = [n for n, sample in enumerate(dataset.samples) if sample.path not in broken]
-    return clipping_as_standardised(dataset, np.array(whole, np.intp))
+    return np.array([sample.path not in broken for sample in dataset.samples], np.bool_)
 
 
 def _left_out(dataset: Dataset) -> list[Fault]:

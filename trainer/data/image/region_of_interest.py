@@ -9,12 +9,16 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.image.alignment import make_alignment
 from edge_agent.contracts.image.input import ImageInput, Region, Tiling, prepare_image
 from trainer.config.fit import FitConfig
+from trainer.data.image.lying import most_alike
 from trainer.data.prepare import InputSpec, read_picture
-from trainer.data.samples import Dataset
+from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 
 LOOKED_AT = 60
 """Good training images of which the most typical becomes the reference."""
+
+SMALL_TURN_DEG = 30.0
+"""Up to that turn the mean of good parts still shows the part."""
 
 THUMBNAIL = ImageInput(width_px=32, height_px=32, channels=1)
 
@@ -42,20 +46,30 @@ def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
         "bit_depth": split.dataset.config.image.bit_depth,
     }
     if table.align:
-        reference = read_picture(split.dataset, typical(split))
+        reference = read_picture(split.dataset, _reference(split, table.align_turn_deg))
         update["align"] = make_alignment(reference, table.align_turn_deg, table.align_shift)
     return spec.model_copy(update=update)
 
 
 def typical(split: Split) -> int:
     """The good training image nearest to the mean of all of them, as small grey pictures."""
-    good = split.train[~split.dataset.is_bad()[split.train]]
-    if not len(good):
-        good = split.train
+    good = _good_ones(split)
     chosen = good[:: max(1, len(good) // LOOKED_AT)]
     small = np.stack([_thumbnail(split.dataset, int(index)) for index in chosen])
     away = np.square(small - small.mean(axis=0)).sum(axis=(1, 2, 3))
     return int(chosen[int(away.argmin())])
+
+
+def _reference(split: Split, turn_deg: float) -> int:
+    """The mean of parts at any angle is a blur, and so would be the part that is nearest to it."""
+    if turn_deg > SMALL_TURN_DEG:
+        return most_alike(split.dataset, _good_ones(split))
+    return typical(split)
+
+
+def _good_ones(split: Split) -> Indices:
+    good = split.train[~split.dataset.is_bad()[split.train]]
+    return good if len(good) else split.train
 
 
 def _thumbnail(dataset: Dataset, index: int) -> NDArray[np.float32]:

@@ -46,6 +46,24 @@ def test_a_part_that_lies_off_is_brought_back(
     assert after < before / 4
 
 
+@pytest.mark.parametrize("search", ["every", "coarse_to_fine"])
+@pytest.mark.parametrize("turn_deg", [-170.0, -83.5, 41.0, 90.0, 180.0])
+def test_a_part_at_any_angle_is_brought_back(turn_deg: float, search: str) -> None:
+    alignment = make_alignment(part(), turn_deg=180).model_copy(update={"search": search})
+    pose = find_pose(moved(part(), turn_deg, 9, -6), alignment)
+    away = (pose.turn_deg + turn_deg + 180) % 360 - 180
+    assert abs(away) <= 1
+    middle_px = moved(part(), turn_deg, 9, -6).astype(float)[60:180, 80:240]
+    back = align_image(moved(part(), turn_deg, 9, -6), alignment).astype(float)[60:180, 80:240]
+    here = part()[60:180, 80:240]
+    assert np.abs(back - here).mean() < np.abs(middle_px - here).mean() / 4
+
+
+def test_a_manifest_of_before_is_searched_at_every_angle() -> None:
+    document = make_alignment(part(), turn_deg=180).model_dump(exclude={"search"})
+    assert Alignment.model_validate(document).search == "every"
+
+
 def test_brightness_does_not_move_a_part() -> None:
     darker = (part() * 0.6).astype(np.uint8)
     assert find_pose(darker, make_alignment(part(), turn_deg=10)) == Pose()
