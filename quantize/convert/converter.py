@@ -27,6 +27,7 @@ from quantize.convert.conversion_process import FLOAT_OUTPUT_FILES, MORE_SPACE, 
 from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
 from quantize.convert.postprocess import halved, in_order
 from quantize.convert.sensitivity import most_sensitive_tensors
+from quantize.convert.wide import quantise_wide
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 BATCH_VALUES = 500_000
@@ -85,6 +86,9 @@ def _quantised(
     converter: Any, job: Job, samples: Tensor, stage: dict[str, list[str]], *, has_float: bool
 ) -> bytes:
     """The network of `converter` as the job's variant; has_float: whether layers stay in float."""
+    if job.variant == "int16x8" and has_float:
+        network = bytes(converter.convert())
+        return quantise_wide(network, samples, float_tensors(network))
     _set_variant(converter, job, samples)
     if job.variant == "float16":
         return halved(bytes(converter.convert()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_agent.contracts.core.printable import printable
 from quantize.convert.conversion_process import Converted
 from quantize.prove.gate import Comparison, Metric
+from quantize.prove.rung_cost import rung_sentence
 from quantize.prove.trial import VariantTrial
 from quantize.targets.target import Target
 
@@ -32,6 +33,7 @@ def card(
         *(f"- {note}" for note in converted.notes),
         *(f"- {trial.variant} was tried: {trial.fault}" for trial in trials if trial.fault),
         *(f"- {trial.variant} {trial.outcome}" for trial in trials if trial.lowered),
+        *(f"- {cost}" for cost in [rung_sentence(trials, target)] if cost),
         "",
         f"Float beside {converted.variant} on the same {comparison.n} held-out samples, "
         f"agreement of verdicts {comparison.agreement:.4f}:",

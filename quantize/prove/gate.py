@@ -123,7 +123,7 @@ def enforce(comparison: Comparison, allowed: list[str]) -> list[str]:
         raise GateError(
             "; ".join(_sentence(metric) for metric in refused),
             where=f"int8 against float on {comparison.n} held-out samples",
-            cure="calibrate with more or other training samples, try --variant int16x8, "
+            cure="calibrate with more or other training samples, try --variant float16, "
             f"or waive it knowingly with --allow {refused[0].name}",
         )
     return [f"{metric.name}: {_sentence(metric)}" for metric in broken]

@@ -21,7 +21,9 @@ from edge_agent.contracts.run_folder.run import RunFolder
 from quantize.prove.calibration_study import StudyRow
 from quantize.prove.comparison_text import METRIC_HEAD, cells
 from quantize.prove.gate import Comparison, Flip
+from quantize.prove.rung_cost import rung_sentence
 from quantize.prove.trial import VariantTrial
+from quantize.targets.target import Target
 
 MOST_PICTURES = 48
 PICTURE_PX = 160
@@ -35,12 +37,14 @@ def with_comparison(
     comparison: Comparison,
     trials: Sequence[VariantTrial] = (),
     rows: Sequence[StudyRow] = (),
+    target: Target | None = None,
 ) -> str:
     """The run's report with the comparison in it; a page of its own where there is no report.
 
-    trials: the variants that were tried, the last of which is in the bundle.
+    trials: the variants that were tried, the last of which is in the bundle; target: for which.
     """
-    section = Markup(_section(run, comparison, trials, rows))
+    cost = rung_sentence(trials, target) if target and trials else ""
+    section = Markup(_section(run, comparison, trials, rows, cost))
     if not report:
         css = Markup(style())
         page = _environment().get_template("page.html")
@@ -61,7 +65,11 @@ def upper_bound(errors: int, parts: int) -> float:
 
 
 def _section(
-    run: RunFolder, comparison: Comparison, trials: Sequence[VariantTrial], rows: Sequence[StudyRow]
+    run: RunFolder,
+    comparison: Comparison,
+    trials: Sequence[VariantTrial],
+    rows: Sequence[StudyRow],
+    cost: str,
 ) -> str:
     tried = len(trials) > 1 or any(trial.lowered for trial in trials)
     losses = list(rows[0].losses) if rows else []
@@ -74,6 +82,7 @@ def _section(
             metrics=[cells(metric) for metric in comparison.metrics],
             p_values=[(one.name, one.p) for one in comparison.metrics if one.p is not None],
             trials=[_trial_cells(trial) for trial in trials] if tried else [],
+            cost=cost,
             study_head=(
                 "calibration samples",
                 "agreement",
@@ -88,7 +97,8 @@ def _section(
 
 
 def _trial_cells(trial: VariantTrial) -> list[str]:
-    return [trial.variant, f"{trial.size_bytes / 1024:.0f}", trial.outcome]
+    ms = "-" if trial.predicted_ms is None else f"{trial.predicted_ms:.3g}"
+    return [trial.variant, f"{trial.size_bytes / 1024:.0f}", ms, trial.outcome]
 
 
 def _study_cells(row: StudyRow, losses: Sequence[str]) -> list[str]:

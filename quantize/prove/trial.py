@@ -10,13 +10,15 @@ from quantize.convert.variants import Variant
 @dataclass(frozen=True)
 class VariantTrial:
     """`fault` is empty where the gate held; `lowered` is by how much the threshold had to be
-    lowered for it.
+    lowered for it; `predicted_ms` is what a run takes on the target by its cost table, None where
+    nothing was converted.
     """
 
     variant: Variant
     size_bytes: int
     fault: str
     lowered: float = 0.0
+    predicted_ms: float | None = None
 
     @property
     def outcome(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.model.target_cost import TargetCost, find_cost
-from quantize.convert.variants import VARIANTS, Variant
+from quantize.convert.variants import LADDER, Variant
 from quantize.targets.op_support import Fault, cpu_faults
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Target:
     runtime: str = "litert>=2.0"
     threads: int = 1
     delegate: str = "XNNPACK"
-    variants: tuple[Variant, ...] = VARIANTS
+    variants: tuple[Variant, ...] = LADDER
     per_tensor_dense: bool = False
     memory_bytes: int = 0
     latency_ms: float | None = None

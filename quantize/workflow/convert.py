@@ -22,6 +22,7 @@ from quantize.convert.conversion_process import (
 )
 from quantize.convert.variants import Variant
 from quantize.graph.read import parse_graph
+from quantize.graph.work import work_of
 from quantize.pack.bundle import Draft, draft, next_version, pack
 from quantize.pack.output import bundle_there, refuse_target
 from quantize.prove.calibration_study import StudyRow, study_calibration
@@ -30,6 +31,7 @@ from quantize.prove.evaluate import float_samples, judge_float, judge_heldout, r
 from quantize.prove.gate import Comparison, Limits, compare_samples
 from quantize.prove.golden import golden_files, read_golden
 from quantize.prove.page import with_comparison
+from quantize.prove.rung_cost import rung_sentence
 from quantize.prove.threshold_margin import Lowered, lower_threshold
 from quantize.prove.trial import VariantTrial
 from quantize.prove.vectors import make_vectors
@@ -153,8 +155,14 @@ def _chosen(
             return None
         return Lowered(lowered[0], compare_draft(run, lowered[0], request.limits), lowered[1])
 
+    def predict(model: bytes) -> float:
+        return target.cost.predict_ms(work_of(parse_graph(model, "model.tflite")))
+
     variants = request.variants or target.variants
-    return try_variants(variants, request.allowed, attempt_next, say, lower)
+    done = try_variants(variants, request.allowed, attempt_next, say, lower, predict)
+    if cost := rung_sentence(done.trials, target):
+        say(cost)
+    return done
 
 
 def _refuse_other_labels(run: RunFolder, outputs: Tensor) -> None:
@@ -189,5 +197,5 @@ def _proof(run: RunFolder, done: Chosen) -> dict[str, bytes]:
 
 def _pages(run: RunFolder, target: Target, done: Chosen, rows: list[StudyRow]) -> dict[str, bytes]:
     text = card(run.text("card.md"), done.comparison, done.converted, target, done.trials)
-    page = with_comparison(run.text("report.html"), run, done.comparison, done.trials, rows)
+    page = with_comparison(run.text("report.html"), run, done.comparison, done.trials, rows, target)
     return {"card.md": text.encode(), "report.html": page.encode()}

@@ -15,6 +15,8 @@ from quantize.prove.trial import VariantTrial
 
 Attempt = Callable[[Variant], tuple[Converted, Draft, Comparison]]
 Lower = Callable[[Converted, Draft], Lowered | None]
+Predict = Callable[[bytes], float]
+"""A .tflite file -> milliseconds of a run on the target."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,22 @@ def try_variants(
     attempt: Attempt,
     say: Callable[[str], None],
     lower: Lower | None = None,
+    predict: Predict | None = None,
 ) -> Chosen:
     """Try the variants in turn until the gate holds; raises the last one's error.
 
-    lower: lowers the threshold, tried where bad parts newly passed are all that a variant breaks.
+    lower: lowers the threshold, tried where bad parts newly passed are all that a variant breaks;
+    predict: the time that each trial is told with.
     """
     trials: list[VariantTrial] = []
     last: GateError | ConversionError | None = None
     for variant in variants:
         say(f"converting to {variant}")
-        size = 0
+        size, ms = 0, None
         try:
             converted, ready, comparison = attempt(variant)
             size, lowered = len(converted.model), 0.0
+            ms = predict(converted.model) if predict else None
             if lower and comparison.broken == ["escapes"] and "escapes" not in allowed:
                 safer = lower(converted, ready)
                 if safer and not safer.comparison.broken:
@@ -57,10 +62,10 @@ def try_variants(
             if isinstance(error, ConversionError) and not trials:
                 raise
             last = error
-            trials.append(VariantTrial(variant, size, error.what))
+            trials.append(VariantTrial(variant, size, error.what, predicted_ms=ms))
             say(f"{variant}: {error.what}")
             continue
-        trials.append(VariantTrial(variant, size, "", lowered))
+        trials.append(VariantTrial(variant, size, "", lowered, ms))
         if lowered:
             say(f"{variant}: {trials[-1].outcome}")
         return Chosen(converted, ready, comparison, waived, trials)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from edge_agent.contracts.model.target_cost import Work
 from quantize.graph.read import Graph, Op, TensorInfo
-from quantize.graph.work import work_of
+from quantize.graph.work import INT16_AS_FLOAT, work_of
 
 
 def tensor(
@@ -41,3 +41,24 @@ def test_work_is_counted_by_kind_and_reshapes_cost_nothing() -> None:
         operators=4,
         written_bytes=4 * 16 * 8,
     )
+
+
+def test_weights_in_half_precision_are_widened_once_and_not_in_every_run() -> None:
+    tensors = [
+        tensor(0, (1, 16), "FLOAT32"),
+        tensor(1, (5, 16), "FLOAT16", data=b"w"),
+        tensor(2, (5, 16), "FLOAT32"),
+        tensor(3, (1, 5), "FLOAT32"),
+    ]
+    ops = [op(0, "DEQUANTIZE", (1,), 2), op(1, "FULLY_CONNECTED", (0, 2), 3)]
+    assert work_of(Graph(tensors, ops, [0], [3], 1, 0)) == Work(float_macs=80, operators=1)
+
+
+def test_int16_is_counted_as_slower_than_float() -> None:
+    tensors = [
+        tensor(0, (1, 4, 4, 3), "INT16"),
+        tensor(1, (8, 3, 3, 3), data=b"w"),
+        tensor(2, (1, 4, 4, 8), "INT16"),
+    ]
+    graph = Graph(tensors, [op(0, "CONV_2D", (0, 1), 2)], [0], [2], 1, 0)
+    assert work_of(graph) == Work(float_macs=16 * 8 * 27 * INT16_AS_FLOAT, operators=1)

@@ -14,7 +14,7 @@ from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.run_folder.run import RunFolder, open_run
 from quantize.__main__ import main
 from quantize.convert.conversion_process import Converted, FloatOutputs
-from quantize.convert.variants import VARIANTS
+from quantize.convert.variants import LADDER
 from quantize.prove.comparison_text import table
 from quantize.prove.gate import (
     Comparison,
@@ -195,15 +195,20 @@ def fake_attempt(broken: int) -> object:
 
 def test_the_first_variant_that_holds_is_taken() -> None:
     said: list[str] = []
-    done = try_variants(VARIANTS, [], fake_attempt(2), said.append)
-    assert [trial.variant for trial in done.trials] == ["int8", "mixed", "int16x8"]
+    done = try_variants(LADDER, [], fake_attempt(2), said.append)
+    assert [trial.variant for trial in done.trials] == ["int8", "mixed", "float16"]
     assert [bool(trial.fault) for trial in done.trials] == [True, True, False]
     assert any("int8: 1 bad parts newly passed" in line for line in said)
 
 
+def test_each_trial_has_the_time_that_is_predicted_of_it() -> None:
+    done = try_variants(LADDER, [], fake_attempt(1), lambda text: None, predict=len)
+    assert [trial.predicted_ms for trial in done.trials] == [10, 10]
+
+
 def test_the_last_variants_error_is_raised() -> None:
     with pytest.raises(GateError, match="newly passed"):
-        try_variants(VARIANTS, [], fake_attempt(9), lambda text: None)
+        try_variants(LADDER, [], fake_attempt(9), lambda text: None)
 
 
 def test_a_variant_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() -> None:
@@ -213,7 +218,7 @@ def test_a_variant_that_only_passes_bad_parts_is_tried_with_a_lower_threshold() 
     def lower(converted: Converted, ready: object) -> Lowered:
         return Lowered(ready, comparison, 0.0123)  # type: ignore[arg-type]
 
-    done = try_variants(VARIANTS, [], fake_attempt(9), said.append, lower)
+    done = try_variants(LADDER, [], fake_attempt(9), said.append, lower)
     assert [(trial.variant, trial.lowered) for trial in done.trials] == [("int8", 0.0123)]
     assert done.comparison is comparison
     assert "int8: held with the threshold lowered by 0.0123 for rounding" in said
@@ -226,7 +231,7 @@ def test_a_lower_threshold_that_does_not_help_is_not_taken() -> None:
         return Lowered(ready, worse, 0.5)  # type: ignore[arg-type]
 
     attempt = fake_attempt(1)
-    done = try_variants(VARIANTS, [], attempt, lambda text: None, lower)
+    done = try_variants(LADDER, [], attempt, lambda text: None, lower)
     assert [(trial.variant, trial.lowered) for trial in done.trials] == [("int8", 0), ("mixed", 0)]
 
 
@@ -239,7 +244,7 @@ def test_a_network_that_cannot_be_converted_ends_the_trials_at_once() -> None:
         raise ConversionError(f"no {variant}")
 
     with pytest.raises(ConversionError, match="no int8"):
-        try_variants(VARIANTS, [], attempt, lambda text: None)
+        try_variants(LADDER, [], attempt, lambda text: None)
 
 
 def flipped(run: RunFolder) -> Comparison:

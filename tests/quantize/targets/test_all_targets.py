@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
-from quantize.convert.variants import VARIANTS
+from quantize.convert.variants import LADDER
 from quantize.targets.all_targets import DEFAULT, FILES, all_targets, find_target
 
 
@@ -29,7 +29,7 @@ def test_an_unknown_target_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize("name", all_targets())
 def test_variants_are_tried_from_the_smallest(name: str) -> None:
     variants = find_target(name).variants
-    assert list(variants) == [one for one in VARIANTS if one in variants]
+    assert list(variants) == [one for one in LADDER if one in variants]
     assert variants[0] == "int8"
 
 
