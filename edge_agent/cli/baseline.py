@@ -52,7 +52,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--seconds", type=float, default=30.0, metavar="S", help="how long, at most 60 (30)"
     )
     baseline.add_argument("--out", type=Path, metavar="FILE")
-    baseline.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    baseline.add_argument(
+        "--rate-hz", type=float, help="of the recordings; else as they say, else as the bundle's"
+    )
     baseline.add_argument("--rpm", type=float, help="shaft speed, of recordings that do not say")
     baseline.add_argument("--json", action="store_true", help="the baseline on stdout as JSON")
     baseline.set_defaults(run=_run)
@@ -112,7 +114,7 @@ def _from_files(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path
     """From files."""
     from edge_agent.contracts.model.bundle import read_bundle
     from edge_agent.contracts.vibration.input import VibrationInput
-    from edge_agent.contracts.vibration.recordings import READERS, read_recording
+    from edge_agent.contracts.vibration.recordings import READERS, read_for_model
     from edge_agent.station.build import bundle_file
 
     if args.bundle is None or not args.paths or args.out is None:
@@ -126,9 +128,7 @@ def _from_files(args: argparse.Namespace) -> tuple[Bundle, list[Recording], Path
             f"judges {spec.kind}", where=str(args.bundle), cure="give a vibration bundle"
         )
     files = [path for given in args.paths for path in _files(given, frozenset(READERS))]
-    recordings = [
-        read_recording(path, spec.axes, args.rate_hz, spec.unit, args.rpm) for path in files
-    ]
+    recordings = [read_for_model(path, spec, rate_hz=args.rate_hz, rpm=args.rpm) for path in files]
     return bundle, recordings, args.out
 
 

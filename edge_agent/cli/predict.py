@@ -40,7 +40,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     predict.add_argument("bundle", type=Path, metavar="BUNDLE")
     predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
-    predict.add_argument("--rate-hz", type=float, help="of recordings that do not say")
+    predict.add_argument(
+        "--rate-hz", type=float, help="of the recordings; else as they say, else as the bundle's"
+    )
     predict.add_argument(
         "--full-scale-g", type=float, metavar="G", help="g at full scale, of .wav of whole numbers"
     )
@@ -164,12 +166,11 @@ def _judge(
     from edge_agent.contracts.image.decode import read_image
     from edge_agent.contracts.image.input import ImageInput
     from edge_agent.contracts.vibration.input import VibrationInput
-    from edge_agent.contracts.vibration.recordings import read_recording
+    from edge_agent.contracts.vibration.recordings import read_for_model
 
     spec = inspector.spec.input
     if isinstance(spec, VibrationInput):
-        given = (args.rate_hz, spec.unit, args.rpm, args.full_scale_g)
-        recording = read_recording(path, args.axes or spec.axes, *given)
+        recording = read_for_model(path, spec, args.axes, args.rate_hz, args.rpm, args.full_scale_g)
         started = time.perf_counter()
         judgement = (
             machine.inspect_recording(recording) if machine else inspector.inspect(recording)

@@ -40,7 +40,8 @@ class VibrationColumns(Strict):
         default=None, gt=0, description="a rate_hz column of the labels overrides it"
     )
     axes: list[str] = Field(
-        default=[], description="column names, positions or patterns; empty: all of the first file"
+        default=[],
+        description="column names, positions or patterns; empty: those that the files share",
     )
     unit: str = Field(
         default="g", description="of the samples; fs: fractions of full scale of a .wav"

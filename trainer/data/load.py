@@ -18,6 +18,7 @@ from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.mask_files import find_masks
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
+from trainer.data.vibration.common_axes import common_axes
 
 
 def load_dataset(root: Path, *, group: str | None = None, fold: str | None = None) -> Dataset:
@@ -157,24 +158,34 @@ def _with_known_good(dataset: Dataset) -> Dataset:
     )
 
 
-def _first_axes(dataset: Dataset) -> tuple[int, list[str]]:
-    """The place of the first recording that can be read, and its axes."""
-    for index in range(len(dataset.samples)):
+def _signals(dataset: Dataset) -> list[tuple[str, list[str]]]:
+    """Path and signals of each recording that can be read; raises DatasetError where none can."""
+    found: dict[str, list[str]] = {}
+    first: InputError | None = None
+    for index, sample in enumerate(dataset.samples):
+        if sample.path in found:
+            continue
         try:
-            return index, recording_axes(dataset.file(index))
+            found[sample.path] = recording_axes(dataset.file(index))
         except InputError as error:
-            first = error
-    raise DatasetError(first.what, where=first.where, cure=first.cure)
+            first = first or error
+    if not found and first is not None:
+        raise DatasetError(
+            f"{first.what} (none of {len(dataset.samples)} recordings can be read)",
+            where=first.where,
+            cure=first.cure,
+        )
+    return list(found.items())
 
 
 def _with_axes(dataset: Dataset) -> Dataset:
-    """Where no axes are named, all columns of the first recording."""
+    """Where no axes are named, those that the recordings have in common."""
     columns = dataset.config.vibration
     if columns is None or columns.axes:
         return dataset
-    index, axes = _first_axes(dataset)
+    common = common_axes(_signals(dataset))
     config = dataset.config.model_copy(
-        update={"vibration": columns.model_copy(update={"axes": list(axes)})}
+        update={"vibration": columns.model_copy(update={"axes": common.axes})}
     )
-    note = f"no axes named: all columns of {dataset.samples[index].path}: {', '.join(axes)}"
+    note = f"no axes named: {common.why}"
     return replace(dataset, config=config, decisions=(*dataset.decisions, note))

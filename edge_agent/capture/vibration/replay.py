@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from edge_agent.broker.config import BrokerTable
 from edge_agent.capture.counter import ItemCounter
@@ -42,7 +42,10 @@ class ReplayTable(VibrationSourceTable):
         description="columns, positions or patterns; empty: those of the bundle",
     )
     sample_rate_hz: float | None = Field(
-        default=None, gt=0, le=1_000_000, description="where the file does not say; must agree"
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="of the recordings; empty: as they say, else as the bundle",
     )
     unit: str = Field(
         default="g", description="of the samples; fs: fractions of full scale of a .wav"
@@ -57,6 +60,7 @@ class ReplayTable(VibrationSourceTable):
         default=0, ge=0, le=3600, description="length of a part; 0: the whole recording is one"
     )
     paced: bool = Field(default=False, description="true: in the time the recording took")
+    _usual_hz: float | None = PrivateAttr(default=None)
 
     @property
     def signal_unit(self) -> str:
@@ -76,12 +80,21 @@ class ReplayTable(VibrationSourceTable):
     def fitted_to(
         self, taken: InputSpec | None, *, channel: str, broker: BrokerTable | None
     ) -> Self:
-        """Give the axes of the bundle where none are named; without a bundle, the first axis."""
+        """Give the axes of the bundle where none are named, and its rate to files that say none;
+        without a bundle, the first axis."""
         del broker
+        named = ["0"]
+        fitted = self.model_copy()
         if isinstance(taken, VibrationInput):
             refuse_other_unit(self.unit, taken, channel)
-        named = taken.axes if isinstance(taken, VibrationInput) else ["0"]
-        return self if self.axes else self.model_copy(update={"axes": list(named)})
+            named = taken.axes
+            fitted._usual_hz = taken.rate_hz
+        return fitted if self.axes else fitted.model_copy(update={"axes": list(named)})
+
+    @property
+    def usual_hz(self) -> float | None:
+        """The rate of recordings of which nobody states one: the bundle's."""
+        return self._usual_hz
 
 
 class ReplaySensor:
@@ -122,8 +135,8 @@ class ReplaySensor:
 
     def _read(self, path: Path) -> Iterator[tuple[str, Recording]]:
         config = self._config
-        given = (config.sample_rate_hz, config.unit, config.rpm, config.full_scale_g)
-        return self._cut(path, read_recording(path, config.axes, *given))
+        own = (config.sample_rate_hz, config.unit, config.rpm, config.full_scale_g)
+        return self._cut(path, read_recording(path, config.axes, *own, config.usual_hz))
 
     def _cut(self, path: Path, recording: Recording) -> Iterator[tuple[str, Recording]]:
         """The parts of a recording; a rest shorter than `window_s` is left out."""

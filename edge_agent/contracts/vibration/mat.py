@@ -2,8 +2,9 @@
 
 Written after MathWorks, "MAT-File Format", level 5. Every length is checked against what is there,
 so that a damaged file, or one that is meant to do harm, is an error and never a crash: the readers
-in native code take a process down at some changed bytes. Structures, cells, complex and sparse
-arrays are named, and not read.
+in native code take a process down at some changed bytes. The fields of a structure are read as
+`name.field`, those of element k of an array of structures as `name(k).field`, counted from 1 as
+MATLAB does. Cells, objects, complex and sparse arrays are named, and not read.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ CLASSES = {
 TEXT = 4
 ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 """Type of a data element -> how a text in it is encoded."""
-OTHERS = {1: "cell array", 2: "structure", 3: "object", 5: "sparse matrix"}
+STRUCTURE, OPAQUE = 2, 17
+OTHERS = {1: "cell array", 3: "object", 5: "sparse matrix", 16: "function"}
 """Class of an array that is not read -> its name."""
 COMPLEX = 0x0800
 MOST_DIMENSIONS = 32
+MOST_NAMES, DEEPEST = 20_000, 16
+"""Names in one file, and structures within each other: more is no recording."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class _Bytes:
 
 
 def read_mat(path: Path) -> dict[str, NDArray[Any]]:
-    """Name -> array of each real numeric variable, in file order.
+    """Name -> array of each real numeric variable or field, in file order.
 
     A text is an array of one text, and a variable that is not read one of the name of its class.
 
@@ -102,12 +106,18 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
     file = _Bytes(content, _byte_order(content, where), where)
     arrays: dict[str, NDArray[Any]] = {}
     for matrix in _matrices(file):
-        name, array = _array(matrix)
-        if name in arrays:
-            raise InputError(
-                f"variable {name!r} is there twice", where=where, cure="give each one name"
-            )
-        arrays[name] = array
+        for name, array in _arrays(matrix):
+            if name in arrays:
+                raise InputError(
+                    f"variable {name!r} is there twice", where=where, cure="give each one name"
+                )
+            if len(arrays) == MOST_NAMES:
+                raise InputError(
+                    f"holds more than {MOST_NAMES} variables and fields",
+                    where=where,
+                    cure="save the signals alone",
+                )
+            arrays[name] = array
     return arrays
 
 
@@ -162,23 +172,88 @@ def _unpacked(data: memoryview, most_bytes: int, where: str) -> bytes:
     return content
 
 
-def _array(matrix: _Bytes) -> tuple[str, NDArray[Any]]:
-    """Name and values of an array."""
+def _arrays(
+    matrix: _Bytes, name: str | None = None, depth: int = 0
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Names and values of a variable, or of the field `name`; of a structure those of its fields.
+
+    MATLAB keeps the parts of its objects in a variable without a name: it is none of the user's.
+    """
     flags = matrix.element(0)
     word = int(matrix.numbers(flags)[0]) if len(flags.data) == 8 and flags.kind == 6 else 0
     kind = word & 0xFF
     dimensions = matrix.element(flags.end)
+    if kind == OPAQUE:
+        yield _opaque(matrix, flags.end, name)
+        return
     label = matrix.element(dimensions.end)
-    name = bytes(label.data).decode("utf-8", "replace")
-    if word & COMPLEX:
-        return name, np.array(["complex numbers"])
-    if kind not in CLASSES and kind != TEXT:
-        return name, np.array([OTHERS.get(kind, f"class {kind}")])
-    values = matrix.element(label.end)
-    if kind == TEXT:
-        return name, np.array([matrix.text(values)])
+    name = bytes(label.data).decode("utf-8", "replace") if name is None else name
+    if not name:
+        return
     shape = [int(one) for one in matrix.numbers(dimensions)]
-    numbers = matrix.numbers(values)
-    if not 2 <= len(shape) <= MOST_DIMENSIONS or min(shape) < 0 or math.prod(shape) != len(numbers):
+    if not 2 <= len(shape) <= MOST_DIMENSIONS or min(shape) < 0:
+        raise damaged(f"{name!r} is of shape {shape[:8]}", matrix.where)
+    if kind == STRUCTURE:
+        yield from _fields(matrix, label.end, name, math.prod(shape), depth)
+    elif word & COMPLEX:
+        yield name, np.array(["complex numbers"])
+    elif kind == TEXT:
+        yield name, np.array([matrix.text(matrix.element(label.end))])
+    elif kind in CLASSES:
+        yield name, _values(matrix, label.end, name, shape).astype(CLASSES[kind])
+    else:
+        yield name, np.array([OTHERS.get(kind, f"class {kind}")])
+
+
+def _values(matrix: _Bytes, at: int, name: str, shape: list[int]) -> NDArray[Any]:
+    numbers = matrix.numbers(matrix.element(at))
+    if math.prod(shape) != len(numbers):
         raise damaged(f"{name!r} of shape {shape} holds {len(numbers)} numbers", matrix.where)
-    return name, numbers.astype(CLASSES[kind]).reshape(shape, order="F")
+    return numbers.reshape(shape, order="F")
+
+
+def _fields(
+    matrix: _Bytes, at: int, name: str, count: int, depth: int
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The fields of `count` structures from byte `at` on; one that nobody filled is left out."""
+    if depth == DEEPEST:
+        raise InputError(
+            f"{name!r} is nested deeper than {DEEPEST} structures",
+            where=matrix.where,
+            cure="save the signals alone",
+        )
+    width = matrix.element(at)
+    labels = matrix.element(width.end)
+    at = labels.end
+    fields = _field_names(matrix, width, labels, name)
+    for place in range(1, count + 1 if fields else 1):
+        owner = name if count == 1 else f"{name}({place})"
+        for field in fields:
+            element = matrix.element(at)
+            at = element.end
+            if element.kind != MATRIX:
+                raise damaged(f"field {owner}.{field} is no array", matrix.where)
+            if element.data:
+                inner = _Bytes(element.data, matrix.order, matrix.where)
+                yield from _arrays(inner, f"{owner}.{field}", depth + 1)
+
+
+def _field_names(matrix: _Bytes, width: _Element, labels: _Element, name: str) -> list[str]:
+    """The names, each in `width` bytes that end with zeros."""
+    sizes = matrix.numbers(width)
+    size = int(sizes[0]) if len(sizes) == 1 else 0
+    if size < 1 or len(labels.data) % size or len(labels.data) // size > MOST_NAMES:
+        raise damaged(f"structure {name!r} has no names of fields", matrix.where)
+    text = bytes(labels.data)
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    return [part.partition(b"\0")[0].decode("utf-8", "replace") for part in parts]
+
+
+def _opaque(matrix: _Bytes, at: int, name: str | None) -> tuple[str, NDArray[Any]]:
+    """Name and class of a table, a timetable, a string or another of MATLAB's objects, in which
+    name, system and class follow each other in the place of dimensions and name."""
+    label = matrix.element(at)
+    kind = matrix.element(matrix.element(label.end).end)
+    known = name if name is not None else bytes(label.data).decode("utf-8", "replace")
+    what = bytes(kind.data).decode("utf-8", "replace")
+    return known, np.array([f"{what}, an object of MATLAB"])

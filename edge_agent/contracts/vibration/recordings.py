@@ -13,8 +13,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,20 @@ from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
 from edge_agent.contracts.core.text import decode_text, repeated_name
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.vibration.content import (
+    Content,
+    as_float32,
+    content_of,
+    rate_of_times,
+    time_unit_s,
+)
+from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.mat import read_mat
-from edge_agent.contracts.vibration.wav import Columns, holds_fractions, read_wav
+from edge_agent.contracts.vibration.wav import holds_fractions, read_wav
 
 MOST_BYTES = 1 << 31
 FRACTION = "fs"
 """The unit of samples that are fractions of full scale."""
-RATE_KEYS = ("rate_hz", "fs", "sample_rate")
 _CONTENT = {
     ".csv": "a table of numbers",
     ".wav": "a readable .wav",
@@ -41,21 +47,7 @@ _CONTENT = {
 TIMES_OFF = 0.05
 """A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
 off nominal."""
-GAP_FACTOR = 3.0
-_TIME = re.compile(
-    r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
-    r"[ _\[(]*([mµu]?s|sec|seconds)?[\])]?$"
-)
 _HOLE = re.compile(r"\n[ \t]*\n")
-_TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6}
-
-
-class Content(NamedTuple):
-    """What a reader finds. arrays: all of a .npz or .mat, by name."""
-
-    columns: Columns
-    rate_hz: float | None
-    arrays: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_recording(
@@ -65,6 +57,7 @@ def read_recording(
     unit: str = "g",
     rpm: float | None = None,
     full_scale_g: float | None = None,
+    usual_hz: float | None = None,
 ) -> Recording:
     """Read the named axes of one recording.
 
@@ -72,7 +65,8 @@ def read_recording(
     With unit = "fs" the fractions are taken as they are; another unit without it is refused.
 
     `axes` are column names, positions ("0"), or patterns ("*DE_time"), each naming one column.
-    The rate given by the caller must agree with the one in the file, where the file has one.
+    The rate given by the caller must agree with the one in the file, where the file has one;
+    `usual_hz` is taken where neither the caller nor the file says one.
     The shaft's speed is the caller's, else the one in a .npz or .mat (`rpm`, `*RPM`), else unknown.
     Raises InputError that names the file and what was found in it.
     """
@@ -89,12 +83,38 @@ def read_recording(
         content = reader(path)
         factor = _factor(path, unit, full_scale_g)
         speed = _rpm_within(content.arrays, path) if rpm is None else rpm
-    signal = _signal(content.columns, axes, path)
+        chosen = _chosen(content, axes, path)
+        known_hz = _rate(content, chosen, rate_hz, usual_hz, path)
+    signal = np.stack([content.columns[name] for name in chosen], axis=1)
     if factor != 1:
         signal *= np.float32(factor)
-    return Recording(
-        signal, _rate(content.rate_hz, rate_hz, path), tuple(axes), unit, str(path), speed
-    )
+    return Recording(signal, known_hz, tuple(axes), unit, str(path), speed)
+
+
+def read_for_model(
+    path: Path,
+    spec: VibrationInput,
+    axes: list[str] | None = None,
+    rate_hz: float | None = None,
+    rpm: float | None = None,
+    full_scale_g: float | None = None,
+) -> Recording:
+    """Read one recording as a model takes it; what nobody states is as the model was trained.
+
+    Raises InputError as read_recording does, and where nobody gives a rate and the file says
+    another one than the model's: it may be wrong. One that differs by less than TIMES_OFF is that
+    of another clock.
+    """
+    given = (rate_hz, spec.unit, rpm, full_scale_g, spec.rate_hz)
+    recording = read_recording(path, axes or spec.axes, *given)
+    if rate_hz is None and abs(recording.rate_hz / spec.rate_hz - 1) > TIMES_OFF:
+        raise InputError(
+            f"the file says {recording.rate_hz:g} Hz, the model was trained at {spec.rate_hz:g} Hz",
+            where=str(path),
+            cure=f"give --rate-hz {recording.rate_hz:g} if it was recorded so, and it is "
+            f"resampled; else correct the rate in the file",
+        )
+    return recording
 
 
 def recording_axes(path: Path) -> list[str]:
@@ -103,28 +123,26 @@ def recording_axes(path: Path) -> list[str]:
     if reader is None:
         raise InputError("no reader for it", where=str(path), cure="give a recording")
     with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
-        columns = reader(path).columns
-    signals = [name for name in columns if not time_unit_s(name)]
-    return signals or list(columns)
+        return reader(path).signals
 
 
-def _signal(columns: Columns, axes: list[str], path: Path) -> NDArray[np.float32]:
-    """float32 (T, axes): the chosen columns side by side."""
-    chosen = [_pick(columns, axis, path) for axis in axes]
+def _chosen(content: Content, axes: list[str], path: Path) -> list[str]:
+    """The columns of the axes, of one length."""
+    chosen = [_pick(content, axis, path) for axis in axes]
     twice = repeated_name(chosen)
     if twice is not None:
         same = " and ".join(repr(a) for a, name in zip(axes, chosen, strict=True) if name == twice)
         raise InputError(
             f"axes {same} are both column {twice!r}", where=str(path), cure="name each once"
         )
-    lengths = {len(columns[name]) for name in chosen}
+    lengths = {len(content.columns[name]) for name in chosen}
     if len(lengths) > 1:
         raise InputError(
             f"axes of different lengths: {', '.join(map(str, sorted(lengths)))} samples",
             where=str(path),
             cure="record them together",
         )
-    return np.stack([columns[name] for name in chosen], axis=1)
+    return chosen
 
 
 def _factor(path: Path, unit: str, full_scale_g: float | None) -> float:
@@ -141,28 +159,37 @@ def _factor(path: Path, unit: str, full_scale_g: float | None) -> float:
     return full_scale_g
 
 
-def _pick(columns: Columns, axis: str, path: Path) -> str:
-    names = list(columns)
-    if axis in columns:
+def _pick(content: Content, axis: str, path: Path) -> str:
+    """The column of an axis. Of several that match a pattern, the only one that is a signal."""
+    names = list(content.columns)
+    if axis in content.columns:
         return axis
     if axis.isascii() and axis.isdigit() and int(axis) < len(names):
         return names[int(axis)]
     found = [name for name in names if fnmatchcase(name, axis)]
+    if len(found) > 1:
+        signals = content.signals
+        found = [name for name in found if name in signals] or found
     if len(found) == 1:
         return found[0]
     fault = f"{len(found)} columns match" if found else "no column matches"
     raise InputError(
         f"{fault} axis {axis!r}; the file has {', '.join(names[:8])}",
         where=str(path),
-        cure="name the axes in dataset.toml or station.toml",
+        cure="name the axes: axes = [...] in dataset.toml or station.toml, --axes of predict",
     )
 
 
-def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
-    if rate_hz is None and file_hz is None:
-        raise InputError(
-            "no sampling rate", where=str(path), cure="give rate_hz in the configuration"
-        )
+def _rate(
+    content: Content,
+    chosen: list[str],
+    rate_hz: float | None,
+    usual_hz: float | None,
+    path: Path,
+) -> float:
+    file_hz = content.stated_hz(chosen, path)
+    if file_hz is None and rate_hz is None:
+        file_hz = content.implied_hz(chosen, path)
     if file_hz is not None and not 0 < file_hz < np.inf:
         raise InputError(
             f"the file says {file_hz:g} Hz", where=str(path), cure="record it again, or correct it"
@@ -174,7 +201,12 @@ def _rate(file_hz: float | None, rate_hz: float | None, path: Path) -> float:
             where=str(path),
             cure="correct rate_hz",
         )
-    return float(file_hz if rate_hz is None else rate_hz)  # type: ignore[arg-type]
+    known = next((one for one in (rate_hz, file_hz, usual_hz) if one is not None), None)
+    if known is None:
+        raise InputError(
+            "no sampling rate", where=str(path), cure="give rate_hz in the configuration"
+        )
+    return float(known)
 
 
 def _rpm_within(arrays: Mapping[str, Any], path: Path) -> float | None:
@@ -199,7 +231,8 @@ def _speed(name: str, value: NDArray[Any], path: Path) -> float:
 
 
 def _read_wav(path: Path) -> Content:
-    return Content(*read_wav(path))
+    columns, rate_hz = read_wav(path)
+    return Content(columns, _one_rate(rate_hz))
 
 
 def _read_csv(path: Path) -> Content:
@@ -234,18 +267,16 @@ def _read_csv(path: Path) -> Content:
         raise InputError(
             f"column {twice!r} is there twice", where=str(path), cure="give each one name"
         )
-    columns = {name: _float32(table[:, place]) for place, name in enumerate(names)}
+    columns = {name: as_float32(table[:, place]) for place, name in enumerate(names)}
     units = {at: unit_s for at, name in enumerate(names) if (unit_s := time_unit_s(name))}
     if not units:
-        return Content(columns, None)
+        return Content(columns)
     at, unit_s = next(iter(units.items()))
-    return Content(columns, _rate_of_times(table[:, at] * unit_s, path))
+    return Content(columns, _one_rate(rate_of_times(table[:, at] * unit_s, path)))
 
 
-def time_unit_s(name: str) -> float:
-    """Seconds of one unit of a column that holds the time of each sample; 0 for any other."""
-    found = _TIME.match(name.strip().lower())
-    return _TIME_UNITS.get((found[2] or "s").strip("µ "), 1.0) if found else 0.0
+def _one_rate(rate_hz: float | None) -> dict[str, float]:
+    return {} if rate_hz is None else {"": rate_hz}
 
 
 def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -255,28 +286,6 @@ def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
     if list(first) == from_0:
         return len(first) > 2 or not plain
     return list(first) == from_1 and not plain
-
-
-def _rate_of_times(times_s: NDArray[np.float64], path: Path) -> float | None:
-    """The rate that a time column tells; raises InputError where it stands still or jumps."""
-    if len(times_s) < 3:
-        return None
-    steps = np.diff(times_s)
-    mean = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
-    if not steps.any():
-        return None  # a column of zeros is no clock
-    if not np.isfinite(steps).all() or mean <= 0 or (steps < 0).any():
-        raise InputError(
-            "its time column does not rise", where=str(path), cure="record it again, or correct it"
-        )
-    if float(steps.max()) > GAP_FACTOR * mean:
-        at = int(steps.argmax()) + 1
-        raise InputError(
-            f"its time column jumps by {steps.max():.4g} s after row {at}, a step is {mean:.4g} s",
-            where=str(path),
-            cure="samples were lost: record it again",
-        )
-    return 1.0 / mean
 
 
 def _is_number(cell: str) -> bool:
@@ -290,17 +299,17 @@ def _is_number(cell: str) -> bool:
 def _read_npz(path: Path) -> Content:
     payload = path.read_bytes()
     if payload.startswith(b"\x93NUMPY"):
-        return _columns({"0": np.load(io.BytesIO(payload), allow_pickle=False)}, path)
+        return content_of({"0": np.load(io.BytesIO(payload), allow_pickle=False)}, path)
     with zipfile.ZipFile(io.BytesIO(payload)) as members:
         unpacked = sum(member.file_size for member in members.infolist())
     if unpacked > MOST_BYTES:
         raise InputError("unpacks to more than 2 GB", where=str(path), cure="split the recording")
     with np.load(io.BytesIO(payload), allow_pickle=False) as content:
-        return _columns({name: content[name] for name in content.files}, path)
+        return content_of({name: content[name] for name in content.files}, path)
 
 
 def _read_mat(path: Path) -> Content:
-    return _columns(read_mat(path), path)
+    return content_of(read_mat(path), path)
 
 
 def _read_parquet(path: Path) -> Content:
@@ -310,53 +319,7 @@ def _read_parquet(path: Path) -> Content:
         raise InputError(
             f"column {twice!r} is there twice", where=str(path), cure="give each one name"
         )
-    return _columns({name: table[name].to_numpy() for name in table.column_names}, path)
-
-
-def _columns(arrays: dict[str, Any], path: Path) -> Content:
-    """Vectors become columns, a (T, C) matrix `name.0`, `name.1`; a scalar may be the rate."""
-    columns: Columns = {}
-    rate: float | None = None
-    for name, value in arrays.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiu":
-            continue
-        squeezed = np.squeeze(array)
-        if squeezed.ndim == 0:
-            rate = _same_rate(name, float(squeezed), rate, path) if name in RATE_KEYS else rate
-        elif squeezed.ndim == 1:
-            columns[name] = _float32(squeezed)
-        elif squeezed.ndim == 2:
-            matrix = squeezed if squeezed.shape[0] >= squeezed.shape[1] else squeezed.T
-            for axis in range(matrix.shape[1]):
-                columns[f"{name}.{axis}"] = _float32(matrix[:, axis])
-    if not columns:
-        others = {
-            name: array for name, value in arrays.items() if (array := np.asarray(value)).size
-        }
-        names = ", ".join(f"{name} ({array.flat[0]})"[:60] for name, array in others.items())
-        raise InputError(
-            f"no numeric arrays{names and f': only {names[:200]}'}",
-            where=str(path),
-            cure="save the signal as numbers",
-        )
-    return Content(columns, rate, arrays)
-
-
-def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    """What float32 cannot hold becomes infinite, which no window takes."""
-    with np.errstate(over="ignore"):
-        return np.asarray(values, np.float32)
-
-
-def _same_rate(name: str, rate_hz: float, other_hz: float | None, path: Path) -> float:
-    if other_hz is not None and rate_hz != other_hz:
-        raise InputError(
-            f"{name} says {rate_hz:g} Hz, another of {', '.join(RATE_KEYS)} {other_hz:g} Hz",
-            where=str(path),
-            cure="save one rate",
-        )
-    return rate_hz
+    return content_of({name: table[name].to_numpy() for name in table.column_names}, path)
 
 
 READERS: dict[str, Callable[[Path], Content]] = {

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from benchmarks.brokers import free_port
 from edge_agent.__main__ import main
@@ -55,12 +57,36 @@ def test_predict_judges_recordings(bench: Path, capsys: Shown) -> None:
     words = ["predict", str(bench / "loudness.bundle"), str(loud)]
     assert main([*words, "--rate-hz", "1000", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["label"] == "loud"
-    assert main(words) == 1
-    assert "no sampling rate" in capsys.readouterr().err
     nan = bench / "nan.csv"
     nan.write_text("x\n" + "0.1\nnan\n" * 64)
     assert main([*words[:2], str(nan), "--rate-hz", "1000"]) == 1
     assert "nan.csv: sample 1 is not a number" in capsys.readouterr().err
+
+
+def test_predict_takes_the_rate_that_the_bundle_was_trained_at(bench: Path, capsys: Shown) -> None:
+    loud = bench / "loud.csv"
+    loud.write_text("x\n" + "3\n-3\n" * 64)
+    words = ["predict", str(bench / "loudness.bundle"), "--json"]
+    assert main([*words, str(loud)]) == main([*words, str(loud), "--rate-hz", "1000"]) == 3
+    without, given = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (without["label"], without["score"]) == (given["label"], given["score"])
+
+
+def test_predict_asks_where_a_file_says_another_rate(bench: Path, capsys: Shown) -> None:
+    times = np.arange(640) / 5000
+    np.savetxt(bench / "t.csv", np.c_[times, times], delimiter=",", header="time,x", comments="")
+    savemat(bench / "s.mat", {"x": times, "fs": 5000.0})
+    savemat(bench / "near.mat", {"x": times, "fs": 1020.0})
+    words = ["predict", str(bench / "loudness.bundle")]
+    for name in ("t.csv", "s.mat"):
+        assert main([*words, str(bench / name)]) == 1
+        said = capsys.readouterr().err
+        assert f"{name}: the file says 5000 Hz, the model was trained at 1000 Hz" in said
+        assert "give --rate-hz 5000 if it was recorded so" in said
+        assert main([*words, str(bench / name), "--rate-hz", "5000"]) == 0
+    assert main([*words, str(bench / "near.mat")]) == 0
+    assert main([*words, str(bench / "s.mat"), "--rate-hz", "1000"]) == 1
+    assert "the file says 5000 Hz, the configuration 1000 Hz" in capsys.readouterr().err
 
 
 def test_predict_refuses_a_damaged_bundle(bench: Path, capsys: Shown) -> None:

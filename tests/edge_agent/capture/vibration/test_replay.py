@@ -11,7 +11,7 @@ from edge_agent.capture.vibration.replay import ReplaySensor, ReplayTable
 from edge_agent.contracts.core.clock import ManualClock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Reading, Unreadable
-from tests.station_kit import take_all
+from tests.station_kit import VIBRATION_SPEC, take_all
 
 
 def sensor(path: Path, clock: ManualClock | None = None, **keys: object) -> ReplaySensor:
@@ -91,3 +91,17 @@ def test_recordings_without_a_whole_part_open_and_end_at_once(
     source.open()
     assert take_all(source.next, 10.0) == []
     assert "run.csv is shorter than window_s = 5" in caplog.text
+
+
+def test_recordings_without_a_rate_have_that_of_the_bundle(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", 128)
+    np.savez(tmp_path / "b.npz", x=np.arange(128.0), fs=4000.0)
+    rates = []
+    for kind in ("csv", "npz"):
+        asked = {"driver": "replay", "path": tmp_path, "format": kind}
+        table = ReplayTable.model_validate(asked)
+        fitted = table.fitted_to(VIBRATION_SPEC.input, channel="motor", broker=None)
+        source = ReplaySensor(fitted, name="motor", clock=ManualClock())
+        source.open()
+        rates += [item.rate_hz for item in take_all(source.next, 10.0) if isinstance(item, Reading)]
+    assert rates == [1000, 4000]

@@ -162,7 +162,7 @@ def test_a_blank_line_at_the_end_is_no_hole(tmp_path: Path) -> None:
 
 def test_two_rates_that_contradict_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones(9), fs=100, rate_hz=50)
-    with pytest.raises(InputError, match=r"rate_hz says 50 Hz, another of .* 100 Hz"):
+    with pytest.raises(InputError, match="rate_hz says 50 Hz, fs 100 Hz: save one rate"):
         read_recording(tmp_path / "a.npz", ["x"])
 
 
@@ -186,6 +186,7 @@ def wholes(folder: Path) -> dict[str, bytes]:
     np.savez(folder / "w.npz", x=np.arange(99.0), rpm=1500.0, fs=100.0)
     np.savez_compressed(folder / "c.npz", x=np.arange(99.0), rpm=1500.0)
     savemat(folder / "w.mat", {"x": np.arange(99.0), "rpm": 1500.0})
+    savemat(folder / "s.mat", {"d": {"x": np.arange(99.0), "fs": 100.0, "note": "s"}})
     pq.write_table(pa.table({"x": np.arange(99.0)}), folder / "w.parquet")
     (folder / "w.csv").write_text("time,x\n" + "".join(f"{n / 10},{n}\n" for n in range(99)))
     (folder / "w.wav").write_bytes(wav(folder))
