@@ -62,6 +62,16 @@ SPELLINGS = {
 }
 """Other spellings of the same unit."""
 
+WITHOUT_CONVERSION = frozenset(
+    {"g", "mg", "m/s2", "m/s²", "m/s^2", "um", "µm", "μm", "um/s", "us", "µs", "μs", "ns", "sec",
+     "seconds", "kHz", "MHz", "N", "kN", "deg", "°", "rad", "volt", "volts", "VA", "kVA", "kWh",
+     "dB", "l", "L", "l/h", "L/h", "m3", "m³", "kg", "kg/h", "t", "g/s", "Ohm", "Ω", "-", "ppm"}
+)  # fmt: skip
+"""Further units that stand in a line of units below a header; none is converted."""
+
+LONGEST = 12
+"""Characters of a unit in brackets."""
+
 _NAMED = re.compile(r"^(?P<base>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]\s*$")
 
 
@@ -69,6 +79,15 @@ def canonical(unit: str) -> str:
     """The spelling that KNOWN uses, or the unit as it is written."""
     plain = unit.strip()
     return SPELLINGS.get(plain, plain)
+
+
+def is_unit(cell: str) -> bool:
+    """Whether a cell is a unit: a known one, or anything short in brackets."""
+    plain = cell.strip()
+    bare = plain.strip("[]()").strip()
+    bracketed = plain[:1] + plain[-1:] in ("[]", "()")
+    known = canonical(bare) in KNOWN or bare in WITHOUT_CONVERSION
+    return (known and bare != "1") or (bracketed and len(bare) <= LONGEST)
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -40,9 +40,9 @@ class Content(NamedTuple):
 
     @property
     def signals(self) -> list[str]:
-        """The columns that are signals, in file order: no times, and the longest of all, since
-        shorter ones beside them are settings."""
-        named = [name for name in self.columns if not time_unit_s(last_name(name))]
+        """The columns that are signals, in file order: no times and nothing without a name, and
+        the longest of all, since shorter ones beside them are settings."""
+        named = [name for name in self.columns if name and not time_unit_s(last_name(name))]
         longest = max((len(self.columns[name]) for name in named), default=0)
         return [name for name in named if len(self.columns[name]) == longest] or list(self.columns)
 

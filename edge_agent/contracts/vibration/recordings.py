@@ -6,11 +6,10 @@ loaded only when such a file comes; a station without it is told what to do.
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,13 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
-from edge_agent.contracts.core.text import decode_text, repeated_name
+from edge_agent.contracts.core.text import repeated_name
 from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.content import (
     Content,
-    as_float32,
     content_of,
-    rate_of_times,
-    time_unit_s,
 )
+from edge_agent.contracts.vibration.csv_recording import csv_columns, read_csv
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.mat import read_mat
 from edge_agent.contracts.vibration.wav import holds_fractions, read_wav
@@ -123,7 +120,9 @@ def recording_axes(path: Path) -> list[str]:
     if reader is None:
         raise InputError("no reader for it", where=str(path), cure="give a recording")
     with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
-        return reader(path).signals
+        if path.stat().st_size == 0:
+            raise InputError("the file is empty", where=str(path), cure="record it again")
+        return (csv_columns if reader is read_csv else reader)(path).signals
 
 
 def _chosen(content: Content, axes: list[str], path: Path) -> list[str]:
@@ -162,8 +161,9 @@ def _factor(path: Path, unit: str, full_scale_g: float | None) -> float:
 def _pick(content: Content, axis: str, path: Path) -> str:
     """The column of an axis. Of several that match a pattern, the only one that is a signal."""
     names = list(content.columns)
-    if axis in content.columns:
-        return axis
+    for name in (axis, axis.lstrip("# ")):  # a header in a comment once kept its # in the name
+        if name in content.columns:
+            return name
     if axis.isascii() and axis.isdigit() and int(axis) < len(names):
         return names[int(axis)]
     found = [name for name in names if fnmatchcase(name, axis)]
@@ -235,65 +235,8 @@ def _read_wav(path: Path) -> Content:
     return Content(columns, _one_rate(rate_hz))
 
 
-def _read_csv(path: Path) -> Content:
-    text = decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
-    if text.lower().startswith("sep="):
-        text = text.partition("\n")[2]
-    hole = _HOLE.search(text.rstrip())
-    if hole:
-        raise InputError(
-            f"line {text.count(chr(10), 0, hole.start()) + 2} is empty, between samples",
-            where=str(path),
-            cure="a sample may be lost there: record it again",
-        )
-    head = text.split("\n", 2)[:2]
-    delimiter = max(";\t,", key=head[0].count)
-    first = [cell.strip() for cell in next(csv.reader(head[:1], delimiter=delimiter), [])]
-    second = [cell.strip() for cell in next(csv.reader(head[1:], delimiter=delimiter), [])]
-    header = not all(_is_number(cell) for cell in first) or _counts_columns(first, second)
-    table = np.loadtxt(
-        io.StringIO(text.rstrip()),
-        np.float64,
-        comments=None,
-        delimiter=delimiter,
-        skiprows=int(header),
-        ndmin=2,
-    )
-    if not table.size:
-        raise InputError("no rows", where=str(path), cure="record it again")
-    names = first if header else [str(place) for place in range(len(first))]
-    twice = repeated_name(names)
-    if twice is not None:
-        raise InputError(
-            f"column {twice!r} is there twice", where=str(path), cure="give each one name"
-        )
-    columns = {name: as_float32(table[:, place]) for place, name in enumerate(names)}
-    units = {at: unit_s for at, name in enumerate(names) if (unit_s := time_unit_s(name))}
-    if not units:
-        return Content(columns)
-    at, unit_s = next(iter(units.items()))
-    return Content(columns, _one_rate(rate_of_times(table[:, at] * unit_s, path)))
-
-
 def _one_rate(rate_hz: float | None) -> dict[str, float]:
     return {} if rate_hz is None else {"": rate_hz}
-
-
-def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether the first line only numbers the columns, as numpy and pandas write it."""
-    from_0, from_1 = ([str(place + start) for place in range(len(first))] for start in (0, 1))
-    plain = all(cell.lstrip("+-").isdigit() for cell in second)
-    if list(first) == from_0:
-        return len(first) > 2 or not plain
-    return list(first) == from_1 and not plain
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_npz(path: Path) -> Content:
@@ -324,7 +267,7 @@ def _read_parquet(path: Path) -> Content:
 
 READERS: dict[str, Callable[[Path], Content]] = {
     ".wav": _read_wav,
-    ".csv": _read_csv,
+    ".csv": read_csv,
     ".npz": _read_npz,
     ".mat": _read_mat,
     ".parquet": _read_parquet,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.contracts.core.text import decode_text, is_number
+from edge_agent.contracts.core.text import decode_head, decode_text, is_number
 
 ENCODINGS = {
     "plain": ("utf-8", b""),
@@ -23,6 +23,18 @@ ENCODINGS = {
 def test_a_text_is_read_as_it_was_saved(name: str, text: str) -> None:
     encoding, mark = ENCODINGS[name]
     assert decode_text(mark + text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_told_by_its_zeros(encoding: str) -> None:
+    for text in ("a;b\n1;2\n", "Temperatur [°C];x\n" * 9):
+        assert decode_text(text.encode(encoding)) == text
+
+
+def test_a_character_that_is_cut_at_the_end_of_a_head_is_left_out() -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le"):
+        payload = ("x" * 80 + "ß").encode(encoding)
+        assert decode_head(payload[:-1]) == "x" * 80
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

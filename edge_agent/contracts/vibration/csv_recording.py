@@ -1,0 +1,201 @@
+"""A recording in a .csv: comments, a header, a line of units, and below them numbers alone.
+
+No sample is passed over: a line within the numbers that is blank, a comment, or not of as many
+numbers as the others, is an error that names it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.separated import (
+    Line,
+    cells_of,
+    is_comment,
+    is_number_in,
+    lines_of,
+    may_have_decimal_commas,
+    named_separator,
+    separator,
+    unix_lines,
+    without_empty_end,
+)
+from edge_agent.contracts.core.text import decode_head, decode_text, is_number, repeated_name
+from edge_agent.contracts.process.units import is_unit
+from edge_agent.contracts.vibration.content import (
+    Content,
+    as_float32,
+    rate_of_times,
+    time_unit_s,
+)
+
+HEAD_LINES = 200
+"""Lines in which the comments end and the numbers begin."""
+HEAD_BYTES = 1 << 18
+"""What is read of a file for the names of its columns."""
+_HOLE = re.compile(r"\n[ \t]*\n")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the numbers of a file lie. mark: between them, empty for blanks; units: empty where no
+    line has them; first: the first line of numbers; width: how many it has."""
+
+    mark: str
+    names: list[str]
+    units: list[str]
+    first: Line
+    width: int
+
+
+def read_csv(path: Path) -> Content:
+    """The columns of a .csv, with the rate that a column of times tells.
+
+    Raises InputError that names the line; UnicodeDecodeError, OSError.
+    """
+    text = unix_lines(decode_text(path.read_bytes()))
+    layout = _layout(text, path)
+    table = _numbers(text[layout.first.start :], layout, path)
+    columns = {name: as_float32(table[:, at]) for at, name in enumerate(layout.names)}
+    units_s = [_time_unit_s(layout, at) for at in range(len(layout.names))]
+    at = next((at for at, unit_s in enumerate(units_s) if unit_s), None)
+    if at is None:
+        return Content(columns)
+    rate_hz = rate_of_times(table[:, at] * units_s[at], path)
+    return Content(columns, {} if rate_hz is None else {"": rate_hz})
+
+
+def csv_columns(path: Path) -> Content:
+    """The columns of a .csv by its first lines, without their samples; raises as read_csv."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+        head = head if head.count(b"\n") > HEAD_LINES else head + stream.read()
+    layout = _layout(unix_lines(decode_head(head)), path)
+    return Content({name: np.zeros(1, np.float32) for name in layout.names})
+
+
+def _layout(text: str, path: Path) -> _Layout:
+    lines = list(islice(lines_of(text), HEAD_LINES))
+    mark = named_separator(lines[0].text) if lines else ""
+    lines = lines[bool(mark) :]
+    above = list(takewhile(lambda line: is_comment(line.text), lines))
+    table = lines[len(above) :]
+    mark = mark or (separator([line.text for line in table]) if table else "")
+    rows = [without_empty_end(cells_of(line.text, mark)) for line in table[:3]]
+    at = _header_lines(rows, mark)
+    if at >= len(rows):
+        raise InputError("no rows", where=str(path), cure="record it again")
+    first, width = table[at], len(rows[at])
+    names = rows[0] if at else _names_in(above, mark, width)
+    if len(names) != width:
+        raise InputError(
+            f"line {table[0].number} names {len(names)} columns, line {first.number} has {width} "
+            f"cells",
+            where=str(path),
+            cure="give each column one name; begin lines that are no part of the table with #",
+        )
+    return _Layout(mark, _distinct(names, path), rows[1] if at > 1 else [], first, width)
+
+
+def _header_lines(rows: Sequence[Sequence[str]], mark: str) -> int:
+    """How many of the first lines are names and units: 0, 1 or 2."""
+    if rows and _are_numbers(rows[0], mark):
+        return int(_counts_columns(rows[0], rows[1] if len(rows) > 1 else []))
+    units = len(rows) > 2 and any(rows[1]) and all(is_unit(cell) for cell in rows[1] if cell)
+    return 2 if units and _are_numbers(rows[2], mark) else 1
+
+
+def _names_in(above: Sequence[Line], mark: str, width: int) -> list[str]:
+    """The names in the last comment above the numbers, as numpy writes them; else positions."""
+    words = above[-1].text.lstrip().lstrip("#%/") if above else ""
+    names = without_empty_end(cells_of(words, mark))
+    if len(names) == width and not _are_numbers(names, mark):
+        return names
+    return [str(place) for place in range(width)]
+
+
+def _distinct(names: Sequence[str], path: Path) -> list[str]:
+    """The names, of which none is there twice; several that are empty become positions."""
+    bare = sum(not name for name in names)
+    named = [name or str(at) for at, name in enumerate(names)] if bare > 1 else list(names)
+    twice = repeated_name(named)
+    if twice is not None:
+        raise InputError(
+            f"column {twice!r} is there twice", where=str(path), cure="give each one name"
+        )
+    return named
+
+
+def _are_numbers(cells: Sequence[str], mark: str) -> bool:
+    return bool(cells) and all(is_number_in(cell, mark) for cell in cells)
+
+
+def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether the first line only numbers the columns, as numpy and pandas write it."""
+    from_0, from_1 = ([str(place + start) for place in range(len(first))] for start in (0, 1))
+    plain = all(cell.lstrip("+-").isdigit() for cell in second)
+    if list(first) == from_0:
+        return len(first) > 2 or not plain
+    return list(first) == from_1 and not plain
+
+
+def _time_unit_s(layout: _Layout, at: int) -> float:
+    """Seconds of one unit of a column of times, by its name and the line of units; else 0."""
+    unit = layout.units[at].strip("[]() ") if at < len(layout.units) else ""
+    name = layout.names[at]
+    return time_unit_s(f"{name} [{unit}]") or time_unit_s(name)
+
+
+def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:
+    """(T, C) the numbers of the lines; `text` begins with the first."""
+    mark, body = layout.mark, text.rstrip()
+    if mark and layout.first.text.rstrip(" ").endswith(mark):
+        body = re.sub(rf"[{mark} \t]*$", "", body, flags=re.MULTILINE)
+    hole = _HOLE.search(body)
+    if hole:
+        number = layout.first.number + body.count("\n", 0, hole.start()) + 1
+        raise InputError(
+            f"line {number} is empty, between samples",
+            where=str(path),
+            cure="a sample may be lost there: record it again",
+        )
+    if may_have_decimal_commas(mark) and "," in body:
+        if "." in body:
+            raise InputError(
+                "has decimal commas and points", where=str(path), cure="write all numbers alike"
+            )
+        body = body.replace(",", ".")
+    try:
+        return np.loadtxt(
+            io.StringIO(body), comments=None, delimiter=mark or None, ndmin=2, quotechar='"'
+        )
+    except ValueError as error:
+        raise _bad_line(body, layout, path) or error from error
+
+
+def _bad_line(body: str, layout: _Layout, path: Path) -> InputError | None:
+    """The error of the first line that is not as many numbers as the first one."""
+    first = layout.first.number
+    for line in lines_of(body):
+        cells, number = cells_of(line.text, layout.mark), first + line.number - 1
+        odd = next((cell for cell in cells if not is_number(cell)), None)
+        what = f"line {number}: {odd!r:.40} is not a number"
+        if len(cells) != layout.width:
+            what = f"line {number} has {len(cells)} cells, line {first} has {layout.width}"
+        elif odd is None:
+            continue
+        return InputError(
+            f"not a table of numbers ({what})",
+            where=str(path),
+            cure="correct the line; begin lines above the first sample that are none with #",
+        )
+    return None
