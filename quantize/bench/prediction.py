@@ -47,9 +47,12 @@ class Prediction:
         return f"{text}; measured {measured_ms / self.ms:.2f} times that, {place} the range"
 
 
-def predict(graph: Graph, machine: str) -> Prediction | None:
-    """Of a model on a machine of this name; None where the table has no row for it."""
-    target = next((target for name, target in ROWS if name in machine), None)
+def predict(graph: Graph, machine: str, target: str | None = None) -> Prediction | None:
+    """Of a model on a machine of this name, or on `target`; None where the table has no row for it.
+
+    By the table itself: what an earlier measurement scaled it by does not count.
+    """
+    target = target or next((target for name, target in ROWS if name in machine), None)
     if target is None:
         return None
     cost = find_cost(target)

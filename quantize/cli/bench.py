@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge_agent.contracts.core.argument_types import count, threads
 from edge_agent.contracts.core.command import isolate
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.model.target_cost import TARGET_COSTS
 from edge_agent.infer.runtime_names import AUTO, runtime_names
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     bench.add_argument(
         "--save", action="store_true", help="record the result in the card of an unsigned bundle"
     )
+    bench.add_argument(
+        "--calibrate",
+        nargs="?",
+        const="",
+        choices=("", *TARGET_COSTS),
+        metavar="TARGET",
+        help="keep how long it took in parts of what is predicted, for fit, convert and inspect "
+        "--target; TARGET where the machine's name does not tell it",
+    )
     bench.add_argument("--json", action="store_true", help="the result as one JSON object")
     bench.set_defaults(run=_bench)
     isolate(bench, "file")
@@ -63,6 +73,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     machine, timings = _timings(arguments, model)
     slices = _slices(arguments.file, model) if arguments.profile else []
     predicted = _predicted(arguments, model, machine)
+    if arguments.calibrate is not None:
+        _calibrate(arguments.file, machine, timings, predicted)
     if arguments.save:
         save_timings(arguments.file, machine, timings)
     if arguments.json:
@@ -135,7 +147,30 @@ def _predicted(arguments: argparse.Namespace, model: bytes, machine: str) -> Pre
 
     if arguments.runtime == EDGE_TPU:
         return None
-    return predict(parse_graph(model, str(arguments.file)), machine)
+    return predict(parse_graph(model, str(arguments.file)), machine, arguments.calibrate or None)
+
+
+def _calibrate(
+    path: Path, machine: str, timings: list[Timing], predicted: Prediction | None
+) -> None:
+    from edge_agent.contracts.model.cost_calibration import (
+        Calibration,
+        costs_file,
+        save_calibration,
+    )
+
+    alone = [one.p50_ms for one in timings if one.threads == 1]
+    if predicted is None or not alone:
+        raise ConfigError(
+            "has nothing to compare: it takes one thread of a CPU that the cost table has a row of",
+            where="--calibrate",
+            cure="add --threads 1, leave --runtime out, and name the target: --calibrate rpi4",
+        )
+    row = Calibration(
+        measured_ms=alone[0], predicted_ms=predicted.ms, model=path.name, machine=machine
+    )
+    save_calibration(costs_file(), predicted.target, row)
+    print(f"{predicted.target} counts {row.sentence()}: {costs_file()}", file=sys.stderr)
 
 
 def _said(predicted: Prediction | None, timings: list[Timing]) -> str:

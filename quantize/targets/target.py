@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.contracts.model.target_cost import TargetCost, find_cost
+from edge_agent.contracts.model.cost_calibration import station_cost
+from edge_agent.contracts.model.target_cost import TargetCost
 from quantize.convert.variants import LADDER, Variant
 from quantize.targets.op_support import Fault, cpu_faults
 
@@ -39,8 +40,8 @@ class Target:
 
     @property
     def cost(self) -> TargetCost:
-        """What a run costs here."""
-        return find_cost(self.name)
+        """What a run costs here, as `bench --calibrate` measured it where it did."""
+        return station_cost(self.name)
 
     @property
     def verdict(self) -> str:

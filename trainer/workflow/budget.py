@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.contracts.model.target_cost import Work, find_cost
+from edge_agent.contracts.model.cost_calibration import station_cost
+from edge_agent.contracts.model.target_cost import Work
 from edge_agent.contracts.run_folder.metrics import BudgetMetrics, BudgetPoint
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig, Scalar
@@ -63,7 +64,9 @@ def within_budget(
         return config, None
     _refuse_cluster()
     target, budget_ms = config.budget
-    cost = find_cost(target)
+    cost = station_cost(target)
+    if cost.calibrated:
+        progress.say(f"the cost table's row of {target} counts {cost.calibrated}")
     architecture, _ = resolve(split, config)
     variants = list(_variants(split, config, architecture, target))
     if usual := _usual_instead(split, config, architecture, variants[0].ms):
@@ -95,7 +98,7 @@ def within_budget(
 
 def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> BudgetMetrics:
     """The same with the time that is predicted for the fitted network itself."""
-    ms = find_cost(budget.target).predict_ms(work_of(network)) * tiles
+    ms = station_cost(budget.target).predict_ms(work_of(network)) * tiles
     return budget.model_copy(update={"predicted_ms": ms})
 
 
@@ -169,7 +172,7 @@ def _variants(
     split: Split, config: FitConfig, architecture: Architecture[Any], target: str
 ) -> Iterator[Variant]:
     """Every look at every size; built at the model's own size, the others by their share of it."""
-    cost = find_cost(target)
+    cost = station_cost(target)
     looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
     for look in looks:
         chosen = config.model_copy(update={"options": {**config.options, **look}})

@@ -45,7 +45,8 @@ class TargetCost:
 
     convolution_ms, depthwise_ms, float_ms: of 1e9 multiply-accumulates; operator_ms: overhead of an
     operator; write_ms: of a megabyte; budget_ms: what a frame may take where nobody says more;
-    within: predictions are at most this many times too short or too long; source: where it is from.
+    within: predictions are at most this many times too short or too long; source: where it is from;
+    calibrated: what a measurement scaled it by, empty where none did.
     """
 
     convolution_ms: float
@@ -56,6 +57,7 @@ class TargetCost:
     budget_ms: float
     within: float
     source: str
+    calibrated: str = ""
 
     def predict_ms(self, work: Work) -> float:
         """Milliseconds of one run on one thread."""

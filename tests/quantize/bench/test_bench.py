@@ -179,3 +179,28 @@ def test_what_fails_on_the_station_is_said_here(
 def test_bench_of_a_station_that_is_not_there_says_so(capsys: Any) -> None:
     assert main(["bench", str(SMALL), "--ssh", "nobody@station.invalid"]) == 4
     assert "station.invalid: cannot be reached by ssh" in capsys.readouterr().err
+
+
+def test_what_was_measured_is_kept_for_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    costs = tmp_path / "costs.json"
+    monkeypatch.setenv("LINESIDE_COSTS", str(costs))
+    model = SMALL.with_name("loudness.tflite")
+    assert main(["bench", str(model), *SHORT, "--calibrate", "rpi5", "--json"]) == 0
+    said = capsys.readouterr()
+    document, row = json.loads(said.out), json.loads(costs.read_text())["rpi5"]
+    assert row["measured_ms"] == document["timings"][0]["p50_ms"]
+    assert row["predicted_ms"] == document["predicted"]["ms"]
+    assert (row["model"], row["machine"]) == (model.name, document["machine"])
+    assert f"rpi5 counts times {row['measured_ms'] / row['predicted_ms']:.2f}" in said.err
+
+
+def test_without_one_thread_there_is_nothing_to_calibrate_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("LINESIDE_COSTS", str(tmp_path / "costs.json"))
+    words = ["bench", str(SMALL), "--threads", "2", "--runs", "5", "--calibrate", "x86"]
+    assert main(words) == 2
+    assert "--threads 1" in capsys.readouterr().err
+    assert not (tmp_path / "costs.json").exists()

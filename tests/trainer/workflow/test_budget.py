@@ -80,6 +80,22 @@ def test_the_budget_of_the_targets_row_counts_where_none_is_given(split: Split) 
     assert found.budget_ms == find_cost("rpi5").budget_ms
 
 
+def test_what_bench_measured_on_the_target_counts_and_is_said(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 1000.0})
+    plain = within_budget(split, asked, SilentProgress())[1]
+    costs = tmp_path / "costs.json"
+    monkeypatch.setenv("LINESIDE_COSTS", str(costs))
+    row = {"measured_ms": 3.0, "predicted_ms": 1.0, "model": "m.bundle", "machine": "a board"}
+    costs.write_text(json.dumps({"rpi4": row}))
+    scaled = within_budget(split, asked, SilentProgress())[1]
+    assert plain is not None
+    assert scaled is not None
+    assert scaled.predicted_ms == pytest.approx(3 * plain.predicted_ms)
+    assert scaled.source.startswith("times 3.00 by bench of m.bundle on a board")
+
+
 def test_a_budget_that_nothing_fits_is_refused_with_the_least_time(split: Split) -> None:
     asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 0.01})
     with pytest.raises(ConfigError, match=r"fastest cnn is predicted to take .* ms on rpi4"):

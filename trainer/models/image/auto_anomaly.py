@@ -20,7 +20,7 @@ import numpy as np
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.contracts.model.target_cost import find_cost
+from edge_agent.contracts.model.cost_calibration import station_cost
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
@@ -186,7 +186,7 @@ def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]
     target, budget_ms = config.budget
     tiles = config.image.tile_rows * config.image.tile_columns
     networks = [one.build(spec, 1, config, one.defaults) for one in CANDIDATES]
-    times_ms = [find_cost(target).predict_ms(work_of(one)) * tiles for one in networks]
+    times_ms = [station_cost(target).predict_ms(work_of(one)) * tiles for one in networks]
     timed = list(zip(times_ms, CANDIDATES, strict=True))
     fastest = min(timed, key=lambda one: one[0])[1]
     return [one for ms, one in timed if ms <= budget_ms] or [fastest]
