@@ -65,7 +65,12 @@ class RuntimeDriver:
 
     def available(self) -> bool:
         """Whether its Python package is installed; an accelerator may still be unplugged."""
-        return any(_installed(package) for package in self.packages)
+        return bool(self.installed())
+
+    def installed(self) -> list[str]:
+        """Its installed packages, each with its version."""
+        found = ((one, installed_version(one)) for one in self.packages)
+        return [f"{name} {number}" for name, number in found if number]
 
 
 class Interpreted:
@@ -109,12 +114,26 @@ class Interpreted:
         self._interpreter = None
 
 
-def _installed(distribution: str) -> bool:
+def installed_version(distribution: str) -> str:
+    """Empty where it is not installed."""
     try:
-        version(distribution)
+        return version(distribution)
     except PackageNotFoundError:
-        return False
-    return True
+        return ""
+
+
+def stated_tensors(make: Any, model: bytes) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """Inputs and outputs as the .tflite states them, read by an Interpreter class.
+
+    Raises BundleError where that cannot read the file.
+    """
+    try:
+        with held_stderr(_is_info), native_call():
+            reader = make(model_content=model)
+        inputs, outputs = reader.get_input_details(), reader.get_output_details()
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise _load_error(error) from error
+    return [tensor_spec(one) for one in inputs], [tensor_spec(one) for one in outputs]
 
 
 def tensor_spec(detail: dict[str, Any]) -> TensorSpec:

@@ -110,14 +110,7 @@ class Trials:
                 self._waiting.append(self._start())
 
     def _start(self) -> Child:
-        paths = os.pathsep.join(path for path in sys.path if path)
-        return subprocess.Popen(
-            self.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
+        return start_child(self.command)
 
     def _answer(self, child: Child, asked: bytes, source: str) -> tuple[int, bytes, bytes]:
         """Its exit code and what it wrote."""
@@ -128,6 +121,18 @@ class Trials:
             child.communicate()
             raise ended_error(signal.SIGALRM, source) from error
         return child.returncode, out, err
+
+
+def start_child(command: list[str]) -> Child:
+    """A process with pipes that imports what this one does."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
 
 
 TRIALS = Trials()

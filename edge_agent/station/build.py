@@ -33,7 +33,8 @@ from edge_agent.health.commissioning import read_commissioning
 from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
 from edge_agent.health.watch import build_watch
-from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
+from edge_agent.infer.bundle_inspector import BundleInspector
+from edge_agent.infer.measured_choice import FILE, MeasuredChoice, load_fastest
 from edge_agent.infer.runtime_choice import cpu_runtime
 from edge_agent.infer.trial import TRIALS
 from edge_agent.station.config import (
@@ -114,8 +115,12 @@ def load_bundle(
     file = bundle_file(channel.bundle).resolve()
     bundle = trusted_bundle(file, config.trust)
     refuse_other_kind(channel, bundle.manifest.spec)
-    network = load_inspector(
-        bundle, runtime=channel.runtime, threads=channel.threads, trials=TRIALS
+    network = load_fastest(
+        bundle,
+        MeasuredChoice(config.station.state_dir / FILE),
+        runtime=channel.runtime,
+        threads=channel.threads,
+        trials=TRIALS,
     )
     if isinstance(channel, ImageChannel):
         thresholds = StationThresholds(config.station.state_dir)

@@ -20,7 +20,8 @@ from edge_agent.contracts.process.tables import table_of_rows
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.station_threshold import StationThresholds, is_looser
 from edge_agent.decide.vibration import read_baseline
-from edge_agent.infer.bundle_inspector import load_inspector
+from edge_agent.infer.measured_choice import FILE, MeasuredChoice, load_fastest
+from edge_agent.infer.runtime_names import AUTO
 from edge_agent.infer.trial import Trials
 from edge_agent.station.build import arm_channel, trusted_bundle
 from edge_agent.station.config import Channel, ImageChannel, StationConfig, VibrationChannel
@@ -51,7 +52,8 @@ def check_channel(
             yield failure(f"{name}: bundle", error)
             return
         yield _signature(name, bundle)
-        yield guarded(f"{name}: network", lambda: _network(channel, bundle))
+        choice = MeasuredChoice(config.station.state_dir / FILE)
+        yield guarded(f"{name}: network", lambda: _network(channel, bundle, choice))
         if isinstance(channel, VibrationChannel) and channel.baseline is not None:
             yield guarded(f"{name}: baseline", lambda: _baseline(channel, bundle))
         if isinstance(channel, ImageChannel):
@@ -109,15 +111,17 @@ def _signature(name: str, bundle: Bundle) -> CheckResult:
     return CheckResult(f"{name}: bundle", "WARN", f"{bundle.title}, UNSIGNED", cure)
 
 
-def _network(channel: Channel, bundle: Bundle) -> CheckResult:
-    inspector = load_inspector(
-        bundle, runtime=channel.runtime, threads=channel.threads, trials=Trials()
+def _network(channel: Channel, bundle: Bundle, choice: MeasuredChoice) -> CheckResult:
+    inspector = load_fastest(
+        bundle, choice, runtime=channel.runtime, threads=channel.threads, trials=Trials()
     )
     runtime, parity = inspector.runtime, inspector.parity
     inspector.close()
     vectors = "" if parity is None else f"{parity.n} parity vectors hold"
     worst = "" if parity is None else f", {parity.worst_quanta} quanta apart at most"
+    measured = choice.told(bundle) if channel.runtime == AUTO else ""
     detail = f"{runtime.name} {runtime.version}: {vectors}{worst}"
+    detail += f"; measured: {measured}" if measured else ""
     return CheckResult(f"channel {channel.name}: network", "OK", detail)
 
 

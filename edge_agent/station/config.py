@@ -69,7 +69,8 @@ class ChannelTable(Table):
     name: Identity = Field(description="name of the channel in every verdict")
     runtime: RuntimeName = Field(
         default=AUTO,
-        description="what runs the network; auto: the accelerator that the bundle has a model for",
+        description="what runs the network; auto: the accelerator that the bundle has a model for, "
+        "else the fastest runtime that agrees with the bundle's parity vectors",
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of the network")
     queue: int = Field(

@@ -41,7 +41,7 @@ def test_what_is_no_flatbuffer_is_refused(broken: bytes) -> None:
 
 def test_an_unknown_runtime_names_the_known_ones() -> None:
     with pytest.raises(
-        ConfigError, match=r"unknown runtime .*choose auto, edgetpu, litert, tflite_runtime"
+        ConfigError, match=r"unknown runtime .*choose auto, edgetpu, litert, openvino, "
     ):
         open_runtime(MODEL, prefer="onnx")
 

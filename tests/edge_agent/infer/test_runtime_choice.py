@@ -28,9 +28,9 @@ def test_every_file_is_a_runtime_of_its_name() -> None:
     assert [row.name for row in RUNTIMES.rows().values()] == names
 
 
-def test_auto_tries_the_cpus_runtimes_before_the_older_one() -> None:
+def test_auto_tries_litert_before_the_older_one_and_openvino() -> None:
     cpu = [driver.name for driver in runtime_drivers() if not driver.accelerator]
-    assert cpu == ["litert", "tflite_runtime"]
+    assert cpu == ["litert", "tflite_runtime", "openvino", "openvino_float"]
 
 
 def test_an_accelerator_says_which_file_it_runs_and_how_one_comes_by_it() -> None:
@@ -38,7 +38,7 @@ def test_an_accelerator_says_which_file_it_runs_and_how_one_comes_by_it() -> Non
         assert driver.accelerator == bool(driver.custom_operator)
         assert driver.accelerator == (driver.model_file != "model.tflite")
         assert bool(driver.convert_cure) == driver.accelerator
-        assert driver.extra in ("device", "tflite")
+        assert driver.extra in ("device", "openvino", "tflite")
 
 
 def test_a_model_of_an_accelerator_is_not_run_by_name_elsewhere() -> None:
@@ -47,7 +47,9 @@ def test_a_model_of_an_accelerator_is_not_run_by_name_elsewhere() -> None:
 
 
 def test_an_unknown_name_lists_the_table() -> None:
-    with pytest.raises(ConfigError, match="choose auto, edgetpu, litert, tflite_runtime"):
+    with pytest.raises(
+        ConfigError, match="choose auto, edgetpu, litert, openvino, openvino_float, "
+    ):
         find_runtime("litert2")
 
 

@@ -1,0 +1,188 @@
+"""The runtime that a station judges a bundle by, measured once and remembered.
+
+Measured in a process of its own (infer/rivals_process) when a bundle is first armed, and again when
+a runtime, its version, the processor or the count of threads is another. A station with one runtime
+of the CPU measures nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field
+
+from edge_agent.contracts.core.errors import BundleError, ConfigError, LinesideError
+from edge_agent.contracts.core.files import write_atomic
+from edge_agent.contracts.core.isolation import ended_by
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.model.bundle import Bundle, archive_of
+from edge_agent.contracts.model.manifest import parse_json
+from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
+from edge_agent.infer.rivals import Timed, fastest, words
+from edge_agent.infer.runtime import RuntimeDriver
+from edge_agent.infer.runtime_choice import runtime_drivers
+from edge_agent.infer.runtime_names import AUTO
+from edge_agent.infer.trial import Trials, start_child
+
+LOG = logging.getLogger("lineside.infer")
+
+FILE = "runtimes.json"
+"""In the station's state folder; without it every bundle is measured again."""
+
+LIMIT_S = 5.0
+"""Of the whole measurement, once for a bundle: OpenVINO takes a second to compile a network."""
+
+MOST = 64
+"""Choices that are remembered; the oldest goes first."""
+
+PROCESSOR_LINES = ("vendor_id", "cpu family", "model", "flags", "CPU ", "Features")
+"""What of /proc/cpuinfo tells one kind of processor from another."""
+
+
+class Remembered(Strict):
+    """What was measured of one bundle. setting: runtimes with versions, threads and processor."""
+
+    bundle_sha256: str
+    setting: str
+    chosen: str
+    rows: list[Timed]
+
+
+class RememberedChoices(Strict):
+    """The file."""
+
+    choices: list[Remembered] = Field(default=[])
+
+
+@dataclass
+class MeasuredChoice:
+    """Chooses among the runtimes of the CPU. path: of the file, which need not be there yet."""
+
+    path: Path
+    limit_s: float = LIMIT_S
+    drivers: Sequence[RuntimeDriver] = field(default_factory=runtime_drivers)
+    command: list[str] = field(
+        default_factory=lambda: [sys.executable, "-P", "-m", "edge_agent.infer.rivals_process"]
+    )
+
+    def runtime_for(self, bundle: Bundle, threads: int) -> str:
+        """The name of the runtime to load; AUTO where there is nothing to choose."""
+        if any(one.accelerator and one.model_file in bundle.files for one in self.drivers):
+            return AUTO
+        rivals = [one for one in self.drivers if not one.accelerator and one.available()]
+        if len(rivals) < 2:
+            return AUTO
+        setting, table = _setting(rivals, threads), self._read()
+        known = next((one for one in table if one.bundle_sha256 == bundle.sha256), None)
+        if known is None or known.setting != setting:
+            known = self._measured(bundle, rivals, threads, setting, known)
+            others = [one for one in table if one.bundle_sha256 != bundle.sha256]
+            self._write([*others, known][-MOST:])
+        return known.chosen
+
+    def told(self, bundle: Bundle) -> str:
+        """What was measured of the bundle, in words; empty where nothing was."""
+        known = next((one for one in self._read() if one.bundle_sha256 == bundle.sha256), None)
+        return words(known.rows) if known else ""
+
+    def refuse(self, bundle: Bundle, name: str, why: str) -> None:
+        """The runtime that was taken before does not do any more: the preferred one goes on."""
+        LOG.warning("%s does not run in %s any more: %s", bundle.title, name, why)
+        self._write([one for one in self._read() if one.bundle_sha256 != bundle.sha256])
+
+    def _measured(
+        self,
+        bundle: Bundle,
+        rivals: list[RuntimeDriver],
+        threads: int,
+        setting: str,
+        known: Remembered | None,
+    ) -> Remembered:
+        rows = self._rows(bundle, [one.name for one in rivals], threads)
+        chosen = fastest(rows, known.chosen if known else "") or AUTO
+        LOG.info("%s runs in %s: %s", bundle.title, chosen, words(rows))
+        return Remembered(bundle_sha256=bundle.sha256, setting=setting, chosen=chosen, rows=rows)
+
+    def _rows(self, bundle: Bundle, names: list[str], threads: int) -> list[Timed]:
+        """A row for each name; what the child did not come to is refused with the reason."""
+        asked = json.dumps([names, threads]).encode() + b"\n" + archive_of(bundle)
+        child = start_child(self.command)
+        try:
+            out, _ = child.communicate(asked, self.limit_s)
+            code = child.returncode
+            reason = ended_by(-code) if code < 0 else f"its measurement fails (exit code {code})"
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, _ = child.communicate()
+            reason = f"was not measured within {self.limit_s:g} s"
+        found = {row.name: row for row in map(_row, out.splitlines()) if row is not None}
+        return [found.get(name) or Timed(name=name, refused=reason) for name in names]
+
+    def _read(self) -> list[Remembered]:
+        try:
+            text = self.path.read_bytes()
+        except OSError:
+            return []
+        try:
+            return parse_json(RememberedChoices, text, str(self.path)).choices
+        except BundleError as error:
+            LOG.warning("%s is written anew: %s", self.path, error.what)
+            return []
+
+    def _write(self, table: list[Remembered]) -> None:
+        """Only into a folder that is there: a check before the first start makes none."""
+        if not self.path.parent.is_dir():
+            return
+        try:
+            write_atomic(self.path, RememberedChoices(choices=table).model_dump_json().encode())
+        except LinesideError as error:
+            LOG.warning("the runtimes are measured again at the next start: %s", error)
+
+
+def load_fastest(
+    bundle: Bundle, choice: MeasuredChoice, *, runtime: str, threads: int, trials: Trials
+) -> BundleInspector:
+    """As load_inspector; `auto` takes the runtime that was measured to be the fastest here.
+
+    A runtime that is asked for by name is obeyed, and nothing is measured.
+    """
+    taken = choice.runtime_for(bundle, threads) if runtime == AUTO else runtime
+    try:
+        return load_inspector(bundle, runtime=taken, threads=threads, trials=trials)
+    except (BundleError, ConfigError) as error:
+        if taken == runtime:
+            raise
+        choice.refuse(bundle, taken, str(error))
+    return load_inspector(bundle, runtime=runtime, threads=threads, trials=trials)
+
+
+def _setting(rivals: list[RuntimeDriver], threads: int) -> str:
+    packages = [f"{one.name}: {', '.join(one.installed())}" for one in rivals]
+    return f"{'; '.join(packages)}; threads {threads}; processor {_processor()}"
+
+
+def _processor() -> str:
+    """The machine, and a hash of what tells its kind of processor."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    first = text.partition("\n\n")[0].splitlines()
+    kind = "\n".join(line for line in first if line.startswith(PROCESSOR_LINES))
+    return f"{platform.machine()} {hashlib.sha256(kind.encode()).hexdigest()[:12]}"
+
+
+def _row(line: bytes) -> Timed | None:
+    """None for a line that a process was killed in."""
+    try:
+        return parse_json(Timed, line, "row")
+    except BundleError:
+        return None
