@@ -30,7 +30,7 @@ class ImageTable(Strict):
     standardise: bool | None = Field(
         default=None,
         description="the same mean and spread of grey levels in every picture, so that lamps and "
-        "exposures may change; left out: as the model wants it",
+        "exposures may change; left out: tried on training parts where the model has a trial",
     )
     augment: list[ImageAugmentation] = Field(
         default=["flip", "rotate", "brightness"],

@@ -131,6 +131,8 @@ class Architecture(Generic[Options]):
     configuration; the first one is taken where nothing can be compared;
     merits: what each of several options is worth by the training inputs alone, not a number where
     it cannot tell; merit_name: what that is, for people;
+    standardises: whether its pictures are standardised where nobody chose and a trial on training
+    parts under light shows nothing else; None: there is no trial, spec_of decides;
     suits: whether `auto` takes it for this data set in the place of the task's usual model.
     """
 
@@ -153,4 +155,5 @@ class Architecture(Generic[Options]):
     usual_looks: Callable[[Split, FitConfig, Options], Sequence[Look]] | None = None
     merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
     merit_name: str = ""
+    standardises: bool | None = None
     suits: Callable[[Dataset, FitConfig], bool] | None = None

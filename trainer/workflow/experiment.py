@@ -37,6 +37,7 @@ from trainer.training.distributed import Cluster
 from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
 from trainer.workflow.preparation import prepare_training, resolve
+from trainer.workflow.usual_light import with_usual_light
 from trainer.workflow.usual_look import with_usual_look
 
 MOST_CALIBRATION = 500
@@ -93,10 +94,10 @@ def run_experiment(
     """
     progress = progress or SilentProgress()
     architecture, config = resolve(split, with_usual_look(split, config, progress))
+    config, light = with_usual_light(split, config, architecture, progress)
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
-    fit = architecture.fit
-    fitted = fit(training) if fit else fit_network(architecture, training)
+    fitted = _fit(architecture, training, light)
     val_outputs = fitted.cross_fitted
     if val_outputs is None:
         val_outputs = predict(fitted.model, training.val.inputs)
@@ -118,6 +119,13 @@ def run_experiment(
         gbm_reference=_gbm_report(spec, training, test),
         baseline_scores=baseline_scores(split.dataset, training.train, held_out, split.test),
     )
+
+
+def _fit(architecture: Architecture[Any], training: Training, note: str) -> Fitted:
+    """The fitted network; note: what was chosen before, or ""."""
+    fit = architecture.fit
+    fitted = fit(training) if fit else fit_network(architecture, training)
+    return replace(fitted, notes=(*fitted.notes, note)) if note else fitted
 
 
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:

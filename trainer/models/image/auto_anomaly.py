@@ -231,6 +231,7 @@ ARCHITECTURE = Architecture(
     scoring="anomaly",
     windows="max",
     uses_weights=True,
+    standardises=True,
     usual_looks=usual_looks,
     merits=merits,
     merit_name="small synthetic flaws found at 1 % false rejects",

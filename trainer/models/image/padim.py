@@ -270,5 +270,6 @@ ARCHITECTURE = Architecture(
     scoring="anomaly",
     windows="max",
     uses_weights=True,
+    standardises=True,
     options=PadimOptions,
 )

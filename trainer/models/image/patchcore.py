@@ -283,5 +283,6 @@ ARCHITECTURE = Architecture(
     scoring="anomaly",
     windows="max",
     uses_weights=True,
+    standardises=True,
     options=PatchcoreOptions,
 )

@@ -361,6 +361,7 @@ ARCHITECTURE = Architecture(
     fit=fit,
     calibration=calibration_of,
     uses_weights=True,
+    standardises=False,
     looks=LOOKS,
     usual_looks=usual_looks,
     merits=merits,

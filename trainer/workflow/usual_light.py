@@ -1,0 +1,90 @@
+"""Whether pictures are standardised, where nobody said so: tried on training parts under light.
+
+The model's own default stays unless the other is better by more than CLEAR standard errors of the
+difference: chance must not change what a station sees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_agent.contracts.core.strict import validate
+from edge_agent.contracts.image.input import ImageInput
+from trainer.config.fit import FitConfig
+from trainer.console.progress import Progress
+from trainer.data.image.region_of_interest import framed
+from trainer.data.split import Split
+from trainer.models.image.light_trial import LightTrial, try_light
+from trainer.models.layers.preprocessing import image_spec
+from trainer.training.api import Architecture
+from trainer.training.distributed import in_cluster
+
+TRIAL_PX = 224
+"""Longest side of the pictures of a trial: levels are the same at any size."""
+
+CLEAR = 2.0
+
+
+def with_usual_light(
+    split: Split, config: FitConfig, architecture: Architecture[Any], progress: Progress
+) -> tuple[FitConfig, str]:
+    """The configuration with what was chosen, and a sentence that says why; as it is with "" where
+    a person chose, the model has no trial, or too few parts could tell.
+
+    config: resolved. Machines of a cluster take the default, because each would choose for itself.
+    """
+    usual = architecture.standardises
+    chosen_already = config.image.standardise is not None or config.weights == "none"
+    if usual is None or chosen_already or in_cluster():
+        return config, ""
+    spec = _trial_spec(split, config, architecture)
+    trial = try_light(split, spec, config, progress) if spec else None
+    if trial is None:
+        return config, ""
+    chosen = choose(trial, usual=usual)
+    note = sentence(trial, chosen=chosen, usual=usual)
+    progress.say(note)
+    return _with(config, standardise=chosen), note
+
+
+def choose(trial: LightTrial, *, usual: bool) -> bool:
+    """Whether to standardise: `usual`, unless the other is clearly better."""
+    ahead = trial.standardised - trial.plain
+    other_ahead = -ahead if usual else ahead
+    return not usual if other_ahead > CLEAR * trial.error and other_ahead > 0 else usual
+
+
+def sentence(trial: LightTrial, *, chosen: bool, usual: bool) -> str:
+    """For the log and the report."""
+    what = "standardised" if chosen else "not standardised"
+    why = "as usual: neither is clearly better" if chosen == usual else "which is clearly better"
+    text = (
+        f"pictures are {what}, {why} on {trial.parts} training parts as taken and with 10 % more "
+        f"and less light ({trial.merit}: {trial.standardised:.1%} standardised, {trial.plain:.1%} "
+        f"as they are, standard error of the difference {trial.error:.1%}"
+    )
+    if trial.moved is None:
+        return text + ")"
+    plain, even = trial.moved
+    return (
+        f"{text}; such light moves the scores of good parts by {even:.2f} and {plain:.2f} of their "
+        "standard deviation)"
+    )
+
+
+def _trial_spec(
+    split: Split, config: FitConfig, architecture: Architecture[Any]
+) -> ImageInput | None:
+    """The model's own input, not standardised, as a square of at most TRIAL_PX."""
+    options = validate(architecture.options, config.options, "options")
+    own = architecture.spec_of(split, config, options)
+    if not isinstance(own, ImageInput):
+        return None
+    side = min(TRIAL_PX, max(own.width_px, own.height_px))
+    sized = _with(config, standardise=False, size_px=side)
+    spec = framed(image_spec(sized, side), split, sized)
+    return spec if isinstance(spec, ImageInput) else None
+
+
+def _with(config: FitConfig, **changes: object) -> FitConfig:
+    return config.model_copy(update={"image": config.image.model_copy(update=changes)})
