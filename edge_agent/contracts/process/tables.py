@@ -6,9 +6,6 @@ The workshop and the station read the same file to the same cells. pyarrow is lo
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +17,8 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
-from edge_agent.contracts.core.text import decode_text, is_number, repeated_name
+from edge_agent.contracts.core.text import decode_text, is_number
+from edge_agent.contracts.process.table_text import MISSING, split_table
 from edge_agent.contracts.process.units import conversion, split_name
 
 if TYPE_CHECKING:
@@ -38,8 +36,6 @@ WIDEST = 1 << 18
 """Characters of a column up to which its cells may all be as wide as the longest."""
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
-"""Cells that say that there is no value; compared in lower case."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,8 @@ class Table:
 def read_table(path: Path, header: Sequence[str] = ()) -> Table:
     """Read a CSV (comma, semicolon, tab or blanks between cells) or a Parquet file.
 
-    `header` names the columns of a file that has no header line. Raises InputError that names the
-    file and the line.
+    The units in a line below the header become part of the names, "x [bar]". `header` names the
+    columns of a file that has no header line. Raises InputError that names the file and the line.
     """
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise InputError(
@@ -76,23 +72,8 @@ def read_table(path: Path, header: Sequence[str] = ()) -> Table:
 
 
 def parse_table(text: str, where: str, header: Sequence[str] = ()) -> Table:
-    """The table in the text of a CSV; `header` as in read_table.
-
-    A first line `sep=;`, which spreadsheets write, names the separator.
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    first, _, rest = text.lstrip().partition("\n")
-    mark = ""
-    if first.lower().startswith("sep=") and len(first) == 5:
-        mark, text = first[4], rest
-        first = rest.lstrip().partition("\n")[0]
-    if not first:
-        raise InputError("the file is empty", where=where, cure="record it again")
-    mark = mark or max(";\t,", key=first.count)
-    lines = _quoted(text, mark, where) if mark in first else _blank_separated(text)
-    names = list(header) or [cell.strip() for cell in lines.pop(0)]
-    _refuse_bad_lines(names, lines, where, 1 if header else 2)
-    cells = list(zip(*lines, strict=True))
+    """The table in the text of a CSV; `header` as in read_table."""
+    names, cells = split_table(text, where, header)
     return Table({name: _text_column(cells[at]) for at, name in enumerate(names)}, where)
 
 
@@ -172,37 +153,6 @@ def find_column(table: Table, name: str) -> tuple[str, float, float]:
     )
 
 
-def _blank_separated(text: str) -> list[list[str]]:
-    return [re.split(r"[ \t]+", line.strip(" \t")) for line in text.split("\n") if line.strip()]
-
-
-def _quoted(text: str, mark: str, where: str) -> list[list[str]]:
-    """The cells of each line; raises InputError for a quote that swallows the lines after it."""
-    lines: list[list[str]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    started = 0
-    while True:
-        started = reader.line_num + 1
-        try:
-            line = next(reader)
-        except StopIteration:
-            return lines
-        except csv.Error as error:
-            raise _quote_fault(started, where) from error
-        if line:
-            if any("\n" in cell and mark in cell for cell in line):
-                raise _quote_fault(started, where)
-            lines.append(line)
-
-
-def _quote_fault(line: int, where: str) -> InputError:
-    return InputError(
-        f"line {line}: a quotation mark opens a cell and is not closed in it",
-        where=where,
-        cure="write it twice inside quoted cells, or leave it out",
-    )
-
-
 def _text_column(cells: Sequence[str]) -> Column:
     """Cells without blanks around them. One long cell among many short ones must not widen all of
     them, as an array of fixed width would."""
@@ -237,23 +187,6 @@ def _may_be_odd(cells: Column) -> bool:
     """Whether a cell may be a number to Python alone."""
     text = "".join(cells.tolist())
     return "_" in text or not text.isascii()
-
-
-def _refuse_bad_lines(names: list[str], lines: list[list[str]], where: str, first: int) -> None:
-    twice = repeated_name(names)
-    if twice is not None:
-        raise InputError(
-            f"column {twice!r} is there twice", where=where, cure="give each column one name"
-        )
-    if not lines:
-        raise InputError("no rows below the header", where=where, cure="record at least one row")
-    for number, line in enumerate(lines, start=first):
-        if len(line) != len(names):
-            raise InputError(
-                f"line {number} has {len(line)} cells, the header {len(names)}",
-                where=where,
-                cure="correct the line, or export the table again",
-            )
 
 
 def _read_parquet(path: Path) -> Table:

@@ -69,6 +69,8 @@ WITHOUT_CONVERSION = frozenset(
 )  # fmt: skip
 """Further units that stand in a line of units below a header; none is converted."""
 
+NO_UNIT = frozenset({"", "-", "1"})
+"""What stands in a line of units where a column has none."""
 LONGEST = 12
 """Characters of a unit in brackets."""
 

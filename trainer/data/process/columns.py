@@ -31,10 +31,11 @@ def rows_of(dataset: Dataset, indices: Indices) -> NDArray[np.int64]:
 
 
 def feature_names(table: Table, config: DatasetConfig) -> list[str]:
-    """The columns that are tags: those named, or all that are neither excluded nor labels."""
+    """The columns that are tags: those named, or all that have a name and are neither excluded nor
+    labels. The column without a name that some programs write numbers the rows."""
     columns = columns_of(config)
     if columns.features:
         return [name for name in columns.features if name not in columns.exclude]
-    aside = {columns.label, config.group, config.fold, config.split, columns.series}
+    aside = {columns.label, config.group, config.fold, config.split, columns.series, ""}
     aside |= set(columns.exclude)
     return [name for name in table.columns if name not in aside]

@@ -21,14 +21,14 @@ def replay(path: Path, clock: ManualClock | None = None, **keys: object) -> RowR
     return RowReplay(config, name="mill", clock=clock or ManualClock())
 
 
-def test_rows_come_as_they_stand_in_the_file(tmp_path: Path) -> None:
+def test_rows_come_in_order_with_their_numbers_as_text(tmp_path: Path) -> None:
     (tmp_path / "shift.csv").write_text("torque [Nm];kind\n20,5;L\n;M\n")
     source = replay(tmp_path / "shift.csv")
     source.open()
     first, second = take_all(source.next, 10.0)
     assert isinstance(first, ProcessRow)
     assert isinstance(second, ProcessRow)
-    assert first.tags == {"torque [Nm]": "20,5", "kind": "L"}
+    assert first.tags == {"torque [Nm]": "20.5", "kind": "L"}
     assert second.tags == {"torque [Nm]": "", "kind": "M"}
     assert [first.part_id, second.part_id] == ["shift.csv#0", "shift.csv#1"]
 
