@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -11,6 +11,8 @@ from edge_agent.contracts.core.types import Tensor, Verdict
 from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import judge
+from trainer.data.prepare import inputs_of
+from trainer.data.samples import Dataset
 from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import share
 from trainer.training.predict import predict
@@ -77,27 +79,32 @@ def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         if chosen.any():
             rows[name] = _row(held_out, [_tiles(held_out, int(n)) for n in samples[chosen]])
     some = samples[np.unique(np.linspace(0, len(samples) - 1, MOST_IMAGES).round().astype(int))]
+    pictures = [unlevelled(held_out.split.dataset, int(n), spec) for n in some]
     for name, make in UNFAMILIAR.items():
         rng = np.random.default_rng(len(name))
-        pictures = (_tiles(held_out, int(sample)) for sample in some)
-        rows[name] = _row(held_out, list(_unfamiliar(pictures, make, spec, rng)))
+        rows[name] = _row(held_out, [strange_tiles(one, spec, make, rng) for one in pictures])
     return rows
+
+
+def unlevelled(dataset: Dataset, index: int, spec: ImageInput) -> Tensor:
+    """The tiles of a sample's frame before their levels are evened out."""
+    return inputs_of(dataset, index, spec.model_copy(update={"standardise": False}))
+
+
+def strange_tiles(
+    tiles: Tensor, spec: ImageInput, make: MakeUnfamiliar, rng: np.random.Generator
+) -> Tensor:
+    """Tiles of `unlevelled` made strange, and then what the station does last: evened out only
+    once, and as the strange picture needs it.
+    """
+    made = [make(tile, rng) for tile in tiles]
+    if spec.standardise:
+        made = [standardised(one, spec.most_clipped) for one in made]
+    return np.stack(made)
 
 
 def _tiles(held_out: HeldOut, sample: int) -> Tensor:
     return np.asarray(held_out.inputs.inputs[held_out.inputs.sample == sample])
-
-
-def _unfamiliar(
-    pictures: Iterator[Tensor], make: MakeUnfamiliar, spec: ImageInput, rng: np.random.Generator
-) -> Iterator[Tensor]:
-    for tiles in pictures:
-        yield np.stack([_as_prepared(make(tile, rng), spec) for tile in tiles])
-
-
-def _as_prepared(picture: Tensor, spec: ImageInput) -> Tensor:
-    """What the network sees of a strange picture of its own size: levels are evened out last."""
-    return standardised(picture, spec.most_clipped) if spec.standardise else picture
 
 
 def _row(held_out: HeldOut, pictures: list[Tensor]) -> dict[str, object]:
