@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.image_cases import CASES, Case, Part, pooled_figures, present, root_of
 from benchmarks.int8 import run_images
 from benchmarks.rows import Row, print_rows, say
+from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.split import Split
@@ -95,6 +96,7 @@ def _int8(experiment: Experiment, train_s: float) -> Part:
         result.model_bytes,
         train_s,
         result.heat,
+        spec.input.align if isinstance(spec.input, ImageInput) else None,
     )
 
 

@@ -12,6 +12,8 @@ from packaging.version import InvalidVersion, Version
 from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Judgement, Tensor
+from edge_agent.contracts.image.alignment import Pose
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import CONVERT_AGAIN, Bundle
 from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
@@ -57,10 +59,10 @@ class BundleInspector:
         prepared: is called when the input is ready and only the runtime has work to do.
         Raises InputError with the reason where it cannot be judged.
         """
-        tensors = self.spec.input.prepare(raw)
+        tensors, pose = self._prepared(raw)
         if prepared is not None:
             prepared()
-        judgement = self.judge(self.raw_outputs(tensors))
+        judgement = self._over_frame(self.judge(self.raw_outputs(tensors)), pose, raw)
         gate = self.spec.familiarity
         return gate.applied(judgement, tensors, self.spec.good) if gate else judgement
 
@@ -117,6 +119,21 @@ class BundleInspector:
     def close(self) -> None:
         """Give the model's memory back; a second call does nothing."""
         self.runtime.close()
+
+    def _prepared(self, raw: RawInput) -> tuple[Tensor, Pose | None]:
+        """The tensors of one input, and of a frame how it was moved."""
+        spec = self.spec.input
+        return (
+            spec.prepare_posed(raw) if isinstance(spec, ImageInput) else (spec.prepare(raw), None)
+        )
+
+    def _over_frame(self, judgement: Judgement, pose: Pose | None, raw: RawInput) -> Judgement:
+        """The same with a heat map that lies over the frame as it came, not as it was moved."""
+        spec = self.spec.input
+        if judgement.heat is None or not pose or not isinstance(spec, ImageInput):
+            return judgement
+        heat = spec.heat_over_frame(judgement.heat, pose, np.asarray(raw))
+        return replace(judgement, heat=heat)
 
     def _tabular_input(self, table: Table) -> TabularInput:
         if not isinstance(self.spec.input, TabularInput):

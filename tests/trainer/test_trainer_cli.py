@@ -63,7 +63,7 @@ def test_check_says_that_parts_lie_at_any_angle(
     main(["check", str(tmp_path)])
     said = capsys.readouterr().out
     assert "of 8 good parts lie at another angle or place" in said
-    assert "align_turn_deg = 180" in said
+    assert "fit tries to move each part" in said
     main(["check", str(tmp_path), "--json"])
     assert json.loads(capsys.readouterr().out)["lying"]["kind"] == "anyhow"
 

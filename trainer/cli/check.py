@@ -141,7 +141,12 @@ def _lying(result: Survey) -> list[str]:
     if result.lying is None or not result.lying.sentence():
         return []
     lines = [f"lying    {result.lying.sentence()}"]
-    if result.lying.kind == "anyhow":
+    if result.lying.kind != "anyhow":
+        return lines
+    if result.dataset.config.task == "image-anomaly":
+        lines += ["         fit tries to move each part to where one of them lies, and takes that"]
+        lines += ["         where it finds clearly more flaws"]
+    else:
         lines += ["         move each part to where one of them lies: [image] align = true,"]
         lines += ["         align_turn_deg = 180"]
     return lines

@@ -46,7 +46,11 @@ class ImageTable(Strict):
     tile_rows: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
     tile_columns: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
     tile_overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
-    align: bool = Field(default=False, description="move each part to where a typical one lies")
+    align: bool | None = Field(
+        default=None,
+        description="move each part to where a typical one lies; left out: detectors compare it "
+        "where good parts lie anyhow",
+    )
     align_turn_deg: float = Field(default=0, ge=0, le=180, description="largest turn either way")
     align_shift: float = Field(
         default=0.15, gt=0, le=0.5, description="largest shift, as a share of the frame"

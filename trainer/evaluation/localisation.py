@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.image.alignment import find_pose, move
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.image.masks import as_picture, read_mask
+from trainer.data.prepare import read_picture
 from trainer.evaluation.held_out import HeldOut
 from trainer.statistics.metrics import auroc, bootstrapped
 from trainer.training.predict import forward
@@ -119,11 +121,11 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     samples = [dataset.samples[int(index)] for index in held_out.split.test]
     bad = dataset.is_bad()[held_out.split.test]
     known = np.array([bool(sample.mask) for sample in samples]) | ~bad
-    if not isinstance(spec, ImageInput) or spec.tiles.count > 1 or spec.align is not None:
+    if not isinstance(spec, ImageInput) or spec.tiles.count > 1:
         return {}
     if not (known & bad).any() or len(held_out.network.outputs) < 2:
         return {}
-    flat = spec.model_copy(update={"channels": 1, "standardise": False})
+    flat = spec.model_copy(update={"channels": 1, "standardise": False, "align": None})
     heats, masks, groups = [], [], []
     rows = np.flatnonzero(known)
     shown = held_out.inputs.inputs[rows]
@@ -131,6 +133,9 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
             drawn = as_picture(read_mask(dataset.root / samples[row].mask))
+            if spec.align:
+                frame = read_picture(dataset, int(held_out.split.test[row]))
+                drawn = move(drawn, find_pose(frame, spec.align))
             mask = prepare_image(drawn, flat)[:, :, 0] > 127
         heats.append(fitted(heat.reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)

@@ -129,6 +129,7 @@ class Architecture(Generic[Options]):
     looks: options among which a time budget may choose, the first one being the usual;
     usual_looks: those that a fit without a budget compares by merits, given the resolved
     configuration; the first one is taken where nothing can be compared;
+    largest_px: the largest side that a time budget may choose; None: the model's own;
     merits: what each of several options is worth by the training inputs alone, not a number where
     it cannot tell; merit_name: what that is, for people;
     standardises: whether its pictures are standardised where nobody chose and a trial on training
@@ -153,6 +154,7 @@ class Architecture(Generic[Options]):
     uses_weights: bool = False
     looks: tuple[Mapping[str, Scalar], ...] = ({},)
     usual_looks: Callable[[Split, FitConfig, Options], Sequence[Look]] | None = None
+    largest_px: Callable[[Split, FitConfig], int] | None = None
     merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
     merit_name: str = ""
     standardises: bool | None = None

@@ -68,7 +68,7 @@ def within_budget(
     if cost.calibrated:
         progress.say(f"the cost table's row of {target} counts {cost.calibrated}")
     architecture, _ = resolve(split, config)
-    variants = list(_variants(split, config, architecture, target))
+    variants = list(variants_of(split, config, architecture, target))
     if usual := _usual_instead(split, config, architecture, variants[0].ms):
         what = f"{architecture.name} at its own size is predicted to take {variants[0].ms:.3g} ms"
         progress.say(f"{what} on {target}, the budget is {budget_ms:g} ms: {usual} is taken")
@@ -111,6 +111,28 @@ def best(variants: Sequence[Variant], one_sample: float) -> Variant:
         return max(variants, key=lambda one: (one.size, one.ms))
     least = max(one.merit for one in known) - one_sample - ROUNDING
     return min((one for one in known if one.merit >= least), key=lambda one: one.ms)
+
+
+def variants_of(
+    split: Split, config: FitConfig, architecture: Architecture[Any], target: str
+) -> Iterator[Variant]:
+    """Every look at every size; built at the model's own size, the others by their share of it."""
+    cost = station_cost(target)
+    looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
+    for look in looks:
+        chosen = config.model_copy(update={"options": {**config.options, **look}})
+        _, filled = resolve(split, chosen)
+        options = validate(architecture.options, filled.options, "options")
+        spec = architecture.spec_of(split, filled, options)
+        labels = len(split.dataset.labels)
+        work = work_of(architecture.build(spec, labels, filled, options))
+        largest = architecture.largest_px(split, filled) if architecture.largest_px else 0
+        for size, share, sized in _sizes(chosen, spec, largest):
+            ms = cost.predict_ms(_scaled(work, share)) * _tiles(config)
+            unit = "px" if isinstance(spec, ImageInput) else "samples"
+            words = [f"{size} {unit}"] if size else []
+            words += [f"{name} {value}" for name, value in look.items()]
+            yield Variant(sized, ", ".join(words) or architecture.name, size, ms)
 
 
 def _one_sample(split: Split, architecture: Architecture[Any]) -> float:
@@ -168,41 +190,23 @@ def _compared(
     return compared
 
 
-def _variants(
-    split: Split, config: FitConfig, architecture: Architecture[Any], target: str
-) -> Iterator[Variant]:
-    """Every look at every size; built at the model's own size, the others by their share of it."""
-    cost = station_cost(target)
-    looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
-    for look in looks:
-        chosen = config.model_copy(update={"options": {**config.options, **look}})
-        _, filled = resolve(split, chosen)
-        options = validate(architecture.options, filled.options, "options")
-        spec = architecture.spec_of(split, filled, options)
-        labels = len(split.dataset.labels)
-        work = work_of(architecture.build(spec, labels, filled, options))
-        for size, share, sized in _sizes(chosen, spec):
-            ms = cost.predict_ms(_scaled(work, share)) * _tiles(config)
-            unit = "px" if isinstance(spec, ImageInput) else "samples"
-            words = [f"{size} {unit}"] if size else []
-            words += [f"{name} {value}" for name, value in look.items()]
-            yield Variant(sized, ", ".join(words) or architecture.name, size, ms)
-
-
 def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
     """Whether the look contradicts nothing that was asked for."""
     return all(given.get(name, value) in (value, "auto") for name, value in look.items())
 
 
-def _sizes(config: FitConfig, spec: object) -> Iterator[tuple[int, float, FitConfig]]:
+def _sizes(
+    config: FitConfig, spec: object, largest_px: int
+) -> Iterator[tuple[int, float, FitConfig]]:
     """(size, its share of the work at the model's own size, configuration), the own size first.
 
-    The size of a picture is its longer side.
+    The size of a picture is its longer side; largest_px: up to which it may be larger than its own.
     """
     if isinstance(spec, ImageInput):
         own = max(spec.height_px, spec.width_px)
-        smaller = [] if config.image.size_px else [px for px in SIDES_PX if px < own]
-        for side in (own, *smaller):
+        most = max(own, largest_px + 1)
+        others = [px for px in SIDES_PX if px < most and px != own]
+        for side in (own, *([] if config.image.size_px else others)):
             # Of another aspect the model finds its own size again, to the pixel, by itself only.
             kept = side == own and spec.height_px != spec.width_px
             image = config.image.model_copy(update={} if kept else {"size_px": side})

@@ -5,6 +5,7 @@ This is the library that `fit`, cross-validation and searches share: nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +37,7 @@ from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
 from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
+from trainer.workflow.alignment_look import with_alignment
 from trainer.workflow.preparation import prepare_training, resolve
 from trainer.workflow.usual_light import with_usual_light
 from trainer.workflow.usual_look import with_usual_look
@@ -93,11 +95,12 @@ def run_experiment(
     `cluster` share the training. Raises ConfigError for an unknown model or option.
     """
     progress = progress or SilentProgress()
+    config, compared = with_alignment(split, config, progress)
     architecture, config = resolve(split, with_usual_look(split, config, progress))
     config, light = with_usual_light(split, config, architecture, progress)
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
-    fitted = _fit(architecture, training, light)
+    fitted = _fit(architecture, training, [*compared, light])
     val_outputs = fitted.cross_fitted
     if val_outputs is None:
         val_outputs = predict(fitted.model, training.val.inputs)
@@ -121,11 +124,11 @@ def run_experiment(
     )
 
 
-def _fit(architecture: Architecture[Any], training: Training, note: str) -> Fitted:
-    """The fitted network; note: what was chosen before, or ""."""
+def _fit(architecture: Architecture[Any], training: Training, chosen: Sequence[str]) -> Fitted:
+    """The fitted network; chosen: what was chosen before, each a sentence or ""."""
     fit = architecture.fit
     fitted = fit(training) if fit else fit_network(architecture, training)
-    return replace(fitted, notes=(*fitted.notes, note)) if note else fitted
+    return replace(fitted, notes=(*fitted.notes, *filter(None, chosen)))
 
 
 def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Experiment:

@@ -83,13 +83,45 @@ def make_alignment(image: Image, turn_deg: float = 0.0, shift_share: float = 0.1
 
 def align_image(image: Image, alignment: Alignment) -> Image:
     """The frame with its part where the reference has it; as it is where no pose fits better."""
-    pose = find_pose(image, alignment)
+    return move(image, find_pose(image, alignment))
+
+
+def move(image: Image, pose: Pose) -> Image:
+    """uint8 (H, W, 3) moved by a pose; itself where that moves nothing."""
     if pose == Pose():
         return image
     height, width = image.shape[:2]
     matrix = _matrix(pose, width, height)
     moved = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
+
+
+def heat_as_it_lies(heat: Grey, pose: Pose, width: int, height: int) -> Grey:
+    """The heat map (h, w) of an aligned frame of (width, height), back over the frame as it came.
+
+    What turned out of the map gets its least value.
+    """
+    if pose == Pose():
+        return heat
+    high, wide = heat.shape
+    to_frame = np.array(
+        [
+            [width / wide, 0, width / wide / 2 - 0.5],
+            [0, height / high, height / high / 2 - 0.5],
+            [0, 0, 1],
+        ]
+    )
+    aligned = np.vstack([_matrix(pose, width, height), [0, 0, 1]])
+    matrix = (np.linalg.inv(to_frame) @ aligned @ to_frame)[:2]
+    back = cv2.warpAffine(
+        heat,
+        matrix,
+        (wide, high),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float(heat.min()),
+    )
+    return np.asarray(back, np.float32)
 
 
 def find_pose(image: Image, alignment: Alignment) -> Pose:

@@ -13,9 +13,17 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image, Tensor
-from edge_agent.contracts.image.alignment import Alignment, align_image
+from edge_agent.contracts.image.alignment import (
+    Alignment,
+    Pose,
+    find_pose,
+    heat_as_it_lies,
+    move,
+)
 from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.resize import Shrink, resize
+
+Heat = NDArray[np.float32]
 
 
 class Region(Strict):
@@ -96,9 +104,20 @@ class ImageInput(Strict):
 
         Raises InputError for anything else.
         """
+        return self.prepare_posed(raw)[0]
+
+    def prepare_posed(self, raw: object) -> tuple[Tensor, Pose]:
+        """The same, and how the frame was moved."""
         if not isinstance(raw, np.ndarray):
             raise another_kind(self.kind, raw)
-        return prepare_tiles(raw, self)
+        return _posed(raw, self)
+
+    def heat_over_frame(self, heat: Heat, pose: Pose, frame: Image) -> Heat:
+        """A heat map of the moved frame -> over the frame as it came; of a region as it is."""
+        if self.region != Region():
+            return heat
+        height, width = frame.shape[:2]
+        return heat_as_it_lies(heat, pose, width, height)
 
     def join_heat(self, heats: NDArray[np.float32]) -> NDArray[np.float32]:
         """Heat maps of all tiles (N, h, w) -> one of the region."""
@@ -124,8 +143,17 @@ def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
     How pictures shrink is spec.shrink. No branch but the alignment's looks at the pixels.
     Raises InputError for any other dtype or shape.
     """
+    return _posed(image, spec)[0]
+
+
+def _posed(image: Image, spec: ImageInput) -> tuple[Tensor, Pose]:
+    """The tensors of prepare_tiles, and the pose by which the frame was moved."""
     _refuse_wrong_array(image)
-    lying = align_image(image, spec.align) if spec.align else image
+    pose = find_pose(image, spec.align) if spec.align else Pose()
+    return _tiles(image, move(image, pose), spec), pose
+
+
+def _tiles(image: Image, lying: Image, spec: ImageInput) -> Tensor:
     whole = _region(lying, spec.region)
     if spec.tiles.count == 1:
         sized = _sized(whole, spec)

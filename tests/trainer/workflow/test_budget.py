@@ -17,9 +17,9 @@ from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
-from trainer.models.image import local
+from trainer.models.image import auto_anomaly, local
 from trainer.training.api import NoOptions
-from trainer.workflow.budget import Variant, best, within_budget
+from trainer.workflow.budget import Variant, best, variants_of, within_budget
 from trainer.workflow.preparation import resolve
 
 CNN = FitConfig(model="cnn", weights="none")
@@ -137,6 +137,23 @@ def test_pictures_that_keep_their_aspect_are_as_long_as_the_variant_says(
         assert ImageTable.model_validate(config.image.model_dump()) == config.image
         if budget_ms == 1e6:
             assert spec == local.spec_of(split, asked, NoOptions())
+
+
+@pytest.mark.parametrize(("side", "largest"), [(600, 512), (400, 320)], ids=["fine", "coarse"])
+def test_a_detector_of_fine_pictures_may_be_larger_than_its_usual_size(
+    tmp_path: Path, side: int, largest: int
+) -> None:
+    split = pictures(tmp_path / "plates", side, side + 100)
+    task = split.dataset.config.model_copy(update={"task": "image-anomaly"})
+    split = replace(split, dataset=replace(split.dataset, config=task))
+    config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0", target="x86")
+    variants = list(variants_of(split, config, auto_anomaly.ARCHITECTURE, "x86"))
+    assert max(one.size for one in variants) == largest
+    assert variants[0].size == 320, "the own size is the first"
+    times = {one.size: one.ms for one in variants}
+    assert times[largest] == max(times.values())
+    sized = {one.size: one.config.image.size_px for one in variants}
+    assert sized[largest] == largest
 
 
 def test_auto_takes_the_usual_model_where_one_for_small_defects_must_shrink(

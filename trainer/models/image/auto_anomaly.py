@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from edge_agent.contracts.core.strict import Strict
@@ -30,7 +29,8 @@ from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fi
 from trainer.models.image.feature_maps import detector_spec, rows_of
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.synthetic_defects import SMALL_KINDS, add_defect, add_defects
+from trainer.models.image.small_flaws import small_flaws
+from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.work import work_of
 from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
@@ -48,7 +48,6 @@ minutes and change a rank of two candidates rarely.
 
 
 LARGE_PX = 512
-FLAW_PX = 512
 
 Spoil = Callable[[Tensor, np.random.Generator], Tensor]
 """(N, H, W, C) good images -> the same with a synthetic defect each."""
@@ -114,11 +113,17 @@ def usual_looks(split: Split, config: FitConfig, options: NoOptions) -> Sequence
     the usual size; a size that is configured stays.
     """
     del options
-    sizes = [config.image.size_px or padim.SIZE_PX]
-    if not config.image.size_px and config.weights != "none" and config.image.tile_rows == 1:
-        short_px = min(median_sides(split.dataset, split.train, config))
-        sizes += [LARGE_PX] if short_px >= 1.5 * padim.SIZE_PX else []
+    largest = largest_px(split, config)
+    sizes = sorted({config.image.size_px or padim.SIZE_PX, largest})
     return [_look(config, size) for size in sizes]
+
+
+def largest_px(split: Split, config: FitConfig) -> int:
+    """The largest size that is compared, with a budget too."""
+    if config.image.size_px or config.weights == "none" or config.image.tile_rows > 1:
+        return config.image.size_px or padim.SIZE_PX
+    short_px = min(median_sides(split.dataset, split.train, config))
+    return LARGE_PX if short_px >= 1.5 * padim.SIZE_PX else padim.SIZE_PX
 
 
 def _look(config: FitConfig, size_px: int) -> Look:
@@ -162,23 +167,6 @@ def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
     return [rank(first, training, small_flaws).recall] * len(several)
 
 
-def small_flaws(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A small flaw on each image (N, H, W, C), drawn at FLAW_PX: of each size of the input the same
-    flaw, shrunk or not.
-    """
-    flawed = np.empty_like(images)
-    for number, image in enumerate(images):
-        side, channels = image.shape[:2], image.shape[2]
-        wide = cv2.resize(image, (FLAW_PX, FLAW_PX), interpolation=cv2.INTER_LINEAR)
-        wide = wide.reshape(FLAW_PX, FLAW_PX, channels)
-        kind = list(SMALL_KINDS)[int(rng.integers(len(SMALL_KINDS)))]
-        with_flaw = add_defect(wide, wide, kind, rng)[0]
-        moved = with_flaw.astype(np.float32) - wide
-        shrunk = cv2.resize(moved, side[::-1], interpolation=cv2.INTER_AREA).reshape(image.shape)
-        flawed[number] = np.clip(np.rint(image + shrunk), 0, 255)
-    return flawed
-
-
 def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]:
     """The candidates that are predicted to keep the budget; the fastest where none does."""
     if config.budget is None:
@@ -190,6 +178,12 @@ def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]
     timed = list(zip(times_ms, CANDIDATES, strict=True))
     fastest = min(timed, key=lambda one: one[0])[1]
     return [one for ms, one in timed if ms <= budget_ms] or [fastest]
+
+
+def candidates_of(name: str, spec: InputSpec, config: FitConfig) -> Sequence[Candidate]:
+    """The detectors that the model of that name may become: itself, or those within the budget."""
+    own = [one for one in CANDIDATES if one.name == name]
+    return own or candidates_within(spec, config)
 
 
 def all_kinds(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -233,6 +227,7 @@ ARCHITECTURE = Architecture(
     uses_weights=True,
     standardises=True,
     usual_looks=usual_looks,
+    largest_px=largest_px,
     merits=merits,
     merit_name="small synthetic flaws found at 1 % false rejects",
     options=NoOptions,

@@ -11,7 +11,9 @@ from edge_agent.contracts.image.alignment import (
     Pose,
     align_image,
     find_pose,
+    heat_as_it_lies,
     make_alignment,
+    move,
 )
 
 
@@ -62,6 +64,18 @@ def test_a_part_at_any_angle_is_brought_back(turn_deg: float, search: str) -> No
 def test_a_manifest_of_before_is_searched_at_every_angle() -> None:
     document = make_alignment(part(), turn_deg=180).model_dump(exclude={"search"})
     assert Alignment.model_validate(document).search == "every"
+
+
+def test_a_heat_map_is_turned_back_over_the_frame_as_it_came() -> None:
+    frame = np.zeros((240, 320, 3), np.uint8)
+    cv2.circle(frame, (230, 90), 12, (255, 255, 255), -1)
+    pose = Pose(turn_deg=70, right=0.04, down=-0.05)
+    aligned = move(frame, pose)[:, :, 0].astype(np.float32)
+    heat = cv2.resize(aligned, (20, 20), interpolation=cv2.INTER_AREA)
+    back = cv2.resize(heat_as_it_lies(heat, pose, 320, 240), (320, 240))
+    rows, columns = np.nonzero(back > back.max() / 2)
+    assert np.mean(columns) == pytest.approx(230, abs=5)
+    assert np.mean(rows) == pytest.approx(90, abs=5)
 
 
 def test_brightness_does_not_move_a_part() -> None:
