@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 12
 """Longer lists are cut in the table; --json has them all."""
+MOST_RATES = 6
+"""Sampling rates up to which each is listed."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,7 +107,7 @@ def _sentences(result: Survey) -> list[str]:
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
     lines.append(f"split    {result.protocol or 'none can be made: ' + result.refusal}")
     if result.rates_hz:
-        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in result.rates_hz)}")
+        lines.append(f"rates    {_rates(result.rates_hz)}")
     if len(result.rates_hz) > 1:
         lines.append("         recordings of another rate are resampled to the model's")
     lines += [f"tag      {note}" for note in result.tags]
@@ -150,6 +152,13 @@ def _lying(result: Survey) -> list[str]:
         lines += ["         move each part to where one of them lies: [image] align = true,"]
         lines += ["         align_turn_deg = 180"]
     return lines
+
+
+def _rates(rates_hz: list[float]) -> str:
+    """The rates; of many, as clocks give them, the lowest and the highest."""
+    if len(rates_hz) > MOST_RATES:
+        return f"{rates_hz[0]:g} to {rates_hz[-1]:g} Hz"
+    return ", ".join(f"{rate:g} Hz" for rate in rates_hz)
 
 
 def _harmless(result: Survey) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
@@ -11,7 +12,7 @@ from trainer.data.vibration.signals import (
     clipped_samples,
     longest_still,
     short_doubts,
-    signal_doubts,
+    survey_signals,
 )
 
 RATE_HZ = 12_000
@@ -40,31 +41,31 @@ def dataset(root: Path, odd: np.ndarray) -> Dataset:
 
 
 def test_like_recordings_raise_no_doubt(tmp_path: Path) -> None:
-    assert signal_doubts(dataset(tmp_path, machine(seed=9))) == []
+    assert survey_signals(dataset(tmp_path, machine(seed=9))).doubts == []
 
 
 def test_a_recording_of_four_times_the_rate_is_caught_by_its_spectrum(tmp_path: Path) -> None:
-    said = signal_doubts(dataset(tmp_path, machine(4 * RATE_HZ)))
+    said = survey_signals(dataset(tmp_path, machine(4 * RATE_HZ))).doubts
     assert len(said) == 1
     assert said[0].startswith("r5.npz: its spectrum reaches")
     assert said[0].endswith("another rate?")
 
 
 def test_another_unit_is_caught_by_its_level(tmp_path: Path) -> None:
-    said = signal_doubts(dataset(tmp_path, machine(gain=1000, seed=9)))
+    said = survey_signals(dataset(tmp_path, machine(gain=1000, seed=9))).doubts
     assert [one for one in said if "another unit or gain?" in one]
 
 
 def test_clipping_is_named_with_its_level(tmp_path: Path) -> None:
     loud = np.clip(machine(seed=9), -0.3, 0.3)
-    said = signal_doubts(dataset(tmp_path, loud))
+    said = survey_signals(dataset(tmp_path, loud)).doubts
     assert [one for one in said if "clipped at 0.3" in one]
 
 
 def test_a_dropout_is_named_with_its_length(tmp_path: Path) -> None:
     held = machine(seed=9)
     held[3000:4200] = held[3000]
-    said = signal_doubts(dataset(tmp_path, held))
+    said = survey_signals(dataset(tmp_path, held)).doubts
     assert [one for one in said if "stands still for 100 ms" in one]
 
 
@@ -73,7 +74,15 @@ def test_a_stub_that_would_shorten_every_window_is_named(tmp_path: Path) -> None
     said = short_doubts(stub)
     assert len(said) == 1
     assert said[0].startswith("r5.npz: lasts 0.05 s, the others 1 s: all windows are cut")
-    assert said[0] in signal_doubts(stub)
+    assert said[0] in survey_signals(stub).doubts
+
+
+def test_the_rates_are_those_of_the_files(tmp_path: Path) -> None:
+    for label, rate_hz in (("good", 1000.0), ("worn", 4000.0)):
+        (tmp_path / label).mkdir()
+        savemat(tmp_path / label / "a.mat", {"rig": {"x": machine(), "fs": rate_hz}})
+    (tmp_path / "worn" / "b.mat").write_bytes(b"MATLAB 5.0")
+    assert survey_signals(load_dataset(tmp_path)).rates_hz == [1000, 4000]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,5 +99,5 @@ def test_the_published_48_khz_normal_is_caught_when_taken_for_12_khz(data_dir: P
     normal = [s for s in whole.samples if s.label == "N"]
     faults = [s for s in whole.samples if s.label != "N"][::6]
     wrong = [replace(sample, rate_hz=12_000.0) for sample in [*faults, *normal]]
-    said = signal_doubts(whole.with_samples(wrong))
+    said = survey_signals(whole.with_samples(wrong)).doubts
     assert [one for one in said if "97_Normal_0" in one and "another rate?" in one]
