@@ -32,6 +32,8 @@ from edge_agent.simulator.scene import render
 
 RATE_HZ = 20
 FRAME_PX = (1280, 960)
+OVER_INVOKE_MS = 1.0
+"""Grab to verdict may take so much more than the network."""
 
 STATION = """\
 [station]
@@ -164,9 +166,11 @@ def _rows(invoke_ms: list[float], runs: list[dict[str, object]]) -> list[Row]:
     n = len(latency)
     return [
         Row("invoke_p50_ms", round(bare, 3), "lower", "ms", len(invoke_ms)),
-        Row("verdict_p50_ms", round(p50, 3), "lower", "ms", n, reach=round(bare + 2, 3)),
+        Row(
+            "verdict_p50_ms", round(p50, 3), "lower", "ms", n, reach=round(bare + OVER_INVOKE_MS, 3)
+        ),
         Row("verdict_p95_ms", round(p95, 3), "lower", "ms", n),
-        Row("verdict_over_invoke_ms", round(p50 - bare, 3), "lower", "ms", n, reach=2.0),
+        Row("verdict_over_invoke_ms", round(p50 - bare, 3), "lower", "ms", n, reach=OVER_INVOKE_MS),
         Row("start_s", round(start_s, 3), "lower", "s", len(runs), reach=2.0),
         Row("rss_mb", round(rss_mb, 1), "lower", "MB", len(runs), reach=200.0),
     ]

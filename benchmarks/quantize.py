@@ -3,8 +3,10 @@
     python -m benchmarks.quantize DATA_DIR [--only PART] [--case NAME ...] [--runs FOLDER] [--quick]
 
 parts: mobilenet (conversion and speed), tiny (MLPerf Tiny pairs), sets (every model of the trainer
-on every set, float beside int8; benchmarks/quantize_cases.py is the table). With --runs the run
-folders are kept there, and what is there already is not trained again. The rivals need
+on every set, float beside int8; benchmarks/quantize_cases.py is the table), and only where it is
+asked for speed (the bundles that lie in --runs). With --runs the run folders are kept there, and
+what is there already is not trained again. Each model's time in the runtime that a station here
+would choose stands over the best of LiteRT, OpenVINO and ONNX Runtime. These need
 `pip install '.[bench]'`; a rival that is missing has no row.
 """
 
@@ -23,10 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quantize_cases import CASES, Case
-from benchmarks.rivals import RIVALS, time_rival
+from benchmarks.rivals import RIVALS
 from benchmarks.rows import Row, print_rows, say
+from benchmarks.runtime_speed import best_rows, speed_rows, station_times
 from benchmarks.workshop import Workshop
 
+ROUNDS = 3
+"""Of every rival on a model of the sets."""
 REACHES = {"auroc": 0.005, "accuracy": 0.005, "escapes": 0.0}
 """What int8 may take; of rmse, a fiftieth of the float network's."""
 RMSE_SHARE = 0.02
@@ -70,15 +75,16 @@ def mobilenet(options: Options, folder: Path) -> list[Row]:
     _in_child(f"write_sized_run(Path({str(run)!r}), alpha={0.35 if quick else 1.0})")
     say("mobilenet: converting")
     converted = _convert_row(run, folder)
-    model = folder / "model.tflite"
-    times = _interleaved(model, rounds=2 if quick else 5)
+    bundle = Workshop(folder).bundle(run, "--allow", "accuracy", "--allow", "escapes")
+    name, times = station_times("mobilenet", bundle, tuple(RIVALS), 2 if quick else 5)
     ours = times.pop("lineside")
-    rows = [*converted, Row("mobilenetv2-1.0-224 int8 p5", ours, "lower", "ms", reach=4.0)]
+    converted += best_rows("mobilenetv2-1.0-224", name, ours, times)
+    rows = [*converted, Row("mobilenetv2-1.0-224 int8 p5", ours.wall_ms, "lower", "ms", reach=4.0)]
     for name, spent in times.items():
         reach = 1.05 if name == "litert-benchmark" else 1.0
         title = f"mobilenetv2-1.0-224 time over {name}"
-        rows.append(Row(f"mobilenetv2-1.0-224 int8 p5 {name}", spent, "lower", "ms"))
-        rows.append(Row(title, ours / spent, "lower", "ratio", reach=reach))
+        rows.append(Row(f"mobilenetv2-1.0-224 int8 p5 {name}", spent.wall_ms, "lower", "ms"))
+        rows.append(Row(title, ours.wall_ms / spent.wall_ms, "lower", "ratio", reach=reach))
     return rows
 
 
@@ -138,6 +144,8 @@ def case_rows(title: str, workshop: Workshop, run: Path) -> list[Row]:
         rows.append(Row(f"{title}, rungs that held", 0, "higher", "", 0, reach=1))
     elif settled["variant"] != "int8":
         rows += _loss_rows(f"{title}, {settled['variant']} by the ladder", settled)
+    if settled is not None:
+        rows += speed_rows(title, workshop.folder / f"{run.name}.bundle", ROUNDS)
     return rows
 
 
@@ -187,18 +195,6 @@ def _convert_row(run: Path, folder: Path) -> list[Row]:
     ]
 
 
-def _interleaved(model: Path, rounds: int) -> dict[str, float]:
-    """Best round of each rival, all taken in turn so that other load hits them alike."""
-    best: dict[str, float] = {}
-    for turn in range(rounds):
-        say(f"mobilenet: round {turn + 1} of {rounds}")
-        for name in RIVALS:
-            spent = time_rival(name, model)
-            if spent is not None:
-                best[name] = min(spent, best.get(name, spent))
-    return best
-
-
 def _in_child(line: str) -> None:
     """Run one line with TensorFlow outside of this process, whose memory stays small."""
     code = f"from pathlib import Path\nfrom benchmarks.sized import write_sized_run\n{line}"
@@ -224,10 +220,20 @@ def _options(argv: Sequence[str] | None) -> Options:
     return Options(given.data, given.only, cases, given.runs, weights, given.quick)
 
 
+def speed(options: Options, _: Path) -> list[Row]:
+    """The speed of every bundle that lies in --runs; only where it is asked for."""
+    rows: list[Row] = []
+    kept = sorted(options.runs.glob("*.bundle")) if options.runs and options.only else []
+    for bundle in kept:
+        rows += speed_rows(bundle.stem, bundle, ROUNDS)
+    return rows
+
+
 PARTS: dict[str, Callable[[Options, Path], list[Row]]] = {
     "mobilenet": mobilenet,
     "tiny": tiny,
     "sets": sets,
+    "speed": speed,
 }
 
 if __name__ == "__main__":
