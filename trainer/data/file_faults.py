@@ -31,7 +31,7 @@ SUFFIXES = {
     "WAVE": (".wav",),
     "ZIP": (".npz",),
     "MATLAB 5": (".mat",),
-    "MATLAB 7.3 (HDF5)": (),
+    "MATLAB 7.3 (HDF5; save it with -v7)": (),
     "Parquet": (".parquet",),
 }
 """File type by content -> the suffixes that say so."""
@@ -141,7 +141,7 @@ _MAGIC = (
     (b"MM\0*", "TIFF"),
     (b"PK\x03\x04", "ZIP"),
     (b"MATLAB 5.0", "MATLAB 5"),
-    (b"MATLAB 7.3", "MATLAB 7.3 (HDF5)"),
-    (b"\x89HDF", "MATLAB 7.3 (HDF5)"),
+    (b"MATLAB 7.3", "MATLAB 7.3 (HDF5; save it with -v7)"),
+    (b"\x89HDF", "MATLAB 7.3 (HDF5; save it with -v7)"),
     (b"PAR1", "Parquet"),
 )

@@ -95,6 +95,12 @@ def _layout(text: str, path: Path) -> _Layout:
     if at >= len(rows):
         raise InputError("no rows", where=str(path), cure="record it again")
     first, width = table[at], len(rows[at])
+    if not width:
+        raise InputError(
+            f"not a table of numbers (line {first.number} has no cell with content)",
+            where=str(path),
+            cure="record it again",
+        )
     names = rows[0] if at else _names_in(above, mark, width)
     if len(names) != width:
         raise InputError(

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 
 MOST_BYTES = 1 << 31
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""How a file of HDF5 begins, where MATLAB's own header does not stand before it."""
 HEADER = 128
 VERSION_AT = 124
 MATRIX, COMPRESSED = 14, 15
@@ -131,6 +133,8 @@ def damaged(fault: str, where: str) -> InputError:
 def _byte_order(content: memoryview, where: str) -> str:
     if len(content) < HEADER:
         raise damaged(f"{len(content)} bytes are no header", where)
+    if bytes(content[: len(HDF5)]) == HDF5:
+        raise damaged("it is HDF5, as those of version 7.3", where)
     if 0 in bytes(content[:4]):
         raise damaged("it looks like one of level 4", where)
     order = {b"IM": "<", b"MI": ">"}.get(bytes(content[VERSION_AT + 2 : HEADER]))

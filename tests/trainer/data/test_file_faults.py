@@ -94,6 +94,14 @@ def test_a_dead_axis_is_named(tmp_path: Path) -> None:
     assert (fault.kind, fault.what) == ("signal", "axis x never changes")
 
 
+def test_a_file_of_matlab_7_3_among_others_says_how_to_save_it(tmp_path: Path) -> None:
+    root = recordings(tmp_path, np.arange(9.0)[::-1])
+    (root / "ok" / "b.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(200))
+    (fault,) = inspect(root).faults
+    assert (fault.path, fault.kind) == ("ok/b.mat", "wrong type")
+    assert "MATLAB 7.3 (HDF5; save it with -v7)" in fault.what
+
+
 def test_a_missing_file_is_a_fault(plates: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(plates, tmp_path / "plates"))
     (root / "ok" / "00_0.png").unlink()

@@ -96,6 +96,7 @@ def written(folder: Path, text: str) -> Path:
         ("x,y\nerror,error\n1,2\n", r"\(line 2: 'error' is not a number\)"),
         ("x,y\nnan,-\n1,2\n", r"\(line 2: '-' is not a number\)"),
         ("t,x\n2024-01-01 10:00:00,1\n", r"\(line 2: '2024-01-01 10:00:00' is not a number\)"),
+        (",\n,", r"\(line 2 has no cell with content\)"),
         ("# nothing\n\n", "no rows"),
         ("x,y\n", "no rows"),
     ],

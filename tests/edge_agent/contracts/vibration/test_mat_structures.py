@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
@@ -168,6 +169,18 @@ def test_an_object_of_matlab_is_named(tmp_path: Path) -> None:
     found = read_mat(path)
     assert list(found) == ["x", "tt"]
     assert found["tt"].tolist() == ["timetable, an object of MATLAB"]
+
+
+@pytest.mark.parametrize("userblock", [0, 512], ids=["hdf5", "with a header of MATLAB"])
+def test_a_file_of_version_7_3_is_named_as_such(tmp_path: Path, userblock: int) -> None:
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        file["x"] = X
+    if userblock:
+        head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
+        path.write_bytes(head + path.read_bytes()[len(head) :])
+    with pytest.raises(InputError, match=r"version 7\.3\): save with -v6 or -v7"):
+        read_recording(path, ["x"], 100)
 
 
 def test_every_cut_and_changed_byte_of_a_structure_is_read_or_refused(tmp_path: Path) -> None:
