@@ -159,14 +159,20 @@ def _with_known_good(dataset: Dataset) -> Dataset:
 
 
 def _signals(dataset: Dataset) -> list[tuple[str, list[str]]]:
-    """Path and signals of each recording that can be read; raises DatasetError where none can."""
+    """Path and signals of each recording that can be read; raises DatasetError where none can.
+
+    Of .wav files, whose channels have no names, one is read.
+    """
     found: dict[str, list[str]] = {}
     first: InputError | None = None
+    nameless = False
     for index, sample in enumerate(dataset.samples):
-        if sample.path in found:
+        is_wav = sample.path.lower().endswith(".wav")
+        if sample.path in found or (nameless and is_wav):
             continue
         try:
             found[sample.path] = recording_axes(dataset.file(index))
+            nameless |= is_wav
         except InputError as error:
             first = first or error
     if not found and first is not None:

@@ -30,7 +30,7 @@ from edge_agent.contracts.core.separated import (
     without_empty_end,
 )
 from edge_agent.contracts.core.text import decode_head, decode_text, is_number, repeated_name
-from edge_agent.contracts.process.units import is_unit
+from edge_agent.contracts.process.units import NO_UNIT, is_unit
 from edge_agent.contracts.vibration.content import (
     Content,
     as_float32,
@@ -116,8 +116,9 @@ def _header_lines(rows: Sequence[Sequence[str]], mark: str) -> int:
     """How many of the first lines are names and units: 0, 1 or 2."""
     if rows and _are_numbers(rows[0], mark):
         return int(_counts_columns(rows[0], rows[1] if len(rows) > 1 else []))
-    units = len(rows) > 2 and any(rows[1]) and all(is_unit(cell) for cell in rows[1] if cell)
-    return 2 if units and _are_numbers(rows[2], mark) else 1
+    if len(rows) < 3 or not set(rows[1]) - NO_UNIT or not _are_numbers(rows[2], mark):
+        return 1
+    return 2 if all(is_unit(cell) for cell in rows[1] if cell) else 1
 
 
 def _names_in(above: Sequence[Line], mark: str, width: int) -> list[str]:

@@ -94,6 +94,7 @@ def written(folder: Path, text: str) -> Path:
         ("x;y\n1,5;2\n1,234,5;2\n", r"\(line 3: '1\.234\.5' is not a number\)"),
         ("Rig: 3\nDate: 2024\nx,y\n1,2\n", r"not a table of numbers \(line 2: 'Date:' is not a n"),
         ("x,y\nerror,error\n1,2\n", r"\(line 2: 'error' is not a number\)"),
+        ("x,y\n-,-\n1,2\n", r"\(line 2: '-' is not a number\)"),
         ("x,y\nnan,-\n1,2\n", r"\(line 2: '-' is not a number\)"),
         ("t,x\n2024-01-01 10:00:00,1\n", r"\(line 2: '2024-01-01 10:00:00' is not a number\)"),
         (",\n,", r"\(line 2 has no cell with content\)"),
