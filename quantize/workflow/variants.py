@@ -53,8 +53,8 @@ def try_variants(
             size, lowered = len(converted.model), 0.0
             ms = predict(converted.model) if predict else None
             if lower and comparison.broken == ["escapes"] and "escapes" not in allowed:
-                safer = lower(converted, ready)
-                if safer and not safer.comparison.broken:
+                safer = lower(converted, ready) or Lowered(ready, comparison, 0.0)
+                if not safer.comparison.broken:
                     ready, comparison, lowered = safer.ready, safer.comparison, safer.lowered
             waived = enforce(comparison, allowed)
         except (GateError, ConversionError) as error:
@@ -69,6 +69,4 @@ def try_variants(
         if lowered:
             say(f"{variant}: {trials[-1].outcome}")
         return Chosen(converted, ready, comparison, waived, trials)
-    if last is None:
-        raise ConversionError("no variant was asked for", cure="name one with --variant")
-    raise last
+    raise last or ConversionError("no variant was asked for", cure="name one with --variant")

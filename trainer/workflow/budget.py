@@ -73,15 +73,7 @@ def within_budget(
         what = f"{architecture.name} at its own size is predicted to take {variants[0].ms:.3g} ms"
         progress.say(f"{what} on {target}, the budget is {budget_ms:g} ms: {usual} is taken")
         return within_budget(split, config.model_copy(update={"model": usual}), progress)
-    fitting = [one for one in variants if one.ms <= budget_ms]
-    if not fitting:
-        least = min(one.ms for one in variants)
-        raise ConfigError(
-            f"the fastest {architecture.name} is predicted to take {least:.3g} ms on {target}, "
-            f"the budget is {budget_ms:g} ms",
-            where="--budget-ms",
-            cure="allow more time, or take a smaller model with --model",
-        )
+    fitting = _fitting(variants, architecture.name, target, budget_ms)
     compared = _compared(split, architecture, fitting, progress)
     chosen = best(compared, _one_sample(split, architecture))
     progress.say(f"for {target}, {budget_ms:g} ms: {chosen.name}, predicted {chosen.ms:.3g} ms")
@@ -94,6 +86,19 @@ def within_budget(
         merit_name=architecture.merit_name,
         points=[_point(one, chosen) for one in sorted(compared, key=lambda one: one.ms)],
     )
+
+
+def _fitting(variants: list[Variant], name: str, target: str, budget_ms: float) -> list[Variant]:
+    fitting = [one for one in variants if one.ms <= budget_ms]
+    if not fitting:
+        least = min(one.ms for one in variants)
+        raise ConfigError(
+            f"the fastest {name} is predicted to take {least:.3g} ms on {target}, "
+            f"the budget is {budget_ms:g} ms",
+            where="--budget-ms",
+            cure="allow more time, or take a smaller model with --model",
+        )
+    return fitting
 
 
 def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> BudgetMetrics:
@@ -118,6 +123,7 @@ def variants_of(
 ) -> Iterator[Variant]:
     """Every look at every size; built at the model's own size, the others by their share of it."""
     cost = station_cost(target)
+    config = _with_names_of_today(config, architecture)
     looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
     for look in looks:
         chosen = config.model_copy(update={"options": {**config.options, **look}})
@@ -188,6 +194,13 @@ def _compared(
         merits = architecture.merits(training, options)
         compared += [replace(one, merit=merit) for one, merit in zip(several, merits, strict=True)]
     return compared
+
+
+def _with_names_of_today(config: FitConfig, architecture: Architecture[Any]) -> FitConfig:
+    """Old names of options replaced, since a look states those of today."""
+    names = getattr(architecture.options, "OLD_NAMES", {})
+    options = {names.get(name, name): value for name, value in config.options.items()}
+    return config.model_copy(update={"options": options})
 
 
 def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:

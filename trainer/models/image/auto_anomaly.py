@@ -14,43 +14,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
 from trainer.config.fit import FitConfig
-from trainer.data.prepare import InputSpec, Prepared
+from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
 from trainer.models.image.aspect import median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
-from trainer.models.image.feature_maps import detector_spec, rows_of
+from trainer.models.image.feature_maps import detector_spec
+from trainer.models.image.flaws_found import MERIT_NAME, Spoil, all_kinds, flaws_found
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
 from trainer.models.image.small_flaws import small_flaws
-from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.work import work_of
-from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
 
 if TYPE_CHECKING:
     import keras
 
-DEFECTS_A_PART, LEAST_DEFECTS = 3, 60
-"""Images with a synthetic defect for each good validation part, and the least in all."""
-
-MOST_LEARNT, MOST_JUDGED = 160, 60
-"""Good training and validation parts by which the candidates are compared, evenly spaced: more cost
-minutes and change a rank of two candidates rarely.
-"""
-
-
 LARGE_PX = 512
-
-Spoil = Callable[[Tensor, np.random.Generator], Tensor]
-"""(N, H, W, C) good images -> the same with a synthetic defect each."""
 
 
 @dataclass(frozen=True)
@@ -186,31 +170,10 @@ def candidates_of(name: str, spec: InputSpec, config: FitConfig) -> Sequence[Can
     return own or candidates_within(spec, config)
 
 
-def all_kinds(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A synthetic defect of any kind on each image."""
-    return add_defects(images, rng)[0]
-
-
 def rank(candidate: Candidate, training: Training, spoil: Spoil = all_kinds) -> Ranking:
     """Fit one candidate on training parts without the head, and score synthetic defects."""
-
-    few = replace(training, train=_evenly(training.train, MOST_LEARNT))
-    network = candidate.learn(replace(few, options=candidate.without_head)).network
-    good = _evenly(training.val, MOST_JUDGED).inputs
-    rng = np.random.default_rng(training.config.seed)
-    rounds = max(DEFECTS_A_PART, math.ceil(LEAST_DEFECTS / len(good)))
-    defective = np.concatenate([spoil(good, rng) for _ in range(rounds)])
-    judged = np.concatenate([good, defective])
-    scores = rows_of(network, judged, training, f"synthetic defects, {candidate.name}")[0]
-    bad = np.arange(len(judged)) >= len(good)
-    flat = scores.reshape(-1).astype(np.float64)
-    return Ranking(candidate, auroc(bad, flat), recall_at(bad, flat, 0.01), len(defective))
-
-
-def _evenly(prepared: Prepared, most: int) -> Prepared:
-    count = len(prepared.inputs)
-    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
-    return Prepared(prepared.inputs[chosen], prepared.sample[chosen])
+    judged = flaws_found(candidate.learn, training, candidate.without_head, candidate.name, spoil)
+    return Ranking(candidate, judged.auroc, judged.recall, judged.defects)
 
 
 ARCHITECTURE = Architecture(
@@ -229,6 +192,6 @@ ARCHITECTURE = Architecture(
     usual_looks=usual_looks,
     largest_px=largest_px,
     merits=merits,
-    merit_name="small synthetic flaws found at 1 % false rejects",
+    merit_name=MERIT_NAME,
     options=NoOptions,
 )

@@ -40,6 +40,7 @@ from trainer.models.image.feature_maps import (
     on_one_grid,
     random_projection,
 )
+from trainer.models.image.flaws_found import MERIT_NAME, merits_of
 from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
 from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
@@ -63,6 +64,14 @@ WINDOW = 5
 
 WHOLE_PART = 0.4
 """Of the distances, that of the whole picture."""
+
+
+LOOKS = (
+    {"prototypes": 1024, "synthetic_share": 0.3},
+    {"prototypes": 256, "synthetic_share": 0.3},
+    {"prototypes": 256, "synthetic_share": 0.0},
+)
+"""Among which a time budget chooses, each at several sizes."""
 
 
 class PatchcoreOptions(ModelOptions):
@@ -271,6 +280,13 @@ def _set_memory(network: keras.Model, scorer: str, memory: Memory, scale: Scale)
         network.get_layer(f"{FLOAT_PREFIX}{layer}_{scorer}").set_weights(values)
 
 
+def merits(
+    training: Training[PatchcoreOptions], several: Sequence[PatchcoreOptions]
+) -> Sequence[float]:
+    """Small synthetic flaws found on validation parts at 1 % false rejects."""
+    return merits_of(learn, training, several, "patchcore")
+
+
 ARCHITECTURE = Architecture(
     name="patchcore",
     tasks=("image-anomaly",),
@@ -284,5 +300,8 @@ ARCHITECTURE = Architecture(
     windows="max",
     uses_weights=True,
     standardises=True,
+    looks=LOOKS,
+    merits=merits,
+    merit_name=MERIT_NAME,
     options=PatchcoreOptions,
 )
