@@ -16,9 +16,14 @@ from edge_agent.contracts.run_folder.golden import GoldenFile
 from edge_agent.contracts.run_folder.metrics import (
     BaselineMetrics,
     ClassMetrics,
+    CopyGroup,
     DisturbanceMetrics,
+    DoubtedLabel,
+    ExtremeGoodPart,
     GbmReference,
+    GoodOnlyThreshold,
     HeldOutMetrics,
+    LabelDoubts,
     Metric,
     PolicyCounts,
     RunMetrics,
@@ -28,6 +33,10 @@ from edge_agent.contracts.run_folder.metrics import (
 )
 from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
 from edge_agent.contracts.run_folder.saliency import Overlay, Saliency
+from edge_agent.contracts.run_folder.thumbnails import Thumbnails
+
+JPEG = "/9j/"
+"""The first bytes of one, in base64."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -74,7 +83,8 @@ def write_image_run(
     samples = [SplitRow(one.path, one.label, f"{text}{one.row}", "test") for one in rows]
     rng = np.random.default_rng(4)
     pixels = rng.integers(0, 255, (len(rows) + 12, 16, 16, 3), np.uint8)
-    metrics = _metrics(good, bad, text, defects, parts)
+    metrics = _metrics(good, bad, text, defects, parts, rows[0].path)
+    write.write_thumbnails(folder, Thumbnails(jpegs={rows[0].path: JPEG}))
     write.write_documents(folder, spec, provenance, metrics)
     write.write_predictions(folder, rows)
     write.write_validation(folder, rows)
@@ -101,7 +111,7 @@ def _prediction(row: int, label: str, good: str, bad: str, mistaken: bool, path:
     return Prediction(row, name, label, predicted, score, verdict, logits)
 
 
-def _metrics(good: str, bad: str, text: str, defects: int, parts: int) -> RunMetrics:
+def _metrics(good: str, bad: str, text: str, defects: int, parts: int, path: str) -> RunMetrics:
     counts = PolicyCounts(
         bad=20, escapes=1, escape_share_below=0.2, good=20, rejects=0, reject_share_below=0.1
     )
@@ -136,6 +146,23 @@ def _metrics(good: str, bad: str, text: str, defects: int, parts: int) -> RunMet
             held_out=counts,
         ),
         copies=[text],
+        copy_groups=[CopyGroup(samples=7, labels=[bad, good], paths=[path])],
+        good_only=GoodOnlyThreshold(
+            threshold=2.0,
+            judged=31,
+            left_out=1,
+            with_all=3.0,
+            extreme_count=1,
+            extreme=[ExtremeGoodPart(path=path, score=4.25)],
+            without_extreme=1.5,
+        ),
+        label_doubts=LabelDoubts(
+            judged=500,
+            doubted=2,
+            surest=[
+                DoubtedLabel(path=path, label=good, suggested=bad, belief=0.975, in_given=0.02)
+            ],
+        ),
         split_as_given=SplitAsGiven(protocol=text, figures=held),
         notes=[text],
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.cli.fit import config_from
+from trainer.cli.groups import refuse_page
 
 if TYPE_CHECKING:
     from trainer.console.progress import TerminalProgress
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 12
 """Longer lists are cut in the table; --json has them all."""
-MOST_RATES = 6
-"""Sampling rates up to which each is listed."""
+
+HEAD = ("label", "", "samples", "groups", "train", "val", "test")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +31,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Count labels and groups, plan the split, read every file. "
         "Exit 0: fit to train on; 3: faults found.",
         epilog="examples:\n  lineside-train check data/castings --json\n"
-        "  lineside-train check data/castings --doubts",
+        "  lineside-train check data/castings --doubts --page check.html",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--group", metavar="COLUMN", help="overrides group of dataset.toml")
@@ -41,6 +43,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="also name labels that are probably wrong: a quick judge on cheap features, out of "
         "fold (images and recordings; a minute for 2,000)",
     )
+    verb.add_argument(
+        "--page",
+        type=Path,
+        metavar="HTML",
+        help="also write a page: of images it shows the largest groups of near-duplicates (a "
+        "minute for 1,000), and with --doubts the doubtful labels",
+    )
     verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     verb.set_defaults(run=_check)
 
@@ -50,11 +59,15 @@ def _check(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset
     from trainer.data.survey import survey
 
+    if arguments.page:
+        refuse_page(arguments.page)
     config = config_from(arguments)
     dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
     progress = TerminalProgress()
     result = survey(dataset, config, progress)
     judged = _judged(dataset, result, progress) if arguments.doubts else None
+    if arguments.page:
+        _write_page(arguments.page, result, judged, progress)
     if arguments.json:
         print(json.dumps(result.as_json() | (_doubts_json(judged) if judged else {})))
     else:
@@ -64,13 +77,35 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _judged(dataset: Dataset, result: Survey, progress: TerminalProgress) -> LabelCheck:
     """The quick judge's doubts; files that cannot be read are faults already."""
-    from dataclasses import replace
-
     from trainer.evaluation.label_check import check_labels
+
+    return check_labels(_readable(dataset, result), progress)
+
+
+def _readable(dataset: Dataset, result: Survey) -> Dataset:
+    from dataclasses import replace
 
     broken = {fault.path for fault in result.faults}
     whole = tuple(sample for sample in dataset.samples if sample.path not in broken)
-    return check_labels(replace(dataset, samples=whole), progress)
+    return replace(dataset, samples=whole)
+
+
+def _write_page(
+    path: Path, result: Survey, judged: LabelCheck | None, progress: TerminalProgress
+) -> None:
+    """The table and the sentences as a page, and pictures of what to look at."""
+    from edge_agent.contracts.core.files import write_atomic
+    from trainer.data.image.near_duplicates import survey_copies
+    from trainer.report.data_page import data_page
+    from trainer.report.rendering import Table
+
+    whole = _readable(result.dataset, result)
+    copies = survey_copies(whole, progress) if whole.config.kind == "image" else None
+    table = Table(HEAD, _rows(result), 2)
+    doubts = judged.doubts if judged else ()
+    lines = [re.sub(r"^(\w+) {2,}", r"\1: ", line) for line in _sentences(result)]
+    write_atomic(path, data_page(whole, lines, table, copies, doubts).encode())
+    progress.say(f"page: {path}")
 
 
 def _doubts_json(judged: LabelCheck) -> dict[str, object]:
@@ -86,7 +121,13 @@ def _print_table(result: Survey, judged: LabelCheck | None) -> None:
     from trainer.console.output import print_lines, print_table
 
     config = result.dataset.config
-    rows = [
+    title = f"{result.dataset.root.name}: {config.task}, {len(result.dataset.samples)} samples"
+    print_table(title, HEAD, _rows(result), text_columns=2)
+    print_lines(*_sentences(result), *(_label_doubts(judged) if judged else []))
+
+
+def _rows(result: Survey) -> list[list[str]]:
+    return [
         [
             row.label,
             "good" if row.good else "",
@@ -94,10 +135,6 @@ def _print_table(result: Survey, judged: LabelCheck | None) -> None:
         ]
         for row in result.rows
     ]
-    title = f"{result.dataset.root.name}: {config.task}, {len(result.dataset.samples)} samples"
-    head = ("label", "", "samples", "groups", "train", "val", "test")
-    print_table(title, head, rows, text_columns=2)
-    print_lines(*_sentences(result), *(_label_doubts(judged) if judged else []))
 
 
 def _sentences(result: Survey) -> list[str]:
@@ -107,7 +144,7 @@ def _sentences(result: Survey) -> list[str]:
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
     lines.append(f"split    {result.protocol or 'none can be made: ' + result.refusal}")
     if result.rates_hz:
-        lines.append(f"rates    {_rates(result.rates_hz)}")
+        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in result.rates_hz)}")
     if len(result.rates_hz) > 1:
         lines.append("         recordings of another rate are resampled to the model's")
     lines += [f"tag      {note}" for note in result.tags]
@@ -152,13 +189,6 @@ def _lying(result: Survey) -> list[str]:
         lines += ["         move each part to where one of them lies: [image] align = true,"]
         lines += ["         align_turn_deg = 180"]
     return lines
-
-
-def _rates(rates_hz: list[float]) -> str:
-    """The rates; of many, as clocks give them, the lowest and the highest."""
-    if len(rates_hz) > MOST_RATES:
-        return f"{rates_hz[0]:g} to {rates_hz[-1]:g} Hz"
-    return ", ".join(f"{rate:g} Hz" for rate in rates_hz)
 
 
 def _harmless(result: Survey) -> list[str]:

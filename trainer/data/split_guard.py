@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.contracts.core.errors import DatasetError
+from edge_agent.contracts.run_folder.metrics import CopyGroup
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.image.near_duplicates import (
@@ -24,12 +25,16 @@ MOST_SAMPLES = 20_000
 
 @dataclass(frozen=True)
 class GuardedSplit:
-    """The split to report on; `naive` is the leaking one beside it, where the waiver was given."""
+    """The split to report on; `naive` is the leaking one beside it, where the waiver was given.
+
+    survey: what the search for copies found; largest: its largest groups.
+    """
 
     split: Split
     naive: Split | None
     findings: tuple[str, ...]
     survey: CopySurvey | None = None
+    largest: tuple[CopyGroup, ...] = ()
 
 
 def guard(
@@ -41,6 +46,14 @@ def guard(
     test split that cuts copies: DatasetError, or with `shared-copies` in `allow` both splits.
     Groups or folds that somebody named are kept, and what they cut is reported.
     """
+    found = _guard(dataset, config, allow, progress)
+    largest = found.survey.largest(dataset) if found.survey else []
+    return replace(found, largest=tuple(largest))
+
+
+def _guard(
+    dataset: Dataset, config: FitConfig, allow: list[str], progress: Progress
+) -> GuardedSplit:
     refuse_single_label(dataset)
     if config.group == GROUP:
         copies = survey_copies(dataset, progress)

@@ -19,7 +19,7 @@ from trainer.data.image.lying import Lying, lying
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split, refuse_single_label
-from trainer.data.vibration.signals import Signals, survey_signals
+from trainer.data.vibration.signals import signal_doubts
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,6 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
     except LinesideError as error:
         refusal = str(error)
     rows = _rows(dataset, planned, names)
-    signals = survey_signals(dataset) if dataset.config.vibration else Signals([], [])
     return Survey(
         dataset,
         rows,
@@ -105,9 +104,9 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         planned.decisions,
         [*inspection.faults, *_left_out(dataset)],
         inspection.identical,
-        signals.rates_hz,
+        _rates(dataset),
         tags,
-        [*_untested(rows), *signals.doubts],
+        [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
         _light(dataset, inspection) if dataset.config.kind == "image" else None,
         _lying(dataset, inspection) if dataset.config.kind == "image" else None,
     )
@@ -168,3 +167,11 @@ def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[Labe
         )
         for label, count in dataset.counts().items()
     ]
+
+
+def _rates(dataset: Dataset) -> list[float]:
+    columns = dataset.config.vibration
+    if columns is None:
+        return []
+    rates = {sample.rate_hz or columns.rate_hz for sample in dataset.samples}
+    return sorted(rate for rate in rates if rate)

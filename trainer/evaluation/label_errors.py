@@ -11,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.model.scoring import softmax
+
+LEAST_BELIEF = 0.5
+"""Of the label that a network suggests, to be shown as a doubt."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -20,6 +25,33 @@ class Doubt:
     given: int
     suggested: int
     margin: float
+
+
+@dataclass(frozen=True)
+class JudgedLabels:
+    """Samples beside what networks that saw none of their groups say of them.
+
+    samples: (N,) places in Dataset.samples; given: (N,) label numbers; probabilities: (N, K).
+    """
+
+    samples: NDArray[np.intp]
+    given: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+    def doubts(self) -> list[Doubt]:
+        """Probable label errors of which the network is sure, the surest first.
+
+        Sure: it believes the other label more than all the rest together.
+        """
+        found = probable_label_errors(self.probabilities, self.given)
+        return [one for one in found if self.probabilities[one.row, one.suggested] > LEAST_BELIEF]
+
+
+def judged_labels(
+    samples: NDArray[np.intp], logits: NDArray[np.float64], given: NDArray[np.int64]
+) -> JudgedLabels:
+    """From the samples' logits (N, K)."""
+    return JudgedLabels(samples, given, softmax(logits))
 
 
 def probable_label_errors(

@@ -25,6 +25,7 @@ def choose_threshold(
 
     undecided: the score at which a part is as likely bad as good, where scores are probabilities.
     groups: of each score; good parts of one group count as one part. None: each is its own.
+    Good parts alone are the case of `good_parts`, which gives the same threshold and these parts.
     """
     if bad.all() or not len(scores):
         return 0.5, "no good validation sample: default 0.5"

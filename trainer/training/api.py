@@ -20,6 +20,7 @@ from trainer.console.progress import Progress
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
+from trainer.thresholds.good_parts import GoodParts
 from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
 
@@ -95,6 +96,9 @@ class Fitted:
     scoring: where the model chose its own threshold or interval; None: by validation scores.
     cross_fitted: (N_val, K) outputs where the model was fitted on validation inputs too, each from
     a model that was fitted without the group of its input; thresholds are chosen on them.
+    good_parts: what a threshold of `scoring` was chosen on, where only good parts chose it;
+    out_of_fold: (N_train + N_val, K) logits of the training and validation inputs, each from a
+    model that was fitted without the group of its input; labels are doubted by them.
     """
 
     model: keras.Model
@@ -102,6 +106,8 @@ class Fitted:
     notes: tuple[str, ...] = ()
     scoring: Scoring | None = None
     cross_fitted: NDArray[np.float32] | None = None
+    good_parts: GoodParts | None = None
+    out_of_fold: NDArray[np.float32] | None = None
 
 
 Calibration = Callable[["Training[Any]", Fitted], Tensor]

@@ -26,12 +26,14 @@ from trainer.evaluation.baselines import baseline_predictions, baseline_scores
 from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.known_conditions import needs_baseline
+from trainer.evaluation.label_errors import JudgedLabels, judged_labels
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
 from trainer.models.vibration.conditions import conditions_of
 from trainer.thresholds.alarm_rule_choice import with_alarm_rule
-from trainer.thresholds.choose import choose_threshold
+from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, choose_threshold
 from trainer.thresholds.familiarity import fit_familiarity
+from trainer.thresholds.good_parts import GoodParts, good_parts
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.checkpoints import CheckpointFolder
 from trainer.training.distributed import Cluster
@@ -49,7 +51,11 @@ MOST_FOR_FAMILIARITY = 1500
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one fit gave. `test` and `val` are the float model's judgements."""
+    """What one fit gave. `test` and `val` are the float model's judgements.
+
+    good_parts: what the threshold was chosen on, where only good parts chose it; judged_labels: the
+    fitted samples as networks that saw none of their groups judge them, where there are such.
+    """
 
     split: Split
     config: FitConfig
@@ -63,6 +69,8 @@ class Experiment:
     baselines: dict[str, np.ndarray]
     gbm_reference: dict[str, object] = field(default_factory=dict)
     baseline_scores: dict[str, np.ndarray] = field(default_factory=dict)
+    good_parts: GoodParts | None = None
+    judged_labels: JudgedLabels | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -91,8 +99,7 @@ def run_experiment(
 ) -> Experiment:
     """Fit `config.model` on split.train, choose epoch and threshold on split.val, judge split.test.
 
-    `name` becomes ModelSpec.name; `checkpoints` keeps finished epochs; the machines of
-    `cluster` share the training. Raises ConfigError for an unknown model or option.
+    `name`: the model's; `checkpoints`: of finished epochs. ConfigError: unknown model or option.
     """
     progress = progress or SilentProgress()
     config, compared = with_alignment(split, config, progress)
@@ -101,10 +108,8 @@ def run_experiment(
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
     fitted = _fit(architecture, training, [*compared, light])
-    val_outputs = fitted.cross_fitted
-    if val_outputs is None:
-        val_outputs = predict(fitted.model, training.val.inputs)
-    scoring = _scoring_of(architecture, fitted, training, val_outputs)
+    val_outputs = _of_validation(fitted, training)
+    scoring, parts = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
     spec = _spec_of(name, architecture, training, scoring)
     test = _as_on_station(predict(fitted.model, held_out.inputs), held_out, split, spec)
@@ -121,6 +126,8 @@ def run_experiment(
         baselines=baseline_predictions(split.dataset, training.train, held_out, split.test),
         gbm_reference=_gbm_report(spec, training, test),
         baseline_scores=baseline_scores(split.dataset, training.train, held_out, split.test),
+        good_parts=parts,
+        judged_labels=_judged_labels(fitted, training, scoring),
     )
 
 
@@ -147,14 +154,24 @@ def with_threshold(experiment: Experiment, threshold: float, rule: str) -> Exper
     return replace(experiment, spec=spec, test=test)
 
 
+def _of_validation(fitted: Fitted, training: Training) -> NDArray[np.float32]:
+    """Outputs for the validation inputs, by models that had not seen them."""
+    if fitted.cross_fitted is not None:
+        return fitted.cross_fitted
+    return predict(fitted.model, training.val.inputs)
+
+
 def _scoring_of(
     architecture: Architecture[Any],
     fitted: Fitted,
     training: Training,
     val_outputs: NDArray[np.float32],
-) -> Scoring:
-    """The fit's own scoring, or a threshold chosen by the outputs for the validation inputs."""
+) -> tuple[Scoring, GoodParts | None]:
+    """The fit's own scoring, or a threshold chosen by the outputs for the validation inputs; and
+    the good parts that chose it, where no other ones did.
+    """
     scoring = fitted.scoring or Scoring(kind=architecture.scoring, windows=architecture.windows)
+    parts = fitted.good_parts
     if fitted.scoring is None:
         split = training.split
         val = _judged(val_outputs, training.val, split.val, training, scoring)
@@ -162,13 +179,31 @@ def _scoring_of(
         bad = split.dataset.is_bad()[split.val]
         named = split.dataset.groups()
         groups = [named[sample] for sample in split.val]
-        scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided, groups))
+        if len(bad) and not bad.any():
+            parts, rule = good_parts(split.val, val.scores, GOOD_ONLY_FALSE_REJECT, groups)
+            scoring = scoring.with_threshold(parts.threshold, rule)
+        else:
+            scoring = scoring.with_threshold(*choose_threshold(val.scores, bad, undecided, groups))
     if fitted.scoring is None or isinstance(training.spec, TabularInput):
         limit = training.config.false_alarms
         scoring = with_alarm_rule(
             scoring, training.dataset, training.val, val_outputs, training.spec, limit
         )
-    return scoring
+    return scoring, parts
+
+
+def _judged_labels(fitted: Fitted, training: Training, scoring: Scoring) -> JudgedLabels | None:
+    """The training and validation samples, each judged without its group; None where none were."""
+    if fitted.out_of_fold is None:
+        return None
+    first, second = training.train, training.val
+    both = Prepared(
+        np.concatenate([first.inputs, second.inputs]),
+        np.concatenate([first.sample, second.sample]),
+    )
+    samples = np.concatenate([training.split.train, training.split.val])
+    judged = _judged(fitted.out_of_fold, both, samples, training, scoring)
+    return judged_labels(samples, judged.logits, training.dataset.targets()[samples])
 
 
 def _spec_of(

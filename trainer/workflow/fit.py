@@ -157,9 +157,14 @@ def _train(
             plan.guarded.split, plan.config, plan.name, progress, checkpoints, cluster
         )
         if cluster is None or cluster.chief:
-            findings = plan.guarded.findings
             return publish_run(
-                plan.out, experiment, findings, as_given, checkpoints.logs, plan.budget
+                plan.out,
+                experiment,
+                plan.guarded.findings,
+                as_given,
+                checkpoints.logs,
+                plan.budget,
+                plan.guarded.largest,
             )
     except KeyboardInterrupt:
         if checkpoints.interrupted():

@@ -15,7 +15,12 @@ from edge_agent.contracts.core.toml import toml_text
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import Provenance
 from edge_agent.contracts.run_folder import files, write
-from edge_agent.contracts.run_folder.metrics import BudgetMetrics, RunMetrics, SplitAsGiven
+from edge_agent.contracts.run_folder.metrics import (
+    BudgetMetrics,
+    CopyGroup,
+    RunMetrics,
+    SplitAsGiven,
+)
 from trainer.report.page import write_report
 from trainer.run_folder.run import FittedRun, open_fitted_run
 from trainer.workflow.budget import with_network
@@ -23,6 +28,7 @@ from trainer.workflow.experiment import Experiment
 from trainer.workflow.explain import explain_for_report
 from trainer.workflow.golden_samples import write_golden
 from trainer.workflow.run_metrics import metrics_of, predictions_of, split_rows, tag_rows
+from trainer.workflow.worth_a_look import write_shown_pictures
 
 PACKAGES = ("lineside", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
@@ -34,18 +40,20 @@ def publish_run(
     split_as_given: SplitAsGiven | None = None,
     logs: Path | None = None,
     budget: BudgetMetrics | None = None,
+    copy_groups: Sequence[CopyGroup] = (),
 ) -> FittedRun:
     """Write the run into a temporary folder beside `path`, then rename it; an old run goes.
 
-    copies, split_as_given: findings of the split guard; logs: a folder that joins the run; budget:
-    what was compared to fit a target.
+    copies, copy_groups, split_as_given: findings of the split guard; logs: a folder that joins the
+    run; budget: what was compared to fit a target.
     Raises StorageError; `path` is then what it was before.
     """
     with whole_folder(path) as folder:
-        metrics = metrics_of(experiment, copies, split_as_given)
+        metrics = metrics_of(experiment, copies, split_as_given, copy_groups)
         if budget is not None:
             metrics = metrics.model_copy(update={"budget": _of_network(budget, experiment)})
         _write_files(folder, experiment, metrics)
+        write_shown_pictures(folder, experiment.split.dataset, metrics)
         _explain(open_fitted_run(folder), experiment)
         write_report(open_fitted_run(folder))
         if logs is not None and logs.is_dir():

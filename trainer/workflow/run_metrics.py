@@ -20,6 +20,7 @@ from edge_agent.contracts.run_folder.metrics import (
     BaselineMetrics,
     ClassMetrics,
     ClippingMetrics,
+    CopyGroup,
     DisturbanceMetrics,
     GbmReference,
     HeldOutMetrics,
@@ -44,6 +45,7 @@ from trainer.models.process.features import sample_table
 from trainer.statistics.metrics import auroc_figure, bootstrapped, wilson
 from trainer.thresholds.alarm_rule_choice import is_watched, tally
 from trainer.workflow.experiment import Experiment
+from trainer.workflow.worth_a_look import good_only_threshold, label_doubts
 
 
 def split_rows(split: Split) -> list[SplitRow]:
@@ -105,11 +107,13 @@ def metrics_of(
     experiment: Experiment,
     copies: Sequence[str] = (),
     split_as_given: SplitAsGiven | None = None,
+    copy_groups: Sequence[CopyGroup] = (),
 ) -> RunMetrics:
     """metrics.json: figures of the held-out samples with intervals, protocol, baselines."""
     outcome, split = experiment.outcome, experiment.split
     scoring = experiment.spec.scoring
-    disturbed = disturbance_figures(experiment.judged_held_out)
+    held_out = experiment.judged_held_out
+    disturbed = disturbance_figures(held_out)
     return RunMetrics(
         task=experiment.spec.task,
         model=experiment.architecture.name,
@@ -124,17 +128,18 @@ def metrics_of(
         clipping=clipping_metrics(experiment),
         strange_images={
             name: StrangeImageMetrics.model_validate(row)
-            for name, row in familiarity_figures(experiment.judged_held_out).items()
+            for name, row in familiarity_figures(held_out).items()
         },
-        localisation=LocalisationMetrics.model_validate(
-            localisation_figures(experiment.judged_held_out)
-        ),
+        localisation=LocalisationMetrics.model_validate(localisation_figures(held_out)),
         baselines=baseline_metrics(outcome, experiment.baselines, experiment.baseline_scores),
         gbm_reference=_gbm_reference(experiment),
         threshold=ThresholdUsed(value=scoring.threshold, chosen_by=scoring.chosen_by),
         alarm_rule=alarm_rule_metrics(experiment),
         copies=list(copies),
+        copy_groups=list(copy_groups),
         split_as_given=split_as_given,
+        good_only=good_only_threshold(experiment),
+        label_doubts=label_doubts(experiment),
         notes=list(experiment.fitted.notes),
         acceptance=_acceptance(experiment),
     )

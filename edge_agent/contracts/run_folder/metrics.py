@@ -260,6 +260,61 @@ class SplitAsGiven(Record):
     figures: HeldOutMetrics
 
 
+class CopyGroup(Record):
+    """Samples that are copies of one another: how many, their labels, and some of their paths."""
+
+    samples: int = Field(ge=2)
+    labels: list[str]
+    paths: list[str]
+
+
+class ExtremeGoodPart(Record):
+    """A good part with one of the highest scores. starts_s: of a recording, where the highest
+    window begins, in seconds from the recording's begin."""
+
+    path: str
+    score: float
+    starts_s: float | None = None
+
+
+class GoodOnlyThreshold(Record):
+    """What the most extreme good parts do to a threshold that good parts alone have chosen.
+
+    judged: how many good parts, or windows of recordings, it was chosen on; left_out: how many of
+    them its estimate leaves out; with_all: the threshold with these; extreme: the most extreme
+    ones, at least as many as were left out; without_extreme: the threshold that the rule gives
+    when all of `extreme` are taken out of the data; None where too few would remain.
+    """
+
+    threshold: float
+    judged: int
+    unit: Literal["parts", "windows"] = "parts"
+    left_out: int = 0
+    with_all: float
+    extreme_count: int
+    extreme: list[ExtremeGoodPart]
+    without_extreme: float | None = None
+
+
+class DoubtedLabel(Record):
+    """A sample that the network calls another label. belief: in `suggested`; in_given: in `label`;
+    both by a network that was fitted without the sample's group."""
+
+    path: str
+    label: str
+    suggested: str
+    belief: float
+    in_given: float
+
+
+class LabelDoubts(Record):
+    """Fitted samples whose labels are probably wrong: how many of those judged, and the surest."""
+
+    judged: int
+    doubted: int
+    surest: list[DoubtedLabel]
+
+
 class RunMetrics(Record):
     """metrics.json."""
 
@@ -282,7 +337,10 @@ class RunMetrics(Record):
     alarm_rule: AlarmRuleMetrics | None = None
     threshold_policy: ThresholdPolicy | None = None
     copies: list[str] = Field(default_factory=list, description="what the search for copies found")
+    copy_groups: list[CopyGroup] = Field(default_factory=list, description="the largest ones")
     split_as_given: SplitAsGiven | None = None
+    good_only: GoodOnlyThreshold | None = None
+    label_doubts: LabelDoubts | None = None
     notes: list[str] = Field(default_factory=list)
     acceptance: AcceptanceLimits = AcceptanceLimits()
     budget: BudgetMetrics | None = None

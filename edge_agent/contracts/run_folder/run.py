@@ -26,6 +26,7 @@ from edge_agent.contracts.run_folder.rows import (
     read_splits,
 )
 from edge_agent.contracts.run_folder.saliency import Saliency
+from edge_agent.contracts.run_folder.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ class RunFolder:
         path = self.path / files.EXPLAINED
         cure = "lineside-train explain RUN"
         return read_document(Saliency, path, cure) if path.is_file() else None
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """thumbnails.json; empty where the run has none, as a run of an older release."""
+        path = self.path / files.THUMBNAILS
+        return read_document(Thumbnails, path) if path.is_file() else Thumbnails()
 
     def with_verdicts(
         self, spec: ModelSpec, metrics: RunMetrics, predictions: list[Prediction]

@@ -22,6 +22,7 @@ from edge_agent.contracts.run_folder.rows import (
     split_cells,
 )
 from edge_agent.contracts.run_folder.saliency import Saliency
+from edge_agent.contracts.run_folder.thumbnails import Thumbnails
 
 
 def write_documents(
@@ -77,3 +78,8 @@ def write_golden_list(folder: Path, golden: Sequence[GoldenFile]) -> None:
 def write_saliency(folder: Path, saliency: Saliency) -> None:
     """explained/explained.json."""
     write_atomic(folder / files.EXPLAINED, document_bytes(saliency))
+
+
+def write_thumbnails(folder: Path, thumbnails: Thumbnails) -> None:
+    """thumbnails.json."""
+    write_atomic(folder / files.THUMBNAILS, document_bytes(thumbnails))

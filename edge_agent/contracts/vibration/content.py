@@ -19,9 +19,9 @@ RATE_NAMES = frozenset(
      "sampleratehz", "samplingratehz", "samplefreq", "samplingfreq", "fsamp", "fsample", "fshz"}
 )  # fmt: skip
 """Names of a number that is the sampling rate in Hz, in lower case and without `_`."""
-UNSURE_RATE, FASTER_THAN_SHAFTS_HZ = "rate", 500.0
-"""A name that says the sampling rate in some files, and the shaft's in others: it is the sampling
-rate where nothing else says one, and no shaft turns so fast (30,000 rpm)."""
+UNSURE_RATE = "rate"
+"""A name that says the sampling rate in some files, and the shaft's in others: it is the rate where
+nothing else says one."""
 GAP_FACTOR = 3.0
 _TIME = re.compile(
     r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
@@ -87,8 +87,7 @@ class Content(NamedTuple):
             if last_name(name).lower() == UNSURE_RATE
         )
         stated = {float(value) for value in named if value.ndim == 0 and value.dtype.kind in "fiu"}
-        rate_hz = stated.pop() if len(stated) == 1 else 0.0
-        return rate_hz if rate_hz >= FASTER_THAN_SHAFTS_HZ else None
+        return stated.pop() if len(stated) == 1 else None
 
 
 def content_of(arrays: Mapping[str, Any], path: Path) -> Content:

@@ -204,9 +204,7 @@ def _rate(
     known = next((one for one in (rate_hz, file_hz, usual_hz) if one is not None), None)
     if known is None:
         raise InputError(
-            "no sampling rate",
-            where=str(path),
-            cure="give rate_hz: under [vibration] of dataset.toml, or by --rate-hz",
+            "no sampling rate", where=str(path), cure="give rate_hz in the configuration"
         )
     return float(known)
 

@@ -55,6 +55,49 @@ def test_the_waiver_gives_both_splits(leaking: Path) -> None:
     assert not test & {groups[place] for place in (*found.split.train, *found.split.val)}
 
 
+def test_the_largest_groups_are_handed_to_the_report(leaking: Path) -> None:
+    found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], SilentProgress())
+    assert len(found.largest) == 3
+    first = found.largest[0]
+    assert first.samples == 3
+    (number,) = {Path(path).stem.split("_")[0] for path in first.paths}
+    assert first.labels == ["scratch" if int(number) % 2 else "ok"]
+
+
+def test_groups_writes_a_page_with_pictures_of_the_largest_groups(
+    leaking: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    target = tmp_path_factory.mktemp("pages") / "copies.html"
+    assert main(["groups", str(leaking), "--page", str(target)]) == 3
+    text = target.read_text()
+    assert text.count("data:image/jpeg;base64,") == 9
+    assert text.count(": 3 copies, label") == 3
+    assert "held-out samples have a copy in training" in text
+    assert "http" not in text, "the page loads nothing"
+
+
+def test_check_writes_a_page_with_its_table_and_the_largest_groups(
+    leaking: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    target = tmp_path_factory.mktemp("pages") / "check.html"
+    assert main(["check", str(leaking), "--page", str(target)]) == 0
+    text = target.read_text()
+    for part in (
+        "<td>scratch</td>",
+        "labels: folder names",
+        "Largest group: 3 copies",
+        "18 of 18 samples are copies",
+    ):
+        assert part in text
+
+
+def test_a_page_does_not_take_the_place_of_a_picture(leaking: Path) -> None:
+    picture = next(leaking.rglob("*.png"))
+    before = picture.read_bytes()
+    assert main(["groups", str(leaking), "--page", str(picture)]) == 2
+    assert picture.read_bytes() == before
+
+
 def test_near_duplicates_as_groups_split_by_the_copies_found(leaking: Path) -> None:
     found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], SilentProgress())
     assert found.naive is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from edge_agent.contracts.core.errors import RunError
 from tests.run_folders import write_image_run
 from trainer.report.card import card_text
 from trainer.report.page import page
@@ -81,6 +84,9 @@ def test_all_sections_were_there_to_be_attacked(hostile: str) -> None:
         "simplest rules",
         "Threshold and its cost",
         "Near-duplicates",
+        "Largest group",
+        "most extreme good parts",
+        "Labels to look at",
         "gradient boosting",
         "Labels and verdicts",
         "Light and position",
@@ -92,6 +98,48 @@ def test_all_sections_were_there_to_be_attacked(hostile: str) -> None:
         "What was not tested",
     ):
         assert heading in hostile
+
+
+def test_every_thumbnail_lies_in_the_page_once_a_section(tmp_path: Path) -> None:
+    text = page(open_fitted_run(write_image_run(tmp_path / "run")))
+    assert text.count('data:image/jpeg;base64,/9j/"') == 3
+
+
+def test_a_damaged_thumbnails_file_is_named(tmp_path: Path) -> None:
+    folder = write_image_run(tmp_path / "run")
+    (folder / "thumbnails.json").write_text("[]")
+    with pytest.raises(RunError, match=r"thumbnails\.json"):
+        page(open_fitted_run(folder))
+
+
+def test_a_run_of_the_release_before_has_a_report_without_thumbnails(tmp_path: Path) -> None:
+    folder = write_image_run(tmp_path / "run")
+    (folder / "thumbnails.json").unlink()
+    document = json.loads((folder / "metrics.json").read_text())
+    for key in ("copy_groups", "good_only", "label_doubts"):
+        del document[key]
+    (folder / "metrics.json").write_text(json.dumps(document))
+    text = page(open_fitted_run(folder))
+    assert "Near-duplicates" in text
+    assert "Labels to look at" not in text
+
+
+def tiles(folder: Path, **figures: float) -> list[str]:
+    """The names of the page's tiles where the run has these figures."""
+    document = json.loads((folder / "metrics.json").read_text())
+    one = document["held_out"]["accuracy"]
+    document["held_out"] = {name: one | {"value": value} for name, value in figures.items()}
+    (folder / "metrics.json").write_text(json.dumps(document))
+    return re.findall('class="name">([^<]*)<', page(open_fitted_run(folder)))
+
+
+def test_average_precision_and_recall_stand_beside_accuracy(tmp_path: Path) -> None:
+    both = {"detected": 1, "false_reject": 0, "accuracy": 0.9, "macro_f1": 0.8, "auroc": 0.9}
+    both |= {"recall_at_1pct_false_reject": 0.7, "average_precision": 0.8}
+    shown = tiles(write_image_run(tmp_path / "both"), **both)
+    assert shown[2:5] == ["Right label", "Defects found at 1 % false rejects", "Average precision"]
+    named = tiles(write_image_run(tmp_path / "labels"), accuracy=0.9, macro_f1=0.8)
+    assert named == ["Right label", "Macro F1"]
 
 
 def test_the_card_holds_no_control_character(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
-from trainer.evaluation.label_errors import probable_label_errors
+from trainer.evaluation.label_errors import judged_labels, probable_label_errors
 from trainer.workflow.kfold import Judgements, Row, document_of, with_folds
 
 
@@ -61,6 +61,15 @@ def test_planted_label_errors_come_first() -> None:
     found = probable_label_errors(belief / belief.sum(axis=1, keepdims=True), given)
     right = sum(doubt.row in wrong and doubt.suggested == truth[doubt.row] for doubt in found[:12])
     assert right >= 10
+
+
+def test_only_a_sure_network_raises_a_doubt() -> None:
+    logits = np.array([[4.0, 0, 0]] * 9 + [[0, 5.0, 0], [0.2, 0.3, 0.2]] + [[0, 2.0, 0]] * 9)
+    given = np.array([0] * 11 + [1] * 8 + [2])
+    samples = np.arange(100, 120)
+    doubts = judged_labels(samples, logits, given).doubts()
+    assert [int(samples[one.row]) for one in doubts] == [109, 119]
+    assert {one.suggested for one in doubts} == {1}
 
 
 def test_figures_of_a_crossvalidation_are_those_of_all_its_folds(plates: Path) -> None:

@@ -15,6 +15,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.run_folder.metrics import CopyGroup
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
 from trainer.data.prepare import read_picture
@@ -23,6 +24,9 @@ from trainer.data.split import Split
 
 GROUP = "near_duplicates"
 """The name of the group column that is proposed."""
+
+MOST_GROUPS, MOST_PICTURES = 3, 6
+"""Of the largest groups that are shown as pictures, and of the pictures of each."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,20 @@ class CopySurvey:
             f"{self.copied} of {len(self.groups)} samples are copies of another one (the same "
             f"bytes, or turned, mirrored, stretched, brightened or cropped): "
             f"{len(np.unique(self.groups))} groups"
+        )
+
+    def largest(self, dataset: Dataset) -> list[CopyGroup]:
+        """The MOST_GROUPS largest groups, and the first MOST_PICTURES samples of each."""
+        counts = np.bincount(self.groups)
+        order = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
+        return [self._group(dataset, int(one)) for one in order if counts[one] > 1]
+
+    def _group(self, dataset: Dataset, number: int) -> CopyGroup:
+        members = [dataset.samples[int(one)] for one in np.flatnonzero(self.groups == number)]
+        return CopyGroup(
+            samples=len(members),
+            labels=sorted({one.label for one in members}),
+            paths=[one.path for one in members[:MOST_PICTURES]],
         )
 
 

@@ -2,10 +2,11 @@
 
 1. Each image becomes a grey thumbnail of 96 x 96 px; slow shading is subtracted, so that
    brightness and contrast do not matter.
-2. The magnitudes of the picture's Fourier transform do not change when the image is shifted, and
-   turn with it (Reddy & Chatterji, IEEE Trans. Image Processing 5(8), 1996). They are read in polar
-   coordinates; the magnitudes of their own transform along the angle do not change by turning or
-   mirroring either (De Castro & Morandi, IEEE PAMI 9(5), 1987). Whole images are compared with the
+2. Detail is divided by its strength around each place, as in 3. The magnitudes of its Fourier
+   transform within a round window do not change when the image is shifted, and turn with it (Reddy
+   & Chatterji, IEEE Trans. Image Processing 5(8), 1996). They are read in polar coordinates; the
+   magnitudes of their own transform along the angle do not change by turning or mirroring either
+   (De Castro & Morandi, IEEE PAMI 9(5), 1987). Whole images are compared with the
    middles of others, so that a crop meets what it was cut from, wherever it was cut; once as the
    thumbnails are, which meets a stretched copy, and once in their true proportions, which meets a
    turned copy of an image that is not square. The nearest neighbours are the candidates.
@@ -133,7 +134,7 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
     for image in images:
         picture = _thumbnail(image)
         shape = _without_shading(picture)
-        turns.append(_views(image, shape))
+        turns.append(_views(image, picture))
         small.append(np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.6), np.float32))
         shapes.append(_shrunk(shape))
         sides.append((image.shape[1], image.shape[0]))
@@ -148,12 +149,13 @@ def fingerprint(images: Iterable[Image]) -> Fingerprints:
     )
 
 
-def _views(image: Image, shape: Float) -> list[NDArray[np.complex64]]:
+def _views(image: Image, thumbnail: Float) -> list[NDArray[np.complex64]]:
     """What `turns` holds of an image; a square one has its true proportions already."""
-    stretched = [turns_of(spectrum(shape, zoom)) for zoom in ZOOMS]
+    level = _level_detail(thumbnail)
+    stretched = [turns_of(spectrum(level, zoom)) for zoom in ZOOMS]
     if image.shape[0] == image.shape[1]:
         return [*stretched, *stretched]
-    square = _without_shading(_thumbnail(_square(image)))
+    square = _level_detail(_thumbnail(_square(image)))
     return [*stretched, *(turns_of(spectrum(square, zoom)) for zoom in ZOOMS)]
 
 
@@ -333,6 +335,13 @@ def _detail_correlation(
 
 def _detail(picture: Float) -> Float:
     return picture - cv2.GaussianBlur(picture, (0, 0), 2.0)
+
+
+def _level_detail(picture: Float) -> Float:
+    """The detail at equal local contrast: outlines, which parts of one design share, count no
+    more in the search than in the score."""
+    detail = _detail(picture)
+    return detail / _local_contrast(detail, np.zeros_like(detail))
 
 
 def _local_contrast(one: Float, other: Float) -> Float:

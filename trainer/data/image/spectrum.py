@@ -6,6 +6,8 @@ it (Reddy & Chatterji, IEEE Trans. Image Processing 5(8), 1996).
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +23,28 @@ PEAKS = 3
 
 
 def spectrum(picture: Float, zoom: float) -> Float:
-    """(ANGLES, radii): magnitudes of the Fourier transform of the middle `zoom` of the side."""
+    """(ANGLES, radii): magnitudes of the Fourier transform of the middle `zoom` of the side.
+
+    The window is round: what a turn brings into the corners of a square one would count.
+    """
     side = picture.shape[0]
     middle = (side - 1) / 2 * (1 - zoom)
     cut = np.array([[zoom, 0, middle], [0, zoom, middle]], np.float32)
-    window = cv2.createHanningWindow((side, side), cv2.CV_32F)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     part = cv2.warpAffine(picture, cut, (side, side), flags=flags)
-    waves = np.fft.fftshift(np.abs(np.fft.fft2(part * window)))
+    waves = np.fft.fftshift(np.abs(np.fft.fft2(part * _round_window(side))))
     size, centre = (MOST_RADIUS, 2 * ANGLES), (side / 2, side / 2)
     strength = np.log1p(waves).astype(np.float32)
     polar = cv2.warpPolar(strength, size, centre, MOST_RADIUS, cv2.INTER_LINEAR)
     return np.asarray(polar[:ANGLES, LEAST_RADIUS:], np.float32)
+
+
+@cache
+def _round_window(side: int) -> Float:
+    """A Hann window of the distance from the middle: (side, side)."""
+    steps = np.arange(side) - (side - 1) / 2
+    distance = np.hypot(steps[:, None], steps[None, :]) / (side / 2)
+    return np.asarray(np.cos(np.minimum(distance, 1) * np.pi / 2) ** 2, np.float32)
 
 
 def turns_of(polar: Float) -> NDArray[np.complex64]:

@@ -42,24 +42,14 @@ STILL_SAMPLES = 50
 @dataclass(frozen=True)
 class _Numbers:
     path: str
-    rate_hz: float
     rms: float
     edge_hz: float
     lasts_s: float
     doubts: list[str]
 
 
-@dataclass(frozen=True)
-class Signals:
-    """doubts: sentences about recordings that differ from the others or have lost samples;
-    rates_hz: the different rates of all that can be read, as they or somebody states them."""
-
-    doubts: list[str]
-    rates_hz: list[float]
-
-
-def survey_signals(dataset: Dataset) -> Signals:
-    """Read every recording of a vibration data set once."""
+def signal_doubts(dataset: Dataset) -> list[str]:
+    """Sentences about recordings that differ from the others or have lost samples."""
     recordings = []
     for index in range(len(dataset.samples)):
         try:
@@ -67,8 +57,17 @@ def survey_signals(dataset: Dataset) -> Signals:
         except LinesideError:
             continue
     if not recordings:
-        return Signals([], [])
-    return Signals(_doubts(recordings), sorted({numbers.rate_hz for numbers in recordings}))
+        return []
+    rms = np.array([numbers.rms for numbers in recordings])
+    edges = np.array([numbers.edge_hz for numbers in recordings])
+    doubts = [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
+    doubts += _short([n.path for n in recordings], [n.lasts_s for n in recordings])
+    doubts += _off(
+        recordings, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?"
+    )
+    return doubts + _off(
+        recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?"
+    )
 
 
 def short_doubts(dataset: Dataset) -> list[str]:
@@ -88,19 +87,6 @@ def longest_still(signal: NDArray[np.floating]) -> int:
     return max(_runs(np.diff(signal) == 0), default=0) + 1
 
 
-def _doubts(recordings: list[_Numbers]) -> list[str]:
-    rms = np.array([numbers.rms for numbers in recordings])
-    edges = np.array([numbers.edge_hz for numbers in recordings])
-    doubts = [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
-    doubts += _short([n.path for n in recordings], [n.lasts_s for n in recordings])
-    doubts += _off(
-        recordings, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?"
-    )
-    return doubts + _off(
-        recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?"
-    )
-
-
 def _numbers(path: str, recording: Recording) -> _Numbers:
     signal = recording.signal.astype(np.float64)
     centred = signal - signal.mean(axis=0)
@@ -112,7 +98,7 @@ def _numbers(path: str, recording: Recording) -> _Numbers:
         doubts += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
     rms = float(np.sqrt(np.mean(centred**2)))
     lasts_s = len(signal) / recording.rate_hz
-    return _Numbers(path, recording.rate_hz, rms, max(edge, 1) / lasts_s, lasts_s, doubts)
+    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, doubts)
 
 
 def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:

@@ -6,7 +6,7 @@ parts instead of a few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from edge_agent.contracts.model.scoring import Scoring
 from trainer.data.prepare import Prepared
 from trainer.models.image.feature_maps import Floats, inputs_with_defects
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT
-from trainer.thresholds.good_only import GoodOnlyCut, good_only_cut
+from trainer.thresholds.good_parts import GoodParts, good_parts
 from trainer.training.api import AnyOptions, Fitted, Training
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 FOLDS = 6
 """Parts of the groups that are left out in turn."""
-
-MOST_NAMED = 5
-"""Of the most extreme good parts, so many are named in a note."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,10 @@ class FittedDetector:
 
 @dataclass(frozen=True)
 class OwnCut:
-    """A threshold from cross-fitted good parts, and notes on the most extreme of them."""
+    """A threshold from cross-fitted good parts, and these parts."""
 
     scoring: Scoring
-    notes: tuple[str, ...]
+    parts: GoodParts
 
 
 Scorer = Callable[[Floats], Floats]
@@ -84,8 +81,8 @@ def fit_on_all(
     fitted, cut = detector.fitted(), own_cut(both, detector.cross_fitted)
     return replace(
         fitted,
-        notes=(*fitted.notes, *cut.notes),
         scoring=cut.scoring,
+        good_parts=cut.parts,
         cross_fitted=detector.cross_fitted[first:count, None],
     )
 
@@ -115,22 +112,14 @@ def own_cut(training: Training, cross_fitted: Floats) -> OwnCut:
     scores = np.array([worse[sample == one].max() for one in parts], np.float64)
     groups = training.dataset.groups()
     named = [groups[one] for one in parts]
-    cut = good_only_cut(scores, GOOD_ONLY_FALSE_REJECT, named, cross_fitted=True)
-    chosen_by = f"{cut.rule}; each scored without its group"
-    scoring = Scoring(kind="anomaly", windows="max", threshold=cut.threshold, chosen_by=chosen_by)
-    paths = [training.dataset.samples[one].path for one in parts]
-    return OwnCut(scoring, _notes(cut, scores, paths))
-
-
-def _notes(cut: GoodOnlyCut, scores: NDArray[np.float64], paths: Sequence[str]) -> tuple[str, ...]:
-    """What the most extreme good parts would have done to the threshold, and which they are."""
-    if not cut.extreme or cut.with_all <= cut.threshold:
-        return ()
-    named = [f"{paths[one]} ({scores[one]:.2f})" for one in cut.extreme[:MOST_NAMED]]
-    return (
-        f"threshold {cut.threshold:.2f}; {cut.with_all:.2f} with the most extreme good parts, "
-        f"which are {', '.join(named)}: look whether they are good",
+    found, rule = good_parts(parts, scores, GOOD_ONLY_FALSE_REJECT, named, cross_fitted=True)
+    scoring = Scoring(
+        kind="anomaly",
+        windows="max",
+        threshold=found.threshold,
+        chosen_by=f"{rule}; each scored without its group",
     )
+    return OwnCut(scoring, found)
 
 
 def cross_fitted_heat(

@@ -182,10 +182,14 @@ def fit(training: Training[NoOptions]) -> Fitted:
     defect_head.set_head(network, fit_cells(both, pictures, everything, head), (1.0, 0.0))
     _set_whole(network, both, reader, pools, choice)
     network.get_layer(LOGITS).set_weights([stack.kernel, stack.lift])
-    logits = stack.logits(scores)[len(training.train.inputs) :]
+    logits = stack.logits(scores)
     history: list[Mapping[str, float]] = [{"epoch": 1.0, "pictures": float(len(targets))}]
     return Fitted(
-        network, history, _notes(pictures, both, choice, left_out_once), cross_fitted=logits
+        network,
+        history,
+        _notes(pictures, both, choice, left_out_once),
+        cross_fitted=logits[len(training.train.inputs) :],
+        out_of_fold=logits if left_out_once else None,
     )
 
 

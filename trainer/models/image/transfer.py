@@ -265,7 +265,13 @@ def _fit_on_all(training: Training[TransferOptions], options: TransferOptions) -
         _sentence(choice),
         "the head was fitted on validation images too; cross-fitted heads scored them",
     )
-    return Fitted(network, [_history(cross_fitted, training)], notes, cross_fitted=cross_fitted)
+    return Fitted(
+        network,
+        [_history(cross_fitted, training)],
+        notes,
+        cross_fitted=cross_fitted,
+        out_of_fold=choice.logits,
+    )
 
 
 def _groups(training: Training) -> NDArray[np.str_]:

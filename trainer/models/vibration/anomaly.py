@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.core.strict import Strict
@@ -20,6 +23,7 @@ from trainer.data.split import Split
 from trainer.models.vibration.features import detector_views, window_spec, with_views
 from trainer.thresholds.alarm_rule_choice import Runs, apart, with_rule
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
+from trainer.thresholds.good_parts import GoodParts, good_windows
 from trainer.training.api import Fitted, Training
 from trainer.training.predict import predict
 
@@ -75,24 +79,52 @@ def excess(residual: keras.KerasTensor) -> keras.KerasTensor:
     return mean(size)
 
 
-def own_scoring(training: Training, network: keras.Model) -> Scoring:
-    """A threshold on the validation samples, each condition standing on a baseline of its own.
+@dataclass(frozen=True)
+class Windows:
+    """Windows of normal recordings. number: (N,) the place of each among those of its sample."""
 
-    A condition that training knows has its centre already. Of another one the first half is its
-    baseline, as on a station, and the second half is scored: else every strange speed would raise
-    the threshold until nothing is ever found.
+    prepared: Prepared
+    number: NDArray[np.int64]
+
+
+def with_own_threshold(
+    training: Training, network: keras.Model, history: list[Mapping[str, float]], *notes: str
+) -> Fitted:
+    """The fitted network with a threshold on the validation samples.
+
+    Each condition stands on a baseline of its own. One that training knows has its centre already.
+    Of another one the first half is its baseline, as on a station, and the second half is scored:
+    else every strange speed would raise the threshold until nothing is ever found.
     """
-
-    conditions = [one for one in _by_condition(training) if len(one.inputs)]
-    scores = [predict(network, one.inputs)[:, 0].astype(np.float64) for one in conditions]
-    threshold, rule = good_quantile(np.concatenate(scores), GOOD_ONLY_FALSE_REJECT)
+    conditions = [one for one in _by_condition(training) if len(one.number)]
+    scores = [predict(network, one.prepared.inputs)[:, 0].astype(np.float64) for one in conditions]
+    together = np.concatenate(scores)
+    threshold, rule = good_quantile(together, GOOD_ONLY_FALSE_REJECT)
     scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
     pairs = zip(scores, conditions, strict=True)
-    normal = [run[apart(one.sample, training.spec)] for run, one in pairs]
-    return with_rule(scoring, Runs(normal, []), training.config.false_alarms)
+    normal = [run[apart(one.prepared.sample, training.spec)] for run, one in pairs]
+    scoring = with_rule(scoring, Runs(normal, []), training.config.false_alarms)
+    parts = _good_windows(training, conditions, together)
+    return Fitted(network, history, notes, scoring, good_parts=parts)
 
 
-def _by_condition(training: Training) -> list[Prepared]:
+def _good_windows(
+    training: Training, conditions: Sequence[Windows], scores: NDArray[np.float64]
+) -> GoodParts:
+    """The windows of these scores, and when each begins within its recording's stretch."""
+    spec = training.spec
+    if not isinstance(spec, VibrationInput):
+        raise TypeError("not a vibration input")
+    hop_s = spec.hop_samples / spec.rate_hz
+    return good_windows(
+        np.concatenate([one.prepared.sample for one in conditions]),
+        np.concatenate([one.number for one in conditions]) * hop_s,
+        scores,
+        lambda some: good_quantile(some, GOOD_ONLY_FALSE_REJECT)[0],
+    )
+
+
+def _by_condition(training: Training) -> list[Windows]:
     """The validation inputs of each group, computed as by a station with a baseline."""
     groups = np.array(training.dataset.groups())
     known = set(groups[training.split.train])
@@ -101,13 +133,14 @@ def _by_condition(training: Training) -> list[Prepared]:
         indices = training.split.val[groups[training.split.val] == group]
         if group in known:
             chosen = np.isin(training.val.sample, indices)
-            conditions.append(Prepared(training.val.inputs[chosen], training.val.sample[chosen]))
+            normal = Prepared(training.val.inputs[chosen], training.val.sample[chosen])
+            conditions.append(Windows(normal, _numbers(normal.sample)))
         else:
             conditions.append(_after_baseline(training, indices))
     return conditions
 
 
-def _after_baseline(training: Training, samples: Indices) -> Prepared:
+def _after_baseline(training: Training, samples: Indices) -> Windows:
     """The second half of a condition's windows, standing on the first; all, where it has few."""
     spec = training.spec
     if not isinstance(spec, VibrationInput):
@@ -116,7 +149,16 @@ def _after_baseline(training: Training, samples: Indices) -> Prepared:
     half = len(prepared.inputs) // 2
     moved = rebase(spec, prepared.inputs[:half]) if half >= MIN_WINDOWS else spec
     rest = slice(half if half >= MIN_WINDOWS else 0, None)
-    return Prepared(standing(moved, prepared.inputs[rest]), prepared.sample[rest])
+    scored = Prepared(standing(moved, prepared.inputs[rest]), prepared.sample[rest])
+    return Windows(scored, _numbers(prepared.sample)[rest])
+
+
+def _numbers(sample: Indices) -> NDArray[np.int64]:
+    """(N,): the place of each input among those of its sample."""
+    numbers = np.zeros(len(sample), np.int64)
+    for one in np.unique(sample):
+        numbers[sample == one] = np.arange((sample == one).sum())
+    return numbers
 
 
 def calibration_with_faults(training: Training, fitted: Fitted) -> Tensor:

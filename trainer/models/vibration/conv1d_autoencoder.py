@@ -18,8 +18,8 @@ from trainer.models.vibration.anomaly import (
     VibrationAnomalyOptions,
     calibration_with_faults,
     excess,
-    own_scoring,
     spec_of,
+    with_own_threshold,
 )
 from trainer.training.api import Architecture, Fitted, Training
 from trainer.training.gradient import compile_network, seed_everything
@@ -59,9 +59,9 @@ def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:
     network = build(training.spec, 1, training.config, training.options)
     rebuild = keras.Model(network.input, network.get_layer("rebuilt").output)
     history = _train(rebuild, training)
-    scoring = own_scoring(training, network)
+    fitted = with_own_threshold(training, network, history)
     keras.backend.clear_session()
-    return Fitted(network, history, scoring=scoring)
+    return fitted
 
 
 def _rebuilder(bins: int, channels: int) -> keras.Model:

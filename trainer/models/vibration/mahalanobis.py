@@ -18,8 +18,8 @@ from trainer.models.vibration.anomaly import (
     VibrationAnomalyOptions,
     calibration_with_faults,
     excess,
-    own_scoring,
     spec_of,
+    with_own_threshold,
 )
 from trainer.training.api import Architecture, Fitted, Training
 
@@ -48,8 +48,7 @@ def fit(training: Training[VibrationAnomalyOptions]) -> Fitted:
     weights, shrinkage = whitening(inputs.reshape(len(inputs), -1).astype(np.float64))
     network.get_layer("whitening").set_weights([weights, np.zeros(len(weights), np.float32)])
     note = f"covariance of {len(inputs)} windows, shrunk by {shrinkage:.2f}"
-    scoring = own_scoring(training, network)
-    return Fitted(network, [{"epoch": 1, "shrinkage": shrinkage}], (note,), scoring)
+    return with_own_threshold(training, network, [{"epoch": 1, "shrinkage": shrinkage}], note)
 
 
 def whitening(features: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:

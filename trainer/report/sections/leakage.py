@@ -6,17 +6,24 @@ from markupsafe import Markup
 
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.report.rendering import Table, render
+from trainer.report.sections.gallery import shown_groups
 from trainer.report.words import as_sentence, interval_text, title_of, value_text
 from trainer.run_folder.run import FittedRun
 
 
 def leakage(run: FittedRun) -> Markup:
-    """What the search for copies found; both splits' figures where both were fitted."""
-    findings = run.metrics.copies
-    if not findings:
+    """What the search for copies found; both splits' figures where both were fitted; pictures of
+    the largest groups.
+    """
+    findings, groups = run.metrics.copies, run.metrics.copy_groups
+    if not findings and not groups:
         return Markup()
-    sentences = [as_sentence(finding) for finding in findings]
-    return render("leakage.html", findings=sentences, comparison=_comparison(run))
+    return render(
+        "leakage.html",
+        findings=[as_sentence(finding) for finding in findings],
+        comparison=_comparison(run),
+        groups=render("copy_groups.html", groups=shown_groups(groups, run.thumbnails)),
+    )
 
 
 def _comparison(run: FittedRun) -> Table | None:

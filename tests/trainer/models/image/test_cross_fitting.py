@@ -107,10 +107,11 @@ def test_an_odd_good_part_is_named_and_does_not_move_the_threshold(training: Tra
     inputs = np.zeros((31, 1, 1, 3), np.uint8)
     cut = own_cut(numbered(training, inputs, np.arange(31)), scores.reshape(-1))
     assert cut.scoring.threshold < 1
-    (note,) = cut.notes
     assert "no strict bound" in cut.scoring.chosen_by
     assert "whatever their distribution" not in cut.scoring.chosen_by
-    assert "4.png (5.00): look whether they are good" in note
+    assert cut.parts.extreme == (4,)
+    assert cut.parts.samples[4] == 4
+    assert cut.parts.with_all > 5
 
 
 def numbered(training: Training, inputs: np.ndarray, sample: np.ndarray) -> Training:

@@ -32,6 +32,7 @@ from trainer.models.image.whole_picture import fit_whole, set_whole
 from trainer.models.layers.work import work_of
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import baseline_metrics
+from trainer.workflow.worth_a_look import good_only_threshold
 
 if TYPE_CHECKING:
     import keras
@@ -110,6 +111,20 @@ def test_a_detector_gives_a_score_and_a_heat_map_whose_peak_it_is(experiment: Ex
     assert score.shape == (3, 1)
     assert heat.ndim == 4
     np.testing.assert_allclose(score[:, 0], heat.max(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_the_good_parts_that_chose_the_threshold_are_known(experiment: Experiment) -> None:
+    found, dataset = experiment.good_parts, experiment.split.dataset
+    assert found is not None
+    assert found.threshold == experiment.spec.scoring.threshold
+    assert not dataset.is_bad()[found.samples].any()
+    assert set(experiment.split.val) <= set(found.samples)
+    assert not set(experiment.split.test) & set(found.samples)
+    shown = good_only_threshold(experiment)
+    assert shown is not None
+    highest = int(found.samples[int(found.scores.argmax())])
+    assert shown.extreme[0].path == dataset.samples[highest].path
+    assert shown.extreme[0].starts_s is None
 
 
 def test_a_picture_is_judged_alone_as_among_others(experiment: Experiment) -> None:

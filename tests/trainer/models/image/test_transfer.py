@@ -112,6 +112,8 @@ def test_the_head_is_fitted_on_validation_images_too_and_scored_by_cross_fitted_
     fit = transfer.fit(replace(training, options=OPTIONS.model_copy(update={"layers": "lower"})))
     assert fit.cross_fitted is not None
     assert fit.cross_fitted.shape == (len(training.val.inputs), 2)
+    assert fit.out_of_fold is not None
+    np.testing.assert_array_equal(fit.out_of_fold[len(training.train.inputs) :], fit.cross_fitted)
     own = predict(fit.model, training.val.inputs)
     assert (own.argmax(axis=1) == training.val_targets).mean() > 0.9
     assert np.abs(own - fit.cross_fitted).max() > 0.01

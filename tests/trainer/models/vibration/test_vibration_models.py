@@ -27,6 +27,7 @@ from trainer.models.vibration.network import balanced
 from trainer.statistics.metrics import auroc
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.publish import publish_run
+from trainer.workflow.worth_a_look import good_only_threshold
 
 RATE_HZ = 4000
 ORDERS = {"inner": 5.4, "outer": 3.6}
@@ -314,6 +315,27 @@ def test_a_strange_speed_in_validation_does_not_deafen_the_detector(fans: Datase
     assert set(experiment.test.verdicts) <= {"FAIL", "NO-VERDICT"}
     assert np.mean(experiment.test.scores > experiment.spec.scoring.threshold) > 0.7
     assert "after a baseline" in experiment.spec.scoring.chosen_by
+
+
+def test_a_knock_in_a_normal_recording_is_named_with_its_time(tmp_path: Path) -> None:
+    lines, rng = ["path,label,speed"], np.random.default_rng(6)
+    for n in range(8):
+        signal = np.concatenate([shaft_at(20, rng) for _ in range(6)])
+        if n == 7:
+            signal[820:880] += rng.normal(0, 0.5, (60, 1))  # 4.1 to 4.4 s
+        np.savez(tmp_path / f"{n}.npz", x=signal[:, 0])
+        lines.append(f"{n}.npz,normal,one")
+    dataset = written(tmp_path, lines, '"x"')
+    split = Split(dataset, np.arange(4), np.arange(4, 8), np.arange(4), "drawn")
+    shown = good_only_threshold(run_experiment(split, FitConfig(model="mahalanobis"), "shaft"))
+    assert shown is not None
+    assert shown.unit == "windows"
+    first = shown.extreme[0]
+    assert first.path == "7.npz"
+    assert first.starts_s is not None
+    assert first.starts_s < 4.4 < first.starts_s + 1.4
+    assert shown.without_extreme is not None
+    assert shown.without_extreme < shown.threshold
 
 
 def test_the_score_of_normal_is_small_against_planted_anomalies(

@@ -27,6 +27,7 @@ from trainer.report.sections.augmentations import augmentations
 from trainer.report.sections.budget import budget
 from trainer.report.sections.data import data, limits
 from trainer.report.sections.disturbances import disturbances, localisation
+from trainer.report.sections.label_doubts import label_doubts
 from trainer.report.sections.leakage import leakage
 from trainer.report.sections.process import gbm_reference, values
 from trainer.report.sections.ranking import ranking
@@ -50,7 +51,17 @@ def bare(run: FittedRun) -> FittedRun:
 
 @pytest.mark.parametrize(
     "section",
-    [results, thresholds, alarm_rule, budget, leakage, gbm_reference, disturbances, localisation],
+    [
+        results,
+        thresholds,
+        alarm_rule,
+        budget,
+        leakage,
+        label_doubts,
+        gbm_reference,
+        disturbances,
+        localisation,
+    ],
     ids=lambda section: section.__name__,
 )
 def test_a_section_without_figures_is_left_out(
@@ -108,6 +119,46 @@ def test_the_threshold_shows_counts_bounds_and_costs(run: FittedRun) -> None:
     assert "12.50" in shown
     assert "2000" in shown
     assert "Expected, not promised" in shown
+
+
+def test_the_threshold_without_the_most_extreme_good_parts_is_shown_beside_the_chosen_one(
+    run: FittedRun,
+) -> None:
+    shown = thresholds(run)
+    for text in ("chose 2 from 31 good parts", "+50.0%", "-25.0%", "score 4.25, rejected", "<img"):
+        assert text in shown
+    assert "has been replaced since" in shown, "the run's own threshold is another"
+
+
+def test_windows_of_recordings_are_named_with_their_times(run: FittedRun) -> None:
+    found = run.metrics.good_only
+    assert found is not None
+    window = found.extreme[0].model_copy(update={"path": "a.wav", "starts_s": 4.5})
+    again = found.model_copy(update={"unit": "windows", "extreme": [window], "left_out": 0})
+    metrics = run.metrics.model_copy(update={"good_only": again, "threshold_policy": None})
+    shown = thresholds(replace(run, metrics=metrics))
+    for text in ("<h2>Threshold</h2>", "31 good windows", "a.wav", "from 4.5 s"):
+        assert text in shown
+
+
+def test_labels_that_the_network_doubts_are_shown_as_doubts(run: FittedRun) -> None:
+    shown = label_doubts(run)
+    for text in ("2 of 500", "labelled ok", "looks like dent", "97.5%", "Look at them", "<img"):
+        assert text in shown
+    none = run.metrics.label_doubts
+    assert none is not None
+    none = none.model_copy(update={"doubted": 0, "surest": []})
+    shown = label_doubts(
+        replace(run, metrics=run.metrics.model_copy(update={"label_doubts": none}))
+    )
+    assert "none has a label that this network doubts" in shown
+    assert "<img" not in shown
+
+
+def test_the_largest_groups_of_copies_are_shown_as_pictures(run: FittedRun) -> None:
+    shown = leakage(run)
+    for text in ("Largest group: 7 copies, labels dent, ok", "and 6 more", "<img", "look which"):
+        assert text in shown
 
 
 def test_the_alarm_rule_is_shown_beside_each_reading_alone(run: FittedRun) -> None:
