@@ -101,7 +101,8 @@ def _file_faults(dataset: Dataset, index: int, payload: bytes) -> list[Fault]:
     try:
         what = checks[dataset.config.kind]()
     except InputError as error:
-        return [Fault(path, "unreadable", error.what)]
+        cure = f": {error.cure}" if error.cure else ""
+        return [Fault(path, "unreadable", error.what + cure)]
     kind: Kind = "signal" if dataset.config.vibration else "unreadable"
     return [Fault(path, kind, what)] if what else []
 

@@ -161,7 +161,7 @@ def _factor(path: Path, unit: str, full_scale_g: float | None) -> float:
 def _pick(content: Content, axis: str, path: Path) -> str:
     """The column of an axis. Of several that match a pattern, the only one that is a signal."""
     names = list(content.columns)
-    for name in (axis, axis.lstrip("# ")):  # a header in a comment once kept its # in the name
+    for name in (axis, axis.lstrip("#%/ ")):  # a header in a comment once kept its # in the name
         if name in content.columns:
             return name
     if axis.isascii() and axis.isdigit() and int(axis) < len(names):

@@ -102,6 +102,18 @@ def test_a_file_of_matlab_7_3_among_others_says_how_to_save_it(tmp_path: Path) -
     assert "MATLAB 7.3 (HDF5; save it with -v7)" in fault.what
 
 
+def test_a_recording_that_cannot_be_read_is_named_with_its_line_and_cure(tmp_path: Path) -> None:
+    for label, rows in (("ok", "1,2\n3,4\n"), ("worn", "1,2,5\n3,4\n")):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.csv").write_text("x,y\n" + rows)
+    (tmp_path / "dataset.toml").write_text(
+        'task = "vibration-class"\ngood = ["ok"]\n[vibration]\nrate_hz = 100\n'
+    )
+    (fault,) = inspect(tmp_path).faults
+    assert (fault.path, fault.kind) == ("worn/a.csv", "unreadable")
+    assert "line 1 names 2 columns, line 2 has 3 cells: give each column one name" in fault.what
+
+
 def test_a_missing_file_is_a_fault(plates: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(plates, tmp_path / "plates"))
     (root / "ok" / "00_0.png").unlink()
