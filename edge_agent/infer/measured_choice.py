@@ -40,6 +40,9 @@ FILE = "runtimes.json"
 LIMIT_S = 5.0
 """Of the whole measurement, once for a bundle: OpenVINO takes a second to compile a network."""
 
+TRIES = 3
+"""So many starts measure a bundle whose measurement is not done in time."""
+
 MOST = 64
 """Choices that are remembered; the oldest goes first."""
 
@@ -48,12 +51,20 @@ PROCESSOR_LINES = ("vendor_id", "cpu family", "model", "flags", "CPU ", "Feature
 
 
 class Remembered(Strict):
-    """What was measured of one bundle. setting: runtimes with versions, threads and processor."""
+    """What was measured of one bundle. setting: runtimes with versions, threads and processor.
+
+    tries: measurements in this setting, of which the last one counts.
+    """
 
     bundle_sha256: str
     setting: str
     chosen: str
     rows: list[Timed]
+    tries: int = Field(default=1, ge=1)
+
+    def is_done(self) -> bool:
+        """Whether another measurement would tell nothing new, or was tried often enough."""
+        return self.tries >= TRIES or not any(row.unfinished for row in self.rows)
 
 
 class RememberedChoices(Strict):
@@ -82,7 +93,7 @@ class MeasuredChoice:
             return AUTO
         setting, table = _setting(rivals, threads), self._read()
         known = next((one for one in table if one.bundle_sha256 == bundle.sha256), None)
-        if known is None or known.setting != setting:
+        if known is None or known.setting != setting or not known.is_done():
             known = self._measured(bundle, rivals, threads, setting, known)
             others = [one for one in table if one.bundle_sha256 != bundle.sha256]
             self._write([*others, known][-MOST:])
@@ -109,12 +120,15 @@ class MeasuredChoice:
         rows = self._rows(bundle, [one.name for one in rivals], threads)
         chosen = fastest(rows, known.chosen if known else "") or AUTO
         LOG.info("%s runs in %s: %s", bundle.title, chosen, words(rows))
-        return Remembered(bundle_sha256=bundle.sha256, setting=setting, chosen=chosen, rows=rows)
+        tries = known.tries + 1 if known and known.setting == setting else 1
+        return Remembered(
+            bundle_sha256=bundle.sha256, setting=setting, chosen=chosen, rows=rows, tries=tries
+        )
 
     def _rows(self, bundle: Bundle, names: list[str], threads: int) -> list[Timed]:
         """A row for each name; what the child did not come to is refused with the reason."""
         asked = json.dumps([names, threads]).encode() + b"\n" + archive_of(bundle)
-        child = start_child(self.command)
+        child, late = start_child(self.command), False
         try:
             out, _ = child.communicate(asked, self.limit_s)
             code = child.returncode
@@ -122,9 +136,11 @@ class MeasuredChoice:
         except subprocess.TimeoutExpired:
             child.kill()
             out, _ = child.communicate()
-            reason = f"was not measured within {self.limit_s:g} s"
+            reason, late = f"was not measured within {self.limit_s:g} s", True
         found = {row.name: row for row in map(_row, out.splitlines()) if row is not None}
-        return [found.get(name) or Timed(name=name, refused=reason) for name in names]
+        return [
+            found.get(name) or Timed(name=name, refused=reason, unfinished=late) for name in names
+        ]
 
     def _read(self) -> list[Remembered]:
         try:

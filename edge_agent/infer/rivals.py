@@ -36,13 +36,15 @@ class Timed(Strict):
     """One runtime on one bundle.
 
     ms: a run, the lower quartile. ratio: that over the preferred runtime's in the same seconds.
-    refused: why it may not judge; ms and ratio then say nothing.
+    refused: why it may not judge; ms and ratio then say nothing. unfinished: the time was over
+    before anything was found against it.
     """
 
     name: str
     ms: float = Field(default=0.0, ge=0)
     ratio: float = Field(default=1.0, ge=0)
     refused: str = ""
+    unfinished: bool = False
 
 
 def measure(
@@ -91,12 +93,15 @@ def fastest(rows: Sequence[Timed], before: str = "") -> str:
 
 def words(rows: Sequence[Timed]) -> str:
     """What was found, for a line of the log."""
-    return "; ".join(
-        f"{row.name} is refused: {row.refused}"
-        if row.refused
-        else f"{row.name} {row.ms:.3g} ms (ratio {row.ratio:.2f})"
-        for row in rows
-    )
+    return "; ".join(map(_said, rows))
+
+
+def _said(row: Timed) -> str:
+    if row.unfinished:
+        return f"{row.name} {row.refused}"
+    if row.refused:
+        return f"{row.name} is refused: {row.refused}"
+    return f"{row.name} {row.ms:.3g} ms (ratio {row.ratio:.2f})"
 
 
 def _proven(bundle: Bundle, driver: RuntimeDriver, threads: int) -> BundleInspector:

@@ -62,7 +62,22 @@ def test_a_measurement_that_crashes_or_hangs_leaves_the_preferred_runtime(
     choice.limit_s = 0.2
     choice.command = [sys.executable, "-c", "import time; time.sleep(60)"]
     assert choice.runtime_for(bundle, 2) == "auto"
-    assert choice.told(bundle).count("was not measured within 0.2 s") == 2
+    late = "was not measured within 0.2 s"
+    assert choice.told(bundle) == f"litert {late}; tflite_runtime {late}"
+
+
+def test_a_measurement_that_was_late_is_tried_again_at_two_more_starts(
+    bundle: Bundle, choice: MeasuredChoice, caplog: pytest.LogCaptureFixture
+) -> None:
+    choice.limit_s = 0.05
+    choice.command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+    with caplog.at_level(logging.INFO, "lineside.infer"):
+        for _ in range(5):
+            assert choice.runtime_for(bundle, 1) == "auto"
+    assert len([one for one in caplog.records if "runs in" in one.message]) == 3
+    choice.command = ["true"]
+    choice.runtime_for(bundle, 2)
+    assert "fails (exit code 0)" in choice.told(bundle), "another setting begins again"
 
 
 def test_what_was_measured_before_a_crash_counts(bundle: Bundle, choice: MeasuredChoice) -> None:
