@@ -57,7 +57,11 @@ def choose(trial: LightTrial, *, usual: bool) -> bool:
 def sentence(trial: LightTrial, *, chosen: bool, usual: bool) -> str:
     """For the log and the report."""
     what = "standardised" if chosen else "not standardised"
-    why = "as usual: neither is clearly better" if chosen == usual else "which is clearly better"
+    why = (
+        "as usual: the other is not clearly better"
+        if chosen == usual
+        else "which is clearly better"
+    )
     text = (
         f"pictures are {what}, {why} on {trial.parts} training parts as taken and with 10 % more "
         f"and less light ({trial.merit}: {trial.standardised:.1%} standardised, {trial.plain:.1%} "

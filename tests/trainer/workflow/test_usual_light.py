@@ -52,7 +52,7 @@ def test_the_sentence_says_what_was_chosen_and_by_which_figures() -> None:
     assert "84.0% standardised, 36.0% as they are" in other
     assert "scores of good parts by 0.50 and 5.80 of their standard deviation" in other
     stays = sentence(trial(0.36, 0.38, 0.04), chosen=False, usual=False)
-    assert stays.startswith("pictures are not standardised, as usual: neither is clearly better")
+    assert stays.startswith("pictures are not standardised, as usual: the other is not")
 
 
 def test_the_default_of_a_trial_is_what_the_model_does_without_one(plates: Path) -> None:
