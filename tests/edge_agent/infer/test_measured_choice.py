@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,16 @@ def test_a_remembered_runtime_that_fails_gives_way_and_is_measured_again(
     assert loaded.parity is not None
     assert "does not run in tflite_runtime any more: " in caplog.text
     assert json.loads(choice.path.read_text())["choices"] == []
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is absent")
+def test_what_is_installed_is_measured_and_one_that_agrees_is_loaded(
+    tmp_path: Path, bundle: Bundle
+) -> None:
+    installed = MeasuredChoice(tmp_path / "runtimes.json", 120)
+    loaded = load_fastest(bundle, installed, runtime="auto", threads=1, trials=Trials())
+    assert loaded.parity is not None
+    (kept,) = json.loads(installed.path.read_text())["choices"]
+    rows = {row["name"]: row for row in kept["rows"]}
+    assert {"litert", "openvino", "openvino_float"} <= set(rows)
+    assert (loaded.runtime.name, rows[kept["chosen"]]["refused"]) == (kept["chosen"], "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -86,6 +88,25 @@ def test_the_thread_that_calls_may_still_run_on_every_core(opened: Runtime) -> N
     before = os.sched_getaffinity(0)
     opened.invoke([np.zeros(opened.inputs[0].shape, np.uint8)])
     assert os.sched_getaffinity(0) == before
+
+
+@NEEDS_OPENVINO
+def test_it_calls_nobody() -> None:
+    """Its package brings one that sends how it is used; a station loads and runs models only."""
+    program = f"""
+import pathlib, sys
+import numpy as np
+calls = []
+network = ("socket.connect", "socket.getaddrinfo", "urllib.Request", "subprocess.Popen")
+sys.addaudithook(lambda event, _: calls.append(event) if event in network else None)
+from edge_agent.infer.runtimes import openvino_float
+runtime = openvino_float.load(pathlib.Path({str(MODELS / "brightness.tflite")!r}).read_bytes(), 1)
+runtime.invoke([np.zeros(runtime.inputs[0].shape, np.uint8)])
+runtime.close()
+print(calls)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
 
 
 @NEEDS_OPENVINO
