@@ -64,6 +64,7 @@ def measure(case: Case, root: Path, arguments: argparse.Namespace) -> list[Row]:
             backbone=arguments.backbone,
             seed=arguments.seed,
             image=image,
+            options=dict(case.options),
         )
         if arguments.quick:
             small = image.model_copy(update={"size_px": 64})

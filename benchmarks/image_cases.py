@@ -23,9 +23,11 @@ from benchmarks.image_splits import (
     good_ones_as_given,
 )
 from benchmarks.rows import Row
+from benchmarks.twin_backgrounds import write_other, write_plain
 from benchmarks.twin_small_flaws import write_twin
 from edge_agent.contracts.image.alignment import Alignment, find_pose, move
 from edge_agent.contracts.run_folder.metrics import Metric
+from trainer.config.fit import Scalar
 from trainer.data.image.masks import as_picture
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset
@@ -40,7 +42,8 @@ MASK_PX = 80
 class Case:
     """One benchmark. reach, floor: figure -> value meant to be reached, known to be possible;
     standardise: whether all pictures are brought to the same grey levels, or as the model wants;
-    make: what writes the set into a folder, where it does not lie in DATA_DIR.
+    make: what writes the set into a folder, where it does not lie in DATA_DIR; options: those of
+    the model that differ from its default.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Case:
     detects: bool = False
     standardise: bool | None = None
     make: Callable[[Path], object] | None = None
+    options: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -330,6 +334,39 @@ CASES = (
         {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, "pixel_auroc": 0.95, **AT_ITS_OWN},
         detects=True,
         make=write_twin,
+    ),
+    Case(
+        "twin_tables_plain",
+        "",
+        "patchcore",
+        good_ones_as_given,
+        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+        detects=True,
+        standardise=False,
+        make=write_plain,
+        options={"foreground": "on"},
+    ),
+    Case(
+        "twin_tables_other",
+        "",
+        "patchcore",
+        good_ones_as_given,
+        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+        detects=True,
+        standardise=False,
+        make=write_other,
+        options={"foreground": "on"},
+    ),
+    Case(
+        "twin_tables_other_everywhere",
+        "",
+        "patchcore",
+        good_ones_as_given,
+        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+        detects=True,
+        standardise=False,
+        make=write_other,
+        options={"foreground": "off"},
     ),
     Case(
         "twin_lots",

@@ -28,6 +28,7 @@ Heat = NDArray[np.float32]
 """float32 (H, W), 0 to 1, as large as the network's input."""
 
 STRENGTH = 0.55
+BLUE = (20.0, 60.0, 255.0)
 SMOOTH = 48
 """A map is smoothed by this part of its longer side, so that a single cell can be seen."""
 
@@ -62,6 +63,21 @@ def overlay(picture: Tensor, heat: Heat, side_px: int = 256) -> Tensor:
     colours = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
     weight = STRENGTH * np.sqrt(np.clip(level, 0, 1))
     return np.clip(below * (1 - weight) + colours * weight, 0, 255).astype(np.uint8)
+
+
+def left_out(pictures: Tensor, shown: Heat, side_px: int = 256) -> Tensor:
+    """The mean of pictures (N, H, W, C), blue where nothing is scored: uint8 (side, side', 3) RGB.
+
+    shown: (G, G), the share of the pictures in which a place is scored.
+    """
+    mean = pictures.astype(np.float32).mean(axis=0)
+    three = np.repeat(mean, 3, axis=2) if mean.shape[2] == 1 else mean
+    grown = (round(side_px * mean.shape[1] / mean.shape[0]), side_px)
+    below = cv2.resize(three, grown, interpolation=cv2.INTER_LINEAR)
+    outside = 1 - cv2.resize(shown, grown, interpolation=cv2.INTER_NEAREST)[:, :, None]
+    weight = STRENGTH * outside
+    mixed = below * (1 - weight) + np.array(BLUE) * weight
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
 def sanity(network: keras.Model, spec: ModelSpec, pictures: Tensor, seed: int = 0) -> float:

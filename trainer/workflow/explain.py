@@ -22,7 +22,8 @@ from edge_agent.contracts.run_folder.files import damaged
 from edge_agent.contracts.run_folder.saliency import Overlay, Saliency
 from edge_agent.contracts.run_folder.write import write_saliency
 from trainer.evaluation.mistakes import MISTAKES, rank_mistakes
-from trainer.evaluation.saliency import heat_of, overlay, sanity
+from trainer.evaluation.saliency import heat_of, left_out, overlay, sanity
+from trainer.models.image.foreground import foreground_model
 from trainer.run_folder.run import FittedRun
 from trainer.training.predict import predict
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(files.EXPLAINED).parent
 MOST_FOR_REPORT = 8
+FOREGROUND, MOST_FOR_FOREGROUND = "foreground.png", 32
 PICTURES_FOR_SANITY = 4
 
 
@@ -98,8 +100,25 @@ def explain_for_report(run: FittedRun, network: keras.Model | None = None) -> fl
         overlays.append(Overlay(overlay=name, path=one.path, label=one.label, verdict=one.verdict))
     chosen = np.stack([held_out.of(row)[0] for row in rows[:PICTURES_FOR_SANITY]])
     agreement = sanity(network, run.spec, chosen)
-    write_saliency(run.path, Saliency(sanity=round(agreement, 4), pictures=overlays))
+    foreground = _write_foreground(run, network)
+    maps = Saliency(sanity=round(agreement, 4), pictures=overlays, foreground=foreground)
+    write_saliency(run.path, maps)
     return agreement
+
+
+def _write_foreground(run: FittedRun, network: keras.Model) -> str:
+    """Where a detector scores, over the mean good part; the file's name, "" where it has none."""
+    where = foreground_model(network)
+    held_out = run.held_out
+    good = [row.label in run.spec.good for row in run.predictions]
+    pictures = held_out.inputs[np.array(good)[held_out.row]][:MOST_FOR_FOREGROUND]
+    if where is None or not len(pictures):
+        return ""
+    shown = np.concatenate(
+        [where.predict_on_batch(one[None].astype(np.float32)) for one in pictures]
+    )
+    _write_picture(run.path / FOLDER / FOREGROUND, left_out(pictures, shown.mean(axis=0)[..., 0]))
+    return FOREGROUND
 
 
 def worst_tile(network: keras.Model, spec: ModelSpec, tiles: Tensor) -> Tensor:

@@ -16,8 +16,12 @@ class Overlay(BaseModel):
 
 
 class Saliency(BaseModel):
-    """sanity: rank correlation with the maps of a network with random weights (1: the same)."""
+    """sanity: rank correlation with the maps of a network with random weights (1: the same);
+    foreground: the file in explained/ that shows where a detector scores, "" where it scores
+    everywhere.
+    """
 
     model_config = ConfigDict(frozen=True)
     sanity: float
     pictures: list[Overlay]
+    foreground: str = ""

@@ -13,7 +13,7 @@ from edge_agent.contracts.image.input import ImageInput, Tiling
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.__main__ import main
-from trainer.evaluation.saliency import heat_of, overlay, sanity
+from trainer.evaluation.saliency import heat_of, left_out, overlay, sanity
 from trainer.workflow.explain import overlay_files, worst_tile
 
 SPEC = ModelSpec(
@@ -55,6 +55,16 @@ def test_the_map_is_strongest_on_the_evidence() -> None:
     heat[18:28, 2:12] = 0
     assert inside > 0.8
     assert heat.max() < 0.2
+
+
+def test_what_is_not_scored_is_blue_over_the_mean_part() -> None:
+    pictures = np.stack([spotted(), np.full((32, 32, 3), 60, np.uint8)])
+    shown = np.ones((4, 4), np.float32)
+    shown[:, 3] = 0
+    drawn = left_out(pictures, shown, 32)
+    np.testing.assert_allclose(drawn[:, :24], pictures[:, :, :24].mean(axis=0), atol=1)
+    assert (drawn[:, 24:, 2] > 120).all()
+    assert (drawn[:, 24:, 0] < 60).all()
 
 
 def two_level_network(looks: int = 1):

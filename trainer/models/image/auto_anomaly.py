@@ -25,11 +25,12 @@ from trainer.models.image.aspect import median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
 from trainer.models.image.feature_maps import detector_spec
 from trainer.models.image.flaws_found import MERIT_NAME, Spoil, all_kinds, flaws_found
+from trainer.models.image.foreground import ForegroundChoice
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
 from trainer.models.image.small_flaws import small_flaws
 from trainer.models.layers.work import work_of
-from trainer.training.api import Architecture, Fitted, Look, NoOptions, Training
+from trainer.training.api import Architecture, Fitted, Look, ModelOptions, Training
 
 if TYPE_CHECKING:
     import keras
@@ -37,10 +38,16 @@ if TYPE_CHECKING:
 LARGE_PX = 512
 
 
+class AutoAnomalyOptions(ModelOptions):
+    """[options] of `auto-anomaly`: those that all candidates share."""
+
+    foreground: ForegroundChoice = "off"
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A detector. build: its graph, untrained; learn: fits it on the training inputs alone;
-    without_head: its default options without the synthetic defect head.
+    without_head: its default options without the synthetic defect head, scoring everywhere.
     """
 
     name: str
@@ -51,7 +58,13 @@ class Candidate:
 
 
 CANDIDATES = (
-    Candidate("padim", padim.build, padim.learn, PadimOptions(), PadimOptions(synthetic_share=0)),
+    Candidate(
+        "padim",
+        padim.build,
+        padim.learn,
+        PadimOptions(),
+        PadimOptions(synthetic_share=0),
+    ),
     Candidate(
         "patchcore",
         patchcore.build,
@@ -86,13 +99,13 @@ class Ranking:
         )
 
 
-def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
+def spec_of(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> ImageInput:
     """A square of 320 px, standardised."""
     del split, options
     return detector_spec(config, padim.SIZE_PX)
 
 
-def usual_looks(split: Split, config: FitConfig, options: NoOptions) -> Sequence[Look]:
+def usual_looks(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> Sequence[Look]:
     """The usual size, and LARGE_PX where the pictures' short side has half as many pixels again as
     the usual size; a size that is configured stays.
     """
@@ -115,13 +128,15 @@ def _look(config: FitConfig, size_px: int) -> Look:
     return Look(config.model_copy(update={"image": image}), f"{size_px} px")
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: NoOptions) -> keras.Model:
+def build(
+    spec: InputSpec, labels: int, config: FitConfig, options: AutoAnomalyOptions
+) -> keras.Model:
     """The first candidate's graph, untrained."""
     del options
     return padim.build(spec, labels, config, PadimOptions())
 
 
-def fit(training: Training) -> Fitted:
+def fit(training: Training[Any]) -> Fitted:
     """Rank the candidates and fit the chosen one on all good parts."""
     within = candidates_within(training.spec, training.config)
     rankings = [rank(candidate, training) for candidate in within]
@@ -129,7 +144,9 @@ def fit(training: Training) -> Fitted:
     notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in notes:
         training.progress.say(sentence)
-    fitted = fit_on_all(replace(training, options=best.defaults), best.learn)
+    asked = {"foreground": training.options.foreground}
+    chosen = replace(training, options=best.defaults.model_copy(update=asked))
+    fitted = fit_on_all(chosen, best.learn)
     return replace(fitted, notes=(*fitted.notes, *notes))
 
 
@@ -143,7 +160,7 @@ def most_found(rankings: Sequence[Ranking]) -> Candidate:
     return best.candidate if best.recall > usual.recall + noise else usual.candidate
 
 
-def merits(training: Training, several: Sequence[NoOptions]) -> Sequence[float]:
+def merits(training: Training[Any], several: Sequence[AutoAnomalyOptions]) -> Sequence[float]:
     """The small synthetic flaws that the first candidate finds at 1 % false rejects, the same for
     all: only the size of the input differs.
     """
@@ -170,9 +187,14 @@ def candidates_of(name: str, spec: InputSpec, config: FitConfig) -> Sequence[Can
     return own or candidates_within(spec, config)
 
 
-def rank(candidate: Candidate, training: Training, spoil: Spoil = all_kinds) -> Ranking:
-    """Fit one candidate on training parts without the head, and score synthetic defects."""
-    judged = flaws_found(candidate.learn, training, candidate.without_head, candidate.name, spoil)
+def rank(candidate: Candidate, training: Training[Any], spoil: Spoil = all_kinds) -> Ranking:
+    """Fit one candidate on training parts without the head, and score synthetic defects. Places
+    without a part are left out only where that was asked for: the chosen one compares it later.
+    """
+    options = candidate.without_head
+    if getattr(training.options, "foreground", "off") == "on":
+        options = options.model_copy(update={"foreground": "on"})
+    judged = flaws_found(candidate.learn, training, options, candidate.name, spoil)
     return Ranking(candidate, judged.auroc, judged.recall, judged.defects)
 
 
@@ -193,5 +215,5 @@ ARCHITECTURE = Architecture(
     largest_px=largest_px,
     merits=merits,
     merit_name=MERIT_NAME,
-    options=NoOptions,
+    options=AutoAnomalyOptions,
 )

@@ -38,8 +38,17 @@ from trainer.models.image.feature_maps import (
     random_projection,
 )
 from trainer.models.image.flaws_found import MERIT_NAME, merits_of
+from trainer.models.image.foreground import (
+    ForegroundChoice,
+    foreground_of,
+    masked_heat,
+    seen_at,
+    set_floor,
+    set_ground,
+)
+from trainer.models.image.foreground_choice import Probe, choose_foreground
 from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
-from trainer.models.image.score_fusion import fit_scorers
+from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.models.image.whole_picture import (
     fit_whole,
@@ -76,6 +85,7 @@ class PadimOptions(ModelOptions):
     dimensions: int = Field(default=80, ge=4, le=128, description="features kept of each cell")
     block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
     synthetic_share: SyntheticShare = 0.2
+    foreground: ForegroundChoice = "off"
 
     def shares(self) -> list[float]:
         """The share of positions, of the whole picture, and of the defect head where it has one, in
@@ -106,15 +116,21 @@ def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInpu
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
-    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty."""
+    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty.
+
+    It has a foreground where that is `on`.
+    """
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
-    cells, whole = _feature_layer(backbone.shapes, options.dimensions)(backbone.taps)
+    with_part = options.foreground == "on"
+    layer = _feature_layer(backbone.shapes, options.dimensions, with_part=with_part)
+    cells, whole, *seen = layer(backbone.taps)
     side = cells.shape[1]
     heats = [_distance(cells, options.block), whole_heat(whole, side)]
     if options.synthetic_share:
         heats.append(defect_head.head_heat(backbone, side))
-    return backbone.scored(mean_heat(heats, are_squares=False), "padim")
+    heat = mean_heat(heats, are_squares=False)
+    return backbone.scored(masked_heat(heat, seen[0]) if seen else heat, "padim")
 
 
 def fit(training: Training[PadimOptions]) -> Fitted:
@@ -126,22 +142,15 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
     """The same from the training inputs alone, without a threshold."""
 
     seed_everything(training.config.seed)
-    options = training.options
-    network = build(training.spec, 1, training.config, options)
-    _set_projection(network, training.config.seed)
-
-    def fit_places(rounding: float) -> FitScorer:
-        return lambda seen: fit_gaussians(seen, options.block, rounding).heat
-
+    options, block = training.options, training.options.block
+    fits = [lambda rounding: _fit_places(block, rounding), fit_whole_by_rounding]
+    chosen = choose_foreground(training, options.foreground, TAPS, _probe(training, fits))
+    options = options.model_copy(update={"foreground": "on" if chosen.ground else "off"})
+    network = _with_projection(training, options)
+    if chosen.ground:
+        set_ground(network, chosen.ground)
     shares, share = options.shares(), options.synthetic_share
-    fits = [fit_places, fit_whole_by_rounding]
-    fitted = fit_scorers(
-        training,
-        network,
-        fits,
-        lambda heats: weighted(heats, shares, are_squares=False),
-        with_head=share > 0,
-    )
+    fitted = fit_scorers(training, network, fits, _joined(shares), with_head=share > 0)
     scales, (places, whole) = fitted.scales, fitted.cells
     gaussians = fit_gaussians(places, options.block, fitted.rounding[0])
     _set_gaussians(network, gaussians, scales[0])
@@ -149,8 +158,10 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
     if fitted.defect_head:
         defect_head.set_head(network, fitted.defect_head, scales[-1])
     set_mean(network, shares, fitted.fused)
+    if chosen.ground:
+        set_floor(network, fitted.floor)
     note = f"{fitted.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
-    return FittedDetector(network, fitted.cross_fitted, (note,))
+    return FittedDetector(network, fitted.cross_fitted, (note, *chosen.notes))
 
 
 def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians:
@@ -169,8 +180,27 @@ def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians
     return Gaussians(mean, np.linalg.cholesky(inverse).astype(np.float32))
 
 
-def _feature_layer(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Model:
-    """Taps -> mixed features of cells of 32 px, and those of the whole picture."""
+def _fit_places(block: int, rounding: float) -> FitScorer:
+    return lambda seen: fit_gaussians(seen, block, rounding).heat
+
+
+def _joined(shares: Sequence[float]) -> Join:
+    return lambda heats: weighted(heats, shares, are_squares=False)
+
+
+def _probe(training: Training[PadimOptions], fits: Sequence[FitByRounding]) -> Probe:
+    """The same detector without the synthetic defect head and with a foreground."""
+    plain = training.options.model_copy(update={"synthetic_share": 0.0, "foreground": "on"})
+    scorers = [fit(0.0) for fit in fits]
+    return Probe(lambda: _with_projection(training, plain), scorers, _joined(plain.shares()))
+
+
+def _feature_layer(
+    taps: Sequence[tuple[int, ...]], dimensions: int, *, with_part: bool
+) -> keras.Model:
+    """Taps -> mixed features of cells of 32 px, and those of the whole picture; with_part: where
+    the part is seen, of which those of the whole picture then are.
+    """
     import keras
     from keras import layers
 
@@ -180,7 +210,9 @@ def _feature_layer(taps: Sequence[tuple[int, ...]], dimensions: int) -> keras.Mo
         on_one_grid(own)
     )
     fine = layers.AveragePooling2D(2, name=f"{FLOAT_PREFIX}fine")(mixed)
-    return keras.Model(given, [fine, whole_features(own)], name=FEATURES)
+    part = [foreground_of(own)] if with_part else []
+    seen = [seen_at(one, fine.shape[1]) for one in part]
+    return keras.Model(given, [fine, whole_features(own, *part), *seen], name=FEATURES)
 
 
 def _distance(cells: keras.KerasTensor, block: int) -> keras.KerasTensor:
@@ -217,6 +249,12 @@ def _halves(count: int) -> dict[str, tuple[int, int]]:
     """
     half = count // 2
     return {"first": (half, 0), "last": (count - half, half)}
+
+
+def _with_projection(training: Training[PadimOptions], options: PadimOptions) -> keras.Model:
+    network = build(training.spec, 1, training.config, options)
+    _set_projection(network, training.config.seed)
+    return network
 
 
 def _set_projection(network: keras.Model, seed: int) -> None:

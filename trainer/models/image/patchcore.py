@@ -41,6 +41,15 @@ from trainer.models.image.feature_maps import (
     random_projection,
 )
 from trainer.models.image.flaws_found import MERIT_NAME, merits_of
+from trainer.models.image.foreground import (
+    ForegroundChoice,
+    foreground_of,
+    masked_heat,
+    seen_at,
+    set_floor,
+    set_ground,
+)
+from trainer.models.image.foreground_choice import Probe, choose_foreground
 from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
 from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
@@ -84,6 +93,7 @@ class PatchcoreOptions(ModelOptions):
         default=1024, ge=16, le=4096, description="good cells remembered, and half as many windows"
     )
     synthetic_share: SyntheticShare = 0.3
+    foreground: ForegroundChoice = "off"
 
     def shares(self) -> list[float]:
         """The share of the memories, of the whole picture, and of the defect head where it has one,
@@ -119,19 +129,25 @@ def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> Image
 def build(
     spec: InputSpec, labels: int, config: FitConfig, options: PatchcoreOptions
 ) -> keras.Model:
-    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty."""
+    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty.
+
+    It has a foreground where that is `on`.
+    """
     from keras import layers
 
     del labels
     backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
-    *features, whole = _feature_layer(backbone.shapes)(backbone.taps)
+    layer = _feature_layer(backbone.shapes, with_part=options.foreground == "on")
+    outputs, count = layer(backbone.taps), len(SCORERS)
+    features, whole, seen = outputs[:count], outputs[count], outputs[count + 1 :]
     named = zip(features, SCORERS, options.counts(), strict=True)
     near = [_distance(one, options.dimensions, count, name) for one, name, count in named]
     larger = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(near)
     heats = [larger, whole_picture.whole_heat(whole, larger.shape[1])]
     if options.synthetic_share:
         heats.append(defect_head.head_heat(backbone, larger.shape[1]))
-    return backbone.scored(mean_heat(heats, are_squares=True), "patchcore")
+    heat = mean_heat(heats, are_squares=True)
+    return backbone.scored(masked_heat(heat, seen[0]) if seen else heat, "patchcore")
 
 
 def fit(training: Training[PatchcoreOptions]) -> Fitted:
@@ -144,9 +160,13 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
 
     seed_everything(training.config.seed)
     options, seed = training.options, training.config.seed
-    network = build(training.spec, 1, training.config, options)
     fits = [_fit_by_rounding(options.dimensions, count, seed) for count in options.counts()]
     fits.append(whole_picture.fit_whole_by_rounding)
+    chosen = choose_foreground(training, options.foreground, TAPS, _probe(training))
+    options = options.model_copy(update={"foreground": "on" if chosen.ground else "off"})
+    network = build(training.spec, 1, training.config, options)
+    if chosen.ground:
+        set_ground(network, chosen.ground)
     shares, with_head = options.shares(), options.synthetic_share > 0
     fitted = fit_scorers(training, network, fits, joined(shares), with_head=with_head)
     *remembered, whole = fitted.cells
@@ -159,8 +179,10 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     if fitted.defect_head:
         defect_head.set_head(network, fitted.defect_head, fitted.scales[-1])
     set_mean(network, shares, fitted.fused)
+    if chosen.ground:
+        set_floor(network, fitted.floor)
     note = f"{fitted.note()}, {sum(options.counts())} patches remembered"
-    return FittedDetector(network, fitted.cross_fitted, (note,))
+    return FittedDetector(network, fitted.cross_fitted, (note, *chosen.notes))
 
 
 def joined(shares: Sequence[float]) -> Join:
@@ -233,9 +255,25 @@ def _fit_by_rounding(dimensions: int, count: int, seed: int) -> FitByRounding:
     return lambda rounding: fit_scorer
 
 
-def _feature_layer(taps: Sequence[tuple[int, ...]]) -> keras.Model:
+def _probe(training: Training[PatchcoreOptions]) -> Probe:
+    """The same detector without the synthetic defect head, with a quarter of the memory and with a
+    foreground.
+    """
+    plain = training.options.model_copy(update={"synthetic_share": 0.0, "foreground": "on"})
+    seed = training.config.seed
+    fits = [
+        _fit_by_rounding(plain.dimensions, max(16, count // 4), seed)(0.0)
+        for count in plain.counts()
+    ]
+    fits.append(whole_picture.fit_whole_by_rounding(0.0))
+    return Probe(
+        lambda: build(training.spec, 1, training.config, plain), fits, joined(plain.shares())
+    )
+
+
+def _feature_layer(taps: Sequence[tuple[int, ...]], *, with_part: bool) -> keras.Model:
     """Taps -> their features in cells of 16 px, the means of windows around these, and those of the
-    whole picture.
+    whole picture; with_part: where the part is seen, of which those of the whole picture then are.
     """
     import keras
     from keras import layers
@@ -244,7 +282,9 @@ def _feature_layer(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     own = defect_head.own_taps(given, TAPS)
     cells = on_one_grid([own[0], own[-1]])
     around = layers.AveragePooling2D(WINDOW, 1, padding="same", name=f"{FLOAT_PREFIX}around")(cells)
-    features = [cells, around, whole_picture.whole_features(own)]
+    part = [foreground_of(own)] if with_part else []
+    seen = [seen_at(one, cells.shape[1]) for one in part]
+    features = [cells, around, whole_picture.whole_features(own, *part), *seen]
     return keras.Model(given, features, name=FEATURES)
 
 

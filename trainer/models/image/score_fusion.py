@@ -15,6 +15,7 @@ import numpy as np
 
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
 from trainer.models.image.feature_maps import Floats, Scale, scale_of
+from trainer.models.image.foreground import masked
 from trainer.models.image.symmetry import symmetric_copies
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import FeatureReader
@@ -39,8 +40,8 @@ class FittedScorers:
 
     cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
     them; scales: of each scorer; fused: of their fused heat; cross_fitted: as in FittedDetector;
-    defect_head: the weights of the synthetic defect head, which is the last scorer, or None without
-    one.
+    floor: the scaled heat of places without a part; defect_head: the weights of the synthetic
+    defect head, which is the last scorer, or None without one.
     """
 
     cells: list[Floats]
@@ -49,6 +50,7 @@ class FittedScorers:
     fused: Scale
     cross_fitted: Floats
     copies: int
+    floor: float = 0.0
     defect_head: Weights | None = None
 
     def note(self) -> str:
@@ -68,11 +70,12 @@ def fit_scorers(
 ) -> FittedScorers:
     """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
 
-    scorers: one for each output of that layer, in its order; with_head: whether the synthetic
-    defect head is the last scorer.
+    scorers: one for each output of that layer, in its order; one more output is the foreground;
+    with_head: whether the synthetic defect head is the last scorer.
     """
     reader = FeatureReader(network, training)
     cells = reader.read_both(training.train.inputs, "good parts")
+    cells, foreground = cells[: len(scorers)], cells[len(scorers) :]
     rounding = [rounding_of(one) for one in cells]
     fits = [by_rounding(noise) for by_rounding, noise in zip(scorers, rounding, strict=True)]
     copies = symmetric_copies(training, reader, cells, fits)
@@ -83,10 +86,19 @@ def fit_scorers(
     side = network.output_shape[1][1]
     head = fit_head_on_defects(training, reader, side) if with_head else None
     heats += [head.heat] if head else []
-    scales, fused, cross_fitted = joined_scales(heats, join)
+    fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
     weights = head.weights if head else None
-    return FittedScorers(known, rounding, scales, fused, cross_fitted, len(copies.of), weights)
+    return FittedScorers(
+        known,
+        rounding,
+        fusion.scales,
+        fusion.fused,
+        fusion.scores,
+        len(copies.of),
+        fusion.floor,
+        weights,
+    )
 
 
 def rounding_of(cells: Floats) -> float:
@@ -95,18 +107,50 @@ def rounding_of(cells: Floats) -> float:
     return float(np.mean(np.square(plain - rounded)))
 
 
-def joined_scales(heats: Sequence[Floats], join: Join) -> tuple[list[Scale], Scale, Floats]:
-    """Return the scale of each scorer's heat, that of the fused heat, and its scores (N,).
+@dataclass(frozen=True)
+class Fusion:
+    """scales: of each scorer's heat; fused: of their fused heat; scores: (N,); floor: the scaled
+    heat of places without a part, which is the least of all parts.
+    """
 
-    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each scorer.
+    scales: list[Scale]
+    fused: Scale
+    scores: Floats
+    floor: float
+
+    def scores_of(self, heats: Sequence[Floats], join: Join, seen: Floats | None) -> Floats:
+        """The scores (M,) of other parts' heat by the same scales."""
+        gain, lift = self.fused
+        together = joined_heat(heats, self.scales, join) * gain + lift
+        shown = together if seen is None else masked(together, seen, self.floor)
+        return np.asarray(shown.max(axis=(1, 2)), np.float32)
+
+
+def joined_scales(heats: Sequence[Floats], join: Join, seen: Floats | None = None) -> Fusion:
+    """Return the scale of each scorer's heat, that of the fused heat, and its scores.
+
+    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each scorer; seen: (N, G, G) from 0, where there is
+    no part, to 1, or None where all is part.
     The scorers are first matched by the median and the STEADY quantile of their maxima; then the
     maximum of the fused heat is scaled by its median and its RARE quantile.
     """
-    alike = [scale_of(heat.max(axis=(1, 2)), STEADY) for heat in heats]
-    pairs = zip(heats, alike, strict=True)
-    scaled = np.broadcast_arrays(*[heat * gain + lift for heat, (gain, lift) in pairs])
-    together = join(np.stack(scaled))
-    peaks = together.max(axis=(1, 2))
+    scales = [scale_of(_shown(heat, seen).max(axis=(1, 2)), STEADY) for heat in heats]
+    together = joined_heat(heats, scales, join)
+    floor = float(together.min())
+    peaks = _shown(together, seen).max(axis=(1, 2))
     gain, lift = scale_of(peaks)
     scores = (peaks * gain + lift).astype(np.float32)
-    return alike, (gain, lift), scores
+    return Fusion(scales, (gain, lift), scores, floor * gain + lift)
+
+
+def joined_heat(heats: Sequence[Floats], scales: Sequence[Scale], join: Join) -> Floats:
+    """The fused heat (N, G, G) of the scaled heat of each scorer."""
+    pairs = zip(heats, scales, strict=True)
+    return join(np.stack(np.broadcast_arrays(*[heat * by + lift for heat, (by, lift) in pairs])))
+
+
+def _shown(heat: Floats, seen: Floats | None) -> Floats:
+    """Heat of places as cold as the coldest where there is no part; that of a picture stays."""
+    if seen is None or heat.shape[1:] != seen.shape[1:]:
+        return heat
+    return masked(heat, seen, float(heat.min()))

@@ -51,7 +51,8 @@ def symmetric_copies(
     chosen = [rng.permutation(len(inputs))[:most] for _ in names]
     pairs = zip(names, chosen, strict=True)
     turned = np.concatenate([SYMMETRIES[name](inputs[which]) for name, which in pairs])
-    return Copies(np.concatenate(chosen), reader.read_both(turned, "turned copies"))
+    features = reader.read_both(turned, "turned copies")
+    return Copies(np.concatenate(chosen), features[: len(scorers)])
 
 
 def find_symmetries(
@@ -68,7 +69,8 @@ def find_symmetries(
     names = []
     for name, turn in SYMMETRIES.items():
         features = reader.read_float(turn(training.train.inputs[indices]), f"good parts {name}")
-        turned = [_peaks(scorer(one)) for scorer, one in zip(fitted, features, strict=True)]
+        pairs = zip(fitted, features[: len(fitted)], strict=True)
+        turned = [_peaks(scorer(one)) for scorer, one in pairs]
         if all(_separation(*pair) <= MOST_SEPARATION for pair in zip(plain, turned, strict=True)):
             names.append(name)
     return names

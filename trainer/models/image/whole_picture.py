@@ -26,6 +26,9 @@ TAPS = ("block_5_add", "block_9_add", "block_12_add")
 LEAST_SPREAD = 1e-4
 """Added to the standard deviation of each feature over good parts."""
 
+LEAST_PART = 1e-3
+"""Added to the share of a picture that is part: the mean over none of it is 0."""
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -63,10 +66,14 @@ def fit_whole_by_rounding(rounding: float) -> FitScorer:
     return lambda seen: fit_whole(seen).heat
 
 
-def whole_features(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+def whole_features(
+    taps: Sequence[keras.KerasTensor], foreground: keras.KerasTensor | None = None
+) -> keras.KerasTensor:
     """Means of all channels over all positions, and half their mean absolute deviations there:
-    (N, 1, 1, C).
+    (N, 1, 1, C); foreground: (N, G, G, 1), how much each position counts, 0 to 1.
     """
+    if foreground is not None:
+        return _part_features(taps, foreground)
     from keras import layers
 
     features = []
@@ -77,6 +84,26 @@ def whole_features(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         above = layers.ReLU(name=f"{name}_above")(away)
         # As much lies above a mean as below it: half the absolute deviation, without a root.
         spread = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_spread")(above)
+        features += [mean, spread]
+    return layers.Concatenate(name=f"{FLOAT_PREFIX}whole_features")(features)
+
+
+def _part_features(
+    taps: Sequence[keras.KerasTensor], foreground: keras.KerasTensor
+) -> keras.KerasTensor:
+    """The same where each position counts as much as it shows the part."""
+    import keras
+    from keras import layers
+
+    mean_of = layers.GlobalAveragePooling2D(keepdims=True)
+    share = layers.Rescaling(1.0, offset=LEAST_PART)(mean_of(foreground))
+    features = []
+    for tap in taps:
+        wider = tap.shape[1] // foreground.shape[1]
+        counts = layers.UpSampling2D(wider)(foreground) if wider > 1 else foreground
+        mean = keras.ops.divide(mean_of(layers.Multiply()([tap, counts])), share)
+        above = layers.ReLU()(layers.Subtract()([tap, mean]))
+        spread = keras.ops.divide(mean_of(layers.Multiply()([above, counts])), share)
         features += [mean, spread]
     return layers.Concatenate(name=f"{FLOAT_PREFIX}whole_features")(features)
 

@@ -24,13 +24,18 @@ def saliency(run: FittedRun) -> Markup:
     return render(
         "saliency.html",
         overlays=[_overlay(run, one) for one in maps.pictures],
+        foreground=_source(run, maps.foreground) if maps.foreground else "",
         sanity=maps.sanity,
         suspicious=maps.sanity > SUSPICIOUS,
     )
 
 
 def _overlay(run: FittedRun, one: Overlay) -> dict[str, str]:
-    folder = run.path / Path(files.EXPLAINED).parent
-    payload = read_bytes(folder / Path(one.overlay).name, "lineside-train explain RUN")
-    source = data_uri(payload, "image/png")
+    source = _source(run, one.overlay)
     return {"source": source, "label": one.label, "verdict": one.verdict, "path": one.path}
+
+
+def _source(run: FittedRun, name: str) -> str:
+    """A picture of explained/ as a data URI."""
+    folder = run.path / Path(files.EXPLAINED).parent
+    return data_uri(read_bytes(folder / Path(name).name, "lineside-train explain RUN"), "image/png")

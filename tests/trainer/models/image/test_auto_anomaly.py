@@ -14,7 +14,6 @@ from trainer.config.fit import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.image import auto_anomaly
-from trainer.training.api import NoOptions
 from trainer.workflow.experiment import run_experiment
 
 
@@ -56,7 +55,7 @@ def test_a_larger_size_is_compared_where_pictures_show_more(
     image = ImageTable(size_px=size_px)
     config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0", image=image)
     split = plan_split(load_dataset(tmp_path), config)
-    looks = auto_anomaly.usual_looks(split, config, NoOptions())
+    looks = auto_anomaly.usual_looks(split, config, auto_anomaly.AutoAnomalyOptions())
     assert [look.name for look in looks] == names
 
 

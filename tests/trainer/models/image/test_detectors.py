@@ -24,6 +24,7 @@ from trainer.models.image import auto_anomaly as detector
 from trainer.models.image import autoencoder, padim, patchcore
 from trainer.models.image.backbone import NETWORK
 from trainer.models.image.feature_maps import FEATURES, detector_spec, scale_of
+from trainer.models.image.foreground import Ground, foreground_model, set_floor, set_ground
 from trainer.models.image.heat_mean import set_mean, weighted
 from trainer.models.image.padim import fit_gaussians
 from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
@@ -174,6 +175,36 @@ def test_the_float_head_of_an_int8_file_does_not_saturate(
     runtime.close()
 
 
+@pytest.mark.parametrize("model", ["padim", "patchcore"])
+def test_a_change_of_the_background_does_not_move_a_score(model: str) -> None:
+    """The backbone is drawn at random: what the graph leaves out is left out in int8 too."""
+    from benchmarks.int8 import run_images
+
+    module = {"padim": padim, "patchcore": patchcore}[model]
+    config = FitConfig(weights="none", image=ImageTable(size_px=128))
+    options = module.ARCHITECTURE.options(**OPTIONS[model], foreground="on")
+    spec = module.spec_of(None, config, options)
+    network = module.build(spec, 1, config, options)
+    tap = network.get_layer(FEATURES).input[0]
+    uncovered = np.ones((8, 8), np.float32)
+    uncovered[:, :2] = 0
+    set_ground(network, Ground(np.zeros(tap.shape[3], np.float32), -9.0, uncovered))
+    set_floor(network, -5.0)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (8, *spec.shape), np.uint8)
+    shown = foreground_model(network)
+    assert shown is not None
+    places = shown.predict(pixels.astype(np.float32), verbose=0)[0, ..., 0]
+    assert (places[:, 0] == 1).all()
+    assert (places[:, -1] == 0).all()
+    heat = network.predict(pixels.astype(np.float32), verbose=0)[1][..., 0]
+    np.testing.assert_allclose(heat[:, places == 0], -5, atol=1e-4)
+    assert np.abs(heat[:, places == 1] + 5).min() > 1e-3
+    result = run_images(network, pixels, pixels)
+    assert result.heat is not None
+    np.testing.assert_allclose(result.heat.reshape(heat.shape)[:, places == 0], -5, atol=1e-4)
+
+
 @pytest.mark.parametrize("dimensions", [8, 7])
 def test_the_graph_of_padim_computes_what_its_estimates_say(dimensions: int) -> None:
     config = FitConfig(weights="none", image=ImageTable(size_px=SIZE_PX))
@@ -270,8 +301,9 @@ def test_judges_are_made_alike_before_they_are_joined() -> None:
     rng = np.random.default_rng(0)
     quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
     loud = 1000 * rng.normal(size=(200, 3, 3)).astype(np.float32) + 5000
-    scales, fused, scores = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
-    (first, first_lift), (second, second_lift) = scales
+    fusion = joined_scales([quiet, loud], lambda heats: heats.mean(axis=0))
+    fused, scores = fusion.fused, fusion.scores
+    (first, first_lift), (second, second_lift) = fusion.scales
     spread = [float(np.std(first * quiet)), float(np.std(second * loud))]
     assert spread[0] == pytest.approx(spread[1], rel=0.3)
     again = (first * quiet + first_lift + second * loud + second_lift) / 2

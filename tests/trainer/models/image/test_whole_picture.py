@@ -39,6 +39,25 @@ def test_parts_that_do_not_differ_have_a_distance_of_nothing() -> None:
     np.testing.assert_allclose(fit_whole(same).heat(same), 0, atol=1e-3)
 
 
+def test_the_features_of_a_part_are_those_of_its_positions_alone() -> None:
+    import keras
+
+    taps, part = [keras.Input((4, 4, 3)), keras.Input((2, 2, 5))], keras.Input((2, 2, 1))
+    network = keras.Model([*taps, part], whole_features(taps, part))
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(2, *tap.shape[1:])).astype(np.float32) for tap in taps]
+    shown = np.array([[[1, 0], [0, 1]], [[1, 1], [1, 1]]], np.float32)[..., None]
+    found = network.predict([*given, shown], verbose=0)[:, 0, 0]
+    for start, tap in ((0, given[0]), (6, given[1])):
+        for row in range(2):
+            wide = np.kron(shown[row, ..., 0], np.ones((len(tap[row]) // 2,) * 2)) > 0
+            cells = tap[row][wide]
+            away = np.abs(cells - cells.mean(axis=0)).mean(axis=0) / 2
+            together = np.concatenate([cells.mean(axis=0), away])
+            own = found[row, start : start + len(together)]
+            np.testing.assert_allclose(own, together, atol=5e-3)
+
+
 def test_the_features_are_means_and_half_the_mean_absolute_deviations() -> None:
     import keras
 

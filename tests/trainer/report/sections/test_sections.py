@@ -221,6 +221,15 @@ def test_saliency_warns_where_random_weights_give_the_same_maps(run: FittedRun) 
     assert "do not read these maps" in saliency(run)
 
 
+def test_saliency_shows_where_a_detector_scores(run: FittedRun) -> None:
+    found = run.saliency()
+    assert found is not None
+    assert "Where the part is" not in saliency(run)
+    shown = found.model_copy(update={"foreground": found.pictures[0].overlay})
+    write.write_saliency(run.path, shown)
+    assert "Where the part is" in saliency(run)
+
+
 def test_training_and_augmentations_are_drawn(run: FittedRun) -> None:
     assert "<svg" in training(run)
     assert augmentations(run).count("data:image/jpeg") == 6
