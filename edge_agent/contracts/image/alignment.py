@@ -81,11 +81,6 @@ def make_alignment(image: Image, turn_deg: float = 0.0, shift_share: float = 0.1
     )
 
 
-def align_image(image: Image, alignment: Alignment) -> Image:
-    """The frame with its part where the reference has it; as it is where no pose fits better."""
-    return move(image, find_pose(image, alignment))
-
-
 def move(image: Image, pose: Pose) -> Image:
     """uint8 (H, W, 3) moved by a pose; itself where that moves nothing."""
     if pose == Pose():

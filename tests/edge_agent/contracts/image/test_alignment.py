@@ -9,7 +9,6 @@ import pytest
 from edge_agent.contracts.image.alignment import (
     Alignment,
     Pose,
-    align_image,
     find_pose,
     heat_as_it_lies,
     make_alignment,
@@ -31,6 +30,11 @@ def moved(image: np.ndarray, turn_deg: float, right_px: float, down_px: float) -
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn_deg, 1.0)
     matrix[:, 2] += right_px, down_px
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def align_image(image: np.ndarray, alignment: Alignment) -> np.ndarray:
+    """As the station does it."""
+    return move(image, find_pose(image, alignment))
 
 
 @pytest.mark.parametrize(
