@@ -23,7 +23,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.run_folder.files import damaged
-from edge_agent.contracts.run_folder.run import RunFolder
+from edge_agent.contracts.run_folder.network import NetworkFolder
 from quantize.convert.variants import Variant
 
 MEMORY_MB = 3072
@@ -44,6 +44,10 @@ class FloatOutputs:
 
     heldout: Tensor
     calibration: Tensor
+
+
+NOT_NEEDED = FloatOutputs(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
+"""Where nobody asks what the float network gives."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Converted:
 
 
 def convert_in_subprocess(
-    run: RunFolder,
+    run: NetworkFolder,
     variant: Variant = "int8",
     *,
     per_tensor_dense: bool = False,
@@ -87,7 +91,8 @@ def convert_in_subprocess(
     """Convert the run's network; raises ConversionError that names the layer and the cure, and
     RunError for a file that is no Keras network.
 
-    float_outputs: outputs of the float network if an earlier conversion computed them, else None.
+    float_outputs: outputs of the float network if an earlier conversion computed them, or
+    NOT_NEEDED; else None.
     """
     if not zipfile.is_zipfile(run.model_path):
         # The child would say so after the seconds in which TensorFlow starts.
@@ -118,7 +123,7 @@ def _float_outputs(folder: Path) -> FloatOutputs:
     )
 
 
-def _job(run: RunFolder, variant: Variant, folder: Path, *, per_tensor_dense: bool) -> Job:
+def _job(run: NetworkFolder, variant: Variant, folder: Path, *, per_tensor_dense: bool) -> Job:
     return Job(
         model=str(run.model_path.resolve()),
         calibration=str(folder / "calibration.npz"),
@@ -130,7 +135,7 @@ def _job(run: RunFolder, variant: Variant, folder: Path, *, per_tensor_dense: bo
     )
 
 
-def _write_job(run: RunFolder, job: Job, samples: int, folder: Path) -> None:
+def _write_job(run: NetworkFolder, job: Job, samples: int, folder: Path) -> None:
     try:
         np.savez(job.calibration, inputs=spread(run.calibration, samples))
         (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")

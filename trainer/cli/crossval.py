@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.cli.fit import add_fit_options, config_without_budget
-from trainer.console.tf_log import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.workflow.crossval import Choice, Fold
+    from trainer.workflow.crossval import Choice
 
 EPILOG = """examples:
   lineside-train crossval data/castings --seeds 3
@@ -31,8 +30,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "the given folds, or by drawn ones that are stratified and cut no group. With "
         "--leave-out, hold each value of a column of the labels out once, train on the others, and "
         "report what is understood of the one never heard or seen. A label that exists under one "
-        "value only is cut by time. With --try, options are chosen by leaving out conditions "
-        "among the training ones.",
+        "value only is cut by time. Each fold's network is also converted to int8, and judges the "
+        "same samples. With --try, options are chosen by leaving out conditions among the training "
+        "ones.",
         epilog=EPILOG,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
@@ -43,7 +43,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         type=Path,
         metavar="DIR",
         help="k-fold: write crossval.json, out_of_fold.csv and label_doubts.csv here, and go on "
-        "from here after an interruption (default: runs/DATASET-crossval)",
+        "from here after an interruption (default: runs/DATASET-crossval); with --leave-out: "
+        "leave_out.json and out_of_fold.csv (default: runs/DATASET-leave-out-COLUMN)",
     )
     verb.add_argument(
         "--leave-out",
@@ -57,6 +58,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=[],
         metavar="OPTION=A,B",
         help="values of an option of the model to choose from inside; repeat for more",
+    )
+    verb.add_argument(
+        "--float-only",
+        action="store_true",
+        help="do not convert each fold's network to int8 and judge by it too",
     )
     verb.add_argument("--json", action="store_true", help="print the figures on stdout as JSON")
     add_fit_options(verb)
@@ -97,52 +103,36 @@ def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
     from trainer.workflow.kfold_files import run_kfold
 
     config, folds, seeds = config_without_budget(arguments), arguments.folds, arguments.seeds
-    return run_kfold(arguments.dataset, config, folds, seeds, arguments.out, TerminalProgress())
+    return run_kfold(
+        arguments.dataset,
+        config,
+        folds,
+        seeds,
+        arguments.out,
+        TerminalProgress(),
+        int8=not arguments.float_only,
+    )
 
 
 def _leave_out(arguments: argparse.Namespace) -> dict[str, Any]:
     from trainer.console.progress import TerminalProgress
-    from trainer.data.load import load_dataset, refuse_missing
-    from trainer.workflow.crossval import cross_validate, sample_figures, window_figure
-    from trainer.workflow.leave_out import protocol_of
+    from trainer.workflow.leave_out_files import run_leave_out
 
-    choices, config, progress = (
-        choices_of(arguments.choices),
+    return run_leave_out(
+        arguments.dataset,
         config_without_budget(arguments),
+        arguments.leave_out,
+        choices_of(arguments.choices),
+        arguments.out,
         TerminalProgress(),
+        int8=not arguments.float_only,
     )
-    dataset = load_dataset(arguments.dataset, group=config.group, fold=config.fold)
-    refuse_missing(dataset)
-    protocol = protocol_of(dataset, arguments.leave_out)
-    progress.say(protocol.sentence)
-    quiet_tensorflow()
-    folds = cross_validate(dataset, protocol, config, choices, progress)
-    figures = {"window_accuracy": window_figure([fold.windows for fold in folds])}
-    figures |= sample_figures(folds)
-    return {
-        "protocol": protocol.sentence,
-        "folds": [_row(fold) for fold in folds],
-        "figures": {name: figure.as_json() for name, figure in figures.items()},
-    }
-
-
-def _row(fold: Fold) -> dict[str, object]:
-    right, _ = fold.windows
-    return {
-        "held_out": fold.value,
-        "windows": len(right),
-        "window_accuracy": round(float(right.mean()), 4),
-        "chosen": fold.chosen,
-        "tried": [round(share, 4) for share in fold.tried],
-    }
 
 
 def _kfold_lines(document: dict[str, Any]) -> list[str]:
     head = f"{document['protocol']}; {document['samples']} samples in {document['groups']} groups"
     rows = [f"{head}; seeds {', '.join(map(str, document['seeds']))}"]
-    for name, figure in document["figures"].items():
-        low, high = figure["ci95"]
-        rows.append(f"{name} {figure['value']:.4f} ({low:.4f}-{high:.4f}; {figure['interval']})")
+    rows += _figure_lines(document)
     for label, row in document["per_class"].items():
         shares = ", ".join(f"{key} {row[key]:.3f}" for key in ("precision", "recall", "f1"))
         rows.append(f"  {label}: {shares}, n = {row['n']}")
@@ -154,14 +144,30 @@ def _kfold_lines(document: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _lines(document: dict[str, object]) -> list[str]:
+def _lines(document: dict[str, Any]) -> list[str]:
     rows = [str(document["protocol"])]
-    for fold in document["folds"]:  # type: ignore[attr-defined]
-        lines = f" with {fold['chosen']}" if fold["chosen"] else ""
-        rows.append(
-            f"{fold['held_out']}: {fold['window_accuracy']:.3f} of {fold['windows']}{lines}"
-        )
-    for name, figure in document["figures"].items():  # type: ignore[attr-defined]
+    for fold in document["folds"]:
+        name = next(key for key in ("window_accuracy", "verdict_accuracy") if key in fold)
+        by_int8 = fold.get(f"int8_{name}")
+        beside = "" if by_int8 is None else f", int8 {by_int8:.3f}"
+        options = f" with {fold['chosen']}" if fold["chosen"] else ""
+        rows.append(f"{fold['held_out']}: {fold[name]:.3f}{beside} of {fold['windows']}{options}")
+    return [*rows, *_figure_lines(document), f"files in {document['folder']}"]
+
+
+def _figure_lines(document: dict[str, Any]) -> list[str]:
+    """Each figure by the float networks and by those of int8, and what was lost between them."""
+    rows, int8 = [], document["int8"]
+    for name, figure in document["figures"].items():
         low, high = figure["ci95"]
-        rows.append(f"{name} {figure['value']:.3f} ({low:.3f}-{high:.3f}, n = {figure['n']})")
-    return rows
+        row = f"{name} {figure['value']:.4f} ({low:.4f}-{high:.4f}; {figure['interval']})"
+        if int8 and name in int8["figures"]:
+            low, high = int8["figures"][name]["ci95"]
+            row += f", int8 {int8['figures'][name]['value']:.4f} ({low:.4f}-{high:.4f})"
+            row += f", float minus int8 {int8['float_minus_int8'][name]:+.4f}"
+        rows.append(row)
+    if not int8:
+        return [*rows, "int8: not judged"]
+    changed = int8["verdicts_changed"]
+    counts = f"{int8['new_escapes']} new escapes, {int8['new_rejects']} new rejects"
+    return [*rows, f"int8 changes {changed} verdict{'s' * (changed != 1)}: {counts}"]

@@ -8,34 +8,57 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
-from trainer.evaluation.outcome import Outcome, figures
+from trainer.evaluation.held_out import outcome_of
+from trainer.evaluation.outcome import Outcome
+from trainer.evaluation.predictions import Judged
 from trainer.statistics.metrics import bootstrapped
 from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.int8_outputs import judged_where_converted
 from trainer.workflow.leave_out import Protocol, leave_out, without
 
 Choice = dict[str, str | int | float | bool]
 """Options of the model that are tried together."""
 
 
+Hits = tuple[NDArray[np.bool_], list[str]]
+"""Whether each held-out window or sample is judged right, and its recording."""
+
+
 @dataclass(frozen=True)
 class Fold:
-    """One value held out. chosen: the options taken; tried: what each choice reached inside."""
+    """One value held out. chosen: the options taken; tried: what each choice reached inside;
+    int8: the held-out samples by the converted network, None where it was not converted.
+    """
 
     value: str
     experiment: Experiment
     chosen: Choice
     tried: list[float]
+    int8: Judged | None = None
+
+    def hits(self, judged: Judged) -> Hits:
+        """For every held-out window whether its label is right; for every sample of a detector,
+        which names no labels, whether its verdict is.
+        """
+        experiment = self.experiment
+        samples = experiment.split.dataset.samples
+        if experiment.spec.scoring.kind == "logits":
+            right, _ = experiment.window_accuracy(judged)
+            return right, [samples[int(index)].path for index in experiment.held_out.sample]
+        bad = experiment.split.dataset.is_bad()[judged.indices]
+        verdicts = np.array(judged.verdicts)
+        right = np.where(bad, verdicts == "FAIL", verdicts == "PASS")
+        return right, [samples[int(index)].path for index in judged.indices]
 
     @property
-    def windows(self) -> tuple[NDArray[np.bool_], list[str]]:
-        """For every held-out window whether its label is right, and its recording."""
-        right, _ = self.experiment.window_accuracy()
-        samples = self.experiment.split.dataset.samples
-        return right, [samples[int(index)].path for index in self.experiment.held_out.sample]
+    def windows(self) -> Hits:
+        """What the float network hits."""
+        return self.hits(self.experiment.test)
 
 
 def cross_validate(
@@ -44,20 +67,30 @@ def cross_validate(
     config: FitConfig,
     choices: Sequence[Choice] = ({},),
     progress: Progress | None = None,
+    *,
+    int8: bool = True,
 ) -> list[Fold]:
-    """Hold each value out once.
+    """Hold each value out once. int8: each network is also converted, and judges the same samples.
 
     Of several choices the one is taken that does best when the remaining values are left out in
     turn; the held-out value has no say. The first of equals wins.
+    Raises ConfigError for a choice between detectors.
     """
     progress = progress or SilentProgress()
+    if len(choices) > 1 and dataset.config.good_only:
+        raise ConfigError(
+            "good parts alone cannot tell a better detector",
+            where="--try",
+            cure="leave it out, and put the options into --config",
+        )
     folds = []
     for value in protocol.values:
         chosen, tried = choose(dataset, protocol, value, config, choices)
         split = leave_out(dataset, protocol, value, config.val_fraction)
         experiment = run_experiment(split, with_options(config, chosen), "crossval", progress)
-        folds.append(Fold(value, experiment, chosen, tried))
-        progress.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} of the windows right")
+        converted = judged_where_converted(experiment, progress) if int8 else None
+        folds.append(Fold(value, experiment, chosen, tried, converted))
+        progress.say(f"{split.protocol}: {folds[-1].windows[0].mean():.1%} right")
     return folds
 
 
@@ -90,10 +123,10 @@ def window_figure(
     return bootstrapped(mean, owners)
 
 
-def sample_figures(folds: Sequence[Fold]) -> dict[str, Metric]:
-    """The usual figures over the held-out samples of all folds together."""
-    outcomes = [fold.experiment.outcome for fold in folds]
-    joined = Outcome(
+def pooled_outcome(folds: Sequence[Fold], *, int8: bool = False) -> Outcome:
+    """The held-out samples of all folds together, by the float networks or by those of int8."""
+    outcomes = [_outcome(fold, fold.int8 if int8 else None) for fold in folds]
+    return Outcome(
         outcomes[0].labels,
         outcomes[0].good,
         np.concatenate([one.truth for one in outcomes]),
@@ -103,7 +136,11 @@ def sample_figures(folds: Sequence[Fold]) -> dict[str, Metric]:
         [group for one in outcomes for group in one.groups],
         undecided=_joined([one.undecided for one in outcomes]),
     )
-    return figures(joined)
+
+
+def _outcome(fold: Fold, judged: Judged | None) -> Outcome:
+    one = fold.experiment
+    return outcome_of(one.split, one.spec, judged or one.test)
 
 
 def _joined(folds: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:

@@ -82,10 +82,13 @@ class Experiment:
         """The network beside the held-out samples, for the evaluations."""
         return HeldOut(self.fitted.model, self.spec, self.split, self.held_out, self.test)
 
-    def window_accuracy(self) -> tuple[np.ndarray, list[str]]:
-        """For every held-out input whether its own likeliest label is right, and its sample."""
+    def window_accuracy(self, judged: Judged | None = None) -> tuple[np.ndarray, list[str]]:
+        """For every held-out input whether its own likeliest label is right, and its sample.
+
+        judged: what another network says of the same samples; None: `test`.
+        """
         truth = self.held_out.targets(self.split.dataset)
-        right = self.test.outputs.argmax(axis=1) == truth
+        right = (judged or self.test).outputs.argmax(axis=1) == truth
         return right, [str(sample) for sample in self.held_out.sample]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,15 @@ from trainer.data.samples import Dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
-from trainer.workflow.experiment import run_experiment
+from trainer.evaluation.predictions import Judged
+from trainer.workflow.experiment import Experiment, run_experiment
+from trainer.workflow.int8_outputs import int8_document, judged_where_converted
 
 FOLD = "drawn"
 """The name of the fold column where folds are drawn."""
+
+FLOAT, INT8 = "", "int8_"
+"""Prefixes of the columns of each network of a fold."""
 
 Row = dict[str, Any]
 
@@ -39,7 +44,8 @@ Row = dict[str, Any]
 class Judgements:
     """All samples judged out of fold by the networks of one seed, in the order of the data set.
 
-    rows: path, label, group, fold, predicted, score, verdict, p_<label>, baseline_<name>.
+    rows: path, label, group, fold, predicted, score, verdict, p_<label>, baseline_<name>; where the
+    fold's network was converted, also int8_predicted, int8_score, int8_verdict.
     """
 
     seed: int
@@ -47,18 +53,19 @@ class Judgements:
     good: list[str]
     rows: list[Row]
 
-    def outcome(self) -> Outcome:
-        """Truth beside what was said."""
+    def outcome(self, by: str = FLOAT) -> Outcome:
+        """Truth beside what was said by the network of each fold, FLOAT or INT8."""
         labels = [*self.labels, *sorted({r["label"] for r in self.rows} - set(self.labels))]
         number_of = {label: number for number, label in enumerate(labels)}
-        undecided = np.array([row["verdict"] == "NO-VERDICT" for row in self.rows], bool)
+        undecided = np.array([row[f"{by}verdict"] == "NO-VERDICT" for row in self.rows], bool)
+        predicted = [number_of.get(row[f"{by}predicted"], -1) for row in self.rows]
         return Outcome(
             labels=labels,
             good=self.good,
             truth=np.array([number_of[row["label"]] for row in self.rows], np.int64),
-            predicted=np.array([number_of.get(r["predicted"], -1) for r in self.rows], np.int64),
-            scores=np.array([row["score"] for row in self.rows]),
-            rejected=np.array([row["verdict"] == "FAIL" for row in self.rows]),
+            predicted=np.array(predicted, np.int64),
+            scores=np.array([row[f"{by}score"] for row in self.rows]),
+            rejected=np.array([row[f"{by}verdict"] == "FAIL" for row in self.rows]),
             groups=[row["group"] for row in self.rows],
             undecided=undecided if undecided.any() else None,
         )
@@ -104,9 +111,14 @@ def judge_out_of_fold(
     seeds: Sequence[int],
     progress: Progress | None = None,
     folder: Path | None = None,
+    *,
+    int8: bool = True,
 ) -> list[Judgements]:
-    """Hold each fold out in turn, for each seed. `folder`: a folder from which an interrupted
-    cross-validation goes on."""
+    """Hold each fold out in turn, for each seed.
+
+    folder: from which an interrupted cross-validation goes on; int8: each fold's network is also
+    converted, and judges the same samples.
+    """
     progress = progress or SilentProgress()
     values = sorted({sample.fold for sample in dataset.samples})
     mark = sha256_hex((config.model_dump_json() + dataset.sha256()).encode())[:16]
@@ -115,11 +127,12 @@ def judge_out_of_fold(
         rows: list[Row] = []
         for value in values:
             file = folder / f"{mark}-seed{seed}-fold{value}.json" if folder else None
-            if file is not None and file.is_file():
-                rows += json.loads(file.read_bytes())
+            if done := _finished(file, int8):
+                rows += done
                 continue
             progress.say(f"seed {seed}, fold {value} of {len(values)}")
-            fold_rows = _fold_rows(dataset, config.model_copy(update={"seed": seed}), value)
+            seeded = config.model_copy(update={"seed": seed})
+            fold_rows = _fold_rows(dataset, seeded, value, progress, int8=int8)
             if file is not None:
                 write_atomic(file, json.dumps(fold_rows).encode())
             rows += fold_rows
@@ -127,9 +140,9 @@ def judge_out_of_fold(
     return judgements
 
 
-def over_seeds(judgements: Sequence[Judgements]) -> dict[str, Metric]:
+def over_seeds(judgements: Sequence[Judgements], by: str = FLOAT) -> dict[str, Metric]:
     """Each figure's mean over seeds; its interval reaches over those of all seeds."""
-    each = [figures(one.outcome()) for one in judgements]
+    each = [figures(one.outcome(by)) for one in judgements]
     joined = {}
     for name, first in each[0].items():
         if any(name not in one for one in each):
@@ -171,6 +184,7 @@ def baseline_shares(one: Judgements) -> dict[str, float]:
 def document_of(dataset: Dataset, judgements: Sequence[Judgements]) -> dict[str, Any]:
     """All figures of the cross-validation as JSON."""
     outcome, probabilities = judgements[0].outcome(), judgements[0].probabilities()
+    found = over_seeds(judgements)
     classes = class_rows(outcome) if outcome.classifies else {}
     if probabilities is not None:
         for label, ranking in class_rankings(outcome.labels, outcome.truth, probabilities).items():
@@ -181,7 +195,8 @@ def document_of(dataset: Dataset, judgements: Sequence[Judgements]) -> dict[str,
         "seeds": [one.seed for one in judgements],
         "samples": len(judgements[0].rows),
         "groups": len({row["group"] for row in judgements[0].rows}),
-        "figures": {name: figure.as_json() for name, figure in over_seeds(judgements).items()},
+        "figures": {name: figure.as_json() for name, figure in found.items()},
+        "int8": _int8_document(judgements, found),
         "per_class": classes,
         "baselines": baseline_shares(judgements[0]),
         "label_doubts": [
@@ -196,29 +211,60 @@ def document_of(dataset: Dataset, judgements: Sequence[Judgements]) -> dict[str,
     }
 
 
-def _fold_rows(dataset: Dataset, config: FitConfig, value: str) -> list[Row]:
+def _int8_document(
+    judgements: Sequence[Judgements], by_float: Mapping[str, Metric]
+) -> dict[str, Any]:
+    """What int8_document says; {} where not every fold's network was converted."""
+    if not all(f"{INT8}score" in row for one in judgements for row in one.rows):
+        return {}
+    pairs = [(one.outcome(), one.outcome(INT8)) for one in judgements]
+    return int8_document(pairs, by_float, over_seeds(judgements, INT8))
+
+
+def _finished(file: Path | None, int8: bool) -> list[Row]:
+    """The rows of a fold that is done; [] where int8 is asked for and they do not have it."""
+    if file is None or not file.is_file():
+        return []
+    rows: list[Row] = json.loads(file.read_bytes())
+    return rows if not int8 or all(f"{INT8}score" in row for row in rows) else []
+
+
+def _fold_rows(
+    dataset: Dataset, config: FitConfig, value: str, progress: Progress, *, int8: bool
+) -> list[Row]:
     """The samples of one fold as the network that did not see it judges them."""
     split = plan_split(dataset, config.model_copy(update={"held_out": [value]}))
     experiment = run_experiment(split, config, "crossval")
-    groups, labels = split.dataset.groups(), experiment.spec.labels
+    converted = judged_where_converted(experiment, progress) if int8 else None
+    groups = split.dataset.groups()
     rows = []
     for row, index in enumerate(experiment.test.indices.tolist()):
-        sample, judgement = split.dataset.samples[index], experiment.test.judgements[row]
+        sample = split.dataset.samples[index]
         if sample.fold != value:
             continue
-        line: Row = {
-            "path": sample.path,
-            "label": sample.label,
-            "group": groups[index],
-            "fold": value,
-            "predicted": judgement.label,
-            "score": judgement.score,
-            "verdict": judgement.verdict.value,
-        }
-        if experiment.spec.scoring.kind == "logits":
-            probabilities = softmax(experiment.test.logits[row]).tolist()
-            line |= {f"p_{name}": value for name, value in zip(labels, probabilities, strict=True)}
+        line: Row = {"path": sample.path, "label": sample.label, "group": groups[index]}
+        line |= {"fold": value, **_columns(experiment.test, row)}
+        line |= _columns(converted, row, INT8) if converted else {}
+        line |= _beliefs(experiment, row)
         for name, guess in experiment.baselines.items():
             line[f"baseline_{name}"] = split.dataset.labels[int(guess[row])]
         rows.append(line)
     return rows
+
+
+def _columns(judged: Judged, row: int, by: str = FLOAT) -> Row:
+    judgement = judged.judgements[row]
+    return {
+        f"{by}predicted": judgement.label,
+        f"{by}score": judgement.score,
+        f"{by}verdict": judgement.verdict.value,
+    }
+
+
+def _beliefs(experiment: Experiment, row: int) -> Row:
+    """p_<label> of a classifier."""
+    if experiment.spec.scoring.kind != "logits":
+        return {}
+    probabilities = softmax(experiment.test.logits[row]).tolist()
+    named = zip(experiment.spec.labels, probabilities, strict=True)
+    return {f"p_{name}": value for name, value in named}

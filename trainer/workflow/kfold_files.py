@@ -21,12 +21,19 @@ LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
 
 
 def run_kfold(
-    root: Path, config: FitConfig, folds: int, seeds: int, out: Path | None, progress: Progress
+    root: Path,
+    config: FitConfig,
+    folds: int,
+    seeds: int,
+    out: Path | None,
+    progress: Progress,
+    *,
+    int8: bool = True,
 ) -> dict[str, Any]:
     """Cross-validate the data set at `root` and write the files into `out`; returns crossval.json.
 
     out: by default runs/DATASET-crossval, from where an interrupted one goes on; seeds: how many,
-    from the configuration's on.
+    from the configuration's on; int8: also judge by each fold's int8 network.
     """
     dataset = load_dataset(root, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
@@ -41,7 +48,7 @@ def run_kfold(
         progress.say(decision)
     quiet_tensorflow()
     drawn = range(config.seed, config.seed + seeds)
-    judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds")
+    judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds", int8=int8)
     document = document_of(dataset, judgements) | {"folder": str(folder)}
     rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
     write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))

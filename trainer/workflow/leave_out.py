@@ -15,6 +15,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.suggestion import did_you_mean
 from trainer.data.carve import Condition, carve_every_condition
+from trainer.data.group_folds import never_learnt
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
 
@@ -68,6 +69,7 @@ def leave_out(
 
     Of a label in `by_time`, as many equal stretches as there are values: that of `value`'s place
     is tested, the others train. Images are never cut: theirs are dealt out in order of their names.
+    The defects of a detector are tested under their own value, and train nothing.
     """
     pieces = [
         piece for sample in dataset.samples for piece in _pieces(sample, dataset, protocol, value)
@@ -117,13 +119,17 @@ def _lone_labels(dataset: Dataset, condition: Condition) -> tuple[str, ...]:
     seen: dict[str, set[str]] = {label: set() for label in dataset.labels}
     for sample in dataset.samples:
         seen[sample.label].add(condition(sample))
-    return tuple(label for label, values in seen.items() if len(values - {""}) < 2)
+    aside = never_learnt(dataset)
+    few = (label for label, values in seen.items() if len(values - {""}) < 2)
+    return tuple(label for label in few if label not in aside)
 
 
 def _pieces(
     sample: Sample, dataset: Dataset, protocol: Protocol, value: str
 ) -> list[tuple[Sample, str]]:
     cuttable = dataset.config.kind == "vibration"
+    if sample.label in never_learnt(dataset):
+        return [(sample, "test")] if protocol.condition(sample) == value else []
     if sample.label in protocol.by_time:
         return _stretches(sample, protocol, value) if cuttable else [_dealt(sample, dataset, 4)]
     if protocol.condition(sample) == value:

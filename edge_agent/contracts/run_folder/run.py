@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_agent.contracts.core.errors import RunError
-from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import ModelSpec, Provenance
 from edge_agent.contracts.run_folder import files
-from edge_agent.contracts.run_folder.files import damaged, read_arrays, read_document
+from edge_agent.contracts.run_folder.files import read_document
 from edge_agent.contracts.run_folder.golden import GoldenFile, read_golden_list
 from edge_agent.contracts.run_folder.metrics import RunMetrics
+from edge_agent.contracts.run_folder.network import NetworkFolder
 from edge_agent.contracts.run_folder.rows import (
     History,
     Prediction,
@@ -30,31 +26,12 @@ from edge_agent.contracts.run_folder.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True)
-class HeldOutInputs:
-    """inputs: (M, *input shape); row: (M,) int32, the Prediction.row each belongs to."""
-
-    inputs: Tensor
-    row: NDArray[np.int32]
-
-    def of(self, row: int) -> Tensor:
-        """The inputs of one sample, (K, *input shape)."""
-        return np.asarray(self.inputs[self.row == row])
-
-
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(NetworkFolder):
     """A run folder read back: its documents and its predictions; the rest when asked for."""
 
-    path: Path
-    spec: ModelSpec
     provenance: Provenance
     metrics: RunMetrics
     predictions: list[Prediction]
-
-    @property
-    def model_path(self) -> Path:
-        """model.keras."""
-        return self.path / files.MODEL
 
     def text(self, name: str) -> str:
         """The text of a file of the run, empty where the run has none."""
@@ -72,22 +49,6 @@ class RunFolder:
     def validation(self) -> list[Prediction]:
         """validation.csv: the predictions that the threshold was chosen on."""
         return read_predictions(self.path / files.VALIDATION, finite=True)
-
-    @cached_property
-    def held_out(self) -> HeldOutInputs:
-        """heldout.npz: the prepared inputs of the held-out samples."""
-        path = self.path / files.HELD_OUT
-        arrays = read_arrays(path, ("inputs", "sample"))
-        inputs, row = self._inputs(path, arrays["inputs"]), arrays["sample"]
-        if row.shape != inputs.shape[:1] or row.dtype.kind not in "ui":
-            raise damaged(path, "does not say to which sample each input belongs")
-        return HeldOutInputs(inputs, row.astype(np.int32))
-
-    @cached_property
-    def calibration(self) -> Tensor:
-        """calibration.npz: (N, *input shape) prepared inputs of training samples only."""
-        path = self.path / files.CALIBRATION
-        return self._inputs(path, read_arrays(path, ("inputs",))["inputs"])
 
     def held_out_tags(self) -> list[dict[str, str]]:
         """The tags of each held-out row as text, by tag; [] where samples are no rows."""
@@ -115,15 +76,6 @@ class RunFolder:
     ) -> Self:
         """The run with other verdicts, not yet in its files."""
         return replace(self, spec=spec, metrics=metrics, predictions=predictions)
-
-    def _inputs(self, path: Path, inputs: NDArray[np.generic]) -> Tensor:
-        shape = self.spec.input.shape
-        expected = np.uint8 if self.spec.input.kind == "image" else np.float32
-        if inputs.ndim == 0 or inputs.shape[1:] != shape:
-            raise damaged(path, f"holds inputs {inputs.shape[1:]}, spec.json says {shape}")
-        if inputs.dtype != expected:
-            raise damaged(path, f"holds {inputs.dtype}, not {np.dtype(expected)}")
-        return inputs
 
 
 def open_run(path: Path) -> RunFolder:

@@ -9,11 +9,12 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
-from trainer.config.fit import FitConfig
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import judged_labels, probable_label_errors
-from trainer.workflow.kfold import Judgements, Row, document_of, with_folds
+from trainer.workflow.kfold import Judgements, Row, _fold_rows, document_of, with_folds
 
 
 def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
@@ -102,6 +103,7 @@ def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     out = tmp_path / "cv"
     words = ["crossval", str(plates), "--folds", "3", "--epochs", "1", "--out", str(out)]
     words += ["--config", str(config), "--weights", "none", "--json"]
+    words += ["--float-only"]
     assert main(words) == 0
     first = json.loads(capsys.readouterr().out)
     lines = (out / "out_of_fold.csv").read_text().splitlines()
@@ -110,6 +112,7 @@ def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     assert {"precision", "recall", "f1", "auroc", "average_precision"} < set(
         first["per_class"]["scratch"]
     )
+    assert first["int8"] == {}
     folds = sorted((out / "folds").iterdir())
     folds[0].unlink()
     written = folds[1].stat().st_mtime_ns
@@ -117,3 +120,16 @@ def test_crossval_judges_every_sample_once_and_goes_on_where_it_stopped(
     again = json.loads(capsys.readouterr().out)
     assert folds[1].stat().st_mtime_ns == written
     assert again["figures"] == first["figures"]
+
+
+@pytest.mark.slow
+def test_a_fold_is_judged_by_its_int8_network_too(plates: Path) -> None:
+    dataset = with_folds(load_dataset(plates), 3, seed=1)
+    config = FitConfig(epochs=1, batch=16, weights="none", image=ImageTable(size_px=32))
+    held_out = [sample for sample in dataset.samples if sample.fold == "0"]
+    rows = _fold_rows(dataset, config, "0", SilentProgress(), int8=True)
+    assert [row["path"] for row in rows] == [sample.path for sample in held_out]
+    scores = np.array([(row["score"], row["int8_score"]) for row in rows])
+    assert np.ptp(scores[:, 1]) > 0
+    assert np.abs(scores[:, 0] - scores[:, 1]).max() < 0.05
+    assert not np.array_equal(scores[:, 0], scores[:, 1])

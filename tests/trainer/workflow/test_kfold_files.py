@@ -20,6 +20,9 @@ LABELS = ("bad", "good")
 WRONG = 4
 """The row whose label the models doubt."""
 
+ESCAPED = 6
+"""A defect that int8 lets pass."""
+
 
 def write_table(root: Path) -> Path:
     """24 process rows of two labels, each a group of its own."""
@@ -61,6 +64,9 @@ def row_of(number: int, path: str, label: str) -> dict[str, object]:
         "p_bad": score,
         "p_good": 1 - score,
         "baseline_majority": "bad",
+        "int8_predicted": "good" if number == ESCAPED else "bad" if says_bad else "good",
+        "int8_score": 0.4 if number == ESCAPED else score,
+        "int8_verdict": "PASS" if number == ESCAPED or not says_bad else "FAIL",
     }
 
 
@@ -72,6 +78,10 @@ def test_finished_folds_are_taken_and_the_files_name_the_doubtful_label(tmp_path
     assert document == json.loads((out / "crossval.json").read_text()) | {"folder": str(out)}
     assert document["seeds"] == [5, 6]
     assert document["figures"]["accuracy"]["value"] == pytest.approx(23 / 24)
+    assert document["int8"]["figures"]["accuracy"]["value"] == pytest.approx(22 / 24)
+    assert document["int8"]["float_minus_int8"]["accuracy"] == pytest.approx(1 / 24, abs=1e-6)
+    changed = ("new_escapes", "new_rejects", "verdicts_changed")
+    assert [document["int8"][name] for name in changed] == [2, 0, 2]
     with (out / "out_of_fold.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 2 * 24

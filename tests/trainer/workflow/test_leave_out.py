@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +99,39 @@ def test_choices_are_every_combination() -> None:
         choices_of(["features"])
 
 
-@pytest.mark.slow
-def test_crossval_reports_each_value_and_the_protocol(
-    rig: Dataset, capsys: pytest.CaptureFixture[str]
+def test_the_defects_of_a_detector_are_tested_under_their_value_and_train_nothing(
+    rig: Dataset,
 ) -> None:
-    command = ["crossval", str(rig.root), "--leave-out", "load", "--epochs", "1"]
-    assert main(command) == 0
+    config = rig.config.model_copy(update={"task": "vibration-anomaly"})
+    detector = replace(rig, config=config)
+    split = leave_out(detector, protocol_of(detector, "load"), "1")
+    assert {split.dataset.samples[int(i)].label for i in [*split.train, *split.val]} == {"normal"}
+    held = [split.dataset.samples[int(i)] for i in split.test]
+    assert {(s.label, s.conditions["load"]) for s in held} == {
+        ("inner", "1"), ("outer", "1"), ("normal", "0")
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_crossval_reports_each_value_by_both_networks_and_writes_the_samples(
+    rig: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["crossval", str(rig.root), "--leave-out", "bearing~(007|014)$", "--epochs", "1"]
+    assert main([*command, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "leave one load out (0, 1, 2); normal cut by time" in said
+    assert "leave one bearing out (007, 014); normal cut by time" in said
     assert "window_accuracy" in said
+    assert "float minus int8" in said
+    document = json.loads((out / "leave_out.json").read_text())
+    assert set(document["int8"]["figures"]) == set(document["figures"])
+    with (out / "out_of_fold.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert sorted({row["path"] for row in rows}) == [
+        "inner0.npz", "inner1.npz", "normal0.npz", "outer0.npz", "outer1.npz"
+    ]  # fmt: skip
+    float_right = [row["predicted"] == row["label"] for row in rows]
+    int8_right = [row["int8_predicted"] == row["label"] for row in rows]
+    figures = (document["figures"]["accuracy"], document["int8"]["figures"]["accuracy"])
+    assert figures[0]["value"] == pytest.approx(np.mean(float_right), abs=1e-4)
+    assert figures[1]["value"] == pytest.approx(np.mean(int8_right), abs=1e-4)

@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from edge_agent.contracts.image.input import ImageInput
-from edge_agent.contracts.run_folder.run import HeldOutInputs
+from edge_agent.contracts.run_folder.network import HeldOutInputs
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.evaluation.mistakes import MISTAKES, MOST, Mistake, rank_mistakes
 from trainer.report.figures import bands, waveform
