@@ -13,6 +13,16 @@ from trainer.cli.fit import add_fit_options, config_without_budget
 if TYPE_CHECKING:
     from trainer.workflow.crossval import Choice
 
+DESCRIPTION = (
+    "Judge every sample once by a network that saw none of its group: k-fold by "
+    "the given folds, or by drawn ones that are stratified and cut no group. With "
+    "--leave-out, hold each value of a column of the labels out once, train on the others, and "
+    "report what is understood of the one never heard or seen. A label that exists under one "
+    "value only is cut by time. Each fold's network is also converted to int8, and judges the "
+    "same samples. With --try, options are chosen by leaving out conditions among the training "
+    "ones."
+)
+
 EPILOG = """examples:
   lineside-train crossval data/castings --seeds 3
   lineside-train crossval data/bearings --leave-out load
@@ -26,13 +36,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb = verbs.add_parser(
         "crossval",
         help="grouped k-fold, or leave one condition out at a time",
-        description="Judge every sample once by a network that saw none of its group: k-fold by "
-        "the given folds, or by drawn ones that are stratified and cut no group. With "
-        "--leave-out, hold each value of a column of the labels out once, train on the others, and "
-        "report what is understood of the one never heard or seen. A label that exists under one "
-        "value only is cut by time. Each fold's network is also converted to int8, and judges the "
-        "same samples. With --try, options are chosen by leaving out conditions among the training "
-        "ones.",
+        description=DESCRIPTION,
         epilog=EPILOG,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")

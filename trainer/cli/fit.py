@@ -42,8 +42,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         action="append",
         default=[],
         choices=["shared-copies"],
-        help="shared-copies: where copies straddle the given split, fit on it too, and show its "
-        "score beside the honest one",
+        help="shared-copies: fit on the given split though copies straddle it; the held-out "
+        "samples that have a copy in training are judged apart, and count in no other figure",
     )
     verb.add_argument(
         "--tensorboard", action="store_true", help="write TensorBoard logs into RUN/logs"

@@ -6,10 +6,15 @@ import argparse
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.cli.fit import add_fit_options, config_without_budget
 from trainer.console.tf_log import quiet_tensorflow
+
+if TYPE_CHECKING:
+    from trainer.data.samples import Sample
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +46,7 @@ def _synth(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.synthesis import added_score, synthesise
+    from trainer.workflow.weights_advice import weights_advice
 
     config = config_without_budget(arguments)
     out, progress = arguments.out.absolute(), TerminalProgress()
@@ -48,22 +54,20 @@ def _synth(arguments: argparse.Namespace) -> int:
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
+    advice = weights_advice(config, dataset) if arguments.compare else ""
+    if advice:
+        progress.say(advice)
     split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
     samples = synthesise(split, arguments.method, arguments.count, out, config.seed, progress)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["path", "label", "group", "split"])
-    for sample in samples:
-        path = Path(sample.path).relative_to(out)
-        writer.writerow([path, sample.label, sample.group, "train"])
-    write_atomic(out / "labels.csv", stream.getvalue().encode())
+    write_atomic(out / "labels.csv", _labels_csv(samples, out))
     document: dict[str, object] = {
         "method": arguments.method,
         "samples": len(samples),
         "folder": str(out),
         "protocol": split.protocol,
         "seed": config.seed,
+        "warnings": [advice] if advice else [],
     }
     if arguments.compare:
         document["added"] = added_score(split, samples, config, progress)
@@ -73,6 +77,16 @@ def _synth(arguments: argparse.Namespace) -> int:
     else:
         print_lines(*_lines(document))
     return 0
+
+
+def _labels_csv(samples: Sequence[Sample], out: Path) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["path", "label", "group", "split"])
+    for sample in samples:
+        path = Path(sample.path).relative_to(out)
+        writer.writerow([path, sample.label, sample.group, "train"])
+    return stream.getvalue().encode()
 
 
 def _lines(document: dict[str, object]) -> list[str]:

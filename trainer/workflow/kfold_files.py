@@ -16,6 +16,7 @@ from trainer.data.load import load_dataset, refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.target import slug
 from trainer.workflow.kfold import document_of, judge_out_of_fold, with_folds
+from trainer.workflow.weights_advice import weights_advice
 
 LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
 
@@ -44,12 +45,14 @@ def run_kfold(
         dataset = with_proposed_groups(dataset, survey_copies(dataset, progress))
     folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
     dataset = with_folds(dataset, folds, config.seed)
-    for decision in dataset.decisions:
-        progress.say(decision)
+    advice = weights_advice(config, dataset)
+    for line in (*dataset.decisions, *([advice] if advice else [])):
+        progress.say(line)
     quiet_tensorflow()
     drawn = range(config.seed, config.seed + seeds)
     judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds", int8=int8)
     document = document_of(dataset, judgements) | {"folder": str(folder)}
+    document["warnings"] = [advice] if advice else []
     rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
     write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]

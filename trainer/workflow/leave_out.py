@@ -76,7 +76,11 @@ def leave_out(
     ]
     cut, listed = dataset.with_samples([sample for sample, _ in pieces]), [n for _, n in pieces]
     if dataset.config.kind == "vibration":
-        carved = carve_every_condition(cut, listed, val_fraction, protocol.condition)
+        # A detector may have one good recording alone, which the protocol has cut already.
+        good_only = dataset.config.good_only
+        carved = carve_every_condition(
+            cut, listed, val_fraction, protocol.condition, stretches=good_only
+        )
         cut, listed = carved.dataset, carved.names
     names = np.array(listed)
     train, val, test = (np.flatnonzero(names == name) for name in ("train", "val", "test"))

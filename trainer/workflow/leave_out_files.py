@@ -19,6 +19,7 @@ from trainer.run_folder.target import slug
 from trainer.workflow.crossval import Choice, Fold, cross_validate, pooled_outcome, window_figure
 from trainer.workflow.int8_outputs import int8_document
 from trainer.workflow.leave_out import protocol_of
+from trainer.workflow.weights_advice import weights_advice
 
 
 def run_leave_out(
@@ -39,11 +40,14 @@ def run_leave_out(
     dataset = load_dataset(root, group=config.group, fold=config.fold)
     refuse_missing(dataset)
     protocol = protocol_of(dataset, leave_out)
-    progress.say(protocol.sentence)
+    advice = weights_advice(config, dataset)
+    for line in (protocol.sentence, *([advice] if advice else [])):
+        progress.say(line)
     quiet_tensorflow()
     folds = cross_validate(dataset, protocol, config, choices, progress, int8=int8)
     folder = out or Path("runs") / slug(f"{dataset.root.name}-leave-out-{leave_out}")
     document = {"protocol": protocol.sentence, **document_of(folds), "folder": str(folder)}
+    document["warnings"] = [advice] if advice else []
     write_atomic(folder / "out_of_fold.csv", csv_bytes([r for fold in folds for r in _rows(fold)]))
     text = json.dumps(document, indent=1, ensure_ascii=False)
     write_atomic(folder / "leave_out.json", (text + "\n").encode())

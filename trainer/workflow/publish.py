@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,23 +34,37 @@ from trainer.workflow.worth_a_look import write_shown_pictures
 PACKAGES = ("lineside", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What a report says beside the experiment: findings of the split guard, and warnings."""
+
+    copies: Sequence[str] = ()
+    split_as_given: SplitAsGiven | None = None
+    copy_groups: Sequence[CopyGroup] = ()
+    warnings: Sequence[str] = ()
+
+
+NOTHING_FOUND = Findings()
+
+
 def publish_run(
     path: Path,
     experiment: Experiment,
-    copies: Sequence[str] = (),
-    split_as_given: SplitAsGiven | None = None,
+    findings: Findings = NOTHING_FOUND,
     logs: Path | None = None,
     budget: BudgetMetrics | None = None,
-    copy_groups: Sequence[CopyGroup] = (),
 ) -> FittedRun:
     """Write the run into a temporary folder beside `path`, then rename it; an old run goes.
 
-    copies, copy_groups, split_as_given: findings of the split guard; logs: a folder that joins the
-    run; budget: what was compared to fit a target.
+    logs: a folder that joins the run; budget: what was compared to fit a target.
     Raises StorageError; `path` is then what it was before.
     """
     with whole_folder(path) as folder:
-        metrics = metrics_of(experiment, copies, split_as_given, copy_groups)
+        metrics = metrics_of(
+            experiment, findings.copies, findings.split_as_given, findings.copy_groups
+        )
+        notes = [*findings.warnings, *metrics.notes]
+        metrics = metrics.model_copy(update={"notes": notes})
         if budget is not None:
             metrics = metrics.model_copy(update={"budget": _of_network(budget, experiment)})
         _write_files(folder, experiment, metrics)

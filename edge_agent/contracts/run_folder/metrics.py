@@ -254,10 +254,15 @@ class BudgetMetrics(Record):
 
 
 class SplitAsGiven(Record):
-    """The figures by the data set's own split, through which near-duplicates leak."""
+    """The figures by the data set's own split, through which near-duplicates leak.
+
+    copied: held-out samples with a copy in training, which the run's own figures leave out; None
+    of a run whose own figures are of another fit, on a split by groups of copies.
+    """
 
     protocol: str
     figures: HeldOutMetrics
+    copied: int | None = None
 
 
 class CopyGroup(Record):

@@ -47,12 +47,33 @@ def test_a_given_split_that_shares_copies_is_refused(leaking: Path) -> None:
         guard(dataset, FitConfig(), [], SilentProgress())
 
 
-def test_the_waiver_gives_both_splits(leaking: Path) -> None:
+def add_new_parts(root: Path, first: int = PARTS, count: int = 4) -> None:
+    """Test pictures of further parts, which have no copy anywhere."""
+    for number in range(first, first + count):
+        label = "scratch" if number % 2 else "ok"
+        picture = casting(number, label == "scratch")
+        cv2.imwrite(str(root / "test" / label / f"{number}.png"), picture)
+
+
+def test_the_waiver_keeps_the_given_split_and_takes_the_copies_apart(leaking: Path) -> None:
+    add_new_parts(leaking)
     found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], SilentProgress())
-    assert found.naive is not None
+    samples = found.split.dataset.samples
+    names = {name: sorted(Path(samples[i].path).stem for i in part) for name, part in (
+        ("test", found.split.test), ("copied", found.copied)
+    )}  # fmt: skip
+    assert names == {
+        "test": [str(number) for number in range(PARTS, PARTS + 4)],
+        "copied": [f"{number}_1" for number in range(PARTS)],
+    }
+    assert {samples[i].split for i in (*found.split.train, *found.split.val)} == {"train"}
     groups = found.split.dataset.groups()
-    test = {groups[place] for place in found.split.test}
-    assert not test & {groups[place] for place in (*found.split.train, *found.split.val)}
+    assert not {groups[i] for i in found.split.train} & {groups[i] for i in found.split.val}
+
+
+def test_the_waiver_is_no_use_where_every_held_out_sample_has_a_copy(leaking: Path) -> None:
+    with pytest.raises(DatasetError, match="all 6 held-out samples have a copy"):
+        guard(load_dataset(leaking), FitConfig(), ["shared-copies"], SilentProgress())
 
 
 def test_the_largest_groups_are_handed_to_the_report(leaking: Path) -> None:
@@ -100,7 +121,7 @@ def test_a_page_does_not_take_the_place_of_a_picture(leaking: Path) -> None:
 
 def test_near_duplicates_as_groups_split_by_the_copies_found(leaking: Path) -> None:
     found = guard(load_dataset(leaking), FitConfig(group="near_duplicates"), [], SilentProgress())
-    assert found.naive is None
+    assert not len(found.copied)
     assert "groups by 'near_duplicates'" in found.split.protocol
 
 
@@ -125,19 +146,26 @@ def test_groups_says_what_it_found_and_writes_it(
 
 
 @pytest.mark.slow
-def test_fit_shows_naive_and_honest_score(
+def test_one_fit_gives_the_score_with_and_without_the_copies(
     leaking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    add_new_parts(leaking)
     run = tmp_path / "run"
     small = tmp_path / "fit.toml"
     small.write_text("[image]\nsize_px = 32\n")
     words = ["fit", str(leaking), "--out", str(run), "--config", str(small), "--epochs", "1"]
     assert main([*words, "--weights", "none", "--allow", "shared-copies"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["split_as_given"]["protocol"].startswith("train and test as given")
-    assert "groups by 'near_duplicates'" in metrics["protocol"]
-    assert "as the folders split it" in (run / "report.html").read_text()
-    assert "naive" in capsys.readouterr().err
+    assert metrics["samples"]["test"] == metrics["held_out"]["accuracy"]["n"] == 4
+    assert metrics["split_as_given"]["figures"]["accuracy"]["n"] == 4 + PARTS
+    assert metrics["split_as_given"]["copied"] == PARTS
+    assert "6 held-out samples with a copy in training judged apart" in metrics["protocol"]
+    listed = (run / "predictions.csv").read_text().splitlines()[1:]
+    assert len(listed) == 4
+    page = (run / "report.html").read_text()
+    assert "without the 6 that have a near-duplicate in training" in page
+    assert "starts at random" in page
+    assert capsys.readouterr().err.count("starts at random") == 1
 
 
 @pytest.mark.slow

@@ -96,3 +96,36 @@ def test_too_few_folds_are_refused_before_anything_is_written(tmp_path: Path) ->
     with pytest.raises(ConfigError, match="2 folds"):
         run_kfold(root, FitConfig(), 2, 1, tmp_path / "out", SilentProgress())
     assert not (tmp_path / "out").exists()
+
+
+class Listening(SilentProgress):
+    """Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.mark.parametrize(("weights", "warned"), [("none", True), ("efficientnet_lite0", False)])
+def test_images_without_weights_are_warned_of(
+    plates: Path, tmp_path: Path, weights: str, warned: bool
+) -> None:
+    config, progress = FitConfig(weights=weights), Listening()
+    folder = tmp_path / "folds"
+    folder.mkdir()
+    dataset = with_folds(load_dataset(plates), 3, config.seed)
+    mark = sha256_hex((config.model_dump_json() + dataset.sha256()).encode())[:16]
+    for fold in "012":
+        rows = [
+            {"path": s.path, "label": s.label, "group": s.group, "predicted": s.label}
+            | {"score": float(s.label != "ok"), "verdict": "PASS" if s.label == "ok" else "FAIL"}
+            for s in dataset.samples
+            if s.fold == fold
+        ]
+        (folder / f"{mark}-seed{config.seed}-fold{fold}.json").write_text(json.dumps(rows))
+    document = run_kfold(plates, config, 3, 1, tmp_path, progress, int8=False)
+    assert document["int8"] == {}
+    assert [line for line in progress.lines if "at random" in line] == document["warnings"]
+    assert len(document["warnings"]) == warned

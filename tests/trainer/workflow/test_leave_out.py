@@ -11,9 +11,12 @@ import pytest
 from edge_agent.contracts.core.errors import ConfigError
 from trainer.__main__ import main
 from trainer.cli.crossval import choices_of
+from trainer.config.fit import FitConfig
+from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 from trainer.workflow.leave_out import leave_out, protocol_of, without
+from trainer.workflow.leave_out_files import run_leave_out
 
 
 @pytest.fixture
@@ -135,3 +138,31 @@ def test_crossval_reports_each_value_by_both_networks_and_writes_the_samples(
     figures = (document["figures"]["accuracy"], document["int8"]["figures"]["accuracy"])
     assert figures[0]["value"] == pytest.approx(np.mean(float_right), abs=1e-4)
     assert figures[1]["value"] == pytest.approx(np.mean(int8_right), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_detector_is_judged_by_its_verdicts_on_every_value(rig: Dataset, tmp_path: Path) -> None:
+    table = rig.root / "dataset.toml"
+    table.write_text(table.read_text().replace("vibration-class", "vibration-anomaly"))
+    config = FitConfig(model="mahalanobis")
+    document = run_leave_out(rig.root, config, "load", [{}], tmp_path, SilentProgress(), int8=False)
+    with (tmp_path / "out_of_fold.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["label"] for row in rows].count("inner") == 3
+    right = {
+        value: np.mean(
+            [
+                row["verdict"] == ("PASS" if row["label"] == "normal" else "FAIL")
+                for row in rows
+                if row["fold"] == value
+            ]
+        )
+        for value in "012"
+    }
+    assert {one["held_out"]: one["verdict_accuracy"] for one in document["folds"]} == (
+        pytest.approx(right, abs=1e-4)
+    )
+    with pytest.raises(ConfigError, match="good parts alone cannot tell"):
+        run_leave_out(
+            rig.root, config, "load", [{}, {"posture": False}], tmp_path, SilentProgress()
+        )

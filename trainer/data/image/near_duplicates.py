@@ -19,7 +19,7 @@ from edge_agent.contracts.run_folder.metrics import CopyGroup
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
 from trainer.data.prepare import read_picture
-from trainer.data.samples import Dataset
+from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
 
 GROUP = "near_duplicates"
@@ -101,15 +101,30 @@ def survey_copies(dataset: Dataset, progress: Progress | None = None) -> CopySur
     return CopySurvey(numbered(sets, count), exact, alike)
 
 
-def with_proposed_groups(dataset: Dataset, copies: CopySurvey) -> Dataset:
-    """The data set grouped by what was found; its given folds and splits are dropped."""
+def with_proposed_groups(
+    dataset: Dataset, copies: CopySurvey, *, given_split: bool = False
+) -> Dataset:
+    """The data set grouped by what was found; its given folds are dropped, and its given split
+    where that is not to stay.
+    """
     config = dataset.config.model_copy(update={"group": GROUP, "fold": None})
     samples = [
-        replace(sample, group=f"{GROUP}-{number}", fold="", split="")
+        replace(
+            sample,
+            group=f"{GROUP}-{number}",
+            fold="",
+            split=sample.split if given_split else "",
+        )
         for sample, number in zip(dataset.samples, copies.groups.tolist(), strict=True)
     ]
     grouped = replace(dataset, config=config)
     return grouped.with_samples(samples, f"groups proposed: {copies.sentence()}")
+
+
+def copied_samples(split: Split, groups: NDArray[np.int64]) -> Indices:
+    """The held-out samples that have a copy in training or validation; groups as cut_groups has."""
+    known = {int(groups[index]) for index in (*split.train, *split.val)}
+    return np.array([i for i in split.test if int(groups[i]) in known], np.intp)
 
 
 def cut_groups(split: Split, groups: NDArray[np.int64]) -> CutGroups | None:

@@ -12,8 +12,8 @@ from trainer.run_folder.run import FittedRun
 
 
 def leakage(run: FittedRun) -> Markup:
-    """What the search for copies found; both splits' figures where both were fitted; pictures of
-    the largest groups.
+    """What the search for copies found; the figures with and without what leaks where the given
+    split has copies on both sides; pictures of the largest groups.
     """
     findings, groups = run.metrics.copies, run.metrics.copy_groups
     if not findings and not groups:
@@ -36,7 +36,10 @@ def _comparison(run: FittedRun) -> Table | None:
         for name, metric in given.figures.present().items()
         if name in held_out
     ]
-    head = ["", "as the folders split it", "grouped: no near-duplicate on both sides"]
+    without = "grouped: no near-duplicate on both sides"
+    if given.copied is not None:
+        without = f"without the {given.copied} that have a near-duplicate in training"
+    head = ["", "as the folders split it", without]
     return Table(head, rows)
 
 

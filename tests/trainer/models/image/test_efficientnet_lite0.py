@@ -22,7 +22,7 @@ from trainer.models.image.efficientnet_lite0 import (
     parse_state,
     read_state,
 )
-from trainer.workflow.fit import missing_weights
+from trainer.workflow.weights_advice import missing_weights
 
 OWN = Pretrained(efficientnet_lite0.NAME, efficientnet_lite0.NAME)
 

@@ -184,6 +184,11 @@ def test_both_splits_are_compared_where_copies_leaked(run: FittedRun) -> None:
     shown = leakage(run)
     assert "grouped: no near-duplicate on both sides" in shown
     assert shown.count("97.5 % (87.5 – 100.0 %)") == 2
+    given = run.metrics.split_as_given
+    assert given is not None
+    one_fit = given.model_copy(update={"copied": 12})
+    metrics = run.metrics.model_copy(update={"split_as_given": one_fit})
+    assert "without the 12 that have a near-duplicate" in leakage(replace(run, metrics=metrics))
 
 
 def test_the_place_of_the_defect_is_measured_where_masks_are(run: FittedRun) -> None:

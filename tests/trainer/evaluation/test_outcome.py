@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+
+from trainer.evaluation.outcome import Outcome, figures, joined
+
+
+def outcome(labels: list[str], truth: list[int], scores: list[float]) -> Outcome:
+    """Of a detector, which names no label and rejects from 0.5 on."""
+    values = np.array(scores)
+    return Outcome(
+        labels,
+        ["ok"],
+        np.array(truth),
+        np.full(len(truth), -1),
+        values,
+        values >= 0.5,
+        [f"{labels[-1]}{n}" for n in range(len(truth))],
+    )
+
+
+def test_folds_with_other_defects_are_joined_by_the_names_of_their_labels() -> None:
+    bent = outcome(["ok", "bent"], [0, 1, 0], [0.1, 0.9, 0.2])
+    torn = outcome(["ok", "aged", "torn"], [0, 2, 1], [0.3, 0.8, 0.4])
+    both = joined([bent, torn])
+    assert [both.labels[n] for n in both.truth] == ["ok", "bent", "ok", "ok", "torn", "aged"]
+    assert both.predicted.tolist() == [-1] * 6
+    assert both.bad.tolist() == [False, True, False, False, True, True]
+    assert figures(both)["auroc"].value == 1.0
+    assert both.undecided is None
