@@ -77,6 +77,7 @@ def test_the_waiver_is_no_use_where_every_held_out_sample_has_a_copy(leaking: Pa
 
 
 def test_the_largest_groups_are_handed_to_the_report(leaking: Path) -> None:
+    add_new_parts(leaking)
     found = guard(load_dataset(leaking), FitConfig(), ["shared-copies"], SilentProgress())
     assert len(found.largest) == 3
     first = found.largest[0]
