@@ -26,7 +26,7 @@ DESCRIPTION = (
 EPILOG = """examples:
   lineside-train crossval data/castings --seeds 3
   lineside-train crossval data/bearings --leave-out load
-  lineside-train crossval data/bearings --leave-out 'bearing~(\\d+)$' --try hear=spectrum,both
+  lineside-train crossval data/bearings --leave-out 'bearing~(\\d+)$' --try features=spectrum,both
   lineside-train crossval data/castings --leave-out fold98 --json
 """
 
