@@ -71,7 +71,10 @@ def test_check_says_that_parts_lie_at_any_angle(
 def test_check_speaks_json(machines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(machines), "--group", "load", "--held-out", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["protocol"] == "load 2 held out; healthy split by time"
+    assert found["protocol"] == (
+        "load 2 held out; healthy split by time; "
+        "the last recordings of each label and condition validate"
+    )
     assert found["labels"]["knock"]["groups"] == 3
     assert found["rates_hz"] == [2000.0]
 

@@ -318,7 +318,8 @@ def _refuse_other_format(text: bytes, where: str) -> None:
     is_known = number in FORMATS_READ
     if is_known and not is_older(own, named):
         return
-    reads = f"this version{f', {own},' if own else ''} reads {' and '.join(map(str, FORMATS_READ))}"
+    known = f"{', '.join(map(str, FORMATS_READ[:-1]))} and {FORMATS_READ[-1]}"
+    reads = f"this version{f', {own},' if own else ''} reads {known}"
     is_newer = is_known or number > FORMATS_READ[-1]
     needs = f" and needs Lineside {named} or newer" if named and is_newer else ""
     raise BundleError(

@@ -13,7 +13,7 @@ from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.contracts.model.manifest import OLDEST_AGENT
 from tests.signing_kit import Workshop, open_workshop
 
-OWN = {"agent": own_version(), "program": own_version(), "formats": [1, 2]}
+OWN = {"agent": own_version(), "program": own_version(), "formats": [1, 2, 3]}
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def workshop(tmp_path: Path) -> Workshop:
     ("given", "needs", "why"),
     [
         ({}, {}, ""),
-        ({"formats": [1, 2, 3]}, {}, ""),
+        ({"formats": [1, 2, 3, 4]}, {}, ""),
         ({"formats": [1]}, {"format": 2}, "reads format 1"),
-        ({"program": "0.1.0", "formats": [1]}, {}, "needs Lineside 0.2.0 or newer, the program"),
+        ({"program": "0.1.0", "formats": [1]}, {}, "needs Lineside 0.3.0 or newer, the program"),
         ({"program": "0.1.0"}, {}, "the program there is 0.1.0"),
         ({"program": "", "formats": [1]}, {"format": 2}, "the program there is older"),
         ({"agent": "0.1.0"}, {}, "its agent is 0.1.0"),
-        ({"formats": [1, 2]}, {"format": 3, "oldest_agent": "7.0.0"}, "needs Lineside 7.0.0"),
+        ({"formats": [1, 2, 3]}, {"format": 4, "oldest_agent": "7.0.0"}, "needs Lineside 7.0.0"),
     ],
 )
 def test_a_station_that_cannot_read_a_bundle_is_known(
@@ -48,4 +48,4 @@ def test_a_later_agent_may_say_more() -> None:
     word = StationWord.model_validate({**OWN, "slots": slots, "more": {}})
     assert word.version_of("caps") == "1.0.0"
     assert word.version_of("lids") == ""
-    assert json.loads(word.model_dump_json())["formats"] == [1, 2]
+    assert json.loads(word.model_dump_json())["formats"] == [1, 2, 3]
