@@ -82,6 +82,7 @@ PARTS_CONFIG = """\
 [image]
 size_px = 320          # what fit would choose here, a minute later
 fit = "crop"           # the parts lie in the middle of the frame
+standardise = false    # a classifier's default; left out, fit tries both for half a minute
 augment = ["flip", "rotate"]
 [options]
 tta_views = 1          # one view of each part: four times as fast as the default
