@@ -140,6 +140,11 @@ def rate_of_times(times_s: NDArray[np.float64], path: Path) -> float | None:
     return 1.0 / mean
 
 
+def rate_of_file(rate_hz: float | None) -> dict[str, float]:
+    """The rate that a file states of all its signals, as `Content.rates_hz`."""
+    return {} if rate_hz is None else {"": rate_hz}
+
+
 def scope_of(name: str) -> str:
     """The structure in which a field lies: "data.acc" for "data.acc.x", "" for a variable."""
     return name.rpartition(".")[0]

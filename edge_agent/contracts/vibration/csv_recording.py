@@ -34,6 +34,7 @@ from edge_agent.contracts.process.units import NO_UNIT, is_unit
 from edge_agent.contracts.vibration.content import (
     Content,
     as_float32,
+    rate_of_file,
     rate_of_times,
     time_unit_s,
 )
@@ -70,8 +71,7 @@ def read_csv(path: Path) -> Content:
     at = next((at for at, unit_s in enumerate(units_s) if unit_s), None)
     if at is None:
         return Content(columns)
-    rate_hz = rate_of_times(table[:, at] * units_s[at], path)
-    return Content(columns, {} if rate_hz is None else {"": rate_hz})
+    return Content(columns, rate_of_file(rate_of_times(table[:, at] * units_s[at], path)))
 
 
 def csv_columns(path: Path) -> Content:

@@ -7,9 +7,9 @@ loaded only when such a file comes; a station without it is told what to do.
 from __future__ import annotations
 
 import io
-import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,7 @@ from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
 from edge_agent.contracts.core.text import repeated_name
 from edge_agent.contracts.core.types import Recording
-from edge_agent.contracts.vibration.content import (
-    Content,
-    content_of,
-)
+from edge_agent.contracts.vibration.content import Content, content_of, rate_of_file
 from edge_agent.contracts.vibration.csv_recording import csv_columns, read_csv
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.mat import read_mat
@@ -44,7 +41,6 @@ _CONTENT = {
 TIMES_OFF = 0.05
 """A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
 off nominal."""
-_HOLE = re.compile(r"\n[ \t]*\n")
 
 
 def read_recording(
@@ -74,9 +70,7 @@ def read_recording(
             where=str(path),
             cure=f"give one of {' '.join(sorted(READERS))}",
         )
-    with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
-        if path.stat().st_size == 0:
-            raise InputError("the file is empty", where=str(path), cure="record it again")
+    with _reading(path):
         content = reader(path)
         factor = _factor(path, unit, full_scale_g)
         speed = _rpm_within(content.arrays, path) if rpm is None else rpm
@@ -119,10 +113,17 @@ def recording_axes(path: Path) -> list[str]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError("no reader for it", where=str(path), cure="give a recording")
+    with _reading(path):
+        return (csv_columns if reader is read_csv else reader)(path).signals
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Faults of a reader as InputError; an empty file is one."""
     with reading(str(path), _CONTENT.get(path.suffix.lower(), "readable")):
         if path.stat().st_size == 0:
             raise InputError("the file is empty", where=str(path), cure="record it again")
-        return (csv_columns if reader is read_csv else reader)(path).signals
+        yield
 
 
 def _chosen(content: Content, axes: list[str], path: Path) -> list[str]:
@@ -232,11 +233,7 @@ def _speed(name: str, value: NDArray[Any], path: Path) -> float:
 
 def _read_wav(path: Path) -> Content:
     columns, rate_hz = read_wav(path)
-    return Content(columns, _one_rate(rate_hz))
-
-
-def _one_rate(rate_hz: float | None) -> dict[str, float]:
-    return {} if rate_hz is None else {"": rate_hz}
+    return Content(columns, rate_of_file(rate_hz))
 
 
 def _read_npz(path: Path) -> Content:
