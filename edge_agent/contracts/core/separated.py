@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from edge_agent.contracts.core.text import is_number
 
+HEAD_LINES = 200
+"""Lines in which the comments end and the table begins."""
 MARKS = ";\t,"
 """Separators; blanks separate where a file has none of them."""
 COMMENTS = ("#", "%", "//")
@@ -47,14 +50,25 @@ def lines_of(text: str) -> Iterator[Line]:
         start = end + 1
 
 
+def first_lines(text: str) -> list[Line]:
+    """The first HEAD_LINES lines of a text that are not blank."""
+    return list(islice(lines_of(text), HEAD_LINES))
+
+
+def comments_and_table(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """The comments above a table, and the lines from the first that is none."""
+    comments = list(takewhile(lambda line: line.text.lstrip().startswith(COMMENTS), lines))
+    return comments, list(lines[len(comments) :])
+
+
 def named_separator(line: str) -> str:
     """The separator that a first line `sep=;` names, as spreadsheets write it; else empty."""
     return line[4] if line.lower().startswith("sep=") and len(line.rstrip(" ")) >= 5 else ""
 
 
-def is_comment(line: str) -> bool:
-    """Whether a line above the table is a comment."""
-    return line.lstrip().startswith(COMMENTS)
+def without_comment_mark(line: str) -> str:
+    """The words of a comment."""
+    return line.lstrip().lstrip("#%/")
 
 
 def separator(lines: Sequence[str]) -> str:

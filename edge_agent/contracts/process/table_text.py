@@ -9,15 +9,15 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from itertools import islice, takewhile
 from typing import NamedTuple
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.separated import (
     Line,
     cells_of,
+    comments_and_table,
+    first_lines,
     is_comma_number,
-    is_comment,
     is_number_in,
     lines_of,
     may_have_decimal_commas,
@@ -25,13 +25,14 @@ from edge_agent.contracts.core.separated import (
     separator,
     unix_lines,
     with_point,
+    without_comment_mark,
     without_empty_end,
 )
 from edge_agent.contracts.core.text import is_number, repeated_name
-from edge_agent.contracts.process.units import NO_UNIT, is_unit, split_name
+from edge_agent.contracts.process.units import NO_UNIT, are_units, split_name
 
-HEAD_LINES, UNITS_SEEN = 200, 20
-"""Lines in which the comments end; rows that show whether a line above them has their units."""
+UNITS_SEEN = 20
+"""Rows that show whether a line above them has their units."""
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
 """Cells that say that there is no value; compared in lower case."""
 
@@ -70,11 +71,10 @@ def split_table(
 
 def _begin(text: str, named: bool, where: str) -> tuple[Line, str]:
     """The first line of the table, and what separates its cells; empty: blanks."""
-    head = list(islice(lines_of(text), HEAD_LINES))
+    head = first_lines(text)
     mark = named_separator(head[0].text.strip(" ")) if head else ""
-    head = head[bool(mark) :]
-    comments = list(takewhile(lambda line: is_comment(line.text), head))
-    table = head[len(comments) :] or comments
+    comments, table = comments_and_table(head[bool(mark) :])
+    table = table or comments
     if not table:
         raise InputError("the file is empty", where=where, cure="record it again")
     mark = mark or separator([line.text for line in table])
@@ -86,7 +86,7 @@ def _begin(text: str, named: bool, where: str) -> tuple[Line, str]:
 
 def _in_comment(line: Line, mark: str) -> Line:
     """A comment as it is: its # belongs to the first name. Between blanks it would be one more."""
-    bare = line.text if mark else line.text.lstrip().lstrip("#%/")
+    bare = line.text if mark else without_comment_mark(line.text)
     return Line(line.number, line.start + len(line.text) - len(bare), bare)
 
 
@@ -160,7 +160,7 @@ def _refuse_bad_lines(names: list[str], rows: Sequence[_Row], where: str) -> Non
 def _is_line_of_units(columns: Sequence[Sequence[str]]) -> bool:
     """Whether the first row holds the units of the numbers below it, and nothing else."""
     first = [column[0].strip() for column in columns]
-    if not all(is_unit(cell) for cell in first if cell) or not set(first) - NO_UNIT:
+    if not are_units(first):
         return False
     below = [column[1 : 1 + UNITS_SEEN] for column in columns]
     return all(

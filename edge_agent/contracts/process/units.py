@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 KNOWN: dict[str, tuple[str, float, float]] = {
     "K": ("temperature", 1.0, 0.0),
@@ -83,13 +84,10 @@ def canonical(unit: str) -> str:
     return SPELLINGS.get(plain, plain)
 
 
-def is_unit(cell: str) -> bool:
-    """Whether a cell is a unit: a known one, or anything short in brackets."""
-    plain = cell.strip()
-    bare = plain.strip("[]()").strip()
-    bracketed = plain[:1] + plain[-1:] in ("[]", "()")
-    known = canonical(bare) in KNOWN or bare in WITHOUT_CONVERSION
-    return (known and bare != "1") or (bracketed and len(bare) <= LONGEST)
+def are_units(cells: Sequence[str]) -> bool:
+    """Whether the cells of a line are units and nothing else; columns without one may be among
+    them."""
+    return not NO_UNIT.issuperset(cells) and all(_is_unit(cell) for cell in cells if cell)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -113,3 +111,12 @@ def conversion(unit: str, wanted: str) -> tuple[float, float] | None:
     _, factor, offset = KNOWN[source]
     _, divisor, shift = KNOWN[target]
     return factor / divisor, (offset - shift) / divisor
+
+
+def _is_unit(cell: str) -> bool:
+    """Whether a cell is a unit: a known one, or anything short in brackets."""
+    plain = cell.strip()
+    bare = plain.strip("[]()").strip()
+    bracketed = plain[:1] + plain[-1:] in ("[]", "()")
+    known = canonical(bare) in KNOWN or bare in WITHOUT_CONVERSION
+    return (known and bare != "1") or (bracketed and len(bare) <= LONGEST)

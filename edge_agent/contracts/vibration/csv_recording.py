@@ -10,7 +10,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,22 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.separated import (
+    HEAD_LINES,
     Line,
     cells_of,
-    is_comment,
+    comments_and_table,
+    first_lines,
     is_number_in,
     lines_of,
     may_have_decimal_commas,
     named_separator,
     separator,
     unix_lines,
+    without_comment_mark,
     without_empty_end,
 )
 from edge_agent.contracts.core.text import decode_head, decode_text, is_number, repeated_name
-from edge_agent.contracts.process.units import NO_UNIT, is_unit
+from edge_agent.contracts.process.units import are_units
 from edge_agent.contracts.vibration.content import (
     Content,
     as_float32,
@@ -39,8 +41,6 @@ from edge_agent.contracts.vibration.content import (
     time_unit_s,
 )
 
-HEAD_LINES = 200
-"""Lines in which the comments end and the numbers begin."""
 HEAD_BYTES = 1 << 18
 """What is read of a file for the names of its columns."""
 _HOLE = re.compile(r"\n[ \t]*\n")
@@ -84,11 +84,9 @@ def csv_columns(path: Path) -> Content:
 
 
 def _layout(text: str, path: Path) -> _Layout:
-    lines = list(islice(lines_of(text), HEAD_LINES))
+    lines = first_lines(text)
     mark = named_separator(lines[0].text) if lines else ""
-    lines = lines[bool(mark) :]
-    above = list(takewhile(lambda line: is_comment(line.text), lines))
-    table = lines[len(above) :]
+    above, table = comments_and_table(lines[bool(mark) :])
     mark = mark or (separator([line.text for line in table]) if table else "")
     rows = [without_empty_end(cells_of(line.text, mark)) for line in table[:3]]
     at = _header_lines(rows, mark)
@@ -116,14 +114,13 @@ def _header_lines(rows: Sequence[Sequence[str]], mark: str) -> int:
     """How many of the first lines are names and units: 0, 1 or 2."""
     if rows and _are_numbers(rows[0], mark):
         return int(_counts_columns(rows[0], rows[1] if len(rows) > 1 else []))
-    if len(rows) < 3 or not set(rows[1]) - NO_UNIT or not _are_numbers(rows[2], mark):
-        return 1
-    return 2 if all(is_unit(cell) for cell in rows[1] if cell) else 1
+    units = len(rows) > 2 and _are_numbers(rows[2], mark) and are_units(rows[1])
+    return 2 if units else 1
 
 
 def _names_in(above: Sequence[Line], mark: str, width: int) -> list[str]:
     """The names in the last comment above the numbers, as numpy writes them; else positions."""
-    words = above[-1].text.lstrip().lstrip("#%/") if above else ""
+    words = without_comment_mark(above[-1].text) if above else ""
     names = without_empty_end(cells_of(words, mark))
     if len(names) == width and not _are_numbers(names, mark):
         return names

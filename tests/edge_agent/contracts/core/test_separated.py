@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.contracts.core.separated import (
+    comments_and_table,
+    first_lines,
     is_number_in,
     lines_of,
     named_separator,
@@ -70,3 +72,9 @@ def test_a_first_line_may_name_the_separator(line: str, mark: str) -> None:
 
 def test_only_the_end_of_a_line_loses_its_empty_cells() -> None:
     assert without_empty_end(["", "a", "", "b", "", ""]) == ["", "a", "", "b"]
+
+
+def test_comments_end_where_the_table_begins() -> None:
+    comments, table = comments_and_table(first_lines("# a\n\n  % b\n// c\nx;y\n#1;2"))
+    assert [line.text for line in comments] == ["# a", "  % b", "// c"]
+    assert [(line.number, line.text) for line in table] == [(5, "x;y"), (6, "#1;2")]

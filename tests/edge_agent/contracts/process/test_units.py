@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edge_agent.contracts.process.units import KNOWN, conversion, split_name
+from edge_agent.contracts.process.units import KNOWN, are_units, conversion, split_name
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,17 @@ def test_every_unit_converts_there_and_back() -> None:
 )
 def test_a_name_carries_its_unit(name: str, parts: tuple[str, str]) -> None:
     assert split_name(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("cells", "units"),
+    [
+        (["bar", "", "m/s2"], True),
+        (["[au]", "-"], True),
+        (["", "-", "1"], False),
+        (["bar", "left"], False),
+        (["bar", "3.5"], False),
+    ],
+)
+def test_a_line_of_units_has_one_and_nothing_else(cells: list[str], units: bool) -> None:
+    assert are_units(cells) is units
