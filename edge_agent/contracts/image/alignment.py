@@ -19,23 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from edge_agent.contracts.core.parabola import parabola_top
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.coarse_to_fine import search
+from edge_agent.contracts.image.coarse_to_fine import Grey, between, search, turned
 
 REFERENCE_PX = 128
 """The longer side of the reference picture."""
 
 COARSE_DEG = 4.0
 FINE_DEG = 0.5
-SHIFT_STEP_PX = 0.25
-"""Steps of the pose, shifts in pixels of the reference."""
+"""Steps of the turn where every angle of a grid is searched."""
 
 LEAST_GAIN = 0.05
 """A pose must correlate that much better than the frame as it is."""
-
-Grey = NDArray[np.float32]
 
 
 class Alignment(Strict):
@@ -161,7 +157,7 @@ def _of_every_angle(seen: Grey, reference: Grey, alignment: Alignment, least: fl
     best, likeness = Pose(), least
     for step in (COARSE_DEG, FINE_DEG):
         for turn in _turns(alignment.turn_deg, step, best.turn_deg):
-            pose, found = _search(_turned(seen, turn), reference, turn, alignment.shift_share)
+            pose, found = _search(turned(seen, turn), reference, turn, alignment.shift_share)
             if found > likeness:
                 best, likeness = pose, found
     return best
@@ -180,7 +176,7 @@ def _search(seen: Grey, reference: Grey, turn_deg: float, most: float) -> tuple[
     found = _fits(seen, reference, most)
     down, right = (int(place) for place in np.unravel_index(int(found.argmax()), found.shape))
     peak = float(found[down, right])
-    row, column = _between(found[:, right], down), _between(found[down], right)
+    row, column = between(found[:, right], down), between(found[down], right)
     middle_y, middle_x = (found.shape[0] - 1) / 2, (found.shape[1] - 1) / 2
     height, width = reference.shape
     pose = Pose(turn_deg, (middle_x - column) / width, (middle_y - row) / height)
@@ -197,21 +193,6 @@ def _fits(seen: Grey, reference: Grey, most: float) -> Grey:
         return np.zeros((2 * top + 1, 2 * left + 1), np.float32)
     found = cv2.matchTemplate(seen, middle, cv2.TM_CCOEFF_NORMED)
     return np.nan_to_num(np.asarray(found, np.float32), posinf=0.0, neginf=0.0)
-
-
-def _between(line: Grey, peak: int) -> float:
-    """The top of the parabola through a peak and its neighbours, in steps of SHIFT_STEP_PX."""
-    if not 0 < peak < len(line) - 1:
-        return float(peak)
-    offset = parabola_top(*line[peak - 1 : peak + 2].tolist())
-    return peak + round(offset / SHIFT_STEP_PX) * SHIFT_STEP_PX
-
-
-def _turned(seen: Grey, turn_deg: float) -> Grey:
-    height, width = seen.shape
-    matrix = _matrix(Pose(turn_deg), width, height)
-    moved = cv2.warpAffine(seen, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
 
 
 def _matrix(pose: Pose, width: int, height: int) -> NDArray[np.float64]:

@@ -33,6 +33,8 @@ NEAR_PX = 2
 """There the place is searched again within so many pixels."""
 
 SHIFT_STEP_PX = 0.25
+"""Shifts come in such steps, in pixels of the picture that is searched."""
+
 LEAST_CONTRAST = 1.0
 """Standard deviation in grey levels: a window with less is like nothing."""
 
@@ -70,12 +72,8 @@ class _Level:
         """The middle of the turned reference (n,), of mean 0 and length 1; 0 without contrast."""
         height, width = self.reference.shape
         rows, columns = self.margins
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn_deg, 1.0)
-        turned = cv2.warpAffine(
-            self.reference, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE
-        )
-        middle = np.asarray(turned, np.float32)[rows : height - rows, columns : width - columns]
-        return np.asarray(_unit(middle.reshape(1, -1))[0])
+        whole = turned(self.reference, turn_deg)
+        return _unit(whole[rows : height - rows, columns : width - columns].ravel())
 
     def compare(
         self, frame: Grey, templates: Grey, near: tuple[int, int] | None = None
@@ -146,6 +144,22 @@ def likeness_by_turn(frame: Grey, reference: Grey, most_shift: float, found: Fou
     return np.asarray(level.compare(frame, templates, near)[0].max(axis=(0, 1)), np.float32)
 
 
+def turned(grey: Grey, turn_deg: float) -> Grey:
+    """(H, W) turned about its middle; what comes in from outside is the edge's grey."""
+    height, width = grey.shape
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn_deg, 1.0)
+    moved = cv2.warpAffine(grey, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+def between(line: Grey, peak: int) -> float:
+    """The top of the parabola through a peak and its neighbours, in steps of SHIFT_STEP_PX."""
+    if not 0 < peak < len(line) - 1:
+        return float(peak)
+    offset = parabola_top(*line[peak - 1 : peak + 2].tolist())
+    return peak + round(offset / SHIFT_STEP_PX) * SHIFT_STEP_PX
+
+
 def _refined(
     level: _Level, frame: Grey, one: _Likely, turns: Sequence[float], scale: int
 ) -> list[_Likely]:
@@ -174,7 +188,7 @@ def _peaks(likeness: Grey, turns: Sequence[float], first: tuple[int, int]) -> li
 def _best(likeness: Grey, turn_deg: float, first: tuple[int, int]) -> _Likely:
     """The likeliest place of one turn, between pixels by the parabola through its neighbours."""
     row, column = (int(place) for place in np.unravel_index(likeness.argmax(), likeness.shape))
-    down, right = _between(likeness[:, column], row), _between(likeness[row], column)
+    down, right = between(likeness[:, column], row), between(likeness[row], column)
     return _Likely(float(likeness[row, column]), turn_deg, down + first[0], right + first[1])
 
 
@@ -188,13 +202,6 @@ def _likeliest(several: Sequence[_Likely], apart_deg: float, most: int) -> list[
         if len(chosen) == most:
             break
     return chosen
-
-
-def _between(line: Grey, peak: int) -> float:
-    if not 0 < peak < len(line) - 1:
-        return float(peak)
-    offset = parabola_top(*line[peak - 1 : peak + 2].tolist())
-    return peak + round(offset / SHIFT_STEP_PX) * SHIFT_STEP_PX
 
 
 def _around(place: int, last: int) -> tuple[int, int]:
@@ -246,9 +253,9 @@ def _window_lengths(seen: Grey, height: int, width: int) -> Grey:
     return np.asarray(np.where(length < least, np.inf, length), np.float32)
 
 
-def _unit(rows: Grey) -> Grey:
-    """(N, n) of mean 0 and length 1; a row without contrast becomes 0."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    least = LEAST_CONTRAST * np.sqrt(rows.shape[1])
-    return np.asarray(centred / np.where(length < least, np.inf, length), np.float32)
+def _unit(values: Grey) -> Grey:
+    """(n,) less its mean, of length 1; 0 without contrast."""
+    centred = values - values.mean()
+    length = np.sqrt(np.sum(centred * centred))  # sums by pairs: a dot product rounds as it likes
+    least = LEAST_CONTRAST * np.sqrt(len(values))
+    return np.asarray(centred / (np.inf if length < least else length), np.float32)
