@@ -21,7 +21,7 @@ from pydantic import Field, field_validator
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.coarse_to_fine import Grey, between, search, turned
+from edge_agent.contracts.image.coarse_to_fine import REFERENCES, Grey, between, search, turned
 
 REFERENCE_PX = 128
 """The longer side of the reference picture."""
@@ -45,7 +45,7 @@ class Alignment(Strict):
     search: Literal["every", "coarse_to_fine"] = Field(
         default="every",
         description="every angle of a grid in the whole reference, or coarse to fine, which takes "
-        "a seventh of the time; a manifest that does not say so means every",
+        "far less time; a manifest that does not say so means every",
     )
 
     @field_validator("reference_png")
@@ -140,7 +140,7 @@ def likeness_as_it_lies(seen: Grey, reference: Grey, most_shift: float) -> float
     return float(found[found.shape[0] // 2, found.shape[1] // 2])
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=REFERENCES)
 def decode_reference(text: str) -> Grey:
     """Base64 PNG -> float32 (H, W); raises ValueError for anything else."""
     try:

@@ -32,6 +32,12 @@ FINER = ((2, 2.5, 2, 2), (1, 1.0, 2, 1), (1, 0.5, 1, 1))
 NEAR_PX = 2
 """There the place is searched again within so many pixels."""
 
+REFERENCES = 16
+"""A station of so many cameras shrinks each reference once."""
+
+TEMPLATES = 256
+"""So many turned references are kept, of 64 kB at most: making them is half of the search."""
+
 SHIFT_STEP_PX = 0.25
 """Shifts come in such steps, in pixels of the picture that is searched."""
 
@@ -61,9 +67,12 @@ class Found:
         return -self.turn_deg, -turned_right / aspect, -turned_down
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Level:
-    """The reference (H, W) at one size, and the margins (rows, columns) around its middle."""
+    """The reference (H, W) at one size, and the margins (rows, columns) around its middle.
+
+    Equal to itself alone, so that templates can be found by it.
+    """
 
     reference: Grey
     margins: tuple[int, int]
@@ -169,7 +178,7 @@ def _refined(
     """
     rows, columns = level.margins
     near = round(one.down * scale) + rows, round(one.right * scale) + columns
-    templates = np.stack([level.template(turn) for turn in turns])
+    templates = np.stack([_template(level, turn) for turn in turns])
     likeness, top, left = level.compare(frame, templates, near)
     first = top - rows, left - columns
     return [_best(likeness[..., n], turn, first) for n, turn in enumerate(turns)]
@@ -210,7 +219,7 @@ def _around(place: int, last: int) -> tuple[int, int]:
     return max(0, middle - NEAR_PX), min(last, middle + NEAR_PX) + 1
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=REFERENCES)
 def _coarse(
     key: bytes, shape: tuple[int, int], most_deg: float, most_shift: float
 ) -> tuple[_Level, list[float], Grey]:
@@ -223,11 +232,17 @@ def _coarse(
     return level, turns, np.stack([level.template(turn) for turn in turns])
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=3 * REFERENCES)
 def _level(key: bytes, shape: tuple[int, int], shrink: int, most_shift: float) -> _Level:
     reference = _smaller(np.frombuffer(key, np.float32).reshape(shape), shrink)
     rows, columns = (min(max(1, int(side * most_shift)), side // 2 - 1) for side in reference.shape)
     return _Level(reference, (rows, columns))
+
+
+@lru_cache(maxsize=TEMPLATES)
+def _template(level: _Level, turn_deg: float) -> Grey:
+    """The same for every frame: the turns of all levels lie on a grid of half a degree."""
+    return level.template(turn_deg)
 
 
 def _smaller(grey: Grey, shrink: int) -> Grey:

@@ -42,6 +42,15 @@ def test_turn_and_place_of_a_part_are_found(turn_deg: float) -> None:
     assert found.likeness > 0.97
 
 
+def test_references_that_take_turns_are_each_found() -> None:
+    mirrored = np.ascontiguousarray(hook()[:, ::-1])
+    for turn_deg in (30.0, -75.0):
+        for part in (hook(), mirrored):
+            found = search(moved(part, turn_deg, 3, 4), part, 180, 0.15)
+            assert abs(found.turn_deg - turn_deg) <= 1
+            assert found.likeness > 0.97
+
+
 def test_a_turn_beyond_the_limit_is_not_given() -> None:
     assert abs(search(moved(hook(), 60, 0, 0), hook(), 20, 0.15).turn_deg) <= 20
 
