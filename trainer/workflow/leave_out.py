@@ -7,7 +7,8 @@ normal recording of a rig) cannot be left out: it is cut by time, and the protoc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,9 @@ from trainer.data.split import Split
 
 VAL_FRACTION = 0.25
 """The last part of each training recording, which chooses the threshold; never tested."""
+
+TURNS = 4
+"""Of what cannot be cut, the first of so many groups of a label is dealt out."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,15 @@ def leave_out(
     is tested, the others train. Images are never cut: theirs are dealt out in order of their names.
     The defects of a detector are tested under their own value, and train nothing.
     """
+    cuttable, aside = dataset.config.kind == "vibration", never_learnt(dataset)
+    dealt = None if cuttable else _dealt(dataset)
     pieces = [
-        piece for sample in dataset.samples for piece in _pieces(sample, dataset, protocol, value)
+        piece
+        for sample in dataset.samples
+        for piece in _pieces(sample, protocol, value, aside, dealt)
     ]
     cut, listed = dataset.with_samples([sample for sample, _ in pieces]), [n for _, n in pieces]
-    if dataset.config.kind == "vibration":
+    if cuttable:
         # A detector may have one good recording alone, which the protocol has cut already.
         good_only = dataset.config.good_only
         carved = carve_every_condition(
@@ -129,28 +137,37 @@ def _lone_labels(dataset: Dataset, condition: Condition) -> tuple[str, ...]:
 
 
 def _pieces(
-    sample: Sample, dataset: Dataset, protocol: Protocol, value: str
+    sample: Sample,
+    protocol: Protocol,
+    value: str,
+    aside: Collection[str],
+    dealt: Collection[tuple[str, str]] | None,
 ) -> list[tuple[Sample, str]]:
-    cuttable = dataset.config.kind == "vibration"
-    if sample.label in never_learnt(dataset):
+    """aside: labels never learnt; dealt: what _dealt gives, None where recordings are cut."""
+    if sample.label in aside:
         return [(sample, "test")] if protocol.condition(sample) == value else []
+    turn = dealt is not None and _place(sample) in dealt
     if sample.label in protocol.by_time:
-        return _stretches(sample, protocol, value) if cuttable else [_dealt(sample, dataset, 4)]
+        if dealt is None:
+            return _stretches(sample, protocol, value)
+        return [(sample, "test" if turn else "train")]
     if protocol.condition(sample) == value:
         return [(sample, "test")]
     if protocol.condition(sample) not in protocol.values:
         return []
-    if not cuttable:
-        name = _dealt(sample, dataset, 4)[1]
-        return [(sample, "val" if name == "test" else "train")]
-    return [(sample, "train")]
+    return [(sample, "val" if turn else "train")]
 
 
-def _dealt(sample: Sample, dataset: Dataset, turns: int) -> tuple[Sample, str]:
-    """Every `turns`-th group of a label is tested."""
-    groups = sorted({s.group or s.path for s in dataset.samples if s.label == sample.label})
-    index = groups.index(sample.group or sample.path)
-    return sample, "test" if index % turns == 0 else "train"
+def _dealt(dataset: Dataset) -> set[tuple[str, str]]:
+    """Label and group of every TURNS-th group of each label, in order of their names."""
+    groups_of: dict[str, set[str]] = defaultdict(set)
+    for label, group in map(_place, dataset.samples):
+        groups_of[label].add(group)
+    return {(label, one) for label, groups in groups_of.items() for one in sorted(groups)[::TURNS]}
+
+
+def _place(sample: Sample) -> tuple[str, str]:
+    return sample.label, sample.group or sample.path
 
 
 def _stretches(sample: Sample, protocol: Protocol, value: str) -> list[tuple[Sample, str]]:
