@@ -1,4 +1,4 @@
-"""Some of many samples by which variants are compared: each class is there, rare ones whole."""
+"""Some of many samples, evenly spaced; by class: each one is there, rare ones whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.samples import Indices
+
+
+def evenly(several: Indices, most: int) -> Indices:
+    """At most `most` of them, evenly spaced."""
+    places = np.linspace(0, len(several) - 1, min(len(several), most))
+    return np.asarray(several[places.round().astype(int)])
 
 
 def evenly_by_class(targets: NDArray[np.int64], most: int) -> Indices:
@@ -18,7 +24,7 @@ def evenly_by_class(targets: NDArray[np.int64], most: int) -> Indices:
     chosen, left = [], most
     for number, own in enumerate(places):
         count = min(len(own), max(1, left // (len(places) - number)))
-        chosen.append(own[np.linspace(0, len(own) - 1, count).round().astype(int)])
+        chosen.append(evenly(own, count))
         left -= count
     return np.sort(np.concatenate(chosen))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from trainer.data.class_sample import evenly
 from trainer.data.image.network_px import PxScale, network_px
 from trainer.data.prepare import Prepared, read_picture
 from trainer.data.samples import Indices
@@ -70,7 +71,7 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     spec = held_out.spec.input
     if not isinstance(spec, ImageInput) or not len(held_out.split.test):
         return {}
-    indices = _some(held_out.split.test)
+    indices = evenly(held_out.split.test, MOST_SAMPLES)
     chosen = np.isin(held_out.inputs.sample, indices)
     calm = Prepared(held_out.inputs.inputs[chosen], held_out.inputs.sample[chosen])
     before = held_out.judge(calm, indices)
@@ -105,13 +106,6 @@ def _row(held_out: HeldOut, before: Judged, after: Judged) -> dict[str, object]:
         row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
         row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
     return row
-
-
-def _some(indices: np.ndarray) -> np.ndarray:
-    if len(indices) <= MOST_SAMPLES:
-        return indices
-    positions = np.linspace(0, len(indices) - 1, MOST_SAMPLES).round().astype(int)
-    return np.asarray(indices[positions])
 
 
 def _moved(frame: Image, matrix: np.ndarray) -> Image:

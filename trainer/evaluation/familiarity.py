@@ -11,6 +11,7 @@ from edge_agent.contracts.core.types import Tensor, Verdict
 from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.scoring import judge
+from trainer.data.class_sample import evenly
 from trainer.data.prepare import inputs_of
 from trainer.data.samples import Dataset
 from trainer.evaluation.held_out import HeldOut
@@ -78,7 +79,7 @@ def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     for name, chosen in (("good held-out parts", ~bad), ("bad held-out parts", bad)):
         if chosen.any():
             rows[name] = _row(held_out, [_tiles(held_out, int(n)) for n in samples[chosen]])
-    some = samples[np.unique(np.linspace(0, len(samples) - 1, MOST_IMAGES).round().astype(int))]
+    some = evenly(samples, MOST_IMAGES)
     pictures = [unlevelled(held_out.split.dataset, int(n), spec) for n in some]
     for name, make in UNFAMILIAR.items():
         rng = np.random.default_rng(len(name))

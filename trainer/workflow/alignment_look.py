@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
-from trainer.data.image.lying import OFF_DEG, Lying, lying, spread
+from trainer.data.class_sample import evenly
+from trainer.data.image.lying import OFF_DEG, Lying, lying
 from trainer.data.split import Split
 from trainer.models.image.auto_anomaly import Ranking, candidates_of, rank
 from trainer.models.image.small_flaws import small_flaws
@@ -46,7 +47,7 @@ def with_alignment(
         return config, ()
     progress.say(found.sentence())
     aligned = aligning(config, found)
-    few = replace(split, train=spread(good, MOST_LEARNT), val=spread(split.val, MOST_JUDGED))
+    few = replace(split, train=evenly(good, MOST_LEARNT), val=evenly(split.val, MOST_JUDGED))
     plain, moved = (_rankings(few, one, progress) for one in (config, aligned))
     taken = finds_clearly_more(moved, plain)
     notes = (

@@ -20,6 +20,7 @@ from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
+from trainer.data.class_sample import evenly
 from trainer.data.prepare import Prepared, prepare
 from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
@@ -233,7 +234,7 @@ def familiarity_of(training: Training) -> Familiarity | None:
         return None
     rows, samples = [], []
     for prepared in (training.train, training.val):
-        for sample in _evenly(np.unique(prepared.sample), MOST_FOR_FAMILIARITY):
+        for sample in evenly(np.unique(prepared.sample), MOST_FOR_FAMILIARITY):
             rows.append(image_statistics(prepared.inputs[prepared.sample == sample]))
             samples.append(int(sample))
     groups = dataset.groups()
@@ -244,12 +245,6 @@ def familiarity_of(training: Training) -> Familiarity | None:
         dataset.good or dataset.labels,
         training.config.seed,
     )
-
-
-def _evenly(samples: np.ndarray, most: int) -> np.ndarray:
-    if len(samples) <= most:
-        return samples
-    return np.asarray(samples[np.linspace(0, len(samples) - 1, most).round().astype(int)])
 
 
 def _gbm_report(spec: ModelSpec, training: Training, test: Judged) -> dict[str, object]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from trainer.data.class_sample import evenly
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
 
@@ -56,8 +57,7 @@ def clipping_of(dataset: Dataset, indices: Indices, spec: ImageInput) -> Clippin
     known = indices[~dataset.is_bad()[indices]] if good else indices
     if not len(known):
         return None
-    places = np.linspace(0, len(known) - 1, min(len(known), LOOKED_AT)).round().astype(int)
-    rows = [_shares(dataset, int(index), spec) for index in known[places]]
+    rows = [_shares(dataset, int(index), spec) for index in evenly(known, LOOKED_AT)]
     white, black, prepared = np.mean(rows, axis=0)
     return Clipping(len(rows), good, float(white), float(black), float(prepared))
 

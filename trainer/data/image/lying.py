@@ -23,6 +23,7 @@ from edge_agent.contracts.image.alignment import (
     seen_as,
 )
 from edge_agent.contracts.image.coarse_to_fine import Grey, likeness_by_turn, search
+from trainer.data.class_sample import evenly
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
 
@@ -98,7 +99,7 @@ def lying(dataset: Dataset, good: Indices) -> Lying | None:
     """How some of those samples lie; None where they are too few. Raises DatasetError for a file
     that cannot be read.
     """
-    chosen = spread(good, LOOKED_AT)
+    chosen = evenly(good, LOOKED_AT)
     if len(chosen) < LEAST_PARTS:
         return None
     pictures = {int(one): _small(read_picture(dataset, int(one))) for one in chosen}
@@ -106,15 +107,9 @@ def lying(dataset: Dataset, good: Indices) -> Lying | None:
     return lying_of(reference, list(pictures.values()))
 
 
-def spread(several: Indices, most: int) -> Indices:
-    """At most `most` of them, evenly spaced."""
-    places = np.linspace(0, len(several) - 1, min(len(several), most))
-    return np.asarray(several[places.round().astype(int)])
-
-
 def most_alike(dataset: Dataset, good: Indices) -> int:
     """Of some of those samples the one that is most like the others, moved back from any angle."""
-    chosen = spread(good, COMPARED_WITH)
+    chosen = evenly(good, COMPARED_WITH)
     return _most_alike({int(one): _small(read_picture(dataset, int(one))) for one in chosen})
 
 
@@ -146,8 +141,8 @@ def lying_of(typical_one: Image, others: Sequence[Image]) -> Lying:
 
 def _most_alike(pictures: Mapping[int, Image]) -> int:
     """The key of the picture to which the others are most like in their likeliest poses."""
-    some = spread(np.array(list(pictures)), COMPARED_WITH)
-    candidates = [int(one) for one in spread(some, REFERENCES)]
+    some = evenly(np.array(list(pictures)), COMPARED_WITH)
+    candidates = [int(one) for one in evenly(some, REFERENCES)]
     others = {key: [pictures[int(one)] for one in some if one != key] for key in candidates}
     return max(candidates, key=lambda key: _moved_back(_reference(pictures[key]), others[key]))
 
