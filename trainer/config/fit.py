@@ -153,6 +153,10 @@ class FitConfig(Strict):
         default={}, description="options of the chosen model"
     )
 
+    def with_image(self, **changes: object) -> FitConfig:
+        """The same with other fields of `[image]`; their values are not validated."""
+        return self.model_copy(update={"image": self.image.model_copy(update=changes)})
+
     @property
     def budget(self) -> tuple[str, float] | None:
         """(target, ms of a frame or window there); None where neither is given."""

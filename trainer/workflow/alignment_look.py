@@ -59,7 +59,7 @@ def with_alignment(
     )
     for sentence in notes[1:]:
         progress.say(sentence)
-    return (aligned if taken else _with(config, align=False)), notes
+    return (aligned if taken else config.with_image(align=False)), notes
 
 
 def aligning(config: FitConfig, found: Lying) -> FitConfig:
@@ -67,7 +67,7 @@ def aligning(config: FitConfig, found: Lying) -> FitConfig:
     turn_deg = config.image.align_turn_deg
     if not turn_deg and found.turn_deg > OFF_DEG:
         turn_deg = ANY_TURN_DEG
-    return _with(config, align=True, align_turn_deg=turn_deg)
+    return config.with_image(align=True, align_turn_deg=turn_deg)
 
 
 def finds_clearly_more(moved: Sequence[Ranking], plain: Sequence[Ranking]) -> bool:
@@ -89,7 +89,3 @@ def _rankings(split: Split, config: FitConfig, progress: Progress) -> list[Ranki
 def _told(rankings: Sequence[Ranking]) -> str:
     found = [f"{one.candidate.name} {one.recall:.0%}" for one in rankings]
     return f"{', '.join(found)} of {rankings[0].defects} small synthetic flaws found at 1 %"
-
-
-def _with(config: FitConfig, **image: object) -> FitConfig:
-    return config.model_copy(update={"image": config.image.model_copy(update=image)})

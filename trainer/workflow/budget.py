@@ -222,8 +222,7 @@ def _sizes(
         for side in (own, *([] if config.image.size_px else others)):
             # Of another aspect the model finds its own size again, to the pixel, by itself only.
             kept = side == own and spec.height_px != spec.width_px
-            image = config.image.model_copy(update={} if kept else {"size_px": side})
-            yield side, (side / own) ** 2, config.model_copy(update={"image": image})
+            yield side, (side / own) ** 2, config if kept else config.with_image(size_px=side)
     elif isinstance(spec, VibrationInput):
         window, own = spec.window_samples, spec.window_samples
         while window == own or (window >= LEAST_WINDOW and not config.vibration.window_samples):

@@ -119,8 +119,7 @@ def configured(config: FitConfig, settings: Mapping[str, Any], image: bool) -> F
         "oversample": bool(settings["oversample"]),
     }
     if image:
-        names = AUGMENTATIONS[str(settings["augment"])]
-        update["image"] = config.image.model_copy(update={"augment": names})
+        config = config.with_image(augment=AUGMENTATIONS[str(settings["augment"])])
     return config.model_copy(update=update)
 
 

@@ -44,14 +44,14 @@ def with_usual_light(
     chosen = choose(trial, usual=usual)
     note = sentence(trial, chosen=chosen, usual=usual)
     progress.say(note)
-    return _with(config, standardise=chosen), note
+    return config.with_image(standardise=chosen), note
 
 
 def choose(trial: LightTrial, *, usual: bool) -> bool:
     """Whether to standardise: `usual`, unless the other is clearly better."""
     ahead = trial.standardised - trial.plain
     other_ahead = -ahead if usual else ahead
-    return not usual if other_ahead > CLEAR * trial.error and other_ahead > 0 else usual
+    return not usual if other_ahead > CLEAR * trial.error else usual
 
 
 def sentence(trial: LightTrial, *, chosen: bool, usual: bool) -> str:
@@ -85,10 +85,6 @@ def _trial_spec(
     if not isinstance(own, ImageInput):
         return None
     side = min(TRIAL_PX, max(own.width_px, own.height_px))
-    sized = _with(config, standardise=False, size_px=side)
+    sized = config.with_image(standardise=False, size_px=side)
     spec = framed(image_spec(sized, side), split, sized)
     return spec if isinstance(spec, ImageInput) else None
-
-
-def _with(config: FitConfig, **changes: object) -> FitConfig:
-    return config.model_copy(update={"image": config.image.model_copy(update=changes)})
