@@ -54,9 +54,9 @@ def _synth(arguments: argparse.Namespace) -> int:
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
-    advice = weights_advice(config, dataset) if arguments.compare else ""
-    if advice:
-        progress.say(advice)
+    advice = weights_advice(config, dataset) if arguments.compare else []
+    for line in advice:
+        progress.say(line)
     split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
     samples = synthesise(split, arguments.method, arguments.count, out, config.seed, progress)
@@ -67,7 +67,7 @@ def _synth(arguments: argparse.Namespace) -> int:
         "folder": str(out),
         "protocol": split.protocol,
         "seed": config.seed,
-        "warnings": [advice] if advice else [],
+        "warnings": advice,
     }
     if arguments.compare:
         document["added"] = added_score(split, samples, config, progress)

@@ -42,8 +42,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
     refuse_missing(dataset)
     advice = weights_advice(config, dataset)
-    if advice:
-        progress.say(advice)
+    for line in advice:
+        progress.say(line)
     split = guard(dataset, config, [], progress).split
     quiet_tensorflow()
     best, tried = search(split, config, arguments.trials, arguments.out, progress)
@@ -52,7 +52,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     document = {
         "config": str(file),
         "trials": [{"validation": round(t.score, 6), **t.settings} for t in tried],
-        "warnings": [advice] if advice else [],
+        "warnings": advice,
     }
     if arguments.json:
         print(json.dumps(document))

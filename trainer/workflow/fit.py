@@ -54,7 +54,7 @@ class _Plan:
     architecture: str
     name: str
     out: Path
-    advice: str = ""
+    advice: Sequence[str] = ()
     budget: BudgetMetrics | None = None
 
 
@@ -94,8 +94,8 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
         progress.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = choose_architecture(config, dataset).name
     advice = weights_advice(config, dataset)
-    if advice:
-        progress.say(advice)
+    for line in advice:
+        progress.say(line)
     name = slug(request.name or dataset.root.name)
     out = (request.out or Path("runs") / f"{name}-{architecture}").absolute()
     refuse_existing(out, request.force)
@@ -120,7 +120,7 @@ def _train(
                 plan.guarded.findings,
                 with_copies(experiment, plan.guarded.copied, progress),
                 plan.guarded.largest,
-                [plan.advice] if plan.advice else [],
+                plan.advice,
             )
             return publish_run(plan.out, experiment, findings, checkpoints.logs, plan.budget)
     except KeyboardInterrupt:

@@ -46,13 +46,13 @@ def run_kfold(
     folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
     dataset = with_folds(dataset, folds, config.seed)
     advice = weights_advice(config, dataset)
-    for line in (*dataset.decisions, *([advice] if advice else [])):
+    for line in (*dataset.decisions, *advice):
         progress.say(line)
     quiet_tensorflow()
     drawn = range(config.seed, config.seed + seeds)
     judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds", int8=int8)
     document = document_of(dataset, judgements) | {"folder": str(folder)}
-    document["warnings"] = [advice] if advice else []
+    document["warnings"] = advice
     rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
     write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]

@@ -41,13 +41,13 @@ def run_leave_out(
     refuse_missing(dataset)
     protocol = protocol_of(dataset, leave_out)
     advice = weights_advice(config, dataset)
-    for line in (protocol.sentence, *([advice] if advice else [])):
+    for line in (protocol.sentence, *advice):
         progress.say(line)
     quiet_tensorflow()
     folds = cross_validate(dataset, protocol, config, choices, progress, int8=int8)
     folder = out or Path("runs") / slug(f"{dataset.root.name}-leave-out-{leave_out}")
     document = {"protocol": protocol.sentence, **document_of(folds), "folder": str(folder)}
-    document["warnings"] = [advice] if advice else []
+    document["warnings"] = advice
     write_atomic(folder / "out_of_fold.csv", csv_bytes([r for fold in folds for r in _rows(fold)]))
     text = json.dumps(document, indent=1, ensure_ascii=False)
     write_atomic(folder / "leave_out.json", (text + "\n").encode())

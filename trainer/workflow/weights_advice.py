@@ -11,10 +11,13 @@ from trainer.models.image.efficientnet_lite0 import PACKAGE, packaged_weights
 from trainer.models.image.weights import find_pretrained
 
 
-def weights_advice(config: FitConfig, dataset: Dataset) -> str:
-    """`missing_weights` for what `config` fits to `dataset`; raises ConfigError for no model."""
+def weights_advice(config: FitConfig, dataset: Dataset) -> list[str]:
+    """`missing_weights` for what `config` fits to `dataset`, or nothing; raises ConfigError for no
+    model.
+    """
     architecture = choose_architecture(config, dataset).name
-    return missing_weights(config, dataset.config.task, architecture)
+    advice = missing_weights(config, dataset.config.task, architecture)
+    return [advice] if advice else []
 
 
 def missing_weights(config: FitConfig, task: Task, architecture: str) -> str:
