@@ -27,6 +27,9 @@ from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
 from trainer.workflow.experiment import Experiment
 
+FLOAT, INT8 = "", "int8_"
+"""Prefixes of the columns of each network of a fold."""
+
 TIME_S = 1800.0
 """The quantiser's own limit for a conversion is a third of it."""
 
@@ -52,6 +55,16 @@ def judged_where_converted(experiment: Experiment, progress: Progress) -> Judged
     except ConversionError as error:
         progress.say(f"judged in float alone: {error}")
         return None
+
+
+def verdict_columns(judged: Judged, place: int, by: str = FLOAT) -> dict[str, object]:
+    """What a network says of the sample at `place`, as columns of out_of_fold.csv."""
+    judgement = judged.judgements[place]
+    return {
+        f"{by}predicted": judgement.label,
+        f"{by}score": judgement.score,
+        f"{by}verdict": judgement.verdict.value,
+    }
 
 
 def int8_document(

@@ -27,15 +27,17 @@ from trainer.data.samples import Dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
-from trainer.evaluation.predictions import Judged
 from trainer.workflow.experiment import Experiment, run_experiment
-from trainer.workflow.int8_outputs import int8_document, judged_where_converted
+from trainer.workflow.int8_outputs import (
+    FLOAT,
+    INT8,
+    int8_document,
+    judged_where_converted,
+    verdict_columns,
+)
 
 FOLD = "drawn"
 """The name of the fold column where folds are drawn."""
-
-FLOAT, INT8 = "", "int8_"
-"""Prefixes of the columns of each network of a fold."""
 
 Row = dict[str, Any]
 
@@ -236,29 +238,20 @@ def _fold_rows(
     split = plan_split(dataset, config.model_copy(update={"held_out": [value]}))
     experiment = run_experiment(split, config, "crossval")
     converted = judged_where_converted(experiment, progress) if int8 else None
-    groups = split.dataset.groups()
+    groups, labels = split.dataset.groups(), split.dataset.labels
     rows = []
     for row, index in enumerate(experiment.test.indices.tolist()):
         sample = split.dataset.samples[index]
         if sample.fold != value:
             continue
         line: Row = {"path": sample.path, "label": sample.label, "group": groups[index]}
-        line |= {"fold": value, **_columns(experiment.test, row)}
-        line |= _columns(converted, row, INT8) if converted else {}
+        line |= {"fold": value, **verdict_columns(experiment.test, row)}
+        line |= verdict_columns(converted, row, INT8) if converted else {}
         line |= _beliefs(experiment, row)
         for name, guess in experiment.baselines.items():
-            line[f"baseline_{name}"] = split.dataset.labels[int(guess[row])]
+            line[f"baseline_{name}"] = labels[int(guess[row])]
         rows.append(line)
     return rows
-
-
-def _columns(judged: Judged, row: int, by: str = FLOAT) -> Row:
-    judgement = judged.judgements[row]
-    return {
-        f"{by}predicted": judgement.label,
-        f"{by}score": judgement.score,
-        f"{by}verdict": judgement.verdict.value,
-    }
 
 
 def _beliefs(experiment: Experiment, row: int) -> Row:

@@ -14,10 +14,9 @@ from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.evaluation.outcome import figures
-from trainer.evaluation.predictions import Judged
 from trainer.run_folder.target import slug
 from trainer.workflow.crossval import Choice, Fold, cross_validate, pooled_outcome, window_figure
-from trainer.workflow.int8_outputs import int8_document
+from trainer.workflow.int8_outputs import INT8, int8_document, verdict_columns
 from trainer.workflow.leave_out import protocol_of
 from trainer.workflow.weights_advice import weights_advice
 
@@ -81,24 +80,18 @@ def _fold_row(fold: Fold, name: str) -> dict[str, object]:
         name: round(float(right.mean()), 4),
     }
     if fold.int8 is not None:
-        row[f"int8_{name}"] = round(float(fold.hits(fold.int8)[0].mean()), 4)
+        row[f"{INT8}{name}"] = round(float(fold.hits(fold.int8)[0].mean()), 4)
     return row | {"chosen": fold.chosen, "tried": [round(share, 4) for share in fold.tried]}
 
 
 def _rows(fold: Fold) -> list[dict[str, object]]:
     """The held-out samples, as out_of_fold.csv lists them."""
     dataset, rows = fold.experiment.split.dataset, []
-    networks: dict[str, Judged] = {"": fold.experiment.test}
-    if fold.int8 is not None:
-        networks["int8_"] = fold.int8
     for place, index in enumerate(fold.experiment.test.indices.tolist()):
         sample = dataset.samples[index]
         row: dict[str, object] = {"path": sample.path, "label": sample.label, "fold": fold.value}
         row |= {"start": round(sample.span[0], 6), "stop": round(sample.span[1], 6)}
-        for by, judged in networks.items():
-            judgement = judged.judgements[place]
-            row[f"{by}predicted"] = judgement.label
-            row[f"{by}score"] = judgement.score
-            row[f"{by}verdict"] = judgement.verdict.value
+        row |= verdict_columns(fold.experiment.test, place)
+        row |= verdict_columns(fold.int8, place, INT8) if fold.int8 is not None else {}
         rows.append(row)
     return rows
