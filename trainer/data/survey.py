@@ -14,6 +14,7 @@ from edge_agent.contracts.core.folder_scan import printable
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.file_faults import Fault, Inspection, inspect_files
+from trainer.data.group_folds import groups_per_label
 from trainer.data.image.clipping import Clipping, clipping_as_standardised
 from trainer.data.image.lying import Lying, lying
 from trainer.data.process.tag_survey import inspect_tags
@@ -151,9 +152,7 @@ def _untested(rows: list[LabelRow]) -> list[str]:
 
 
 def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[LabelRow]:
-    groups: dict[str, set[str]] = defaultdict(set)
-    for sample, group in zip(dataset.samples, dataset.groups(), strict=True):
-        groups[sample.label].add(group)
+    groups = groups_per_label(dataset)
     placed: dict[tuple[str, str], int] = defaultdict(int)
     for sample, name in zip(planned.samples, names, strict=True):
         placed[sample.label, name] += 1
@@ -162,7 +161,7 @@ def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[Labe
             label,
             label in dataset.config.good,
             count,
-            len(groups[label]),
+            groups[label],
             *(placed[label, name] for name in ("train", "val", "test")),
         )
         for label, count in dataset.counts().items()

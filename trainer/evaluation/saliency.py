@@ -56,10 +56,8 @@ def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
 
 def overlay(picture: Tensor, heat: Heat, side_px: int = 256) -> Tensor:
     """The picture with the map over it, red where it is strongest: uint8 (side, side', 3) RGB."""
-    grown = (round(side_px * picture.shape[1] / picture.shape[0]), side_px)
-    three = np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
-    below = cv2.resize(three, grown, interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    level = cv2.resize(heat, grown, interpolation=cv2.INTER_LINEAR)[:, :, None]
+    below = _grown(picture, side_px)
+    level = cv2.resize(heat, below.shape[1::-1], interpolation=cv2.INTER_LINEAR)[:, :, None]
     colours = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
     weight = STRENGTH * np.sqrt(np.clip(level, 0, 1))
     return np.clip(below * (1 - weight) + colours * weight, 0, 255).astype(np.uint8)
@@ -70,12 +68,9 @@ def left_out(pictures: Tensor, shown: Heat, side_px: int = 256) -> Tensor:
 
     shown: (G, G), the share of the pictures in which a place is scored.
     """
-    mean = pictures.astype(np.float32).mean(axis=0)
-    three = np.repeat(mean, 3, axis=2) if mean.shape[2] == 1 else mean
-    grown = (round(side_px * mean.shape[1] / mean.shape[0]), side_px)
-    below = cv2.resize(three, grown, interpolation=cv2.INTER_LINEAR)
-    outside = 1 - cv2.resize(shown, grown, interpolation=cv2.INTER_NEAREST)[:, :, None]
-    weight = STRENGTH * outside
+    below = _grown(pictures.astype(np.float32).mean(axis=0), side_px)
+    seen = cv2.resize(shown, below.shape[1::-1], interpolation=cv2.INTER_NEAREST)[:, :, None]
+    weight = STRENGTH * (1 - seen)
     mixed = below * (1 - weight) + np.array(BLUE) * weight
     return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
@@ -163,6 +158,13 @@ def _density(heat: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     grown = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR) * heat.size / (size[0] * size[1])
     smooth = cv2.GaussianBlur(grown, (0, 0), max(size) / SMOOTH)
     return np.asarray(smooth - smooth.mean(), np.float32)
+
+
+def _grown(picture: Tensor, side_px: int) -> NDArray[np.float32]:
+    """A picture (H, W, 1 or 3), `side_px` high: float32 (side, side', 3)."""
+    size = (round(side_px * picture.shape[1] / picture.shape[0]), side_px)
+    three = np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+    return cv2.resize(three, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def _spread(heat: NDArray[np.float32], picture: Tensor) -> Heat:
