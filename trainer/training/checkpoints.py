@@ -94,10 +94,6 @@ class CheckpointFolder:
         """The folder of TensorBoard logs; None where none are asked for."""
         return self.folder / LOGS if self.folder and self.logged else None
 
-    def within(self, name: str) -> CheckpointFolder:
-        """The same for another fit of the same run: its folder `name`, without logs."""
-        return CheckpointFolder(self.folder / name if self.folder else None, self.mark)
-
     def interrupted(self) -> bool:
         """Whether anything is there to go on from."""
         return bool(self.folder and _states(self.folder))
