@@ -37,7 +37,9 @@ def test_messages_that_nobody_subscribes_to_stay_until_somebody_does(tmp_path: P
         with Client(broker.port, VERDICTS) as plant:
             assert wait_until(lambda: line.outbox.waiting == 0, 20)
             assert wait_until(lambda: len(plant.payloads) >= 50)
-            assert [document["event_id"] for document in plant.documents()] == ids
+            # Whoever subscribes between two refusals gets the rest of that piece first.
+            came = [document["event_id"] for document in plant.documents()]
+            assert sorted(came) == sorted(ids)
         assert wait_until(lambda: line.sender.faults == [])
 
 
