@@ -199,6 +199,22 @@ def _mask(dataset: Dataset, index: int, align: Alignment | None) -> NDArray[np.b
 AT_ITS_OWN = {"detected": 0.98, "false_reject": 0.01}
 """What a detector is to reach at the threshold that it chose from good parts."""
 
+_PLAIN_TABLE = Case(
+    "twin_tables_plain",
+    "",
+    "patchcore",
+    good_ones_as_given,
+    {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+    detects=True,
+    standardise=False,
+    make=write_plain,
+    options={"foreground": "on"},
+)
+_OTHER_TABLE = replace(_PLAIN_TABLE, name="twin_tables_other", make=write_other)
+_EVERYWHERE = replace(
+    _OTHER_TABLE, name="twin_tables_other_everywhere", options={"foreground": "off"}
+)
+
 CASES = (
     Case(
         "casting_fold98",
@@ -335,39 +351,9 @@ CASES = (
         detects=True,
         make=write_twin,
     ),
-    Case(
-        "twin_tables_plain",
-        "",
-        "patchcore",
-        good_ones_as_given,
-        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
-        detects=True,
-        standardise=False,
-        make=write_plain,
-        options={"foreground": "on"},
-    ),
-    Case(
-        "twin_tables_other",
-        "",
-        "patchcore",
-        good_ones_as_given,
-        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
-        detects=True,
-        standardise=False,
-        make=write_other,
-        options={"foreground": "on"},
-    ),
-    Case(
-        "twin_tables_other_everywhere",
-        "",
-        "patchcore",
-        good_ones_as_given,
-        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
-        detects=True,
-        standardise=False,
-        make=write_other,
-        options={"foreground": "off"},
-    ),
+    _PLAIN_TABLE,
+    _OTHER_TABLE,
+    _EVERYWHERE,
     Case(
         "twin_lots",
         "",
