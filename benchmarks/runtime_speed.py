@@ -11,6 +11,7 @@ from benchmarks.rows import Row, say
 from edge_agent.contracts.model.bundle import read_bundle
 from edge_agent.infer.measured_choice import FILE, MeasuredChoice
 from edge_agent.infer.runtime_names import AUTO
+from edge_agent.infer.timed import words
 
 OTHERS = ("litert", "openvino", "onnxruntime")
 """Called from Python with their own defaults, whether their outputs agree or not."""
@@ -28,8 +29,8 @@ def station_times(
     read = read_bundle(bundle)
     with tempfile.TemporaryDirectory(prefix="lineside-speed-") as name:
         choice = MeasuredChoice(Path(name) / FILE, LIMIT_S)
-        chosen = choice.runtime_for(read, 1)
-        say(f"{title}: {choice.told(read) or 'one runtime is installed'}")
+        chosen, measured = choice.runtime_for(read, 1)
+        say(f"{title}: {words(measured) or 'one runtime is installed'}")
         model = Path(name) / "model.tflite"
         model.write_bytes(read.model)
         times = interleaved(model, rivals, rounds, chosen)

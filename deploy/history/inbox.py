@@ -23,7 +23,8 @@ def read_arrival(topic: str, payload: bytes, received_ns: int) -> Arrival | None
     if stream is None or stream.lane == "inbound":
         return None
     try:
-        message = stream.message.model_validate_json(payload)
+        # Within a schema_version a newer station may say more than this collector knows.
+        message = stream.message.model_validate_json(payload, extra="ignore")
     except ValidationError:
         return None
     if getattr(message, "station", None) != station:

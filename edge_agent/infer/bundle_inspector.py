@@ -29,6 +29,7 @@ from edge_agent.infer.runtime_choice import (
 )
 from edge_agent.infer.runtime_names import AUTO
 from edge_agent.infer.self_test import ParityReport, RawInput, verify_parity
+from edge_agent.infer.timed import Timed
 from edge_agent.infer.trial import Trials
 
 Float = NDArray[np.float32]
@@ -38,6 +39,7 @@ class BundleInspector:
     """Judges inputs by one manifest in one runtime. One thread at a time may use it.
 
     parity: what the self-test found when the bundle was loaded, None where it was not asked for.
+    measured: the runtimes among which this one was chosen; empty where there was no choice.
     scoring: the one in force, which people at the station may put in the place of the bundle's own.
     """
 
@@ -48,6 +50,7 @@ class BundleInspector:
         self.scoring = manifest.spec.scoring
         self.runtime = runtime
         self.parity: ParityReport | None = None
+        self.measured: tuple[Timed, ...] = ()
         self._input = runtime.inputs[0]
         self._dtype = DTYPES[self._input.dtype]
         self._pixels_pass = _takes_pixels(self._input)

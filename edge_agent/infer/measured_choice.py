@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -26,10 +27,11 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle, archive_of
 from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
-from edge_agent.infer.rivals import Timed, fastest, words
+from edge_agent.infer.rivals import fastest
 from edge_agent.infer.runtime import RuntimeDriver
 from edge_agent.infer.runtime_choice import runtime_drivers
 from edge_agent.infer.runtime_names import AUTO
+from edge_agent.infer.timed import Timed, words
 from edge_agent.infer.trial import Trials, start_child
 
 LOG = logging.getLogger("lineside.infer")
@@ -73,6 +75,13 @@ class RememberedChoices(Strict):
     choices: list[Remembered] = Field(default=[])
 
 
+class Chosen(NamedTuple):
+    """The name of a runtime, and what was measured of it and of those that were not taken."""
+
+    name: str
+    measured: tuple[Timed, ...] = ()
+
+
 @dataclass
 class MeasuredChoice:
     """Chooses among the runtimes of the CPU. path: of the file, which need not be there yet."""
@@ -84,25 +93,20 @@ class MeasuredChoice:
         default_factory=lambda: [sys.executable, "-P", "-m", "edge_agent.infer.rivals_process"]
     )
 
-    def runtime_for(self, bundle: Bundle, threads: int) -> str:
-        """The name of the runtime to load; AUTO where there is nothing to choose."""
+    def runtime_for(self, bundle: Bundle, threads: int) -> Chosen:
+        """The runtime to load; AUTO, and nothing measured, where there is nothing to choose."""
         if any(one.accelerator and one.model_file in bundle.files for one in self.drivers):
-            return AUTO
+            return Chosen(AUTO)
         rivals = [one for one in self.drivers if not one.accelerator and one.available()]
         if len(rivals) < 2:
-            return AUTO
+            return Chosen(AUTO)
         setting, table = _setting(rivals, threads), self._read()
         known = next((one for one in table if one.bundle_sha256 == bundle.sha256), None)
         if known is None or known.setting != setting or not known.is_done():
             known = self._measured(bundle, rivals, threads, setting, known)
             others = [one for one in table if one.bundle_sha256 != bundle.sha256]
             self._write([*others, known][-MOST:])
-        return known.chosen
-
-    def told(self, bundle: Bundle) -> str:
-        """What was measured of the bundle, in words; empty where nothing was."""
-        known = next((one for one in self._read() if one.bundle_sha256 == bundle.sha256), None)
-        return words(known.rows) if known else ""
+        return Chosen(known.chosen, tuple(known.rows))
 
     def refuse(self, bundle: Bundle, name: str, why: str) -> None:
         """The runtime that was taken before does not do any more: the preferred one goes on."""
@@ -170,13 +174,16 @@ def load_fastest(
 
     A runtime that is asked for by name is obeyed, and nothing is measured.
     """
-    taken = choice.runtime_for(bundle, threads) if runtime == AUTO else runtime
+    taken = choice.runtime_for(bundle, threads) if runtime == AUTO else Chosen(runtime)
     try:
-        return load_inspector(bundle, runtime=taken, threads=threads, trials=trials)
+        inspector = load_inspector(bundle, runtime=taken.name, threads=threads, trials=trials)
     except (BundleError, ConfigError) as error:
-        if taken == runtime:
+        if taken.name == runtime:
             raise
-        choice.refuse(bundle, taken, str(error))
+        choice.refuse(bundle, taken.name, str(error))
+    else:
+        inspector.measured = taken.measured
+        return inspector
     return load_inspector(bundle, runtime=runtime, threads=threads, trials=trials)
 
 

@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
 import numpy as np
-from pydantic import Field
 
 from edge_agent.contracts.core.errors import LinesideError, ParityError
-from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import Bundle
 from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.parity_vectors import read_vectors
 from edge_agent.infer.runtime import RuntimeDriver
 from edge_agent.infer.self_test import raw_tensors, verify_parity
+from edge_agent.infer.timed import Timed
 
 MARGIN = 0.05
 """A runtime gives way only to one that takes so much less time: noise decides nothing."""
@@ -30,21 +29,6 @@ PAIR_S = 0.25
 
 LEAST_RUNS = 5
 """Of each, however long one takes."""
-
-
-class Timed(Strict):
-    """One runtime on one bundle.
-
-    ms: a run, the lower quartile. ratio: that over the preferred runtime's in the same seconds.
-    refused: why it may not judge; ms and ratio then say nothing. unfinished: the time was over
-    before anything was found against it.
-    """
-
-    name: str
-    ms: float = Field(default=0.0, ge=0)
-    ratio: float = Field(default=1.0, ge=0)
-    refused: str = ""
-    unfinished: bool = False
 
 
 def measure(
@@ -89,19 +73,6 @@ def fastest(rows: Sequence[Timed], before: str = "") -> str:
     stays = next((row for row in agreeing if row.name == before), agreeing[0])
     quickest = min(agreeing, key=lambda row: row.ratio)
     return (quickest if quickest.ratio < (1 - MARGIN) * stays.ratio else stays).name
-
-
-def words(rows: Sequence[Timed]) -> str:
-    """What was found, for a line of the log."""
-    return "; ".join(map(_said, rows))
-
-
-def _said(row: Timed) -> str:
-    if row.unfinished:
-        return f"{row.name} {row.refused}"
-    if row.refused:
-        return f"{row.name} is refused: {row.refused}"
-    return f"{row.name} {row.ms:.3g} ms (ratio {row.ratio:.2f})"
 
 
 def _proven(bundle: Bundle, driver: RuntimeDriver, threads: int) -> BundleInspector:

@@ -1,7 +1,7 @@
 """The process that measures runtimes: `python -m edge_agent.infer.rivals_process`.
 
 The first line of stdin is JSON, [names of runtimes, threads]; the bundle follows. Each runtime's
-row (rivals.Timed) is a line of JSON on stdout as soon as it is known: whatever ends this process,
+row (timed.Timed) is a line of JSON on stdout as soon as it is known: whatever ends this process,
 what was measured before counts.
 """
 

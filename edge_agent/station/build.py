@@ -17,6 +17,7 @@ from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.model.alarm_rule import AlarmRuleSpec
 from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.wire.kinds.state import RuntimeInUse
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.aside import Aside
 from edge_agent.decide.bearings import BEARINGS
@@ -44,6 +45,7 @@ from edge_agent.station.config import (
     StationConfig,
     VibrationChannel,
 )
+from edge_agent.station.runtime_in_use import runtime_in_use
 from edge_agent.station.seen_with import refuse_other_camera, warn_of_earlier_version
 from edge_agent.update.config import TrustTable
 
@@ -67,6 +69,11 @@ class LoadedBundle:
     def spec(self) -> ModelSpec | None:
         """What the model takes; None where there is none."""
         return None if self.network is None else self.network.spec
+
+    @property
+    def runtime(self) -> RuntimeInUse | None:
+        """What runs the network now; None where there is none."""
+        return None if self.network is None else runtime_in_use(self.network)
 
     def close(self) -> None:
         """Give the model's memory back; a second call does nothing."""

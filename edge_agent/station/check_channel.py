@@ -21,7 +21,7 @@ from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict
 from edge_agent.decide.station_threshold import StationThresholds, is_looser
 from edge_agent.decide.vibration import read_baseline
 from edge_agent.infer.measured_choice import FILE, MeasuredChoice, load_fastest
-from edge_agent.infer.runtime_names import AUTO
+from edge_agent.infer.timed import words
 from edge_agent.infer.trial import Trials
 from edge_agent.station.build import arm_channel, trusted_bundle
 from edge_agent.station.config import Channel, ImageChannel, StationConfig, VibrationChannel
@@ -115,11 +115,10 @@ def _network(channel: Channel, bundle: Bundle, choice: MeasuredChoice) -> CheckR
     inspector = load_fastest(
         bundle, choice, runtime=channel.runtime, threads=channel.threads, trials=Trials()
     )
-    runtime, parity = inspector.runtime, inspector.parity
+    runtime, parity, measured = inspector.runtime, inspector.parity, words(inspector.measured)
     inspector.close()
     vectors = "" if parity is None else f"{parity.n} parity vectors hold"
     worst = "" if parity is None else f", {parity.worst_quanta} quanta apart at most"
-    measured = choice.told(bundle) if channel.runtime == AUTO else ""
     detail = f"{runtime.name} {runtime.version}: {vectors}{worst}"
     detail += f"; measured: {measured}" if measured else ""
     return CheckResult(f"channel {channel.name}: network", "OK", detail)

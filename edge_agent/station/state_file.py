@@ -14,6 +14,10 @@ from edge_agent.update.state_word import STATE_JSON
 LOG = logging.getLogger("lineside.station")
 
 
+LATER_FIELDS = {"runtimes"}
+"""Not in the file: a launcher of an earlier version, which reads it, would refuse them."""
+
+
 class StateFile:
     """A listener that keeps the newest state; a full disk costs the file, not the station."""
 
@@ -25,6 +29,6 @@ class StateFile:
         if not isinstance(message, StateMessage):
             return
         try:
-            write_atomic(self._path, message.model_dump_json().encode())
+            write_atomic(self._path, message.model_dump_json(exclude=LATER_FIELDS).encode())
         except StorageError as error:
             LOG.warning("the state is not written: %s", error)

@@ -343,7 +343,9 @@ class Station:
     def _change(self, state: State, reason: str) -> bool:
         bundles = {channel.name: channel.bundle.title for channel in self._channels}
         self._plc.follow_state(state, is_running=self._threads.any)
-        return self._state.change(state, reason, bundles)
+        found = {channel.name: channel.bundle.runtime for channel in self._channels}
+        runtimes = {name: one for name, one in found.items() if one is not None}
+        return self._state.change(state, reason, bundles, runtimes)
 
     def _publish_health(self) -> None:
         message = health_report(

@@ -28,6 +28,8 @@ def state_dir_of(station_toml: Path) -> Path:
 def read_state(state_dir: Path) -> StateMessage | None:
     """What the station said last; None where it has said nothing that can be read."""
     try:
-        return StateMessage.model_validate_json((state_dir / STATE_JSON).read_bytes())
+        said = (state_dir / STATE_JSON).read_bytes()
+        # A newer agent on trial may say more than this launcher knows.
+        return StateMessage.model_validate_json(said, extra="ignore")
     except (OSError, ValidationError):
         return None

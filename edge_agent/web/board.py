@@ -18,6 +18,7 @@ from edge_agent.contracts.wire.kinds.verdict import VerdictMessage
 from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.web.api_models import LineView, PartRow, PictureRow
 from edge_agent.web.causes import cause_of, label_of, reason_of
+from edge_agent.web.in_use import InUse
 from edge_agent.web.lights import lights_of
 from edge_agent.web.pictures import Pictures
 
@@ -57,7 +58,7 @@ class Board:
         self._state = "disarmed"
         self._reason = "starting"
         self._health: HealthMessage | None = None
-        self._bundles: dict[str, str] = {}
+        self._in_use = InUse()
         self._deadline_ms: float | None = None
 
     @property
@@ -72,7 +73,8 @@ class Board:
                 self._take_verdict(message)
             elif isinstance(message, StateMessage):
                 self._state, self._reason = message.state, message.reason
-                self._bundles = message.bundles or self._bundles
+                if message.bundles:
+                    self._in_use = InUse(message.bundles, message.runtimes)
             elif isinstance(message, HealthMessage):
                 self._health = message
             self._changes += 1
@@ -94,10 +96,10 @@ class Board:
                 None,
             )
 
-    def in_use(self) -> dict[str, str]:
-        """Channel -> the bundle that judges it, as the station last told."""
+    def in_use(self) -> InUse:
+        """What judges each channel, as the station last told."""
         with self._lock:
-            return dict(self._bundles)
+            return self._in_use
 
     def reject_labels(self) -> list[str]:
         """Labels of rejects, the most frequent first."""

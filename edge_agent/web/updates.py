@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from edge_agent.contracts.core.errors import BundleError, LinesideError, Rollbac
 from edge_agent.contracts.core.own_version import is_older
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.model.bundle import Bundle
+from edge_agent.contracts.wire.kinds.state import RuntimeInUse
 from edge_agent.update.bundle_update import journal_of, opened
 from edge_agent.update.journal import Journal
 from edge_agent.update.shadow_tally import ShadowTally, read_tally
@@ -22,6 +23,7 @@ from edge_agent.update.slots import SelfTest, SlotStatus, rollback, status
 from edge_agent.update.watches import watched_station
 from edge_agent.web.access import RefusedError
 from edge_agent.web.changes import ChangeLog
+from edge_agent.web.in_use import InUse
 
 LOG = logging.getLogger("lineside.web")
 
@@ -69,10 +71,14 @@ class Candidate(Strict):
 
 
 class UpdatesView(Strict):
-    """Everything of the screen Updates. in_use: channel -> the bundle that judges it now."""
+    """Everything of the screen Updates.
+
+    in_use: channel -> the bundle that judges it now; runtimes: channel -> what runs its network.
+    """
 
     root: str
     in_use: dict[str, str]
+    runtimes: dict[str, RuntimeInUse]
     slots: list[SlotRow]
     candidate: Candidate | None
     fault: str
@@ -102,7 +108,7 @@ class Updates:
         state_dir: Path,
         *,
         clock: Clock,
-        in_use: Callable[[], Mapping[str, str]],
+        in_use: Callable[[], InUse],
         log: ChangeLog,
     ) -> None:
         self._root = root
@@ -115,6 +121,7 @@ class Updates:
 
     def view(self) -> UpdatesView:
         """What is installed now."""
+        in_use = self._in_use()
         slots, fault = [], "" if self._root else "station.toml names no trust.root: no slots"
         candidate = None
         if self._root:
@@ -125,7 +132,8 @@ class Updates:
                 fault = str(error)
         return UpdatesView(
             root=str(self._root or ""),
-            in_use=dict(self._in_use()),
+            in_use=dict(in_use.bundles),
+            runtimes=dict(in_use.runtimes),
             slots=slots,
             candidate=candidate,
             fault=fault,

@@ -11,7 +11,7 @@ import hashlib
 
 from pydantic import BaseModel
 
-from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.state import MeasuredRuntime, StateMessage
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.streams import stream_of
 
@@ -73,11 +73,29 @@ def _with_channels(
 
 def _fit_state(message: StateMessage, budget: int) -> bytes:
     for characters in TEXTS:
-        message = message.model_copy(update={"reason": cut(message.reason, characters)})
+        runtimes = {
+            name: one.model_copy(
+                update={"measured": [_short_refusal(row, characters) for row in one.measured]}
+            )
+            for name, one in message.runtimes.items()
+        }
+        message = message.model_copy(
+            update={"reason": cut(message.reason, characters), "runtimes": runtimes}
+        )
         payload = _dump(message, "")
         if len(payload) <= budget:
             return payload
-    return _dump(message.model_copy(update={"bundles": {}}), "")
+    for without in ("runtimes", "bundles"):
+        message = message.model_copy(update={without: {}})
+        payload = _dump(message, "")
+        if len(payload) <= budget:
+            break
+    return payload
+
+
+def _short_refusal(row: MeasuredRuntime, characters: int) -> MeasuredRuntime:
+    """That it was refused stays to be seen."""
+    return row.model_copy(update={"refused": cut(row.refused, max(characters, 1))})
 
 
 def _short(channel: ChannelVerdict, characters: int) -> ChannelVerdict:

@@ -11,6 +11,12 @@ function fact(name, value) {
   return row;
 }
 
+function runtimeFacts(runtime) {
+  const said = runtime.measured.map((one) => one.refused ? `${one.name} ${w.updates_refused}: ${one.refused}`
+    : `${one.name} ${one.ms} ms${one.name === runtime.name ? ` (${w.updates_taken})` : ""}`);
+  return [fact(w.updates_runtime, `${runtime.name} ${runtime.version}`), ...(said.length ? [fact(w.updates_measured, said.join("; "))] : [])];
+}
+
 function tile(slot) {
   const made = element("section", undefined, { className: "tile" });
   const facts = element("dl");
@@ -56,7 +62,8 @@ async function look() {
   if (!view) return;
   id("fault").hidden = !view.fault;
   id("fault").textContent = view.fault;
-  id("in-use").replaceChildren(...Object.entries(view.in_use).map(([channel, bundle]) => fact(channel, bundle)));
+  id("in-use").replaceChildren(...Object.entries(view.in_use).flatMap(([channel, bundle]) =>
+    [fact(channel, bundle), ...(view.runtimes[channel] ? runtimeFacts(view.runtimes[channel]) : [])]));
   showCandidate(view.candidate);
   id("slots").replaceChildren(...view.slots.map(tile));
 }

@@ -33,6 +33,13 @@ def test_what_is_not_as_its_topic_says_is_left(topic: str, payload: bytes) -> No
     assert read_arrival(topic, payload, 0) is None
 
 
+def test_a_field_that_a_newer_station_adds_costs_no_message() -> None:
+    newer = GOOD.replace(b'{"', b'{"colour":"red","', 1)
+    found = read_arrival("lineside/test/verdict", newer, 5)
+    assert found is not None
+    assert found.payload == newer.decode()
+
+
 def test_the_message_of_lineside_agent_check_is_known() -> None:
     assert is_check(b'{"schema_version":1,"kind":"check"}')
     assert not is_check(GOOD)

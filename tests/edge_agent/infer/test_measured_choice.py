@@ -14,6 +14,7 @@ import pytest
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.infer.measured_choice import MeasuredChoice, load_fastest
 from edge_agent.infer.runtimes import edgetpu, litert, tflite_runtime
+from edge_agent.infer.timed import words
 from edge_agent.infer.trial import Trials
 from tests import station_kit
 
@@ -33,24 +34,25 @@ def choice(tmp_path: Path) -> MeasuredChoice:
 
 def test_one_runtime_is_not_measured(tmp_path: Path, bundle: Bundle) -> None:
     alone = MeasuredChoice(tmp_path / "runtimes.json", drivers=[litert.DRIVER], command=["false"])
-    assert alone.runtime_for(bundle, 1) == "auto"
+    assert alone.runtime_for(bundle, 1).name == "auto"
     assert not alone.path.exists()
-    assert alone.told(bundle) == ""
+    assert alone.runtime_for(bundle, 1).measured == ()
 
 
 def test_what_was_measured_is_told_and_remembered(
     bundle: Bundle, choice: MeasuredChoice, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "lineside.infer"):
-        assert choice.runtime_for(bundle, 1) == "litert"
+        assert choice.runtime_for(bundle, 1).name == "litert"
     (line,) = [one.message for one in caplog.records if "runs in" in one.message]
     assert line.startswith("brightness 1.0.0 runs in litert: litert 0")
     assert line.endswith("tflite_runtime is refused: is not whole: a library is missing")
     choice.command = ["false"]
-    assert choice.runtime_for(bundle, 1) == "litert"
-    assert choice.told(bundle) in line
-    assert choice.runtime_for(bundle, 2) == "auto", "another count of threads is measured anew"
-    assert "fails (exit code 1)" in choice.told(bundle)
+    assert choice.runtime_for(bundle, 1).name == "litert"
+    assert words(choice.runtime_for(bundle, 1).measured) in line
+    anew = choice.runtime_for(bundle, 2)
+    assert anew.name == "auto", "another count of threads is measured anew"
+    assert "fails (exit code 1)" in words(anew.measured)
 
 
 def test_a_measurement_that_crashes_or_hangs_leaves_the_preferred_runtime(
@@ -58,13 +60,15 @@ def test_a_measurement_that_crashes_or_hangs_leaves_the_preferred_runtime(
 ) -> None:
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     choice.command = [sys.executable, "-c", crash]
-    assert choice.runtime_for(bundle, 1) == "auto"
-    assert choice.told(bundle).count("it crashes the runtime (SIGSEGV)") == 2
+    chosen = choice.runtime_for(bundle, 1)
+    assert chosen.name == "auto"
+    assert words(chosen.measured).count("it crashes the runtime (SIGSEGV)") == 2
     choice.limit_s = 0.2
     choice.command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    assert choice.runtime_for(bundle, 2) == "auto"
+    chosen = choice.runtime_for(bundle, 2)
+    assert chosen.name == "auto"
     late = "was not measured within 0.2 s"
-    assert choice.told(bundle) == f"litert {late}; tflite_runtime {late}"
+    assert words(chosen.measured) == f"litert {late}; tflite_runtime {late}"
 
 
 def test_a_measurement_that_was_late_is_tried_again_at_two_more_starts(
@@ -74,18 +78,21 @@ def test_a_measurement_that_was_late_is_tried_again_at_two_more_starts(
     choice.command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
     with caplog.at_level(logging.INFO, "lineside.infer"):
         for _ in range(5):
-            assert choice.runtime_for(bundle, 1) == "auto"
+            assert choice.runtime_for(bundle, 1).name == "auto"
     assert len([one for one in caplog.records if "runs in" in one.message]) == 3
     choice.command = ["true"]
-    choice.runtime_for(bundle, 2)
-    assert "fails (exit code 0)" in choice.told(bundle), "another setting begins again"
+    anew = words(choice.runtime_for(bundle, 2).measured)
+    assert "fails (exit code 0)" in anew, "another setting begins again"
 
 
 def test_what_was_measured_before_a_crash_counts(bundle: Bundle, choice: MeasuredChoice) -> None:
     row = '{"name": "litert", "ms": 1.5}'
     choice.command = [sys.executable, "-c", f"print('{row}', flush=True); import os; os.abort()"]
-    assert choice.runtime_for(bundle, 1) == "litert"
-    assert choice.told(bundle).startswith("litert 1.5 ms (ratio 1.00); tflite_runtime is refused")
+    chosen = choice.runtime_for(bundle, 1)
+    assert chosen.name == "litert"
+    assert words(chosen.measured).startswith(
+        "litert 1.5 ms (ratio 1.00); tflite_runtime is refused"
+    )
 
 
 def test_a_file_that_is_damaged_is_written_anew(
@@ -93,7 +100,7 @@ def test_a_file_that_is_damaged_is_written_anew(
 ) -> None:
     choice.path.write_text('{"choices": 3}')
     choice.command = ["false"]
-    assert choice.runtime_for(bundle, 1) == "auto"
+    assert choice.runtime_for(bundle, 1).name == "auto"
     assert "is written anew" in caplog.text
     assert len(json.loads(choice.path.read_text())["choices"]) == 1
 
@@ -101,7 +108,7 @@ def test_a_file_that_is_damaged_is_written_anew(
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, bundle: Bundle) -> None:
     path = tmp_path / "state" / "runtimes.json"
     looked = MeasuredChoice(path, drivers=[litert.DRIVER, ABSENT], command=["false"])
-    assert looked.runtime_for(bundle, 1) == "auto"
+    assert looked.runtime_for(bundle, 1).name == "auto"
     assert not path.parent.exists()
 
 
@@ -109,7 +116,7 @@ def test_a_bundle_for_an_accelerator_is_left_to_it(bundle: Bundle, choice: Measu
     choice.drivers = [*choice.drivers, edgetpu.DRIVER]
     choice.command = ["false"]
     both = replace(bundle, files={**bundle.files, edgetpu.MODEL_FILE: b"compiled"})
-    assert choice.runtime_for(both, 1) == "auto"
+    assert choice.runtime_for(both, 1).name == "auto"
     assert not choice.path.exists()
 
 
@@ -119,6 +126,7 @@ def test_a_runtime_that_is_asked_for_by_name_is_obeyed(
     choice.command = ["false"]
     loaded = load_fastest(bundle, choice, runtime="litert", threads=1, trials=Trials())
     assert loaded.runtime.name == "litert"
+    assert loaded.measured == ()
     assert not choice.path.exists()
 
 

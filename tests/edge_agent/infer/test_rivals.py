@@ -11,9 +11,10 @@ import pytest
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.bundle import Bundle, read_bundle
 from edge_agent.contracts.model.flatbuffer import packed
-from edge_agent.infer.rivals import MARGIN, Timed, fastest, measure, words
+from edge_agent.infer.rivals import MARGIN, fastest, measure
 from edge_agent.infer.runtime import Interpreted, Runtime, RuntimeDriver
 from edge_agent.infer.runtimes import litert, openvino, openvino_float
+from edge_agent.infer.timed import Timed, words
 from tests import station_kit
 
 NEEDS_OPENVINO = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is absent")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from edge_agent.infer import rivals_process
-from edge_agent.infer.rivals import Timed
+from edge_agent.infer.timed import Timed
 
 
 def answered(stdin: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -23,6 +23,8 @@ from edge_agent.contracts.core.errors import (
 )
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
+from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.streams import Outbound
 from edge_agent.decide.memory import ChannelMemory
 from edge_agent.station.build import ArmedChannel, arm_channel
 from edge_agent.station.config import Channel, StationConfig, read_config
@@ -61,6 +63,32 @@ def test_every_frame_becomes_a_part_with_its_verdict(bench: Path) -> None:
     assert decisions[3].reason == "top: dark"
     assert decisions[3].action == "reject"
     assert station.counts.parts == 12
+
+
+class States:
+    """A listener that remembers the last message of each state."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, StateMessage] = {}
+
+    def publish(self, message: Outbound) -> None:
+        if isinstance(message, StateMessage):
+            self.states[message.state] = message
+
+
+def test_an_armed_station_says_which_runtime_judges(bench: Path) -> None:
+    told = States()
+    config = read_config(write_station(bench, FOLDER))
+    channel = config.channel[0].model_copy(update={"runtime": "litert"})
+    station = Station(
+        config.model_copy(update={"channel": [channel]}),
+        clock=SystemClock(),
+        listeners=[told],
+        keep_trying=False,
+    )
+    station.run(threading.Event())
+    runtime = told.states["armed"].runtimes["top"]
+    assert (runtime.name, runtime.measured) == ("litert", [])
 
 
 def test_unreadable_file_takes_the_safe_action(bench: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.core.clock import SystemClock
-from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.state import MeasuredRuntime, RuntimeInUse, StateMessage
 from edge_agent.update.bundle_update import Station, candidate_of, opened
 from edge_agent.update.slots import install
 from edge_agent.update.watches import ShadowGate, by_person
@@ -101,8 +101,17 @@ def test_a_station_without_slots_says_why(kit: PageKit) -> None:
 
 def test_what_is_in_use_is_what_the_station_told(kit: PageKit) -> None:
     bundles = {"top": "caps 1.0.0"}
-    kit.page.publish(StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles))
-    assert kit.browser().get("/api/updates").json()["in_use"] == bundles
+    rows = [
+        MeasuredRuntime(name="litert", ms=1.5, ratio=1.0),
+        MeasuredRuntime(name="openvino", refused="gives outputs 128 quanta apart"),
+    ]
+    runtime = RuntimeInUse(name="litert", version="2.3.0", measured=rows)
+    message = StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles)
+    kit.page.publish(message.model_copy(update={"runtimes": {"top": runtime}}))
+    kit.page.publish(StateMessage(station="press-7", state="disarmed", at_ns=2))
+    view = kit.browser().get("/api/updates").json()
+    assert view["in_use"] == bundles
+    assert view["runtimes"] == {"top": runtime.model_dump()}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from edge_agent.contracts.wire.kinds.gap import GapMessage
 from edge_agent.contracts.wire.kinds.health import HealthMessage
 from edge_agent.contracts.wire.kinds.metrics import MetricsMessage
 from edge_agent.contracts.wire.kinds.part import PartMessage
-from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.state import MeasuredRuntime, RuntimeInUse, StateMessage
 from edge_agent.contracts.wire.kinds.update import UpdateMessage
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 
@@ -169,6 +169,21 @@ SAMPLES: dict[str, BaseModel] = {
         state="armed",
         reason="bundles are not signed",
         bundles={"top": "castings 1.4.0"},
+        runtimes={
+            "top": RuntimeInUse(
+                name="openvino_float",
+                version="2026.4.1",
+                measured=[
+                    MeasuredRuntime(name="litert", ms=3.12, ratio=1.0),
+                    MeasuredRuntime(
+                        name="openvino",
+                        refused="parity vector: golden-0 gives outputs 128 quanta apart, "
+                        "6 are allowed",
+                    ),
+                    MeasuredRuntime(name="openvino_float", ms=2.53, ratio=0.81),
+                ],
+            )
+        },
     ),
     "update": UpdateMessage(
         station=STATION,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.contracts.wire.budget import payload_of
-from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.state import MeasuredRuntime, RuntimeInUse, StateMessage
 from edge_agent.contracts.wire.kinds.verdict import ChannelVerdict, VerdictMessage
 from edge_agent.contracts.wire.schemas import schemas
 from edge_agent.contracts.wire.streams import STREAMS
@@ -71,9 +71,27 @@ def test_part_id_that_looks_like_the_field_does_not_take_the_event_id() -> None:
     assert (document["part_id"], document["event_id"]) == ('"event_id":""', EVENT)
 
 
+def test_a_long_state_keeps_its_bundles_and_shortens_its_refusals_first() -> None:
+    rows = [
+        MeasuredRuntime(name="litert", ms=1.5, ratio=1.0),
+        MeasuredRuntime(name="openvino", refused="r" * 200),
+    ]
+    runtime = RuntimeInUse(name="litert", version="2", measured=rows)
+    message = StateMessage(
+        station="s", state="armed", at_ns=1, reason="", bundles={f"{k}": "b" for k in range(64)},
+        runtimes={f"{k}": runtime for k in range(64)},
+    )  # fmt: skip
+    payload = payload_of(message)
+    found = StateMessage.model_validate_json(payload)
+    assert len(payload) <= STREAMS["state"].max_bytes
+    assert len(found.bundles) == len(found.runtimes) == 64
+    assert found.runtimes["7"].measured[1].refused.startswith("r")
+
+
 def test_state_of_64_channels_fits() -> None:
     message = StateMessage(
         station="s", state="armed", at_ns=1, reason="x" * 400,
         bundles={f"{k}{'c' * 60}": "b" * 500 for k in range(64)},
+        runtimes={f"{k}{'c' * 60}": RuntimeInUse(name="n", version="1") for k in range(64)},
     )  # fmt: skip
     assert len(payload_of(message)) <= STREAMS["state"].max_bytes
