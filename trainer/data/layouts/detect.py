@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.folder_scan import FolderScan, scan_folder
 from edge_agent.contracts.image.decode import IMAGE_SUFFIXES
 from edge_agent.contracts.model.manifest import Task
-from edge_agent.contracts.process.tables import texts
+from edge_agent.contracts.process.tables import Column, texts
 from edge_agent.contracts.vibration.recordings import FRACTION, READERS
 from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
@@ -27,6 +28,10 @@ EXPECTED = frozenset(
      "readme.txt", "license", "license.txt", "licence", "licence.txt"}
 )  # fmt: skip
 """Names and suffixes of files that describe a data set."""
+GROUP = "group"
+USED = frozenset({"path", "label", "split", "mask", "rate_hz"})
+"""Columns of a list of files that have a meaning of their own."""
+MOST_NAMED = 5
 MOST_VALUES = 20
 """Different values of a label column up to which it holds classes."""
 
@@ -126,8 +131,28 @@ def _detect_listed(root: Path, kind: str, csv: str) -> tuple[DatasetConfig, list
     columns = read_table_here(root / csv).columns
     labels = {str(cell) for cell in columns.get("label", np.array([]))} - {""}
     config, decisions = _configured(root, _class_task(kind), kind, labels, csv)
+    config, grouped = _grouped(config, columns, csv)
     return config, [f"no dataset.toml: {kind} files listed in {csv}, so task = {config.task!r}",
-                    *decisions]  # fmt: skip
+                    *decisions, *grouped]  # fmt: skip
+
+
+def _grouped(
+    config: DatasetConfig, columns: Mapping[str, Column], csv: str
+) -> tuple[DatasetConfig, list[str]]:
+    """With the column `group` as the group; else the columns that could be one are named."""
+    if GROUP in columns:
+        said = f"column {GROUP!r} of {csv} tells which files belong together"
+        return config.model_copy(update={"group": GROUP}), [said]
+    rest = {name: len(set(cells.tolist())) for name, cells in columns.items() if name not in USED}
+    count = len(columns.get("label", ()))
+    few = [f"{name} ({values} values)" for name, values in rest.items() if 1 < values < count]
+    if not few:
+        return config, []
+    return config, [
+        f"no column of {csv} keeps files together in the split, though it has "
+        f"{', '.join(few[:MOST_NAMED])}: where files of one value must not be torn apart, name the "
+        "column as group in dataset.toml"
+    ]
 
 
 def _task(kind: str, placed: list[FolderSample]) -> tuple[Task, str]:
