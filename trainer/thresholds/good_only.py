@@ -51,11 +51,11 @@ def good_only_cut(
     cross_fitted: whether each score is of a model without its group, not of the one that will
     judge; ranks then bound nothing strictly, and the rule says so.
     """
-    group = _numbered(len(scores), groups)
+    group = numbered(len(scores), groups)
     count = int(group.max()) + 1
     left_out = _left_out(count, share)
     order = np.argsort(-scores, kind="stable")
-    extreme = _of_first_groups(order, group[order], left_out)
+    extreme = of_first_groups(order, group[order], left_out)
     bound = min(1.0, (left_out + 1) / (count + 1))
     floor = float(scores[order[min(len(extreme), len(order) - 1)]])
     counted = f"{len(scores)} good validation samples"
@@ -63,46 +63,31 @@ def good_only_cut(
     rule, cut = f"at most {share:.1%} of {counted} rejected", floor
     if bound > share + 1e-12:
         weight = 1.0 / np.bincount(group)[group]
-        tail, whole = (_tail(scores, weight, k, share) for k in (len(extreme), 0))
-        cut, with_all = max(cut, tail), max(float(scores.max()), whole)
+        without, whole = (tail(scores, weight, k, share) for k in (len(extreme), 0))
+        cut, with_all = max(cut, without), max(float(scores.max()), whole)
         rule = f"{share:.1%} of good parts by the tail of {counted}"
         rule += f" without the {len(extreme)} most extreme" if extreme else ""
         rule += "; " + _promise(bound, cross_fitted)
     else:
         with_all = cut
-    return GoodOnlyCut(_above(cut), rule, bound, extreme, _above(with_all))
+    return GoodOnlyCut(just_above(cut), rule, bound, extreme, just_above(with_all))
 
 
-def _promise(bound: float, cross_fitted: bool) -> str:
-    if cross_fitted:
-        return f"about {bound:.1%} at most by their ranks (cross-fitted: no strict bound)"
-    return f"at most {bound:.1%} whatever their distribution (conformal)"
-
-
-def _numbered(count: int, groups: Sequence[str] | None) -> NDArray[np.intp]:
+def numbered(count: int, groups: Sequence[str] | None) -> NDArray[np.intp]:
     """(N,) the number of each score's group, from 0 on."""
     if groups is None:
         return np.arange(count)
     return np.asarray(np.unique(np.array(groups), return_inverse=True)[1])
 
 
-def _of_first_groups(
-    order: NDArray[np.intp], group: NDArray[np.intp], most: int
-) -> tuple[int, ...]:
+def of_first_groups(order: NDArray[np.intp], group: NDArray[np.intp], most: int) -> tuple[int, ...]:
     """The scores at the head of `order`, whose groups are `group`, that are of `most` groups."""
     first = np.zeros(len(group), np.intp)
     first[np.unique(group, return_index=True)[1]] = 1
     return tuple(int(one) for one in order[np.cumsum(first) <= most])
 
 
-def _left_out(count: int, share: float) -> int:
-    """As many as the asked share allows, and at least one where enough remain."""
-    if count < LEAST:
-        return 0
-    return max(1, count - math.ceil((count + 1) * (1 - share)))
-
-
-def _tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
+def tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
     """The 1 - share quantile of a Gumbel distribution through the upper half of the others.
 
     weight: (N,) with a sum of 1 for each group; left_out: of the highest scores.
@@ -124,6 +109,19 @@ def _tail(scores: Scores, weight: Scores, left_out: int, share: float) -> float:
     return float(location - scale * np.log(-np.log(1 - share)))
 
 
-def _above(score: float) -> float:
+def just_above(score: float) -> float:
     """The next float32 above, so that the station's arithmetic agrees."""
     return float(np.nextafter(np.float32(score), np.float32(np.inf)))
+
+
+def _promise(bound: float, cross_fitted: bool) -> str:
+    if cross_fitted:
+        return f"about {bound:.1%} at most by their ranks (cross-fitted: no strict bound)"
+    return f"at most {bound:.1%} whatever their distribution (conformal)"
+
+
+def _left_out(count: int, share: float) -> int:
+    """As many as the asked share allows, and at least one where enough remain."""
+    if count < LEAST:
+        return 0
+    return max(1, count - math.ceil((count + 1) * (1 - share)))

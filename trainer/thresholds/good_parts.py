@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.thresholds.good_only import Scores, good_only_cut
+from trainer.thresholds.good_only import GoodOnlyCut, Scores, good_only_cut
 
 MOST_EXTREME = 5
 """So many are taken out together where the rule itself leaves none out, or only fewer."""
@@ -59,17 +59,35 @@ def good_parts(
     return parts, cut.rule
 
 
-def good_windows(
+def good_readings(
     samples: NDArray[np.intp],
-    starts_s: NDArray[np.float64],
     scores: Scores,
-    rule: Callable[[Scores], float],
-) -> GoodParts:
-    """The windows of recordings behind a threshold that `rule` gives of their scores."""
-    threshold = rule(scores)
-    extreme = tuple(np.argsort(-scores, kind="stable")[:MOST_EXTREME].tolist())
-    without = _without(len(scores), extreme, lambda rest: rule(scores[rest]))
-    return GoodParts(samples, scores, threshold, 0, threshold, extreme, without, starts_s)
+    groups: list[str],
+    cut: Callable[[Scores, list[str]], GoodOnlyCut],
+    starts_s: NDArray[np.float64] | None = None,
+) -> tuple[GoodParts, str]:
+    """The windows or rows behind a threshold that `cut` gives of their scores and groups, and its
+    rule. starts_s: of windows, within their samples.
+    """
+    found, names = cut(scores, groups), np.array(groups)
+    order = np.argsort(-scores, kind="stable")
+    extreme = found.extreme or tuple(order[:MOST_EXTREME].tolist())
+
+    def again(rest: NDArray[np.intp]) -> float:
+        return cut(scores[rest], names[rest].tolist()).threshold
+
+    without = _without(len(scores), extreme, again)
+    parts = GoodParts(
+        samples,
+        scores,
+        found.threshold,
+        len(found.extreme),
+        found.with_all,
+        extreme,
+        without,
+        starts_s,
+    )
+    return parts, found.rule
 
 
 def _first_group(scores: Scores, groups: list[str]) -> tuple[int, ...]:

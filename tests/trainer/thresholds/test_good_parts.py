@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from trainer.thresholds.choose import good_quantile
-from trainer.thresholds.good_only import good_only_cut
-from trainer.thresholds.good_parts import good_parts, good_windows
+from trainer.thresholds.good_only import GoodOnlyCut, good_only_cut
+from trainer.thresholds.good_parts import good_parts, good_readings
+from trainer.thresholds.odd_group import cut_by_others
 
 USUAL = np.random.default_rng(0).gumbel(0, 0.1, 31)
 
@@ -44,13 +47,30 @@ def test_nothing_is_said_of_a_threshold_of_hardly_any_part() -> None:
     assert found.without_extreme is None
 
 
-def test_five_windows_are_taken_out_together() -> None:
+def cut_of_windows(scores: np.ndarray, recordings: list[str]) -> GoodOnlyCut:
+    usual = partial(good_quantile, false_reject=0.01)
+    return cut_by_others(scores, 0.01, recordings, usual, "recordings")
+
+
+def test_five_windows_are_taken_out_together_where_the_rule_leaves_none_out() -> None:
     scores = np.append(USUAL, [4.0, 5.0, 3.0])
-    found = good_windows(
-        np.arange(34), np.arange(34) * 0.5, scores, lambda some: good_quantile(some, 0.01)[0]
+    found, _ = good_readings(
+        np.arange(34), scores, ["a"] * 17 + ["b"] * 17, cut_of_windows, np.arange(34) * 0.5
     )
     assert found.extreme[:3] == (32, 31, 33)
     assert len(found.extreme) == 5
+    assert found.left_out == 0
     assert found.threshold == good_quantile(scores, 0.01)[0]
     left = np.sort(scores)[:-5]
     assert found.without_extreme == pytest.approx(good_quantile(left, 0.01)[0])
+
+
+def test_the_windows_of_an_odd_recording_are_named_and_left_out() -> None:
+    scores, recordings = np.append(USUAL, [4.0, 5.0, 3.0]), [*"abcd" * 7, *"abc", *"odd"]
+    recordings[-3:] = ["odd"] * 3
+    found, rule = good_readings(np.arange(34), scores, recordings, cut_of_windows)
+    assert found.extreme == (32, 31, 33)
+    assert found.left_out == 3
+    assert found.threshold < 2 < found.with_all
+    assert "5 recordings without the most extreme one" in rule
+    assert found.starts_s is None

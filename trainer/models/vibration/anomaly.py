@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,9 @@ from trainer.data.split import Split
 from trainer.models.vibration.features import detector_views, window_spec, with_views
 from trainer.thresholds.alarm_rule_choice import Runs, apart, with_rule
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, good_quantile
-from trainer.thresholds.good_parts import GoodParts, good_windows
+from trainer.thresholds.good_only import GoodOnlyCut
+from trainer.thresholds.good_parts import GoodParts, good_readings
+from trainer.thresholds.odd_group import cut_by_others
 from trainer.training.api import Fitted, Training
 from trainer.training.predict import predict
 
@@ -95,33 +98,39 @@ def with_own_threshold(
     Each condition stands on a baseline of its own. One that training knows has its centre already.
     Of another one the first half is its baseline, as on a station, and the second half is scored:
     else every strange speed would raise the threshold until nothing is ever found.
+    One odd recording among three or more moves it little.
     """
     conditions = [one for one in _by_condition(training) if len(one.number)]
     scores = [predict(network, one.prepared.inputs)[:, 0].astype(np.float64) for one in conditions]
     together = np.concatenate(scores)
-    threshold, rule = good_quantile(together, GOOD_ONLY_FALSE_REJECT)
-    scoring = Scoring(kind="anomaly", threshold=threshold, chosen_by=f"{rule}, after a baseline")
+    parts, rule = _good_windows(training, conditions, together)
+    chosen_by = f"{rule}, after a baseline"
+    scoring = Scoring(kind="anomaly", threshold=parts.threshold, chosen_by=chosen_by)
     pairs = zip(scores, conditions, strict=True)
     normal = [run[apart(one.prepared.sample, training.spec)] for run, one in pairs]
     scoring = with_rule(scoring, Runs(normal, []), training.config.false_alarms)
-    parts = _good_windows(training, conditions, together)
     return Fitted(network, history, notes, scoring, good_parts=parts)
 
 
 def _good_windows(
     training: Training, conditions: Sequence[Windows], scores: NDArray[np.float64]
-) -> GoodParts:
-    """The windows of these scores, and when each begins within its recording's stretch."""
+) -> tuple[GoodParts, str]:
+    """The windows of these scores, when each begins within its recording's stretch, and the rule
+    that chose a threshold by them: a recording is a witness, however many windows it has.
+    """
     spec = training.spec
     if not isinstance(spec, VibrationInput):
         raise TypeError("not a vibration input")
-    hop_s = spec.hop_samples / spec.rate_hz
-    return good_windows(
-        np.concatenate([one.prepared.sample for one in conditions]),
-        np.concatenate([one.number for one in conditions]) * hop_s,
-        scores,
-        lambda some: good_quantile(some, GOOD_ONLY_FALSE_REJECT)[0],
-    )
+    sample = np.concatenate([one.prepared.sample for one in conditions])
+    starts_s = np.concatenate([one.number for one in conditions]) * spec.hop_samples / spec.rate_hz
+    recordings = [training.dataset.samples[one].path for one in sample]
+    return good_readings(sample, scores, recordings, _threshold, starts_s)
+
+
+def _threshold(scores: NDArray[np.float64], recordings: list[str]) -> GoodOnlyCut:
+    share = GOOD_ONLY_FALSE_REJECT
+    usual = partial(good_quantile, false_reject=share)
+    return cut_by_others(scores, share, recordings, usual, "recordings")
 
 
 def _by_condition(training: Training) -> list[Windows]:

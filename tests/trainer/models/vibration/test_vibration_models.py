@@ -338,6 +338,28 @@ def test_a_knock_in_a_normal_recording_is_named_with_its_time(tmp_path: Path) ->
     assert shown.without_extreme < shown.threshold
 
 
+@pytest.mark.parametrize("odd", [False, True], ids=["none", "one"])
+def test_an_odd_recording_of_five_does_not_set_the_threshold(tmp_path: Path, odd: bool) -> None:
+    """The sensor of one recording is loose: all of it rattles."""
+    lines, rng = ["path,label,speed"], np.random.default_rng(6)
+    for n in range(10):
+        signal = np.concatenate([shaft_at(20, rng) for _ in range(8)])
+        if n == 9 and odd:
+            signal += rng.normal(0, 0.5, signal.shape)
+        np.savez(tmp_path / f"{n}.npz", x=signal[:, 0])
+        lines.append(f"{n}.npz,normal,one")
+    dataset = written(tmp_path, lines, '"x"')
+    split = Split(dataset, np.arange(5), np.arange(5, 10), np.arange(5), "drawn")
+    experiment = run_experiment(split, FitConfig(model="mahalanobis"), "shaft")
+    assert experiment.spec.scoring.threshold < 0.5
+    assert "by the ranks of 5 (conformal)" in experiment.spec.scoring.chosen_by
+    shown = good_only_threshold(experiment)
+    assert shown is not None
+    assert (shown.with_all > 2) == (shown.left_out > 5) == odd
+    if odd:
+        assert {one.path for one in shown.extreme} == {"9.npz"}
+
+
 def test_the_score_of_normal_is_small_against_planted_anomalies(
     at_both_speeds: Detectors,
 ) -> None:
