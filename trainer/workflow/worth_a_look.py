@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from edge_agent.contracts.run_folder.metrics import (
     DoubtedLabel,
@@ -19,6 +21,13 @@ from trainer.workflow.experiment import Experiment
 
 MOST_PARTS = 6
 MOST_DOUBTS = 12
+
+UNITS: Mapping[str, Literal["parts", "windows", "rows"]] = {
+    "image": "parts",
+    "vibration": "windows",
+    "tabular": "rows",
+}
+"""What a good-only threshold is chosen on, by the kind of the data."""
 
 
 def good_only_threshold(experiment: Experiment) -> GoodOnlyThreshold | None:
@@ -39,7 +48,7 @@ def good_only_threshold(experiment: Experiment) -> GoodOnlyThreshold | None:
     return GoodOnlyThreshold(
         threshold=parts.threshold,
         judged=len(parts.scores),
-        unit="parts" if parts.starts_s is None else "windows",
+        unit=UNITS[dataset.config.kind],
         left_out=parts.left_out,
         with_all=parts.with_all,
         extreme_count=len(parts.extreme),

@@ -285,15 +285,15 @@ class ExtremeGoodPart(Record):
 class GoodOnlyThreshold(Record):
     """What the most extreme good parts do to a threshold that good parts alone have chosen.
 
-    judged: how many good parts, or windows of recordings, it was chosen on; left_out: how many of
-    them its estimate leaves out; with_all: the threshold with these; extreme: the most extreme
+    judged: how many good parts, windows of recordings or rows it was chosen on; left_out: how many
+    of them its estimate leaves out; with_all: the threshold with these; extreme: the most extreme
     ones, at least as many as were left out; without_extreme: the threshold that the rule gives
     when all of `extreme` are taken out of the data; None where too few would remain.
     """
 
     threshold: float
     judged: int
-    unit: Literal["parts", "windows"] = "parts"
+    unit: Literal["parts", "windows", "rows"] = "parts"
     left_out: int = 0
     with_all: float
     extreme_count: int

@@ -4,12 +4,16 @@ Hotelling, Multivariate Quality Control, 1947. The mean over the window is white
 covariance of training windows in one convolution; clipped squares are summed. The whole is one
 small int8 graph, its weights lie on int8's grid, and nothing of it is learnt by descent.
 
-The threshold needs no defect either: the training rows are cut into blocks of time, each is scored
-by the covariance of the others, and the highest such score is the limit of what is normal.
+The threshold needs no defect either: the training rows are cut into blocks of time, or of batches
+where the data set names a group or series, each block is scored by the covariance of the others,
+and the highest such score is the limit of what is normal. Of three batches and more an odd one does
+not set it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +27,14 @@ from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput, series_rows
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
-from trainer.data.process.columns import rows_of, table_of
+from trainer.data.process.columns import columns_of, rows_of, table_of
+from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.models.process.features import Numbers, tabular_input, tabular_spec
+from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT
+from trainer.thresholds.good_only import GoodOnlyCut
+from trainer.thresholds.good_parts import GoodParts, good_readings
+from trainer.thresholds.odd_group import cut_by_others
 from trainer.training.api import Architecture, Fitted, Training
 
 if TYPE_CHECKING:
@@ -86,10 +95,11 @@ def build(
 
 
 def fit(training: Training[HotellingOptions]) -> Fitted:
-    """Covariance of the training windows' means; the threshold by blocks of time."""
+    """Covariance of the training windows' means; the threshold by blocks of time or batches."""
     options = training.options
     pieces = deviations_of(tabular_input(training.spec))
-    full = training.train.inputs[_full_windows(training)]
+    chosen = _full_windows(training)
+    full = training.train.inputs[chosen]
     means = window_means(full, pieces)
     if len(means) < 4 * means.shape[1]:
         raise DatasetError(
@@ -97,13 +107,14 @@ def fit(training: Training[HotellingOptions]) -> Fitted:
             where="training split",
             cure=f"record at least {4 * means.shape[1]} normal rows",
         )
-    limit = crossfit_limit(means, options.ridge)
+    parts, rule = _good_rows(training, training.train.sample[chosen], means)
+    limit = parts.threshold
     network = build(training.spec, 1, training.config, options)
     white, _ = _whitening(means, options.ridge)
     _set_weights(network, pieces @ white.T, full.reshape(-1, len(pieces)).mean(axis=0), limit)
-    rule = f"highest T {limit:.3g} of {BLOCKS} blocks of time, each scored by the others"
     note = f"score {LIMIT:g} is T = {limit:.3g} over {len(means)} training rows"
-    return Fitted(network, [], (note,), Scoring(kind="anomaly", threshold=LIMIT, chosen_by=rule))
+    scoring = Scoring(kind="anomaly", threshold=LIMIT, chosen_by=rule)
+    return Fitted(network, [], (note,), scoring, good_parts=_as_scored(parts))
 
 
 def calibration(training: Training, fitted: Fitted) -> Tensor:
@@ -177,13 +188,64 @@ def hotelling_t(
     return np.asarray(np.sqrt((((asked - centre) @ white.T) ** 2).sum(axis=1)))
 
 
-def crossfit_limit(means: NDArray[np.float64], ridge: float) -> float:
-    """The highest T of any block of time by the covariance of the other blocks."""
-    highest = 0.0
-    for block in np.array_split(np.arange(len(means)), BLOCKS):
-        rest = np.delete(means, block, axis=0)
-        highest = max(highest, float(hotelling_t(rest, means[block], ridge).max()))
-    return highest
+def crossfit_t(
+    means: NDArray[np.float64], ridge: float, batches: Sequence[str] | None = None
+) -> NDArray[np.float64]:
+    """(N,) the T of each of (N, width) by the covariance of all blocks but its own.
+
+    batches: of each, which no block cuts; None: blocks of time.
+    """
+    names = np.arange(len(means)) if batches is None else np.array(batches)
+    found = np.zeros(len(means))
+    for block in np.array_split(np.unique(names), BLOCKS):
+        own = np.isin(names, block)
+        if own.any():
+            found[own] = hotelling_t(means[~own], means[own], ridge)
+    return found
+
+
+def _good_rows(
+    training: Training[HotellingOptions], samples: Indices, means: NDArray[np.float64]
+) -> tuple[GoodParts, str]:
+    """The rows with their cross-fitted T, and the limit by them, or by batches if there are two."""
+    dataset, ridge = training.dataset, training.options.ridge
+    named = dataset.config.group or columns_of(dataset.config).series
+    groups = dataset.groups()
+    batches = [groups[one] for one in samples] if named else []
+    if len(set(batches)) < 2:
+        blocks = ["" for _ in samples]
+        return good_readings(samples, crossfit_t(means, ridge), blocks, _highest_of_time)
+    return good_readings(samples, crossfit_t(means, ridge, batches), batches, _cut_of_batches)
+
+
+def _highest_of_time(scores: NDArray[np.float64], blocks: list[str]) -> GoodOnlyCut:
+    """Neighbouring rows are alike and no witnesses: nothing is left out, and nothing is proven."""
+    del blocks
+    limit, rule = _highest(scores)
+    rule += f" of {BLOCKS} blocks of time, each scored by the others"
+    return GoodOnlyCut(limit, rule, 1.0, (), limit)
+
+
+def _cut_of_batches(scores: NDArray[np.float64], batches: list[str]) -> GoodOnlyCut:
+    return cut_by_others(scores, GOOD_ONLY_FALSE_REJECT, batches, _highest, "batches")
+
+
+def _highest(scores: NDArray[np.float64]) -> tuple[float, str]:
+    limit = float(scores.max())
+    return limit, f"highest T {limit:.3g}"
+
+
+def _as_scored(parts: GoodParts) -> GoodParts:
+    """The same on the scale of the network's scores: LIMIT is at the threshold's T."""
+    scale = LIMIT / parts.threshold**2
+    without = parts.without_extreme
+    return replace(
+        parts,
+        scores=scale * parts.scores**2,
+        threshold=LIMIT,
+        with_all=scale * parts.with_all**2,
+        without_extreme=None if without is None else scale * without**2,
+    )
 
 
 def _whitening(

@@ -36,10 +36,11 @@ def thresholds(run: FittedRun) -> Markup:
 
 
 def _good_only(run: FittedRun, found: GoodOnlyThreshold) -> Markup:
-    """Pictures of parts; of recordings the names and times."""
+    """Pictures of parts; of recordings the names and times; of rows where they stand."""
     is_image = run.spec.input.kind == "image"
     pictures = [shown(run.thumbnails, one.path, *_said_of(one, found)) for one in found.extreme]
     names = [[one.path, *_said_of(one, found)] for one in found.extreme]
+    what = "row" if found.unit == "rows" else "recording"
     return render(
         "good_only.html",
         unit=found.unit,
@@ -50,7 +51,7 @@ def _good_only(run: FittedRun, found: GoodOnlyThreshold) -> Markup:
         rows=_thresholds(found),
         several=found.extreme_count > 1,
         pictures=pictures if is_image else [],
-        names=Table(["recording", *["", ""][: len(names[0]) - 1]], names),
+        names=Table([what, *["", ""][: len(names[0]) - 1]], names),
         left=found.extreme_count - len(found.extreme),
     )
 

@@ -17,7 +17,7 @@ from trainer.evaluation.outcome import figures
 from trainer.models.layers.ensemble import joined_heads
 from trainer.models.process.features import plain_rows, sample_table, span_edges, tabular_spec
 from trainer.models.process.forest import Jitter, cut_edges, grow, moved_table
-from trainer.models.process.hotelling import crossfit_limit, hotelling_t, shared_out
+from trainer.models.process.hotelling import crossfit_t, hotelling_t, shared_out
 from trainer.models.process.interval_regression import (
     ValueOptions,
     conformal_margin,
@@ -27,6 +27,7 @@ from trainer.models.process.interval_regression import (
 )
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.run_metrics import alarm_rule_metrics, tag_rows
+from trainer.workflow.worth_a_look import good_only_threshold
 
 MILL = """\
 task = "tabular-class"
@@ -202,11 +203,68 @@ def test_detector_in_the_graph_agrees_with_the_formula(pump: Path) -> None:
     pieces = deviations_of(spec)
     full = train[19:]
     means = window_means(prepare(dataset, full, spec, SilentProgress(), "rows").inputs, pieces)
-    limit = crossfit_limit(means, 0.02)
+    limit = crossfit_t(means, 0.02).max()
     asked = window_means(found.held_out.inputs, pieces)
     plain = 3.0 * (hotelling_t(means, asked, 0.02) / limit) ** 2
     below = plain < 3.0
     np.testing.assert_allclose(found.test.scores[below], plain[below], rtol=0.02, atol=0.02)
+
+
+def batches_of(root: Path, count: int, *, odd: bool, named: bool) -> Split:
+    """`count` batches of 60 normal rows, which differ a little; of one the flow meter was stuck."""
+    rng = np.random.default_rng(7)
+    lines = ["batch,flow,current,state"]
+    for batch in range(count + 1):
+        level = 0.2 * rng.normal()
+        for _ in range(60):
+            flow = level + rng.normal()
+            current = flow + 0.2 * rng.normal()
+            if batch == 2 and odd:
+                flow = level + 6.0
+            if batch == count:
+                current += 3.0
+            state = "fault" if batch == count else "normal"
+            lines.append(f"b{batch},{flow:.3f},{current:.3f},{state}")
+    (root / "pump.csv").write_text("\n".join(lines) + "\n")
+    told = 'series = "batch"\n' if named else 'features = ["flow", "current"]\n'
+    (root / "dataset.toml").write_text(PUMP + told)
+    every = np.arange(60 * (count + 1))
+    return Split(load_dataset(root), every[:-60], every[-80:-60], every[-60:], "by batch")
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_an_odd_batch_does_not_set_the_detectors_threshold(tmp_path: Path, count: int) -> None:
+    limits, found = {}, {}
+    for name, odd, named in (
+        ("calm", False, True),
+        ("odd", True, True),
+        ("odd, no batches named", True, False),
+    ):
+        (tmp_path / name).mkdir()
+        split = batches_of(tmp_path / name, count, odd=odd, named=named)
+        config = FitConfig.model_validate({"options": {"window_rows": 5}})
+        found[name] = run_experiment(split, config, "p")
+        limits[name] = float(found[name].fitted.notes[0].split("T = ")[1].split()[0])
+    assert limits["odd"] < 1.5 * limits["calm"] < limits["odd, no batches named"]
+    assert f"by {count} batches without the most extreme one" in found["odd"].spec.scoring.chosen_by
+    shown = good_only_threshold(found["odd"])
+    assert shown is not None
+    assert (shown.unit, shown.threshold) == ("rows", 3.0)
+    assert shown.with_all > 2 * shown.threshold
+    assert {int(one.path.split("#")[1]) // 60 for one in shown.extreme} == {2}
+
+
+def test_without_batches_the_highest_row_sets_the_threshold_and_the_report_shows_it(
+    pump: Path,
+) -> None:
+    train = np.arange(250)
+    split = Split(load_dataset(pump), train, train[-20:], np.arange(250, 360), "by time")
+    shown = good_only_threshold(run_experiment(split, FitConfig(), "p"))
+    assert shown is not None
+    assert shown.left_out == 0
+    assert shown.extreme[0].score == pytest.approx(3.0)
+    assert shown.without_extreme is not None
+    assert shown.without_extreme < 3.0
 
 
 def test_detectors_weights_lie_on_the_grid_of_int8_and_sum_to_what_is_wanted() -> None:
