@@ -1,4 +1,4 @@
-"""Saliency maps: its head's contributions, or the detector's own heat map.
+"""Saliency maps: its head's contributions, or the network's own heat map where it has one.
 
 Gradient times activation, place by place (HiResCAM, Draelos & Carin, arXiv 2011.08891), of the
 score's own margin: how much more the defects' logits weigh than the good ones'. All maps that the
@@ -19,6 +19,7 @@ from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
+from trainer.models.image.synthetic_defect_head import HEAT
 
 if TYPE_CHECKING:
     import keras
@@ -51,6 +52,9 @@ def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
     batch = picture[None].astype(np.float32)
     if len(network.outputs) > 1:
         return _spread(np.asarray(network.predict_on_batch(batch)[1], np.float32)[0], picture)
+    if (cells := _defect_cells(network)) is not None:
+        odds = np.asarray(cells.predict_on_batch(batch), np.float32)[0]
+        return _spread(1 / (1 + np.exp(-odds.max(axis=2))), picture)
     return _spread(np.maximum(_contributions(network, spec, batch), 0), picture)
 
 
@@ -88,6 +92,14 @@ def sanity(network: keras.Model, spec: ModelSpec, pictures: Tensor, seed: int = 
     ]
     agreements = [_rank_correlation(one, other) for one, other in pairs]
     return float(np.mean(agreements))
+
+
+def _defect_cells(network: keras.Model) -> keras.Model | None:
+    """Log odds (N, h, w, kinds) of a defect in each cell, where a head judges cells."""
+    import keras
+
+    heads = [layer for layer in network.layers if layer.name == HEAT]
+    return keras.Model(network.inputs[0], heads[0].output) if heads else None
 
 
 def _contributions(network: keras.Model, spec: ModelSpec, batch: NDArray[np.float32]) -> Heat:

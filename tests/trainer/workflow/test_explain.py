@@ -13,7 +13,9 @@ from edge_agent.contracts.image.input import ImageInput, Tiling
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
 from trainer.__main__ import main
+from trainer.config.fit import FitConfig
 from trainer.evaluation.saliency import heat_of, left_out, overlay, sanity
+from trainer.models.architectures import architectures
 from trainer.workflow.explain import overlay_files, worst_tile
 
 SPEC = ModelSpec(
@@ -114,6 +116,28 @@ def test_of_several_tiles_the_one_that_decides_is_shown() -> None:
         [np.full((32, 32, 3), 60, np.uint8), spotted(), np.zeros((32, 32, 3), np.uint8)]
     )
     np.testing.assert_array_equal(worst_tile(bright_spot_network(), SPEC, tiles), spotted())
+
+
+IMAGE_MODELS = sorted(
+    name
+    for name, row in architectures().items()
+    if any(task.startswith("image") for task in row.tasks)
+)
+
+
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_every_image_model_shows_where_it_looks(name: str) -> None:
+    row = architectures()[name]
+    height = 128 if "image-class" in row.tasks else 64
+    given = ImageInput(width_px=64, height_px=height)
+    config = FitConfig(model=name, weights="none")
+    network = row.build(given, 2, config, row.options())
+    spec = SPEC.model_copy(update={"input": given, "architecture": name})
+    picture = np.random.default_rng(0).integers(0, 255, (height, 64, 3)).astype(np.uint8)
+    heat = heat_of(network, spec, picture)
+    assert heat.shape == (height, 64)
+    assert heat.min() == 0
+    assert heat.max() in (0, 1)
 
 
 def test_a_network_without_pooling_is_refused() -> None:

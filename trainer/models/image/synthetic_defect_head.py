@@ -33,6 +33,9 @@ from trainer.training.gradient import compile_network
 if TYPE_CHECKING:
     import keras
 
+HEAT = f"{FLOAT_PREFIX}defect_heat"
+"""The layer that gives the log odds of a defect in each cell."""
+
 TAPS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
 """Two at a quarter and an eighth of the side, two at a sixteenth."""
 
@@ -150,7 +153,7 @@ def heat_of(features: Sequence[keras.KerasTensor], side: int, kinds: int = 1) ->
         layers.ReLU(name=f"{FLOAT_PREFIX}defect_relu1")(x)
     )
     x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}defect_smooth")(x)
-    return layers.MaxPooling2D(fine.shape[1] // side, name=f"{FLOAT_PREFIX}defect_heat")(x)
+    return layers.MaxPooling2D(fine.shape[1] // side, name=HEAT)(x)
 
 
 def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
