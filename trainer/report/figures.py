@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 INK, FAINT, GRID = "#1c2733", "#667585", "#e4e9ee"
 BLUE, ORANGE, RED, GREEN = "#1f6feb", "#d9822b", "#c93c37", "#2f8f5b"
+SERIES = (BLUE, ORANGE, GREEN, "#8250df", "#0e7c86", "#9a6700")
+"""Colours of what is told apart in one panel, in this order."""
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 9.5,
@@ -190,18 +192,40 @@ def scatter(
 
 
 def accuracy_against_ms(points: Sequence[BudgetPoint], budget_ms: float, name: str) -> Markup:
-    """What each variant is worth against its predicted time; the chosen one is marked."""
-    figure, (panel,) = draw(8.6, 3.0)
-    for one in points:
-        colour, size = (RED, 9) if one.chosen else (BLUE, 5)
-        label = chart_text(one.name) if one.chosen else None
-        merit = np.nan if one.merit is None else one.merit
-        panel.plot([one.ms], [merit], "o", color=colour, ms=size, label=label)
+    """What each variant is worth against its predicted time, a colour a backbone, with the line of
+    the best that any time buys; the chosen one is ringed.
+    """
+    figure, (panel,) = draw(8.6, 3.4)
+    backbones = list(dict.fromkeys(one.backbone for one in points))
+    for number, backbone in enumerate(backbones):
+        own = [one for one in points if one.backbone == backbone]
+        colour, label = SERIES[number % len(SERIES)], backbone or None
+        panel.plot(*_places(own), "o", color=colour, ms=4.5, alpha=0.75, label=label, mew=0)
+    panel.step(*_places(_best_so_far(points)), where="post", color=FAINT, lw=0.9, zorder=0)
+    chosen = [one for one in points if one.chosen]
+    panel.plot(*_places(chosen), "o", ms=11, mfc="none", mec=RED, mew=1.6, label="chosen")
     panel.axvline(budget_ms, color=FAINT, lw=1, ls=":")
-    panel.set_xlabel("predicted ms (dotted: the budget)")
+    panel.set_xlim(left=0)
+    panel.set_xlabel("predicted ms (dotted: the budget; line: the best up to that time)")
     panel.set_ylabel(chart_text(name))
-    panel.legend(loc="lower right", frameon=False)
+    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return as_svg(figure)
+
+
+def _places(points: Sequence[BudgetPoint]) -> tuple[list[float], list[float]]:
+    """Milliseconds and worth."""
+    return [one.ms for one in points], [
+        np.nan if one.merit is None else one.merit for one in points
+    ]
+
+
+def _best_so_far(points: Sequence[BudgetPoint]) -> list[BudgetPoint]:
+    """Those that are better than every faster one, the fastest first."""
+    kept: list[BudgetPoint] = []
+    for one in sorted(points, key=lambda one: (one.ms, -(one.merit or 0))):
+        if not kept or (one.merit or 0) > (kept[-1].merit or 0):
+            kept.append(one)
+    return kept
 
 
 def waveform(window: NDArray[np.float32], rate_hz: float, unit: str) -> Markup:

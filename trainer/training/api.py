@@ -15,6 +15,7 @@ from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.model.scoring import Scoring
+from edge_agent.contracts.model.target_cost import Work
 from trainer.config.fit import FitConfig, Scalar
 from trainer.console.progress import Progress
 from trainer.data.prepare import InputSpec, Prepared
@@ -136,8 +137,9 @@ class Architecture(Generic[Options]):
     usual_looks: those that a fit without a budget compares by merits, given the resolved
     configuration; the first one is taken where nothing can be compared;
     largest_px: the largest side that a time budget may choose; None: the model's own;
-    merits: what each of several options is worth by the training inputs alone, not a number where
-    it cannot tell; merit_name: what that is, for people;
+    works: the work of a run with each of several options, in one go where to build each is slow;
+    merits: what several trainings, which differ in options and backbone alone, are worth by their
+    training inputs, not a number where it cannot tell; merit_name: what that is, for people;
     standardises: whether its pictures are standardised where nobody chose and a trial on training
     parts under light shows nothing else; None: there is no trial, spec_of decides;
     suits: whether `auto` takes it for this data set in the place of the task's usual model.
@@ -161,7 +163,8 @@ class Architecture(Generic[Options]):
     looks: tuple[Mapping[str, Scalar], ...] = ({},)
     usual_looks: Callable[[Split, FitConfig, Options], Sequence[Look]] | None = None
     largest_px: Callable[[Split, FitConfig], int] | None = None
-    merits: Callable[[Training[Options], Sequence[Options]], Sequence[float]] | None = None
+    works: Callable[[InputSpec, int, FitConfig, Sequence[Options]], Sequence[Work]] | None = None
+    merits: Callable[[Sequence[Training[Options]]], Sequence[float]] | None = None
     merit_name: str = ""
     standardises: bool | None = None
     suits: Callable[[Dataset, FitConfig], bool] | None = None

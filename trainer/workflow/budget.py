@@ -9,47 +9,33 @@ detail that it shows gives way to the usual one where it must show less.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.strict import validate
-from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
-from edge_agent.contracts.model.target_cost import Work
 from edge_agent.contracts.run_folder.metrics import BudgetMetrics, BudgetPoint
-from edge_agent.contracts.vibration.input import VibrationInput
-from trainer.config.fit import FitConfig, Scalar
+from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.split import Split
 from trainer.models.architectures import find_architecture
 from trainer.models.image.weights import find_pretrained
 from trainer.models.layers.work import work_of
-from trainer.training.api import Architecture
+from trainer.training.api import Architecture, Training
 from trainer.training.distributed import in_cluster
 from trainer.workflow.preparation import prepare_training, resolve
-from trainer.workflow.usual_look import MOST_COMPARED, ROUNDING
+from trainer.workflow.usual_look import MOST_COMPARED, ROUNDING, thinned
+from trainer.workflow.variants import Variant, variants_of
 
 if TYPE_CHECKING:
     import keras
 
-SIDES_PX = (1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 96, 64)
-LEAST_WINDOW = 128
-COMPARED = 3
-"""Sizes of input whose accuracy is compared: the largest that fit."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to configure the model. size: of the input, in pixels or samples; ms: predicted."""
-
-    config: FitConfig
-    name: str
-    size: int
-    ms: float
-    merit: float = math.nan
+COMPARED, COMPARED_BESIDE = 3, 2
+"""Sizes of input whose accuracy is compared, the largest that fit: of the first backbone, and of
+each further one."""
 
 
 def within_budget(
@@ -91,14 +77,21 @@ def within_budget(
 def _fitting(variants: list[Variant], name: str, target: str, budget_ms: float) -> list[Variant]:
     fitting = [one for one in variants if one.ms <= budget_ms]
     if not fitting:
-        least = min(one.ms for one in variants)
+        least = min(variants, key=lambda one: one.ms)
         raise ConfigError(
-            f"the fastest {name} is predicted to take {least:.3g} ms on {target}, "
-            f"the budget is {budget_ms:g} ms",
+            f"the fastest {name} ({least.name}) is predicted to take {least.ms:.3g} ms on "
+            f"{target}, the budget is {budget_ms:g} ms",
             where="--budget-ms",
-            cure="allow more time, or take a smaller model with --model",
+            cure=f"give --budget-ms {_rounded_up(least.ms)} or more, leave out what you set "
+            "(size_px, options, backbone), or take a smaller model with --model",
         )
     return fitting
+
+
+def _rounded_up(ms: float) -> str:
+    """Of two digits, not below."""
+    unit = 10.0 ** (math.floor(math.log10(ms)) - 1)
+    return f"{math.ceil(ms / unit) * unit:.3g}"
 
 
 def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> BudgetMetrics:
@@ -116,29 +109,6 @@ def best(variants: Sequence[Variant], one_sample: float) -> Variant:
         return max(variants, key=lambda one: (one.size, one.ms))
     least = max(one.merit for one in known) - one_sample - ROUNDING
     return min((one for one in known if one.merit >= least), key=lambda one: one.ms)
-
-
-def variants_of(
-    split: Split, config: FitConfig, architecture: Architecture[Any], target: str
-) -> Iterator[Variant]:
-    """Every look at every size; built at the model's own size, the others by their share of it."""
-    cost = station_cost(target)
-    config = _with_names_of_today(config, architecture)
-    looks = [look for look in architecture.looks if _agrees(look, config.options)] or [{}]
-    for look in looks:
-        chosen = config.model_copy(update={"options": {**config.options, **look}})
-        _, filled = resolve(split, chosen)
-        options = validate(architecture.options, filled.options, "options")
-        spec = architecture.spec_of(split, filled, options)
-        labels = len(split.dataset.labels)
-        work = work_of(architecture.build(spec, labels, filled, options))
-        largest = architecture.largest_px(split, filled) if architecture.largest_px else 0
-        for size, share, sized in _sizes(chosen, spec, largest):
-            ms = cost.predict_ms(_scaled(work, share)) * _tiles(config)
-            unit = "px" if isinstance(spec, ImageInput) else "samples"
-            words = [f"{size} {unit}"] if size else []
-            words += [f"{name} {value}" for name, value in look.items()]
-            yield Variant(sized, ", ".join(words) or architecture.name, size, ms)
 
 
 def _one_sample(split: Split, architecture: Architecture[Any]) -> float:
@@ -175,6 +145,7 @@ def _point(variant: Variant, chosen: Variant) -> BudgetPoint:
         ms=variant.ms,
         merit=None if math.isnan(variant.merit) else variant.merit,
         chosen=variant.name == chosen.name,
+        backbone=variant.backbone,
     )
 
 
@@ -184,65 +155,38 @@ def _compared(
     """The variants that fit, those of the largest inputs with what they are worth."""
     if architecture.merits is None:
         return fitting
-    sizes = sorted({one.size for one in fitting}, reverse=True)[:COMPARED]
+    few, several = thinned(split), _worth_comparing(fitting, architecture)
     compared = []
-    for size in sizes:
-        several = [one for one in fitting if one.size == size]
-        _, config = resolve(split, several[0].config)
-        training = prepare_training(split, config, architecture, progress)
-        options = [validate(architecture.options, one.config.options, "options") for one in several]
-        merits = architecture.merits(training, options)
-        compared += [replace(one, merit=merit) for one, merit in zip(several, merits, strict=True)]
-    return compared
+    for size in sorted({one.size for one in several}, reverse=True):
+        same = [one for one in several if one.size == size]
+        _, config = resolve(split, same[0].config)
+        training = prepare_training(few, config, architecture, progress)
+        trainings = [_with_config(training, one.config, architecture) for one in same]
+        merits = architecture.merits(trainings)
+        compared += [replace(one, merit=merit) for one, merit in zip(same, merits, strict=True)]
+    return [one for one in compared if not math.isnan(one.merit)] or compared
 
 
-def _with_names_of_today(config: FitConfig, architecture: Architecture[Any]) -> FitConfig:
-    """Old names of options replaced, since a look states those of today."""
-    names = getattr(architecture.options, "OLD_NAMES", {})
-    options = {names.get(name, name): value for name, value in config.options.items()}
-    return config.model_copy(update={"options": options})
-
-
-def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
-    """Whether the look contradicts nothing that was asked for."""
-    return all(given.get(name, value) in (value, "auto") for name, value in look.items())
-
-
-def _sizes(
-    config: FitConfig, spec: object, largest_px: int
-) -> Iterator[tuple[int, float, FitConfig]]:
-    """(size, its share of the work at the model's own size, configuration), the own size first.
-
-    The size of a picture is its longer side; largest_px: up to which it may be larger than its own.
+def _worth_comparing(fitting: list[Variant], architecture: Architecture[Any]) -> list[Variant]:
+    """The largest sizes of each backbone. Of a detector, whose every variant is a fit of its own,
+    only the slowest variant of each backbone but the first.
     """
-    if isinstance(spec, ImageInput):
-        own = max(spec.height_px, spec.width_px)
-        most = max(own, largest_px + 1)
-        others = [px for px in SIDES_PX if px < most and px != own]
-        for side in (own, *([] if config.image.size_px else others)):
-            # Of another aspect the model finds its own size again, to the pixel, by itself only.
-            kept = side == own and spec.height_px != spec.width_px
-            yield side, (side / own) ** 2, config if kept else config.with_image(size_px=side)
-    elif isinstance(spec, VibrationInput):
-        window, own = spec.window_samples, spec.window_samples
-        while window == own or (window >= LEAST_WINDOW and not config.vibration.window_samples):
-            table = config.vibration.model_copy(update={"window_samples": window})
-            yield window, window / own, config.model_copy(update={"vibration": table})
-            window //= 2
-    else:
-        yield 0, 1.0, config
+    chosen = []
+    backbones = list(dict.fromkeys(one.backbone for one in fitting))
+    for number, backbone in enumerate(backbones):
+        own = [one for one in fitting if one.backbone == backbone]
+        most = COMPARED_BESIDE if number else COMPARED
+        sizes = sorted({one.size for one in own}, reverse=True)[:most]
+        if number and architecture.scoring != "logits":
+            chosen.append(max(own, key=lambda one: one.ms))
+        else:
+            chosen += [one for one in own if one.size in sizes]
+    return chosen
 
 
-def _scaled(work: Work, share: float) -> Work:
-    """The work at another size: every operator runs, and does that share of it."""
-    return Work(
-        convolution_macs=round(work.convolution_macs * share),
-        depthwise_macs=round(work.depthwise_macs * share),
-        float_macs=round(work.float_macs * share),
-        operators=work.operators,
-        written_bytes=round(work.written_bytes * share),
-    )
-
-
-def _tiles(config: FitConfig) -> int:
-    return config.image.tile_rows * config.image.tile_columns
+def _with_config(
+    training: Training, config: FitConfig, architecture: Architecture[Any]
+) -> Training:
+    _, filled = resolve(training.split, config)
+    options = validate(architecture.options, filled.options, "options")
+    return replace(training, config=filled, options=options)

@@ -40,7 +40,7 @@ def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitC
     looks = architecture.usual_looks(split, filled, options)
     if len(looks) == 1 or in_cluster() or architecture.merits is None:
         return looks[0].config
-    few = _thinned(split)
+    few = thinned(split)
     worth = [_worth(few, look, architecture, progress) for look in looks]
     chosen = best_look(looks, worth, worth_of_one(few.dataset.targets()[few.train]))
     progress.say(f"looks at {chosen.name} ({_told(looks, worth, architecture.merit_name)})")
@@ -75,11 +75,10 @@ def _worth(split: Split, look: Look, architecture: Architecture[Any], progress: 
         return math.nan
     _, config = resolve(split, look.config)
     training = prepare_training(split, config, architecture, progress)
-    options = validate(architecture.options, config.options, "options")
-    return architecture.merits(training, [options])[0]
+    return architecture.merits([training])[0]
 
 
-def _thinned(split: Split) -> Split:
+def thinned(split: Split) -> Split:
     """Up to MOST_COMPARED training samples and MOST_JUDGED validation samples."""
     targets = split.dataset.targets()
     few = evenly_by_class(targets[split.train], MOST_COMPARED)

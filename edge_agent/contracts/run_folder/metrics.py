@@ -231,12 +231,15 @@ class AcceptanceLimits(Record):
 
 
 class BudgetPoint(Record):
-    """A variant of the model. ms: predicted; merit: by training samples, where it was measured."""
+    """A variant of the model. ms: predicted; merit: by training samples, where it was measured;
+    backbone: its name, where several were compared.
+    """
 
     name: str
     ms: float
     merit: float | None = None
     chosen: bool = False
+    backbone: str = ""
 
 
 class BudgetMetrics(Record):

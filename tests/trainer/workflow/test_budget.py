@@ -13,14 +13,21 @@ import pytest
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.model.target_cost import find_cost
+from tests.trainer.models.conftest import lively_weights
 from trainer.config.fit import FitConfig, ImageTable
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split, plan_split
-from trainer.models.image import auto_anomaly, local
+from trainer.models.image import local
+from trainer.models.image.backbone import JOINED
+from trainer.models.image.efficientnet_lite0 import NAME, packaged_weights
+from trainer.models.image.weights import user_folder
 from trainer.training.api import NoOptions
-from trainer.workflow.budget import Variant, best, variants_of, within_budget
+from trainer.workflow.budget import best, within_budget
 from trainer.workflow.preparation import resolve
+from trainer.workflow.variants import Variant
+
+__all__ = ["lively_weights"]
 
 CNN = FitConfig(model="cnn", weights="none")
 
@@ -98,8 +105,13 @@ def test_what_bench_measured_on_the_target_counts_and_is_said(
 
 def test_a_budget_that_nothing_fits_is_refused_with_the_least_time(split: Split) -> None:
     asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 0.01})
-    with pytest.raises(ConfigError, match=r"fastest cnn is predicted to take .* ms on rpi4"):
+    fastest = r"fastest cnn \(64 px\) is predicted to take .* ms on rpi4.*give --budget-ms [\d.]+"
+    with pytest.raises(ConfigError, match=fastest) as refused:
         within_budget(split, asked, SilentProgress())
+    least_ms = float(str(refused.value).split("--budget-ms ")[-1].split()[0])
+    enough = asked.model_copy(update={"budget_ms": least_ms})
+    config, _ = within_budget(split, enough, SilentProgress())
+    assert config.image.size_px == 64
 
 
 def test_machines_of_a_cluster_do_not_choose_each_for_itself(
@@ -139,23 +151,6 @@ def test_pictures_that_keep_their_aspect_are_as_long_as_the_variant_says(
             assert spec == local.spec_of(split, asked, NoOptions())
 
 
-@pytest.mark.parametrize(("side", "largest"), [(600, 512), (400, 320)], ids=["fine", "coarse"])
-def test_a_detector_of_fine_pictures_may_be_larger_than_its_usual_size(
-    tmp_path: Path, side: int, largest: int
-) -> None:
-    split = pictures(tmp_path / "plates", side, side + 100)
-    task = split.dataset.config.model_copy(update={"task": "image-anomaly"})
-    split = replace(split, dataset=replace(split.dataset, config=task))
-    config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0", target="x86")
-    variants = list(variants_of(split, config, auto_anomaly.ARCHITECTURE, "x86"))
-    assert max(one.size for one in variants) == largest
-    assert variants[0].size == 320, "the own size is the first"
-    times = {one.size: one.ms for one in variants}
-    assert times[largest] == max(times.values())
-    sized = {one.size: one.config.image.size_px for one in variants}
-    assert sized[largest] == largest
-
-
 def test_auto_takes_the_usual_model_where_one_for_small_defects_must_shrink(
     tmp_path: Path,
 ) -> None:
@@ -173,3 +168,32 @@ def test_auto_takes_the_usual_model_where_one_for_small_defects_must_shrink(
     assert resolve(split, config)[0].name == "local"
     tight = asked.model_copy(update={"budget_ms": 0.9 * found.predicted_ms})
     assert within_budget(split, tight, SilentProgress())[0].model == "transfer"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(packaged_weights() is None, reason="no packaged weights")
+def test_backbones_with_weights_are_compared_within_the_budget(
+    plates: Path, lively_weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    user_folder().mkdir(parents=True)
+    (user_folder() / "mobilenet_v2.weights.h5").symlink_to(lively_weights)
+    split, times = plan_split(load_dataset(plates), FitConfig()), []
+    for budget_ms in (1e6, 6.0):
+        asked = FitConfig(
+            model="transfer",
+            image=ImageTable(size_px=64),
+            target="rpi4",
+            budget_ms=budget_ms,
+        )
+        config, found = within_budget(split, asked, SilentProgress())
+        assert found is not None
+        assert all(one.ms <= budget_ms and one.merit is not None for one in found.points)
+        backbones = {one.backbone for one in found.points}
+        (chosen,) = [one for one in found.points if one.chosen]
+        assert config.backbone == chosen.backbone
+        assert resolve(split, config)[1].backbone == chosen.backbone
+        times.append(max(one.ms for one in found.points))
+        if budget_ms == 1e6:
+            assert backbones == {"mobilenet_v2", NAME, JOINED}
+    assert times[1] < times[0]

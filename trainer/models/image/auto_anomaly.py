@@ -160,12 +160,11 @@ def most_found(rankings: Sequence[Ranking]) -> Candidate:
     return best.candidate if best.recall > usual.recall + noise else usual.candidate
 
 
-def merits(training: Training[Any], several: Sequence[AutoAnomalyOptions]) -> Sequence[float]:
-    """The small synthetic flaws that the first candidate finds at 1 % false rejects, the same for
-    all: only the size of the input differs.
-    """
-    first = candidates_within(training.spec, training.config)[0]
-    return [rank(first, training, small_flaws).recall] * len(several)
+def merits(several: Sequence[Training[Any]]) -> Sequence[float]:
+    """The small synthetic flaws that the first candidate finds at 1 % false rejects."""
+    return [
+        rank(candidates_within(one.spec, one.config)[0], one, small_flaws).recall for one in several
+    ]
 
 
 def candidates_within(spec: InputSpec, config: FitConfig) -> Sequence[Candidate]:

@@ -47,7 +47,7 @@ class Backbone:
     layers from low to high whose mean and maximum a classifier may read; upper, first: the layers
     from which fine-tuning of the upper half and of everything begins; mean, spread: per channel,
     in shares of white, where pixels want more than -1..1; parts: of a joined one, the networks
-    whose channels lie side by side in each of its layers.
+    whose channels lie side by side in each of its layers; width: the share of the usual channels.
     """
 
     builder: str
@@ -61,16 +61,24 @@ class Backbone:
     spread: tuple[float, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    width: float = 1.0
 
 
 LEVELS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
 """MobileNetV2's names of the layers that detectors read: one at a quarter of the side, one at an
 eighth, two at a sixteenth."""
 
-BACKBONES = {
-    "mobilenet_v2": Backbone(
+WIDTHS = (0.35, 0.5, 0.75, 1.3, 1.4)
+"""Of MobileNetV2, beside 1.0: those that ImageNet weights are published for."""
+
+KERAS_FILES = f"{DEFAULT}_weights_tf_dim_ordering_tf_kernels_"
+"""How the names of Keras's own files of MobileNetV2 begin; the width follows."""
+
+
+def _mobilenet_v2(width: float) -> Backbone:
+    return Backbone(
         "MobileNetV2",
-        "MobileNetV2 1.0",
+        f"MobileNetV2 {width}",
         "Sandler et al., Inverted Residuals and Linear Bottlenecks, CVPR 2018; Apache-2.0",
         ("block_5_add", "block_12_add"),
         (
@@ -82,7 +90,12 @@ BACKBONES = {
         ),
         upper="block_6_expand",
         first="Conv1",
-    ),
+        width=width,
+    )
+
+
+BACKBONES = {
+    DEFAULT: _mobilenet_v2(1.0),
     "mobilenet_v3_small": Backbone(
         "MobileNetV3Small",
         "MobileNetV3Small 1.0",
@@ -161,6 +174,7 @@ BACKBONES = {
         levels=dict(zip(LEVELS, ("level_0", "level_1", "level_2", "level_3"), strict=True)),
         parts=(DEFAULT, efficientnet_lite0.NAME),
     ),
+    **{f"{DEFAULT}_{width}": _mobilenet_v2(width) for width in WIDTHS},
 }
 """Name -> backbone."""
 
@@ -178,10 +192,13 @@ def backbone_name(name: str, weights: str) -> str:
 
     A file is of the backbone whose name its own begins with, else of MobileNetV2.
     """
-    if name != AUTO:
-        return name
-    stem = Path(weights).name
-    return next((one for one in BACKBONES if stem.startswith(one)), DEFAULT)
+    return name if name != AUTO else backbone_of_file(Path(weights).name) or DEFAULT
+
+
+def backbone_of_file(file_name: str) -> str:
+    """The longest name of a backbone with which that of the file begins; "" where none does."""
+    stem = file_name.replace(KERAS_FILES, f"{DEFAULT}_", 1)
+    return max((one for one in BACKBONES if stem.startswith(one)), key=len, default="")
 
 
 def load_backbone(pretrained: Pretrained, size_px: int | tuple[int, int]) -> keras.Model:
@@ -270,7 +287,9 @@ def _built(row: Backbone, weights: str | None, sides: tuple[int, int]) -> keras.
         features = efficientnet_lite0.build_network(_scaled(row, pixels))
         return keras.Model(pixels, features, name=efficientnet_lite0.NAME)
     build = getattr(keras.applications, row.builder)
-    own = {} if row.builder == "MobileNetV2" else {"include_preprocessing": False}
+    own: dict[str, object] = {} if row.width == 1 else {"alpha": row.width}
+    if row.builder != "MobileNetV2":
+        own["include_preprocessing"] = False
     try:
         built = build(
             input_tensor=_scaled(row, pixels),
@@ -315,7 +334,8 @@ def _read(network: keras.Model, row: Backbone, path: Path) -> None:
         raise ConfigError(
             f"not weights of {row.called} without top ({error})",
             where=f"--weights {path}",
-            cure=f"save them from keras.applications.{row.builder} with include_top=False",
+            cure=f"save them from keras.applications.{row.builder} with include_top=False; a name "
+            f"that begins with {', '.join(one for one in BACKBONES if '+' not in one)} says which",
         ) from error
 
 

@@ -82,18 +82,16 @@ def flaws_found(
     return Found(auroc(bad, flat), recall_at(bad, flat, 0.01), len(defective))
 
 
-def merits_of(
-    learn: Learn, training: Training[Any], several: Sequence[Strict], name: str
-) -> list[float]:
-    """The small flaws that each of several options finds, the same flaws for all; not a number on
+def merits_of(learn: Learn, several: Sequence[Training[Any]], name: str) -> list[float]:
+    """The small flaws that each of several detectors finds, the same flaws for all; not a number on
     random weights, whose detectors find nothing.
 
     The synthetic defect head is judged by defects of the kinds that it was fitted on, though not on
     these parts: this leans towards keeping it.
     """
-    if training.config.weights == "none":
+    if several[0].config.weights == "none":
         return [math.nan] * len(several)
-    found = [flaws_found(learn, training, one, name, small_flaws, FEW_LEARNT) for one in several]
+    found = [flaws_found(learn, one, one.options, name, small_flaws, FEW_LEARNT) for one in several]
     return [one.recall for one in found]
 
 

@@ -302,9 +302,9 @@ def _fitting_block(sides: tuple[int, int], block: int) -> int:
     return block
 
 
-def merits(training: Training[PadimOptions], several: Sequence[PadimOptions]) -> Sequence[float]:
+def merits(several: Sequence[Training[PadimOptions]]) -> Sequence[float]:
     """Small synthetic flaws found on validation parts at 1 % false rejects."""
-    return merits_of(learn, training, several, "padim")
+    return merits_of(learn, several, "padim")
 
 
 ARCHITECTURE = Architecture(

@@ -320,11 +320,9 @@ def _set_memory(network: keras.Model, scorer: str, memory: Memory, scale: Scale)
         network.get_layer(f"{FLOAT_PREFIX}{layer}_{scorer}").set_weights(values)
 
 
-def merits(
-    training: Training[PatchcoreOptions], several: Sequence[PatchcoreOptions]
-) -> Sequence[float]:
+def merits(several: Sequence[Training[PatchcoreOptions]]) -> Sequence[float]:
     """Small synthetic flaws found on validation parts at 1 % false rejects."""
-    return merits_of(learn, training, several, "patchcore")
+    return merits_of(learn, several, "patchcore")
 
 
 ARCHITECTURE = Architecture(

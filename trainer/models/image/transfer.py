@@ -18,15 +18,16 @@ from pydantic import Field
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.target_cost import Work
 from trainer.config.fit import FitConfig
 from trainer.data.augment import augment
-from trainer.data.class_sample import evenly_by_class
 from trainer.data.prepare import InputSpec, Prepared
 from trainer.data.split import Split
 from trainer.models.image.aspect import STEP, fitting_sides, is_long, median_sides
 from trainer.models.image.backbone import NONE, Backbone, find_backbone
 from trainer.models.image.feature_maps import BATCH, MOST_CALIBRATION, Floats, detector_spec
-from trainer.models.image.linear_head import Choice, choose, left_out, regress
+from trainer.models.image.linear_head import Choice, Layers, choose, left_out, regress
+from trainer.models.image.pooled_looks import PooledLook, right_of_looks, work_of_looks
 from trainer.models.image.pooling import (
     ALL,
     LAYERS,
@@ -53,8 +54,6 @@ MOST_PX = 4 * SIZE_PX**2
 """Of a picture that keeps its aspect: one view then costs what four of the usual size cost."""
 
 LOOKS = tuple({"tta_views": views, "layers": name} for views in (4, 1) for name in LAYERS)
-MOST_COMPARED = 400
-"""Images by which looks are compared for a time budget."""
 
 
 class TransferOptions(ModelOptions):
@@ -115,6 +114,12 @@ def usual_looks(split: Split, config: FitConfig, options: TransferOptions) -> Se
         one = ("kept", size) if aspect == "kept" else ("square", size or SIZE_PX)
         plan = [(*one, views_of(options))]
     return [_look(config, *one) for one in plan]
+
+
+def largest_px(split: Split, config: FitConfig) -> int:
+    """The largest side that a time budget may choose: LARGE_PX in one view, as without a budget."""
+    del split
+    return LARGE_PX if config.options.get("tta_views") == 1 else SIZE_PX
 
 
 def views_of(options: TransferOptions) -> int:
@@ -183,29 +188,25 @@ def _tuned(
     return "all" if weights == NONE and not row.parts else "none"
 
 
-def merits(
-    training: Training[TransferOptions], several: Sequence[TransferOptions]
-) -> Sequence[float]:
-    """The mean over classes of what is right out of fold, by float features of up to MOST_COMPARED
-    training images; not a number where the weights are random or no group can be left out.
-    """
-    if training.config.weights == "none":
-        return [float("nan")] * len(several)
-    inputs = training.train.inputs
-    chosen = evenly_by_class(training.train_targets, MOST_COMPARED)
-    targets, groups = training.train_targets[chosen], _groups(training)[chosen]
-    known: dict[int, list[Floats]] = {}
-    found = []
-    for options in several:
-        views = views_of(options)
-        if views not in known:
-            extractor = feature_extractor(training.spec, training.config, ALL, views)
-            known[views] = float_features(extractor, inputs[chosen], views, training)
-        layers = [LAYERS[options.layers]] if options.layers != "auto" else list(LAYERS.values())
-        balanced, labels = training.config.class_weights, len(training.labels)
-        choice = choose(known[views], targets, groups, labels, layers, balanced, training.progress)
-        found.append(choice.right)
-    return found
+def works(
+    spec: InputSpec, labels: int, config: FitConfig, several: Sequence[TransferOptions]
+) -> Sequence[Work]:
+    """The work of a run with each of several options."""
+    return work_of_looks(spec, labels, config, [_pooled_look(one) for one in several])
+
+
+def merits(several: Sequence[Training[TransferOptions]]) -> Sequence[float]:
+    """The mean over classes of what is right out of fold; not a number where that is unknown."""
+    return right_of_looks(several, [_pooled_look(one.options) for one in several])
+
+
+def _pooled_look(options: TransferOptions) -> PooledLook:
+    return PooledLook(_layers_read(options), views_of(options))
+
+
+def _layers_read(options: TransferOptions) -> list[Layers]:
+    """Those that the head may read, the best of which is taken."""
+    return list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]]
 
 
 def fit_head(
@@ -229,7 +230,7 @@ def fit_head(
         targets,
         _groups(training),
         labels,
-        list(LAYERS.values()) if options.layers == "auto" else [LAYERS[options.layers]],
+        _layers_read(options),
         training.config.class_weights,
         training.progress,
     )
@@ -370,6 +371,8 @@ ARCHITECTURE = Architecture(
     standardises=False,
     looks=LOOKS,
     usual_looks=usual_looks,
+    largest_px=largest_px,
+    works=works,
     merits=merits,
     merit_name="right out of fold, every class counting the same",
     options=TransferOptions,

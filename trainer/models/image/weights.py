@@ -1,7 +1,8 @@
 """Which ImageNet weights are at hand: files in the user's folder, and those of a package.
 
 `auto` takes the first file of the folder whose name begins with a backbone's, then the package,
-then none. A name in the place of a file means the weights of that backbone that are at hand.
+then a file of a MobileNetV2 of another width, then none. A name in the place of a file means the
+weights of that backbone that are at hand.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DeviceError
@@ -22,6 +24,7 @@ from trainer.models.image.backbone import (
     NONE,
     Pretrained,
     backbone_name,
+    backbone_of_file,
     find_backbone,
     load_backbone,
 )
@@ -66,12 +69,23 @@ def find_pretrained(config: FitConfig, task: Task) -> Pretrained:
     return Pretrained(backbone_name(backbone, weights), weights)
 
 
+def pretrained_at_hand(config: FitConfig, task: Task) -> list[Pretrained]:
+    """The usual backbone and weights of a fit, then those of every other backbone that has weights
+    here; the usual ones alone where the configuration names a backbone or weights.
+    """
+    usual = find_pretrained(config, task)
+    if (config.backbone, config.weights) != (AUTO, AUTO) or usual.weights == NONE:
+        return [usual]
+    found = [usual]
+    for name in BACKBONES:
+        with suppress(ConfigError):  # it has no weights here
+            found.append(find_pretrained(config.model_copy(update={"backbone": name}), task))
+    return list(dict.fromkeys(found))
+
+
 def weights_file(backbone: str) -> Path | None:
     """The user's file of that backbone, the first by name; None where there is none."""
-    for path in _files():
-        if backbone_name(AUTO, str(path)) == backbone and path.name.startswith(backbone):
-            return path
-    return None
+    return next((path for path in _files() if backbone_of_file(path.name) == backbone), None)
 
 
 def list_weights() -> list[dict[str, str]]:
@@ -84,7 +98,7 @@ def list_weights() -> list[dict[str, str]]:
 
 def unknown_files() -> list[Path]:
     """Files of the user's folder whose names begin with no backbone's: `auto` leaves them out."""
-    return [one for one in _files() if not one.name.startswith(tuple(BACKBONES))]
+    return [one for one in _files() if not backbone_of_file(one.name)]
 
 
 def fetch(backbone: str) -> Path:
@@ -141,10 +155,10 @@ def _at_hand(backbone: str) -> str:
     """
     packaged = efficientnet_lite0.packaged_weights() is not None
     if backbone == AUTO:
-        own = next((path for path in map(weights_file, BACKBONES) if path), None)
-        if own is not None:
-            return str(own)
-        return efficientnet_lite0.NAME if packaged else NONE
+        files = {name: path for name in BACKBONES if (path := weights_file(name))}
+        usual = [str(path) for name, path in files.items() if BACKBONES[name].width == 1]
+        usual += [efficientnet_lite0.NAME] if packaged else []
+        return [*usual, *map(str, files.values()), NONE][0]
     parts = BACKBONES[backbone].parts or (backbone,)
     found = [_of_one(part, packaged) for part in parts]
     return next((one for one in found if one != efficientnet_lite0.NAME), found[0])

@@ -7,6 +7,7 @@ the layer beside them and count nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
@@ -28,11 +29,31 @@ OF_TWO = frozenset(("AddV2", "Add", "Sub", "Mul", "Maximum", "Minimum"))
 
 def work_of(network: keras.Model) -> Work:
     """The work of one input (1, *input_shape)."""
+    return total(_work(op) for op in _traced(network).graph.get_operations())
+
+
+def works_of(network: keras.Model, several: Sequence[Sequence[int]]) -> list[Work]:
+    """For each choice of the network's outputs the work of a network that has these alone."""
+    traced = _traced(network)
+    return [total(map(_work, _needed([traced.outputs[n] for n in one]))) for one in several]
+
+
+def _traced(network: keras.Model) -> tf.types.experimental.ConcreteFunction:
     import tensorflow as tf
 
     given = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32)
-    traced = tf.function(lambda x: network(x, training=False)).get_concrete_function(given)
-    return total(_work(op) for op in traced.graph.get_operations())
+    return tf.function(lambda x: network(x, training=False)).get_concrete_function(given)
+
+
+def _needed(outputs: Sequence[tf.Tensor]) -> set[tf.Operation]:
+    """Every operator that the outputs are computed from."""
+    known, waiting = set(), [one.op for one in outputs]
+    while waiting:
+        op = waiting.pop()
+        if op not in known:
+            known.add(op)
+            waiting += [one.op for one in op.inputs]
+    return known
 
 
 def _work(op: tf.Operation) -> Work:

@@ -41,7 +41,7 @@ def test_on_random_weights_nothing_is_compared(plates: Path) -> None:
         raise AssertionError("nothing needs to be fitted")
 
     training = training_of(plates, "none")
-    assert all(map(math.isnan, merits_of(never, training, [training.options] * 2, "padim")))
+    assert all(map(math.isnan, merits_of(never, [training] * 2, "padim")))
 
 
 def test_a_score_that_knows_the_good_parts_finds_every_flaw(plates: Path) -> None:

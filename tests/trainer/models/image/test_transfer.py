@@ -18,7 +18,8 @@ from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.image import transfer
-from trainer.models.image.backbone import BACKBONES
+from trainer.models.image.backbone import BACKBONES, JOINED
+from trainer.models.image.efficientnet_lite0 import NAME, packaged_weights
 from trainer.training.api import Training
 from trainer.training.predict import predict
 from trainer.workflow.experiment import Experiment, run_experiment
@@ -41,12 +42,38 @@ def training(plates: Path, lively_weights: str) -> Training:
 @pytest.mark.slow
 def test_looks_are_compared_by_what_is_right_out_of_fold(training: Training) -> None:
     looks = [transfer.TransferOptions(layers="middle", tta_views=views) for views in (1, 4)]
-    assert all(0.5 < one <= 1 for one in transfer.merits(training, looks))
+    several = [replace(training, options=one) for one in looks]
+    assert all(0.5 < one <= 1 for one in transfer.merits(several))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(packaged_weights() is None, reason="no packaged weights")
+def test_backbones_are_judged_side_by_side_and_a_joined_one_by_the_pools_of_both(
+    training: Training, lively_weights: str
+) -> None:
+    looks = [
+        ("mobilenet_v2", lively_weights, "middle", 1),
+        (NAME, NAME, "middle", 1),
+        (JOINED, lively_weights, "middle", 1),
+        ("mobilenet_v2", lively_weights, "texture", 4),
+        (JOINED, lively_weights, "texture", 1),
+    ]
+    several = [
+        replace(
+            training,
+            config=training.config.model_copy(update={"backbone": backbone, "weights": file}),
+            options=transfer.TransferOptions(layers=layers, tta_views=views),
+        )
+        for backbone, file, layers, views in looks
+    ]
+    worth = transfer.merits(several)
+    assert min(worth[:4]) > 0.5
+    assert np.isnan(worth[4]), "its texture would have to be computed"
 
 
 def test_looks_of_a_random_backbone_are_not_compared(training: Training) -> None:
     blind = replace(training, config=training.config.model_copy(update={"weights": "none"}))
-    assert np.isnan(transfer.merits(blind, [OPTIONS])).all()
+    assert np.isnan(transfer.merits([blind])).all()
 
 
 @pytest.mark.slow

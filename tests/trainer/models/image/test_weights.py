@@ -11,7 +11,13 @@ from trainer.__main__ import main
 from trainer.config.fit import FitConfig
 from trainer.models.image.backbone import JOINED
 from trainer.models.image.efficientnet_lite0 import NAME, packaged_weights
-from trainer.models.image.weights import fetch, find_pretrained, user_folder, weights_file
+from trainer.models.image.weights import (
+    fetch,
+    find_pretrained,
+    pretrained_at_hand,
+    user_folder,
+    weights_file,
+)
 
 needs_package = pytest.mark.skipif(packaged_weights() is None, reason="no packaged weights")
 
@@ -124,3 +130,47 @@ def test_without_a_network_the_fetch_fails_with_a_reason(
     with pytest.raises(DeviceError, match="cannot be downloaded"):
         fetch("mobilenet_v3_small")
     assert weights_file("mobilenet_v3_small") is None
+
+
+@pytest.mark.parametrize(
+    ("file_name", "backbone"),
+    [
+        ("mobilenet_v2_0.35.weights.h5", "mobilenet_v2_0.35"),
+        (
+            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.5_224_no_top.h5",
+            "mobilenet_v2_0.5",
+        ),
+        ("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", "mobilenet_v2"),
+    ],
+    ids=["ours", "of Keras", "of Keras, usual width"],
+)
+def test_the_name_of_a_file_says_its_width(folder: Path, file_name: str, backbone: str) -> None:
+    (folder / file_name).write_bytes(b"")
+    assert weights_file(backbone) == folder / file_name
+    assert found(weights=str(folder / file_name)) == (backbone, str(folder / file_name))
+
+
+@needs_package
+def test_a_narrow_network_is_taken_where_it_is_asked_for_or_nothing_else_is_there(
+    folder: Path,
+) -> None:
+    (folder / "mobilenet_v2_0.35.weights.h5").write_bytes(b"")
+    assert found() == (NAME, NAME)
+    assert found(backbone="mobilenet_v2_0.35")[0] == "mobilenet_v2_0.35"
+
+
+@needs_package
+def test_every_backbone_with_weights_is_at_hand_the_usual_one_first(mobilenet: str) -> None:
+    several = pretrained_at_hand(FitConfig(), "image-class")
+    assert [one.backbone for one in several] == ["mobilenet_v2", NAME, JOINED]
+    assert several[2].weights == mobilenet
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"backbone": "mobilenet_v2"}, {"weights": "mobilenet_v2"}, {"weights": "none"}],
+    ids=["backbone", "weights", "none"],
+)
+def test_what_was_asked_for_is_alone_at_hand(mobilenet: str, asked: dict[str, str]) -> None:
+    (one,) = pretrained_at_hand(FitConfig(**asked), "image-class")  # type: ignore[arg-type]
+    assert one == found(**asked)

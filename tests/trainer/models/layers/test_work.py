@@ -11,7 +11,7 @@ from benchmarks.int8 import convert_images
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from quantize.graph.read import parse_graph
 from quantize.graph.work import work_of as work_of_file
-from trainer.models.layers.work import work_of
+from trainer.models.layers.work import work_of, works_of
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +48,14 @@ def test_four_views_are_four_times_the_work(network: keras.Model) -> None:
     views = layers.Concatenate(axis=0)([pixels, pixels[:, ::-1], pixels, pixels[:, ::-1]])
     several = work_of(keras.Model(pixels, network(views)))
     assert several.convolution_macs == 4 * work_of(network).convolution_macs
+
+
+def test_the_work_up_to_one_of_several_outputs_leaves_out_what_the_others_need(
+    network: keras.Model,
+) -> None:
+    first = network.layers[1].output
+    both = keras.Model(network.input, [first, network.output])
+    early, whole, together = works_of(both, [[0], [1], [0, 1]])
+    assert early.convolution_macs == 16 * 16 * 8 * 27
+    assert early.operators == 1
+    assert whole == work_of(network) == together
