@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.manifest import TensorSpec
-from edge_agent.infer.native_call import native_call
+from edge_agent.infer.native_call import bounded, native_call
 from edge_agent.infer.runtime import (
-    DTYPES,
+    Run,
     Runtime,
     RuntimeDriver,
+    closed,
     installed_version,
     stated_tensors,
 )
@@ -40,29 +42,19 @@ class OpenVino:
         self.name, self.version = name, installed_version(PACKAGE)
         self.inputs, self.outputs = stated_tensors(_litert(), model)
         request = _compiled(model, threads, settings or {})
-        self._request: Any = request
         _refuse_others("input", self.inputs, list(request.model_inputs))
         _refuse_others("output", self.outputs, list(request.model_outputs))
+        self._run = _runner(request)
 
     def invoke(self, tensors: list[Tensor]) -> list[Tensor]:
         """Raises BundleError where the runtime cannot run the model, or it is closed."""
-        request = self._request
-        if request is None:
-            raise BundleError("the model is closed", where=self.name, cure="load the bundle again")
-        for place, (tensor, spec) in enumerate(zip(tensors, self.inputs, strict=True)):
-            if list(tensor.shape) != spec.shape or tensor.dtype != DTYPES[spec.dtype]:
-                raise _refusal(f"cannot run it (input {place} is {tensor.dtype} {tensor.shape})")
-            request.get_input_tensor(place).data[...] = tensor
         try:
-            with native_call():
-                request.infer({}, share_outputs=True)
+            return self._run(tensors)
         except RuntimeError as error:
             raise _refusal(f"cannot run it ({_last_line(error)})") from error
-        places = range(len(self.outputs))
-        return [request.get_output_tensor(place).data.copy() for place in places]
 
     def close(self) -> None:
-        self._request = None
+        self._run = closed(self.name)
 
 
 def load(model: bytes, threads: int) -> Runtime:
@@ -99,6 +91,36 @@ def _compiled(model: bytes, threads: int, settings: Mapping[str, object]) -> Any
                 return compiled.create_infer_request()
         except RuntimeError as error:
             raise _refusal(f"refuses it ({_last_line(error)})") from error
+
+
+def _runner(request: Any) -> Run:
+    """One run in tensors that the request keeps: inputs are copied in, outputs copied out.
+
+    To make them anew for each run takes 10 us, as long as a small network.
+    """
+    given = [_own_tensor(request, port) for port in request.model_inputs]
+    wanted = [_own_tensor(request, port) for port in request.model_outputs]
+    infer = bounded(partial(request.infer, {}, share_outputs=True))
+
+    def run(tensors: list[Tensor]) -> list[Tensor]:
+        for place, (tensor, own) in enumerate(zip(tensors, given, strict=True)):
+            if tensor.shape != own.shape or tensor.dtype != own.dtype:
+                raise _refusal(f"cannot run it (input {place} is {tensor.dtype} {tensor.shape})")
+            own[...] = tensor
+        infer()
+        return [own.copy() for own in wanted]
+
+    return run
+
+
+def _own_tensor(request: Any, port: Any) -> Tensor:
+    """The memory of a tensor that the request reads or writes from now on."""
+    import openvino
+
+    tensor = openvino.Tensor(port.element_type, port.shape)
+    request.set_tensor(port, tensor)
+    own: Tensor = tensor.data
+    return own
 
 
 def _refuse_others(side: str, stated: list[TensorSpec], found: list[Any]) -> None:
