@@ -6,9 +6,9 @@ from functools import partial
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Frame, Item, Judgement
-from edge_agent.decide.aside import Aside, Task
 from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.health.frame import FrameHealth
+from edge_agent.infer.aside import Aside, Task
 
 
 class ImageInspector:
@@ -33,7 +33,7 @@ class ImageInspector:
             _refuse_unfit(looked)
             return self._network.inspect(item.image)
         try:
-            return self._network.inspect(item.image, partial(self._aside.begin, looked))
+            return self._network.inspect(item.image, self._aside, [looked])
         finally:
             # Whatever the network found, or could not do: an unfit frame has no verdict.
             _refuse_unfit(looked)

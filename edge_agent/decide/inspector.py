@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Image, Item, Judgement, Recording, Tensor
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.process.tables import Table
+from edge_agent.infer.aside import Aside, Task
 
 
 class Inspector(Protocol):
@@ -31,7 +32,10 @@ class Network(Protocol):
     def spec(self) -> ModelSpec: ...
 
     def inspect(
-        self, raw: Image | Recording | Table, prepared: Callable[[], object] | None = None
+        self,
+        raw: Image | Recording | Table,
+        aside: Aside | None = None,
+        beside: Sequence[Task[Any]] = (),
     ) -> Judgement: ...
 
     def raw_outputs(self, prepared: Tensor) -> list[Tensor]: ...

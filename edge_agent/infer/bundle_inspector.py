@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,14 @@ from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Judgement, Tensor
 from edge_agent.contracts.image.alignment import Pose
+from edge_agent.contracts.image.familiarity import image_statistics
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import CONVERT_AGAIN, Bundle
 from edge_agent.contracts.model.manifest import Manifest, TensorSpec
 from edge_agent.contracts.model.scoring import dequantise, judge, quantise
 from edge_agent.contracts.process.input import TabularInput, prepare_windows
 from edge_agent.contracts.process.tables import Table
+from edge_agent.infer.aside import Aside, Task
 from edge_agent.infer.runtime import DTYPES, Runtime
 from edge_agent.infer.runtime_choice import (
     LOG,
@@ -55,19 +59,22 @@ class BundleInspector:
         self._dtype = DTYPES[self._input.dtype]
         self._pixels_pass = _takes_pixels(self._input)
 
-    def inspect(self, raw: RawInput, prepared: Callable[[], object] | None = None) -> Judgement:
+    def inspect(
+        self, raw: RawInput, aside: Aside | None = None, beside: Sequence[Task[Any]] = ()
+    ) -> Judgement:
         """Judge one frame, all windows of one recording together, or the last row of a table.
 
         An image unlike the training images gets NO-VERDICT where the model carries such a gate.
-        prepared: is called when the input is ready and only the runtime has work to do.
+        aside: takes `beside`, and what the gate needs, when only the runtime has work to do.
         Raises InputError with the reason where it cannot be judged.
         """
         tensors, pose = self._prepared(raw)
-        if prepared is not None:
-            prepared()
+        gate, seen = self.spec.familiarity, Task(partial(image_statistics, tensors))
+        if aside is not None:
+            for task in (*beside, seen) if gate else beside:
+                aside.begin(task)
         judgement = self._over_frame(self.judge(self.raw_outputs(tensors)), pose, raw)
-        gate = self.spec.familiarity
-        return gate.applied(judgement, tensors, self.spec.good) if gate else judgement
+        return gate.applied_by(judgement, seen.result, self.spec.good) if gate else judgement
 
     def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
         """Judge every row of a table: its position, and the judgement or why there is none."""

@@ -19,7 +19,6 @@ from edge_agent.contracts.model.bundle import Bundle, SealedBundle, read_bundle
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.wire.kinds.state import RuntimeInUse
 from edge_agent.decide.alarm_history import AlarmRule
-from edge_agent.decide.aside import Aside
 from edge_agent.decide.bearings import BEARINGS
 from edge_agent.decide.channel_judge import ChannelJudge
 from edge_agent.decide.image import ImageInspector
@@ -34,6 +33,7 @@ from edge_agent.health.commissioning import read_commissioning
 from edge_agent.health.frame import FrameHealth, usual_levels
 from edge_agent.health.golden import golden_pictures
 from edge_agent.health.watch import build_watch
+from edge_agent.infer.aside import Aside
 from edge_agent.infer.bundle_inspector import BundleInspector
 from edge_agent.infer.measured_choice import FILE, MeasuredChoice, load_fastest
 from edge_agent.infer.runtime_choice import cpu_runtime

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,22 @@ import pytest
 from edge_agent.contracts.core.types import Image, Verdict
 from edge_agent.contracts.image.familiarity import image_statistics
 from edge_agent.contracts.model.bundle import read_bundle
+from edge_agent.infer.aside import Aside, Task
 from edge_agent.infer.bundle_inspector import load_inspector
 from tests.station_kit import IMAGE_SPEC, write_image_bundle
 from trainer.thresholds.familiarity import fit_familiarity
+
+
+class Recording(Aside):
+    """Does each task at once, in a thread of its own, and counts them."""
+
+    done = 0
+
+    def begin(self, task: Task[Any]) -> None:
+        thread = threading.Thread(target=task.do)
+        thread.start()
+        thread.join()
+        self.done += 1
 
 
 def bright_plate(rng: np.random.Generator) -> Image:
@@ -43,4 +58,13 @@ def test_a_station_refuses_what_is_unlike_the_training_parts(bundle: Path) -> No
         judgement = inspector.inspect(strange)
         assert judgement.verdict is Verdict.NO_VERDICT
         assert judgement.reason.startswith("unfamiliar: ")
+        assert inspector.inspect(strange, Aside()) == judgement
+    inspector.close()
+
+
+def test_the_gate_looks_while_the_network_is_at_work(bundle: Path) -> None:
+    inspector, aside, looked = load_inspector(read_bundle(bundle)), Recording(), Task(str)
+    plate = bright_plate(np.random.default_rng(2))
+    assert inspector.inspect(plate, aside, [looked]) == inspector.inspect(plate)
+    assert aside.done == 2
     inspector.close()

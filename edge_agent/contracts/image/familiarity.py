@@ -10,9 +10,9 @@ label's mean (Lee et al., NeurIPS 2018, there on a network's features).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import cv2
@@ -101,7 +101,9 @@ class Familiarity(Strict):
 
         tiles: uint8 (N, H, W, C), all of one image. Without any of `labels`, all are compared.
         """
-        statistics = image_statistics(tiles)
+        return self._fault(image_statistics(tiles), labels)
+
+    def _fault(self, statistics: Vector, labels: Sequence[str]) -> str:
         rows = [row for row in self.labels if row.label in labels] or self.labels
         reasons = [row.fault(statistics) for row in rows]
         excess = [row.distance(statistics) / row.distance_limit for row in rows]
@@ -113,11 +115,17 @@ class Familiarity(Strict):
         A PASS must look like a good training part, a FAIL like a bad one. A model trained on good
         parts alone says "unlike them" by its FAIL already: that stays.
         """
+        return self.applied_by(judgement, partial(image_statistics, tiles), good)
+
+    def applied_by(
+        self, judgement: Judgement, statistics: Callable[[], Vector], good: list[str]
+    ) -> Judgement:
+        """The same; statistics: gives image_statistics(), where the judgement needs them."""
         bad = [row.label for row in self.labels if row.label not in good]
         if judgement.verdict is Verdict.PASS:
-            reason = self.fault(tiles, good)
+            reason = self._fault(statistics(), good)
         elif judgement.verdict is Verdict.FAIL and bad:
-            reason = self.fault(tiles, bad)
+            reason = self._fault(statistics(), bad)
         else:
             return judgement
         if not reason:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.types import Frame, Image, Judgement, Reading, Tensor, Verdict
 from edge_agent.contracts.model.manifest import ModelSpec
-from edge_agent.decide.aside import Aside
 from edge_agent.decide.image import ImageInspector
 from edge_agent.health.frame import FrameHealth, FrameHealthTable, FrameHistory
+from edge_agent.infer.aside import Aside, Task
 from tests.station_kit import IMAGE_SPEC
 
 GREY = np.random.default_rng(0).integers(90, 110, (64, 64, 3), np.uint8)
@@ -27,10 +28,12 @@ class Network:
     def spec(self) -> ModelSpec:
         return IMAGE_SPEC
 
-    def inspect(self, raw: object, prepared: Callable[[], object] | None = None) -> Judgement:
+    def inspect(
+        self, raw: object, aside: Aside | None = None, beside: Sequence[Task[Any]] = ()
+    ) -> Judgement:
         self.asked += 1
-        if prepared is not None:
-            prepared()
+        for task in beside if aside is not None else ():
+            aside.begin(task)
         if self.fails:
             raise BundleError("it broke", where="model", cure="none")
         return Judgement(Verdict.PASS, "bright", 0.1, 0.5)

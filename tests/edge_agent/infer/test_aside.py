@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from edge_agent.contracts.core.errors import FaultError
-from edge_agent.decide.aside import MOST_WAITING, Aside, Task
+from edge_agent.infer.aside import MOST_WAITING, Aside, Task
 
 
 class Counted:

@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.faults import convert_faults
@@ -67,10 +67,10 @@ class Aside:
 
     def __init__(self, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s
-        self._tasks: SimpleQueue[Task[str]] = SimpleQueue()
+        self._tasks: SimpleQueue[Task[Any]] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def begin(self, task: Task[str]) -> None:
+    def begin(self, task: Task[Any]) -> None:
         """Let the task be done beside the caller; never waits.
 
         It is left to who needs its result where MOST_WAITING wait, or no thread can be started.
