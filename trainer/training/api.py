@@ -111,6 +111,9 @@ class Fitted:
     out_of_fold: NDArray[np.float32] | None = None
 
 
+LightBy = Literal["features", "pixels"]
+"""Features of a frozen network with ImageNet weights, or the pixels."""
+
 Calibration = Callable[["Training[Any]", Fitted], Tensor]
 """Training inputs (N, *shape), N <= 500, from which int8 ranges are learnt."""
 
@@ -141,7 +144,8 @@ class Architecture(Generic[Options]):
     merits: what several trainings, which differ in options and backbone alone, are worth by their
     training inputs, not a number where it cannot tell; merit_name: what that is, for people;
     standardises: whether its pictures are standardised where nobody chose and a trial on training
-    parts under light shows nothing else; None: there is no trial, spec_of decides;
+    parts under light shows nothing else; None: it takes no pictures;
+    light_by: what stands for the model in that trial;
     suits: whether `auto` takes it for this data set in the place of the task's usual model.
     """
 
@@ -167,4 +171,5 @@ class Architecture(Generic[Options]):
     merits: Callable[[Sequence[Training[Options]]], Sequence[float]] | None = None
     merit_name: str = ""
     standardises: bool | None = None
+    light_by: LightBy = "features"
     suits: Callable[[Dataset, FitConfig], bool] | None = None

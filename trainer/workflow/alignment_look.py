@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
+from trainer.console.stopwatch import Stopwatch
 from trainer.data.class_sample import evenly
 from trainer.data.image.lying import OFF_DEG, Lying, lying
 from trainer.data.split import Split
@@ -46,6 +47,7 @@ def with_alignment(
     if found is None or found.kind != "anyhow" or not len(split.val):
         return config, ()
     progress.say(found.sentence())
+    watch = Stopwatch()
     aligned = aligning(config, found)
     few = replace(split, train=evenly(good, MOST_LEARNT), val=evenly(split.val, MOST_JUDGED))
     plain, moved = (_rankings(few, one, progress) for one in (config, aligned))
@@ -57,8 +59,8 @@ def with_alignment(
         if taken
         else "parts are judged as they lie: moved back no clearly more is found",
     )
-    for sentence in notes[1:]:
-        progress.say(sentence)
+    progress.say(notes[1])
+    progress.say(f"{notes[2]}; this took {watch}")
     return (aligned if taken else config.with_image(align=False)), notes
 
 

@@ -20,6 +20,7 @@ from trainer.statistics.metrics import bootstrapped
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.int8_outputs import judged_where_converted
 from trainer.workflow.leave_out import Protocol, leave_out, without
+from trainer.workflow.usual_light import settled_light
 
 Choice = dict[str, str | int | float | bool]
 """Options of the model that are tried together."""
@@ -101,7 +102,8 @@ def choose(
     if len(choices) == 1:
         return dict(choices[0]), []
     rest, inner = without(dataset, protocol, value)
-    tried = [_inner(rest, inner, with_options(config, choice)) for choice in choices]
+    shares = [_inner(rest, inner, one, config, choices) for one in inner.values]
+    tried = np.mean(shares, axis=0).tolist()
     return dict(choices[int(np.argmax(tried))]), tried
 
 
@@ -138,10 +140,11 @@ def with_options(config: FitConfig, choice: Choice) -> FitConfig:
     return config.model_copy(update={"options": {**config.options, **choice}})
 
 
-def _inner(dataset: Dataset, protocol: Protocol, config: FitConfig) -> float:
-    shares = []
-    for value in protocol.values:
-        split = leave_out(dataset, protocol, value, config.val_fraction)
-        experiment = run_experiment(split, config, "inner")
-        shares.append(float(experiment.window_accuracy()[0].mean()))
-    return float(np.mean(shares))
+def _inner(
+    dataset: Dataset, protocol: Protocol, value: str, config: FitConfig, choices: Sequence[Choice]
+) -> list[float]:
+    """The accuracy of each choice where `value` is left out; what light says is settled once."""
+    split = leave_out(dataset, protocol, value, config.val_fraction)
+    settled = settled_light(split, config, SilentProgress())
+    fits = (run_experiment(split, with_options(settled, one), "inner") for one in choices)
+    return [float(one.window_accuracy()[0].mean()) for one in fits]

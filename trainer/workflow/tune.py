@@ -18,6 +18,7 @@ from trainer.data.split import Split
 from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
 from trainer.workflow.experiment import run_experiment
+from trainer.workflow.usual_light import settled_light
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -66,8 +67,10 @@ def search(
         objective=keras_tuner.Objective(OBJECTIVE, "max"), max_trials=trials, seed=config.seed
     )
     folder.mkdir(parents=True, exist_ok=True)
+    progress = progress or SilentProgress()
+    settled = settled_light(split, config, progress)
     with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
-        tuner = _search_class(split, config, progress or SilentProgress())(
+        tuner = _search_class(split, settled, progress)(
             oracle=oracle, directory=str(folder), project_name="trials", overwrite=False
         )
         settings_of(oracle.hyperparameters, image)

@@ -12,12 +12,14 @@ from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
+from trainer.console.stopwatch import Stopwatch
 from trainer.data.image.region_of_interest import framed
 from trainer.data.split import Split
 from trainer.models.image.light_trial import LightTrial, try_light
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
+from trainer.workflow.preparation import resolve
 
 TRIAL_PX = 224
 """Longest side of the pictures of a trial: levels are the same at any size."""
@@ -29,22 +31,31 @@ def with_usual_light(
     split: Split, config: FitConfig, architecture: Architecture[Any], progress: Progress
 ) -> tuple[FitConfig, str]:
     """The configuration with what was chosen, and a sentence that says why; as it is with "" where
-    a person chose, the model has no trial, or too few parts could tell.
+    a person chose, too few parts could tell, or features are random.
 
     config: resolved. Machines of a cluster take the default, because each would choose for itself.
     """
-    usual = architecture.standardises
-    chosen_already = config.image.standardise is not None or config.weights == "none"
-    if usual is None or chosen_already or in_cluster():
+    usual, by = architecture.standardises, architecture.light_by
+    chosen_already = config.image.standardise is not None
+    blind = config.weights == "none" and by == "features"
+    if usual is None or chosen_already or blind or in_cluster():
         return config, ""
+    watch = Stopwatch()
     spec = _trial_spec(split, config, architecture)
-    trial = try_light(split, spec, config, progress) if spec else None
+    trial = try_light(split, spec, config, progress, by) if spec else None
     if trial is None:
         return config, ""
     chosen = choose(trial, usual=usual)
     note = sentence(trial, chosen=chosen, usual=usual)
-    progress.say(note)
+    progress.say(f"{note}; this took {watch}")
     return config.with_image(standardise=chosen), note
+
+
+def settled_light(split: Split, config: FitConfig, progress: Progress) -> FitConfig:
+    """The configuration for several fits on one training fold, whose trial is made here, once."""
+    architecture, filled = resolve(split, config)
+    chosen, _ = with_usual_light(split, filled, architecture, progress)
+    return config.with_image(standardise=chosen.image.standardise)
 
 
 def choose(trial: LightTrial, *, usual: bool) -> bool:

@@ -174,5 +174,7 @@ ARCHITECTURE = Architecture(
     calibration=calibration_with_defects,
     scoring="anomaly",
     windows="max",
+    standardises=True,
+    light_by="pixels",
     options=AutoencoderOptions,
 )

@@ -64,5 +64,6 @@ ARCHITECTURE = Architecture(
     epochs=40,
     learning_rate=0.003,
     batch=16,
+    standardises=False,
     options=NoOptions,
 )

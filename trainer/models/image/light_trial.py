@@ -2,8 +2,8 @@
 
 Both preparations see the same frames, as they were taken and 10 % brighter and darker. A detector
 is stood for by the memory of cells and the scorer of whole pictures of `patchcore`, which score the
-parts of other groups with and without a synthetic defect; a classifier by a logistic regression on
-pooled features, out of fold.
+parts of other groups with and without a synthetic defect, or by what principal components cannot
+redraw; a classifier by a logistic regression on pooled features, out of fold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_agent.contracts.image.brightness import standardised
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
-from trainer.data.class_sample import evenly_by_class
+from trainer.data.class_sample import evenly, evenly_by_class
 from trainer.data.image.clipping import MOST_CLIPPED
 from trainer.data.prepare import read_picture
 from trainer.data.split import Split
@@ -36,11 +36,13 @@ from trainer.models.image.feature_maps import (
 from trainer.models.image.heat_mean import to_logarithm
 from trainer.models.image.linear_head import Choice, choose, left_out, regress
 from trainer.models.image.patchcore import WHOLE_PART, fit_memory
+from trainer.models.image.redrawing import fit_redrawing, pixel_cells
 from trainer.models.image.score_fusion import STEADY
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.image.weights import pretrained_of
 from trainer.models.image.whole_picture import TAPS, fit_whole, whole_features
 from trainer.statistics.metrics import recall_at
+from trainer.training.api import LightBy
 from trainer.training.predict import forward
 
 LIGHTS = (1.0, 1.1, 0.9)
@@ -49,6 +51,9 @@ LIGHTS = (1.0, 1.1, 0.9)
 MOST_PARTS = 60
 LEAST_PARTS = 20
 """Fewer say nothing: one part more or less decides."""
+
+MOST_TILES = 120
+"""Of all parts together, evenly spaced within each: as many pictures cost 20 s of a processor."""
 
 FOLDS = 3
 SIZE = 64, 256
@@ -80,23 +85,29 @@ class LightTrial:
 
 
 def try_light(
-    split: Split, spec: ImageInput, config: FitConfig, progress: Progress
+    split: Split,
+    spec: ImageInput,
+    config: FitConfig,
+    progress: Progress,
+    by: LightBy = "features",
 ) -> LightTrial | None:
     """Compare by up to MOST_PARTS training parts; None where too few parts or groups say nothing.
 
-    spec: not standardised.
+    spec: not standardised; by: what a detector is stood for by, features of a frozen network or
+    the pixels that components cannot redraw.
     """
     chosen = split.train[evenly_by_class(split.dataset.targets()[split.train], MOST_PARTS)]
     if len(chosen) < LEAST_PARTS:
         return None
-    frames = [_lit_tiles(split, int(index), spec) for index in chosen]
+    most = max(1, MOST_TILES // len(chosen))
+    frames = [_lit_tiles(split, int(index), spec, most) for index in chosen]
     tiles = np.stack([np.concatenate(one) for one in zip(*frames, strict=True)])
     part = np.repeat(np.arange(len(chosen)), [len(one[0]) for one in frames])
-    read = _reader(spec, config, progress)
     groups = np.array(split.dataset.groups())[chosen]
     if split.dataset.config.good_only:
-        return _of_detector(tiles, part, groups, read, config.seed)
-    targets = split.dataset.targets()[chosen]
+        score = _redrawn if by == "pixels" else _remembered(_reader(spec, config, progress), config)
+        return _of_detector(tiles, part, groups, score, config.seed)
+    targets, read = split.dataset.targets()[chosen], _reader(spec, config, progress)
     return _of_classifier(tiles, targets, groups, read, config, progress)
 
 
@@ -110,9 +121,30 @@ Read = Callable[[Tensor], tuple[Floats, Floats]]
 (R, N, 1, 1, W).
 """
 
+Score = Callable[[Tensor, NDArray[np.intp], NDArray[np.intp]], Floats]
+"""Good parts' pictures (lights + 1, N, H, W, C), the last row with a defect, the part of each and
+the fold of each part -> scores (lights + 1, parts) by parts of the other folds.
+"""
+
+
+def _remembered(read: Read, config: FitConfig) -> Score:
+    """By the scorers of `patchcore`."""
+
+    def score(shown: Tensor, part: NDArray[np.intp], fold: NDArray[np.intp]) -> Floats:
+        cells, whole = read(shown)
+        near = _scores(cells, part, fold, lambda seen: fit_memory(seen, *SIZE, config.seed).heat)
+        return _joined(near, _scores(whole, part, fold, _fit_whole))
+
+    return score
+
+
+def _redrawn(shown: Tensor, part: NDArray[np.intp], fold: NDArray[np.intp]) -> Floats:
+    cells = np.stack([pixel_cells(row) for row in shown])
+    return _scores(cells, part, fold, fit_redrawing)
+
 
 def _of_detector(
-    tiles: Tensor, part: NDArray[np.intp], groups: NDArray[np.str_], read: Read, seed: int
+    tiles: Tensor, part: NDArray[np.intp], groups: NDArray[np.str_], score: Score, seed: int
 ) -> LightTrial | None:
     """tiles: (lights, N, H, W, C) of good parts; part: (N,) whose tile each is."""
     names = np.unique(groups)
@@ -121,11 +153,7 @@ def _of_detector(
     shown = np.concatenate([tiles, _flawed(tiles[0], seed)[None]])
     turn = np.random.default_rng(seed).permutation(len(names)) % min(FOLDS, len(names))
     fold = turn[np.searchsorted(names, groups)]
-    found = []
-    for prepare in (_as_it_is, _standardised):
-        cells, whole = read(prepare(shown))
-        near = _scores(cells, part, fold, lambda seen: fit_memory(seen, *SIZE, seed).heat)
-        found.append(_joined(near, _scores(whole, part, fold, _fit_whole)))
+    found = [score(prepare(shown), part, fold) for prepare in (_as_it_is, _standardised)]
     plain, even = (_recall(one) for one in found)
     every = np.arange(len(groups))
     return LightTrial(
@@ -264,9 +292,12 @@ def _error(first: Merit, second: Merit, groups: NDArray[np.str_], seed: int) -> 
     return float(np.std(away))
 
 
-def _lit_tiles(split: Split, index: int, spec: ImageInput) -> list[Tensor]:
+def _lit_tiles(split: Split, index: int, spec: ImageInput, most: int) -> list[Tensor]:
+    """Up to `most` tiles of a picture in each light."""
     frame = read_picture(split.dataset, index)
-    return [prepare_tiles(lit(frame, light), spec) for light in LIGHTS]
+    lights = [prepare_tiles(lit(frame, light), spec) for light in LIGHTS]
+    chosen = evenly(np.arange(len(lights[0])), most)
+    return [tiles[chosen] for tiles in lights]
 
 
 def _as_it_is(tiles: Tensor) -> Tensor:

@@ -351,6 +351,7 @@ ARCHITECTURE = Architecture(
     fit=fit,
     calibration=calibration_of,
     uses_weights=True,
+    standardises=False,
     suits=suits,
     options=NoOptions,
 )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.image.input import ImageInput, Tiling
 from trainer.config.fit import FitConfig
-from trainer.console.progress import SilentProgress
+from trainer.console.progress import Bar, SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image.light_trial import LEAST_PARTS, LightTrial, lit, try_light
@@ -53,6 +54,18 @@ def tried(split: Split) -> LightTrial | None:
     return try_light(split, SPEC, FitConfig(weights="none"), SilentProgress())
 
 
+class Counted(SilentProgress):
+    """Notes how many pictures each bar of a trial is for."""
+
+    def __init__(self, pictures: list[int]) -> None:
+        self._pictures = pictures
+
+    def steps(self, what: str, total: int) -> AbstractContextManager[Bar]:
+        if what == "trial of light":
+            self._pictures.append(total)
+        return super().steps(what, total)
+
+
 def test_light_is_a_share_of_what_is_there_and_the_range_ends_at_255() -> None:
     frame = np.array([[[0, 100, 240]]], np.uint8)
     assert lit(frame, 1.1).tolist() == [[[0, 110, 255]]]
@@ -67,6 +80,24 @@ def test_of_good_parts_that_are_alike_in_one_light_standardising_finds_more(
     assert trial.standardised - trial.plain > 2 * trial.error
     assert trial.moved is not None
     assert trial.moved[0] > 3 * trial.moved[1]
+
+
+def test_by_pixels_alone_standardising_finds_more_of_what_is_alike(tmp_path: Path) -> None:
+    split = split_of(tmp_path, {"ok": alike}, 24, "image-anomaly")
+    trial = try_light(split, SPEC, FitConfig(weights="none"), SilentProgress(), "pixels")
+    assert trial is not None
+    assert trial.standardised - trial.plain > 2 * trial.error
+    assert trial.moved is not None
+    assert trial.moved[0] > 3 * trial.moved[1]
+
+
+def test_of_many_tiles_some_of_every_part_are_tried(tmp_path: Path) -> None:
+    """Sixteen tiles of each of 24 parts: 120 of the 384 are seen, 5 of each part."""
+    split, shapes = split_of(tmp_path, {"ok": alike}, 24, "image-anomaly"), []
+    tiled = SPEC.model_copy(update={"tiles": Tiling(rows=4, columns=4, overlap=0.0)})
+    bars = Counted(shapes)
+    assert try_light(split, tiled, FitConfig(weights="none"), bars) is not None
+    assert shapes == [4 * 120] * 2, "three lights and a flaw, as they are and standardised"
 
 
 def test_a_class_that_is_only_darker_is_lost_by_standardising(tmp_path: Path) -> None:
