@@ -25,6 +25,7 @@ from benchmarks.image_splits import (
 from benchmarks.rows import Row
 from benchmarks.twin_backgrounds import write_other, write_plain
 from benchmarks.twin_small_flaws import write_twin
+from benchmarks.twin_strips import write_strips
 from edge_agent.contracts.image.alignment import Alignment, find_pose, move
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import Scalar
@@ -354,6 +355,25 @@ CASES = (
     _PLAIN_TABLE,
     _OTHER_TABLE,
     _EVERYWHERE,
+    Case(
+        "twin_strips",
+        "",
+        "patchcore",
+        good_ones_as_given,
+        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+        detects=True,
+        make=write_strips,
+    ),
+    Case(
+        "twin_strips_squeezed",
+        "",
+        "patchcore",
+        good_ones_as_given,
+        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
+        detects=True,
+        make=write_strips,
+        options={"aspect": "square"},
+    ),
     Case(
         "twin_lots",
         "",

@@ -18,13 +18,17 @@ VibrationAugmentation = Literal["gain", "noise"]
 
 Scalar = str | int | float | bool
 
+MOST_SIZE_PX = 1024
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageTable(Strict):
     """[image]: the input of an image model, and the augmentation of training images."""
 
-    size_px: int = Field(default=0, ge=0, le=1024, description="side length; 0: the model's own")
+    size_px: int = Field(
+        default=0, ge=0, le=MOST_SIZE_PX, description="side length; 0: the model's own"
+    )
     channels: Literal[1, 3] = Field(default=3, description="3 RGB, 1 grey")
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     standardise: bool | None = Field(

@@ -70,7 +70,7 @@ def overlay(picture: Tensor, heat: Heat, side_px: int = 256) -> Tensor:
 def left_out(pictures: Tensor, shown: Heat, side_px: int = 256) -> Tensor:
     """The mean of pictures (N, H, W, C), blue where nothing is scored: uint8 (side, side', 3) RGB.
 
-    shown: (G, G), the share of the pictures in which a place is scored.
+    shown: (G, H), the share of the pictures in which a place is scored.
     """
     below = _grown(pictures.astype(np.float32).mean(axis=0), side_px)
     seen = cv2.resize(shown, below.shape[1::-1], interpolation=cv2.INTER_NEAREST)[:, :, None]

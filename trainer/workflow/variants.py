@@ -74,7 +74,8 @@ def _sized(
     if architecture.largest_px is not None:
         largest = architecture.largest_px(split, resolve(split, config)[1])
     unit = "px" if isinstance(look.spec, ImageInput) else "samples"
-    for size, share, sized in _sizes(config, look.spec, largest):
+    shaped = _with_aspect(config, look.spec, architecture)
+    for size, share, sized in _sizes(shaped, look.spec, largest):
         ms = cost.predict_ms(_scaled(look.work, share)) * _tiles(config)
         words = [backbone, f"{size} {unit}" if size else ""]
         words += [f"{name} {value}" for name, value in look.options.items()]
@@ -121,6 +122,14 @@ def _with_names_of_today(config: FitConfig, architecture: Architecture[Any]) -> 
 def _agrees(look: Mapping[str, Scalar], given: Mapping[str, object]) -> bool:
     """Whether the look contradicts nothing that was asked for."""
     return all(given.get(name, value) in (value, "auto") for name, value in look.items())
+
+
+def _with_aspect(config: FitConfig, spec: object, architecture: Architecture[Any]) -> FitConfig:
+    """Of pictures that are no square the aspect stays at every size, where that is an option."""
+    square = not isinstance(spec, ImageInput) or spec.height_px == spec.width_px
+    if square or "aspect" not in architecture.options.model_fields:
+        return config
+    return config.model_copy(update={"options": {**config.options, "aspect": "kept"}})
 
 
 def _sizes(

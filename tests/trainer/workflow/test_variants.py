@@ -33,6 +33,21 @@ def test_a_detector_of_fine_pictures_may_be_larger_than_its_usual_size(
     assert sized[largest] == largest
 
 
+def test_a_detector_of_long_pictures_is_long_at_every_size(tmp_path: Path) -> None:
+    split = pictures(tmp_path / "plates", 100, 300)
+    task = split.dataset.config.model_copy(update={"task": "image-anomaly"})
+    split = replace(split, dataset=replace(split.dataset, config=task))
+    config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0", target="x86")
+    variants = list(variants_of(split, config, auto_anomaly.ARCHITECTURE, "x86"))
+    assert variants[0].size == 544
+    for one in variants:
+        options = auto_anomaly.AutoAnomalyOptions.model_validate(one.config.options)
+        spec = auto_anomaly.spec_of(split, one.config, options)
+        assert max(spec.shape) == one.size
+        assert min(spec.shape[:2]) <= one.size / 2
+    assert all(one.ms <= variants[0].ms for one in variants)
+
+
 @pytest.mark.usefixtures("small_backbone")
 def test_one_view_may_be_larger_than_four_as_without_a_budget(tmp_path: Path) -> None:
     split = pictures(tmp_path / "plates", 96, 96)

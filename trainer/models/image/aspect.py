@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
+from pydantic import Field
 
+from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
+from trainer.data.split import Split
 
 LONGEST_PX = 4096
 STEP = 32
@@ -20,7 +23,35 @@ LONG, LARGE_PX = 1.5, 1000 * 1000
 MOST_LOOKED_AT = 30
 """Pictures by which sizes and masks are judged."""
 
+AspectChoice = Annotated[
+    Literal["auto", "square", "kept"],
+    Field(
+        description="whether pictures are stretched to a square, or keep the aspect that half of "
+        "them have, and size_px is the longer side; auto: kept where they are long and no size_px "
+        "is given"
+    ),
+]
+
 Item = TypeVar("Item")
+
+
+def in_aspect(spec: ImageInput, split: Split, config: FitConfig, wanted: str) -> ImageInput:
+    """The square `spec`, or as many pixels in the aspect of the pictures, or of their tiles;
+    wanted: one of AspectChoice.
+    """
+    if wanted == "square" or (wanted == "auto" and not _may_be_long(config)):
+        return spec
+    height, width = _tile_sides(split, config)
+    if wanted == "auto" and max(height, width) < LONG * min(height, width):
+        return spec
+    high, wide = fitting_sides(
+        height,
+        width,
+        config.image.size_px,
+        least_side=spec.width_px,
+        most_px=spec.width_px * spec.height_px,
+    )
+    return spec.model_copy(update={"height_px": high, "width_px": wide})
 
 
 def median_sides(
@@ -61,3 +92,14 @@ def evenly(several: Sequence[Item]) -> Sequence[Item]:
     """At most MOST_LOOKED_AT of them, evenly spaced."""
     places = np.linspace(0, len(several) - 1, min(len(several), MOST_LOOKED_AT))
     return [several[int(one)] for one in places.round()]
+
+
+def _tile_sides(split: Split, config: FitConfig) -> tuple[float, float]:
+    """Median (height, width) in pixels of the tiles of training pictures."""
+    height, width = median_sides(split.dataset, split.train, config)
+    return height / config.image.tile_rows, width / config.image.tile_columns
+
+
+def _may_be_long(config: FitConfig) -> bool:
+    """Whether the aspect is not settled by what is configured."""
+    return not config.image.size_px and config.image.fit == "stretch"

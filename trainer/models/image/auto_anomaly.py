@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.core.strict import Strict, validate
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
-from trainer.config.fit import FitConfig
+from trainer.config.fit import MOST_SIZE_PX, FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
-from trainer.models.image.aspect import median_sides
+from trainer.models.image.aspect import STEP, AspectChoice, in_aspect, median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
 from trainer.models.image.feature_maps import detector_spec
 from trainer.models.image.flaws_found import MERIT_NAME, Spoil, all_kinds, flaws_found
@@ -42,6 +42,7 @@ class AutoAnomalyOptions(ModelOptions):
     """[options] of `auto-anomaly`: those that all candidates share."""
 
     foreground: ForegroundChoice = "off"
+    aspect: AspectChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -100,32 +101,40 @@ class Ranking:
 
 
 def spec_of(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> ImageInput:
-    """A square of 320 px, standardised."""
-    del split, options
-    return detector_spec(config, padim.SIZE_PX)
+    """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
+    return in_aspect(detector_spec(config, padim.SIZE_PX), split, config, options.aspect)
 
 
 def usual_looks(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> Sequence[Look]:
-    """The usual size, and LARGE_PX where the pictures' short side has half as many pixels again as
-    the usual size; a size that is configured stays.
+    """The usual size, and as many pixels as LARGE_PX squared where the pictures' short side has
+    half as many pixels again as the usual input's; a size that is configured stays.
     """
-    del options
-    largest = largest_px(split, config)
-    sizes = sorted({config.image.size_px or padim.SIZE_PX, largest})
-    return [_look(config, size) for size in sizes]
+    usual, largest = spec_of(split, config, options), largest_px(split, config)
+    own = max(usual.height_px, usual.width_px)
+    aspect = "square" if usual.height_px == usual.width_px else "kept"
+    larger = [_look(config, aspect, largest, largest)] if largest > own else []
+    stated = own if aspect == "square" else config.image.size_px
+    return [_look(config, aspect, stated, own), *larger]
 
 
 def largest_px(split: Split, config: FitConfig) -> int:
-    """The largest size that is compared, with a budget too."""
+    """The longer side of the largest input that is compared, with a budget too."""
+    options = validate(AutoAnomalyOptions, config.options, "options")
+    usual = spec_of(split, config, options)
+    own = max(usual.shape)
     if config.image.size_px or config.weights == "none" or config.image.tile_rows > 1:
-        return config.image.size_px or padim.SIZE_PX
+        return own
     short_px = min(median_sides(split.dataset, split.train, config))
-    return LARGE_PX if short_px >= 1.5 * padim.SIZE_PX else padim.SIZE_PX
+    more = short_px >= 1.5 * min(usual.height_px, usual.width_px)
+    larger = min(round(own * LARGE_PX / padim.SIZE_PX / STEP) * STEP, MOST_SIZE_PX)
+    return max(own, larger) if more else own
 
 
-def _look(config: FitConfig, size_px: int) -> Look:
-    image = config.image.model_copy(update={"size_px": size_px})
-    return Look(config.model_copy(update={"image": image}), f"{size_px} px")
+def _look(config: FitConfig, aspect: str, size_px: int, own_px: int) -> Look:
+    """size_px: 0 where the aspect alone says how large; own_px: the longer side then."""
+    sized = config.with_image(size_px=size_px)
+    options = {**config.options, "aspect": aspect}
+    return Look(sized.model_copy(update={"options": options}), f"{own_px} px")
 
 
 def build(

@@ -57,7 +57,7 @@ class OwnCut:
 
 
 Scorer = Callable[[Floats], Floats]
-"""Cells (M, ...) -> heat (M, G, G)."""
+"""Cells (M, ...) -> heat (M, G, H)."""
 
 FitScorer = Callable[[Floats], Scorer]
 """Cells of good parts -> the scorer that is fitted on them."""
@@ -128,7 +128,7 @@ def cross_fitted_heat(
     copies: tuple[NDArray[np.intp], Floats],
     fit_scorer: FitScorer,
 ) -> Floats:
-    """Heat (2N, G, G) of cells (2N, ...), each by the scorer of the other groups' parts.
+    """Heat (2N, G, H) of cells (2N, ...), each by the scorer of the other groups' parts.
 
     copies: (M,) the part of each copy, and the cells (2M, ...) of the copies, which are left out
     together with their part.

@@ -101,7 +101,7 @@ def tapped_backbone(
 
 
 def on_one_grid(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """All taps at the coarsest one's resolution, finer ones averaged, joined: (N, G, G, C)."""
+    """All taps at the coarsest one's resolution, finer ones averaged, joined: (N, G, H, C)."""
     from keras import layers
 
     side = min(tap.shape[1] for tap in taps)

@@ -39,7 +39,7 @@ RIDGE = 0.01
 """Added to the covariance, as a share of its mean variance."""
 
 MIDDLE = 0.2
-"""Radius of the cells that show the part for certain, as a share of the side."""
+"""Radii of the ellipse of cells that show the part for certain, as shares of the sides."""
 
 LEAST_BACKGROUND = 0.2
 """Of the cells one step from the frame's edge. The outermost ones always differ, because beyond
@@ -67,7 +67,7 @@ ABOVE, FLOOR = f"{FLOAT_PREFIX}foreground_above", f"{FLOAT_PREFIX}foreground_flo
 @dataclass(frozen=True)
 class Ground:
     """What is background. kernel: (C,), bias: so that x kernel + bias are the log odds that a cell
-    x shows the part; uncovered: (G, G) share of good parts that leave each place to the background.
+    x shows the part; uncovered: (G, H) share of good parts that leave each place to the background.
     """
 
     kernel: Floats
@@ -79,12 +79,12 @@ class Ground:
         return self.kernel / np.float32(SOFT), np.float32(0.5 + self.bias / SOFT)
 
     def places(self) -> Floats:
-        """(G, G): 1 where every good part is, -1 where none is, 0 where the look says."""
+        """(G, H): 1 where every good part is, -1 where none is, 0 where the look says."""
         always, never = self.uncovered <= 1 - ALWAYS, self.uncovered >= ALWAYS
         return always.astype(np.float32) - never.astype(np.float32)
 
     def foreground(self, cells: Floats) -> Floats:
-        """(N, G, G, C) -> 0 (background) to 1 (part, or GROWN cells beside it), (N, G, G)."""
+        """(N, G, H, C) -> 0 (background) to 1 (part, or GROWN cells beside it), (N, G, H)."""
         kernel, bias = self.look()
         part = np.clip(np.clip(cells @ kernel + bias, 0, 1) + self.places(), 0, 1)
         return np.stack([cv2.dilate(one, AROUND) for one in part]).astype(np.float32)
@@ -96,15 +96,15 @@ class Ground:
 
 
 def learn_ground(cells: Floats) -> Ground | None:
-    """The background of good parts by their low features (N, G, G, C); None where there is none:
+    """The background of good parts by their low features (N, G, H, C); None where there is none:
     a surface fills the frame, or the edge shows what the middle shows.
     """
-    steps = _steps_from_edge(cells.shape[1])
+    steps = _steps_from_edge(cells.shape[1:3])
     flat = cells.reshape(-1, cells.shape[3]).astype(np.float32)
     mean, spread = flat.mean(axis=0), flat.std(axis=0) + np.float32(1e-3)
     rows = (flat - mean) / spread
     edge = np.broadcast_to(steps == 0, cells.shape[:3]).reshape(-1)
-    middle = np.broadcast_to(_middle(len(steps)), cells.shape[:3]).reshape(-1)
+    middle = np.broadcast_to(_middle(steps.shape), cells.shape[:3]).reshape(-1)
     kernel, bias = _discriminant(rows[middle], rows[edge & ~middle])
     for _ in range(ROUNDS):
         part = _parts((rows @ kernel + bias).reshape(cells.shape[:3]) > 0)
@@ -118,13 +118,13 @@ def learn_ground(cells: Floats) -> Ground | None:
 
 
 def masked(heat: Floats, seen: Floats, floor: float) -> Floats:
-    """Heat (N, G, G) where it is seen (N, G, G), 1 or 0 or between; elsewhere the floor."""
+    """Heat (N, G, H) where it is seen (N, G, H), 1 or 0 or between; elsewhere the floor."""
     return (heat - np.float32(floor)) * seen + np.float32(floor)
 
 
 def foreground_of(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     """Taps, the lowest first -> 0 (background) to 1 (part, or GROWN cells beside it) at the
-    coarsest tap's cells: (N, G, G, 1). `set_ground` gives the weights; before it all is part.
+    coarsest tap's cells: (N, G, H, 1). `set_ground` gives the weights; before it all is part.
     """
     from keras import layers
 
@@ -147,22 +147,22 @@ def foreground_of(taps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     return layers.MaxPooling2D(2 * GROWN + 1, 1, "same", name=name)(part)
 
 
-def low_cells(tap: keras.KerasTensor, side: int) -> keras.KerasTensor:
-    """The lowest tap as cells (N, side, side, C)."""
+def low_cells(tap: keras.KerasTensor, rows: int) -> keras.KerasTensor:
+    """The lowest tap as so many rows of cells (N, rows, columns, C)."""
     from keras import layers
 
     name = f"{FLOAT_PREFIX}foreground_cells"
-    return layers.AveragePooling2D(tap.shape[1] // side, name=name)(tap)
+    return layers.AveragePooling2D(tap.shape[1] // rows, name=name)(tap)
 
 
-def seen_at(foreground: keras.KerasTensor, side: int) -> keras.KerasTensor:
-    """The foreground at `side` x `side` places, each seen where any of its cells is: (N, side,
-    side, 1).
+def seen_at(foreground: keras.KerasTensor, rows: int) -> keras.KerasTensor:
+    """The foreground at so many rows of places, each seen where any of its cells is: (N, rows,
+    columns, 1).
     """
     from keras import layers
 
     name = f"{FLOAT_PREFIX}foreground_seen"
-    return layers.MaxPooling2D(foreground.shape[1] // side, name=name)(foreground)
+    return layers.MaxPooling2D(foreground.shape[1] // rows, name=name)(foreground)
 
 
 def masked_heat(heat: keras.KerasTensor, seen: keras.KerasTensor) -> keras.KerasTensor:
@@ -194,7 +194,7 @@ def set_floor(network: keras.Model, floor: float) -> None:
 
 
 def foreground_model(network: keras.Model) -> keras.Model | None:
-    """Pixels -> where a detector scores (N, G, G, 1); None where it scores everywhere."""
+    """Pixels -> where a detector scores (N, G, H, 1); None where it scores everywhere."""
     import keras
 
     if not any(layer.name == MASKED for layer in network.layers):
@@ -213,22 +213,26 @@ def _discriminant(part: Floats, ground: Floats) -> tuple[Floats, np.float32]:
 
 
 def _parts(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N, G, G) with all cells that are not joined to background at the frame's edge."""
+    """(N, G, H) with all cells that are not joined to background at the frame's edge."""
     return np.stack([~_joined_to_edge(~one) for one in part])
 
 
 def _joined_to_edge(ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
     _, pieces = cv2.connectedComponents(ground.astype(np.uint8), connectivity=4)
-    edge = np.unique(pieces[_steps_from_edge(len(ground)) == 0])
+    edge = np.unique(pieces[_steps_from_edge(ground.shape) == 0])
     return np.isin(pieces, edge[edge > 0])
 
 
-def _steps_from_edge(side: int) -> NDArray[np.intp]:
-    rows, columns = np.mgrid[:side, :side]
-    nearest = np.minimum.reduce([rows, columns, side - 1 - rows, side - 1 - columns])
+def _steps_from_edge(grid: tuple[int, ...]) -> NDArray[np.intp]:
+    high, wide = grid
+    rows, columns = np.mgrid[:high, :wide]
+    nearest = np.minimum.reduce([rows, columns, high - 1 - rows, wide - 1 - columns])
     return np.asarray(nearest, np.intp)
 
 
-def _middle(side: int) -> NDArray[np.bool_]:
-    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
-    return np.asarray(np.hypot(rows, columns) < max(MIDDLE * side, 1.0))
+def _middle(grid: tuple[int, ...]) -> NDArray[np.bool_]:
+    high, wide = grid
+    rows, columns = np.mgrid[:high, :wide].astype(np.float64)
+    down = (rows - (high - 1) / 2) / max(MIDDLE * high, 1.0)
+    across = (columns - (wide - 1) / 2) / max(MIDDLE * wide, 1.0)
+    return np.asarray(np.hypot(down, across) < 1)

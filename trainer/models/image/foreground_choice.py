@@ -178,7 +178,7 @@ def _read(network: keras.Model, training: Training, inputs: Tensor) -> list[Floa
 
 
 def on_part(masks: NDArray[np.bool_], seen: Floats) -> NDArray[np.bool_]:
-    """Which defects (N, H, W) lie on the part (N, G, G) by ON_PART at least."""
+    """Which defects (N, H, W) lie on the part (N, G, H) by ON_PART at least."""
     wider = masks.shape[1] // seen.shape[1]
     part = seen.repeat(wider, axis=1).repeat(wider, axis=2) > ON_PART
     return np.asarray((masks & part).sum(axis=(1, 2)) >= ON_PART * masks.sum(axis=(1, 2)))

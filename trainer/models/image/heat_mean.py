@@ -57,7 +57,7 @@ def from_logarithm(logs: Floats) -> Floats:
 
 
 def weighted(heats: Floats, shares: Sequence[float], *, are_squares: bool) -> Floats:
-    """Heat (K, N, G, G), that of cells first -> (N, G, G), its mean by these shares; are_squares:
+    """Heat (K, N, G, H), that of cells first -> (N, G, H), its mean by these shares; are_squares:
     whether that of cells is of squared distances.
     """
     if not are_squares:
@@ -67,7 +67,7 @@ def weighted(heats: Floats, shares: Sequence[float], *, are_squares: bool) -> Fl
 
 
 def mean_heat(heats: Sequence[keras.KerasTensor], *, are_squares: bool) -> keras.KerasTensor:
-    """The same as layers of the graph: heat (N, G, G, 1) of each, that of cells first; `set_mean`
+    """The same as layers of the graph: heat (N, G, H, 1) of each, that of cells first; `set_mean`
     gives the shares.
     """
     from keras import layers

@@ -22,6 +22,7 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
+from trainer.models.image.aspect import AspectChoice, in_aspect
 from trainer.models.image.cross_fitting import (
     FitScorer,
     FittedDetector,
@@ -86,6 +87,7 @@ class PadimOptions(ModelOptions):
     block: int = Field(default=1, ge=1, le=8, description="cells along a side that share a spread")
     synthetic_share: SyntheticShare = 0.2
     foreground: ForegroundChoice = "off"
+    aspect: AspectChoice = "auto"
 
     def shares(self) -> list[float]:
         """The share of positions, of the whole picture, and of the defect head where it has one, in
@@ -110,13 +112,12 @@ class Gaussians:
 
 
 def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInput:
-    """A square of 320 px, standardised."""
-    del split, options
-    return detector_spec(config, SIZE_PX)
+    """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
+    return in_aspect(detector_spec(config, SIZE_PX), split, config, options.aspect)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
-    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the Gaussians are still empty.
+    """The whole graph: score (N, 1) and heat map (N, G, H, 1); the Gaussians are still empty.
 
     It has a foreground where that is `on`.
     """
@@ -125,10 +126,9 @@ def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions
     with_part = options.foreground == "on"
     layer = _feature_layer(backbone.shapes, options.dimensions, with_part=with_part)
     cells, whole, *seen = layer(backbone.taps)
-    side = cells.shape[1]
-    heats = [_distance(cells, options.block), whole_heat(whole, side)]
+    heats = [_distance(cells, options.block), whole_heat(whole, cells.shape[1:3])]
     if options.synthetic_share:
-        heats.append(defect_head.head_heat(backbone, side))
+        heats.append(defect_head.head_heat(backbone, cells.shape[1]))
     heat = mean_heat(heats, are_squares=False)
     return backbone.scored(masked_heat(heat, seen[0]) if seen else heat, "padim")
 

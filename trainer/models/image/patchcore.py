@@ -26,6 +26,7 @@ from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image import whole_picture
+from trainer.models.image.aspect import AspectChoice, in_aspect
 from trainer.models.image.cross_fitting import (
     FittedDetector,
     Scorer,
@@ -94,6 +95,7 @@ class PatchcoreOptions(ModelOptions):
     )
     synthetic_share: SyntheticShare = 0.3
     foreground: ForegroundChoice = "off"
+    aspect: AspectChoice = "auto"
 
     def shares(self) -> list[float]:
         """The share of the memories, of the whole picture, and of the defect head where it has one,
@@ -116,20 +118,19 @@ class Memory:
     prototypes: Floats
 
     def heat(self, cells: Floats) -> Floats:
-        """(N, G, G, C) -> (N, G, G): the squared distance to the nearest prototype."""
+        """(N, G, H, C) -> (N, G, H): the squared distance to the nearest prototype."""
         return distances(cells @ self.kernel + self.bias, self.prototypes)
 
 
 def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> ImageInput:
-    """A square of 320 px, standardised."""
-    del split, options
-    return detector_spec(config, SIZE_PX)
+    """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
+    return in_aspect(detector_spec(config, SIZE_PX), split, config, options.aspect)
 
 
 def build(
     spec: InputSpec, labels: int, config: FitConfig, options: PatchcoreOptions
 ) -> keras.Model:
-    """The whole graph: score (N, 1) and heat map (N, G, G, 1); the memories are still empty.
+    """The whole graph: score (N, 1) and heat map (N, G, H, 1); the memories are still empty.
 
     It has a foreground where that is `on`.
     """
@@ -143,7 +144,7 @@ def build(
     named = zip(features, SCORERS, options.counts(), strict=True)
     near = [_distance(one, options.dimensions, count, name) for one, name, count in named]
     larger = layers.Maximum(name=f"{FLOAT_PREFIX}larger")(near)
-    heats = [larger, whole_picture.whole_heat(whole, larger.shape[1])]
+    heats = [larger, whole_picture.whole_heat(whole, larger.shape[1:3])]
     if options.synthetic_share:
         heats.append(defect_head.head_heat(backbone, larger.shape[1]))
     heat = mean_heat(heats, are_squares=True)
@@ -197,13 +198,13 @@ def joined(shares: Sequence[float]) -> Join:
 
 
 def fit_memory(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
-    """A memory of `count` patches of cells (N, G, G, C)."""
+    """A memory of `count` patches of cells (N, G, H, C)."""
     kernel, bias = mixing(cells, dimensions, seed)
     return Memory(kernel, bias, choose_prototypes(cells @ kernel + bias, count, seed))
 
 
 def mixing(joined: Floats, dimensions: int, seed: int) -> tuple[Floats, Floats]:
-    """Kernel (C, d) and bias (d,) that centre, mix down and whiten features (N, G, G, C)."""
+    """Kernel (C, d) and bias (d,) that centre, mix down and whiten features (N, G, H, C)."""
     flat = joined.reshape(-1, joined.shape[3])
     mean, spread = flat.mean(axis=0), flat.std(axis=0) + 1e-3
     mixed = random_projection(len(mean), dimensions, seed) / spread[:, None]
@@ -217,7 +218,7 @@ def mixing(joined: Floats, dimensions: int, seed: int) -> tuple[Floats, Floats]:
 
 
 def choose_prototypes(cells: Floats, count: int, seed: int) -> Floats:
-    """Greedy k-centre coreset of cells (N, G, G, d): (count, d); repeats where there are fewer.
+    """Greedy k-centre coreset of cells (N, G, H, d): (count, d); repeats where there are fewer.
 
     Each next prototype is the cell farthest from all before (Sener and Savarese, ICLR 2018).
     """
@@ -237,7 +238,7 @@ def choose_prototypes(cells: Floats, count: int, seed: int) -> Floats:
 
 
 def distances(cells: Floats, prototypes: Floats) -> Floats:
-    """(N, G, G, d) -> (N, G, G): the squared distance to the nearest prototype."""
+    """(N, G, H, d) -> (N, G, H): the squared distance to the nearest prototype."""
     lengths = np.square(prototypes).sum(axis=1)
     heat = np.empty(cells.shape[:3], np.float32)
     for index, image in enumerate(cells):
@@ -295,12 +296,12 @@ def _distance(
 
     cells = layers.Conv2D(dimensions, 1, name=f"{FLOAT_PREFIX}mix_{scorer}")(features)
     likeness = layers.Conv2D(count, 1, name=f"{FLOAT_PREFIX}memory_{scorer}")(cells)
-    side = cells.shape[1]
-    rows = layers.Reshape((side * side, count), name=f"{FLOAT_PREFIX}rows_{scorer}")(likeness)
+    high, wide = cells.shape[1:3]
+    rows = layers.Reshape((high * wide, count), name=f"{FLOAT_PREFIX}rows_{scorer}")(likeness)
     top = layers.GlobalMaxPooling1D(
         data_format="channels_first", name=f"{FLOAT_PREFIX}near_{scorer}"
     )
-    nearest = layers.Reshape((side, side, 1), name=f"{FLOAT_PREFIX}nearest_{scorer}")(top(rows))
+    nearest = layers.Reshape((high, wide, 1), name=f"{FLOAT_PREFIX}nearest_{scorer}")(top(rows))
     square = layers.Multiply(name=f"{FLOAT_PREFIX}square_{scorer}")([cells, cells])
     length = layers.Conv2D(1, 1, use_bias=False, name=f"{FLOAT_PREFIX}length_{scorer}")(square)
     distance = layers.Subtract(name=f"{FLOAT_PREFIX}distance_{scorer}")([length, nearest])

@@ -28,7 +28,7 @@ STEADY = 0.95
 """The quantile of good parts by which the scales of the scorers are matched before the fusion."""
 
 Join = Callable[[Floats], Floats]
-"""Scaled heat (K, N, G, G) of K scorers -> (N, G, G)."""
+"""Scaled heat (K, N, G, H) of K scorers -> (N, G, H)."""
 
 FitByRounding = Callable[[float], FitScorer]
 """The variance that int8 adds to the features of cells -> what fits a scorer on such cells."""
@@ -83,8 +83,8 @@ def fit_scorers(
         cross_fitted_heat(training, one, (copies.of, copied), fit)
         for one, copied, fit in zip(cells, copies.cells, fits, strict=True)
     ]
-    side = network.output_shape[1][1]
-    head = fit_head_on_defects(training, reader, side) if with_head else None
+    grid = network.output_shape[1][1:3]
+    head = fit_head_on_defects(training, reader, grid) if with_head else None
     heats += [head.heat] if head else []
     fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
     known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
@@ -129,7 +129,7 @@ class Fusion:
 def joined_scales(heats: Sequence[Floats], join: Join, seen: Floats | None = None) -> Fusion:
     """Return the scale of each scorer's heat, that of the fused heat, and its scores.
 
-    heats: (N, G, G), (N, G, 1) or (N, 1, G) of each scorer; seen: (N, G, G) from 0, where there is
+    heats: (N, G, H), (N, G, 1) or (N, 1, G) of each scorer; seen: (N, G, H) from 0, where there is
     no part, to 1, or None where all is part.
     The scorers are first matched by the median and the STEADY quantile of their maxima; then the
     maximum of the fused heat is scaled by its median and its RARE quantile.
@@ -144,7 +144,7 @@ def joined_scales(heats: Sequence[Floats], join: Join, seen: Floats | None = Non
 
 
 def joined_heat(heats: Sequence[Floats], scales: Sequence[Scale], join: Join) -> Floats:
-    """The fused heat (N, G, G) of the scaled heat of each scorer."""
+    """The fused heat (N, G, H) of the scaled heat of each scorer."""
     pairs = zip(heats, scales, strict=True)
     return join(np.stack(np.broadcast_arrays(*[heat * by + lift for heat, (by, lift) in pairs])))
 

@@ -18,7 +18,9 @@ from edge_agent.contracts.core.types import Tensor
 from trainer.models.image.synthetic_defects import SMALL_KINDS, add_defect
 
 FLAW_PX = 512
-"""Side at which flaws are drawn: of each size of the input the same flaw, shrunk or not."""
+"""Side of the square with as many pixels as flaws are drawn at: of each size of the input the same
+flaw, shrunk or not.
+"""
 
 RIM_SHARE, CALM = 0.03, 12.0
 """Width of the rim as a share of the side, and the grey levels that it may differ from its median
@@ -37,8 +39,9 @@ def small_flaws(images: Tensor, rng: np.random.Generator) -> Tensor:
     flawed = np.empty_like(images)
     for number, image in enumerate(images):
         side, channels = image.shape[:2], image.shape[2]
-        wide = cv2.resize(image, (FLAW_PX, FLAW_PX), interpolation=cv2.INTER_LINEAR)
-        wide = wide.reshape(FLAW_PX, FLAW_PX, channels)
+        high, across = _drawn_at(side)
+        wide = cv2.resize(image, (across, high), interpolation=cv2.INTER_LINEAR)
+        wide = wide.reshape(high, across, channels)
         moved = _flaw_on_part(wide, rng)
         shrunk = cv2.resize(moved, side[::-1], interpolation=cv2.INTER_AREA).reshape(image.shape)
         flawed[number] = np.clip(np.rint(image + shrunk), 0, 255)
@@ -65,13 +68,12 @@ def part_of(image: Tensor) -> NDArray[np.bool_]:
 
 
 def _flaw_on_part(wide: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What a small flaw changes in an image of FLAW_PX, float32 (H, W, C)."""
+    """What a small flaw changes in an image as large as flaws are drawn at, float32 (H, W, C)."""
     kind = list(SMALL_KINDS)[int(rng.integers(len(SMALL_KINDS)))]
     part = part_of(wide)
     changed = np.zeros(wide.shape, np.float32)
     for _ in range(TRIES):
-        top, left, side = _square(part, rng)
-        square = slice(top, top + side), slice(left, left + side)
+        square = _square(part, rng)
         seen = np.ascontiguousarray(wide[square])
         flawed, mask = add_defect(seen, seen, kind, rng)
         changed[:] = 0
@@ -81,15 +83,23 @@ def _flaw_on_part(wide: Tensor, rng: np.random.Generator) -> NDArray[np.float32]
     return changed
 
 
-def _square(part: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int, int]:
-    """(top, left, side) of a square as large as the part, around one of its pixels."""
+def _square(part: NDArray[np.bool_], rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a square as large as the part, around one of its pixels, or of the
+    picture that it fills.
+    """
     if part.all():
-        return 0, 0, len(part)
-    side = math.ceil(math.sqrt(part.sum()))
+        return slice(0, part.shape[0]), slice(0, part.shape[1])
+    side = min(math.ceil(math.sqrt(part.sum())), *part.shape)
     rows, columns = np.nonzero(part)
     chosen = int(rng.random() * len(rows))
     top, left = (
-        int(np.clip(place - side // 2, 0, len(part) - side))
-        for place in (rows[chosen], columns[chosen])
+        int(np.clip(place - side // 2, 0, whole - side))
+        for place, whole in zip((rows[chosen], columns[chosen]), part.shape, strict=True)
     )
-    return top, left, side
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _drawn_at(sides: tuple[int, ...]) -> tuple[int, int]:
+    """(height, width) of FLAW_PX squared pixels in the aspect of an image (height, width)."""
+    factor = FLAW_PX / math.sqrt(sides[0] * sides[1])
+    return round(sides[0] * factor), round(sides[1] * factor)

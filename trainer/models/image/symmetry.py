@@ -19,13 +19,14 @@ from trainer.models.layers.int8 import FeatureReader
 from trainer.statistics.metrics import auroc
 from trainer.training.api import Training
 
+QUARTER = "turned by 90"
 SYMMETRIES: dict[str, Callable[[Tensor], Tensor]] = {
     "mirrored": lambda images: images[:, :, ::-1],
     "upside down": lambda images: images[:, ::-1],
     "turned by 180": lambda images: images[:, ::-1, ::-1],
-    "turned by 90": lambda images: np.rot90(images, axes=(1, 2)),
+    QUARTER: lambda images: np.rot90(images, axes=(1, 2)),
 }
-"""Name -> images (N, H, W, C) turned; H equals W."""
+"""Name -> images (N, H, W, C) turned; QUARTER where H equals W."""
 
 MOST_SEPARATION = 0.6
 """The AUROC of turned against unturned good parts up to which they are held to be alike."""
@@ -67,7 +68,10 @@ def find_symmetries(
     fitted = [fit(one[~np.tile(left_out, 2)]) for fit, one in zip(scorers, cells, strict=True)]
     plain = [_peaks(scorer(one[indices])) for scorer, one in zip(fitted, cells, strict=True)]
     names = []
-    for name, turn in SYMMETRIES.items():
+    height, width = training.spec.shape[:2]
+    possible = [one for one in SYMMETRIES if one != QUARTER or height == width]
+    for name in possible:
+        turn = SYMMETRIES[name]
         features = reader.read_float(turn(training.train.inputs[indices]), f"good parts {name}")
         pairs = zip(fitted, features[: len(fitted)], strict=True)
         turned = [_peaks(scorer(one)) for scorer, one in pairs]

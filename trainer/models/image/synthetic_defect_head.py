@@ -72,7 +72,7 @@ Weights = dict[str, list[Floats]]
 
 @dataclass(frozen=True)
 class FittedHead:
-    """heat: (2N, G, G) of good parts, float rows first, each by a head fitted without its group."""
+    """heat: (2N, G, H) of good parts, float rows first, each by a head fitted without its group."""
 
     heat: Floats
     weights: Weights
@@ -101,9 +101,9 @@ def backbone_with_head(
     return tapped_backbone(spec.shape, pretrained_of(config), TAPS if share else own)
 
 
-def head_heat(backbone: TappedBackbone, side: int) -> keras.KerasTensor:
-    """The heat (N, side, side, 1) of the head on a backbone that is tapped at TAPS."""
-    return heat_of(cell_features(backbone.shapes)(backbone.taps), side)
+def head_heat(backbone: TappedBackbone, rows: int) -> keras.KerasTensor:
+    """The heat of the head on a backbone that is tapped at TAPS, in a map of so many rows."""
+    return heat_of(cell_features(backbone.shapes)(backbone.taps), rows)
 
 
 def own_taps(taps: Sequence[keras.KerasTensor], wanted: Sequence[str]) -> list[keras.KerasTensor]:
@@ -135,8 +135,8 @@ def cell_features(taps: Sequence[tuple[int, ...]]) -> keras.Model:
     return keras.Model(given, features, name=FEATURES)
 
 
-def heat_of(features: Sequence[keras.KerasTensor], side: int, kinds: int = 1) -> keras.KerasTensor:
-    """Outputs of `cell_features` -> (N, side, side, kinds): the highest score in each map cell."""
+def heat_of(features: Sequence[keras.KerasTensor], rows: int, kinds: int = 1) -> keras.KerasTensor:
+    """Outputs of `cell_features` -> (N, rows, columns, kinds): the highest score in each cell."""
     from keras import layers
 
     fine, coarse = features
@@ -153,7 +153,7 @@ def heat_of(features: Sequence[keras.KerasTensor], side: int, kinds: int = 1) ->
         layers.ReLU(name=f"{FLOAT_PREFIX}defect_relu1")(x)
     )
     x = layers.AveragePooling2D(3, 1, "same", name=f"{FLOAT_PREFIX}defect_smooth")(x)
-    return layers.MaxPooling2D(fine.shape[1] // side, name=HEAT)(x)
+    return layers.MaxPooling2D(fine.shape[1] // rows, name=HEAT)(x)
 
 
 def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
@@ -167,13 +167,17 @@ def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
         network.get_layer(name).set_weights(values)
 
 
-def fit_head_on_defects(training: Training, reader: FeatureReader, side: int) -> FittedHead:
-    """Fit the head on all training inputs, and score them by heads fitted without their groups."""
+def fit_head_on_defects(
+    training: Training, reader: FeatureReader, grid: tuple[int, int]
+) -> FittedHead:
+    """Fit the head on all training inputs, and score them by heads fitted without their groups;
+    grid: (rows, columns) of the heat map.
+    """
     good = reader.read_both(training.train.inputs, "good cells", FEATURES, np.float16)
     rows = _rows(training, reader, good)
-    head = head_network([one.shape[1:] for one in good], side)
+    head = head_network([one.shape[1:] for one in good], grid[0])
     count = len(training.train.inputs)
-    heat = np.empty((2 * count, side, side), np.float32)
+    heat = np.empty((2 * count, *grid), np.float32)
     folds = held_out(training)
     for first in range(min(HOLD_OUT_ROUNDS, len(folds))):
         left_out = np.any(folds[first::HOLD_OUT_ROUNDS], axis=0)
@@ -193,10 +197,10 @@ def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> 
     of = np.concatenate(orders)[:MOST_COPIES]
     images, masks = add_defects(inputs[of], rng)
     defective = reader.read_both(images, "synthetic defects", FEATURES, np.float16)
-    side = good[0].shape[1]
-    covered = np.stack([_shares(mask, side) for mask in masks])
+    grid = good[0].shape[1:3]
+    covered = np.stack([_shares(mask, grid) for mask in masks])
     near = np.stack([cv2.dilate(one, np.ones((5, 5), np.uint8)) for one in covered])
-    everywhere = np.ones((count, side, side), np.bool_)
+    everywhere = np.ones((count, *grid), np.bool_)
     parts = [
         _drawn(good, everywhere, np.arange(count), GOOD_CELLS, rng, bad=False),
         _drawn(defective, covered > COVERED, of, BAD_CELLS, rng, bad=True),
@@ -209,8 +213,8 @@ def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> 
     )
 
 
-def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
-    shares = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+def _shares(mask: NDArray[np.bool_], grid: tuple[int, ...]) -> NDArray[np.float32]:
+    shares = cv2.resize(mask.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(shares, np.float32)
 
 
@@ -223,7 +227,7 @@ def _drawn(
     *,
     bad: bool,
 ) -> Rows:
-    """Up to `most` allowed cells (N, G, G) of each picture, of the float and of the int8 rows."""
+    """Up to `most` allowed cells (N, G, H) of each picture, of the float and of the int8 rows."""
     fine, coarse = features
     cells_of: list[tuple[int, int, int]] = []
     for number, mask in enumerate(np.tile(allowed, (2, 1, 1))):
@@ -288,16 +292,16 @@ def _learner(size: tuple[int, int], steps: int, seed: int) -> keras.Model:
     return learner
 
 
-def head_network(shapes: Sequence[tuple[int, ...]], side: int, kinds: int = 1) -> keras.Model:
-    """The head alone: outputs of `cell_features` of those shapes -> heat (N, side, side, kinds)."""
+def head_network(shapes: Sequence[tuple[int, ...]], rows: int, kinds: int = 1) -> keras.Model:
+    """The head alone: outputs of `cell_features` of those shapes -> heat (N, rows, ..., kinds)."""
     import keras
 
     given = [keras.Input(shape) for shape in shapes]
-    return keras.Model(given, heat_of(given, side, kinds))
+    return keras.Model(given, heat_of(given, rows, kinds))
 
 
 def _judged(head: keras.Model, features: Sequence[Tensor]) -> Floats:
-    """(N, side, side) of the features of N pictures."""
+    """Heat (N, G, H) of the features of N pictures."""
     heats = []
     for start in range(0, len(features[0]), BATCH):
         batch = [one[start : start + BATCH].astype(np.float32) for one in features]

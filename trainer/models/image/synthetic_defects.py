@@ -54,13 +54,15 @@ def add_defect(
 
 
 def cloud(height: int, width: int, cells: int, rng: Generator) -> Mask:
-    """Smooth noise of three octaves, the coarsest with `cells` bumps across; (H, W), std about 1.
+    """Smooth noise of three octaves, the coarsest with `cells` bumps across the shorter side;
+    (H, W), std about 1.
 
     Perlin, "An image synthesizer", SIGGRAPH 1985, with cubic interpolation of random values.
     """
     total = np.zeros((height, width), np.float32)
+    bumps = [round(cells * side / min(height, width)) for side in (height, width)]
     for octave in range(3):
-        coarse = rng.standard_normal((cells << octave, cells << octave)).astype(np.float32)
+        coarse = rng.standard_normal([one << octave for one in bumps]).astype(np.float32)
         grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         total += np.asarray(grown, np.float32) / 2**octave
     return total

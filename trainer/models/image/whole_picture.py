@@ -70,7 +70,7 @@ def whole_features(
     taps: Sequence[keras.KerasTensor], foreground: keras.KerasTensor | None = None
 ) -> keras.KerasTensor:
     """Means of all channels over all positions, and half their mean absolute deviations there:
-    (N, 1, 1, C); foreground: (N, G, G, 1), how much each position counts, 0 to 1.
+    (N, 1, 1, C); foreground: (N, G, H, 1), how much each position counts, 0 to 1.
     """
     if foreground is not None:
         return _part_features(taps, foreground)
@@ -108,8 +108,8 @@ def _part_features(
     return layers.Concatenate(name=f"{FLOAT_PREFIX}whole_features")(features)
 
 
-def whole_heat(features: keras.KerasTensor, side: int) -> keras.KerasTensor:
-    """The scaled distance of `whole_features`, the same at each cell: (N, side, side, 1)."""
+def whole_heat(features: keras.KerasTensor, grid: tuple[int, int]) -> keras.KerasTensor:
+    """The scaled distance of `whole_features`, the same at each cell of the grid: (N, *grid, 1)."""
     from keras import layers
 
     count = features.shape[3]
@@ -117,7 +117,7 @@ def whole_heat(features: keras.KerasTensor, side: int) -> keras.KerasTensor:
     unit = layers.UnitNormalization(name=f"{FLOAT_PREFIX}whole_unit")(x)
     x = layers.Multiply(name=f"{FLOAT_PREFIX}whole_length")([x, unit])
     x = layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}whole_distance")(x)
-    return layers.UpSampling2D(side, name=f"{FLOAT_PREFIX}whole_heat")(x)
+    return layers.UpSampling2D(grid, name=f"{FLOAT_PREFIX}whole_heat")(x)
 
 
 def set_whole(network: keras.Model, whole: Whole, scale: Scale) -> None:

@@ -358,9 +358,10 @@ def test_wrong_weights_are_refused_by_name(weights: str, tmp_path: Path) -> None
     path.write_bytes(b"no weights")
     chosen = str(path) if weights == "torn" else weights
     config = FitConfig(weights=chosen)
-    spec = patchcore.spec_of(None, config, patchcore.PatchcoreOptions())  # type: ignore[arg-type]
+    options = patchcore.PatchcoreOptions(aspect="square")
+    spec = patchcore.spec_of(None, config, options)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="weights"):
-        patchcore.build(spec, 1, config, patchcore.PatchcoreOptions())
+        patchcore.build(spec, 1, config, options)
 
 
 @pytest.mark.parametrize("module", [padim, patchcore, autoencoder, detector])

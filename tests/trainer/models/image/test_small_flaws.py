@@ -46,3 +46,12 @@ def test_flaws_lie_on_the_part() -> None:
 def test_the_flaws_of_a_small_part_are_smaller() -> None:
     small, large = (np.median(changed(discs(radius)).sum(axis=(1, 2))) for radius in (40, 150))
     assert 0 < small < large / 3
+
+
+def test_a_flaw_of_a_strip_is_not_stretched() -> None:
+    """Round spots and straight scratches lie in any direction: as often across as along."""
+    strips = np.full((60, 480, 160, 3), 120, np.uint8)
+    where = changed(strips)
+    sides = [np.ptp(np.argwhere(one), axis=0) + 1 for one in where if one.any()]
+    tall, wide = np.median(sides, axis=0)
+    assert 0.5 < tall / wide < 2
