@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from trainer.models.image.feature_maps import Floats
 
+LEAST_SQUARE = 1e-12
 LOOSEST = 1e-5
 """Steps end where no slope of the mean loss is larger."""
 
@@ -81,6 +82,7 @@ def _own_space(rows: Floats) -> tuple[Floats, Floats | None]:
     if 2 * len(rows) > rows.shape[1]:
         return rows, None
     squares, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
-    lengths = np.sqrt(np.maximum(squares, 1e-7 * squares[-1]))
+    # Rows of features that never vary have no length at all.
+    lengths = np.sqrt(np.maximum(squares, max(1e-7 * squares[-1], LEAST_SQUARE)))
     basis = (rows.T @ (vectors / lengths)).astype(np.float32)
     return (vectors * np.sqrt(np.maximum(squares, 0))).astype(np.float32), basis

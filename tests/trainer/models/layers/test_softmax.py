@@ -66,3 +66,10 @@ def test_layers_are_standardised_side_by_side_and_dead_features_stay_small() -> 
     np.testing.assert_allclose(rows[:, :4].std(axis=0), 1, atol=0.05)
     assert np.abs(rows[:, 5]).max() < 1e-3, "a constant feature"
     np.testing.assert_allclose(rows * spread + mean, np.concatenate([first, second], 1), rtol=1e-3)
+
+
+def test_features_that_never_vary_give_no_slopes_but_the_labels_shares() -> None:
+    targets = np.array([0, 0, 0, 1])
+    ((slopes, lifts),) = solve(np.zeros((4, 20), np.float32), targets, np.ones(4), [0.3], 100)
+    np.testing.assert_array_equal(slopes, 0)
+    assert lifts[0] - lifts[1] == pytest.approx(np.log(3), abs=0.01)
