@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.strict import validate
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
 from edge_agent.contracts.run_folder.metrics import BudgetMetrics, BudgetPoint
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly_by_class, worth_of_one
+from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.architectures import find_architecture
 from trainer.models.image.weights import find_pretrained
@@ -29,6 +31,7 @@ from trainer.training.distributed import in_cluster
 from trainer.workflow.preparation import prepare_training, resolve
 from trainer.workflow.usual_look import MOST_COMPARED, ROUNDING, thinned
 from trainer.workflow.variants import Variant, variants_of
+from trainer.workflow.window_time import window_ms, window_source
 
 if TYPE_CHECKING:
     import keras
@@ -68,7 +71,7 @@ def within_budget(
         budget_ms=budget_ms,
         predicted_ms=chosen.ms,
         within=cost.within,
-        source=cost.source,
+        source=cost.source + window_source(split.dataset.config.kind, target),
         merit_name=architecture.merit_name,
         points=[_point(one, chosen) for one in sorted(compared, key=lambda one: one.ms)],
     )
@@ -94,10 +97,11 @@ def _rounded_up(ms: float) -> str:
     return f"{math.ceil(ms / unit) * unit:.3g}"
 
 
-def with_network(budget: BudgetMetrics, network: keras.Model, tiles: int) -> BudgetMetrics:
-    """The same with the time that is predicted for the fitted network itself."""
+def with_network(budget: BudgetMetrics, network: keras.Model, spec: InputSpec) -> BudgetMetrics:
+    """The same with the time that is predicted for the fitted network itself and its input."""
+    tiles = spec.tiles.count if isinstance(spec, ImageInput) else 1
     ms = station_cost(budget.target).predict_ms(work_of(network)) * tiles
-    return budget.model_copy(update={"predicted_ms": ms})
+    return budget.model_copy(update={"predicted_ms": ms + window_ms(spec, budget.target)})
 
 
 def best(variants: Sequence[Variant], one_sample: float) -> Variant:

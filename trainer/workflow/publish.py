@@ -66,7 +66,8 @@ def publish_run(
         notes = [*findings.warnings, *metrics.notes]
         metrics = metrics.model_copy(update={"notes": notes})
         if budget is not None:
-            metrics = metrics.model_copy(update={"budget": _of_network(budget, experiment)})
+            found = with_network(budget, experiment.fitted.model, experiment.spec.input)
+            metrics = metrics.model_copy(update={"budget": found})
         _write_files(folder, experiment, metrics)
         write_shown_pictures(folder, experiment.split.dataset, metrics)
         _explain(open_fitted_run(folder), experiment)
@@ -103,12 +104,6 @@ def _write_files(folder: Path, experiment: Experiment, metrics: RunMetrics) -> N
     rows = experiment.held_out.rows(split.test)
     write.write_held_out(folder, experiment.held_out.inputs, rows)
     write_golden(folder, experiment)
-
-
-def _of_network(budget: BudgetMetrics, experiment: Experiment) -> BudgetMetrics:
-    given = experiment.spec.input
-    tiles = given.tiles.count if isinstance(given, ImageInput) else 1
-    return with_network(budget, experiment.fitted.model, tiles)
 
 
 def _write_config(folder: Path, experiment: Experiment) -> None:

@@ -1,6 +1,7 @@
 """The ways to configure a model for a station: backbone, look and size, and how long each runs.
 
-How long is predicted by the target's cost table, from operators and multiply-accumulates.
+How long is predicted by the target's cost table, from operators and multiply-accumulates; what is
+computed of a vibration window before is measured.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trainer.models.image.weights import pretrained_at_hand
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture
 from trainer.workflow.preparation import resolve
+from trainer.workflow.window_time import window_ms
 
 SIDES_PX = (1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 96, 64)
 LEAST_WINDOW = 128
@@ -74,9 +76,11 @@ def _sized(
     if architecture.largest_px is not None:
         largest = architecture.largest_px(split, resolve(split, config)[1])
     unit = "px" if isinstance(look.spec, ImageInput) else "samples"
+    before_ms = math.inf  # a shorter window takes no longer, whatever a noisy measurement says
     shaped = _with_aspect(config, look.spec, architecture)
     for size, share, sized in _sizes(shaped, look.spec, largest):
-        ms = cost.predict_ms(_scaled(look.work, share)) * _tiles(config)
+        before_ms = min(before_ms, window_ms(_of_size(look.spec, size), target))
+        ms = before_ms + cost.predict_ms(_scaled(look.work, share)) * _tiles(config)
         words = [backbone, f"{size} {unit}" if size else ""]
         words += [f"{name} {value}" for name, value in look.options.items()]
         name = ", ".join(filter(None, words)) or architecture.name
@@ -151,10 +155,19 @@ def _sizes(
         window, own = spec.window_samples, spec.window_samples
         while window == own or (window >= LEAST_WINDOW and not config.vibration.window_samples):
             table = config.vibration.model_copy(update={"window_samples": window})
-            yield window, window / own, config.model_copy(update={"vibration": table})
+            # Views have as many bins whatever the window: the network does the same.
+            share = 1.0 if spec.views else window / own
+            yield window, share, config.model_copy(update={"vibration": table})
             window //= 2
     else:
         yield 0, 1.0, config
+
+
+def _of_size(spec: InputSpec, size: int) -> InputSpec:
+    """With a window of that many samples; pictures as they are."""
+    if not isinstance(spec, VibrationInput):
+        return spec
+    return spec.model_copy(update={"window_samples": size})
 
 
 def _scaled(work: Work, share: float) -> Work:

@@ -124,14 +124,24 @@ def test_machines_of_a_cluster_do_not_choose_each_for_itself(
 
 
 def test_a_vibration_model_halves_its_window(machines: Path) -> None:
-    config = FitConfig(target="rpi4", budget_ms=100)
+    config = FitConfig(target="rpi4", budget_ms=1e6)
     split = plan_split(load_dataset(machines), config)
-    found = within_budget(split, config, SilentProgress())[1]
+    chosen, found = within_budget(split, config, SilentProgress())
     assert found is not None
-    names = [one.name for one in sorted(found.points, key=lambda one: -one.ms)]
-    sizes = [int(name.split()[0]) for name in names]
+    sizes = sorted((int(one.name.split()[0]) for one in found.points), reverse=True)
     assert sizes == [sizes[0] // 2**halves for halves in range(len(sizes))]
     assert len(sizes) > 1
+    assert chosen.vibration.window_samples == sizes[0]
+    times = {int(one.name.split()[0]): one.ms for one in found.points}
+    assert [times[size] for size in sizes] == sorted(times.values(), reverse=True)
+    assert "views of a window measured" in found.source
+
+
+def test_the_views_of_a_window_count_against_the_budget(machines: Path) -> None:
+    config = FitConfig(target="rpi4", budget_ms=0.3)
+    split = plan_split(load_dataset(machines), config)
+    with pytest.raises(ConfigError, match=r"fastest conv1d \(\d+ samples\)"):
+        within_budget(split, config, SilentProgress())
 
 
 @pytest.mark.parametrize(("height", "width"), [(248, 100), (100, 1000)], ids=["tall", "wide"])
