@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def accuracy_against_ms(points: Sequence[BudgetPoint], budget_ms: float, name: s
     panel.axvline(budget_ms, color=FAINT, lw=1, ls=":")
     panel.set_xlim(left=0)
     panel.set_xlabel("predicted ms (dotted: the budget; line: the best up to that time)")
-    panel.set_ylabel(chart_text(name))
+    panel.set_ylabel(fill(name, LONGEST_NAME))
     panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return as_svg(figure)
 

@@ -24,6 +24,7 @@ from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.architectures import find_architecture
+from trainer.models.image.backbone import find_backbone
 from trainer.models.image.weights import find_pretrained
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture, Training
@@ -159,7 +160,8 @@ def _compared(
     """The variants that fit, those of the largest inputs with what they are worth."""
     if architecture.merits is None:
         return fitting
-    few, several = thinned(split), _worth_comparing(fitting, architecture)
+    by_fits = architecture.scoring != "logits"
+    few, several = thinned(split), worth_comparing(fitting, by_fits=by_fits)
     compared = []
     for size in sorted({one.size for one in several}, reverse=True):
         same = [one for one in several if one.size == size]
@@ -171,20 +173,22 @@ def _compared(
     return [one for one in compared if not math.isnan(one.merit)] or compared
 
 
-def _worth_comparing(fitting: list[Variant], architecture: Architecture[Any]) -> list[Variant]:
-    """The largest sizes of each backbone. Of a detector, whose every variant is a fit of its own,
-    only the slowest variant of each backbone but the first.
+def worth_comparing(fitting: Sequence[Variant], *, by_fits: bool) -> list[Variant]:
+    """The largest sizes of each backbone; of a joined one those that its parts are compared at,
+    which have its features. by_fits: every variant is a fit of its own, so that of each backbone
+    but the first only the slowest variant is compared.
     """
-    chosen = []
-    backbones = list(dict.fromkeys(one.backbone for one in fitting))
-    for number, backbone in enumerate(backbones):
+    chosen: list[Variant] = []
+    for backbone in dict.fromkeys(one.backbone for one in fitting):
         own = [one for one in fitting if one.backbone == backbone]
-        most = COMPARED_BESIDE if number else COMPARED
-        sizes = sorted({one.size for one in own}, reverse=True)[:most]
-        if number and architecture.scoring != "logits":
+        if chosen and by_fits:
             chosen.append(max(own, key=lambda one: one.ms))
-        else:
-            chosen += [one for one in own if one.size in sizes]
+            continue
+        sizes = {one.size for one in own}
+        for part in find_backbone(backbone).parts if backbone else ():
+            sizes &= {one.size for one in chosen if one.backbone == part}
+        largest = sorted(sizes, reverse=True)[: COMPARED_BESIDE if chosen else COMPARED]
+        chosen += [one for one in own if one.size in largest]
     return chosen
 
 

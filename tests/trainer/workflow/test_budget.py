@@ -23,7 +23,7 @@ from trainer.models.image.backbone import JOINED
 from trainer.models.image.efficientnet_lite0 import NAME, packaged_weights
 from trainer.models.image.weights import user_folder
 from trainer.training.api import NoOptions
-from trainer.workflow.budget import best, within_budget
+from trainer.workflow.budget import best, within_budget, worth_comparing
 from trainer.workflow.preparation import resolve
 from trainer.workflow.variants import Variant
 
@@ -62,6 +62,22 @@ def test_the_most_accurate_is_taken_and_of_equals_the_fastest() -> None:
 def test_where_nothing_was_measured_the_largest_input_is_taken() -> None:
     several = [variant("small", 3, size=96), variant("large", 9, size=224)]
     assert best(several, one_sample=1 / 100).name == "large"
+
+
+def test_few_sizes_of_each_backbone_are_compared_and_of_a_joined_one_what_its_parts_have() -> None:
+    backbones = ("mobilenet_v2", NAME, JOINED)
+    several = [
+        replace(variant(f"{one} {size}", size / 10, size=size), backbone=one)
+        for one in backbones
+        for size in (64, 96, 128, 160)
+    ]
+    found = [(one.backbone, one.size) for one in worth_comparing(several, by_fits=False)]
+    sizes = [sorted(size for name, size in found if name == one) for one in backbones]
+    assert sizes == [[96, 128, 160], [128, 160], [128, 160]]
+    slow = [one for one in several if one.backbone != JOINED or one.size < 128]
+    assert JOINED not in {one.backbone for one in worth_comparing(slow, by_fits=False)}
+    fits = worth_comparing(several, by_fits=True)
+    assert [one.size for one in fits if one.backbone != "mobilenet_v2"] == [160, 160]
 
 
 def test_without_target_and_budget_nothing_is_changed(split: Split) -> None:
