@@ -24,6 +24,7 @@ from trainer.models.image.backbone import (
     load_backbone,
     scaled_rgb,
 )
+from trainer.models.image.background_paint import Paint, painted
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Fitted, Training
@@ -89,14 +90,18 @@ def detector_spec(config: FitConfig, size_px: int, *, standardise: bool = True) 
 
 
 def tapped_backbone(
-    shape: tuple[int, ...], pretrained: Pretrained, taps: Sequence[str]
+    shape: tuple[int, ...], pretrained: Pretrained, taps: Sequence[str], paint: Paint | None = None
 ) -> TappedBackbone:
-    """Pixels 0..255 of `shape` -> features of the frozen backbone; grey pixels are repeated."""
+    """Pixels 0..255 of `shape`, painted, -> features of the frozen backbone; grey pixels are
+    repeated.
+    """
     import keras
 
     pixels = keras.Input(shape, name="pixels")
     names = level_names(pretrained.backbone, taps)
-    outputs = features(load_backbone(pretrained, (shape[0], shape[1])), names)(scaled_rgb(pixels))
+    network = load_backbone(pretrained, (shape[0], shape[1]))
+    read = painted(features(network, names, "read"), paint) if paint else features(network, names)
+    outputs = read(scaled_rgb(pixels))
     return TappedBackbone(pixels, outputs if isinstance(outputs, list) else [outputs])
 
 

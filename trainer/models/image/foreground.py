@@ -91,8 +91,12 @@ class Ground:
 
     def never_scored(self) -> float:
         """The share of places that are background in every picture."""
+        return float(1 - self.scored().mean())
+
+    def scored(self) -> NDArray[np.bool_]:
+        """(G, H): the places that are scored in some picture."""
         near = cv2.dilate((self.places() >= 0).astype(np.float32), AROUND)
-        return float(1 - near.mean())
+        return np.asarray(near > 0)
 
 
 def learn_ground(cells: Floats) -> Ground | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from trainer.models.image.backbone import NETWORK, scaled_rgb
+from trainer.models.image.background_paint import Paint, paint_of
 from trainer.models.image.cross_fitting import FitScorer, held_out
 from trainer.models.image.feature_maps import (
     FEATURES,
@@ -50,20 +51,23 @@ Rows = Sequence[Sequence[Floats]]
 
 @dataclass(frozen=True)
 class Probe:
-    """A detector without synthetic defect head. build: its graph with a foreground, of which
-    FEATURES is read; fits: of each scorer; join: of their heat.
+    """A detector without synthetic defect head. build: its graph with a foreground
+    and a paint, of which FEATURES is read; fits: of each scorer; join: of their heat.
     """
 
-    build: Callable[[], keras.Model]
+    build: Callable[[Paint | None], keras.Model]
     fits: Sequence[FitScorer]
     join: Join
 
 
 @dataclass(frozen=True)
 class ChosenForeground:
-    """ground: None where all places are scored; notes: why, for the report."""
+    """ground: None where all places are scored; paint: of places that never are, if any; notes:
+    why, for the report.
+    """
 
     ground: Ground | None
+    paint: Paint | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -75,16 +79,17 @@ def choose_foreground(
         return ChosenForeground(None)
     ground = learn_ground(_low_features(training, taps))
     if ground is None:
-        return ChosenForeground(None, ("no background was found: all places are scored",))
+        return ChosenForeground(None, notes=("no background was found: all places are scored",))
     share = float(ground.uncovered.mean())
     known = f"background was found: {share:.0%} of a picture, of which "
     known += f"{ground.never_scored():.0%} of the places are far from every good part"
+    paint = paint_of(ground.scored(), training.train.inputs)
     if wanted == "on":
-        return ChosenForeground(ground, (f"{known}; only the part is scored, as asked",))
-    found = _found_both_ways(training, ground, probe)
+        return ChosenForeground(ground, paint, (f"{known}; only the part is scored, as asked",))
+    found = _found_both_ways(training, ground, paint, probe)
     if found is None:
         reason = "too few good parts to compare"
-        return ChosenForeground(None, (f"{known}; all places are scored ({reason})",))
+        return ChosenForeground(None, notes=(f"{known}; all places are scored ({reason})",))
     better = found.better()
     taken = "only the part is scored" if better else "all places are scored"
     note = (
@@ -93,7 +98,11 @@ def choose_foreground(
         f"all places are: {taken}"
     )
     training.progress.say(note)
-    return ChosenForeground(ground if better else None, (note,))
+    return (
+        ChosenForeground(ground, paint, (note,))
+        if better
+        else ChosenForeground(None, notes=(note,))
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,9 @@ def _low_features(training: Training, taps: Sequence[str]) -> Floats:
     return rows_of(network, inputs, training, "the background")[0]
 
 
-def _found_both_ways(training: Training, ground: Ground, probe: Probe) -> Found | None:
+def _found_both_ways(
+    training: Training, ground: Ground, paint: Paint | None, probe: Probe
+) -> Found | None:
     folds = held_out(training)
     left_out = np.any(folds[::3], axis=0)
     judged = _evenly(np.flatnonzero(left_out), MOST_JUDGED)
@@ -130,13 +141,14 @@ def _found_both_ways(training: Training, ground: Ground, probe: Probe) -> Found 
     if len(judged) < FEWEST_JUDGED or len(fitted_on) < FEWEST_JUDGED:
         return None
     inputs = training.train.inputs
-    network = probe.build()
     good = inputs[judged]
     rng = np.random.default_rng(training.config.seed)
     drawn = [add_defects(good, rng) for _ in range(DEFECTS_A_PART)]
     images, masks = (np.concatenate(column) for column in zip(*drawn, strict=True))
     pictures = [inputs[fitted_on], good, images]
+    network = probe.build(None)
     everywhere = [_read(network, training, one) for one in pictures]
+    network = probe.build(paint)
     set_ground(network, ground)
     part_alone = [_read(network, training, one) for one in pictures]
     shown = np.tile(part_alone[1][-1][..., 0], (DEFECTS_A_PART, 1, 1))

@@ -23,6 +23,7 @@ from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image.aspect import AspectChoice, in_aspect
+from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import (
     FitScorer,
     FittedDetector,
@@ -116,13 +117,19 @@ def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInpu
     return in_aspect(detector_spec(config, SIZE_PX), split, config, options.aspect)
 
 
-def build(spec: InputSpec, labels: int, config: FitConfig, options: PadimOptions) -> keras.Model:
+def build(
+    spec: InputSpec,
+    labels: int,
+    config: FitConfig,
+    options: PadimOptions,
+    paint: Paint | None = None,
+) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, H, 1); the Gaussians are still empty.
 
-    It has a foreground where that is `on`.
+    It has a foreground where that is `on`; paint: over the background before the backbone.
     """
     del labels
-    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
+    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share, paint)
     with_part = options.foreground == "on"
     layer = _feature_layer(backbone.shapes, options.dimensions, with_part=with_part)
     cells, whole, *seen = layer(backbone.taps)
@@ -146,7 +153,7 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
     fits = [lambda rounding: _fit_places(block, rounding), fit_whole_by_rounding]
     chosen = choose_foreground(training, options.foreground, TAPS, _probe(training, fits))
     options = options.model_copy(update={"foreground": "on" if chosen.ground else "off"})
-    network = _with_projection(training, options)
+    network = _with_projection(training, options, chosen.paint)
     if chosen.ground:
         set_ground(network, chosen.ground)
     shares, share = options.shares(), options.synthetic_share
@@ -192,7 +199,9 @@ def _probe(training: Training[PadimOptions], fits: Sequence[FitByRounding]) -> P
     """The same detector without the synthetic defect head and with a foreground."""
     plain = training.options.model_copy(update={"synthetic_share": 0.0, "foreground": "on"})
     scorers = [fit(0.0) for fit in fits]
-    return Probe(lambda: _with_projection(training, plain), scorers, _joined(plain.shares()))
+    return Probe(
+        lambda paint: _with_projection(training, plain, paint), scorers, _joined(plain.shares())
+    )
 
 
 def _feature_layer(
@@ -251,8 +260,10 @@ def _halves(count: int) -> dict[str, tuple[int, int]]:
     return {"first": (half, 0), "last": (count - half, half)}
 
 
-def _with_projection(training: Training[PadimOptions], options: PadimOptions) -> keras.Model:
-    network = build(training.spec, 1, training.config, options)
+def _with_projection(
+    training: Training[PadimOptions], options: PadimOptions, paint: Paint | None
+) -> keras.Model:
+    network = build(training.spec, 1, training.config, options, paint)
     _set_projection(network, training.config.seed)
     return network
 

@@ -27,6 +27,7 @@ from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image import whole_picture
 from trainer.models.image.aspect import AspectChoice, in_aspect
+from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import (
     FittedDetector,
     Scorer,
@@ -128,16 +129,20 @@ def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> Image
 
 
 def build(
-    spec: InputSpec, labels: int, config: FitConfig, options: PatchcoreOptions
+    spec: InputSpec,
+    labels: int,
+    config: FitConfig,
+    options: PatchcoreOptions,
+    paint: Paint | None = None,
 ) -> keras.Model:
     """The whole graph: score (N, 1) and heat map (N, G, H, 1); the memories are still empty.
 
-    It has a foreground where that is `on`.
+    It has a foreground where that is `on`; paint: over the background before the backbone.
     """
     from keras import layers
 
     del labels
-    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share)
+    backbone = defect_head.backbone_with_head(spec, config, TAPS, options.synthetic_share, paint)
     layer = _feature_layer(backbone.shapes, with_part=options.foreground == "on")
     outputs, count = layer(backbone.taps), len(SCORERS)
     features, whole, seen = outputs[:count], outputs[count], outputs[count + 1 :]
@@ -165,7 +170,7 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     fits.append(whole_picture.fit_whole_by_rounding)
     chosen = choose_foreground(training, options.foreground, TAPS, _probe(training))
     options = options.model_copy(update={"foreground": "on" if chosen.ground else "off"})
-    network = build(training.spec, 1, training.config, options)
+    network = build(training.spec, 1, training.config, options, chosen.paint)
     if chosen.ground:
         set_ground(network, chosen.ground)
     shares, with_head = options.shares(), options.synthetic_share > 0
@@ -268,7 +273,9 @@ def _probe(training: Training[PatchcoreOptions]) -> Probe:
     ]
     fits.append(whole_picture.fit_whole_by_rounding(0.0))
     return Probe(
-        lambda: build(training.spec, 1, training.config, plain), fits, joined(plain.shares())
+        lambda paint: build(training.spec, 1, training.config, plain, paint),
+        fits,
+        joined(plain.shares()),
     )
 
 

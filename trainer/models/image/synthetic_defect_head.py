@@ -22,6 +22,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
+from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import BATCH, Floats, Scale, TappedBackbone, tapped_backbone
 from trainer.models.image.synthetic_defects import add_defects
@@ -95,10 +96,10 @@ class Rows:
 
 
 def backbone_with_head(
-    spec: InputSpec, config: FitConfig, own: Sequence[str], share: float
+    spec: InputSpec, config: FitConfig, own: Sequence[str], share: float, paint: Paint | None = None
 ) -> TappedBackbone:
     """The backbone of a detector: tapped at `own`, or at TAPS where the head has a share."""
-    return tapped_backbone(spec.shape, pretrained_of(config), TAPS if share else own)
+    return tapped_backbone(spec.shape, pretrained_of(config), TAPS if share else own, paint)
 
 
 def head_heat(backbone: TappedBackbone, rows: int) -> keras.KerasTensor:

@@ -27,7 +27,7 @@ def distance(seen: Floats) -> Scorer:
     return lambda cells: np.linalg.norm(cells - mean, axis=3)
 
 
-PROBE = choice.Probe(lambda: None, [distance], lambda heats: heats[0])  # type: ignore[arg-type,return-value]
+PROBE = choice.Probe(lambda paint: None, [distance], lambda heats: heats[0])  # type: ignore[arg-type,return-value]
 
 
 def features(count: int, seed: int, background: float, flaw: float = 0.0) -> Floats:
