@@ -19,6 +19,7 @@ from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
 from trainer.workflow.experiment import run_experiment
 from trainer.workflow.usual_light import settled_light
+from trainer.workflow.usual_look import with_usual_look
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -68,7 +69,7 @@ def search(
     )
     folder.mkdir(parents=True, exist_ok=True)
     progress = progress or SilentProgress()
-    settled = settled_light(split, config, progress)
+    settled = settled_light(split, with_usual_look(split, config, progress), progress)
     with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
         tuner = _search_class(split, settled, progress)(
             oracle=oracle, directory=str(folder), project_name="trials", overwrite=False

@@ -20,6 +20,7 @@ from trainer.models.image import transfer
 from trainer.training.api import Look
 from trainer.workflow.experiment import run_experiment
 from trainer.workflow.preparation import resolve
+from trainer.workflow.tune import search
 from trainer.workflow.usual_look import best_look, with_usual_look
 
 TRANSFER = FitConfig(model="transfer")
@@ -136,6 +137,30 @@ def test_other_models_and_machines_of_a_cluster_compare_nothing(
     monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
     config = with_usual_look(split, TRANSFER, SilentProgress())
     assert (config.image.size_px, config.options["tta_views"]) == (224, 4)
+
+
+def test_a_search_of_settings_compares_looks_once(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TRANSFER.with_image(size_px=96, standardise=False)
+    compared: list[str] = []
+    tried: list[FitConfig] = []
+
+    def worth(split: Split, look: Look, *_: object) -> float:
+        compared.append(look.name)
+        return float(len(compared))
+
+    def score(split: Split, config: FitConfig) -> float:
+        tried.append(with_usual_look(split, config, SilentProgress()))
+        return 0.5
+
+    monkeypatch.setattr("trainer.workflow.usual_look._worth", worth)
+    monkeypatch.setattr("trainer.workflow.tune._validation_score", score)
+    best, found = search(split, config, 3, tmp_path / "trials")
+    assert len(found) == 3
+    assert compared == ["96 px, 4 views", "96 px, 1 view"]
+    assert [one.options["tta_views"] for one in tried] == [1] * 3
+    assert best.options == config.options, "the fit with the best settings says what it chose"
 
 
 @pytest.mark.slow
