@@ -28,7 +28,8 @@ def lively(name: str, path: Path) -> keras.Model:
     """Keras's own network with kernels that keep the signal's size; its weights go to `path`."""
     row = BACKBONES[name]
     build = getattr(keras.applications, row.builder)
-    network = build(include_top=False, weights=None, input_shape=(SIDE_PX, SIDE_PX, 3))
+    width = {} if row.width == 1 else {"alpha": row.width}
+    network = build(include_top=False, weights=None, input_shape=(SIDE_PX, SIDE_PX, 3), **width)
     rng = np.random.default_rng(0)
     for weight in network.weights:
         if weight.path.endswith("kernel"):
@@ -48,13 +49,13 @@ BUILT = [
 
 @pytest.mark.parametrize("name", BUILT)
 def test_a_weights_file_of_keras_gives_what_keras_gives(name: str, tmp_path: Path) -> None:
-    theirs = lively(name, tmp_path / "own.weights.h5")
+    row, theirs = BACKBONES[name], lively(name, tmp_path / "own.weights.h5")
     mine = load_backbone(Pretrained(name, str(tmp_path / "own.weights.h5")), SIDE_PX)
     pixels = np.random.default_rng(1).integers(0, 256, (1, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     scaled = pixels / 127.5 - 1
-    wanted = theirs(scaled if name == "mobilenet_v2" else pixels).numpy()
+    wanted = theirs(scaled if row.builder == "MobileNetV2" else pixels).numpy()
     np.testing.assert_allclose(mine(scaled).numpy(), wanted, atol=1e-4 * np.abs(wanted).max())
-    row, names = BACKBONES[name], [layer.name for layer in mine.layers]
+    names = [layer.name for layer in mine.layers]
     sides = [tap.shape[1] for tap in features(mine, row.taps).outputs]
     assert sides == [SIDE_PX // 8, SIDE_PX // 16]
     places = [names.index(pool) for pool in row.pools]

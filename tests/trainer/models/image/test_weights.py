@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,8 @@ def test_without_a_network_the_fetch_fails_with_a_reason(
 ) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    # urlopen keeps the proxies of its first call: no later test of this process may use these.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     monkeypatch.setenv("KERAS_HOME", str(folder))
     with pytest.raises(DeviceError, match="cannot be downloaded"):
         fetch("mobilenet_v3_small")
