@@ -1,9 +1,9 @@
 """Whether a detector moves each part to where one of them lies, where `[image] align` is left out.
 
-Compared only where good training parts lie anyhow: detectors are fitted on some of them, as they
-lie and moved back, and look for small synthetic flaws on good validation parts. The limit is one of
-held-out good parts, so lower scores of these count as well as higher ones of flaws. Moving back
-takes milliseconds of every frame: it must find clearly more.
+Compared only where good training parts lie anyhow: stand-ins of detectors learn some of them, as
+they lie and moved back, and look for small synthetic flaws on good validation parts. The limit is
+one of held-out good parts, so lower scores of these count as well as higher ones of flaws. Moving
+back takes milliseconds of every frame: it must find clearly more.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edge_agent.contracts.core.strict import validate
+from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.stopwatch import Stopwatch
-from trainer.data.class_sample import evenly
 from trainer.data.image.lying import OFF_DEG, Lying, lying
+from trainer.data.image.region_of_interest import framed
+from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
-from trainer.models.image.auto_anomaly import Ranking, candidates_of, rank
-from trainer.models.image.small_flaws import small_flaws
+from trainer.models.image.alignment_trial import find_flaws, shown_by
+from trainer.models.image.aspect import STEP
+from trainer.models.image.auto_anomaly import Ranking, candidates_of
+from trainer.models.image.trial_features import TRIAL_PX, reader
 from trainer.training.distributed import in_cluster
-from trainer.workflow.preparation import prepare_training, resolve
+from trainer.workflow.preparation import resolve
 
 ANY_TURN_DEG = 180.0
-
-MOST_LEARNT, MOST_JUDGED = 100, 60
-"""Good training and validation parts, evenly spaced, by which both are compared."""
 
 DETECTORS = ("auto-anomaly", "padim", "patchcore")
 
@@ -49,8 +51,7 @@ def with_alignment(
     progress.say(found.sentence())
     watch = Stopwatch()
     aligned = aligning(config, found)
-    few = replace(split, train=evenly(good, MOST_LEARNT), val=evenly(split.val, MOST_JUDGED))
-    plain, moved = (_rankings(few, one, progress) for one in (config, aligned))
+    plain, moved = _rankings(replace(split, train=good), (config, aligned), progress)
     taken = finds_clearly_more(moved, plain)
     notes = (
         found.sentence(),
@@ -80,12 +81,35 @@ def finds_clearly_more(moved: Sequence[Ranking], plain: Sequence[Ranking]) -> bo
     return best.recall > usual.recall + math.hypot(best.error(), usual.error())
 
 
-def _rankings(split: Split, config: FitConfig, progress: Progress) -> list[Ranking]:
-    """How many small flaws each detector that the model may become finds."""
-    architecture, filled = resolve(split, config)
-    training = prepare_training(split, filled, architecture, progress)
-    candidates = candidates_of(architecture.name, training.spec, filled)
-    return [rank(one, training, small_flaws) for one in candidates]
+def _rankings(
+    split: Split, configs: Sequence[FitConfig], progress: Progress
+) -> list[list[Ranking]]:
+    """How many small flaws each detector that the model may become finds, by each configuration;
+    split: of good parts alone.
+    """
+    architecture, filled = resolve(split, configs[0])
+    options = validate(architecture.options, filled.options, "options")
+    own = architecture.spec_of(split, filled, options)
+    candidates = candidates_of(architecture.name, own, filled)
+    names = [one.name for one in candidates]
+    small = _smaller(own)
+    read = reader(small.shape, filled, progress, "trial of alignment")
+    specs = [framed(small, split, config) for config in configs]
+    pictures = [spec for spec in specs if isinstance(spec, ImageInput)]
+    several = []
+    for shown in shown_by(split, pictures, filled.seed):
+        found = find_flaws(shown, names, read, filled.seed)
+        pairs = zip(candidates, found, strict=True)
+        several.append([Ranking(one, of.auroc, of.recall, of.defects) for one, of in pairs])
+    return several
+
+
+def _smaller(own: InputSpec) -> InputSpec:
+    """The same aspect in about TRIAL_PX squared pixels, where it has more."""
+    sides = own.shape[:2]
+    factor = min(1.0, TRIAL_PX / math.sqrt(math.prod(sides)))
+    high, wide = (max(STEP, round(side * factor / STEP) * STEP) for side in sides)
+    return own.model_copy(update={"height_px": high, "width_px": wide})
 
 
 def _told(rankings: Sequence[Ranking]) -> str:

@@ -16,13 +16,11 @@ from trainer.console.stopwatch import Stopwatch
 from trainer.data.image.region_of_interest import framed
 from trainer.data.split import Split
 from trainer.models.image.light_trial import LightTrial, try_light
+from trainer.models.image.trial_features import TRIAL_PX
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
 from trainer.workflow.preparation import resolve
-
-TRIAL_PX = 224
-"""Longest side of the pictures of a trial: levels are the same at any size."""
 
 CLEAR = 2.0
 
@@ -90,7 +88,9 @@ def sentence(trial: LightTrial, *, chosen: bool, usual: bool) -> str:
 def _trial_spec(
     split: Split, config: FitConfig, architecture: Architecture[Any]
 ) -> ImageInput | None:
-    """The model's own input, not standardised, as a square of at most TRIAL_PX."""
+    """The model's own input, not standardised, as a square of at most TRIAL_PX: levels are the same
+    at any size.
+    """
     options = validate(architecture.options, config.options, "options")
     own = architecture.spec_of(split, config, options)
     if not isinstance(own, ImageInput):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
@@ -76,10 +77,15 @@ def flaws_found(
     rounds = max(DEFECTS_A_PART, math.ceil(LEAST_DEFECTS / len(good)))
     defective = np.concatenate([spoil(good, rng) for _ in range(rounds)])
     judged = np.concatenate([good, defective])
-    scores = rows_of(network, judged, training, f"synthetic defects, {name}")[0]
-    bad = np.arange(len(judged)) >= len(good)
-    flat = scores.reshape(-1).astype(np.float64)
-    return Found(auroc(bad, flat), recall_at(bad, flat, 0.01), len(defective))
+    scores = rows_of(network, judged, training, f"synthetic defects, {name}")[0].reshape(-1)
+    return found_among(scores[: len(good)], scores[len(good) :])
+
+
+def found_among(good: NDArray[np.floating], bad: NDArray[np.floating]) -> Found:
+    """By the scores of good parts and of those with a defect."""
+    scores = np.concatenate([good, bad]).astype(np.float64)
+    is_bad = np.arange(len(scores)) >= len(good)
+    return Found(auroc(is_bad, scores), recall_at(is_bad, scores, 0.01), len(bad))
 
 
 def merits_of(learn: Learn, several: Sequence[Training[Any]], name: str) -> list[float]:

@@ -24,26 +24,17 @@ from trainer.data.image.clipping import MOST_CLIPPED
 from trainer.data.prepare import read_picture
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import FitScorer, Scorer
-from trainer.models.image.feature_maps import (
-    BATCH,
-    Filled,
-    Floats,
-    listed,
-    on_one_grid,
-    scale_of,
-    tapped_backbone,
-)
+from trainer.models.image.feature_maps import Floats, scale_of
 from trainer.models.image.heat_mean import to_logarithm
 from trainer.models.image.linear_head import Choice, choose, left_out, regress
 from trainer.models.image.patchcore import WHOLE_PART, fit_memory
 from trainer.models.image.redrawing import fit_redrawing, pixel_cells
 from trainer.models.image.score_fusion import STEADY
 from trainer.models.image.synthetic_defects import add_defects
-from trainer.models.image.weights import pretrained_of
-from trainer.models.image.whole_picture import TAPS, fit_whole, whole_features
+from trainer.models.image.trial_features import Read, reader
+from trainer.models.image.whole_picture import fit_whole
 from trainer.statistics.metrics import recall_at
 from trainer.training.api import LightBy
-from trainer.training.predict import forward
 
 LIGHTS = (1.0, 1.1, 0.9)
 """Light of a frame, the one it was taken in first: lamps age and exposures differ by so much."""
@@ -64,6 +55,8 @@ FALSE_REJECT = 0.05
 
 ROUNDS = 200
 """Times that the parts are drawn anew for the error of a difference."""
+
+STEP = "trial of light"
 
 Merit = Callable[[NDArray[np.intp]], float]
 """Places of parts, some of them twice -> what the preparation is worth on them."""
@@ -105,9 +98,10 @@ def try_light(
     part = np.repeat(np.arange(len(chosen)), [len(one[0]) for one in frames])
     groups = np.array(split.dataset.groups())[chosen]
     if split.dataset.config.good_only:
-        score = _redrawn if by == "pixels" else _remembered(_reader(spec, config, progress), config)
+        read = None if by == "pixels" else reader(spec.shape, config, progress, STEP)
+        score = _remembered(read, config) if read else _redrawn
         return _of_detector(tiles, part, groups, score, config.seed)
-    targets, read = split.dataset.targets()[chosen], _reader(spec, config, progress)
+    targets, read = split.dataset.targets()[chosen], reader(spec.shape, config, progress, STEP)
     return _of_classifier(tiles, targets, groups, read, config, progress)
 
 
@@ -115,11 +109,6 @@ def lit(frame: Image, light: float) -> Image:
     """The frame in `light` times its light; what the camera's range does not hold is clipped."""
     return np.asarray(np.clip(np.rint(frame * np.float32(light)), 0, 255), np.uint8)
 
-
-Read = Callable[[Tensor], tuple[Floats, Floats]]
-"""Rows of pictures (R, N, H, W, C) -> cells (R, N, G, G, F) and features of whole pictures
-(R, N, 1, 1, W).
-"""
 
 Score = Callable[[Tensor, NDArray[np.intp], NDArray[np.intp]], Floats]
 """Good parts' pictures (lights + 1, N, H, W, C), the last row with a defect, the part of each and
@@ -312,22 +301,3 @@ def _standardised(tiles: Tensor) -> Tensor:
 def _pooled(cells: Floats) -> Floats:
     """(lights, N, G, G, F) -> (lights, N, 2 F): the mean and the largest of all cells."""
     return np.concatenate([cells.mean(axis=(2, 3)), cells.max(axis=(2, 3))], axis=2)
-
-
-def _reader(spec: ImageInput, config: FitConfig, progress: Progress) -> Read:
-    backbone = tapped_backbone(spec.shape, pretrained_of(config), TAPS)
-    cells = on_one_grid([backbone.taps[0], backbone.taps[-1]])
-    network = backbone.model([cells, whole_features(backbone.taps)])
-
-    def read(tiles: Tensor) -> tuple[Floats, Floats]:
-        flat = tiles.reshape(-1, *tiles.shape[2:])
-        rows = Filled(len(flat))
-        with progress.steps("trial of light", len(flat)) as bar:
-            for outputs in forward(network, flat, BATCH):
-                rows.add(listed(outputs))
-                for _ in range(len(outputs[0])):
-                    bar.advance()
-        first, second = (one.reshape(*tiles.shape[:2], *one.shape[1:]) for one in rows.columns)
-        return first, second
-
-    return read

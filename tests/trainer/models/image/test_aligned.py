@@ -86,6 +86,24 @@ def test_parts_that_lie_alike_are_not_compared(tmp_path: Path) -> None:
     assert with_alignment(split, config(), SilentProgress()) == (config(), ())
 
 
+def test_what_was_compared_is_told_and_configured(tmp_path: Path) -> None:
+    split = flanges(tmp_path)
+    chosen, notes = with_alignment(split, config(), SilentProgress())
+    assert "lie at another angle or place" in notes[0]
+    assert "as they lie: padim" in notes[1]
+    assert "moved back: padim" in notes[1]
+    assert chosen.image.align is notes[2].startswith("each part is moved back")
+    assert with_alignment(split, chosen, SilentProgress()) == (chosen, ())
+
+
+def test_the_model_asked_for_is_compared_in_the_aspect_that_it_would_have(tmp_path: Path) -> None:
+    options = {"dimensions": 8, "prototypes": 64, "synthetic_share": 0, "aspect": "kept"}
+    asked = config("patchcore").model_copy(update={"options": options})
+    _, notes = with_alignment(flanges(tmp_path), asked, SilentProgress())
+    assert "as they lie: patchcore" in notes[1]
+    assert "padim" not in notes[1]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_fit_says_what_it_compared_and_what_it_took(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""How many small flaws a detector finds on parts as they lie or moved back, without being fitted.
+
+A detector is stood for by its own scorer of cells, on float features of smaller pictures: `padim`
+by Gaussians, `patchcore` by a memory. It learns some good parts and judges others, as they are and
+with small synthetic flaws. These are drawn on the frame as it came, so that they are the same
+whether the part is moved afterwards or not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge_agent.contracts.core.types import Image, Tensor
+from edge_agent.contracts.image.input import ImageInput, Region, prepare_tiles
+from trainer.data.class_sample import evenly
+from trainer.data.prepare import read_picture
+from trainer.data.split import Split
+from trainer.models.image.cross_fitting import Scorer
+from trainer.models.image.feature_maps import Floats, random_projection
+from trainer.models.image.flaws_found import Found, found_among
+from trainer.models.image.padim import PadimOptions, fit_gaussians
+from trainer.models.image.patchcore import fit_memory
+from trainer.models.image.small_flaws import FLAW_PX, small_flaws
+from trainer.models.image.trial_features import Read
+
+MOST_LEARNT, MOST_JUDGED, LEAST_PARTS = 40, 30, 20
+"""Pictures of good training and validation parts, evenly spaced; of parts in several tiles fewer
+parts, yet LEAST_PARTS.
+"""
+
+FLAWS_A_PART, LEAST_FLAWS = 2, 60
+"""Flaws on each validation part, one a picture, and the least in all."""
+
+SIZE = 64, 1024
+"""Features of a cell, and cells that the memory keeps."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Good parts that are learnt, others, and these with flaws: uint8 (parts, tiles, H, W, C)."""
+
+    learnt: Tensor
+    judged: Tensor
+    flawed: Tensor
+
+
+def shown_by(split: Split, specs: Sequence[ImageInput], seed: int) -> list[Shown]:
+    """The same parts and flaws as each of the specifications shows them, which differ in their
+    alignment alone; split: of good parts alone.
+    """
+    tiles, region = specs[0].tiles.count, specs[0].region
+    most = [max(LEAST_PARTS, count // tiles) for count in (MOST_LEARNT, MOST_JUDGED)]
+    good = [_frame(split, int(one), region) for one in evenly(split.val, most[1])]
+    learnt = (_frame(split, int(one), region) for one in evenly(split.train, most[0]))
+    rows = [_prepared(frames, specs) for frames in (learnt, good, _flawed(good, region, seed))]
+    return [Shown(*one) for one in zip(*rows, strict=True)]
+
+
+def find_flaws(shown: Shown, names: Sequence[str], read: Read, seed: int) -> list[Found]:
+    """What the detectors of these names find; the worst tile of a part decides."""
+    learnt, good, bad = (read(one)[0] for one in (shown.learnt, shown.judged, shown.flawed))
+    found = []
+    for name in names:
+        score = STAND_INS[name](_listed(learnt), seed)
+        calm, odd = (
+            score(_listed(cells)).reshape(len(cells), -1).max(axis=1) for cells in (good, bad)
+        )
+        found.append(found_among(calm, odd))
+    return found
+
+
+def _prepared(frames: Iterable[Image], specs: Sequence[ImageInput]) -> list[Tensor]:
+    """(parts, tiles, H, W, C) by each specification."""
+    seen = [[prepare_tiles(frame, spec) for spec in specs] for frame in frames]
+    return [np.stack(one) for one in zip(*seen, strict=True)]
+
+
+def _frame(split: Split, index: int, region: Region) -> Image:
+    """A picture whose region has no more pixels than flaws are drawn at."""
+    image = read_picture(split.dataset, index)
+    high, wide = image.shape[:2]
+    factor = FLAW_PX / math.sqrt(high * wide * region.height * region.width)
+    if factor >= 1:
+        return image
+    size = max(1, round(wide * factor)), max(1, round(high * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _flawed(good: Sequence[Image], region: Region, seed: int) -> Iterator[Image]:
+    """A small flaw in the region of each frame, again and again."""
+    rng = np.random.default_rng(seed)
+    for _ in range(max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / len(good)))):
+        for frame in good:
+            flawed = frame.copy()
+            seen = flawed[_inside(frame, region)]
+            seen[:] = small_flaws(seen[None], rng)[0]
+            yield flawed
+
+
+def _inside(frame: Image, region: Region) -> tuple[slice, slice]:
+    """Its rows and columns."""
+    high, wide = frame.shape[:2]
+    top, left = round(high * region.top), round(wide * region.left)
+    down, across = math.ceil(high * region.height), math.ceil(wide * region.width)
+    return slice(top, top + down), slice(left, left + across)
+
+
+def _listed(cells: Floats) -> Floats:
+    """(parts, tiles, G, H, F) -> (parts * tiles, G, H, F)."""
+    return cells.reshape(-1, *cells.shape[2:])
+
+
+def _remembered(cells: Floats, seed: int) -> Scorer:
+    return fit_memory(cells, *SIZE, seed).heat
+
+
+def _at_each_position(cells: Floats, seed: int) -> Scorer:
+    """In cells of 32 px, mixed down as `padim` does."""
+    mixed = random_projection(cells.shape[3], PadimOptions().dimensions, seed)
+    gaussians = fit_gaussians(_halved(cells @ mixed), 1)
+    return lambda seen: gaussians.heat(_halved(seen @ mixed))
+
+
+def _halved(cells: Floats) -> Floats:
+    """(N, G, H, d) -> (N, G // 2, H // 2, d), the means of two by two."""
+    count, high, wide, width = cells.shape
+    even = cells[:, : high // 2 * 2, : wide // 2 * 2]
+    split = even.reshape(count, high // 2, 2, wide // 2, 2, width)
+    return np.asarray(split.mean(axis=(2, 4)), np.float32)
+
+
+STAND_INS: Mapping[str, Callable[[Floats, int], Scorer]] = {
+    "padim": _at_each_position,
+    "patchcore": _remembered,
+}
+"""Cells of good parts (N, G, H, F) and a seed -> the scorer of the detector of that name."""
