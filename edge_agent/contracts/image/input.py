@@ -154,12 +154,12 @@ def _posed(image: Image, spec: ImageInput) -> tuple[Tensor, Pose]:
 
 
 def _tiles(image: Image, lying: Image, spec: ImageInput) -> Tensor:
-    whole = _region(lying, spec.region)
+    whole = within_region(lying, spec.region)
     if spec.tiles.count == 1:
         sized = _sized(whole, spec)
         # A camera may fill its own array anew; a picture that was resized is a copy already.
         return (sized.copy() if np.may_share_memory(sized, image) else sized)[None]
-    return np.stack([_sized(_region(whole, tile), spec) for tile in spec.tiles.regions()])
+    return np.stack([_sized(within_region(whole, tile), spec) for tile in spec.tiles.regions()])
 
 
 def stitch(heats: NDArray[np.float32], tiles: Tiling) -> NDArray[np.float32]:
@@ -195,6 +195,15 @@ def _sized(image: Image, spec: ImageInput) -> Tensor:
     return standardised(picture, spec.most_clipped) if spec.standardise else picture
 
 
+def within_region(image: Image, region: Region) -> Image:
+    """The pixels of the region, one at least: a view of the image."""
+    height, width = image.shape[:2]
+    left, top = round(region.left * width), round(region.top * height)
+    right = min(width, max(left + 1, round((region.left + region.width) * width)))
+    bottom = min(height, max(top + 1, round((region.top + region.height) * height)))
+    return image[min(top, height - 1) : bottom, min(left, width - 1) : right]
+
+
 def _refuse_wrong_array(image: NDArray[np.generic]) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(
@@ -202,14 +211,6 @@ def _refuse_wrong_array(image: NDArray[np.generic]) -> None:
             where="frame",
             cure="convert it in the camera driver",
         )
-
-
-def _region(image: Image, region: Region) -> Image:
-    height, width = image.shape[:2]
-    left, top = round(region.left * width), round(region.top * height)
-    right = min(width, max(left + 1, round((region.left + region.width) * width)))
-    bottom = min(height, max(top + 1, round((region.top + region.height) * height)))
-    return image[min(top, height - 1) : bottom, min(left, width - 1) : right]
 
 
 def _fit(image: Image, spec: ImageInput) -> Image:

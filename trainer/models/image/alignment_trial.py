@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Image, Tensor
-from edge_agent.contracts.image.input import ImageInput, Region, prepare_tiles
+from edge_agent.contracts.image.input import ImageInput, Region, prepare_tiles, within_region
 from trainer.data.class_sample import evenly
 from trainer.data.prepare import read_picture
 from trainer.data.split import Split
@@ -97,17 +97,9 @@ def _flawed(good: Sequence[Image], region: Region, seed: int) -> Iterator[Image]
     for _ in range(max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / len(good)))):
         for frame in good:
             flawed = frame.copy()
-            seen = flawed[_inside(frame, region)]
+            seen = within_region(flawed, region)
             seen[:] = small_flaws(seen[None], rng)[0]
             yield flawed
-
-
-def _inside(frame: Image, region: Region) -> tuple[slice, slice]:
-    """Its rows and columns."""
-    high, wide = frame.shape[:2]
-    top, left = round(high * region.top), round(wide * region.left)
-    down, across = math.ceil(high * region.height), math.ceil(wide * region.width)
-    return slice(top, top + down), slice(left, left + across)
 
 
 def _listed(cells: Floats) -> Floats:

@@ -23,7 +23,7 @@ TRIAL_PX = 224
 """Side of the square with as many pixels as a picture of a trial: half as many as a detector's."""
 
 Read = Callable[[Tensor], tuple[Floats, Floats]]
-"""Rows of pictures (R, N, H, W, C) -> cells (R, N, G, G, F) and features of whole pictures
+"""Rows of pictures (R, N, H, W, C) -> cells (R, N, G, H, F) and features of whole pictures
 (R, N, 1, 1, W).
 """
 
