@@ -10,6 +10,7 @@ from pydantic import Field
 
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
+from trainer.data import class_sample
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
@@ -90,8 +91,7 @@ def fitting_sides(
 
 def evenly(several: Sequence[Item]) -> Sequence[Item]:
     """At most MOST_LOOKED_AT of them, evenly spaced."""
-    places = np.linspace(0, len(several) - 1, min(len(several), MOST_LOOKED_AT))
-    return [several[int(one)] for one in places.round()]
+    return [several[one] for one in class_sample.evenly(np.arange(len(several)), MOST_LOOKED_AT)]
 
 
 def _tile_sides(split: Split, config: FitConfig) -> tuple[float, float]:

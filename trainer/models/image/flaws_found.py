@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.types import Tensor
+from trainer.data.class_sample import evenly
 from trainer.data.prepare import Prepared
 from trainer.models.image.cross_fitting import FittedDetector
 from trainer.models.image.feature_maps import rows_of
@@ -102,6 +103,5 @@ def merits_of(learn: Learn, several: Sequence[Training[Any]], name: str) -> list
 
 
 def _evenly(prepared: Prepared, most: int) -> Prepared:
-    count = len(prepared.inputs)
-    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    chosen = evenly(np.arange(len(prepared.inputs)), most)
     return Prepared(prepared.inputs[chosen], prepared.sample[chosen])

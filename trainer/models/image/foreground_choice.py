@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
+from trainer.data.class_sample import evenly
 from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.background_paint import Paint, paint_of
 from trainer.models.image.cross_fitting import FitScorer, held_out
@@ -98,11 +99,9 @@ def choose_foreground(
         f"all places are: {taken}"
     )
     training.progress.say(note)
-    return (
-        ChosenForeground(ground, paint, (note,))
-        if better
-        else ChosenForeground(None, notes=(note,))
-    )
+    if not better:
+        return ChosenForeground(None, notes=(note,))
+    return ChosenForeground(ground, paint, (note,))
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def _low_features(training: Training, taps: Sequence[str]) -> Floats:
     backbone = tapped_backbone(training.spec.shape, pretrained_of(training.config), taps)
     side = on_one_grid(backbone.taps).shape[1]
     network = backbone.model([low_cells(backbone.taps[0], side)])
-    inputs = training.train.inputs[_evenly(np.arange(len(training.train.inputs)), MOST_LEARNT)]
+    inputs = training.train.inputs[evenly(np.arange(len(training.train.inputs)), MOST_LEARNT)]
     return rows_of(network, inputs, training, "the background")[0]
 
 
@@ -136,8 +135,8 @@ def _found_both_ways(
 ) -> Found | None:
     folds = held_out(training)
     left_out = np.any(folds[::3], axis=0)
-    judged = _evenly(np.flatnonzero(left_out), MOST_JUDGED)
-    fitted_on = _evenly(np.flatnonzero(~left_out), MOST_FITTED)
+    judged = evenly(np.flatnonzero(left_out), MOST_JUDGED)
+    fitted_on = evenly(np.flatnonzero(~left_out), MOST_FITTED)
     if len(judged) < FEWEST_JUDGED or len(fitted_on) < FEWEST_JUDGED:
         return None
     inputs = training.train.inputs
@@ -148,7 +147,7 @@ def _found_both_ways(
     pictures = [inputs[fitted_on], good, images]
     network = probe.build(None)
     everywhere = [_read(network, training, one) for one in pictures]
-    network = probe.build(paint)
+    network = probe.build(paint) if paint else network
     set_ground(network, ground)
     part_alone = [_read(network, training, one) for one in pictures]
     shown = np.tile(part_alone[1][-1][..., 0], (DEFECTS_A_PART, 1, 1))
@@ -194,8 +193,3 @@ def on_part(masks: NDArray[np.bool_], seen: Floats) -> NDArray[np.bool_]:
     wider = masks.shape[1] // seen.shape[1]
     part = seen.repeat(wider, axis=1).repeat(wider, axis=2) > ON_PART
     return np.asarray((masks & part).sum(axis=(1, 2)) >= ON_PART * masks.sum(axis=(1, 2)))
-
-
-def _evenly(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    chosen = np.linspace(0, len(indices) - 1, min(len(indices), most)).round().astype(int)
-    return np.asarray(indices[chosen])
