@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.thresholds.good_only import GoodOnlyCut, Scores, good_only_cut
+
+Cut = Callable[[Scores, list[str]], GoodOnlyCut]
+"""Scores of good parts and the group of each -> the threshold by them."""
 
 MOST_EXTREME = 5
 """So many are taken out together where the rule itself leaves none out, or only fewer."""
@@ -45,48 +48,44 @@ def good_parts(
     cross_fitted: bool = False,
 ) -> tuple[GoodParts, str]:
     """The parts behind `good_only_cut` of their scores, and its rule. groups: of each score."""
-    cut = good_only_cut(scores, share, groups, cross_fitted)
-    extreme = cut.extreme or _first_group(scores, groups)
-    names = np.array(groups)
 
-    def again(rest: NDArray[np.intp]) -> float:
-        return good_only_cut(scores[rest], share, names[rest].tolist(), cross_fitted).threshold
+    def cut(some: Scores, names: list[str]) -> GoodOnlyCut:
+        return good_only_cut(some, share, names, cross_fitted)
 
-    without = _without(len(scores), extreme, again)
-    parts = GoodParts(
-        samples, scores, cut.threshold, len(cut.extreme), cut.with_all, extreme, without
-    )
-    return parts, cut.rule
+    return _behind(samples, scores, groups, cut, _first_group(scores, groups))
 
 
 def good_readings(
     samples: NDArray[np.intp],
     scores: Scores,
     groups: list[str],
-    cut: Callable[[Scores, list[str]], GoodOnlyCut],
+    cut: Cut,
     starts_s: NDArray[np.float64] | None = None,
 ) -> tuple[GoodParts, str]:
     """The windows or rows behind a threshold that `cut` gives of their scores and groups, and its
     rule. starts_s: of windows, within their samples.
     """
+    highest = tuple(np.argsort(-scores, kind="stable")[:MOST_EXTREME].tolist())
+    parts, rule = _behind(samples, scores, groups, cut, highest)
+    return replace(parts, starts_s=starts_s), rule
+
+
+def _behind(
+    samples: NDArray[np.intp],
+    scores: Scores,
+    groups: list[str],
+    cut: Cut,
+    highest: tuple[int, ...],
+) -> tuple[GoodParts, str]:
+    """highest: the places that are shown where the rule leaves none out."""
     found, names = cut(scores, groups), np.array(groups)
-    order = np.argsort(-scores, kind="stable")
-    extreme = found.extreme or tuple(order[:MOST_EXTREME].tolist())
-
-    def again(rest: NDArray[np.intp]) -> float:
-        return cut(scores[rest], names[rest].tolist()).threshold
-
-    without = _without(len(scores), extreme, again)
-    parts = GoodParts(
-        samples,
-        scores,
-        found.threshold,
-        len(found.extreme),
-        found.with_all,
-        extreme,
-        without,
-        starts_s,
-    )
+    extreme = found.extreme or highest
+    rest = np.setdiff1d(np.arange(len(scores)), extreme)
+    without = None
+    if len(rest) >= LEAST_REST:
+        without = cut(scores[rest], names[rest].tolist()).threshold
+    left_out = len(found.extreme)
+    parts = GoodParts(samples, scores, found.threshold, left_out, found.with_all, extreme, without)
     return parts, found.rule
 
 
@@ -94,10 +93,3 @@ def _first_group(scores: Scores, groups: list[str]) -> tuple[int, ...]:
     """The most extreme part and the others of its group, the highest first."""
     order = np.argsort(-scores, kind="stable").tolist()
     return tuple(one for one in order if groups[one] == groups[order[0]])
-
-
-def _without(
-    count: int, extreme: tuple[int, ...], again: Callable[[NDArray[np.intp]], float]
-) -> float | None:
-    rest = np.setdiff1d(np.arange(count), extreme)
-    return again(rest) if len(rest) >= LEAST_REST else None
