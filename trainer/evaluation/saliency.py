@@ -53,7 +53,7 @@ def heat_of(network: keras.Model, spec: ModelSpec, picture: Tensor) -> Heat:
     if len(network.outputs) > 1:
         return _spread(np.asarray(network.predict_on_batch(batch)[1], np.float32)[0], picture)
     if (cells := _defect_cells(network)) is not None:
-        odds = np.asarray(cells.predict_on_batch(batch), np.float32)[0]
+        odds = np.asarray(cells(batch, training=False), np.float32)[0]
         return _spread(1 / (1 + np.exp(-odds.max(axis=2))), picture)
     return _spread(np.maximum(_contributions(network, spec, batch), 0), picture)
 
