@@ -69,12 +69,15 @@ class BundleInspector:
         Raises InputError with the reason where it cannot be judged.
         """
         tensors, pose = self._prepared(raw)
-        gate, seen = self.spec.familiarity, Task(partial(image_statistics, tensors))
+        gate = self.spec.familiarity
+        seen = Task(partial(image_statistics, tensors)) if gate else None
         if aside is not None:
-            for task in (*beside, seen) if gate else beside:
+            for task in (*beside, seen) if seen else beside:
                 aside.begin(task)
         judgement = self._over_frame(self.judge(self.raw_outputs(tensors)), pose, raw)
-        return gate.applied_by(judgement, seen.result, self.spec.good) if gate else judgement
+        if gate and seen:
+            return gate.applied_by(judgement, seen.result, self.spec.good)
+        return judgement
 
     def inspect_table(self, table: Table) -> Iterator[tuple[int, Judgement | InputError]]:
         """Judge every row of a table: its position, and the judgement or why there is none."""
