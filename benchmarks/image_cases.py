@@ -200,13 +200,18 @@ def _mask(dataset: Dataset, index: int, align: Alignment | None) -> NDArray[np.b
 AT_ITS_OWN = {"detected": 0.98, "false_reject": 0.01}
 """What a detector is to reach at the threshold that it chose from good parts."""
 
-_PLAIN_TABLE = Case(
-    "twin_tables_plain",
+_STRIPS = Case(
+    "twin_strips",
     "",
     "patchcore",
     good_ones_as_given,
     {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
     detects=True,
+    make=write_strips,
+)
+_PLAIN_TABLE = replace(
+    _STRIPS,
+    name="twin_tables_plain",
     standardise=False,
     make=write_plain,
     options={"foreground": "on"},
@@ -355,25 +360,8 @@ CASES = (
     _PLAIN_TABLE,
     _OTHER_TABLE,
     _EVERYWHERE,
-    Case(
-        "twin_strips",
-        "",
-        "patchcore",
-        good_ones_as_given,
-        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
-        detects=True,
-        make=write_strips,
-    ),
-    Case(
-        "twin_strips_squeezed",
-        "",
-        "patchcore",
-        good_ones_as_given,
-        {"auroc": 0.98, "recall_at_1pct_false_reject": 0.85, **AT_ITS_OWN},
-        detects=True,
-        make=write_strips,
-        options={"aspect": "square"},
-    ),
+    _STRIPS,
+    replace(_STRIPS, name="twin_strips_squeezed", options={"aspect": "square"}),
     Case(
         "twin_lots",
         "",

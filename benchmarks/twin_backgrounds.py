@@ -10,8 +10,6 @@ cases `twin_tables_...` of `benchmarks.image` make it themselves.
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows import say
-from benchmarks.twin_small_flaws import SEED, TOML
+from benchmarks.made_set import SEED, write_by_command, write_labels
 from edge_agent.contracts.core.types import Image
 from edge_agent.simulator.dataset import png_bytes
 from edge_agent.simulator.parts import LOT, RADIUS, Part, centre_px, truth
@@ -43,12 +40,7 @@ Pixels = NDArray[np.float32]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the set."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.twin_backgrounds")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=SEED)
-    arguments = parser.parse_args(argv)
-    say(f"{write_tables(arguments.folder, arguments.seed)} pictures in {arguments.folder}")
-    return 0
+    return write_by_command(write_tables, "benchmarks.twin_backgrounds", "pictures", argv)
 
 
 def write_plain(folder: Path) -> int:
@@ -79,11 +71,7 @@ def write_tables(
             split = "train" if learns else "test"
             named = (str(path.relative_to(folder)), label, f"lot-{part.lot:03d}", split, table)
             rows.append(dict(zip(COLUMNS, named, strict=True)))
-    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (folder / "dataset.toml").write_text(TOML)
+    write_labels(folder, COLUMNS, rows)
     return len(rows)
 
 

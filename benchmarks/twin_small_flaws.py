@@ -8,8 +8,6 @@ writes it: classes good and flawed, `kind` (chip, pit, scratch), `share` of the 
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows import say
+from benchmarks.made_set import SEED, write_by_command, write_labels
 from edge_agent.simulator.dataset import png_bytes
 from edge_agent.simulator.parts import LOT, RADIUS, Defect, Part, draw_small, truth
 from edge_agent.simulator.scene import render_part
 
-SEED = 13
 WIDTH_PX, HEIGHT_PX = 640, 480
 LOTS = 40
 LEARNT_LOTS = 15
@@ -35,22 +32,11 @@ SMALLEST, LARGEST = 0.003, 0.012
 """Shares of the part's face; drawn evenly on a logarithmic scale."""
 
 COLUMNS = ("path", "label", "lot", "split", "mask", "kind", "share")
-TOML = """\
-task = "image-class"
-good = ["good"]
-labels = "labels.csv"
-group = "lot"
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the set."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.twin_small_flaws")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=SEED)
-    arguments = parser.parse_args(argv)
-    say(f"{write_twin(arguments.folder, arguments.seed)} parts in {arguments.folder}")
-    return 0
+    return write_by_command(write_twin, "benchmarks.twin_small_flaws", "parts", argv)
 
 
 def write_twin(folder: Path, seed: int = SEED, lots: int = LOTS, learnt: int = LEARNT_LOTS) -> int:
@@ -69,11 +55,7 @@ def write_twin(folder: Path, seed: int = SEED, lots: int = LOTS, learnt: int = L
             _, coded = cv2.imencode(".png", mask_of(part, part.defect))
             _write(folder / row["mask"], coded.tobytes())
         rows.append(row)
-    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (folder / "dataset.toml").write_text(TOML)
+    write_labels(folder, COLUMNS, rows)
     return len(rows)
 
 

@@ -9,8 +9,6 @@ alike. Every second lot has the split train, of which the good strips are learnt
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows import say
-from benchmarks.twin_small_flaws import SEED, TOML
+from benchmarks.made_set import SEED, write_by_command, write_labels
 from edge_agent.contracts.core.types import Image
 from edge_agent.simulator.dataset import png_bytes
 
@@ -39,12 +36,7 @@ Pixels = NDArray[np.float32]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the set."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.twin_strips")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=SEED)
-    arguments = parser.parse_args(argv)
-    say(f"{write_strips(arguments.folder, arguments.seed)} strips in {arguments.folder}")
-    return 0
+    return write_by_command(write_strips, "benchmarks.twin_strips", "strips", argv)
 
 
 def write_strips(folder: Path, seed: int = SEED, lots: int = LOTS) -> int:
@@ -64,11 +56,7 @@ def write_strips(folder: Path, seed: int = SEED, lots: int = LOTS) -> int:
             row["mask"] = f"masks/{row['path']}"
             _write(folder / row["mask"], _picture(np.where(mask > 0.3, 255.0, 0.0)))
         rows.append(row)
-    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (folder / "dataset.toml").write_text(TOML)
+    write_labels(folder, COLUMNS, rows)
     return len(rows)
 
 
