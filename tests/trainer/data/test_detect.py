@@ -80,23 +80,24 @@ def test_good_is_read_off_whole_words(label: str, good: bool) -> None:
     assert (meaning(label) == "good") is good
 
 
-def test_a_list_with_a_column_named_group_keeps_its_groups_together(images: Make) -> None:
+def listed(images: Make, columns: str, further: Callable[[int], str]) -> Path:
+    """Four good and four cracked pictures in labels.csv, with further cells of each row."""
     root = images({"good": 4, "crack": 4})
     paths = sorted(path.relative_to(root) for path in root.rglob("*.png"))
-    rows = [f"{path},{path.parent},item-{n % 2},{n % 3}" for n, path in enumerate(paths)]
-    (root / "labels.csv").write_text("\n".join(["path,label,group,lot", *rows]))
-    dataset = load_dataset(root)
+    rows = [f"{path},{path.parent},{further(n)}" for n, path in enumerate(paths)]
+    (root / "labels.csv").write_text("\n".join([f"path,label,{columns}", *rows]))
+    return root
+
+
+def test_a_list_with_a_column_named_group_keeps_its_groups_together(images: Make) -> None:
+    dataset = load_dataset(listed(images, "group,lot", lambda n: f"item-{n % 2},{n % 3}"))
     assert dataset.config.group == "group"
     assert set(dataset.groups()) == {"item-0", "item-1"}
     assert "column 'group' of labels.csv tells which files belong together" in dataset.decisions
 
 
 def test_a_list_without_one_is_told_which_columns_could_be_the_group(images: Make) -> None:
-    root = images({"good": 4, "crack": 4})
-    paths = sorted(path.relative_to(root) for path in root.rglob("*.png"))
-    rows = [f"{path},{path.parent},{n % 3},{n},x" for n, path in enumerate(paths)]
-    (root / "labels.csv").write_text("\n".join(["path,label,lot,number,camera", *rows]))
-    dataset = load_dataset(root)
+    dataset = load_dataset(listed(images, "lot,number,camera", lambda n: f"{n % 3},{n},x"))
     assert dataset.config.group is None
     said = next(one for one in dataset.decisions if "no column of labels.csv" in one)
     assert "though it has lot (3 values): where" in said

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     import keras
 
 SIZE_PX = 128
+CELL_PX = 4
+"""Side of the squares over which errors are averaged."""
+
 CODES = (16, 32, 64)
 """Filters of the encoder's halvings; the decoder goes back up through them."""
 
@@ -67,7 +70,7 @@ def build(
     redrawn = _drawer(spec.shape, options.code)(seen)
     error = layers.Subtract(name=f"{FLOAT_PREFIX}error")([seen, redrawn])
     square = layers.Multiply(name=f"{FLOAT_PREFIX}square")([error, error])
-    coarse = layers.AveragePooling2D(4, name=f"{FLOAT_PREFIX}coarse")(square)
+    coarse = layers.AveragePooling2D(CELL_PX, name=f"{FLOAT_PREFIX}coarse")(square)
     heat = smooth(layers.Conv2D(1, 1, name=f"{FLOAT_PREFIX}scale")(coarse))
     score = layers.GlobalMaxPooling2D(name=f"{FLOAT_PREFIX}score")(heat)
     return keras.Model(pixels, [score, heat], name="autoencoder")

@@ -10,11 +10,9 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Tensor
+from trainer.models.image.autoencoder import CELL_PX
 from trainer.models.image.cross_fitting import Scorer
 from trainer.models.image.feature_maps import Floats
-
-CELL_PX = 4
-"""Side of the squares over which errors are averaged, as `autoencoder` does."""
 
 SMOOTH = 3
 """Cells of the mean that smooths the heat twice, as of every detector."""
