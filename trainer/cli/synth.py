@@ -43,8 +43,9 @@ def _synth(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from trainer.console.output import print_lines
     from trainer.console.progress import TerminalProgress
-    from trainer.data.load import load_dataset, refuse_missing
-    from trainer.data.split_guard import column_of, guard
+    from trainer.data.load import refuse_missing
+    from trainer.data.split_guard import guard
+    from trainer.workflow.asked_dataset import load_asked
     from trainer.workflow.synthesis import added_score, synthesise
     from trainer.workflow.weights_advice import weights_advice
 
@@ -52,7 +53,7 @@ def _synth(arguments: argparse.Namespace) -> int:
     out, progress = arguments.out.absolute(), TerminalProgress()
     if out.exists() and any(out.iterdir()):
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")
-    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
+    dataset = load_asked(arguments.dataset, config)
     refuse_missing(dataset)
     advice = weights_advice(config, dataset) if arguments.compare else []
     for line in advice:

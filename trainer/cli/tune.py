@@ -33,13 +33,14 @@ def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.toml import toml_text
     from trainer.console.output import print_lines
     from trainer.console.progress import TerminalProgress
-    from trainer.data.load import load_dataset, refuse_missing
-    from trainer.data.split_guard import column_of, guard
+    from trainer.data.load import refuse_missing
+    from trainer.data.split_guard import guard
+    from trainer.workflow.asked_dataset import load_asked
     from trainer.workflow.tune import search
     from trainer.workflow.weights_advice import weights_advice
 
     config, progress = config_without_budget(arguments), TerminalProgress()
-    dataset = load_dataset(arguments.dataset, group=column_of(config), fold=config.fold)
+    dataset = load_asked(arguments.dataset, config)
     refuse_missing(dataset)
     advice = weights_advice(config, dataset)
     for line in advice:

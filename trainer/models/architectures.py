@@ -83,4 +83,16 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
         return known[name]
     what = f"{name!r} does not do {task}" if name in known else f"no model {name!r} for {task}"
     cure = did_you_mean(name, fitting) if fitting else f"no model for {task} is installed"
+    if name in known:
+        cure = _other_task(known[name], task) + cure
     raise ConfigError(what, where="--model", cure=cure)
+
+
+def _other_task(row: Architecture[Any], task: Task) -> str:
+    """How data of the same kind become what the model learns from; "" for other kinds."""
+    kind = task.split("-", 1)[0]
+    theirs = next((one for one in row.tasks if one.startswith(f"{kind}-")), "")
+    if not theirs:
+        return ""
+    good = ", and your good labels as good = [...]," if theirs.endswith("-anomaly") else ""
+    return f'write task = "{theirs}"{good} into dataset.toml; for {task} '

@@ -10,9 +10,9 @@ from edge_agent.contracts.run_folder.metrics import BudgetMetrics
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
-from trainer.data.load import load_dataset, refuse_missing
+from trainer.data.load import refuse_missing
 from trainer.data.samples import Dataset
-from trainer.data.split_guard import GuardedSplit, column_of, guard
+from trainer.data.split_guard import GuardedSplit, guard
 from trainer.data.vibration.signals import short_doubts
 from trainer.models.architectures import choose_architecture, current_name
 from trainer.report.words import result_sentence, warnings_of
@@ -20,6 +20,7 @@ from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_existing, slug
 from trainer.training.checkpoints import CheckpointFolder, mark_of, open_checkpoints
 from trainer.training.distributed import Cluster, join_cluster
+from trainer.workflow.asked_dataset import load_asked
 from trainer.workflow.budget import within_budget
 from trainer.workflow.copies import with_copies
 from trainer.workflow.experiment import run_experiment
@@ -88,7 +89,7 @@ def fit(request: FitRequest, progress: Progress) -> FittedRun | None:
 
 def _plan(request: FitRequest, progress: Progress) -> _Plan:
     config = request.config
-    dataset = load_dataset(request.dataset, group=column_of(config), fold=config.fold)
+    dataset = load_asked(request.dataset, config)
     refuse_missing(dataset)
     if current_name(config.model) != config.model:
         progress.say(f"--model {config.model} is now called {current_name(config.model)}")

@@ -12,9 +12,10 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
-from trainer.data.load import load_dataset, refuse_missing
+from trainer.data.load import refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.target import slug
+from trainer.workflow.asked_dataset import load_asked
 from trainer.workflow.kfold import document_of, judge_out_of_fold, with_folds
 from trainer.workflow.weights_advice import weights_advice
 
@@ -36,7 +37,7 @@ def run_kfold(
     out: by default runs/DATASET-crossval, from where an interrupted one goes on; seeds: how many,
     from the configuration's on; int8: also judge by each fold's int8 network.
     """
-    dataset = load_dataset(root, group=column_of(config), fold=config.fold)
+    dataset = load_asked(root, config)
     refuse_missing(dataset)
     named = dataset.config.group or dataset.config.fold
     wanted = config.group is not None and column_of(config) is None

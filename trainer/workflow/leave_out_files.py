@@ -15,6 +15,7 @@ from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.evaluation.outcome import figures
 from trainer.run_folder.target import slug
+from trainer.workflow.asked_dataset import with_task_of
 from trainer.workflow.crossval import Choice, Fold, cross_validate, pooled_outcome, window_figure
 from trainer.workflow.int8_outputs import INT8, int8_document, verdict_columns
 from trainer.workflow.leave_out import protocol_of
@@ -37,6 +38,7 @@ def run_leave_out(
     judge by each int8 network.
     """
     dataset = load_dataset(root, group=config.group, fold=config.fold)
+    dataset = with_task_of(dataset, config.model)
     refuse_missing(dataset)
     protocol = protocol_of(dataset, leave_out)
     advice = weights_advice(config, dataset)
