@@ -62,5 +62,5 @@ def test_a_classifier_on_good_pictures_alone_is_told_the_task(tmp_path: Path) ->
     write_pictures(tmp_path / "train", "good")
     write_pictures(tmp_path / "test", "good", "crack")
     config = FitConfig(model="transfer")
-    with pytest.raises(ConfigError, match='task = "image-class" into dataset.toml'):
+    with pytest.raises(ConfigError, match='task = "image-class" into'):
         choose_architecture(config, load_asked(tmp_path, config))
