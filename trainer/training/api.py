@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,15 @@ class Look:
     name: str
 
 
+class WindowMerits(NamedTuple):
+    """What vibration inputs are worth, not a number where that is not known, and what one window
+    counts in it.
+    """
+
+    merits: Sequence[float]
+    one_window: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Architecture(Generic[Options]):
     """One row of the table of models, whose functions receive their own options.
@@ -143,6 +152,10 @@ class Architecture(Generic[Options]):
     works: the work of a run with each of several options, in one go where to build each is slow;
     merits: what several trainings, which differ in options and backbone alone, are worth by their
     training inputs, not a number where it cannot tell; merit_name: what that is, for people;
+    bare_specs: spec_of for each of several options, without what is learnt of the samples, in one
+    go where each is slow;
+    window_merits: what variants of a vibration model are worth by their training recordings, given
+    their resolved configurations, those of the first look first, each from its own window down;
     standardises: whether its pictures are standardised where nobody chose and a trial on training
     parts under light shows nothing else; None: it takes no pictures;
     light_by: what stands for the model in that trial;
@@ -170,6 +183,8 @@ class Architecture(Generic[Options]):
     works: Callable[[InputSpec, int, FitConfig, Sequence[Options]], Sequence[Work]] | None = None
     merits: Callable[[Sequence[Training[Options]]], Sequence[float]] | None = None
     merit_name: str = ""
+    bare_specs: Callable[[Split, FitConfig, Sequence[Options]], Sequence[InputSpec]] | None = None
+    window_merits: Callable[[Split, Sequence[FitConfig], Progress], WindowMerits] | None = None
     standardises: bool | None = None
     light_by: LightBy = "features"
     suits: Callable[[Dataset, FitConfig], bool] | None = None

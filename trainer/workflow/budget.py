@@ -64,8 +64,8 @@ def within_budget(
         progress.say(f"{what} on {target}, the budget is {budget_ms:g} ms: {usual} is taken")
         return within_budget(split, config.model_copy(update={"model": usual}), progress)
     fitting = _fitting(variants, architecture.name, target, budget_ms)
-    compared = _compared(split, architecture, fitting, progress)
-    chosen = best(compared, _one_sample(split, architecture))
+    compared, one_sample = _compared(split, architecture, fitting, progress)
+    chosen = best(compared, one_sample)
     progress.say(f"for {target}, {budget_ms:g} ms: {chosen.name}, predicted {chosen.ms:.3g} ms")
     return chosen.config, BudgetMetrics(
         target=target,
@@ -156,21 +156,40 @@ def _point(variant: Variant, chosen: Variant) -> BudgetPoint:
 
 def _compared(
     split: Split, architecture: Architecture[Any], fitting: list[Variant], progress: Progress
+) -> tuple[list[Variant], float]:
+    """The variants that fit with what they are worth, and what one sample counts in it: of images
+    those of the largest inputs, of vibration all windows.
+    """
+    if architecture.window_merits is not None:
+        configs = [resolve(split, one.config)[1] for one in fitting]
+        merits, one_window = architecture.window_merits(split, configs, progress)
+        return _measured(fitting, merits), one_window
+    return _compared_sizes(split, architecture, fitting, progress), _one_sample(split, architecture)
+
+
+def _measured(variants: Sequence[Variant], merits: Sequence[float]) -> list[Variant]:
+    """Those whose merit is known, or all where none is."""
+    several = [replace(one, merit=merit) for one, merit in zip(variants, merits, strict=True)]
+    return [one for one in several if not math.isnan(one.merit)] or several
+
+
+def _compared_sizes(
+    split: Split, architecture: Architecture[Any], fitting: list[Variant], progress: Progress
 ) -> list[Variant]:
-    """The variants that fit, those of the largest inputs with what they are worth."""
     if architecture.merits is None:
         return fitting
     by_fits = architecture.scoring != "logits"
     few, several = thinned(split), worth_comparing(fitting, by_fits=by_fits)
-    compared = []
+    compared: list[Variant] = []
+    merits: list[float] = []
     for size in sorted({one.size for one in several}, reverse=True):
         same = [one for one in several if one.size == size]
         _, config = resolve(split, same[0].config)
         training = prepare_training(few, config, architecture, progress)
         trainings = [_with_config(training, one.config, architecture) for one in same]
-        merits = architecture.merits(trainings)
-        compared += [replace(one, merit=merit) for one, merit in zip(same, merits, strict=True)]
-    return [one for one in compared if not math.isnan(one.merit)] or compared
+        compared += same
+        merits += architecture.merits(trainings)
+    return _measured(compared, merits)
 
 
 def worth_comparing(fitting: Sequence[Variant], *, by_fits: bool) -> list[Variant]:

@@ -7,7 +7,7 @@ computed of a vibration window before is measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ LEAST_WINDOW = 128
 @dataclass(frozen=True)
 class Variant:
     """One way to configure the model. size: of the input, in pixels or samples; ms: predicted;
-    backbone: its name where there are several.
+    backbone: its name where there are several; of a vibration model its views.
     """
 
     config: FitConfig
@@ -75,16 +75,18 @@ def _sized(
     largest = 0
     if architecture.largest_px is not None:
         largest = architecture.largest_px(split, resolve(split, config)[1])
-    unit = "px" if isinstance(look.spec, ImageInput) else "samples"
+    pictures = isinstance(look.spec, ImageInput)
+    unit = "px" if pictures else "samples"
+    options = [f"{name} {value}" for name, value in look.options.items()]
+    series = backbone if pictures else ", ".join(options)
     before_ms = math.inf  # a shorter window takes no longer, whatever a noisy measurement says
     shaped = _with_aspect(config, look.spec, architecture)
     for size, share, sized in _sizes(shaped, look.spec, largest):
         before_ms = min(before_ms, window_ms(_of_size(look.spec, size), target))
         ms = before_ms + cost.predict_ms(_scaled(look.work, share)) * _tiles(config)
-        words = [backbone, f"{size} {unit}" if size else ""]
-        words += [f"{name} {value}" for name, value in look.options.items()]
+        words = [backbone, f"{size} {unit}" if size else "", *options]
         name = ", ".join(filter(None, words)) or architecture.name
-        yield Variant(sized, name, size, ms, backbone=backbone)
+        yield Variant(sized, name, size, ms, backbone=series)
 
 
 def _on_each_backbone(
@@ -105,7 +107,7 @@ def _looks(split: Split, config: FitConfig, architecture: Architecture[Any]) -> 
     configs = [config.model_copy(update={"options": {**config.options, **one}}) for one in looks]
     filled = [resolve(split, one)[1] for one in configs]
     options = [validate(architecture.options, one.options, "options") for one in filled]
-    specs = [architecture.spec_of(split, *one) for one in zip(filled, options, strict=True)]
+    specs = _specs(split, filled, options, architecture)
     bare = [one.model_copy(update={"weights": NONE}) for one in filled]
     labels = len(split.dataset.labels)
     if architecture.works is not None:
@@ -114,6 +116,17 @@ def _looks(split: Split, config: FitConfig, architecture: Architecture[Any]) -> 
         given = zip(specs, bare, options, strict=True)
         works = [work_of(architecture.build(spec, labels, *rest)) for spec, *rest in given]
     return [_Look(*one) for one in zip(looks, configs, specs, works, strict=True)]
+
+
+def _specs(
+    split: Split,
+    filled: Sequence[FitConfig],
+    options: Sequence[Any],
+    architecture: Architecture[Any],
+) -> Sequence[InputSpec]:
+    if architecture.bare_specs is not None:
+        return architecture.bare_specs(split, filled[0], options)
+    return [architecture.spec_of(split, *one) for one in zip(filled, options, strict=True)]
 
 
 def _with_names_of_today(config: FitConfig, architecture: Architecture[Any]) -> FitConfig:

@@ -232,7 +232,7 @@ class AcceptanceLimits(Record):
 
 class BudgetPoint(Record):
     """A variant of the model. ms: predicted; merit: by training samples, where it was measured;
-    backbone: its name, where several were compared.
+    backbone: its name, or the views of a window, where several were compared.
     """
 
     name: str

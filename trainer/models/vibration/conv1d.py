@@ -9,12 +9,14 @@ Good Anti-Noise and Domain Adaptation Ability on Raw Vibration Signals" (WDCNN),
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.config.fit import FitConfig
+from trainer.console.progress import Progress
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.layers.preprocessing import vibration_spec
@@ -29,7 +31,8 @@ from trainer.models.vibration.features import (
     with_views,
 )
 from trainer.models.vibration.network import build_spectrum_network, fit_spectrum_network
-from trainer.training.api import Architecture, Fitted, ModelOptions, Training
+from trainer.models.vibration.window_trial import MERIT_NAME, merits_of_windows
+from trainer.training.api import Architecture, Fitted, ModelOptions, Training, WindowMerits
 from trainer.training.gradient import fit_network
 
 if TYPE_CHECKING:
@@ -55,12 +58,33 @@ class Conv1dOptions(ModelOptions):
 
 def spec_of(split: Split, config: FitConfig, options: Conv1dOptions) -> VibrationInput:
     """Views of one-second windows or raw ones of 2048 samples; less where samples are short."""
-    if options.features == "raw":
-        return vibration_spec(split, config, WINDOW_SAMPLES)
+    (spec,) = bare_specs(split, config, [options])
+    return with_views(split, spec, spec.views, CLIP, by_group=False) if spec.views else spec
+
+
+def bare_specs(
+    split: Split, config: FitConfig, several: Sequence[Conv1dOptions]
+) -> list[VibrationInput]:
+    """The same for each of several options, all raw or none, without the standardisation."""
+    if several[0].features == "raw":
+        return [vibration_spec(split, config, WINDOW_SAMPLES)] * len(several)
     spec = window_spec(split, config)
     top_rpm = top_speed(speeds(split, split.train))
-    views = class_views(spec, options.features, options.level, top_rpm)
-    return with_views(split, spec, views, CLIP, by_group=False)
+    views = [class_views(spec, one.features, one.level, top_rpm) for one in several]
+    return [spec.model_copy(update={"views": one}) for one in views]
+
+
+def window_merits(split: Split, configs: Sequence[FitConfig], progress: Progress) -> WindowMerits:
+    """What windows and views are worth; raw windows have no views to compare them by."""
+    options = [Conv1dOptions.model_validate(one.options) for one in configs]
+    specs = bare_specs(split, configs[0], options)
+    if not specs[0].views:
+        return WindowMerits([float("nan")] * len(configs), 0.0)
+    sized = [
+        spec.model_copy(update={"window_samples": one.vibration.window_samples})
+        for spec, one in zip(specs, configs, strict=True)
+    ]
+    return merits_of_windows(split, sized, progress)
 
 
 def build(spec: InputSpec, labels: int, config: FitConfig, options: Conv1dOptions) -> keras.Model:
@@ -117,4 +141,13 @@ ARCHITECTURE = Architecture(
     fit=fit,
     train_hop_share=4,
     options=Conv1dOptions,
+    looks=(
+        {"features": "all"},
+        {"features": "both"},
+        {"features": "envelope"},
+        {"features": "spectrum"},
+    ),
+    bare_specs=bare_specs,
+    window_merits=window_merits,
+    merit_name=MERIT_NAME,
 )

@@ -47,7 +47,7 @@ def _cells(point: BudgetPoint) -> list[str]:
 def _note(found: BudgetMetrics) -> str:
     how = (
         "The variant was chosen by training samples alone: the best, and of those that differ by "
-        "no more than one sample the fastest."
+        "no more than one sample (of vibration: one window) the fastest."
         if any(one.merit is not None for one in found.points)
         else "Variants of this model are not compared: the largest input that fits is taken."
     )
