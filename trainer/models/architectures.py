@@ -12,7 +12,10 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
+from pydantic import BaseModel
+
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.model.manifest import Task
 from trainer.config.fit import FitConfig
@@ -61,10 +64,12 @@ def current_name(name: str) -> str:
 
 def choose_architecture(config: FitConfig, dataset: Dataset) -> Architecture[Any]:
     """The architecture of a fit: by its name, or for `auto` what suits the data set, else the
-    default of its task; also where options are given, which are the default's.
+    default of its task; also where options are given, which are the default's. Raises ConfigError
+    for options that it does not have.
     """
     task = dataset.config.task
     row = find_architecture(config.model, task, find_pretrained(config, task).weights)
+    options_of(row, config)
     if config.model != "auto" or not row.uses_weights or config.options:
         return row
     known = [one for one in architectures().values() if task in one.tasks and one.suits]
@@ -86,6 +91,32 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
     if name in known:
         cure = _other_task(known[name], task) + cure
     raise ConfigError(what, where="--model", cure=cure)
+
+
+def options_of(row: Architecture[Any], config: FitConfig) -> Any:  # noqa: ANN401
+    """The options of a fit by `row`; raises ConfigError that names the models which have them."""
+    has = {*row.options.model_fields, *getattr(row.options, "OLD_NAMES", {})}
+    places = (_place(name, row) for name in config.options if name not in has)
+    cure = "; ".join(["correct it", *filter(None, places)])
+    return validate(row.options, config.options, f"[options] of {row.name}", cure=cure)
+
+
+def _place(option: str, row: Architecture[Any]) -> str:
+    """Where a key that is no option of `row` belongs; "" where nowhere."""
+    for table, schema in FitConfig.model_fields.items():
+        kind = schema.annotation
+        if table == option:
+            return f"{option} stands above all tables"
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and option in kind.model_fields:
+            return f"{option} stands under [{table}]"
+    kinds = {task.split("-")[0] for task in row.tasks}
+    having = sorted(
+        other.name
+        for other in architectures().values()
+        if option in other.options.model_fields
+        and kinds & {task.split("-")[0] for task in other.tasks}
+    )
+    return f"{option} is an option of {', '.join(having)}" if having else ""
 
 
 def _other_task(row: Architecture[Any], task: Task) -> str:

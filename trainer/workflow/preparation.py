@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_agent.contracts.core.strict import validate
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.image.region_of_interest import framed
 from trainer.data.prepare import denser, prepare
 from trainer.data.split import Split
-from trainer.models.architectures import choose_architecture
+from trainer.models.architectures import choose_architecture, options_of
 from trainer.models.image.weights import find_pretrained
 from trainer.training.api import Architecture, Training
 
@@ -19,7 +18,7 @@ def resolve(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConf
     """The architecture, and the configuration with its own choices filled in."""
     task = split.dataset.config.task
     architecture = choose_architecture(config, split.dataset)
-    options = validate(architecture.options, config.options, "options")
+    options = options_of(architecture, config)
     epochs = config.epochs or architecture.epochs
     pretrained = find_pretrained(config, task)
     filled = {
@@ -39,7 +38,7 @@ def prepare_training(
     split: Split, config: FitConfig, architecture: Architecture[Any], progress: Progress
 ) -> Training:
     """Read what the fit may see: train and val, never test."""
-    options = validate(architecture.options, config.options, "options")
+    options = options_of(architecture, config)
     spec = framed(architecture.spec_of(split, config, options), split, config)
     dense = denser(spec, architecture.train_hop_share)
     train = prepare(split.dataset, split.train, dense, progress, "training samples")

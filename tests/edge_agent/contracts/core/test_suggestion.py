@@ -9,3 +9,7 @@ def test_a_near_word_is_suggested() -> None:
 
 def test_a_far_word_gets_the_list() -> None:
     assert did_you_mean("zzz", ["load", "bearing"]) == "known are load, bearing"
+
+
+def test_a_word_where_nothing_is_known_gets_no_empty_list() -> None:
+    assert did_you_mean("zzz", []) == "none is known here"

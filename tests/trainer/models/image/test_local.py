@@ -128,7 +128,7 @@ def test_auto_takes_it_for_strips_without_masks_alone(width: float, tmp_path: Pa
 
 def test_auto_with_options_of_transfer_takes_transfer(tmp_path: Path) -> None:
     dataset = load_dataset(specked(tmp_path))
-    config = FitConfig(weights="imagenet", options={"head": "linear"})
+    config = FitConfig(weights="imagenet", options={"layers": "upper"})
     assert choose_architecture(config, dataset).name == "transfer"
 
 
