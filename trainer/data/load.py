@@ -31,7 +31,7 @@ def load_dataset(root: Path, *, group: str | None = None, fold: str | None = Non
     if not root.is_dir():
         fault = "is not a folder" if root.exists() else "no such folder"
         raise DatasetError(fault, where=str(root), cure="name the data set's folder")
-    config, decisions = _configuration(root)
+    config, decisions = _configuration(root, grouped=bool(group or fold))
     if group is not None and group != config.group:
         config = config.model_copy(update={"group": group, "fold": None})
     if fold is not None:
@@ -54,10 +54,10 @@ def refuse_missing(dataset: Dataset) -> None:
         )
 
 
-def _configuration(root: Path) -> tuple[DatasetConfig, list[str]]:
+def _configuration(root: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
     path = root / DATASET_TOML
     if not path.is_file():
-        return detect(root)
+        return detect(root, grouped=grouped)
     config = read_toml(path, DatasetConfig)
     if config.kind == "tabular" and config.tabular is None:
         raise ConfigError("[tabular] is missing", where=str(path), cure="name file and label")

@@ -93,7 +93,7 @@ def find_architecture(name: str, task: Task, weights: str = "none") -> Architect
     raise ConfigError(what, where="--model", cure=cure)
 
 
-def options_of(row: Architecture[Any], config: FitConfig) -> Any:  # noqa: ANN401
+def options_of(row: Architecture[Any], config: FitConfig) -> Any:
     """The options of a fit by `row`; raises ConfigError that names the models which have them."""
     has = {*row.options.model_fields, *getattr(row.options, "OLD_NAMES", {})}
     places = (_place(name, row) for name in config.options if name not in has)

@@ -101,3 +101,19 @@ def test_a_list_without_one_is_told_which_columns_could_be_the_group(images: Mak
     assert dataset.config.group is None
     said = next(one for one in dataset.decisions if "no column of labels.csv" in one)
     assert "though it has lot (3 values): where" in said
+    assert said.endswith("give --group lot, or call the column group in labels.csv")
+
+
+def test_who_names_the_group_of_a_list_is_told_of_no_other(images: Make) -> None:
+    root = listed(images, "group,lot", lambda n: f"item-{n % 2},{n % 3}")
+    dataset = load_dataset(root, group="lot")
+    assert set(dataset.groups()) == {"0", "1", "2"}
+    assert not [one for one in dataset.decisions if "group" in one or "column" in one]
+
+
+def test_a_lot_among_the_tags_of_a_table_is_pointed_out(tmp_path: Path) -> None:
+    rows = [f"L{n // 4},{n * 7 % 11},{('good', 'bad')[n % 2]}" for n in range(16)]
+    (tmp_path / "shots.csv").write_text("\n".join(["Lot,temp,result", *rows]))
+    said = "Lot (4 values) is taken as a tag"
+    assert any(said in one and "--group Lot" in one for one in load_dataset(tmp_path).decisions)
+    assert not any(said in one for one in load_dataset(tmp_path, group="Lot").decisions)

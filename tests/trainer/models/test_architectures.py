@@ -33,7 +33,7 @@ def test_a_key_that_the_model_has_not_is_told_where_it_belongs(
 
 
 def test_a_misspelt_option_gets_the_nearest_one() -> None:
-    with pytest.raises(ConfigError, match="'forground', did you mean 'foreground'.: correct it$"):
+    with pytest.raises(ConfigError, match=r"'forground', did you mean 'foreground'\?: correct it$"):
         options_of(architectures()["padim"], FitConfig(options={"forground": "on"}))
 
 

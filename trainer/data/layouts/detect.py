@@ -31,6 +31,11 @@ EXPECTED = frozenset(
 GROUP = "group"
 USED = frozenset({"path", "label", "split", "mask", "rate_hz"})
 """Columns of a list of files that have a meaning of their own."""
+GROUP_NAMES = frozenset(
+    {GROUP, "batch", "charge", "lot", "lot_id", "machine", "part", "part_id", "run", "serial",
+     "series"}
+)  # fmt: skip
+"""Names by which a column of a table of process data sounds like a group rather than a tag."""
 MOST_NAMED = 5
 MOST_VALUES = 20
 """Different values of a label column up to which it holds classes."""
@@ -45,20 +50,21 @@ def scan_files(root: Path, kind: str, labels: str | None = None) -> FolderScan:
     return scan
 
 
-def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
+def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[str]]:
     """The configuration that the layout suggests, and the decisions taken.
 
-    Raises DatasetError for a layout that is not read, and for a label of which the name does not
-    say whether it is good.
+    grouped: the caller names the group or the folds, so that none is looked for. Raises
+    DatasetError for a layout that is not read, and for a label of which the name does not say
+    whether it is good.
     """
     images, recordings = scan_files(root, "image"), scan_files(root, "vibration")
     table = _lone_table(root, images)
     if table is not None:
-        return _detect_table(root, table)
+        return _detect_table(root, table, grouped)
     kind, scan = _majority_kind(root, images, recordings)
     csv = _labels_csv(root, images if kind == "image" else scan)
     if csv is not None:
-        return _detect_listed(root, kind, csv)
+        return _detect_listed(root, kind, csv, grouped)
     layout = read_class_folders(root, scan, kind)
     if kind == "image":
         _refuse_foreign(root, scan, layout)
@@ -77,7 +83,7 @@ def detect(root: Path) -> tuple[DatasetConfig, list[str]]:
         above = ", ".join(layout.above[:5])
         decisions.append(
             f"the classes lie below {above}, which do not count as groups: for a split by them "
-            "write labels.csv with path,label,lot, and group = 'lot' in dataset.toml"
+            "write labels.csv with path,label,group"
         )
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
 
@@ -127,13 +133,17 @@ def _unit(root: Path) -> str:
     return FRACTION if first and holds_fractions(root / first) else "g"
 
 
-def _detect_listed(root: Path, kind: str, csv: str) -> tuple[DatasetConfig, list[str]]:
+def _detect_listed(
+    root: Path, kind: str, csv: str, grouped: bool
+) -> tuple[DatasetConfig, list[str]]:
     columns = read_table_here(root / csv).columns
     labels = {str(cell) for cell in columns.get("label", np.array([]))} - {""}
     config, decisions = _configured(root, _class_task(kind), kind, labels, csv)
-    config, grouped = _grouped(config, columns, csv)
-    return config, [f"no dataset.toml: {kind} files listed in {csv}, so task = {config.task!r}",
-                    *decisions, *grouped]  # fmt: skip
+    decisions.insert(0, f"no dataset.toml: {kind} files listed in {csv}, so task = {config.task!r}")
+    if grouped:
+        return config, decisions
+    config, said = _grouped(config, columns, csv)
+    return config, [*decisions, *said]
 
 
 def _grouped(
@@ -143,16 +153,25 @@ def _grouped(
     if GROUP in columns:
         said = f"column {GROUP!r} of {csv} tells which files belong together"
         return config.model_copy(update={"group": GROUP}), [said]
-    rest = {name: len(set(cells.tolist())) for name, cells in columns.items() if name not in USED}
-    count = len(columns.get("label", ()))
-    few = [f"{name} ({values} values)" for name, values in rest.items() if 1 < values < count]
+    few = _repeated({name: cells for name, cells in columns.items() if name not in USED})
     if not few:
         return config, []
     return config, [
-        f"no column of {csv} keeps files together in the split, though it has "
-        f"{', '.join(few[:MOST_NAMED])}: where files of one value must not be torn apart, name the "
-        "column as group in dataset.toml"
+        f"no column of {csv} keeps files together in the split, though it has {_counted(few)}: "
+        f"where files of one value must not be torn apart, give --group {next(iter(few))}, or call "
+        f"the column {GROUP} in {csv}"
     ]
+
+
+def _repeated(columns: Mapping[str, Column]) -> dict[str, int]:
+    """Different values of each column that has several, and some of them more than once."""
+    counts = {name: len(set(cells.tolist())) for name, cells in columns.items()}
+    return {name: count for name, count in counts.items() if 1 < count < len(columns[name])}
+
+
+def _counted(columns: Mapping[str, int]) -> str:
+    named = [f"{name} ({values} values)" for name, values in columns.items()]
+    return ", ".join(named[:MOST_NAMED])
 
 
 def _task(kind: str, placed: list[FolderSample]) -> tuple[Task, str]:
@@ -232,7 +251,7 @@ def _lone_table(root: Path, images: FolderScan) -> Path | None:
     return tables[0] if lone and not images.files else None
 
 
-def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
+def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
     content = read_table_here(table)
     names = list(content.columns)
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
@@ -242,7 +261,14 @@ def _detect_table(root: Path, table: Path) -> tuple[DatasetConfig, list[str]]:
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
     columns = TabularColumns(file=table.name, label=label)
-    decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence]
+    few = _repeated({n: content.columns[n] for n in names if n.casefold() in GROUP_NAMES - {label}})
+    tagged = (
+        f"{_counted(few)} is taken as a tag: where rows of one value belong together, as those of "
+        f"one lot do, give --group {next(iter(few))}"
+        if few and not grouped
+        else ""
+    )
+    decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
     return config, [decision for decision in decisions if decision]
 
