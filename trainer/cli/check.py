@@ -186,8 +186,8 @@ def _lying(result: Survey) -> list[str]:
         lines += ["         fit tries to move each part to where one of them lies, and takes that"]
         lines += ["         where it finds clearly more flaws"]
     else:
-        lines += ["         move each part to where one of them lies: [image] align = true,"]
-        lines += ["         align_turn_deg = 180"]
+        lines += ["         move each part to where one of them lies: align = true and"]
+        lines += ["         align_turn_deg = 180 under [image] in the file of fit --config"]
     return lines
 
 

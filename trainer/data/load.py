@@ -20,6 +20,9 @@ from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 from trainer.data.vibration.common_axes import common_axes
 
+CURE = "correct it (what a fit sets, as size_px and align, stands in the file of fit --config)"
+"""Of dataset.toml: its tables share their names with those of a fit."""
+
 
 def load_dataset(root: Path, *, group: str | None = None, fold: str | None = None) -> Dataset:
     """Read the table of samples; `group` and `fold` override dataset.toml.
@@ -58,7 +61,7 @@ def _configuration(root: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]
     path = root / DATASET_TOML
     if not path.is_file():
         return detect(root, grouped=grouped)
-    config = read_toml(path, DatasetConfig)
+    config = read_toml(path, DatasetConfig, cure=CURE)
     if config.kind == "tabular" and config.tabular is None:
         raise ConfigError("[tabular] is missing", where=str(path), cure="name file and label")
     if config.kind == "vibration" and config.vibration is None:

@@ -66,10 +66,18 @@ def _sentence(schema: type[BaseModel], fault: ErrorDetails) -> str:
     if fault["type"] == "union_tag_not_found":
         return _at(steps, f"needs {str(context['discriminator']).strip(chr(39))}")
     if fault["type"] == "missing":
-        return _at(steps, "is missing")
+        return _at(steps, "is missing" + _choices(schema, steps))
     if fault["type"] == "list_type" and isinstance(fault["input"], dict):
         return _at(steps, f"write it as [[{'.'.join(steps)}]], once for each")
     return _at(steps, fault["msg"].removeprefix("Value error, ") + _found(fault))
+
+
+def _choices(schema: type[BaseModel], steps: Sequence[str]) -> str:
+    """`, one of 'a', 'b'`, where a key of the document itself has a few values to choose from."""
+    field = schema.model_fields.get(steps[0]) if len(steps) == 1 else None
+    if field is None or get_origin(field.annotation) is not Literal:
+        return ""
+    return f", one of {', '.join(repr(value) for value in get_args(field.annotation))}"
 
 
 def _at(steps: Sequence[str], message: str) -> str:

@@ -104,3 +104,20 @@ def test_the_hash_depends_on_content_and_label_only(own: Path, plates: Path) -> 
     assert load_dataset(own).sha256() == before
     edit(own, "ok/00_0.png,ok", "ok/00_0.png,scratch", "labels.csv")
     assert load_dataset(own).sha256() != before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('group = "lot"', "task: is missing, one of 'image-class', 'image-anomaly'"),
+        ('task = "image-class"\n[image]\nalign = true', "stands in the file of fit --config"),
+    ],
+    ids=["no task", "a setting of a fit"],
+)
+def test_what_is_wrong_in_dataset_toml_is_told_with_its_place(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "dataset.toml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load_dataset(tmp_path)
+    assert message in str(refused.value)

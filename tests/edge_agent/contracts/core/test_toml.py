@@ -80,6 +80,14 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
         assert word in str(caught.value)
 
 
+def test_a_missing_key_of_a_few_values_is_told_with_them() -> None:
+    class Signal(Strict):
+        colour: Literal["red", "green"]
+
+    with pytest.raises(ConfigError, match="colour: is missing, one of 'red', 'green': correct it"):
+        validate(Signal, {}, "here")
+
+
 def test_a_password_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         validate(Belt, {"driver": "belt", "password": "s3cret"}, "here")
