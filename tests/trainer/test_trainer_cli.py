@@ -33,6 +33,32 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [["fit"], ["crossval"], ["tune", "--out", "o"], ["synth", "--out", "o", "--method", "perlin"]],
+    ids=lambda verb: verb[0],
+)
+def test_a_wrong_setting_is_refused_before_anything_heavy_is_loaded(verb: list[str]) -> None:
+    code = (
+        "import sys\nfrom trainer.__main__ import main\nstatus = main(sys.argv[1:])\n"
+        "print(status, sorted({'tensorflow', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", code, *verb, "nowhere", "--epochs", "-1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 []"
+    assert "command line: epochs: " in done.stderr
+
+
+def test_an_option_of_a_model_in_another_table_is_told_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fit.toml").write_text('[image]\nforeground = "on"\n')
+    assert main(["fit", str(tmp_path), "--config", str(tmp_path / "fit.toml")]) == 2
+    said = capsys.readouterr().err
+    assert "image: unknown key 'foreground'" in said
+    assert "stands under [options]" in said
+
+
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])

@@ -40,8 +40,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         epilog=EPILOG,
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
-    verb.add_argument("--folds", type=int, default=5, metavar="K", help="where none are given")
-    verb.add_argument("--seeds", type=int, default=1, metavar="N", help="three for a claim")
+    verb.add_argument("--folds", type=int, default=5, metavar="K", help="where none are given (5)")
+    verb.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="repetitions; three for a claim (1)"
+    )
     verb.add_argument(
         "--out",
         type=Path,
@@ -103,10 +105,10 @@ def _crossval(arguments: argparse.Namespace) -> int:
 
 
 def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
+    config, folds, seeds = config_without_budget(arguments), arguments.folds, arguments.seeds
     from trainer.console.progress import TerminalProgress
     from trainer.workflow.kfold_files import run_kfold
 
-    config, folds, seeds = config_without_budget(arguments), arguments.folds, arguments.seeds
     return run_kfold(
         arguments.dataset,
         config,
@@ -119,12 +121,13 @@ def _kfold(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _leave_out(arguments: argparse.Namespace) -> dict[str, Any]:
+    config = config_without_budget(arguments)
     from trainer.console.progress import TerminalProgress
     from trainer.workflow.leave_out_files import run_leave_out
 
     return run_leave_out(
         arguments.dataset,
-        config_without_budget(arguments),
+        config,
         arguments.leave_out,
         choices_of(arguments.choices),
         arguments.out,

@@ -23,7 +23,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.add_argument("run_dir", type=Path, metavar="RUN")
     verb.add_argument("images", type=Path, nargs="*", metavar="IMAGE")
     verb.add_argument(
-        "--out", type=Path, default=Path("overlays"), metavar="DIR", help="no folder of the images"
+        "--out",
+        type=Path,
+        default=Path("overlays"),
+        metavar="DIR",
+        help="where the overlays of IMAGE go: another folder than the images' own (overlays)",
     )
     verb.add_argument("--json", action="store_true", help="one JSON object a line")
     verb.set_defaults(run=_explain)

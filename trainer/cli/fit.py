@@ -17,6 +17,7 @@ OPTIONS = (
     "budget_ms",
 )  # fmt: skip
 """Fields of FitConfig that the command line may override."""
+CURE = "correct it (what only some models have, as aspect and foreground, stands under [options])"
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -110,25 +111,29 @@ def config_without_budget(arguments: argparse.Namespace) -> FitConfig:
 
 
 def config_from(arguments: argparse.Namespace) -> FitConfig:
-    """The FitConfig of --config, overridden by what the command line gives."""
+    """The FitConfig of --config, overridden by what the command line gives.
+
+    A verb calls it before its imports, which take seconds: what is wrong here is said at once.
+    """
     from edge_agent.contracts.core.strict import validate
     from edge_agent.contracts.core.toml import read_toml
     from trainer.config.fit import FitConfig
 
     file = getattr(arguments, "config", None)
-    config = read_toml(file, FitConfig) if file else FitConfig()
+    config = read_toml(file, FitConfig, cure=CURE) if file else FitConfig()
     given = {name: getattr(arguments, name, None) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     return validate(FitConfig, {**config.model_dump(), **given}, "command line")
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    config = config_from(arguments)
     from trainer.console.progress import TerminalProgress
     from trainer.workflow.fit import FitRequest, fit
 
     request = FitRequest(
         dataset=arguments.dataset,
-        config=config_from(arguments),
+        config=config,
         out=arguments.out,
         name=arguments.name,
         force=arguments.force,

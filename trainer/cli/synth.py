@@ -31,7 +31,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     verb.add_argument("--method", choices=["cutpaste", "perlin", "gan"], required=True)
-    verb.add_argument("--count", type=int, default=50, metavar="N", help="of each defect label")
+    verb.add_argument(
+        "--count", type=int, default=50, metavar="N", help="pictures of each defect label (50)"
+    )
     verb.add_argument("--compare", action="store_true", help="fit twice, print what was added")
     verb.add_argument("--json", action="store_true")
     add_fit_options(verb)
@@ -39,6 +41,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _synth(arguments: argparse.Namespace) -> int:
+    config = config_without_budget(arguments)
     from edge_agent.contracts.core.errors import ConfigError
     from edge_agent.contracts.core.files import write_atomic
     from trainer.console.output import print_lines
@@ -49,7 +52,6 @@ def _synth(arguments: argparse.Namespace) -> int:
     from trainer.workflow.synthesis import added_score, synthesise
     from trainer.workflow.weights_advice import weights_advice
 
-    config = config_without_budget(arguments)
     out, progress = arguments.out.absolute(), TerminalProgress()
     if out.exists() and any(out.iterdir()):
         raise ConfigError("is not empty", where=str(out), cure="name another folder with --out")

@@ -22,13 +22,14 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
-    verb.add_argument("--trials", type=int, default=10, metavar="N")
+    verb.add_argument("--trials", type=int, default=10, metavar="N", help="settings tried (10)")
     verb.add_argument("--json", action="store_true")
     add_fit_options(verb)
     verb.set_defaults(run=_tune)
 
 
 def _tune(arguments: argparse.Namespace) -> int:
+    config = config_without_budget(arguments)
     from edge_agent.contracts.core.files import write_atomic
     from edge_agent.contracts.core.toml import toml_text
     from trainer.console.output import print_lines
@@ -39,7 +40,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from trainer.workflow.tune import search
     from trainer.workflow.weights_advice import weights_advice
 
-    config, progress = config_without_budget(arguments), TerminalProgress()
+    progress = TerminalProgress()
     dataset = load_asked(arguments.dataset, config)
     refuse_missing(dataset)
     advice = weights_advice(config, dataset)
