@@ -59,6 +59,14 @@ def test_an_option_of_a_model_in_another_table_is_told_its_place(
     assert "stands under [options]" in said
 
 
+def test_an_unknown_target_of_a_file_is_refused_before_the_data_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fit.toml").write_text('target = "rpi3"\n')
+    assert main(["fit", str(tmp_path / "nowhere"), "--config", str(tmp_path / "fit.toml")]) == 2
+    assert "no target 'rpi3', did you mean 'rpi5'?" in capsys.readouterr().err
+
+
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])

@@ -41,9 +41,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--folds", type=int, default=5, metavar="K", help="where none are given (5)")
-    verb.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="repetitions; three for a claim (1)"
-    )
+    verb.add_argument("--seeds", type=int, default=1, metavar="N", help="(1) three for a claim")
     verb.add_argument(
         "--out",
         type=Path,

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.contracts.model.target_cost import TARGET_COSTS
+from edge_agent.contracts.model.target_cost import TARGET_COSTS, find_cost
 
 if TYPE_CHECKING:
     from trainer.config.fit import FitConfig
@@ -123,7 +123,10 @@ def config_from(arguments: argparse.Namespace) -> FitConfig:
     config = read_toml(file, FitConfig, cure=CURE) if file else FitConfig()
     given = {name: getattr(arguments, name, None) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    return validate(FitConfig, {**config.model_dump(), **given}, "command line")
+    config = validate(FitConfig, {**config.model_dump(), **given}, "command line")
+    if config.target is not None:
+        find_cost(config.target)
+    return config
 
 
 def _fit(arguments: argparse.Namespace) -> int:

@@ -261,16 +261,26 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
     columns = TabularColumns(file=table.name, label=label)
-    few = _repeated({n: content.columns[n] for n in names if n.casefold() in GROUP_NAMES - {label}})
-    tagged = (
-        f"{_counted(few)} is taken as a tag: where rows of one value belong together, as those of "
-        f"one lot do, give --group {next(iter(few))}"
-        if few and not grouped
-        else ""
-    )
+    tagged = "" if grouped else _tagged(content.columns, label)
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
     return config, [decision for decision in decisions if decision]
+
+
+def _tagged(columns: Mapping[str, Column], label: str) -> str:
+    """What a tag is asked that sounds like a group; "" where none does."""
+    named = {
+        name: cells
+        for name, cells in columns.items()
+        if name != label and name.casefold() in GROUP_NAMES
+    }
+    few = _repeated(named)
+    if not few:
+        return ""
+    return (
+        f"{_counted(few)} is taken as a tag: where rows of one value belong together, as those of "
+        f"one lot do, give --group {next(iter(few))}"
+    )
 
 
 def _good_values(root: Path, column: str, values: set[str]) -> tuple[list[str], str]:
