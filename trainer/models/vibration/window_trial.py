@@ -30,7 +30,7 @@ LEAST_GROUPS = 3
 choice fails: of cwru's bearings two sizes of faults are told best by the spectrum alone, which then
 tells 0.50 of the third size, where all views tell 0.73 (windows of 3,000 samples)."""
 
-MERIT_NAME = "windows right out of fold, less one standard error of the difference"
+MERIT_NAME = "windows right out of fold, less a standard error"
 
 
 def merits_of_windows(
