@@ -127,9 +127,7 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
         "verdict_accuracy": metrics.wilson(int(right.sum()), len(right)),
         "detected": metrics.share(detected, int(bad.sum())),
         "false_reject": metrics.share(refused, int((~bad).sum())),
-        "recall_at_1pct_false_reject": metrics.bootstrapped(
-            lambda rows: metrics.recall_at(bad[rows], scores[rows], 0.01), outcome.groups
-        ),
+        "recall_at_1pct_false_reject": metrics.recall_figure(bad, scores, outcome.groups, 0.01),
         "auroc": metrics.auroc_figure(bad, scores, outcome.groups),
         "average_precision": metrics.bootstrapped(
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups

@@ -168,6 +168,7 @@ def score_histogram(
     panel.hist(scores[bad], edges, color=RED, alpha=0.65, label=f"defect ({bad.sum()})")
     panel.axvline(threshold, color=INK, lw=1.2)
     panel.set_yscale("symlog", linthresh=1)
+    panel.yaxis.set_major_formatter("{x:g}")
     panel.set_xlabel("score (line: the threshold; FAIL to its right)")
     panel.set_ylabel("samples")
     panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)

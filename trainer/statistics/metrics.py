@@ -174,6 +174,20 @@ def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:
     return float((scores[bad] > limit).mean())
 
 
+def recall_figure(bad: Flags, scores: Scores, groups: Sequence[str], false_reject: float) -> Metric:
+    """`recall_at` with the hull of two intervals: a bootstrap over groups, which has no width where
+    every defect is found, and Clopper-Pearson for as many defects as there are groups of them.
+    """
+    figure = bootstrapped(lambda rows: recall_at(bad[rows], scores[rows], false_reject), groups)
+    if not np.isfinite(figure.value):
+        return figure
+    count = len(set(np.array(groups)[bad])) if len(set(groups)) >= FEWEST_GROUPS else bad.sum()
+    low, high = share(round(figure.value * int(count)), int(count)).ci95
+    hull = min(low, figure.ci95[0]), max(high, figure.ci95[1])
+    how = f"{figure.interval}; Clopper-Pearson for {count}"
+    return Metric(figure.value, hull, figure.n, how)
+
+
 def _spans(starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
     """The places start, start + 1, ... of each span, one span after the other."""
     ends = np.cumsum(sizes)

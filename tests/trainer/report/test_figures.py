@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.run_folder.rows import History
-from trainer.report.figures import best_epoch, confusion_matrix, learning_curves, scatter
+from trainer.report.figures import (
+    best_epoch,
+    confusion_matrix,
+    learning_curves,
+    scatter,
+    score_histogram,
+)
 
 NAN = float("nan")
 
@@ -56,3 +62,9 @@ def test_a_hostile_name_of_a_value_is_plain_text_in_a_chart() -> None:
     drawn = scatter(values, values, np.stack([values, values], axis=1), "$<img src=x>")
     assert "<img" not in drawn
     ET.fromstring(drawn)
+
+
+def test_counts_of_a_histogram_are_plain_numbers() -> None:
+    scores = np.concatenate([np.zeros(30), np.ones(3)])
+    drawn = str(score_histogram(scores > 0.5, scores, 0.5))
+    assert "mathdefault" not in drawn

@@ -52,6 +52,14 @@ def test_too_few_groups_are_not_drawn_from() -> None:
     assert figure.interval == "bootstrap over 9 samples"
 
 
+def test_three_defects_of_three_prove_no_more_than_three_can() -> None:
+    flags, scores = np.arange(7) >= 4, np.arange(7.0)
+    figure = metrics.recall_figure(flags, scores, list("abcdefg"), 0.01)
+    assert figure.value == 1
+    assert figure.ci95 == pytest.approx((0.2924, 1.0), abs=1e-4)
+    assert figure.interval == "bootstrap over 7 groups; Clopper-Pearson for 3"
+
+
 def test_recall_at_a_false_reject_rate_counts_only_what_lies_above() -> None:
     good, bad = np.arange(100) / 100, np.array([0.5, 0.985, 0.995, 1.0])
     scores = np.concatenate([good, bad])

@@ -35,6 +35,7 @@ def mistakes(run: FittedRun) -> Markup:
         summary=_summary(wrong, len(ranked)),
         look_for=LOOK_FOR[run.spec.input.kind],
         is_image=run.spec.input.kind == "image",
+        chart_key=_chart_key(run),
         mistakes=[_view(run, one, held_out, tags) for one in ranked[:MOST]],
     )
 
@@ -73,6 +74,19 @@ def _view(
         "chart": _chart(run, one.row, held_out, bool(tags)),
         "tags": tags_table(tags[mistake.index]) if mistake.index < len(tags) else None,
     }
+
+
+def _chart_key(run: FittedRun) -> str:
+    """What the curves of a recording are, where they are no signal; else nothing."""
+    spec = run.spec.input
+    if not isinstance(spec, VibrationInput) or not spec.views:
+        return ""
+    kinds = ", ".join(dict.fromkeys(view.kind for view in spec.views))
+    unit = ", in standard deviations from the mean of the training" if spec.standard else ""
+    return (
+        f"A curve is one channel of what the network takes of a window ({kinds}), bin by bin from "
+        f"low to high{unit}; the first three channels are drawn."
+    )
 
 
 def _source(run: FittedRun, row: int, held_out: HeldOutInputs) -> str:
