@@ -47,11 +47,12 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
     unknown = sorted({samples[index].label for index in indices} - set(spec.labels))
     labels = [*spec.labels, *unknown]
     number_of = {label: number for number, label in enumerate(labels)}
+    names = number_of if spec.scoring.kind == "logits" else {}
     return Outcome(
         labels=labels,
         good=spec.good,
         truth=np.array([number_of[samples[index].label] for index in indices], np.int64),
-        predicted=np.array([number_of.get(label, -1) for label in judged.predicted], np.int64),
+        predicted=np.array([names.get(label, -1) for label in judged.predicted], np.int64),
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
         undecided=undecided_of(spec, judged.verdicts),

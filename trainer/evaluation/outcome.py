@@ -19,7 +19,7 @@ Values = TypeVar("Values", bound=np.generic)
 class Outcome:
     """Held-out samples and their judgements.
 
-    truth, predicted: label numbers (predicted is -1 where a detector names no class);
+    truth, predicted: label numbers (predicted is -1 for a detector, which names no class);
     scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT, None of a
     model that decides on everything.
     values: (M,) true values of a regression, whose predicted ones are `scores` and whose intervals
@@ -52,7 +52,7 @@ class Outcome:
 def joined(outcomes: Sequence[Outcome]) -> Outcome:
     """The samples of several outcomes of models with the same good labels, one after the other."""
     labels = list(dict.fromkeys(label for one in outcomes for label in one.labels))
-    # The last place is for -1, where a detector names no class.
+    # The last place is for -1, for a detector, which names no class.
     places = [np.array([*map(labels.index, one.labels), -1], np.int64) for one in outcomes]
     pairs = list(zip(outcomes, places, strict=True))
     return Outcome(
@@ -79,6 +79,9 @@ def figures(outcome: Outcome) -> dict[str, Metric]:
     bad = outcome.bad
     if bad.any() and not bad.all():
         computed |= _verdict_figures(outcome)
+    elif not outcome.classifies and len(bad):
+        rejected = metrics.share(int(outcome.rejected.sum()), len(bad))
+        computed["detected" if bad.all() else "false_reject"] = rejected
     return computed | _undecided_figures(outcome)
 
 

@@ -105,8 +105,14 @@ def outcome_sentence(held_out: HeldOutMetrics, spec: ModelSpec, truth: Sequence[
 
 
 def _one_sided(held_out: HeldOutMetrics, spec: ModelSpec) -> str:
-    """What samples that are all good, or all defective, show of a model that may not decide."""
+    """What samples that are all good, or all defective, show of a detector."""
     one = held_out.undecided_good or held_out.undecided_bad
+    refused = held_out.false_reject or held_out.detected
+    if refused is not None:
+        count, kind = _hits(refused), "good" if held_out.false_reject else "defective"
+        told = f" and {_undecided(_hits(one), spec)}" if _hits(one) else ""
+        many = _count(refused.n, f"{kind} sample")
+        return f"Of {many} not seen in training, {count} {_was(count)} rejected{told}."
     if one is None:
         return "No held-out figure could be computed."
     return f"Of {_count(one.n, 'sample')} not seen in training, {_undecided(_hits(one), spec)}."
@@ -180,10 +186,12 @@ def baseline_warning(held_out: HeldOutMetrics, baselines: Mapping[str, BaselineM
             continue
         best = max(rules, key=lambda rule: rules[rule])
         if rules[best] >= own.value:
+            seen, nets = value_text(name, rules[best]), value_text(name, own.value)
+            how = "as well" if seen == nets else "better"
+            learnt = "the network has learnt nothing of use yet, or " if own.value < 1 else ""
             return (
-                f"The rule '{best}', which needs no network, does as well ({title_of(name)} "
-                f"{value_text(name, rules[best])}, the network {value_text(name, own.value)}): "
-                "the network has learnt nothing of use yet, or the data are easier than they look."
+                f"The rule '{best}', which needs no network, does {how} ({title_of(name)} {seen}, "
+                f"the network {nets}): {learnt}the data are easier than they look."
             )
         break
     return ""

@@ -61,7 +61,8 @@ class Judgements:
         labels = [*self.labels, *sorted({r["label"] for r in self.rows} - set(self.labels))]
         number_of = {label: number for number, label in enumerate(labels)}
         undecided = np.array([row[f"{by}verdict"] == "NO-VERDICT" for row in self.rows], bool)
-        predicted = [number_of.get(row[f"{by}predicted"], -1) for row in self.rows]
+        names = {} if self.probabilities() is None else number_of
+        predicted = [names.get(row[f"{by}predicted"], -1) for row in self.rows]
         return Outcome(
             labels=labels,
             good=self.good,

@@ -205,11 +205,12 @@ def _outcome(run: FittedRun, spec: ModelSpec, predictions: Sequence[Prediction])
     strange = sorted({one.label for one in predictions} - set(run.spec.labels))
     labels = [*run.spec.labels, *strange]
     index = {label: number for number, label in enumerate(labels)}
+    names = index if spec.scoring.kind == "logits" else {}
     return Outcome(
         labels=labels,
         good=run.spec.good,
         truth=np.array([index[one.label] for one in predictions], np.int64),
-        predicted=np.array([index.get(one.predicted, -1) for one in predictions], np.int64),
+        predicted=np.array([names.get(one.predicted, -1) for one in predictions], np.int64),
         scores=np.array([one.score for one in predictions]),
         rejected=np.array([one.verdict == "FAIL" for one in predictions]),
         groups=[groups[one.path] for one in predictions],

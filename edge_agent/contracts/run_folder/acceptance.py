@@ -109,10 +109,12 @@ def next_step(requirements: Sequence[Requirement], *, quantised: bool) -> str:
     open_ones = [one for one in requirements if one.outcome != "PROVEN"]
     exceeded = [one for one in open_ones if one.exceeded]
     if exceeded:
+        titles = " and the share of ".join(one.title.lower() for one in exceeded)
+        above = "is above its limit" if len(exceeded) == 1 else "are above their limits"
+        other = ", or choose another threshold with lineside-train threshold"
         return (
-            f"{exceeded[0].title} is above its limit: look at the worst mistakes, mend labels, "
-            "light or data, and fit again, or choose another threshold with "
-            "lineside-train threshold."
+            f"The share of {titles} {above}: look at the worst mistakes, mend labels, light or "
+            f"data, and fit again{other if len(exceeded) == 1 else ''}."
         )
     if open_ones:
         needs = " and ".join(_need(one) for one in open_ones)

@@ -28,3 +28,10 @@ def test_folds_with_other_defects_are_joined_by_the_names_of_their_labels() -> N
     assert both.bad.tolist() == [False, True, False, False, True, True]
     assert figures(both)["auroc"].value == 1.0
     assert both.undecided is None
+
+
+def test_good_parts_alone_show_what_a_detector_rejects_and_no_labels() -> None:
+    found = figures(outcome(["ok"], [0, 0, 0], [0.1, 0.9, 0.2]))
+    assert list(found) == ["false_reject"]
+    assert found["false_reject"].value == 1 / 3
+    assert found["false_reject"].ci95[1] < 0.91

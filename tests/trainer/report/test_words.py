@@ -67,6 +67,14 @@ def test_the_result_tells_samples_without_a_verdict_from_escapes() -> None:
     )
 
 
+def test_a_detector_that_met_good_parts_alone_is_told_what_it_rejects() -> None:
+    held = HeldOutMetrics(false_reject=metric(0.0, 3), undecided_good=metric(1 / 3, 3))
+    assert outcome_sentence(held, spec_of(["ok"]), ["ok"] * 3) == (
+        "Of 3 good samples not seen in training, 0 were rejected and 1 got no verdict. "
+        "No defective sample was held out: escapes are unknown."
+    )
+
+
 def test_a_network_over_its_budget_is_told_before_the_figures() -> None:
     found = BudgetMetrics(
         target="rpi4",
@@ -132,10 +140,16 @@ def test_a_rule_that_does_as_well_is_named_with_both_figures() -> None:
     assert baseline_warning(HeldOutMetrics(accuracy=metric(0.51, 40)), rules) == ""
 
 
+def test_a_network_without_a_mistake_is_not_told_that_it_has_learnt_nothing() -> None:
+    rules = {"majority": BaselineMetrics(accuracy=metric(1.0, 40))}
+    text = baseline_warning(HeldOutMetrics(accuracy=metric(1.0, 40)), rules)
+    assert text.endswith("the network 100.0 %): the data are easier than they look.")
+
+
 def test_a_detector_is_compared_with_distances() -> None:
     rules = {"thumbnail, distance to good": BaselineMetrics(auroc=metric(0.93, 40))}
     held = HeldOutMetrics(auroc=metric(0.9, 40), accuracy=metric(0.4, 40))
-    assert "AUROC 0.9300, the network 0.9000" in baseline_warning(held, rules)
+    assert "does better (AUROC 0.9300, the network 0.9000)" in baseline_warning(held, rules)
     better = HeldOutMetrics(auroc=metric(0.95, 40), accuracy=metric(0.4, 40))
     assert baseline_warning(better, rules) == ""
     assert baseline_warning(held, {}) == ""

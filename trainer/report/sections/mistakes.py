@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.run_folder.network import HeldOutInputs
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.evaluation.mistakes import MISTAKES, MOST, Mistake, rank_mistakes
@@ -35,7 +36,7 @@ def mistakes(run: FittedRun) -> Markup:
         summary=_summary(wrong, len(ranked)),
         look_for=LOOK_FOR[run.spec.input.kind],
         is_image=run.spec.input.kind == "image",
-        chart_key=_chart_key(run),
+        chart_key=chart_key(run.spec.input),
         mistakes=[_view(run, one, held_out, tags) for one in ranked[:MOST]],
     )
 
@@ -46,6 +47,18 @@ def tags_table(tags: Mapping[str, str]) -> Table:
     shown = [[name, value or "-"] for name, value in cells[:MOST_TAGS]]
     left = len(cells) - len(shown)
     return Table([], [*shown, *([["and more", str(left)]] if left else [])])
+
+
+def chart_key(spec: InputSpec) -> str:
+    """What the curves of a recording are, where they are no signal; else nothing."""
+    if not isinstance(spec, VibrationInput) or not spec.views:
+        return ""
+    kinds = ", ".join(dict.fromkeys(view.kind for view in spec.views))
+    unit = ", in standard deviations from the mean of the training" if spec.standard else ""
+    return (
+        f"A curve is one channel of what the network takes of a window ({kinds}), bin by bin from "
+        f"low to high{unit}; the first three channels are drawn."
+    )
 
 
 def _summary(wrong: int, total: int) -> str:
@@ -74,19 +87,6 @@ def _view(
         "chart": _chart(run, one.row, held_out, bool(tags)),
         "tags": tags_table(tags[mistake.index]) if mistake.index < len(tags) else None,
     }
-
-
-def _chart_key(run: FittedRun) -> str:
-    """What the curves of a recording are, where they are no signal; else nothing."""
-    spec = run.spec.input
-    if not isinstance(spec, VibrationInput) or not spec.views:
-        return ""
-    kinds = ", ".join(dict.fromkeys(view.kind for view in spec.views))
-    unit = ", in standard deviations from the mean of the training" if spec.standard else ""
-    return (
-        f"A curve is one channel of what the network takes of a window ({kinds}), bin by bin from "
-        f"low to high{unit}; the first three channels are drawn."
-    )
 
 
 def _source(run: FittedRun, row: int, held_out: HeldOutInputs) -> str:

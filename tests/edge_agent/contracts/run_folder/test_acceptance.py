@@ -89,3 +89,6 @@ def test_the_next_step_leads_from_data_to_the_quantiser_to_the_signature() -> No
     assert next_step(proven, quantised=True).startswith("Sign below")
     exceeded = assessed(judged("bad", "PASS", 400) + judged("ok", "PASS", 400))
     assert "above its limit" in next_step(exceeded, quantised=True)
+    said = next_step([one for one in exceeded if one.exceeded] * 2, quantised=True)
+    assert "are above their limits" in said
+    assert "threshold" not in said, "one is bought with the other"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.views import SpectrumView
 from trainer.report.rendering import render
-from trainer.report.sections.mistakes import MOST_TAGS, tags_table
+from trainer.report.sections.mistakes import MOST_TAGS, chart_key, tags_table
 
 
 def test_a_row_of_a_table_is_shown_by_its_tags() -> None:
@@ -21,6 +23,7 @@ def test_a_tag_with_markup_is_escaped() -> None:
         summary="1 mistake.",
         look_for="x",
         is_image=False,
+        chart_key="",
         mistakes=[
             {
                 "kind": "escape",
@@ -39,3 +42,12 @@ def test_a_tag_with_markup_is_escaped() -> None:
     assert "\x1b" not in page
     assert "<script" not in page
     assert "a&lt;b&gt;" in page
+
+
+def test_curves_that_are_no_signal_are_explained() -> None:
+    signal = VibrationInput(rate_hz=1000, axes=["x"], window_samples=1000, hop_samples=1000)
+    view = SpectrumView(bins=24, low_hz=1, high_hz=400)
+    assert chart_key(signal) == ""
+    assert "takes of a window (spectrum), bin by bin" in chart_key(
+        signal.model_copy(update={"views": [view]})
+    )
