@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Recording, Signal
-from edge_agent.contracts.vibration.input import VibrationInput, prepare_window, resample
+from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording, resample
 from edge_agent.contracts.vibration.views import AnyView
 from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly_by_class
@@ -48,7 +48,7 @@ def trial_windows(
 ) -> TrialWindows:
     """Up to MOST_WINDOWS of each length of `several`, which share a rate; each view once.
 
-    Raises InputError for a recording that is shorter than a window, or that cannot be read.
+    Raises InputError for a recording that is shorter than a window or does not fit the input.
     """
     wanted = {_key(one): one for spec in several for one in _one_view_each(spec)}
     chosen = split.train[evenly_by_class(split.dataset.targets()[split.train], MOST_WINDOWS)]
@@ -77,7 +77,11 @@ def _views(
 ) -> list[Signal]:
     length = spec.window_samples
     starts = (along * max(len(signal) - length, 0)).round().astype(int)
-    return [prepare_window(signal[one : one + length], spec, recording.rpm) for one in starts]
+    pieces = [
+        replace(recording, signal=signal[one : one + length], rate_hz=spec.rate_hz)
+        for one in starts
+    ]
+    return [prepare_recording(one, spec)[0] for one in pieces]
 
 
 def _one_view_each(spec: VibrationInput) -> list[VibrationInput]:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.views import PostureView, SpectrumView
 from tests.trainer.conftest import RATE_HZ
@@ -60,3 +62,10 @@ def test_many_recordings_give_few_windows_each(tmp_path: Path) -> None:
     often = replace(split, train=np.tile(split.train, 15))
     windows = trial_windows(often, [spec(200, MEAN)], SilentProgress())
     assert len(windows.sample) == 150 * (MOST_WINDOWS // 150)
+
+
+def test_a_recording_shorter_than_a_window_is_named(tmp_path: Path) -> None:
+    split = ramps(tmp_path, 2)
+    short = r"000\.npz: 2000 samples at 2000 Hz, one window needs 2001: record longer"
+    with pytest.raises(InputError, match=short):
+        trial_windows(split, [spec(2001, MEAN)], SilentProgress())
