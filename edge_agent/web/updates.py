@@ -29,6 +29,7 @@ LOG = logging.getLogger("lineside.web")
 
 WAITS = ("shadow", "canary")
 """States in which a candidate waits for the gate or a person."""
+NO_SLOTS = "station.toml names no trust.root: its bundles are files, which this page cannot switch"
 
 
 def prove_bundle(bundle: Bundle) -> None:
@@ -122,7 +123,7 @@ class Updates:
     def view(self) -> UpdatesView:
         """What is installed now."""
         in_use = self._in_use()
-        slots, fault = [], "" if self._root else "station.toml names no trust.root: no slots"
+        slots, fault = [], "" if self._root else NO_SLOTS
         candidate = None
         if self._root:
             try:

@@ -11,10 +11,19 @@ function fact(name, value) {
   return row;
 }
 
-function runtimeFacts(runtime) {
-  const said = runtime.measured.map((one) => one.refused ? `${one.name} ${w.updates_refused}: ${one.refused}`
-    : `${one.name} ${one.ms} ms${one.name === runtime.name ? ` (${w.updates_taken})` : ""}`);
-  return [fact(w.updates_runtime, `${runtime.name} ${runtime.version}`), ...(said.length ? [fact(w.updates_measured, said.join("; "))] : [])];
+function inUse(channel, bundle, runtime) {
+  const made = element("div");
+  const facts = element("dl", undefined, { className: "facts" });
+  facts.append(fact(channel, bundle));
+  made.append(facts);
+  if (!runtime) return made;
+  facts.append(fact(w.updates_runtime, `${runtime.name} ${runtime.version}`));
+  if (!runtime.measured.length) return made;
+  const rows = element("ul", undefined, { className: "soft" });
+  rows.append(...runtime.measured.map((one) => element("li", one.refused ? `${one.name}, ${w.updates_refused}: ${one.refused}`
+    : `${one.name}: ${one.ms} ms${one.name === runtime.name ? `, ${w.updates_taken}` : ""}`)));
+  made.append(element("p", w.updates_measured, { className: "soft" }), rows);
+  return made;
 }
 
 function tile(slot) {
@@ -62,8 +71,8 @@ async function look() {
   if (!view) return;
   id("fault").hidden = !view.fault;
   id("fault").textContent = view.fault;
-  id("in-use").replaceChildren(...Object.entries(view.in_use).flatMap(([channel, bundle]) =>
-    [fact(channel, bundle), ...(view.runtimes[channel] ? runtimeFacts(view.runtimes[channel]) : [])]));
+  id("in-use").replaceChildren(...Object.entries(view.in_use).map(([channel, bundle]) => inUse(channel, bundle, view.runtimes[channel])));
+  id("slots-title").hidden = !view.slots.length;
   showCandidate(view.candidate);
   id("slots").replaceChildren(...view.slots.map(tile));
 }

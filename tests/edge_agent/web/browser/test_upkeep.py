@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.wire.decision import Decision
-from edge_agent.contracts.wire.kinds.state import StateMessage
+from edge_agent.contracts.wire.kinds.state import MeasuredRuntime, RuntimeInUse, StateMessage
 from edge_agent.update.slots import install
 from edge_agent.web.updates import prove_bundle
 from edge_agent.web.users import Role
@@ -58,10 +58,16 @@ def test_an_engineer_rolls_back_promotes_again_and_looks_at_the_board(
         bundle = workshop.signed(version)
         install(bundle, kit.folder / "station", prove_bundle, trust=workshop.public)
     bundles = {"top": "brightness 1.1.0"}
-    kit.page.publish(StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles))
+    other = MeasuredRuntime(name="openvino", refused="was not measured within 5 s")
+    measured = [MeasuredRuntime(name="litert", ms=0.539, ratio=1.0), other]
+    runtime = RuntimeInUse(name="litert", version="2.3.0", measured=measured)
+    state = StateMessage(station="press-7", state="armed", at_ns=1, bundles=bundles)
+    kit.page.publish(state.model_copy(update={"runtimes": dict.fromkeys(bundles, runtime)}))
     kit.add_user("eva", Role.ENGINEER)
     seen.log_in("eva")
     seen.open("updates")
+    tab.wait_for_selector("#in-use li:text-is('litert: 0.539 ms, taken')")
+    tab.wait_for_selector("#in-use li:text-is('openvino, not taken: was not measured within 5 s')")
     tab.click("#slots button:has-text('Roll back to 1.0.0')")
     tab.click("#switch-yes")
     tab.wait_for_selector("#slots button:has-text('Promote 1.1.0')")
