@@ -44,6 +44,7 @@ PERCENT = frozenset(
         "recall_at_1pct_false_reject",
         "window_accuracy",
         "interval_coverage",
+        "refused",
     }
 )
 """Shares that read better as per cent."""
