@@ -158,9 +158,12 @@ def for_false_reject(scores: Scores, bad: Flags, share: float) -> Choice:
         raise ConfigError("no good part among those kept for the choice", cure="fit with good ones")
     rank = math.ceil((len(good) + 1) * (1 - share))
     cut = _above(float(good[min(rank, len(good)) - 1]))
-    rule = f"at most {share:.3%} of good parts rejected (conformal on {len(good)} good parts)"
     needed = math.ceil(1 / share) - 1
     proven = len(good) >= needed
+    bound = f"{share:.3%}" if proven else f"{1 / (len(good) + 1):.1%}"
+    rule = f"at most {bound} of good parts rejected (conformal on {len(good)} good parts)"
+    if not proven:
+        rule += f"; asked is {share:.3%}, for which they are too few: just above all of them"
     point = point_at(scores, bad, cut)
     return Choice(point, rule, proven, more_good=0 if proven else needed - len(good))
 

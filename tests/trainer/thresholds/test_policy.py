@@ -57,6 +57,15 @@ def test_a_small_promise_is_kept_with_the_fewest_rejects() -> None:
     assert higher.miss_bound > 0.05
 
 
+def test_too_few_good_parts_are_promised_what_their_ranks_hold() -> None:
+    choice = for_false_reject(np.array([0.1, 0.2]), np.zeros(2, bool), 0.01)
+    assert choice.rule == (
+        "at most 33.3% of good parts rejected (conformal on 2 good parts); asked is 1.000%, for "
+        "which they are too few: just above all of them"
+    )
+    assert (choice.proven, choice.more_good) == (False, 97)
+
+
 def test_good_parts_alone_give_a_conformal_cut() -> None:
     rng = np.random.default_rng(3)
     shares = []
