@@ -54,16 +54,30 @@ def rotate(batch: Tensor, rng: Generator) -> Tensor:
 def brightness(batch: Tensor, rng: Generator) -> Tensor:
     """Another exposure, contrast and gamma, and light that falls in from one side."""
     count, height, width = batch.shape[:3]
-    values = batch.astype(np.float32) / 255
-    values = values ** _draw(rng, count, np.exp(-GAMMA), np.exp(GAMMA))
-    mean = values.mean(axis=(1, 2, 3), keepdims=True)
-    values = (values - mean) * _draw(rng, count, 1 - CONTRAST, 1 + CONTRAST) + mean
-    values += _draw(rng, count, -EXPOSURE, EXPOSURE)
-    across = np.linspace(-1, 1, width, dtype=np.float32)[None, None, :, None]
-    down = np.linspace(-1, 1, height, dtype=np.float32)[None, :, None, None]
-    values += _draw(rng, count, -SLOPE, SLOPE) * across + _draw(rng, count, -SLOPE, SLOPE) * down
-    return np.asarray(np.clip(np.rint(values * 255), 0, 255).astype(batch.dtype))
+    gamma = _draw(rng, count, np.exp(-GAMMA), np.exp(GAMMA))
+    contrast = _draw(rng, count, 1 - CONTRAST, 1 + CONTRAST)
+    exposure = _draw(rng, count, -EXPOSURE, EXPOSURE)
+    slopes = _draw(rng, count, -SLOPE, SLOPE), _draw(rng, count, -SLOPE, SLOPE)
+    across, down = (np.linspace(-1, 1, side, dtype=np.float32) for side in (width, height))
+    result = np.empty_like(batch)
+    for number, picture in enumerate(batch):
+        values = _powers(picture, gamma[number])
+        mean = values.mean(dtype=np.float64)
+        values *= 255 * contrast[number]
+        values += np.float32(255 * (mean * (1 - contrast[number]) + exposure[number]))
+        slope = slopes[0][number] * across + slopes[1][number] * down[:, None]
+        values += np.float32(255) * slope[..., None]
+        result[number] = np.clip(np.rint(values, out=values), 0, 255, out=values)
+    return result
+
+
+def _powers(picture: Tensor, gamma: np.float32) -> NDArray[np.float32]:
+    """(H, W, C) as shares of white to that power; of bytes by a table of their 256 values."""
+    if picture.dtype != np.uint8:
+        return np.asarray((picture / 255) ** gamma, np.float32)
+    table = (np.arange(256, dtype=np.float32) / 255) ** gamma
+    return np.asarray(table.astype(np.float32)[picture])
 
 
 def _draw(rng: Generator, count: int, low: float, high: float) -> NDArray[np.float32]:
-    return rng.uniform(low, high, (count, 1, 1, 1)).astype(np.float32)
+    return rng.uniform(low, high, count).astype(np.float32)
