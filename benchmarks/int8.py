@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.scoring import dequantise, quantise
-from edge_agent.contracts.model.true_ranges import with_true_ranges
+from edge_agent.contracts.model.true_ranges import calibrated
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.bias import correct_biases
 from quantize.convert.converter import calibration_inputs, static_batch
-from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
+from quantize.convert.mixed import float_tensors, has_float_layers, quantise_calibrated
 
 if TYPE_CHECKING:
     import keras
@@ -91,16 +90,11 @@ def convert_images(model: keras.Model, calibration: Tensor) -> bytes:
 def _converted(model: keras.Model, samples: Tensor, *, image: bool) -> bytes:
     import tensorflow as tf
 
-    def representative() -> Iterator[list[Tensor]]:
-        for sample in samples:
-            yield [sample[None]]
-
     converter = tf.lite.TFLiteConverter.from_keras_model(static_batch(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with redirect_stdout(sys.stderr):
-        calibrated = with_true_ranges(calibrate(converter), samples)
-        exact = float_tensors(calibrated) if has_float_layers(model) else []
-        quantised = quantise_calibrated(converter, calibrated, image, exact)
-    return correct_biases(quantised, calibrated, samples).model
+        network = calibrated(converter, samples)
+        exact = float_tensors(network) if has_float_layers(model) else []
+        quantised = quantise_calibrated(converter, network, image, exact)
+    return correct_biases(quantised, network, samples).model

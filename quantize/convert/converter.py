@@ -21,10 +21,10 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
-from edge_agent.contracts.model.true_ranges import with_true_ranges
+from edge_agent.contracts.model.true_ranges import calibrated
 from quantize.convert.bias import correct_biases
 from quantize.convert.conversion_process import FLOAT_OUTPUT_FILES, MORE_SPACE, Job
-from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
+from quantize.convert.mixed import float_tensors, has_float_layers, quantise_calibrated
 from quantize.convert.postprocess import halved, in_order
 from quantize.convert.sensitivity import most_sensitive_tensors
 from quantize.convert.wide import quantise_wide
@@ -94,12 +94,12 @@ def _quantised(
         return halved(bytes(converter.convert()))
     if job.variant not in ("int8", "mixed"):
         return in_order(bytes(converter.convert()))
-    calibrated = with_true_ranges(calibrate(converter), samples)
-    exact = float_tensors(calibrated) if has_float else []
+    network = calibrated(converter, samples)
+    exact = float_tensors(network) if has_float else []
     if job.variant == "mixed":
-        exact += most_sensitive_tensors(calibrated, samples, exact, stage["notes"])
-    quantised = quantise_calibrated(converter, calibrated, job.image, exact)
-    return _corrected(quantised, calibrated, samples, stage["notes"])
+        exact += most_sensitive_tensors(network, samples, exact, stage["notes"])
+    quantised = quantise_calibrated(converter, network, job.image, exact)
+    return _corrected(quantised, network, samples, stage["notes"])
 
 
 def _inputs(path: str) -> Tensor:
@@ -107,8 +107,8 @@ def _inputs(path: str) -> Tensor:
         return np.asarray(content["inputs"])
 
 
-def _corrected(quantised: bytes, calibrated: bytes, samples: Tensor, notes: list[str]) -> bytes:
-    corrected = correct_biases(quantised, calibrated, samples)
+def _corrected(quantised: bytes, network: bytes, samples: Tensor, notes: list[str]) -> bytes:
+    corrected = correct_biases(quantised, network, samples)
     if corrected.kept:
         notes.append(
             f"biases corrected: output error {corrected.before:.4f} to {corrected.after:.4f} "

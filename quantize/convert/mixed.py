@@ -5,7 +5,6 @@ Layers whose name starts with FLOAT_PREFIX stay in float32; everything before th
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
@@ -16,14 +15,6 @@ from quantize.convert.postprocess import halved
 def has_float_layers(model: Any) -> bool:
     """Whether some layer of the Keras network asks to stay in float."""
     return any(layer.name.startswith(FLOAT_PREFIX) for layer in model.layers)
-
-
-def calibrate(converter: Any) -> bytes:
-    """The float network as .tflite, with the ranges of its tensors on the calibration set."""
-    converter._experimental_calibrate_only = True
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-        return bytes(converter.convert())
 
 
 def quantise_calibrated(converter: Any, calibrated: bytes, image: bool, exact: list[str]) -> bytes:

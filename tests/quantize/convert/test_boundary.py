@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
+from edge_agent.contracts.model.true_ranges import calibrated as with_ranges
 from edge_agent.infer.runtime_choice import open_runtime
 from quantize.convert.boundary import CROSSING, rejoined, set_apart
-from quantize.convert.mixed import calibrate, float_tensors, quantise_calibrated
+from quantize.convert.mixed import float_tensors, quantise_calibrated
 from quantize.graph.read import parse_graph
 
 SAMPLES = np.random.default_rng(3).integers(0, 256, (24, 8, 8, 3)).astype(np.float32)
@@ -57,7 +58,7 @@ def converter(network: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def calibrated(converter: Any) -> bytes:
-    return calibrate(converter)
+    return with_ranges(converter, SAMPLES)
 
 
 def test_a_quiet_tap_is_as_fine_beside_a_loud_one(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
+from edge_agent.contracts.model.true_ranges import calibrated
 from edge_agent.infer.runtime_choice import open_runtime
-from quantize.convert.mixed import calibrate, float_tensors, has_float_layers, quantise_calibrated
+from quantize.convert.mixed import float_tensors, has_float_layers, quantise_calibrated
 from quantize.convert.sensitivity import most_sensitive_tensors
 
 SAMPLES = np.random.default_rng(3).integers(0, 256, (24, 8, 8, 1)).astype(np.float32)
@@ -38,7 +39,7 @@ def mixed() -> tuple[Any, Any, bytes]:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in SAMPLES)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    return built, converter, calibrate(converter)
+    return built, converter, calibrated(converter, SAMPLES)
 
 
 def test_only_a_prefixed_layer_asks_for_float(mixed: tuple[Any, Any, bytes]) -> None:

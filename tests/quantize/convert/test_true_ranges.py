@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.contracts.model.true_ranges import with_true_ranges
+from edge_agent.contracts.model import true_ranges
+from edge_agent.contracts.model.true_ranges import calibrated, with_true_ranges
 from quantize.convert.converter import frozen
-from quantize.convert.mixed import calibrate
 from quantize.graph.read import parse_graph
 from trainer.models.layers.int8 import converted
 
@@ -44,7 +44,6 @@ def _converter(network: Any) -> Any:
 
     made = tf.lite.TFLiteConverter.from_concrete_functions([frozen(network)])
     made.optimizations = [tf.lite.Optimize.DEFAULT]
-    made.representative_dataset = lambda: ([sample[None]] for sample in SAMPLES)
     made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     return made
 
@@ -71,8 +70,8 @@ def _spread(network: Any, layer: str) -> float:
 def test_measured_ranges_are_those_of_keras(network: Any) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
-    calibrated = with_true_ranges(calibrate(_converter(network)), SAMPLES)
-    graph = schema.ModelT.InitFromPackedBuf(calibrated).subgraphs[0]
+    network_of_ranges = calibrated(_converter(network), SAMPLES)
+    graph = schema.ModelT.InitFromPackedBuf(network_of_ranges).subgraphs[0]
     for layer in ("quiet0", "quiet1"):
         (tensor,) = [
             one
@@ -92,3 +91,35 @@ def test_measured_ranges_are_those_of_keras(network: Any) -> None:
 def test_a_block_is_rounded_by_its_own_range(network: Any, layer: str) -> None:
     payload = converted(network, SAMPLES.astype(np.uint8))
     assert _scale(payload, layer) == pytest.approx(_spread(network, layer) / 255, rel=0.1)
+
+
+def test_every_range_is_the_one_of_all_samples_by_the_calibrator(network: Any) -> None:
+    """But for what is written over, which the calibrator takes for too much."""
+    ours = _ranges_of(calibrated(_converter(network), SAMPLES))
+    seen = true_ranges._by_calibrator(_converter(network), SAMPLES)
+    theirs = _ranges_of(with_true_ranges(seen, SAMPLES))
+    assert ours.keys() == theirs.keys()
+    assert len(ours) == 7
+    for name, ends in ours.items():
+        assert ends == pytest.approx(theirs[name], rel=1e-4, abs=1e-4), name
+
+
+def test_a_network_with_memory_is_left_to_the_calibrator_with_all_samples(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(true_ranges, "_is_plain", lambda _: False)
+    seen = true_ranges._by_calibrator(_converter(network), SAMPLES)
+    found = _ranges_of(calibrated(_converter(network), SAMPLES))
+    assert found == _ranges_of(with_true_ranges(seen, SAMPLES))
+
+
+def _ranges_of(payload: bytes) -> dict[str, tuple[float, float]]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensors = schema.ModelT.InitFromPackedBuf(payload).subgraphs[0].tensors
+    kept = {one.name.decode(): one.quantization for one in tensors}
+    return {
+        name: (float(one.min[0]), float(one.max[0]))
+        for name, one in kept.items()
+        if one is not None and one.min is not None and np.size(one.min) == 1
+    }

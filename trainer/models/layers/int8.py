@@ -9,7 +9,6 @@ rounding changes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -20,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
-from edge_agent.contracts.model.true_ranges import with_true_ranges
+from edge_agent.contracts.model.true_ranges import calibrated
 from trainer.console.tf_log import silent_descriptor
 from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import (
@@ -43,10 +42,15 @@ class FeatureReader:
     """What a detector's layer make of images, as float and as int8 sees them."""
 
     def __init__(
-        self, network: keras.Model, training: Training, calibration: Tensor | None = None
+        self,
+        network: keras.Model,
+        training: Training,
+        calibration: Tensor | None = None,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         """`network`: a detector with a layer NETWORK and layers that make features of its outputs;
-        calibration: what int8 ranges are learnt from, or good parts and synthetic defects.
+        calibration: what int8 ranges are learnt from, or good parts and synthetic defects; dtype:
+        that of what is read, where a call states no other.
         """
         self._network = network
         self._models: dict[str, keras.Model] = {}
@@ -54,10 +58,10 @@ class FeatureReader:
         self._payload = converted(
             self._backbone, inputs_with_defects(training) if calibration is None else calibration
         )
-        self._training = training
+        self._training, self._dtype = training, dtype
 
     def read_both(
-        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike | None = None
     ) -> list[Floats]:
         """uint8 (N, H, W, C) -> (2N, ...) for each output of `layer`: float rows, then int8 rows.
 
@@ -68,7 +72,7 @@ class FeatureReader:
         return [np.concatenate(pair) for pair in pairs]
 
     def read_float(
-        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike | None = None
     ) -> list[Floats]:
         """The features of the float backbone alone: one (N, ...) for each output of `layer`."""
         import keras
@@ -77,10 +81,11 @@ class FeatureReader:
             features = self._network.get_layer(layer)(self._backbone.outputs)
             self._models[layer] = keras.Model(self._backbone.input, features)
         whole = self._models[layer]
-        return rows_of(whole, inputs, self._training, f"features of {what}", dtype)
+        kept = dtype or self._dtype
+        return rows_of(whole, inputs, self._training, f"features of {what}", kept)
 
     def read_rounded(
-        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike = np.float32
+        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike | None = None
     ) -> list[Floats]:
         """The features of the int8 backbone alone; `layer` itself is computed in float."""
         head = self._network.get_layer(layer)
@@ -92,7 +97,7 @@ class FeatureReader:
                 bar.advance()
                 if len(taps) == BATCH or index == len(inputs) - 1:
                     given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.add(listed(head.predict_on_batch(given), dtype))
+                    rows.add(listed(head.predict_on_batch(given), dtype or self._dtype))
                     taps = []
         return rows.columns
 
@@ -104,20 +109,12 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
 
     calibration = samples.astype(np.float32)
     calibration[0, 0, 0, :], calibration[0, -1, -1, :] = 0.0, 255.0
-
-    def representative() -> Iterator[list[Tensor]]:
-        for sample in calibration:
-            yield [sample[None]]
-
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(network)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter._experimental_calibrate_only = True
-    with redirect_stdout(StringIO()), silent_descriptor(2), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-        calibrated = with_true_ranges(bytes(converter.convert()), calibration)
-        return bytes(mlir_quantize(calibrated, input_data_type=tf.uint8, output_data_type=tf.int8))
+    with redirect_stdout(StringIO()), silent_descriptor(2):
+        ranged = calibrated(converter, calibration)
+        return bytes(mlir_quantize(ranged, input_data_type=tf.uint8, output_data_type=tf.int8))
 
 
 def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
