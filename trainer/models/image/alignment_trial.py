@@ -24,7 +24,7 @@ from trainer.models.image.cross_fitting import Scorer
 from trainer.models.image.feature_maps import Floats, random_projection
 from trainer.models.image.flaws_found import Found, found_among
 from trainer.models.image.padim import PadimOptions, fit_gaussians
-from trainer.models.image.patchcore import fit_memory
+from trainer.models.image.patch_memory import fit_memory
 from trainer.models.image.small_flaws import FLAW_PX, small_flaws
 from trainer.models.image.trial_features import Read
 

@@ -27,7 +27,8 @@ from trainer.models.image.cross_fitting import FitScorer, Scorer
 from trainer.models.image.feature_maps import Floats, scale_of
 from trainer.models.image.heat_mean import to_logarithm
 from trainer.models.image.linear_head import Choice, choose, left_out, regress
-from trainer.models.image.patchcore import WHOLE_PART, fit_memory
+from trainer.models.image.patch_memory import fit_memory
+from trainer.models.image.patchcore import WHOLE_PART
 from trainer.models.image.redrawing import fit_redrawing, pixel_cells
 from trainer.models.image.score_fusion import STEADY
 from trainer.models.image.synthetic_defects import add_defects

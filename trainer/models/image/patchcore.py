@@ -1,11 +1,10 @@
 """Good-only, for texture and for parts that lie anyhow: a memory of good patches in one graph.
 
-PatchCore (Roth et al., CVPR 2022): features of two layers, mixed down, and for every cell the
-distance to the nearest of K prototypes, |g|^2 - max_k (2 g.c_k - |c_k|^2), which a 1x1 convolution
-computes. Two memories look: one of cells, one of the means of windows around them, where another
-texture shows. The prototypes are greedy coresets. Features are whitened over good parts first, so
-that no loud direction decides alone. A third scorer reads the whole picture (whole_picture.py), a
-fourth, fitted on synthetic defects, cells of 8 px. All are scaled by good parts outside the memory:
+PatchCore (Roth et al., CVPR 2022): features of two layers, and for every cell the distance to the
+nearest good one that is remembered (patch_memory.py). Two memories look: one of cells, one of the
+means of windows around them, where another texture shows. A third scorer reads the whole picture
+(whole_picture.py), a fourth, fitted on synthetic defects, cells of 8 px. All are scaled by good
+parts outside the memory:
 0 is a typical good part, 1 a rare one; the heat map is the mean of the larger distance, by its
 logarithm, and of the last two, weighted by their shares; the score is its maximum.
 """
@@ -13,12 +12,12 @@ logarithm, and of the last two, weighted by their shares; the score is its maxim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
@@ -40,7 +39,6 @@ from trainer.models.image.feature_maps import (
     Scale,
     detector_spec,
     on_one_grid,
-    random_projection,
 )
 from trainer.models.image.flaws_found import MERIT_NAME, merits_of
 from trainer.models.image.foreground import (
@@ -53,6 +51,7 @@ from trainer.models.image.foreground import (
 )
 from trainer.models.image.foreground_choice import Probe, choose_foreground
 from trainer.models.image.heat_mean import mean_heat, set_mean, weighted
+from trainer.models.image.patch_memory import Memory, fit_memory
 from trainer.models.image.score_fusion import FitByRounding, Join, fit_scorers
 from trainer.models.image.synthetic_defect_head import SyntheticShare
 from trainer.training.api import Architecture, Fitted, ModelOptions, Training
@@ -63,12 +62,6 @@ if TYPE_CHECKING:
 
 SIZE_PX = 320
 TAPS = whole_picture.TAPS
-MOST_CELLS = 20_000
-"""Cells that a coreset chooses from; more only cost time."""
-
-RIDGE = 0.01
-"""Added to the covariance before whitening, as a share of its mean variance."""
-
 SCORERS = ("fine", "wide")
 WINDOW = 5
 """Side of the windows of the wide memory, in steps of 16 px."""
@@ -108,19 +101,6 @@ class PatchcoreOptions(ModelOptions):
     def counts(self) -> tuple[int, int]:
         """Prototypes of the fine and of the wide memory."""
         return self.prototypes, self.prototypes // 2
-
-
-@dataclass(frozen=True)
-class Memory:
-    """kernel (C, d), bias (d,): centring, mixing down and whitening; prototypes: (K, d)."""
-
-    kernel: Floats
-    bias: Floats
-    prototypes: Floats
-
-    def heat(self, cells: Floats) -> Floats:
-        """(N, G, H, C) -> (N, G, H): the squared distance to the nearest prototype."""
-        return distances(cells @ self.kernel + self.bias, self.prototypes)
 
 
 def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> ImageInput:
@@ -166,7 +146,7 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
 
     seed_everything(training.config.seed)
     options, seed = training.options, training.config.seed
-    fits = [_fit_by_rounding(options.dimensions, count, seed) for count in options.counts()]
+    fits = _fits_by_rounding(options.dimensions, options.counts(), seed)
     fits.append(whole_picture.fit_whole_by_rounding)
     chosen = choose_foreground(training, options.foreground, TAPS, _probe(training))
     options = options.model_copy(update={"foreground": "on" if chosen.ground else "off"})
@@ -174,7 +154,9 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     if chosen.ground:
         set_ground(network, chosen.ground)
     shares, with_head = options.shares(), options.synthetic_share > 0
-    fitted = fit_scorers(training, network, fits, joined(shares), with_head=with_head)
+    fitted = fit_scorers(
+        training, network, fits, joined(shares), with_head=with_head, dtype=np.float16
+    )
     *remembered, whole = fitted.cells
     named = zip(SCORERS, options.counts(), remembered, fitted.scales[: len(SCORERS)], strict=True)
     for name, count, cells, scale in named:
@@ -202,63 +184,18 @@ def joined(shares: Sequence[float]) -> Join:
     return join
 
 
-def fit_memory(cells: Floats, dimensions: int, count: int, seed: int) -> Memory:
-    """A memory of `count` patches of cells (N, G, H, C)."""
-    kernel, bias = mixing(cells, dimensions, seed)
-    return Memory(kernel, bias, choose_prototypes(cells @ kernel + bias, count, seed))
-
-
-def mixing(joined: Floats, dimensions: int, seed: int) -> tuple[Floats, Floats]:
-    """Kernel (C, d) and bias (d,) that centre, mix down and whiten features (N, G, H, C)."""
-    flat = joined.reshape(-1, joined.shape[3])
-    mean, spread = flat.mean(axis=0), flat.std(axis=0) + 1e-3
-    mixed = random_projection(len(mean), dimensions, seed) / spread[:, None]
-    rows = (flat - mean) @ mixed
-    covariance = (rows.T @ rows / len(rows)).astype(np.float64)
-    ridge = RIDGE * max(float(np.trace(covariance)) / len(covariance), 1e-6)
-    inverse = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
-    kernel = (mixed @ np.linalg.cholesky(inverse)).astype(np.float32)
-    kernel = np.pad(kernel, ((0, 0), (0, dimensions - kernel.shape[1])))
-    return kernel, (-mean @ kernel).astype(np.float32)
-
-
-def choose_prototypes(cells: Floats, count: int, seed: int) -> Floats:
-    """Greedy k-centre coreset of cells (N, G, H, d): (count, d); repeats where there are fewer.
-
-    Each next prototype is the cell farthest from all before (Sener and Savarese, ICLR 2018).
+def _fits_by_rounding(dimensions: int, counts: Sequence[int], seed: int) -> list[FitByRounding]:
+    """Of each memory; rounded cells are remembered beside the others: nothing more has to be
+    allowed for.
     """
-    rng = np.random.default_rng(seed)
-    flat = cells.reshape(-1, cells.shape[3])
-    if len(flat) > MOST_CELLS:
-        flat = flat[rng.choice(len(flat), MOST_CELLS, replace=False)]
-    lengths = np.square(flat).sum(axis=1)
-    chosen = [int(rng.integers(len(flat)))]
-    nearest = np.full(len(flat), np.inf, np.float32)
-    while len(chosen) < count:
-        last = flat[chosen[-1]]
-        away = lengths - 2 * (flat @ last) + np.float32(last @ last)
-        nearest = np.minimum(nearest, away)
-        chosen.append(int(nearest.argmax()))
-    return flat[chosen]
 
+    def fit_by(count: int) -> FitByRounding:
+        def fit_scorer(seen: Tensor) -> Scorer:
+            return fit_memory(seen, dimensions, count, seed).heat
 
-def distances(cells: Floats, prototypes: Floats) -> Floats:
-    """(N, G, H, d) -> (N, G, H): the squared distance to the nearest prototype."""
-    lengths = np.square(prototypes).sum(axis=1)
-    heat = np.empty(cells.shape[:3], np.float32)
-    for index, image in enumerate(cells):
-        likeness = 2 * (image @ prototypes.T) - lengths
-        heat[index] = np.square(image).sum(axis=2) - likeness.max(axis=2)
-    return heat
+        return lambda rounding: fit_scorer
 
-
-def _fit_by_rounding(dimensions: int, count: int, seed: int) -> FitByRounding:
-    """Rounded cells are remembered beside the others: nothing more has to be allowed for."""
-
-    def fit_scorer(seen: Floats) -> Scorer:
-        return fit_memory(seen, dimensions, count, seed).heat
-
-    return lambda rounding: fit_scorer
+    return [fit_by(count) for count in counts]
 
 
 def _probe(training: Training[PatchcoreOptions]) -> Probe:
@@ -266,12 +203,9 @@ def _probe(training: Training[PatchcoreOptions]) -> Probe:
     foreground.
     """
     plain = training.options.model_copy(update={"synthetic_share": 0.0, "foreground": "on"})
-    seed = training.config.seed
-    fits = [
-        _fit_by_rounding(plain.dimensions, max(16, count // 4), seed)(0.0)
-        for count in plain.counts()
-    ]
-    fits.append(whole_picture.fit_whole_by_rounding(0.0))
+    counts = [max(16, count // 4) for count in plain.counts()]
+    by_rounding = _fits_by_rounding(plain.dimensions, counts, training.config.seed)
+    fits = [fit(0.0) for fit in (*by_rounding, whole_picture.fit_whole_by_rounding)]
     return Probe(
         lambda paint: build(training.spec, 1, training.config, plain, paint),
         fits,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
 from trainer.models.image.feature_maps import Floats, Scale, scale_of
@@ -67,13 +68,15 @@ def fit_scorers(
     join: Join,
     *,
     with_head: bool,
+    dtype: DTypeLike = np.float32,
 ) -> FittedScorers:
     """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
 
     scorers: one for each output of that layer, in its order; one more output is the foreground;
-    with_head: whether the synthetic defect head is the last scorer.
+    with_head: whether the synthetic defect head is the last scorer; dtype: in which features are
+    kept.
     """
-    reader = FeatureReader(network, training)
+    reader = FeatureReader(network, training, dtype=dtype)
     cells = reader.read_both(training.train.inputs, "good parts")
     cells, foreground = cells[: len(scorers)], cells[len(scorers) :]
     rounding = [rounding_of(one) for one in cells]
@@ -87,10 +90,9 @@ def fit_scorers(
     head = fit_head_on_defects(training, reader, grid) if with_head else None
     heats += [head.heat] if head else []
     fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
-    known = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
     weights = head.weights if head else None
     return FittedScorers(
-        known,
+        [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)],
         rounding,
         fusion.scales,
         fusion.fused,

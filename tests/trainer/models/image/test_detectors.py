@@ -27,7 +27,7 @@ from trainer.models.image.feature_maps import FEATURES, detector_spec, scale_of
 from trainer.models.image.foreground import Ground, foreground_model, set_floor, set_ground
 from trainer.models.image.heat_mean import set_mean, weighted
 from trainer.models.image.padim import fit_gaussians
-from trainer.models.image.patchcore import choose_prototypes, distances, fit_memory, mixing
+from trainer.models.image.patch_memory import fit_memory
 from trainer.models.image.score_fusion import joined_scales, rounding_of
 from trainer.models.image.whole_picture import fit_whole, set_whole
 from trainer.models.layers.work import work_of
@@ -279,24 +279,6 @@ def test_a_block_fits_rows_and_columns_too() -> None:
     assert places.heat(cells).shape == (40, 4, 1)
 
 
-def test_memories_stand_on_whitened_features() -> None:
-    rng = np.random.default_rng(0)
-    tangled = rng.normal(size=(6, 6)) * np.array([100, 10, 1, 1, 1, 1])
-    cells = (rng.normal(size=(50, 8, 8, 6)) @ tangled).astype(np.float32)
-    kernel, bias = mixing(cells, 4, seed=1)
-    rows = (cells @ kernel + bias).reshape(-1, 4)
-    np.testing.assert_allclose(np.cov(rows.T), np.eye(4), atol=0.2)
-    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-2)
-
-
-def test_more_dimensions_than_features_are_filled_with_nothing() -> None:
-    cells = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype(np.float32)
-    kernel, bias = mixing(cells, 8, seed=1)
-    assert kernel.shape == (3, 8)
-    assert not kernel[:, 3:].any()
-    assert not bias[3:].any()
-
-
 def test_judges_are_made_alike_before_they_are_joined() -> None:
     rng = np.random.default_rng(0)
     quiet = rng.normal(size=(200, 3, 3)).astype(np.float32)
@@ -311,19 +293,6 @@ def test_judges_are_made_alike_before_they_are_joined() -> None:
     np.testing.assert_allclose(again, scores, rtol=1e-3, atol=1e-3)
     assert np.median(scores) == pytest.approx(0, abs=1e-3)
     assert np.quantile(scores, 0.99) == pytest.approx(1, abs=1e-3)
-
-
-def test_a_remembered_patch_is_at_distance_nothing() -> None:
-    cells = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
-    prototypes = choose_prototypes(cells, 48, seed=1)
-    np.testing.assert_allclose(distances(cells, prototypes), 0, atol=1e-4)
-
-
-def test_the_coreset_takes_the_farthest_patches_first() -> None:
-    cells = np.zeros((1, 4, 4, 2), np.float32)
-    cells[0, 0, 0], cells[0, 3, 3] = (10, 0), (0, 10)
-    chosen = choose_prototypes(cells, 3, seed=0)
-    assert {tuple(row) for row in chosen.tolist()} == {(0, 0), (10, 0), (0, 10)}
 
 
 def test_distances_are_mahalanobis_distances() -> None:
