@@ -152,6 +152,7 @@ class Architecture(Generic[Options]):
     works: the work of a run with each of several options, in one go where to build each is slow;
     merits: what several trainings, which differ in options and backbone alone, are worth by their
     training inputs, not a number where it cannot tell; merit_name: what that is, for people;
+    merit_chance: by how much two of them differ by chance;
     bare_specs: spec_of for each of several options, without what is learnt of the samples, in one
     go where each is slow;
     window_merits: what variants of a vibration model are worth by their training recordings, given
@@ -183,6 +184,7 @@ class Architecture(Generic[Options]):
     works: Callable[[InputSpec, int, FitConfig, Sequence[Options]], Sequence[Work]] | None = None
     merits: Callable[[Sequence[Training[Options]]], Sequence[float]] | None = None
     merit_name: str = ""
+    merit_chance: float = 0.0
     bare_specs: Callable[[Split, FitConfig, Sequence[Options]], Sequence[InputSpec]] | None = None
     window_merits: Callable[[Split, Sequence[FitConfig], Progress], WindowMerits] | None = None
     standardises: bool | None = None

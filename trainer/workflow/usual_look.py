@@ -1,7 +1,8 @@
 """How a network looks at a picture where no budget says so: its size, aspect and views.
 
 What a model offers is compared by what it is worth on training samples alone, out of fold. The
-first look stays unless another is better by more than one sample of the rarest class.
+first look stays unless another is better by more than one sample of the rarest class, and by more
+than chance.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def with_usual_look(split: Split, config: FitConfig, progress: Progress) -> FitC
         return looks[0].config
     few = thinned(split)
     worth = [_worth(few, look, architecture, progress) for look in looks]
-    chosen = best_look(looks, worth, worth_of_one(few.dataset.targets()[few.train]))
+    one_sample = worth_of_one(few.dataset.targets()[few.train])
+    chosen = best_look(looks, worth, max(one_sample, architecture.merit_chance))
     progress.say(f"looks at {chosen.name} ({_told(looks, worth, architecture.merit_name)})")
     return chosen.config
 

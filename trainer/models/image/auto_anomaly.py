@@ -3,8 +3,9 @@
 Both are fitted on the same good training parts and without the synthetic defect head; synthetic
 defects on good validation parts then rank them. No real defect and nothing of the test split takes
 part; a candidate over the time budget is not ranked. At last the chosen one is fitted with its
-default options on the validation parts too. Of pictures with more detail than the usual size shows,
-a larger one is compared first, by small synthetic flaws.
+default options on the validation parts too. Pictures with more detail than the usual size shows
+are looked at in a larger one, unless stand-ins of the detectors find clearly more small synthetic
+flaws in the usual size (size_trial.py).
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from trainer.models.image import padim, patchcore
 from trainer.models.image.aspect import STEP, AspectChoice, in_aspect, median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
 from trainer.models.image.feature_maps import detector_spec
-from trainer.models.image.flaws_found import MERIT_NAME, Spoil, all_kinds, flaws_found
+from trainer.models.image.flaws_found import MERIT_NAME, all_kinds, flaws_found
 from trainer.models.image.foreground import ForegroundChoice
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.small_flaws import small_flaws
+from trainer.models.image.size_trial import CHANCE, flaws_seen
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture, Fitted, Look, ModelOptions, Training
 
@@ -106,15 +107,15 @@ def spec_of(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> Ima
 
 
 def usual_looks(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> Sequence[Look]:
-    """The usual size, and as many pixels as LARGE_PX squared where the pictures' short side has
-    half as many pixels again as the usual input's; a size that is configured stays.
+    """The usual size, and before it as many pixels as LARGE_PX squared where the pictures' short
+    side has half as many pixels again as the usual input's; a size that is configured stays.
     """
     usual, largest = spec_of(split, config, options), largest_px(split, config)
     own = max(usual.height_px, usual.width_px)
     aspect = "square" if usual.height_px == usual.width_px else "kept"
     larger = [_look(config, aspect, largest, largest)] if largest > own else []
     stated = own if aspect == "square" else config.image.size_px
-    return [_look(config, aspect, stated, own), *larger]
+    return [*larger, _look(config, aspect, stated, own)]
 
 
 def largest_px(split: Split, config: FitConfig) -> int:
@@ -170,9 +171,10 @@ def most_found(rankings: Sequence[Ranking]) -> Candidate:
 
 
 def merits(several: Sequence[Training[Any]]) -> Sequence[float]:
-    """The small synthetic flaws that the first candidate finds at 1 % false rejects."""
+    """The small synthetic flaws that stand-ins of the candidates find at 1 % false rejects."""
     return [
-        rank(candidates_within(one.spec, one.config)[0], one, small_flaws).recall for one in several
+        flaws_seen(one, [candidate.name for candidate in candidates_within(one.spec, one.config)])
+        for one in several
     ]
 
 
@@ -195,14 +197,14 @@ def candidates_of(name: str, spec: InputSpec, config: FitConfig) -> Sequence[Can
     return own or candidates_within(spec, config)
 
 
-def rank(candidate: Candidate, training: Training[Any], spoil: Spoil = all_kinds) -> Ranking:
+def rank(candidate: Candidate, training: Training[Any]) -> Ranking:
     """Fit one candidate on training parts without the head, and score synthetic defects. Places
     without a part are left out only where that was asked for: the chosen one compares it later.
     """
     options = candidate.without_head
     if getattr(training.options, "foreground", "off") == "on":
         options = options.model_copy(update={"foreground": "on"})
-    judged = flaws_found(candidate.learn, training, options, candidate.name, spoil)
+    judged = flaws_found(candidate.learn, training, options, candidate.name, all_kinds)
     return Ranking(candidate, judged.auroc, judged.recall, judged.defects)
 
 
@@ -223,5 +225,6 @@ ARCHITECTURE = Architecture(
     largest_px=largest_px,
     merits=merits,
     merit_name=MERIT_NAME,
+    merit_chance=CHANCE,
     options=AutoAnomalyOptions,
 )

@@ -75,12 +75,12 @@ def test_a_larger_input_of_long_pictures_is_as_long(tmp_path: Path) -> None:
     config = FitConfig(model="auto-anomaly", weights="efficientnet_lite0")
     split = strips(tmp_path, 1200, 400)
     looks = auto_anomaly.usual_looks(split, config, auto_anomaly.AutoAnomalyOptions())
-    assert [look.name for look in looks] == ["544 px", "864 px"]
+    assert [look.name for look in looks] == ["864 px", "544 px"]
     shapes = []
     for look in looks:
         options = auto_anomaly.AutoAnomalyOptions.model_validate(look.config.options)
         shapes.append(auto_anomaly.spec_of(split, look.config, options).shape)
-    assert shapes == [(544, 192, 3), (864, 288, 3)]
+    assert shapes == [(864, 288, 3), (544, 192, 3)]
 
 
 def test_the_background_of_a_long_picture_is_learnt() -> None:

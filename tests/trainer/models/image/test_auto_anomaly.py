@@ -14,6 +14,7 @@ from trainer.config.fit import FitConfig, ImageTable
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.models.image import auto_anomaly
+from trainer.models.image.small_flaws import small_flaws
 from trainer.workflow.experiment import run_experiment
 
 
@@ -28,7 +29,7 @@ def test_a_small_flaw_is_the_same_for_every_size() -> None:
     for side in (320, 512):
         ramp = np.linspace(60, 200, side).astype(np.uint8)
         plain = np.broadcast_to(ramp[None, None, :, None], (6, side, side, 3)).copy()
-        spoilt = auto_anomaly.small_flaws(plain, np.random.default_rng(5))
+        spoilt = small_flaws(plain, np.random.default_rng(5))
         flawed[side] = spoilt.astype(float) - plain
     for small, large in zip(flawed[320], flawed[512], strict=True):
         shrunk = cv2.resize(large, (320, 320), interpolation=cv2.INTER_AREA)
@@ -40,9 +41,9 @@ def test_a_small_flaw_is_the_same_for_every_size() -> None:
 @pytest.mark.parametrize(
     ("sides", "size_px", "names"),
     [
-        ((600, 700), 0, ["320 px", "512 px"]),
+        ((600, 700), 0, ["512 px", "320 px"]),
         ((470, 600), 0, ["320 px"]),
-        ((470, 900), 0, ["448 px", "704 px"]),
+        ((470, 900), 0, ["704 px", "448 px"]),
         ((270, 810), 0, ["544 px"]),
         ((600, 700), 96, ["96 px"]),
     ],
