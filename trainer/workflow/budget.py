@@ -24,7 +24,7 @@ from trainer.data.class_sample import evenly_by_class, worth_of_one
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.architectures import find_architecture
-from trainer.models.image.backbone import find_backbone
+from trainer.models.image.backbone import AUTO, find_backbone
 from trainer.models.image.weights import find_pretrained
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture, Training
@@ -63,7 +63,7 @@ def within_budget(
         what = f"{architecture.name} at its own size is predicted to take {variants[0].ms:.3g} ms"
         progress.say(f"{what} on {target}, the budget is {budget_ms:g} ms: {usual} is taken")
         return within_budget(split, config.model_copy(update={"model": usual}), progress)
-    fitting = _fitting(variants, architecture.name, target, budget_ms)
+    fitting = _fitting(variants, architecture.name, config)
     compared, one_sample = _compared(split, architecture, fitting, progress)
     chosen = best(compared, one_sample)
     progress.say(f"for {target}, {budget_ms:g} ms: {chosen.name}, predicted {chosen.ms:.3g} ms")
@@ -78,18 +78,32 @@ def within_budget(
     )
 
 
-def _fitting(variants: list[Variant], name: str, target: str, budget_ms: float) -> list[Variant]:
+def _fitting(variants: list[Variant], name: str, config: FitConfig) -> list[Variant]:
+    target, budget_ms = config.budget or ("", math.inf)
     fitting = [one for one in variants if one.ms <= budget_ms]
     if not fitting:
         least = min(variants, key=lambda one: one.ms)
+        own = _what_is_set(config)
+        leave = f"leave out {', '.join(own)} or " if own else ""
         raise ConfigError(
             f"the fastest {name} ({least.name}) is predicted to take {least.ms:.3g} ms on "
             f"{target}, the budget is {budget_ms:g} ms",
             where="--budget-ms",
-            cure=f"give --budget-ms {_rounded_up(least.ms)} or more, leave out what you set "
-            "(size_px, options, backbone), or take a smaller model with --model",
+            cure=f"give --budget-ms {_rounded_up(least.ms)} or more, {leave}take a smaller model "
+            "with --model",
         )
     return fitting
+
+
+def _what_is_set(config: FitConfig) -> list[str]:
+    """The settings that narrow the choice."""
+    given = {
+        "[image] size_px": config.image.size_px,
+        "[vibration] window_samples": config.vibration.window_samples,
+        "[options]": config.options,
+        "--backbone": config.backbone != AUTO,
+    }
+    return [name for name, value in given.items() if value]
 
 
 def _rounded_up(ms: float) -> str:

@@ -130,6 +130,15 @@ def test_a_budget_that_nothing_fits_is_refused_with_the_least_time(split: Split)
     assert config.image.size_px == 64
 
 
+def test_the_refusal_names_what_was_set_and_nothing_else(split: Split) -> None:
+    asked = CNN.model_copy(update={"target": "rpi4", "budget_ms": 0.01})
+    with pytest.raises(ConfigError) as plain:
+        within_budget(split, asked, SilentProgress())
+    assert "leave out" not in str(plain.value)
+    with pytest.raises(ConfigError, match=r"leave out \[image\] size_px or take a smaller model"):
+        within_budget(split, asked.with_image(size_px=96), SilentProgress())
+
+
 def test_machines_of_a_cluster_do_not_choose_each_for_itself(
     split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
