@@ -40,6 +40,9 @@ Scale = tuple[float, float]
 
 MOST_CALIBRATION = 80
 BATCH = 16
+USUAL_PX = 320
+"""Side of a detector's usual input."""
+
 
 RARE = 0.99
 """The quantile of held-out good parts that becomes score 1."""
@@ -186,6 +189,14 @@ def inputs_with_defects(training: Training) -> Tensor:
     result = chosen.copy()
     result[::2] = add_defects(chosen, rng)[0][::2]
     return result
+
+
+def fewer_of_large(most: int, shape: tuple[int, ...]) -> int:
+    """How many pictures (H, W, C) have the pixels, and so the cells, of `most` of USUAL_PX; of
+    large ones half at least, of small ones `most`.
+    """
+    fitting = most * USUAL_PX**2 // (shape[0] * shape[1])
+    return min(max(fitting, most // 2), most)
 
 
 def scale_of(values: NDArray[np.floating], share: float = RARE) -> Scale:

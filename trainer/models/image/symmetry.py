@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from trainer.models.image.cross_fitting import Copies, FitScorer, held_out
-from trainer.models.image.feature_maps import Floats
+from trainer.models.image.feature_maps import Floats, fewer_of_large
 from trainer.models.layers.int8 import FeatureReader
 from trainer.statistics.metrics import auroc
 from trainer.training.api import Training
@@ -35,7 +35,7 @@ FEWEST, MOST = 16, 100
 """Held-out parts by which that is judged."""
 
 MOST_COPIES = 400
-"""More only cost time: so many good parts need no copies."""
+"""Of the usual size: more only cost time, and so many good parts need no copies."""
 
 
 def symmetric_copies(
@@ -48,7 +48,7 @@ def symmetric_copies(
     training.progress.say(f"good parts may lie {', '.join(names)}: turned copies are added")
     inputs = training.train.inputs
     rng = np.random.default_rng(training.config.seed)
-    most = max(1, MOST_COPIES // len(names))
+    most = max(1, fewer_of_large(MOST_COPIES, inputs.shape[1:]) // len(names))
     chosen = [rng.permutation(len(inputs))[:most] for _ in names]
     pairs = zip(names, chosen, strict=True)
     turned = np.concatenate([SYMMETRIES[name](inputs[which]) for name, which in pairs])

@@ -24,7 +24,14 @@ from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import held_out
-from trainer.models.image.feature_maps import BATCH, Floats, Scale, TappedBackbone, tapped_backbone
+from trainer.models.image.feature_maps import (
+    BATCH,
+    Floats,
+    Scale,
+    TappedBackbone,
+    fewer_of_large,
+    tapped_backbone,
+)
 from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import FeatureReader
@@ -45,7 +52,7 @@ WIDTHS = (64, 32)
 """Of the hidden layers."""
 
 COPIES, MOST_COPIES = 2, 480
-"""Synthetic defects for each good part, and the most in all."""
+"""Synthetic defects for each good part, and the most in all, of the usual size."""
 
 GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 30, 30, 20
 """Training cells: of a good part, of a synthetic defect, and of the good area around it."""
@@ -195,7 +202,7 @@ def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> 
     inputs = training.train.inputs
     count = len(inputs)
     orders = [rng.permutation(count) for _ in range(COPIES)]
-    of = np.concatenate(orders)[:MOST_COPIES]
+    of = np.concatenate(orders)[: fewer_of_large(MOST_COPIES, inputs.shape[1:])]
     images, masks = add_defects(inputs[of], rng)
     defective = reader.read_both(images, "synthetic defects", FEATURES, np.float16)
     grid = good[0].shape[1:3]
