@@ -13,7 +13,7 @@ from edge_agent.contracts.model.manifest import ModelSpec
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Indices
 from trainer.data.split import Split
-from trainer.evaluation.outcome import Outcome
+from trainer.evaluation.outcome import Outcome, numbered
 from trainer.evaluation.predictions import Judged, judge_all
 from trainer.training.predict import predict
 
@@ -44,15 +44,11 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
     """
     samples, groups = split.dataset.samples, split.dataset.groups()
     indices = [int(index) for index in judged.indices]
-    unknown = sorted({samples[index].label for index in indices} - set(spec.labels))
-    labels = [*spec.labels, *unknown]
-    number_of = {label: number for number, label in enumerate(labels)}
-    names = number_of if spec.scoring.kind == "logits" else {}
+    truth = [samples[index].label for index in indices]
+    classifies = spec.scoring.kind == "logits"
     return Outcome(
-        labels=labels,
+        **numbered(spec.labels, truth, judged.predicted, classifies=classifies)._asdict(),
         good=spec.good,
-        truth=np.array([number_of[samples[index].label] for index in indices], np.int64),
-        predicted=np.array([names.get(label, -1) for label in judged.predicted], np.int64),
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
         undecided=undecided_of(spec, judged.verdicts),

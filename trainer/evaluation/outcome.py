@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,32 @@ class Outcome:
     def classifies(self) -> bool:
         """Whether labels were predicted, not only scores."""
         return self.values is None and bool((self.predicted >= 0).all())
+
+
+class Numbered(NamedTuple):
+    """labels: those of a model, then others of the samples, sorted; truth, predicted: (N,) as in
+    Outcome.
+    """
+
+    labels: list[str]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+def numbered(
+    learnt: Sequence[str], truth: Sequence[str], predicted: Sequence[str], *, classifies: bool
+) -> Numbered:
+    """The names of N samples as label numbers. learnt: the labels of the model; classifies: whether
+    `predicted` are labels, not the words of a detector.
+    """
+    labels = [*learnt, *sorted(set(truth) - set(learnt))]
+    number_of = {label: number for number, label in enumerate(labels)}
+    names = number_of if classifies else {}
+    return Numbered(
+        labels,
+        np.array([number_of[name] for name in truth], np.int64),
+        np.array([names.get(name, -1) for name in predicted], np.int64),
+    )
 
 
 def joined(outcomes: Sequence[Outcome]) -> Outcome:

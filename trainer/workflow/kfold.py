@@ -26,7 +26,7 @@ from trainer.data.group_folds import (
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import Doubt, probable_label_errors
-from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
+from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures, numbered
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.int8_outputs import (
     FLOAT,
@@ -58,16 +58,13 @@ class Judgements:
 
     def outcome(self, by: str = FLOAT) -> Outcome:
         """Truth beside what was said by the network of each fold, FLOAT or INT8."""
-        labels = [*self.labels, *sorted({r["label"] for r in self.rows} - set(self.labels))]
-        number_of = {label: number for number, label in enumerate(labels)}
+        truth = [row["label"] for row in self.rows]
+        predicted = [row[f"{by}predicted"] for row in self.rows]
+        classifies = self.probabilities() is not None
         undecided = np.array([row[f"{by}verdict"] == "NO-VERDICT" for row in self.rows], bool)
-        names = {} if self.probabilities() is None else number_of
-        predicted = [names.get(row[f"{by}predicted"], -1) for row in self.rows]
         return Outcome(
-            labels=labels,
+            **numbered(self.labels, truth, predicted, classifies=classifies)._asdict(),
             good=self.good,
-            truth=np.array([number_of[row["label"]] for row in self.rows], np.int64),
-            predicted=np.array(predicted, np.int64),
             scores=np.array([row[f"{by}score"] for row in self.rows]),
             rejected=np.array([row[f"{by}verdict"] == "FAIL" for row in self.rows]),
             groups=[row["group"] for row in self.rows],

@@ -34,7 +34,7 @@ from edge_agent.contracts.run_folder.metrics import (
 from edge_agent.contracts.run_folder.rows import NEEDS_BASELINE, Prediction, prediction_cells
 from edge_agent.contracts.run_folder.verdicts import judged_by
 from trainer.evaluation.held_out import undecided_of
-from trainer.evaluation.outcome import Outcome, class_rows, figures
+from trainer.evaluation.outcome import Outcome, class_rows, figures, numbered
 from trainer.report.card import card_text
 from trainer.report.page import page, refuse_damaged
 from trainer.run_folder.run import FittedRun, open_fitted_run
@@ -202,15 +202,12 @@ def _outcome(run: FittedRun, spec: ModelSpec, predictions: Sequence[Prediction])
     groups = {row.path: row.group or row.path for row in run.splits()}
     if unlisted := [one.path for one in predictions if one.path not in groups]:
         raise damaged(run.path / files.SPLITS, f"does not list {unlisted[0]}")
-    strange = sorted({one.label for one in predictions} - set(run.spec.labels))
-    labels = [*run.spec.labels, *strange]
-    index = {label: number for number, label in enumerate(labels)}
-    names = index if spec.scoring.kind == "logits" else {}
+    truth = [one.label for one in predictions]
+    predicted = [one.predicted for one in predictions]
+    classifies = spec.scoring.kind == "logits"
     return Outcome(
-        labels=labels,
+        **numbered(run.spec.labels, truth, predicted, classifies=classifies)._asdict(),
         good=run.spec.good,
-        truth=np.array([index[one.label] for one in predictions], np.int64),
-        predicted=np.array([names.get(one.predicted, -1) for one in predictions], np.int64),
         scores=np.array([one.score for one in predictions]),
         rejected=np.array([one.verdict == "FAIL" for one in predictions]),
         groups=[groups[one.path] for one in predictions],
