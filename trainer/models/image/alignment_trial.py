@@ -91,10 +91,15 @@ def _frame(split: Split, index: int, region: Region) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def rounds_of_flaws(parts: int) -> int:
+    """How often a flaw is drawn on each of so many parts."""
+    return max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / parts))
+
+
 def _flawed(good: Sequence[Image], region: Region, seed: int) -> Iterator[Image]:
     """A small flaw in the region of each frame, again and again."""
     rng = np.random.default_rng(seed)
-    for _ in range(max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / len(good)))):
+    for _ in range(rounds_of_flaws(len(good))):
         for frame in good:
             flawed = frame.copy()
             seen = within_region(flawed, region)

@@ -24,8 +24,8 @@ from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
 from trainer.models.image.aspect import STEP, AspectChoice, in_aspect, median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
-from trainer.models.image.feature_maps import detector_spec
-from trainer.models.image.flaws_found import MERIT_NAME, all_kinds, flaws_found
+from trainer.models.image.feature_maps import USUAL_PX, detector_spec
+from trainer.models.image.flaws_found import MERIT_NAME, flaws_found
 from trainer.models.image.foreground import ForegroundChoice
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
@@ -103,7 +103,7 @@ class Ranking:
 
 def spec_of(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> ImageInput:
     """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
-    return in_aspect(detector_spec(config, padim.SIZE_PX), split, config, options.aspect)
+    return in_aspect(detector_spec(config, USUAL_PX), split, config, options.aspect)
 
 
 def usual_looks(split: Split, config: FitConfig, options: AutoAnomalyOptions) -> Sequence[Look]:
@@ -127,7 +127,7 @@ def largest_px(split: Split, config: FitConfig) -> int:
         return own
     short_px = min(median_sides(split.dataset, split.train, config))
     more = short_px >= 1.5 * min(usual.height_px, usual.width_px)
-    larger = min(round(own * LARGE_PX / padim.SIZE_PX / STEP) * STEP, MOST_SIZE_PX)
+    larger = min(round(own * LARGE_PX / USUAL_PX / STEP) * STEP, MOST_SIZE_PX)
     return max(own, larger) if more else own
 
 
@@ -204,7 +204,7 @@ def rank(candidate: Candidate, training: Training[Any]) -> Ranking:
     options = candidate.without_head
     if getattr(training.options, "foreground", "off") == "on":
         options = options.model_copy(update={"foreground": "on"})
-    judged = flaws_found(candidate.learn, training, options, candidate.name, all_kinds)
+    judged = flaws_found(candidate.learn, training, options, candidate.name)
     return Ranking(candidate, judged.auroc, judged.recall, judged.defects)
 
 

@@ -43,7 +43,6 @@ BATCH = 16
 USUAL_PX = 320
 """Side of a detector's usual input."""
 
-
 RARE = 0.99
 """The quantile of held-out good parts that becomes score 1."""
 

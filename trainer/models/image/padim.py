@@ -33,6 +33,7 @@ from trainer.models.image.cross_fitting import (
 from trainer.models.image.feature_maps import (
     FEATURES,
     RARE,
+    USUAL_PX,
     Floats,
     Scale,
     detector_spec,
@@ -65,7 +66,6 @@ from trainer.training.gradient import seed_everything
 if TYPE_CHECKING:
     import keras
 
-SIZE_PX = 320
 TAPS = ("block_5_add", "block_9_add", "block_12_add")
 RIDGE = 0.01
 """Added to every covariance, as a share of its mean variance."""
@@ -114,7 +114,7 @@ class Gaussians:
 
 def spec_of(split: Split, config: FitConfig, options: PadimOptions) -> ImageInput:
     """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
-    return in_aspect(detector_spec(config, SIZE_PX), split, config, options.aspect)
+    return in_aspect(detector_spec(config, USUAL_PX), split, config, options.aspect)
 
 
 def build(

@@ -35,6 +35,7 @@ from trainer.models.image.cross_fitting import (
 )
 from trainer.models.image.feature_maps import (
     FEATURES,
+    USUAL_PX,
     Floats,
     Scale,
     detector_spec,
@@ -60,7 +61,6 @@ from trainer.training.gradient import seed_everything
 if TYPE_CHECKING:
     import keras
 
-SIZE_PX = 320
 TAPS = whole_picture.TAPS
 SCORERS = ("fine", "wide")
 WINDOW = 5
@@ -105,7 +105,7 @@ class PatchcoreOptions(ModelOptions):
 
 def spec_of(split: Split, config: FitConfig, options: PatchcoreOptions) -> ImageInput:
     """A square of 320 px, or as many pixels in the pictures' aspect; standardised."""
-    return in_aspect(detector_spec(config, SIZE_PX), split, config, options.aspect)
+    return in_aspect(detector_spec(config, USUAL_PX), split, config, options.aspect)
 
 
 def build(

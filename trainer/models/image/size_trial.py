@@ -14,12 +14,11 @@ import numpy as np
 from edge_agent.contracts.core.types import Tensor
 from trainer.data.class_sample import evenly
 from trainer.models.image.alignment_trial import (
-    FLAWS_A_PART,
-    LEAST_FLAWS,
     MOST_JUDGED,
     MOST_LEARNT,
     Shown,
     find_flaws,
+    rounds_of_flaws,
 )
 from trainer.models.image.small_flaws import small_flaws
 from trainer.models.image.trial_features import reader
@@ -40,8 +39,8 @@ def flaws_seen(training: Training[AnyOptions], names: Sequence[str]) -> float:
         return math.nan
     seed = training.config.seed
     rng = np.random.default_rng(seed)
-    rounds = max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / len(judged)))
-    flawed = np.concatenate([small_flaws(judged, rng) for _ in range(rounds)])
+    rounds = range(rounds_of_flaws(len(judged)))
+    flawed = np.concatenate([small_flaws(judged, rng) for _ in rounds])
     shown = Shown(*(one[:, None] for one in (learnt, judged, flawed)))
     read = reader(training.spec.shape, training.config, training.progress, "trial of size")
     return max(one.recall for one in find_flaws(shown, names, read, seed))
