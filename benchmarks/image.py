@@ -88,6 +88,7 @@ def _int8(experiment: Experiment, train_s: float) -> Part:
         spec.scoring,
         spec.labels,
         spec.good,
+        experiment.test.needs,
     )
     return Part(
         split,
@@ -97,7 +98,7 @@ def _int8(experiment: Experiment, train_s: float) -> Part:
         result.model_bytes,
         train_s,
         result.heat,
-        spec.input.align if isinstance(spec.input, ImageInput) else None,
+        spec.input if isinstance(spec.input, ImageInput) else None,
     )
 
 

@@ -26,7 +26,7 @@ from benchmarks.rows import Row
 from benchmarks.twin_backgrounds import write_other, write_plain
 from benchmarks.twin_small_flaws import write_twin
 from benchmarks.twin_strips import write_strips
-from edge_agent.contracts.image.alignment import Alignment, find_pose, move
+from edge_agent.contracts.image.input import ImageInput, part_shown, place_of
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import Scalar
 from trainer.data.image.masks import as_picture
@@ -62,7 +62,7 @@ class Case:
 @dataclass(frozen=True)
 class Part:
     """One fit: held-out samples by int8 and by float, and what it cost. heat: (N, G, G) or None;
-    align: how parts are moved before they are judged.
+    input: how parts are prepared before they are judged.
     """
 
     split: Split
@@ -72,7 +72,7 @@ class Part:
     model_bytes: int
     train_s: float
     heat: NDArray[np.float32] | None = None
-    align: Alignment | None = None
+    input: ImageInput | None = None
 
     def said(self) -> dict[str, float]:
         """Every figure of the int8 model, for people who wait."""
@@ -133,7 +133,7 @@ def pixel_auroc(parts: list[Part]) -> tuple[float, int]:
         if part.heat is None:
             raise ValueError("a detector without heat map")
         for heat, index in zip(part.heat, part.split.test, strict=True):
-            truth.append(_mask(part.split.dataset, int(index), part.align).ravel())
+            truth.append(_mask(part.split.dataset, int(index), part.input).ravel())
             grown = cv2.resize(heat, (MASK_PX, MASK_PX), interpolation=cv2.INTER_LINEAR)
             scores.append(np.asarray(grown, np.float64).ravel())
     return auroc(np.concatenate(truth), np.concatenate(scores)), len(truth)
@@ -182,7 +182,7 @@ def _cost_rows(case: Case, parts: list[Part]) -> list[Row]:
     ]
 
 
-def _mask(dataset: Dataset, index: int, align: Alignment | None) -> NDArray[np.bool_]:
+def _mask(dataset: Dataset, index: int, spec: ImageInput | None) -> NDArray[np.bool_]:
     """The image's own mask or the one beside it; nothing where the part is good."""
     own = dataset.samples[index].mask
     path = dataset.root / own if own else dataset.file(index).with_suffix(".png")
@@ -190,9 +190,9 @@ def _mask(dataset: Dataset, index: int, align: Alignment | None) -> NDArray[np.b
     pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if known else None
     if pixels is None:
         return np.zeros((MASK_PX, MASK_PX), np.bool_)
-    if align:
-        frame = read_picture(dataset, index)
-        pixels = move(as_picture(np.asarray(pixels, np.uint8)), find_pose(frame, align))[:, :, 0]
+    if spec and (spec.align or spec.cut_out):
+        place = place_of(read_picture(dataset, index), spec)
+        pixels = part_shown(as_picture(np.asarray(pixels, np.uint8)), place, spec)[:, :, 0]
     shares = (pixels > 127).astype(np.float32)
     return cv2.resize(shares, (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA) > 0.5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -58,7 +59,10 @@ class Postgres:
         if self._process is None:
             return 0.0
         server = psutil.Process(self._process.pid)
-        times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+        times = []
+        for one in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a backend that ends just now
+                times.append(one.cpu_times())
         return float(sum(one.user + one.system for one in times))
 
     def __enter__(self) -> Self:

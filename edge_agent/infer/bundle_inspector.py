@@ -15,6 +15,7 @@ from edge_agent.contracts.core.errors import BundleError, InputError
 from edge_agent.contracts.core.raw_input import another_kind
 from edge_agent.contracts.core.types import Judgement, Tensor
 from edge_agent.contracts.image.alignment import Pose
+from edge_agent.contracts.image.cut_out import Place
 from edge_agent.contracts.image.familiarity import image_statistics
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import CONVERT_AGAIN, Bundle
@@ -133,14 +134,16 @@ class BundleInspector:
         """Give the model's memory back; a second call does nothing."""
         self.runtime.close()
 
-    def _prepared(self, raw: RawInput) -> tuple[Tensor, Pose | None]:
+    def _prepared(self, raw: RawInput) -> tuple[Tensor, Pose | Place | None]:
         """The tensors of one input, and of a frame how it was moved."""
         spec = self.spec.input
         return (
             spec.prepare_posed(raw) if isinstance(spec, ImageInput) else (spec.prepare(raw), None)
         )
 
-    def _over_frame(self, judgement: Judgement, pose: Pose | None, raw: RawInput) -> Judgement:
+    def _over_frame(
+        self, judgement: Judgement, pose: Pose | Place | None, raw: RawInput
+    ) -> Judgement:
         """The same with a heat map that lies over the frame as it came, not as it was moved."""
         spec = self.spec.input
         if judgement.heat is None or not pose or not isinstance(spec, ImageInput):

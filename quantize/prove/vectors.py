@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConversionError, InputError
 from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.image.cut_out import CutOut, NoPartError
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
@@ -27,6 +29,11 @@ ODD_PX = (173, 131)
 """Width and height of the odd-sized JPEG: both prime, so that no network's input divides them."""
 
 LARGE_PX = 512
+
+PARTS = ("black", "noisy", "large")
+"""The made frames that are drawn on a bar too, where parts are cut out: of the others there is no
+part to be seen, and they are refused.
+"""
 
 Unit = NDArray[np.float64]
 
@@ -66,6 +73,11 @@ def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
         "small": _stripes(max(2, spec.height_px // 3), max(2, spec.width_px // 3)),
         "large": _stripes(*_large(spec)),
     }
+    if spec.cut_out:
+        made = {
+            **made,
+            **{f"{name}-part": _as_a_part(made[name], first, spec.cut_out) for name in PARTS},
+        }
     odd = VectorEntry(name="odd-jpeg", kind="encoded")
     return [
         *real,
@@ -140,6 +152,20 @@ def _large(spec: ImageInput) -> tuple[int, int]:
     return 4 * spec.height_px + 36, across * spec.width_px + 52
 
 
+def _as_a_part(pattern: Image, frame: Image, cut_out: CutOut) -> Image:
+    """A bright frame of that shape in whose middle lies a leaning bar with the pattern, as large as
+    a part.
+    """
+    height, width = frame.shape[:2]
+    area = (cut_out.least_area + cut_out.most_area) / 2 * height * width
+    long = min(math.sqrt(area * cut_out.along / cut_out.across), 0.9 * min(height, width))
+    bar = ((width / 2, height / 2), (long, area / long), 20.0)
+    mask = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(mask, [np.rint(cv2.boxPoints(bar)).astype(np.int32)], 255)
+    drawn = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_AREA)
+    return np.where(mask[:, :, None] > 0, drawn // 2, np.uint8(255)).astype(np.uint8)
+
+
 def _stripes(height: int, width: int) -> Image:
     """Coloured diagonal stripes: every swap of channels and every shifted crop shows."""
     rows, columns = np.mgrid[0:height, 0:width]
@@ -152,7 +178,10 @@ def _computed(inspector: BundleInspector, files: Mapping[str, bytes], vector: Ve
     if vector.entry.refused:
         _prove_refused(inspector, files, vector)
         return vector
-    tensors = raw_tensors(inspector, files, vector)
+    try:
+        tensors = raw_tensors(inspector, files, vector)
+    except NoPartError:
+        return replace(vector, entry=vector.entry.model_copy(update={"refused": True}))
     rows = [inspector.runtime.invoke([tensor[None]]) for tensor in tensors]
     outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
     judgement = inspector.judge(outputs)

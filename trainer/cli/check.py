@@ -154,6 +154,7 @@ def _sentences(result: Survey) -> list[str]:
     lines += [f"note     {one}" for one in _harmless(result)]
     lines += _light(result)
     lines += _lying(result)
+    lines += _small_parts(result)
     lines += _cut([f"doubt    {note}" for note in result.doubts], "doubts")
     pairs = [f"same     {' = '.join(paths)}" for paths in result.identical]
     lines += _cut(pairs, "sets of byte-identical files")
@@ -189,6 +190,17 @@ def _lying(result: Survey) -> list[str]:
         lines += ["         move each part to where one of them lies: align = true and"]
         lines += ["         align_turn_deg = 180 under [image] in the file of fit --config"]
     return lines
+
+
+def _small_parts(result: Survey) -> list[str]:
+    """Where parts are small in their frames, and what fit does about it."""
+    if result.part_box is None:
+        return []
+    return [
+        f"part     small in its frame: {result.part_box.sentence()}",
+        "         fit tries to cut it out there, and takes that where it finds clearly more; set",
+        "         cut_out under [image] in the file of fit --config to spare the trial",
+    ]
 
 
 def _harmless(result: Survey) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -50,6 +50,11 @@ class ImageTable(Strict):
     tile_rows: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
     tile_columns: int = Field(default=1, ge=1, le=16, description="cut the region; detectors only")
     tile_overlap: float = Field(default=0.1, ge=0, le=0.5, description="of a tile's side")
+    cut_out: bool | None = Field(
+        default=None,
+        description="cut the part out of the region, wherever it lies on a calm ground; left out: "
+        "compared where good parts are small in their frames",
+    )
     align: bool | None = Field(
         default=None,
         description="move each part to where a typical one lies; left out: detectors compare it "
@@ -59,6 +64,12 @@ class ImageTable(Strict):
     align_shift: float = Field(
         default=0.15, gt=0, le=0.5, description="largest shift, as a share of the frame"
     )
+
+    @model_validator(mode="after")
+    def _moves_once(self) -> Self:
+        if self.align and self.cut_out:
+            raise ValueError("a part is either aligned or cut out: leave one of align, cut_out out")
+        return self
 
 
 class VibrationTable(Strict):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.text import is_number
 from edge_agent.contracts.core.types import Image, Recording, Tensor
+from edge_agent.contracts.image.cut_out import NoPartError, blank
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.process.input import TabularInput
@@ -60,8 +61,16 @@ def prepare(
 def inputs_of(dataset: Dataset, index: int, spec: ImageInput | VibrationInput) -> Tensor:
     """The inputs of one sample: (tiles, *shape) for an image, (N, *shape) for a recording."""
     if isinstance(spec, ImageInput):
-        return prepare_tiles(read_picture(dataset, index), spec)
+        return seen_tiles(read_picture(dataset, index), spec)
     return prepare_recording(read_sample(dataset, index), spec)
+
+
+def seen_tiles(frame: Image, spec: ImageInput) -> Tensor:
+    """The tiles of a frame as prepare_tiles makes them; blank where it shows no part."""
+    try:
+        return prepare_tiles(frame, spec)
+    except NoPartError:
+        return blank((spec.tiles.count, *spec.shape))
 
 
 def read_picture(dataset: Dataset, index: int) -> Image:

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.folder_scan import printable
+from edge_agent.contracts.image.cut_out import CutOut
+from edge_agent.contracts.image.input import Region
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
+from trainer.data.class_sample import evenly
 from trainer.data.file_faults import Fault, Inspection, inspect_files
 from trainer.data.group_folds import groups_per_label
 from trainer.data.image.clipping import Clipping, clipping_as_standardised
-from trainer.data.image.lying import Lying, lying
+from trainer.data.image.lying import LOOKED_AT, Lying, lying
+from trainer.data.image.part_boxes import small_box
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split, refuse_single_label
@@ -52,6 +56,7 @@ class Survey:
     doubts: list[str] = field(default_factory=list)
     light: Clipping | None = None
     lying: Lying | None = None
+    part_box: CutOut | None = None
 
     def as_json(self) -> dict[str, object]:
         """The survey as plain values."""
@@ -73,6 +78,7 @@ class Survey:
             "doubts": self.doubts,
             "light": vars(self.light) if self.light else None,
             "lying": self.lying.as_json() if self.lying else None,
+            "part_box": self.part_box.model_dump() if self.part_box else None,
             "unlisted_files": self.dataset.unlisted,
             "left_out": [vars(one) for one in self.dataset.left_out],
             "faults": [vars(fault) for fault in self.faults],
@@ -110,6 +116,7 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
         _light(dataset, inspection) if dataset.config.kind == "image" else None,
         _lying(dataset, inspection) if dataset.config.kind == "image" else None,
+        _part_box(dataset, inspection) if dataset.config.kind == "image" else None,
     )
 
 
@@ -123,6 +130,12 @@ def _lying(dataset: Dataset, inspection: Inspection) -> Lying | None:
     if not dataset.good:
         return None
     return lying(dataset, np.flatnonzero(~dataset.is_bad() & _whole(dataset, inspection)))
+
+
+def _part_box(dataset: Dataset, inspection: Inspection) -> CutOut | None:
+    """The box of small parts, by some of the good ones that can be read."""
+    good = np.flatnonzero(~dataset.is_bad() & _whole(dataset, inspection))
+    return small_box(dataset, evenly(good, LOOKED_AT), Region()) if dataset.good else None
 
 
 def _whole(dataset: Dataset, inspection: Inspection) -> NDArray[np.bool_]:

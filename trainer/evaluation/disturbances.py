@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from edge_agent.contracts.image.input import ImageInput
 from trainer.data.class_sample import evenly
 from trainer.data.image.network_px import PxScale, network_px
-from trainer.data.prepare import Prepared, read_picture
+from trainer.data.prepare import Prepared, read_picture, seen_tiles
 from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut, outcome_of
 from trainer.evaluation.predictions import Judged
@@ -41,8 +41,10 @@ def darker(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
 
 
 def shifted(frame: Image, scale: PxScale = (1.0, 1.0)) -> Image:
-    """To the right and down by what is 2 px at the size that the network sees."""
-    right, down = (SHIFT_PX * one for one in scale)
+    """To the right and down by what is about 2 px at the size that the network sees, in whole
+    pixels of the frame: a part that lies elsewhere is not blurred.
+    """
+    right, down = (max(1, round(SHIFT_PX * one)) for one in scale)
     return _moved(frame, np.array([[1, 0, right], [0, 1, down]], np.float32))
 
 
@@ -87,7 +89,7 @@ def _disturbed(held_out: HeldOut, indices: Indices, spec: ImageInput, disturb: D
     pieces = []
     for index in indices:
         frame = read_picture(held_out.split.dataset, int(index))
-        pieces.append(prepare_tiles(disturb(frame, network_px(frame, spec)), spec))
+        pieces.append(seen_tiles(disturb(frame, network_px(frame, spec)), spec))
     return Prepared(np.concatenate(pieces), np.repeat(indices, [len(one) for one in pieces]))
 
 
@@ -110,5 +112,11 @@ def _row(held_out: HeldOut, before: Judged, after: Judged) -> dict[str, object]:
 
 def _moved(frame: Image, matrix: np.ndarray) -> Image:
     height, width = frame.shape[:2]
-    flags = cv2.BORDER_REFLECT_101
-    return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=flags), np.uint8)
+    moved = cv2.warpAffine(
+        frame,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_CUBIC,  # bilinear would blur, which no turn on the line does
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(moved, np.uint8)

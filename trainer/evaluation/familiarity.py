@@ -15,6 +15,7 @@ from trainer.data.class_sample import evenly
 from trainer.data.prepare import inputs_of
 from trainer.data.samples import Dataset
 from trainer.evaluation.held_out import HeldOut
+from trainer.evaluation.withheld import show_no_part
 from trainer.statistics.metrics import share
 from trainer.training.predict import predict
 
@@ -74,6 +75,7 @@ def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     if held_out.spec.familiarity is None or not isinstance(spec, ImageInput):
         return {}
     samples = held_out.split.test
+    samples = samples[~show_no_part(held_out.inputs, samples, held_out.spec)]
     bad = held_out.split.dataset.is_bad()[samples]
     rows: dict[str, dict[str, object]] = {}
     for name, chosen in (("good held-out parts", ~bad), ("bad held-out parts", bad)):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Indices
 from trainer.data.split import Split
 from trainer.evaluation.outcome import Outcome, numbered
 from trainer.evaluation.predictions import Judged, judge_all
+from trainer.evaluation.withheld import without_part
 from trainer.training.predict import predict
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class HeldOut:
     def judge(self, prepared: Prepared, indices: Indices) -> Judged:
         """Judge other inputs of the samples at `indices` with the same network."""
         outputs, spec = predict(self.network, prepared.inputs), self.spec
-        return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good)
+        needs = without_part(prepared, indices, spec)
+        return judge_all(outputs, prepared, indices, spec.scoring, spec.labels, spec.good, needs)
 
 
 def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
@@ -60,7 +63,8 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
 
 def undecided_of(spec: ModelSpec, verdicts: Sequence[str]) -> NDArray[np.bool_] | None:
     """Which samples got NO-VERDICT; None of a model that decides on everything."""
-    if spec.conditions is None and spec.scoring.unsure_low is None:
+    cuts_out = isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
+    if spec.conditions is None and spec.scoring.unsure_low is None and not cuts_out:
         return None
     return np.array([verdict == "NO-VERDICT" for verdict in verdicts], bool)
 

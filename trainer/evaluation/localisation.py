@@ -9,12 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.image.alignment import find_pose, move
-from edge_agent.contracts.image.input import ImageInput, prepare_image
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.alignment import Pose
+from edge_agent.contracts.image.input import (
+    ImageInput,
+    Region,
+    part_shown,
+    place_of,
+    prepare_image,
+)
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.data.image.masks import as_picture, read_mask
 from trainer.data.prepare import read_picture
 from trainer.evaluation.held_out import HeldOut
+from trainer.evaluation.withheld import show_no_part
 from trainer.statistics.metrics import auroc, bootstrapped
 from trainer.training.predict import forward
 
@@ -125,18 +133,16 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         return {}
     if not (known & bad).any() or len(held_out.network.outputs) < 2:
         return {}
-    flat = spec.model_copy(update={"channels": 1, "standardise": False, "align": None})
     heats, masks, groups = [], [], []
-    rows = np.flatnonzero(known)
+    lost = show_no_part(held_out.inputs, held_out.split.test, held_out.spec)
+    rows = np.flatnonzero(known & ~lost)
     shown = held_out.inputs.inputs[rows]
     for row, (_, heat, *_) in zip(rows, forward(held_out.network, shown, 1), strict=True):
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
             drawn = as_picture(read_mask(dataset.root / samples[row].mask))
-            if spec.align:
-                frame = read_picture(dataset, int(held_out.split.test[row]))
-                drawn = move(drawn, find_pose(frame, spec.align))
-            mask = prepare_image(drawn, flat)[:, :, 0] > 127
+            frame = read_picture(dataset, int(held_out.split.test[row]))
+            mask = mask_as_shown(drawn, frame, spec)
         heats.append(fitted(heat.reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)
         groups.append(samples[row].group or samples[row].path)
@@ -144,6 +150,15 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         "pixel_auroc": pixel_auroc(heats, masks, groups).as_json(),
         "pro": region_overlap_figure(heats, masks, groups).as_json(),
     }
+
+
+def mask_as_shown(drawn: Image, frame: Image, spec: ImageInput) -> Mask:
+    """A mask, uint8 (H, W, 3), moved and cut as its frame is for the network."""
+    moves = spec.align is not None or spec.cut_out is not None
+    place = place_of(frame, spec) if moves else Pose()
+    plain = {"channels": 1, "standardise": False, "align": None, "cut_out": None}
+    flat = spec.model_copy(update={**plain, "region": Region()})
+    return np.asarray(prepare_image(part_shown(drawn, place, spec), flat)[:, :, 0] > 127)
 
 
 def _thinned(picture: NDArray[np.generic]) -> NDArray[np.generic]:

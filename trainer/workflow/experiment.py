@@ -26,10 +26,10 @@ from trainer.data.split import Split
 from trainer.evaluation.baselines import baseline_predictions, baseline_scores
 from trainer.evaluation.gbm_reference import gbm_report
 from trainer.evaluation.held_out import HeldOut, outcome_of
-from trainer.evaluation.known_conditions import needs_baseline
 from trainer.evaluation.label_errors import JudgedLabels, judged_labels
 from trainer.evaluation.outcome import Outcome
 from trainer.evaluation.predictions import Judged, judge_all
+from trainer.evaluation.withheld import withheld_verdicts
 from trainer.models.vibration.conditions import conditions_of
 from trainer.thresholds.alarm_rule_choice import with_alarm_rule
 from trainer.thresholds.choose import GOOD_ONLY_FALSE_REJECT, choose_threshold
@@ -41,6 +41,7 @@ from trainer.training.distributed import Cluster
 from trainer.training.gradient import fit_network
 from trainer.training.predict import predict
 from trainer.workflow.alignment_look import with_alignment
+from trainer.workflow.cut_out_look import with_cut_out
 from trainer.workflow.preparation import prepare_training, resolve
 from trainer.workflow.usual_light import with_usual_light
 from trainer.workflow.usual_look import with_usual_look
@@ -106,12 +107,13 @@ def run_experiment(
     `name`: the model's; `checkpoints`: of finished epochs. ConfigError: unknown model or option.
     """
     progress = progress or SilentProgress()
+    split, config, found = with_cut_out(split, config, progress)
     config, compared = with_alignment(split, config, progress)
     architecture, config = resolve(split, with_usual_look(split, config, progress))
     config, light = with_usual_light(split, config, architecture, progress)
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
-    fitted = _fit(architecture, training, [*compared, light])
+    fitted = _fit(architecture, training, [*found, *compared, light])
     val_outputs = _of_validation(fitted, training)
     scoring, parts = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
@@ -259,7 +261,7 @@ def _as_on_station(
     outputs: NDArray[np.float32], held_out: Prepared, split: Split, spec: ModelSpec
 ) -> Judged:
     """The held-out samples with the verdicts that a station without a baseline gives."""
-    needs = needs_baseline(split.dataset, split.test, spec)
+    needs = withheld_verdicts(split.dataset, held_out, split.test, spec)
     good = split.dataset.good
     return judge_all(outputs, held_out, split.test, spec.scoring, spec.labels, good, needs)
 

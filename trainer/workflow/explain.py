@@ -13,6 +13,7 @@ import numpy as np
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.core.types import Tensor
+from edge_agent.contracts.image.cut_out import NoPartError
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.input import ImageInput, prepare_tiles
 from edge_agent.contracts.model.manifest import ModelSpec
@@ -151,7 +152,11 @@ def _worth_showing(run: FittedRun, stored: set[int]) -> list[int]:
 
 
 def _tiles(run: FittedRun, path: Path) -> Tensor:
-    return prepare_tiles(read_image(path, _image_input(run).bit_depth), _image_input(run))
+    spec = _image_input(run)
+    try:
+        return prepare_tiles(read_image(path, spec.bit_depth), spec)
+    except NoPartError as error:
+        raise NoPartError(error.what, where=str(path)) from error
 
 
 def _image_input(run: FittedRun) -> ImageInput:

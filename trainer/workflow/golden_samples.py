@@ -12,6 +12,7 @@ from edge_agent.contracts.run_folder.golden import GoldenFile
 from edge_agent.contracts.run_folder.write import write_golden_list
 from trainer.data.prepare import read_sample
 from trainer.data.process.windows import window_csv
+from trainer.evaluation.withheld import show_no_part
 from trainer.run_folder.target import slug
 from trainer.workflow.experiment import Experiment
 
@@ -41,7 +42,10 @@ def golden_rows(experiment: Experiment) -> list[int]:
     good = experiment.spec.good
     right: dict[str, list[int]] = {}
     wrong: dict[str, list[int]] = {}
+    lost = show_no_part(experiment.held_out, judged.indices, experiment.spec)
     for row, index in enumerate(judged.indices):
+        if lost[row]:
+            continue
         label = dataset.samples[int(index)].label
         verdict = judged.verdicts[row]
         agrees = verdict != "NO-VERDICT" and (verdict == "FAIL") == (label not in good)

@@ -17,9 +17,9 @@ from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Sample
 from trainer.data.split import Split
 from trainer.evaluation.held_out import outcome_of
-from trainer.evaluation.known_conditions import needs_baseline
 from trainer.evaluation.outcome import figures
 from trainer.evaluation.predictions import judge_all
+from trainer.evaluation.withheld import withheld_verdicts
 from trainer.run_folder.run import FittedRun
 from trainer.run_folder.target import refuse_unwritable
 from trainer.training.predict import predict
@@ -77,7 +77,7 @@ def evaluate_run(run: FittedRun, dataset: Dataset, progress: Progress) -> Evalua
     prepared = prepare(fresh, split.test, run.spec.input, progress, "samples")
     outputs = predict(network, prepared.inputs)
     spec = run.spec
-    needs = needs_baseline(fresh, split.test, spec)
+    needs = withheld_verdicts(fresh, prepared, split.test, spec)
     judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good, needs)
     outcome = outcome_of(split, run.spec, judged)
     predictions = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.raw_input import another_kind
@@ -21,6 +21,7 @@ from edge_agent.contracts.image.alignment import (
     move,
 )
 from edge_agent.contracts.image.brightness import standardised
+from edge_agent.contracts.image.cut_out import CutOut, Place, cut, find_part, heat_over
 from edge_agent.contracts.image.resize import Shrink, resize
 
 Heat = NDArray[np.float32]
@@ -81,6 +82,9 @@ class ImageInput(Strict):
     align: Alignment | None = Field(
         default=None, description="move the part to where the reference has it, first of all"
     )
+    cut_out: CutOut | None = Field(
+        default=None, description="of the region only the part, wherever and however it lies"
+    )
     region: Region = Region()
     tiles: Tiling = Field(default=Tiling(), description="cut the region; the worst tile decides")
     standardise: bool = Field(
@@ -94,6 +98,12 @@ class ImageInput(Strict):
         "say so means all of them",
     )
 
+    @model_validator(mode="after")
+    def _moves_once(self) -> Self:
+        if self.align is not None and self.cut_out is not None:
+            raise ValueError("a part is either aligned or cut out")
+        return self
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height_px, width_px, channels)."""
@@ -102,19 +112,24 @@ class ImageInput(Strict):
     def prepare(self, raw: object) -> Tensor:
         """One frame, uint8 (H, W, 3) RGB -> one tensor for each tile, uint8 (N, *shape).
 
-        Raises InputError for anything else.
+        Raises InputError for anything else, NoPartError where no part can be cut out.
         """
         return self.prepare_posed(raw)[0]
 
-    def prepare_posed(self, raw: object) -> tuple[Tensor, Pose]:
-        """The same, and how the frame was moved."""
+    def prepare_posed(self, raw: object) -> tuple[Tensor, Pose | Place]:
+        """The same, and how the frame was moved, or where its part lies."""
         if not isinstance(raw, np.ndarray):
             raise another_kind(self.kind, raw)
         return _posed(raw, self)
 
-    def heat_over_frame(self, heat: Heat, pose: Pose, frame: Image) -> Heat:
-        """A heat map of the moved frame -> over the frame as it came; of a region as it is."""
-        if self.region != Region():
+    def heat_over_frame(self, heat: Heat, pose: Pose | Place, frame: Image) -> Heat:
+        """A heat map of the moved frame, or of its part -> over the frame as it came, or over the
+        region; of a region of a moved frame as it is.
+        """
+        if isinstance(pose, Place) and self.cut_out:
+            high, wide = within_region(frame, self.region).shape[:2]
+            return heat_over(heat, pose, self.cut_out, (high, wide))
+        if isinstance(pose, Place) or self.region != Region():
             return heat
         height, width = frame.shape[:2]
         return heat_as_it_lies(heat, pose, width, height)
@@ -137,24 +152,38 @@ def prepare_image(image: Image, spec: ImageInput) -> Tensor:
 
 
 def prepare_tiles(image: Image, spec: ImageInput) -> Tensor:
-    """Align, cut the region and its tiles, fit, resize, standardise where the specification says
-    so: uint8 (H, W, 3) RGB -> (N, *spec.shape).
+    """Align, cut the region, the part and its tiles, fit, resize, standardise where the
+    specification says so: uint8 (H, W, 3) RGB -> (N, *spec.shape).
 
-    How pictures shrink is spec.shrink. No branch but the alignment's looks at the pixels.
-    Raises InputError for any other dtype or shape.
+    How pictures shrink is spec.shrink. No branch but those that find the part look at the pixels.
+    Raises InputError for any other dtype or shape, NoPartError where no part can be cut out.
     """
     return _posed(image, spec)[0]
 
 
-def _posed(image: Image, spec: ImageInput) -> tuple[Tensor, Pose]:
-    """The tensors of prepare_tiles, and the pose by which the frame was moved."""
+def part_shown(image: Image, place: Pose | Place, spec: ImageInput) -> Image:
+    """What the network would see of a frame, or of its mask, at the frame's own detail."""
+    if isinstance(place, Pose):
+        return within_region(move(image, place), spec.region)
+    seen = within_region(image, spec.region)
+    return cut(seen, place, spec.cut_out) if spec.cut_out else seen
+
+
+def place_of(image: Image, spec: ImageInput) -> Pose | Place:
+    """How a frame is moved, or where its part lies in the region. Raises NoPartError."""
+    if spec.cut_out:
+        return find_part(within_region(image, spec.region), spec.cut_out)
+    return find_pose(image, spec.align) if spec.align else Pose()
+
+
+def _posed(image: Image, spec: ImageInput) -> tuple[Tensor, Pose | Place]:
+    """The tensors of prepare_tiles, and the place or pose by which the frame was moved."""
     _refuse_wrong_array(image)
-    pose = find_pose(image, spec.align) if spec.align else Pose()
-    return _tiles(image, move(image, pose), spec), pose
+    place = place_of(image, spec)
+    return _tiles(image, part_shown(image, place, spec), spec), place
 
 
-def _tiles(image: Image, lying: Image, spec: ImageInput) -> Tensor:
-    whole = within_region(lying, spec.region)
+def _tiles(image: Image, whole: Image, spec: ImageInput) -> Tensor:
     if spec.tiles.count == 1:
         sized = _sized(whole, spec)
         # A camera may fill its own array anew; a picture that was resized is a copy already.

@@ -1,4 +1,6 @@
-"""Which verdicts of a sample a station withholds, since its machine's condition is unknown."""
+"""Which verdicts of a sample a station withholds: its machine's condition is unknown, or its frame
+shows no part that could be cut out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from typing import Literal, TypeAlias
 from edge_agent.contracts.core.types import Verdict
 
 NeedsBaseline: TypeAlias = Literal["", "alarm", "always"]
-"""Never; in the place of an alarm; or whatever the score is, as at a stated speed that is new."""
+"""Never; in the place of an alarm; or whatever the score is, as at a stated speed that is new, or
+without a part.
+"""
 
 
 def withheld(verdict: Verdict, needs: NeedsBaseline) -> bool:

@@ -6,13 +6,16 @@ from collections import Counter
 
 import cv2
 import numpy as np
+import pytest
 
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.image.cut_out import CutOut, NoPartError
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.vibration.input import VibrationInput
 from quantize.prove.golden import Golden
 from quantize.prove.vectors import (
     ODD_PX,
+    PARTS,
     REAL_SAMPLES,
     _good_and_bad,
     _image_raws,
@@ -68,6 +71,19 @@ def test_the_large_frame_tells_the_ways_of_shrinking_apart() -> None:
         for shrink in ("areas", "halves")
     ]
     assert np.abs(found[0] - found[1]).max() > 3
+
+
+def test_where_parts_are_cut_out_the_made_frames_show_one_or_are_refused() -> None:
+    box = CutOut(
+        along=0.5, across=0.2, turned=True, least_area=0.02, most_area=0.06, least_contrast=30
+    )
+    spec = IMAGE.model_copy(update={"cut_out": box})
+    vectors = {one.entry.name: one for one in _image_raws(pictures("ok"), spec)}
+    shown = {name: spec.prepare(vectors[f"{name}-part"].raw) for name in PARTS}
+    assert len({one.tobytes() for one in shown.values()}) == len(PARTS)
+    for name in ("black", "saturated", "noisy", "small", "large"):
+        with pytest.raises(NoPartError):
+            spec.prepare(vectors[name].raw)
 
 
 def test_made_signals_are_silent_saturated_noisy_and_one_that_must_be_refused() -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from edge_agent.contracts.image.input import ImageInput
 from trainer.data.class_sample import evenly
-from trainer.data.prepare import read_picture
+from trainer.data.prepare import read_picture, seen_tiles
 from trainer.data.samples import Dataset, Indices
 
 LOOKED_AT = 60
@@ -80,9 +80,9 @@ def _shares(dataset: Dataset, index: int, spec: ImageInput) -> tuple[float, floa
     white, black = float(np.mean(frame == 255)), float(np.mean(frame == 0))
     if not spec.standardise:
         return white, black, 0.0
-    plain = prepare_tiles(frame, spec.model_copy(update={"standardise": False}))
+    plain = seen_tiles(frame, spec.model_copy(update={"standardise": False}))
     inside = ~_at_an_end(plain)
-    clipped = _at_an_end(prepare_tiles(frame, spec)) & inside
+    clipped = _at_an_end(seen_tiles(frame, spec)) & inside
     return white, black, float(clipped.sum() / max(inside.sum(), 1))
 
 

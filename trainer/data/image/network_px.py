@@ -10,11 +10,15 @@ PxScale = tuple[float, float]
 
 
 def network_px(frame: Image, spec: ImageInput) -> PxScale:
-    """By the region, one of its tiles and how the specification fits a picture to its size."""
-    height, width = frame.shape[:2]
+    """By the region, the box of a part, one of its tiles and how the specification fits a picture
+    to its size.
+    """
     tile = spec.tiles.regions()[0]
-    across = width * spec.region.width * tile.width / spec.width_px
-    down = height * spec.region.height * tile.height / spec.height_px
+    width, height = frame.shape[1] * spec.region.width, frame.shape[0] * spec.region.height
+    if spec.cut_out:
+        width, height = width * spec.cut_out.along, width * spec.cut_out.across
+    across = width * tile.width / spec.width_px
+    down = height * tile.height / spec.height_px
     if spec.fit == "stretch":
         return across, down
     both = (min if spec.fit == "crop" else max)(across, down)

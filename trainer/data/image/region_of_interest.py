@@ -1,4 +1,4 @@
-"""Where in the frame an image model looks: alignment, region and tiles, as configured."""
+"""Where in the frame an image model looks: alignment, region, part and tiles, as configured."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edge_agent.contracts.image.alignment import make_alignment
 from edge_agent.contracts.image.input import ImageInput, Region, Tiling, prepare_image
 from trainer.config.fit import FitConfig
 from trainer.data.image.lying import most_alike
+from trainer.data.image.part_boxes import box_of_good
 from trainer.data.prepare import InputSpec, read_picture
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
@@ -24,9 +25,10 @@ THUMBNAIL = ImageInput(width_px=32, height_px=32, channels=1)
 
 
 def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
-    """`spec` with the region, tiles and alignment of the configuration; others as they are.
+    """`spec` with the region, tiles, alignment and box of the configuration; others as they are.
 
-    Raises ConfigError where tiles would inherit the label of a part that they do not show.
+    Raises ConfigError where tiles would inherit the label of a part that they do not show, and
+    where no part can be cut out.
     """
     if not isinstance(spec, ImageInput):
         return spec
@@ -39,21 +41,28 @@ def framed(spec: InputSpec, split: Split, config: FitConfig) -> InputSpec:
             cure='train on good parts only (task = "image-anomaly"), or take --model local: it '
             "keeps the aspect, scores cells of 8 px, and the worst one counts",
         )
-    left, top, width, height = table.region
     update: dict[str, object] = {
-        "region": Region(left=left, top=top, width=width, height=height),
+        "region": region_of(config),
         "tiles": tiles,
         "bit_depth": split.dataset.config.image.bit_depth,
     }
     if table.align:
         reference = read_picture(split.dataset, _reference(split, table.align_turn_deg))
         update["align"] = make_alignment(reference, table.align_turn_deg, table.align_shift)
+    elif table.cut_out:
+        update["cut_out"] = box_of_good(split.dataset, good_training(split), region_of(config))
     return spec.model_copy(update=update)
+
+
+def region_of(config: FitConfig) -> Region:
+    """The rectangle of the frame that is configured."""
+    left, top, width, height = config.image.region
+    return Region(left=left, top=top, width=width, height=height)
 
 
 def typical(split: Split) -> int:
     """The good training image nearest to the mean of all of them, as small grey pictures."""
-    good = _good_ones(split)
+    good = good_training(split)
     chosen = good[:: max(1, len(good) // LOOKED_AT)]
     small = np.stack([_thumbnail(split.dataset, int(index)) for index in chosen])
     away = np.square(small - small.mean(axis=0)).sum(axis=(1, 2, 3))
@@ -63,13 +72,19 @@ def typical(split: Split) -> int:
 def _reference(split: Split, turn_deg: float) -> int:
     """The mean of parts at any angle is a blur, and so would be the part that is nearest to it."""
     if turn_deg > SMALL_TURN_DEG:
-        return most_alike(split.dataset, _good_ones(split))
+        return most_alike(split.dataset, good_training(split))
     return typical(split)
 
 
-def _good_ones(split: Split) -> Indices:
-    good = split.train[~split.dataset.is_bad()[split.train]]
-    return good if len(good) else split.train
+def good_training(split: Split) -> Indices:
+    """The good training samples; all of them where no label is good."""
+    return good_of(split.dataset, split.train)
+
+
+def good_of(dataset: Dataset, indices: Indices) -> Indices:
+    """The good ones of these samples; all of them where none is good."""
+    good = indices[~dataset.is_bad()[indices]]
+    return good if len(good) else indices
 
 
 def _thumbnail(dataset: Dataset, index: int) -> NDArray[np.float32]:

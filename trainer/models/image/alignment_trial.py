@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Image, Tensor
-from edge_agent.contracts.image.input import ImageInput, Region, prepare_tiles, within_region
+from edge_agent.contracts.image.input import ImageInput, Region, within_region
 from trainer.data.class_sample import evenly
-from trainer.data.prepare import read_picture
+from trainer.data.prepare import read_picture, seen_tiles
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import Scorer
 from trainer.models.image.feature_maps import Floats, random_projection
@@ -26,6 +26,7 @@ from trainer.models.image.flaws_found import Found, found_among
 from trainer.models.image.padim import PadimOptions, fit_gaussians
 from trainer.models.image.patch_memory import fit_memory
 from trainer.models.image.small_flaws import FLAW_PX, small_flaws
+from trainer.models.image.synthetic_defects import SMALL_KINDS, Kinds
 from trainer.models.image.trial_features import Read
 
 MOST_LEARNT, MOST_JUDGED, LEAST_PARTS = 40, 30, 20
@@ -49,15 +50,22 @@ class Shown:
     flawed: Tensor
 
 
-def shown_by(split: Split, specs: Sequence[ImageInput], seed: int) -> list[Shown]:
-    """The same parts and flaws as each of the specifications shows them, which differ in their
-    alignment alone; split: of good parts alone.
+def shown_by(
+    split: Split,
+    specs: Sequence[ImageInput],
+    seed: int,
+    kinds: Kinds = SMALL_KINDS,
+    most_px: float = FLAW_PX,
+) -> list[Shown]:
+    """The same parts and flaws as each of the specifications shows them, of one region; split: of
+    good parts alone; most_px: side of the square with as many pixels as flaws are drawn on.
     """
     tiles, region = specs[0].tiles.count, specs[0].region
     most = [max(LEAST_PARTS, count // tiles) for count in (MOST_LEARNT, MOST_JUDGED)]
-    good = [_frame(split, int(one), region) for one in evenly(split.val, most[1])]
-    learnt = (_frame(split, int(one), region) for one in evenly(split.train, most[0]))
-    rows = [_prepared(frames, specs) for frames in (learnt, good, _flawed(good, region, seed))]
+    good = [_frame(split, int(one), region, most_px) for one in evenly(split.val, most[1])]
+    learnt = (_frame(split, int(one), region, most_px) for one in evenly(split.train, most[0]))
+    flawed = _flawed(good, region, seed, kinds)
+    rows = [_prepared(frames, specs) for frames in (learnt, good, flawed)]
     return [Shown(*one) for one in zip(*rows, strict=True)]
 
 
@@ -76,15 +84,15 @@ def find_flaws(shown: Shown, names: Sequence[str], read: Read, seed: int) -> lis
 
 def _prepared(frames: Iterable[Image], specs: Sequence[ImageInput]) -> list[Tensor]:
     """(parts, tiles, H, W, C) by each specification."""
-    seen = [[prepare_tiles(frame, spec) for spec in specs] for frame in frames]
+    seen = [[seen_tiles(frame, spec) for spec in specs] for frame in frames]
     return [np.stack(one) for one in zip(*seen, strict=True)]
 
 
-def _frame(split: Split, index: int, region: Region) -> Image:
-    """A picture whose region has no more pixels than flaws are drawn at."""
+def _frame(split: Split, index: int, region: Region, most_px: float) -> Image:
+    """A picture whose region has no more pixels than a square of that side."""
     image = read_picture(split.dataset, index)
     high, wide = image.shape[:2]
-    factor = FLAW_PX / math.sqrt(high * wide * region.height * region.width)
+    factor = most_px / math.sqrt(high * wide * region.height * region.width)
     if factor >= 1:
         return image
     size = max(1, round(wide * factor)), max(1, round(high * factor))
@@ -96,14 +104,14 @@ def rounds_of_flaws(parts: int) -> int:
     return max(FLAWS_A_PART, math.ceil(LEAST_FLAWS / parts))
 
 
-def _flawed(good: Sequence[Image], region: Region, seed: int) -> Iterator[Image]:
-    """A small flaw in the region of each frame, again and again."""
+def _flawed(good: Sequence[Image], region: Region, seed: int, kinds: Kinds) -> Iterator[Image]:
+    """A flaw in the region of each frame, again and again."""
     rng = np.random.default_rng(seed)
     for _ in range(rounds_of_flaws(len(good))):
         for frame in good:
             flawed = frame.copy()
             seen = within_region(flawed, region)
-            seen[:] = small_flaws(seen[None], rng)[0]
+            seen[:] = small_flaws(seen[None], rng, kinds)[0]
             yield flawed
 
 

@@ -11,6 +11,8 @@ from pydantic import Field
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.data import class_sample
+from trainer.data.image.part_boxes import box_of_good
+from trainer.data.image.region_of_interest import good_of, region_of
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
@@ -58,11 +60,16 @@ def in_aspect(spec: ImageInput, split: Split, config: FitConfig, wanted: str) ->
 def median_sides(
     dataset: Dataset, indices: Sequence[int] | Indices, config: FitConfig
 ) -> tuple[float, float]:
-    """(height, width) in pixels of the region of those pictures, by their medians."""
+    """(height, width) in pixels of the region of those pictures, by their medians; of the box where
+    parts are cut out.
+    """
     some = evenly([int(one) for one in indices])
     shapes = np.array([read_picture(dataset, one).shape[:2] for one in some])
     _, _, across, down = config.image.region
     height, width = np.median(shapes, axis=0) * [down, across]
+    if config.image.cut_out:
+        box = box_of_good(dataset, good_of(dataset, np.asarray(indices)), region_of(config))
+        height, width = box.across * width, box.along * width
     return float(height), float(width)
 
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.brightness import standardised
-from edge_agent.contracts.image.input import ImageInput, prepare_tiles
+from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly, evenly_by_class
 from trainer.data.image.clipping import MOST_CLIPPED
-from trainer.data.prepare import read_picture
+from trainer.data.prepare import read_picture, seen_tiles
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import FitScorer, Scorer
 from trainer.models.image.feature_maps import Floats, scale_of
@@ -285,7 +285,7 @@ def _error(first: Merit, second: Merit, groups: NDArray[np.str_], seed: int) -> 
 def _lit_tiles(split: Split, index: int, spec: ImageInput, most: int) -> list[Tensor]:
     """Up to `most` tiles of a picture in each light."""
     frame = read_picture(split.dataset, index)
-    lights = [prepare_tiles(lit(frame, light), spec) for light in LIGHTS]
+    lights = [seen_tiles(lit(frame, light), spec) for light in LIGHTS]
     chosen = evenly(np.arange(len(lights[0])), most)
     return [tiles[chosen] for tiles in lights]
 

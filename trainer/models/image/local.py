@@ -338,6 +338,8 @@ def _fault(dataset: Dataset, config: FitConfig) -> str:
         return f"local tells one good label from defects, not {', '.join(dataset.labels)}"
     if config.image.align:
         return "masks do not follow parts that are aligned"
+    if config.image.cut_out:
+        return "masks do not follow parts that are cut out"
     return ""
 
 

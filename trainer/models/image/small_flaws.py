@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from trainer.models.image.synthetic_defects import SMALL_KINDS, add_defect
+from trainer.models.image.synthetic_defects import SMALL_KINDS, Kinds, add_defect
 
 FLAW_PX = 512
 """Side of the square with as many pixels as flaws are drawn at: of each size of the input the same
@@ -27,24 +27,18 @@ RIM_SHARE, CALM = 0.03, 12.0
 in half of its pixels.
 """
 
-LEAST_PART, MOST_PART = 0.01, 0.7
+LEAST_PART, MOST_PART = 0.002, 0.7
 """Shares of the picture within which a part is believed."""
 
 TRIES, ON_PART = 8, 0.5
 """A flaw of which less lies on the part is drawn again, so often."""
 
 
-def small_flaws(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A small flaw on the part of each image, uint8 (N, H, W, C)."""
+def small_flaws(images: Tensor, rng: np.random.Generator, kinds: Kinds = SMALL_KINDS) -> Tensor:
+    """A flaw of one of `kinds` on the part of each image, uint8 (N, H, W, C)."""
     flawed = np.empty_like(images)
     for number, image in enumerate(images):
-        side, channels = image.shape[:2], image.shape[2]
-        high, across = _drawn_at(side)
-        wide = cv2.resize(image, (across, high), interpolation=cv2.INTER_LINEAR)
-        wide = wide.reshape(high, across, channels)
-        moved = _flaw_on_part(wide, rng)
-        shrunk = cv2.resize(moved, side[::-1], interpolation=cv2.INTER_AREA).reshape(image.shape)
-        flawed[number] = np.clip(np.rint(image + shrunk), 0, 255)
+        flawed[number] = np.clip(np.rint(image + _flaw_on_part(image, rng, kinds)), 0, 255)
     return flawed
 
 
@@ -67,20 +61,47 @@ def part_of(image: Tensor) -> NDArray[np.bool_]:
     return part if LEAST_PART <= part.mean() <= MOST_PART else everywhere
 
 
-def _flaw_on_part(wide: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What a small flaw changes in an image as large as flaws are drawn at, float32 (H, W, C)."""
-    kind = list(SMALL_KINDS)[int(rng.integers(len(SMALL_KINDS)))]
-    part = part_of(wide)
-    changed = np.zeros(wide.shape, np.float32)
+def _flaw_on_part(image: Tensor, rng: np.random.Generator, kinds: Kinds) -> NDArray[np.float32]:
+    """What a flaw changes in an image, float32 (H, W, C). It is drawn on a square as large as the
+    part at the scale of FLAW_PX, so that of a small part a scratch is as much thinner.
+    """
+    kind = list(kinds)[int(rng.integers(len(kinds)))]
+    part = part_of(_resized(image, _drawn_at(image.shape)))
+    changed = np.zeros(image.shape, np.float32)
     for _ in range(TRIES):
         square = _square(part, rng)
-        seen = np.ascontiguousarray(wide[square])
+        own = _scaled(square, part.shape, image.shape)
+        seen = _resized(image[own], _drawn_at(image[own].shape))
         flawed, mask = add_defect(seen, seen, kind, rng)
         changed[:] = 0
-        changed[square] = flawed.astype(np.float32) - seen
-        if not mask.any() or part[square][mask].mean() >= ON_PART:
+        changed[own] = _resized(flawed.astype(np.float32) - seen, image[own].shape)
+        under = _resized(part[square].astype(np.uint8)[:, :, None], mask.shape)[:, :, 0]
+        if not mask.any() or under[mask].mean() >= ON_PART:
             break
     return changed
+
+
+def _resized(pixels: Tensor, sides: tuple[int, ...]) -> Tensor:
+    """(H, W, C) -> (*sides[:2], C)."""
+    high, wide = sides[:2]
+    shrinks = high <= pixels.shape[0] and wide <= pixels.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    found = cv2.resize(pixels, (wide, high), interpolation=method)
+    return np.asarray(found).reshape(high, wide, pixels.shape[2])
+
+
+def _scaled(
+    square: tuple[slice, slice], drawn: tuple[int, ...], own: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """The rows and columns of a picture of `drawn` sides, in one of `own` sides; one at least."""
+    down, across = (
+        slice(
+            min(round(one.start * side / was), side - 1),
+            max(round(one.stop * side / was), min(round(one.start * side / was), side - 1) + 1),
+        )
+        for one, was, side in zip(square, drawn, own, strict=False)
+    )
+    return down, across
 
 
 def _square(part: NDArray[np.bool_], rng: np.random.Generator) -> tuple[slice, slice]:

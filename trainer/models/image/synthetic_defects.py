@@ -6,7 +6,7 @@ and contrasts. No real defect is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
@@ -19,6 +19,9 @@ Mask = NDArray[np.float32]
 """(H, W), 0..1."""
 Pixels = NDArray[np.float32]
 """(H, W, C), 0..255."""
+Draw = Callable[[int, int, Generator], Mask]
+Paint = Callable[[Pixels, Pixels, Generator], Pixels]
+Kinds = Mapping[str, tuple[Draw, Paint]]
 
 LEAST_PX = 12
 """A smaller mask is drawn again: it could not be seen."""
@@ -39,8 +42,8 @@ def add_defects(images: Tensor, rng: Generator) -> tuple[Tensor, NDArray[np.bool
 def add_defect(
     image: Tensor, other: Tensor, kind: str, rng: Generator
 ) -> tuple[Tensor, NDArray[np.bool_]]:
-    """One defect of `kind` (a name of KINDS or SMALL_KINDS) on `image`; `other` lends texture."""
-    draw, paint = KINDS[kind] if kind in KINDS else SMALL_KINDS[kind]
+    """One defect of `kind` (a name of ALL_KINDS) on `image`; `other` lends texture."""
+    draw, paint = ALL_KINDS[kind]
     height, width = image.shape[:2]
     mask = draw(height, width, rng)
     for _ in range(20):
@@ -87,6 +90,17 @@ def _blob(low: float, high: float) -> Callable[[int, int, Generator], Mask]:
 
 
 def _line(height: int, width: int, rng: Generator) -> Mask:
+    return _drawn_line(height, width, rng, 1)
+
+
+def _wide_line(times: int) -> Draw:
+    def draw(height: int, width: int, rng: Generator) -> Mask:
+        return _drawn_line(height, width, rng, times)
+
+    return draw
+
+
+def _drawn_line(height: int, width: int, rng: Generator, times: int) -> Mask:
     steps = int(rng.integers(3, 9))
     stride = rng.uniform(0.08, 0.5) * min(height, width) / steps
     point, angle = rng.uniform(0.1, 0.9, 2) * (width, height), rng.uniform(0, 2 * np.pi)
@@ -97,7 +111,7 @@ def _line(height: int, width: int, rng: Generator) -> Mask:
         points.append(point)
     mask = np.zeros((height, width), np.uint8)
     fine = np.round(np.array(points) * 16).astype(np.int32)
-    cv2.polylines(mask, [fine], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA, 4)
+    cv2.polylines(mask, [fine], False, 255, times * int(rng.integers(1, 4)), cv2.LINE_AA, 4)
     return np.asarray(mask / 255, np.float32)
 
 
@@ -154,10 +168,7 @@ def _spread(pixels: Pixels) -> float:
     return max(6.0, float(pixels.std()))
 
 
-Draw = Callable[[int, int, Generator], Mask]
-Paint = Callable[[Pixels, Pixels, Generator], Pixels]
-
-KINDS: dict[str, tuple[Draw, Paint]] = {
+KINDS: Kinds = {
     "spot": (_blob(0.012, 0.07), _tint),
     "scratch": (_line, _tint),
     "paste": (_blob(0.03, 0.15), _foreign),
@@ -168,8 +179,22 @@ KINDS: dict[str, tuple[Draw, Paint]] = {
 }
 """Name -> where the defect lies, and what it looks like there."""
 
-SMALL_KINDS: dict[str, tuple[Draw, Paint]] = {
+SMALL_KINDS: Kinds = {
     "small spot": (_blob(0.005, 0.02), _faint),
     "faint scratch": (_line, _faint),
 }
 """Those by which sizes of the input are compared: at the edge of what can be seen."""
+
+SIZED_KINDS: Kinds = {
+    "spot of 1 %": (_blob(0.005, 0.01), _faint),
+    "spot of 2 %": (_blob(0.01, 0.02), _faint),
+    "spot of 4 %": (_blob(0.02, 0.04), _faint),
+    "scratch": (_line, _faint),
+    "scratch, twice as wide": (_wide_line(2), _faint),
+    "scratch, four times as wide": (_wide_line(4), _faint),
+}
+"""Those by which views of a part at very different scales are compared: from what one of them
+cannot see to what both can.
+"""
+
+ALL_KINDS: Kinds = {**KINDS, **SMALL_KINDS, **SIZED_KINDS}

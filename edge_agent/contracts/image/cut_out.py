@@ -1,0 +1,195 @@
+"""Cutting a part out of its frame, wherever and however it lies on a calm ground.
+
+A small part in a large frame is seen at its full detail. The box has the same size for every frame,
+so that a part keeps its scale; long parts are turned along it. A frame without one whole part is
+not judged. Places come in fixed steps, so that every machine finds the same one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.core.strict import Strict
+from edge_agent.contracts.core.types import Image, Tensor
+from edge_agent.contracts.image.ground import Piece, Pieces, pieces_of
+
+STEP_DEG = 0.25
+STEP_SHARE = 1 / 4096
+"""Steps of the turn, and of the place as a share of the frame's width."""
+
+Heat = NDArray[np.float32]
+
+
+class CutOut(Strict):
+    """The box that is cut out, and what a part is; learnt from good parts."""
+
+    along: float = Field(gt=0, le=2, description="the box's width, as a share of the frame's")
+    across: float = Field(gt=0, le=2, description="its height, as a share of the frame's width")
+    turned: bool = Field(description="whether the part's long side is turned along the box")
+    least_area: float = Field(gt=0, lt=1, description="of a part, as a share of the frame")
+    most_area: float = Field(gt=0, le=1, description="of a part, as a share of the frame")
+    least_contrast: float = Field(
+        ge=0, le=255, description="grey levels by which a part differs from the ground"
+    )
+
+    def sentence(self) -> str:
+        """For the log, the report and `check`."""
+        turned = ", turned along the part," if self.turned else ""
+        return (
+            f"a box of {self.along:.0%} x {self.across:.0%} of the frame's width{turned} holds each"
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part lies: the middle of its box, as shares of the frame's width, from the left and
+    the top; how far its long side is turned clockwise from the horizontal.
+    """
+
+    x: float
+    y: float
+    turn_deg: float = 0.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A piece's place, and how long and wide it is, as shares of the frame's width."""
+
+    place: Place
+    along: float
+    across: float
+
+
+class NoPartError(InputError):
+    """A frame in which no part can be judged: none, several, or one that is partly outside."""
+
+    def __init__(self, what: str, where: str = "frame") -> None:
+        super().__init__(what, where=where, cure="let one whole part lie in the frame")
+
+
+def find_part(image: Image, cut_out: CutOut) -> Place:
+    """Where the one part of an image, uint8 (H, W, 3), lies.
+
+    Raises NoPartError where there is none, more than one, or one that touches the frame's edge.
+    """
+    seen = pieces_of(image)
+    if fault := no_part(seen, cut_out):
+        raise NoPartError(fault)
+    return extent_of(seen.pieces[0], seen.width_px, turned=cut_out.turned).place
+
+
+def no_part(seen: Pieces, cut_out: CutOut) -> str:
+    """Why no part can be cut out of what was seen; "" where the largest piece is the part."""
+    if seen.contrast < cut_out.least_contrast or not seen.pieces:
+        return "no part stands out of the ground"
+    largest, least, most = seen.pieces[0], cut_out.least_area, cut_out.most_area
+    if largest.share < least:
+        return f"the largest piece covers {largest.share:.2%} of the frame, a part {least:.2%}"
+    if largest.share > most:
+        return f"a piece covers {largest.share:.2%} of the frame, one part at most {most:.2%}"
+    if largest.at_the_edge:
+        return "the part is partly outside the frame"
+    count = sum(one.share >= least for one in seen.pieces)
+    return f"{count} parts in one frame" if count > 1 else ""
+
+
+def extent_of(piece: Piece, width_px: int, *, turned: bool) -> Extent:
+    """Place and size of a piece that was found in a picture of that width; turned: along its
+    principal axis.
+    """
+    middle = piece.points.mean(axis=0)
+    turn = _turn_deg(piece.points - middle) if turned else 0.0
+    axes = _axes(turn)
+    laid = (piece.points - middle) @ axes.T
+    low, high = laid.min(axis=0), laid.max(axis=0)
+    x, y = (middle + ((low + high) / 2) @ axes + 0.5) / width_px
+    along, across = (high - low + 1) / width_px
+    return Extent(Place(_stepped(x), _stepped(y), turn), float(along), float(across))
+
+
+def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
+    """The box around a part: uint8 (h, w, 3) of the frame's own pixels, (H, W, 3); where the box
+    leaves the frame, its edge goes on.
+    """
+    width = image.shape[1]
+    wide, high = _box_px(cut_out, width)
+    matrix = _to_box(place, (wide, high), width)
+    found = cv2.warpAffine(image, matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.uint8).reshape(high, wide, image.shape[2])
+
+
+def heat_over(heat: Heat, place: Place, cut_out: CutOut, frame: tuple[int, int]) -> Heat:
+    """The heat map (h, w) of a box, over the whole frame of (height, width) in cells of the same
+    size; where the box is not, its least value.
+    """
+    height, width = frame
+    wide, high = _box_px(cut_out, width)
+    cells = heat.shape[1] / wide, heat.shape[0] / high
+    size = max(1, round(width * cells[0])), max(1, round(height * cells[1]))
+    to_frame = _of_cells(width / size[0], height / size[1])
+    to_heat = np.linalg.inv(_of_cells(1 / cells[0], 1 / cells[1]))
+    box = np.vstack([_to_box(place, (wide, high), width), [0, 0, 1]])
+    laid = cv2.warpAffine(
+        heat,
+        (to_heat @ box @ to_frame)[:2],
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float(heat.min()),
+    )
+    return np.asarray(laid, np.float32)
+
+
+def blank(shape: tuple[int, ...]) -> Tensor:
+    """What the workshop keeps of a frame without a part, uint8 `shape`: black."""
+    return np.zeros(shape, np.uint8)
+
+
+def is_blank(tiles: Tensor) -> bool:
+    """Whether that is what these are: such a frame gets NO-VERDICT."""
+    return not tiles.any()
+
+
+def _turn_deg(points: NDArray[np.float64]) -> float:
+    """Of the principal axis of points around 0, in fixed steps from -90 to 90 degrees."""
+    (xx, xy), (_, yy) = points.T @ points
+    turn = np.degrees(np.arctan2(2 * xy, xx - yy)) / 2
+    return float(round(turn / STEP_DEG) * STEP_DEG)
+
+
+def _axes(turn_deg: float) -> NDArray[np.float64]:
+    """Unit vectors along and across a part that is turned clockwise, as rows."""
+    turn = np.radians(turn_deg)
+    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
+def _box_px(cut_out: CutOut, width: int) -> tuple[int, int]:
+    wide, high = (max(1, round(share * width)) for share in (cut_out.along, cut_out.across))
+    return wide, high
+
+
+def _to_box(place: Place, box: tuple[int, int], width: int) -> NDArray[np.float64]:
+    """(2, 3): pixels of a frame of that width -> pixels of the box; whole ones where nothing is
+    turned.
+    """
+    axes = _axes(place.turn_deg)
+    middle = np.array([place.x, place.y]) * width - 0.5
+    shift = (np.array(box) - 1) / 2 - axes @ middle
+    if not place.turn_deg:
+        shift = np.round(shift)
+    return np.column_stack([axes, shift])
+
+
+def _of_cells(across: float, down: float) -> NDArray[np.float64]:
+    """(3, 3): cells of that many pixels -> pixels; both are numbered by their middles."""
+    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1.0]])
+
+
+def _stepped(share: float) -> float:
+    return float(round(share / STEP_SHARE) * STEP_SHARE)

@@ -1,0 +1,135 @@
+"""A part is found wherever it lies and shown at the frame's detail; else the frame is refused."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.alignment import make_alignment
+from edge_agent.contracts.image.cut_out import (
+    CutOut,
+    NoPartError,
+    Place,
+    cut,
+    find_part,
+    heat_over,
+)
+from edge_agent.contracts.image.input import ImageInput, Region
+
+BAR = CutOut(
+    along=0.3, across=0.1, turned=True, least_area=0.005, most_area=0.03, least_contrast=20
+)
+DISC = BAR.model_copy(update={"along": 0.2, "across": 0.2, "turned": False})
+WIDTH, HEIGHT = 800, 600
+
+
+def bars(*placed: tuple[float, float, float], long: int = 180, grey: int = 60) -> Image:
+    """Dark bars, 36 px wide, their middles at (x, y), turned clockwise, on a ground in uneven
+    light.
+    """
+    frame = np.repeat(np.linspace(150, 210, WIDTH)[None], HEIGHT, axis=0)
+    frame = np.repeat(frame[:, :, None], 3, axis=2).astype(np.uint8)
+    for x, y, turn_deg in placed:
+        corners = cv2.boxPoints(((float(x), float(y)), (float(long), 36.0), turn_deg))
+        sixteenths = np.rint(corners * 16).astype(np.int32)
+        cv2.fillPoly(frame, [sixteenths], (grey, grey, grey), cv2.LINE_AA, 4)
+    return frame
+
+
+@pytest.mark.parametrize("turn_deg", [-77.0, -30.0, 0.0, 12.5, 45.0, 88.0])
+def test_a_part_is_found_and_laid_along_the_box(turn_deg: float) -> None:
+    frame = bars((430.0, 250.0, turn_deg))
+    place = find_part(frame, BAR)
+    away = (place.turn_deg - turn_deg + 90) % 180 - 90
+    assert abs(away) <= 1
+    assert place.x * WIDTH == pytest.approx(430.5, abs=1.5)
+    assert place.y * WIDTH == pytest.approx(250.5, abs=1.5)
+    dark = cut(frame, place, BAR)[:, :, 0] < 100
+    assert dark.shape == (80, 240)
+    rows, columns = np.nonzero(dark)
+    np.testing.assert_allclose([np.ptp(columns) + 1, np.ptp(rows) + 1], [180, 36], atol=5)
+
+
+def test_the_same_part_gives_the_same_picture_however_it_lies() -> None:
+    shown = [
+        cut(frame, find_part(frame, BAR), BAR).astype(float)
+        for frame in (bars((400.0, 300.0, 0.0)), bars((250.0, 350.0, 63.0)))
+    ]
+    inside = (slice(25, 55), slice(40, 200))
+    assert np.abs(shown[0][inside] - shown[1][inside]).mean() < 2
+
+
+def test_what_is_not_turned_is_the_frames_own_pixels() -> None:
+    frame = bars()
+    cv2.circle(frame, (300, 200), 40, (30, 60, 90), -1)
+    shown = cut(frame, find_part(frame, DISC), DISC)
+    np.testing.assert_array_equal(shown, frame[120:280, 220:380])
+
+
+def test_a_box_that_leaves_the_frame_goes_on_with_its_edge() -> None:
+    frame = bars()
+    cv2.circle(frame, (50, 200), 40, (30, 60, 90), -1)
+    shown = cut(frame, find_part(frame, DISC), DISC)
+    assert shown.shape == (160, 160, 3)
+    np.testing.assert_array_equal(shown[:, 0], shown[:, 20])
+
+
+@pytest.mark.parametrize(
+    ("frame", "what"),
+    [
+        (bars(), "no part stands out of the ground"),
+        (bars((200, 200, 0), (500, 400, 30)), "2 parts in one frame"),
+        (bars((60, 300, 0)), "the part is partly outside the frame"),
+        (bars((400, 300, 0), long=50), "the largest piece covers 0.40%"),
+        (bars((400, 300, 0), long=500), "one part at most 3.00%"),
+        (bars((400, 300, 0), grey=165), "no part stands out of the ground"),
+    ],
+    ids=["empty", "two", "outside", "small", "large", "faint"],
+)
+def test_a_frame_without_one_whole_part_is_refused(frame: Image, what: str) -> None:
+    with pytest.raises(NoPartError, match=what) as refused:
+        find_part(frame, BAR)
+    assert "one whole part" in str(refused.value)
+
+
+def test_heat_lies_where_the_part_lies() -> None:
+    """A defect at one end of a bar, on the map of the box and in the frame as it came."""
+    for turn_deg in (0.0, 50.0, -80.0):
+        frame = bars((430.0, 250.0, turn_deg))
+        place = find_part(frame, BAR)
+        heat = np.zeros((16, 48), np.float32)
+        heat[7:9, 40:42] = 5
+        over = heat_over(heat, place, BAR, frame.shape[:2])
+        row, column = np.unravel_index(int(over.argmax()), over.shape)
+        cell = WIDTH / over.shape[1]
+        turn = np.radians(place.turn_deg)
+        away = (41 / 48 - 0.5) * 0.3 * WIDTH
+        expected = (430 + away * np.cos(turn), 250 + away * np.sin(turn))
+        np.testing.assert_allclose(
+            ((column + 0.5) * cell, (row + 0.5) * cell), expected, atol=1.5 * cell
+        )
+        assert over.shape == (120, 160)
+
+
+def test_an_input_cuts_the_part_out_of_its_region() -> None:
+    spec = ImageInput(
+        width_px=96, height_px=32, cut_out=BAR, region=Region(left=0.5, width=0.5), shrink="halves"
+    )
+    frame = bars((600.0, 300.0, 40.0), (200.0, 300.0, 0.0), long=90)
+    whole = spec.prepare(frame)
+    part = ImageInput(width_px=96, height_px=32, cut_out=BAR, shrink="halves")
+    np.testing.assert_array_equal(whole, part.prepare(np.ascontiguousarray(frame[:, 400:])))
+    _, place = spec.prepare_posed(frame)
+    assert isinstance(place, Place)
+    over = spec.heat_over_frame(np.zeros((4, 12), np.float32), place, frame)
+    assert over.shape == (60, 40)
+    with pytest.raises(NoPartError):
+        spec.prepare(bars((200.0, 300.0, 0.0)))
+
+
+def test_a_part_is_not_moved_twice() -> None:
+    with pytest.raises(ValidationError, match="either aligned or cut out"):
+        ImageInput(width_px=32, height_px=32, cut_out=BAR, align=make_alignment(bars()))

@@ -1,0 +1,126 @@
+"""The box of small parts holds each good one, and is learnt only where parts stand out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.input import Region
+from trainer.data.image.part_boxes import box_of, box_of_good, shown_by, shows_a_part, small_box
+from trainer.data.load import load_dataset
+from trainer.data.samples import Dataset
+
+WHOLE = Region()
+
+
+def bar(rng: np.random.Generator, long: float = 90, wide: float = 18) -> Image:
+    """A dark bar at any angle somewhere in the middle of 400 x 300 px."""
+    frame = rng.normal(200, 3, (300, 400, 3))
+    corners = cv2.boxPoints(
+        (tuple(rng.uniform((150, 110), (250, 190))), (long, wide), rng.uniform(0, 180))
+    )
+    cv2.fillPoly(frame, [np.rint(corners).astype(np.int32)], (70, 70, 70))
+    return np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def written(folder: Path, pictures: list[Image]) -> Dataset:
+    (folder / "good").mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / "good" / f"{number:02d}.png"), picture)
+    (folder / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    return load_dataset(folder)
+
+
+def bars(folder: Path, *others: Image, count: int = 40) -> Dataset:
+    rng = np.random.default_rng(2)
+    return written(folder, [*(bar(rng) for _ in range(count - len(others))), *others])
+
+
+def every(dataset: Dataset) -> np.ndarray:
+    return np.arange(len(dataset.samples))
+
+
+def test_the_box_holds_a_bar_with_a_margin(tmp_path: Path) -> None:
+    box = box_of_good(bars(tmp_path), np.arange(40), WHOLE)
+    assert box.turned
+    assert box.along * 400 == pytest.approx(90 * 1.08, abs=6)
+    assert box.across * 400 == pytest.approx(18 + 0.08 * 90, abs=6)
+    area = 90 * 18 / (400 * 300)
+    assert box.least_area == pytest.approx(area / 2, rel=0.2)
+    assert box.most_area == pytest.approx(area * 1.5, rel=0.2)
+    assert box.least_contrast == pytest.approx(65, abs=12)
+
+
+def test_parts_as_wide_as_long_are_not_turned(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    box = box_of_good(
+        written(tmp_path, [bar(rng, 50, 50) for _ in range(12)]), np.arange(12), WHOLE
+    )
+    assert not box.turned
+    assert 50 < box.along * 400 < 50 * 1.42 * 1.2
+
+
+def test_the_region_is_the_frame(tmp_path: Path) -> None:
+    dataset = bars(tmp_path)
+    half = Region(left=0.15, top=0.0, width=0.7, height=1.0)
+    box = box_of_good(dataset, every(dataset), half)
+    assert box.along * 400 * 0.7 == pytest.approx(90 * 1.08, abs=6)
+
+
+def test_a_few_odd_pictures_neither_shape_the_box_nor_show_a_part(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    empty = np.clip(rng.normal(200, 3, (300, 400, 3)), 0, 255).astype(np.uint8)
+    long = bar(rng, 180, 30)
+    plain = box_of_good(bars(tmp_path / "plain", count=38), np.arange(38), WHOLE)
+    dataset = bars(tmp_path / "odd", empty, long)
+    shown = [shown_by(dataset, int(one), WHOLE) for one in every(dataset)]
+    box = box_of(shown)
+    assert box == plain
+    assert [shows_a_part(one, plain) for one in shown] == [True] * 38 + [False] * 2
+
+
+def test_where_a_tenth_shows_no_part_no_box_is_learnt(tmp_path: Path) -> None:
+    empty = np.full((300, 400, 3), 200, np.uint8)
+    dataset = bars(tmp_path, *[empty] * 4)
+    with pytest.raises(ConfigError, match="not nearly all of 40 good training pictures") as refused:
+        box_of_good(dataset, every(dataset), WHOLE)
+    assert "[image] cut_out" in str(refused.value)
+
+
+def test_surfaces_and_parts_at_the_edge_have_no_box(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    noise = [rng.integers(0, 256, (300, 400, 3)).astype(np.uint8) for _ in range(8)]
+    at_edge = []
+    for _ in range(8):
+        frame = np.full((300, 400, 3), 200, np.uint8)
+        frame[120:170, :90] = 60
+        at_edge.append(frame)
+    for name, pictures in (("noise", noise), ("edge", at_edge)):
+        dataset = written(tmp_path / name, pictures)
+        assert box_of([shown_by(dataset, int(one), WHOLE) for one in every(dataset)]) is None
+
+
+def test_a_picture_that_changed_is_read_anew(tmp_path: Path) -> None:
+    dataset = bars(tmp_path, count=12)
+    before = shown_by(dataset, 0, WHOLE)
+    path = dataset.file(0)
+    cv2.imwrite(str(path), np.full((300, 400, 3), 200, np.uint8))
+    assert before.has_one_part
+    assert not shown_by(dataset, 0, WHOLE).has_one_part
+
+
+def test_parts_are_small_where_their_box_has_less_than_half_of_the_frame(tmp_path: Path) -> None:
+    small = bars(tmp_path / "small", count=12)
+    box = small_box(small, every(small), WHOLE)
+    assert box == box_of_good(small, every(small), WHOLE)
+    assert box is not None
+    assert box.sentence().startswith("a box of 25% x 7% of the frame's width, turned")
+    large = np.full((300, 400, 3), 200, np.uint8)
+    cv2.circle(large, (200, 150), 120, (70, 70, 70), -1)
+    discs = written(tmp_path / "large", [large] * 12)
+    assert small_box(discs, every(discs), WHOLE) is None

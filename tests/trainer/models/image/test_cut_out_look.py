@@ -1,0 +1,129 @@
+"""Small parts are cut out where that is clearly worth more; frames without one get no verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.cut_out import NoPartError
+from edge_agent.contracts.image.input import ImageInput
+from trainer.config.fit import FitConfig, ImageTable
+from trainer.console.progress import SilentProgress
+from trainer.data.load import load_dataset
+from trainer.data.split import Split
+from trainer.evaluation.disturbances import disturbance_figures
+from trainer.evaluation.familiarity import familiarity_figures
+from trainer.workflow.cut_out_look import with_cut_out, without_lost
+from trainer.workflow.experiment import run_experiment
+from trainer.workflow.golden_samples import golden_rows
+from trainer.workflow.int8_outputs import judged_by_int8
+
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
+SIDE = 400
+GOOD, EMPTY, FLAWED = 24, 2, 4
+QUIET = SilentProgress()
+
+
+def rod(rng: np.random.Generator, *, flawed: bool = False) -> Image:
+    """A ridged rod at any angle, long 80 px of 400; flawed: a ridge is missing."""
+    across = np.linspace(-1, 1, 64)[:, None]
+    along = np.arange(256)[None]
+    body = 110 + 50 * np.sqrt(1 - np.clip(across**2, 0, 1)) + 25 * np.sin(along / 4)
+    if flawed:
+        body[:, 100:150] = 60
+    corners = np.array([[0, 0], [255, 0], [255, 63]], np.float32)
+    box = cv2.boxPoints((tuple(rng.uniform(180, 220, 2)), (80, 14), rng.uniform(0, 180)))
+    matrix = cv2.getAffineTransform(corners, box[[1, 2, 3]].astype(np.float32))
+    frame = rng.normal(225, 2, (SIDE, SIDE))
+    laid = cv2.warpAffine(body, matrix, (SIDE, SIDE), borderValue=-1, flags=cv2.INTER_LINEAR)
+    frame = np.where(laid >= 55, laid, frame)
+    return np.repeat(np.clip(frame, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def rods(folder: Path) -> Split:
+    """Good rods, two empty frames among them; of the held-out ones two are empty too."""
+    rng = np.random.default_rng(8)
+    empty = np.full((SIDE, SIDE, 3), 225, np.uint8)
+    pictures = {f"good/{n:02d}.png": rod(rng) for n in range(GOOD)}
+    pictures |= {f"good/{GOOD + n}.png": empty for n in range(EMPTY)}
+    pictures |= {f"bad/{n}.png": rod(rng, flawed=True) for n in range(FLAWED)}
+    for name, picture in pictures.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), picture)
+    (folder / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    dataset = load_dataset(folder)
+    names = [sample.path for sample in dataset.samples]
+    good = np.array([names.index(f"good/{n:02d}.png") for n in range(GOOD)])
+    lost = np.array([names.index(f"good/{GOOD + n}.png") for n in range(EMPTY)])
+    bad = np.array([names.index(f"bad/{n}.png") for n in range(FLAWED)])
+    return Split(dataset, good[:14], good[14:20], np.concatenate([good[20:], bad, lost]), "drawn")
+
+
+def config(model: str = "padim", **image: object) -> FitConfig:
+    table = ImageTable.model_validate({"size_px": 64, "standardise": False, **image})
+    options = {"padim": {"dimensions": 8, "synthetic_share": 0}}.get(model, {})
+    return FitConfig(model=model, weights="none", batch=8, image=table, options=options)
+
+
+def test_what_is_configured_stays(tmp_path: Path) -> None:
+    split = rods(tmp_path)
+    for given in (config(cut_out=False), config("autoencoder"), config(tile_rows=2), config()):
+        assert with_cut_out(split, given, QUIET)[:2] == (split, given)  # no weights: no comparison
+
+
+def test_a_part_cannot_be_aligned_and_cut_out() -> None:
+    with pytest.raises(ValueError, match="either aligned or cut out"):
+        config(align=True, cut_out=True)
+
+
+def test_training_pictures_without_a_part_are_left_out_and_named(tmp_path: Path) -> None:
+    split = rods(tmp_path)
+    odd = Split(
+        split.dataset, np.append(split.train, split.test[-1]), split.val, split.test[:-1], "drawn"
+    )
+    few, notes = without_lost(odd, config(cut_out=True), QUIET)
+    assert list(few.train) == list(split.train)
+    assert list(few.val) == list(split.val)
+    assert notes == ("1 training pictures show no whole single part and are left out: good/25.png",)
+
+
+def test_where_no_part_stands_out_a_setting_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        noise = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "good" / f"{number}.png"), noise)
+    (tmp_path / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    every = np.arange(12)
+    split = Split(load_dataset(tmp_path), every[:8], every[8:10], every[10:], "drawn")
+    with pytest.raises(ConfigError, match="8 good training pictures"):
+        with_cut_out(split, config(cut_out=True), QUIET)
+
+
+def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(tmp_path: Path) -> None:
+    split = rods(tmp_path)
+    experiment = run_experiment(split, config(cut_out=True, size_px=96), "rods")
+    spec = experiment.spec.input
+    assert isinstance(spec, ImageInput)
+    assert spec.cut_out is not None
+    assert (spec.width_px, spec.height_px) == (96, 96)
+    verdicts = experiment.test.verdicts
+    assert verdicts[-EMPTY:] == ["NO-VERDICT"] * EMPTY
+    assert "NO-VERDICT" not in verdicts[:-EMPTY]
+    undecided = experiment.outcome.undecided
+    assert undecided is not None
+    assert list(np.flatnonzero(undecided)) == [8, 9]
+    with pytest.raises(NoPartError):
+        spec.prepare(np.full((SIDE, SIDE, 3), 225, np.uint8))
+    assert set(golden_rows(experiment)).isdisjoint({8, 9})
+    figures = disturbance_figures(experiment.judged_held_out)
+    assert figures["undisturbed"]["n"] == 10
+    strange = familiarity_figures(experiment.judged_held_out)
+    assert not strange or strange["good held-out parts"]["n"] == 4
+    assert judged_by_int8(experiment).verdicts[-EMPTY:] == ["NO-VERDICT"] * EMPTY
