@@ -57,7 +57,7 @@ def measure(case: Case, root: Path, arguments: argparse.Namespace) -> list[Row]:
     splits = case.splits(root)
     for place, split in enumerate(splits[: arguments.folds or (1 if arguments.quick else None)]):
         started = time.perf_counter()
-        image = ImageTable(standardise=case.standardise)
+        image = ImageTable(standardise=case.standardise, cut_out=case.cut_out)
         config = FitConfig(
             model=case.model,
             weights=arguments.weights,
