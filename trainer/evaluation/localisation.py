@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.alignment import Pose
-from edge_agent.contracts.image.input import (
-    ImageInput,
-    Region,
-    part_shown,
-    place_of,
-    prepare_image,
-)
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.run_folder.metrics import Metric
-from trainer.data.image.masks import as_picture, read_mask
+from trainer.data.image.masks import mask_as_shown, read_mask
 from trainer.data.prepare import read_picture
 from trainer.evaluation.held_out import HeldOut
 from trainer.evaluation.withheld import show_no_part
@@ -140,9 +133,9 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     for row, (_, heat, *_) in zip(rows, forward(held_out.network, shown, 1), strict=True):
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
-            drawn = as_picture(read_mask(dataset.root / samples[row].mask))
-            frame = read_picture(dataset, int(held_out.split.test[row]))
-            mask = mask_as_shown(drawn, frame, spec)
+            drawn = read_mask(dataset.root / samples[row].mask)
+            frame = partial(read_picture, dataset, int(held_out.split.test[row]))
+            mask = mask_as_shown(drawn, spec, frame) > 127
         heats.append(fitted(heat.reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)
         groups.append(samples[row].group or samples[row].path)
@@ -150,15 +143,6 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
         "pixel_auroc": pixel_auroc(heats, masks, groups).as_json(),
         "pro": region_overlap_figure(heats, masks, groups).as_json(),
     }
-
-
-def mask_as_shown(drawn: Image, frame: Image, spec: ImageInput) -> Mask:
-    """A mask, uint8 (H, W, 3), moved and cut as its frame is for the network."""
-    moves = spec.align is not None or spec.cut_out is not None
-    place = place_of(frame, spec) if moves else Pose()
-    plain = {"channels": 1, "standardise": False, "align": None, "cut_out": None}
-    flat = spec.model_copy(update={**plain, "region": Region()})
-    return np.asarray(prepare_image(part_shown(drawn, place, spec), flat)[:, :, 0] > 127)
 
 
 def _thinned(picture: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -23,7 +23,7 @@ from trainer.console.stopwatch import Stopwatch
 from trainer.data.class_sample import worth_of_one
 from trainer.data.image.part_boxes import box_of_good, shows_a_part, small_box
 from trainer.data.image.part_boxes import shown_by as seen_in
-from trainer.data.image.region_of_interest import framed, good_training, region_of
+from trainer.data.image.region_of_interest import framed, good_of, good_training, region_of
 from trainer.data.split import Split
 from trainer.models.image.alignment_trial import find_flaws, shown_by
 from trainer.models.image.auto_anomaly import candidates_of
@@ -32,11 +32,12 @@ from trainer.models.image.synthetic_defects import SIZED_KINDS
 from trainer.models.image.trial_features import reader
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
+from trainer.workflow.alignment_look import DETECTORS
 from trainer.workflow.preparation import prepare_training, resolve
 from trainer.workflow.usual_look import thinned
 
-DETECTORS = ("auto-anomaly", "padim", "patchcore")
-COMPARED = (*DETECTORS, "transfer")
+BY_FLAWS = (*DETECTORS, "local")
+COMPARED = (*BY_FLAWS, "transfer")
 
 
 def with_cut_out(
@@ -117,7 +118,7 @@ def _worths(
     training samples that are told right out of fold; as the first look of each configuration shows
     them.
     """
-    if resolve(split, configs[0])[0].name in DETECTORS:
+    if resolve(split, configs[0])[0].name in BY_FLAWS:
         return _flaws_found(split, configs, box, progress)
     few = thinned(split)
     looks = [_first_look(few, config) for config in configs]
@@ -132,9 +133,11 @@ def _worths(
 def _flaws_found(
     split: Split, configs: Sequence[FitConfig], box: CutOut, progress: Progress
 ) -> list[float]:
-    """By the best stand-in of those that the model may become; flaws are drawn on frames with as
-    much detail as the box is seen with.
+    """By the best stand-in of those that the model may become, on good parts alone; flaws are drawn
+    on frames with as much detail as the box is seen with.
     """
+    dataset = split.dataset
+    good = replace(split, train=good_of(dataset, split.train), val=good_of(dataset, split.val))
     specs, names = [], []
     for one in configs:
         architecture, config = _first_look(split, one)
@@ -146,7 +149,7 @@ def _flaws_found(
     detail = math.sqrt(math.prod(specs[-1].shape[:2]) / (box.along * box.across))
     seed = configs[0].seed
     found = []
-    several = shown_by(split, specs, seed, SIZED_KINDS, detail)
+    several = shown_by(good, specs, seed, SIZED_KINDS, detail)
     for shown, spec, named in zip(several, specs, names, strict=True):
         read = reader(spec.shape, resolve(split, configs[0])[1], progress, "trial of cutting out")
         found.append(max(one.recall for one in find_flaws(shown, named, read, seed)))
@@ -165,7 +168,7 @@ def _first_look(split: Split, config: FitConfig) -> tuple[Architecture[Any], Fit
 def _clearly(split: Split, config: FitConfig) -> float:
     """By so much two worths differ by more than chance."""
     architecture, _ = resolve(split, config)
-    if architecture.name in DETECTORS:
+    if architecture.name in BY_FLAWS:
         return CHANCE
     few = thinned(split)
     return worth_of_one(few.dataset.targets()[few.train])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.image.alignment import Pose
 from edge_agent.contracts.image.decode import read_image
+from edge_agent.contracts.image.input import (
+    ImageInput,
+    Region,
+    part_shown,
+    place_of,
+    prepare_image,
+)
 
 Mask = NDArray[np.uint8]
 """uint8 (H, W): 255 where the defect is, 0 elsewhere."""
@@ -24,6 +33,16 @@ def read_mask(path: Path) -> Mask:
     blurred = path.suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif")
     least = int(brightest.max()) // 2 if blurred else 0
     return np.asarray(np.where(brightest > least, 255, 0), np.uint8)
+
+
+def mask_as_shown(mask: Mask, spec: ImageInput, frame: Callable[[], Image]) -> Mask:
+    """A mask, uint8 (H, W), moved and cut as its frame is for the network: uint8 (height_px,
+    width_px). frame: reads the picture, which is needed where its part is searched.
+    """
+    place = place_of(frame(), spec) if spec.align or spec.cut_out else Pose()
+    plain = {"channels": 1, "standardise": False, "align": None, "cut_out": None}
+    flat = spec.model_copy(update={**plain, "region": Region()})
+    return np.asarray(prepare_image(part_shown(as_picture(mask), place, spec), flat)[:, :, 0])
 
 
 def as_picture(mask: Mask) -> Image:

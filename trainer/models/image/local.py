@@ -336,10 +336,6 @@ def _fault(dataset: Dataset, config: FitConfig) -> str:
     good = [label for label in dataset.labels if label in dataset.good]
     if len(good) != 1 or len(dataset.labels) < 2:
         return f"local tells one good label from defects, not {', '.join(dataset.labels)}"
-    if config.image.align:
-        return "masks do not follow parts that are aligned"
-    if config.image.cut_out:
-        return "masks do not follow parts that are cut out"
     return ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
-from edge_agent.contracts.image.input import ImageInput, prepare_image
-from trainer.data.image.masks import as_picture, read_mask
-from trainer.data.prepare import Prepared
+from edge_agent.contracts.image.input import ImageInput
+from trainer.data.image.masks import mask_as_shown, read_mask
+from trainer.data.prepare import Prepared, read_picture
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.synthetic_defect_head import Rows, Weights, fit_rows, set_head
 from trainer.training.api import Training
@@ -91,14 +92,15 @@ def marked_pictures(
     spec, dataset = training.spec, training.dataset
     if not isinstance(spec, ImageInput):
         raise TypeError("masks belong to pictures")
-    flat = spec.model_copy(update={"channels": 1, "standardise": False})
     shape = features[0].shape[1:3]
     covered = np.zeros((len(prepared.sample), *shape), np.float32)
     bad = dataset.is_bad()[prepared.sample]
     for row in np.flatnonzero(bad):
-        name = dataset.samples[int(prepared.sample[row])].mask
+        index = int(prepared.sample[row])
+        name = dataset.samples[index].mask
         if name:
-            drawn = prepare_image(as_picture(read_mask(dataset.root / name)), flat)[:, :, 0]
+            frame = partial(read_picture, dataset, index)
+            drawn = mask_as_shown(read_mask(dataset.root / name), spec, frame)
             shares = drawn.astype(np.float32) / 255
             covered[row] = cv2.resize(shares, shape[::-1], interpolation=cv2.INTER_AREA)
     defects = [label for label in training.labels if label not in dataset.good]
