@@ -1,11 +1,11 @@
 """Good-only, chosen by itself: `patchcore`, or `padim` where it finds clearly more.
 
-Both are fitted on the same good training parts and without the synthetic defect head; synthetic
-defects on good validation parts then rank them. No real defect and nothing of the test split takes
-part; a candidate over the time budget is not ranked. At last the chosen one is fitted with its
-default options on the validation parts too. Pictures with more detail than the usual size shows
-are looked at in a larger one, unless stand-ins of the detectors find clearly more small synthetic
-flaws in the usual size (size_trial.py).
+Stand-ins of both, their own scorers of cells, learn the same good training parts; synthetic defects
+of all kinds and small ones on good validation parts then rank them. No real defect and nothing of
+the test split takes part; a candidate over the time budget is not ranked. At last the chosen one is
+fitted with its default options on the validation parts too. Pictures with more detail than the
+usual size shows are looked at in a larger one, unless the stand-ins find clearly more small
+synthetic flaws in the usual size (size_trial.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edge_agent.contracts.core.strict import Strict, validate
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
@@ -22,14 +24,18 @@ from trainer.config.fit import MOST_SIZE_PX, FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
+from trainer.models.image.alignment_trial import Shown, find_flaws, rounds_of_flaws
 from trainer.models.image.aspect import STEP, AspectChoice, in_aspect, median_sides
 from trainer.models.image.cross_fitting import FittedDetector, calibration_of_fit, fit_on_all
 from trainer.models.image.feature_maps import USUAL_PX, detector_spec
-from trainer.models.image.flaws_found import MERIT_NAME, flaws_found
+from trainer.models.image.flaws_found import MERIT_NAME
 from trainer.models.image.foreground import ForegroundChoice
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.patchcore import PatchcoreOptions
-from trainer.models.image.size_trial import CHANCE, flaws_seen
+from trainer.models.image.size_trial import CHANCE, flaws_seen, parts_of_trial
+from trainer.models.image.small_flaws import small_flaws
+from trainer.models.image.synthetic_defects import add_defects
+from trainer.models.image.trial_features import reader
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture, Fitted, Look, ModelOptions, Training
 
@@ -37,6 +43,9 @@ if TYPE_CHECKING:
     import keras
 
 LARGE_PX = 512
+
+RANKED_BY = 80, 60
+"""Good parts that stand-ins learn and judge: the choice lasts, and costs no fit."""
 
 
 class AutoAnomalyOptions(ModelOptions):
@@ -48,32 +57,17 @@ class AutoAnomalyOptions(ModelOptions):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector. build: its graph, untrained; learn: fits it on the training inputs alone;
-    without_head: its default options without the synthetic defect head, scoring everywhere.
-    """
+    """A detector. build: its graph, untrained; learn: fits it on the training inputs alone."""
 
     name: str
     build: Callable[[InputSpec, int, FitConfig, Any], keras.Model]
     learn: Callable[[Training[Any]], FittedDetector]
     defaults: Strict
-    without_head: Strict
 
 
 CANDIDATES = (
-    Candidate(
-        "padim",
-        padim.build,
-        padim.learn,
-        PadimOptions(),
-        PadimOptions(synthetic_share=0),
-    ),
-    Candidate(
-        "patchcore",
-        patchcore.build,
-        patchcore.learn,
-        PatchcoreOptions(),
-        PatchcoreOptions(synthetic_share=0),
-    ),
+    Candidate("padim", padim.build, padim.learn, PadimOptions()),
+    Candidate("patchcore", patchcore.build, patchcore.learn, PatchcoreOptions()),
 )
 
 
@@ -149,8 +143,8 @@ def build(
 def fit(training: Training[Any]) -> Fitted:
     """Rank the candidates and fit the chosen one on all good parts."""
     within = candidates_within(training.spec, training.config)
-    rankings = [rank(candidate, training) for candidate in within]
-    best = most_found(rankings)
+    rankings = ranked(within, training) if len(within) > 1 else []
+    best = most_found(rankings) if rankings else within[-1]
     notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in notes:
         training.progress.say(sentence)
@@ -197,15 +191,23 @@ def candidates_of(name: str, spec: InputSpec, config: FitConfig) -> Sequence[Can
     return own or candidates_within(spec, config)
 
 
-def rank(candidate: Candidate, training: Training[Any]) -> Ranking:
-    """Fit one candidate on training parts without the head, and score synthetic defects. Places
-    without a part are left out only where that was asked for: the chosen one compares it later.
+def ranked(candidates: Sequence[Candidate], training: Training[Any]) -> list[Ranking]:
+    """How the candidates' stand-ins rank synthetic defects; none where no good part is left to be
+    judged.
     """
-    options = candidate.without_head
-    if getattr(training.options, "foreground", "off") == "on":
-        options = options.model_copy(update={"foreground": "on"})
-    judged = flaws_found(candidate.learn, training, options, candidate.name)
-    return Ranking(candidate, judged.auroc, judged.recall, judged.defects)
+    learnt, judged = parts_of_trial(training, RANKED_BY)
+    if not len(judged):
+        return []
+    rng = np.random.default_rng(training.config.seed)
+    rounds = range(rounds_of_flaws(len(judged)))
+    spoilt = [add_defects(judged, rng)[0] for _ in rounds]
+    spoilt += [small_flaws(judged, rng) for _ in rounds]
+    shown = Shown(*(one[:, None] for one in (learnt, judged, np.concatenate(spoilt))))
+    read = reader(training.spec.shape, training.config, training.progress, "synthetic defects")
+    names = [one.name for one in candidates]
+    found = find_flaws(shown, names, read, training.config.seed)
+    pairs = zip(candidates, found, strict=True)
+    return [Ranking(one, of.auroc, of.recall, of.defects) for one, of in pairs]
 
 
 ARCHITECTURE = Architecture(

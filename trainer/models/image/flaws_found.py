@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.strict import Strict
-from edge_agent.contracts.core.types import Tensor
 from trainer.data.class_sample import evenly
 from trainer.data.prepare import Prepared
 from trainer.models.image.cross_fitting import FittedDetector
 from trainer.models.image.feature_maps import rows_of
 from trainer.models.image.small_flaws import small_flaws
-from trainer.models.image.synthetic_defects import add_defects
 from trainer.statistics.metrics import auroc, recall_at
 from trainer.training.api import Training
 
@@ -30,16 +28,8 @@ MERIT_NAME = "small synthetic flaws found at 1 % false rejects"
 DEFECTS_A_PART, LEAST_DEFECTS = 3, 60
 """Images with a synthetic defect for each good validation part, and the least in all."""
 
-MOST_LEARNT, MOST_JUDGED = 160, 60
-"""Good training and validation parts by which detectors are compared, evenly spaced: more cost
-minutes and change a rank of two detectors rarely.
-"""
-
-FEW_LEARNT = 80
-"""The same where several sizes and options are compared for a time budget."""
-
-Spoil = Callable[[Tensor, np.random.Generator], Tensor]
-"""(N, H, W, C) good images -> the same with a synthetic defect each."""
+MOST_LEARNT, MOST_JUDGED = 80, 60
+"""Good training and validation parts by which sizes and options are compared, evenly spaced."""
 
 Learn = Callable[[Training[Any]], FittedDetector]
 """Fits a detector on the training inputs alone."""
@@ -54,29 +44,22 @@ class Found:
     defects: int
 
 
-def all_kinds(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A synthetic defect of any kind on each image."""
-    return add_defects(images, rng)[0]
-
-
 def flaws_found(
     learn: Learn,
     training: Training[Any],
     options: Strict,
     name: str,
-    spoil: Spoil = all_kinds,
-    most_learnt: int = MOST_LEARNT,
 ) -> Found:
-    """Fit a detector with `options` on training parts, and score defects on validation parts.
+    """Fit a detector with `options` on training parts, and score small flaws on validation parts.
 
     name: of the detector, for the progress.
     """
-    few = replace(training, train=_evenly(training.train, most_learnt), options=options)
+    few = replace(training, train=_evenly(training.train, MOST_LEARNT), options=options)
     network = learn(few).network
     good = _evenly(training.val, MOST_JUDGED).inputs
     rng = np.random.default_rng(training.config.seed)
     rounds = max(DEFECTS_A_PART, math.ceil(LEAST_DEFECTS / len(good)))
-    defective = np.concatenate([spoil(good, rng) for _ in range(rounds)])
+    defective = np.concatenate([small_flaws(good, rng) for _ in range(rounds)])
     judged = np.concatenate([good, defective])
     scores = rows_of(network, judged, training, f"synthetic defects, {name}")[0].reshape(-1)
     return found_among(scores[: len(good)], scores[len(good) :])
@@ -98,7 +81,7 @@ def merits_of(learn: Learn, several: Sequence[Training[Any]], name: str) -> list
     """
     if several[0].config.weights == "none":
         return [math.nan] * len(several)
-    found = [flaws_found(learn, one, one.options, name, small_flaws, FEW_LEARNT) for one in several]
+    found = [flaws_found(learn, one, one.options, name) for one in several]
     return [one.recall for one in found]
 
 

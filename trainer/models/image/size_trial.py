@@ -46,13 +46,15 @@ def flaws_seen(training: Training[AnyOptions], names: Sequence[str]) -> float:
     return max(one.recall for one in find_flaws(shown, names, read, seed))
 
 
-def parts_of_trial(training: Training[AnyOptions]) -> tuple[Tensor, Tensor]:
+def parts_of_trial(
+    training: Training[AnyOptions], most: tuple[int, int] = (MOST_LEARNT, MOST_JUDGED)
+) -> tuple[Tensor, Tensor]:
     """Pictures that are learnt and others, uint8 (N, H, W, C): of the training groups and of the
-    validation groups, with further training pictures where these are few.
+    validation groups, with further training pictures where these are few; most: of each.
     """
     inputs, count = training.train.inputs, len(training.train.inputs)
-    learnt = evenly(np.arange(count), MOST_LEARNT)
+    learnt = evenly(np.arange(count), most[0])
     spare = np.setdiff1d(np.arange(count), learnt)
-    judged = training.val.inputs[evenly(np.arange(len(training.val.inputs)), MOST_JUDGED)]
-    further = inputs[evenly(spare, MOST_JUDGED - len(judged))] if len(spare) else inputs[:0]
+    judged = training.val.inputs[evenly(np.arange(len(training.val.inputs)), most[1])]
+    further = inputs[evenly(spare, most[1] - len(judged))] if len(spare) else inputs[:0]
     return inputs[learnt], np.concatenate([judged, further])
